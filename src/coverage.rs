@@ -1,0 +1,279 @@
+//! Coverage as a pair of statement counts, the threshold of a gate, and the change between two.
+//!
+//! A percentage exists only where it is printed or stored for people; a gate compares fractions
+//! exactly. No I/O here, and no rounding that a decision hangs on.
+
+use std::fmt;
+use std::ops::{Add, AddAssign};
+use std::str::FromStr;
+
+/// Statements covered, of all statements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Statements that were executed at least once.
+    pub covered: u64,
+    /// All statements.
+    pub total: u64,
+}
+
+impl Coverage {
+    /// Returns the percentage as Go computes it: `100 * covered / total`, in this order, and 0 where
+    /// there are no statements (`percent` in Go's cmd/cover/func.go).
+    ///
+    /// The order matters: printed with `{:.1}` the figures agree with Go's to the digit.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "Go converts the same counts to float64")]
+    pub fn percent(self) -> f64 {
+        100.0 * self.covered as f64 / self.total.max(1) as f64
+    }
+
+    /// Tells whether this coverage is at least `threshold`, by exact fractions.
+    ///
+    /// Without statements the coverage is 0 %, as in [`Coverage::percent`].
+    #[must_use]
+    pub fn meets(self, threshold: Threshold) -> bool {
+        let covered = u128::from(self.covered) * 100 * SCALE;
+        covered >= u128::from(threshold.scaled_percent) * u128::from(self.total.max(1))
+    }
+
+    /// Returns the change from `earlier` to this coverage.
+    #[must_use]
+    pub fn since(self, earlier: Coverage) -> Delta {
+        Delta { earlier, later: self }
+    }
+}
+
+/// Sums statements, saturating: counts come from outside, and a hostile one must not panic.
+impl Add for Coverage {
+    type Output = Coverage;
+
+    fn add(self, other: Coverage) -> Coverage {
+        Coverage {
+            covered: self.covered.saturating_add(other.covered),
+            total: self.total.saturating_add(other.total),
+        }
+    }
+}
+
+impl AddAssign for Coverage {
+    fn add_assign(&mut self, other: Coverage) {
+        *self = *self + other;
+    }
+}
+
+impl std::iter::Sum for Coverage {
+    fn sum<I: Iterator<Item = Coverage>>(parts: I) -> Coverage {
+        parts.fold(Coverage::default(), Add::add)
+    }
+}
+
+/// Prints the percentage with one digit, `56.4%`, as `go tool cover -func` does.
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:.1}%", self.percent()))
+    }
+}
+
+/// Digits after the point that a threshold may have. The products in [`Coverage::meets`] then stay
+/// below 2^122.
+const DIGITS: usize = 15;
+/// 10 to the power of [`DIGITS`].
+const SCALE: u128 = 1_000_000_000_000_000;
+
+/// A percentage that a gate asks for, from 0 to 100, kept as the exact decimal that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Threshold {
+    /// The percentage times [`SCALE`].
+    scaled_percent: u64,
+}
+
+/// A text that is no [`Threshold`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{}\" is no threshold, expected a percentage from 0 to 100 such as \"80\" or \"79.95\"",
+    crate::names::printable(.text)
+)]
+pub struct ThresholdError {
+    text: String,
+}
+
+impl FromStr for Threshold {
+    type Err = ThresholdError;
+
+    /// Reads `80`, `79.95` or `80%`; no sign, no exponent, at most 15 digits after the point.
+    fn from_str(text: &str) -> Result<Self, ThresholdError> {
+        scaled_percent(text)
+            .map(|scaled_percent| Threshold { scaled_percent })
+            .ok_or_else(|| ThresholdError { text: text.to_owned() })
+    }
+}
+
+fn scaled_percent(text: &str) -> Option<u64> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let (whole, fraction) = match number.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (number, ""),
+    };
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction = fraction.trim_end_matches('0');
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > DIGITS {
+        return None;
+    }
+    // Padded to all digits, whole and fraction read as one integer.
+    let scaled: u64 = format!("{whole}{fraction:0<DIGITS$}").parse().ok()?;
+    (u128::from(scaled) <= 100 * SCALE).then_some(scaled)
+}
+
+/// Prints the percentage as short as it is exact: `79.95%`.
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scaled = u128::from(self.scaled_percent);
+        let decimal = format!("{}.{:0DIGITS$}", scaled / SCALE, scaled % SCALE);
+        f.pad(&format!("{}%", decimal.trim_end_matches('0').trim_end_matches('.')))
+    }
+}
+
+/// The change between two coverages, for the trend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta {
+    earlier: Coverage,
+    later: Coverage,
+}
+
+impl Delta {
+    /// Returns the change in percentage points, unrounded.
+    #[must_use]
+    pub fn points(self) -> f64 {
+        self.later.percent() - self.earlier.percent()
+    }
+}
+
+/// Prints `+1.2`, `-0.3`, or `=` where the fractions are equal.
+///
+/// The sign is exact: a single new statement among many prints `+0.0`, not `=`.
+impl fmt::Display for Delta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cross = |a: Coverage, b: Coverage| u128::from(a.covered) * u128::from(b.total.max(1));
+        let sign = match cross(self.later, self.earlier).cmp(&cross(self.earlier, self.later)) {
+            std::cmp::Ordering::Less => '-',
+            std::cmp::Ordering::Equal => return f.pad("="),
+            std::cmp::Ordering::Greater => '+',
+        };
+        f.pad(&format!("{sign}{:.1}", self.points().abs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(covered: u64, total: u64) -> Coverage {
+        Coverage { covered, total }
+    }
+
+    fn threshold(text: &str) -> Threshold {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn percentages_print_as_go_prints_them() {
+        let printed =
+            [of(0, 0), of(0, 7), of(35, 62), of(1, 3), of(2, 3), of(7, 7), of(1, 16), of(9995, 10000)]
+                .map(|coverage| coverage.to_string());
+        assert_eq!(printed, ["0.0%", "0.0%", "56.5%", "33.3%", "66.7%", "100.0%", "6.2%", "100.0%"]);
+        assert_eq!(format!("{:>7}", of(1, 2)), "  50.0%");
+    }
+
+    #[test]
+    fn parts_sum_and_a_hostile_count_saturates() {
+        assert_eq!([of(1, 2), of(3, 4)].into_iter().sum::<Coverage>(), of(4, 6));
+        assert_eq!(of(u64::MAX, u64::MAX) + of(1, 2), of(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn thresholds_are_read_exactly() {
+        let printed = ["0", "80", "80%", "080.50", "79.95", "100", "100.000", "0.000000000000001"]
+            .map(|text| threshold(text).to_string());
+        assert_eq!(printed, ["0%", "80%", "80%", "80.5%", "79.95%", "100%", "100%", "0.000000000000001%"]);
+    }
+
+    #[test]
+    fn what_is_no_percentage_is_refused() {
+        for text in [
+            "",
+            "%",
+            ".",
+            "80.",
+            ".5",
+            "-1",
+            "+80",
+            "1e2",
+            "NaN",
+            "inf",
+            "80 %",
+            "80%%",
+            "8o",
+            "1.2.3",
+            "100.1",
+            "100.000000000000001",
+            "101",
+            "0.0000000000000001",
+            "99999999999999999999",
+        ] {
+            assert_eq!(text.parse::<Threshold>(), Err(ThresholdError { text: text.to_owned() }), "{text}");
+        }
+        assert_eq!(
+            "eighty\n".parse::<Threshold>().unwrap_err().to_string(),
+            r#""eighty\n" is no threshold, expected a percentage from 0 to 100 such as "80" or "79.95""#
+        );
+    }
+
+    #[test]
+    fn a_gate_compares_fractions_not_printed_text() {
+        // 79.96 % prints as 80.0 %, and is below 80 %.
+        assert_eq!(of(1999, 2500).to_string(), "80.0%");
+        assert!(!of(1999, 2500).meets(threshold("80")));
+        assert!(of(1999, 2500).meets(threshold("79.96")));
+        assert!(of(4, 5).meets(threshold("80")));
+        assert!(of(1, 3).meets(threshold("33.333333333333333")));
+        assert!(!of(1, 3).meets(threshold("33.333333333333334")));
+        assert!(of(u64::MAX, u64::MAX).meets(threshold("100")));
+        assert!(!of(u64::MAX - 1, u64::MAX).meets(threshold("100")));
+    }
+
+    #[test]
+    fn without_statements_only_zero_is_met() {
+        assert!(of(0, 0).meets(threshold("0")));
+        assert!(!of(0, 0).meets(threshold("0.1")));
+    }
+
+    #[test]
+    fn a_delta_shows_its_direction_even_where_it_rounds_away() {
+        let delta = |earlier: Coverage, later: Coverage| later.since(earlier).to_string();
+        assert_eq!(delta(of(50, 100), of(60, 100)), "+10.0");
+        assert_eq!(delta(of(564, 1000), of(561, 1000)), "-0.3");
+        assert_eq!(delta(of(1, 2), of(2, 4)), "=");
+        assert_eq!(delta(of(0, 0), of(0, 9)), "=");
+        assert_eq!(delta(of(5000, 100_000), of(5001, 100_000)), "+0.0");
+        assert_eq!(delta(of(5001, 100_000), of(5000, 100_000)), "-0.0");
+    }
+
+    proptest! {
+        #[test]
+        fn a_threshold_reads_back_what_it_prints(scaled_percent in 0..=100_000_000_000_000_000_u64) {
+            let threshold = Threshold { scaled_percent };
+            prop_assert_eq!(threshold.to_string().parse(), Ok(threshold));
+        }
+
+        #[test]
+        fn meeting_a_whole_percentage_is_plain_arithmetic(
+            covered in 0..1_000_000_u64, rest in 0..1_000_000_u64, percent in 0..=100_u64,
+        ) {
+            let total = (covered + rest).max(1);
+            let met = of(covered, total).meets(threshold(&percent.to_string()));
+            prop_assert_eq!(met, covered * 100 >= percent * total);
+        }
+    }
+}

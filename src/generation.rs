@@ -1,0 +1,149 @@
+//! One life of one process, judged by its counters alone.
+//!
+//! Nothing in an agent's answer tells whether the process is still the one that answered before: an
+//! address is kept across a restart, and there is no start time. What tells is that counters only grow
+//! within a *generation*, but for noise: in `count` mode increments race, so a busy counter can fall a
+//! little, and a uint32 wraps.
+
+use crate::profile::Mode;
+
+/// What an answer says about the generation that was open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The generation goes on, with these counters.
+    Continues(Vec<u64>),
+    /// The counters started again: what was stored is closed, and the answer opens the next one.
+    Restarted,
+}
+
+/// Tells whether any counter is lower than it was, so that the address should be asked once more.
+#[must_use]
+pub fn fell(stored: &[u64], answered: &[u64]) -> bool {
+    stored.iter().zip(answered).any(|(&before, &now)| lift(before, now) < before)
+}
+
+/// Judges an answer against the counters last stored of the same build, block by block.
+///
+/// - A block that was hit is 0, or more than 1 % of the hit blocks (at least 2) fell: the process
+///   started again, or was cleared.
+/// - Any other fall from above 2^31 to below is a uint32 that wrapped: 2^32 is added.
+/// - Any other fall is noise: the larger count is kept.
+/// - No fall: the same generation. A process that was replaced and has already passed every count of
+///   the old one cannot be told from it; the covered set is exact all the same, and hits are
+///   understated.
+#[must_use]
+pub fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
+    assert_eq!(stored.len(), answered.len(), "counters of one build");
+    let mut hit = 0_usize;
+    let mut fallen = 0_usize;
+    for (&before, &now) in stored.iter().zip(answered) {
+        if before == 0 {
+            continue;
+        }
+        if now == 0 {
+            return Verdict::Restarted;
+        }
+        hit += 1;
+        fallen += usize::from(lift(before, now) < before);
+    }
+    if fallen >= 2 && fallen * 100 > hit {
+        return Verdict::Restarted;
+    }
+    let continued = stored.iter().zip(answered).map(|(&before, &now)| {
+        let lifted = lift(before, now);
+        let wrapped = mode != Mode::Set && before & LOW > 1 << 31 && now < 1 << 31;
+        match lifted {
+            _ if lifted >= before => lifted,
+            _ if wrapped => lifted + (1 << 32),
+            _ => before,
+        }
+    });
+    Verdict::Continues(continued.collect())
+}
+
+const LOW: u64 = u32::MAX as u64;
+
+/// Adds the wraps seen so far to what a uint32 counter shows now.
+fn lift(before: u64, now: u64) -> u64 {
+    if now > LOW { now } else { (before & !LOW) + now }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn continues(counts: &[u64]) -> Verdict {
+        Verdict::Continues(counts.to_vec())
+    }
+
+    #[test]
+    fn counters_that_grew_continue_the_generation() {
+        assert_eq!(judge(Mode::Count, &[0, 3, 7], &[1, 3, 9]), continues(&[1, 3, 9]));
+    }
+
+    #[test]
+    fn a_hit_block_that_is_zero_closes_the_generation() {
+        assert_eq!(judge(Mode::Count, &[5, 3, 7], &[9, 0, 9]), Verdict::Restarted);
+        assert_eq!(judge(Mode::Set, &[1, 1], &[1, 0]), Verdict::Restarted);
+    }
+
+    #[test]
+    fn two_falls_of_few_blocks_close_the_generation() {
+        assert_eq!(judge(Mode::Count, &[5, 3, 7], &[4, 2, 7]), Verdict::Restarted);
+    }
+
+    #[test]
+    fn a_lone_small_fall_is_noise_and_the_larger_count_stays() {
+        assert_eq!(judge(Mode::Count, &[5, 3, 7], &[4, 3, 8]), continues(&[5, 3, 8]));
+    }
+
+    #[test]
+    fn falls_of_one_percent_are_noise_and_of_more_are_a_restart() {
+        let stored = vec![10; 200];
+        let mut answered = stored.clone();
+        answered[..2].fill(9);
+        assert_eq!(judge(Mode::Count, &stored, &answered), continues(&stored));
+        answered[2] = 9;
+        assert_eq!(judge(Mode::Count, &stored, &answered), Verdict::Restarted);
+    }
+
+    #[test]
+    fn a_lone_fall_across_the_middle_is_a_wrap_each_time_it_happens() {
+        let top = u64::from(u32::MAX);
+        assert_eq!(judge(Mode::Count, &[top - 1, 3], &[5, 3]), continues(&[(1 << 32) + 5, 3]));
+        assert_eq!(judge(Mode::Count, &[(1 << 32) + 5, 3], &[9, 3]), continues(&[(1 << 32) + 9, 3]));
+        assert_eq!(judge(Mode::Count, &[(1 << 32) + top, 3], &[9, 3]), continues(&[(2 << 32) + 9, 3]));
+    }
+
+    #[test]
+    fn a_fall_below_the_middle_is_never_a_wrap() {
+        assert_eq!(judge(Mode::Count, &[(1 << 31) - 1, 3], &[5, 3]), continues(&[(1 << 31) - 1, 3]));
+    }
+
+    #[test]
+    fn a_wrapped_counter_that_is_zero_is_taken_for_a_restart() {
+        assert_eq!(judge(Mode::Count, &[1 << 32, 3], &[0, 3]), Verdict::Restarted);
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_answer_again_changes_nothing(counts in prop::collection::vec(0_u64..1 << 32, 0..50)) {
+            prop_assert!(!fell(&counts, &counts));
+            prop_assert_eq!(judge(Mode::Count, &counts, &counts), Verdict::Continues(counts));
+        }
+
+        #[test]
+        fn a_generation_that_goes_on_never_loses_a_count(
+            pairs in prop::collection::vec((0_u64..1 << 32, 0_u64..1 << 32), 0..50)
+        ) {
+            let (stored, answered): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+            if let Verdict::Continues(counts) = judge(Mode::Count, &stored, &answered) {
+                for ((count, before), now) in counts.iter().zip(&stored).zip(&answered) {
+                    prop_assert!(count >= before && (*count > 0 || *now == 0));
+                }
+            }
+        }
+    }
+}

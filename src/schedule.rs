@@ -1,0 +1,661 @@
+//! When a service, or an address that failed, is to be pulled next.
+//!
+//! Pure: what the database remembers goes in with the time, what it shall remember comes out.
+//!
+//! `now` is everywhere the moment the run began (before its jitter), one for the whole run. A timer
+//! ticks at fixed moments; were the time counted from when a slow run reached the service, the next
+//! tick would come too early for it and a whole period would be lost.
+//!
+//! A run asks [`due`] of each service and [`AddressRetry::due`] of each address that failed: a due
+//! service is pulled from every address that is not waiting for its retry, another one from those
+//! addresses alone whose retry is due. Names given by a person, `--force` and a peek overrule both.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use humantime::format_duration;
+use sha2::{Digest, Sha256};
+
+const MINUTE: u64 = 60;
+/// The longest wait that is accepted, a leap year. With it no sum of times overflows.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * MINUTE);
+/// The most that a timer may be early.
+const MOST_SLACK: Duration = Duration::from_secs(MINUTE);
+
+/// The waits between pulls of a service while nothing changes; the last one repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steps(Vec<Duration>);
+
+/// The waits before an address that failed is tried again; the last one repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry(Vec<Duration>);
+
+/// Waits that make no [`Steps`] and no [`Retry`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WaitsError {
+    /// There is none.
+    #[error("expected at least one duration, such as [\"15m\", \"60m\"]")]
+    Empty,
+    /// One is zero or over [`LONGEST_WAIT`].
+    #[error("\"{}\" is out of range, expected more than 0s and at most 366days", format_duration(*.0))]
+    OutOfRange(Duration),
+    /// One is not longer than the one before it.
+    #[error(
+        "\"{}\" after \"{}\", expected each to be longer than the one before",
+        format_duration(*.next), format_duration(*.before)
+    )]
+    NotAscending {
+        /// The wait before.
+        before: Duration,
+        /// The one that is not longer.
+        next: Duration,
+    },
+}
+
+impl Steps {
+    /// Accepts one or more waits, ascending, above zero.
+    pub fn new(waits: Vec<Duration>) -> Result<Steps, WaitsError> {
+        ascending(waits).map(Steps)
+    }
+
+    /// Returns the wait of `step`; beyond the last step it is the last wait.
+    #[must_use]
+    pub fn wait(&self, step: usize) -> Duration {
+        wait(&self.0, step)
+    }
+
+    fn after(&self, step: usize) -> usize {
+        (step + 1).min(self.0.len() - 1)
+    }
+}
+
+/// 15 minutes, 1, 2 and 4 hours.
+impl Default for Steps {
+    fn default() -> Self {
+        Steps([15, 60, 120, 240].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec())
+    }
+}
+
+impl Retry {
+    /// Accepts one or more waits, ascending, above zero.
+    pub fn new(waits: Vec<Duration>) -> Result<Retry, WaitsError> {
+        ascending(waits).map(Retry)
+    }
+
+    /// Returns the wait after so many failures in a row; beyond the last wait it is the last one.
+    #[must_use]
+    pub fn wait(&self, failures: u32) -> Duration {
+        wait(&self.0, usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX))
+    }
+}
+
+/// 1, 5, 15 and 60 minutes.
+impl Default for Retry {
+    fn default() -> Self {
+        Retry([1, 5, 15, 60].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec())
+    }
+}
+
+fn ascending(waits: Vec<Duration>) -> Result<Vec<Duration>, WaitsError> {
+    if waits.is_empty() {
+        return Err(WaitsError::Empty);
+    }
+    if let Some(wait) = waits.iter().find(|wait| wait.is_zero() || **wait > LONGEST_WAIT) {
+        return Err(WaitsError::OutOfRange(*wait));
+    }
+    match waits.windows(2).find(|pair| pair[1] <= pair[0]) {
+        Some(pair) => Err(WaitsError::NotAscending { before: pair[0], next: pair[1] }),
+        None => Ok(waits),
+    }
+}
+
+fn wait(waits: &[Duration], at: usize) -> Duration {
+    waits[at.min(waits.len() - 1)]
+}
+
+/// How early a timer may fire and still mean this wait: a tenth of it, at most a minute.
+///
+/// Without it a tick some seconds early would find nothing due, and the next comes a period later.
+fn slack(wait: Duration) -> TimeDelta {
+    delta((wait / 10).min(MOST_SLACK))
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    // Every wait is at most LONGEST_WAIT, which fits.
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn later(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    now.checked_add_signed(delta(by)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// What the database remembers of a service's schedule. The default is a service never pulled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// Which of [`Steps`] it waits, from 0.
+    pub step: usize,
+    /// When the run began that last pulled it; `None`: never.
+    pub last_pull: Option<DateTime<Utc>>,
+    /// When it is due next; `None`: now.
+    pub next_due: Option<DateTime<Utc>>,
+    /// The addresses listed at the last pull, sorted, each once, whether they answered or not.
+    pub addresses: Vec<String>,
+}
+
+/// What a pull of a service came to, as far as its schedule goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Coverage changed, at whatever address.
+    Changed,
+    /// Some of the addresses of a due service answered, and nothing changed.
+    Unchanged,
+    /// Only addresses whose retry was due were asked, and nothing changed: no word on the others.
+    UnchangedAtRetry,
+    /// No address answered. That is no sign that nothing changed; each address has its own retry.
+    NothingAnswered,
+}
+
+/// Whether something is to be pulled in this run, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It is to be pulled now.
+    Now(Reason),
+    /// It waits until then.
+    Later(DateTime<Utc>, Reason),
+}
+
+/// Why a service or an address is pulled, or not yet. Displays as a clause for `-v` and `--explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was never pulled; so is every new commit, which is a key of its own.
+    NeverPulled,
+    /// The wait of its step is over.
+    Elapsed {
+        /// The step, from 0.
+        step: usize,
+        /// The wait of the step.
+        wait: Duration,
+    },
+    /// The wait of its step is not over.
+    Waiting {
+        /// The step, from 0.
+        step: usize,
+        /// The wait of the step.
+        wait: Duration,
+    },
+    /// The set of its addresses is not that of the last pull.
+    AddressesChanged {
+        /// Addresses that were not there.
+        new: usize,
+        /// Addresses that are no longer there.
+        gone: usize,
+    },
+    /// The last pull lies in the future, so what was planned then means nothing.
+    ClockWentBack,
+    /// The address failed so often in a row.
+    Retry {
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// A person named it (decided by the caller).
+    Named,
+    /// `--force` was given (decided by the caller).
+    Forced,
+    /// A peek found that its fraction moved (decided by the caller).
+    Peeked,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NeverPulled => write!(f, "never pulled"),
+            Reason::Elapsed { step, wait } => {
+                write!(f, "the wait of {} is over (step {})", format_duration(*wait), step + 1)
+            }
+            Reason::Waiting { step, wait } => {
+                write!(f, "waiting {} (step {})", format_duration(*wait), step + 1)
+            }
+            Reason::AddressesChanged { new, gone } => write!(f, "addresses changed: {new} new, {gone} gone"),
+            Reason::ClockWentBack => write!(f, "the clock went back, the last pull lies in the future"),
+            Reason::Retry { failures: 1 } => write!(f, "retry after a failure"),
+            Reason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
+            Reason::Named => write!(f, "named"),
+            Reason::Forced => write!(f, "forced"),
+            Reason::Peeked => write!(f, "a peek found that coverage moved"),
+        }
+    }
+}
+
+/// Decides whether a service is due.
+///
+/// A timer may be early by a tenth of the wait, at most a minute. A wait never ends later than the
+/// present `steps` say, so that a shortened configuration takes effect at once.
+#[must_use]
+pub fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, steps: &Steps) -> Due {
+    let Some(last_pull) = schedule.last_pull else {
+        return Due::Now(Reason::NeverPulled);
+    };
+    let (before, listed) = (set(&schedule.addresses), set(addresses_now));
+    if before != listed {
+        let new = listed.difference(&before).count();
+        return Due::Now(Reason::AddressesChanged { new, gone: before.difference(&listed).count() });
+    }
+    let step = schedule.step;
+    let wait = steps.wait(step);
+    if last_pull.signed_duration_since(now) > slack(wait) {
+        return Due::Now(Reason::ClockWentBack);
+    }
+    let next_due = schedule.next_due.map_or(now, |next_due| next_due.min(later(last_pull, wait)));
+    if next_due.signed_duration_since(now) <= slack(wait) {
+        return Due::Now(Reason::Elapsed { step, wait });
+    }
+    Due::Later(next_due, Reason::Waiting { step, wait })
+}
+
+/// Returns the schedule after a pull of a service.
+///
+/// A change, a first pull and a different set of addresses lead to the first step, an unchanged pull
+/// to the next one; the last repeats. The next period counts from `now`: what was slept through is not
+/// made up for. [`Outcome::UnchangedAtRetry`] and [`Outcome::NothingAnswered`] leave all as it was.
+///
+/// So that services do not stay in step, each wait is shortened by up to a tenth, always the same for
+/// a service and a step. It is never lengthened: the tick at its end would come too early for it.
+#[must_use]
+pub fn after(
+    schedule: &Schedule,
+    service: &str,
+    outcome: Outcome,
+    addresses: &[String],
+    now: DateTime<Utc>,
+    steps: &Steps,
+) -> Schedule {
+    let listed = set(addresses);
+    let first = schedule.last_pull.is_none() || set(&schedule.addresses) != listed;
+    let step = match outcome {
+        Outcome::UnchangedAtRetry | Outcome::NothingAnswered => return schedule.clone(),
+        Outcome::Changed => 0,
+        Outcome::Unchanged if first => 0,
+        Outcome::Unchanged => steps.after(schedule.step),
+    };
+    Schedule {
+        step,
+        last_pull: Some(now),
+        next_due: Some(later(now, spread(steps.wait(step), service, step))),
+        addresses: listed.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn set(addresses: &[String]) -> BTreeSet<&str> {
+    addresses.iter().map(String::as_str).collect()
+}
+
+/// Shortens `wait` by up to a tenth, by a hash of service and step that no release of ours changes.
+fn spread(wait: Duration, service: &str, step: usize) -> Duration {
+    let hash = Sha256::digest(format!("{step} {service}"));
+    // 2305..=2560 parts of 2560, so from nine tenths up to the whole.
+    wait * (2560 - u32::from(hash[0])) / 2560
+}
+
+/// Sorts services most overdue first: never pulled, then by the time since they were due, then by name.
+///
+/// What a deadline cuts off stays due, and stands further in front at the next run.
+#[must_use]
+pub fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<DateTime<Utc>>, &'a str) {
+    // `None` sorts before every time. The longest overdue was due the earliest, whatever the time now.
+    (schedule.next_due, name)
+}
+
+/// What the database remembers of an address that failed. The default is one that did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressRetry {
+    /// Failures in a row.
+    pub failures: u32,
+    /// When it is tried again; `None`: whenever its service is due.
+    pub next_try: Option<DateTime<Utc>>,
+}
+
+impl AddressRetry {
+    /// Returns what is remembered after one more failure. A success is [`AddressRetry::default`].
+    #[must_use]
+    pub fn after_failure(&self, now: DateTime<Utc>, retry: &Retry) -> AddressRetry {
+        let failures = self.failures.saturating_add(1);
+        AddressRetry { failures, next_try: Some(later(now, retry.wait(failures))) }
+    }
+
+    /// Decides whether the address is to be tried again; `None` for one that did not fail, which goes
+    /// with its service.
+    ///
+    /// The same slack holds as for services, and a next try further away than the wait is not waited for:
+    /// the clock went back since.
+    #[must_use]
+    pub fn due(&self, now: DateTime<Utc>, retry: &Retry) -> Option<Due> {
+        let next_try = self.next_try?;
+        let wait = retry.wait(self.failures);
+        let left = next_try.signed_duration_since(now);
+        Some(if left > delta(wait) + slack(wait) {
+            Due::Now(Reason::ClockWentBack)
+        } else if left <= slack(wait) {
+            Due::Now(Reason::Retry { failures: self.failures })
+        } else {
+            Due::Later(next_try, Reason::Retry { failures: self.failures })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    fn minutes(minutes: u64) -> Duration {
+        secs(minutes * MINUTE)
+    }
+
+    /// 12:00 and so many seconds of an ordinary day.
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_049_600 + seconds, 0).unwrap()
+    }
+
+    fn addresses(hosts: &[&str]) -> Vec<String> {
+        hosts.iter().map(|host| format!("http://{host}:1")).collect()
+    }
+
+    /// A service pulled at 12:00 that waits the whole of `step`.
+    fn pulled(step: usize) -> Schedule {
+        Schedule {
+            step,
+            last_pull: Some(at(0)),
+            next_due: Some(later(at(0), Steps::default().wait(step))),
+            addresses: addresses(&["a", "b"]),
+        }
+    }
+
+    fn due_at(schedule: &Schedule, now: DateTime<Utc>) -> Due {
+        due(schedule, &addresses(&["a", "b"]), now, &Steps::default())
+    }
+
+    fn after_at(schedule: &Schedule, outcome: Outcome, now: DateTime<Utc>) -> Schedule {
+        after(schedule, "svc", outcome, &addresses(&["a", "b"]), now, &Steps::default())
+    }
+
+    #[test]
+    fn a_service_never_pulled_is_due() {
+        assert_eq!(due_at(&Schedule::default(), at(0)), Due::Now(Reason::NeverPulled));
+    }
+
+    #[test]
+    fn unchanged_pulls_climb_the_steps_and_the_last_repeats() {
+        let mut schedule = after_at(&Schedule::default(), Outcome::Changed, at(0));
+        let mut steps = vec![schedule.step];
+        for pull in 1..6 {
+            schedule = after_at(&schedule, Outcome::Unchanged, at(pull * 86_400));
+            steps.push(schedule.step);
+        }
+        assert_eq!(steps, [0, 1, 2, 3, 3, 3]);
+    }
+
+    #[test]
+    fn a_change_leads_back_to_the_first_step() {
+        let schedule = after_at(&pulled(3), Outcome::Changed, at(100));
+        assert_eq!((schedule.step, schedule.last_pull), (0, Some(at(100))));
+        assert_eq!(schedule.next_due, Some(later(at(100), spread(minutes(15), "svc", 0))));
+    }
+
+    #[test]
+    fn a_first_pull_is_the_first_step_even_if_nothing_is_covered() {
+        assert_eq!(after_at(&Schedule::default(), Outcome::Unchanged, at(0)).step, 0);
+    }
+
+    #[test]
+    fn a_different_set_of_addresses_is_due_and_leads_back_to_the_first_step() {
+        for (now, reason) in [
+            (addresses(&["a"]), Some(Reason::AddressesChanged { new: 0, gone: 1 })),
+            (addresses(&["a", "c"]), Some(Reason::AddressesChanged { new: 1, gone: 1 })),
+            (addresses(&["c", "b", "a"]), Some(Reason::AddressesChanged { new: 1, gone: 0 })),
+            // Neither order nor an address listed twice makes a difference.
+            (addresses(&["b", "a", "b"]), None),
+        ] {
+            let decided = due(&pulled(2), &now, at(60), &Steps::default());
+            let step = after(&pulled(2), "svc", Outcome::Unchanged, &now, at(60), &Steps::default()).step;
+            let waiting = Due::Later(at(7200), Reason::Waiting { step: 2, wait: minutes(120) });
+            let expected = reason.map_or((waiting, 3), |reason| (Due::Now(reason), 0));
+            assert_eq!((decided, step), expected);
+        }
+    }
+
+    #[test]
+    fn addresses_are_remembered_sorted_and_once() {
+        let listed = addresses(&["b", "a", "b"]);
+        let schedule = after(&pulled(0), "svc", Outcome::Changed, &listed, at(0), &Steps::default());
+        assert_eq!(schedule.addresses, addresses(&["a", "b"]));
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_service_leaves_its_schedule_alone() {
+        for outcome in [Outcome::NothingAnswered, Outcome::UnchangedAtRetry] {
+            for schedule in [pulled(2), Schedule::default()] {
+                assert_eq!(after_at(&schedule, outcome, at(9999)), schedule);
+            }
+        }
+    }
+
+    #[test]
+    fn a_timer_may_be_early_by_a_tenth_and_at_most_a_minute() {
+        for (step, now, is_due) in [
+            (0, 15 * 60 - 61, false),
+            (0, 15 * 60 - 60, true),
+            (0, 15 * 60, true),
+            (3, 4 * 3600 - 61, false),
+            (3, 4 * 3600 - 60, true),
+        ] {
+            let decided = due_at(&pulled(step), at(now));
+            assert_eq!(matches!(decided, Due::Now(Reason::Elapsed { .. })), is_due, "{step} {now}");
+        }
+        let short = Steps::new(vec![secs(100)]).unwrap();
+        let schedule = Schedule { next_due: Some(at(100)), ..pulled(0) };
+        let decided = |now| due(&schedule, &schedule.addresses, at(now), &short);
+        assert_eq!(decided(89), Due::Later(at(100), Reason::Waiting { step: 0, wait: secs(100) }));
+        assert_eq!(decided(90), Due::Now(Reason::Elapsed { step: 0, wait: secs(100) }));
+    }
+
+    #[test]
+    fn a_clock_that_jumped_back_does_not_make_a_service_sleep() {
+        // A few seconds are a correction, years are a repair.
+        assert!(matches!(due_at(&pulled(0), at(-60)), Due::Later(_, Reason::Waiting { .. })));
+        assert_eq!(due_at(&pulled(0), at(-61)), Due::Now(Reason::ClockWentBack));
+        assert_eq!(due_at(&pulled(3), at(-1_000_000_000)), Due::Now(Reason::ClockWentBack));
+        // The pull then puts everything right.
+        let schedule = after_at(&pulled(3), Outcome::Unchanged, at(-1_000_000_000));
+        assert_eq!(schedule.last_pull, Some(at(-1_000_000_000)));
+        assert!(matches!(due_at(&schedule, at(-999_999_000)), Due::Later(..)));
+    }
+
+    #[test]
+    fn a_machine_that_slept_for_a_day_pulls_once_and_counts_from_then() {
+        let woke = at(86_400);
+        assert!(matches!(due_at(&pulled(0), woke), Due::Now(Reason::Elapsed { step: 0, .. })));
+        let schedule = after_at(&pulled(0), Outcome::Unchanged, woke);
+        assert_eq!(schedule.next_due, Some(later(woke, spread(minutes(60), "svc", 1))));
+        assert!(matches!(due_at(&schedule, woke + TimeDelta::minutes(15)), Due::Later(..)));
+    }
+
+    #[test]
+    fn shortened_steps_take_effect_at_once() {
+        let steps = Steps::new(vec![minutes(1), minutes(2)]).unwrap();
+        let decided = |now| due(&pulled(3), &addresses(&["a", "b"]), at(now), &steps);
+        assert_eq!(decided(60), Due::Later(at(120), Reason::Waiting { step: 3, wait: minutes(2) }));
+        assert_eq!(decided(120), Due::Now(Reason::Elapsed { step: 3, wait: minutes(2) }));
+        assert_eq!(
+            after(&pulled(3), "svc", Outcome::Unchanged, &addresses(&["a", "b"]), at(0), &steps).step,
+            1
+        );
+    }
+
+    #[test]
+    fn services_do_not_stay_in_step() {
+        let due_at: BTreeSet<Duration> =
+            (0..100).map(|n| spread(minutes(240), &format!("svc{n}"), 3)).collect();
+        assert!(due_at.len() > 50, "{} different waits", due_at.len());
+        assert!(due_at.iter().all(|wait| *wait > minutes(216) && *wait <= minutes(240)));
+        // The same for a service at every run and in every release: printf '0 svc' | sha256sum
+        assert_eq!(spread(secs(2560), "svc", 0), secs(2560 - 0xb4));
+    }
+
+    #[test]
+    fn the_most_overdue_goes_first() {
+        let of = |next_due: Option<i64>| Schedule { next_due: next_due.map(at), ..Schedule::default() };
+        let mut queue = [("b", of(Some(50))), ("late", of(Some(10))), ("a", of(Some(50))), ("new", of(None))];
+        queue.sort_by(|(a, x), (b, y)| most_overdue_first(x, a).cmp(&most_overdue_first(y, b)));
+        assert_eq!(queue.map(|(name, _)| name), ["new", "late", "a", "b"]);
+    }
+
+    #[test]
+    fn a_failed_address_is_retried_apart_from_the_backoff() {
+        let retry = Retry::default();
+        let mut address = AddressRetry::default();
+        assert_eq!(address.due(at(0), &retry), None);
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            address = address.after_failure(at(0), &retry);
+            waits.push((address.next_try.unwrap() - at(0)).num_minutes());
+        }
+        assert_eq!(waits, [1, 5, 15, 60, 60, 60]);
+        let reason = Reason::Retry { failures: 6 };
+        assert_eq!(address.due(at(3539), &retry), Some(Due::Later(at(3600), reason)));
+        assert_eq!(address.due(at(3540), &retry), Some(Due::Now(reason)));
+        assert_eq!(address.due(at(-61), &retry), Some(Due::Now(Reason::ClockWentBack)));
+    }
+
+    #[test]
+    fn waits_are_some_and_ascending_and_above_zero() {
+        let message = |waits: &[u64]| {
+            let waits = waits.iter().map(|wait| secs(*wait)).collect();
+            Steps::new(waits).unwrap_err().to_string()
+        };
+        assert_eq!(message(&[]), r#"expected at least one duration, such as ["15m", "60m"]"#);
+        assert_eq!(message(&[0]), r#""0s" is out of range, expected more than 0s and at most 366days"#);
+        assert_eq!(
+            message(&[60, 900, 300]),
+            r#""5m" after "15m", expected each to be longer than the one before"#
+        );
+        assert_eq!(
+            Retry::new(vec![secs(1), secs(1)]).unwrap_err(),
+            WaitsError::NotAscending { before: secs(1), next: secs(1) }
+        );
+        assert!(Steps::new(vec![LONGEST_WAIT]).is_ok());
+        assert!(Steps::new(vec![LONGEST_WAIT + secs(1)]).is_err());
+    }
+
+    #[test]
+    fn reasons_read_as_clauses() {
+        let shown = [
+            Reason::NeverPulled,
+            Reason::Elapsed { step: 1, wait: minutes(60) },
+            Reason::Waiting { step: 0, wait: minutes(15) },
+            Reason::AddressesChanged { new: 2, gone: 1 },
+            Reason::Retry { failures: 1 },
+            Reason::Retry { failures: 3 },
+        ]
+        .map(|reason| reason.to_string());
+        assert_eq!(
+            shown,
+            [
+                "never pulled",
+                "the wait of 1h is over (step 2)",
+                "waiting 15m (step 1)",
+                "addresses changed: 2 new, 1 gone",
+                "retry after a failure",
+                "retry after 3 failures in a row",
+            ]
+        );
+    }
+
+    fn any_steps() -> impl Strategy<Value = Steps> {
+        prop::collection::btree_set(1..1_000_000_u64, 1..6)
+            .prop_map(|waits| Steps::new(waits.into_iter().map(secs).collect()).unwrap())
+    }
+
+    fn any_schedule() -> impl Strategy<Value = Schedule> {
+        let time = || prop::option::of((-2_000_000..2_000_000_i64).prop_map(at));
+        (0..9_usize, time(), time(), prop::sample::subsequence(addresses(&["a", "b", "c"]), 0..3)).prop_map(
+            |(step, last_pull, next_due, addresses)| Schedule { step, last_pull, next_due, addresses },
+        )
+    }
+
+    fn any_outcome() -> impl Strategy<Value = Outcome> {
+        prop::sample::select(vec![
+            Outcome::Changed,
+            Outcome::Unchanged,
+            Outcome::UnchangedAtRetry,
+            Outcome::NothingAnswered,
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn a_pull_is_followed_by_one_of_the_waits(
+            schedule in any_schedule(), outcome in any_outcome(), steps in any_steps(), service: String,
+        ) {
+            let listed = addresses(&["a"]);
+            let next = after(&schedule, &service, outcome, &listed, at(0), &steps);
+            if matches!(outcome, Outcome::NothingAnswered | Outcome::UnchangedAtRetry) {
+                prop_assert_eq!(next, schedule);
+            } else {
+                prop_assert!(next.step < steps.0.len());
+                let wait = next.next_due.unwrap() - at(0);
+                prop_assert!(wait > delta(steps.wait(next.step)) * 9 / 10);
+                prop_assert!(wait <= delta(steps.wait(next.step)));
+                // Not at once again, and not a period late.
+                prop_assert!(matches!(due(&next, &listed, at(0), &steps), Due::Later(..)));
+                let end = at(0) + delta(steps.wait(next.step));
+                prop_assert!(matches!(due(&next, &listed, end, &steps), Due::Now(_)));
+            }
+        }
+
+        #[test]
+        fn nothing_sleeps_longer_than_its_wait(
+            schedule in any_schedule(), steps in any_steps(), now in -2_000_000..2_000_000_i64,
+        ) {
+            if let Due::Later(next, _) = due(&schedule, &schedule.addresses, at(now), &steps) {
+                let wait = steps.wait(schedule.step);
+                prop_assert!(next > at(now));
+                prop_assert!(next - at(now) <= delta(wait) + slack(wait));
+            }
+        }
+
+        #[test]
+        fn no_retry_waits_longer_than_its_wait(
+            failures: u32, next_try in -9_000..9_000_i64, now in -9_000..9_000_i64,
+        ) {
+            let retry = Retry::default();
+            let address = AddressRetry { failures, next_try: Some(at(next_try)) };
+            if let Some(Due::Later(next, _)) = address.due(at(now), &retry) {
+                let wait = retry.wait(failures);
+                prop_assert!(next > at(now) && next - at(now) <= delta(wait) + slack(wait));
+            }
+            let failed = address.after_failure(at(now), &retry);
+            prop_assert!(matches!(failed.due(at(now), &retry), Some(Due::Later(..))));
+        }
+
+        #[test]
+        fn a_steady_timer_pulls_at_every_tick_of_its_period(
+            service: String, early in prop::collection::vec(0..30_i64, 20),
+        ) {
+            // Cron every 15 minutes, up to 30 s off, coverage that changes all the time.
+            let listed = addresses(&["a"]);
+            let mut schedule = Schedule::default();
+            for (tick, early) in early.into_iter().enumerate() {
+                let now = at(i64::try_from(tick).unwrap() * 900 - early);
+                let decided = due(&schedule, &listed, now, &Steps::default());
+                prop_assert!(matches!(decided, Due::Now(_)), "{decided:?}");
+                schedule = after(&schedule, &service, Outcome::Changed, &listed, now, &Steps::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The work directory: its paths, its lock, and files that are written once and survive a power cut.
+//!
+//! ```text
+//! <root>/
+//!   goc-watchdog.toml         optional configuration
+//!   goc-watchdog.lock         held by the one command that may write
+//!   goc-watchdog.readers      held, shared, while a stored file is opened
+//!   sqlite.db
+//!   <app>/cov_data/<app>_<N>.cov
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::lock::Held;
+use crate::names::escape;
+
+/// Name of the database in the root.
+pub const DATABASE: &str = "sqlite.db";
+/// Name of the optional configuration in the root.
+pub const CONFIGURATION: &str = "goc-watchdog.toml";
+const LOCK: &str = "goc-watchdog.lock";
+const READERS: &str = "goc-watchdog.readers";
+/// Suffix of a file that is being written; what carries it was left by a crash.
+const UNFINISHED: &str = ".tmp";
+
+/// The work directory could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkdirError {
+    /// Another run holds the lock.
+    #[error("{}: another run holds the lock", path.display())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{action} {:?}", path.display())]
+    Io {
+        /// What was tried, as in "cannot create".
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WorkdirError + use<> {
+    let path = path.to_owned();
+    move |source| WorkdirError::Io { action, path, source }
+}
+
+/// A work directory that may be read.
+#[derive(Clone, Debug)]
+pub struct Workdir {
+    root: PathBuf,
+}
+
+/// The exclusive lock on a work directory; the kernel releases it when the process ends, however.
+#[derive(Debug)]
+pub struct Locked {
+    workdir: Workdir,
+    held: Held,
+    _file: File,
+}
+
+/// Keeps stored files from being swept while one is opened.
+#[derive(Debug)]
+pub struct Reading {
+    _file: Option<File>,
+}
+
+impl Workdir {
+    /// Names a work directory, which need not exist yet.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Returns the root as it was given.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the path of the database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.root.join(DATABASE)
+    }
+
+    /// Returns the absolute path of what is stored under a path relative to the root.
+    #[must_use]
+    pub fn stored(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Reads the configuration; `None` where there is none.
+    pub fn configuration(&self) -> Result<Option<(PathBuf, String)>, WorkdirError> {
+        let path = self.root.join(CONFIGURATION);
+        #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some((path, text))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("cannot read", &path)(error)),
+        }
+    }
+
+    /// Returns the kind of network file system that the root is on, if it is on one.
+    ///
+    /// SQLite's journal and the kernel's locks cannot be relied on there.
+    #[must_use]
+    pub fn network_file_system(&self) -> Option<&'static str> {
+        let magic = rustix::fs::statfs(&self.root).ok()?.f_type;
+        // From Linux' include/uapi/linux/magic.h and fs/*; the type's width differs by architecture.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "32-bit magic numbers")]
+        match magic as u32 {
+            0x6969 => Some("NFS"),
+            0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+            0x00c3_6400 => Some("Ceph"),
+            0x0102_1997 => Some("9p"),
+            0x0bd0_0bd0 => Some("Lustre"),
+            0x4750_4653 => Some("GPFS"),
+            _ => None,
+        }
+    }
+
+    /// Takes the exclusive lock, and makes the root where there is none.
+    ///
+    /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
+    pub fn lock(&self) -> Result<Locked, WorkdirError> {
+        make_folder(&self.root)?;
+        let path = self.root.join(LOCK);
+        let file = open_lock(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Locked { workdir: self.clone(), held: Held::new(), _file: file }),
+            Err(TryLockError::WouldBlock) => Err(WorkdirError::Busy { path }),
+            Err(TryLockError::Error(error)) => Err(io_error("cannot lock", &path)(error)),
+        }
+    }
+
+    /// Holds off sweeping until the guard is dropped.
+    ///
+    /// In a root that this user may not write there is nothing to hold on to, and reading goes on.
+    pub fn reading(&self) -> Result<Reading, WorkdirError> {
+        let path = self.root.join(READERS);
+        let file = match open_lock(&path) {
+            Ok(file) => file,
+            Err(WorkdirError::Io { source, .. }) if unwritable(&source) => {
+                return Ok(Reading { _file: None });
+            }
+            Err(error) => return Err(error),
+        };
+        file.lock_shared().map_err(io_error("cannot lock", &path))?;
+        Ok(Reading { _file: Some(file) })
+    }
+}
+
+fn unwritable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotFound
+    )
+}
+
+fn open_lock(path: &Path) -> Result<File, WorkdirError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(io_error("cannot open", path))
+}
+
+/// Where a profile goes: the app's folder, and the number of the file in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CovPath {
+    /// App, or service name where it has none, escaped.
+    pub app_folder: String,
+    /// Counts up for each app.
+    pub number: u64,
+}
+
+impl CovPath {
+    /// Names the file that holds profile `number` of an app.
+    #[must_use]
+    pub fn new(app: &str, number: u64) -> Self {
+        Self { app_folder: escape(app), number }
+    }
+
+    /// Returns the path relative to the root, as it stands in `cov_file_path`.
+    #[must_use]
+    pub fn relative(&self) -> String {
+        let Self { app_folder, number } = self;
+        format!("{app_folder}/cov_data/{app_folder}_{number}.cov")
+    }
+}
+
+impl Locked {
+    /// Returns the work directory that is locked.
+    #[must_use]
+    pub fn workdir(&self) -> &Workdir {
+        &self.workdir
+    }
+
+    /// Returns the proof that the lock is held.
+    #[must_use]
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Writes a file so that it is there whole, also after a power cut, or not at all.
+    ///
+    /// `write` fills a temporary file in the same folder; it is synced, renamed, and the folder synced.
+    /// Folders are made, and synced into theirs, where they are missing.
+    pub fn store(
+        &self,
+        relative: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), WorkdirError> {
+        let path = self.workdir.root.join(relative);
+        let folder = path.parent().expect("below the root");
+        make_folder(folder)?;
+        let mut unfinished = path.clone().into_os_string();
+        unfinished.push(UNFINISHED);
+        let unfinished = PathBuf::from(unfinished);
+        let stored = write_synced(&unfinished, write).and_then(|()| {
+            #[expect(clippy::disallowed_methods, reason = "the file was synced, the folder is next")]
+            fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
+        });
+        if stored.is_err() {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "an unfinished file would only take up a full disk"
+            )]
+            let _ = fs::remove_file(&unfinished);
+        }
+        stored?;
+        sync_folder(folder)
+    }
+
+    /// Removes what a crash left: unfinished files, and profiles that `referenced` does not name.
+    ///
+    /// Returns how many files went. Nothing is removed while a reader opens a file; the next run sweeps
+    /// again. Folders and files that are not named as ours are let alone.
+    pub fn sweep(&self, referenced: &BTreeSet<String>) -> Result<usize, WorkdirError> {
+        let root = &self.workdir.root;
+        let readers = root.join(READERS);
+        let guard = open_lock(&readers)?;
+        match guard.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(0),
+            Err(TryLockError::Error(error)) => return Err(io_error("cannot lock", &readers)(error)),
+        }
+        let mut removed = 0;
+        for app_folder in names_in(root)? {
+            let cov_data = root.join(&app_folder).join("cov_data");
+            if !cov_data.is_dir() {
+                continue;
+            }
+            for name in names_in(&cov_data)? {
+                let relative = format!("{app_folder}/cov_data/{name}");
+                let finished = name.strip_suffix(UNFINISHED);
+                let ours = is_cov_file(&app_folder, finished.unwrap_or(&name));
+                if !ours || (finished.is_none() && referenced.contains(&relative)) {
+                    continue;
+                }
+                let path = cov_data.join(&name);
+                #[expect(clippy::disallowed_methods, reason = "this is the sweep")]
+                fs::remove_file(&path).map_err(io_error("cannot remove", &path))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn is_cov_file(app_folder: &str, name: &str) -> bool {
+    name.strip_prefix(app_folder)
+        .and_then(|rest| rest.strip_prefix('_'))
+        .and_then(|rest| rest.strip_suffix(".cov"))
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, WorkdirError> {
+    let entries = fs::read_dir(folder).map_err(io_error("cannot list", folder))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io_error("cannot list", folder))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn write_synced(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), WorkdirError> {
+    #[expect(clippy::disallowed_methods, reason = "the durable write starts here")]
+    let file = File::create(path).map_err(io_error("cannot create", path))?;
+    let mut out = BufWriter::with_capacity(256 << 10, file);
+    write(&mut out).map_err(io_error("cannot write", path))?;
+    let file = out.into_inner().map_err(|error| io_error("cannot write", path)(error.into_error()))?;
+    file.sync_all().map_err(io_error("cannot sync", path))
+}
+
+/// Makes a folder and those above it, each synced into the one that holds it.
+fn make_folder(folder: &Path) -> Result<(), WorkdirError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    make_folder(parent)?;
+    match fs::create_dir(folder) {
+        Ok(()) => sync_folder(parent),
+        // Two threads may store the first profiles of one app at the same time.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(io_error("cannot create", folder)(error)),
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), WorkdirError> {
+    #[expect(clippy::disallowed_methods, reason = "a folder is synced through a handle of it")]
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("cannot sync", folder))
+}
