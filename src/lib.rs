@@ -1,9 +1,72 @@
 //! Collects, keeps and reports the coverage of running Go services built with goc.
+//!
+//! Arrows point one way: `main -> lib -> commands -> adapters -> core`. The core knows no I/O, no clock
+//! and no environment; adapters are the only rooms that touch the world, and strangers to each other.
 
+// The pure core.
+pub mod config;
 pub mod coverage;
+pub mod edition;
+pub mod exit;
 pub mod generation;
 pub mod lock;
 pub mod names;
 pub mod profile;
 pub mod schedule;
+
+// The adapters.
+pub mod center;
+pub mod clock;
+pub mod progress;
+pub mod signals;
+pub mod store;
 pub mod workdir;
+
+// What stitches them.
+pub mod cli;
+pub mod commands;
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Command};
+use commands::{Context, Surroundings, is_closed_pipe};
+use exit::ExitCode;
+
+/// Runs the program with the arguments of this process, and says on stderr what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli, surroundings()) {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::Done,
+        Err(error) => {
+            commands::say(&format!("{error:#}"));
+            ExitCode::Failed
+        }
+    }
+}
+
+/// Runs one command.
+pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
+    let context = Context::new(&cli.global, around)?;
+    match &cli.command {
+        Command::Pull(args) => commands::pull::run(args, &context),
+        Command::List(args) => commands::list::run(args, &context),
+        Command::Total(args) => commands::total::run(args, &context),
+        Command::History(args) => commands::history::run(args, &context),
+    }
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        now: clock::now(),
+        stdout_is_terminal: io::stdout().is_terminal(),
+        stderr_is_terminal: io::stderr().is_terminal(),
+        no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var_os("TERM").is_some_and(|term| term == "dumb"),
+    }
+}

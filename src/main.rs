@@ -1,1 +1,7 @@
-fn main() {}
+//! Parses the command line, runs the command, prints what went wrong, exits.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    goc_watchdog::main().into()
+}

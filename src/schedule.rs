@@ -199,6 +199,8 @@ pub enum Reason {
         /// Failures in a row.
         failures: u32,
     },
+    /// The last run ended before it had decided about what it stored (decided by the caller).
+    CutOff,
     /// A person named it (decided by the caller).
     Named,
     /// `--force` was given (decided by the caller).
@@ -221,6 +223,7 @@ impl fmt::Display for Reason {
             Reason::ClockWentBack => write!(f, "the clock went back, the last pull lies in the future"),
             Reason::Retry { failures: 1 } => write!(f, "retry after a failure"),
             Reason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
+            Reason::CutOff => write!(f, "the last run was cut off"),
             Reason::Named => write!(f, "named"),
             Reason::Forced => write!(f, "forced"),
             Reason::Peeked => write!(f, "a peek found that coverage moved"),

@@ -82,8 +82,8 @@ impl Merged {
         Profile { mode, build: self.build, counts }
     }
 
-    /// Widens the structure by the files of `build` that it lacks.
-    fn take_in(&mut self, build: &Build) -> Result<(), Conflict> {
+    /// Widens the structure by the files of `build` that it lacks, without any count.
+    pub fn take_in(&mut self, build: &Build) -> Result<(), Conflict> {
         if let Relation::Conflicts { file } = self.build.relation(build) {
             return Err(Conflict { file });
         }

@@ -302,6 +302,15 @@ pub fn coverage(build: &Build, counts: &[u64]) -> Coverage {
     sum
 }
 
+/// Returns the fraction of blocks that were executed, in the very form in which an agent shows it.
+#[must_use]
+pub fn hit_fraction(counts: &[u64]) -> String {
+    let hit = counts.iter().filter(|&&count| count > 0).count();
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^32 blocks")]
+    let fraction = hit as f64 / counts.len().max(1) as f64;
+    format!("{fraction:.6}")
+}
+
 /// Returns a digest of which blocks of `build` were executed, however often.
 #[must_use]
 pub fn covered_digest(build: &Build, counts: &[u64]) -> Fingerprint {

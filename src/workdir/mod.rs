@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use crate::lock::Held;
@@ -275,6 +275,43 @@ impl Locked {
             }
         }
         Ok(removed)
+    }
+}
+
+/// Writes a file outside of the work directory, whole or not at all.
+///
+/// The temporary file beside it goes when `write` fails; what `write` returns is passed on.
+pub fn write_whole<T, E>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<T, E>,
+) -> Result<Result<T, E>, WorkdirError> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    let unfinished = PathBuf::from(unfinished);
+    let mut written = None;
+    let synced = write_synced(&unfinished, |out| match write(out) {
+        Ok(value) => {
+            written = Some(Ok(value));
+            Ok(())
+        }
+        Err(error) => {
+            written = Some(Err(error));
+            Err(io::ErrorKind::Other.into())
+        }
+    });
+    let renamed = synced.and_then(|()| {
+        #[expect(clippy::disallowed_methods, reason = "the file was synced")]
+        fs::rename(&unfinished, path).map_err(io_error("cannot rename to", path))
+    });
+    if renamed.is_err() {
+        #[expect(clippy::disallowed_methods, reason = "an unfinished file is of no use")]
+        let _ = fs::remove_file(&unfinished);
+    }
+    match (written, renamed) {
+        (Some(Err(error)), _) => Ok(Err(error)),
+        (_, Err(error)) => Err(error),
+        (Some(written), Ok(())) => Ok(written),
+        (None, Ok(())) => unreachable!("a file was written by the closure"),
     }
 }
 

@@ -1,0 +1,378 @@
+//! HTTP: the goc center's list, and what single agents answer.
+//!
+//! This is the only room that opens a connection. Agents are asked directly, never through the center,
+//! whose merged profile blocks on one hung agent, is silently partial with `force`, and fails where
+//! builds differ. Everything that comes back is hostile until it has been read to its framed end.
+
+mod address;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::{Response, Uri};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body, Proxy, Timeout};
+
+use crate::config::AddressPolicy;
+use crate::profile::{self, Limits, ParseError, Profile, ReadError, Template};
+
+pub use address::{BadAddress, base_url};
+
+/// How requests are made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// For the connection, name resolution included.
+    pub connect_timeout: Duration,
+    /// Longest silence within an answer.
+    pub read_timeout: Duration,
+    /// For a whole request with its answer.
+    pub timeout: Duration,
+    /// Bounds of an answer.
+    pub limits: Limits,
+    /// Only if asked for; the environment's proxies are never used.
+    pub proxy: Option<String>,
+    /// Which addresses may be dialled.
+    pub policy: AddressPolicy,
+    /// How many requests run at the same time.
+    pub concurrency: usize,
+}
+
+/// A request failed, or its answer is not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The address cannot be dialled.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// No connection.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// It took too long.
+    #[error("timed out ({0})")]
+    TimedOut(&'static str),
+    /// The answer has another status than 200.
+    #[error("answered {status}{}", quoted(body))]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The start of the body.
+        body: String,
+    },
+    /// The answer has neither a length nor chunks, so its end cannot be told from a cut.
+    #[error("answered without Content-Length or chunks, so a cut could not be told from its end")]
+    NoFraming,
+    /// The answer is compressed, which was not asked for.
+    #[error("answered with the content encoding {0:?}, which was not asked for")]
+    Encoded(String),
+    /// The answer ended early or the connection broke.
+    #[error("the answer was cut short: {0}")]
+    Cut(String),
+    /// The answer is complete, and no profile.
+    #[error(transparent)]
+    NotAProfile(#[from] ParseError),
+    /// The answer is complete, and not what a goc center says.
+    #[error("not a goc center: {0}")]
+    NotACenter(String),
+    /// The center speaks the protocol of goc v2.
+    #[error(
+        "this center speaks the protocol of goc v2, whose agents can only be asked through it; \
+         goc-watchdog needs a center of goc v1 (github.com/qiniu/goc, release v1.4)"
+    )]
+    Version2,
+    /// What was received could not be passed on.
+    #[error("cannot write the profile: {0}")]
+    Output(io::Error),
+}
+
+fn quoted(body: &str) -> String {
+    if body.is_empty() { String::new() } else { format!(": {body:?}") }
+}
+
+/// A name that the center lists, with its addresses in the order listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The registered name, unchanged.
+    pub name: String,
+    /// As registered; a center can list what cannot be dialled.
+    pub addresses: Vec<String>,
+}
+
+/// An agent's answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it counted.
+    pub profile: Profile,
+    /// How to read its build faster next time, where it was not known.
+    pub template: Option<Template>,
+    /// Size of the text.
+    pub bytes: u64,
+}
+
+/// Speaks HTTP to centers and agents; shared by threads.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+    limits: Limits,
+}
+
+impl Client {
+    /// Prepares connections; nothing is sent yet. Fails on a proxy that is not a URL.
+    pub fn new(options: &Options) -> Result<Self, HttpError> {
+        let proxy = match &options.proxy {
+            Some(url) => Some(Proxy::new(url).map_err(|_| BadAddress {
+                address: url.clone(),
+                fault: "a proxy must be a URL such as http://proxy:3128",
+            })?),
+            None => None,
+        };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(proxy)
+            .user_agent(concat!("goc-watchdog/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .max_idle_connections(options.concurrency)
+            .max_idle_connections_per_host(1)
+            .input_buffer_size(256 << 10)
+            .output_buffer_size(4 << 10)
+            .timeout_connect(Some(options.connect_timeout))
+            .timeout_per_read(Some(options.read_timeout))
+            .timeout_global(Some(options.timeout))
+            .build();
+        let resolver = CheckedResolver { policy: options.policy.clone(), inner: DefaultResolver::default() };
+        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
+        Ok(Self { agent, limits: options.limits })
+    }
+
+    /// Breaks off all requests that are under way, on whichever thread.
+    pub fn shutdown(&self) {
+        self.agent.clone().shutdown();
+    }
+
+    /// Asks a center what it lists.
+    pub fn list(&self, center: &str) -> Result<Vec<Listed>, HttpError> {
+        let base = base_url(center)?;
+        let response = self.agent.get(format!("{base}/v1/cover/list")).call().map_err(|e| transport(&e))?;
+        let status = response.status().as_u16();
+        let text = self.text(response)?;
+        if status == 404 && self.is_version_2(&base) {
+            return Err(HttpError::Version2);
+        }
+        if status != 200 {
+            return Err(HttpError::Status { status, body: excerpt(&text) });
+        }
+        let listed: BTreeMap<String, Vec<String>> = serde_json::from_slice(&text).map_err(|_| {
+            HttpError::NotACenter(format!(
+                "expected {{\"name\":[\"http://...\"]}}, found {:?}",
+                excerpt(&text)
+            ))
+        })?;
+        Ok(listed.into_iter().map(|(name, addresses)| Listed { name, addresses }).collect())
+    }
+
+    fn is_version_2(&self, base: &str) -> bool {
+        let Ok(response) = self.agent.get(format!("{base}/v2/agents")).call() else { return false };
+        let Ok(text) = self.text(response) else { return false };
+        serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|json| json["items"].is_array())
+    }
+
+    /// Asks the process at `address` for its profile and reads it as it streams in.
+    ///
+    /// `known` are templates of builds it may run.
+    pub fn profile(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
+        let mut body = Counted { inner: self.open(address)?, bytes: 0 };
+        let read = profile::read(&mut body, self.limits, known);
+        let bytes = body.bytes;
+        match read {
+            Ok((profile, template)) => Ok(Answer { profile, template, bytes }),
+            Err(ReadError::Parse(error)) => Err(error.into()),
+            Err(ReadError::Io(error)) => Err(transport(&error.into())),
+        }
+    }
+
+    /// Passes the profile of the process at `address` on to `out`, as it comes, and returns its size.
+    ///
+    /// Fails as [`Self::profile`] does, after what came until then was written.
+    pub fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
+        let mut tee = Tee { inner: Counted { inner: self.open(address)?, bytes: 0 }, out, failed: None };
+        let read = profile::read(&mut tee, self.limits, &[]);
+        if let Some(error) = tee.failed {
+            return Err(HttpError::Output(error));
+        }
+        match read {
+            Ok(_) => Ok(tee.inner.bytes),
+            Err(ReadError::Parse(error)) => Err(error.into()),
+            Err(ReadError::Io(error)) => Err(transport(&error.into())),
+        }
+    }
+
+    /// Asks the process at `address` for its fraction of covered blocks, a few bytes.
+    ///
+    /// `None` where it answers something else: not every agent has this call.
+    pub fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
+        let base = base_url(address)?;
+        let response =
+            self.agent.get(format!("{base}/v1/cover/coverage")).call().map_err(|e| transport(&e))?;
+        let status = response.status().as_u16();
+        let mut text = Vec::new();
+        response
+            .into_body()
+            .into_reader()
+            .take(64)
+            .read_to_end(&mut text)
+            .map_err(|error| transport(&error.into()))?;
+        let text = String::from_utf8(text).unwrap_or_default();
+        let text = text.trim();
+        let is_fraction = text.parse::<f64>().is_ok_and(|fraction| (0.0..=1.0).contains(&fraction));
+        Ok((status == 200 && is_fraction).then(|| text.to_owned()))
+    }
+
+    /// Opens the answer with the profile: by GET, by POST where an agent allows nothing else.
+    fn open(&self, address: &str) -> Result<impl Read + use<>, HttpError> {
+        let url = format!("{}/v1/cover/profile", base_url(address)?);
+        let mut response = self.agent.get(&url).call().map_err(|e| transport(&e))?;
+        if response.status() == 405 {
+            response = self
+                .agent
+                .post(&url)
+                .content_type("application/json")
+                .send("{}")
+                .map_err(|e| transport(&e))?;
+        }
+        let status = response.status().as_u16();
+        if status != 200 {
+            let location = response.headers().get("location").and_then(|to| to.to_str().ok());
+            let body = match location.filter(|_| (300..400).contains(&status)) {
+                Some(to) => format!("redirects are not followed, this one goes to {to}"),
+                None => self.text(response).map(|text| excerpt(&text)).unwrap_or_default(),
+            };
+            return Err(HttpError::Status { status, body });
+        }
+        let headers = response.headers();
+        if let Some(encoding) = headers.get("content-encoding").filter(|encoding| *encoding != "identity") {
+            return Err(HttpError::Encoded(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
+        }
+        if !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding") {
+            return Err(HttpError::NoFraming);
+        }
+        Ok(response.into_body().into_reader())
+    }
+
+    fn text(&self, response: Response<Body>) -> Result<Vec<u8>, HttpError> {
+        let mut text = Vec::new();
+        let mut body = response.into_body().into_reader().take(self.limits.max_bytes + 1);
+        body.read_to_end(&mut text).map_err(|error| transport(&error.into()))?;
+        if text.len() as u64 > self.limits.max_bytes {
+            return Err(ParseError::TooLong { limit: self.limits.max_bytes }.into());
+        }
+        Ok(text)
+    }
+}
+
+/// Says what went wrong below HTTP in the words of the person who has to mend it.
+fn transport(error: &ureq::Error) -> HttpError {
+    match error {
+        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => HttpError::TimedOut("no connection"),
+        ureq::Error::Timeout(Timeout::PerRead) => HttpError::TimedOut("connected, then silent"),
+        ureq::Error::Timeout(_) => HttpError::TimedOut("the whole answer took too long"),
+        ureq::Error::HostNotFound => HttpError::Unreachable("no such host".to_owned()),
+        ureq::Error::Io(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof => HttpError::Cut("the connection was closed early".to_owned()),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                HttpError::Cut("the connection was reset".to_owned())
+            }
+            io::ErrorKind::ConnectionRefused => HttpError::Unreachable("connection refused".to_owned()),
+            _ => HttpError::Unreachable(error.to_string()),
+        },
+        ureq::Error::Other(refused) => HttpError::Unreachable(refused.to_string()),
+        other => HttpError::Cut(other.to_string()),
+    }
+}
+
+fn excerpt(text: &[u8]) -> String {
+    const LONGEST: usize = 120;
+    let text = text.trim_ascii();
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut found = String::from_utf8_lossy(&line[..line.len().min(LONGEST)]).into_owned();
+    if text.len() > found.len() {
+        found.push('…');
+    }
+    found
+}
+
+struct Counted<R> {
+    inner: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// Writes what it reads; a failure to write ends the reading and is kept apart from one to read.
+struct Tee<'a, R, W> {
+    inner: R,
+    out: &'a mut W,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read, W: Write> Read for Tee<'_, R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Err(error) = self.out.write_all(&buffer[..read]) {
+            self.failed = Some(error);
+            return Err(io::Error::other("the output failed"));
+        }
+        Ok(read)
+    }
+}
+
+/// Resolves a host and lets through only what may be dialled.
+///
+/// The check is here, on the very addresses that the connector is handed, because a name can resolve to
+/// another address between a check and its use.
+#[derive(Debug)]
+struct CheckedResolver {
+    policy: AddressPolicy,
+    inner: DefaultResolver,
+}
+
+impl Resolver for CheckedResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        // Without this, every literal address would cost a resolver thread.
+        let resolved = match host.parse::<IpAddr>() {
+            Ok(ip) => {
+                let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+                let mut addresses = self.empty();
+                addresses.push(SocketAddr::new(ip, uri.port_u16().unwrap_or(default)));
+                addresses
+            }
+            Err(_) => self.inner.resolve(uri, config, timeout)?,
+        };
+        let mut allowed = self.empty();
+        let mut refused = None;
+        for address in resolved.iter() {
+            match self.policy.check(address.ip()) {
+                Ok(()) => allowed.push(*address),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match refused {
+            Some(error) if allowed.is_empty() => Err(ureq::Error::Other(Box::new(error))),
+            _ => Ok(allowed),
+        }
+    }
+}

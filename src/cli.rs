@@ -1,0 +1,97 @@
+//! The command line: global options, and the list of commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::history::HistoryArgs;
+use crate::commands::list::ListArgs;
+use crate::commands::pull::PullArgs;
+use crate::commands::total::TotalArgs;
+
+/// Collects, keeps and reports the coverage of running Go services built with goc.
+///
+/// Each command is one synchronous operation on a work directory and its SQLite database. There is no
+/// daemon: cron or a systemd timer runs `goc-watchdog pull`, and what is due is known from the database.
+#[derive(Debug, Parser)]
+#[command(name = "goc-watchdog", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Work directory: database, stored profiles, configuration.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "GOC_WATCHDOG_ROOT",
+        default_value = "./goc_watch_dog_root",
+        global = true
+    )]
+    pub root: PathBuf,
+
+    /// Goc center to ask; may be given several times.
+    ///
+    /// Without it the configuration's centers are asked, without those <http://127.0.0.1:7777>.
+    #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', global = true)]
+    pub center: Vec<String>,
+
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub format: Format,
+
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more, such as why each service was or was not pulled.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
+    /// When to use colours; NO_COLOR is heeded.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    pub color: ColorWhen,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts; the fields are described in the command's man page.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Pull, merge and store the coverage of running services.
+    Pull(Box<PullArgs>),
+    /// List services: where they run, how much is covered, and how that is known.
+    List(ListArgs),
+    /// Print how much of a service is covered, as one number.
+    Total(TotalArgs),
+    /// Show how the coverage of a service went, row by row.
+    History(HistoryArgs),
+}

@@ -1,0 +1,173 @@
+//! `history`: how the coverage of a service went.
+
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::roster::Entry;
+use super::total::stored_roster;
+use super::{Context, show};
+use crate::cli::Format;
+use crate::exit::ExitCode;
+use crate::names::{self, ResolveError, printable};
+use crate::store::{Key, Row, RowFilter, Store};
+
+/// Show how the coverage of a service went, row by row.
+///
+/// Every stored total of the app in its environment and region, over all its commits, the newest last.
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    /// Full name of the service, or any part of it that means one app in one environment and region.
+    service: String,
+
+    /// Only rows of this commit, or of those that begin with it.
+    #[arg(long, value_name = "COMMIT")]
+    commit: Option<String>,
+
+    /// Only the newest N rows.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// Runs the command.
+pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
+    let store = Store::open_read_only(&context.workdir.database())?;
+    let roster = stored_roster(&store, context)?;
+    let app = pick_app(&args.service, &roster.entries)?;
+    let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let mut rows = store.rows(&RowFilter::default())?;
+    rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
+    if rows.is_empty() && !commit.is_empty() {
+        bail!("nothing is stored of {} at commit \"{}\"", printable(&app.app), printable(&commit));
+    }
+    let steps: Vec<Step> = rows
+        .iter()
+        .enumerate()
+        .map(|(index, row)| Step { row, before: index.checked_sub(1).map(|before| &rows[before]) })
+        .collect();
+    let shown = &steps[steps.len().saturating_sub(args.limit.unwrap_or(usize::MAX))..];
+    match context.format {
+        Format::Json => show::print_json(&shown.iter().map(Step::object).collect::<Vec<_>>())?,
+        Format::Text => print(shown, context)?,
+    }
+    Ok(ExitCode::Done)
+}
+
+/// A row, and the one stored before it.
+struct Step<'a> {
+    row: &'a Row,
+    before: Option<&'a Row>,
+}
+
+impl Step<'_> {
+    fn delta(&self) -> Option<f64> {
+        self.before.map(|before| self.row.cover_total - before.cover_total)
+    }
+
+    fn object(&self) -> serde_json::Value {
+        let Row { id, created_at, key, branch, cover_total, cov_file_path, is_latest, fact, .. } = self.row;
+        json!({
+            "id": id.0,
+            "stored_at": show::iso(*created_at),
+            "env": key.env,
+            "region": key.region,
+            "app": key.app,
+            "branch": branch,
+            "commit": key.commit,
+            "percent": cover_total,
+            "delta": self.delta(),
+            "covered": fact.as_ref().map(|fact| fact.coverage.covered),
+            "total": fact.as_ref().map(|fact| fact.coverage.total),
+            "replicas": {
+                "answered": fact.as_ref().map(|fact| fact.answered),
+                "known": fact.as_ref().map(|fact| fact.listed),
+            },
+            "is_latest": is_latest,
+            "cov_file_path": cov_file_path,
+        })
+    }
+
+    fn delta_text(&self) -> String {
+        let facts = |row: &Row| row.fact.as_ref().map(|fact| fact.coverage);
+        match (facts(self.row), self.before.and_then(facts)) {
+            (Some(now), Some(before)) => now.since(before).to_string(),
+            _ => self.delta().map(|delta| format!("{delta:+.1}")).unwrap_or_default(),
+        }
+    }
+}
+
+fn print(steps: &[Step<'_>], context: &Context) -> Result<()> {
+    let mut table =
+        show::table(context, &["ID", "STORED", "COMMIT", "BRANCH", "REPLICAS", "TOTAL", "CHANGE"]);
+    for step in steps {
+        let replicas = step.row.fact.as_ref().map(|fact| format!("{} of {}", fact.answered, fact.listed));
+        table.add_row([
+            show::cell(&step.row.id.0.to_string()),
+            show::cell(&step.row.created_at.format("%Y-%m-%d %H:%M UTC").to_string()),
+            show::cell(&step.row.key.commit),
+            show::cell(&step.row.branch),
+            show::cell(&replicas.unwrap_or_default()),
+            show::cell(&format!("{:.1}%", step.row.cover_total)),
+            show::cell(&step.delta_text()),
+        ]);
+    }
+    show::print_table(&table)?;
+    if context.around.stdout_is_terminal && steps.len() > 1 {
+        let totals: Vec<f64> = steps.iter().map(|step| step.row.cover_total).collect();
+        writeln!(io::stdout(), "\n{}", sparkline(&totals))?;
+    }
+    Ok(())
+}
+
+/// Draws totals as bars between the smallest and the largest of them.
+fn sparkline(totals: &[f64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let lowest = totals.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = totals.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let span = (highest - lowest).max(f64::MIN_POSITIVE);
+    let bar = |total: &f64| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7")]
+        let height = ((total - lowest) / span * 7.0).round() as usize;
+        BARS[height.min(7)]
+    };
+    let bars: String = totals.iter().map(bar).collect();
+    format!("{lowest:.1}% {bars} {highest:.1}%")
+}
+
+fn is_same_app(a: &Key, b: &Key) -> bool {
+    (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
+}
+
+/// Returns a key of the one app that `query` means; names that differ in branch and commit are one.
+fn pick_app(query: &str, entries: &[Entry]) -> Result<Key> {
+    let names: Vec<&str> =
+        entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
+    let key_of = |name: &str| {
+        let holds = |entry: &&Entry| entry.members.iter().any(|member| member.name == name);
+        entries.iter().find(holds).map(|entry| entry.key.clone()).expect("the name is an entry's")
+    };
+    match names::resolve(query, &names) {
+        Ok(name) => Ok(key_of(name)),
+        Err(ResolveError::Ambiguous { query, candidates }) => {
+            let first = key_of(&candidates[0]);
+            if candidates.iter().all(|name| is_same_app(&key_of(name), &first)) {
+                return Ok(first);
+            }
+            Err(ResolveError::Ambiguous { query, candidates }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_spans_from_the_lowest_to_the_highest() {
+        assert_eq!(sparkline(&[10.0, 50.0, 80.0]), "10.0% ▁▅█ 80.0%");
+        assert_eq!(sparkline(&[50.0, 50.0]), "50.0% ▁▁ 50.0%");
+    }
+}

@@ -1,0 +1,398 @@
+//! `list`: who is there, what is known of it, and how.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::Args;
+use comfy_table::Color;
+use serde_json::json;
+
+use super::pick::pick;
+use super::roster::{self, Entry, Known, Member, Roster};
+use super::{Context, show};
+use crate::center::{Client, Options};
+use crate::cli::Format;
+use crate::exit::ExitCode;
+use crate::names::printable;
+use crate::profile::Limits;
+use crate::schedule::{self, Due};
+use crate::store::{AddressState, Allocator, EditionStatus, Row, Store, StoreError};
+
+/// List services: where they run, how much is covered, and how that is known.
+///
+/// Every name that a center lists or the database knows. States: ok; partial (some replicas fail);
+/// unreachable (all fail); offline (no center lists it); other build (a replica serves another build
+/// than the one shown); never pulled.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Only names that hold one of these parts.
+    #[arg(value_name = "PART")]
+    parts: Vec<String>,
+
+    /// Ask no center; show what is stored.
+    #[arg(long)]
+    offline: bool,
+
+    /// Show all that is known of one service: its schedule and why, its addresses, builds, generations.
+    #[arg(long, value_name = "SERVICE", conflicts_with = "parts")]
+    explain: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
+    let store = match Store::open_read_only(&context.workdir.database()) {
+        Ok(store) => Some(store),
+        Err(StoreError::Missing { .. }) if !args.offline => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (known, allocator) = match &store {
+        Some(store) => (Known::read(store)?, Allocator::new(store)?),
+        None => (Known::default(), Allocator::empty()),
+    };
+    let heard = match args.offline {
+        true => known.without_asking(),
+        false => roster::ask(&client(context)?, &context.centers),
+    };
+    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
+    for silent in &roster.silent {
+        let since = silent
+            .last_heard
+            .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
+        context.warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
+    }
+    match &args.explain {
+        Some(service) => explain(pick(service, &roster.entries)?, store.as_ref(), context)?,
+        None => list(args, &roster, store.as_ref(), context)?,
+    }
+    Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
+}
+
+fn client(context: &Context) -> Result<Client> {
+    let config = &context.config.pull;
+    let options = Options {
+        connect_timeout: config.connect_timeout,
+        read_timeout: config.read_timeout,
+        timeout: config.timeout,
+        limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
+        proxy: config.proxy.clone(),
+        policy: config.policy.clone(),
+        concurrency: 1,
+    };
+    Ok(Client::new(&options)?)
+}
+
+/// What a service is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ok,
+    Partial,
+    Unreachable,
+    Offline,
+    OtherBuild,
+    NeverPulled,
+}
+
+impl State {
+    fn of(member: &Member, entry: &Entry, row: Option<&Row>) -> Self {
+        let states: Vec<AddressState> =
+            member.places.iter().map(|place| entry.state(&place.address)).collect();
+        let failing = states.iter().filter(|state| state.retry.failures > 0).count();
+        match row {
+            _ if states.is_empty() => Self::Offline,
+            _ if failing == states.len() => Self::Unreachable,
+            _ if states.iter().any(|state| state.other_build.is_some()) => Self::OtherBuild,
+            None => Self::NeverPulled,
+            Some(_) if failing > 0 => Self::Partial,
+            Some(_) => Self::Ok,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Unreachable => "unreachable",
+            Self::Offline => "offline",
+            Self::OtherBuild => "other build",
+            Self::NeverPulled => "never pulled",
+        }
+    }
+
+    fn color(self) -> Color {
+        match self {
+            Self::Ok => Color::Green,
+            Self::Partial | Self::OtherBuild => Color::Yellow,
+            Self::Unreachable => Color::Red,
+            Self::Offline | Self::NeverPulled => Color::Grey,
+        }
+    }
+}
+
+/// One line of the list.
+struct Line<'a> {
+    entry: &'a Entry,
+    member: &'a Member,
+    row: Option<Row>,
+    state: State,
+}
+
+impl Line<'_> {
+    fn up(&self) -> usize {
+        let answers = |state: AddressState| {
+            state.last_answer_at.is_some() && state.retry.failures == 0 && state.other_build.is_none()
+        };
+        self.member.places.iter().filter(|place| answers(self.entry.state(&place.address))).count()
+    }
+
+    fn next_pull(&self, context: &Context) -> Option<DateTime<Utc>> {
+        next_pull(self.entry, context)
+    }
+}
+
+fn next_pull(entry: &Entry, context: &Context) -> Option<DateTime<Utc>> {
+    let addresses = entry.addresses();
+    if addresses.is_empty() {
+        return None;
+    }
+    let config = &context.config.pull;
+    let now = context.now();
+    match schedule::due(&entry.schedule.schedule, &addresses, now, &config.steps) {
+        Due::Later(at, _) => Some(at),
+        Due::Now(_) => {
+            // Due, but an address that failed waits for its own retry.
+            let ready = |address: &String| match entry.state(address).retry.due(now, &config.retry) {
+                Some(Due::Later(at, _)) => at,
+                Some(Due::Now(_)) | None => now,
+            };
+            addresses.iter().map(ready).min()
+        }
+    }
+}
+
+fn list(args: &ListArgs, roster: &Roster, store: Option<&Store>, context: &Context) -> Result<()> {
+    let is_wanted = |name: &str| args.parts.is_empty() || args.parts.iter().any(|part| name.contains(part));
+    let mut lines = Vec::new();
+    for entry in &roster.entries {
+        let row = match store {
+            Some(store) => store.latest(&entry.key)?,
+            None => None,
+        };
+        for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
+            let state = State::of(member, entry, row.as_ref());
+            lines.push(Line { entry, member, row: row.clone(), state });
+        }
+    }
+    match context.format {
+        Format::Json => show::print_json(&lines.iter().map(|line| object(line, context)).collect::<Vec<_>>()),
+        Format::Text => table(&lines, context),
+    }
+}
+
+fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
+    if lines.is_empty() && !context.is_quiet {
+        super::say("no service is listed, and none is stored");
+        return Ok(());
+    }
+    let header = [
+        "ENV",
+        "REGION",
+        "APP",
+        "BRANCH",
+        "COMMIT",
+        "REPLICAS",
+        "TOTAL",
+        "CHANGED",
+        "SEEN",
+        "NEXT PULL",
+        "STATE",
+    ];
+    let mut table = show::table(context, &header);
+    let now = context.now();
+    for line in lines {
+        let Line { entry, member, row, state } = line;
+        let next = match line.next_pull(context) {
+            Some(at) if at <= now => "now".to_owned(),
+            Some(at) => format!("in {}", show::span(at - now)),
+            None => String::new(),
+        };
+        let total = row.as_ref().map(|row| format!("{:.1}%", row.cover_total));
+        table.add_row([
+            show::cell(&entry.key.env),
+            show::cell(&entry.key.region),
+            show::cell(&entry.key.app),
+            show::cell(&member.branch),
+            show::cell(&entry.key.commit),
+            show::cell(&format!("{}/{}", line.up(), member.places.len())),
+            show::cell(&total.unwrap_or_default()),
+            show::cell(&show::ago(entry.schedule.last_change_at, now)),
+            show::cell(&show::ago(member.last_seen, now)),
+            show::cell(&next),
+            show::colored(context, state.word(), state.color()),
+        ]);
+    }
+    show::print_table(&table)?;
+    Ok(())
+}
+
+fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
+    let Line { entry, member, row, state } = line;
+    let fact = row.as_ref().and_then(|row| row.fact.as_ref());
+    let address = |address: &str| {
+        let state = entry.state(address);
+        json!({
+            "address": address,
+            "state": match &state {
+                state if state.retry.failures > 0 => "failed",
+                state if state.other_build.is_some() => "other_build",
+                state if state.last_answer_at.is_some() => "ok",
+                _ => "never_pulled",
+            },
+            "last_answer": state.last_answer_at.map(show::iso),
+            "failures": state.retry.failures,
+            "next_try": state.retry.next_try.map(show::iso),
+            "error": state.last_error,
+            "other_build": state.other_build.map(|build| build.short()),
+        })
+    };
+    json!({
+        "service": member.name,
+        "env": entry.key.env,
+        "region": entry.key.region,
+        "app": entry.key.app,
+        "branch": member.branch,
+        "commit": entry.key.commit,
+        "state": state.word().replace(' ', "_"),
+        "replicas": { "up": line.up(), "known": member.places.len() },
+        "addresses": member.places.iter().map(|place| address(&place.address)).collect::<Vec<_>>(),
+        "percent": row.as_ref().map(|row| row.cover_total),
+        "covered": fact.map(|fact| fact.coverage.covered),
+        "total": fact.map(|fact| fact.coverage.total),
+        "last_change": entry.schedule.last_change_at.map(show::iso),
+        "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
+        "last_seen": member.last_seen.map(show::iso),
+        "next_pull": line.next_pull(context).map(show::iso),
+    })
+}
+
+/// Shows all that is known of one key.
+fn explain(entry: &Entry, store: Option<&Store>, context: &Context) -> Result<()> {
+    let now = context.now();
+    let config = &context.config.pull;
+    let addresses = entry.addresses();
+    let due = schedule::due(&entry.schedule.schedule, &addresses, now, &config.steps);
+    let (editions, generations, row) = match store {
+        Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
+        None => (Vec::new(), Vec::new(), None),
+    };
+    let open_and_closed = |edition| {
+        let of_it = || generations.iter().filter(move |known| known.edition == edition);
+        let folded = of_it().filter(|known| known.address.is_none()).count();
+        let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();
+        (open, of_it().count() - open - folded, folded)
+    };
+    let fingerprints = |edition: &crate::store::Edition| -> Vec<String> {
+        edition.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect()
+    };
+    let (next, why) = match &due {
+        _ if addresses.is_empty() => (None, "no center lists it".to_owned()),
+        Due::Now(reason) => (next_pull(entry, context), reason.to_string()),
+        Due::Later(at, reason) => (Some(*at), reason.to_string()),
+    };
+    let schedule = &entry.schedule;
+    if context.format == Format::Json {
+        return show::print_json(&json!({
+            "services": entry.members.iter().map(|member| &member.name).collect::<Vec<_>>(),
+            "env": entry.key.env,
+            "region": entry.key.region,
+            "app": entry.key.app,
+            "commit": entry.key.commit,
+            "step": schedule.schedule.step + 1,
+            "last_pull": schedule.schedule.last_pull.map(show::iso),
+            "next_pull": next.map(show::iso),
+            "why": why,
+            "last_change": schedule.last_change_at.map(show::iso),
+            "percent": row.as_ref().map(|row| row.cover_total),
+            "cov_file_path": row.as_ref().map(|row| &row.cov_file_path),
+            "addresses": addresses.iter().map(|address| {
+                let state = entry.state(address);
+                json!({
+                    "address": address,
+                    "last_answer": state.last_answer_at.map(show::iso),
+                    "failures": state.retry.failures,
+                    "next_try": state.retry.next_try.map(show::iso),
+                    "error": state.last_error,
+                    "other_build": state.other_build.map(|build| build.short()),
+                })
+            }).collect::<Vec<_>>(),
+            "builds": editions.iter().map(|edition| {
+                let (open, closed, folded) = open_and_closed(edition.id);
+                json!({
+                    "status": edition.status.as_str(),
+                    "fingerprints": fingerprints(edition),
+                    "generations": { "open": open, "closed": closed, "folded": folded },
+                })
+            }).collect::<Vec<_>>(),
+        }));
+    }
+    let mut out = io::stdout().lock();
+    for member in &entry.members {
+        writeln!(out, "{}", printable(&member.name))?;
+    }
+    let mut field = |name: &str, value: String| writeln!(out, "  {name:<12} {value}");
+    if let Some(row) = &row {
+        let replicas =
+            row.fact.as_ref().map(|fact| format!(", {} of {} replicas", fact.answered, fact.listed));
+        field("total", format!("{:.1}%{}", row.cover_total, replicas.unwrap_or_default()))?;
+        field(
+            "stored",
+            format!("{} (id {}, {})", show::moment(row.created_at, now), row.id.0, row.cov_file_path),
+        )?;
+    }
+    field("last pull", show::ago(schedule.schedule.last_pull, now))?;
+    field("last change", show::ago(schedule.last_change_at, now))?;
+    let next = next.map_or_else(
+        || show::NOTHING.to_owned(),
+        |at| if at <= now { "now".to_owned() } else { show::moment(at, now) },
+    );
+    field("next pull", format!("{next}: {why}"))?;
+    field(
+        "step",
+        format!(
+            "{}, {}",
+            schedule.schedule.step + 1,
+            humantime::format_duration(config.steps.wait(schedule.schedule.step))
+        ),
+    )?;
+    for address in &addresses {
+        let state = entry.state(address);
+        let answered = state.last_answer_at.map_or_else(
+            || "never answered".to_owned(),
+            |at| format!("answered {} ago", show::span(now - at)),
+        );
+        let mut said = vec![answered];
+        if state.retry.failures > 0 {
+            said.push(format!("failed {}", show::count(state.retry.failures as usize, "times")));
+            said.extend(state.retry.next_try.map(|at| format!("next try {}", show::moment(at, now))));
+            said.extend(state.last_error.as_deref().map(|error| printable(error).into_owned()));
+        }
+        said.extend(state.other_build.map(|build| format!("serves another build, {}", build.short())));
+        field("address", format!("{} ({})", printable(address), said.join("; ")))?;
+    }
+    for edition in &editions {
+        let (open, closed, folded) = open_and_closed(edition.id);
+        let status = match edition.status {
+            EditionStatus::Current => "shown",
+            EditionStatus::Aside => "set aside",
+            EditionStatus::Former => "history",
+        };
+        field(
+            "build",
+            format!(
+                "{} ({status}; generations: {open} open, {closed} closed, {folded} folded)",
+                fingerprints(edition).join(" ")
+            ),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,369 @@
+//! `pull`: from the centers' lists to the latest row of every key.
+
+mod crew;
+mod fold;
+mod output;
+mod plan;
+mod raw;
+mod unit;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::Utc;
+use clap::Args;
+
+use super::Context;
+use super::pick::pick;
+use super::roster::{self, Entry, Known, Roster};
+use crate::center::{Client, Options};
+use crate::clock::{self, Stopwatch};
+use crate::config::{ChangeRule, parse_duration, parse_size};
+use crate::exit::ExitCode;
+use crate::names::Naming;
+use crate::profile::Limits;
+use crate::progress::Progress;
+use crate::signals::Signals;
+use crate::store::{Allocator, Change, Store, StoreError};
+use crate::workdir::{Locked, WorkdirError};
+
+use crew::{Haul, Queue, Scribe, Stop};
+use plan::{Plan, Selection};
+use unit::{Message, Rules, Shared};
+
+/// How many messages may wait for the thread that writes; more would only fill memory.
+const WAITING_MESSAGES: usize = 64;
+
+/// Pull, merge and store the coverage of running services.
+///
+/// Without SERVICE, every service that is due: 15 minutes after its last pull, then 60 minutes, 2 hours
+/// and 4 hours while its coverage does not change; at once when it is new, when its addresses changed,
+/// or when a peek (one small request an address) shows that its coverage moved. With SERVICE, that one,
+/// now. SERVICE is a full name or any unambiguous part of one.
+///
+/// Data of processes that are gone stays merged in; pulling a process again replaces its counters. An
+/// address that fails, or that serves another build, never stops the others: it is named here and in
+/// `list`, and the exit code is 3.
+#[derive(Args, Debug)]
+pub struct PullArgs {
+    /// Services to pull now, due or not.
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+
+    /// Pull every service, due or not.
+    #[arg(short, long, conflicts_with = "services")]
+    force: bool,
+
+    /// Pull this address and store what it serves under SERVICE, listed there or not.
+    #[arg(long, value_name = "URL")]
+    address: Option<String>,
+
+    /// Print one process's profile as it is; nothing is stored.
+    #[arg(long, conflicts_with_all = ["force", "dry_run", "adopt", "jitter"])]
+    raw: bool,
+
+    /// With --raw: write to this file, whole or not at all.
+    #[arg(short, long, value_name = "FILE", requires = "raw")]
+    output: Option<PathBuf>,
+
+    /// Let the build with this fingerprint take the place of the one that SERVICE shows.
+    #[arg(long, value_name = "FINGERPRINT", requires = "services")]
+    adopt: Option<String>,
+
+    /// Show what would be pulled, and why; nothing is pulled or stored.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Do not ask services that are not due whether their coverage moved.
+    #[arg(long)]
+    no_peek: bool,
+
+    /// What counts as a change.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    change: Option<ChangeRule>,
+
+    /// Wait a random time up to this first, so that many machines do not pull at the same moment.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    jitter: Option<Duration>,
+
+    /// How many requests run at the same time [default: 16].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: Option<u16>,
+
+    /// For one request with its whole answer [default: 2m].
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+
+    /// For a connection to be made [default: 5s].
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    connect_timeout: Option<Duration>,
+
+    /// Longest silence within an answer [default: 20s].
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    read_timeout: Option<Duration>,
+
+    /// For the whole run; what it cuts off stays due.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    deadline: Option<Duration>,
+
+    /// Largest answer, decoded [default: 256MiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_body: Option<u64>,
+
+    /// Proxy for all requests; those of the environment are never used.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+}
+
+impl PullArgs {
+    fn options(&self, context: &Context) -> Options {
+        let config = &context.config.pull;
+        Options {
+            connect_timeout: self.connect_timeout.unwrap_or(config.connect_timeout),
+            read_timeout: self.read_timeout.unwrap_or(config.read_timeout),
+            timeout: self.timeout.unwrap_or(config.timeout),
+            limits: Limits { max_bytes: self.max_body.unwrap_or(config.max_body_bytes), ..Limits::default() },
+            proxy: self.proxy.clone().or_else(|| config.proxy.clone()),
+            policy: config.policy.clone(),
+            concurrency: self.concurrency(context),
+        }
+    }
+
+    fn concurrency(&self, context: &Context) -> usize {
+        self.concurrency.map_or(context.config.pull.concurrency, usize::from)
+    }
+
+    fn rules(&self, context: &Context) -> Rules {
+        let config = &context.config.pull;
+        Rules {
+            change: self.change.unwrap_or(config.change),
+            adopt: config.adopt,
+            adopt_by_hand: self.adopt.clone(),
+            steps: config.steps.clone(),
+            retry: config.retry.clone(),
+            row_at_least_every: config.row_at_least_every,
+        }
+    }
+
+    /// Returns how long to wait first; a person who named services does not wait.
+    fn wait(&self, context: &Context) -> Duration {
+        let named = !self.services.is_empty() || self.dry_run;
+        let longest = if named { None } else { self.jitter.or(context.config.pull.jitter) };
+        longest.unwrap_or_default().mul_f64(fastrand::f64())
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
+    let client = Client::new(&args.options(context))?;
+    if args.raw {
+        return raw::run(args, context, &client);
+    }
+    if args.dry_run {
+        return dry_run(args, context, &client);
+    }
+    let signals = Signals::catch().context("cannot catch signals")?;
+    // Before the lock is taken: who waits keeps nobody else from working.
+    if let Some(signal) = clock::wait(args.wait(context), &signals) {
+        return Ok(ExitCode::of_signal(signal));
+    }
+    let locked = match context.workdir.lock() {
+        Err(busy @ WorkdirError::Busy { .. }) => {
+            super::say(&busy.to_string());
+            return Ok(ExitCode::Busy);
+        }
+        locked => locked?,
+    };
+    if let Some(kind) = context.workdir.network_file_system() {
+        let root = context.workdir.root().display();
+        context.warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
+    }
+    pull(args, context, &client, &signals, &locked)
+}
+
+fn pull(
+    args: &PullArgs,
+    context: &Context,
+    client: &Client,
+    signals: &Signals,
+    locked: &Locked,
+) -> Result<ExitCode> {
+    let started = Stopwatch::start();
+    let now = context.now();
+    let store = Store::open(&context.workdir.database(), locked.held())?;
+    if !store.last_run_ended()? {
+        locked.sweep(&store.stored_files()?)?;
+    }
+    let mut writer = store.writer(locked.held());
+    writer.apply(&Change::RunStarted(now))?;
+
+    let allocator = Allocator::new(&store)?;
+    let heard = roster::ask(client, &context.centers);
+    let roster = Roster::assemble(Known::read(&store)?, heard, &context.config.naming, &allocator, now);
+    let roster = with_named_address(args, roster, &allocator, context)?;
+    report_silence(&roster, context)?;
+    roster.changes.iter().try_for_each(|change| writer.apply(change))?;
+    writer.commit()?;
+
+    let rules = args.rules(context);
+    let selection = select(args, &roster.entries)?;
+    let plan = match &args.address {
+        Some(address) => Plan::of_address(pick(&args.services[0], &roster.entries)?, address),
+        None => Plan::make(&roster.entries, &selection, &rules, now),
+    };
+    for waiting in &plan.waiting {
+        context.explain(output::not_pulled(waiting));
+    }
+
+    let stopped = AtomicBool::new(false);
+    let progress = Progress::start(plan.pulls.len(), context.around.stderr_is_terminal && !context.is_quiet);
+    let peek = context.config.pull.peek && !args.no_peek && matches!(selection, Selection::Due);
+    let queue = Queue::new(&plan, peek);
+    let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+    let shared = Shared::new(client, locked, &allocator, rules, now, messages, &stopped, store.structures()?);
+    let mut scribe = Scribe {
+        writer: &mut writer,
+        stopped: &stopped,
+        signals,
+        deadline: args.deadline.or(context.config.pull.deadline),
+        started: &started,
+        progress: &progress,
+    };
+    let haul = crew::work(shared, &queue, &store, args.concurrency(context), &mut scribe, &inbox);
+    progress.finish();
+    let haul = haul?;
+
+    if haul.stop.is_none() {
+        accept_emptied_centers(&roster, &store, now, context, |change| Ok(writer.apply(change)?))?;
+        fold::fold(&store, &allocator, context.config.pull.fold_after, now, |change| {
+            Ok(writer.apply(change)?)
+        })?;
+    }
+    writer.apply(&Change::RunEnded(clock::now()))?;
+    writer.commit()?;
+
+    output::print(&haul, &plan, &roster, &started, context)?;
+    Ok(exit_code(&haul, &roster, &selection, &roster.entries))
+}
+
+/// Adds the name under which `--address` is to be stored, where no center and no database knows it.
+fn with_named_address(
+    args: &PullArgs,
+    roster: Roster,
+    allocator: &Allocator,
+    context: &Context,
+) -> Result<Roster> {
+    if args.address.is_none() {
+        return Ok(roster);
+    }
+    let naming: &Naming = &context.config.naming;
+    let [name] = &args.services[..] else {
+        bail!("--address needs the one SERVICE that it is stored under");
+    };
+    if pick(name, &roster.entries).is_ok() || !naming.parse(name).is_parsed() {
+        return Ok(roster);
+    }
+    Ok(roster.with_service(name, naming, allocator, context.now()))
+}
+
+fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
+    if args.force {
+        return Ok(Selection::Forced);
+    }
+    if args.services.is_empty() {
+        return Ok(Selection::Due);
+    }
+    let mut named = BTreeSet::new();
+    for query in &args.services {
+        let entry = pick(query, entries)?;
+        named.insert(entry.id);
+    }
+    Ok(Selection::Named(named))
+}
+
+/// Warns of each center that says nothing, and fails where nothing can be done without it.
+fn report_silence(roster: &Roster, context: &Context) -> Result<()> {
+    for silent in &roster.silent {
+        let known = roster.entries.iter().any(|entry| !entry.addresses().is_empty());
+        if !known {
+            bail!("center \"{}\": {}", silent.url, silent.message);
+        }
+        context.warn(format!(
+            "center \"{}\": {}; pulling the addresses it listed {}",
+            silent.url,
+            silent.message,
+            silent.last_heard.map_or_else(|| "before".to_owned(), |at| output::moment(at, context.now()))
+        ));
+    }
+    Ok(())
+}
+
+/// Believes a center that lists nothing once nothing that it listed answers any more.
+fn accept_emptied_centers(
+    roster: &Roster,
+    store: &Store,
+    now: chrono::DateTime<Utc>,
+    context: &Context,
+    mut apply: impl FnMut(&Change) -> Result<()>,
+) -> Result<()> {
+    if !roster.silent.iter().any(|silent| silent.emptied) {
+        return Ok(());
+    }
+    let states = store.addresses()?;
+    let is_gone = |entry: &&Entry| {
+        let known = states.get(&entry.id);
+        entry.addresses().iter().all(|address| {
+            let state = known.and_then(|known| known.get(address));
+            state.is_some_and(|state| state.retry.failures > 0)
+        })
+    };
+    let assumed = |entry: &&Entry| entry.addresses().iter().any(|address| entry.is_assumed(address));
+    let (gone, there): (Vec<&Entry>, Vec<&Entry>) = roster.entries.iter().filter(assumed).partition(is_gone);
+    if !there.is_empty() || gone.is_empty() {
+        return Ok(());
+    }
+    let emptied: Vec<&str> =
+        roster.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
+    for change in roster.unlist(&emptied, now) {
+        apply(&change)?;
+    }
+    context.warn("nothing that the emptied center listed answers any more, so its services are offline now");
+    Ok(())
+}
+
+fn exit_code(haul: &Haul, roster: &Roster, selection: &Selection, entries: &[Entry]) -> ExitCode {
+    let failed = |pulled: &unit::Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
+    let named_offline = match selection {
+        Selection::Named(named) => {
+            entries.iter().any(|entry| named.contains(&entry.id) && entry.addresses().is_empty())
+        }
+        Selection::Due | Selection::Forced => false,
+    };
+    let partly = haul.pulled.iter().any(failed) || !roster.silent.is_empty() || named_offline;
+    match haul.stop {
+        Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
+        Some(Stop::Deadline) => ExitCode::Partly,
+        None if partly => ExitCode::Partly,
+        None => ExitCode::Done,
+    }
+}
+
+/// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
+fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
+    let (known, allocator) = match Store::open_read_only(&context.workdir.database()) {
+        Ok(store) => (Known::read(&store)?, Allocator::new(&store)?),
+        Err(StoreError::Missing { .. }) => (Known::default(), Allocator::empty()),
+        Err(error) => return Err(error.into()),
+    };
+    let heard = roster::ask(client, &context.centers);
+    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
+    report_silence(&roster, context)?;
+    let selection = select(args, &roster.entries)?;
+    let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());
+    output::print_plan(&plan, context)?;
+    Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
+}

@@ -1,0 +1,326 @@
+//! What a pull says: a line a service where somebody watches or asked for it, one line under cron.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use comfy_table::Color;
+use indicatif::HumanBytes;
+use serde::Serialize;
+use serde_json::json;
+
+use super::super::roster::Roster;
+use super::super::{Context, show};
+use super::crew::{Haul, Stop};
+use super::plan::{Plan, Waiting};
+use super::unit::{PullResult, Pulled, WhyAside};
+use crate::cli::Format;
+use crate::clock::Stopwatch;
+use crate::coverage::Coverage;
+use crate::names::printable;
+
+pub(super) use super::super::show::moment;
+
+/// Says why a service is not pulled.
+pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
+    let name = printable(&waiting.entry.spokesman().name);
+    match waiting.until {
+        Some((until, reason)) => {
+            format!("{name}: not pulled, {reason}, due {}", until.format("%Y-%m-%d %H:%M UTC"))
+        }
+        None => format!("{name}: not pulled, no center lists it"),
+    }
+}
+
+/// Prints what came of a run.
+pub(super) fn print(
+    haul: &Haul,
+    plan: &Plan<'_>,
+    roster: &Roster,
+    started: &Stopwatch,
+    context: &Context,
+) -> Result<()> {
+    let mut pulled = haul.pulled.clone();
+    pulled.sort_by(|a, b| a.names.cmp(&b.names));
+    for pulled in &pulled {
+        troubles(pulled, context);
+    }
+    let planned: usize = plan.pulls.iter().map(|unit| unit.parts().len()).sum();
+    let settled = pulled.iter().filter(|pulled| pulled.result != PullResult::NotDue).count();
+    let summary = Summary {
+        pulled: settled,
+        changed: pulled.iter().filter(|pulled| pulled.result == PullResult::Changed).count(),
+        unchanged: pulled.iter().filter(|pulled| pulled.result == PullResult::Unchanged).count(),
+        nothing_answered: pulled.iter().filter(|pulled| pulled.result == PullResult::NothingAnswered).count(),
+        not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
+        cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
+        failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
+        set_aside_addresses: pulled.iter().map(|pulled| pulled.asides.len()).sum(),
+        silent_centers: roster.silent.iter().map(|silent| silent.url.clone()).collect(),
+        bytes: pulled.iter().map(|pulled| pulled.bytes).sum(),
+        seconds: started.elapsed().as_secs_f64(),
+        ended_by: match haul.stop {
+            None => "completion",
+            Some(Stop::Deadline) => "deadline",
+            Some(Stop::Signal(_)) => "signal",
+        },
+    };
+    match context.format {
+        Format::Json => {
+            for pulled in &pulled {
+                objects(pulled).iter().try_for_each(show::print_json)?;
+            }
+            show::print_json(&json!({ "summary": summary }))
+        }
+        Format::Text if context.is_quiet => Ok(()),
+        Format::Text => {
+            let is_asked_for = |pulled: &&Pulled| {
+                pulled.result != PullResult::NotDue && (context.around.stdout_is_terminal || is_named(pulled))
+            };
+            let rows: Vec<&Pulled> = pulled.iter().filter(is_asked_for).collect();
+            if !rows.is_empty() {
+                table(&rows, context)?;
+            }
+            writeln!(io::stdout(), "{summary}")?;
+            Ok(())
+        }
+    }
+}
+
+fn is_named(pulled: &Pulled) -> bool {
+    use crate::schedule::Reason;
+    matches!(pulled.reason, Reason::Named | Reason::Forced)
+}
+
+/// Says on stderr what went wrong with a service, whatever the form of the output.
+fn troubles(pulled: &Pulled, context: &Context) {
+    let name = printable(&pulled.names[0]);
+    let say = |message: String| super::super::say(&message);
+    for failure in &pulled.failures {
+        let next_try = failure
+            .next_try
+            .map(|next| format!(", next try {}", moment(next, context.now())))
+            .unwrap_or_default();
+        say(format!(
+            "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
+            printable(&failure.address),
+            failure.error
+        ));
+    }
+    for aside in &pulled.asides {
+        let address = printable(&aside.address);
+        let build = aside.build.short();
+        say(match aside.why {
+            WhyAside::OtherBuild => format!(
+                "{name}: \"{address}\" serves build {build}, which contradicts the one shown; its data is set \
+                 aside (to show it: goc-watchdog pull {name} --adopt {build})"
+            ),
+            WhyAside::Undecided => format!(
+                "{name}: \"{address}\" stands under two names with the same build {build}, and which of them \
+                 it is cannot be told; its data is set aside"
+            ),
+        });
+    }
+    if context.is_quiet {
+        return;
+    }
+    if let Some(adopted) = &pulled.adopted {
+        let short = |build: Option<crate::profile::Fingerprint>| {
+            build.map_or_else(|| "-".to_owned(), |build| build.short())
+        };
+        say(format!(
+            "{name}: build {} took the place of {}, which is history now",
+            short(adopted.to),
+            short(adopted.from)
+        ));
+    }
+    if context.is_verbose && pulled.result != PullResult::NotDue {
+        say(format!("{name}: pulled, {}", pulled.reason));
+        for (address, other) in &pulled.elsewhere {
+            say(format!("{name}: \"{}\" is a process of {} now", printable(address), printable(other)));
+        }
+        if pulled.restarted > 0 {
+            say(format!("{name}: {} ended since the last pull", show::count(pulled.restarted, "processes")));
+        }
+    }
+}
+
+fn table(rows: &[&Pulled], context: &Context) -> Result<()> {
+    let mut table = show::table(context, &["SERVICE", "TOTAL", "CHANGE", "REPLICAS", "RESULT"]);
+    for pulled in rows {
+        let replicas = format!("{} of {}", pulled.answered, pulled.known);
+        let result = match pulled.result {
+            PullResult::Changed => show::colored(context, "changed", Color::Green),
+            PullResult::Unchanged | PullResult::NotDue => show::cell("unchanged"),
+            PullResult::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
+        };
+        table.add_row([
+            show::cell(&pulled.names.join(" ")),
+            show::cell(&total(pulled.coverage)),
+            show::cell(&difference(pulled)),
+            show::cell(&replicas),
+            result,
+        ]);
+    }
+    show::print_table(&table)?;
+    Ok(())
+}
+
+fn total(coverage: Option<Coverage>) -> String {
+    coverage.map(|coverage| coverage.to_string()).unwrap_or_default()
+}
+
+fn difference(pulled: &Pulled) -> String {
+    match (pulled.coverage, pulled.before) {
+        (Some(now), Some(before)) if now != before => now.since(before).to_string(),
+        _ => String::new(),
+    }
+}
+
+#[derive(Serialize)]
+struct Summary {
+    pulled: usize,
+    changed: usize,
+    unchanged: usize,
+    nothing_answered: usize,
+    not_due: usize,
+    cut_off: usize,
+    failed_addresses: usize,
+    set_aside_addresses: usize,
+    silent_centers: Vec<String>,
+    bytes: u64,
+    seconds: f64,
+    ended_by: &'static str,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "pulled {}", show::count(self.pulled, "services"))?;
+        let mut parts = Vec::new();
+        for (number, what) in [
+            (self.changed, "changed"),
+            (self.unchanged, "unchanged"),
+            (self.nothing_answered, "without an answer"),
+            (self.not_due, "not due"),
+            (self.cut_off, "cut off and still due"),
+        ] {
+            if number > 0 {
+                parts.push(format!("{number} {what}"));
+            }
+        }
+        if !parts.is_empty() {
+            write!(f, " ({})", parts.join(", "))?;
+        }
+        write!(f, ", {} in {:.1} s", HumanBytes(self.bytes), self.seconds)?;
+        if self.failed_addresses > 0 {
+            write!(f, "; {} failed", show::count(self.failed_addresses, "addresses"))?;
+        }
+        if self.set_aside_addresses > 0 {
+            write!(f, "; {} set aside", show::count(self.set_aside_addresses, "addresses"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns one object for each name of the key.
+fn objects(pulled: &Pulled) -> Vec<serde_json::Value> {
+    let result = match pulled.result {
+        PullResult::Changed => "changed",
+        PullResult::Unchanged => "unchanged",
+        PullResult::NothingAnswered => "nothing_answered",
+        PullResult::NotDue => "not_due",
+    };
+    let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);
+    let object = |name: &String| {
+        json!({
+            "service": name,
+            "result": result,
+            "reason": pulled.reason.to_string(),
+            "covered": pulled.coverage.map(|coverage| coverage.covered),
+            "total": pulled.coverage.map(|coverage| coverage.total),
+            "percent": pulled.coverage.map(Coverage::percent),
+            "previous_percent": pulled.before.map(Coverage::percent),
+            "replicas": { "answered": pulled.answered, "known": pulled.known },
+            "restarted": pulled.restarted,
+            "bytes": pulled.bytes,
+            "failures": pulled.failures.iter().map(|failure| json!({
+                "address": failure.address,
+                "error": failure.error,
+                "next_try": iso(failure.next_try),
+            })).collect::<Vec<_>>(),
+            "set_aside": pulled.asides.iter().map(|aside| json!({
+                "address": aside.address,
+                "build": aside.build.short(),
+                "why": match aside.why {
+                    WhyAside::OtherBuild => "other_build",
+                    WhyAside::Undecided => "undecided",
+                },
+            })).collect::<Vec<_>>(),
+            "elsewhere": pulled.elsewhere.iter().map(|(address, service)| json!({
+                "address": address,
+                "service": service,
+            })).collect::<Vec<_>>(),
+            "adopted": pulled.adopted.as_ref().map(|adopted| json!({
+                "from": adopted.from.map(|build| build.short()),
+                "to": adopted.to.map(|build| build.short()),
+            })),
+            "next_due": iso(pulled.next_due),
+        })
+    };
+    pulled.names.iter().map(object).collect()
+}
+
+/// Prints what a run would do.
+pub(super) fn print_plan(plan: &Plan<'_>, context: &Context) -> Result<()> {
+    let pulls = plan.pulls.iter().flat_map(|unit| {
+        unit.parts().iter().enumerate().map(move |(index, part)| {
+            let targets = unit.targets().iter().filter(move |target| target.parts.contains(&index));
+            (part, targets.map(|target| target.address.as_str()).collect::<Vec<_>>())
+        })
+    });
+    match context.format {
+        Format::Json => {
+            for (part, addresses) in pulls {
+                show::print_json(&json!({
+                    "service": part.entry.spokesman().name,
+                    "pull": true,
+                    "reason": part.reason.to_string(),
+                    "addresses": addresses,
+                    "due": serde_json::Value::Null,
+                }))?;
+            }
+            for waiting in &plan.waiting {
+                show::print_json(&json!({
+                    "service": waiting.entry.spokesman().name,
+                    "pull": false,
+                    "reason": waiting.until.map_or_else(|| "offline".to_owned(), |(_, reason)| reason.to_string()),
+                    "addresses": [],
+                    "due": waiting.until.map(|(until, _)| show::iso(until)),
+                }))?;
+            }
+            Ok(())
+        }
+        Format::Text => {
+            let mut table = show::table(context, &["SERVICE", "ADDRESSES", "DUE", "REASON"]);
+            for (part, addresses) in pulls {
+                let name = &part.entry.spokesman().name;
+                table.add_row([
+                    show::cell(name),
+                    show::cell(&addresses.len().to_string()),
+                    show::cell("now"),
+                    show::cell(&part.reason.to_string()),
+                ]);
+            }
+            for waiting in &plan.waiting {
+                let (due, reason) = match waiting.until {
+                    Some((until, reason)) => (moment(until, context.now()), reason.to_string()),
+                    None => (String::new(), "no center lists it".to_owned()),
+                };
+                let name = &waiting.entry.spokesman().name;
+                table.add_row([show::cell(name), show::cell("0"), show::cell(&due), show::cell(&reason)]);
+            }
+            show::print_table(&table)?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a run is going to do, decided before anything is asked.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::super::roster::Entry;
+use super::unit::{Part, Rules, Target, Unit};
+use crate::schedule::{self, Due, Reason};
+use crate::store::KeyId;
+
+/// Which services a run is about.
+pub(super) enum Selection {
+    /// Every one that is due.
+    Due,
+    /// Every one, due or not.
+    Forced,
+    /// Those a person named, due or not.
+    Named(BTreeSet<KeyId>),
+}
+
+/// What a run does.
+pub(super) struct Plan<'a> {
+    /// To be pulled, the most overdue first.
+    pub(super) pulls: Vec<Unit<'a>>,
+    /// To be peeked at, and pulled if they moved.
+    pub(super) peeks: Vec<Unit<'a>>,
+    /// Not to be pulled.
+    pub(super) waiting: Vec<Waiting<'a>>,
+}
+
+/// A key that is not pulled.
+pub(super) struct Waiting<'a> {
+    pub(super) entry: &'a Entry,
+    /// `None`: no center lists it.
+    pub(super) until: Option<(DateTime<Utc>, Reason)>,
+}
+
+enum Decision {
+    /// Pulled, from these addresses.
+    Pull { reason: Reason, full: bool, addresses: Vec<String> },
+    /// Not pulled before then.
+    Wait(DateTime<Utc>, Reason),
+    /// Not listed.
+    Offline,
+    /// Not what the run is about.
+    Passed,
+}
+
+impl<'a> Plan<'a> {
+    /// Decides for every key.
+    pub(super) fn make(
+        entries: &'a [Entry],
+        selection: &Selection,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut plan = Self { pulls: Vec::new(), peeks: Vec::new(), waiting: Vec::new() };
+        for cluster in clusters(entries) {
+            plan.add(&cluster, selection, rules, now);
+        }
+        let overdue = |unit: &Unit<'a>| {
+            unit.parts()
+                .iter()
+                .map(|part| {
+                    let name = part.entry.spokesman().name.as_str();
+                    schedule::most_overdue_first(&part.entry.schedule.schedule, name)
+                })
+                .min()
+        };
+        plan.pulls.sort_by(|a, b| overdue(a).cmp(&overdue(b)));
+        plan
+    }
+
+    /// Plans one unit that asks `address` alone.
+    pub(super) fn of_address(entry: &'a Entry, address: &str) -> Self {
+        let parts = vec![Part::new(entry, Reason::Named, false)];
+        let targets = vec![Target { address: address.to_owned(), parts: vec![0] }];
+        Self { pulls: vec![Unit::new(parts, targets)], peeks: Vec::new(), waiting: Vec::new() }
+    }
+
+    fn add(&mut self, cluster: &[&'a Entry], selection: &Selection, rules: &Rules, now: DateTime<Utc>) {
+        let decisions: Vec<Decision> =
+            cluster.iter().map(|entry| decide(entry, selection, rules, now)).collect();
+        let first_reason = decisions.iter().find_map(|decision| match decision {
+            Decision::Pull { reason, .. } => Some(*reason),
+            _ => None,
+        });
+        let Some(first_reason) = first_reason else {
+            let waits = decisions.iter().any(|decision| matches!(decision, Decision::Wait(..)));
+            if waits {
+                let parts = cluster.iter().map(|entry| Part::new(entry, Reason::Peeked, true)).collect();
+                let healthy = |entry: &Entry, address: &String| entry.state(address).retry.failures == 0;
+                let asked = cluster.iter().flat_map(|entry| {
+                    entry.addresses().into_iter().filter(|address| healthy(entry, address))
+                });
+                let targets = targets(cluster, asked.collect());
+                self.peeks.push(Unit::new(parts, targets));
+            }
+            for (entry, decision) in cluster.iter().copied().zip(decisions) {
+                match decision {
+                    Decision::Wait(until, reason) => {
+                        self.waiting.push(Waiting { entry, until: Some((until, reason)) });
+                    }
+                    Decision::Offline => self.waiting.push(Waiting { entry, until: None }),
+                    Decision::Pull { .. } | Decision::Passed => {}
+                }
+            }
+            return;
+        };
+        let mut parts = Vec::new();
+        let mut asked = BTreeSet::new();
+        for (entry, decision) in cluster.iter().copied().zip(decisions) {
+            match decision {
+                Decision::Pull { reason, full, addresses } => {
+                    parts.push(Part::new(entry, reason, full));
+                    asked.extend(addresses);
+                }
+                // Its addresses that are asked for another's sake are judged for it too.
+                Decision::Wait(..) | Decision::Offline | Decision::Passed => {
+                    parts.push(Part::new(entry, first_reason, false));
+                }
+            }
+        }
+        self.pulls.push(Unit::new(parts, targets(cluster, asked)));
+    }
+}
+
+fn decide(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
+    let addresses = entry.addresses();
+    let overruled = match selection {
+        Selection::Due => None,
+        Selection::Forced => Some(Reason::Forced),
+        Selection::Named(keys) if keys.contains(&entry.id) => Some(Reason::Named),
+        Selection::Named(_) => return Decision::Passed,
+    };
+    if let Some(reason) = overruled.filter(|_| !addresses.is_empty()) {
+        return Decision::Pull { reason, full: true, addresses };
+    }
+    let cut_off = entry.schedule.unfinished;
+    if addresses.is_empty() {
+        // What was stored before still wants its row.
+        let (reason, full) = (Reason::CutOff, true);
+        return if cut_off { Decision::Pull { reason, full, addresses } } else { Decision::Offline };
+    }
+    let due = match schedule::due(&entry.schedule.schedule, &addresses, now, &rules.steps) {
+        _ if cut_off => Due::Now(Reason::CutOff),
+        due => due,
+    };
+    let mut ready = Vec::new();
+    let mut retried = None;
+    let mut earliest: Option<(DateTime<Utc>, Reason)> = None;
+    for address in addresses {
+        match entry.state(&address).retry.due(now, &rules.retry) {
+            None => {
+                if matches!(due, Due::Now(_)) {
+                    ready.push(address);
+                }
+            }
+            Some(Due::Now(reason)) => {
+                retried = Some(reason);
+                ready.push(address);
+            }
+            Some(Due::Later(at, reason)) => {
+                if earliest.is_none_or(|(earliest, _)| at < earliest) {
+                    earliest = Some((at, reason));
+                }
+            }
+        }
+    }
+    match (due, retried, earliest) {
+        (Due::Now(reason), ..) if !ready.is_empty() || cut_off => {
+            Decision::Pull { reason, full: true, addresses: ready }
+        }
+        (Due::Later(..), Some(reason), _) => Decision::Pull { reason, full: false, addresses: ready },
+        (Due::Later(until, reason), None, _) => Decision::Wait(until, reason),
+        // Due, and every address waits for its retry.
+        (Due::Now(_), _, Some((until, reason))) => Decision::Wait(until, reason),
+        (Due::Now(reason), ..) => Decision::Pull { reason, full: true, addresses: ready },
+    }
+}
+
+fn targets(cluster: &[&Entry], asked: BTreeSet<String>) -> Vec<Target> {
+    let mut listing: HashMap<String, Vec<usize>> = HashMap::new();
+    for (part, entry) in cluster.iter().enumerate() {
+        for address in entry.addresses() {
+            listing.entry(address).or_default().push(part);
+        }
+    }
+    asked
+        .into_iter()
+        .filter_map(|address| Some(Target { parts: listing.remove(&address)?, address }))
+        .collect()
+}
+
+/// Groups keys that share an address, directly or by others between them.
+fn clusters(entries: &[Entry]) -> Vec<Vec<&Entry>> {
+    let mut group: Vec<usize> = (0..entries.len()).collect();
+    fn root(group: &mut [usize], mut at: usize) -> usize {
+        while group[at] != at {
+            group[at] = group[group[at]];
+            at = group[at];
+        }
+        at
+    }
+    let mut first_with: HashMap<String, usize> = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        for address in entry.addresses() {
+            let first = *first_with.entry(address).or_insert(index);
+            let (a, b) = (root(&mut group, first), root(&mut group, index));
+            group[a.max(b)] = a.min(b);
+        }
+    }
+    let mut clusters: Vec<Vec<&Entry>> = entries.iter().map(|_| Vec::new()).collect();
+    for (index, entry) in entries.iter().enumerate() {
+        clusters[root(&mut group, index)].push(entry);
+    }
+    clusters.retain(|cluster| !cluster.is_empty());
+    clusters
+}

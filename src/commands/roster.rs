@@ -1,0 +1,431 @@
+//! Who is there: what the centers list now, laid over what is known from before.
+//!
+//! Decides and changes nothing itself: what the database should learn comes back as changes, which
+//! `pull` carries out and `list` drops.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::center::{Client, HttpError, Listed, base_url};
+use crate::names::Naming;
+use crate::store::{
+    AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, ScheduleRow, ServiceId, Store,
+    StoreError,
+};
+
+/// What one center said.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// Its URL.
+    pub url: String,
+    /// What it lists; `None` where it was not asked, and what it listed last counts.
+    pub answer: Option<Result<Vec<Listed>, HttpError>>,
+}
+
+/// Asks each center what it lists.
+#[must_use]
+pub(super) fn ask(client: &Client, centers: &[String]) -> Vec<Heard> {
+    let identity = |url: &String| base_url(url).unwrap_or_else(|_| url.clone());
+    centers.iter().map(|url| Heard { url: identity(url), answer: Some(client.list(url)) }).collect()
+}
+
+/// All that the database knows of keys, names and addresses.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    keys: Vec<(KeyId, Key)>,
+    services: Vec<KnownService>,
+    listings: Vec<ListedAddress>,
+    centers: HashMap<String, DateTime<Utc>>,
+    schedules: HashMap<KeyId, ScheduleRow>,
+    states: HashMap<KeyId, HashMap<String, AddressState>>,
+}
+
+impl Known {
+    /// Reads it.
+    pub(super) fn read(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            keys: store.keys()?,
+            services: store.services()?,
+            listings: store.listings()?,
+            centers: store.centers()?,
+            schedules: store.schedules()?,
+            states: store.addresses()?,
+        })
+    }
+
+    /// Asks no center; what each listed last counts.
+    #[must_use]
+    pub(super) fn without_asking(&self) -> Vec<Heard> {
+        self.centers.keys().map(|url| Heard { url: url.clone(), answer: None }).collect()
+    }
+}
+
+/// An address that stands under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// As registered.
+    pub address: String,
+    /// URL of the center that lists it.
+    pub center: String,
+    /// When it was first seen there, or seen again.
+    pub listed_at: DateTime<Utc>,
+    /// The center does not answer for it: it was listed when it last did.
+    pub assumed: bool,
+}
+
+/// A name, with where its processes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// In the database.
+    pub id: ServiceId,
+    /// As registered.
+    pub name: String,
+    /// `''` where the name fits no pattern.
+    pub branch: String,
+    /// Where it is listed now.
+    pub places: Vec<Place>,
+    /// When it was last listed; `None` where it never was.
+    pub last_seen: Option<DateTime<Utc>>,
+}
+
+/// A key, with all names that are its.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// In the database.
+    pub id: KeyId,
+    /// What its data belongs to.
+    pub key: Key,
+    /// Sorted by name; at least one.
+    pub members: Vec<Member>,
+    /// What is remembered of its pulls.
+    pub schedule: ScheduleRow,
+    /// How its addresses have been answering.
+    pub states: HashMap<String, AddressState>,
+}
+
+impl Entry {
+    /// Returns the addresses that are listed now, each once, in the order listed.
+    #[must_use]
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let places = self.members.iter().flat_map(|member| &member.places);
+        places.filter(|place| seen.insert(&place.address)).map(|place| place.address.clone()).collect()
+    }
+
+    /// Returns when an address was listed under this key.
+    #[must_use]
+    pub(super) fn listed_at(&self, address: &str) -> Option<DateTime<Utc>> {
+        self.places_of(address).map(|place| place.listed_at).max()
+    }
+
+    /// Tells whether no center that answers lists this address.
+    #[must_use]
+    pub(super) fn is_assumed(&self, address: &str) -> bool {
+        let mut places = self.places_of(address).peekable();
+        places.peek().is_some() && places.all(|place| place.assumed)
+    }
+
+    fn places_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Place> {
+        self.members.iter().flat_map(|member| &member.places).filter(move |place| place.address == address)
+    }
+
+    /// Returns the name that was listed last, which speaks for the key where one name must.
+    #[must_use]
+    pub(super) fn spokesman(&self) -> &Member {
+        let latest =
+            |member: &&Member| member.places.iter().map(|place| place.listed_at).max().or(member.last_seen);
+        self.members.iter().max_by_key(latest).expect("a key has a name")
+    }
+
+    /// Returns what is remembered of an address.
+    #[must_use]
+    pub(super) fn state(&self, address: &str) -> AddressState {
+        self.states.get(address).cloned().unwrap_or_default()
+    }
+}
+
+/// Who is there.
+#[derive(Debug)]
+pub(super) struct Roster {
+    /// By key.
+    pub entries: Vec<Entry>,
+    /// What the database should learn.
+    pub changes: Vec<Change>,
+    /// Centers that did not answer, or suddenly list nothing, each with a message.
+    pub silent: Vec<SilentCenter>,
+}
+
+/// A center whose last known list stands in for what it does not say.
+#[derive(Debug)]
+pub(super) struct SilentCenter {
+    /// Its URL.
+    pub url: String,
+    /// It answered, but with an empty list where there was none before.
+    pub emptied: bool,
+    /// What is wrong.
+    pub message: String,
+    /// When it last answered.
+    pub last_heard: Option<DateTime<Utc>>,
+}
+
+impl Roster {
+    /// Lays what the centers say over what is known.
+    #[must_use]
+    pub(super) fn assemble(
+        known: Known,
+        heard: Vec<Heard>,
+        naming: &Naming,
+        allocator: &Allocator,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let Known { keys, services, listings, centers, schedules, states } = known;
+        let mut assembly = Assembly {
+            naming,
+            allocator,
+            now,
+            key_ids: keys.into_iter().map(|(id, key)| (key, id)).collect(),
+            members: BTreeMap::new(),
+            changes: Vec::new(),
+        };
+        for service in services {
+            assembly.known_service(service);
+        }
+        let mut listed_before: HashMap<String, Vec<ListedAddress>> = HashMap::new();
+        for listing in listings {
+            listed_before.entry(listing.center.clone()).or_default().push(listing);
+        }
+        for (center, listings) in &listed_before {
+            let last_heard = centers.get(center).copied();
+            assembly.remember(listings, last_heard);
+        }
+        let mut silent = Vec::new();
+        for Heard { url, answer } in heard {
+            let before = listed_before.remove(&url).unwrap_or_default();
+            let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
+            let last_heard = centers.get(&url).copied();
+            let lists_nothing = |listed: &[Listed]| listed.iter().all(|service| service.addresses.is_empty());
+            let is_empty = matches!(&answer, Some(Ok(listed)) if lists_nothing(listed));
+            match answer {
+                None => assembly.assume(&stood),
+                Some(Ok(_)) if is_empty && !stood.is_empty() => {
+                    let message = format!("lists nothing, and listed {} addresses before", stood.len());
+                    assembly.assume(&stood);
+                    silent.push(SilentCenter { url, emptied: true, message, last_heard });
+                }
+                Some(Ok(listed)) => assembly.listed(&url, &listed, &before),
+                Some(Err(error)) => {
+                    assembly.assume(&stood);
+                    silent.push(SilentCenter { url, emptied: false, message: error.to_string(), last_heard });
+                }
+            }
+        }
+        assembly.finish(schedules, states, silent)
+    }
+
+    /// Returns the changes that accept that emptied centers mean it: nothing is listed there.
+    #[must_use]
+    pub(super) fn unlist(&self, emptied: &[&str], now: DateTime<Utc>) -> Vec<Change> {
+        let members = self.entries.iter().flat_map(|entry| &entry.members);
+        let places = members.flat_map(|member| member.places.iter().map(|place| (member.id, place)));
+        let gone = places.filter(|(_, place)| emptied.contains(&place.center.as_str()));
+        gone.map(|(service, place)| Change::Unlisted { service, address: place.address.clone(), at: now })
+            .collect()
+    }
+
+    /// Adds a name that no center lists and nobody knew, with no address.
+    #[must_use]
+    pub(super) fn with_service(
+        mut self,
+        name: &str,
+        naming: &Naming,
+        allocator: &Allocator,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let (key, branch) = read(naming, name);
+        let id = allocator.service();
+        let known = self.entries.iter().position(|entry| entry.key == key);
+        let index = known.unwrap_or_else(|| {
+            let id = allocator.key();
+            self.changes.push(Change::Key(id, key.clone()));
+            let (schedule, states) = Default::default();
+            self.entries.push(Entry { id, key, members: Vec::new(), schedule, states });
+            self.entries.len() - 1
+        });
+        let entry = &mut self.entries[index];
+        let (key, name) = (entry.id, name.to_owned());
+        self.changes.push(Change::Service {
+            id,
+            name: name.clone(),
+            key,
+            branch: branch.clone(),
+            seen_at: now,
+        });
+        let (places, last_seen) = (Vec::new(), None);
+        entry.members.push(Member { id, name, branch, places, last_seen });
+        self
+    }
+}
+
+struct Assembly<'a> {
+    naming: &'a Naming,
+    allocator: &'a Allocator,
+    now: DateTime<Utc>,
+    key_ids: HashMap<Key, KeyId>,
+    members: BTreeMap<String, (Key, Member)>,
+    changes: Vec<Change>,
+}
+
+impl Assembly<'_> {
+    /// Reads a name again: the configuration may say otherwise than when it was stored.
+    fn known_service(&mut self, service: KnownService) {
+        let (key, branch) = read(self.naming, &service.name);
+        let key_id = self.key_id(&key);
+        if key_id != service.key || branch != service.branch {
+            self.changes.push(Change::Service {
+                id: service.id,
+                name: service.name.clone(),
+                key: key_id,
+                branch: branch.clone(),
+                seen_at: self.now,
+            });
+        }
+        let member = Member {
+            id: service.id,
+            name: service.name.clone(),
+            branch,
+            places: Vec::new(),
+            last_seen: None,
+        };
+        self.members.insert(service.name, (key, member));
+    }
+
+    fn key_id(&mut self, key: &Key) -> KeyId {
+        if let Some(id) = self.key_ids.get(key) {
+            return *id;
+        }
+        let id = self.allocator.key();
+        self.changes.push(Change::Key(id, key.clone()));
+        self.key_ids.insert(key.clone(), id);
+        id
+    }
+
+    fn by_id(&mut self) -> HashMap<ServiceId, &mut Member> {
+        self.members.values_mut().map(|(_, member)| (member.id, member)).collect()
+    }
+
+    fn remember(&mut self, listings: &[ListedAddress], last_heard: Option<DateTime<Utc>>) {
+        let mut members = self.by_id();
+        for listing in listings {
+            let Some(member) = members.get_mut(&listing.service) else { continue };
+            let seen = if listing.listed { last_heard } else { listing.unlisted_at };
+            member.last_seen = member.last_seen.max(seen);
+        }
+    }
+
+    /// Takes what was listed before for what is listed now.
+    fn assume(&mut self, listings: &[&ListedAddress]) {
+        let mut members = self.by_id();
+        for listing in listings {
+            let Some(member) = members.get_mut(&listing.service) else { continue };
+            member.places.push(Place {
+                address: listing.address.clone(),
+                center: listing.center.clone(),
+                listed_at: listing.listed_at,
+                assumed: true,
+            });
+        }
+    }
+
+    fn listed(&mut self, url: &str, listed: &[Listed], before: &[ListedAddress]) {
+        let now = self.now;
+        self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });
+        let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
+            before.iter().map(|listing| ((listing.service, listing.address.as_str()), listing)).collect();
+        for Listed { name, addresses } in listed {
+            let service = self.service(name);
+            let mut seen = HashSet::new();
+            for (position, address) in addresses.iter().enumerate() {
+                if !seen.insert(address) {
+                    continue;
+                }
+                let before = stood.remove(&(service, address.as_str()));
+                let listed_at = match before.filter(|listing| listing.listed) {
+                    Some(listing) => listing.listed_at,
+                    None => {
+                        self.changes.push(Change::Listed {
+                            service,
+                            address: address.clone(),
+                            center: url.to_owned(),
+                            position,
+                            at: now,
+                        });
+                        now
+                    }
+                };
+                let (_, member) = self.members.get_mut(name).expect("made above");
+                member.places.push(Place {
+                    address: address.clone(),
+                    center: url.to_owned(),
+                    listed_at,
+                    assumed: false,
+                });
+            }
+            let (_, member) = self.members.get_mut(name).expect("made above");
+            member.last_seen = Some(now);
+        }
+        for ((service, address), listing) in stood {
+            if listing.listed {
+                self.changes.push(Change::Unlisted { service, address: address.to_owned(), at: now });
+            }
+        }
+    }
+
+    fn service(&mut self, name: &str) -> ServiceId {
+        if let Some((_, member)) = self.members.get(name) {
+            return member.id;
+        }
+        let id = self.allocator.service();
+        let (key, branch) = read(self.naming, name);
+        let key_id = self.key_id(&key);
+        self.changes.push(Change::Service {
+            id,
+            name: name.to_owned(),
+            key: key_id,
+            branch: branch.clone(),
+            seen_at: self.now,
+        });
+        let member =
+            Member { id, name: name.to_owned(), branch, places: Vec::new(), last_seen: Some(self.now) };
+        self.members.insert(name.to_owned(), (key, member));
+        id
+    }
+
+    fn finish(
+        self,
+        mut schedules: HashMap<KeyId, ScheduleRow>,
+        mut states: HashMap<KeyId, HashMap<String, AddressState>>,
+        silent: Vec<SilentCenter>,
+    ) -> Roster {
+        let mut entries: BTreeMap<Key, Entry> = BTreeMap::new();
+        for (key, member) in self.members.into_values() {
+            let id = self.key_ids[&key];
+            let entry = entries.entry(key.clone()).or_insert_with(|| Entry {
+                id,
+                key,
+                members: Vec::new(),
+                schedule: schedules.remove(&id).unwrap_or_default(),
+                states: states.remove(&id).unwrap_or_default(),
+            });
+            entry.members.push(member);
+        }
+        Roster { entries: entries.into_values().collect(), changes: self.changes, silent }
+    }
+}
+
+/// Returns what the data of a name belongs to, and its branch.
+fn read(naming: &Naming, name: &str) -> (Key, String) {
+    let parsed = naming.parse(name);
+    let app = parsed.app_or_name().to_owned();
+    (Key { env: parsed.env, region: parsed.region, app, commit: parsed.commit }, parsed.branch)
+}

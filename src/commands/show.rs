@@ -1,0 +1,120 @@
+//! How things look: tables, times, and what stands for what is not there.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::Context;
+use crate::names::printable;
+
+/// What stands in a table where there is nothing to say.
+pub(super) const NOTHING: &str = "-";
+
+/// Returns a table that fits the terminal, or one that is never wrapped where nobody watches.
+pub(super) fn table(context: &Context, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if context.around.stdout_is_terminal {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    if context.has_color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let bold = |name: &&str| {
+        if context.has_color { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) }
+    };
+    table.set_header(header.iter().map(bold));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Prints a table without the spaces at the ends of its lines.
+pub(super) fn print_table(table: &Table) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Returns a cell with text from outside.
+pub(super) fn cell(text: &str) -> Cell {
+    if text.is_empty() { Cell::new(NOTHING) } else { Cell::new(printable(text)) }
+}
+
+/// Returns a cell that draws the eye, where colours are allowed.
+pub(super) fn colored(context: &Context, text: &str, color: Color) -> Cell {
+    if context.has_color { Cell::new(text).fg(color) } else { Cell::new(text) }
+}
+
+/// Prints one object as a line of JSON.
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Returns a time as people say it on the same day: `14:20`, or with the date before it. UTC.
+pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let form = if at.date_naive() == now.date_naive() { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
+    at.format(form).to_string()
+}
+
+/// Returns how long ago something was, or how far away it is, in its largest unit: `42s`, `7m`, `3h`, `12d`.
+pub(super) fn span(span: TimeDelta) -> String {
+    let seconds = span.num_seconds().abs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Returns `3m ago`; `-` for what never was.
+pub(super) fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    at.map_or_else(|| NOTHING.to_owned(), |at| format!("{} ago", span(now - at)))
+}
+
+/// Returns a time as JSON has it everywhere: UTC, RFC 3339.
+pub(super) fn iso(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// Returns `1 replica` or `2 replicas`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    match what.strip_suffix('s') {
+        Some(stem) if number == 1 && what.ends_with("ses") => {
+            format!("1 {}", stem.strip_suffix('e').unwrap_or(stem))
+        }
+        Some(one) if number == 1 => format!("1 {one}"),
+        _ => format!("{number} {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_in_their_largest_unit() {
+        let said = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(|seconds| span(TimeDelta::seconds(seconds)));
+        assert_eq!(said, ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "services"), "1 service");
+        assert_eq!(count(0, "replicas"), "0 replicas");
+        assert_eq!(count(1, "addresses"), "1 address");
+    }
+}

@@ -1,0 +1,511 @@
+//! The configuration file `goc-watchdog.toml`, and how durations, sizes and address ranges are written
+//! in it and in options.
+//!
+//! Pure: text goes in, values come out. Nothing is ignored: a key nobody reads, a value of another type
+//! or out of range is an error with its line, so that a typing error never means a default.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::names::{Naming, printable};
+use crate::schedule::{Retry, Steps, WaitsError};
+
+/// The whole configuration. The default is that of no file.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// URLs of the centers; empty where none is configured.
+    pub centers: Vec<String>,
+    /// How service names are read.
+    pub naming: Naming,
+    /// The configured apps by name.
+    pub apps: BTreeMap<String, AppConfig>,
+    /// How coverage is pulled.
+    pub pull: PullConfig,
+}
+
+/// What is configured of one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppConfig {
+    /// URL of its git repository.
+    pub repo: Option<String>,
+}
+
+/// How coverage is pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullConfig {
+    /// Waits between pulls while nothing changes.
+    pub steps: Steps,
+    /// Waits before an address that failed is tried again.
+    pub retry: Retry,
+    /// What counts as a change.
+    pub change: ChangeRule,
+    /// Requests at the same time, 1 to 1024.
+    pub concurrency: usize,
+    /// For a whole request with its answer.
+    pub timeout: Duration,
+    /// For the connection.
+    pub connect_timeout: Duration,
+    /// Longest silence within an answer.
+    pub read_timeout: Duration,
+    /// For a whole run.
+    pub deadline: Option<Duration>,
+    /// The longest answer that is read.
+    pub max_body_bytes: u64,
+    /// A run waits at random up to so long before it starts.
+    pub jitter: Option<Duration>,
+    /// Whether services that are not due are asked for their fraction.
+    pub peek: bool,
+    /// Whether a new build is adopted by itself.
+    pub adopt: bool,
+    /// URL of the proxy.
+    pub proxy: Option<String>,
+    /// Which addresses may be dialled.
+    pub policy: AddressPolicy,
+    /// A row of history is written after so long even if nothing changed.
+    pub row_at_least_every: Duration,
+    /// Closed generations are folded into one when so old.
+    pub fold_after: Duration,
+}
+
+impl Default for PullConfig {
+    fn default() -> Self {
+        PullConfig {
+            steps: Steps::default(),
+            retry: Retry::default(),
+            change: ChangeRule::default(),
+            concurrency: 16,
+            timeout: Duration::from_secs(120),
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(20),
+            deadline: None,
+            max_body_bytes: 256 << 20,
+            jitter: None,
+            peek: true,
+            adopt: true,
+            proxy: None,
+            policy: AddressPolicy::default(),
+            row_at_least_every: Duration::from_secs(24 * 3600),
+            fold_after: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}
+
+/// What counts as a change of a service's coverage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ChangeRule {
+    /// A block became covered.
+    #[default]
+    Covered,
+    /// Any counter moved.
+    Counts,
+}
+
+/// What is wrong in the configuration file, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}:{line}: {fault}")]
+pub struct ConfigError {
+    /// The file as it was named.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key, the offending value, and what is expected.
+    pub fault: String,
+}
+
+impl Config {
+    /// Reads the text of the configuration file; `path` is for messages alone.
+    pub fn parse(text: &str, path: &str) -> Result<Config, ConfigError> {
+        read(text).map_err(|Fault { at, what }| ConfigError {
+            path: path.to_owned(),
+            line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
+            fault: printable(&what).into_owned(),
+        })
+    }
+}
+
+/// Reads every table. The keys that exist are those that are asked for here, there is no other list.
+fn read(text: &str) -> Result<Config, Fault> {
+    let document = DeTable::parse(text).map_err(|error| Fault {
+        at: error.span().map_or(0, |span| span.start),
+        what: error.message().trim_end().replace('\n', ", "),
+    })?;
+    let mut config = Config::default();
+
+    let mut top = Table { place: String::new(), entries: document.get_ref(), known: Vec::new() };
+    top.set("center", &mut config.centers, |value| Ok(vec![url(value)?]))?;
+    top.set("centers", &mut config.centers, urls)?;
+    if let Some(((one, _), (many, _))) =
+        top.entries.get_key_value("center").zip(top.entries.get_key_value("centers"))
+    {
+        let at = one.span().start.max(many.span().start);
+        return Err(Fault { at, what: "both center and centers, expected one of them".to_owned() });
+    }
+
+    if let Some(mut apps) = top.table("apps")? {
+        for app in apps.entries.keys() {
+            let app = app.get_ref().as_ref();
+            if let Some(mut table) = apps.table(app)? {
+                let into = config.apps.entry(app.to_owned()).or_default();
+                table.set("repo", &mut into.repo, some(text_of))?;
+                table.finish()?;
+            }
+        }
+    }
+
+    let named = |pattern: Option<&str>| Naming::new(pattern, config.apps.keys().cloned());
+    config.naming = named(None).map_err(|error| Fault { at: 0, what: error.to_string() })?;
+    if let Some(mut naming) = top.table("naming")? {
+        naming.set("pattern", &mut config.naming, parsed("a pattern", |text| named(Some(text))))?;
+        naming.finish()?;
+    }
+
+    if let Some(mut table) = top.table("pull")? {
+        let pull = &mut config.pull;
+        table.set("steps", &mut pull.steps, waits(Steps::new))?;
+        table.set("retry", &mut pull.retry, waits(Retry::new))?;
+        table.set("change", &mut pull.change, parsed(A_CHANGE, parse_change))?;
+        table.set("concurrency", &mut pull.concurrency, whole(1..=1024))?;
+        table.set("timeout", &mut pull.timeout, above_zero)?;
+        table.set("connect_timeout", &mut pull.connect_timeout, above_zero)?;
+        table.set("read_timeout", &mut pull.read_timeout, above_zero)?;
+        table.set("deadline", &mut pull.deadline, some(above_zero))?;
+        table.set("max_body", &mut pull.max_body_bytes, size)?;
+        table.set("jitter", &mut pull.jitter, some(duration))?;
+        table.set("peek", &mut pull.peek, switch)?;
+        table.set("adopt", &mut pull.adopt, switch)?;
+        table.set("proxy", &mut pull.proxy, some(text_of))?;
+        table.set("allow_addresses", &mut pull.policy.allowed, each(parsed(A_RANGE, str::parse)))?;
+        table.set("row_at_least_every", &mut pull.row_at_least_every, duration)?;
+        table.set("fold_after", &mut pull.fold_after, duration)?;
+        table.finish()?;
+    }
+    top.finish()?;
+    Ok(config)
+}
+
+type Value<'i> = Spanned<DeValue<'i>>;
+
+/// What is wrong, and the byte of the text where.
+struct Fault {
+    at: usize,
+    what: String,
+}
+
+/// One table of the file, with the keys that were asked for so far.
+struct Table<'a> {
+    /// As in ` in [pull]`; empty for the top.
+    place: String,
+    entries: &'a DeTable<'a>,
+    known: Vec<&'a str>,
+}
+
+impl<'a> Table<'a> {
+    /// Puts the value of `key` into `into`, where there is one.
+    fn set<T>(
+        &mut self,
+        key: &'a str,
+        into: &mut T,
+        reader: impl Fn(&Value) -> Result<T, Fault>,
+    ) -> Result<(), Fault> {
+        self.known.push(key);
+        if let Some(value) = self.entries.get(key) {
+            *into = reader(value).map_err(|Fault { at, what }| {
+                let place = &self.place;
+                Fault { at, what: format!("{key}{place}: {what}") }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Returns the table at `key`, where there is one.
+    fn table(&mut self, key: &'a str) -> Result<Option<Table<'a>>, Fault> {
+        self.known.push(key);
+        let Some(value) = self.entries.get(key) else { return Ok(None) };
+        let path = if self.place.is_empty() { key.to_owned() } else { format!("apps.{key}") };
+        match value.get_ref() {
+            DeValue::Table(entries) => {
+                Ok(Some(Table { place: format!(" in [{path}]"), entries, known: Vec::new() }))
+            }
+            other => Err(fault(value, format!("{path}: {}, expected a table [{path}]", found(other)))),
+        }
+    }
+
+    /// Refuses the first key that was not asked for.
+    fn finish(self) -> Result<(), Fault> {
+        let unknown = self.entries.iter().filter(|(key, _)| !self.known.contains(&key.get_ref().as_ref()));
+        let Some((key, value)) = unknown.min_by_key(|(key, _)| key.span().start) else { return Ok(()) };
+        let (name, place) = (key.get_ref(), &self.place);
+        let kind = if value.get_ref().is_table() { "table" } else { "key" };
+        let near = (name.chars().count() / 3).max(1);
+        let by_distance = self.known.iter().map(|known| (strsim::osa_distance(name, known), known));
+        let hint = match by_distance.min() {
+            Some((distance, known)) if distance <= near => format!("did you mean \"{known}\"?"),
+            _ => format!("expected one of {}", self.known.join(", ")),
+        };
+        Err(Fault { at: key.span().start, what: format!("unknown {kind} \"{name}\"{place}, {hint}") })
+    }
+}
+
+fn fault(value: &Value, what: impl Display) -> Fault {
+    Fault { at: value.span().start, what: what.to_string() }
+}
+
+fn found(value: &DeValue) -> String {
+    match value {
+        DeValue::String(text) => format!("found \"{text}\""),
+        DeValue::Integer(number) => format!("found {number}"),
+        DeValue::Float(number) => format!("found {number}"),
+        DeValue::Boolean(switch) => format!("found {switch}"),
+        DeValue::Datetime(time) => format!("found {time}"),
+        DeValue::Array(_) => "found an array".to_owned(),
+        DeValue::Table(_) => "found a table".to_owned(),
+    }
+}
+
+fn mismatch(value: &Value, expected: &str) -> Fault {
+    fault(value, format!("{}, expected {expected}", found(value.get_ref())))
+}
+
+/// Makes a reader of strings; `expected` is said of anything else.
+fn parsed<T, E: Display>(
+    expected: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> impl Fn(&Value) -> Result<T, Fault> {
+    move |value| match value.get_ref() {
+        DeValue::String(text) => parse(text).map_err(|error| fault(value, error)),
+        _ => Err(mismatch(value, expected)),
+    }
+}
+
+fn some<T>(reader: impl Fn(&Value) -> Result<T, Fault>) -> impl Fn(&Value) -> Result<Option<T>, Fault> {
+    move |value| reader(value).map(Some)
+}
+
+/// Makes a reader of arrays; what is wrong with an element is said with the element's line.
+fn each<T>(reader: impl Fn(&Value) -> Result<T, Fault>) -> impl Fn(&Value) -> Result<Vec<T>, Fault> {
+    move |value| match value.get_ref() {
+        DeValue::Array(elements) => elements.iter().map(&reader).collect(),
+        _ => Err(mismatch(value, "an array [...]")),
+    }
+}
+
+fn waits<T>(make: fn(Vec<Duration>) -> Result<T, WaitsError>) -> impl Fn(&Value) -> Result<T, Fault> {
+    move |value| make(each(duration)(value)?).map_err(|error| fault(value, error))
+}
+
+fn whole(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, Fault> {
+    move |value| {
+        let number =
+            value.get_ref().as_integer().and_then(|n| usize::from_str_radix(n.as_str(), n.radix()).ok());
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            mismatch(value, &format!("a whole number from {} to {}", range.start(), range.end()))
+        })
+    }
+}
+
+fn switch(value: &Value) -> Result<bool, Fault> {
+    value.get_ref().as_bool().ok_or_else(|| mismatch(value, "true or false"))
+}
+
+fn text_of(value: &Value) -> Result<String, Fault> {
+    value.get_ref().as_str().map(str::to_owned).ok_or_else(|| mismatch(value, "a text in quotes"))
+}
+
+fn url(value: &Value) -> Result<String, Fault> {
+    const EXPECTED: &str = "a URL that starts with http:// or https://, such as \"http://127.0.0.1:7777\"";
+    text_of(value)
+        .ok()
+        .filter(|url| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)))
+        .ok_or_else(|| mismatch(value, EXPECTED))
+}
+
+fn urls(value: &Value) -> Result<Vec<String>, Fault> {
+    let urls = each(url)(value)?;
+    if urls.is_empty() {
+        return Err(fault(value, "found none, expected at least one URL"));
+    }
+    Ok(urls)
+}
+
+fn duration(value: &Value) -> Result<Duration, Fault> {
+    parsed(A_DURATION, parse_duration)(value)
+}
+
+fn above_zero(value: &Value) -> Result<Duration, Fault> {
+    let duration = duration(value)?;
+    if duration.is_zero() { Err(mismatch(value, "more than zero")) } else { Ok(duration) }
+}
+
+fn size(value: &Value) -> Result<u64, Fault> {
+    match value.get_ref() {
+        DeValue::Integer(number) => match u64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(bytes) if bytes > 0 => Ok(bytes),
+            _ => Err(mismatch(value, A_SIZE)),
+        },
+        _ => parsed(A_SIZE, parse_size)(value),
+    }
+}
+
+fn parse_change(text: &str) -> Result<ChangeRule, String> {
+    ChangeRule::from_str(text, false).map_err(|_| format!("found \"{text}\", expected {A_CHANGE}"))
+}
+
+const A_CHANGE: &str = "\"covered\" or \"counts\"";
+const A_DURATION: &str = "a duration such as \"90s\", \"15m\" or \"2h 30m\"";
+const A_SIZE: &str =
+    "a number of bytes above zero, alone or with B, KB, KiB, MB, MiB, GB or GiB, such as \"256MiB\"";
+const A_RANGE: &str = "an address or a range such as \"169.254.10.0/24\"";
+
+/// The longest duration that is accepted, 100 years: with it no point in time overflows.
+const LONGEST_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// Reads a duration such as `15m` or `2h 30m`, at most 100 years.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST_DURATION => Ok(duration),
+        Ok(_) => Err(format!("\"{text}\" is too long, expected at most 100 years")),
+        Err(_) => Err(format!("\"{text}\" is no duration, expected {A_DURATION}")),
+    }
+}
+
+const UNITS: [(&str, u64); 8] = [
+    ("", 1),
+    ("B", 1),
+    ("KB", 1000),
+    ("KiB", 1 << 10),
+    ("MB", 1_000_000),
+    ("MiB", 1 << 20),
+    ("GB", 1_000_000_000),
+    ("GiB", 1 << 30),
+];
+
+/// Reads a size in bytes, above zero, such as `4096` or `256MiB`; the case of the unit does not matter.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim_start()));
+    unit.and_then(|(_, bytes)| number.parse::<u64>().ok()?.checked_mul(*bytes))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("\"{text}\" is no size, expected {A_SIZE}"))
+}
+
+/// Addresses that share their first bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct IpRange {
+    network: IpAddr,
+    prefix: u32,
+}
+
+impl IpRange {
+    const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u32) -> IpRange {
+        IpRange { network: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
+    }
+
+    const fn v6(bits: u128, prefix: u32) -> IpRange {
+        IpRange { network: IpAddr::V6(Ipv6Addr::from_bits(bits)), prefix }
+    }
+
+    fn contains(&self, ip: IpAddr) -> bool {
+        match (self.network, ip) {
+            (IpAddr::V4(network), IpAddr::V4(ip)) => {
+                (network.to_bits() ^ ip.to_bits()).leading_zeros() >= self.prefix
+            }
+            (IpAddr::V6(network), IpAddr::V6(ip)) => {
+                (network.to_bits() ^ ip.to_bits()).leading_zeros() >= self.prefix
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for IpRange {
+    type Err = RangeError;
+
+    fn from_str(text: &str) -> Result<IpRange, RangeError> {
+        let error = || RangeError(text.to_owned());
+        let (network, prefix) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+        let network: IpAddr = network.parse().map_err(|_| error())?;
+        let bits = if network.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(bits), str::parse).ok().filter(|prefix| *prefix <= bits);
+        Ok(IpRange { network, prefix: prefix.ok_or_else(error)? })
+    }
+}
+
+/// A text that is neither an address nor a range of them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{}\" is no address range, expected {A_RANGE}", printable(.0))]
+pub struct RangeError(String);
+
+const LINK_LOCAL: &str = "a link-local address, which cloud metadata services use";
+const METADATA: &str = "the address of a cloud metadata service";
+
+/// What is refused unless it is allowed: whoever registers an address chooses what is asked, and what
+/// these answer are credentials.
+const REFUSED: [(IpRange, &str); 4] = [
+    (IpRange::v4(169, 254, 0, 0, 16), LINK_LOCAL),
+    (IpRange::v6(0xfe80 << 112, 10), LINK_LOCAL),
+    (IpRange::v6((0xfd00 << 112) | (0x0ec2 << 96) | 0x0254, 128), METADATA),
+    (IpRange::v4(100, 100, 100, 200, 32), METADATA),
+];
+
+/// Which addresses may be dialled: all but link-local ones and metadata services of clouds, which the
+/// default refuses without exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressPolicy {
+    allowed: Vec<IpRange>,
+}
+
+/// An address that must not be dialled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{ip}{} is {reason}; it may be allowed by [pull] allow_addresses", in_parentheses(.embedded))]
+pub struct Refused {
+    /// The address.
+    pub ip: IpAddr,
+    /// The IPv4 address that it stands for, if any.
+    pub embedded: Option<IpAddr>,
+    reason: &'static str,
+}
+
+fn in_parentheses(ip: &Option<IpAddr>) -> String {
+    ip.map_or_else(String::new, |ip| format!(" ({ip})"))
+}
+
+impl AddressPolicy {
+    /// Makes the policy with these exceptions, each an address or a range such as `169.254.10.0/24`.
+    pub fn allowing(ranges: &[String]) -> Result<AddressPolicy, RangeError> {
+        Ok(AddressPolicy { allowed: ranges.iter().map(|range| range.parse()).collect::<Result<_, _>>()? })
+    }
+
+    /// Refuses an address that must not be dialled. An IPv6 address that embeds an IPv4 address is judged
+    /// as both.
+    pub fn check(&self, ip: IpAddr) -> Result<(), Refused> {
+        let embedded = embedded_ipv4(ip);
+        let within = |range: &IpRange| range.contains(ip) || embedded.is_some_and(|ip| range.contains(ip));
+        match REFUSED.iter().find(|(range, _)| within(range)) {
+            Some((_, reason)) if !self.allowed.iter().any(within) => Err(Refused { ip, embedded, reason }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the IPv4 address that a translator or a tunnel on the way would turn `ip` into.
+fn embedded_ipv4(ip: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(ip) = ip else { return None };
+    let (high, low) = match ip.segments() {
+        // IPv4-compatible and IPv4-mapped (RFC 4291), IPv4-translated (RFC 2765).
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low]
+        // NAT64 (RFC 6052, RFC 8215).
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low]
+        // 6to4 (RFC 3056).
+        | [0x2002, high, low, ..] => (high, low),
+        _ => return None,
+    };
+    Some(IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))))
+}

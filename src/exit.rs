@@ -1,0 +1,100 @@
+//! How the program ends.
+
+use std::process;
+
+/// Exit codes, as the man page lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// All was done.
+    Done,
+    /// The operation failed.
+    Failed,
+    /// The command line was wrong.
+    Usage,
+    /// Some targets failed; the rest is stored.
+    Partly,
+    /// Another run holds the lock.
+    Busy,
+    /// A threshold that was asked for is not met.
+    BelowThreshold,
+    /// Ended by SIGINT.
+    Interrupted,
+    /// Ended by SIGTERM.
+    Terminated,
+}
+
+impl ExitCode {
+    /// All of them, with what the man page says of each.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Done, "done"),
+        (Self::Failed, "failed"),
+        (Self::Usage, "the command line is wrong"),
+        (Self::Partly, "partly done: some targets failed, the rest is stored"),
+        (Self::Busy, "busy: another run holds the lock on the work directory"),
+        (Self::BelowThreshold, "below a threshold that was asked for"),
+        (Self::Interrupted, "ended by SIGINT (Ctrl-C)"),
+        (Self::Terminated, "ended by SIGTERM"),
+    ];
+
+    /// Returns the number that the process ends with.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Partly => 3,
+            Self::Busy => 4,
+            Self::BelowThreshold => 5,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// Returns the code of a process that a signal ended.
+    #[must_use]
+    pub fn of_signal(signal: i32) -> Self {
+        if signal == signal_hook::consts::SIGINT { Self::Interrupted } else { Self::Terminated }
+    }
+
+    /// Returns the one that counts where two apply: failed, then below a threshold, then partly done.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let rank = |code| match code {
+            Self::Interrupted | Self::Terminated => 0,
+            Self::Usage => 1,
+            Self::Busy => 2,
+            Self::Failed => 3,
+            Self::BelowThreshold => 4,
+            Self::Partly => 5,
+            Self::Done => 6,
+        };
+        if rank(other) < rank(self) { other } else { self }
+    }
+}
+
+impl From<ExitCode> for process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        code.number().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_man_page() {
+        assert_eq!(ExitCode::ALL.map(|(code, _)| code.number()), [0, 1, 2, 3, 4, 5, 130, 143]);
+    }
+
+    #[test]
+    fn where_several_apply_the_worst_counts() {
+        use ExitCode::{BelowThreshold, Done, Failed, Partly};
+        assert_eq!(Done.or(Partly), Partly);
+        assert_eq!(Partly.or(BelowThreshold), BelowThreshold);
+        assert_eq!(BelowThreshold.or(Partly), BelowThreshold);
+        assert_eq!(BelowThreshold.or(Failed), Failed);
+        assert_eq!(Done.or(Done), Done);
+    }
+}

@@ -1,0 +1,36 @@
+//! Ctrl-C and SIGTERM, as something that can be asked for.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// The signal that asked this process to end, if one did.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    received: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// Takes SIGINT and SIGTERM from now on; a second one ends the process at once.
+    pub fn catch() -> io::Result<Self> {
+        let signals = Self::default();
+        for signal in [SIGINT, SIGTERM] {
+            let again = Arc::new(AtomicBool::new(false));
+            // In this order, so that the first signal does not find the flag set by itself.
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
+            flag::register(signal, again)?;
+            let number = usize::try_from(signal).expect("signals are positive");
+            flag::register_usize(signal, Arc::clone(&signals.received), number)?;
+        }
+        Ok(signals)
+    }
+
+    /// Returns the signal that was received.
+    #[must_use]
+    pub fn received(&self) -> Option<i32> {
+        i32::try_from(self.received.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+    }
+}

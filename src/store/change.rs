@@ -1,0 +1,449 @@
+//! What can be changed in the database, and the one that changes it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+
+use super::query::text;
+use super::{
+    AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, RowId, ScheduleRow, ServiceId,
+    Store, StoreError, StructureId,
+};
+use crate::lock::Held;
+use crate::profile::{Fingerprint, Mode};
+
+/// One change, decided without the database.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A run began.
+    RunStarted(DateTime<Utc>),
+    /// The run came to its end.
+    RunEnded(DateTime<Utc>),
+    /// A key that was not known.
+    Key(KeyId, Key),
+    /// A name that was not known, or that reads as another key now.
+    Service {
+        /// Of the name.
+        id: ServiceId,
+        /// As registered.
+        name: String,
+        /// What its data belongs to.
+        key: KeyId,
+        /// `''` where the name fits no pattern.
+        branch: String,
+        /// When it was first seen.
+        seen_at: DateTime<Utc>,
+    },
+    /// A center answered.
+    CenterListed {
+        /// Its URL.
+        url: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An address stands under a name, where it did not stand before.
+    Listed {
+        /// The name.
+        service: ServiceId,
+        /// As registered.
+        address: String,
+        /// URL of the center.
+        center: String,
+        /// Its place among the addresses of the name.
+        position: usize,
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+    /// An address stands no longer under a name.
+    Unlisted {
+        /// The name.
+        service: ServiceId,
+        /// As registered.
+        address: String,
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+    /// A block structure that was not known.
+    Structure {
+        /// Of the structure.
+        id: StructureId,
+        /// Of its build.
+        fingerprint: Fingerprint,
+        /// As [`crate::profile::encode_build`] writes it.
+        data: Vec<u8>,
+    },
+    /// An edition that was not known.
+    Edition {
+        /// Of the edition.
+        id: EditionId,
+        /// Its key.
+        key: KeyId,
+        /// When it was first seen.
+        at: DateTime<Utc>,
+    },
+    /// What an edition is to its key.
+    EditionStatus(EditionId, EditionStatus),
+    /// A process was pulled for the first time.
+    GenerationOpened {
+        /// Of the generation.
+        id: GenerationId,
+        /// Where its data goes.
+        edition: EditionId,
+        /// What it runs.
+        structure: StructureId,
+        /// Where it serves; `None` for a sum of closed ones.
+        address: Option<String>,
+        /// How it counts.
+        mode: Mode,
+        /// When.
+        at: DateTime<Utc>,
+        /// As [`crate::profile::encode_counts`] writes them.
+        counts: Vec<u8>,
+    },
+    /// Counters of a generation moved.
+    GenerationMoved {
+        /// Of the generation.
+        id: GenerationId,
+        /// How it counts.
+        mode: Mode,
+        /// When.
+        at: DateTime<Utc>,
+        /// As [`crate::profile::encode_counts`] writes them.
+        counts: Vec<u8>,
+    },
+    /// A generation is over.
+    GenerationClosed(GenerationId, DateTime<Utc>),
+    /// A generation was added to a sum and is to go.
+    GenerationFolded(GenerationId),
+    /// How an address of a key answers.
+    Address {
+        /// Of the key.
+        key: KeyId,
+        /// As registered.
+        address: String,
+        /// All that is remembered of it.
+        state: AddressState,
+    },
+    /// Counters of a key were stored, and no decision about a row was made yet.
+    Unfinished(KeyId),
+    /// What is remembered of the pulls of a key; a decision about a row was made.
+    Schedule(KeyId, ScheduleRow),
+    /// A new row; it becomes the latest of its key.
+    Row(Box<NewRow>),
+    /// Other addresses serve what the latest row shows.
+    RowAddresses {
+        /// Of the row.
+        id: RowId,
+        /// Sorted.
+        addresses: Vec<String>,
+        /// Of the name listed last.
+        branch: String,
+        /// Addresses that answered.
+        answered: u32,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// A row to be added to the public table. Its file is stored already.
+#[derive(Clone, Debug)]
+pub struct NewRow {
+    /// What it belongs to.
+    pub key: Key,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Sorted.
+    pub addresses: Vec<String>,
+    /// Of the name listed last.
+    pub branch: String,
+    /// Relative to the root.
+    pub cov_file_path: String,
+    /// The app's folder, and the number of the file in it.
+    pub number: (String, u64),
+    /// The figures.
+    pub fact: Fact,
+}
+
+/// Hands out ids and numbers to the threads of the one process that holds the lock.
+#[derive(Debug)]
+pub struct Allocator {
+    keys: AtomicI64,
+    services: AtomicI64,
+    structures: AtomicI64,
+    editions: AtomicI64,
+    generations: AtomicI64,
+    numbers: Mutex<HashMap<String, u64>>,
+}
+
+impl Allocator {
+    /// Goes on where the database stands.
+    pub fn new(store: &Store) -> Result<Self, StoreError> {
+        let after = |table| store.last_id(table).map(|last| AtomicI64::new(last + 1));
+        Ok(Self {
+            keys: after("cover_key")?,
+            services: after("service")?,
+            structures: after("structure")?,
+            editions: after("edition")?,
+            generations: after("generation")?,
+            numbers: Mutex::new(store.app_numbers()?),
+        })
+    }
+
+    /// Begins where there is no database yet.
+    #[must_use]
+    pub fn empty() -> Self {
+        let first = || AtomicI64::new(1);
+        Self {
+            keys: first(),
+            services: first(),
+            structures: first(),
+            editions: first(),
+            generations: first(),
+            numbers: Mutex::default(),
+        }
+    }
+
+    /// Returns the id of the next new key.
+    pub fn key(&self) -> KeyId {
+        KeyId(self.keys.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new name.
+    pub fn service(&self) -> ServiceId {
+        ServiceId(self.services.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new structure.
+    pub fn structure(&self) -> StructureId {
+        StructureId(self.structures.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new edition.
+    pub fn edition(&self) -> EditionId {
+        EditionId(self.editions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new generation.
+    pub fn generation(&self) -> GenerationId {
+        GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the number of the next profile of an app; numbers are never used again.
+    pub fn number(&self, app_folder: &str) -> u64 {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = numbers.entry(app_folder.to_owned()).or_default();
+        *number += 1;
+        *number
+    }
+}
+
+/// Carries out changes, in transactions that the caller ends. What is not committed is undone when the
+/// writer is dropped.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    store: &'a Store,
+    open: bool,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(store: &'a Store, _held: &'a Held) -> Self {
+        Self { store, open: false }
+    }
+
+    /// Carries out one change in the open transaction; begins one where none is open.
+    pub fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        if !self.open {
+            self.store.connection.execute_batch("BEGIN IMMEDIATE").map_err(self.store.failed())?;
+            self.open = true;
+        }
+        self.execute(change).map_err(self.store.failed())
+    }
+
+    /// Ends the open transaction. Once it returns, the changes survive a power cut.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        if self.open {
+            self.store.connection.execute_batch("COMMIT").map_err(self.store.failed())?;
+            self.open = false;
+        }
+        Ok(())
+    }
+
+    fn execute(&self, change: &Change) -> rusqlite::Result<()> {
+        let run = |sql: &str, bound: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
+            self.store.connection.prepare_cached(sql)?.execute(bound).map(drop)
+        };
+        match change {
+            Change::RunStarted(at) => run("INSERT INTO run (started_at) VALUES (?1)", params![text(*at)]),
+            Change::RunEnded(at) => run(
+                "UPDATE run SET ended_at = ?1 WHERE id = (SELECT max(id) FROM run)",
+                params![text(*at)],
+            )
+            .and_then(|()| run("DELETE FROM run WHERE id < (SELECT max(id) FROM run)", params![])),
+            Change::Key(id, key) => run(
+                "INSERT INTO cover_key (id, env, region, app_name, git_commit) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![id, key.env, key.region, key.app, key.commit],
+            ),
+            Change::Service { id, name, key, branch, seen_at } => run(
+                "INSERT INTO service (id, name, key_id, git_branch, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, git_branch = excluded.git_branch",
+                params![id, name, key, branch, text(*seen_at)],
+            ),
+            Change::CenterListed { url, at } => run(
+                "INSERT INTO center (url, last_listed_at) VALUES (?1, ?2)
+                 ON CONFLICT (url) DO UPDATE SET last_listed_at = excluded.last_listed_at",
+                params![url, text(*at)],
+            ),
+            Change::Listed { service, address, center, position, at } => run(
+                "INSERT INTO listing (service_id, address, center, position, listed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (service_id, address) DO UPDATE SET center = excluded.center,
+                     position = excluded.position, listed_at = excluded.listed_at, unlisted_at = NULL",
+                params![service, address, center, position, text(*at)],
+            ),
+            Change::Unlisted { service, address, at } => run(
+                "UPDATE listing SET unlisted_at = ?3 WHERE service_id = ?1 AND address = ?2",
+                params![service, address, text(*at)],
+            ),
+            Change::Structure { id, fingerprint, data } => run(
+                "INSERT INTO structure (id, fingerprint, data) VALUES (?1, ?2, ?3)",
+                params![id, fingerprint.as_bytes(), data],
+            ),
+            Change::Edition { id, key, at } => run(
+                "INSERT INTO edition (id, key_id, status, created_at) VALUES (?1, ?2, 'aside', ?3)",
+                params![id, key, text(*at)],
+            ),
+            Change::EditionStatus(id, status) => {
+                run("UPDATE edition SET status = ?2 WHERE id = ?1", params![id, status.as_str()])
+            }
+            Change::GenerationOpened { id, edition, structure, address, mode, at, counts } => run(
+                "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+                params![id, edition, structure, address, mode.as_str(), text(*at), counts],
+            ),
+            Change::GenerationMoved { id, mode, at, counts } => run(
+                "UPDATE generation SET mode = ?2, pulled_at = ?3, counts = ?4 WHERE id = ?1",
+                params![id, mode.as_str(), text(*at), counts],
+            ),
+            Change::GenerationClosed(id, at) => {
+                run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, text(*at)])
+            }
+            Change::GenerationFolded(id) => run("DELETE FROM generation WHERE id = ?1", params![id]),
+            Change::Address { key, address, state } => {
+                let AddressState { last_answer_at, retry, last_error, fraction, peeked, other_build } = state;
+                run(
+                    "INSERT OR REPLACE INTO address (key_id, address, last_answer_at, failures, next_try_at,
+                         last_error, fraction, peeked, other_build)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    params![
+                        key,
+                        address,
+                        last_answer_at.map(text),
+                        retry.failures,
+                        retry.next_try.map(text),
+                        last_error,
+                        fraction,
+                        peeked,
+                        other_build.as_ref().map(Fingerprint::as_bytes),
+                    ],
+                )
+            }
+            Change::Unfinished(key) => run(
+                "INSERT INTO schedule (key_id, step, addresses, unfinished) VALUES (?1, 0, '[]', 1)
+                 ON CONFLICT (key_id) DO UPDATE SET unfinished = 1",
+                params![key],
+            ),
+            Change::Schedule(key, ScheduleRow { schedule, last_change_at, counts_moved_at, unfinished }) => run(
+                "INSERT OR REPLACE INTO schedule (key_id, step, last_pull_at, next_due_at, addresses,
+                     last_change_at, counts_moved_at, unfinished)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    key,
+                    schedule.step,
+                    schedule.last_pull.map(text),
+                    schedule.next_due.map(text),
+                    serde_json::json!(schedule.addresses).to_string(),
+                    last_change_at.map(text),
+                    counts_moved_at.map(text),
+                    unfinished,
+                ],
+            ),
+            Change::Row(row) => self.add_row(row),
+            Change::RowAddresses { id, addresses, branch, answered, at } => {
+                run(
+                    "UPDATE goc_o_staging_service_cover SET addresses = ?2, git_branch = ?3, updated_at = ?4
+                     WHERE id = ?1",
+                    params![id, addresses.join(","), branch, text(*at)],
+                )?;
+                run(
+                    "UPDATE cover_fact SET answered = ?2, listed = ?3 WHERE row_id = ?1",
+                    params![id, answered, addresses.len()],
+                )
+            }
+        }
+    }
+
+    fn add_row(&self, row: &NewRow) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        let NewRow { key, at, addresses, branch, cov_file_path, number, fact } = row;
+        let at = text(*at);
+        connection
+            .prepare_cached(
+                "UPDATE goc_o_staging_service_cover SET is_latest = 'n', updated_at = ?5
+                 WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
+                   AND is_latest = 'y' AND deleted_at IS NULL",
+            )?
+            .execute(params![key.env, key.region, key.app, key.commit, at])?;
+        let id = connection
+            .prepare_cached(
+                "INSERT INTO goc_o_staging_service_cover (created_at, updated_at, env, region, app_name,
+                     addresses, git_branch, git_commit, is_latest, cov_file_path, cover_total)
+                 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'y', ?8, ?9)",
+            )?
+            .insert(params![
+                at,
+                key.env,
+                key.region,
+                key.app,
+                addresses.join(","),
+                branch,
+                key.commit,
+                cov_file_path,
+                fact.coverage.percent(),
+            ])?;
+        let Fact { edition, coverage, covered_digest, counts_digest, answered, listed } = fact;
+        connection
+            .prepare_cached(
+                "INSERT INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest,
+                     answered, listed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                id,
+                edition,
+                coverage.covered,
+                coverage.total,
+                covered_digest.as_bytes(),
+                counts_digest.as_bytes(),
+                answered,
+                listed,
+            ])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO app (folder, app_name, last_number) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (folder) DO UPDATE SET last_number = max(last_number, excluded.last_number)",
+            )?
+            .execute(params![number.0, key.app, number.1])?;
+        Ok(())
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // SQLite has rolled back by itself where it failed for want of space or memory.
+            let _ = self.store.connection.execute_batch("ROLLBACK");
+        }
+    }
+}

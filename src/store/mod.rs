@@ -1,0 +1,219 @@
+//! The database: all the SQL there is.
+//!
+//! A write-ahead log, so that reports read while a pull writes, with `synchronous=FULL`, so that what
+//! was committed survives a power cut. Changes are values ([`Change`]): commands decide them without the
+//! database, and [`Writer::apply`] carries them out in one transaction.
+
+mod change;
+mod query;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::lock::Held;
+
+pub use change::{Allocator, Change, NewRow, Writer};
+pub use query::{
+    AddressState, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
+    KnownService, ListedAddress, Row, RowFilter, RowId, ScheduleRow, ServiceId, StructureId, Structures,
+};
+
+/// Marks a database file as ours ("gocw").
+const APPLICATION_ID: i32 = 0x676f_6377;
+
+/// Each with one intent; a released one is never edited.
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_coverage.sql"), include_str!("migrations/0002_collection.sql")];
+
+/// How long to wait for a lock of another program (a backup, a person's sqlite3).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The database could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file belongs to another program.
+    #[error("{path:?} is a database of another program, nothing was changed; name another root with --root")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later release wrote it.
+    #[error(
+        "{path:?} was written by a later release (schema {found}, this one knows {known}); install that \
+         release, nothing was changed"
+    )]
+    FromTheFuture {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// The newest schema this program knows.
+        known: usize,
+    },
+    /// There is no database yet.
+    #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SQLite failed.
+    #[error("database {path:?}: {}", explain(source))]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said; its text is in the message.
+        source: rusqlite::Error,
+    },
+    /// What is stored cannot be understood.
+    #[error("database {path:?}: {what}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+}
+
+/// Says what a person can do about an error of SQLite.
+fn explain(error: &rusqlite::Error) -> String {
+    let hint = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => "this is no SQLite database, nothing was changed",
+        Some(ErrorCode::DatabaseCorrupt) => {
+            "the file is damaged; keep a copy, then try: sqlite3 FILE .recover | sqlite3 NEW"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program kept it locked for 10 seconds"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "this user may not write it",
+        Some(ErrorCode::CannotOpen) => "it cannot be opened by this user",
+        Some(ErrorCode::DiskFull) => "the disk is full; what was stored before is intact",
+        _ => return error.to_string(),
+    };
+    format!("{hint} ({error})")
+}
+
+/// A connection to the database.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the database for writing; makes it, or brings it up to date, where needed.
+    pub fn open(path: &Path, _held: &Held) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut store = Self::connect(path, flags, &path.to_string_lossy())?;
+        let version = store.check_version()?;
+        store.prepare(version).map_err(store.failed())?;
+        Ok(store)
+    }
+
+    /// Opens an existing database for reading, also while another process writes.
+    ///
+    /// A folder that this user may not write cannot hold the shared memory that a write-ahead log needs;
+    /// with no log lying there the file is whole, and is read as one that does not change.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Self::connect(path, flags, &path.to_string_lossy()).and_then(Self::checked);
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        match opened {
+            Err(StoreError::Sqlite { source, .. })
+                if source.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !Path::new(&log).exists() =>
+            {
+                let encoded =
+                    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+                Self::connect(
+                    path,
+                    flags | OpenFlags::SQLITE_OPEN_URI,
+                    &format!("file:{encoded}?immutable=1"),
+                )?
+                .checked()
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens another connection, for a thread that only reads.
+    pub fn reader(&self) -> Result<Self, StoreError> {
+        Self::open_read_only(&self.path)
+    }
+
+    /// Returns the one that carries out changes.
+    pub fn writer<'a>(&'a self, held: &'a Held) -> Writer<'a> {
+        Writer::new(self, held)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags, name: &str) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    fn checked(self) -> Result<Self, StoreError> {
+        let version = self.check_version()?;
+        if version == MIGRATIONS.len() {
+            return Ok(self);
+        }
+        Err(StoreError::Damaged {
+            what: format!("schema {version} is older than this release; the next pull brings it up to date"),
+            path: self.path,
+        })
+    }
+
+    /// Returns the number of migrations that were applied, after making sure that the file is ours.
+    fn check_version(&self) -> Result<usize, StoreError> {
+        let ask =
+            |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(self.failed());
+        let application = ask("PRAGMA application_id")?;
+        let tables = ask("SELECT count(*) FROM sqlite_schema")?;
+        let version = ask("PRAGMA user_version")?;
+        if application != i64::from(APPLICATION_ID) && (application != 0 || tables != 0 || version != 0) {
+            return Err(StoreError::NotOurs { path: self.path.clone() });
+        }
+        let found = usize::try_from(version).unwrap_or(usize::MAX);
+        if found > MIGRATIONS.len() {
+            let known = MIGRATIONS.len();
+            return Err(StoreError::FromTheFuture { path: self.path.clone(), found, known });
+        }
+        Ok(found)
+    }
+
+    fn prepare(&mut self, version: usize) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        // Large enough that a run of a big fleet does not stop every few services to fold the log in.
+        self.connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        if version == MIGRATIONS.len() {
+            return Ok(());
+        }
+        let transaction = self.connection.transaction()?;
+        for migration in &MIGRATIONS[version..] {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+        transaction.commit()
+    }
+
+    /// Wraps an error of SQLite with the name of the file.
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Sqlite { path: path.clone(), source }
+    }
+
+    fn damaged(&self, what: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), what: what.into() }
+    }
+}

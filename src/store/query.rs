@@ -1,0 +1,546 @@
+//! What can be asked of the database.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use rusqlite::types::ToSql;
+use rusqlite::{OptionalExtension, params};
+
+use super::{Store, StoreError};
+use crate::coverage::Coverage;
+use crate::profile::{Fingerprint, Mode, Template, decode_build};
+use crate::schedule::{AddressRetry, Schedule};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+                self.0.to_sql()
+            }
+        }
+
+        impl rusqlite::types::FromSql for $name {
+            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+                i64::column_result(value).map(Self)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Identifies a [`Key`].
+    KeyId,
+    /// Identifies a registered name.
+    ServiceId,
+    /// Identifies a block structure.
+    StructureId,
+    /// Identifies an [`Edition`].
+    EditionId,
+    /// Identifies a [`Generation`].
+    GenerationId,
+    /// Identifies a row of the public table.
+    RowId,
+}
+
+/// Env, region, app and commit: all data of a key is one thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// `''` where the name fits no pattern.
+    pub env: String,
+    /// `''` where the name fits no pattern.
+    pub region: String,
+    /// The whole name where it fits no pattern.
+    pub app: String,
+    /// `''` where the name fits no pattern.
+    pub commit: String,
+}
+
+/// A name that was registered at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownService {
+    /// In the database.
+    pub id: ServiceId,
+    /// As registered.
+    pub name: String,
+    /// What its data belongs to.
+    pub key: KeyId,
+    /// `''` where the name fits no pattern.
+    pub branch: String,
+}
+
+/// An address that stands, or stood, under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedAddress {
+    /// The name.
+    pub service: ServiceId,
+    /// As registered.
+    pub address: String,
+    /// URL of the center that lists it.
+    pub center: String,
+    /// When it was first seen there, or seen again.
+    pub listed_at: DateTime<Utc>,
+    /// Whether it stands there still.
+    pub listed: bool,
+    /// When it was found to stand there no longer.
+    pub unlisted_at: Option<DateTime<Utc>>,
+}
+
+/// How an address of a key has been answering.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressState {
+    /// When it last answered with a profile.
+    pub last_answer_at: Option<DateTime<Utc>>,
+    /// Its failures since then.
+    pub retry: AddressRetry,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+    /// Its fraction of hit blocks at the last pull, as its agent would show it.
+    pub fraction: Option<String>,
+    /// The fraction that it showed last.
+    pub peeked: Option<String>,
+    /// The build it serves, where that is not the key's.
+    pub other_build: Option<Fingerprint>,
+}
+
+/// What is remembered of the pulls of a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScheduleRow {
+    /// When it is due.
+    pub schedule: Schedule,
+    /// When coverage last changed.
+    pub last_change_at: Option<DateTime<Utc>>,
+    /// Since when counters are ahead of the latest row.
+    pub counts_moved_at: Option<DateTime<Utc>>,
+    /// Counters were stored, and the run ended before it decided about a row.
+    pub unfinished: bool,
+}
+
+/// What an edition is to its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditionStatus {
+    /// What reports show.
+    Current,
+    /// Set aside: it conflicts with the current one.
+    Aside,
+    /// It was current before.
+    Former,
+}
+
+impl EditionStatus {
+    /// Returns the word that is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Aside => "aside",
+            Self::Former => "former",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Current, Self::Aside, Self::Former].into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// Builds of a key that agree in every file they share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// In the database.
+    pub id: EditionId,
+    /// What it is to its key.
+    pub status: EditionStatus,
+    /// The structures that belong to it, with their fingerprints.
+    pub structures: Vec<(StructureId, Fingerprint)>,
+}
+
+/// One life of one process, without its counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// In the database.
+    pub id: GenerationId,
+    /// Where its data goes.
+    pub edition: EditionId,
+    /// What the process ran.
+    pub structure: StructureId,
+    /// `None`: a sum of several that were closed.
+    pub address: Option<String>,
+    /// How it counts.
+    pub mode: Mode,
+    /// When it was first pulled.
+    pub opened_at: DateTime<Utc>,
+    /// When its counters were last seen to move.
+    pub pulled_at: DateTime<Utc>,
+    /// When it was found to be over.
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// A row of the public table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// In the database.
+    pub id: RowId,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// When its addresses were last brought up to date.
+    pub updated_at: DateTime<Utc>,
+    /// What it belongs to.
+    pub key: Key,
+    /// Sorted.
+    pub addresses: Vec<String>,
+    /// Of the name listed last.
+    pub branch: String,
+    /// Whether it is the newest of its key.
+    pub is_latest: bool,
+    /// Relative to the root.
+    pub cov_file_path: String,
+    /// Percentage of all statements, unrounded.
+    pub cover_total: f64,
+    /// What the program knows beyond the public columns; rows of other hands have none.
+    pub fact: Option<Fact>,
+}
+
+/// What a row says beyond its public columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The edition whose data it is.
+    pub edition: EditionId,
+    /// Statements executed, of all.
+    pub coverage: Coverage,
+    /// Of the blocks that were executed.
+    pub covered_digest: Fingerprint,
+    /// Of the canonical text.
+    pub counts_digest: Fingerprint,
+    /// Addresses that answered.
+    pub answered: u32,
+    /// Distinct addresses that were listed.
+    pub listed: u32,
+}
+
+/// Which rows to read.
+#[derive(Clone, Debug, Default)]
+pub struct RowFilter<'a> {
+    /// Of this key alone.
+    pub key: Option<&'a Key>,
+    /// Only the newest of each key.
+    pub latest_only: bool,
+}
+
+/// The fingerprint of every structure, with its id.
+pub type Structures = HashMap<Fingerprint, StructureId>;
+
+impl Store {
+    /// Returns all keys.
+    pub fn keys(&self) -> Result<Vec<(KeyId, Key)>, StoreError> {
+        self.rows_of("SELECT id, env, region, app_name, git_commit FROM cover_key ORDER BY id", [], |row| {
+            let key = Key { env: row.get(1)?, region: row.get(2)?, app: row.get(3)?, commit: row.get(4)? };
+            Ok((row.get(0)?, key))
+        })
+    }
+
+    /// Returns all names, sorted.
+    pub fn services(&self) -> Result<Vec<KnownService>, StoreError> {
+        self.rows_of("SELECT id, name, key_id, git_branch FROM service ORDER BY name", [], |row| {
+            Ok(KnownService { id: row.get(0)?, name: row.get(1)?, key: row.get(2)?, branch: row.get(3)? })
+        })
+    }
+
+    /// Returns the addresses that stand or stood under any name, in the order in which they were listed.
+    pub fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
+        let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
+                   ORDER BY service_id, position, address";
+        self.rows_of(sql, [], |row| {
+            let unlisted_at = maybe_time(row, 4)?;
+            Ok(ListedAddress {
+                service: row.get(0)?,
+                address: row.get(1)?,
+                center: row.get(2)?,
+                listed_at: time(row, 3)?,
+                listed: unlisted_at.is_none(),
+                unlisted_at,
+            })
+        })
+    }
+
+    /// Returns when each center last answered, by URL.
+    pub fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+        let rows = self
+            .rows_of("SELECT url, last_listed_at FROM center", [], |row| Ok((row.get(0)?, time(row, 1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns how every address has been answering, by key and address.
+    pub fn addresses(&self) -> Result<HashMap<KeyId, HashMap<String, AddressState>>, StoreError> {
+        let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
+                          peeked, other_build FROM address";
+        let rows = self.rows_of(sql, [], |row| {
+            let state = AddressState {
+                last_answer_at: maybe_time(row, 2)?,
+                retry: AddressRetry { failures: row.get(3)?, next_try: maybe_time(row, 4)? },
+                last_error: row.get(5)?,
+                fraction: row.get(6)?,
+                peeked: row.get(7)?,
+                other_build: row
+                    .get::<_, Option<Vec<u8>>>(8)?
+                    .and_then(|bytes| Fingerprint::from_bytes(&bytes)),
+            };
+            Ok((row.get::<_, KeyId>(0)?, row.get::<_, String>(1)?, state))
+        })?;
+        let mut addresses: HashMap<KeyId, HashMap<String, AddressState>> = HashMap::new();
+        for (key, address, state) in rows {
+            addresses.entry(key).or_default().insert(address, state);
+        }
+        Ok(addresses)
+    }
+
+    /// Returns what is remembered of the pulls of every key.
+    pub fn schedules(&self) -> Result<HashMap<KeyId, ScheduleRow>, StoreError> {
+        let sql = "SELECT key_id, step, last_pull_at, next_due_at, addresses, last_change_at,
+                          counts_moved_at, unfinished FROM schedule";
+        let rows = self.rows_of(sql, [], |row| {
+            let schedule = Schedule {
+                step: row.get(1)?,
+                last_pull: maybe_time(row, 2)?,
+                next_due: maybe_time(row, 3)?,
+                addresses: strings(row, 4)?,
+            };
+            let schedule = ScheduleRow {
+                schedule,
+                last_change_at: maybe_time(row, 5)?,
+                counts_moved_at: maybe_time(row, 6)?,
+                unfinished: row.get(7)?,
+            };
+            Ok((row.get(0)?, schedule))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns the editions of a key, the oldest first.
+    pub fn editions(&self, key: KeyId) -> Result<Vec<Edition>, StoreError> {
+        let mut editions =
+            self.rows_of("SELECT id, status FROM edition WHERE key_id = ?1 ORDER BY id", [key], |row| {
+                let word: String = row.get(1)?;
+                let status = EditionStatus::from_word(&word).ok_or_else(|| unknown(1, &word))?;
+                Ok(Edition { id: row.get(0)?, status, structures: Vec::new() })
+            })?;
+        let sql = "SELECT DISTINCT generation.edition_id, structure.id, structure.fingerprint
+                   FROM edition JOIN generation ON generation.edition_id = edition.id
+                   JOIN structure ON structure.id = generation.structure_id
+                   WHERE edition.key_id = ?1 ORDER BY structure.id";
+        let members = self.rows_of(sql, [key], |row| {
+            Ok((row.get::<_, EditionId>(0)?, row.get::<_, StructureId>(1)?, fingerprint(row, 2)?))
+        })?;
+        for (edition, structure, fingerprint) in members {
+            if let Some(edition) = editions.iter_mut().find(|known| known.id == edition) {
+                edition.structures.push((structure, fingerprint));
+            }
+        }
+        Ok(editions)
+    }
+
+    /// Returns the generations of a key, the oldest first, without their counters.
+    pub fn generations(&self, key: KeyId) -> Result<Vec<Generation>, StoreError> {
+        let sql =
+            "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                   FROM generation JOIN edition ON edition.id = generation.edition_id
+                   WHERE edition.key_id = ?1 ORDER BY generation.id";
+        self.rows_of(sql, [key], generation)
+    }
+
+    /// Returns generations that were closed before `until`, at most `limit`, those that fold together in
+    /// one sequence.
+    pub fn closed_before(&self, until: DateTime<Utc>, limit: usize) -> Result<Vec<Generation>, StoreError> {
+        let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                   FROM generation WHERE address IS NOT NULL AND closed_at < ?1
+                   ORDER BY edition_id, structure_id, id LIMIT ?2";
+        self.rows_of(sql, params![text(until), limit], generation)
+    }
+
+    /// Returns the sum into which closed generations of a build were folded, if there is one.
+    pub fn folded(
+        &self,
+        edition: EditionId,
+        structure: StructureId,
+    ) -> Result<Option<Generation>, StoreError> {
+        let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                   FROM generation WHERE edition_id = ?1 AND structure_id = ?2 AND address IS NULL";
+        Ok(self.rows_of(sql, params![edition, structure], generation)?.pop())
+    }
+
+    /// Returns the encoded counters of a generation; `None` if it was folded meanwhile.
+    pub fn counts(&self, generation: GenerationId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT counts FROM generation WHERE id = ?1")
+            .and_then(|mut sql| sql.query_row([generation], |row| row.get(0)).optional())
+            .map_err(self.failed())
+    }
+
+    /// Returns a block structure, ready to read answers with.
+    pub fn structure(&self, structure: StructureId) -> Result<Template, StoreError> {
+        let data: Vec<u8> = self
+            .connection
+            .prepare_cached("SELECT data FROM structure WHERE id = ?1")
+            .and_then(|mut sql| sql.query_row([structure], |row| row.get(0)))
+            .map_err(self.failed())?;
+        decode_build(&data).map_err(|error| self.damaged(format!("structure {}: {error}", structure.0)))
+    }
+
+    /// Returns all structures by fingerprint.
+    pub fn structures(&self) -> Result<Structures, StoreError> {
+        let rows = self.rows_of("SELECT fingerprint, id FROM structure", [], |row| {
+            Ok((fingerprint(row, 0)?, row.get(1)?))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns the last number of each app's profiles, by folder.
+    pub fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
+        let rows =
+            self.rows_of("SELECT folder, last_number FROM app", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns the rows of the public table that are not deleted, the newest last.
+    pub fn rows(&self, filter: &RowFilter<'_>) -> Result<Vec<Row>, StoreError> {
+        let any = Key::default();
+        let key = filter.key.unwrap_or(&any);
+        let sql = "SELECT cover.id, cover.created_at, cover.updated_at, env, region, app_name, addresses,
+                          git_branch, git_commit, is_latest, cov_file_path, cover_total,
+                          edition_id, covered, total, covered_digest, counts_digest, answered, listed
+                   FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
+                   WHERE deleted_at IS NULL AND (NOT ?1 OR is_latest = 'y')
+                     AND (NOT ?2 OR (env = ?3 AND region = ?4 AND app_name = ?5 AND git_commit = ?6))
+                   ORDER BY cover.id";
+        let bound =
+            params![filter.latest_only, filter.key.is_some(), key.env, key.region, key.app, key.commit];
+        self.rows_of(sql, bound, public_row)
+    }
+
+    /// Returns the newest row of a key.
+    pub fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+        let sql = "SELECT cover.id, cover.created_at, cover.updated_at, env, region, app_name, addresses,
+                          git_branch, git_commit, is_latest, cov_file_path, cover_total,
+                          edition_id, covered, total, covered_digest, counts_digest, answered, listed
+                   FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
+                   WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
+                     AND is_latest = 'y' AND deleted_at IS NULL";
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut sql| {
+                sql.query_row(params![key.env, key.region, key.app, key.commit], public_row).optional()
+            })
+            .map_err(self.failed())
+    }
+
+    /// Returns every stored file that a row names, relative to the root.
+    pub fn stored_files(&self) -> Result<BTreeSet<String>, StoreError> {
+        let sql = "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE deleted_at IS NULL";
+        Ok(self.rows_of(sql, [], |row| row.get(0))?.into_iter().collect())
+    }
+
+    /// Tells whether the last run came to its end; also true where none was made.
+    pub fn last_run_ended(&self) -> Result<bool, StoreError> {
+        self.connection
+            .query_row("SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+            .optional()
+            .map(|ended| ended.unwrap_or(true))
+            .map_err(self.failed())
+    }
+
+    /// Returns the largest id of a table.
+    pub(super) fn last_id(&self, table: &'static str) -> Result<i64, StoreError> {
+        self.connection
+            .query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), [], |row| row.get(0))
+            .map_err(self.failed())
+    }
+
+    fn rows_of<T>(
+        &self,
+        sql: &str,
+        bound: impl rusqlite::Params,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let collect = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_map(bound, read)?.collect()
+        };
+        collect().map_err(self.failed())
+    }
+}
+
+fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let fact = match row.get::<_, Option<EditionId>>(12)? {
+        Some(edition) => Some(Fact {
+            edition,
+            coverage: Coverage { covered: row.get(13)?, total: row.get(14)? },
+            covered_digest: fingerprint(row, 15)?,
+            counts_digest: fingerprint(row, 16)?,
+            answered: row.get(17)?,
+            listed: row.get(18)?,
+        }),
+        None => None,
+    };
+    let addresses: String = row.get(6)?;
+    Ok(Row {
+        id: row.get(0)?,
+        created_at: time(row, 1)?,
+        updated_at: time(row, 2)?,
+        key: Key { env: row.get(3)?, region: row.get(4)?, app: row.get(5)?, commit: row.get(8)? },
+        addresses: addresses.split(',').filter(|address| !address.is_empty()).map(str::to_owned).collect(),
+        branch: row.get(7)?,
+        is_latest: row.get::<_, String>(9)? == "y",
+        cov_file_path: row.get(10)?,
+        cover_total: row.get(11)?,
+        fact,
+    })
+}
+
+fn generation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
+    Ok(Generation {
+        id: row.get(0)?,
+        edition: row.get(1)?,
+        structure: row.get(2)?,
+        address: row.get(3)?,
+        mode: Mode::from_word(&row.get::<_, String>(4)?),
+        opened_at: time(row, 5)?,
+        pulled_at: time(row, 6)?,
+        closed_at: maybe_time(row, 7)?,
+    })
+}
+
+/// Returns a time as it is stored: UTC, RFC 3339, of one width, so that text sorts as time.
+pub(super) fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+    let stored: String = row.get(column)?;
+    DateTime::parse_from_rfc3339(&stored)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| unknown(column, &stored))
+}
+
+fn maybe_time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => time(row, column).map(Some),
+    }
+}
+
+fn fingerprint(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Fingerprint> {
+    let bytes: Vec<u8> = row.get(column)?;
+    Fingerprint::from_bytes(&bytes).ok_or_else(|| unknown(column, "fingerprint"))
+}
+
+fn unknown(column: usize, found: &str) -> rusqlite::Error {
+    let what = format!("unexpected {found:?}");
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
+}
+
+fn strings(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+    let stored: String = row.get(column)?;
+    serde_json::from_str(&stored).map_err(|_| unknown(column, &stored))
+}
