@@ -56,7 +56,7 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
-    /// When to use colours; NO_COLOR is heeded.
+    /// When to use colours; `NO_COLOR` is heeded.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub color: ColorWhen,
 }

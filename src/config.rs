@@ -464,7 +464,7 @@ pub struct AddressPolicy {
 
 /// An address that must not be dialled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{ip}{} is {reason}; it may be allowed by [pull] allow_addresses", in_parentheses(.embedded))]
+#[error("{ip}{} is {reason}; it may be allowed by [pull] allow_addresses", in_parentheses(.embedded.as_ref()))]
 pub struct Refused {
     /// The address.
     pub ip: IpAddr,
@@ -473,7 +473,7 @@ pub struct Refused {
     reason: &'static str,
 }
 
-fn in_parentheses(ip: &Option<IpAddr>) -> String {
+fn in_parentheses(ip: Option<&IpAddr>) -> String {
     ip.map_or_else(String::new, |ip| format!(" ({ip})"))
 }
 
@@ -498,14 +498,156 @@ impl AddressPolicy {
 /// Returns the IPv4 address that a translator or a tunnel on the way would turn `ip` into.
 fn embedded_ipv4(ip: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(ip) = ip else { return None };
-    let (high, low) = match ip.segments() {
-        // IPv4-compatible and IPv4-mapped (RFC 4291), IPv4-translated (RFC 2765).
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low]
-        // NAT64 (RFC 6052, RFC 8215).
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low]
-        // 6to4 (RFC 3056).
-        | [0x2002, high, low, ..] => (high, low),
-        _ => return None,
+    // IPv4-compatible and IPv4-mapped (RFC 4291), IPv4-translated (RFC 2765), NAT64 (RFC 6052,
+    // RFC 8215), 6to4 (RFC 3056).
+    let ([0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+    | [0, 0, 0, 0, 0xffff, 0, high, low]
+    | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+    | [0x64, 0xff9b, 1, _, _, _, high, low]
+    | [0x2002, high, low, ..]) = ip.segments()
+    else {
+        return None;
     };
     Some(IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault_of(text: &str) -> String {
+        Config::parse(text, "goc-watchdog.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn no_text_is_the_default() {
+        let config = Config::parse("", "goc-watchdog.toml").unwrap();
+        assert_eq!(config.pull, PullConfig::default());
+        assert!(config.centers.is_empty() && config.apps.is_empty());
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = r#"
+            centers = ["http://a:7777", "https://b"]
+            [apps.apa_goc_echoserver]
+            repo = "https://git.example/echo.git"
+            [pull]
+            steps = ["1m", "2m"]
+            retry = ["10s"]
+            change = "counts"
+            concurrency = 4
+            timeout = "10s"
+            connect_timeout = "1s"
+            read_timeout = "2s"
+            deadline = "5m"
+            max_body = "1MiB"
+            jitter = "30s"
+            peek = false
+            adopt = false
+            proxy = "http://proxy:3128"
+            allow_addresses = ["169.254.10.0/24"]
+            row_at_least_every = "12h"
+            fold_after = "3d"
+        "#;
+        let config = Config::parse(text, "goc-watchdog.toml").unwrap();
+        let seconds = Duration::from_secs;
+        assert_eq!(config.centers, ["http://a:7777", "https://b"]);
+        let repo = config.apps["apa_goc_echoserver"].repo.as_deref();
+        assert_eq!(repo, Some("https://git.example/echo.git"));
+        let expected = PullConfig {
+            steps: Steps::new(vec![seconds(60), seconds(120)]).unwrap(),
+            retry: Retry::new(vec![seconds(10)]).unwrap(),
+            change: ChangeRule::Counts,
+            concurrency: 4,
+            timeout: seconds(10),
+            connect_timeout: seconds(1),
+            read_timeout: seconds(2),
+            deadline: Some(seconds(300)),
+            max_body_bytes: 1 << 20,
+            jitter: Some(seconds(30)),
+            peek: false,
+            adopt: false,
+            proxy: Some("http://proxy:3128".to_owned()),
+            policy: AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap(),
+            row_at_least_every: seconds(12 * 3600),
+            fold_after: seconds(3 * 24 * 3600),
+        };
+        assert_eq!(config.pull, expected);
+    }
+
+    #[test]
+    fn a_fault_names_its_line_its_value_and_what_is_expected() {
+        let cases = [
+            ("\ncentre = \"http://a\"", "2: unknown key \"centre\", did you mean \"center\"?"),
+            ("[pull]\nstep = []", "2: unknown key \"step\" in [pull], did you mean \"steps\"?"),
+            (
+                "[pull]\nconcurrency = 0",
+                "2: concurrency in [pull]: found 0, expected a whole number from 1 to 1024",
+            ),
+            ("[pull]\npeek = \"no\"", "2: peek in [pull]: found \"no\", expected true or false"),
+            ("[pull]\nmax_body = 0", "expected a number of bytes above zero"),
+            ("[pull]\ntimeout = \"0s\"", "expected more than zero"),
+            ("[pull]\ntimeout = \"soon\"", "\"soon\" is no duration"),
+            ("center = \"a:7777\"", "1: center: found \"a:7777\", expected a URL that starts with http://"),
+            ("center = \"http://a\"\ncenters = []", "centers: found none"),
+            ("center = \"http://a\"\ncenters = [\"http://b\"]", "2: both center and centers"),
+            ("pull = 3", "pull: found 3, expected a table [pull]"),
+            ("[apps.x]\nrepos = 1", "unknown key \"repos\" in [apps.x], did you mean \"repo\"?"),
+            ("[pull", "1: "),
+        ];
+        for (text, expected) in cases {
+            let fault = fault_of(text);
+            assert!(fault.starts_with("goc-watchdog.toml:") && fault.contains(expected), "{text:?}: {fault}");
+        }
+    }
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!(parse_duration("2h 30m"), Ok(Duration::from_secs(9000)));
+        assert!(parse_duration("200y").is_err());
+        assert_eq!(parse_size("256MiB"), Ok(256 << 20));
+        assert_eq!(parse_size("1 kb"), Ok(1000));
+        assert_eq!(parse_size("17"), Ok(17));
+        for wrong in ["", "0", "-1", "1.5MB", "1XB", "99999999999GiB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_services_are_refused_however_they_are_written() {
+        let refused = [
+            "169.254.169.254",
+            "169.254.0.1",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "::ffff:100.100.100.200",
+        ];
+        for ip in refused {
+            assert!(AddressPolicy::default().check(ip.parse().unwrap()).is_err(), "{ip}");
+        }
+        for ip in
+            ["10.0.0.1", "127.0.0.1", "192.168.1.1", "::1", "fd00:ec2::255", "100.100.100.201", "fec0::1"]
+        {
+            assert_eq!(AddressPolicy::default().check(ip.parse().unwrap()), Ok(()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_range_is_an_exception() {
+        let policy = AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap();
+        assert_eq!(policy.check("169.254.10.7".parse().unwrap()), Ok(()));
+        assert_eq!(policy.check("::ffff:169.254.10.7".parse().unwrap()), Ok(()));
+        let refused = policy.check("::ffff:169.254.169.254".parse().unwrap()).unwrap_err();
+        assert!(refused.to_string().contains("(169.254.169.254)"), "{refused}");
+        for wrong in ["10.0.0.0/33", "x", "10.0.0.0/", "::/129"] {
+            assert!(AddressPolicy::allowing(&[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+    }
 }

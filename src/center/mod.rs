@@ -364,7 +364,7 @@ impl Resolver for CheckedResolver {
         };
         let mut allowed = self.empty();
         let mut refused = None;
-        for address in resolved.iter() {
+        for address in &resolved {
             match self.policy.check(address.ip()) {
                 Ok(()) => allowed.push(*address),
                 Err(error) => refused = Some(error),

@@ -82,17 +82,17 @@ impl Context {
         self.around.now
     }
 
-    /// Says something that went wrong and did not stop the run.
-    fn warn(&self, message: impl fmt::Display) {
-        say(&format!("warning: {message}"));
-    }
-
     /// Says why, where that was asked for.
     fn explain(&self, message: impl fmt::Display) {
         if self.is_verbose {
             say(&message.to_string());
         }
     }
+}
+
+/// Says something that went wrong and did not stop the run.
+fn warn(message: impl fmt::Display) {
+    say(&format!("warning: {message}"));
 }
 
 /// Prints a message on stderr. Lines are the message's own; what came from outside was made printable

@@ -350,18 +350,17 @@ impl Assembly<'_> {
                     continue;
                 }
                 let before = stood.remove(&(service, address.as_str()));
-                let listed_at = match before.filter(|listing| listing.listed) {
-                    Some(listing) => listing.listed_at,
-                    None => {
-                        self.changes.push(Change::Listed {
-                            service,
-                            address: address.clone(),
-                            center: url.to_owned(),
-                            position,
-                            at: now,
-                        });
-                        now
-                    }
+                let listed_at = if let Some(listing) = before.filter(|listing| listing.listed) {
+                    listing.listed_at
+                } else {
+                    self.changes.push(Change::Listed {
+                        service,
+                        address: address.clone(),
+                        center: url.to_owned(),
+                        position,
+                        at: now,
+                    });
+                    now
                 };
                 let (_, member) = self.members.get_mut(name).expect("made above");
                 member.places.push(Place {

@@ -95,7 +95,8 @@ impl Fingerprint {
     /// Returns the first 12 hex digits, what people see and `--adopt` takes.
     #[must_use]
     pub fn short(&self) -> String {
-        self.0[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        let number = self.0[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{number:012x}")
     }
 }
 
@@ -187,6 +188,7 @@ impl Build {
     }
 
     /// Returns the files in order of their names.
+    #[must_use]
     pub fn files(&self) -> impl ExactSizeIterator<Item = BuildFile<'_>> {
         (0..self.names.len()).map(|index| self.file(index))
     }

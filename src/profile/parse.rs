@@ -260,10 +260,13 @@ struct Matching<'a> {
     head: Vec<u8>,
 }
 
+/// Blocks of a file with their counts, in order of arrival.
+type Rows = Vec<(Block, u64)>;
+
 /// A text of a build that is not known.
 #[derive(Default)]
 struct Loose {
-    files: Vec<(Box<str>, Vec<(Block, u64)>)>,
+    files: Vec<(Box<str>, Rows)>,
     by_name: HashMap<Box<str>, usize>,
     /// Index of the file being read, and its name with a colon.
     current: usize,
@@ -472,13 +475,12 @@ impl<'a> Matching<'a> {
 
 impl Loose {
     fn enter(&mut self, name: &str) {
-        self.current = match self.by_name.get(name) {
-            Some(&index) => index,
-            None => {
-                self.by_name.insert(name.into(), self.files.len());
-                self.files.push((name.into(), Vec::new()));
-                self.files.len() - 1
-            }
+        self.current = if let Some(&index) = self.by_name.get(name) {
+            index
+        } else {
+            self.by_name.insert(name.into(), self.files.len());
+            self.files.push((name.into(), Vec::new()));
+            self.files.len() - 1
         };
         self.head.clear();
         self.head.extend_from_slice(name.as_bytes());

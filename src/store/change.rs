@@ -271,6 +271,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one statement a change")]
     fn execute(&self, change: &Change) -> rusqlite::Result<()> {
         let run = |sql: &str, bound: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
             self.store.connection.prepare_cached(sql)?.execute(bound).map(drop)

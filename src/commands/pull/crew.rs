@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::unit::{Message, Pulled, Shared, Unit, lock};
+use super::settlement::Pulled;
+use super::shared::{Message, Shared, lock};
+use super::unit::Unit;
 use crate::clock::Stopwatch;
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -163,12 +165,11 @@ impl Scribe<'_, '_> {
                 Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let committed = match since_commit.elapsed() >= COMMIT_EVERY && fatal.is_none() {
-                true => {
-                    since_commit = Stopwatch::start();
-                    written.and_then(|()| self.writer.commit())
-                }
-                false => written,
+            let committed = if since_commit.elapsed() >= COMMIT_EVERY && fatal.is_none() {
+                since_commit = Stopwatch::start();
+                written.and_then(|()| self.writer.commit())
+            } else {
+                written
             };
             if let Err(error) = committed {
                 fatal.get_or_insert(error.into());
@@ -191,12 +192,11 @@ impl Scribe<'_, '_> {
             let failures = haul.pulled.iter().map(|pulled| pulled.failures.len()).sum();
             self.progress.show(haul.pulled.len(), bytes(), failures);
         }
-        match fatal {
-            Some(error) => Err(error),
-            None => {
-                self.writer.commit()?;
-                Ok(haul)
-            }
+        if let Some(error) = fatal {
+            Err(error)
+        } else {
+            self.writer.commit()?;
+            Ok(haul)
         }
     }
 

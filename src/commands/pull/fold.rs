@@ -36,12 +36,11 @@ pub(super) fn fold(
         }
         let profile = sum.into_profile();
         let (mode, counts) = (profile.mode, encode_counts(&profile.counts));
-        apply(&match before {
-            Some(before) => Change::GenerationMoved { id: before.id, mode, at: now, counts },
-            None => {
-                let (id, address, at) = (allocator.generation(), None, now);
-                Change::GenerationOpened { id, edition, structure, address, mode, at, counts }
-            }
+        apply(&if let Some(before) = before {
+            Change::GenerationMoved { id: before.id, mode, at: now, counts }
+        } else {
+            let (id, address, at) = (allocator.generation(), None, now);
+            Change::GenerationOpened { id, edition, structure, address, mode, at, counts }
         })?;
         for generation in alike {
             apply(&Change::GenerationFolded(generation.id))?;

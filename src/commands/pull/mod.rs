@@ -2,19 +2,23 @@
 
 mod crew;
 mod fold;
+mod ledger;
 mod output;
 mod plan;
 mod raw;
+mod settlement;
+mod shared;
 mod unit;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::Context;
@@ -33,7 +37,8 @@ use crate::workdir::{Locked, WorkdirError};
 
 use crew::{Haul, Queue, Scribe, Stop};
 use plan::{Plan, Selection};
-use unit::{Message, Rules, Shared};
+use settlement::Pulled;
+use shared::{Message, Rules, Shared};
 
 /// How many messages may wait for the thread that writes; more would only fill memory.
 const WAITING_MESSAGES: usize = 64;
@@ -49,6 +54,7 @@ const WAITING_MESSAGES: usize = 64;
 /// address that fails, or that serves another build, never stops the others: it is named here and in
 /// `list`, and the exit code is 3.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PullArgs {
     /// Services to pull now, due or not.
     #[arg(value_name = "SERVICE")]
@@ -180,7 +186,7 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
     };
     if let Some(kind) = context.workdir.network_file_system() {
         let root = context.workdir.root().display();
-        context.warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
+        super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
     }
     pull(args, context, &client, &signals, &locked)
 }
@@ -224,7 +230,18 @@ fn pull(
     let peek = context.config.pull.peek && !args.no_peek && matches!(selection, Selection::Due);
     let queue = Queue::new(&plan, peek);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let shared = Shared::new(client, locked, &allocator, rules, now, messages, &stopped, store.structures()?);
+    let shared = Shared {
+        client,
+        locked,
+        allocator: &allocator,
+        rules,
+        now,
+        messages,
+        stopped: &stopped,
+        bytes: Arc::default(),
+        structures: Mutex::new(store.structures()?),
+        templates: Mutex::default(),
+    };
     let mut scribe = Scribe {
         writer: &mut writer,
         stopped: &stopped,
@@ -238,7 +255,7 @@ fn pull(
     let haul = haul?;
 
     if haul.stop.is_none() {
-        accept_emptied_centers(&roster, &store, now, context, |change| Ok(writer.apply(change)?))?;
+        accept_emptied_centers(&roster, &store, now, |change| Ok(writer.apply(change)?))?;
         fold::fold(&store, &allocator, context.config.pull.fold_after, now, |change| {
             Ok(writer.apply(change)?)
         })?;
@@ -292,7 +309,7 @@ fn report_silence(roster: &Roster, context: &Context) -> Result<()> {
         if !known {
             bail!("center \"{}\": {}", silent.url, silent.message);
         }
-        context.warn(format!(
+        super::warn(format!(
             "center \"{}\": {}; pulling the addresses it listed {}",
             silent.url,
             silent.message,
@@ -306,8 +323,7 @@ fn report_silence(roster: &Roster, context: &Context) -> Result<()> {
 fn accept_emptied_centers(
     roster: &Roster,
     store: &Store,
-    now: chrono::DateTime<Utc>,
-    context: &Context,
+    now: DateTime<Utc>,
     mut apply: impl FnMut(&Change) -> Result<()>,
 ) -> Result<()> {
     if !roster.silent.iter().any(|silent| silent.emptied) {
@@ -331,12 +347,12 @@ fn accept_emptied_centers(
     for change in roster.unlist(&emptied, now) {
         apply(&change)?;
     }
-    context.warn("nothing that the emptied center listed answers any more, so its services are offline now");
+    super::warn("nothing that the emptied center listed answers any more, so its services are offline now");
     Ok(())
 }
 
 fn exit_code(haul: &Haul, roster: &Roster, selection: &Selection, entries: &[Entry]) -> ExitCode {
-    let failed = |pulled: &unit::Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
+    let failed = |pulled: &Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
     let named_offline = match selection {
         Selection::Named(named) => {
             entries.iter().any(|entry| named.contains(&entry.id) && entry.addresses().is_empty())

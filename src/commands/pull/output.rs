@@ -13,7 +13,7 @@ use super::super::roster::Roster;
 use super::super::{Context, show};
 use super::crew::{Haul, Stop};
 use super::plan::{Plan, Waiting};
-use super::unit::{PullResult, Pulled, WhyAside};
+use super::settlement::{PullResult, Pulled, WhyAside};
 use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::coverage::Coverage;

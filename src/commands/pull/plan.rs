@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::super::roster::Entry;
-use super::unit::{Part, Rules, Target, Unit};
+use super::shared::Rules;
+use super::unit::{Part, Target, Unit};
 use crate::schedule::{self, Due, Reason};
 use crate::store::KeyId;
 
@@ -173,9 +174,10 @@ fn decide(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc
             Decision::Pull { reason, full: true, addresses: ready }
         }
         (Due::Later(..), Some(reason), _) => Decision::Pull { reason, full: false, addresses: ready },
-        (Due::Later(until, reason), None, _) => Decision::Wait(until, reason),
-        // Due, and every address waits for its retry.
-        (Due::Now(_), _, Some((until, reason))) => Decision::Wait(until, reason),
+        // The second: it is due, and every address waits for its retry.
+        (Due::Later(until, reason), None, _) | (Due::Now(_), _, Some((until, reason))) => {
+            Decision::Wait(until, reason)
+        }
         (Due::Now(reason), ..) => Decision::Pull { reason, full: true, addresses: ready },
     }
 }
@@ -196,13 +198,6 @@ fn targets(cluster: &[&Entry], asked: BTreeSet<String>) -> Vec<Target> {
 /// Groups keys that share an address, directly or by others between them.
 fn clusters(entries: &[Entry]) -> Vec<Vec<&Entry>> {
     let mut group: Vec<usize> = (0..entries.len()).collect();
-    fn root(group: &mut [usize], mut at: usize) -> usize {
-        while group[at] != at {
-            group[at] = group[group[at]];
-            at = group[at];
-        }
-        at
-    }
     let mut first_with: HashMap<String, usize> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
         for address in entry.addresses() {
@@ -217,4 +212,13 @@ fn clusters(entries: &[Entry]) -> Vec<Vec<&Entry>> {
     }
     clusters.retain(|cluster| !cluster.is_empty());
     clusters
+}
+
+/// Returns the first of the group that `at` belongs to.
+fn root(group: &mut [usize], mut at: usize) -> usize {
+    while group[at] != at {
+        group[at] = group[group[at]];
+        at = group[at];
+    }
+    at
 }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
                 return Err(error).with_context(|| format!("profile from \"{}\"", printable(&address)));
             }
             Err(error) => {
-                last_error = anyhow!(error).context(format!("profile from \"{}\"", printable(&address)))
+                last_error = anyhow!(error).context(format!("profile from \"{}\"", printable(&address)));
             }
         }
     }

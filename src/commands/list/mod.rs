@@ -1,6 +1,6 @@
 //! `list`: who is there, what is known of it, and how.
 
-use std::io::{self, Write};
+mod explain;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -14,10 +14,9 @@ use super::{Context, show};
 use crate::center::{Client, Options};
 use crate::cli::Format;
 use crate::exit::ExitCode;
-use crate::names::printable;
 use crate::profile::Limits;
 use crate::schedule::{self, Due};
-use crate::store::{AddressState, Allocator, EditionStatus, Row, Store, StoreError};
+use crate::store::{AddressState, Allocator, Row, Store, StoreError};
 
 /// List services: where they run, how much is covered, and how that is known.
 ///
@@ -50,19 +49,17 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Some(store) => (Known::read(store)?, Allocator::new(store)?),
         None => (Known::default(), Allocator::empty()),
     };
-    let heard = match args.offline {
-        true => known.without_asking(),
-        false => roster::ask(&client(context)?, &context.centers),
-    };
+    let heard =
+        if args.offline { known.without_asking() } else { roster::ask(&client(context)?, &context.centers) };
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     for silent in &roster.silent {
         let since = silent
             .last_heard
             .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
-        context.warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
+        super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
     }
     match &args.explain {
-        Some(service) => explain(pick(service, &roster.entries)?, store.as_ref(), context)?,
+        Some(service) => explain::run(pick(service, &roster.entries)?, store.as_ref(), context)?,
         None => list(args, &roster, store.as_ref(), context)?,
     }
     Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
@@ -273,126 +270,4 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
         "last_seen": member.last_seen.map(show::iso),
         "next_pull": line.next_pull(context).map(show::iso),
     })
-}
-
-/// Shows all that is known of one key.
-fn explain(entry: &Entry, store: Option<&Store>, context: &Context) -> Result<()> {
-    let now = context.now();
-    let config = &context.config.pull;
-    let addresses = entry.addresses();
-    let due = schedule::due(&entry.schedule.schedule, &addresses, now, &config.steps);
-    let (editions, generations, row) = match store {
-        Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
-        None => (Vec::new(), Vec::new(), None),
-    };
-    let open_and_closed = |edition| {
-        let of_it = || generations.iter().filter(move |known| known.edition == edition);
-        let folded = of_it().filter(|known| known.address.is_none()).count();
-        let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();
-        (open, of_it().count() - open - folded, folded)
-    };
-    let fingerprints = |edition: &crate::store::Edition| -> Vec<String> {
-        edition.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect()
-    };
-    let (next, why) = match &due {
-        _ if addresses.is_empty() => (None, "no center lists it".to_owned()),
-        Due::Now(reason) => (next_pull(entry, context), reason.to_string()),
-        Due::Later(at, reason) => (Some(*at), reason.to_string()),
-    };
-    let schedule = &entry.schedule;
-    if context.format == Format::Json {
-        return show::print_json(&json!({
-            "services": entry.members.iter().map(|member| &member.name).collect::<Vec<_>>(),
-            "env": entry.key.env,
-            "region": entry.key.region,
-            "app": entry.key.app,
-            "commit": entry.key.commit,
-            "step": schedule.schedule.step + 1,
-            "last_pull": schedule.schedule.last_pull.map(show::iso),
-            "next_pull": next.map(show::iso),
-            "why": why,
-            "last_change": schedule.last_change_at.map(show::iso),
-            "percent": row.as_ref().map(|row| row.cover_total),
-            "cov_file_path": row.as_ref().map(|row| &row.cov_file_path),
-            "addresses": addresses.iter().map(|address| {
-                let state = entry.state(address);
-                json!({
-                    "address": address,
-                    "last_answer": state.last_answer_at.map(show::iso),
-                    "failures": state.retry.failures,
-                    "next_try": state.retry.next_try.map(show::iso),
-                    "error": state.last_error,
-                    "other_build": state.other_build.map(|build| build.short()),
-                })
-            }).collect::<Vec<_>>(),
-            "builds": editions.iter().map(|edition| {
-                let (open, closed, folded) = open_and_closed(edition.id);
-                json!({
-                    "status": edition.status.as_str(),
-                    "fingerprints": fingerprints(edition),
-                    "generations": { "open": open, "closed": closed, "folded": folded },
-                })
-            }).collect::<Vec<_>>(),
-        }));
-    }
-    let mut out = io::stdout().lock();
-    for member in &entry.members {
-        writeln!(out, "{}", printable(&member.name))?;
-    }
-    let mut field = |name: &str, value: String| writeln!(out, "  {name:<12} {value}");
-    if let Some(row) = &row {
-        let replicas =
-            row.fact.as_ref().map(|fact| format!(", {} of {} replicas", fact.answered, fact.listed));
-        field("total", format!("{:.1}%{}", row.cover_total, replicas.unwrap_or_default()))?;
-        field(
-            "stored",
-            format!("{} (id {}, {})", show::moment(row.created_at, now), row.id.0, row.cov_file_path),
-        )?;
-    }
-    field("last pull", show::ago(schedule.schedule.last_pull, now))?;
-    field("last change", show::ago(schedule.last_change_at, now))?;
-    let next = next.map_or_else(
-        || show::NOTHING.to_owned(),
-        |at| if at <= now { "now".to_owned() } else { show::moment(at, now) },
-    );
-    field("next pull", format!("{next}: {why}"))?;
-    field(
-        "step",
-        format!(
-            "{}, {}",
-            schedule.schedule.step + 1,
-            humantime::format_duration(config.steps.wait(schedule.schedule.step))
-        ),
-    )?;
-    for address in &addresses {
-        let state = entry.state(address);
-        let answered = state.last_answer_at.map_or_else(
-            || "never answered".to_owned(),
-            |at| format!("answered {} ago", show::span(now - at)),
-        );
-        let mut said = vec![answered];
-        if state.retry.failures > 0 {
-            said.push(format!("failed {}", show::count(state.retry.failures as usize, "times")));
-            said.extend(state.retry.next_try.map(|at| format!("next try {}", show::moment(at, now))));
-            said.extend(state.last_error.as_deref().map(|error| printable(error).into_owned()));
-        }
-        said.extend(state.other_build.map(|build| format!("serves another build, {}", build.short())));
-        field("address", format!("{} ({})", printable(address), said.join("; ")))?;
-    }
-    for edition in &editions {
-        let (open, closed, folded) = open_and_closed(edition.id);
-        let status = match edition.status {
-            EditionStatus::Current => "shown",
-            EditionStatus::Aside => "set aside",
-            EditionStatus::Former => "history",
-        };
-        field(
-            "build",
-            format!(
-                "{} ({status}; generations: {open} open, {closed} closed, {folded} folded)",
-                fingerprints(edition).join(" ")
-            ),
-        )?;
-    }
-    Ok(())
 }

@@ -1,0 +1,176 @@
+//! `list --explain`: all that is known of one service.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use humantime::format_duration;
+use serde_json::json;
+
+use super::super::roster::Entry;
+use super::super::{Context, show};
+use super::next_pull;
+use crate::cli::Format;
+use crate::names::printable;
+use crate::schedule::{self, Due};
+use crate::store::{Edition, EditionStatus, Generation, Row, Store};
+
+/// Prints it.
+pub(super) fn run(entry: &Entry, store: Option<&Store>, context: &Context) -> Result<()> {
+    let (editions, generations, row) = match store {
+        Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
+        None => (Vec::new(), Vec::new(), None),
+    };
+    let builds = editions.iter().map(|edition| Build::of(edition, &generations)).collect();
+    let explained = Explained { entry, row, builds, context };
+    match context.format {
+        Format::Json => show::print_json(&explained.object()),
+        Format::Text => Ok(explained.print(&mut io::stdout().lock())?),
+    }
+}
+
+struct Explained<'a> {
+    entry: &'a Entry,
+    row: Option<Row>,
+    builds: Vec<Build>,
+    context: &'a Context,
+}
+
+/// An edition, and how many generations it has.
+struct Build {
+    status: EditionStatus,
+    fingerprints: Vec<String>,
+    open: usize,
+    closed: usize,
+    folded: usize,
+}
+
+impl Build {
+    fn of(edition: &Edition, generations: &[Generation]) -> Self {
+        let of_it = || generations.iter().filter(|known| known.edition == edition.id);
+        let folded = of_it().filter(|known| known.address.is_none()).count();
+        let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();
+        Self {
+            status: edition.status,
+            fingerprints: edition.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect(),
+            open,
+            closed: of_it().count() - open - folded,
+            folded,
+        }
+    }
+}
+
+impl Explained<'_> {
+    /// Returns when the service is pulled next, and why then.
+    fn next(&self) -> (Option<DateTime<Utc>>, String) {
+        let schedule = &self.entry.schedule.schedule;
+        let addresses = self.entry.addresses();
+        if addresses.is_empty() {
+            return (None, "no center lists it".to_owned());
+        }
+        match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
+            Due::Now(reason) => (next_pull(self.entry, self.context), reason.to_string()),
+            Due::Later(at, reason) => (Some(at), reason.to_string()),
+        }
+    }
+
+    fn object(&self) -> serde_json::Value {
+        let Self { entry, row, builds, .. } = self;
+        let schedule = &entry.schedule;
+        let (next, why) = self.next();
+        let address = |address: &String| {
+            let state = entry.state(address);
+            json!({
+                "address": address,
+                "last_answer": state.last_answer_at.map(show::iso),
+                "failures": state.retry.failures,
+                "next_try": state.retry.next_try.map(show::iso),
+                "error": state.last_error,
+                "other_build": state.other_build.map(|build| build.short()),
+            })
+        };
+        let build = |build: &Build| {
+            json!({
+                "status": build.status.as_str(),
+                "fingerprints": build.fingerprints,
+                "generations": { "open": build.open, "closed": build.closed, "folded": build.folded },
+            })
+        };
+        json!({
+            "services": entry.members.iter().map(|member| &member.name).collect::<Vec<_>>(),
+            "env": entry.key.env,
+            "region": entry.key.region,
+            "app": entry.key.app,
+            "commit": entry.key.commit,
+            "percent": row.as_ref().map(|row| row.cover_total),
+            "id": row.as_ref().map(|row| row.id.0),
+            "cov_file_path": row.as_ref().map(|row| &row.cov_file_path),
+            "step": schedule.schedule.step + 1,
+            "last_pull": schedule.schedule.last_pull.map(show::iso),
+            "last_change": schedule.last_change_at.map(show::iso),
+            "next_pull": next.map(show::iso),
+            "why": why,
+            "addresses": entry.addresses().iter().map(address).collect::<Vec<_>>(),
+            "builds": builds.iter().map(build).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let now = self.context.now();
+        for member in &self.entry.members {
+            writeln!(out, "{}", printable(&member.name))?;
+        }
+        let mut field = |name: &str, value: &str| writeln!(out, "  {name:<12} {value}");
+        if let Some(row) = &self.row {
+            let replicas =
+                row.fact.as_ref().map(|fact| format!(", {} of {} replicas", fact.answered, fact.listed));
+            field("total", &format!("{:.1}%{}", row.cover_total, replicas.unwrap_or_default()))?;
+            let stored = show::moment(row.created_at, now);
+            field("stored", &format!("{stored}, id {}, {}", row.id.0, row.cov_file_path))?;
+        }
+        let schedule = &self.entry.schedule;
+        field("last pull", &show::ago(schedule.schedule.last_pull, now))?;
+        field("last change", &show::ago(schedule.last_change_at, now))?;
+        let (next, why) = self.next();
+        let next = match next {
+            Some(at) if at > now => show::moment(at, now),
+            Some(_) => "now".to_owned(),
+            None => "none".to_owned(),
+        };
+        field("next pull", &format!("{next}: {why}"))?;
+        let wait = self.context.config.pull.steps.wait(schedule.schedule.step);
+        field("step", &format!("{}, a wait of {}", schedule.schedule.step + 1, format_duration(wait)))?;
+        for address in self.entry.addresses() {
+            field("address", &format!("{} ({})", printable(&address), self.how_it_answers(&address)))?;
+        }
+        for build in &self.builds {
+            let Build { status, fingerprints, open, closed, folded } = build;
+            let status = match status {
+                EditionStatus::Current => "shown",
+                EditionStatus::Aside => "set aside",
+                EditionStatus::Former => "history",
+            };
+            let fingerprints = fingerprints.join(" ");
+            let generations = format!("generations: {open} open, {closed} closed, {folded} folded");
+            field("build", &format!("{fingerprints} ({status}; {generations})"))?;
+        }
+        Ok(())
+    }
+
+    fn how_it_answers(&self, address: &str) -> String {
+        let now = self.context.now();
+        let state = self.entry.state(address);
+        let mut said = vec![match state.last_answer_at {
+            Some(at) => format!("answered {} ago", show::span(now - at)),
+            None if state.other_build.is_some() => "answers for another service".to_owned(),
+            None => "never answered".to_owned(),
+        }];
+        if state.retry.failures > 0 {
+            said.push(format!("failed {} times in a row", state.retry.failures));
+            said.extend(state.retry.next_try.map(|at| format!("next try {}", show::moment(at, now))));
+            said.extend(state.last_error.as_deref().map(|error| printable(error).into_owned()));
+        }
+        said.extend(state.other_build.map(|build| format!("serves build {}", build.short())));
+        said.join("; ")
+    }
+}

@@ -1,0 +1,149 @@
+//! What comes to be known of one key in a run: its editions, who answered, who failed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::super::roster::Entry;
+use super::shared::Shared;
+use crate::edition;
+use crate::profile::{Build, Fingerprint, Merged, Template};
+use crate::store::{Edition, EditionId, EditionStatus, Generation, GenerationId, Store, StructureId};
+
+/// How many editions that were set aside an unknown build is compared with, the newest first.
+pub(super) const ASIDES_COMPARED: usize = 4;
+
+/// What came to be known of a key in this run.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) editions: Vec<LiveEdition>,
+    /// As they were stored before this run.
+    pub(super) generations: Vec<Generation>,
+    /// Generations whose stored counters are replaced by those in the sums.
+    pub(super) replaced: HashSet<GenerationId>,
+    pub(super) templates: Vec<(StructureId, Arc<Template>)>,
+    pub(super) answered: BTreeMap<String, Answered>,
+    pub(super) failed: BTreeMap<String, String>,
+    pub(super) elsewhere: BTreeMap<String, (String, Fingerprint)>,
+    pub(super) touched: bool,
+    pub(super) restarted: usize,
+    pub(super) bytes: u64,
+}
+
+pub(super) struct LiveEdition {
+    pub(super) id: EditionId,
+    pub(super) status: EditionStatus,
+    pub(super) structures: Vec<(StructureId, Fingerprint)>,
+    /// Of this run's answers alone; its structure holds at least theirs.
+    pub(super) sum: Option<Merged>,
+    /// Counters moved in this run.
+    pub(super) moved: bool,
+    /// Made in this run for an answer of which nobody can tell whose it is.
+    pub(super) is_undecided: bool,
+}
+
+pub(super) struct Answered {
+    pub(super) edition: EditionId,
+    pub(super) build: Fingerprint,
+    pub(super) fraction: String,
+    pub(super) is_decided: bool,
+}
+
+impl Ledger {
+    pub(super) fn open(entry: &Entry, shared: &Shared<'_>, store: &Store) -> anyhow::Result<Self> {
+        // Keys that came with this run are not stored yet; asking finds nothing.
+        let editions = store.editions(entry.id)?;
+        if editions.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut live = Vec::new();
+        for Edition { id, status, structures } in editions {
+            live.push(LiveEdition { id, status, structures, sum: None, moved: false, is_undecided: false });
+        }
+        let mut templates = Vec::new();
+        let asides = live.iter_mut().rev().filter(|edition| edition.status == EditionStatus::Aside);
+        for edition in asides.take(ASIDES_COMPARED) {
+            edition.load(shared, store)?;
+        }
+        for edition in live.iter_mut().filter(|edition| edition.status == EditionStatus::Current) {
+            templates = edition.load(shared, store)?;
+        }
+        Ok(Self { editions: live, generations: store.generations(entry.id)?, templates, ..Self::default() })
+    }
+
+    pub(super) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+        self.generations
+            .iter()
+            .filter(move |known| known.closed_at.is_none() && known.address.as_deref() == Some(address))
+    }
+
+    /// Tells whether a build is the one that the key shows, or that its first answers serve.
+    pub(super) fn is_its_build(&self, build: &Build) -> Option<bool> {
+        let current = self.current();
+        let shown = self.editions.iter().enumerate().filter(|(index, edition)| match current {
+            Some(current) => *index == current,
+            None => !edition.is_undecided,
+        });
+        let mut sums = shown.filter_map(|(_, edition)| edition.sum.as_ref()).peekable();
+        sums.peek()?;
+        Some(sums.any(|sum| edition::fits(sum.build(), build, true)))
+    }
+
+    /// Returns the edition in which answers of this build wait until it can be told whose they are.
+    pub(super) fn undecided_edition_of(&mut self, member: (StructureId, Fingerprint)) -> Option<usize> {
+        let stored = |edition: &LiveEdition| self.generations.iter().any(|known| known.edition == edition.id);
+        let index = self.editions.iter().rposition(|edition| {
+            edition.status == EditionStatus::Aside
+                && edition.structures.contains(&member)
+                && (edition.is_undecided || stored(edition))
+        })?;
+        self.editions[index].is_undecided = true;
+        Some(index)
+    }
+
+    pub(super) fn current(&self) -> Option<usize> {
+        self.editions.iter().position(|edition| edition.status == EditionStatus::Current)
+    }
+
+    /// Returns the edition that a build belongs to: the one that has it, the current one first, else one
+    /// that it fits.
+    pub(super) fn edition_of(
+        &self,
+        build: &Build,
+        member: (StructureId, Fingerprint),
+        elsewhere: bool,
+    ) -> Option<usize> {
+        let has_it = |index: &usize| self.editions[*index].structures.contains(&member);
+        let fits = |index: &usize| {
+            let sum = self.editions[*index].sum.as_ref();
+            sum.is_some_and(|sum| edition::fits(sum.build(), build, elsewhere))
+        };
+        let newest_first =
+            || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
+        self.current()
+            .filter(has_it)
+            .or_else(|| newest_first().find(has_it))
+            .or_else(|| self.current().filter(fits))
+            .or_else(|| newest_first().find(fits))
+    }
+}
+
+impl LiveEdition {
+    /// Gives the sum the structure of all that belongs here, and returns the structures.
+    pub(super) fn load(
+        &mut self,
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<Vec<(StructureId, Arc<Template>)>> {
+        if self.sum.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut templates = Vec::new();
+        for &(structure, _) in &self.structures {
+            let template = shared.template(store, structure)?;
+            let build = template.build();
+            self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)?;
+            templates.push((structure, template));
+        }
+        Ok(templates)
+    }
+}

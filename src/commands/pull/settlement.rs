@@ -1,0 +1,426 @@
+//! The end of a key's pull: which edition it shows now, whether that changed, and what is remembered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::super::roster::Entry;
+use super::ledger::{Answered, Ledger, LiveEdition};
+use super::shared::Shared;
+use super::unit::{Part, Unit};
+use crate::config::ChangeRule;
+use crate::coverage::Coverage;
+use crate::edition::{self, Turnout};
+use crate::names::printable;
+use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest, decode_counts};
+use crate::schedule::{self, Outcome, Reason};
+use crate::store::{AddressState, Change, EditionStatus, Fact, NewRow, Row, ScheduleRow, Store};
+use crate::workdir::CovPath;
+
+/// What came of one key.
+#[derive(Clone, Debug)]
+pub(super) struct Pulled {
+    pub(super) names: Vec<String>,
+    pub(super) reason: Reason,
+    pub(super) result: PullResult,
+    pub(super) coverage: Option<Coverage>,
+    pub(super) before: Option<Coverage>,
+    /// Addresses that answered for the key, of those listed or asked.
+    pub(super) answered: usize,
+    pub(super) known: usize,
+    pub(super) bytes: u64,
+    pub(super) restarted: usize,
+    pub(super) failures: Vec<Failure>,
+    pub(super) asides: Vec<Aside>,
+    /// Addresses whose process belongs to another key, with a name of that key.
+    pub(super) elsewhere: Vec<(String, String)>,
+    pub(super) adopted: Option<Adopted>,
+    pub(super) next_due: Option<DateTime<Utc>>,
+}
+
+impl Pulled {
+    pub(super) fn peek_failed(entry: &Entry, failure: Failure) -> Self {
+        Self {
+            names: entry.members.iter().map(|member| member.name.clone()).collect(),
+            reason: Reason::Peeked,
+            result: PullResult::NotDue,
+            coverage: None,
+            before: None,
+            answered: 0,
+            known: entry.addresses().len(),
+            bytes: 0,
+            restarted: 0,
+            failures: vec![failure],
+            asides: Vec::new(),
+            elsewhere: Vec::new(),
+            adopted: None,
+            next_due: entry.schedule.schedule.next_due,
+        }
+    }
+}
+
+/// What a pull found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PullResult {
+    /// Coverage changed.
+    Changed,
+    /// It did not.
+    Unchanged,
+    /// No address answered for the key.
+    NothingAnswered,
+    /// It was not due, and only a peek was tried.
+    NotDue,
+}
+
+/// An address that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) address: String,
+    pub(super) error: String,
+    pub(super) next_try: Option<DateTime<Utc>>,
+}
+
+/// An address whose data was set aside.
+#[derive(Clone, Debug)]
+pub(super) struct Aside {
+    pub(super) address: String,
+    pub(super) build: Fingerprint,
+    pub(super) why: WhyAside,
+}
+
+/// Why data is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhyAside {
+    /// The build is not the one that the key shows.
+    OtherBuild,
+    /// The address stands under two names, and which of them it is cannot be told.
+    Undecided,
+}
+
+/// An edition took the place of another.
+#[derive(Clone, Debug)]
+pub(super) struct Adopted {
+    pub(super) from: Option<Fingerprint>,
+    pub(super) to: Option<Fingerprint>,
+}
+
+/// The end of a key's pull.
+pub(super) struct Settlement<'s, 'a> {
+    pub(super) unit: &'s Unit<'a>,
+    pub(super) part: &'s Part<'a>,
+    pub(super) ledger: Ledger,
+    pub(super) asked: Vec<&'s str>,
+    pub(super) shared: &'s Shared<'s>,
+    pub(super) store: &'s Store,
+}
+
+impl Settlement<'_, '_> {
+    pub(super) fn settle(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
+        let entry = self.part.entry;
+        let now = self.shared.now;
+        let adopted = self.elect(changes)?;
+        let current = self.ledger.current();
+        let states = self.address_states();
+        changes.extend(states.iter().map(|(address, state)| Change::Address {
+            key: entry.id,
+            address: address.clone(),
+            state: state.clone(),
+        }));
+
+        let mut addresses = entry.addresses();
+        addresses.extend(self.asked.iter().map(|address| (*address).to_owned()));
+        addresses.sort_unstable();
+        addresses.dedup();
+        let answered = addresses
+            .iter()
+            .filter(|address| {
+                let state = states.get(*address).cloned().unwrap_or_else(|| entry.state(address));
+                state.retry.failures == 0 && state.last_answer_at.is_some() && state.other_build.is_none()
+            })
+            .count();
+
+        let latest = self.store.latest(&entry.key)?;
+        let before = latest.as_ref().and_then(|row| row.fact.as_ref()).map(|fact| fact.coverage);
+        let shown_id = current.map(|current| self.ledger.editions[current].id);
+        let serves_current = |answer: &Answered| shown_id == Some(answer.edition);
+        let own_answers = self.ledger.answered.values().filter(|answer| serves_current(answer)).count();
+        let shown = match current {
+            Some(current) => self.show(current, latest.as_ref(), &addresses, answered, changes)?,
+            None => Shown::default(),
+        };
+
+        let outcome = match own_answers {
+            _ if shown.changed => Outcome::Changed,
+            0 => Outcome::NothingAnswered,
+            _ if self.part.full => Outcome::Unchanged,
+            _ => Outcome::UnchangedAtRetry,
+        };
+        let old = &entry.schedule;
+        let schedule = ScheduleRow {
+            schedule: schedule::after(
+                &old.schedule,
+                &entry.spokesman().name,
+                outcome,
+                &entry.addresses(),
+                now,
+                &self.shared.rules.steps,
+            ),
+            last_change_at: if shown.changed { Some(now) } else { old.last_change_at },
+            counts_moved_at: shown.counts_moved_at,
+            unfinished: false,
+        };
+        if schedule != *old || self.ledger.touched {
+            changes.push(Change::Schedule(entry.id, schedule.clone()));
+        }
+
+        let failures = self.ledger.failed.iter().map(|(address, error)| Failure {
+            address: address.clone(),
+            error: error.clone(),
+            next_try: states.get(address).and_then(|state| state.retry.next_try),
+        });
+        let asides = self.ledger.answered.iter().filter(|(_, answer)| !serves_current(answer));
+        let asides = asides.map(|(address, answer)| Aside {
+            address: address.clone(),
+            build: answer.build,
+            why: if answer.is_decided { WhyAside::OtherBuild } else { WhyAside::Undecided },
+        });
+        let elsewhere =
+            self.ledger.elsewhere.iter().map(|(address, (name, _))| (address.clone(), name.clone()));
+        Ok(Pulled {
+            names: entry.members.iter().map(|member| member.name.clone()).collect(),
+            reason: self.part.reason,
+            result: match outcome {
+                Outcome::Changed => PullResult::Changed,
+                Outcome::Unchanged | Outcome::UnchangedAtRetry => PullResult::Unchanged,
+                Outcome::NothingAnswered => PullResult::NothingAnswered,
+            },
+            coverage: shown.coverage.or(before),
+            before,
+            answered,
+            known: addresses.len(),
+            bytes: self.ledger.bytes,
+            restarted: self.ledger.restarted,
+            failures: failures.collect(),
+            asides: asides.collect(),
+            elsewhere: elsewhere.collect(),
+            adopted,
+            next_due: schedule.schedule.next_due,
+        })
+    }
+
+    /// Lets another edition take the place of the current one where that is due.
+    fn elect(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Option<Adopted>> {
+        let entry = self.part.entry;
+        let order = entry.addresses();
+        let turnout = |edition: &LiveEdition| {
+            let of_it = |answer: &Answered| answer.edition == edition.id && answer.is_decided;
+            let answered = self.ledger.answered.iter().filter(|(_, answer)| of_it(answer));
+            let answered: Vec<&str> = answered.map(|(address, _)| address.as_str()).collect();
+            let unasked = order.iter().map(String::as_str).filter(|address| {
+                edition.status == EditionStatus::Current
+                    && !self.asked.contains(address)
+                    && entry.state(address).retry.failures == 0
+                    && self.ledger.open_at(address).any(|open| open.edition == edition.id)
+            });
+            let serving: Vec<&str> = answered.into_iter().chain(unasked).collect();
+            let place = |address: &&str| order.iter().position(|listed| listed == address);
+            Turnout {
+                is_current: edition.status == EditionStatus::Current,
+                serving: serving.len(),
+                first: serving.iter().filter_map(place).min().unwrap_or(usize::MAX),
+            }
+        };
+        let turnouts: Vec<Turnout> = self.ledger.editions.iter().map(turnout).collect();
+        let elected = match &self.shared.rules.adopt_by_hand {
+            Some(wanted) => Some(self.by_hand(wanted)?),
+            None => edition::elect(&turnouts, self.shared.rules.adopt),
+        };
+        let current = self.ledger.current();
+        let Some(elected) = elected.filter(|elected| Some(*elected) != current) else { return Ok(None) };
+        let face = |edition: &LiveEdition| edition.structures.last().map(|(_, fingerprint)| *fingerprint);
+        let adopted = current.map(|current| Adopted {
+            from: face(&self.ledger.editions[current]),
+            to: face(&self.ledger.editions[elected]),
+        });
+        for (index, status) in current
+            .map(|current| (current, EditionStatus::Former))
+            .into_iter()
+            .chain([(elected, EditionStatus::Current)])
+        {
+            let edition = &mut self.ledger.editions[index];
+            edition.status = status;
+            changes.push(Change::EditionStatus(edition.id, status));
+        }
+        Ok(adopted)
+    }
+
+    fn by_hand(&self, wanted: &str) -> anyhow::Result<usize> {
+        let wanted = wanted.to_ascii_lowercase();
+        let builds = || {
+            self.ledger.editions.iter().enumerate().flat_map(|(index, edition)| {
+                edition.structures.iter().map(move |(_, fingerprint)| (index, fingerprint.short()))
+            })
+        };
+        let mut fitting: Vec<usize> =
+            builds().filter(|(_, known)| known.starts_with(&wanted)).map(|(index, _)| index).collect();
+        fitting.dedup();
+        if let [index] = fitting[..] {
+            Ok(index)
+        } else {
+            let known: Vec<String> = builds().map(|(_, known)| known).collect();
+            anyhow::bail!(
+                "--adopt \"{}\" fits {} builds of {}, known are: {}",
+                printable(&wanted),
+                fitting.len(),
+                printable(&self.part.entry.spokesman().name),
+                known.join(", ")
+            )
+        }
+    }
+
+    /// Returns what is to be remembered of each address that was asked.
+    fn address_states(&self) -> BTreeMap<String, AddressState> {
+        let Self { unit, part, ledger, shared, .. } = self;
+        let now = shared.now;
+        let current = ledger.current().map(|current| ledger.editions[current].id);
+        let mut states = BTreeMap::new();
+        for (address, answer) in &ledger.answered {
+            let state = AddressState {
+                last_answer_at: Some(now),
+                fraction: Some(answer.fraction.clone()),
+                peeked: unit.peeked(address).or_else(|| part.entry.state(address).peeked),
+                other_build: (Some(answer.edition) != current).then_some(answer.build),
+                ..AddressState::default()
+            };
+            states.insert(address.clone(), state);
+        }
+        for (address, error) in &ledger.failed {
+            let old = part.entry.state(address);
+            let retry = old.retry.after_failure(now, &shared.rules.retry);
+            states.insert(address.clone(), AddressState { retry, last_error: Some(error.clone()), ..old });
+        }
+        for (address, (_, build)) in &ledger.elsewhere {
+            let state = AddressState { other_build: Some(*build), ..AddressState::default() };
+            states.insert(address.clone(), state);
+        }
+        states
+    }
+
+    /// Brings the latest row up to what the current edition holds.
+    fn show(
+        &mut self,
+        current: usize,
+        latest: Option<&Row>,
+        addresses: &[String],
+        answered: usize,
+        changes: &mut Vec<Change>,
+    ) -> anyhow::Result<Shown> {
+        let Shared { now, rules, .. } = self.shared;
+        let entry = self.part.entry;
+        let old = &entry.schedule;
+        let longest = TimeDelta::from_std(rules.row_at_least_every).unwrap_or(TimeDelta::MAX);
+        let is_overdue = |since: Option<DateTime<Utc>>| since.is_some_and(|since| *now - since >= longest);
+        let edition = &mut self.ledger.editions[current];
+        let fact = latest.and_then(|row| row.fact.as_ref()).filter(|fact| fact.edition == edition.id);
+        if let (Some(row), Some(fact)) = (latest, fact)
+            && !edition.moved
+            && !old.unfinished
+            && !is_overdue(old.counts_moved_at)
+        {
+            self.update_addresses(row, fact, addresses, answered, changes);
+            return Ok(Shown {
+                changed: false,
+                coverage: Some(fact.coverage),
+                counts_moved_at: old.counts_moved_at,
+            });
+        }
+
+        let id = edition.id;
+        let mut sum = edition.sum.take().unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
+        for known in &self.ledger.generations {
+            if known.edition != id || self.ledger.replaced.contains(&known.id) {
+                continue;
+            }
+            let Some(counts) = self.store.counts(known.id)? else { continue };
+            let template = self.shared.template(self.store, known.structure)?;
+            let counts = decode_counts(&counts, template.build().blocks().len())?;
+            sum.add(known.mode, template.build(), &counts)?;
+        }
+        if self.ledger.replaced.is_empty() && !self.ledger.generations.iter().any(|known| known.edition == id)
+        {
+            return Ok(Shown::default());
+        }
+        let profile = sum.into_profile();
+        let coverage = profile.coverage();
+        let covered = covered_digest(&profile.build, &profile.counts);
+        let counts = counts_digest(&profile);
+        let moved = fact.is_none_or(|fact| fact.counts_digest != counts);
+        let is_change = match rules.change {
+            ChangeRule::Covered => fact.is_none_or(|fact| fact.covered_digest != covered),
+            ChangeRule::Counts => moved,
+        };
+        let moved_at = moved.then(|| old.counts_moved_at.unwrap_or(*now));
+        if !is_change && !is_overdue(moved_at) {
+            if let (Some(row), Some(fact)) = (latest, fact) {
+                self.update_addresses(row, fact, addresses, answered, changes);
+            }
+            return Ok(Shown { changed: false, coverage: Some(coverage), counts_moved_at: moved_at });
+        }
+
+        let folder = crate::names::escape(&entry.key.app);
+        let number = self.shared.allocator.number(&folder);
+        let path = CovPath::new(&entry.key.app, number).relative();
+        self.shared
+            .locked
+            .store(&path, |out| profile::write(profile.mode, &profile.build, &profile.counts, out))?;
+        changes.push(Change::Row(Box::new(NewRow {
+            key: entry.key.clone(),
+            at: *now,
+            addresses: addresses.to_vec(),
+            branch: entry.spokesman().branch.clone(),
+            cov_file_path: path,
+            number: (folder, number),
+            fact: Fact {
+                edition: id,
+                coverage,
+                covered_digest: covered,
+                counts_digest: counts,
+                answered: small(answered),
+                listed: small(addresses.len()),
+            },
+        })));
+        Ok(Shown { changed: is_change, coverage: Some(coverage), counts_moved_at: None })
+    }
+
+    fn update_addresses(
+        &self,
+        row: &Row,
+        fact: &Fact,
+        addresses: &[String],
+        answered: usize,
+        changes: &mut Vec<Change>,
+    ) {
+        let branch = &self.part.entry.spokesman().branch;
+        if row.addresses != addresses || row.branch != *branch || fact.answered != small(answered) {
+            changes.push(Change::RowAddresses {
+                id: row.id,
+                addresses: addresses.to_vec(),
+                branch: branch.clone(),
+                answered: small(answered),
+                at: self.shared.now,
+            });
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shown {
+    pub(super) changed: bool,
+    pub(super) coverage: Option<Coverage>,
+    pub(super) counts_moved_at: Option<DateTime<Utc>>,
+}
+
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
