@@ -1,5 +1,6 @@
 //! How things look: tables, times, and what stands for what is not there.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -45,9 +46,23 @@ pub(super) fn print_table(table: &Table) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns a cell with text from outside.
+/// Returns a cell with text from outside; the middle of what would push all else off the screen is left out.
 pub(super) fn cell(text: &str) -> Cell {
-    if text.is_empty() { Cell::new(NOTHING) } else { Cell::new(printable(text)) }
+    match text {
+        "" => Cell::new(NOTHING),
+        _ => Cell::new(shortened(&printable(text))),
+    }
+}
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    const END: usize = 60;
+    let (first, last) = (text.char_indices().nth(END), text.char_indices().nth_back(END - 1));
+    match (first, last) {
+        (Some((first, _)), Some((last, _))) if first < last => {
+            Cow::Owned(format!("{}…{}", &text[..first], &text[last..]))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Returns a cell that draws the eye, where colours are allowed.
@@ -109,6 +124,14 @@ mod tests {
     fn spans_are_said_in_their_largest_unit() {
         let said = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(|seconds| span(TimeDelta::seconds(seconds)));
         assert_eq!(said, ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]);
+    }
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!(shortened("日本語"), "日本語");
+        let long = format!("{}{}{}", "é".repeat(60), "x".repeat(9000), "z".repeat(60));
+        assert_eq!(shortened(&long), format!("{}…{}", "é".repeat(60), "z".repeat(60)));
+        assert_eq!(shortened(&"a".repeat(120)), "a".repeat(120));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::store::{Allocator, Change, Store, StoreError};
 use crate::workdir::{Locked, WorkdirError};
 
 use crew::{Haul, Queue, Scribe, Stop};
-use plan::{Plan, Selection};
+use plan::{Plan, Selection, Waiting};
 use settlement::Pulled;
 use shared::{Message, Rules, Shared};
 
@@ -264,7 +264,7 @@ fn pull(
     writer.commit()?;
 
     output::print(&haul, &plan, &roster, &started, context)?;
-    Ok(exit_code(&haul, &roster, &selection, &roster.entries))
+    Ok(exit_code(&haul, &plan, &selection, &roster))
 }
 
 /// Adds the name under which `--address` is to be stored, where no center and no database knows it.
@@ -351,14 +351,10 @@ fn accept_emptied_centers(
     Ok(())
 }
 
-fn exit_code(haul: &Haul, roster: &Roster, selection: &Selection, entries: &[Entry]) -> ExitCode {
+fn exit_code(haul: &Haul, plan: &Plan<'_>, selection: &Selection, roster: &Roster) -> ExitCode {
     let failed = |pulled: &Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
-    let named_offline = match selection {
-        Selection::Named(named) => {
-            entries.iter().any(|entry| named.contains(&entry.id) && entry.addresses().is_empty())
-        }
-        Selection::Due | Selection::Forced => false,
-    };
+    let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
+    let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
     let partly = haul.pulled.iter().any(failed) || !roster.silent.is_empty() || named_offline;
     match haul.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),

@@ -1,0 +1,210 @@
+//! Addresses that fail: each is named, changes nothing stored, and stops no other.
+
+use std::time::Duration;
+
+use crate::harness::{ECHO, World, echo};
+use crate::sim::Behaviour;
+
+/// Pulls two replicas of which the second behaves so; checks that what was stored stays, that the first
+/// was taken in, and returns what was said of the second.
+#[track_caller]
+fn fault_of(behaviour: Behaviour, options: &[&str]) -> String {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[0], 1);
+    agents[1].hit(&[2], 1);
+    world.pull(0);
+    agents[0].hit(&[3], 1);
+    agents[1].hit(&[4], 1);
+    agents[1].behave(behaviour);
+    let said = world.run(&[&["pull", "--force", "-q"], options].concat()).ended(3);
+    assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
+    world.is_sound();
+    let prefix = format!("goc-watchdog: {ECHO}: profile from \"{}\": ", agents[1].url());
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    let [line] = lines[..] else { panic!("one line expected:\n{}", said.stderr) };
+    let fault = line.strip_prefix(&prefix).unwrap_or_else(|| panic!("expected {prefix:?} in {line}"));
+    let (fault, rest) = fault.split_once("; kept the previous data, next try ").expect("what comes next");
+    assert!(rest.ends_with(" UTC"), "{rest}");
+    let failure = world.query::<String>("SELECT last_error FROM address WHERE failures = 1");
+    assert_eq!(failure, fault);
+    fault.to_owned()
+}
+
+fn body(text: &str) -> Behaviour {
+    Behaviour::Body(text.as_bytes().to_vec())
+}
+
+#[test]
+fn a_hung_process_times_out() {
+    assert_eq!(fault_of(Behaviour::Hang, &["--read-timeout", "200ms"]), "timed out (connected, then silent)");
+}
+
+#[test]
+fn a_dripping_process_times_out_as_a_whole() {
+    let drip = Behaviour::Drip(Duration::from_millis(50));
+    assert_eq!(fault_of(drip, &["--timeout", "300ms"]), "timed out (the whole answer took too long)");
+}
+
+#[test]
+fn a_cut_stream_is_a_failure_wherever_it_is_cut() {
+    for cut in [5, 7, 8, 30, 200, 400] {
+        let fault = fault_of(Behaviour::CutBefore(cut), &[]);
+        assert!(fault.starts_with("the answer was cut short: "), "{cut}: {fault}");
+    }
+}
+
+#[test]
+fn processes_killed_in_mid_answer_are_failures_as_recorded() {
+    for recorded in [
+        &include_bytes!("fixtures/wire/agent-killed-mid-response.raw")[..],
+        include_bytes!("fixtures/wire/agent-sigterm-mid-response.raw"),
+    ] {
+        let fault = fault_of(Behaviour::Raw(recorded.to_vec()), &[]);
+        assert!(fault.starts_with("the answer was cut short: "), "{fault}");
+    }
+}
+
+#[test]
+fn an_answer_without_framing_is_not_believed() {
+    let raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nmode: count\na/b.go:1.1,2.2 1 1\n".to_vec();
+    let fault = fault_of(Behaviour::Raw(raw), &[]);
+    assert!(fault.starts_with("answered without Content-Length or chunks"), "{fault}");
+}
+
+#[test]
+fn a_page_of_a_proxy_is_no_profile() {
+    let fault = fault_of(body("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"), &[]);
+    assert_eq!(fault, "line 1: expected \"mode: set|count|atomic\", found \"<!DOCTYPE html>\"");
+}
+
+#[test]
+fn an_error_of_goc_inside_the_body_is_shown_with_its_line() {
+    let text = "mode: count\nexample.com/a/b.go:1.1,2.2 1 1\ninvalid block format, err: broken\n";
+    let fault = fault_of(body(text), &[]);
+    assert!(fault.starts_with("line 3: ") && fault.contains("invalid block format, err: broken"), "{fault}");
+}
+
+#[test]
+fn an_empty_answer_is_no_profile() {
+    let fault = fault_of(body(""), &[]);
+    assert_eq!(fault, "line 1: expected \"mode: set|count|atomic\", found \"\"");
+}
+
+#[test]
+fn an_answer_beyond_the_limit_is_broken_off() {
+    let fault = fault_of(Behaviour::Endless("example.com/a/b.go:1.1,2.2 1 1\n"), &["--max-body", "1MiB"]);
+    assert!(fault.contains("1048576"), "{fault}");
+}
+
+#[test]
+fn a_line_without_end_is_broken_off() {
+    let fault = fault_of(Behaviour::Endless("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), &[]);
+    assert!(fault.contains("line 2"), "{fault}");
+}
+
+#[test]
+fn a_status_is_shown_with_the_start_of_its_body() {
+    let fault = fault_of(Behaviour::Status("503 Service Unavailable", "upstream connect error\nmore"), &[]);
+    assert_eq!(fault, "answered 503: \"upstream connect error…\"");
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let fault = fault_of(Behaviour::Redirect("http://169.254.169.254/latest".to_owned()), &[]);
+    assert_eq!(
+        fault,
+        "answered 302: \"redirects are not followed, this one goes to http://169.254.169.254/latest\""
+    );
+}
+
+#[test]
+fn control_characters_of_a_body_never_reach_the_terminal() {
+    let fault = fault_of(body("mode: count\n\u{1b}]0;owned\u{7}\n"), &[]);
+    assert!(!fault.contains('\u{1b}') && !fault.contains('\u{7}'), "{fault:?}");
+}
+
+#[test]
+fn an_agent_that_allows_post_alone_is_asked_so() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].behave(Behaviour::PostOnly);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    assert_eq!(agents[0].pulls(), 2);
+}
+
+#[test]
+fn metadata_addresses_are_never_dialled_unless_allowed() {
+    let world = World::new();
+    for url in [
+        "http://169.254.169.254:80",
+        "http://[fe80::1]:80",
+        "http://100.100.100.200:80",
+        "http://[::ffff:169.254.169.254]:80",
+    ] {
+        world.center.register_url(ECHO, url);
+    }
+    let said = world.pull(3);
+    assert_eq!(
+        said.stderr.matches("it may be allowed by [pull] allow_addresses").count(),
+        4,
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn addresses_that_cannot_be_dialled_are_failures_of_their_own() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    for url in ["http://127.0.0.1:99999", "127.0.0.1:80", "http://", "http://a b:80", "ftp://127.0.0.1:80"] {
+        world.center.register_url(ECHO, url);
+    }
+    let said = world.pull(3);
+    assert_eq!(said.stderr.matches("is not an address").count(), 5, "{}", said.stderr);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn proxies_of_the_environment_are_not_used() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let mut command = world.command(&["pull"]);
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_failed_address_waits_for_a_retry_of_its_own() {
+    let (world, agents) = World::with_echo(2);
+    agents[1].kill();
+    world.run(&["pull"]).ended(3);
+    agents[1].revive();
+    // Its retry is not due, the other's backoff neither.
+    world.run(&["pull", "--no-peek"]).ended(0);
+    assert_eq!((agents[0].pulls(), agents[1].pulls()), (1, 0));
+    world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
+    agents[1].hit(&[1], 1);
+    world.run(&["pull", "--no-peek"]).ended(0);
+    assert_eq!((agents[0].pulls(), agents[1].pulls()), (1, 1));
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_hundred_dead_addresses_do_not_keep_the_living_from_being_stored() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    for host in 1..=100 {
+        // Nothing listens there: refused at once.
+        world.center.register_url(ECHO, &format!("http://127.9.9.{host}:9"));
+    }
+    let other = world.start("staging_th_apa_other_master_0123456789", &echo());
+    other.hit(&[2], 1);
+    let said = world.pull(3);
+    assert!(said.stdout.contains("100 addresses failed"), "{}", said.stdout);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    assert_eq!(world.run(&["total", "apa_other"]).stdout, "10.0\n");
+}

@@ -1,0 +1,232 @@
+//! A world for one test: a work directory, a center, and the binary in an environment of its own.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use goc_watchdog::profile::{Limits, Profile, parse};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::sim::{Agent, Center, Program};
+
+/// A service of the echo program in the usual naming.
+pub(crate) const ECHO: &str = "staging_th_apa_goc_echoserver_master_845820727e";
+
+/// Six blocks, ten statements.
+pub(crate) fn echo() -> Program {
+    Program::of(
+        "example.com/apa/echo/main.go:10.13,12.2 2\n\
+         example.com/apa/echo/main.go:14.30,16.2 1\n\
+         example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n\
+         example.com/apa/echo/handlers/mirror.go:9.42,11.16 2\n\
+         example.com/apa/echo/handlers/mirror.go:14.2,15.12 3\n\
+         example.com/apa/echo/handlers/mirror.go:11.16,13.3 1\n",
+    )
+}
+
+/// What the binary said, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Said {
+    /// Returns stdout as JSON, one value a line.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// Fails unless it ended so.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails unless stderr has this in it.
+    #[track_caller]
+    pub(crate) fn warned(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "expected {part:?} in:\n{}", self.stderr);
+        self
+    }
+}
+
+pub(crate) struct World {
+    home: TempDir,
+    pub(crate) center: Center,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { home: TempDir::new().unwrap(), center: Center::start() }
+    }
+
+    /// A world in which `replicas` echo processes are registered as [`ECHO`].
+    pub(crate) fn with_echo(replicas: usize) -> (Self, Vec<Agent>) {
+        let world = Self::new();
+        let agents: Vec<Agent> = (0..replicas).map(|_| world.start(ECHO, &echo())).collect();
+        (world, agents)
+    }
+
+    /// Starts a process that registers under `name`.
+    pub(crate) fn start(&self, name: &str, program: &Program) -> Agent {
+        let agent = Agent::start(program);
+        self.center.register(name, &agent);
+        agent
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.home.path().join("root")
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn configure(&self, text: &str) {
+        fs::create_dir_all(self.root()).unwrap();
+        fs::write(self.root().join("goc-watchdog.toml"), text).unwrap();
+    }
+
+    /// The binary with nothing of this machine's environment.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
+        self.equip(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    /// Gives another command, such as strace, the environment of the binary.
+    pub(crate) fn equip(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("GOC_WATCHDOG_ROOT", self.root())
+            .env("GOC_CENTER", self.center.url())
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        said(&mut self.command(arguments))
+    }
+
+    /// Starts it and goes on.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Pulls everything now and fails unless that ended with this code.
+    #[track_caller]
+    pub(crate) fn pull(&self, code: i32) -> Said {
+        self.run(&["pull", "--force"]).ended(code)
+    }
+
+    pub(crate) fn database(&self) -> Connection {
+        let path = self.root().join("sqlite.db");
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
+    }
+
+    /// The one value that this query returns.
+    #[track_caller]
+    pub(crate) fn query<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        self.database().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Changes what is stored behind the program's back.
+    #[track_caller]
+    pub(crate) fn execute(&self, sql: &str) {
+        self.database().execute_batch(sql).unwrap();
+    }
+
+    /// The text of the latest profile of an app.
+    #[track_caller]
+    pub(crate) fn latest_text(&self, app: &str) -> String {
+        let path: String = self
+            .database()
+            .query_row(
+                "SELECT cov_file_path FROM goc_o_staging_service_cover
+                 WHERE app_name = ?1 AND is_latest = 'y' AND deleted_at IS NULL",
+                [app],
+                |row| row.get(0),
+            )
+            .unwrap();
+        fs::read_to_string(self.root().join(path)).unwrap()
+    }
+
+    /// The counters of the latest echo profile, in canonical order.
+    #[track_caller]
+    pub(crate) fn echo_counts(&self) -> Vec<u64> {
+        profile_of(&self.latest_text("apa_goc_echoserver")).counts
+    }
+
+    /// Fails unless what is stored keeps the promises that hold after every run: one latest row a key,
+    /// a file for each row, that parses and has the row's total.
+    #[track_caller]
+    pub(crate) fn is_sound(&self) {
+        let database = self.database();
+        let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok");
+        let mut rows = database
+            .prepare(
+                "SELECT cov_file_path, cover_total, is_latest, env || '/' || region || '/' || app_name || '/' || git_commit
+                 FROM goc_o_staging_service_cover WHERE deleted_at IS NULL",
+            )
+            .unwrap();
+        let rows = rows
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)? == "y", row.get(3)?)))
+            .unwrap();
+        let mut keys = BTreeSet::new();
+        let mut latest = BTreeSet::new();
+        for row in rows {
+            let (path, total, is_latest, key): (String, f64, bool, String) = row.unwrap();
+            let text = fs::read_to_string(self.root().join(&path))
+                .unwrap_or_else(|error| panic!("{path} of a row: {error}"));
+            let percent = profile_of(&text).coverage().percent();
+            assert!((percent - total).abs() < 1e-9, "{path}: {percent} in the file, {total} in the row");
+            keys.insert(key.clone());
+            if is_latest {
+                assert!(latest.insert(key.clone()), "two latest rows of {key}");
+            }
+        }
+        assert_eq!(keys, latest, "a key without a latest row");
+    }
+
+    /// Files below the root whose name ends so.
+    pub(crate) fn files(&self, suffix: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.root()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.to_string_lossy().ends_with(suffix) {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+pub(crate) fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[track_caller]
+pub(crate) fn profile_of(text: &str) -> Profile {
+    parse(text.as_bytes(), Limits::default()).unwrap()
+}

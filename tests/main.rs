@@ -1,0 +1,13 @@
+//! The program from outside: the binary, what it prints, and what it leaves on disk.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests are the world that the program meets"
+)]
+
+mod harness;
+mod sim;
+
+mod bad_targets;
+mod pull;

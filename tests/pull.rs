@@ -1,0 +1,504 @@
+//! `pull`: what becomes of the coverage of processes that come, go, restart and disagree.
+
+use std::fs;
+
+use crate::harness::{ECHO, World, echo, profile_of};
+use crate::sim::{Agent, Behaviour, Program};
+
+/// Canonical order of [`echo`]'s blocks: handlers/mirror.go (9, 11, 14), handlers/ping.go, main.go (10, 14).
+/// Order of its text, which `hit` counts in: main 10, main 14, ping, mirror 9, mirror 14, mirror 11.
+const MIRROR: usize = 3;
+const PING: usize = 2;
+const MAIN: usize = 0;
+
+#[test]
+fn replicas_are_merged_into_one_canonical_profile() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN, PING], 2);
+    agents[1].hit(&[MAIN, MIRROR], 3);
+    let said = world.run(&["pull"]).ended(0);
+    assert!(said.stdout.starts_with("pulled 1 service (1 changed), "), "{}", said.stdout);
+    assert_eq!(said.stderr, "");
+    assert_eq!(
+        world.latest_text("apa_goc_echoserver"),
+        "mode: count\n\
+         example.com/apa/echo/handlers/mirror.go:9.42,11.16 2 3\n\
+         example.com/apa/echo/handlers/mirror.go:11.16,13.3 1 0\n\
+         example.com/apa/echo/handlers/mirror.go:14.2,15.12 3 0\n\
+         example.com/apa/echo/handlers/ping.go:8.40,10.2 1 2\n\
+         example.com/apa/echo/main.go:10.13,12.2 2 5\n\
+         example.com/apa/echo/main.go:14.30,16.2 1 0\n"
+    );
+    world.is_sound();
+}
+
+#[test]
+fn the_public_row_has_what_the_product_promises() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    let database = world.database();
+    let row = database
+        .query_row(
+            "SELECT env, region, app_name, git_branch, git_commit, is_latest, cov_file_path, cover_total,
+                    addresses, deleted_at, created_at FROM goc_o_staging_service_cover",
+            [],
+            |row| {
+                let texts: Vec<String> = (0..7).map(|column| row.get(column).unwrap()).collect();
+                assert_eq!(row.get::<_, Option<String>>(9).unwrap(), None);
+                assert!(row.get::<_, String>(10).unwrap().ends_with('Z'));
+                Ok((texts.join(" "), row.get::<_, f64>(7).unwrap(), row.get::<_, String>(8).unwrap()))
+            },
+        )
+        .unwrap();
+    let mut addresses = [agents[0].url(), agents[1].url()];
+    addresses.sort();
+    let texts = "staging th apa_goc_echoserver master 845820727e y \
+                 apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov";
+    assert_eq!(row, (texts.to_owned(), 20.0, addresses.join(",")));
+}
+
+#[test]
+fn repull_of_the_same_process_does_not_add() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 7);
+    world.pull(0);
+    world.pull(0);
+    agents[0].hit(&[MAIN, PING], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 8, 0]);
+}
+
+#[test]
+fn unchanged_coverage_writes_no_row_and_changed_coverage_one() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[0].hit(&[MAIN], 100);
+    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
+    assert_eq!(said.json()[0]["result"], "unchanged");
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
+    agents[0].hit(&[PING], 1);
+    world.pull(0);
+    let latest = "SELECT group_concat(is_latest, ' ') FROM goc_o_staging_service_cover ORDER BY id";
+    assert_eq!(world.query::<String>(latest), "n y");
+    // Counters that moved before without a change are in the new row.
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 101, 0]);
+}
+
+#[test]
+fn counts_are_a_change_where_that_is_asked_for() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[0].hit(&[MAIN], 1);
+    world.run(&["pull", "--force", "--change", "counts"]).ended(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn moved_counts_are_in_a_row_a_day_later_also_without_new_coverage() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nrow_at_least_every = \"0s\"\n");
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn a_restarted_process_adds_to_what_it_counted_before() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN, MIRROR], 5);
+    world.pull(0);
+    agents[0].restart();
+    agents[0].hit(&[MAIN, PING], 1);
+    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
+    assert_eq!(said.json()[0]["restarted"], 1);
+    assert_eq!(world.echo_counts(), [5, 0, 0, 1, 6, 0]);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [5, 0, 0, 1, 6, 0]);
+}
+
+#[test]
+fn a_crash_loop_folds_into_one_sum_and_loses_nothing() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nfold_after = \"0s\"\nrow_at_least_every = \"0s\"\n");
+    for life in 1..=5 {
+        agents[0].restart();
+        // What the last life alone had hit is at 0 again: a restart that cannot be missed.
+        agents[0].hit(&[MAIN, life], 1);
+        world.pull(0);
+    }
+    assert_eq!(world.echo_counts(), [1, 1, 1, 1, 5, 1]);
+    // The open one, the one closed in this very run, and the sum.
+    assert!(world.query::<i64>("SELECT count(*) FROM generation") <= 3);
+    world.is_sound();
+}
+
+#[test]
+fn one_torn_reading_is_asked_again_and_not_taken_for_a_restart() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].set_counts(&[9, 8, 7, 6, 5, 4]);
+    world.pull(0);
+    agents[0].behave_once(Behaviour::Counts(vec![9, 7, 6, 6, 5, 4]));
+    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
+    assert_eq!(said.json()[0]["restarted"], 0);
+    assert_eq!(agents[0].pulls(), 3);
+    assert_eq!(world.echo_counts(), [6, 4, 5, 7, 9, 8]);
+}
+
+#[test]
+fn a_dead_replica_loses_nothing_and_is_named() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN, MIRROR], 1);
+    agents[1].hit(&[PING], 1);
+    world.pull(0);
+    agents[0].kill();
+    agents[1].hit(&[PING], 1);
+    let said = world
+        .run(&["pull", ECHO])
+        .ended(3)
+        .warned("no connection: connection refused; kept the previous data, next try");
+    assert!(said.stderr.starts_with(&format!("goc-watchdog: {ECHO}: profile from \"{}\"", agents[0].url())));
+    assert!(said.stdout.contains("1 of 2"), "{}", said.stdout);
+    assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
+    assert_eq!(world.run(&["total", ECHO]).stdout, "50.0\n");
+}
+
+#[test]
+fn a_replica_that_left_stays_merged_in() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN, MIRROR], 1);
+    world.pull(0);
+    world.center.remove(&agents[0].url());
+    agents[1].hit(&[PING], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
+    assert_eq!(
+        world.query::<String>("SELECT addresses FROM goc_o_staging_service_cover WHERE is_latest = 'y'"),
+        agents[1].url()
+    );
+}
+
+#[test]
+fn modes_mix_as_the_product_says() {
+    let (world, agents) = World::with_echo(3);
+    agents[0].hit(&[MAIN], 2);
+    agents[1].set_mode("atomic");
+    agents[1].hit(&[MAIN], 3);
+    world.center.remove(&agents[2].url());
+    world.pull(0);
+    let text = world.latest_text("apa_goc_echoserver");
+    assert!(text.starts_with("mode: count\n"));
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 5, 0]);
+    world.center.register(ECHO, &agents[2]);
+    agents[2].set_mode("set");
+    agents[2].hit(&[PING], 1);
+    world.pull(0);
+    assert!(world.latest_text("apa_goc_echoserver").starts_with("mode: set\n"));
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+}
+
+fn dirty_echo() -> Program {
+    Program::of(
+        "example.com/apa/echo/main.go:10.13,13.2 3\n\
+         example.com/apa/echo/main.go:15.30,17.2 1\n\
+         example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
+    )
+}
+
+#[test]
+fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[1].run(&dirty_echo());
+    agents[1].hit(&[0, 2], 4);
+    let said = world.pull(3).warned("contradicts the one shown; its data is set aside");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    let list = world.run(&["list", "--offline", "--format", "json"]).ended(0).json();
+    assert_eq!(list[0][0]["state"], "other_build");
+    assert!(said.stdout.contains("1 address set aside"), "{}", said.stdout);
+    // The old build goes; what was set aside is shown from now on, with all that it counted.
+    world.center.remove(&agents[0].url());
+    agents[1].restart();
+    agents[1].hit(&[1], 1);
+    world.pull(0).warned("took the place of");
+    let profile = profile_of(&world.latest_text("apa_goc_echoserver"));
+    assert_eq!(profile.counts, [4, 4, 1]);
+    assert_eq!(world.run(&["list", "--offline", "--format", "json"]).json()[0][0]["state"], "ok");
+    // And nothing of the old one is gone: it can be brought back by hand.
+    let old = world.query::<Vec<u8>>("SELECT fingerprint FROM structure ORDER BY id LIMIT 1");
+    let old: String = old[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    world.run(&["pull", ECHO, "--adopt", &old]).ended(3);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    world.is_sound();
+}
+
+#[test]
+fn adoption_can_be_switched_off() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nadopt = false\n");
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[0].run(&dirty_echo());
+    world.pull(3);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn an_unknown_build_cannot_be_adopted_and_the_known_ones_are_named() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    world.run(&["pull", ECHO, "--adopt", "123456"]).ended(1).warned("fits 0 builds");
+}
+
+#[test]
+fn a_server_and_a_worker_that_share_packages_are_one_key() {
+    let world = World::new();
+    let server =
+        world.start(ECHO, &Program::of("x.io/a/m/lib/l.go:1.1,2.2 1\nx.io/a/m/server/s.go:1.1,2.2 1\n"));
+    let worker =
+        world.start(ECHO, &Program::of("x.io/a/m/lib/l.go:1.1,2.2 1\nx.io/a/m/worker/w.go:1.1,2.2 1\n"));
+    server.hit(&[0, 1], 1);
+    worker.hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(
+        world.latest_text("apa_goc_echoserver"),
+        "mode: count\nx.io/a/m/lib/l.go:1.1,2.2 1 2\nx.io/a/m/server/s.go:1.1,2.2 1 1\nx.io/a/m/worker/w.go:1.1,2.2 1 0\n"
+    );
+}
+
+#[test]
+fn a_recycled_address_never_pours_a_stranger_into_the_key() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[1].run(&Program::of("other.org/b/m/main.go:1.1,2.2 1\n"));
+    agents[1].hit(&[0], 1);
+    world.pull(3).warned("its data is set aside");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_process_under_two_names_belongs_to_the_one_whose_build_it_is() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    // The port is taken by a newer commit of the app; the old name stays listed.
+    let newer = "staging_th_apa_goc_echoserver_master_9999999999";
+    world.center.register(newer, &agents[0]);
+    agents[0].run(&dirty_echo());
+    agents[0].hit(&[0], 1);
+    world.run(&["pull"]).ended(0);
+    let totals = "SELECT group_concat(git_commit || ' ' || cover_total, ', ') FROM
+                  (SELECT * FROM goc_o_staging_service_cover WHERE is_latest = 'y' ORDER BY git_commit)";
+    assert_eq!(world.query::<String>(totals), "845820727e 20.0, 9999999999 60.0");
+    world.is_sound();
+}
+
+#[test]
+fn names_that_differ_in_their_branch_are_one_key() {
+    let (world, agents) = World::with_echo(1);
+    let other = world.start("staging_th_apa_goc_echoserver_release_845820727e", &echo());
+    agents[0].hit(&[MAIN], 1);
+    other.hit(&[PING], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+    world.is_sound();
+}
+
+#[test]
+fn what_is_not_due_is_left_alone_but_for_a_peek() {
+    let (world, agents) = World::with_echo(1);
+    world.run(&["pull"]).ended(0);
+    assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 0));
+    let said = world.run(&["pull"]).ended(0);
+    assert!(said.stdout.starts_with("pulled 0 services (1 not due)"), "{}", said.stdout);
+    assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
+    world.run(&["pull", "--no-peek", "-v"]).ended(0).warned("not pulled");
+    assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
+    // Moved coverage makes it due at once.
+    agents[0].hit(&[PING], 1);
+    let said = world.run(&["pull"]).ended(0);
+    assert!(said.stdout.starts_with("pulled 1 service (1 changed"), "{}", said.stdout);
+    assert_eq!(agents[0].pulls(), 2);
+}
+
+#[test]
+fn a_new_address_makes_a_service_due() {
+    let (world, _agents) = World::with_echo(1);
+    world.run(&["pull"]).ended(0);
+    let late = world.start(ECHO, &echo());
+    world.run(&["pull"]).ended(0);
+    assert_eq!(late.pulls(), 1);
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_pulled_and_stores_nothing() {
+    let (world, agents) = World::with_echo(1);
+    let said = world.run(&["pull", "--dry-run"]).ended(0);
+    assert_eq!(
+        said.stdout,
+        format!(
+            "SERVICE{}ADDRESSES  DUE  REASON\n{ECHO}  1          now  never pulled\n",
+            " ".repeat(ECHO.len() - 5)
+        )
+    );
+    assert!(!world.root().exists());
+    assert_eq!(agents[0].pulls(), 0);
+}
+
+#[test]
+fn an_address_that_no_center_lists_is_stored_under_the_service_named() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    let unlisted = Agent::start(&echo());
+    unlisted.hit(&[PING], 1);
+    world.run(&["pull", "echoserver", "--address", &unlisted.url()]).ended(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+    // Also under a name that nobody knew; a wrong part of a name is no name.
+    let new = "staging_sg_apa_new_master_0123456789";
+    world.run(&["pull", new, "--address", &unlisted.url()]).ended(0);
+    assert_eq!(world.run(&["total", "apa_new"]).stdout, "10.0\n");
+    world.run(&["pull", "nosuch", "--address", &unlisted.url()]).ended(1).warned("nosuch");
+}
+
+#[test]
+fn raw_passes_one_profile_on_and_stores_nothing() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    let said = world.run(&["pull", "--raw", ECHO]).ended(0);
+    assert_eq!(profile_of(&said.stdout).counts, [0, 0, 0, 0, 1, 0]);
+    world.run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"]).ended(0);
+    let written = fs::read_to_string(world.home().join("out.cov")).unwrap();
+    assert_eq!(profile_of(&written).counts, [0, 0, 0, 0, 1, 0]);
+    assert!(!world.root().exists());
+    // A file that was there is kept when the profile is bad.
+    agents[0].behave(Behaviour::CutBefore(30));
+    world
+        .run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"])
+        .ended(1)
+        .warned("cut short");
+    assert_eq!(fs::read_to_string(world.home().join("out.cov")).unwrap(), written);
+}
+
+#[test]
+fn a_silent_center_does_not_stop_what_is_known() {
+    let (mut world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    world.center.stop();
+    agents[0].hit(&[PING], 1);
+    world.pull(3).warned("connection refused; pulling the addresses it listed");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+    // Another program at an address that nobody vouches for now is not believed.
+    agents[0].run(&dirty_echo());
+    world.pull(3).warned("which is not the one known here, and no center lists it now");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+    let list = world.run(&["list", "--format", "json"]).ended(3).warned("connection refused");
+    assert_eq!(list.json()[0][0]["service"], ECHO);
+    world.center.start_again();
+    world.pull(0);
+}
+
+#[test]
+fn a_center_that_is_down_at_the_first_pull_is_an_error() {
+    let mut world = World::new();
+    world.center.stop();
+    let url = world.center.url();
+    let said = world.run(&["pull"]).ended(1);
+    assert_eq!(said.stderr, format!("goc-watchdog: center \"{url}\": no connection: connection refused\n"));
+}
+
+#[test]
+fn a_suddenly_empty_center_is_not_believed_while_what_it_listed_answers() {
+    let (world, agents) = World::with_echo(1);
+    world.pull(0);
+    world.center.remove_all();
+    agents[0].hit(&[PING], 1);
+    world.pull(3).warned("lists nothing, and listed 1 addresses before");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 0, 0]);
+    agents[0].kill();
+    world.pull(3).warned("nothing that the emptied center listed answers any more");
+    assert_eq!(world.run(&["list", "--format", "json"]).ended(0).json()[0][0]["state"], "offline");
+}
+
+#[test]
+fn a_center_of_goc_v2_is_named() {
+    let world = World::new();
+    world.center.become_version_2();
+    world.run(&["pull"]).ended(1).warned("goc v2");
+    world.run(&["list"]).ended(3).warned("goc v2");
+}
+
+#[test]
+fn what_is_no_center_is_said_with_what_it_answered() {
+    let world = World::new();
+    world.center.answer("200 OK", "<html>Welcome to nginx</html>");
+    world.run(&["pull"]).ended(1).warned("not a goc center").warned("<html>Welcome to nginx</html>");
+    world.center.answer("502 Bad Gateway", "upstream");
+    world.run(&["pull"]).ended(1).warned("answered 502: \"upstream\"");
+}
+
+#[test]
+fn hostile_names_are_stored_and_never_leave_the_root() {
+    let world = World::new();
+    let long = "x".repeat(10_000);
+    let names = [
+        "..",
+        ".",
+        "/",
+        "../../etc/passwd",
+        "a\nb",
+        "\u{1b}[31mred",
+        "a\0b",
+        "inbox",
+        "sqlite.db",
+        "CASE",
+        "case",
+        " ",
+        "",
+        "=cmd|' /C calc'!A0",
+        "日本語",
+        &long,
+    ];
+    let agents = names.map(|name| world.start(name, &echo()));
+    let before: Vec<_> =
+        fs::read_dir(world.home()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    world.pull(0);
+    let after: Vec<_> = fs::read_dir(world.home()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(after.len(), before.len() + 1, "only the root is new: {after:?}");
+    assert_eq!(
+        world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"),
+        i64::try_from(names.len()).unwrap()
+    );
+    assert_eq!(world.files(".cov").len(), names.len());
+    world.is_sound();
+    let list = world.run(&["list"]).ended(0);
+    assert!(!list.stdout.contains('\u{1b}') && !list.stdout.contains('\0'));
+    assert_eq!(list.stdout.lines().count(), names.len() + 1);
+    let listed = world.run(&["list", "--format", "json"]).json();
+    let mut listed: Vec<&str> =
+        listed[0].as_array().unwrap().iter().map(|it| it["service"].as_str().unwrap()).collect();
+    let mut names = names;
+    listed.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(listed, names);
+    drop(agents);
+}
+
+#[test]
+fn several_centers_are_asked_and_one_that_is_down_does_not_stop_the_other() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    let centers = format!("{},http://127.0.0.1:1", world.center.url());
+    world
+        .run(&["pull", "--center", &centers])
+        .ended(3)
+        .warned("center \"http://127.0.0.1:1\": no connection");
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+}

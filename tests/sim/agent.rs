@@ -1,0 +1,274 @@
+//! An instrumented process, and every way in which one was seen to fail.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::http::{After, Request, Server, chunked, sized};
+use super::program::{Program, fraction};
+
+/// How a process answers.
+#[derive(Clone)]
+pub(crate) enum Behaviour {
+    /// As goc does.
+    Well,
+    /// Takes the request and says nothing, as a stopped process does.
+    Hang,
+    /// A few bytes, a pause, a few bytes, for ever if need be.
+    Drip(Duration),
+    /// The connection ends so many bytes before the end of the answer; the last chunk alone is 5.
+    CutBefore(usize),
+    /// These counters for once, as a torn reading of racing increments has them.
+    Counts(Vec<u64>),
+    /// 200 with this body, chunked.
+    Body(Vec<u8>),
+    /// 200 with a body without end: this line again and again.
+    Endless(&'static str),
+    /// These bytes, then the end of the connection.
+    Raw(Vec<u8>),
+    /// Another status with this body.
+    Status(&'static str, &'static str),
+    /// A redirect.
+    Redirect(String),
+    /// 405 to anything but POST.
+    PostOnly,
+}
+
+/// One address: a process runs there, or did.
+#[derive(Clone)]
+pub(crate) struct Agent {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: SocketAddr,
+    server: Mutex<Option<Server>>,
+    process: Mutex<Process>,
+    asked: Condvar,
+}
+
+struct Process {
+    program: Program,
+    mode: &'static str,
+    counts: Vec<u64>,
+    always: Behaviour,
+    next: VecDeque<Behaviour>,
+    peeks: usize,
+    pulls: usize,
+}
+
+impl Agent {
+    /// Starts a process, all counters at 0.
+    pub(crate) fn start(program: &Program) -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into(), program)
+    }
+
+    /// Starts one at this address.
+    pub(crate) fn start_at(address: SocketAddr, program: &Program) -> Self {
+        let process = Process {
+            program: program.clone(),
+            mode: "count",
+            counts: vec![0; program.blocks()],
+            always: Behaviour::Well,
+            next: VecDeque::new(),
+            peeks: 0,
+            pulls: 0,
+        };
+        let inner = Arc::new_cyclic(|inner: &std::sync::Weak<Inner>| {
+            let server = listen(address, inner.clone()).expect("a free port");
+            Inner {
+                address: server.address(),
+                server: Mutex::new(Some(server)),
+                process: Mutex::new(process),
+                asked: Condvar::new(),
+            }
+        });
+        Self { inner }
+    }
+
+    /// The URL under which it is registered.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.inner.address)
+    }
+
+    /// Adds `times` to the counters of these blocks.
+    pub(crate) fn hit(&self, blocks: &[usize], times: u64) {
+        let mut process = self.process();
+        for &block in blocks {
+            process.counts[block] += times;
+        }
+    }
+
+    pub(crate) fn set_counts(&self, counts: &[u64]) {
+        self.process().counts = counts.to_vec();
+    }
+
+    pub(crate) fn set_mode(&self, mode: &'static str) {
+        self.process().mode = mode;
+    }
+
+    /// From now on.
+    pub(crate) fn behave(&self, behaviour: Behaviour) {
+        self.process().always = behaviour;
+    }
+
+    /// At the next request for a profile that has no other orders yet.
+    pub(crate) fn behave_once(&self, behaviour: Behaviour) {
+        self.process().next.push_back(behaviour);
+    }
+
+    /// The process starts again: counters at 0, same address.
+    pub(crate) fn restart(&self) {
+        let mut process = self.process();
+        process.counts.fill(0);
+    }
+
+    /// Another program runs at the address now.
+    pub(crate) fn run(&self, program: &Program) {
+        let mut process = self.process();
+        process.counts = vec![0; program.blocks()];
+        process.program = program.clone();
+    }
+
+    /// The process is killed: nothing listens any more.
+    pub(crate) fn kill(&self) {
+        // Dropped outside of the lock: it waits for the thread that listens.
+        let server = self.inner.server.lock().unwrap().take();
+        drop(server);
+    }
+
+    /// A process starts at the address again, counters at 0.
+    pub(crate) fn revive(&self) {
+        self.restart();
+        let server = listen(self.inner.address, Arc::downgrade(&self.inner)).expect("its own port");
+        *self.inner.server.lock().unwrap() = Some(server);
+    }
+
+    /// How often it was asked for its profile.
+    pub(crate) fn pulls(&self) -> usize {
+        self.process().pulls
+    }
+
+    /// How often it was asked for its fraction.
+    pub(crate) fn peeks(&self) -> usize {
+        self.process().peeks
+    }
+
+    /// Waits until it was asked for its profile so many times.
+    pub(crate) fn wait_for_pulls(&self, pulls: usize) {
+        let process = self.process();
+        drop(self.inner.asked.wait_while(process, |process| process.pulls < pulls).unwrap());
+    }
+
+    fn process(&self) -> std::sync::MutexGuard<'_, Process> {
+        self.inner.process.lock().unwrap()
+    }
+}
+
+fn listen(address: SocketAddr, inner: std::sync::Weak<Inner>) -> io::Result<Server> {
+    Server::start(
+        address,
+        Arc::new(move |request: &Request, stream: &mut TcpStream| match inner.upgrade() {
+            Some(inner) => inner.answer(request, stream),
+            None => Ok(After::Close),
+        }),
+    )
+}
+
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+
+impl Inner {
+    fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
+        match request.path.split('?').next() {
+            Some("/v1/cover/profile") => self.profile(request, stream),
+            Some("/v1/cover/coverage") => {
+                let mut process = self.process.lock().unwrap();
+                process.peeks += 1;
+                let hangs = matches!(process.always, Behaviour::Hang);
+                let body = fraction(&process.counts);
+                drop(process);
+                if hangs {
+                    return hang(stream);
+                }
+                stream.write_all(&sized("200 OK", TEXT, body.as_bytes()))?;
+                Ok(After::KeepAlive)
+            }
+            Some("/v1/cover/clear") => {
+                self.process.lock().unwrap().counts.fill(0);
+                stream.write_all(&sized("200 OK", TEXT, b"clear call successfully\n"))?;
+                Ok(After::KeepAlive)
+            }
+            _ => {
+                stream.write_all(&sized("404 Not Found", TEXT, b"404 page not found\n"))?;
+                Ok(After::KeepAlive)
+            }
+        }
+    }
+
+    fn profile(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
+        let mut process = self.process.lock().unwrap();
+        process.pulls += 1;
+        let behaviour = process.next.pop_front().unwrap_or_else(|| process.always.clone());
+        let counts = match &behaviour {
+            Behaviour::Counts(counts) => counts,
+            _ => &process.counts,
+        };
+        let text = process.program.profile(process.mode, counts);
+        drop(process);
+        self.asked.notify_all();
+        let well = match text.len() {
+            0..2048 => sized("200 OK", TEXT, text.as_bytes()),
+            _ => chunked(text.as_bytes()),
+        };
+        match behaviour {
+            Behaviour::Well | Behaviour::Counts(_) => stream.write_all(&well)?,
+            Behaviour::PostOnly if request.method == "POST" => stream.write_all(&well)?,
+            Behaviour::PostOnly => {
+                stream.write_all(&sized("405 Method Not Allowed", TEXT, b"405 method not allowed\n"))?;
+            }
+            Behaviour::Hang => return hang(stream),
+            Behaviour::Drip(pause) => {
+                for few in chunked(text.as_bytes()).chunks(7) {
+                    stream.write_all(few)?;
+                    thread::sleep(pause);
+                }
+            }
+            Behaviour::CutBefore(bytes) => {
+                let whole = chunked(text.as_bytes());
+                stream.write_all(&whole[..whole.len() - bytes])?;
+                return Ok(After::Close);
+            }
+            Behaviour::Body(body) => stream.write_all(&chunked(&body))?,
+            Behaviour::Endless(line) => {
+                let body = format!("mode: count\n{}", line.repeat(2048));
+                let mut answer = chunked(body.as_bytes());
+                answer.truncate(answer.len() - b"0\r\n\r\n".len());
+                stream.write_all(&answer)?;
+                let line = format!("{:x}\r\n{}\r\n", line.len() * 2048, line.repeat(2048));
+                loop {
+                    stream.write_all(line.as_bytes())?;
+                }
+            }
+            Behaviour::Raw(bytes) => {
+                stream.write_all(&bytes)?;
+                return Ok(After::Close);
+            }
+            Behaviour::Status(status, body) => stream.write_all(&sized(status, TEXT, body.as_bytes()))?,
+            Behaviour::Redirect(to) => {
+                let headers = format!("Location: {to}\r\n");
+                stream.write_all(&sized("302 Found", &headers, b"<a>Found</a>"))?;
+            }
+        }
+        Ok(After::KeepAlive)
+    }
+}
+
+/// Says nothing until the other side gives up.
+fn hang(stream: &mut TcpStream) -> io::Result<After> {
+    let mut byte = [0];
+    while stream.read(&mut byte)? > 0 {}
+    Ok(After::Close)
+}

@@ -1,0 +1,144 @@
+//! Thousands of processes behind one port, cheap enough that they do not stand in the way of a measurement.
+//!
+//! Each has an address of its own in 127.0.0.0/8. What they answer is rendered beforehand: a few programs,
+//! a few replicas of each, a few rounds in which more and more is covered.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::http::{After, Request, Server, chunked, sized};
+use super::program::{Program, fraction};
+
+/// What a fleet is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) services: usize,
+    pub(crate) replicas: usize,
+    /// Of a profile.
+    pub(crate) bytes: usize,
+    /// Different programs; services share them in turn.
+    pub(crate) programs: usize,
+    /// Rounds with something new in each.
+    pub(crate) rounds: usize,
+}
+
+/// A running fleet with its center.
+pub(crate) struct Fleet {
+    server: Server,
+    state: Arc<State>,
+}
+
+struct State {
+    size: Size,
+    round: AtomicUsize,
+    listed: AtomicUsize,
+    /// By program, round and replica.
+    answers: Vec<Answer>,
+}
+
+struct Answer {
+    profile: Vec<u8>,
+    fraction: Vec<u8>,
+}
+
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+
+impl Fleet {
+    pub(crate) fn start(size: Size) -> Self {
+        let mut answers = Vec::new();
+        for program in 0..size.programs {
+            let module = format!("example.com/fleet/program{program}");
+            // A line is about 60 bytes; 40 blocks make a usual file.
+            let program = Program::synthetic(&module, (size.bytes / 60 / 40).max(1), 40, program);
+            for round in 0..size.rounds {
+                for replica in 0..size.replicas {
+                    let count = |block: usize| match (block * 7 + replica) % 10 {
+                        place if place < 3 + round => (block + replica + round) as u64 * 37 % 5000 + 1,
+                        _ => 0,
+                    };
+                    let counts: Vec<u64> = (0..program.blocks()).map(count).collect();
+                    answers.push(Answer {
+                        profile: chunked(program.profile("count", &counts).as_bytes()),
+                        fraction: sized("200 OK", TEXT, fraction(&counts).as_bytes()),
+                    });
+                }
+            }
+        }
+        let state = Arc::new(State {
+            size,
+            round: AtomicUsize::new(0),
+            listed: AtomicUsize::new(size.services),
+            answers,
+        });
+        let server = Server::start(([0, 0, 0, 0], 0).into(), {
+            let state = Arc::clone(&state);
+            Arc::new(move |request: &Request, stream: &mut TcpStream| state.answer(request, stream))
+        });
+        Self { server: server.expect("a free port"), state }
+    }
+
+    /// The URL of the center.
+    pub(crate) fn center(&self) -> String {
+        format!("http://127.0.0.1:{}", self.server.address().port())
+    }
+
+    /// All addresses, service by service.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let listed = self.state.listed.load(Ordering::SeqCst) * self.state.size.replicas;
+        (0..listed).map(|index| self.state.url(index, self.server.address().port())).collect()
+    }
+
+    /// Shows the counters of this round from now on.
+    pub(crate) fn set_round(&self, round: usize) {
+        self.state.round.store(round.min(self.state.size.rounds - 1), Ordering::SeqCst);
+    }
+
+    /// Lists only so many services from now on.
+    pub(crate) fn set_listed(&self, services: usize) {
+        self.state.listed.store(services, Ordering::SeqCst);
+    }
+}
+
+/// The first address in 127.0.0.0/8 that a process has; those before are the center's.
+const FIRST: u32 = 0x7f01_0000;
+
+impl State {
+    fn url(&self, index: usize, port: u16) -> String {
+        let host = Ipv4Addr::from_bits(FIRST + u32::try_from(index).expect("fewer than 16 million"));
+        format!("http://{host}:{port}")
+    }
+
+    fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
+        let SocketAddr::V4(own) = stream.local_addr()? else { return Ok(After::Close) };
+        let Some(index) = own.ip().to_bits().checked_sub(FIRST) else {
+            return self.center(own.port(), stream);
+        };
+        let index = index as usize;
+        let (service, replica) = (index / self.size.replicas, index % self.size.replicas);
+        let program = service % self.size.programs;
+        let round = self.round.load(Ordering::SeqCst);
+        let answer = &self.answers[(program * self.size.rounds + round) * self.size.replicas + replica];
+        match request.path.as_str() {
+            "/v1/cover/profile" => stream.write_all(&answer.profile)?,
+            "/v1/cover/coverage" => stream.write_all(&answer.fraction)?,
+            _ => stream.write_all(&sized("404 Not Found", TEXT, b"404 page not found\n"))?,
+        }
+        Ok(After::KeepAlive)
+    }
+
+    fn center(&self, port: u16, stream: &mut TcpStream) -> io::Result<After> {
+        let services: BTreeMap<String, Vec<String>> = (0..self.listed.load(Ordering::SeqCst))
+            .map(|service| {
+                let replicas = service * self.size.replicas..(service + 1) * self.size.replicas;
+                let addresses = replicas.map(|index| self.url(index, port)).collect();
+                (format!("staging_th_app{service}_master_{service:010x}"), addresses)
+            })
+            .collect();
+        let body = serde_json::to_vec(&services).expect("names and addresses");
+        stream.write_all(&sized("200 OK", "Content-Type: application/json\r\n", &body))?;
+        Ok(After::KeepAlive)
+    }
+}

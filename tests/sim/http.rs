@@ -1,0 +1,141 @@
+//! Just enough of an HTTP/1.1 server: keep-alive, a thread for each connection, and a door that shuts.
+
+use std::io::{self, BufRead, BufReader, Read as _, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+/// A request, read to its end.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What comes after an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    KeepAlive,
+    Close,
+}
+
+/// Answers one request on a connection.
+pub(crate) type Handler = dyn Fn(&Request, &mut TcpStream) -> io::Result<After> + Send + Sync;
+
+/// Listens until it is dropped; then nothing listens there, and every connection is closed.
+pub(crate) struct Server {
+    address: SocketAddr,
+    door: Arc<Door>,
+    listening: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Door {
+    is_shut: AtomicBool,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 takes a free one.
+    pub(crate) fn start(address: SocketAddr, handler: Arc<Handler>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        let door = Arc::new(Door::default());
+        let listening = thread::spawn({
+            let door = Arc::clone(&door);
+            move || {
+                for stream in listener.incoming().flatten() {
+                    if door.is_shut.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    if let Ok(handle) = stream.try_clone() {
+                        let mut open = door.open.lock().unwrap();
+                        open.retain(|known| known.peer_addr().is_ok());
+                        open.push(handle);
+                    }
+                    let handler = Arc::clone(&handler);
+                    // A connection that breaks ends its thread, as in any server.
+                    thread::spawn(move || drop(serve(stream, &*handler)));
+                }
+            }
+        });
+        Ok(Self { address, door, listening: Some(listening) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.door.is_shut.store(true, Ordering::SeqCst);
+        // Wakes the thread that listens, so that the listener is closed when this returns.
+        let own = SocketAddr::new([127, 0, 0, 1].into(), self.address.port());
+        drop(TcpStream::connect(own));
+        if let Some(listening) = self.listening.take() {
+            drop(listening.join());
+        }
+        for stream in self.door.open.lock().unwrap().drain(..) {
+            drop(stream.shutdown(std::net::Shutdown::Both));
+        }
+    }
+}
+
+fn serve(mut stream: TcpStream, handler: &Handler) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut input = BufReader::new(stream.try_clone()?);
+    while let Some(request) = read_request(&mut input)? {
+        if handler(&request, &mut stream)? == After::Close {
+            break;
+        }
+    }
+    stream.shutdown(std::net::Shutdown::Both)
+}
+
+fn read_request(input: &mut impl BufRead) -> io::Result<Option<Request>> {
+    let mut first = String::new();
+    if input.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    let mut words = first.split_whitespace();
+    let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(None) };
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        input.read_line(&mut header)?;
+        match header.trim_end().split_once(':') {
+            None => break,
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().map_err(|_| io::ErrorKind::InvalidData)?;
+            }
+            Some(_) => {}
+        }
+    }
+    let mut body = vec![0; length];
+    input.read_exact(&mut body)?;
+    Ok(Some(Request { method: method.to_owned(), path: path.to_owned(), body }))
+}
+
+/// Returns an answer with Content-Length, as Go gives to a short body.
+pub(crate) fn sized(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut answer =
+        format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}
+
+/// Returns an answer in chunks of 2048 bytes, as Go writes a long body.
+pub(crate) fn chunked(body: &[u8]) -> Vec<u8> {
+    let mut answer =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+            .to_vec();
+    for chunk in body.chunks(2048) {
+        write!(answer, "{:x}\r\n", chunk.len()).expect("into memory");
+        answer.extend_from_slice(chunk);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(b"0\r\n\r\n");
+    answer
+}

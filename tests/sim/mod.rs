@@ -1,0 +1,17 @@
+//! A goc center and instrumented processes that speak goc's protocol as it was recorded
+//! (`tests/fixtures/wire`): files in another order at each answer, chunked, with every way to fail that
+//! was seen in the wild. Serves the tests, the quickstart and the benches; no part of the product.
+
+#![allow(dead_code, reason = "tests, quickstart and benches each use a part of it")]
+
+mod agent;
+mod center;
+mod fleet;
+mod http;
+mod program;
+
+pub(crate) use agent::{Agent, Behaviour};
+pub(crate) use center::Center;
+#[allow(unused_imports, reason = "only the benches run a fleet")]
+pub(crate) use fleet::{Fleet, Size};
+pub(crate) use program::Program;
