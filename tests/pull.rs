@@ -230,9 +230,8 @@ fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     assert_eq!(profile.counts, [4, 4, 1]);
     assert_eq!(world.run(&["list", "--offline", "--format", "json"]).json()[0][0]["state"], "ok");
     // And nothing of the old one is gone: it can be brought back by hand.
-    let old = world.query::<Vec<u8>>("SELECT fingerprint FROM structure ORDER BY id LIMIT 1");
-    let old: String = old[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-    world.run(&["pull", ECHO, "--adopt", &old]).ended(3);
+    let old = world.query::<String>("SELECT lower(hex(fingerprint)) FROM structure ORDER BY id LIMIT 1");
+    world.run(&["pull", ECHO, "--adopt", &old[..12]]).ended(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     world.is_sound();
 }

@@ -101,7 +101,7 @@ fn unmet(args: &TotalArgs, entry: &Entry, row: &Row, context: &Context) -> Vec<S
         if !coverage.is_some_and(|coverage| coverage.meets(*threshold)) {
             let statements = coverage.map(|it| format!(" ({} of {} statements)", it.covered, it.total));
             let percent = row.cover_total;
-            unmet.push(format!("{percent:.1}%{} is below {threshold}%", statements.unwrap_or_default()));
+            unmet.push(format!("{percent:.1}%{} is below {threshold}", statements.unwrap_or_default()));
         }
     }
     if let Some(max_age) = max_age {

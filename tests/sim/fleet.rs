@@ -88,7 +88,7 @@ impl Fleet {
     /// All addresses, service by service.
     pub(crate) fn urls(&self) -> Vec<String> {
         let listed = self.state.listed.load(Ordering::SeqCst) * self.state.size.replicas;
-        (0..listed).map(|index| self.state.url(index, self.server.address().port())).collect()
+        (0..listed).map(|index| State::url(index, self.server.address().port())).collect()
     }
 
     /// Shows the counters of this round from now on.
@@ -106,7 +106,7 @@ impl Fleet {
 const FIRST: u32 = 0x7f01_0000;
 
 impl State {
-    fn url(&self, index: usize, port: u16) -> String {
+    fn url(index: usize, port: u16) -> String {
         let host = Ipv4Addr::from_bits(FIRST + u32::try_from(index).expect("fewer than 16 million"));
         format!("http://{host}:{port}")
     }
@@ -133,7 +133,7 @@ impl State {
         let services: BTreeMap<String, Vec<String>> = (0..self.listed.load(Ordering::SeqCst))
             .map(|service| {
                 let replicas = service * self.size.replicas..(service + 1) * self.size.replicas;
-                let addresses = replicas.map(|index| self.url(index, port)).collect();
+                let addresses = replicas.map(|index| Self::url(index, port)).collect();
                 (format!("staging_th_app{service}_master_{service:010x}"), addresses)
             })
             .collect();

@@ -1,6 +1,6 @@
 //! Just enough of an HTTP/1.1 server: keep-alive, a thread for each connection, and a door that shuts.
 
-use std::io::{self, BufRead, BufReader, Read as _, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -114,7 +114,7 @@ fn read_request(input: &mut impl BufRead) -> io::Result<Option<Request>> {
         }
     }
     let mut body = vec![0; length];
-    input.read_exact(&mut body)?;
+    io::Read::read_exact(input, &mut body)?;
     Ok(Some(Request { method: method.to_owned(), path: path.to_owned(), body }))
 }
 

@@ -10,7 +10,9 @@ mod fleet;
 mod http;
 mod program;
 
-pub(crate) use agent::{Agent, Behaviour};
+pub(crate) use agent::Agent;
+#[allow(unused_imports, reason = "only the tests make one fail")]
+pub(crate) use agent::Behaviour;
 pub(crate) use center::Center;
 #[allow(unused_imports, reason = "only the benches run a fleet")]
 pub(crate) use fleet::{Fleet, Size};

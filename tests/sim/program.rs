@@ -48,11 +48,21 @@ impl Program {
     fn from_files(files: impl Iterator<Item = Vec<String>>) -> Self {
         let mut first = 0;
         let files = files.map(|lines| {
-            let file = File { first, lines };
+            let file = File { lines, first };
             first += file.lines.len();
             file
         });
         Self { files: files.collect() }
+    }
+
+    /// The blocks of a file, named by its end, that start on these lines.
+    pub(crate) fn at(&self, file: &str, lines: &[u32]) -> Vec<usize> {
+        let starts_on = |block: &str, line: &u32| block.contains(&format!("{file}:{line}."));
+        let blocks = self.files.iter().flat_map(|file| (file.first..).zip(&file.lines));
+        blocks
+            .filter(|(_, block)| lines.iter().any(|line| starts_on(block, line)))
+            .map(|(index, _)| index)
+            .collect()
     }
 
     pub(crate) fn blocks(&self) -> usize {

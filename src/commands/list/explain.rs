@@ -166,7 +166,7 @@ impl Explained<'_> {
             None => "never answered".to_owned(),
         }];
         if state.retry.failures > 0 {
-            said.push(format!("failed {} times in a row", state.retry.failures));
+            said.push(format!("{} in a row", show::count(state.retry.failures as usize, "failures")));
             said.extend(state.retry.next_try.map(|at| format!("next try {}", show::moment(at, now))));
             said.extend(state.last_error.as_deref().map(|error| printable(error).into_owned()));
         }

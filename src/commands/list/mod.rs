@@ -154,16 +154,18 @@ fn next_pull(entry: &Entry, context: &Context) -> Option<DateTime<Utc>> {
     }
     let config = &context.config.pull;
     let now = context.now();
+    let retries = addresses.iter().map(|address| entry.state(address).retry.due(now, &config.retry));
     match schedule::due(&entry.schedule.schedule, &addresses, now, &config.steps) {
-        Due::Later(at, _) => Some(at),
-        Due::Now(_) => {
-            // Due, but an address that failed waits for its own retry.
-            let ready = |address: &String| match entry.state(address).retry.due(now, &config.retry) {
-                Some(Due::Later(at, _)) => at,
-                Some(Due::Now(_)) | None => now,
-            };
-            addresses.iter().map(ready).min()
-        }
+        // An address that failed has a retry of its own, which is often earlier.
+        Due::Later(at, _) => retries.flatten().map(|retry| moment_of(&retry, now)).chain([at]).min(),
+        Due::Now(_) => retries.map(|retry| retry.map_or(now, |retry| moment_of(&retry, now))).min(),
+    }
+}
+
+fn moment_of(due: &Due, now: DateTime<Utc>) -> DateTime<Utc> {
+    match due {
+        Due::Now(_) => now,
+        Due::Later(at, _) => *at,
     }
 }
 

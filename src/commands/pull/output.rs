@@ -211,7 +211,11 @@ impl std::fmt::Display for Summary {
         if !parts.is_empty() {
             write!(f, " ({})", parts.join(", "))?;
         }
-        write!(f, ", {} in {:.1} s", HumanBytes(self.bytes), self.seconds)?;
+        write!(f, ", {} in ", HumanBytes(self.bytes))?;
+        match self.seconds {
+            seconds if seconds < 1.0 => write!(f, "{:.0} ms", seconds * 1000.0)?,
+            seconds => write!(f, "{seconds:.1} s")?,
+        }
         if self.failed_addresses > 0 {
             write!(f, "; {} failed", show::count(self.failed_addresses, "addresses"))?;
         }

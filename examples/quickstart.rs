@@ -1,0 +1,204 @@
+//! The main job, on nothing but this machine: `cargo run --release --example quickstart`.
+//!
+//! Starts a simulated goc center and processes of the echo service inside itself, then runs the real
+//! binary as a person would, command by command. What the processes serve was recorded from the Go
+//! program in `examples/echo`, built with the real goc; `examples/echo/run.sh` does this round with it.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the example is the world that the program meets"
+)]
+
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sim::{Agent, Center, Program};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// As the agent of a process that has just started shows it.
+const RECORDED: &str = include_str!("../tests/fixtures/echo.cov");
+
+const SOURCE: [(&str, &str); 5] = [
+    ("go.mod", include_str!("echo/go.mod")),
+    ("main.go", include_str!("echo/main.go")),
+    ("handlers/handlers.go", include_str!("echo/handlers/handlers.go")),
+    ("handlers/visits.go", include_str!("echo/handlers/visits.go")),
+    ("textutil/textutil.go", include_str!("echo/textutil/textutil.go")),
+];
+
+fn main() -> Result<()> {
+    let binary = build()?;
+    let scratch = std::env::temp_dir().join(format!("goc-watchdog-quickstart-{}", std::process::id()));
+    let root = scratch.join("goc_watch_dog_root");
+    let commit = commit_source(&scratch.join("echo"))?;
+
+    let center = Center::start();
+    let echo = Program::of(RECORDED);
+    let master = format!("staging_th_apa_goc_echoserver_master_{commit}");
+    let replicas: Vec<Agent> = (0..3).map(|_| start(&echo, &center, &master)).collect();
+    let elsewhere = start(&echo, &center, &format!("staging_sg_apa_goc_echoserver_master_{commit}"));
+    let shell = Shell { binary, root, center: center.url(), scratch: scratch.clone() };
+
+    say("A goc center knows an echo service with three replicas in one region and one in another.");
+    say("Somebody opens its front page; somebody else pings another replica. Then cron pulls:");
+    replicas[0].hit(&front_page(&echo), 1);
+    replicas[1].hit(&ping(&echo), 4);
+    elsewhere.hit(&ping(&echo), 2);
+    shell.run(&["pull", "--force"])?;
+    let before = shell.total(&master)?;
+
+    say(
+        "Replica 1 is deployed anew: its counters are at zero. Replica 2 is killed. A tester uses the mirror:",
+    );
+    replicas[0].set_counts(&startup());
+    replicas[0].hit(&ping(&echo), 1);
+    replicas[1].kill();
+    replicas[2].hit(&mirror(&echo), 3);
+    shell.run(&["pull", "--force"])?;
+
+    say("The dead replica is named, and the exit code says \"partly done\". Nothing was lost:");
+    shell.run(&["list"])?;
+    shell.run(&["total", &master])?;
+    shell.run(&["history", &master])?;
+    let after = shell.total(&master)?;
+    if after <= before {
+        return Err(format!("coverage went from {before} to {after}, it must not fall").into());
+    }
+
+    say("A gate for a CI job: exit code 5 where too little is covered.");
+    shell.run(&["total", &master, "--fail-under", "80", "--max-age", "2h"])?;
+
+    let root = shell.root.display();
+    println!("The work directory is {root}");
+    println!("Its profiles are files that Go's own tools read; its database is SQLite. Try next:\n");
+    println!("  {} --root {root} list --offline --explain {master}", shell.binary.display());
+    println!("  sqlite3 {root}/sqlite.db 'SELECT * FROM goc_o_staging_service_cover'");
+    println!(
+        "  cd {} && go tool cover -func={root}/apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov",
+        scratch.join("echo").display()
+    );
+    println!("  rm -r {}", scratch.display());
+    Ok(())
+}
+
+fn start(program: &Program, center: &Center, name: &str) -> Agent {
+    let agent = Agent::start(program);
+    agent.set_counts(&startup());
+    center.register(name, &agent);
+    agent
+}
+
+/// What the start of the service alone counts.
+fn startup() -> Vec<u64> {
+    RECORDED
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(' ').next().and_then(|count| count.parse().ok()).expect("a count"))
+        .collect()
+}
+
+const ROUTING: [u32; 2] = [47, 18];
+
+fn ping(echo: &Program) -> Vec<usize> {
+    [echo.at("handlers/handlers.go", &[ROUTING[0], 63]), echo.at("visits.go", &[ROUTING[1], 22, 25])].concat()
+}
+
+fn front_page(echo: &Program) -> Vec<usize> {
+    let page = [echo.at("handlers/handlers.go", &[47, 57, 58]), echo.at("visits.go", &[18, 22, 25, 32, 36])];
+    [page.concat(), echo.at("textutil.go", &[65, 67, 70])].concat()
+}
+
+fn mirror(echo: &Program) -> Vec<usize> {
+    let handlers = [47, 76, 88, 93, 99, 102, 103, 106, 120, 125];
+    let text = [13, 21, 23, 24, 28, 31, 36, 40, 45, 49, 56, 58, 61, 65, 67, 70];
+    [echo.at("handlers/handlers.go", &handlers), echo.at("textutil.go", &text)].concat()
+}
+
+/// Builds the binary beside this example; `cargo run --example` does not.
+fn build() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().and_then(Path::parent).ok_or("this example is not in a target folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--bin", "goc-watchdog", "--manifest-path"]);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    if !command.status()?.success() {
+        return Err("the binary cannot be built".into());
+    }
+    Ok(folder.join("goc-watchdog"))
+}
+
+/// Commits the source of the service, and returns the commit's first ten digits.
+fn commit_source(repository: &Path) -> Result<String> {
+    for (name, text) in SOURCE {
+        let path = repository.join(name);
+        fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+        fs::write(path, text)?;
+    }
+    let git = |arguments: &[&str]| -> Result<String> {
+        let identity = ["-c", "user.name=quickstart", "-c", "user.email=quickstart@localhost"];
+        let output = Command::new("git")
+            .args(identity)
+            .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"])
+            .args(arguments)
+            .current_dir(repository)
+            .output()
+            .map_err(|error| format!("git is needed: {error}"))?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    };
+    git(&["init", "--quiet", "--initial-branch=master"])?;
+    git(&["add", "."])?;
+    git(&["commit", "--quiet", "--message=echo service"])?;
+    git(&["rev-parse", "--short=10", "HEAD"])
+}
+
+/// Runs commands where a person can see them.
+struct Shell {
+    binary: PathBuf,
+    root: PathBuf,
+    center: String,
+    scratch: PathBuf,
+}
+
+impl Shell {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).env("GOC_CENTER", &self.center).env("GOC_WATCHDOG_ROOT", &self.root);
+        command.current_dir(&self.scratch);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<()> {
+        println!("$ goc-watchdog {}", arguments.join(" "));
+        let status = self.command(arguments).status()?;
+        match status.code() {
+            Some(0) => println!(),
+            Some(code @ (3 | 5)) => println!("(exit code {code})\n"),
+            _ => return Err(format!("goc-watchdog ended with {status}").into()),
+        }
+        Ok(())
+    }
+
+    fn total(&self, service: &str) -> Result<f64> {
+        let output = self.command(&["total", service, "--format", "json"]).output()?;
+        let total: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        total["percent"].as_f64().ok_or_else(|| "no total".into())
+    }
+}
+
+fn say(text: &str) {
+    println!("# {text}\n");
+}
