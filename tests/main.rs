@@ -10,4 +10,5 @@ mod harness;
 mod sim;
 
 mod bad_targets;
+mod crash;
 mod pull;

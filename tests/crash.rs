@@ -1,0 +1,325 @@
+//! What is left after the program was killed, starved of disk space, or run twice at once.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::harness::{ECHO, World, echo, profile_of, said};
+use crate::sim::{Agent, Behaviour, Program};
+
+/// A few services with a few replicas, big enough that a kill can hit anything.
+struct Town {
+    world: World,
+    agents: Vec<Agent>,
+    program: Program,
+}
+
+impl Town {
+    fn new() -> Self {
+        let world = World::new();
+        // Every row counts, and generations fold at once: all that can be interrupted is.
+        world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
+        let program = Program::synthetic("example.com/town", 20, 20, 1);
+        let name = |service: usize| format!("staging_th_app{service}_master_{service:010x}");
+        let agents = (0..12).map(|index| world.start(&name(index / 3), &program)).collect();
+        Self { world, agents, program }
+    }
+
+    /// Something happens at every process; now and then one starts again.
+    fn live(&self, random: &mut fastrand::Rng) {
+        for agent in &self.agents {
+            if random.u8(..8) == 0 {
+                agent.restart();
+            }
+            let blocks: Vec<usize> = (0..10).map(|_| random.usize(..self.program.blocks())).collect();
+            agent.hit(&blocks, random.u64(1..100));
+        }
+    }
+
+    /// The blocks that the latest row of each app shows as covered.
+    fn covered(&self) -> Vec<BTreeSet<String>> {
+        (0..4).map(|app| covered(&self.world, &format!("app{app}"))).collect()
+    }
+}
+
+fn covered(world: &World, app: &str) -> BTreeSet<String> {
+    let text = world.latest_text(app);
+    let hit = |line: &&str| !line.ends_with(" 0");
+    text.lines().skip(1).filter(hit).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}
+
+#[track_caller]
+fn nothing_lost(before: &[BTreeSet<String>], after: &[BTreeSet<String>]) {
+    for (app, (before, after)) in before.iter().zip(after).enumerate() {
+        let lost: Vec<_> = before.difference(after).collect();
+        assert!(lost.is_empty(), "app{app} lost {lost:?}");
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let town = Town::new();
+    town.live(&mut random);
+    let begun = Instant::now();
+    town.world.pull(0);
+    let longest = begun.elapsed();
+    let mut before = town.covered();
+    let mut killed = 0;
+    for round in 0..200 {
+        town.live(&mut random);
+        let mut child = town.world.command(&["pull", "--force", "-q"]).stderr(Stdio::null()).spawn().unwrap();
+        let patience = longest.mul_f64(random.f64() * 1.2);
+        // The moment is what the test is about; whichever it is, all that follows must hold.
+        std::thread::sleep(patience);
+        child.kill().unwrap();
+        if child.wait().unwrap().code().is_none() {
+            killed += 1;
+        }
+        town.world.is_sound();
+        nothing_lost(&before, &town.covered());
+        if round % 4 == 3 {
+            town.world.pull(0);
+            town.world.is_sound();
+            assert_eq!(town.world.files(".tmp"), [] as [&Path; 0]);
+            let rows: i64 = town.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
+            assert_eq!(i64::try_from(town.world.files(".cov").len()).unwrap(), rows, "orphans are swept");
+            let after = town.covered();
+            nothing_lost(&before, &after);
+            before = after;
+        }
+    }
+    println!("{killed} of 200 runs were killed");
+    assert!(killed >= 50, "only {killed} of 200 runs were killed before they ended");
+}
+
+/// Runs it under strace, which kills it at the `nth` call of `syscall`; tells whether there was one.
+fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
+    let mut strace = Command::new("strace");
+    world.equip(&mut strace);
+    strace
+        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
+        .arg(format!("trace={syscall}"))
+        .arg("-e")
+        .arg(format!("inject={syscall}:signal=SIGKILL:when={nth}"))
+        .arg(env!("CARGO_BIN_EXE_goc-watchdog"))
+        .args(["pull", "--force", "-q"]);
+    let status = strace.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("strace is installed");
+    status.code().is_none()
+}
+
+#[test]
+fn killed_at_each_step_of_storing_it_loses_nothing() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let town = Town::new();
+    town.live(&mut random);
+    town.world.pull(0);
+    let mut before = town.covered();
+    let mut steps = 0;
+    for syscall in ["fsync", "fdatasync", "rename", "unlink", "pwrite64", "write"] {
+        for nth in 1.. {
+            town.live(&mut random);
+            // Of calls that are many, every one at first and then a few.
+            let nth = if nth > 12 { nth * 4 } else { nth };
+            let was_killed = killed_at(&town.world, syscall, nth);
+            town.world.is_sound();
+            nothing_lost(&before, &town.covered());
+            if !was_killed || nth > 100 {
+                break;
+            }
+            steps += 1;
+        }
+        town.world.pull(0);
+        town.world.is_sound();
+        let after = town.covered();
+        nothing_lost(&before, &after);
+        before = after;
+    }
+    assert!(steps > 20, "only {steps} steps were interrupted");
+}
+
+#[test]
+fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let trace = world.home().join("trace");
+    let mut strace = Command::new("strace");
+    world.equip(&mut strace);
+    strace
+        .args(["-f", "-y", "-o"])
+        .arg(&trace)
+        .args(["-e", "trace=fsync,fdatasync,rename,unlink,pwrite64,openat"]);
+    strace.arg(env!("CARGO_BIN_EXE_goc-watchdog")).args(["pull", "--concurrency", "1"]);
+    said(&mut strace).ended(0);
+    let trace = fs::read_to_string(trace).unwrap();
+    let calls: Vec<&str> = trace.lines().filter(|line| !line.contains("unfinished")).collect();
+    let find = |from: usize, parts: &[&str]| {
+        let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
+        let found = calls[from..].iter().position(is_it);
+        from + found.unwrap_or_else(|| panic!("no {parts:?} after call {from} in\n{}", calls.join("\n")))
+    };
+    let file = find(0, &["fsync(", "apa_goc_echoserver_1.cov.tmp>"]);
+    let rename = find(file, &["rename(", "_1.cov.tmp\"", "_1.cov\""]);
+    let folder = find(rename, &["fsync(", "/cov_data>"]);
+    // The row, which names the file, goes into the database's log only then, and is synced there.
+    let row = find(0, &["pwrite64(", "sqlite.db-wal>", "apa_goc_echoserver_1.cov"]);
+    assert!(row > folder, "the row was written before its file was safe:\n{}", calls.join("\n"));
+    find(row, &["sync(", "sqlite.db-wal>"]);
+    // Every folder on the way was synced into the one above.
+    find(0, &["fsync(", "/root>"]);
+    find(0, &["fsync(", "/apa_goc_echoserver>"]);
+}
+
+#[test]
+fn a_second_pull_at_the_same_time_says_busy_and_ends_with_4() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].behave_once(Behaviour::Hang);
+    let mut first = world.spawn(&["pull"]);
+    agents[0].wait_for_pulls(1);
+    let second = world.run(&["pull"]).ended(4);
+    assert!(second.stderr.contains("another run holds the lock"), "{}", second.stderr);
+    assert_eq!(agents[0].pulls(), 1);
+    // Readers are not held up.
+    world.run(&["list", "--offline"]).ended(0);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The kernel has let the lock go.
+    world.run(&["pull"]).ended(0);
+    world.is_sound();
+}
+
+#[test]
+fn two_pulls_started_at_once_store_each_row_once() {
+    let (world, agents) = World::with_echo(2);
+    for round in 0..10 {
+        agents[0].hit(&[round % 6], 1);
+        let both = [
+            world.spawn(&["pull", "--force", "--change", "counts"]),
+            world.spawn(&["pull", "--force", "--change", "counts"]),
+        ];
+        let codes = both.map(|child| child.wait_with_output().unwrap().status.code().unwrap());
+        assert!(codes.contains(&0) && codes.iter().all(|code| [0, 4].contains(code)), "{codes:?}");
+        world.is_sound();
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 10);
+}
+
+fn signal(child: &std::process::Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_signal_ends_it_at_once_with_its_code_and_nothing_half_stored() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let (world, agents) = World::with_echo(2);
+        agents[0].hit(&[0], 1);
+        world.pull(0);
+        agents[0].hit(&[1], 1);
+        agents[1].behave_once(Behaviour::Hang);
+        let child = world.spawn(&["pull", "--force"]);
+        agents[1].wait_for_pulls(2);
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        world.is_sound();
+        // What the signal cut off is still due, and comes with the next run.
+        world.run(&["pull", "--no-peek"]).ended(0);
+        assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
+    }
+}
+
+#[test]
+fn a_deadline_stores_what_came_and_leaves_the_rest_due() {
+    let world = World::new();
+    let quick = world.start(ECHO, &echo());
+    let hung = world.start("staging_th_apa_hung_master_0123456789", &echo());
+    quick.hit(&[0], 1);
+    hung.behave_once(Behaviour::Hang);
+    let said = world.run(&["pull", "--deadline", "500ms"]).ended(3);
+    assert!(said.stdout.contains("1 cut off and still due"), "{}", said.stdout);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    let said = world.run(&["pull", "--no-peek"]).ended(0);
+    assert!(said.stdout.starts_with("pulled 1 service (1 changed, 1 not due)"), "{}", said.stdout);
+}
+
+/// Mounts a small tmpfs and runs `test` in it; says loudly where that is not allowed.
+fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
+    let mount = tempfile::TempDir::new().unwrap();
+    let size = format!("size={kilobytes}k");
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(mount.path()).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        println!("SKIPPED: a tmpfs cannot be mounted here (not root?), so no disk was filled");
+        eprintln!("SKIPPED: a tmpfs cannot be mounted here (not root?), so no disk was filled");
+        return;
+    }
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(mount.path())));
+    let unmounted = Command::new("umount").arg(mount.path()).status().unwrap();
+    assert!(unmounted.success());
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn a_full_disk_stops_it_with_a_clear_message_and_loses_nothing() {
+    on_a_small_disk(1200, |disk| {
+        let town = Town::new();
+        let mut random = fastrand::Rng::with_seed(3);
+        let root = disk.join("root");
+        let pull = |arguments: &[&str]| said(town.world.command(arguments).arg("--root").arg(&root));
+        fs::create_dir(&root).unwrap();
+        fs::copy(town.world.root().join("goc-watchdog.toml"), root.join("goc-watchdog.toml")).unwrap();
+        let mut failed = 0;
+        let mut total_before = 0.0;
+        for _ in 0..60 {
+            town.live(&mut random);
+            let said = pull(&["pull", "--force"]);
+            assert!([0, 1].contains(&said.code), "{said:?}");
+            if said.code == 1 {
+                failed += 1;
+                assert!(
+                    said.stderr.contains("No space left on device") || said.stderr.contains("disk is full"),
+                    "{}",
+                    said.stderr
+                );
+            }
+            let said = pull(&["total", "app0", "--format", "json"]);
+            if said.code == 0 {
+                let total = said.json()[0]["percent"].as_f64().unwrap();
+                assert!(total >= total_before, "{total} after {total_before}");
+                total_before = total;
+            }
+        }
+        assert!(failed > 5, "the disk was never full");
+        // Room is made: an old profile goes, as prune would take it.
+        let database = rusqlite::Connection::open(root.join("sqlite.db")).unwrap();
+        let old = "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE is_latest = 'n'";
+        let old: Vec<String> = database
+            .prepare(old)
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for path in old {
+            match fs::remove_file(root.join(path)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
+                _ => {}
+            }
+        }
+        drop(database);
+        let said = pull(&["pull", "--force"]).ended(0);
+        assert!(said.stdout.contains("4 changed"), "{}", said.stdout);
+        let total = pull(&["total", "app0", "--format", "json"]).json()[0]["percent"].as_f64().unwrap();
+        assert!(total >= total_before);
+        let path = pull(&["total", "app0", "--format", "json"]).json()[0]["cov_file_path"].clone();
+        profile_of(&fs::read_to_string(root.join(path.as_str().unwrap())).unwrap());
+    });
+}
