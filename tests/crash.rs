@@ -1,6 +1,6 @@
 //! What is left after the program was killed, starved of disk space, or run twice at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -143,6 +143,24 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
     assert!(steps > 20, "only {steps} steps were interrupted");
 }
 
+/// Returns the calls of a trace: a write where it began, any other where it ended.
+fn in_order(trace: &str) -> Vec<String> {
+    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let (thread, call) = line.split_once(' ').unwrap();
+        let call = call.trim_start();
+        if call.ends_with("<unfinished ...>") && !call.starts_with("pwrite64") {
+            begun.insert(thread, call);
+        } else if call.starts_with("<...") {
+            calls.extend(begun.remove(thread).map(|begin| format!("{begin} {call}")));
+        } else {
+            calls.push(call.to_owned());
+        }
+    }
+    calls
+}
+
 #[test]
 fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     let (world, agents) = World::with_echo(1);
@@ -151,15 +169,15 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     let mut strace = Command::new("strace");
     world.equip(&mut strace);
     strace
-        .args(["-f", "-y", "-o"])
+        .args(["-f", "-y", "-s", "8192", "-o"])
         .arg(&trace)
         .args(["-e", "trace=fsync,fdatasync,rename,unlink,pwrite64,openat"]);
     strace.arg(env!("CARGO_BIN_EXE_goc-watchdog")).args(["pull", "--concurrency", "1"]);
     said(&mut strace).ended(0);
     let trace = fs::read_to_string(trace).unwrap();
-    let calls: Vec<&str> = trace.lines().filter(|line| !line.contains("unfinished")).collect();
+    let calls = in_order(&trace);
     let find = |from: usize, parts: &[&str]| {
-        let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
+        let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
         let found = calls[from..].iter().position(is_it);
         from + found.unwrap_or_else(|| panic!("no {parts:?} after call {from} in\n{}", calls.join("\n")))
     };
