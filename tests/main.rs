@@ -11,4 +11,5 @@ mod sim;
 
 mod bad_targets;
 mod crash;
+mod docs;
 mod pull;

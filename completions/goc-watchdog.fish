@@ -1,0 +1,109 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_goc_watchdog_global_optspecs
+    string join \n root= center= format= q/quiet v/verbose color= h/help V/version
+end
+
+function __fish_goc_watchdog_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_goc_watchdog_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_goc_watchdog_using_subcommand
+    set -l cmd (__fish_goc_watchdog_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l format -d 'Form of the output' -r -f -a "text\t'For people'
+json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "pull" -d 'Pull, merge and store the coverage of running services'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List services: where they run, how much is covered, and how that is known'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print how much of a service is covered, as one number'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "history" -d 'Show how the coverage of a service went, row by row'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull this address and store what it serves under SERVICE, listed there or not' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s o -l output -d 'With --raw: write to this file, whole or not at all' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Let the build with this fingerprint take the place of the one that SERVICE shows' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'What counts as a change' -r -f -a "covered\t'A block became covered'
+counts\t'Any counter moved'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l jitter -d 'Wait a random time up to this first, so that many machines do not pull at the same moment' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l concurrency -d 'How many requests run at the same time [default: 16]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l timeout -d 'For one request with its whole answer [default: 2m]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l connect-timeout -d 'For a connection to be made [default: 5s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l read-timeout -d 'Longest silence within an answer [default: 20s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadline -d 'For the whole run; what it cuts off stays due' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l max-body -d 'Largest answer, decoded [default: 256MiB]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l proxy -d 'Proxy for all requests; those of the environment are never used' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l format -d 'Form of the output' -r -f -a "text\t'For people'
+json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s f -l force -d 'Pull every service, due or not'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l raw -d 'Print one process\'s profile as it is; nothing is stored'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s n -l dry-run -d 'Show what would be pulled, and why; nothing is pulled or stored'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l no-peek -d 'Do not ask services that are not due whether their coverage moved'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all that is known of one service: its schedule and why, its addresses, builds, generations' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'For people'
+json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l offline -d 'Ask no center; show what is stored'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail below this percentage; exact, not rounded' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail when the last pull that got an answer is longer ago' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail when fewer replicas answered at the last pull' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'For people'
+json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Only rows of this commit, or of those that begin with it' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l limit -d 'Only the newest N rows' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l format -d 'Form of the output' -r -f -a "text\t'For people'
+json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s V -l version -d 'Print version'

@@ -1,0 +1,104 @@
+//! Man pages and completions are what the program's own definition says.
+//!
+//! `GOC_WATCHDOG_UPDATE_DOCS=1 cargo test docs` writes them anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory};
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+use goc_watchdog::cli::Cli;
+use goc_watchdog::exit::ExitCode;
+
+/// What no definition of options can say, by page.
+const SECTIONS: [(&str, &str); 5] = [
+    ("goc-watchdog", include_str!("../man/sections/goc-watchdog.roff")),
+    ("goc-watchdog-pull", include_str!("../man/sections/goc-watchdog-pull.roff")),
+    ("goc-watchdog-list", include_str!("../man/sections/goc-watchdog-list.roff")),
+    ("goc-watchdog-total", include_str!("../man/sections/goc-watchdog-total.roff")),
+    ("goc-watchdog-history", include_str!("../man/sections/goc-watchdog-history.roff")),
+];
+
+fn exit_status() -> String {
+    let mut section = ".SH \"EXIT STATUS\"\n".to_owned();
+    for (code, meaning) in ExitCode::ALL {
+        writeln!(section, ".TP\n{}\n{meaning}", code.number()).expect("into memory");
+    }
+    section.push_str(".PP\nWhere several apply: 1, then 5, then 3.\n");
+    section
+}
+
+fn page(command: &Command) -> Vec<u8> {
+    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let sections = SECTIONS.iter().find(|(page, _)| *page == name).expect("sections of each page").1;
+    let man = Man::new(command.clone())
+        .manual("goc-watchdog manual")
+        .source(concat!("goc-watchdog ", env!("CARGO_PKG_VERSION")));
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    man.render_name_section(&mut page).unwrap();
+    man.render_synopsis_section(&mut page).unwrap();
+    man.render_description_section(&mut page).unwrap();
+    man.render_options_section(&mut page).unwrap();
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page).unwrap();
+    }
+    page.extend_from_slice(exit_status().as_bytes());
+    page.extend_from_slice(sections.as_bytes());
+    page
+}
+
+/// Everything that is generated, by its path in the project.
+fn generated() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut files = vec![(PathBuf::from("man/goc-watchdog.1"), page(&cli))];
+    for command in cli.get_subcommands() {
+        let name = command.get_display_name().unwrap_or(command.get_name());
+        files.push((format!("man/{name}.1").into(), page(command)));
+    }
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+        let mut script = Vec::new();
+        generate(shell, &mut Cli::command(), "goc-watchdog", &mut script);
+        let name = clap_complete::Generator::file_name(&shell, "goc-watchdog");
+        files.push((Path::new("completions").join(name), script));
+    }
+    files
+}
+
+#[test]
+fn man_pages_and_completions_are_up_to_date() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let update = std::env::var_os("GOC_WATCHDOG_UPDATE_DOCS").is_some();
+    for (path, wanted) in generated() {
+        let path = project.join(path);
+        if update {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &wanted).unwrap();
+        }
+        let found = fs::read(&path).unwrap_or_default();
+        assert!(
+            found == wanted,
+            "{} is stale, write it anew: GOC_WATCHDOG_UPDATE_DOCS=1 cargo test docs",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_configuration_that_the_man_page_shows_is_the_default() {
+    let page = SECTIONS[0].1;
+    let (_, rest) = page.split_once(".\\\" configuration begins\n").expect("the example of a configuration");
+    let (text, _) = rest.split_once(".\\\" configuration ends\n").expect("its end");
+    let text: String = text
+        .replace("\\-", "-")
+        .lines()
+        .filter(|line| !line.starts_with('.'))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let shown = goc_watchdog::config::Config::parse(&text, "the man page").unwrap();
+    assert_eq!(shown.pull, goc_watchdog::config::PullConfig::default());
+    assert!(text.contains("[pull]"), "{text}");
+}
