@@ -83,15 +83,12 @@ pub enum ColorWhen {
     Never,
 }
 
-/// The commands.
+/// The commands; what each does is said where its arguments are.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a line here would be the help, in place of that of the arguments")]
 pub enum Command {
-    /// Pull, merge and store the coverage of running services.
     Pull(Box<PullArgs>),
-    /// List services: where they run, how much is covered, and how that is known.
     List(ListArgs),
-    /// Print how much of a service is covered, as one number.
     Total(TotalArgs),
-    /// Show how the coverage of a service went, row by row.
     History(HistoryArgs),
 }
