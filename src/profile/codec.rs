@@ -190,3 +190,183 @@ impl<'a> Input<'a> {
         if self.at == self.bytes.len() { Ok(()) } else { Err(CodecError("more than expected")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::profile::tests::{AGENT1, TERMINATED, body, canonical, profile, rows, text};
+    use crate::profile::{Limits, Mode, Profile, parse, read};
+
+    fn template(text: impl AsRef<[u8]>) -> Template {
+        read(text.as_ref(), Limits::default(), &[]).unwrap().1.unwrap()
+    }
+
+    #[test]
+    fn counters_are_varints_and_runs_of_zeros_are_folded() {
+        let counts = [1, 0, 0, 0, 127, 128, 0];
+        let bytes = [COUNTS_FORMAT, 7, 1, 0, 3, 127, 0x80, 1, 0, 1];
+        assert_eq!(encode_counts(&counts), bytes);
+        assert_eq!(decode_counts(&bytes, 7), Ok(counts.to_vec()));
+    }
+
+    #[test]
+    fn a_structure_keeps_what_differs_from_the_name_and_line_before() {
+        let build = template("mode: set\na/b.go:5.0,6.2 3 0\na/b.go:4.300,4.300 0 0\na/c.go:1.1,1.2 1 0\n");
+        let bytes = [
+            &[BUILD_FORMAT, 2][..],
+            &[0, 6, b'a', b'/', b'b', b'.', b'g', b'o', 2],
+            // Line 5, 1 down; then 1 back (zigzag), on the same line.
+            &[10, 0, 2, 2, 3],
+            &[1, 0xac, 2, 0, 0xac, 2, 0],
+            &[2, 4, b'c', b'.', b'g', b'o', 1],
+            &[2, 1, 0, 2, 1],
+        ]
+        .concat();
+        assert_eq!(encode_build(&build), bytes);
+    }
+
+    /// The larger a counter the longer its line, so no process is dearer than a busy one.
+    #[test]
+    fn a_process_costs_a_tenth_of_its_profile_at_most() {
+        let killed = body(TERMINATED);
+        let whole_lines = killed.iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+        for recorded in [AGENT1, &killed[..whole_lines]] {
+            let idle = profile(recorded);
+            let busy = vec![u64::from(u32::MAX); idle.counts.len()];
+            for process in [idle.clone(), Profile { counts: busy, ..idle }] {
+                let (stored, shown) = (encode_counts(&process.counts).len(), canonical(&process).len());
+                assert!(stored * 10 <= shown, "{stored} bytes for {shown}");
+            }
+        }
+        assert_eq!(encode_counts(&profile(AGENT1).counts).len(), AGENT1_STORED);
+    }
+
+    #[test]
+    fn claims_beyond_the_input_are_refused_without_room_being_made() {
+        let claim = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]; // 2^60 - 1 and more
+        let build = |parts: &[&[u8]]| decode_build(&parts.concat()).unwrap_err();
+        assert_eq!(build(&[&[1], &claim]), CodecError("cut short"));
+        assert_eq!(build(&[&[1, 1], &claim]), CodecError("cut short"));
+        assert_eq!(build(&[&[1, 1, 0], &claim]), CodecError("cut short"));
+        assert_eq!(build(&[&[1, 1, 0, 1, b'a'], &claim, &[1]]), CodecError("cut short"));
+        assert_eq!(build(&[&[1, 1], &claim, &[0, 1]]), CodecError("name out of bounds"));
+        let counts = |parts: &[&[u8]]| decode_counts(&parts.concat(), 3).unwrap_err();
+        assert_eq!(counts(&[&[1], &claim]), CodecError("counters of another build"));
+        assert_eq!(counts(&[&[1, 3, 0], &claim]), CodecError("run of zeros out of bounds"));
+    }
+
+    #[test]
+    fn each_damage_has_its_reason() {
+        let counts = |bytes: &[u8]| decode_counts(bytes, 2).unwrap_err().to_string();
+        let reason = |reason: &str| format!("stored coverage cannot be decoded ({reason})");
+        assert_eq!(counts(&[]), reason("cut short"));
+        assert_eq!(counts(&[2, 2, 1, 1]), reason("unknown counter format"));
+        assert_eq!(counts(&[1, 3, 1, 1, 1]), reason("counters of another build"));
+        assert_eq!(counts(&[1, 2, 1]), reason("cut short"));
+        assert_eq!(counts(&[1, 2, 1, 1, 1]), reason("more than expected"));
+        assert_eq!(counts(&[1, 2, 0, 0]), reason("run of zeros out of bounds"));
+        assert_eq!(counts(&[1, 2, 0, 3]), reason("run of zeros out of bounds"));
+        assert_eq!(counts(&[[1, 2].as_slice(), &[0x80; 10], &[1]].concat()), reason("number out of bounds"));
+
+        let build = |bytes: &[u8]| decode_build(bytes).unwrap_err().to_string();
+        let block = [2, 1, 2, 1, 1];
+        assert_eq!(build(&[9]), reason("unknown structure format"));
+        assert_eq!(build(&[1, 1, 0, 1, 0xff, 1]), reason("name is not UTF-8"));
+        assert_eq!(build(&[&[1, 2, 0, 1, b'b', 1][..], &block, &[0, 1, b'a', 1], &block].concat()), reason("files out of order"));
+        assert_eq!(build(&[&[1, 1, 0, 1, b'a', 2][..], &block, &[0, 1, 2, 1, 1]].concat()), reason("a block stands twice"));
+        assert_eq!(build(&[1, 1, 0, 1, b'a', 1, 1, 1, 2, 1, 1]), reason("line out of bounds"));
+    }
+
+    #[test]
+    fn files_that_no_agent_has_are_refused() {
+        let refused = Some(CodecError("no such file can be"));
+        assert_eq!(decode_build(&[1, 1, 0, 0, 1, 2, 1, 2, 1, 1]).err(), refused);
+        assert_eq!(decode_build(&[1, 1, 0, 1, b'\n', 1, 2, 1, 2, 1, 1]).err(), refused);
+        assert_eq!(decode_build(&[1, 1, 0, 1, b'a', 0]).err(), refused);
+    }
+
+    /// Damages valid bytes in one of the ways in which a disk does.
+    fn damaged(mut bytes: Vec<u8>, at: Index, flip: u8, cut: bool) -> Vec<u8> {
+        let at = at.index(bytes.len());
+        if cut {
+            bytes.truncate(at);
+        } else {
+            bytes[at] ^= flip;
+        }
+        bytes
+    }
+
+    fn stored_counts() -> impl Strategy<Value = Vec<u64>> {
+        let run = prop_oneof![
+            (Just(0), 1..300_usize),
+            (any::<u64>(), 1..3_usize),
+            (prop_oneof![Just(u64::MAX), 1..200_u64], 1..5_usize),
+        ];
+        prop::collection::vec(run, 0..12)
+            .prop_map(|runs| runs.into_iter().flat_map(|(count, len)| vec![count; len]).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn counters_read_back_as_they_were(counts in stored_counts()) {
+            prop_assert_eq!(decode_counts(&encode_counts(&counts), counts.len()), Ok(counts));
+        }
+
+        #[test]
+        fn a_structure_reads_back_with_the_order_of_its_lines(rows in rows()) {
+            let learned = template(text(Mode::Count, &rows));
+            let stored = encode_build(&learned);
+            let restored = decode_build(&stored).unwrap();
+            prop_assert_eq!(restored.build(), learned.build());
+            for index in 0..learned.build().file_count() {
+                prop_assert!(restored.arrival(index).eq(learned.arrival(index)));
+            }
+        }
+
+        #[test]
+        fn damaged_counters_are_refused_or_as_many_as_there_are_blocks(
+            counts in stored_counts(), at in any::<Index>(), flip in 1..=u8::MAX, cut in any::<bool>(),
+        ) {
+            let bytes = damaged(encode_counts(&counts), at, flip, cut);
+            match decode_counts(&bytes, counts.len()) {
+                Ok(read) => prop_assert!(!cut && read.len() == counts.len()),
+                Err(CodecError(_)) => {}
+            }
+        }
+
+        #[test]
+        fn damaged_structures_are_refused_or_usable(
+            rows in rows(), at in any::<Index>(), flip in 1..=u8::MAX, cut in any::<bool>(),
+        ) {
+            let answer = text(Mode::Count, &rows);
+            let bytes = damaged(encode_build(&template(&answer)), at, flip, cut);
+            if let Ok(damaged) = decode_build(&bytes) {
+                prop_assert!(!cut);
+                let zeros = vec![0; damaged.build().blocks().len()];
+                let shown = Profile { mode: Mode::Count, build: Arc::clone(damaged.build()), counts: zeros };
+                prop_assert_eq!(profile(canonical(&shown)), shown);
+                let known = [Arc::new(damaged)];
+                let (read, _) = read(answer.as_bytes(), Limits::default(), &known).unwrap();
+                prop_assert_eq!(read, parse(answer.as_bytes(), Limits::default()).unwrap());
+            }
+        }
+
+        #[test]
+        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), blocks in 0..99_usize) {
+            for format in [&[][..], &[COUNTS_FORMAT]] {
+                let bytes = [format, &bytes].concat();
+                if let Ok(counts) = decode_counts(&bytes, blocks) {
+                    prop_assert_eq!(counts.len(), blocks);
+                }
+                if let Ok(template) = decode_build(&bytes) {
+                    prop_assert_eq!(decode_build(&encode_build(&template)).unwrap().build(), template.build());
+                }
+            }
+        }
+    }
+}

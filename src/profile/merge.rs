@@ -123,3 +123,190 @@ fn add_all(sums: &mut [u64], counts: &[u64]) {
         *sum = sum.saturating_add(count).min(MAX_COUNT);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profile::Block;
+    use crate::profile::tests::{AGENT1, AGENT2, SET, canonical, counts, modes, profile, rows, text};
+
+    fn sum<'a>(processes: impl IntoIterator<Item = &'a Profile>) -> Merged {
+        let mut sum = Merged::new(Arc::new(Build::empty()));
+        for Profile { mode, build, counts } in processes {
+            sum.add(*mode, build, counts).unwrap();
+        }
+        sum
+    }
+
+    fn merged(texts: &[&str]) -> String {
+        let processes: Vec<Profile> = texts.iter().map(profile).collect();
+        canonical(&sum(&processes).into_profile())
+    }
+
+    #[test]
+    fn count_and_atomic_add() {
+        for mode in ["count", "atomic"] {
+            let one = format!("mode: {mode}\na.go:1.1,2.2 1 2\na.go:3.1,4.2 1 0\n");
+            let other = format!("mode: {mode}\na.go:1.1,2.2 1 40\na.go:3.1,4.2 1 1\n");
+            let both = format!("mode: {mode}\na.go:1.1,2.2 1 42\na.go:3.1,4.2 1 1\n");
+            assert_eq!(merged(&[&one, &other]), both);
+        }
+    }
+
+    #[test]
+    fn set_ors() {
+        let one = "mode: set\na.go:1.1,2.2 1 1\na.go:3.1,4.2 1 1\na.go:5.1,6.2 1 0\n";
+        let other = "mode: set\na.go:1.1,2.2 1 1\na.go:3.1,4.2 1 0\na.go:5.1,6.2 1 0\n";
+        assert_eq!(merged(&[one, other]), one);
+    }
+
+    #[test]
+    fn mixed_modes_merge_to_the_one_that_says_less() {
+        use Mode::{Atomic, Count, Set};
+        let mixed = [(Atomic, Count), (Count, Atomic), (Set, Count), (Atomic, Set), (Atomic, Atomic)]
+            .map(|(a, b)| mix(a, b));
+        assert_eq!(mixed, [Count, Count, Set, Set, Atomic]);
+    }
+
+    #[test]
+    fn counts_merged_into_a_set_are_one_or_zero() {
+        let counted = "mode: count\na.go:1.1,2.2 1 7\na.go:3.1,4.2 1 0\n";
+        let set = "mode: set\na.go:1.1,2.2 1 1\na.go:3.1,4.2 1 0\n";
+        assert_eq!(merged(&[counted, set]), set);
+    }
+
+    #[test]
+    fn counts_saturate_at_what_go_reads() {
+        let most = "mode: count\na.go:1.1,2.2 1 9223372036854775807\n";
+        assert_eq!(merged(&[most, "mode: count\na.go:1.1,2.2 1 1\n"]), most);
+        let mut sum = sum([&profile(most)]);
+        let build = Arc::clone(sum.build());
+        sum.add(Mode::Count, &build, &[u64::MAX]).unwrap();
+        assert_eq!(canonical(&sum.into_profile()), most);
+    }
+
+    #[test]
+    fn a_server_and_a_worker_keep_their_own_files_and_share_the_common_one() {
+        let server = "mode: count\nlib.go:1.1,2.2 1 1\nserver.go:1.1,2.2 1 3\n";
+        let worker = "mode: count\na-worker.go:1.1,2.2 1 5\nlib.go:1.1,2.2 1 1\n";
+        let both = "mode: count\na-worker.go:1.1,2.2 1 5\nlib.go:1.1,2.2 1 2\nserver.go:1.1,2.2 1 3\n";
+        assert_eq!(merged(&[server, worker]), both);
+        assert_eq!(merged(&[both, worker, server]), both.replace("5\n", "10\n").replace("2\ns", "4\ns").replace("3\n", "6\n"));
+    }
+
+    #[test]
+    fn builds_without_a_common_file_stand_side_by_side() {
+        let one = "mode: count\nb.go:1.1,2.2 1 1\n";
+        let other = "mode: count\na.go:1.1,2.2 1 2\nc.go:1.1,2.2 1 0\n";
+        assert_eq!(
+            merged(&[one, other]),
+            "mode: count\na.go:1.1,2.2 1 2\nb.go:1.1,2.2 1 1\nc.go:1.1,2.2 1 0\n"
+        );
+    }
+
+    #[test]
+    fn recorded_replicas_add_block_by_block() {
+        let whole = sum(&[profile(AGENT1), profile(AGENT2)]).into_profile();
+        let expected: Vec<u64> =
+            profile(AGENT1).counts.iter().zip(&profile(AGENT2).counts).map(|(a, b)| a + b).collect();
+        assert_eq!(whole, Profile { counts: expected, ..profile(AGENT1) });
+        let with_set = sum(&[profile(AGENT1), profile(SET)]).into_profile();
+        assert_eq!((with_set.mode, with_set.counts.iter().max()), (Mode::Set, Some(&1)));
+    }
+
+    #[test]
+    fn a_conflict_names_the_file_and_changes_nothing() {
+        let own = profile("mode: count\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 1 1\n");
+        let other = profile("mode: set\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 2 1\nc.go:1.1,2.2 1 1\n");
+        let mut sum = sum([&own]);
+        let conflict = sum.add(other.mode, &other.build, &other.counts).unwrap_err();
+        assert_eq!(conflict.to_string(), "\"b.go\" has different blocks in the two builds");
+        assert_eq!(sum.add_merged(&self::sum([&other])), Err(conflict.clone()));
+        assert_eq!(sum.take_in(&other.build), Err(conflict));
+        assert_eq!(sum.into_profile(), own);
+    }
+
+    #[test]
+    fn taking_in_a_build_adds_its_files_without_a_count_or_a_mode() {
+        let mut sum = Merged::new(profile("mode: set\nb.go:1.1,2.2 1 1\n").build);
+        sum.take_in(&profile("mode: set\na.go:1.1,2.2 1 1\n").build).unwrap();
+        assert_eq!(
+            canonical(&sum.into_profile()),
+            "mode: count\na.go:1.1,2.2 1 0\nb.go:1.1,2.2 1 0\n"
+        );
+    }
+
+    /// Processes of one module: each runs some of its files.
+    fn processes() -> impl Strategy<Value = Vec<Profile>> {
+        let process = |files: usize| (modes(), prop::collection::vec(any::<bool>(), files));
+        (rows(), prop::collection::vec(process(5), 0..6), prop::collection::vec(counts(), 240)).prop_map(
+            |(rows, processes, counts)| {
+                let mut next = counts.into_iter().cycle();
+                let mut run = |(mode, chosen): (Mode, Vec<bool>)| {
+                    let mut own = rows.clone();
+                    let mut chosen = chosen.into_iter();
+                    own.retain(|_| chosen.next() == Some(true));
+                    for (_, count) in own.iter_mut().flat_map(|(_, lines)| lines) {
+                        *count = next.next().expect("endless");
+                    }
+                    profile(text(mode, &own))
+                };
+                processes.into_iter().map(&mut run).collect()
+            },
+        )
+    }
+
+    fn by_block(profile: &Profile) -> impl Iterator<Item = ((String, Block), u64)> {
+        let files = profile.build.files();
+        let places = files.flat_map(|file| file.blocks.iter().map(move |&block| (file.name.to_owned(), block)));
+        places.zip(profile.counts.iter().copied())
+    }
+
+    fn covered(profile: &Profile) -> BTreeSet<(String, Block)> {
+        by_block(profile).filter(|&(_, count)| count > 0).map(|(place, _)| place).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_processes_does_not_matter(
+            (processes, shuffled) in processes().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
+        ) {
+            prop_assert_eq!(sum(&shuffled).into_profile(), sum(&processes).into_profile());
+        }
+
+        #[test]
+        fn each_block_has_the_sum_of_its_counts(processes in processes()) {
+            let mut expected: BTreeMap<(String, Block), u64> = BTreeMap::new();
+            for (place, count) in processes.iter().flat_map(by_block) {
+                let sum = expected.entry(place).or_default();
+                *sum = (*sum + count).min(MAX_COUNT);
+            }
+            if processes.iter().any(|process| process.mode == Mode::Set) {
+                expected.values_mut().for_each(|count| *count = (*count).min(1));
+            }
+            prop_assert_eq!(by_block(&sum(&processes).into_profile()).collect::<BTreeMap<_, _>>(), expected);
+        }
+
+        #[test]
+        fn what_is_covered_stays_covered_when_a_process_is_added(processes in processes()) {
+            let mut before = BTreeSet::new();
+            for end in 0..=processes.len() {
+                let after = covered(&sum(&processes[..end]).into_profile());
+                prop_assert!(after.is_superset(&before), "{before:?} {after:?}");
+                before = after;
+            }
+        }
+
+        #[test]
+        fn adding_a_sum_is_adding_its_processes(processes in processes(), cut in any::<prop::sample::Index>()) {
+            let (one, other) = processes.split_at(cut.index(processes.len() + 1));
+            let mut whole = sum(one);
+            whole.add_merged(&sum(other)).unwrap();
+            prop_assert_eq!(whole.into_profile(), sum(&processes).into_profile());
+        }
+    }
+}

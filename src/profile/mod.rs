@@ -335,3 +335,217 @@ pub fn counts_digest(profile: &Profile) -> Fingerprint {
     digest.update(encode_counts(&profile.counts));
     Fingerprint(digest.finalize().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    macro_rules! recorded {
+        ($name:literal) => {
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/wire/", $name))
+        };
+    }
+
+    pub(super) const AGENT1: &[u8] = recorded!("agent1-profile.cov");
+    pub(super) const AGENT2: &[u8] = recorded!("agent2-profile.cov");
+    pub(super) const SET: &[u8] = recorded!("agent-mode-set-profile.cov");
+    pub(super) const ATOMIC: &[u8] = recorded!("agent-mode-atomic-profile.cov");
+    pub(super) const KILLED: &[u8] = recorded!("agent-killed-mid-response.raw");
+    pub(super) const TERMINATED: &[u8] = recorded!("agent-sigterm-mid-response.raw");
+
+    /// Returns the body of a recorded HTTP answer, as far as its chunks go.
+    pub(super) fn body(answer: &[u8]) -> Vec<u8> {
+        let end_of_line = |text: &[u8]| text.windows(2).position(|pair| pair == b"\r\n");
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let mut rest = &answer[head + 4..];
+        let mut body = Vec::new();
+        while let Some(end) = end_of_line(rest) {
+            let size = str::from_utf8(&rest[..end]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            rest = &rest[end + 2..];
+            body.extend_from_slice(&rest[..size.min(rest.len())]);
+            rest = rest.get(size + 2..).unwrap_or_default();
+        }
+        body
+    }
+
+    /// Files and their lines, in order of arrival.
+    pub(super) type Rows = Vec<(String, Vec<(Block, u64)>)>;
+
+    pub(super) fn profile(text: impl AsRef<[u8]>) -> Profile {
+        parse(text.as_ref(), Limits::default()).unwrap()
+    }
+
+    pub(super) fn canonical(profile: &Profile) -> String {
+        let mut text = Vec::new();
+        write(profile.mode, &profile.build, &profile.counts, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    pub(super) fn line(file: &str, block: Block, count: impl fmt::Display) -> String {
+        let Block { start, end, statements } = block;
+        format!("{file}:{}.{},{}.{} {statements} {count}\n", start.0, start.1, end.0, end.1)
+    }
+
+    pub(super) fn text(mode: Mode, rows: &[(String, Vec<(Block, u64)>)]) -> String {
+        let mut text = format!("mode: {mode}\n");
+        for (file, lines) in rows {
+            text.extend(lines.iter().map(|&(block, count)| line(file, block, count)));
+        }
+        text
+    }
+
+    pub(super) fn modes() -> impl Strategy<Value = Mode> {
+        prop::sample::select(vec![Mode::Set, Mode::Count, Mode::Atomic])
+    }
+
+    pub(super) fn counts() -> impl Strategy<Value = u64> {
+        prop_oneof![4 => Just(0), 4 => 1..9_u64, 1 => 0..=MAX_COUNT]
+    }
+
+    /// Profiles in any order, with names and numbers that only a hostile agent sends.
+    pub(super) fn rows() -> impl Strategy<Value = Rows> {
+        let number = || prop_oneof![8 => 0..30_u32, 1 => any::<u32>()];
+        let place = ((number(), number()), (number(), number()));
+        let lines = prop::collection::btree_map(place, (0..5_u32, counts()), 1..8).prop_map(|lines| {
+            let row = |((start, end), (statements, count))| (Block { start, end, statements }, count);
+            lines.into_iter().map(row).collect::<Vec<_>>()
+        });
+        let name = prop_oneof![3 => "[a-c:, /.]{1,4}", 1 => "[^\n]{1,9}"];
+        prop::collection::btree_map(name, lines.prop_shuffle(), 0..5)
+            .prop_map(|files: BTreeMap<_, _>| files.into_iter().collect::<Vec<_>>())
+            .prop_shuffle()
+    }
+
+    #[test]
+    fn recorded_agents_have_the_coverage_they_said() {
+        let said = [AGENT1, AGENT2, SET, ATOMIC].map(|text| {
+            let profile = profile(text);
+            (profile.mode, profile.coverage(), hit_fraction(&profile.counts))
+        });
+        let of = |covered| Coverage { covered, total: 86 };
+        assert_eq!(
+            said,
+            [
+                (Mode::Count, of(53), "0.564516".to_owned()),
+                (Mode::Count, of(38), "0.387097".to_owned()),
+                (Mode::Set, of(25), "0.209677".to_owned()),
+                (Mode::Atomic, of(25), "0.209677".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_profile_and_the_fraction_answered_a_second_later_agree() {
+        let fraction = recorded!("agent1-coverage.http");
+        let profile = profile(body(recorded!("agent1-profile.http")));
+        assert!(fraction.ends_with(format!("\r\n\r\n{}", hit_fraction(&profile.counts)).as_bytes()));
+    }
+
+    #[test]
+    fn without_blocks_the_fraction_is_zero_as_a_number() {
+        assert_eq!(hit_fraction(&[]), "0.000000");
+        assert_eq!(hit_fraction(&[0, u64::MAX, 1]), "0.666667");
+    }
+
+    #[test]
+    fn coverage_counts_statements_and_each_block_once() {
+        let profile = profile("mode: count\na.go:1.1,2.2 3 9\na.go:3.1,4.2 4 0\na.go:5.1,5.1 0 7\n");
+        assert_eq!(profile.coverage(), Coverage { covered: 3, total: 7 });
+    }
+
+    #[test]
+    fn replicas_of_one_build_share_its_fingerprint_whatever_their_mode() {
+        let shown = [AGENT1, AGENT2, SET, ATOMIC].map(|text| profile(text).build.fingerprint());
+        assert_eq!(shown, [shown[0]; 4]);
+    }
+
+    #[test]
+    fn a_fingerprint_differs_with_any_name_or_number() {
+        let builds = [
+            "a.go:1.2,3.4 5 0\n",
+            "b.go:1.2,3.4 5 0\n",
+            "a.go:9.2,3.4 5 0\n",
+            "a.go:1.9,3.4 5 0\n",
+            "a.go:1.2,9.4 5 0\n",
+            "a.go:1.2,3.9 5 0\n",
+            "a.go:1.2,3.4 9 0\n",
+            "a.go:1.2,3.4 5 0\na.go:6.1,7.1 1 0\n",
+            "a.go:1.2,3.4 5 0\nb.go:1.2,3.4 5 0\n",
+            "",
+        ]
+        .map(|lines| profile(format!("mode: count\n{lines}")).build.fingerprint());
+        let distinct: std::collections::BTreeSet<_> = builds.iter().collect();
+        assert_eq!(distinct.len(), builds.len());
+        assert_eq!(Build::empty().fingerprint(), builds[9]);
+    }
+
+    #[test]
+    fn a_fingerprint_is_shown_by_its_first_twelve_digits_and_restored_from_all_bytes() {
+        let bytes: Vec<u8> = (1..=32).collect();
+        let fingerprint = Fingerprint::from_bytes(&bytes).unwrap();
+        assert_eq!(fingerprint.short(), "010203040506");
+        assert_eq!(fingerprint.as_bytes()[..], bytes);
+        assert_eq!(Fingerprint::from_bytes(&bytes[1..]), None);
+    }
+
+    fn build(files: &[&str]) -> Arc<Build> {
+        let lines: String = files.iter().map(|file| format!("{file}:1.1,2.2 1 0\n")).collect();
+        profile(format!("mode: count\n{lines}")).build
+    }
+
+    #[test]
+    fn the_relation_of_two_builds_is_the_same_from_both_sides() {
+        let one = build(&["a.go", "c.go"]);
+        let other = profile("mode: set\na.go:1.1,2.2 1 0\nc.go:1.1,2.2 2 0\nd.go:1.1,2.2 2 0\n").build;
+        for (a, b, expected) in [
+            (&one, &one, Relation::SharesFiles),
+            (&one, &build(&["a.go", "b.go"]), Relation::SharesFiles),
+            (&one, &build(&["b.go"]), Relation::Disjoint),
+            (&one, &build(&[]), Relation::Disjoint),
+            (&one, &other, Relation::Conflicts { file: "c.go".to_owned() }),
+        ] {
+            assert_eq!((a.relation(b), b.relation(a)), (expected.clone(), expected));
+        }
+    }
+
+    #[test]
+    fn a_module_is_told_by_three_segments_of_a_hosted_path_and_by_one_of_another() {
+        let share = |a: &str, b: &str| build(&[a]).may_share_module(&build(&[b]));
+        assert!(share("github.com/o/m/server/s.go", "github.com/o/m/worker/w.go"));
+        assert!(!share("github.com/o/m/s.go", "github.com/o/n/s.go"));
+        assert!(share("go.uber.org/zap/z.go", "go.uber.org/zap/buffer/b.go"));
+        assert!(!share("go.uber.org/zap/z.go", "go.uber.org/fx/f.go"));
+        assert!(share("echo/main.go", "echo/server/s.go"));
+        assert!(!share("echo/main.go", "other/main.go"));
+        assert!(share("main.go", "other.go"));
+    }
+
+    #[test]
+    fn the_covered_digest_tells_which_blocks_were_hit_and_not_how_often() {
+        let build = build(&["a.go", "b.go"]);
+        let digest = |counts: [u64; 2]| covered_digest(&build, &counts);
+        assert_eq!(digest([1, 0]), digest([u64::MAX, 0]));
+        assert_ne!(digest([1, 0]), digest([0, 1]));
+        assert_ne!(digest([1, 0]), covered_digest(&self::build(&["a.go", "c.go"]), &[1, 0]));
+    }
+
+    proptest! {
+        #[test]
+        fn digests_of_profiles_are_equal_where_their_bytes_are(
+            rows in rows(), first in modes(), second in modes(), count in counts(),
+        ) {
+            let one = profile(text(first, &rows));
+            let mut other = profile(text(second, &rows));
+            if let Some(last) = other.counts.last_mut() {
+                *last = count;
+            }
+            let same = canonical(&one) == canonical(&other);
+            prop_assert_eq!(counts_digest(&one) == counts_digest(&other), same);
+        }
+    }
+}

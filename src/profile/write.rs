@@ -54,3 +54,67 @@ fn push_number(line: &mut Vec<u8>, mut number: u64) {
     }
     line.extend_from_slice(&digits[at..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::profile::tests::{AGENT1, AGENT2, Rows, canonical, modes, profile, rows, text};
+
+    #[test]
+    fn files_and_blocks_are_sorted_and_the_shorter_of_two_blocks_comes_first() {
+        let text = "mode: atomic\n\
+                    b/a.go:1.1,2.2 1 0\n\
+                    a/b.go:10.1,10.9 1 4\n\
+                    a/b.go:9.12,20.2 3 18446744\n\
+                    a/b.go:9.12,9.30 1 2\n\
+                    a-b.go:7.0,7.0 0 9223372036854775807\n";
+        let expected = "mode: atomic\n\
+                        a-b.go:7.0,7.0 0 9223372036854775807\n\
+                        a/b.go:9.12,9.30 1 2\n\
+                        a/b.go:9.12,20.2 3 18446744\n\
+                        a/b.go:10.1,10.9 1 4\n\
+                        b/a.go:1.1,2.2 1 0\n";
+        assert_eq!(canonical(&profile(text)), expected);
+    }
+
+    #[test]
+    fn a_profile_without_blocks_is_its_mode_line() {
+        assert_eq!(canonical(&profile("mode: set\n")), "mode: set\n");
+    }
+
+    #[test]
+    fn recorded_profiles_keep_every_line() {
+        for recorded in [AGENT1, AGENT2] {
+            let sorted = |text: &str| {
+                let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            let recorded = str::from_utf8(recorded).unwrap();
+            assert_eq!(sorted(&canonical(&profile(recorded))), sorted(recorded));
+        }
+    }
+
+    fn shuffled() -> impl Strategy<Value = (Rows, Rows)> {
+        let lines_shuffled = |rows: Rows| {
+            rows.into_iter().map(|(file, lines)| (Just(file), Just(lines).prop_shuffle())).collect::<Vec<_>>()
+        };
+        rows().prop_flat_map(move |rows| (Just(rows.clone()), lines_shuffled(rows).prop_shuffle()))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back_as_the_same_profile(rows in rows(), mode in modes()) {
+            let read = profile(text(mode, &rows));
+            prop_assert_eq!(profile(canonical(&read)), read);
+        }
+
+        #[test]
+        fn equal_coverage_is_equal_bytes_in_whatever_order_it_came((one, other) in shuffled()) {
+            let [one, other] = [one, other].map(|rows| canonical(&profile(text(super::Mode::Count, &rows))));
+            prop_assert_eq!(&one, &other);
+            prop_assert_eq!(canonical(&profile(&one)), one);
+        }
+    }
+}
