@@ -92,12 +92,7 @@ fn the_configuration_that_the_man_page_shows_is_the_default() {
     let page = SECTIONS[0].1;
     let (_, rest) = page.split_once(".\\\" configuration begins\n").expect("the example of a configuration");
     let (text, _) = rest.split_once(".\\\" configuration ends\n").expect("its end");
-    let text: String = text
-        .replace("\\-", "-")
-        .lines()
-        .filter(|line| !line.starts_with('.'))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let text = text.replace("\\-", "-");
     let shown = goc_watchdog::config::Config::parse(&text, "the man page").unwrap();
     assert_eq!(shown.pull, goc_watchdog::config::PullConfig::default());
     assert!(text.contains("[pull]"), "{text}");

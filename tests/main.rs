@@ -12,4 +12,7 @@ mod sim;
 mod bad_targets;
 mod crash;
 mod docs;
+mod goc;
+mod list;
 mod pull;
+mod storage;

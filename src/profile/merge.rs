@@ -195,7 +195,10 @@ mod tests {
         let worker = "mode: count\na-worker.go:1.1,2.2 1 5\nlib.go:1.1,2.2 1 1\n";
         let both = "mode: count\na-worker.go:1.1,2.2 1 5\nlib.go:1.1,2.2 1 2\nserver.go:1.1,2.2 1 3\n";
         assert_eq!(merged(&[server, worker]), both);
-        assert_eq!(merged(&[both, worker, server]), both.replace("5\n", "10\n").replace("2\ns", "4\ns").replace("3\n", "6\n"));
+        assert_eq!(
+            merged(&[both, worker, server]),
+            both.replace("5\n", "10\n").replace("2\ns", "4\ns").replace("3\n", "6\n")
+        );
     }
 
     #[test]
@@ -234,10 +237,7 @@ mod tests {
     fn taking_in_a_build_adds_its_files_without_a_count_or_a_mode() {
         let mut sum = Merged::new(profile("mode: set\nb.go:1.1,2.2 1 1\n").build);
         sum.take_in(&profile("mode: set\na.go:1.1,2.2 1 1\n").build).unwrap();
-        assert_eq!(
-            canonical(&sum.into_profile()),
-            "mode: count\na.go:1.1,2.2 1 0\nb.go:1.1,2.2 1 0\n"
-        );
+        assert_eq!(canonical(&sum.into_profile()), "mode: count\na.go:1.1,2.2 1 0\nb.go:1.1,2.2 1 0\n");
     }
 
     /// Processes of one module: each runs some of its files.
@@ -262,7 +262,8 @@ mod tests {
 
     fn by_block(profile: &Profile) -> impl Iterator<Item = ((String, Block), u64)> {
         let files = profile.build.files();
-        let places = files.flat_map(|file| file.blocks.iter().map(move |&block| (file.name.to_owned(), block)));
+        let places =
+            files.flat_map(|file| file.blocks.iter().map(move |&block| (file.name.to_owned(), block)));
         places.zip(profile.counts.iter().copied())
     }
 
@@ -286,7 +287,9 @@ mod tests {
                 *sum = (*sum + count).min(MAX_COUNT);
             }
             if processes.iter().any(|process| process.mode == Mode::Set) {
-                expected.values_mut().for_each(|count| *count = (*count).min(1));
+                for count in expected.values_mut() {
+                    *count = (*count).min(1);
+                }
             }
             prop_assert_eq!(by_block(&sum(&processes).into_profile()).collect::<BTreeMap<_, _>>(), expected);
         }

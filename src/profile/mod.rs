@@ -494,8 +494,9 @@ mod tests {
     }
 
     fn build(files: &[&str]) -> Arc<Build> {
-        let lines: String = files.iter().map(|file| format!("{file}:1.1,2.2 1 0\n")).collect();
-        profile(format!("mode: count\n{lines}")).build
+        let block = Block { start: (1, 1), end: (2, 2), statements: 1 };
+        let rows: Rows = files.iter().map(|&file| (file.to_owned(), vec![(block, 0)])).collect();
+        profile(text(Mode::Count, &rows)).build
     }
 
     #[test]

@@ -112,8 +112,8 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
 /// Reads a profile while it streams in.
 ///
 /// `known` are templates of builds that this answer may be of; a match shares the template's
-/// [`Build`]. With a build not among them comes the template to know it by next time, unless a block
-/// stood twice. Holds one buffer of the text at a time.
+/// [`Build`]. With a build not among them comes the template to know it by next time. Holds one buffer
+/// of the text at a time.
 pub fn read(
     mut source: impl Read,
     limits: Limits,
@@ -148,6 +148,10 @@ pub fn read(
         filled -= used;
     }
     if filled > 0 {
+        if scanner.mode.is_none() {
+            // A page of one line is no profile that was cut.
+            mode_line(&buffer[..filled])?;
+        }
         let found = excerpt(&buffer[..filled]);
         return Err(ParseError::Cut { line: scanner.line + 1, found }.into());
     }
@@ -624,4 +628,538 @@ fn excerpt(text: &[u8]) -> String {
         found.push('…');
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profile::encode_build;
+    use crate::profile::tests::{
+        AGENT1, AGENT2, ATOMIC, KILLED, Rows, SET, TERMINATED, body, canonical, line, modes, profile, rows,
+        text,
+    };
+
+    /// Reads `text` and returns it in canonical form, or the message.
+    fn said(text: impl AsRef<[u8]>) -> String {
+        said_within(text, Limits::default())
+    }
+
+    fn said_within(text: impl AsRef<[u8]>, limits: Limits) -> String {
+        match parse(text.as_ref(), limits) {
+            Ok(profile) => canonical(&profile),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_go_accepts_is_accepted() {
+        for (text, canonical) in [
+            ("mode: count\r\na.go:1.2,3.4 5 6\r\n", "mode: count\na.go:1.2,3.4 5 6\n"),
+            ("mode: set\na.go:+1.+2,+3.+4 +5 +1\n", "mode: set\na.go:1.2,3.4 5 1\n"),
+            ("mode: count\na.go:01.002,3.4 5 006\n", "mode: count\na.go:1.2,3.4 5 6\n"),
+            ("mode: wibble\na.go:1.2,3.4 5 6\n", "mode: count\na.go:1.2,3.4 5 6\n"),
+            ("mode: atomic\n", "mode: atomic\n"),
+        ] {
+            assert_eq!(said(text), canonical, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_only_generated_sources_have_survive() {
+        let text = "mode: count\n\
+                    a.go:0.0,0.0 0 1\n\
+                    a.go:49.16,50.2 0 0\n\
+                    a.go:100.10,100.10 0 0\n\
+                    a.go:900.0,12.3 2 4\n\
+                    a.go:4294967295.1,4294967295.1 4294967295 0\n";
+        assert_eq!(said(text), text);
+    }
+
+    #[test]
+    fn a_name_may_hold_what_separates_the_fields() {
+        let text = "mode: count\n\
+                    C:/a b/c,d.go:1.1,2.2 1 0\n\
+                    C:/a b/c,d.go:1.1,2.2:1.1,2.2 1 0\n\
+                    a.go:1.1,2.2 1 0 b.go:1.1,2.2 1 0\n";
+        let names: Vec<_> = profile(text).build.files().map(|file| file.name.to_owned()).collect();
+        assert_eq!(names, ["C:/a b/c,d.go", "C:/a b/c,d.go:1.1,2.2", "a.go:1.1,2.2 1 0 b.go"]);
+        assert_eq!(said(text), text);
+    }
+
+    #[test]
+    fn control_characters_in_a_name_survive() {
+        let text = "mode: count\na\0\u{1b}[31m\r\t.go:1.1,2.2 1 0\n";
+        assert_eq!(said(text), text);
+    }
+
+    #[test]
+    fn a_line_that_is_no_block_is_shown_with_its_number() {
+        let not_a_block = "expected \"file:line.col,line.col statements count\", found";
+        for line in [
+            "",
+            "mode: count",
+            "a.go:1.1,2.2 1 0 ",
+            "a.go:1.1,2.2 1 -1",
+            "a.go:1.1,2.2 -1 1",
+            "a.go:1.1,2.2 1 1.0",
+            "a.go:1.1,2.2 1 0x1",
+            "a.go:1.1,2.2 1 +",
+            "a.go:1.1,2.2 1 ++1",
+            "a.go:1.1,2.2 1 ",
+            "a.go:1.1,2.2 1",
+            "a.go:1.1,2.2  1 1",
+            "a.go:1.1, 2.2 1 1",
+            "a.go:1,2.2 1 1",
+            "a.go 1.1,2.2 1 1",
+            ":1.1,2.2 1 1",
+            "invalid block format, err: unexpected EOF",
+        ] {
+            let text = format!("mode: count\na.go:1.1,2.2 1 0\n{line}\n");
+            assert_eq!(said(text), format!("line 3: {not_a_block} {line:?}"));
+        }
+        let twice_a_return = "mode: count\na.go:1.1,2.2 1 0\r\r\n";
+        assert_eq!(said(twice_a_return), format!("line 2: {not_a_block} \"a.go:1.1,2.2 1 0\\r\""));
+        let latin1 = b"mode: count\n\xe9.go:1.1,2.2 1 0\n";
+        assert_eq!(said(latin1), format!("line 2: {not_a_block} \"\u{fffd}.go:1.1,2.2 1 0\""));
+        let escapes = "mode: count\n\u{1b}]0;owned\u{7}\0\n";
+        assert_eq!(said(escapes), format!(r#"line 2: {not_a_block} "\u{{1b}}]0;owned\u{{7}}\0""#));
+    }
+
+    #[test]
+    fn a_text_without_a_mode_line_is_no_profile() {
+        for first in [
+            "",
+            "mode:",
+            "mode: ",
+            "mode:count",
+            "mode: count ",
+            "mode: count: set",
+            " mode: count",
+            "Mode: count",
+            "\u{feff}mode: count",
+            "a.go:1.1,2.2 1 0",
+            "<!DOCTYPE html>",
+            r#"{"error":"service not found"}"#,
+        ] {
+            let expected = format!("line 1: expected \"mode: set|count|atomic\", found {first:?}");
+            assert_eq!(said(format!("{first}\na.go:1.1,2.2 1 0\n")), expected);
+            assert_eq!(said(first), expected, "without a newline");
+        }
+    }
+
+    #[test]
+    fn only_the_start_of_a_long_line_is_shown() {
+        let page = format!("<html>{}\n", "x".repeat(200));
+        assert_eq!(
+            said(page),
+            format!("line 1: expected \"mode: set|count|atomic\", found \"<html>{}…\"", "x".repeat(114))
+        );
+    }
+
+    #[test]
+    fn a_number_without_room_is_refused() {
+        let most = "mode: count\na.go:1.1,2.2 1 9223372036854775807\n";
+        assert_eq!(said(most), most);
+        for line in [
+            "a.go:1.1,2.2 1 9223372036854775808",
+            "a.go:1.1,2.2 1 18446744073709551616",
+            "a.go:1.1,2.2 1 99999999999999999999999999999999",
+            "a.go:1.1,2.2 4294967296 1",
+            "a.go:4294967296.1,2.2 1 1",
+            "a.go:1.4294967296,2.2 1 1",
+            "a.go:1.1,4294967296.2 1 1",
+            "a.go:1.1,2.4294967296 1 1",
+        ] {
+            let text = format!("mode: count\n{line}\n");
+            assert_eq!(said(text), format!("line 2: a number is too large in {line:?}"));
+        }
+    }
+
+    #[test]
+    fn a_block_that_comes_again_is_summed_and_in_a_set_ored() {
+        let lines = "b.go:1.1,2.2 1 3\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 1 4\nb.go:0.0,9.9 1 0\n";
+        let summed = "a.go:1.1,2.2 1 1\nb.go:0.0,9.9 1 0\nb.go:1.1,2.2 1 7\n";
+        for mode in ["count", "atomic"] {
+            assert_eq!(said(format!("mode: {mode}\n{lines}")), format!("mode: {mode}\n{summed}"));
+        }
+        let set = "mode: set\na.go:1.1,2.2 1 1\na.go:1.1,2.2 1 1\na.go:1.1,2.2 1 0\n";
+        assert_eq!(said(set), "mode: set\na.go:1.1,2.2 1 1\n");
+        let most = "a.go:1.1,2.2 1 9223372036854775807\n";
+        assert_eq!(said(format!("mode: count\n{most}{most}{most}")), format!("mode: count\n{most}"));
+    }
+
+    #[test]
+    fn blocks_that_start_together_and_end_apart_are_two() {
+        let text = "mode: count\na.go:1.1,2.2 1 3\na.go:1.1,9.9 2 4\n";
+        assert_eq!(said(text), text);
+    }
+
+    #[test]
+    fn a_block_with_two_numbers_of_statements_is_refused() {
+        assert_eq!(
+            said("mode: count\na.go:1.2,3.4 1 3\nb.go:1.2,3.4 1 0\na.go:1.2,3.4 2 4\n"),
+            "file \"a.go\": block 1.2,3.4 stands twice, with different numbers of statements"
+        );
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let text = "mode: count\na.go:1.1,2.2 1 0\n";
+        let limits = Limits { max_bytes: 29, max_line_bytes: 16 };
+        assert_eq!(said_within(text, limits), text);
+        assert_eq!(
+            said_within(text, Limits { max_line_bytes: 15, ..limits }),
+            "line 2: longer than 15 bytes, starts with \"a.go:1.1,2.2 1 0\""
+        );
+        assert_eq!(
+            said_within(text, Limits { max_bytes: 28, ..limits }),
+            "more than 28 bytes, the limit for one answer (--max-body)"
+        );
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_broken_off() {
+        let limits = Limits { max_bytes: u64::MAX, max_line_bytes: 1000 };
+        for (start, number) in [("", 1), ("mode: count\n", 2)] {
+            let endless = start.as_bytes().chain(io::repeat(b'x'));
+            assert_eq!(
+                read(endless, limits, &[]).unwrap_err().to_string(),
+                format!("line {number}: longer than 1000 bytes, starts with \"{}…\"", "x".repeat(120))
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_text_is_broken_off() {
+        struct Endless;
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let line = b"a.go:1.1,2.2 1 0\n";
+                buffer[..line.len()].copy_from_slice(line);
+                Ok(line.len())
+            }
+        }
+        let limits = Limits { max_bytes: 1000, ..Limits::default() };
+        let error = read(b"mode: count\n".chain(Endless), limits, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "more than 1000 bytes, the limit for one answer (--max-body)");
+    }
+
+    /// Go's reader takes a last line without its newline. An agent always ends it, and a count that
+    /// was cut cannot be told from a whole one: `12` of `123`.
+    #[test]
+    fn a_text_cut_inside_a_line_is_refused_wherever_it_is_cut() {
+        let whole = "mode: count\na.go:1.1,2.2 1 123";
+        assert_eq!(said("mode: co"), r#"line 1: cut short, the text ends with "mode: co""#);
+        for end in 13..=whole.len() {
+            let expected = format!("line 2: cut short, the text ends with {:?}", &whole[12..end]);
+            assert_eq!(said(&whole[..end]), expected);
+        }
+    }
+
+    /// Whoever calls must know from the framing (chunks, Content-Length) that the text is whole.
+    #[test]
+    fn a_text_cut_at_the_end_of_a_line_looks_whole() {
+        let cut = "mode: count\na.go:1.1,2.2 1 1\n";
+        assert_eq!(said(cut), cut);
+        assert_eq!(said("mode: count\n"), "mode: count\n");
+    }
+
+    #[test]
+    fn answers_of_processes_that_were_ended_are_cut_short() {
+        let said = [KILLED, TERMINATED].map(|answer| said(body(answer)));
+        assert_eq!(
+            said,
+            [
+                r#"line 95: cut short, the text ends with "example""#,
+                r#"line 572: cut short, the text ends with "example.com/big/p""#
+            ]
+        );
+    }
+
+    #[test]
+    fn an_interrupted_source_is_asked_again_and_a_failed_one_is_an_error() {
+        struct Failing(Vec<io::ErrorKind>);
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                self.0.pop().map_or(Ok(0), |kind| Err(kind.into()))
+            }
+        }
+        let read = |failures| {
+            let source = b"mode: set\n".chain(Failing(failures)).chain(&b"a.go:1.1,2.2 1 0\n"[..]);
+            read(source, Limits::default(), &[]).map(|(profile, _)| canonical(&profile))
+        };
+        let whole = read(vec![io::ErrorKind::Interrupted]).unwrap();
+        assert_eq!(whole, "mode: set\na.go:1.1,2.2 1 0\n");
+        let Err(ReadError::Io(error)) = read(vec![io::ErrorKind::ConnectionReset]) else {
+            panic!("no error")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    fn learn(text: impl AsRef<[u8]>) -> Arc<Template> {
+        let (_, template) = read(text.as_ref(), Limits::default(), &[]).unwrap();
+        Arc::new(template.expect("nothing is known yet"))
+    }
+
+    /// What reading comes to, as far as it can be told apart.
+    fn outcome(text: &[u8], known: &[Arc<Template>]) -> Result<Profile, String> {
+        match read(text, Limits::default(), known) {
+            Ok((profile, _)) => Ok(profile),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_known_build_is_shared_and_taught_once() {
+        let other = learn("mode: count\na.go:1.1,2.2 1 0\n");
+        let known = [other, learn(AGENT1)];
+        for recorded in [AGENT1, AGENT2, SET, ATOMIC] {
+            let (read, template) = read(recorded, Limits::default(), &known).unwrap();
+            assert!(Arc::ptr_eq(&read.build, known[1].build()) && template.is_none());
+            assert_eq!(read, profile(recorded));
+        }
+    }
+
+    #[test]
+    fn an_unknown_build_is_taught_where_it_shares_files_with_a_known_one() {
+        let known = [learn("mode: count\na.go:1.1,2.2 1 0\nb.go:1.1,2.2 1 0\n")];
+        for text in [
+            "mode: count\na.go:1.1,2.2 1 7\n",
+            "mode: count\nb.go:1.1,2.2 1 7\na.go:1.1,2.2 1 8\na.go:3.1,4.2 1 9\n",
+            "mode: count\na.go:1.1,2.2 1 7\nc.go:1.1,2.2 1 8\nb.go:1.1,2.2 1 9\n",
+            "mode: count\nb.go:1.1,2.2 1 7\na.go:1.1,3.3 1 8\n",
+        ] {
+            let (read, template) = read(text.as_bytes(), Limits::default(), &known).unwrap();
+            assert_eq!(read, profile(text));
+            assert_eq!(template.unwrap().build(), &read.build);
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_known_build_in_another_form_keeps_the_lines_before_it() {
+        let known = [learn("mode: count\nb.go:5.1,6.2 1 0\nb.go:1.1,2.2 1 0\na.go:1.1,2.2 1 0\n")];
+        let lines = ["b.go:5.1,6.2 1 1\n", "b.go:1.1,2.2 1 2\n", "a.go:1.1,2.2 1 3\n"];
+        let expected = "mode: count\na.go:1.1,2.2 1 3\nb.go:1.1,2.2 1 2\nb.go:5.1,6.2 1 1\n";
+        for odd in 0..lines.len() {
+            for (from, to) in
+                [("\n", "\r\n"), (" 1 ", " 1 +"), (" 1 ", " 1 0000000000000000000"), ("go:", "go:0")]
+            {
+                let mut lines = lines.map(str::to_owned);
+                lines[odd] = lines[odd].replace(from, to);
+                let text = format!("mode: count\n{}", lines.concat());
+                let read = outcome(text.as_bytes(), &known).map(|profile| canonical(&profile));
+                assert_eq!(read.as_deref(), Ok(expected), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_known_build_that_comes_twice_is_summed() {
+        let text = "mode: count\na.go:1.1,2.2 1 1\na.go:3.1,4.2 1 2\nb.go:1.1,2.2 1 3\n";
+        let twice = text.to_owned() + "a.go:1.1,2.2 1 40\na.go:3.1,4.2 1 50\n";
+        let read = outcome(twice.as_bytes(), &[learn(text)]).unwrap();
+        assert_eq!(canonical(&read), "mode: count\na.go:1.1,2.2 1 41\na.go:3.1,4.2 1 52\nb.go:1.1,2.2 1 3\n");
+    }
+
+    #[test]
+    fn a_text_beyond_the_buffer_is_read_whole_with_and_without_a_template() {
+        let long_name = "n".repeat(BUFFER_BYTES + 1);
+        let mut rows: Rows = vec![(long_name, vec![(block(1), 1)])];
+        rows.extend(
+            (0..40)
+                .map(|file| (format!("dir/{file}.go"), (1..201).map(|at| (block(at), at.into())).collect())),
+        );
+        let text = text(Mode::Count, &rows);
+        let limits = Limits { max_line_bytes: 2 * BUFFER_BYTES, ..Limits::default() };
+        let (whole, template) = read(text.as_bytes(), limits, &[]).unwrap();
+        assert_eq!((whole.build.file_count(), whole.counts.iter().sum::<u64>()), (41, 1 + 40 * 20100));
+        let (again, _) = read(text.as_bytes(), limits, &[Arc::new(template.unwrap())]).unwrap();
+        assert_eq!(again, whole);
+    }
+
+    fn block(line: u32) -> Block {
+        Block { start: (line, 1), end: (line, 9), statements: 1 }
+    }
+
+    /// Gives a text away in pieces of up to `longest` bytes.
+    struct Pieces<'a> {
+        text: &'a [u8],
+        longest: usize,
+        rng: fastrand::Rng,
+    }
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let len = self.rng.usize(1..=self.longest).min(buffer.len());
+            self.text.read(&mut buffer[..len])
+        }
+    }
+
+    /// Returns what another process might answer: files and blocks in another order, and often of
+    /// another build.
+    fn variant(rows: &Rows, rng: &mut fastrand::Rng) -> Rows {
+        let mut rows = rows.clone();
+        rng.shuffle(&mut rows);
+        for _ in 0..rng.usize(..4) {
+            let Some(file) = rng.choice(0..rows.len()) else { break };
+            let lines = &mut rows[file].1;
+            let at = rng.usize(..lines.len());
+            match rng.u8(..7) {
+                0 => rng.shuffle(lines),
+                1 => drop(lines.remove(at)),
+                2 => lines[at].0.statements ^= 1,
+                3 => lines[at].0.end.1 ^= 1,
+                4 => lines.iter_mut().for_each(|(_, count)| *count = rng.u64(..9)),
+                5 => {
+                    let rest = lines.split_off(at);
+                    rows.push((rows[file].0.clone(), rest));
+                }
+                _ => {
+                    let again = rows[file].clone();
+                    rows.push(again);
+                }
+            }
+            rows.retain(|(_, lines)| !lines.is_empty());
+        }
+        rows
+    }
+
+    /// Writes an answer, now and then in a form that is allowed and no agent's.
+    fn answer(mode: Mode, rows: &Rows, rng: &mut fastrand::Rng) -> Vec<u8> {
+        let odd = rng.bool();
+        let mut text = format!("mode: {mode}\n");
+        for (file, lines) in rows {
+            for &(block, count) in lines {
+                let form = if odd { rng.u8(..12) } else { 0 };
+                text += &match form {
+                    1 => line(file, block, format_args!("+{count}")),
+                    2 => line(file, block, format_args!("0{count}")),
+                    3 => line(file, block, count).replace('\n', "\r\n"),
+                    _ => line(file, block, count),
+                };
+            }
+        }
+        if rng.u8(..6) == 0 {
+            let end = rng.usize(..=text.len());
+            return text.into_bytes()[..end].to_vec();
+        }
+        text.into_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_in_which_a_text_comes_do_not_matter(
+            rows in rows(), mode in modes(), longest in prop_oneof![Just(1), 1..90_usize], seed in any::<u64>(),
+        ) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let text = answer(mode, &variant(&rows, &mut rng), &mut rng);
+            let known = if rng.bool() { vec![learn(crate::profile::tests::text(mode, &rows))] } else { vec![] };
+            let pieces = Pieces { text: &text, longest, rng };
+            let read = match read(pieces, Limits::default(), &known) {
+                Ok((profile, _)) => Ok(profile),
+                Err(error) => Err(error.to_string()),
+            };
+            prop_assert_eq!(read, outcome(&text, &[]));
+        }
+
+        #[test]
+        fn what_is_known_changes_nothing_that_is_read(
+            rows in rows(), mode in modes(), known in 1..3, seed in any::<u64>(),
+        ) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let text = answer(mode, &variant(&rows, &mut rng), &mut rng);
+            let known: Vec<_> = (0..known)
+                .filter_map(|_| {
+                    let like = answer(Mode::Count, &variant(&rows, &mut rng), &mut rng);
+                    Some(Arc::new(read(&like[..], Limits::default(), &[]).ok()?.1?))
+                })
+                .collect();
+            prop_assert_eq!(outcome(&text, &known), outcome(&text, &[]));
+            if let Ok((_, Some(taught))) = read(&text[..], Limits::default(), &known) {
+                prop_assert_eq!(encode_build(&taught), encode_build(&learn(&text)));
+            }
+        }
+    }
+
+    const FUZZ_SEED: u64 = 0x676f_6377_6174_6368;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a nightly run asks for more rounds than a commit can wait for"
+    )]
+    fn fuzz_rounds() -> u64 {
+        std::env::var("GOC_WATCHDOG_FUZZ_ROUNDS").map_or(4000, |rounds| rounds.parse().unwrap())
+    }
+
+    fn mutated(corpus: &[Vec<u8>], rng: &mut fastrand::Rng) -> Vec<u8> {
+        const TOKENS: [&[u8]; 14] = [
+            b"\n",
+            b"\r\n",
+            b" ",
+            b":",
+            b".",
+            b",",
+            b"+",
+            b"-",
+            b"0",
+            b"9223372036854775807",
+            b"4294967296",
+            b"mode: set\n",
+            b"\0",
+            b"\xff",
+        ];
+        let pick = |rng: &mut fastrand::Rng| &corpus[rng.usize(..corpus.len())];
+        let mut text = pick(rng).clone();
+        for _ in 0..rng.usize(1..6) {
+            let (from, len) = (rng.usize(..=text.len()), rng.usize(..80));
+            let to = (from + len).min(text.len());
+            match rng.u8(..7) {
+                0 if from < text.len() => text[from] ^= 1 << rng.u8(..8),
+                1 if from < text.len() => text[from] = rng.u8(b'0'..=b'9'),
+                2 => drop(text.drain(from..to)),
+                3 => drop(text.splice(from..from, TOKENS[rng.usize(..TOKENS.len())].iter().copied())),
+                4 => {
+                    let other = pick(rng);
+                    let start = rng.usize(..other.len());
+                    let end = (start + len * 4).min(other.len());
+                    text.splice(from..to, other[start..end].iter().copied());
+                }
+                5 => {
+                    // Whole lines change places, which leaves most texts valid.
+                    let mut lines: Vec<Vec<u8>> =
+                        text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+                    let tail = lines.len().min(2);
+                    rng.shuffle(&mut lines[tail..]);
+                    text = lines.concat();
+                }
+                _ if rng.u8(..4) == 0 => text.truncate(from),
+                _ => {}
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_parser_survives_mutated_profiles() {
+        let rounds = fuzz_rounds();
+        println!("seed {FUZZ_SEED:#x}, {rounds} rounds");
+        let mut killed = body(KILLED);
+        killed.truncate(killed.len() - b"example".len());
+        let corpus = [AGENT1, AGENT2, SET, ATOMIC, &killed].map(<[u8]>::to_vec);
+        let known = corpus.clone().map(learn);
+        let mut accepted = 0;
+        for round in 0..rounds {
+            let text = mutated(&corpus, &mut fastrand::Rng::with_seed(FUZZ_SEED + round));
+            let shown = || format!("round {round}, seed {FUZZ_SEED:#x}:\n{}", text.escape_ascii());
+            let read = outcome(&text, &[]);
+            assert_eq!(outcome(&text, &known), read, "{}", shown());
+            if let Ok(read) = read {
+                accepted += 1;
+                assert_eq!(outcome(canonical(&read).as_bytes(), &known), Ok(read), "{}", shown());
+            }
+        }
+        assert!(accepted > rounds / 10 && accepted < rounds, "{accepted} of {rounds} were accepted");
+    }
 }

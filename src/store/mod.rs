@@ -59,12 +59,12 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// SQLite failed.
-    #[error("database {path:?}: {}", explain(source))]
+    #[error("database {path:?}: {}", explain(error))]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite said; its text is in the message.
-        source: rusqlite::Error,
+        /// What SQLite said. Its text is in the message, so it is no source that would be said again.
+        error: rusqlite::Error,
     },
     /// What is stored cannot be understood.
     #[error("database {path:?}: {what}")]
@@ -126,8 +126,9 @@ impl Store {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         match opened {
-            Err(StoreError::Sqlite { source, .. })
-                if source.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !Path::new(&log).exists() =>
+            Err(StoreError::Sqlite { error, .. })
+                if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+                    && !Path::new(&log).exists() =>
             {
                 let encoded =
                     path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
@@ -153,7 +154,7 @@ impl Store {
     }
 
     fn connect(path: &Path, flags: OpenFlags, name: &str) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        let failed = |error| StoreError::Sqlite { path: path.to_owned(), error };
         let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -210,7 +211,7 @@ impl Store {
     /// Wraps an error of SQLite with the name of the file.
     fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         let path = self.path.clone();
-        move |source| StoreError::Sqlite { path: path.clone(), source }
+        move |error| StoreError::Sqlite { path: path.clone(), error }
     }
 
     fn damaged(&self, what: impl Into<String>) -> StoreError {

@@ -1,0 +1,135 @@
+//! Databases that are not ours, not whole, or not for us to write: said clearly, and nothing touched.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use crate::harness::{World, said};
+
+/// Runs every command on a root with this database; each must fail so and leave the file as it is.
+#[track_caller]
+fn is_refused(make: impl Fn(&std::path::Path), message: &str) {
+    let (world, _agents) = World::with_echo(1);
+    fs::create_dir_all(world.root()).unwrap();
+    let path = world.root().join("sqlite.db");
+    make(&path);
+    let before = fs::read(&path).unwrap();
+    for arguments in [&["pull"][..], &["list", "--offline"], &["total", "echo"], &["history", "echo"]] {
+        let said = world.run(arguments).ended(1);
+        assert!(
+            said.stderr.contains("sqlite.db") && said.stderr.contains(message),
+            "{arguments:?}: {}",
+            said.stderr
+        );
+        assert!(fs::read(&path).unwrap() == before, "{arguments:?} changed the file");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    is_refused(
+        |path| fs::write(path, "these are my notes, ".repeat(100)).unwrap(),
+        "this is no SQLite database",
+    );
+}
+
+#[test]
+fn a_database_of_another_program_is_refused() {
+    let make = |path: &std::path::Path| {
+        let other = Connection::open(path).unwrap();
+        other.execute_batch("CREATE TABLE photos (id INTEGER); INSERT INTO photos VALUES (1)").unwrap();
+    };
+    is_refused(make, "");
+}
+
+#[test]
+fn a_database_of_a_later_release_is_refused() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    world.execute("PRAGMA user_version = 99");
+    for arguments in [&["pull"][..], &["list"], &["total", "echo"]] {
+        world.run(arguments).ended(1).warned("was written by a later release (schema 99, this one knows");
+    }
+    assert_eq!(world.query::<i64>("PRAGMA user_version"), 99);
+}
+
+#[test]
+fn a_damaged_database_is_named_and_left_alone() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    world.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    let path = world.root().join("sqlite.db");
+    let mut bytes = fs::read(&path).unwrap();
+    // Every page but the first, which says that it is ours.
+    for byte in &mut bytes[4096..] {
+        *byte ^= 0xa5;
+    }
+    fs::write(&path, &bytes).unwrap();
+    for arguments in [&["pull"][..], &["list", "--offline"]] {
+        let said = world.run(arguments).ended(1);
+        assert!(said.stderr.contains("sqlite.db") && said.stderr.contains("damaged"), "{}", said.stderr);
+    }
+    assert!(fs::read(&path).unwrap() == bytes);
+}
+
+#[test]
+fn a_locked_database_is_said_to_be_locked() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    let other = world.database();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.run(&["pull", "--force"]).ended(1).warned("kept it locked for 10 seconds");
+    drop(other);
+    world.pull(0);
+}
+
+/// Runs as a user that may not write, where this one may everything.
+fn as_nobody(world: &World, arguments: &[&str]) -> Option<crate::harness::Said> {
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    if !is_root {
+        return Some(world.run(arguments));
+    }
+    // The test's folders have to be open to others, the binary too.
+    let binary = world.home().join("goc-watchdog");
+    fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+    fs::set_permissions(world.home(), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new("setpriv");
+    world.equip(&mut command);
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(binary).args(arguments);
+    if command.output().is_err() {
+        eprintln!("SKIPPED: no setpriv here, so nothing was run as a user that may not write");
+        return None;
+    }
+    Some(said(&mut command))
+}
+
+#[test]
+fn a_root_that_may_only_be_read_is_read_and_never_written() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let read_only = |mode| {
+        for path in world.files("") {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o666)).unwrap();
+        }
+        fs::set_permissions(world.root(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    read_only(0o555);
+    let total = as_nobody(&world, &["total", "echoserver"]);
+    let pull = as_nobody(&world, &["pull", "--force"]);
+    read_only(0o755);
+    let (Some(total), Some(pull)) = (total, pull) else { return };
+    assert_eq!(total.ended(0).stdout, "20.0\n");
+    pull.ended(1).warned("goc-watchdog.lock").warned("Permission denied");
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM run"), 1);
+}
+
+#[test]
+fn a_root_that_cannot_be_made_is_named() {
+    let world = World::new();
+    fs::write(world.root(), "a file").unwrap();
+    world.run(&["pull"]).ended(1).warned("root");
+}
