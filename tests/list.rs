@@ -168,3 +168,16 @@ fn a_closed_pipe_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+#[test]
+fn the_recorded_list_of_a_real_center_is_read() {
+    let recorded = include_str!("fixtures/wire/list.http");
+    let (_, body) = recorded.split_once("\r\n\r\n").unwrap();
+    let world = World::new();
+    world.center.answer("200 OK", body);
+    let list = &world.run(&["list", "--format", "json"]).ended(0).json()[0];
+    assert_eq!(list[0]["service"], "staging_th_apa_echoserver_master_e9d29985fd");
+    let addresses: Vec<&str> =
+        list[0]["addresses"].as_array().unwrap().iter().map(|it| it["address"].as_str().unwrap()).collect();
+    assert_eq!(addresses, ["http://127.0.0.1:36715", "http://127.0.0.1:40261", "http://192.0.2.2:36715"]);
+}

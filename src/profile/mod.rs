@@ -521,7 +521,7 @@ mod tests {
         assert!(!share("github.com/o/m/s.go", "github.com/o/n/s.go"));
         assert!(share("go.uber.org/zap/z.go", "go.uber.org/zap/buffer/b.go"));
         assert!(!share("go.uber.org/zap/z.go", "go.uber.org/fx/f.go"));
-        assert!(share("echo/main.go", "echo/server/s.go"));
+        assert!(share("echo/server/s.go", "echo/worker/w.go"));
         assert!(!share("echo/main.go", "other/main.go"));
         assert!(share("main.go", "other.go"));
     }

@@ -823,11 +823,12 @@ mod tests {
     fn a_line_that_never_ends_is_broken_off() {
         let limits = Limits { max_bytes: u64::MAX, max_line_bytes: 1000 };
         for (start, number) in [("", 1), ("mode: count\n", 2)] {
-            let endless = start.as_bytes().chain(io::repeat(b'x'));
+            let mut endless = io::repeat(b'x').take(1 << 30);
             assert_eq!(
-                read(endless, limits, &[]).unwrap_err().to_string(),
+                read(start.as_bytes().chain(&mut endless), limits, &[]).unwrap_err().to_string(),
                 format!("line {number}: longer than 1000 bytes, starts with \"{}…\"", "x".repeat(120))
             );
+            assert_eq!((1 << 30) - endless.limit(), BUFFER_BYTES as u64, "bytes held");
         }
     }
 
@@ -952,6 +953,16 @@ mod tests {
                 let read = outcome(text.as_bytes(), &known).map(|profile| canonical(&profile));
                 assert_eq!(read.as_deref(), Ok(expected), "{text:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_count_is_checked_in_a_known_build_too() {
+        let known = [learn("mode: count\na.go:1.1,2.2 1 0\na.go:3.1,4.2 1 0\n")];
+        for count in ["", "-1", "1 ", "9223372036854775808", "18446744073709551617"] {
+            let text = format!("mode: count\na.go:1.1,2.2 1 0\na.go:3.1,4.2 1 {count}\n");
+            let refused = outcome(text.as_bytes(), &known).unwrap_err();
+            assert!(refused.starts_with("line 3: ") && refused == said(&text), "{refused}");
         }
     }
 

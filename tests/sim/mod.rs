@@ -2,7 +2,7 @@
 //! (`tests/fixtures/wire`): files in another order at each answer, chunked, with every way to fail that
 //! was seen in the wild. Serves the tests, the quickstart and the benches; no part of the product.
 
-#![allow(dead_code, reason = "tests, quickstart and benches each use a part of it")]
+#![allow(dead_code, unused_imports, reason = "tests, quickstart and benches each use a part of it")]
 
 mod agent;
 mod center;
@@ -11,9 +11,7 @@ mod http;
 mod program;
 
 pub(crate) use agent::Agent;
-#[allow(unused_imports, reason = "only the tests make one fail")]
 pub(crate) use agent::Behaviour;
 pub(crate) use center::Center;
-#[allow(unused_imports, reason = "only the benches run a fleet")]
 pub(crate) use fleet::{Fleet, Size};
 pub(crate) use program::Program;

@@ -1,0 +1,222 @@
+//! A pull of a simulated fleet beside merely downloading the same bodies: `cargo bench --bench fleet`.
+//! See README.md here.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a bench starts programs and reads the clock"
+)]
+
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sim::{Fleet, Size};
+
+const CONCURRENCY: usize = 16;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.first().map(String::as_str) {
+        Some("serve") => serve(&arguments[1..]),
+        Some("download") => download(&arguments[1]),
+        _ => measure(arguments.first().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
+    }
+}
+
+/// Serves until stdin ends; takes `round N` and `listed N` as orders.
+fn serve(arguments: &[String]) {
+    let number = |at: usize| arguments[at].parse().expect("a number");
+    let size = Size { services: number(0), replicas: number(1), bytes: number(2), programs: 8, rounds: 8 };
+    let fleet = Fleet::start(size);
+    println!("{}", fleet.center());
+    for line in std::io::stdin().lines().map_while(Result::ok) {
+        match line.split_once(' ') {
+            Some(("round", round)) => fleet.set_round(round.parse().unwrap()),
+            Some(("listed", services)) => fleet.set_listed(services.parse().unwrap()),
+            _ => panic!("no order: {line}"),
+        }
+        println!("done");
+    }
+}
+
+/// Asks every address that the center lists for its profile, and throws the bodies away.
+fn download(center: &str) {
+    let list = get(center.strip_prefix("http://").unwrap(), "/v1/cover/list", true);
+    let services: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_slice(&list).unwrap();
+    let addresses: Vec<String> = services.into_values().flatten().collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..CONCURRENCY {
+            scope.spawn(|| {
+                while let Some(address) = addresses.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    get(address.strip_prefix("http://").unwrap(), "/v1/cover/profile", false);
+                }
+            });
+        }
+    });
+}
+
+/// Reads an answer to its framed end; keeps the body only where that is asked for.
+fn get(host: &str, path: &str, keep: bool) -> Vec<u8> {
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut input = BufReader::with_capacity(256 << 10, stream);
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        input.read_line(&mut line).unwrap();
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        length = line.strip_prefix("Content-Length: ").and_then(|bytes| bytes.parse().ok()).or(length);
+    }
+    let mut body = Vec::new();
+    let mut take = |input: &mut BufReader<TcpStream>, bytes: u64| {
+        if keep {
+            input.take(bytes).read_to_end(&mut body).unwrap();
+        } else {
+            std::io::copy(&mut input.take(bytes), &mut std::io::sink()).unwrap();
+        }
+    };
+    if let Some(length) = length {
+        take(&mut input, length);
+        return body;
+    }
+    loop {
+        let mut size = String::new();
+        input.read_line(&mut size).unwrap();
+        let size = u64::from_str_radix(size.trim_end(), 16).unwrap();
+        take(&mut input, size);
+        let mut end = [0; 2];
+        input.read_exact(&mut end).unwrap();
+        if size == 0 {
+            return body;
+        }
+    }
+}
+
+/// A fleet in a process of its own, so that its memory and threads are not those that are measured.
+struct Server {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    center: String,
+}
+
+impl Server {
+    fn start(services: usize, replicas: usize, bytes: usize) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["serve", &services.to_string(), &replicas.to_string(), &bytes.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut answers = BufReader::new(child.stdout.take().unwrap());
+        let mut center = String::new();
+        answers.read_line(&mut center).unwrap();
+        let orders = child.stdin.take().unwrap();
+        Self { child, orders, answers, center: center.trim_end().to_owned() }
+    }
+
+    fn order(&mut self, order: &str) {
+        writeln!(self.orders, "{order}").unwrap();
+        self.answers.read_line(&mut String::new()).unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs a command; returns its seconds and its peak memory in MB.
+fn timed(command: &mut Command) -> (f64, u64) {
+    let begun = Instant::now();
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let ended = child.try_wait().unwrap();
+        let seconds = begun.elapsed().as_secs_f64();
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = high.and_then(|high| high.split_whitespace().next()?.parse::<u64>().ok());
+        peak = peak.max(kilobytes.unwrap_or(0) / 1024);
+        if let Some(status) = ended {
+            assert!(status.success(), "{command:?} ended with {status}");
+            return (seconds, peak);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn pull(server: &Server, root: &Path, options: &[&str]) -> (f64, u64) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
+    command.args(["pull", "-q", "--center", &server.center]).arg("--root").arg(root).args(options);
+    timed(&mut command)
+}
+
+fn downloaded(server: &Server) -> (f64, u64) {
+    timed(Command::new(std::env::current_exe().unwrap()).args(["download", &server.center]))
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn say(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
+    let seconds = |runs: &[(f64, u64)]| median(runs.iter().map(|(seconds, _)| *seconds).collect());
+    let peak = pulls.iter().map(|(_, peak)| *peak).max().unwrap_or(0);
+    let (pull, download) = (seconds(pulls), seconds(downloads));
+    println!(
+        "{what}: pull {pull:.2} s, download {download:.2} s, ratio {:.2}, peak memory {peak} MB",
+        pull / download
+    );
+}
+
+fn measure(rounds: usize) {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut server = Server::start(1000, 3, 1_000_000);
+    let root = scratch.path().join("fleet");
+    println!("1,000 services of 3 replicas, 1 MB each; medians of {rounds}, side by side");
+    println!("first pull of all: {:.2} s", pull(&server, &root, &["--force"]).0);
+    let (mut changed, mut unchanged, mut downloads) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        server.order(&format!("round {round}"));
+        downloads.push(downloaded(&server));
+        changed.push(pull(&server, &root, &["--force"]));
+        unchanged.push(pull(&server, &root, &["--force"]));
+        downloads.push(downloaded(&server));
+    }
+    say("all changed", &changed, &downloads);
+    say("unchanged", &unchanged, &downloads);
+    drop(server);
+
+    let mut server = Server::start(10_000, 1, 20_000);
+    println!("10,000 services of 1 replica, 20 KB each, of which 100 are new");
+    let (mut without, mut with, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let root = scratch.path().join("many");
+    server.order("listed 9800");
+    pull(&server, &root, &["--force"]);
+    server.order("listed 9900");
+    without.push(pull(&server, &root, &["--no-peek"]));
+    server.order("listed 10000");
+    with.push(pull(&server, &root, &[]));
+    let hundred = Server::start(100, 1, 20_000);
+    alone.push(pull(&hundred, &scratch.path().join("hundred"), &[]));
+    say("without peeks (beside a pull of those 100 alone)", &without, &alone);
+    say("with peeks (beside the same)", &with, &alone);
+}
