@@ -366,7 +366,9 @@ mod tests {
         }
 
         #[test]
-        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), blocks in 0..99_usize) {
+        fn random_bytes_never_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..60), blocks in 0..99_usize,
+        ) {
             for format in [&[][..], &[COUNTS_FORMAT]] {
                 let bytes = [format, &bytes].concat();
                 if let Ok(counts) = decode_counts(&bytes, blocks) {

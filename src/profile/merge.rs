@@ -274,7 +274,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_of_processes_does_not_matter(
-            (processes, shuffled) in processes().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
+            (processes, shuffled) in processes()
+                .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
         ) {
             prop_assert_eq!(sum(&shuffled).into_profile(), sum(&processes).into_profile());
         }
@@ -305,7 +306,9 @@ mod tests {
         }
 
         #[test]
-        fn adding_a_sum_is_adding_its_processes(processes in processes(), cut in any::<prop::sample::Index>()) {
+        fn adding_a_sum_is_adding_its_processes(
+            processes in processes(), cut in any::<prop::sample::Index>(),
+        ) {
             let (one, other) = processes.split_at(cut.index(processes.len() + 1));
             let mut whole = sum(one);
             whole.add_merged(&sum(other)).unwrap();

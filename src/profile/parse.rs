@@ -1062,11 +1062,14 @@ mod tests {
     proptest! {
         #[test]
         fn the_pieces_in_which_a_text_comes_do_not_matter(
-            rows in rows(), mode in modes(), longest in prop_oneof![Just(1), 1..90_usize], seed in any::<u64>(),
+            rows in rows(),
+            mode in modes(),
+            longest in prop_oneof![Just(1), 1..90_usize],
+            seed in any::<u64>(),
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let text = answer(mode, &variant(&rows, &mut rng), &mut rng);
-            let known = if rng.bool() { vec![learn(crate::profile::tests::text(mode, &rows))] } else { vec![] };
+            let known = if rng.bool() { vec![learn(super::super::tests::text(mode, &rows))] } else { vec![] };
             let pieces = Pieces { text: &text, longest, rng };
             let read = match read(pieces, Limits::default(), &known) {
                 Ok((profile, _)) => Ok(profile),
