@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::http::{After, Request, Server, chunked, free_port, sized};
+use super::http::{After, Request, Server, chunked, sized};
 use super::program::{Program, fraction};
 
 /// How a process answers.
@@ -63,6 +63,11 @@ struct Process {
 impl Agent {
     /// Starts a process, all counters at 0.
     pub(crate) fn start(program: &Program) -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into(), program)
+    }
+
+    /// Starts one at this address.
+    pub(crate) fn start_at(address: SocketAddr, program: &Program) -> Self {
         let process = Process {
             program: program.clone(),
             mode: "count",
@@ -73,7 +78,7 @@ impl Agent {
             pulls: 0,
         };
         let inner = Arc::new_cyclic(|inner: &std::sync::Weak<Inner>| {
-            let server = listen(free_port(), inner.clone()).expect("a free port");
+            let server = listen(address, inner.clone()).expect("a free port");
             Inner {
                 address: server.address(),
                 server: Mutex::new(Some(server)),

@@ -6,13 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-/// Where a simulated process listens: a free port, on another loopback address than that of a real goc,
-/// so that none takes the port of a real process which is about to start again.
-pub(crate) fn free_port() -> SocketAddr {
-    let host = if cfg!(target_os = "linux") { [127, 0, 0, 2] } else { [127, 0, 0, 1] };
-    SocketAddr::from((host, 0))
-}
-
 /// A request, read to its end.
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -79,8 +72,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.door.is_shut.store(true, Ordering::SeqCst);
         // Wakes the thread that listens, so that the listener is closed when this returns.
-        let own = if self.address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { self.address.ip() };
-        drop(TcpStream::connect(SocketAddr::new(own, self.address.port())));
+        let own = SocketAddr::new([127, 0, 0, 1].into(), self.address.port());
+        drop(TcpStream::connect(own));
         if let Some(listening) = self.listening.take() {
             drop(listening.join());
         }
