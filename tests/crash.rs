@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::harness::{ECHO, World, echo, profile_of, said};
+use crate::harness::{ECHO, World, echo, profile_of, said, skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A few services with a few replicas, big enough that a kill can hit anything.
@@ -103,7 +103,7 @@ fn has_strace() -> bool {
     let found = Command::new("strace").arg("-V").output().is_ok();
     if !found {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "strace is missing");
-        eprintln!("SKIPPED: strace is not installed, so it was not killed at each step");
+        skipped("strace is not installed, so it was not killed at each step");
     }
     found
 }
@@ -289,8 +289,7 @@ fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
     let mounted =
         Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(mount.path()).output();
     if !mounted.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: a tmpfs cannot be mounted here (not root?), so no disk was filled");
-        eprintln!("SKIPPED: a tmpfs cannot be mounted here (not root?), so no disk was filled");
+        skipped("a tmpfs cannot be mounted here (not root?), so no disk was filled");
         return;
     }
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(mount.path())));

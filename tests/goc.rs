@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{ECHO, Said, World, profile_of};
+use crate::harness::{ECHO, Said, World, profile_of, skipped};
 
 /// A center, and what is needed to start processes that register with it.
 struct Goc {
@@ -43,9 +43,7 @@ fn program() -> Option<PathBuf> {
         std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(),
         "goc is missing: install it with .ci/install-goc, or name it by GOC"
     );
-    eprintln!(
-        "SKIPPED: no goc here (.ci/install-goc installs it), so nothing was tested against the real one"
-    );
+    skipped("no goc here (.ci/install-goc installs it), so nothing was tested against the real one");
     None
 }
 

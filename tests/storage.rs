@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::{World, said};
+use crate::harness::{World, said, skipped};
 
 /// Runs every command on a root with this database; each must fail so and leave the file as it is.
 #[track_caller]
@@ -100,7 +100,7 @@ fn as_nobody(world: &World, arguments: &[&str]) -> Option<crate::harness::Said> 
     world.equip(&mut command);
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(binary).args(arguments);
     if command.output().is_err() {
-        eprintln!("SKIPPED: no setpriv here, so nothing was run as a user that may not write");
+        skipped("no setpriv here, so nothing was run as a user that may not write");
         return None;
     }
     Some(said(&mut command))

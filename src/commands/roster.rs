@@ -13,6 +13,7 @@ use crate::store::{
     AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, ScheduleRow, ServiceId, Store,
     StoreError,
 };
+use crate::workdir::Workdir;
 
 /// What one center said.
 #[derive(Debug)]
@@ -42,6 +43,15 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Reads what a root knows, for a command that changes nothing; nothing where there is no database yet.
+    pub(super) fn of_root(workdir: &Workdir) -> Result<(Self, Allocator), StoreError> {
+        match Store::open_read_only(&workdir.database()) {
+            Ok(store) => Ok((Self::read(&store)?, Allocator::new(&store)?)),
+            Err(StoreError::Missing { .. }) => Ok((Self::default(), Allocator::empty())),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads it.
     pub(super) fn read(store: &Store) -> Result<Self, StoreError> {
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -215,6 +216,12 @@ impl World {
         found.sort();
         found
     }
+}
+
+/// Says that something was not tested here, past the test runner, which would keep it to itself.
+#[expect(clippy::explicit_write, reason = "eprintln is captured")]
+pub(crate) fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "\nSKIPPED: {why}\n").unwrap();
 }
 
 pub(crate) fn said(command: &mut Command) -> Said {

@@ -32,7 +32,7 @@ use crate::names::Naming;
 use crate::profile::Limits;
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Allocator, Change, Store, StoreError};
+use crate::store::{Allocator, Change, Store};
 use crate::workdir::{Locked, WorkdirError};
 
 use crew::{Haul, Queue, Scribe, Stop};
@@ -366,11 +366,7 @@ fn exit_code(haul: &Haul, plan: &Plan<'_>, selection: &Selection, roster: &Roste
 
 /// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
 fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
-    let (known, allocator) = match Store::open_read_only(&context.workdir.database()) {
-        Ok(store) => (Known::read(&store)?, Allocator::new(&store)?),
-        Err(StoreError::Missing { .. }) => (Known::default(), Allocator::empty()),
-        Err(error) => return Err(error.into()),
-    };
+    let (known, allocator) = Known::of_root(&context.workdir)?;
     let heard = roster::ask(client, &context.centers);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     report_silence(&roster, context)?;

@@ -11,7 +11,6 @@ use super::PullArgs;
 use crate::center::Client;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Allocator, Store, StoreError};
 use crate::workdir;
 
 /// Passes a profile on; nothing is locked and nothing is stored.
@@ -42,11 +41,7 @@ pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
 }
 
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
-    let (known, allocator) = match Store::open_read_only(&context.workdir.database()) {
-        Ok(store) => (Known::read(&store)?, Allocator::new(&store)?),
-        Err(StoreError::Missing { .. }) => (Known::default(), Allocator::empty()),
-        Err(error) => return Err(error.into()),
-    };
+    let (known, allocator) = Known::of_root(&context.workdir)?;
     let heard = roster::ask(client, &context.centers);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     super::report_silence(&roster, context)?;
