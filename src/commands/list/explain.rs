@@ -70,7 +70,10 @@ impl Explained<'_> {
         }
         match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
             Due::Now(reason) => (next_pull(self.entry, self.context), reason.to_string()),
-            Due::Later(at, reason) => (Some(at), reason.to_string()),
+            Due::Later(at, reason) => match next_pull(self.entry, self.context) {
+                Some(retry) if retry < at => (Some(retry), format!("a failed address; the others {reason}")),
+                _ => (Some(at), reason.to_string()),
+            },
         }
     }
 
