@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod edition;
 pub mod exit;
 pub mod generation;
+pub mod gosrc;
 pub mod lock;
 pub mod names;
 pub mod profile;
@@ -17,6 +18,7 @@ pub mod schedule;
 // The adapters.
 pub mod center;
 pub mod clock;
+pub mod git;
 pub mod progress;
 pub mod signals;
 pub mod store;

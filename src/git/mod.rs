@@ -1,0 +1,323 @@
+//! Git, run as a program: which commit a hash means, which files it has, what is in them.
+//!
+//! Only objects are read, by plumbing commands whose output does not depend on anybody's configuration;
+//! no working tree is looked at or changed. What comes from outside reaches git on its standard input,
+//! never as an argument.
+
+mod run;
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Stdio};
+use std::thread;
+
+use run::{Watch, command};
+
+use crate::names::printable;
+
+pub use run::Deadline;
+
+/// Git could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no repository.
+    #[error("{:?} is no git repository", path.display())]
+    NoRepository {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Git is not installed, or could not be started.
+    #[error("cannot run git: {0}")]
+    NotStarted(io::Error),
+    /// Talking to git failed.
+    #[error("git {action}: {source}")]
+    Io {
+        /// The git command.
+        action: &'static str,
+        /// What failed.
+        source: io::Error,
+    },
+    /// Git ended with an error.
+    #[error("git {action}: {message}")]
+    Failed {
+        /// The git command.
+        action: &'static str,
+        /// What it said, without credentials.
+        message: String,
+    },
+    /// Git took too long.
+    #[error("git {action}: not done after {}", humantime::format_duration(*after))]
+    TimedOut {
+        /// The git command.
+        action: &'static str,
+        /// The deadline.
+        after: std::time::Duration,
+    },
+    /// Git said what it never says.
+    #[error("git {action}: unexpected answer {answer:?}")]
+    Unexpected {
+        /// The git command.
+        action: &'static str,
+        /// The start of the answer.
+        answer: String,
+    },
+    /// The repository has no such commit.
+    #[error("{:?} has no commit \"{}\"", path.display(), printable(revision))]
+    NoCommit {
+        /// The repository.
+        path: PathBuf,
+        /// What was asked for.
+        revision: String,
+    },
+    /// A short hash means several commits.
+    #[error("commit \"{}\" is ambiguous in {:?}, give more digits:{}", printable(revision), path.display(),
+        lines(candidates, "\n  ", ""))]
+    Ambiguous {
+        /// The repository.
+        path: PathBuf,
+        /// What was asked for.
+        revision: String,
+        /// Full hashes.
+        candidates: Vec<ObjectId>,
+    },
+}
+
+/// The full hash of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(Box<str>);
+
+impl ObjectId {
+    fn parse(text: &str) -> Option<Self> {
+        let is_hash = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash.then(|| Self(text.into()))
+    }
+
+    /// Returns the hex digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+fn lines(ids: &[ObjectId], before: &str, after: &str) -> String {
+    ids.iter().flat_map(|id| [before, id.as_str(), after]).collect()
+}
+
+/// A file of a commit's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeFile {
+    /// From the root of the repository; a name that is not UTF-8 is left out of a listing.
+    pub path: String,
+    /// Its content.
+    pub blob: ObjectId,
+}
+
+/// A clone, of any kind.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    path: PathBuf,
+    git_dir: PathBuf,
+    deadline: Deadline,
+}
+
+impl Repository {
+    /// Opens the repository in a folder: a bare one, or one with a working tree. Those in the folders
+    /// above are never taken for it.
+    pub fn open(path: &Path, deadline: Deadline) -> Result<Self, GitError> {
+        let inner = path.join(".git");
+        let is_bare = || path.join("HEAD").is_file() && path.join("objects").is_dir();
+        let git_dir = if inner.exists() {
+            inner
+        } else if is_bare() {
+            path.to_owned()
+        } else {
+            return Err(GitError::NoRepository { path: path.to_owned() });
+        };
+        Ok(Self { path: path.to_owned(), git_dir, deadline })
+    }
+
+    /// Returns the commit that a full hash, or the beginning of one, means.
+    ///
+    /// A branch or tag of that name is not looked at: the hash was built into a service.
+    pub fn commit(&self, hash: &str) -> Result<ObjectId, GitError> {
+        let no_commit = || GitError::NoCommit { path: self.path.clone(), revision: hash.to_owned() };
+        if !(4..=64).contains(&hash.len()) || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(no_commit());
+        }
+        let candidates: Vec<ObjectId> = match ObjectId::parse(&hash.to_ascii_lowercase()) {
+            Some(id) => vec![id],
+            // Safe as an argument: hex digits after an equals sign.
+            None => {
+                let argument = format!("--disambiguate={}", hash.to_ascii_lowercase());
+                let listed = self.output("rev-parse", &[&argument], Vec::new())?;
+                String::from_utf8_lossy(&listed).lines().filter_map(ObjectId::parse).collect()
+            }
+        };
+        let questions = lines(
+            &candidates,
+            "",
+            "^{commit}
+",
+        );
+        let mut commits = self.checked(questions)?;
+        // A tag object and the commit it names may begin alike.
+        commits.sort();
+        commits.dedup();
+        match commits.len() {
+            0 => Err(no_commit()),
+            1 => Ok(commits.remove(0)),
+            _ => Err(GitError::Ambiguous {
+                path: self.path.clone(),
+                revision: hash.to_owned(),
+                candidates: commits,
+            }),
+        }
+    }
+
+    /// Returns the commit that a revision means: a branch, a tag, a hash, or an expression of git's.
+    pub fn revision(&self, revision: &str) -> Result<ObjectId, GitError> {
+        let no_commit = || GitError::NoCommit { path: self.path.clone(), revision: revision.to_owned() };
+        if revision.is_empty() || revision.contains(['\n', '\0']) {
+            return Err(no_commit());
+        }
+        self.checked(format!("{revision}^{{commit}}\n"))?.pop().ok_or_else(no_commit)
+    }
+
+    /// Asks which of these there are, a line each.
+    fn checked(&self, questions: String) -> Result<Vec<ObjectId>, GitError> {
+        let answers = self.output("cat-file", &["--batch-check=%(objectname)"], questions.into_bytes())?;
+        // "<what was asked> missing" and "<what was asked> ambiguous" are no hashes.
+        Ok(String::from_utf8_lossy(&answers).lines().filter_map(ObjectId::parse).collect())
+    }
+
+    /// Returns the files of a commit, sorted as git sorts them; links and submodules are no files.
+    pub fn files(&self, commit: &ObjectId) -> Result<Vec<TreeFile>, GitError> {
+        let listed = self.output("ls-tree", &["-r", "-z", "--full-tree", commit.as_str()], Vec::new())?;
+        let mut files = Vec::new();
+        for entry in listed.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()) {
+            // "<mode> <type> <hash>\t<path>"
+            let (head, path) = entry.split_at(entry.iter().position(|&byte| byte == b'\t').unwrap_or(0));
+            let head = str::from_utf8(head).unwrap_or_default();
+            let mut words = head.split(' ');
+            let (mode, _, blob) = (words.next(), words.next(), words.next().and_then(ObjectId::parse));
+            let Some(blob) = blob else {
+                return Err(GitError::Unexpected { action: "ls-tree", answer: head.to_owned() });
+            };
+            if !mode.is_some_and(|mode| mode.starts_with("100")) {
+                continue;
+            }
+            if let Ok(path) = str::from_utf8(&path[1..]) {
+                files.push(TreeFile { path: path.to_owned(), blob });
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reads blobs in the order asked for and hands each to `take`, with its index; `None` for one that
+    /// is not there. Each thread of `take` could be another: blobs are spread over several gits.
+    pub fn blobs<T: Send>(
+        &self,
+        blobs: &[ObjectId],
+        take: impl Fn(usize, Option<&[u8]>) -> T + Sync,
+    ) -> Result<Vec<T>, GitError> {
+        // Starting git costs some milliseconds; below so many blobs a second one does not pay.
+        const WORTH_ANOTHER: usize = 64;
+        let most = thread::available_parallelism().map_or(1, usize::from).min(8);
+        let parts = blobs.len().div_ceil(WORTH_ANOTHER).clamp(1, most);
+        let part_len = blobs.len().div_ceil(parts).max(1);
+        let take = &take;
+        let results: Vec<Result<Vec<T>, GitError>> = thread::scope(|scope| {
+            let threads: Vec<_> = blobs
+                .chunks(part_len)
+                .enumerate()
+                .map(|(part, blobs)| scope.spawn(move || self.blobs_of_one(part * part_len, blobs, take)))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        let mut all = Vec::with_capacity(blobs.len());
+        for part in results {
+            all.extend(part?);
+        }
+        Ok(all)
+    }
+
+    fn blobs_of_one<T>(
+        &self,
+        first: usize,
+        blobs: &[ObjectId],
+        take: impl Fn(usize, Option<&[u8]>) -> T,
+    ) -> Result<Vec<T>, GitError> {
+        const ACTION: &str = "cat-file";
+        let questions = lines(blobs, "", "\n");
+        let (mut child, watch, stdout) =
+            self.start(ACTION, &["--batch", "--buffer"], questions.into_bytes())?;
+        let mut out = BufReader::with_capacity(256 << 10, stdout);
+        let mut taken = Vec::with_capacity(blobs.len());
+        let read = (|| -> io::Result<()> {
+            let (mut head, mut body) = (Vec::new(), Vec::new());
+            for index in 0..blobs.len() {
+                head.clear();
+                out.read_until(b'\n', &mut head)?;
+                // "<hash> blob <size>", or "<hash> missing".
+                let text = String::from_utf8_lossy(&head);
+                let mut words = text.split_ascii_whitespace().skip(1);
+                match (words.next(), words.next().and_then(|size| size.parse().ok())) {
+                    (Some("missing"), _) => taken.push(take(first + index, None)),
+                    (Some("blob"), Some(size)) => {
+                        body.resize(size, 0);
+                        out.read_exact(&mut body)?;
+                        out.read_exact(&mut [0])?;
+                        taken.push(take(first + index, Some(&body)));
+                    }
+                    _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+                }
+            }
+            Ok(())
+        })();
+        drop(out);
+        watch.finish(ACTION, &mut child)?;
+        read.map(|()| taken).map_err(|source| GitError::Io { action: ACTION, source })
+    }
+
+    /// Runs a command of git to its end and returns what it printed.
+    fn output(&self, action: &'static str, arguments: &[&str], input: Vec<u8>) -> Result<Vec<u8>, GitError> {
+        let (mut child, watch, mut stdout) = self.start(action, arguments, input)?;
+        let mut output = Vec::new();
+        let read = stdout.read_to_end(&mut output);
+        watch.finish(action, &mut child)?;
+        read.map(|_| output).map_err(|source| GitError::Io { action, source })
+    }
+
+    fn start(
+        &self,
+        action: &'static str,
+        arguments: &[&str],
+        input: Vec<u8>,
+    ) -> Result<(Child, Watch, ChildStdout), GitError> {
+        let mut child = command()
+            .arg("--git-dir")
+            .arg(&self.git_dir)
+            .arg(action)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(GitError::NotStarted)?;
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        // From a thread of its own: git answers before it has read everything. Where git ended early,
+        // its message says more than the broken pipe here.
+        thread::spawn(move || {
+            let _ = stdin.write_all(&input);
+        });
+        let watch = Watch::over(&mut child, self.deadline);
+        Ok((child, watch, stdout))
+    }
+}

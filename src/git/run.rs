@@ -1,0 +1,124 @@
+//! Starting git with nothing of this environment that could change what it prints, and ending it in time.
+
+use std::io::Read;
+use std::process::{Child, Command};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::GitError;
+
+/// How long one run of git may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Duration);
+
+/// What of the environment git needs to run at all.
+const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
+
+/// Returns a git that asks nobody, heeds no configuration but the repository's own, runs no hooks and no
+/// monitor of a file system, and shows objects as they are.
+pub(super) fn command() -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that runs git")]
+    let mut git = Command::new("git");
+    git.env_clear();
+    for name in KEPT {
+        if let Some(value) = std::env::var_os(name) {
+            git.env(name, value);
+        }
+    }
+    git.env("LC_ALL", "C")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_ATTR_NOSYSTEM", "1")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        // A replaced object is not what was built.
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        // Of a clone without blobs, what is missing is said, not fetched one by one.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "")
+        .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="]);
+    git
+}
+
+/// Ends a git that takes too long, and keeps what it says on stderr.
+pub(super) struct Watch {
+    done: Sender<()>,
+    guard: JoinHandle<bool>,
+    stderr: JoinHandle<Vec<u8>>,
+    deadline: Deadline,
+}
+
+impl Watch {
+    pub(super) fn over(child: &mut Child, deadline: Deadline) -> Self {
+        const SAID: u64 = 16 << 10;
+        let mut pipe = child.stderr.take().expect("it is piped");
+        let stderr = thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = pipe.by_ref().take(SAID).read_to_end(&mut said);
+            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+            said
+        });
+        let (done, ended) = channel();
+        let pid = Pid::from_child(child);
+        // The child is waited for only after this thread ended, so the number stays its own.
+        let guard = thread::spawn(move || {
+            const GRACE: Duration = Duration::from_secs(2);
+            if ended.recv_timeout(deadline.0) != Err(RecvTimeoutError::Timeout) {
+                return false;
+            }
+            let _ = kill_process(pid, Signal::TERM);
+            if ended.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            true
+        });
+        Self { done, guard, stderr, deadline }
+    }
+
+    /// Waits for git's end, and fails where it failed or was ended.
+    pub(super) fn finish(self, action: &'static str, child: &mut Child) -> Result<(), GitError> {
+        let Self { done, guard, stderr, deadline } = self;
+        // Its stdout is closed: nothing but its end is to be expected.
+        let said = stderr.join().expect("no panic");
+        let _ = done.send(());
+        if guard.join().expect("no panic") {
+            let _ = child.wait();
+            return Err(GitError::TimedOut { action, after: deadline.0 });
+        }
+        let status = child.wait().map_err(|source| GitError::Io { action, source })?;
+        if status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&said);
+        let said = said.trim().strip_prefix("fatal: ").unwrap_or(said.trim());
+        let message = if said.is_empty() { status.to_string() } else { without_credentials(said) };
+        Err(GitError::Failed { action, message })
+    }
+}
+
+/// Returns a text in which no URL has a user and password.
+fn without_credentials(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        cleaned.push_str(before);
+        let authority = after.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(after.len());
+        rest = after[..authority].rfind('@').map_or(after, |sign| &after[sign + 1..]);
+    }
+    cleaned + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_cut_out_of_every_url() {
+        let said = "cannot read 'https://me:p@ss@host/x.git' or ssh://git@h:22/y, not a@b";
+        assert_eq!(without_credentials(said), "cannot read 'https://host/x.git' or ssh://h:22/y, not a@b");
+    }
+}

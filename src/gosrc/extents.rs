@@ -1,0 +1,600 @@
+//! Finds the function declarations of a Go file without parsing it.
+//!
+//! Where a declaration begins and ends is decided by tokens alone: by brackets, by literals and comments
+//! that hide brackets, and by the semicolons that Go puts in at line ends outside of all brackets. So the
+//! inside of a body needs no grammar, only its brackets matched.
+//!
+//! What it cannot see is a mistake inside a body whose brackets match; Go's tool would end at such a file.
+
+use memchr::{memchr, memchr_iter, memchr2};
+
+/// A function declaration with a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FuncExtent {
+    /// Bare name, without receiver and type parameters.
+    pub name: Box<str>,
+    /// Line and column of the keyword `func`; 1-based, in bytes, as `//line` comments set them.
+    pub start: (u32, u32),
+    /// Line and column after the closing brace.
+    pub end: (u32, u32),
+}
+
+/// What was found in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// In source order.
+    pub functions: Vec<FuncExtent>,
+    /// The file says `// Code generated ... DO NOT EDIT.` before its package clause.
+    pub is_generated: bool,
+}
+
+/// A text is not a Go file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct SyntaxError {
+    /// Counted from 1, whatever `//line` comments say.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: &'static str,
+}
+
+/// Finds the functions of a file, in one pass over its bytes.
+pub fn scan(source: &[u8]) -> Result<Scanned, SyntaxError> {
+    let mut scanner = Scanner { source, at: 0, directives: Vec::new() };
+    scanner.file().map_err(|Fault { at, reason }| {
+        let at = at.min(source.len());
+        SyntaxError { line: 1 + memchr_iter(b'\n', &source[..at]).count(), reason }
+    })
+}
+
+/// What is wrong, and at which byte.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) at: usize,
+    pub(super) reason: &'static str,
+}
+
+fn fault<T>(at: usize, reason: &'static str) -> Result<T, Fault> {
+    Err(Fault { at, reason })
+}
+
+/// A `//line` or `/*line*/` comment: what follows it stands at another position.
+#[derive(Clone, Copy, Debug)]
+struct Directive {
+    /// First byte that it applies to.
+    at: usize,
+    line: i64,
+    /// 0: unknown, and so are the columns that follow.
+    column: i64,
+}
+
+/// A token outside of all brackets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    /// Identifier or keyword, from byte to byte.
+    Word(usize, usize),
+    /// String, rune or number.
+    Literal,
+    /// An opening bracket.
+    Open(u8),
+    /// A semicolon, or a line end that is one.
+    Semicolon,
+    /// Operators and all else.
+    Other(u8),
+    /// Nothing is left.
+    End,
+}
+
+struct Scanner<'a> {
+    source: &'a [u8],
+    at: usize,
+    directives: Vec<Directive>,
+}
+
+impl Scanner<'_> {
+    fn file(&mut self) -> Result<Scanned, Fault> {
+        if let Err(error) = str::from_utf8(self.source) {
+            return fault(error.valid_up_to(), "the text is not UTF-8");
+        }
+        if let Some(at) = memchr(0, self.source) {
+            return fault(at, "a NUL character");
+        }
+        if self.source.starts_with(BYTE_ORDER_MARK) {
+            self.at = BYTE_ORDER_MARK.len();
+        }
+        let package = match self.token(false)? {
+            Token::Word(from, to) if &self.source[from..to] == b"package" => from,
+            _ => return fault(self.at, "expected \"package\""),
+        };
+        let Token::Word(..) = self.token(false)? else { return fault(self.at, "expected a package name") };
+        self.end_of_declaration(true)?;
+        let mut spans = Vec::new();
+        loop {
+            match self.token(false)? {
+                Token::End => break,
+                Token::Semicolon => {}
+                Token::Word(from, to) => match &self.source[from..to] {
+                    b"func" => spans.extend(self.function(from)?),
+                    b"import" | b"const" | b"type" | b"var" => self.end_of_declaration(false)?,
+                    _ => return fault(from, "expected a declaration"),
+                },
+                _ => return fault(self.at, "expected a declaration"),
+            }
+        }
+        Ok(Scanned { functions: self.placed(spans), is_generated: is_generated(&self.source[..package]) })
+    }
+
+    /// Skips to the end of a declaration that is no function.
+    fn end_of_declaration(&mut self, mut can_end: bool) -> Result<(), Fault> {
+        loop {
+            can_end = match self.token(can_end)? {
+                Token::Semicolon | Token::End => return Ok(()),
+                Token::Open(_) => {
+                    self.skip_brackets()?;
+                    true
+                }
+                token => self.ends_statement(token),
+            };
+        }
+    }
+
+    /// Reads a declaration after its keyword `func` at `start`; returns nothing where it has no body.
+    fn function(&mut self, start: usize) -> Result<Option<Span>, Fault> {
+        let mut token = self.token(false)?;
+        if token == Token::Open(b'(') {
+            self.skip_brackets()?;
+            token = self.token(true)?;
+        }
+        let Token::Word(from, to) = token else { return fault(self.at, "expected the name of a function") };
+        let mut can_end = true;
+        let mut is_type_literal = false;
+        let mut has_parameters = false;
+        loop {
+            let token = self.token(can_end)?;
+            match token {
+                Token::Semicolon | Token::End if has_parameters => return Ok(None),
+                Token::Semicolon | Token::End => return fault(self.at, "expected parameters"),
+                Token::Open(b'{') if has_parameters && !is_type_literal => {
+                    self.skip_brackets()?;
+                    let end = self.at;
+                    // Two declarations need something between them.
+                    return match self.token(true)? {
+                        Token::Semicolon | Token::End => Ok(Some(Span { name: (from, to), start, end })),
+                        _ => fault(end, "expected a new line after the function"),
+                    };
+                }
+                Token::Open(bracket) => {
+                    self.skip_brackets()?;
+                    has_parameters |= bracket == b'(';
+                    is_type_literal = false;
+                    can_end = true;
+                }
+                _ => {
+                    is_type_literal = match token {
+                        Token::Word(from, to) => {
+                            matches!(&self.source[from..to], b"struct" | b"interface")
+                        }
+                        _ => false,
+                    };
+                    can_end = self.ends_statement(token);
+                }
+            }
+        }
+    }
+
+    /// Tells whether Go puts a semicolon at a line end after this token.
+    fn ends_statement(&self, token: Token) -> bool {
+        match token {
+            Token::Literal => true,
+            Token::Word(from, to) => !matches!(
+                &self.source[from..to],
+                b"case"
+                    | b"chan"
+                    | b"const"
+                    | b"default"
+                    | b"defer"
+                    | b"else"
+                    | b"for"
+                    | b"func"
+                    | b"go"
+                    | b"goto"
+                    | b"if"
+                    | b"import"
+                    | b"interface"
+                    | b"map"
+                    | b"package"
+                    | b"range"
+                    | b"select"
+                    | b"struct"
+                    | b"switch"
+                    | b"type"
+                    | b"var"
+            ),
+            // "++" and "--" are statements, and no statement stands outside of brackets.
+            _ => false,
+        }
+    }
+
+    /// Reads the next token outside of brackets; `can_end` tells whether a line end is a semicolon here.
+    fn token(&mut self, can_end: bool) -> Result<Token, Fault> {
+        while let Some(&byte) = self.source.get(self.at) {
+            let start = self.at;
+            self.at += 1;
+            return Ok(match byte {
+                b'\n' if can_end => Token::Semicolon,
+                b' ' | b'\t' | b'\r' | b'\n' => continue,
+                b'/' => match self.source.get(self.at) {
+                    Some(b'/' | b'*') => {
+                        self.at = start;
+                        let is_line = self.source[start + 1] == b'/';
+                        self.skip_comment()?;
+                        // A comment that holds a line end counts as one.
+                        let newline = !is_line && memchr(b'\n', &self.source[start..self.at]).is_some();
+                        if newline && can_end {
+                            return Ok(Token::Semicolon);
+                        }
+                        continue;
+                    }
+                    _ => Token::Other(byte),
+                },
+                b'"' | b'\'' | b'`' => {
+                    self.at = skip_literal(self.source, start)?;
+                    Token::Literal
+                }
+                b'(' | b'[' | b'{' => {
+                    self.at = start;
+                    Token::Open(byte)
+                }
+                b')' | b']' | b'}' => return fault(start, "a closing bracket without its opening one"),
+                b';' => Token::Semicolon,
+                b'0'..=b'9' => {
+                    self.skip_while(|byte| is_word(byte) || byte == b'.');
+                    Token::Literal
+                }
+                byte if is_word(byte) => {
+                    self.skip_while(is_word);
+                    Token::Word(start, self.at)
+                }
+                b'@' | b'#' | b'$' | b'?' | b'\\' | 0..=31 | 127 => {
+                    return fault(start, "an illegal character");
+                }
+                byte => Token::Other(byte),
+            });
+        }
+        Ok(Token::End)
+    }
+
+    fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
+        self.at += self.source[self.at..].iter().take_while(|&&byte| wanted(byte)).count();
+    }
+
+    /// Skips from an opening bracket past the one that closes it.
+    fn skip_brackets(&mut self) -> Result<(), Fault> {
+        let first = self.at;
+        // Bodies nest little; what is beyond that lies on the heap anyhow.
+        let mut open = Vec::with_capacity(32);
+        loop {
+            let rest = &self.source[self.at..];
+            let Some(skipped) = rest.iter().position(|&byte| IS_OF_INTEREST[usize::from(byte)]) else {
+                return fault(first, "a bracket that is never closed");
+            };
+            self.at += skipped;
+            let at = self.at;
+            match self.source[at] {
+                b'(' => open.push(b')'),
+                b'[' => open.push(b']'),
+                b'{' => open.push(b'}'),
+                b'/' => {
+                    if matches!(self.source.get(at + 1), Some(b'/' | b'*')) {
+                        self.skip_comment()?;
+                        continue;
+                    }
+                }
+                closing @ (b')' | b']' | b'}') => {
+                    if open.pop() != Some(closing) {
+                        return fault(at, "brackets do not match");
+                    }
+                    if open.is_empty() {
+                        self.at += 1;
+                        return Ok(());
+                    }
+                }
+                _ => {
+                    self.at = skip_literal(self.source, at)?;
+                    continue;
+                }
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Skips a comment, but for the line end after one of `//`; heeds what is a line directive.
+    fn skip_comment(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        let end = skip_comment(self.source, start)?;
+        self.at = end;
+        let text = &self.source[start..end];
+        if !text[2..].starts_with(b"line ") {
+            return Ok(());
+        }
+        let (text, applies_at) = if text[1] == b'*' {
+            (&text[7..text.len() - 2], end)
+        } else if start == 0 || self.source[start - 1] == b'\n' {
+            (text[7..].strip_suffix(b"\r").unwrap_or(&text[7..]), end + 1)
+        } else {
+            return Ok(());
+        };
+        match directive(text) {
+            // As go/token has it: none at the very end of the file.
+            Ok(Some((line, column))) if applies_at < self.source.len() => {
+                self.directives.push(Directive { at: applies_at, line, column });
+            }
+            Ok(_) => {}
+            Err(reason) => return fault(start, reason),
+        }
+        Ok(())
+    }
+
+    /// Turns bytes into lines and columns.
+    fn placed(&self, spans: Vec<Span>) -> Vec<FuncExtent> {
+        let mut lines = Lines { source: self.source, at: 0, line: 1, line_start: 0 };
+        let mut place = |at: usize| {
+            let (line, line_start) = lines.of(at);
+            let Some(last) = self.directives.partition_point(|directive| directive.at <= at).checked_sub(1)
+            else {
+                return (line, at - line_start + 1);
+            };
+            let directive = self.directives[last];
+            let directive_line = 1 + memchr_iter(b'\n', &self.source[..directive.at]).count();
+            let distance = line - directive_line;
+            let column = match (directive.column, distance) {
+                (0, _) => 0,
+                (column, 0) => usize::try_from(column).unwrap_or(0) + (at - directive.at),
+                _ => at - line_start + 1,
+            };
+            (usize::try_from(directive.line).unwrap_or(0) + distance, column)
+        };
+        let narrow = |(line, column)| {
+            (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+        };
+        spans
+            .into_iter()
+            .map(|Span { name: (from, to), start, end }| FuncExtent {
+                name: String::from_utf8_lossy(&self.source[from..to]).into(),
+                start: narrow(place(start)),
+                end: narrow(place(end)),
+            })
+            .collect()
+    }
+}
+
+/// A function by its bytes.
+struct Span {
+    name: (usize, usize),
+    start: usize,
+    end: usize,
+}
+
+/// Counts lines onwards.
+struct Lines<'a> {
+    source: &'a [u8],
+    at: usize,
+    line: usize,
+    line_start: usize,
+}
+
+impl Lines<'_> {
+    /// Returns the line of a byte, and where that line begins; bytes come in ascending order.
+    fn of(&mut self, at: usize) -> (usize, usize) {
+        for newline in memchr_iter(b'\n', &self.source[self.at..at]) {
+            self.line += 1;
+            self.line_start = self.at + newline + 1;
+        }
+        self.at = at;
+        (self.line, self.line_start)
+    }
+}
+
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+const IS_OF_INTEREST: [bool; 256] = {
+    let mut table = [false; 256];
+    let bytes = b"(){}[]\"'`/";
+    let mut index = 0;
+    while index < bytes.len() {
+        table[bytes[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
+/// Letters of all scripts count; a wrong one among them is none of our business.
+pub(super) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// Returns the byte after the string, raw string or rune that begins at `start`.
+pub(super) fn skip_literal(source: &[u8], start: usize) -> Result<usize, Fault> {
+    let quote = source[start];
+    let mut at = start + 1;
+    if quote == b'`' {
+        return match memchr(b'`', &source[at..]) {
+            Some(length) => Ok(at + length + 1),
+            None => fault(start, "a raw string that never ends"),
+        };
+    }
+    loop {
+        // Strings are short: a loop beats a search that has to set itself up.
+        match source.get(at) {
+            Some(&byte) if byte == quote => return Ok(at + 1),
+            Some(b'\\') if source.get(at + 1) != Some(&b'\n') => at += 2,
+            Some(b'\n' | b'\\') | None => return fault(start, "a literal that never ends"),
+            Some(_) => at += 1,
+        }
+    }
+}
+
+/// Returns the byte after the comment that begins at `start`; the line end after `//` is no part of it.
+pub(super) fn skip_comment(source: &[u8], start: usize) -> Result<usize, Fault> {
+    if source[start + 1] == b'/' {
+        return Ok(memchr(b'\n', &source[start..]).map_or(source.len(), |length| start + length));
+    }
+    match memchr::memmem::find(&source[start + 2..], b"*/") {
+        Some(length) => Ok(start + 2 + length + 2),
+        None => fault(start, "a comment that never ends"),
+    }
+}
+
+/// Reads what follows `line ` in a comment: `file:line` or `file:line:column`, as go/scanner does.
+///
+/// Returns line and column (0 where there is none); nothing where this is no directive.
+fn directive(text: &[u8]) -> Result<Option<(i64, i64)>, &'static str> {
+    const LARGEST: u64 = 1 << 30;
+    let Some((rest, last)) = trailing_number(text) else { return Ok(None) };
+    let Some(last) = last else { return Err("a line directive with an invalid line number") };
+    let (line, column) = match trailing_number(rest) {
+        Some((_, Some(line))) if (1..=LARGEST).contains(&last) => (line, last),
+        Some((_, Some(_))) => return Err("a line directive with an invalid column number"),
+        _ => (last, 0),
+    };
+    if !(1..=LARGEST).contains(&line) {
+        return Err("a line directive with an invalid line number");
+    }
+    Ok(Some((line.cast_signed(), column.cast_signed())))
+}
+
+/// Splits at the last colon; the number is missing where what follows is none.
+fn trailing_number(text: &[u8]) -> Option<(&[u8], Option<u64>)> {
+    let colon = text.iter().rposition(|&byte| byte == b':')?;
+    let digits = &text[colon + 1..];
+    let number = digits.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(digits).ok()?.parse().ok());
+    Some((&text[..colon], number.flatten()))
+}
+
+/// Tells whether the comments before the package clause say that a program wrote the file, by the rule
+/// of Go (`go help generate`).
+fn is_generated(head: &[u8]) -> bool {
+    const PREFIX: &[u8] = b"// Code generated ";
+    let mut at = 0;
+    while let Some(found) = memchr::memmem::find(&head[at..], PREFIX) {
+        let start = at + found;
+        let end = memchr2(b'\n', b'\n', &head[start..]).map_or(head.len(), |length| start + length);
+        let line = head[start..end].strip_suffix(b"\r").unwrap_or(&head[start..end]);
+        if (start == 0 || head[start - 1] == b'\n' || head[..start] == *BYTE_ORDER_MARK)
+            && line.ends_with(b" DO NOT EDIT.")
+        {
+            return true;
+        }
+        at = end;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(source: &str) -> Vec<(String, (u32, u32), (u32, u32))> {
+        let functions = scan(source.as_bytes()).unwrap().functions;
+        functions.into_iter().map(|it| (it.name.into_string(), it.start, it.end)).collect()
+    }
+
+    fn names(source: &str) -> Vec<String> {
+        found(source).into_iter().map(|(name, ..)| name).collect()
+    }
+
+    fn refused(source: &[u8]) -> String {
+        scan(source).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_function_reaches_from_its_keyword_to_its_closing_brace() {
+        let source = "package p\n\nfunc a() {\n\tx := 1\n}\nfunc b() {}; func c() int { return 1 }\n";
+        let wanted = [("a", (3, 1), (5, 2)), ("b", (6, 1), (6, 12)), ("c", (6, 14), (6, 39))];
+        assert_eq!(found(source), wanted.map(|(name, start, end)| (name.to_owned(), start, end)));
+    }
+
+    #[test]
+    fn receivers_and_type_parameters_are_no_part_of_the_name() {
+        let source = "package p\nfunc (t *T[K, V]) M(x [2]int) (a, b int) {}\nfunc G[P interface{ ~int }](p P) {}\n\
+                      func (T) _() {}\nfunc Größe() {}";
+        assert_eq!(names(source), ["M", "G", "_", "Größe"]);
+    }
+
+    #[test]
+    fn a_brace_of_a_result_type_is_not_the_body() {
+        let source = "package p\nfunc a() struct{ x int } { return struct{ x int }{1} }\n\
+                      func b() map[string]interface {\n M()\n} {\n return nil }\n\
+                      func c() func(struct{}) chan struct{} { return nil }\n";
+        assert_eq!(names(source), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn functions_without_a_body_and_literals_in_variables_are_left_out() {
+        let source = "package p\nfunc asm(x int) int\nfunc ext() struct{}\nvar f = func() int {\n return 1 }\n\
+                      type F func(int)\nvar (\n g = func() {}\n)\nfunc last() { func() {}() }\n//go:linkname x y\nfunc x()";
+        assert_eq!(names(source), ["last"]);
+    }
+
+    #[test]
+    fn what_looks_like_code_in_literals_and_comments_is_none() {
+        let source = "package p // func no() {\n/* func no() {\n} */\nconst s = `\nfunc no() {}\n`\n\
+                      func yes() { _ = \"func {\\\"\"; _ = '{'; _ = '\\''; _ = `}`; /* } */ // }\n}\n\
+                      func /* here */ also /* { */ () /*\n*/ {\n}\n";
+        // The last comment holds a line end, so the function has no body, and its brace is a mistake.
+        assert_eq!(refused(source.as_bytes()), "line 10: expected a declaration");
+        assert_eq!(names(&source.replace("/*\n*/", "/* */")), ["yes", "also"]);
+    }
+
+    #[test]
+    fn carriage_returns_and_a_byte_order_mark_are_taken_as_go_takes_them() {
+        let source = "\u{feff}package p; func a() {}\r\nfunc b()\r\n\r\nfunc c() {\r\n}\r\n";
+        let wanted = [("a", (1, 15), (1, 26)), ("c", (4, 1), (5, 2))];
+        assert_eq!(found(source), wanted.map(|(name, start, end)| (name.to_owned(), start, end)));
+    }
+
+    #[test]
+    fn line_comments_move_positions() {
+        let source = "package p\n//line x.y:100\nfunc a() {\n}\n //line no.y:7\nfunc b() {}\n\
+                      /*line z.y:5:10*/func c() {\n}\n//line bad\nfunc d() {}\n";
+        let wanted = [
+            ("a", (100, 0), (101, 0)),
+            ("b", (103, 0), (103, 0)),
+            ("c", (5, 10), (6, 2)),
+            ("d", (8, 1), (8, 12)),
+        ];
+        assert_eq!(found(source), wanted.map(|(name, start, end)| (name.to_owned(), start, end)));
+        assert_eq!(
+            refused(b"package p\n//line x:0\n"),
+            "line 2: a line directive with an invalid line number"
+        );
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused_with_its_line() {
+        let cases = [
+            (&b""[..], "line 1: expected \"package\""),
+            (&b"package\n"[..], "line 2: expected a package name"),
+            (&b"package p\nfunc f() {\n"[..], "line 2: a bracket that is never closed"),
+            (&b"package p\nfunc f() {\n(]}\n"[..], "line 3: brackets do not match"),
+            (&b"package p\n\nvar s = \"abc\n"[..], "line 3: a literal that never ends"),
+            (&b"package p\nvar s = `abc\n"[..], "line 2: a raw string that never ends"),
+            (&b"package p\n/* abc\n"[..], "line 2: a comment that never ends"),
+            (&b"package p\nfunc f()\n{\n}\n"[..], "line 3: expected a declaration"),
+            (&b"package p\nfunc f() {} func g() {}\n"[..], "line 2: expected a new line after the function"),
+            (&b"package p\nx := 1\n"[..], "line 2: expected a declaration"),
+            (&b"package p\n// \xff\n"[..], "line 2: the text is not UTF-8"),
+            (&b"package p\n\n// \0\n"[..], "line 3: a NUL character"),
+        ];
+        assert_eq!(cases.map(|(source, _)| refused(source)), cases.map(|(_, wanted)| wanted.to_owned()));
+    }
+
+    #[test]
+    fn generated_files_are_known_by_gos_rule() {
+        let is_generated = |source: &str| scan(source.as_bytes()).unwrap().is_generated;
+        assert!(is_generated("// Copyright\n\n// Code generated by x. DO NOT EDIT.\r\n\npackage p\n"));
+        assert!(!is_generated("package p\n// Code generated by x. DO NOT EDIT.\n"));
+        assert!(!is_generated("// Code generated by x. DO NOT EDIT\npackage p\n"));
+        assert!(!is_generated(" // Code generated by x. DO NOT EDIT!\npackage p\n"));
+    }
+}

@@ -1,0 +1,12 @@
+//! Go source text: which functions it declares and where, which of its lines are code, and which file of
+//! a repository an import path means.
+//!
+//! Pure: text in, values out. Nothing here is compiled or type-checked, and no file is opened.
+
+mod extents;
+mod lines;
+mod modules;
+
+pub use extents::{FuncExtent, Scanned, SyntaxError, scan};
+pub use lines::code_lines;
+pub use modules::{Modules, is_module_file};
