@@ -494,7 +494,9 @@ fn is_generated(head: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn found(source: &str) -> Vec<(String, (u32, u32), (u32, u32))> {
+    type Found = (String, (u32, u32), (u32, u32));
+
+    fn found(source: &str) -> Vec<Found> {
         let functions = scan(source.as_bytes()).unwrap().functions;
         functions.into_iter().map(|it| (it.name.into_string(), it.start, it.end)).collect()
     }

@@ -1,0 +1,62 @@
+//! The table of `go tool cover -func`, to the byte.
+
+use std::io::{self, Write};
+
+use super::Report;
+use crate::coverage::Coverage;
+use crate::names::printable;
+
+/// Go's text/tabwriter stands its columns at multiples of this.
+const TAB: usize = 8;
+
+pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let rows = || {
+        report.files.iter().flat_map(|file| file.functions.iter().map(move |function| (file.name, function)))
+    };
+    let mut widths = (width("total:"), width("(statements)"));
+    // The name of a file is measured once, not with each of its functions.
+    for file in &report.files {
+        let name = width(&printable(file.name));
+        for function in &file.functions {
+            let place = name + 2 + digits(function.extent.start.0);
+            widths = (widths.0.max(place), widths.1.max(width(&function.extent.name)));
+        }
+    }
+    // A column is at least one wider than its longest cell, up to the next multiple.
+    let columns = ((widths.0 / TAB + 1) * TAB, (widths.1 / TAB + 1) * TAB);
+    let mut total = Coverage::default();
+    for (file, function) in rows() {
+        let place = format!("{}:{}:", printable(file), function.extent.start.0);
+        row(out, columns, &place, &function.extent.name, function.coverage)?;
+        total += function.coverage;
+    }
+    row(out, columns, "total:", "(statements)", total)
+}
+
+fn row(
+    out: &mut impl Write,
+    columns: (usize, usize),
+    place: &str,
+    name: &str,
+    coverage: Coverage,
+) -> io::Result<()> {
+    const TABS: &str = "\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t";
+    for (cell, column) in [(place, columns.0), (name, columns.1)] {
+        out.write_all(cell.as_bytes())?;
+        let mut tabs = (column - width(cell)).div_ceil(TAB);
+        while tabs > 0 {
+            let some = tabs.min(TABS.len());
+            out.write_all(&TABS.as_bytes()[..some])?;
+            tabs -= some;
+        }
+    }
+    writeln!(out, "{:.1}%", coverage.percent())
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn digits(number: u32) -> usize {
+    1 + number.checked_ilog10().unwrap_or(0) as usize
+}
