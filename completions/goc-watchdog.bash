@@ -35,7 +35,7 @@ _goc__watchdog() {
 
     case "${cmd}" in
         goc__watchdog)
-            opts="-q -v -h -V --root --center --format --quiet --verbose --color --help --version pull list total history"
+            opts="-q -v -h -V --root --center --quiet --verbose --color --help --version pull list total history"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -47,10 +47,6 @@ _goc__watchdog() {
                     ;;
                 --center)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -65,7 +61,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__history)
-            opts="-q -v -h -V --commit --limit --root --center --format --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --commit --limit --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -79,16 +75,16 @@ _goc__watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --center)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -103,7 +99,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__list)
-            opts="-q -v -h -V --offline --explain --root --center --format --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --offline --explain --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -113,16 +109,16 @@ _goc__watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --center)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -137,7 +133,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__pull)
-            opts="-f -o -n -q -v -h -V --force --address --raw --output --adopt --dry-run --no-peek --change --jitter --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --root --center --format --quiet --verbose --color --help --version"
+            opts="-f -o -n -q -v -h -V --force --address --raw --output --adopt --dry-run --no-peek --change --jitter --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -195,16 +191,16 @@ _goc__watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --center)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -219,7 +215,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__total)
-            opts="-q -v -h -V --fail-under --max-age --min-replicas --root --center --format --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --fail-under --max-age --min-replicas --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -237,16 +233,16 @@ _goc__watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --center)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

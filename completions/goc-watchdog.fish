@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goc_watchdog_global_optspecs
-    string join \n root= center= format= q/quiet v/verbose color= h/help V/version
+    string join \n root= center= q/quiet v/verbose color= h/help V/version
 end
 
 function __fish_goc_watchdog_needs_command
@@ -26,8 +26,6 @@ end
 
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l center -d 'Goc center to ask; may be given several times' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l format -d 'Form of the output' -r -f -a "text\t'For people'
-json\t'For scripts; the fields are described in the command\'s man page'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -52,10 +50,10 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l read-
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadline -d 'For the whole run; what it cuts off stays due' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l max-body -d 'Largest answer, decoded [default: 256MiB]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l proxy -d 'Proxy for all requests; those of the environment are never used' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -68,10 +66,10 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all that is known of one service: its schedule and why, its addresses, builds, generations' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -83,10 +81,10 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s V -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail below this percentage; exact, not rounded' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail when the last pull that got an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail when fewer replicas answered at the last pull' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -96,10 +94,10 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s h -l
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l commit -d 'Only rows of this commit, or of those that begin with it' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l limit -d 'Only the newest N rows' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"

@@ -44,10 +44,6 @@ pub struct Global {
     #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', global = true)]
     pub center: Vec<String>,
 
-    /// Form of the output.
-    #[arg(long, value_enum, default_value_t, global = true)]
-    pub format: Format,
-
     /// Say nothing but errors.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -61,7 +57,7 @@ pub struct Global {
     pub color: ColorWhen,
 }
 
-/// Form of the output.
+/// Form of the output of most commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.

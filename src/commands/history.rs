@@ -29,6 +29,10 @@ pub struct HistoryArgs {
     /// Only the newest N rows.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// Runs the command.
@@ -48,7 +52,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
         .map(|(index, row)| Step { row, before: index.checked_sub(1).map(|before| &rows[before]) })
         .collect();
     let shown = &steps[steps.len().saturating_sub(args.limit.unwrap_or(usize::MAX))..];
-    match context.format {
+    match args.format {
         Format::Json => show::print_json(&shown.iter().map(Step::object).collect::<Vec<_>>())?,
         Format::Text => print(shown, context)?,
     }

@@ -14,7 +14,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 
-use crate::cli::{ColorWhen, Format, Global};
+use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
 use crate::names::printable;
 use crate::workdir::Workdir;
@@ -41,7 +41,6 @@ pub struct Context {
     workdir: Workdir,
     config: Config,
     centers: Vec<String>,
-    format: Format,
     is_quiet: bool,
     is_verbose: bool,
     has_color: bool,
@@ -70,7 +69,6 @@ impl Context {
             workdir,
             config,
             centers,
-            format: global.format,
             is_quiet: global.quiet,
             is_verbose: global.verbose,
             has_color,

@@ -40,6 +40,10 @@ pub struct TotalArgs {
     /// Fail when fewer replicas answered at the last pull.
     #[arg(long, value_name = "N")]
     min_replicas: Option<u32>,
+
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// Runs the command.
@@ -51,7 +55,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let row = store.latest(&entry.key)?.ok_or_else(|| {
         anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
     })?;
-    match context.format {
+    match args.format {
         Format::Text => writeln!(io::stdout(), "{:.1}", row.cover_total)?,
         Format::Json => show::print_json(&object(entry, &row, context))?,
     }
@@ -93,7 +97,7 @@ fn object(entry: &Entry, row: &Row, context: &Context) -> serde_json::Value {
 
 /// Returns what is asked for and not met, each as a clause.
 fn unmet(args: &TotalArgs, entry: &Entry, row: &Row, context: &Context) -> Vec<String> {
-    let TotalArgs { service: _, fail_under, max_age, min_replicas } = args;
+    let TotalArgs { service: _, fail_under, max_age, min_replicas, format: _ } = args;
     let mut unmet = Vec::new();
     if let Some(threshold) = fail_under {
         // A row of another hand has no statements to compare; its percentage is all there is.

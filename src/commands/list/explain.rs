@@ -16,14 +16,14 @@ use crate::schedule::{self, Due};
 use crate::store::{Edition, EditionStatus, Generation, Row, Store};
 
 /// Prints it.
-pub(super) fn run(entry: &Entry, store: Option<&Store>, context: &Context) -> Result<()> {
+pub(super) fn run(entry: &Entry, store: Option<&Store>, format: Format, context: &Context) -> Result<()> {
     let (editions, generations, row) = match store {
         Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
         None => (Vec::new(), Vec::new(), None),
     };
     let builds = editions.iter().map(|edition| Build::of(edition, &generations)).collect();
     let explained = Explained { entry, row, builds, context };
-    match context.format {
+    match format {
         Format::Json => show::print_json(&explained.object()),
         Format::Text => Ok(explained.print(&mut io::stdout().lock())?),
     }

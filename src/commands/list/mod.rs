@@ -36,6 +36,10 @@ pub struct ListArgs {
     /// Show all that is known of one service: its schedule and why, its addresses, builds, generations.
     #[arg(long, value_name = "SERVICE", conflicts_with = "parts")]
     explain: Option<String>,
+
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// Runs the command.
@@ -59,7 +63,7 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
     }
     match &args.explain {
-        Some(service) => explain::run(pick(service, &roster.entries)?, store.as_ref(), context)?,
+        Some(service) => explain::run(pick(service, &roster.entries)?, store.as_ref(), args.format, context)?,
         None => list(args, &roster, store.as_ref(), context)?,
     }
     Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
@@ -182,7 +186,7 @@ fn list(args: &ListArgs, roster: &Roster, store: Option<&Store>, context: &Conte
             lines.push(Line { entry, member, row: row.clone(), state });
         }
     }
-    match context.format {
+    match args.format {
         Format::Json => show::print_json(&lines.iter().map(|line| object(line, context)).collect::<Vec<_>>()),
         Format::Text => table(&lines, context),
     }

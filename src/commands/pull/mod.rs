@@ -25,6 +25,7 @@ use super::Context;
 use super::pick::pick;
 use super::roster::{self, Entry, Known, Roster};
 use crate::center::{Client, Options};
+use crate::cli::Format;
 use crate::clock::{self, Stopwatch};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
@@ -123,6 +124,10 @@ pub struct PullArgs {
     /// Proxy for all requests; those of the environment are never used.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 impl PullArgs {
@@ -263,7 +268,7 @@ fn pull(
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
 
-    output::print(&haul, &plan, &roster, &started, context)?;
+    output::print(&haul, &plan, &roster, &started, args.format, context)?;
     Ok(exit_code(&haul, &plan, &selection, &roster))
 }
 
@@ -372,6 +377,6 @@ fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCo
     report_silence(&roster, context)?;
     let selection = select(args, &roster.entries)?;
     let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());
-    output::print_plan(&plan, context)?;
+    output::print_plan(&plan, args.format, context)?;
     Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
 }

@@ -38,6 +38,7 @@ pub(super) fn print(
     plan: &Plan<'_>,
     roster: &Roster,
     started: &Stopwatch,
+    format: Format,
     context: &Context,
 ) -> Result<()> {
     let mut pulled = haul.pulled.clone();
@@ -65,7 +66,7 @@ pub(super) fn print(
             Some(Stop::Signal(_)) => "signal",
         },
     };
-    match context.format {
+    match format {
         Format::Json => {
             for pulled in &pulled {
                 objects(pulled).iter().try_for_each(show::print_json)?;
@@ -275,14 +276,14 @@ fn objects(pulled: &Pulled) -> Vec<serde_json::Value> {
 }
 
 /// Prints what a run would do.
-pub(super) fn print_plan(plan: &Plan<'_>, context: &Context) -> Result<()> {
+pub(super) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> Result<()> {
     let pulls = plan.pulls.iter().flat_map(|unit| {
         unit.parts().iter().enumerate().map(move |(index, part)| {
             let targets = unit.targets().iter().filter(move |target| target.parts.contains(&index));
             (part, targets.map(|target| target.address.as_str()).collect::<Vec<_>>())
         })
     });
-    match context.format {
+    match format {
         Format::Json => {
             for (part, addresses) in pulls {
                 show::print_json(&json!({
