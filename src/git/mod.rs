@@ -4,17 +4,19 @@
 //! no working tree is looked at or changed. What comes from outside reaches git on its standard input,
 //! never as an argument.
 
+mod remote;
 mod run;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 
-use run::{Watch, command};
+use run::{Watch, command, feed};
 
 use crate::names::printable;
 
+pub use remote::{Network, RemoteUrl, clone};
 pub use run::Deadline;
 
 /// Git could not do what was asked.
@@ -69,6 +71,12 @@ pub enum GitError {
         /// What was asked for.
         revision: String,
     },
+    /// There is nowhere to fetch from.
+    #[error("{:?} has no remote to fetch from", path.display())]
+    NoRemote {
+        /// The repository.
+        path: PathBuf,
+    },
     /// A short hash means several commits.
     #[error("commit \"{}\" is ambiguous in {:?}, give more digits:{}", printable(revision), path.display(),
         lines(candidates, "\n  ", ""))]
@@ -87,7 +95,9 @@ pub enum GitError {
 pub struct ObjectId(Box<str>);
 
 impl ObjectId {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads a full hash: 40 hex digits, or 64.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let is_hash = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hash.then(|| Self(text.into()))
     }
@@ -142,6 +152,12 @@ impl Repository {
         Ok(Self { path: path.to_owned(), git_dir, deadline })
     }
 
+    /// Returns the folder it was opened in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the commit that a full hash, or the beginning of one, means.
     ///
     /// A branch or tag of that name is not looked at: the hash was built into a service.
@@ -159,12 +175,7 @@ impl Repository {
                 String::from_utf8_lossy(&listed).lines().filter_map(ObjectId::parse).collect()
             }
         };
-        let questions = lines(
-            &candidates,
-            "",
-            "^{commit}
-",
-        );
+        let questions = lines(&candidates, "", "^{commit}\n");
         let mut commits = self.checked(questions)?;
         // A tag object and the commit it names may begin alike.
         commits.sort();
@@ -186,7 +197,9 @@ impl Repository {
         if revision.is_empty() || revision.contains(['\n', '\0']) {
             return Err(no_commit());
         }
-        self.checked(format!("{revision}^{{commit}}\n"))?.pop().ok_or_else(no_commit)
+        // A branch that was fetched and never checked out stands under the remote's name alone.
+        let questions = format!("{revision}^{{commit}}\nrefs/remotes/origin/{revision}^{{commit}}\n");
+        self.checked(questions)?.into_iter().next().ok_or_else(no_commit)
     }
 
     /// Asks which of these there are, a line each.
@@ -311,12 +324,7 @@ impl Repository {
             .spawn()
             .map_err(GitError::NotStarted)?;
         let stdout = child.stdout.take().expect("it is piped");
-        let mut stdin = child.stdin.take().expect("it is piped");
-        // From a thread of its own: git answers before it has read everything. Where git ended early,
-        // its message says more than the broken pipe here.
-        thread::spawn(move || {
-            let _ = stdin.write_all(&input);
-        });
+        feed(&mut child, input);
         let watch = Watch::over(&mut child, self.deadline);
         Ok((child, watch, stdout))
     }

@@ -1,8 +1,8 @@
 //! Starting git with nothing of this environment that could change what it prints, and ending it in time.
 
-use std::io::Read;
-use std::process::{Child, Command};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,8 +18,30 @@ pub struct Deadline(pub Duration);
 const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
 
 /// Returns a git that asks nobody, heeds no configuration but the repository's own, runs no hooks and no
-/// monitor of a file system, and shows objects as they are.
+/// monitor of a file system, shows objects as they are, and reaches no other machine.
 pub(super) fn command() -> Command {
+    let mut git = bare_command();
+    git.env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // Of a clone without blobs, what is missing is said, not fetched one by one.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "");
+    git
+}
+
+/// Returns a git that may reach other machines, by these protocols.
+pub(super) fn network_command(protocols: &[String]) -> Command {
+    let mut git = bare_command();
+    git.env("GIT_ALLOW_PROTOCOL", protocols.join(":"))
+        .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+        .env("GCM_INTERACTIVE", "never");
+    if let Some(agent) = std::env::var_os("SSH_AUTH_SOCK") {
+        git.env("SSH_AUTH_SOCK", agent);
+    }
+    git
+}
+
+fn bare_command() -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that runs git")]
     let mut git = Command::new("git");
     git.env_clear();
@@ -30,15 +52,10 @@ pub(super) fn command() -> Command {
     }
     git.env("LC_ALL", "C")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_ATTR_NOSYSTEM", "1")
         .env("GIT_OPTIONAL_LOCKS", "0")
         // A replaced object is not what was built.
         .env("GIT_NO_REPLACE_OBJECTS", "1")
-        // Of a clone without blobs, what is missing is said, not fetched one by one.
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_ALLOW_PROTOCOL", "")
         .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="]);
     git
 }
@@ -47,7 +64,7 @@ pub(super) fn command() -> Command {
 pub(super) struct Watch {
     done: Sender<()>,
     guard: JoinHandle<bool>,
-    stderr: JoinHandle<Vec<u8>>,
+    stderr: Receiver<Vec<u8>>,
     deadline: Deadline,
 }
 
@@ -55,11 +72,12 @@ impl Watch {
     pub(super) fn over(child: &mut Child, deadline: Deadline) -> Self {
         const SAID: u64 = 16 << 10;
         let mut pipe = child.stderr.take().expect("it is piped");
-        let stderr = thread::spawn(move || {
-            let mut said = Vec::new();
-            let _ = pipe.by_ref().take(SAID).read_to_end(&mut said);
+        let (said, stderr) = channel();
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = pipe.by_ref().take(SAID).read_to_end(&mut text);
             let _ = std::io::copy(&mut pipe, &mut std::io::sink());
-            said
+            let _ = said.send(text);
         });
         let (done, ended) = channel();
         let pid = Pid::from_child(child);
@@ -78,11 +96,31 @@ impl Watch {
         Self { done, guard, stderr, deadline }
     }
 
+    /// Runs a git that prints nothing of interest to its end.
+    pub(super) fn run(
+        action: &'static str,
+        mut git: Command,
+        input: Vec<u8>,
+        deadline: Deadline,
+    ) -> Result<(), GitError> {
+        git.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = git.spawn().map_err(GitError::NotStarted)?;
+        feed(&mut child, input);
+        Self::over(&mut child, deadline).finish(action, &mut child)
+    }
+
     /// Waits for git's end, and fails where it failed or was ended.
     pub(super) fn finish(self, action: &'static str, child: &mut Child) -> Result<(), GitError> {
+        const LOOK: Duration = Duration::from_millis(50);
         let Self { done, guard, stderr, deadline } = self;
-        // Its stdout is closed: nothing but its end is to be expected.
-        let said = stderr.join().expect("no panic");
+        // Its stdout is closed: nothing but its end is to be expected. A program that git started may
+        // outlive it with stderr in hand, so after the deadline that is waited for no longer.
+        let said = loop {
+            match stderr.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) if !guard.is_finished() => {}
+                said => break said.unwrap_or_default(),
+            }
+        };
         let _ = done.send(());
         if guard.join().expect("no panic") {
             let _ = child.wait();
@@ -97,6 +135,15 @@ impl Watch {
         let message = if said.is_empty() { status.to_string() } else { without_credentials(said) };
         Err(GitError::Failed { action, message })
     }
+}
+
+/// Writes to git's stdin from a thread of its own: git answers before it has read everything. Where it ended
+/// early, its message says more than the broken pipe here.
+pub(super) fn feed(child: &mut Child, input: Vec<u8>) {
+    let mut stdin = child.stdin.take().expect("it is piped");
+    thread::spawn(move || {
+        let _ = stdin.write_all(&input);
+    });
 }
 
 /// Returns a text in which no URL has a user and password.

@@ -1,0 +1,213 @@
+//! What git fetches from other machines: clones, commits, and the contents of files.
+//!
+//! Here alone git reads the user's configuration, for proxies, certificates and credential helpers; what it
+//! prints is not read. It asks nobody: without credentials it fails.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::Command;
+
+use super::run::{Deadline, Watch, command, network_command};
+use super::{GitError, ObjectId, Repository, lines};
+
+/// How git may reach other machines.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Protocols that it may speak, such as `https`.
+    pub protocols: Vec<String>,
+    /// Where the repository is configured to come from.
+    pub url: Option<RemoteUrl>,
+    /// How long one transfer may take.
+    pub deadline: Deadline,
+}
+
+/// The URL of a repository. Its credentials never show, and are never stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RemoteUrl {
+    plain: String,
+    /// With credentials, where it has some.
+    secret: Option<String>,
+}
+
+impl RemoteUrl {
+    /// Takes the credentials out of a URL: all before an `@`, of ssh only a password, as its user name is
+    /// part of the address.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        let without = |(scheme, rest): (&str, &str)| {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (user, host) = rest[..end].rsplit_once('@')?;
+            let user = match user.split_once(':') {
+                Some((name, _)) if scheme.ends_with("ssh") => format!("{name}@"),
+                None if scheme.ends_with("ssh") => return None,
+                _ => String::new(),
+            };
+            Some(format!("{scheme}://{user}{host}{}", &rest[end..]))
+        };
+        match url.split_once("://").and_then(without) {
+            Some(plain) => Self { plain, secret: Some(url.to_owned()) },
+            None => Self { plain: url.to_owned(), secret: None },
+        }
+    }
+
+    /// Returns it without credentials.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.plain
+    }
+}
+
+impl std::fmt::Debug for RemoteUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.plain)
+    }
+}
+
+impl Network {
+    /// A git for this network.
+    fn command(&self) -> Command {
+        let mut git = network_command(&self.protocols);
+        // Through the environment, where other users do not see it as they see arguments.
+        if let Some(RemoteUrl { plain, secret: Some(secret) }) = &self.url {
+            git.env("GIT_CONFIG_COUNT", "1")
+                .env("GIT_CONFIG_KEY_0", format!("url.{secret}.insteadOf"))
+                .env("GIT_CONFIG_VALUE_0", plain);
+        }
+        git
+    }
+}
+
+/// Clones `url` as a bare repository, whole, so that what is fetched now is there for good.
+pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitError> {
+    let mut git = network.command();
+    git.args([
+        "clone",
+        "--quiet",
+        "--bare",
+        "--no-local",
+        "--no-hardlinks",
+        "--template=",
+        "--origin=origin",
+    ])
+    .args(["--end-of-options", url.as_str()])
+    .arg(into);
+    Watch::run("clone", git, Vec::new(), network.deadline)?;
+    // A bare clone has no such line, and for whoever fetches by hand its branches would never move again.
+    let mut config = command();
+    config.arg("--git-dir").arg(into).args(["config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*"]);
+    Watch::run("config", config, Vec::new(), network.deadline)
+}
+
+impl Repository {
+    /// Fetches one commit by its full hash.
+    pub fn fetch_commit(&self, hash: &ObjectId, network: &Network) -> Result<(), GitError> {
+        // A reference, or git would throw the commit away some weeks later.
+        let kept = format!("{hash}:refs/goc-watchdog/{hash}");
+        let depth = if self.is_shallow()? { &["--depth=1"][..] } else { &[] };
+        self.fetch(depth, [kept.as_str()], Vec::new(), network)
+    }
+
+    /// Fetches all heads and tags, of a shallow clone with all that lies before them.
+    pub fn fetch_heads_and_tags(&self, network: &Network) -> Result<(), GitError> {
+        let unshallow = if self.is_shallow()? { &["--unshallow"][..] } else { &[] };
+        self.fetch(
+            unshallow,
+            ["+refs/heads/*:refs/remotes/origin/*", "refs/tags/*:refs/tags/*"],
+            Vec::new(),
+            network,
+        )
+    }
+
+    /// Fetches the contents of files that a clone without them lacks, all in one go.
+    pub fn fetch_blobs(&self, blobs: &[ObjectId], network: &Network) -> Result<(), GitError> {
+        // As git itself does when it comes upon one missing (its promisor-remote.c).
+        self.fetch(&["--filter=blob:none", "--stdin"], [], lines(blobs, "", "\n").into_bytes(), network)
+    }
+
+    /// Returns which of these blobs of a commit the repository lacks: none, but of a partial clone.
+    pub fn missing_blobs(&self, commit: &ObjectId, of: &[ObjectId]) -> Result<Vec<ObjectId>, GitError> {
+        if !self.is_partial() {
+            return Ok(Vec::new());
+        }
+        // The one command that tells without trying to fetch them.
+        let listed = self.output(
+            "rev-list",
+            &["--objects", "--missing=print", "--no-walk", commit.as_str()],
+            Vec::new(),
+        )?;
+        let listed = String::from_utf8_lossy(&listed);
+        let missing: HashSet<&str> = listed.lines().filter_map(|line| line.strip_prefix('?')).collect();
+        Ok(of.iter().filter(|blob| missing.contains(blob.as_str())).cloned().collect())
+    }
+
+    fn is_partial(&self) -> bool {
+        let packs = std::fs::read_dir(self.git_dir.join("objects/pack"));
+        packs
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| Path::new(&entry.file_name()).extension() == Some(OsStr::new("promisor")))
+    }
+
+    fn is_shallow(&self) -> Result<bool, GitError> {
+        Ok(self.output("rev-parse", &["--is-shallow-repository"], Vec::new())?.starts_with(b"true"))
+    }
+
+    /// Returns the name of the remote, or the configured URL where the repository has none.
+    fn remote(&self, network: &Network) -> Result<OsString, GitError> {
+        let listed = self.output("remote", &[], Vec::new())?;
+        let listed = String::from_utf8_lossy(&listed);
+        let name = listed.lines().find(|name| *name == "origin").or(listed.lines().next());
+        match (name, &network.url) {
+            (Some(name), _) => Ok(name.into()),
+            (None, Some(url)) => Ok(url.as_str().into()),
+            (None, None) => Err(GitError::NoRemote { path: self.path.clone() }),
+        }
+    }
+
+    fn fetch<const N: usize>(
+        &self,
+        options: &[&str],
+        refspecs: [&str; N],
+        input: Vec<u8>,
+        network: &Network,
+    ) -> Result<(), GitError> {
+        let mut git = network.command();
+        git.arg("--git-dir")
+            .arg(&self.git_dir)
+            // Nothing but what was asked for: no other references, no submodules, no clean-up behind our back.
+            .args([
+                "-c",
+                "gc.auto=0",
+                "-c",
+                "maintenance.auto=false",
+                "-c",
+                "fetch.negotiationAlgorithm=default",
+            ])
+            .args(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head"])
+            .arg("--no-recurse-submodules")
+            .args(options)
+            .arg("--end-of-options")
+            .arg(self.remote(network)?)
+            .args(refspecs);
+        Watch::run("fetch", git, input, network.deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_a_url_do_not_show() {
+        let plain = |url: &str| format!("{:?}", RemoteUrl::new(url));
+        assert_eq!(plain("https://me:p@ss@host/a/b@c.git"), "https://host/a/b@c.git");
+        assert_eq!(plain("https://token@host/a.git"), "https://host/a.git");
+        assert_eq!(plain("ssh://git:pw@host:22/a.git"), "ssh://git@host:22/a.git");
+        for unchanged in ["ssh://git@host/a.git", "git@host:a.git", "https://host/a.git", "/srv/a.git"] {
+            assert_eq!(plain(unchanged), unchanged);
+            assert_eq!(RemoteUrl::new(unchanged).secret, None);
+        }
+    }
+}
