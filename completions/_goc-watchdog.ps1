@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('pull', 'pull', [CompletionResultType]::ParameterValue, 'Pull, merge and store the coverage of running services')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Report what of a service is covered: function by function, for people, or in a form that other tools read')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List services: where they run, how much is covered, and how that is known')
             [CompletionResult]::new('total', 'total', [CompletionResultType]::ParameterValue, 'Print how much of a service is covered, as one number')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show how the coverage of a service went, row by row')
@@ -72,6 +73,34 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'goc-watchdog;report' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report, and the file that it goes to; several times for several of them [default: func]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the form without a file of its own to this one instead of stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the form without a file of its own to this one instead of stdout')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Report this row of the history instead of the latest')
+            [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Report the newest row of this commit; of a service whose name tells none, where its source is')
+            [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'No files that this glob fits, included or not; may be repeated')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'With --format text: what comes first')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all]')
+            [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Fail below this percentage of all statements; exact, not rounded')
+            [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Fail when the last pull that got an answer is longer ago')
+            [CompletionResult]::new('--min-replicas', '--min-replicas', [CompletionResultType]::ParameterName, 'Fail when fewer replicas answered at the last pull')
+            [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')
+            [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'Goc center to ask; may be given several times')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours; `NO_COLOR` is heeded')
+            [CompletionResult]::new('--exclude-generated', '--exclude-generated', [CompletionResultType]::ParameterName, 'No files that say `// Code generated ... DO NOT EDIT.`')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Fetch nothing; work from what is here')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more, such as why each service was or was not pulled')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more, such as why each service was or was not pulled')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'goc-watchdog;list' {
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show all that is known of one service: its schedule and why, its addresses, builds, generations')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
@@ -90,7 +119,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;total' {
-            [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Fail below this percentage; exact, not rounded')
+            [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Fail below this percentage of all statements; exact, not rounded')
             [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Fail when the last pull that got an answer is longer ago')
             [CompletionResult]::new('--min-replicas', '--min-replicas', [CompletionResultType]::ParameterName, 'Fail when fewer replicas answered at the last pull')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')

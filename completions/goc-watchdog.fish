@@ -34,6 +34,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s v -l verbose 
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "pull" -d 'Pull, merge and store the coverage of running services'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "report" -d 'Report what of a service is covered: function by function, for people, or in a form that other tools read'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List services: where they run, how much is covered, and how that is known'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print how much of a service is covered, as one number'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "history" -d 'Show how the coverage of a service went, row by row'
@@ -65,6 +66,37 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l format -d 'Form of the report, and the file that it goes to; several times for several of them [default: func]' -r -f -a "func\t'To the byte what `go tool cover -func` prints'
+text\t'For people: packages and files, with the lines that are not covered'
+json\t'For scripts: totals, packages, files, functions, uncovered ranges'
+lcov\t'Tracefile of lcov, which genhtml and editors read'
+cobertura\t'XML that Jenkins, GitLab, Azure and diff-cover read'
+codecov\t'JSON that Codecov reads'
+markdown\t'Summary for a pull request or a CI job'
+badge\t'SVG of the percentage'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'Write the form without a file of its own to this one instead of stdout' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; of a service whose name tells none, where its source is' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l include -d 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude -d 'No files that this glob fits, included or not; may be repeated' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l sort -d 'With --format text: what comes first' -r -f -a "name\t'By import path'
+percent\t'The lowest percentage first'
+uncovered\t'The most statements that were not executed first'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l limit -d 'With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail below this percentage of all statements; exact, not rounded' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail when the last pull that got an answer is longer ago' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-replicas -d 'Fail when fewer replicas answered at the last pull' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'No files that say `// Code generated ... DO NOT EDIT.`'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; work from what is here'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all that is known of one service: its schedule and why, its addresses, builds, generations' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
@@ -78,7 +110,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail below this percentage; exact, not rounded' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l fail-under -d 'Fail below this percentage of all statements; exact, not rounded' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l max-age -d 'Fail when the last pull that got an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l min-replicas -d 'Fail when fewer replicas answered at the last pull' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l format -d 'Form of the output' -r -f -a "text\t'For people'

@@ -72,6 +72,21 @@ fn main() -> Result<()> {
         return Err(format!("coverage went from {before} to {after}, it must not fall").into());
     }
 
+    say("Which functions, and which lines? The source comes from git; neither Go nor a checkout is needed.");
+    let configuration = format!("[apps.apa_goc_echoserver]\nrepo = '{}'\n", scratch.join("echo").display());
+    fs::write(shell.root.join("goc-watchdog.toml"), configuration)?;
+    shell.run(&["report", &master])?;
+    shell.run(&[
+        "report",
+        &master,
+        "--format",
+        "text",
+        "--format",
+        "lcov=lcov.info",
+        "--sort",
+        "uncovered",
+    ])?;
+
     say("A gate for a CI job: exit code 5 where too little is covered.");
     shell.run(&["total", &master, "--fail-under", "80", "--max-age", "2h"])?;
 
@@ -80,10 +95,7 @@ fn main() -> Result<()> {
     println!("Its profiles are files that Go's own tools read; its database is SQLite. Try next:\n");
     println!("  {} --root {root} list --offline --explain {master}", shell.binary.display());
     println!("  sqlite3 {root}/sqlite.db 'SELECT * FROM goc_o_staging_service_cover'");
-    println!(
-        "  cd {} && go tool cover -func={root}/apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov",
-        scratch.join("echo").display()
-    );
+    println!("  {} --root {root} report {master} --format markdown", shell.binary.display());
     println!("  rm -r {}", scratch.display());
     Ok(())
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::commands::history::HistoryArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::pull::PullArgs;
+use crate::commands::report::ReportArgs;
 use crate::commands::total::TotalArgs;
 
 /// Collects, keeps and reports the coverage of running Go services built with goc.
@@ -84,6 +85,7 @@ pub enum ColorWhen {
 #[expect(missing_docs, reason = "a line here would be the help, in place of that of the arguments")]
 pub enum Command {
     Pull(Box<PullArgs>),
+    Report(ReportArgs),
     List(ListArgs),
     Total(TotalArgs),
     History(HistoryArgs),

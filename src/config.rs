@@ -15,6 +15,8 @@ use clap::ValueEnum;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::coverage::Threshold;
+use crate::filter::{FilterError, Glob};
 use crate::names::{Naming, printable};
 use crate::schedule::{Retry, Steps, WaitsError};
 
@@ -29,13 +31,40 @@ pub struct Config {
     pub apps: BTreeMap<String, AppConfig>,
     /// How coverage is pulled.
     pub pull: PullConfig,
+    /// Where source comes from.
+    pub git: GitConfig,
 }
 
 /// What is configured of one app.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppConfig {
     /// URL of its git repository.
     pub repo: Option<String>,
+    /// What its reports must reach.
+    pub fail_under: Option<Threshold>,
+    /// What each of its packages must reach, by globs of import paths, in order of those.
+    pub packages: Vec<(Glob, Threshold)>,
+}
+
+/// Where source comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitConfig {
+    /// URL of the repository of each app that has none of its own; `{app}` stands for its name.
+    pub repo: Option<String>,
+    /// Protocols that git may speak.
+    pub protocols: Vec<String>,
+    /// How long one run of git may take.
+    pub timeout: Duration,
+}
+
+impl Default for GitConfig {
+    fn default() -> Self {
+        Self {
+            repo: None,
+            protocols: ["https", "ssh", "file"].map(str::to_owned).to_vec(),
+            timeout: Duration::from_secs(600),
+        }
+    }
 }
 
 /// How coverage is pulled.
@@ -155,6 +184,8 @@ fn read(text: &str) -> Result<Config, Fault> {
             if let Some(mut table) = apps.table(app)? {
                 let into = config.apps.entry(app.to_owned()).or_default();
                 table.set("repo", &mut into.repo, some(text_of))?;
+                table.set("fail_under", &mut into.fail_under, some(threshold))?;
+                table.set("packages", &mut into.packages, package_thresholds)?;
                 table.finish()?;
             }
         }
@@ -185,6 +216,14 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("allow_addresses", &mut pull.policy.allowed, each(parsed(A_RANGE, str::parse)))?;
         table.set("row_at_least_every", &mut pull.row_at_least_every, duration)?;
         table.set("fold_after", &mut pull.fold_after, duration)?;
+        table.finish()?;
+    }
+
+    if let Some(mut table) = top.table("git")? {
+        let git = &mut config.git;
+        table.set("repo", &mut git.repo, some(parsed(A_PATTERN, parse_repo_pattern)))?;
+        table.set("protocols", &mut git.protocols, each(parsed(A_PROTOCOL, parse_protocol)))?;
+        table.set("timeout", &mut git.timeout, above_zero)?;
         table.finish()?;
     }
     top.finish()?;
@@ -354,10 +393,54 @@ fn size(value: &Value) -> Result<u64, Fault> {
     }
 }
 
+/// Reads a percentage, in quotes or as a number.
+fn threshold(value: &Value) -> Result<Threshold, Fault> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::Float(number) => number.as_str(),
+        _ => return Err(mismatch(value, A_THRESHOLD)),
+    };
+    text.parse().map_err(|error| fault(value, error))
+}
+
+/// Reads a table of globs and what is asked of the packages that they fit.
+fn package_thresholds(value: &Value) -> Result<Vec<(Glob, Threshold)>, Fault> {
+    let DeValue::Table(entries) = value.get_ref() else {
+        return Err(mismatch(value, "a table of import paths, such as { \"example.com/app/api\" = 90 }"));
+    };
+    let one = |(glob, wanted): (&Spanned<_>, &Value)| {
+        let text: &std::borrow::Cow<'_, str> = glob.get_ref();
+        let at = glob.span().start;
+        let glob = text.parse().map_err(|error: FilterError| Fault { at, what: error.to_string() })?;
+        Ok((glob, threshold(wanted)?))
+    };
+    entries.iter().map(one).collect()
+}
+
+fn parse_repo_pattern(text: &str) -> Result<String, String> {
+    match text.matches("{app}").count() {
+        1 => Ok(text.to_owned()),
+        _ => Err(format!("found \"{text}\", expected {A_PATTERN}")),
+    }
+}
+
+fn parse_protocol(text: &str) -> Result<String, String> {
+    match PROTOCOLS.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("found \"{text}\", expected {A_PROTOCOL}")),
+    }
+}
+
 fn parse_change(text: &str) -> Result<ChangeRule, String> {
     ChangeRule::from_str(text, false).map_err(|_| format!("found \"{text}\", expected {A_CHANGE}"))
 }
 
+/// Those of git itself; a helper program of another name is none.
+const PROTOCOLS: [&str; 5] = ["file", "git", "http", "https", "ssh"];
+const A_PROTOCOL: &str = "\"https\", \"ssh\", \"file\", \"http\" or \"git\"";
+const A_PATTERN: &str = "a URL with {app} in it once, such as \"https://git.example/team/{app}.git\"";
+const A_THRESHOLD: &str = "a percentage from 0 to 100 such as 80 or \"79.95\"";
 const A_CHANGE: &str = "\"covered\" or \"counts\"";
 const A_DURATION: &str = "a duration such as \"90s\", \"15m\" or \"2h 30m\"";
 const A_SIZE: &str =

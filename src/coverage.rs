@@ -36,6 +36,14 @@ impl Coverage {
         covered >= u128::from(threshold.scaled_percent) * u128::from(self.total.max(1))
     }
 
+    /// Returns how many statements more have to be covered to meet `threshold`.
+    #[must_use]
+    pub fn missing_for(self, threshold: Threshold) -> u64 {
+        let wanted = u128::from(threshold.scaled_percent) * u128::from(self.total.max(1));
+        let wanted = wanted.div_ceil(100 * SCALE);
+        u64::try_from(wanted).unwrap_or(u64::MAX).saturating_sub(self.covered)
+    }
+
     /// Returns the change from `earlier` to this coverage.
     #[must_use]
     pub fn since(self, earlier: Coverage) -> Delta {
@@ -190,6 +198,17 @@ mod tests {
     fn parts_sum_and_a_hostile_count_saturates() {
         assert_eq!([of(1, 2), of(3, 4)].into_iter().sum::<Coverage>(), of(4, 6));
         assert_eq!(of(u64::MAX, u64::MAX) + of(1, 2), of(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn what_is_missing_is_enough_and_no_more() {
+        for (coverage, wanted) in
+            [(of(79, 100), "80"), (of(0, 3), "33.4"), (of(5, 7), "100"), (of(8, 10), "80")]
+        {
+            let missing = coverage.missing_for(threshold(wanted));
+            let with = |more| of(coverage.covered + more, coverage.total).meets(threshold(wanted));
+            assert!(with(missing) && (missing == 0 || !with(missing - 1)), "{coverage:?} {wanted}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod config;
 pub mod coverage;
 pub mod edition;
 pub mod exit;
+pub mod filter;
 pub mod generation;
 pub mod gosrc;
 pub mod lock;
@@ -15,6 +16,7 @@ pub mod names;
 pub mod profile;
 pub mod report;
 pub mod schedule;
+pub mod time;
 
 // The adapters.
 pub mod center;
@@ -58,6 +60,7 @@ pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
     let context = Context::new(&cli.global, around)?;
     match &cli.command {
         Command::Pull(args) => commands::pull::run(args, &context),
+        Command::Report(args) => commands::report::run(args, &context),
         Command::List(args) => commands::list::run(args, &context),
         Command::Total(args) => commands::total::run(args, &context),
         Command::History(args) => commands::history::run(args, &context),
@@ -68,6 +71,10 @@ fn surroundings() -> Surroundings {
     Surroundings {
         now: clock::now(),
         stdout_is_terminal: io::stdout().is_terminal(),
+        stdout_width: rustix::termios::tcgetwinsize(io::stdout())
+            .ok()
+            .map(|size| usize::from(size.ws_col))
+            .filter(|columns| *columns > 0),
         stderr_is_terminal: io::stderr().is_terminal(),
         no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb"),

@@ -15,4 +15,5 @@ mod docs;
 mod goc;
 mod list;
 mod pull;
+mod report;
 mod storage;

@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::roster::Entry;
+use super::pick::{is_same_app, pick_app};
 use super::total::stored_roster;
 use super::{Context, show};
 use crate::cli::Format;
 use crate::exit::ExitCode;
-use crate::names::{self, ResolveError, printable};
-use crate::store::{Key, Row, RowFilter, Store};
+use crate::names::printable;
+use crate::store::{Row, RowFilter, Store};
 
 /// Show how the coverage of a service went, row by row.
 ///
@@ -138,31 +138,6 @@ fn sparkline(totals: &[f64]) -> String {
     };
     let bars: String = totals.iter().map(bar).collect();
     format!("{lowest:.1}% {bars} {highest:.1}%")
-}
-
-fn is_same_app(a: &Key, b: &Key) -> bool {
-    (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
-}
-
-/// Returns a key of the one app that `query` means; names that differ in branch and commit are one.
-fn pick_app(query: &str, entries: &[Entry]) -> Result<Key> {
-    let names: Vec<&str> =
-        entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
-    let key_of = |name: &str| {
-        let holds = |entry: &&Entry| entry.members.iter().any(|member| member.name == name);
-        entries.iter().find(holds).map(|entry| entry.key.clone()).expect("the name is an entry's")
-    };
-    match names::resolve(query, &names) {
-        Ok(name) => Ok(key_of(name)),
-        Err(ResolveError::Ambiguous { query, candidates }) => {
-            let first = key_of(&candidates[0]);
-            if candidates.iter().all(|name| is_same_app(&key_of(name), &first)) {
-                return Ok(first);
-            }
-            Err(ResolveError::Ambiguous { query, candidates }.into())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 #[cfg(test)]

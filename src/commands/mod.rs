@@ -3,8 +3,10 @@
 pub mod history;
 pub mod list;
 pub mod pull;
+pub mod report;
 pub mod total;
 
+mod gate;
 mod pick;
 mod roster;
 mod show;
@@ -31,6 +33,8 @@ pub struct Surroundings {
     pub stdout_is_terminal: bool,
     /// Stderr is a terminal.
     pub stderr_is_terminal: bool,
+    /// Its columns, where it is one.
+    pub stdout_width: Option<usize>,
     /// `NO_COLOR` is set, or the terminal knows no colours.
     pub no_color: bool,
 }

@@ -1,8 +1,8 @@
 //! Which service a person means.
 
-use crate::names::{self, ResolveError};
-
 use super::roster::Entry;
+use crate::names::{self, ResolveError};
+use crate::store::Key;
 
 /// Returns the entry that `query` names: by a full name of it, or an unambiguous part of one.
 ///
@@ -25,4 +25,30 @@ pub(super) fn pick<'a>(query: &str, entries: &'a [Entry]) -> Result<&'a Entry, R
         Err(error) => return Err(error),
     };
     Ok(found.expect("the candidates are names of entries"))
+}
+
+/// Tells whether two keys are of one app in one environment and region.
+pub(super) fn is_same_app(a: &Key, b: &Key) -> bool {
+    (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
+}
+
+/// Returns a key of the one app that `query` means; names that differ in branch and commit are one.
+pub(super) fn pick_app(query: &str, entries: &[Entry]) -> Result<Key, ResolveError> {
+    let names: Vec<&str> =
+        entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
+    let key_of = |name: &str| {
+        let holds = |entry: &&Entry| entry.members.iter().any(|member| member.name == name);
+        entries.iter().find(holds).map(|entry| entry.key.clone()).expect("the name is an entry's")
+    };
+    match names::resolve(query, &names) {
+        Ok(name) => Ok(key_of(name)),
+        Err(ResolveError::Ambiguous { query, candidates }) => {
+            let first = key_of(&candidates[0]);
+            if candidates.iter().all(|name| is_same_app(&key_of(name), &first)) {
+                return Ok(first);
+            }
+            Err(ResolveError::Ambiguous { query, candidates })
+        }
+        Err(error) => Err(error),
+    }
 }

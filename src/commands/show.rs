@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Context;
 use crate::names::printable;
+
+pub(super) use crate::time::{iso, span};
 
 /// What stands in a table where there is nothing to say.
 pub(super) const NOTHING: &str = "-";
@@ -84,25 +86,9 @@ pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     at.format(form).to_string()
 }
 
-/// Returns how long ago something was, or how far away it is, in its largest unit: `42s`, `7m`, `3h`, `12d`.
-pub(super) fn span(span: TimeDelta) -> String {
-    let seconds = span.num_seconds().abs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
 /// Returns `3m ago`; `-` for what never was.
 pub(super) fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     at.map_or_else(|| NOTHING.to_owned(), |at| format!("{} ago", span(now - at)))
-}
-
-/// Returns a time as JSON has it everywhere: UTC, RFC 3339.
-pub(super) fn iso(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// Returns `1 replica` or `2 replicas`.
@@ -119,12 +105,6 @@ pub(super) fn count(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_are_said_in_their_largest_unit() {
-        let said = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(|seconds| span(TimeDelta::seconds(seconds)));
-        assert_eq!(said, ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]);
-    }
 
     #[test]
     fn long_names_keep_their_ends() {

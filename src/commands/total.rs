@@ -1,23 +1,19 @@
 //! `total`: how much of a service is covered, as one number.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use chrono::TimeDelta;
 use clap::Args;
-use humantime::format_duration;
 use serde_json::json;
 
+use super::gate::{Data, GateArgs};
 use super::pick::pick;
 use super::roster::{Entry, Known, Roster};
 use super::{Context, show};
 use crate::cli::Format;
-use crate::config::parse_duration;
-use crate::coverage::Threshold;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Allocator, Fact, Row, Store};
+use crate::store::{Allocator, Row, Store};
 
 /// Print how much of a service is covered, as one number.
 ///
@@ -29,17 +25,8 @@ pub struct TotalArgs {
     /// Full name of the service, or any unambiguous part of it.
     service: String,
 
-    /// Fail below this percentage; exact, not rounded.
-    #[arg(long, value_name = "PERCENT")]
-    fail_under: Option<Threshold>,
-
-    /// Fail when the last pull that got an answer is longer ago.
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    max_age: Option<Duration>,
-
-    /// Fail when fewer replicas answered at the last pull.
-    #[arg(long, value_name = "N")]
-    min_replicas: Option<u32>,
+    #[command(flatten)]
+    gate: GateArgs,
 
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
@@ -59,7 +46,14 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         Format::Text => writeln!(io::stdout(), "{:.1}", row.cover_total)?,
         Format::Json => show::print_json(&object(entry, &row, context))?,
     }
-    let unmet = unmet(args, entry, &row, context);
+    let fact = row.fact.as_ref();
+    let data = Data {
+        coverage: fact.map(|fact| fact.coverage),
+        percent: row.cover_total,
+        last_pull: entry.schedule.schedule.last_pull,
+        replicas: fact.map(|fact| (fact.answered, fact.listed)),
+    };
+    let unmet = args.gate.unmet(&data, context.now());
     for message in &unmet {
         super::say(&format!("{name}: {message}"));
     }
@@ -93,35 +87,4 @@ fn object(entry: &Entry, row: &Row, context: &Context) -> serde_json::Value {
         "age_seconds": last_pull.map(|at| (context.now() - at).num_seconds()),
         "cov_file_path": row.cov_file_path,
     })
-}
-
-/// Returns what is asked for and not met, each as a clause.
-fn unmet(args: &TotalArgs, entry: &Entry, row: &Row, context: &Context) -> Vec<String> {
-    let TotalArgs { service: _, fail_under, max_age, min_replicas, format: _ } = args;
-    let mut unmet = Vec::new();
-    if let Some(threshold) = fail_under {
-        // A row of another hand has no statements to compare; its percentage is all there is.
-        let coverage = row.fact.as_ref().map(|fact| fact.coverage);
-        if !coverage.is_some_and(|coverage| coverage.meets(*threshold)) {
-            let statements = coverage.map(|it| format!(" ({} of {} statements)", it.covered, it.total));
-            let percent = row.cover_total;
-            unmet.push(format!("{percent:.1}%{} is below {threshold}", statements.unwrap_or_default()));
-        }
-    }
-    if let Some(max_age) = max_age {
-        let age = entry.schedule.schedule.last_pull.map(|at| context.now() - at);
-        let longest = TimeDelta::from_std(*max_age).unwrap_or(TimeDelta::MAX);
-        if age.is_none_or(|age| age > longest) {
-            let age = age.map_or_else(|| "ages".to_owned(), show::span);
-            unmet.push(format!("last pulled {age} ago, longer than {}", format_duration(*max_age)));
-        }
-    }
-    if let Some(wanted) = min_replicas {
-        let (answered, listed) =
-            row.fact.as_ref().map_or((0, 0), |Fact { answered, listed, .. }| (*answered, *listed));
-        if answered < *wanted {
-            unmet.push(format!("{answered} of {listed} replicas answered, fewer than {wanted}"));
-        }
-    }
-    unmet
 }

@@ -6,6 +6,8 @@
 //!
 //! What it cannot see is a mistake inside a body whose brackets match; Go's tool would end at such a file.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr_iter, memchr2};
 
 /// A function declaration with a body.
@@ -13,10 +15,23 @@ use memchr::{memchr, memchr_iter, memchr2};
 pub struct FuncExtent {
     /// Bare name, without receiver and type parameters.
     pub name: Box<str>,
+    /// Type that it is a method of, without `*`, package and type parameters; `""` where it is none.
+    pub receiver: Box<str>,
     /// Line and column of the keyword `func`; 1-based, in bytes, as `//line` comments set them.
     pub start: (u32, u32),
     /// Line and column after the closing brace.
     pub end: (u32, u32),
+}
+
+impl FuncExtent {
+    /// Returns the name by which people tell it from others of the file: `Type.method`, or the bare name.
+    #[must_use]
+    pub fn qualified_name(&self) -> Cow<'_, str> {
+        match &*self.receiver {
+            "" => Cow::Borrowed(&self.name),
+            receiver => Cow::Owned(format!("{receiver}.{}", self.name)),
+        }
+    }
 }
 
 /// What was found in a file.
@@ -26,6 +41,8 @@ pub struct Scanned {
     pub functions: Vec<FuncExtent>,
     /// The file says `// Code generated ... DO NOT EDIT.` before its package clause.
     pub is_generated: bool,
+    /// A `//line` comment moves positions, so that those of a profile are not those of the text.
+    pub has_moved_lines: bool,
 }
 
 /// A text is not a Go file.
@@ -121,7 +138,11 @@ impl Scanner<'_> {
                 _ => return fault(self.at, "expected a declaration"),
             }
         }
-        Ok(Scanned { functions: self.placed(spans), is_generated: is_generated(&self.source[..package]) })
+        Ok(Scanned {
+            functions: self.placed(spans),
+            is_generated: is_generated(&self.source[..package]),
+            has_moved_lines: !self.directives.is_empty(),
+        })
     }
 
     /// Skips to the end of a declaration that is no function.
@@ -141,8 +162,11 @@ impl Scanner<'_> {
     /// Reads a declaration after its keyword `func` at `start`; returns nothing where it has no body.
     fn function(&mut self, start: usize) -> Result<Option<Span>, Fault> {
         let mut token = self.token(false)?;
+        let mut receiver = None;
         if token == Token::Open(b'(') {
+            let open = self.at;
             self.skip_brackets()?;
+            receiver = self.receiver(open, self.at)?;
             token = self.token(true)?;
         }
         let Token::Word(from, to) = token else { return fault(self.at, "expected the name of a function") };
@@ -159,7 +183,9 @@ impl Scanner<'_> {
                     let end = self.at;
                     // Two declarations need something between them.
                     return match self.token(true)? {
-                        Token::Semicolon | Token::End => Ok(Some(Span { name: (from, to), start, end })),
+                        Token::Semicolon | Token::End => {
+                            Ok(Some(Span { name: (from, to), receiver, start, end }))
+                        }
                         _ => fault(end, "expected a new line after the function"),
                     };
                 }
@@ -178,6 +204,20 @@ impl Scanner<'_> {
                     };
                     can_end = self.ends_statement(token);
                 }
+            }
+        }
+    }
+
+    /// Returns the name of the type in the brackets of a receiver: the last word before its type parameters.
+    fn receiver(&self, open: usize, end: usize) -> Result<Option<(usize, usize)>, Fault> {
+        let mut inner = Scanner { source: &self.source[..end - 1], at: open + 1, directives: Vec::new() };
+        let mut name = None;
+        loop {
+            match inner.token(false)? {
+                Token::Word(from, to) => name = Some((from, to)),
+                Token::Open(b'(') => inner.at += 1,
+                Token::End | Token::Open(_) => return Ok(name),
+                _ => {}
             }
         }
     }
@@ -357,10 +397,12 @@ impl Scanner<'_> {
         let narrow = |(line, column)| {
             (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
         };
+        let text = |(from, to): (usize, usize)| String::from_utf8_lossy(&self.source[from..to]).into();
         spans
             .into_iter()
-            .map(|Span { name: (from, to), start, end }| FuncExtent {
-                name: String::from_utf8_lossy(&self.source[from..to]).into(),
+            .map(|Span { name, receiver, start, end }| FuncExtent {
+                name: text(name),
+                receiver: receiver.map(text).unwrap_or_default(),
                 start: narrow(place(start)),
                 end: narrow(place(end)),
             })
@@ -371,6 +413,7 @@ impl Scanner<'_> {
 /// A function by its bytes.
 struct Span {
     name: (usize, usize),
+    receiver: Option<(usize, usize)>,
     start: usize,
     end: usize,
 }
@@ -521,6 +564,15 @@ mod tests {
         let source = "package p\nfunc (t *T[K, V]) M(x [2]int) (a, b int) {}\nfunc G[P interface{ ~int }](p P) {}\n\
                       func (T) _() {}\nfunc Größe() {}";
         assert_eq!(names(source), ["M", "G", "_", "Größe"]);
+    }
+
+    #[test]
+    fn a_receiver_is_named_by_its_type_alone() {
+        let source = "package p\nfunc (t *T[K, V]) A() {}\nfunc (T) B() {}\nfunc (x /* y */ (*U) /* z */) C() {}\n\
+                      func D() {}\n";
+        let functions = scan(source.as_bytes()).unwrap().functions;
+        let names: Vec<_> = functions.iter().map(FuncExtent::qualified_name).collect();
+        assert_eq!(names, ["T.A", "T.B", "U.C", "D"]);
     }
 
     #[test]

@@ -8,5 +8,5 @@ mod lines;
 mod modules;
 
 pub use extents::{FuncExtent, Scanned, SyntaxError, scan};
-pub use lines::code_lines;
+pub use lines::CodeSpans;
 pub use modules::{Modules, is_module_file};

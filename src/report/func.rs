@@ -9,7 +9,7 @@ use crate::names::printable;
 /// Go's text/tabwriter stands its columns at multiples of this.
 const TAB: usize = 8;
 
-pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let rows = || {
         report.files.iter().flat_map(|file| file.functions.iter().map(move |function| (file.name, function)))
     };
@@ -34,7 +34,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
 }
 
 fn row(
-    out: &mut impl Write,
+    out: &mut dyn Write,
     columns: (usize, usize),
     place: &str,
     name: &str,

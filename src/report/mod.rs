@@ -1,19 +1,40 @@
 //! What a profile says of its source: the one model that every format is written from.
 //!
 //! Pure: a profile and what is known of each of its files go in, figures come out; a format takes those
-//! and writes bytes.
+//! and writes bytes. Statements are what is counted; lines are there for the formats that know nothing
+//! else.
 
+mod badge;
+mod cobertura;
+mod codecov;
 mod func;
+mod json;
+mod lcov;
+mod lines;
+mod markdown;
+#[cfg(test)]
+mod testing;
+mod text;
+mod xml;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::coverage::Coverage;
-use crate::gosrc::{FuncExtent, Scanned, SyntaxError};
+use crate::filter::Filter;
+use crate::gosrc::{CodeSpans, FuncExtent, Scanned, SyntaxError};
 use crate::profile::{Block, Profile};
 
-/// Why the functions of a file are not known.
+pub use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
+pub use text::{Layout, Order};
+
+/// Why the source of a file is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoSource {
+    /// No source was looked for, or there was none to look in.
+    NotRead,
     /// No file of the commit has that import path: it was generated at build time, is a dependency's,
     /// or lay outside of the repository.
     NotInCommit,
@@ -26,6 +47,7 @@ pub enum NoSource {
 impl std::fmt::Display for NoSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NotRead => f.write_str("no source was read"),
             Self::NotInCommit => f.write_str("not in the commit"),
             Self::NotInRepository => f.write_str("its content is not in the repository"),
             Self::DoesNotParse(error) => write!(f, "does not parse, {error}"),
@@ -33,9 +55,116 @@ impl std::fmt::Display for NoSource {
     }
 }
 
+/// What is known of the source of one file of a profile.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// From the root of the repository; `None` for what is not in it.
+    pub path: Option<Box<str>>,
+    /// What was found in its text.
+    pub scanned: Result<Scanned, NoSource>,
+    /// Its lines; `None` where no format asks for them.
+    pub lines: Option<Vec<LineReport>>,
+}
+
+impl Source {
+    /// A file that no text was read of; its lines are those that its blocks span.
+    #[must_use]
+    pub fn without_text(
+        path: Option<&str>,
+        why: NoSource,
+        blocks: &[Block],
+        counts: &[u64],
+        wants_lines: bool,
+    ) -> Self {
+        let lines = wants_lines.then(|| lines::of(blocks, counts, None));
+        Self { path: path.map(Into::into), scanned: Err(why), lines }
+    }
+
+    /// A file whose text was read and scanned.
+    #[must_use]
+    pub fn of_text(
+        path: &str,
+        text: &[u8],
+        scanned: Result<Scanned, SyntaxError>,
+        blocks: &[Block],
+        counts: &[u64],
+        wants_lines: bool,
+    ) -> Self {
+        // Where line comments moved positions, those of blocks say nothing of the lines of this text.
+        let has_moved_lines = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
+        let lines = wants_lines.then(|| match has_moved_lines {
+            true => lines::of(blocks, counts, None),
+            false => lines::of(blocks, counts, Some(&CodeSpans::of(text))),
+        });
+        Self { path: Some(path.into()), scanned: scanned.map_err(NoSource::DoesNotParse), lines }
+    }
+}
+
+/// What a report is of.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Name of the service.
+    pub service: String,
+    /// `''` where the name fits no pattern, as are the next four.
+    pub env: String,
+    /// Region.
+    pub region: String,
+    /// The whole name where it fits no pattern.
+    pub app: String,
+    /// Of the name listed last.
+    pub branch: String,
+    /// As the service's name has it, mostly abbreviated.
+    pub commit: String,
+    /// Full hash of the commit that the source is of; `None` where none was read.
+    pub source_commit: Option<String>,
+    /// Row of the database.
+    pub row: i64,
+    /// When the profile was stored.
+    pub stored_at: DateTime<Utc>,
+    /// When a pull last found it so; `None` for a row of the history.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// How long that is ago.
+    pub age: TimeDelta,
+    /// Replicas that answered, of those listed; `None` for rows of other hands.
+    pub replicas: Option<(u32, u32)>,
+    /// The row before it of the same app in its environment and region.
+    pub previous: Option<Previous>,
+    /// What was asked to be left out, in words; empty for a whole report.
+    pub filters: Vec<String>,
+}
+
+impl Head {
+    /// Returns in one line what a report is of: service, commit, time and age of the data, replicas.
+    #[must_use]
+    pub fn line(&self) -> String {
+        text::headline(self)
+    }
+
+    /// Returns the commit by the longest hash that is known.
+    #[must_use]
+    pub fn best_commit(&self) -> &str {
+        self.source_commit.as_deref().unwrap_or(&self.commit)
+    }
+}
+
+/// An earlier row, to compare with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Previous {
+    /// Row of the database.
+    pub row: i64,
+    /// When it was stored.
+    pub stored_at: DateTime<Utc>,
+    /// Its commit, as its service's name has it.
+    pub commit: String,
+    /// Its statements; `None` for rows of other hands.
+    pub coverage: Option<Coverage>,
+}
+
 /// A profile, laid over its source.
 #[derive(Clone, Debug)]
 pub struct Report<'a> {
+    /// What it is of.
+    pub head: Head,
     /// In byte order of their names.
     pub files: Vec<FileReport<'a>>,
 }
@@ -45,49 +174,177 @@ pub struct Report<'a> {
 pub struct FileReport<'a> {
     /// Import path and file name.
     pub name: &'a str,
+    /// From the root of the repository; `None` for what is not in it.
+    pub path: Option<Box<str>>,
+    /// In order of their starts.
+    pub blocks: &'a [Block],
+    /// One for each block.
+    pub counts: &'a [u64],
     /// All its statements, inside of functions or not.
     pub coverage: Coverage,
     /// In source order; none where there is no source.
     pub functions: Vec<FunctionReport>,
+    /// Lines with code in some block; none where no format asks for them.
+    pub lines: Vec<LineReport>,
+    /// The file says that a program wrote it.
+    pub is_generated: bool,
     /// Why there are no functions.
     pub no_source: Option<NoSource>,
+}
+
+impl FileReport<'_> {
+    /// Returns the import path of its package.
+    #[must_use]
+    pub fn package(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(package, _)| package)
+    }
+
+    /// Returns its name within the package.
+    #[must_use]
+    pub fn base_name(&self) -> &str {
+        self.name.rsplit_once('/').map_or(self.name, |(_, name)| name)
+    }
+
+    /// Returns its path in the repository, or its import path where it is not in one.
+    #[must_use]
+    pub fn best_path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.name)
+    }
+
+    /// Returns how many lines were executed at least partly, of how many.
+    #[must_use]
+    pub fn line_coverage(&self) -> Coverage {
+        let covered = self.lines.iter().filter(|line| line.hit_blocks > 0).count();
+        Coverage { covered: covered as u64, total: self.lines.len() as u64 }
+    }
 }
 
 /// One function with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionReport {
-    /// Bare name, and where it lies.
+    /// Its name, and where it lies.
     pub extent: FuncExtent,
     /// Statements of the blocks that overlap it; a closure counts for the function around it.
     pub coverage: Coverage,
+    /// How often it was entered: the count of its first block.
+    pub hits: u64,
+}
+
+/// The files of one package.
+#[derive(Clone, Debug)]
+pub struct PackageReport<'r, 'a> {
+    /// Import path.
+    pub name: &'r str,
+    /// All statements of its files.
+    pub coverage: Coverage,
+    /// In byte order of their names.
+    pub files: Vec<&'r FileReport<'a>>,
+}
+
+/// A form that a report is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// What `go tool cover -func` prints.
+    Func,
+    /// For people.
+    Text(Layout),
+    /// For scripts.
+    Json,
+    /// An lcov tracefile.
+    Lcov,
+    /// Cobertura's XML.
+    Cobertura,
+    /// Codecov's own JSON.
+    Codecov,
+    /// A summary for a pull request or a CI job.
+    Markdown,
+    /// An SVG of one number.
+    Badge,
+}
+
+impl Form {
+    /// Tells whether the form says something of lines.
+    #[must_use]
+    pub fn wants_lines(self) -> bool {
+        matches!(self, Self::Text(_) | Self::Json | Self::Lcov | Self::Cobertura | Self::Codecov)
+    }
+
+    /// Tells whether the form says something of the source; the others are complete without.
+    #[must_use]
+    pub fn wants_source(self) -> bool {
+        !matches!(self, Self::Markdown | Self::Badge)
+    }
 }
 
 impl<'a> Report<'a> {
-    /// Lays a profile over its source: of each of its files, in order, what was found in it.
+    /// Lays a profile over its source: of each of its files, in order, what is known of it.
     #[must_use]
-    pub fn new(profile: &'a Profile, sources: Vec<Result<Scanned, NoSource>>) -> Self {
+    pub fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
         assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let (functions, no_source) = match source {
-                Ok(scanned) => (covered_functions(file.blocks, counts, scanned.functions), None),
-                Err(why) => (Vec::new(), Some(why)),
+            let Source { path, scanned, lines } = source;
+            let (functions, is_generated, no_source) = match scanned {
+                Ok(Scanned { functions, is_generated, has_moved_lines: _ }) => {
+                    (covered_functions(file.blocks, counts, functions), is_generated, None)
+                }
+                Err(why) => (Vec::new(), false, Some(why)),
             };
-            FileReport { name: file.name, coverage: sum(file.blocks, counts, |_| true), functions, no_source }
+            FileReport {
+                name: file.name,
+                path,
+                blocks: file.blocks,
+                counts,
+                coverage: sum(file.blocks, counts, |_| true),
+                functions,
+                lines: lines.unwrap_or_default(),
+                is_generated,
+                no_source,
+            }
         });
-        Self { files: files.collect() }
+        Self { head, files: files.collect() }
     }
 
-    /// Returns the statements of the whole profile, each block once.
+    /// Returns the statements of all files, each block once.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         self.files.iter().map(|file| file.coverage).sum()
     }
 
-    /// Writes what `go tool cover -func` prints.
-    pub fn write_func(&self, out: &mut impl Write) -> io::Result<()> {
-        func::write(self, out)
+    /// Returns the packages in byte order of their import paths.
+    #[must_use]
+    pub fn packages(&self) -> Vec<PackageReport<'_, 'a>> {
+        let mut packages: BTreeMap<&str, Vec<&FileReport<'a>>> = BTreeMap::new();
+        for file in &self.files {
+            packages.entry(file.package()).or_default().push(file);
+        }
+        let packages = packages.into_iter();
+        packages
+            .map(|(name, files)| {
+                let coverage = files.iter().map(|file| file.coverage).sum();
+                PackageReport { name, coverage, files }
+            })
+            .collect()
+    }
+
+    /// Leaves out the files that a filter does not take.
+    pub fn retain(&mut self, filter: &Filter) {
+        self.files.retain(|file| filter.takes(file.name, file.path.as_deref(), file.is_generated));
+    }
+
+    /// Writes the report in a form.
+    pub fn write(&self, form: Form, out: &mut dyn Write) -> io::Result<()> {
+        match form {
+            Form::Func => func::write(self, out),
+            Form::Text(layout) => text::write(self, layout, out),
+            Form::Json => json::write(self, out),
+            Form::Lcov => lcov::write(self, out),
+            Form::Cobertura => cobertura::write(self, out),
+            Form::Codecov => codecov::write(self, out),
+            Form::Markdown => markdown::write(self, out),
+            Form::Badge => badge::write(self, out),
+        }
     }
 }
 
@@ -108,8 +365,10 @@ fn covered_functions(blocks: &[Block], counts: &[u64], functions: Vec<FuncExtent
     let covered = |extent: FuncExtent| {
         let first = furthest_ends.partition_point(|end| *end <= extent.start);
         let last = blocks.partition_point(|block| block.start < extent.end).max(first);
-        let coverage = sum(&blocks[first..last], &counts[first..last], |block| block.end > extent.start);
-        FunctionReport { extent, coverage }
+        let overlaps = |block: &Block| block.end > extent.start;
+        let coverage = sum(&blocks[first..last], &counts[first..last], overlaps);
+        let entry = (first..last).find(|&index| overlaps(&blocks[index]));
+        FunctionReport { extent, coverage, hits: entry.map_or(0, |index| counts[index]) }
     };
     functions.into_iter().map(covered).collect()
 }
@@ -126,19 +385,13 @@ fn sum(blocks: &[Block], counts: &[u64], counted: impl Fn(&Block) -> bool) -> Co
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
+    use super::testing::{with_report, written};
     use super::*;
-    use crate::gosrc::scan;
-    use crate::profile::{Limits, parse};
 
     fn func(profile: &str, sources: &[Option<&str>]) -> String {
-        let profile = parse(profile.as_bytes(), Limits::default()).unwrap();
-        let sources = sources.iter().map(|source| match source {
-            Some(source) => scan(source.as_bytes()).map_err(NoSource::DoesNotParse),
-            None => Err(NoSource::NotInCommit),
-        });
-        let mut out = Vec::new();
-        Report::new(&profile, sources.collect()).write_func(&mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        written(Form::Func, profile, sources)
     }
 
     #[test]
@@ -167,9 +420,9 @@ mod tests {
             func(profile, &[None, Some("package p\n\nfunc f() {\n}")]),
             "b/y.go:3:\tf\t\t100.0%\ntotal:\t\t(statements)\t100.0%\n"
         );
-        let parsed = parse(profile.as_bytes(), Limits::default()).unwrap();
-        let report = Report::new(&parsed, vec![Err(NoSource::NotInCommit), Err(NoSource::NotInRepository)]);
-        assert_eq!(report.coverage(), Coverage { covered: 4, total: 4 });
+        with_report(profile, &[None, None], |report| {
+            assert_eq!(report.coverage(), Coverage { covered: 4, total: 4 });
+        });
         assert_eq!(func("mode: set\n", &[]), "total:\t(statements)\t0.0%\n");
     }
 
@@ -180,5 +433,77 @@ mod tests {
             func("mode: set\nm/p.go:2.10,3.11 2 1\n", &[Some(source)]),
             "m/p.go:2:\ta\t\t100.0%\nm/p.go:3:\tb\t\t100.0%\ntotal:\t\t(statements)\t100.0%\n"
         );
+    }
+
+    #[test]
+    fn each_form_is_written_as_it_was() {
+        use super::testing::{PROFILE, SOURCES};
+        let layout = Layout { order: Order::Uncovered, most_files: Some(2), width: None, has_color: false };
+        let snapshots = [
+            (Form::Func, include_str!("../../tests/fixtures/forms/func.txt")),
+            (Form::Text(layout), include_str!("../../tests/fixtures/forms/text.txt")),
+            (Form::Json, include_str!("../../tests/fixtures/forms/json.json")),
+            (Form::Lcov, include_str!("../../tests/fixtures/forms/lcov.info")),
+            (Form::Cobertura, include_str!("../../tests/fixtures/forms/cobertura.xml")),
+            (Form::Codecov, include_str!("../../tests/fixtures/forms/codecov.json")),
+            (Form::Markdown, include_str!("../../tests/fixtures/forms/markdown.md")),
+            (Form::Badge, include_str!("../../tests/fixtures/forms/badge.svg")),
+        ];
+        for (form, wanted) in snapshots {
+            let wanted = wanted.replace("VERSION", env!("CARGO_PKG_VERSION"));
+            assert_eq!(written(form, PROFILE, &SOURCES), wanted, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn lines_fit_the_terminal_and_colours_are_asked_for() {
+        let mut profile = "mode: set\n".to_owned();
+        for line in (2..198).step_by(2) {
+            let hit = line / 2 % 2;
+            let _ = write!(profile, "m/a.go:{line}.1,{line}.9 1 0\nm/a.go:{line}.9,{line}.20 1 {hit}\n");
+        }
+        let layout = Layout { order: Order::Name, most_files: None, width: Some(60), has_color: true };
+        let text = written(Form::Text(layout), &profile, &[None]);
+        let line = text.lines().find(|line| line.contains("a.go")).unwrap();
+        let plain = "  25.0% ██░░░░░░░░        49/196    a.go  4 8 12 16 20 24 …";
+        assert!(line.contains("\u{1b}[31m") && plain.chars().count() <= 60, "{line:?}");
+        let mut without = line.to_owned();
+        for escape in ["\u{1b}[31m", "\u{1b}[0m"] {
+            without = without.replace(escape, "");
+        }
+        assert_eq!(without, plain);
+    }
+
+    #[test]
+    fn hostile_names_stay_inside_their_place() {
+        use super::testing::HOSTILE;
+        let profile = format!("mode: set\n{}:1.1,2.2 1 0\n", HOSTILE.replace('\n', "\u{b}"));
+        let layout = Layout { order: Order::Name, most_files: None, width: None, has_color: false };
+        let written = |form| super::testing::written(form, &profile, &[None]);
+        for form in
+            [Form::Text(layout), Form::Lcov, Form::Cobertura, Form::Codecov, Form::Markdown, Form::Json]
+        {
+            let text = written(form);
+            let controls = text.chars().filter(|c| c.is_control() && *c != '\n').count();
+            assert_eq!(controls, 0, "{form:?}: {text}");
+        }
+        assert!(!written(Form::Cobertura).contains("<c>"));
+        assert!(!written(Form::Markdown).contains("<c>") && !written(Form::Markdown).contains("|`"));
+        let mut records = written(Form::Lcov);
+        records.retain(|c| c != '\n');
+        assert_eq!(records.matches("end_of_record").count(), 1);
+    }
+
+    #[test]
+    fn files_of_a_package_stand_together_though_another_lies_between() {
+        let profile = "mode: set\na/b/a.go:1.1,2.2 1 1\na/b/c/y.go:1.1,2.2 1 0\na/b/x.go:1.1,2.2 1 0\n";
+        with_report(profile, &[None, None, None], |report| {
+            let packages: Vec<_> = report
+                .packages()
+                .iter()
+                .map(|package| (package.name, package.files.len(), package.coverage.covered))
+                .collect();
+            assert_eq!(packages, [("a/b", 2, 1), ("a/b/c", 1, 0)]);
+        });
     }
 }

@@ -6,12 +6,14 @@
 //!   goc-watchdog.lock         held by the one command that may write
 //!   goc-watchdog.readers      held, shared, while a stored file is opened
 //!   sqlite.db
+//!   <app>/repo/                         git clone, made by its owner
 //!   <app>/cov_data/<app>_<N>.cov
+//!   <app>/cov_data/<app>_<N>_report.txt
 //! ```
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::lock::Held;
@@ -25,6 +27,8 @@ const LOCK: &str = "goc-watchdog.lock";
 const READERS: &str = "goc-watchdog.readers";
 /// Suffix of a file that is being written; what carries it was left by a crash.
 const UNFINISHED: &str = ".tmp";
+const COV: &str = ".cov";
+const REPORT: &str = "_report.txt";
 
 /// The work directory could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +160,86 @@ impl Workdir {
         file.lock_shared().map_err(io_error("cannot lock", &path))?;
         Ok(Reading { _file: Some(file) })
     }
+
+    /// Opens a stored file.
+    pub fn open_stored(&self, relative: &str) -> Result<File, WorkdirError> {
+        let path = self.stored(relative);
+        #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
+        File::open(&path).map_err(io_error("cannot open", &path))
+    }
+
+    /// Makes the repository of an app: `fill` makes it in a folder that is not there yet, which then takes
+    /// its place. Where another process was faster, its repository stays.
+    ///
+    /// The guard keeps what is being made from being swept.
+    pub fn make_repository<E>(
+        &self,
+        _reading: &Reading,
+        app: &str,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Result<(), E>, WorkdirError> {
+        let path = self.stored(&repository(app));
+        make_folder(path.parent().expect("below the root"))?;
+        let unfinished = PathBuf::from(format!("{}.{}{UNFINISHED}", path.display(), std::process::id()));
+        let remove = || {
+            let _ = fs::remove_dir_all(&unfinished);
+        };
+        if let Err(error) = fill(&unfinished) {
+            remove();
+            return Ok(Err(error));
+        }
+        #[expect(clippy::disallowed_methods, reason = "git synced what it wrote")]
+        match fs::rename(&unfinished, &path) {
+            Ok(()) => Ok(Ok(())),
+            Err(_) if path.exists() => {
+                remove();
+                Ok(Ok(()))
+            }
+            Err(error) => {
+                remove();
+                Err(io_error("cannot rename to", &path)(error))
+            }
+        }
+    }
+
+    /// Writes a report beside its profile, whole or not at all; nothing in a root that this user may not
+    /// write, or where it is already.
+    ///
+    /// It needs no lock: whoever reports the same profile writes the same bytes. The guard keeps what is
+    /// being written from being swept.
+    pub fn store_report(&self, _reading: &Reading, relative: &str, text: &[u8]) -> Result<(), WorkdirError> {
+        let path = self.stored(relative);
+        #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
+        if fs::read(&path).is_ok_and(|stored| stored == text) {
+            return Ok(());
+        }
+        let unfinished = PathBuf::from(format!("{}.{}{UNFINISHED}", path.display(), std::process::id()));
+        let stored = write_synced(&unfinished, |out| out.write_all(text)).and_then(|()| {
+            #[expect(clippy::disallowed_methods, reason = "the file was synced")]
+            fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
+        });
+        match stored {
+            Err(WorkdirError::Io { source, .. }) if unwritable(&source) => Ok(()),
+            Err(error) => {
+                #[expect(clippy::disallowed_methods, reason = "an unfinished file is of no use")]
+                let _ = fs::remove_file(&unfinished);
+                Err(error)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// Returns the path of an app's git repository, relative to the root.
+#[must_use]
+pub fn repository(app: &str) -> String {
+    format!("{}/repo", escape(app))
+}
+
+/// Returns the path of the report beside a profile; nothing where that is not named as ours.
+#[must_use]
+pub fn report_path(cov_file_path: &str) -> Option<String> {
+    cov_file_path.strip_suffix(COV).map(|stem| format!("{stem}{REPORT}"))
 }
 
 fn unwritable(error: &io::Error) -> bool {
@@ -257,15 +341,13 @@ impl Locked {
         }
         let mut removed = 0;
         for app_folder in names_in(root)? {
+            removed += sweep_clones(&root.join(&app_folder))?;
             let cov_data = root.join(&app_folder).join("cov_data");
             if !cov_data.is_dir() {
                 continue;
             }
             for name in names_in(&cov_data)? {
-                let relative = format!("{app_folder}/cov_data/{name}");
-                let finished = name.strip_suffix(UNFINISHED);
-                let ours = is_cov_file(&app_folder, finished.unwrap_or(&name));
-                if !ours || (finished.is_none() && referenced.contains(&relative)) {
+                if !is_orphan(&app_folder, &name, referenced) {
                     continue;
                 }
                 let path = cov_data.join(&name);
@@ -278,13 +360,41 @@ impl Locked {
     }
 }
 
-/// Writes a file outside of the work directory, whole or not at all.
+/// Removes clones that were never finished; returns how many.
+fn sweep_clones(app_folder: &Path) -> Result<usize, WorkdirError> {
+    if !app_folder.is_dir() {
+        return Ok(0);
+    }
+    let is_unfinished = |name: &String| {
+        let process = name.strip_prefix("repo.").and_then(|rest| rest.strip_suffix(UNFINISHED));
+        process
+            .is_some_and(|process| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let unfinished: Vec<String> = names_in(app_folder)?.into_iter().filter(is_unfinished).collect();
+    for name in &unfinished {
+        let path = app_folder.join(name);
+        fs::remove_dir_all(&path).map_err(io_error("cannot remove", &path))?;
+    }
+    Ok(unfinished.len())
+}
+
+/// Writes a file outside of the work directory, whole or not at all. A device or pipe is written to as it is.
 ///
 /// The temporary file beside it goes when `write` fails; what `write` returns is passed on.
 pub fn write_whole<T, E>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<T, E>,
 ) -> Result<Result<T, E>, WorkdirError> {
+    // What a link names is what is meant.
+    let real = path.canonicalize();
+    let path = real.as_deref().unwrap_or(path);
+    if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let file = OpenOptions::new().write(true).open(path).map_err(io_error("cannot open", path))?;
+        let mut out = BufWriter::with_capacity(256 << 10, file);
+        let written = write(&mut out);
+        out.flush().map_err(io_error("cannot write", path))?;
+        return Ok(written);
+    }
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
     let unfinished = PathBuf::from(unfinished);
@@ -315,11 +425,19 @@ pub fn write_whole<T, E>(
     }
 }
 
-fn is_cov_file(app_folder: &str, name: &str) -> bool {
-    name.strip_prefix(app_folder)
-        .and_then(|rest| rest.strip_prefix('_'))
-        .and_then(|rest| rest.strip_suffix(".cov"))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+/// Tells whether a file of ours belongs to no row: unfinished, or of a profile that `referenced` lacks.
+fn is_orphan(app_folder: &str, name: &str, referenced: &BTreeSet<String>) -> bool {
+    let Some(numbered) = name.strip_prefix(app_folder).and_then(|rest| rest.strip_prefix('_')) else {
+        return false;
+    };
+    let digits = numbered.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, kind) = numbered.split_at(digits);
+    let finished = kind.strip_suffix(UNFINISHED);
+    // Several may write one report at a time, each under the number of its process.
+    let kind = finished.map_or(kind, |kind| kind.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'));
+    let is_ours = !number.is_empty() && [COV, REPORT].contains(&kind);
+    let cov = format!("{app_folder}/cov_data/{app_folder}_{number}{COV}");
+    is_ours && (finished.is_some() || !referenced.contains(&cov))
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, WorkdirError> {

@@ -1,0 +1,383 @@
+//! `report`: a stored profile laid over its source, in the forms that were asked for.
+
+mod outputs;
+mod source;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::Args;
+
+use super::gate::{Data, GateArgs, below};
+use super::pick::{is_same_app, pick, pick_app};
+use super::roster::{Entry, Roster};
+use super::total::stored_roster;
+use super::{Context, show};
+use crate::config::AppConfig;
+use crate::exit::ExitCode;
+use crate::filter::{Filter, Glob};
+use crate::names::printable;
+use crate::profile::{Limits, Profile};
+use crate::report::{Form, Head, NoSource, Order, Previous, Report, Source};
+use crate::store::{Row, RowFilter, Store};
+use crate::workdir::{Reading, report_path};
+
+use outputs::{Outputs, Wanted, wanted_parser};
+use source::{Revision, SourceReader};
+
+/// Files without source that are named without `--verbose`.
+const NAMED_FILES: usize = 5;
+
+/// Report what of a service is covered: function by function, for people, or in a form that other tools read.
+///
+/// Needs neither Go nor a checkout: the source is read from the objects of the git repository in the
+/// app's folder, at the commit of the service, which may be long gone. Without --format it prints, to the
+/// byte, what `go tool cover -func` prints in a checkout of that commit, and stores it beside the profile.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Full name of the service, or any unambiguous part of it.
+    service: String,
+
+    /// Form of the report, and the file that it goes to; several times for several of them [default: func].
+    ///
+    /// Without FILE it goes to stdout, or to the file of --output. A file is there whole or not at all.
+    #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = wanted_parser())]
+    formats: Vec<Wanted>,
+
+    /// Write the form without a file of its own to this one instead of stdout.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<std::path::PathBuf>,
+
+    /// Report this row of the history instead of the latest.
+    #[arg(long, value_name = "N")]
+    id: Option<i64>,
+
+    /// Report the newest row of this commit; of a service whose name tells none, where its source is.
+    #[arg(long, value_name = "REV")]
+    commit: Option<String>,
+
+    /// Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<Glob>,
+
+    /// No files that this glob fits, included or not; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+
+    /// No files that say `// Code generated ... DO NOT EDIT.`.
+    #[arg(long)]
+    exclude_generated: bool,
+
+    /// With --format text: what comes first.
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
+    sort: Order,
+
+    /// With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all].
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+
+    /// Fetch nothing; work from what is here.
+    #[arg(long)]
+    offline: bool,
+
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
+    let filter = Filter {
+        include: args.include.clone(),
+        exclude: args.exclude.clone(),
+        exclude_generated: args.exclude_generated,
+    };
+    let outputs = match Outputs::new(args, context) {
+        Ok(outputs) => outputs,
+        Err(message) => {
+            super::say(&format!("{message}; see goc-watchdog report --help"));
+            return Ok(ExitCode::Usage);
+        }
+    };
+    let store = Store::open_read_only(&context.workdir.database())?;
+    let roster = stored_roster(&store, context)?;
+    let mut chosen = Chosen::of(args, &roster, &store)?;
+
+    let reading = context.workdir.reading()?;
+    let profile = stored_profile(&chosen.row, context)?;
+    let mut code = ExitCode::Done;
+    let reader = SourceReader { context, app: &chosen.row.key.app, offline: args.offline };
+    let sources = match outputs.want_source() || !filter.takes_all() {
+        true => chosen
+            .revision
+            .as_ref()
+            .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", chosen.name()))
+            .and_then(|revision| reader.read(&profile, revision, &reading, outputs.want_lines())),
+        false => Err(anyhow!("no form asks for it")),
+    };
+    let sources = match sources {
+        Ok((commit, sources)) => {
+            chosen.source_commit = Some(commit.to_string());
+            sources
+        }
+        Err(error) if filter.exclude_generated => {
+            return Err(error.context("which files are generated stands in their source"));
+        }
+        Err(error) => {
+            if outputs.need_source() {
+                super::say(&format!("{error:#}"));
+                code = ExitCode::Failed;
+                if outputs.are_all_in_need() {
+                    return Ok(code);
+                }
+            } else if outputs.want_source() {
+                super::warn(format!("{error:#}; what follows knows no functions, and lines only by blocks"));
+                code = ExitCode::Partly;
+            }
+            without_source(&profile, outputs.want_lines())
+        }
+    };
+    let mut report = Report::new(chosen.head(&filter, context), &profile, sources);
+    report.retain(&filter);
+    if report.files.is_empty() && !filter.takes_all() {
+        super::warn("no file of the profile is left by --include and --exclude");
+    }
+
+    if args.id.is_none_or(|_| chosen.is_of_its_own_commit)
+        && chosen.is_of_its_own_commit
+        && filter.takes_all()
+    {
+        keep(&report, &outputs, &chosen.row, &reading, context)?;
+    }
+    chosen.say(context);
+    say_what_has_no_source(&report, context);
+    outputs.write(&report)?;
+
+    let app = context.config.apps.get(&chosen.row.key.app);
+    let unmet = unmet(args, app, &report, &chosen, context);
+    for message in &unmet {
+        super::say(&format!("{}: {message}", chosen.name()));
+    }
+    Ok(if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) })
+}
+
+/// The row that is reported, and where its source is.
+struct Chosen<'a> {
+    entry: &'a Entry,
+    row: Row,
+    previous: Option<Row>,
+    /// `None` where nothing tells it.
+    revision: Option<Revision>,
+    /// The source is that of the service's own commit, not one that was named for it.
+    is_of_its_own_commit: bool,
+    source_commit: Option<String>,
+}
+
+impl<'a> Chosen<'a> {
+    fn of(args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
+        let rows = store.rows(&RowFilter::default())?;
+        let row = match (args.id, &args.commit) {
+            (Some(id), _) => row_by_id(id, &args.service, roster, rows.as_slice())?,
+            (None, Some(commit)) => match row_by_commit(commit, &args.service, roster, rows.as_slice())? {
+                Some(row) => row,
+                None => latest(pick(&args.service, &roster.entries)?, store)?,
+            },
+            (None, None) => latest(pick(&args.service, &roster.entries)?, store)?,
+        };
+        let entry = roster.entries.iter().find(|entry| entry.key == row.key);
+        let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;
+        let name = printable(&entry.spokesman().name);
+        let hash = row.key.commit.as_str();
+        let revision = match (&args.commit, hash) {
+            (Some(revision), "") => Some(Revision::Any(revision.clone())),
+            (Some(asked), hash) if !starts_alike(asked, hash) => bail!(
+                "{name} has commit \"{}\", not \"{}\" (goc-watchdog history {name})",
+                printable(hash),
+                printable(asked)
+            ),
+            (_, "") => None,
+            (_, hash) => Some(Revision::Hash(hash.to_owned())),
+        };
+        let before = |other: &&Row| is_same_app(&other.key, &row.key) && other.id < row.id;
+        let previous = rows.iter().rev().find(before).cloned();
+        let is_of_its_own_commit = !hash.is_empty();
+        Ok(Self { entry, row, previous, revision, is_of_its_own_commit, source_commit: None })
+    }
+
+    fn name(&self) -> String {
+        printable(&self.entry.spokesman().name).into_owned()
+    }
+
+    fn last_pull(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        self.entry.schedule.schedule.last_pull.filter(|_| self.row.is_latest)
+    }
+
+    fn head(&self, filter: &Filter, context: &Context) -> Head {
+        let Row { id, created_at, key, branch, fact, .. } = &self.row;
+        let confirmed_at = self.last_pull();
+        Head {
+            service: self.entry.spokesman().name.clone(),
+            env: key.env.clone(),
+            region: key.region.clone(),
+            app: key.app.clone(),
+            branch: branch.clone(),
+            commit: key.commit.clone(),
+            source_commit: self.source_commit.clone(),
+            row: id.0,
+            stored_at: *created_at,
+            confirmed_at,
+            age: context.now() - confirmed_at.unwrap_or(*created_at),
+            replicas: fact.as_ref().map(|fact| (fact.answered, fact.listed)),
+            previous: self.previous.as_ref().map(|row| Previous {
+                row: row.id.0,
+                stored_at: row.created_at,
+                commit: row.key.commit.clone(),
+                coverage: row.fact.as_ref().map(|fact| fact.coverage),
+            }),
+            filters: filter.words(),
+        }
+    }
+
+    /// Says what is reported beside the table of functions, which has no room for it.
+    fn say(&self, context: &Context) {
+        if context.is_quiet || !(context.is_verbose || context.around.stderr_is_terminal) {
+            return;
+        }
+        let head = self.head(&Filter::default(), context);
+        super::say(&head.line());
+    }
+}
+
+fn latest(entry: &Entry, store: &Store) -> Result<Row> {
+    let name = printable(&entry.spokesman().name);
+    store.latest(&entry.key)?.ok_or_else(|| {
+        anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
+    })
+}
+
+fn row_by_id(id: i64, service: &str, roster: &Roster, rows: &[Row]) -> Result<Row> {
+    let app = pick_app(service, &roster.entries)?;
+    let name = printable(&app.app);
+    let row = rows.iter().find(|row| row.id.0 == id);
+    let row = row.ok_or_else(|| anyhow!("there is no row {id} (goc-watchdog history {name})"))?;
+    if !is_same_app(&row.key, &app) {
+        bail!("row {id} is not of {name} (goc-watchdog history {name})");
+    }
+    Ok(row.clone())
+}
+
+/// Returns the newest row of a commit; `None` for services whose names tell none.
+fn row_by_commit(commit: &str, service: &str, roster: &Roster, rows: &[Row]) -> Result<Option<Row>> {
+    let app = pick_app(service, &roster.entries)?;
+    let mut of_app = rows.iter().filter(|row| is_same_app(&row.key, &app)).peekable();
+    if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
+        return Ok(None);
+    }
+    let row = of_app.rfind(|row| starts_alike(commit, &row.key.commit));
+    let name = printable(&app.app);
+    let row = row.ok_or_else(|| {
+        let commit = printable(commit);
+        anyhow!("nothing is stored of {name} at commit \"{commit}\" (goc-watchdog history {name})")
+    })?;
+    Ok(Some(row.clone()))
+}
+
+/// Tells whether one of two hashes is the beginning of the other.
+fn starts_alike(asked: &str, stored: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let asked = asked.to_ascii_lowercase();
+    let length = asked.len().min(stored.len());
+    length >= SHORTEST && asked.as_bytes()[..length] == stored.as_bytes()[..length]
+}
+
+fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
+    // It was checked when it was taken in, and merged ones may be larger than any answer.
+    let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
+    let file = context.workdir.open_stored(&row.cov_file_path)?;
+    let (profile, _) = crate::profile::read(file, limits, &[])
+        .with_context(|| format!("{:?}", context.workdir.stored(&row.cov_file_path).display()))?;
+    Ok(profile)
+}
+
+fn without_source(profile: &Profile, wants_lines: bool) -> Vec<Source> {
+    let files = profile.build.files();
+    files
+        .map(|file| {
+            let counts = &profile.counts[file.range.0..file.range.1];
+            Source::without_text(None, NoSource::NotRead, file.blocks, counts, wants_lines)
+        })
+        .collect()
+}
+
+/// Returns what is asked of a report and not met.
+fn unmet(
+    args: &ReportArgs,
+    app: Option<&AppConfig>,
+    report: &Report<'_>,
+    chosen: &Chosen<'_>,
+    context: &Context,
+) -> Vec<String> {
+    let coverage = report.coverage();
+    let of = |coverage: crate::coverage::Coverage| Data {
+        coverage: Some(coverage),
+        percent: coverage.percent(),
+        last_pull: chosen.last_pull(),
+        replicas: report.head.replicas,
+    };
+    let mut unmet = args.gate.unmet(&of(coverage), context.now());
+    let Some(app) = app else { return unmet };
+    // An option is stronger than the configuration.
+    if let (None, Some(threshold)) = (args.gate.fail_under, app.fail_under) {
+        unmet.extend(below(&of(coverage), threshold));
+    }
+    for package in report.packages() {
+        let fitting = app.packages.iter().filter(|(glob, _)| glob.fits(package.name));
+        if let Some((_, threshold)) = fitting.max_by_key(|(glob, _)| glob.as_str().len()) {
+            let message = below(&of(package.coverage), *threshold);
+            unmet.extend(message.map(|message| format!("package {}: {message}", printable(package.name))));
+        }
+    }
+    unmet
+}
+
+/// Stores the table of functions beside its profile, where this user may write there; not one that lacks
+/// functions whose source could still be had.
+fn keep(
+    report: &Report<'_>,
+    outputs: &Outputs,
+    row: &Row,
+    reading: &Reading,
+    context: &Context,
+) -> Result<()> {
+    let could_be_had =
+        |why: &Option<NoSource>| matches!(why, Some(NoSource::NotRead | NoSource::NotInRepository));
+    let is_whole = !report.files.iter().any(|file| could_be_had(&file.no_source));
+    let path = report_path(&row.cov_file_path).filter(|_| outputs.have(Form::Func) && is_whole);
+    let Some(path) = path else { return Ok(()) };
+    let mut table = Vec::new();
+    report.write(Form::Func, &mut table)?;
+    context.workdir.store_report(reading, &path, &table)?;
+    Ok(())
+}
+
+fn say_what_has_no_source(report: &Report<'_>, context: &Context) {
+    let missing: Vec<_> = report
+        .files
+        .iter()
+        .filter_map(|file| file.no_source.as_ref().map(|why| (file, why)))
+        .filter(|(_, why)| **why != NoSource::NotRead)
+        .collect();
+    if missing.is_empty() || context.is_quiet {
+        return;
+    }
+    let statements: u64 = missing.iter().map(|(file, _)| file.coverage.total).sum();
+    super::warn(format!(
+        "no source of {} ({statements} of {} statements), which count and have no functions:",
+        show::count(missing.len(), "files"),
+        report.coverage().total
+    ));
+    let shown = if context.is_verbose { missing.len() } else { NAMED_FILES };
+    for (file, why) in missing.iter().take(shown) {
+        eprintln!("  {}: {why}", printable(file.name));
+    }
+    if missing.len() > shown {
+        eprintln!("  and {} more (--verbose)", missing.len() - shown);
+    }
+}

@@ -1,0 +1,260 @@
+//! Where the source of a report comes from: the app's repository, cloned and fetched where it has to be.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+
+use super::Context;
+use crate::commands;
+use crate::git::{self, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, TreeFile};
+use crate::gosrc::{Modules, is_module_file, scan};
+use crate::names::printable;
+use crate::profile::{BuildFile, Profile};
+use crate::report::{NoSource, Source};
+use crate::workdir::{Reading, repository};
+
+/// Which commit a source is of.
+#[derive(Clone, Debug)]
+pub(super) enum Revision {
+    /// A hash or the beginning of one, as a service's name has it; never a branch of that name.
+    Hash(String),
+    /// What git makes of it.
+    Any(String),
+}
+
+/// Reads source of one app.
+pub(super) struct SourceReader<'a> {
+    pub(super) context: &'a Context,
+    pub(super) app: &'a str,
+    /// Nothing may be fetched.
+    pub(super) offline: bool,
+}
+
+impl SourceReader<'_> {
+    /// Returns the full hash of a revision, and what it says of each file of a profile, in their order.
+    pub(super) fn read(
+        &self,
+        profile: &Profile,
+        revision: &Revision,
+        reading: &Reading,
+        wants_lines: bool,
+    ) -> Result<(ObjectId, Vec<Source>)> {
+        let network = self.network()?;
+        let repository = self.open(reading, &network)?;
+        let commit = self.find(&repository, revision, &network)?;
+        let sources = self.sources(profile, &repository, &commit, &network, wants_lines)?;
+        Ok((commit, sources))
+    }
+
+    fn network(&self) -> Result<Network> {
+        let git = &self.context.config.git;
+        let own = self.context.config.apps.get(self.app).and_then(|app| app.repo.clone());
+        let url = match (own, &git.repo) {
+            (Some(url), _) => Some(url),
+            (None, Some(pattern)) => Some(self.fill(pattern)?),
+            (None, None) => None,
+        };
+        Ok(Network {
+            protocols: git.protocols.clone(),
+            url: url.as_deref().map(RemoteUrl::new),
+            deadline: Deadline(git.timeout),
+        })
+    }
+
+    /// Puts the app's name into the configured URL. Anyone who can register a service chooses that name.
+    fn fill(&self, pattern: &str) -> Result<String> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !self.app.chars().all(is_plain) || self.app.starts_with(['-', '.']) {
+            let table = toml_key(self.app);
+            bail!(
+                "the app \"{}\" cannot stand in the URL \"{}\"; give its repository by itself:\n  [apps.{table}]\n  repo = \"URL\"",
+                printable(self.app),
+                printable(RemoteUrl::new(pattern).as_str())
+            );
+        }
+        Ok(pattern.replace("{app}", self.app))
+    }
+
+    fn open(&self, reading: &Reading, network: &Network) -> Result<Repository> {
+        let deadline = network.deadline;
+        let workdir = &self.context.workdir;
+        let path = workdir.stored(&repository(self.app));
+        match (Repository::open(&path, deadline), &network.url) {
+            (Err(GitError::NoRepository { .. }), Some(url)) if !self.offline => {
+                let shown = printable(url.as_str());
+                self.tell(&format!("cloning {shown} into {:?}", path.display()));
+                workdir
+                    .make_repository(reading, self.app, |folder| git::clone(url, folder, network))?
+                    .map_err(|error| anyhow!("cannot clone \"{shown}\": {error}"))?;
+                Ok(Repository::open(&path, deadline)?)
+            }
+            (Err(GitError::NoRepository { path }), url) => Err(self.how_to_clone(&path, url.as_ref())),
+            (opened, _) => Ok(opened?),
+        }
+    }
+
+    fn how_to_clone(&self, path: &Path, url: Option<&RemoteUrl>) -> anyhow::Error {
+        let app = printable(self.app);
+        let head =
+            format!("a report needs the source of {app}, and {:?} is no git repository", path.display());
+        let shown = url.map_or("URL".into(), |url| printable(url.as_str()));
+        let command = format!("git clone --bare {shown} {}", shell_word(&path.display().to_string()));
+        match url {
+            Some(_) => {
+                anyhow!("{head}; without --offline it is cloned now, or clone it yourself:\n  {command}")
+            }
+            None => anyhow!(
+                "{head}; clone it:\n  {command}\nor say in {:?} where it is, and it is cloned when it is needed:\n  [apps.{}]\n  repo = \"URL\"",
+                self.context.workdir.root().join("goc-watchdog.toml").display(),
+                toml_key(self.app)
+            ),
+        }
+    }
+
+    /// Returns the commit, fetched where it has to be.
+    fn find(&self, repository: &Repository, revision: &Revision, network: &Network) -> Result<ObjectId> {
+        let look = || match revision {
+            Revision::Hash(hash) => repository.commit(hash),
+            Revision::Any(revision) => repository.revision(revision),
+        };
+        let missing = match look() {
+            Err(missing @ GitError::NoCommit { .. }) => missing,
+            found => return Ok(found?),
+        };
+        if self.offline {
+            bail!("{missing}; without --offline it is fetched");
+        }
+        self.tell(&format!("{missing}, fetching"));
+        let full = match revision {
+            Revision::Hash(hash) => ObjectId::parse(hash),
+            Revision::Any(_) => None,
+        };
+        if let Some(hash) = full
+            && repository.fetch_commit(&hash, network).is_ok()
+        {
+            return Ok(look()?);
+        }
+        // Only a full hash can be asked for, and some servers give none that no branch or tag has.
+        let fetched = repository.fetch_heads_and_tags(network);
+        match (look(), fetched) {
+            (Err(missing @ GitError::NoCommit { .. }), Err(error)) => {
+                bail!("{missing}, and fetching failed: {error}")
+            }
+            (Err(missing @ GitError::NoCommit { .. }), Ok(())) => {
+                bail!("{missing}, nor have the branches and tags of its remote")
+            }
+            (found, _) => Ok(found?),
+        }
+    }
+
+    fn sources(
+        &self,
+        profile: &Profile,
+        repository: &Repository,
+        commit: &ObjectId,
+        network: &Network,
+        wants_lines: bool,
+    ) -> Result<Vec<Source>> {
+        let files: Vec<BuildFile<'_>> = profile.build.files().collect();
+        let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+        let tree = repository.files(commit)?;
+        let blobs: HashMap<&str, &ObjectId> =
+            tree.iter().map(|TreeFile { path, blob }| (path.as_str(), blob)).collect();
+
+        let module_paths: Vec<&str> = blobs.keys().copied().filter(|path| is_module_file(path)).collect();
+        let module_blobs: Vec<ObjectId> = module_paths.iter().map(|path| blobs[path].clone()).collect();
+        let lacking = self.fetched(repository, commit, &module_blobs, network)?;
+        let present: Vec<(&str, ObjectId)> =
+            module_paths.into_iter().zip(module_blobs).filter(|(_, blob)| !lacking.contains(blob)).collect();
+        let ids: Vec<ObjectId> = present.iter().map(|(_, blob)| blob.clone()).collect();
+        let texts = repository
+            .blobs(&ids, |_, text| String::from_utf8_lossy(text.unwrap_or_default()).into_owned())?;
+        let module_files = present.iter().map(|(path, _)| *path).zip(texts.iter().map(String::as_str));
+        let modules = Modules::new(blobs.keys().copied(), module_files);
+        let paths = modules.resolve(&names, |path| blobs.contains_key(path));
+
+        let wanted: Vec<ObjectId> = paths.iter().flatten().map(|path| blobs[path.as_str()].clone()).collect();
+        let lacking = self.fetched(repository, commit, &wanted, network)?;
+        // What is read, and of which file it is.
+        let readable: Vec<(usize, &str)> = paths
+            .iter()
+            .enumerate()
+            .filter_map(|(index, path)| path.as_deref().map(|path| (index, path)))
+            .filter(|(_, path)| !lacking.contains(blobs[path]))
+            .collect();
+        let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| blobs[path].clone()).collect();
+        let counts = |file: &BuildFile<'_>| &profile.counts[file.range.0..file.range.1];
+        let without = |path, why, file: &BuildFile<'_>| {
+            Source::without_text(path, why, file.blocks, counts(file), wants_lines)
+        };
+        let read = repository.blobs(&ids, |at, text| {
+            let (index, path) = readable[at];
+            let file = &files[index];
+            match text {
+                Some(text) => Source::of_text(path, text, scan(text), file.blocks, counts(file), wants_lines),
+                None => without(Some(path), NoSource::NotInRepository, file),
+            }
+        })?;
+        let mut read = readable.iter().map(|(index, _)| *index).zip(read).peekable();
+        let sources = files.iter().zip(&paths).enumerate().map(|(index, (file, path))| {
+            match read.next_if(|(read, _)| *read == index) {
+                Some((_, source)) => source,
+                None => match path.as_deref() {
+                    Some(path) => without(Some(path), NoSource::NotInRepository, file),
+                    None => without(None, NoSource::NotInCommit, file),
+                },
+            }
+        });
+        Ok(sources.collect())
+    }
+
+    /// Fetches what a clone without contents lacks, in one go; returns what it lacks still.
+    fn fetched(
+        &self,
+        repository: &Repository,
+        commit: &ObjectId,
+        blobs: &[ObjectId],
+        network: &Network,
+    ) -> Result<HashSet<ObjectId>> {
+        let missing = repository.missing_blobs(commit, blobs)?;
+        if missing.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let lacking = match missing.len() {
+            1 => "1 file is not in the clone".to_owned(),
+            number => format!("{number} files are not in the clone"),
+        };
+        if self.offline {
+            commands::warn(format!("{lacking}; without --offline they are fetched"));
+            return Ok(missing.into_iter().collect());
+        }
+        match repository.fetch_blobs(&missing, network) {
+            Ok(()) => Ok(repository.missing_blobs(commit, blobs)?.into_iter().collect()),
+            Err(error) => {
+                commands::warn(format!("{lacking}, and fetching failed: {error}"));
+                Ok(missing.into_iter().collect())
+            }
+        }
+    }
+
+    /// Says what takes a while, to whoever watches.
+    fn tell(&self, message: &str) {
+        let Context { is_quiet, is_verbose, around, .. } = self.context;
+        if !is_quiet && (*is_verbose || around.stderr_is_terminal) {
+            commands::say(message);
+        }
+    }
+}
+
+/// Returns a name as a key of TOML.
+fn toml_key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// Returns a text as one word of a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-%+:@".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,165 @@
+//! Which files are wanted, by globs.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::names::printable;
+
+/// A text that is no glob.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{}\" is no glob: {reason}", printable(.text))]
+pub struct FilterError {
+    text: String,
+    reason: String,
+}
+
+/// A pattern for files and packages.
+///
+/// It fits a file by its import path or its path in the repository, as a whole or by a folder above it;
+/// one without `/` also by the last part of those. `*` and `?` stop at `/`, `**` does not.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    text: String,
+    matcher: GlobMatcher,
+    by_last_part: bool,
+}
+
+/// Equal texts are equal globs.
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl std::str::FromStr for Glob {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let pattern = text.trim_end_matches('/');
+        let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
+        let glob =
+            glob.map_err(|error| FilterError { text: text.to_owned(), reason: error.kind().to_string() })?;
+        let by_last_part = !pattern.contains('/');
+        Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher(), by_last_part })
+    }
+}
+
+impl Glob {
+    /// Returns the text that it was read from.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells whether it fits a path, or a folder above it.
+    #[must_use]
+    pub fn fits(&self, path: &str) -> bool {
+        let mut path = path;
+        loop {
+            let last = path.rsplit_once('/').map(|(_, last)| last);
+            if self.matcher.is_match(path)
+                || (self.by_last_part && last.is_some_and(|last| self.matcher.is_match(last)))
+            {
+                return true;
+            }
+            match path.rsplit_once('/') {
+                Some((folder, _)) => path = folder,
+                None => return false,
+            }
+        }
+    }
+}
+
+/// Which files of a report are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only files that one of these fits; all where there is none.
+    pub include: Vec<Glob>,
+    /// No file that one of these fits, included or not.
+    pub exclude: Vec<Glob>,
+    /// No file that says that a program wrote it.
+    pub exclude_generated: bool,
+}
+
+impl Filter {
+    /// Tells whether every file is wanted.
+    #[must_use]
+    pub fn takes_all(&self) -> bool {
+        let Self { include, exclude, exclude_generated } = self;
+        include.is_empty() && exclude.is_empty() && !exclude_generated
+    }
+
+    /// Tells whether a file is wanted, by its import path and its path in the repository.
+    #[must_use]
+    pub fn takes(&self, name: &str, path: Option<&str>, is_generated: bool) -> bool {
+        let fits = |glob: &Glob| glob.fits(name) || path.is_some_and(|path| glob.fits(path));
+        (self.include.is_empty() || self.include.iter().any(fits))
+            && !self.exclude.iter().any(fits)
+            && !(self.exclude_generated && is_generated)
+    }
+
+    /// Returns what it leaves out, in words.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let texts = |verb: &str, globs: &[Glob]| {
+            globs.iter().map(|glob| format!("{verb} {}", glob.as_str())).collect::<Vec<_>>()
+        };
+        let mut words = texts("include", &self.include);
+        words.extend(texts("exclude", &self.exclude));
+        if self.exclude_generated {
+            words.push("exclude generated files".to_owned());
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(glob: &str, path: &str) -> bool {
+        glob.parse::<Glob>().unwrap().fits(path)
+    }
+
+    #[test]
+    fn a_glob_fits_a_path_whole_or_by_a_folder_above_it() {
+        assert!(fits("example.com/app/a.go", "example.com/app/a.go"));
+        assert!(fits("example.com/app", "example.com/app/sub/a.go"));
+        assert!(fits("example.com/*/sub/", "example.com/app/sub/a.go"));
+        assert!(fits("**/sub", "example.com/app/sub/a.go"));
+        assert!(!fits("app/sub", "example.com/app/sub/a.go"), "a glob with a slash begins at the start");
+        assert!(!fits("example.com/*/a.go", "example.com/app/sub/a.go"), "a star stops at a slash");
+        assert!(fits("example.com/**/a.go", "example.com/app/sub/a.go"));
+    }
+
+    #[test]
+    fn a_glob_without_slash_fits_any_part() {
+        assert!(fits("*.pb.go", "example.com/app/a.pb.go"));
+        assert!(fits("mock?", "example.com/mocks/a.go"));
+        assert!(fits("{a,b}.go", "b.go"));
+        assert!(!fits("mock", "example.com/mocks/a.go"));
+    }
+
+    #[test]
+    fn what_is_excluded_is_out_though_it_is_included() {
+        let filter = Filter {
+            include: vec!["internal".parse().unwrap(), "m/x.go".parse().unwrap()],
+            exclude: vec!["*_gen.go".parse().unwrap()],
+            exclude_generated: true,
+        };
+        assert!(filter.takes("example.com/m/internal/a.go", None, false));
+        assert!(filter.takes("example.com/m/x.go", Some("m/x.go"), false), "by its path in the repository");
+        assert!(!filter.takes("example.com/m/internal/a_gen.go", None, false));
+        assert!(!filter.takes("example.com/m/internal/a.go", None, true));
+        assert!(!filter.takes("example.com/m/y.go", None, false));
+        assert_eq!(
+            filter.words(),
+            ["include internal", "include m/x.go", "exclude *_gen.go", "exclude generated files"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_glob_is_refused() {
+        let error = "a[".parse::<Glob>().unwrap_err().to_string();
+        assert!(error.starts_with("\"a[\" is no glob: "), "{error}");
+    }
+}

@@ -1,0 +1,34 @@
+//! Codecov's own JSON (its "custom coverage" format): of each line a count, or `"1/2"` for one of which
+//! only some blocks were executed. The first key is for people; Codecov passes over it.
+
+use std::io::{self, Write};
+
+use super::{LineState, Report, text};
+
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"{\"goc-watchdog\":")?;
+    serde_json::to_writer(&mut *out, &text::full_headline(report))?;
+    out.write_all(b",\n\"coverage\":{")?;
+    let mut number = itoa::Buffer::new();
+    for (index, file) in report.files.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b",\n")?;
+        }
+        serde_json::to_writer(&mut *out, file.best_path())?;
+        out.write_all(b":{")?;
+        for (index, line) in file.lines.iter().enumerate() {
+            let comma: &[u8] = if index > 0 { b",\"" } else { b"\"" };
+            out.write_all(comma)?;
+            out.write_all(number.format(line.line).as_bytes())?;
+            out.write_all(b"\":")?;
+            match line.state() {
+                LineState::Partly => write!(out, "\"{}/{}\"", line.hit_blocks, line.blocks)?,
+                LineState::Hit | LineState::Missed => {
+                    out.write_all(number.format(line.hits).as_bytes())?;
+                }
+            }
+        }
+        out.write_all(b"}")?;
+    }
+    out.write_all(b"}}\n")
+}

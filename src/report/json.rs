@@ -1,0 +1,225 @@
+//! JSON for scripts, as `man/goc-watchdog-report.schema.json` describes it field by field.
+
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
+
+use super::{FileReport, FunctionReport, Head, LineState, MissedRange, Previous, Report};
+use crate::coverage::Coverage;
+use crate::time::iso;
+
+/// Counts up when a field changes its meaning or goes; new fields alone do not change it.
+const SCHEMA: u32 = 1;
+
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let document = Document::of(report);
+    serde_json::to_writer(&mut *out, &document)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: u32,
+    service: &'r str,
+    env: &'r str,
+    region: &'r str,
+    app: &'r str,
+    branch: &'r str,
+    commit: &'r str,
+    source_commit: Option<&'r str>,
+    id: i64,
+    stored_at: String,
+    confirmed_at: Option<String>,
+    age_seconds: i64,
+    replicas: Replicas,
+    filters: &'r [String],
+    #[serde(flatten)]
+    coverage: Counted,
+    previous: Option<Before<'r>>,
+    packages: Vec<Package<'r>>,
+    #[serde(serialize_with = "each_file")]
+    files: &'r [FileReport<'r>],
+}
+
+#[derive(Serialize)]
+struct Replicas {
+    answered: Option<u32>,
+    known: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Counted {
+    covered: u64,
+    total: u64,
+    percent: f64,
+}
+
+impl From<Coverage> for Counted {
+    fn from(coverage: Coverage) -> Self {
+        Self { covered: coverage.covered, total: coverage.total, percent: coverage.percent() }
+    }
+}
+
+#[derive(Serialize)]
+struct Before<'r> {
+    id: i64,
+    stored_at: String,
+    commit: &'r str,
+    covered: Option<u64>,
+    total: Option<u64>,
+    percent: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Package<'r> {
+    name: &'r str,
+    files: usize,
+    #[serde(flatten)]
+    coverage: Counted,
+}
+
+#[derive(Serialize)]
+struct File<'r> {
+    name: &'r str,
+    path: Option<&'r str>,
+    #[serde(flatten)]
+    coverage: Counted,
+    generated: bool,
+    no_source: Option<String>,
+    lines: Lines,
+    #[serde(serialize_with = "each_function")]
+    functions: &'r [FunctionReport],
+    #[serde(serialize_with = "each_range")]
+    uncovered: (&'r [crate::profile::Block], &'r [u64]),
+}
+
+#[derive(Serialize)]
+struct Lines {
+    hit: usize,
+    partly: usize,
+    missed: usize,
+}
+
+#[derive(Serialize)]
+struct Function<'r> {
+    name: &'r str,
+    receiver: Option<&'r str>,
+    line: u32,
+    end_line: u32,
+    hits: u64,
+    #[serde(flatten)]
+    coverage: Counted,
+}
+
+#[derive(Serialize)]
+struct Uncovered {
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    statements: u64,
+}
+
+impl<'r> Document<'r> {
+    fn of(report: &'r Report<'_>) -> Self {
+        let Report { head, files } = report;
+        let Head {
+            service,
+            env,
+            region,
+            app,
+            branch,
+            commit,
+            source_commit,
+            row,
+            stored_at,
+            confirmed_at,
+            age,
+            replicas,
+            previous,
+            filters,
+        } = head;
+        let packages = report.packages().into_iter().map(|package| Package {
+            name: package.name,
+            files: package.files.len(),
+            coverage: package.coverage.into(),
+        });
+        Self {
+            schema: SCHEMA,
+            service,
+            env,
+            region,
+            app,
+            branch,
+            commit,
+            source_commit: source_commit.as_deref(),
+            id: *row,
+            stored_at: iso(*stored_at),
+            confirmed_at: confirmed_at.map(iso),
+            age_seconds: age.num_seconds(),
+            replicas: Replicas {
+                answered: replicas.map(|(answered, _)| answered),
+                known: replicas.map(|(_, known)| known),
+            },
+            filters,
+            coverage: report.coverage().into(),
+            previous: previous.as_ref().map(|previous| {
+                let Previous { row, stored_at, commit, coverage } = previous;
+                Before {
+                    id: *row,
+                    stored_at: iso(*stored_at),
+                    commit,
+                    covered: coverage.map(|coverage| coverage.covered),
+                    total: coverage.map(|coverage| coverage.total),
+                    percent: coverage.map(Coverage::percent),
+                }
+            }),
+            packages: packages.collect(),
+            files,
+        }
+    }
+}
+
+fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(files.iter().map(|file| {
+        let of_state = |state| file.lines.iter().filter(|line| line.state() == state).count();
+        File {
+            name: file.name,
+            path: file.path.as_deref(),
+            coverage: file.coverage.into(),
+            generated: file.is_generated,
+            no_source: file.no_source.as_ref().map(ToString::to_string),
+            lines: Lines {
+                hit: of_state(LineState::Hit),
+                partly: of_state(LineState::Partly),
+                missed: of_state(LineState::Missed),
+            },
+            functions: &file.functions,
+            uncovered: (file.blocks, file.counts),
+        }
+    }))
+}
+
+fn each_function<S: Serializer>(functions: &[FunctionReport], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(functions.iter().map(|FunctionReport { extent, coverage, hits }| Function {
+        name: &extent.name,
+        receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
+        line: extent.start.0,
+        end_line: extent.end.0,
+        hits: *hits,
+        coverage: (*coverage).into(),
+    }))
+}
+
+fn each_range<S: Serializer>(
+    (blocks, counts): &(&[crate::profile::Block], &[u64]),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(MissedRange::of(blocks, counts).map(|range| Uncovered {
+        line: range.start.0,
+        column: range.start.1,
+        end_line: range.end.0,
+        end_column: range.end.1,
+        statements: range.statements,
+    }))
+}

@@ -1,0 +1,193 @@
+//! From blocks to lines, for the formats that know nothing finer.
+//!
+//! A line belongs to a block that has statements and spans it with code of its own: the brace that ends a
+//! block, blank lines and comments are no lines of it. Several blocks can share a line.
+
+use crate::gosrc::CodeSpans;
+use crate::profile::Block;
+
+/// Lines of one file, summed over its blocks, beyond which they are not looked at: no real file comes near,
+/// and a hostile profile may claim any number of them.
+const MOST_LINES: u64 = 4_000_000;
+
+/// A line that some block has code on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineReport {
+    /// Counted from 1.
+    pub line: u32,
+    /// Blocks with code on it.
+    pub blocks: u32,
+    /// Those of them that were executed.
+    pub hit_blocks: u32,
+    /// The largest of their counts.
+    pub hits: u64,
+}
+
+/// What is to be said of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineState {
+    /// All that is on it was executed.
+    Hit,
+    /// Some of it was.
+    Partly,
+    /// Nothing of it was.
+    Missed,
+}
+
+impl LineReport {
+    /// Returns what is to be said of it.
+    #[must_use]
+    pub fn state(&self) -> LineState {
+        match self.hit_blocks {
+            0 => LineState::Missed,
+            hit if hit < self.blocks => LineState::Partly,
+            _ => LineState::Hit,
+        }
+    }
+}
+
+/// Returns the lines of a file's blocks, ascending; `code` is `None` where its text is not known, and all
+/// lines that a block spans are its.
+pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeSpans>) -> Vec<LineReport> {
+    let last_line = code.map_or(u32::MAX, |code| u32::try_from(code.line_count()).unwrap_or(u32::MAX));
+    let counted = || blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
+    let span = |block: &Block| u64::from(block.end.0.min(last_line).saturating_sub(block.start.0)) + 1;
+    if counted().map(|(block, _)| span(block)).sum::<u64>() > MOST_LINES {
+        return Vec::new();
+    }
+    let mut found: Vec<LineReport> = Vec::new();
+    let mut is_sorted = true;
+    for (block, &hits) in counted() {
+        for line in block.start.0..=block.end.0.min(last_line) {
+            let from = if line == block.start.0 { block.start.1 } else { 0 };
+            let to = if line == block.end.0 { block.end.1 } else { u32::MAX };
+            if code.is_some_and(|code| !code.has_code(line, from, to)) {
+                continue;
+            }
+            let hit_blocks = u32::from(hits > 0);
+            match found.last_mut() {
+                Some(last) if last.line == line => {
+                    last.blocks += 1;
+                    last.hit_blocks += hit_blocks;
+                    last.hits = last.hits.max(hits);
+                }
+                last => {
+                    is_sorted &= last.is_none_or(|last| last.line < line);
+                    found.push(LineReport { line, blocks: 1, hit_blocks, hits });
+                }
+            }
+        }
+    }
+    if !is_sorted {
+        found.sort_by_key(|line| line.line);
+        found.dedup_by(|later, earlier| {
+            let is_same = later.line == earlier.line;
+            if is_same {
+                earlier.blocks += later.blocks;
+                earlier.hit_blocks += later.hit_blocks;
+                earlier.hits = earlier.hits.max(later.hits);
+            }
+            is_same
+        });
+    }
+    found
+}
+
+/// Returns runs of missed lines, first and last, where nothing between them was executed: lines without
+/// code do not end a run.
+pub fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u32)> {
+    lines
+        .chunk_by(|a, b| (a.hit_blocks == 0) == (b.hit_blocks == 0))
+        .filter(|run| run[0].hit_blocks == 0)
+        .map(|run| (run[0].line, run[run.len() - 1].line))
+}
+
+/// Blocks that follow each other, none of which was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissedRange {
+    /// Line and column of the first byte; columns 1-based and in bytes.
+    pub start: (u32, u32),
+    /// Line and column after the last byte.
+    pub end: (u32, u32),
+    /// Their statements.
+    pub statements: u64,
+}
+
+impl MissedRange {
+    /// Returns the ranges of a file, in order.
+    pub(super) fn of<'b>(blocks: &'b [Block], counts: &'b [u64]) -> impl Iterator<Item = Self> + 'b {
+        let mut blocks = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0).peekable();
+        std::iter::from_fn(move || {
+            let (first, _) = blocks.find(|(_, count)| **count == 0)?;
+            let mut range =
+                Self { start: first.start, end: first.end, statements: u64::from(first.statements) };
+            while let Some((block, _)) = blocks.next_if(|(_, count)| **count == 0) {
+                range.end = range.end.max(block.end);
+                range.statements += u64::from(block.statements);
+            }
+            Some(range)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use LineState::{Hit, Missed, Partly};
+
+    fn block(start: (u32, u32), end: (u32, u32), statements: u32) -> Block {
+        Block { start, end, statements }
+    }
+
+    #[test]
+    fn a_line_is_a_block_s_where_it_has_code_of_it() {
+        let source = b"package p\n\nfunc f(a bool) {\n\tif a { // c\n\t\tg()\n\n\t\t// c\n\t}\n\tg(); func() { g() }()\n}\n";
+        let blocks = [
+            block((3, 16), (4, 7), 1),
+            block((4, 7), (8, 3), 1),
+            block((9, 2), (9, 15), 2),
+            block((9, 14), (9, 21), 1),
+        ];
+        let found = of(&blocks, &[3, 0, 3, 0], Some(&CodeSpans::of(source)));
+        let states: Vec<_> = found.iter().map(|line| (line.line, line.state(), line.hits)).collect();
+        assert_eq!(states, [(4, Hit, 3), (5, Missed, 0), (9, Partly, 3)]);
+        let raw = of(&blocks, &[3, 0, 3, 0], None);
+        let lines: Vec<_> = raw.iter().map(|line| (line.line, line.state())).collect();
+        let wanted = [(3, Hit), (4, Partly), (5, Missed), (6, Missed), (7, Missed), (8, Missed), (9, Partly)];
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn missed_lines_form_runs_over_lines_without_code() {
+        let lines = [(2, 1), (4, 0), (5, 0), (9, 0), (10, 1), (11, 0)].map(|(line, hits)| LineReport {
+            line,
+            blocks: 1,
+            hit_blocks: hits,
+            hits: hits.into(),
+        });
+        assert_eq!(missed_line_ranges(&lines).collect::<Vec<_>>(), [(4, 9), (11, 11)]);
+        assert_eq!(missed_line_ranges(&[]).count(), 0);
+    }
+
+    #[test]
+    fn missed_blocks_that_follow_each_other_are_one_range() {
+        let blocks = [
+            block((1, 1), (2, 1), 1),
+            block((2, 1), (3, 5), 2),
+            block((4, 1), (4, 9), 0),
+            block((5, 1), (6, 1), 4),
+        ];
+        let ranges: Vec<_> = MissedRange::of(&blocks, &[1, 0, 9, 0]).collect();
+        assert_eq!(ranges, [MissedRange { start: (2, 1), end: (6, 1), statements: 6 }]);
+        let ranges: Vec<_> = MissedRange::of(&blocks, &[0, 1, 0, 0]).map(|range| range.statements).collect();
+        assert_eq!(ranges, [1, 4]);
+    }
+
+    #[test]
+    fn a_profile_that_claims_any_number_of_lines_costs_nothing() {
+        assert_eq!(of(&[block((1, 1), (u32::MAX, 1), 1)], &[1], None), []);
+        let source = CodeSpans::of(b"package p\n");
+        assert_eq!(of(&[block((1, 1), (u32::MAX, 1), 1)], &[1], Some(&source)).len(), 1);
+        assert_eq!(of(&[block((9, 1), (2, 1), 1)], &[1], None), []);
+    }
+}

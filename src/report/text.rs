@@ -1,0 +1,233 @@
+//! The report for people: packages and their files, how much of each is covered, and which lines are not.
+
+use std::cmp::Reverse;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use unicode_width::UnicodeWidthStr;
+
+use super::{FileReport, Head, PackageReport, Report, missed_line_ranges};
+use crate::coverage::Coverage;
+use crate::names::printable;
+use crate::time::{minute, span};
+
+/// How the report for people is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What comes first.
+    pub order: Order,
+    /// Only so many files.
+    pub most_files: Option<usize>,
+    /// Columns of the terminal; `None` where nothing need be cut.
+    pub width: Option<usize>,
+    /// Colours by terminal escapes.
+    pub has_color: bool,
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// By import path.
+    #[default]
+    Name,
+    /// The lowest percentage first.
+    Percent,
+    /// The most statements that were not executed first.
+    Uncovered,
+}
+
+/// Cells of a bar.
+const BAR: usize = 10;
+/// Columns before the name: percentage, bar, statements.
+const FIGURES: usize = 7 + 1 + BAR + 1 + 13 + 2;
+/// Names are not padded beyond this, so that one long name does not push all lines away.
+const LONGEST_NAME: usize = 48;
+/// Room for line numbers below which they go to nobody.
+const FEWEST_RANGES: usize = 8;
+
+/// Returns in one line what a report is of: service, commit, time and age of the data, replicas, and
+/// what was left out.
+pub(super) fn headline(head: &Head) -> String {
+    let mut line = format!("{}: {}", printable(&head.service), facts(head));
+    if !head.filters.is_empty() {
+        line.push_str(", ");
+        line.push_str(&printable(&head.filters.join(", ")));
+    }
+    line
+}
+
+/// Returns in one line what a report is of and what it lacks.
+pub(super) fn full_headline(report: &Report<'_>) -> String {
+    let mut line = headline(&report.head);
+    if let Some(missing) = what_has_no_source(report) {
+        line.push_str(", ");
+        line.push_str(&missing);
+    }
+    line
+}
+
+/// Returns what there is to know of the data: commit, row, time and age, replicas.
+pub(super) fn facts(head: &Head) -> String {
+    let mut facts = Vec::new();
+    if !head.best_commit().is_empty() {
+        facts.push(format!("commit {}", printable(head.best_commit())));
+    }
+    facts.push(format!("row {}", head.row));
+    facts.push(format!("stored {}", minute(head.stored_at)));
+    facts.push(format!("{} old", span(head.age)));
+    if let Some((answered, known)) = head.replicas {
+        facts.push(format!("{answered} of {known} replicas"));
+    }
+    facts.join(", ")
+}
+
+/// Returns what a report lacks for want of source; `None` where it lacks nothing.
+pub(super) fn what_has_no_source(report: &Report<'_>) -> Option<String> {
+    let missing: Vec<&FileReport<'_>> = report.files.iter().filter(|file| file.no_source.is_some()).collect();
+    let statements: u64 = missing.iter().map(|file| file.coverage.total).sum();
+    let files = if missing.len() == 1 { "1 file".to_owned() } else { format!("{} files", missing.len()) };
+    (!missing.is_empty())
+        .then(|| format!("no source of {files} ({statements} of {} statements)", report.coverage().total))
+}
+
+pub(super) fn write(report: &Report<'_>, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+    let head = &report.head;
+    writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(&head.service)))?;
+    writeln!(out, "{}", facts(head))?;
+    if !head.filters.is_empty() {
+        writeln!(out, "{}", printable(&head.filters.join(", ")))?;
+    }
+    writeln!(out)?;
+
+    let mut packages = report.packages();
+    packages.sort_by_key(|package| rank(layout.order, package.coverage));
+    for package in &mut packages {
+        package.files.sort_by_key(|file| rank(layout.order, file.coverage));
+    }
+    let all = report.files.len();
+    let shown = keep_first(&mut packages, layout.most_files.unwrap_or(usize::MAX));
+    let longest = packages.iter().flat_map(|package| &package.files).map(|file| file.base_name().width());
+    let name_width = longest.max().unwrap_or(0).min(LONGEST_NAME);
+    for package in &packages {
+        let name = if package.name.is_empty() { "." } else { package.name };
+        figures(package.coverage, layout, out)?;
+        writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(name)))?;
+        for file in &package.files {
+            line(file, name_width, layout, out)?;
+        }
+    }
+    match all - shown {
+        0 => {}
+        1 => writeln!(out, "\n1 more file is not shown (--limit 0 shows all)")?,
+        more => writeln!(out, "\n{more} more files are not shown (--limit 0 shows all)")?,
+    }
+    writeln!(out)?;
+    figures(report.coverage(), layout, out)?;
+    write!(out, "total")?;
+    if let Some(change) = change(report) {
+        write!(out, ", {change}")?;
+    }
+    writeln!(out)?;
+    if let Some(missing) = what_has_no_source(report) {
+        writeln!(out, "{missing}, counted all the same")?;
+    }
+    Ok(())
+}
+
+/// Returns the change since the row before, in words.
+pub(super) fn change(report: &Report<'_>) -> Option<String> {
+    let previous = report.head.previous.as_ref()?;
+    let before = previous.coverage?;
+    // A part cannot be compared with the whole.
+    report.head.filters.is_empty().then(|| match report.coverage().since(before).to_string().as_str() {
+        "=" => format!("as in row {}", previous.row),
+        delta => format!("{delta} since row {} ({before})", previous.row),
+    })
+}
+
+/// Orders as asked; what is equal stays in order of names.
+fn rank(order: Order, coverage: Coverage) -> impl Ord {
+    let missing = Reverse(coverage.total - coverage.covered);
+    match order {
+        Order::Name => (0, Reverse(0)),
+        // Exact enough to order by: one part in 2^40.
+        Order::Percent => ((u128::from(coverage.covered) << 40) / u128::from(coverage.total.max(1)), missing),
+        Order::Uncovered => (0, missing),
+    }
+}
+
+/// Keeps so many files, and the packages that still have some; returns how many are left.
+fn keep_first(packages: &mut Vec<PackageReport<'_, '_>>, most: usize) -> usize {
+    let mut left = most;
+    for package in packages.iter_mut() {
+        package.files.truncate(left);
+        left -= package.files.len();
+    }
+    packages.retain(|package| !package.files.is_empty());
+    packages.iter().map(|package| package.files.len()).sum()
+}
+
+fn line(file: &FileReport<'_>, name_width: usize, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+    figures(file.coverage, layout, out)?;
+    let name = printable(file.base_name());
+    let padding = name_width.saturating_sub(name.width());
+    let used = FIGURES + 2 + name.width() + padding + 2;
+    let room = layout.width.map(|width| width.saturating_sub(used));
+    let ranges = ranges(file, room);
+    match ranges.is_empty() {
+        true => writeln!(out, "  {name}"),
+        false => {
+            writeln!(out, "  {name}{:padding$}  {}", "", styled(layout, AnsiColor::Red.on_default(), &ranges))
+        }
+    }
+}
+
+fn figures(coverage: Coverage, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+    let percent = coverage.percent();
+    let color = match percent {
+        _ if coverage.total == 0 => AnsiColor::White,
+        percent if percent >= 80.0 => AnsiColor::Green,
+        percent if percent >= 60.0 => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    // Full only where all is covered, empty only where nothing is.
+    let full = match (coverage.covered, coverage.total) {
+        (0, _) => 0,
+        (covered, total) => {
+            usize::try_from(u128::from(covered) * BAR as u128 / u128::from(total)).unwrap_or(BAR).max(1)
+        }
+    };
+    let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
+    let statements = format!("{}/{}", coverage.covered, coverage.total);
+    let (percent, bar) = (
+        styled(layout, color.on_default(), &format!("{coverage:>7}")),
+        styled(layout, color.on_default(), &bar),
+    );
+    write!(out, "{percent} {bar} {statements:>13}  ")
+}
+
+/// Returns the lines that were not executed, as many as there is room for.
+fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
+    let room = room.unwrap_or(usize::MAX);
+    if room < FEWEST_RANGES {
+        return String::new();
+    }
+    let mut text = String::new();
+    for (first, last) in missed_line_ranges(&file.lines) {
+        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        let comma = if text.is_empty() { "" } else { " " };
+        // Room for the sign that there are more.
+        if text.len() + comma.len() + range.len() + 2 > room {
+            text.push_str(" …");
+            break;
+        }
+        text.push_str(comma);
+        text.push_str(&range);
+    }
+    text
+}
+
+fn styled(layout: Layout, style: Style, text: &str) -> String {
+    if layout.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+}

@@ -1,0 +1,38 @@
+//! How times and spans are written, everywhere the same.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// Returns a time as JSON and the database have it: UTC, RFC 3339.
+#[must_use]
+pub fn iso(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Returns a time for people, to the minute: `2026-11-25 14:20 UTC`.
+#[must_use]
+pub fn minute(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Returns how long ago something was, or how far away it is, in its largest unit: `42s`, `7m`, `3h`, `12d`.
+#[must_use]
+pub fn span(span: TimeDelta) -> String {
+    let seconds = span.num_seconds().abs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_in_their_largest_unit() {
+        let said = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(|seconds| span(TimeDelta::seconds(seconds)));
+        assert_eq!(said, ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]);
+    }
+}

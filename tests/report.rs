@@ -1,0 +1,564 @@
+//! Reports from stored profiles and git objects.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use tempfile::TempDir;
+
+use crate::harness::{Said, World, skipped};
+use crate::sim::{Agent, Program};
+
+/// A repository with one commit, beside the world.
+struct Source {
+    folder: TempDir,
+    commit: String,
+}
+
+impl Source {
+    /// Commits these files.
+    fn of(files: &[(&str, &[u8])]) -> Self {
+        let folder = TempDir::new().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let mut source = Self { folder, commit: String::new() };
+        source.git(&["init", "--quiet", "--initial-branch=master"]);
+        source.commit_all();
+        source
+    }
+
+    fn commit_all(&mut self) {
+        self.git(&["add", "--all", "--force"]);
+        self.git(&["commit", "--quiet", "--message=source"]);
+        self.commit = self.head();
+    }
+
+    fn head(&self) -> String {
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    #[track_caller]
+    fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=false"])
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The name of a service of app `app` at this commit.
+    fn service(&self) -> String {
+        format!("staging_th_app_master_{}", &self.commit[..10])
+    }
+
+    /// Makes this the repository of the app.
+    fn clone_into(&self, world: &World, kind: &[&str]) {
+        let to = repository(world);
+        let to = to.to_str().unwrap();
+        self.git(&[&["clone", "--quiet"][..], kind, &[self.folder.path().to_str().unwrap(), to]].concat());
+    }
+}
+
+fn repository(world: &World) -> PathBuf {
+    world.root().join("app/repo")
+}
+
+/// What every repository can name, there or not.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
+const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 0\nexample.com/app/main.go:7.12,9.2 1 0\n\
+                       example.com/app/made/at_build.go:1.1,2.2 2 0\n../../etc/passwd:1.1,2.2 4 0\n";
+const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t100.0%\nexample.com/app/main.go:7:\trun\t\t0.0%\n\
+                     total:\t\t\t\t(statements)\t50.0%\n";
+
+/// One service of two functions, pulled, `main` of which was executed, and its repository.
+fn pulled() -> (World, Source, Agent) {
+    let source = Source::of(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let world = World::new();
+    let program = Program::of(PROFILE);
+    let agent = world.start(&source.service(), &program);
+    agent.hit(&program.at("main.go", &[3]), 1);
+    world.pull(0);
+    (world, source, agent)
+}
+
+fn report(world: &World, options: &[&str]) -> Said {
+    world.run(&[&["report", "app"], options].concat())
+}
+
+#[test]
+fn the_table_comes_from_any_kind_of_clone_and_is_stored_beside_the_profile() {
+    let kinds: [&[&str]; 3] = [&[], &["--bare"], &["--no-local", "--depth=1"]];
+    for kind in kinds {
+        let (world, source, _agent) = pulled();
+        source.clone_into(&world, kind);
+        let said = report(&world, &[]).ended(0);
+        assert_eq!(said.stdout, TABLE, "{kind:?}");
+        let stored = fs::read_to_string(world.root().join("app/cov_data/app_1_report.txt")).unwrap();
+        assert_eq!(stored, TABLE);
+        world.pull(0);
+        assert_eq!(world.files(".tmp"), Vec::<PathBuf>::new());
+        assert_eq!(world.files("_report.txt").len(), 1, "the next pull keeps it");
+    }
+}
+
+#[test]
+fn what_has_no_source_counts_is_named_and_reads_nothing() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let said = report(&world, &[]).ended(0);
+    assert_eq!(
+        said.stderr,
+        "goc-watchdog: warning: no source of 2 files (6 of 8 statements), which count and have no functions:\n  \
+         ../../etc/passwd: not in the commit\n  example.com/app/made/at_build.go: not in the commit\n"
+    );
+    let json = report(&world, &["--format", "json"]).ended(0).json().remove(0);
+    assert_eq!((&json["covered"], &json["total"]), (&1.into(), &8.into()));
+    assert_eq!(json["commit"], source.commit[..10]);
+    assert_eq!(json["source_commit"], source.commit);
+    let file = |name: &str| {
+        json["files"].as_array().unwrap().iter().find(|file| file["name"] == name).unwrap().clone()
+    };
+    assert_eq!(file("example.com/app/main.go")["functions"][0]["name"], "main");
+    assert_eq!(file("../../etc/passwd")["no_source"], "not in the commit");
+    assert_eq!(file("../../etc/passwd")["path"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_gate_compares_all_statements() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    report(&world, &["--fail-under", "12.5"]).ended(0);
+    let said = report(&world, &["-q", "--fail-under", "13"]).ended(5);
+    said.warned("12.5% (1 of 8 statements) is below 13%, 1 more to cover");
+    report(&world, &["--max-age", "1h", "--min-replicas", "1"]).ended(0);
+    report(&world, &["-q", "--min-replicas", "2"]).ended(5).warned("1 of 1 replicas answered, fewer than 2");
+}
+
+#[test]
+fn thresholds_of_the_configuration_hold_for_packages_too() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    world.configure(
+        "[apps.app]\nfail_under = 12.5\n[apps.app.packages]\n\"example.com/app\" = 50\n\"example.com/app/made\" = \"0.5%\"\n",
+    );
+    let said = report(&world, &["-q"]).ended(5);
+    said.warned("package example.com/app/made: 0.0% (0 of 2 statements) is below 0.5%, 1 more to cover");
+    // What is left out is asked nothing, and an option is stronger than the configuration.
+    let said = report(&world, &["-q", "--exclude", "made", "--fail-under", "60"]).ended(5);
+    said.warned("app_master_").warned("is below 60%");
+    report(&world, &["-q", "--exclude", "example.com/app/made", "--fail-under", "10"]).ended(0);
+}
+
+#[test]
+fn rows_of_the_history_and_other_commits_can_be_asked_for() {
+    let (world, mut source, agent) = pulled();
+    agent.hit(&Program::of(PROFILE).at("main.go", &[7]), 1);
+    world.pull(0);
+    let first = source.commit.clone();
+    fs::write(source.folder.path().join("main.go"), MAIN.replace("run", "walk")).unwrap();
+    source.commit_all();
+    let second = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    drop(second);
+    source.clone_into(&world, &["--bare"]);
+
+    let full = TABLE.replace("run\t\t0.0%", "run\t\t100.0%").replace("50.0%", "100.0%");
+    assert_eq!(report(&world, &["--id", "1"]).ended(0).stdout, TABLE);
+    assert_eq!(report(&world, &["--id", "2", "-o", "out.txt"]).ended(0).stdout, "");
+    assert_eq!(fs::read_to_string(world.home().join("out.txt")).unwrap(), full);
+    for commit in [&first[..5], &first[..10], &first] {
+        assert_eq!(report(&world, &["--commit", commit]).ended(0).stdout, full, "the newest of the commit");
+    }
+    let walked = report(&world, &["--commit", &source.commit]).ended(0).stdout;
+    assert!(walked.contains("walk\t\t0.0%"), "{walked}");
+    assert_eq!(world.files("_report.txt").len(), 3, "each beside its profile");
+
+    report(&world, &[]).ended(1).warned("\"app\" fits 2 services, give more of the name:");
+    report(&world, &["--id", "9"]).ended(1).warned("there is no row 9");
+    report(&world, &["--commit", "0123456"])
+        .ended(1)
+        .warned("nothing is stored of app at commit \"0123456\"");
+}
+
+#[test]
+fn a_service_whose_name_tells_no_commit_takes_one() {
+    let source = Source::of(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let world = World::new();
+    let _agent = world.start("plain", &Program::of(PROFILE));
+    world.pull(0);
+    let to = world.root().join("plain/repo");
+    source.git(&["clone", "--quiet", "--bare", source.folder.path().to_str().unwrap(), to.to_str().unwrap()]);
+    let report = |options: &[&str]| world.run(&[&["report", "plain"], options].concat());
+    report(&[]).ended(1).warned("plain does not tell its commit, give one with --commit REV");
+    for revision in ["master", &source.commit, "HEAD"] {
+        let table = report(&["--commit", revision]).ended(0).stdout;
+        assert_eq!(table, TABLE.replace("100.0%", "0.0%").replace("50.0%", "0.0%"));
+    }
+    assert_eq!(
+        world.files("_report.txt"),
+        Vec::<PathBuf>::new(),
+        "nobody can say that it is the right commit"
+    );
+    for (revision, shown) in [("--all", "--all"), ("a\nb", "a\\nb"), ("nosuch", "nosuch")] {
+        report(&[&format!("--commit={revision}")]).ended(1).warned(&format!("has no commit \"{shown}\""));
+    }
+    report(&["--format", "markdown"]).ended(0);
+}
+
+#[test]
+fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on() {
+    let (world, _source, _agent) = pulled();
+    let said = report(&world, &[]).ended(1);
+    said.warned(&format!("git clone --bare URL {}", repository(&world).display()))
+        .warned("[apps.app]\n  repo = \"URL\"");
+
+    let said = report(&world, &["--format=func", "--format=markdown=m.md", "--format=badge=b.svg"]).ended(1);
+    assert_eq!(said.stdout, "");
+    said.warned("is no git repository");
+    let markdown = fs::read_to_string(world.home().join("m.md")).unwrap();
+    assert!(markdown.contains("**1 of 8 statements**"), "{markdown}");
+    assert!(fs::read_to_string(world.home().join("b.svg")).unwrap().contains("12.5%"));
+
+    let quiet = report(&world, &["--format", "badge"]).ended(0);
+    assert_eq!(quiet.stderr, "");
+    let json = report(&world, &["--format", "json"]).ended(3).warned("knows no functions").json().remove(0);
+    assert_eq!((&json["covered"], &json["source_commit"]), (&1.into(), &serde_json::Value::Null));
+    report(&world, &["--format", "json", "--exclude-generated"]).ended(1).warned("stands in their source");
+}
+
+#[test]
+fn forms_go_to_one_place_each() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let files = ["--format=text", "--format=func=f.txt", "--format=lcov=l.info", "--format=json=j.json"];
+    let said = report(&world, &[&files[..], &["-o", "t.txt"]].concat()).ended(0);
+    assert_eq!(said.stdout, "");
+    let written = |name: &str| fs::read_to_string(world.home().join(name)).unwrap();
+    assert_eq!(written("f.txt"), TABLE);
+    assert!(written("t.txt").contains("12.5%") && written("l.info").contains("SF:main.go\n"));
+    assert!(written("j.json").starts_with("{\"schema\":1,"));
+
+    let usage = |options: &[&str], part: &str| {
+        report(&world, options).ended(2).warned(part);
+    };
+    usage(&["--format", "func", "--format", "text"], "only one form can go to one place");
+    usage(&["--format", "func=a", "--format", "text=a"], "two forms would go to \"a\"");
+    usage(&["--format", "func=a", "-o", "b"], "nothing is left for --output \"b\"");
+    usage(
+        &["--format", "nosuch"],
+        "possible values: func, text, json, lcov, cobertura, codecov, markdown, badge",
+    );
+    usage(&["--format", "func="], "a value is required");
+    usage(&["--include", "a["], "is no glob");
+}
+
+#[test]
+fn a_device_is_written_to_and_a_link_is_followed() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    assert_eq!(report(&world, &["-o", "/dev/stdout"]).ended(0).stdout, TABLE);
+    assert_eq!(report(&world, &["-o", "/dev/null"]).ended(0).stdout, "");
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    let (target, link) = (world.home().join("target"), world.home().join("link"));
+    fs::write(&target, "old").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    report(&world, &["-o", "link"]).ended(0);
+    assert_eq!(fs::read_to_string(&target).unwrap(), TABLE);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    report(&world, &["-o", "no/such/folder"]).ended(1).warned("no/such/folder");
+}
+
+#[test]
+fn what_is_left_out_is_neither_counted_nor_stored() {
+    let source = Source::of(&[
+        ("main.go", MAIN.as_bytes()),
+        ("gen.go", b"// Code generated by x. DO NOT EDIT.\npackage main\n\nfunc g() {\n}\n"),
+        ("go.mod", b"module example.com/app\n"),
+    ]);
+    let world = World::new();
+    let profile = format!("{PROFILE}example.com/app/gen.go:4.10,5.2 8 0\n");
+    let _agent = world.start(&source.service(), &Program::of(&profile));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    let total = |options: &[&str]| {
+        let json = report(&world, &[options, &["--format=json", "-q"]].concat()).json().remove(0);
+        (json["total"].as_u64().unwrap(), json["filters"].to_string())
+    };
+    assert_eq!(total(&[]), (16, "[]".to_owned()));
+    assert_eq!(total(&["--exclude-generated"]), (8, "[\"exclude generated files\"]".to_owned()));
+    assert_eq!(total(&["--include", "*.go", "--exclude", "made"]).0, 10);
+    assert_eq!(total(&["--include", "main.go"]).0, 2, "by its path in the repository");
+    assert_eq!(
+        total(&["--include", "example.com/app/made"]),
+        (2, "[\"include example.com/app/made\"]".to_owned())
+    );
+    report(&world, &["--include", "nothing"]).ended(0).warned("no file of the profile is left");
+    assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_configured_repository_is_cloned_once() {
+    let (world, source, _agent) = pulled();
+    let url = format!("file://{}", source.folder.path().display());
+    world.configure(&format!(
+        "[git]\nrepo = \"{}\"\n",
+        url.replace(source.folder.path().to_str().unwrap(), "/{app}")
+    ));
+    report(&world, &[]).ended(1).warned("cannot clone \"file:///app\"");
+    assert_eq!(fs::read_dir(world.root().join("app")).unwrap().count(), 1, "nothing half cloned is left");
+
+    world.configure(&format!("[git]\nprotocols = [\"https\"]\n[apps.app]\nrepo = \"{url}\"\n"));
+    report(&world, &[]).ended(1).warned("transport 'file' not allowed");
+
+    world.configure(&format!("[apps.app]\nrepo = \"{url}\"\n"));
+    report(&world, &["--offline"]).ended(1).warned("without --offline it is cloned now");
+    assert_eq!(report(&world, &[]).ended(0).stdout, TABLE);
+    fs::remove_dir_all(source.folder.path()).unwrap();
+    assert_eq!(report(&world, &[]).ended(0).stdout, TABLE, "the clone needs its origin no longer");
+}
+
+#[test]
+fn an_app_whose_name_could_lead_elsewhere_is_put_into_no_url() {
+    let world = World::new();
+    let _agent = world.start("staging_th_../../x?y_master_0123456789", &Program::of(PROFILE));
+    world.pull(0);
+    world.configure("[git]\nrepo = \"https://git.example/team/{app}.git\"\n");
+    let said = world.run(&["report", "staging"]).ended(1);
+    said.warned("the app \"../../x?y\" cannot stand in the URL").warned("[apps.\"../../x?y\"]");
+}
+
+#[test]
+fn a_commit_that_the_clone_lacks_is_fetched() {
+    let (world, mut source, _agent) = pulled();
+    source.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let url = format!("file://{}", source.folder.path().display());
+    let mut running = Vec::new();
+    for kind in [&["--bare"][..], &[], &["--depth=1"]] {
+        let _ = fs::remove_dir_all(repository(&world));
+        let to = repository(&world);
+        source.git(&[&["clone", "--quiet"][..], kind, &[&url, to.to_str().unwrap()]].concat());
+        // One that a branch leads to and is known by its beginning, and one that only its full hash finds.
+        fs::write(source.folder.path().join("main.go"), format!("// {kind:?}\n{MAIN}")).unwrap();
+        source.commit_all();
+        let short = source.service();
+        source.git(&["commit", "--quiet", "--amend", "--message=again"]);
+        source.commit = source.head();
+        let head = source.service();
+        let orphan = source.git(&["commit-tree", "HEAD^{tree}", "-morphan"]).trim().to_owned();
+        let full = format!("staging_th_app_master_{orphan}");
+        let agents = [&short, &head, &full].map(|name| world.start(name, &Program::of(PROFILE)));
+        world.pull(0);
+        running.extend(agents);
+
+        let report = |service: &str, options: &[&str]| world.run(&[&["report", service], options].concat());
+        report(&head, &["--offline"]).ended(1).warned("without --offline it is fetched");
+        assert!(report(&head, &[]).ended(0).stdout.contains("main.go:4:"), "{kind:?}");
+        assert!(report(&full, &[]).ended(0).stdout.contains("main.go:4:"), "{kind:?}");
+        report(&short, &[]).ended(1).warned("nor have the branches and tags of its remote");
+        report(&full, &["--offline"]).ended(0);
+    }
+}
+
+#[test]
+fn contents_that_a_clone_lacks_are_fetched_in_one_go() {
+    let mut files: Vec<(String, String)> = (0..40)
+        .map(|file| (format!("p{file}/f.go"), format!("package p{file}\n\nfunc F{file}() {{\n}}\n")))
+        .collect();
+    files.push(("go.mod".to_owned(), "module example.com/app\n".to_owned()));
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_bytes())).collect();
+    let source = Source::of(&files);
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    let lines: Vec<String> =
+        (0..40).map(|file| format!("example.com/app/p{file}/f.go:3.10,4.2 1 0")).collect();
+    let profile = lines.join("\n");
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(&profile));
+    world.pull(0);
+    let url = format!("file://{}", source.folder.path().display());
+    let to = repository(&world);
+    source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to.to_str().unwrap()]);
+    let packs = || world.files(".pack").len();
+    assert_eq!(packs(), 1);
+    let offline = report(&world, &["--offline"]).ended(0);
+    offline.warned("1 file is not in the clone; without --offline they are fetched");
+    assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new(), "a table that could be fuller is not kept");
+
+    let table = report(&world, &[]).ended(0).stdout;
+    assert_eq!(table.lines().count(), 41);
+    assert_eq!(packs(), 3, "one fetch for the modules, one for the files");
+    fs::remove_dir_all(source.folder.path()).unwrap();
+    assert_eq!(report(&world, &[]).ended(0).stdout, table);
+}
+
+#[test]
+fn an_ambiguous_commit_lists_its_candidates() {
+    let source = Source::of(&[("main.go", b"package main\n")]);
+    // Found by trying: their hashes begin alike.
+    let commits = ["17061", "40930"].map(|message| {
+        let text = format!(
+            "tree {EMPTY_TREE}\nauthor t <t@example.com> 0 +0000\ncommitter t <t@example.com> 0 +0000\n\n{message}\n"
+        );
+        fs::write(source.folder.path().join("commit"), text).unwrap();
+        source.git(&["hash-object", "-w", "-t", "commit", "commit"]).trim().to_owned()
+    });
+    assert_eq!(commits[0][..7], commits[1][..7]);
+    let world = World::new();
+    let _agent = world.start(&format!("staging_th_app_master_{}", &commits[0][..7]), &Program::of(PROFILE));
+    world.pull(0);
+    let to = repository(&world);
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fs::rename(source.folder.path().join(".git"), to).unwrap();
+    report(&world, &[]).ended(1).warned("is ambiguous").warned(&commits[0]).warned(&commits[1]);
+}
+
+#[test]
+fn no_configuration_of_git_changes_a_report() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &[]);
+    // A branch called like the commit, at another one.
+    let short = &source.commit[..10];
+    let git = |arguments: &[&str]| {
+        source.git(&[&["-C", repository(&world).to_str().unwrap()], arguments].concat()).trim().to_owned()
+    };
+    let empty = git(&["commit-tree", EMPTY_TREE, "-mempty"]);
+    git(&["update-ref", &format!("refs/heads/{short}"), &empty]);
+    git(&["replace", &source.commit, &empty]);
+    fs::write(
+        world.home().join(".gitconfig"),
+        "[core]\n\tquotePath = true\n\tabbrev = 5\n\tpager = false\n[color]\n\tui = always\n[alias]\n\tls-tree = !false\n",
+    )
+    .unwrap();
+    let mut command = world.command(&["report", "app"]);
+    command.env("GIT_DIR", "/nowhere").env("GIT_OBJECT_DIRECTORY", "/nowhere").env("GIT_TRACE", "1");
+    assert_eq!(crate::harness::said(&mut command).ended(0).stdout, TABLE);
+}
+
+#[test]
+fn a_file_that_does_not_parse_is_said_and_the_rest_goes_on() {
+    let source = Source::of(&[
+        ("main.go", b"package main\n\nfunc main() {\n"),
+        ("go.mod", b"module example.com/app\n"),
+    ]);
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    let said = report(&world, &[]).ended(0);
+    assert_eq!(said.stdout, "total:\t(statements)\t0.0%\n");
+    said.warned("example.com/app/main.go: does not parse, line 3: a bracket that is never closed");
+}
+
+/// Files of this project below a folder, with their paths from there.
+fn fixture(folder: &Path, below: &str, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{below}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            fixture(&path, &format!("{name}/"), found);
+        } else {
+            found.push((name, fs::read(path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
+    if Command::new("go").arg("version").output().is_err() {
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
+        skipped("no Go here, so no report was compared with that of the real go tool cover");
+        return;
+    }
+    for folder in ["tests/fixtures/awkward", "examples/echo"] {
+        let mut files = Vec::new();
+        fixture(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", &mut files);
+        let files: Vec<(&str, &[u8])> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
+        let source = Source::of(&files);
+        let go = |arguments: &[&str]| {
+            let output =
+                Command::new("go").args(arguments).current_dir(source.folder.path()).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+            text
+        };
+        go(&["test", "-covermode=count", "-coverpkg=./...", "-coverprofile=cover.out", "./..."]);
+        let profile = fs::read_to_string(source.folder.path().join("cover.out")).unwrap();
+        let wanted = go(&["tool", "cover", "-func=cover.out"]);
+
+        let world = World::new();
+        let agent = world.start(&source.service(), &Program::of(""));
+        agent.behave(crate::sim::Behaviour::Body(profile.into_bytes()));
+        world.pull(0);
+        source.clone_into(&world, &["--bare"]);
+        assert_eq!(report(&world, &[]).ended(0).stdout, wanted, "{folder}");
+    }
+}
+
+/// Serves a bare repository's files over HTTP to whoever knows the password, for as long as the test runs.
+fn serve(repository: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap() > 0 {}
+            let path =
+                head.split(' ').nth(1).unwrap().split('?').next().unwrap().trim_start_matches("/r.git/");
+            // "me:hush"
+            let (status, body) = match head.contains("Authorization: Basic bWU6aHVzaA==") {
+                true => match fs::read(repository.join(path)) {
+                    Ok(body) => ("200 OK", body),
+                    Err(_) => ("404 Not Found", Vec::new()),
+                },
+                false => ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"", Vec::new()),
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn credentials_of_a_url_are_used_and_neither_shown_nor_stored() {
+    let (world, source, _agent) = pulled();
+    let served = source.folder.path().join("r.git");
+    source.git(&["clone", "--quiet", "--bare", ".", "r.git"]);
+    source.git(&["--git-dir", "r.git", "update-server-info"]);
+    let address = serve(served);
+    let configure = |credentials: &str| {
+        world.configure(&format!(
+            "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://{credentials}{address}/r.git\"\n"
+        ));
+    };
+    configure("");
+    report(&world, &[]).ended(1).warned("could not read Username");
+    configure("me:wrong@");
+    let said = report(&world, &[]).ended(1).warned("cannot clone");
+    assert!(!said.stderr.contains("wrong"), "{}", said.stderr);
+    configure("me:hush@");
+    let said = report(&world, &["-v"]).ended(0).warned("cloning http://127.0.0.1");
+    assert_eq!(said.stdout, TABLE);
+    assert!(!said.stderr.contains("hush"), "{}", said.stderr);
+    for file in world.files("") {
+        let is_ours = file.ends_with("goc-watchdog.toml");
+        let text = fs::read(&file).unwrap();
+        assert!(is_ours || !text.windows(4).any(|bytes| bytes == b"hush"), "{}", file.display());
+    }
+}
