@@ -90,6 +90,9 @@ pub enum GitError {
     },
 }
 
+/// As much as Linux gives without asking (`/proc/sys/fs/pipe-max-size`).
+const PIPE_BYTES: usize = 1 << 20;
+
 /// The full hash of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(Box<str>);
@@ -324,6 +327,8 @@ impl Repository {
             .spawn()
             .map_err(GitError::NotStarted)?;
         let stdout = child.stdout.take().expect("it is piped");
+        // Fewer turns between git and this; where it is refused, it is only slower.
+        let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
         feed(&mut child, input);
         let watch = Watch::over(&mut child, self.deadline);
         Ok((child, watch, stdout))

@@ -43,6 +43,28 @@ pub struct Scanned {
     pub is_generated: bool,
     /// A `//line` comment moves positions, so that those of a profile are not those of the text.
     pub has_moved_lines: bool,
+    /// Comments and raw strings that go on over lines, in order.
+    pub spanning: Vec<Spanning>,
+}
+
+/// A comment or raw string that goes on over lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spanning {
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+    /// It is a comment.
+    pub is_comment: bool,
+}
+
+impl Scanned {
+    /// Returns what a byte is in the middle of.
+    #[must_use]
+    pub fn spanning(&self, at: usize) -> Option<&Spanning> {
+        let after = self.spanning.partition_point(|spanning| spanning.start < at);
+        self.spanning[..after].last().filter(|spanning| spanning.end > at)
+    }
 }
 
 /// A text is not a Go file.
@@ -57,7 +79,7 @@ pub struct SyntaxError {
 
 /// Finds the functions of a file, in one pass over its bytes.
 pub fn scan(source: &[u8]) -> Result<Scanned, SyntaxError> {
-    let mut scanner = Scanner { source, at: 0, directives: Vec::new() };
+    let mut scanner = Scanner { source, at: 0, directives: Vec::new(), spanning: Vec::new() };
     scanner.file().map_err(|Fault { at, reason }| {
         let at = at.min(source.len());
         SyntaxError { line: 1 + memchr_iter(b'\n', &source[..at]).count(), reason }
@@ -66,9 +88,9 @@ pub fn scan(source: &[u8]) -> Result<Scanned, SyntaxError> {
 
 /// What is wrong, and at which byte.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) at: usize,
-    pub(super) reason: &'static str,
+struct Fault {
+    at: usize,
+    reason: &'static str,
 }
 
 fn fault<T>(at: usize, reason: &'static str) -> Result<T, Fault> {
@@ -106,6 +128,7 @@ struct Scanner<'a> {
     source: &'a [u8],
     at: usize,
     directives: Vec<Directive>,
+    spanning: Vec<Spanning>,
 }
 
 impl Scanner<'_> {
@@ -142,6 +165,7 @@ impl Scanner<'_> {
             functions: self.placed(spans),
             is_generated: is_generated(&self.source[..package]),
             has_moved_lines: !self.directives.is_empty(),
+            spanning: std::mem::take(&mut self.spanning),
         })
     }
 
@@ -166,7 +190,7 @@ impl Scanner<'_> {
         if token == Token::Open(b'(') {
             let open = self.at;
             self.skip_brackets()?;
-            receiver = self.receiver(open, self.at)?;
+            receiver = self.receiver(open, self.at);
             token = self.token(true)?;
         }
         let Token::Word(from, to) = token else { return fault(self.at, "expected the name of a function") };
@@ -209,15 +233,21 @@ impl Scanner<'_> {
     }
 
     /// Returns the name of the type in the brackets of a receiver: the last word before its type parameters.
-    fn receiver(&self, open: usize, end: usize) -> Result<Option<(usize, usize)>, Fault> {
-        let mut inner = Scanner { source: &self.source[..end - 1], at: open + 1, directives: Vec::new() };
+    fn receiver(&self, open: usize, end: usize) -> Option<(usize, usize)> {
+        let mut inner = Scanner {
+            source: &self.source[..end - 1],
+            at: open + 1,
+            directives: Vec::new(),
+            spanning: Vec::new(),
+        };
         let mut name = None;
         loop {
-            match inner.token(false)? {
-                Token::Word(from, to) => name = Some((from, to)),
-                Token::Open(b'(') => inner.at += 1,
-                Token::End | Token::Open(_) => return Ok(name),
-                _ => {}
+            match inner.token(false) {
+                Ok(Token::Word(from, to)) => name = Some((from, to)),
+                // A type may stand in brackets of its own, whose end is where its name ends.
+                Ok(Token::Open(b'(')) => inner.at += 1,
+                Ok(Token::End | Token::Open(_)) | Err(_) => return name,
+                Ok(_) => {}
             }
         }
     }
@@ -278,7 +308,8 @@ impl Scanner<'_> {
                     _ => Token::Other(byte),
                 },
                 b'"' | b'\'' | b'`' => {
-                    self.at = skip_literal(self.source, start)?;
+                    self.at = start;
+                    self.skip_literal()?;
                     Token::Literal
                 }
                 b'(' | b'[' | b'{' => {
@@ -340,11 +371,28 @@ impl Scanner<'_> {
                     }
                 }
                 _ => {
-                    self.at = skip_literal(self.source, at)?;
+                    self.skip_literal()?;
                     continue;
                 }
             }
             self.at += 1;
+        }
+    }
+
+    /// Skips a string, raw string or rune.
+    fn skip_literal(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        self.at = skip_literal(self.source, start)?;
+        if self.source[start] == b'`' {
+            self.remember_spanning(start, false);
+        }
+        Ok(())
+    }
+
+    /// Keeps what began at `start` and ends here, where it goes on over lines.
+    fn remember_spanning(&mut self, start: usize, is_comment: bool) {
+        if memchr(b'\n', &self.source[start..self.at]).is_some() {
+            self.spanning.push(Spanning { start, end: self.at, is_comment });
         }
     }
 
@@ -353,6 +401,9 @@ impl Scanner<'_> {
         let start = self.at;
         let end = skip_comment(self.source, start)?;
         self.at = end;
+        if self.source[start + 1] == b'*' {
+            self.remember_spanning(start, true);
+        }
         let text = &self.source[start..end];
         if !text[2..].starts_with(b"line ") {
             return Ok(());
@@ -438,7 +489,7 @@ impl Lines<'_> {
     }
 }
 
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const IS_OF_INTEREST: [bool; 256] = {
     let mut table = [false; 256];
@@ -452,12 +503,12 @@ const IS_OF_INTEREST: [bool; 256] = {
 };
 
 /// Letters of all scripts count; a wrong one among them is none of our business.
-pub(super) fn is_word(byte: u8) -> bool {
+fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
 /// Returns the byte after the string, raw string or rune that begins at `start`.
-pub(super) fn skip_literal(source: &[u8], start: usize) -> Result<usize, Fault> {
+fn skip_literal(source: &[u8], start: usize) -> Result<usize, Fault> {
     let quote = source[start];
     let mut at = start + 1;
     if quote == b'`' {
@@ -478,7 +529,7 @@ pub(super) fn skip_literal(source: &[u8], start: usize) -> Result<usize, Fault> 
 }
 
 /// Returns the byte after the comment that begins at `start`; the line end after `//` is no part of it.
-pub(super) fn skip_comment(source: &[u8], start: usize) -> Result<usize, Fault> {
+fn skip_comment(source: &[u8], start: usize) -> Result<usize, Fault> {
     if source[start + 1] == b'/' {
         return Ok(memchr(b'\n', &source[start..]).map_or(source.len(), |length| start + length));
     }

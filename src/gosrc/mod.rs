@@ -7,6 +7,6 @@ mod extents;
 mod lines;
 mod modules;
 
-pub use extents::{FuncExtent, Scanned, SyntaxError, scan};
-pub use lines::CodeSpans;
+pub use extents::{FuncExtent, Scanned, Spanning, SyntaxError, scan};
+pub use lines::CodeLines;
 pub use modules::{Modules, is_module_file};

@@ -10,9 +10,6 @@ use crate::names::printable;
 const TAB: usize = 8;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let rows = || {
-        report.files.iter().flat_map(|file| file.functions.iter().map(move |function| (file.name, function)))
-    };
     let mut widths = (width("total:"), width("(statements)"));
     // The name of a file is measured once, not with each of its functions.
     for file in &report.files {
@@ -25,10 +22,18 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     // A column is at least one wider than its longest cell, up to the next multiple.
     let columns = ((widths.0 / TAB + 1) * TAB, (widths.1 / TAB + 1) * TAB);
     let mut total = Coverage::default();
-    for (file, function) in rows() {
-        let place = format!("{}:{}:", printable(file), function.extent.start.0);
-        row(out, columns, &place, &function.extent.name, function.coverage)?;
-        total += function.coverage;
+    let mut place = String::new();
+    for file in &report.files {
+        let name = printable(file.name);
+        let mut line = itoa::Buffer::new();
+        for function in &file.functions {
+            place.clear();
+            for part in [&*name, ":", line.format(function.extent.start.0), ":"] {
+                place.push_str(part);
+            }
+            row(out, columns, &place, &function.extent.name, function.coverage)?;
+            total += function.coverage;
+        }
     }
     row(out, columns, "total:", "(statements)", total)
 }
@@ -50,11 +55,16 @@ fn row(
             tabs -= some;
         }
     }
-    writeln!(out, "{:.1}%", coverage.percent())
+    // Most are the one or the other, and digits of a fraction are slow to find.
+    match (coverage.covered, coverage.total) {
+        (0, _) => out.write_all(b"0.0%\n"),
+        (covered, total) if covered == total => out.write_all(b"100.0%\n"),
+        _ => writeln!(out, "{:.1}%", coverage.percent()),
+    }
 }
 
 fn width(text: &str) -> usize {
-    text.chars().count()
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 fn digits(number: u32) -> usize {

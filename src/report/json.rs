@@ -182,18 +182,21 @@ impl<'r> Document<'r> {
 
 fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(files.iter().map(|file| {
-        let of_state = |state| file.lines.iter().filter(|line| line.state() == state).count();
+        let mut lines = Lines { hit: 0, partly: 0, missed: 0 };
+        for line in &file.lines {
+            match line.state() {
+                LineState::Hit => lines.hit += 1,
+                LineState::Partly => lines.partly += 1,
+                LineState::Missed => lines.missed += 1,
+            }
+        }
         File {
             name: file.name,
             path: file.path.as_deref(),
             coverage: file.coverage.into(),
             generated: file.is_generated,
             no_source: file.no_source.as_ref().map(ToString::to_string),
-            lines: Lines {
-                hit: of_state(LineState::Hit),
-                partly: of_state(LineState::Partly),
-                missed: of_state(LineState::Missed),
-            },
+            lines,
             functions: &file.functions,
             uncovered: (file.blocks, file.counts),
         }

@@ -6,25 +6,30 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::{FileReport, Report, text};
+use crate::coverage::Coverage;
 use crate::names::printable;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let test_name = test_name(report);
+    let mut lines = Vec::new();
     for file in &report.files {
         writeln!(out, "TN:{test_name}")?;
         // A line end inside a name would begin another record.
         writeln!(out, "SF:{}", printable(file.best_path()))?;
         functions(file, out)?;
+        // In one piece: a call for each number of a large service takes as long as finding them.
+        lines.clear();
         let mut number = itoa::Buffer::new();
         for line in &file.lines {
-            out.write_all(b"DA:")?;
-            out.write_all(number.format(line.line).as_bytes())?;
-            out.write_all(b",")?;
-            out.write_all(number.format(line.hits).as_bytes())?;
-            out.write_all(b"\n")?;
+            lines.extend_from_slice(b"DA:");
+            lines.extend_from_slice(number.format(line.line).as_bytes());
+            lines.push(b',');
+            lines.extend_from_slice(number.format(line.hits).as_bytes());
+            lines.push(b'\n');
         }
-        let lines = file.line_coverage();
-        writeln!(out, "LF:{}\nLH:{}\nend_of_record", lines.total, lines.covered)?;
+        out.write_all(&lines)?;
+        let Coverage { covered, total } = file.line_coverage;
+        writeln!(out, "LF:{total}\nLH:{covered}\nend_of_record")?;
     }
     Ok(())
 }

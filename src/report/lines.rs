@@ -3,7 +3,8 @@
 //! A line belongs to a block that has statements and spans it with code of its own: the brace that ends a
 //! block, blank lines and comments are no lines of it. Several blocks can share a line.
 
-use crate::gosrc::CodeSpans;
+use crate::coverage::Coverage;
+use crate::gosrc::CodeLines;
 use crate::profile::Block;
 
 /// Lines of one file, summed over its blocks, beyond which they are not looked at: no real file comes near,
@@ -48,8 +49,8 @@ impl LineReport {
 
 /// Returns the lines of a file's blocks, ascending; `code` is `None` where its text is not known, and all
 /// lines that a block spans are its.
-pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeSpans>) -> Vec<LineReport> {
-    let last_line = code.map_or(u32::MAX, |code| u32::try_from(code.line_count()).unwrap_or(u32::MAX));
+pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>) -> Vec<LineReport> {
+    let last_line = code.map_or(u32::MAX, |code| u32::try_from(code.count()).unwrap_or(u32::MAX));
     let counted = || blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
     let span = |block: &Block| u64::from(block.end.0.min(last_line).saturating_sub(block.start.0)) + 1;
     if counted().map(|(block, _)| span(block)).sum::<u64>() > MOST_LINES {
@@ -93,6 +94,12 @@ pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeSpans>) -> 
     found
 }
 
+/// Returns how many lines were executed at least partly, of how many.
+pub(super) fn coverage(lines: &[LineReport]) -> Coverage {
+    let covered = lines.iter().filter(|line| line.hit_blocks > 0).count();
+    Coverage { covered: covered as u64, total: lines.len() as u64 }
+}
+
 /// Returns runs of missed lines, first and last, where nothing between them was executed: lines without
 /// code do not end a run.
 pub fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u32)> {
@@ -133,6 +140,7 @@ impl MissedRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gosrc::scan;
     use LineState::{Hit, Missed, Partly};
 
     fn block(start: (u32, u32), end: (u32, u32), statements: u32) -> Block {
@@ -148,7 +156,7 @@ mod tests {
             block((9, 2), (9, 15), 2),
             block((9, 14), (9, 21), 1),
         ];
-        let found = of(&blocks, &[3, 0, 3, 0], Some(&CodeSpans::of(source)));
+        let found = of(&blocks, &[3, 0, 3, 0], Some(&CodeLines::of(source, &scan(source).unwrap())));
         let states: Vec<_> = found.iter().map(|line| (line.line, line.state(), line.hits)).collect();
         assert_eq!(states, [(4, Hit, 3), (5, Missed, 0), (9, Partly, 3)]);
         let raw = of(&blocks, &[3, 0, 3, 0], None);
@@ -186,7 +194,9 @@ mod tests {
     #[test]
     fn a_profile_that_claims_any_number_of_lines_costs_nothing() {
         assert_eq!(of(&[block((1, 1), (u32::MAX, 1), 1)], &[1], None), []);
-        let source = CodeSpans::of(b"package p\n");
+        let source = b"package p\n";
+        let scanned = scan(source).unwrap();
+        let source = CodeLines::of(source, &scanned);
         assert_eq!(of(&[block((1, 1), (u32::MAX, 1), 1)], &[1], Some(&source)).len(), 1);
         assert_eq!(of(&[block((9, 1), (2, 1), 1)], &[1], None), []);
     }

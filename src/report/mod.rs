@@ -24,7 +24,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::coverage::Coverage;
 use crate::filter::Filter;
-use crate::gosrc::{CodeSpans, FuncExtent, Scanned, SyntaxError};
+use crate::gosrc::{CodeLines, FuncExtent, Scanned, SyntaxError};
 use crate::profile::{Block, Profile};
 
 pub use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
@@ -91,11 +91,9 @@ impl Source {
         wants_lines: bool,
     ) -> Self {
         // Where line comments moved positions, those of blocks say nothing of the lines of this text.
-        let has_moved_lines = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
-        let lines = wants_lines.then(|| match has_moved_lines {
-            true => lines::of(blocks, counts, None),
-            false => lines::of(blocks, counts, Some(&CodeSpans::of(text))),
-        });
+        let code = scanned.as_ref().ok().filter(|scanned| wants_lines && !scanned.has_moved_lines);
+        let code = code.map(|scanned| CodeLines::of(text, scanned));
+        let lines = wants_lines.then(|| lines::of(blocks, counts, code.as_ref()));
         Self { path: Some(path.into()), scanned: scanned.map_err(NoSource::DoesNotParse), lines }
     }
 }
@@ -186,6 +184,8 @@ pub struct FileReport<'a> {
     pub functions: Vec<FunctionReport>,
     /// Lines with code in some block; none where no format asks for them.
     pub lines: Vec<LineReport>,
+    /// Lines that were executed at least partly, of all.
+    pub line_coverage: Coverage,
     /// The file says that a program wrote it.
     pub is_generated: bool,
     /// Why there are no functions.
@@ -209,13 +209,6 @@ impl FileReport<'_> {
     #[must_use]
     pub fn best_path(&self) -> &str {
         self.path.as_deref().unwrap_or(self.name)
-    }
-
-    /// Returns how many lines were executed at least partly, of how many.
-    #[must_use]
-    pub fn line_coverage(&self) -> Coverage {
-        let covered = self.lines.iter().filter(|line| line.hit_blocks > 0).count();
-        Coverage { covered: covered as u64, total: self.lines.len() as u64 }
     }
 }
 
@@ -286,7 +279,7 @@ impl<'a> Report<'a> {
             let counts = &profile.counts[file.range.0..file.range.1];
             let Source { path, scanned, lines } = source;
             let (functions, is_generated, no_source) = match scanned {
-                Ok(Scanned { functions, is_generated, has_moved_lines: _ }) => {
+                Ok(Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }) => {
                     (covered_functions(file.blocks, counts, functions), is_generated, None)
                 }
                 Err(why) => (Vec::new(), false, Some(why)),
@@ -298,6 +291,7 @@ impl<'a> Report<'a> {
                 counts,
                 coverage: sum(file.blocks, counts, |_| true),
                 functions,
+                line_coverage: lines::coverage(lines.as_deref().unwrap_or_default()),
                 lines: lines.unwrap_or_default(),
                 is_generated,
                 no_source,

@@ -140,15 +140,19 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
         super::warn("no file of the profile is left by --include and --exclude");
     }
 
-    if args.id.is_none_or(|_| chosen.is_of_its_own_commit)
+    let table = match outputs.have(Form::Func) && chosen.source_commit.is_some() {
+        true => Some(func_table(&report)?),
+        false => None,
+    };
+    if let Some(table) = &table
         && chosen.is_of_its_own_commit
         && filter.takes_all()
     {
-        keep(&report, &outputs, &chosen.row, &reading, context)?;
+        keep(table, &report, &chosen.row, &reading, context)?;
     }
     chosen.say(context);
     say_what_has_no_source(&report, context);
-    outputs.write(&report)?;
+    outputs.write(&report, table.as_deref())?;
 
     let app = context.config.apps.get(&chosen.row.key.app);
     let unmet = unmet(args, app, &report, &chosen, context);
@@ -337,24 +341,22 @@ fn unmet(
     unmet
 }
 
+fn func_table(report: &Report<'_>) -> std::io::Result<Vec<u8>> {
+    let mut table = Vec::new();
+    report.write(Form::Func, &mut table)?;
+    Ok(table)
+}
+
 /// Stores the table of functions beside its profile, where this user may write there; not one that lacks
 /// functions whose source could still be had.
-fn keep(
-    report: &Report<'_>,
-    outputs: &Outputs,
-    row: &Row,
-    reading: &Reading,
-    context: &Context,
-) -> Result<()> {
+fn keep(table: &[u8], report: &Report<'_>, row: &Row, reading: &Reading, context: &Context) -> Result<()> {
     let could_be_had =
         |why: &Option<NoSource>| matches!(why, Some(NoSource::NotRead | NoSource::NotInRepository));
     let is_whole = !report.files.iter().any(|file| could_be_had(&file.no_source));
-    let path = report_path(&row.cov_file_path).filter(|_| outputs.have(Form::Func) && is_whole);
-    let Some(path) = path else { return Ok(()) };
-    let mut table = Vec::new();
-    report.write(Form::Func, &mut table)?;
-    context.workdir.store_report(reading, &path, &table)?;
-    Ok(())
+    match report_path(&row.cov_file_path).filter(|_| is_whole) {
+        Some(path) => Ok(context.workdir.store_report(reading, &path, table)?),
+        None => Ok(()),
+    }
 }
 
 fn say_what_has_no_source(report: &Report<'_>, context: &Context) {

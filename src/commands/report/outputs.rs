@@ -1,7 +1,7 @@
 //! Which forms a report is written in, and where each goes.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result};
@@ -167,31 +167,33 @@ impl Outputs {
         self.forms().any(Form::wants_lines)
     }
 
-    /// Writes all forms, those to files beside each other; a form that needs source is left out of a report
-    /// that has none.
-    pub(super) fn write(&self, report: &Report<'_>) -> Result<()> {
-        let has_source = report.head.source_commit.is_some();
-        let possible = self.outputs.iter().filter(|(form, _)| has_source || *form != Form::Func);
-        let (to_files, to_stdout): (Vec<_>, Vec<_>) = possible.partition(|(_, file)| file.is_some());
+    /// Writes all forms, those to files beside each other. `table` is what [`Form::Func`] has come to; without
+    /// source there is none, and that form is left out.
+    pub(super) fn write(&self, report: &Report<'_>, table: Option<&[u8]>) -> Result<()> {
+        let write = |form: Form, out: &mut dyn Write| match (form, table) {
+            (Form::Func, Some(table)) => out.write_all(table),
+            _ => report.write(form, out),
+        };
+        let write = &write;
+        let possible = || self.outputs.iter().filter(|(form, _)| table.is_some() || *form != Form::Func);
         let written: Vec<Result<()>> = thread::scope(|scope| {
-            let threads: Vec<_> = to_files
-                .iter()
+            let threads: Vec<_> = possible()
                 .filter_map(|(form, file)| file.as_ref().map(|file| (*form, file)))
-                .map(|(form, file)| scope.spawn(move || write_file(report, form, file)))
+                .map(|(form, file)| scope.spawn(move || write_file(file, |out| write(form, out))))
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         written.into_iter().collect::<Result<()>>()?;
-        for (form, _) in to_stdout {
+        for (form, _) in possible().filter(|(_, file)| file.is_none()) {
             let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
-            report.write(*form, &mut out)?;
+            write(*form, &mut out)?;
             out.flush()?;
         }
         Ok(())
     }
 }
 
-fn write_file(report: &Report<'_>, form: Form, file: &std::path::Path) -> Result<()> {
-    let written = workdir::write_whole(file, |out| report.write(form, out))?;
+fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let written = workdir::write_whole(file, |out| write(out))?;
     written.with_context(|| format!("cannot write \"{}\"", printable(&file.display().to_string())))
 }
