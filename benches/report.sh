@@ -6,7 +6,7 @@
 #
 # Makes in FOLDER, where they are missing, git repositories and stored profiles of Kubernetes (large),
 # Prometheus (medium) and the echo example (tiny), compares the tables to the byte, and measures whole
-# commands with hyperfine. Needs Go, git, Python 3 and hyperfine.
+# commands in turn. Needs Go, git, curl and Python 3.
 
 set -euo pipefail
 unset CDPATH
@@ -92,25 +92,28 @@ for app in kubernetes prometheus echo; do
     fi
     all=(--format func=all.txt --format json=all.json --format lcov=all.info --format cobertura=all.xml
         --format codecov=all.codecov --format markdown=all.md --format text=all.text --format badge=all.svg)
-    hyperfine --warmup 1 --runs "${RUNS:-7}" --style basic --export-json "$app.json" \
-        --command-name "report func" "$watchdog report --offline $name" \
-        --command-name "report, all forms" "$watchdog report --offline $name ${all[*]}" \
-        --command-name "go tool cover -func" "cd $app && go tool cover -func=$cov" >/dev/null
-    python3 - "$app.json" <<'PYTHON'
-import json, sys
-medians = {run["command"]: run["median"] for run in json.load(open(sys.argv[1]))["results"]}
+    python3 - "${RUNS:-9}" "report func" "$watchdog report --offline $name" \
+        "report, all forms" "$watchdog report --offline $name ${all[*]}" \
+        "go tool cover -func" "cd $app && exec go tool cover -func=$cov" <<'PYTHON'
+import os, statistics, subprocess, sys, time
+
+# One after the other in each round, so that what else the machine does slows all of them.
+runs, named = int(sys.argv[1]), list(zip(sys.argv[2::2], sys.argv[3::2]))
+seconds, peak = {name: [] for name, _ in named}, {}
+for round in range(runs + 1):
+    for name, command in named:
+        begun = time.perf_counter()
+        child = subprocess.Popen(f"exec {command}" if "&&" not in command else command, shell=True,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        assert status == 0, command
+        if round > 0:
+            seconds[name].append(time.perf_counter() - begun)
+        peak[name] = usage.ru_maxrss // 1024
+medians = {name: statistics.median(times) for name, times in seconds.items()}
 for name, median in medians.items():
-    print(f"{name:<22} {median * 1000:8.1f} ms")
+    print(f"{name:<22} {median * 1000:8.1f} ms   peak memory {peak[name]} MB")
 func, forms, go = medians.values()
 print(f"func is {go / func:.1f} times faster than Go's tool; all forms take {forms / func:.2f} times func")
 PYTHON
-    for command in "$watchdog report --offline $name" "$watchdog report --offline $name ${all[*]}" \
-        "cd $app && go tool cover -func=$cov"; do
-        printf '%s: peak memory ' "${command%% --format*}"
-        python3 - "$command" <<'PYTHON'
-import resource, subprocess, sys
-subprocess.run(sys.argv[1], shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, "MB")
-PYTHON
-    done
 done

@@ -12,6 +12,7 @@ mod sim;
 mod bad_targets;
 mod crash;
 mod docs;
+mod forms;
 mod goc;
 mod list;
 mod pull;

@@ -7,72 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use tempfile::TempDir;
-
+use crate::harness::source::{Source, repository};
 use crate::harness::{Said, World, skipped};
 use crate::sim::{Agent, Program};
-
-/// A repository with one commit, beside the world.
-struct Source {
-    folder: TempDir,
-    commit: String,
-}
-
-impl Source {
-    /// Commits these files.
-    fn of(files: &[(&str, &[u8])]) -> Self {
-        let folder = TempDir::new().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let mut source = Self { folder, commit: String::new() };
-        source.git(&["init", "--quiet", "--initial-branch=master"]);
-        source.commit_all();
-        source
-    }
-
-    fn commit_all(&mut self) {
-        self.git(&["add", "--all", "--force"]);
-        self.git(&["commit", "--quiet", "--message=source"]);
-        self.commit = self.head();
-    }
-
-    fn head(&self) -> String {
-        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
-    }
-
-    #[track_caller]
-    fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=false"])
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The name of a service of app `app` at this commit.
-    fn service(&self) -> String {
-        format!("staging_th_app_master_{}", &self.commit[..10])
-    }
-
-    /// Makes this the repository of the app.
-    fn clone_into(&self, world: &World, kind: &[&str]) {
-        let to = repository(world);
-        let to = to.to_str().unwrap();
-        self.git(&[&["clone", "--quiet"][..], kind, &[self.folder.path().to_str().unwrap(), to]].concat());
-    }
-}
-
-fn repository(world: &World) -> PathBuf {
-    world.root().join("app/repo")
-}
 
 /// What every repository can name, there or not.
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -317,7 +254,12 @@ fn a_configured_repository_is_cloned_once() {
         url.replace(source.folder.path().to_str().unwrap(), "/{app}")
     ));
     report(&world, &[]).ended(1).warned("cannot clone \"file:///app\"");
-    assert_eq!(fs::read_dir(world.root().join("app")).unwrap().count(), 1, "nothing half cloned is left");
+    assert_eq!(fs::read_dir(world.root().join("app")).unwrap().count(), 1);
+    assert_eq!(
+        fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(),
+        0,
+        "nothing half cloned is left"
+    );
 
     world.configure(&format!("[git]\nprotocols = [\"https\"]\n[apps.app]\nrepo = \"{url}\"\n"));
     report(&world, &[]).ended(1).warned("transport 'file' not allowed");
@@ -327,6 +269,49 @@ fn a_configured_repository_is_cloned_once() {
     assert_eq!(report(&world, &[]).ended(0).stdout, TABLE);
     fs::remove_dir_all(source.folder.path()).unwrap();
     assert_eq!(report(&world, &[]).ended(0).stdout, TABLE, "the clone needs its origin no longer");
+}
+
+#[test]
+fn what_a_killed_report_left_is_swept_by_the_next_pull() {
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    report(&world, &[]).ended(0);
+    let scratch = world.root().join("goc-watchdog.tmp");
+    fs::create_dir_all(scratch.join("123-repo/objects")).unwrap();
+    fs::write(scratch.join("123-report"), "half").unwrap();
+    let reader = fs::File::open(world.root().join("goc-watchdog.readers")).unwrap();
+    reader.lock_shared().unwrap();
+    world.pull(0);
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 2, "somebody may be making it");
+    reader.unlock().unwrap();
+    world.pull(0);
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+    assert_eq!(report(&world, &[]).ended(0).stdout, TABLE);
+}
+
+#[test]
+fn reports_of_several_commits_run_side_by_side() {
+    let (world, mut source, _agent) = pulled();
+    let first = source.commit.clone();
+    fs::write(source.folder.path().join("main.go"), MAIN.replace("run", "walk")).unwrap();
+    source.commit_all();
+    let _second = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    world.configure(&format!("[apps.app]\nrepo = \"file://{}\"\n", source.folder.path().display()));
+    let running: Vec<_> = (0..6)
+        .map(|at| {
+            world.spawn(&["report", "app", "--commit", if at % 2 == 0 { &first } else { &source.commit }])
+        })
+        .collect();
+    for (at, child) in running.into_iter().enumerate() {
+        let output = child.wait_with_output().unwrap();
+        let (table, said) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{said}");
+        assert_eq!(table.contains("run\t"), at % 2 == 0, "{table}");
+        assert_eq!(table.contains("walk\t"), at % 2 == 1, "{table}");
+    }
+    assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
 }
 
 #[test]
@@ -495,7 +480,10 @@ fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
             text
         };
         go(&["test", "-covermode=count", "-coverpkg=./...", "-coverprofile=cover.out", "./..."]);
-        let profile = fs::read_to_string(source.folder.path().join("cover.out")).unwrap();
+        // What no build with coverage has: a byte order mark, a file without functions, functions of tests.
+        let mut profile = fs::read_to_string(source.folder.path().join("cover.out")).unwrap();
+        profile.extend(fs::read_to_string(source.folder.path().join("more.cov")));
+        fs::write(source.folder.path().join("cover.out"), &profile).unwrap();
         let wanted = go(&["tool", "cover", "-func=cover.out"]);
 
         let world = World::new();
@@ -533,6 +521,19 @@ fn serve(repository: PathBuf) -> String {
         }
     });
     address.to_string()
+}
+
+#[test]
+fn a_transfer_that_hangs_is_ended() {
+    let (world, _source, _agent) = pulled();
+    // The kernel accepts for it; nobody answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    world.configure(&format!(
+        "[git]\nprotocols = [\"http\"]\ntimeout = \"200ms\"\n[apps.app]\nrepo = \"http://{address}/r.git\"\n"
+    ));
+    report(&world, &[]).ended(1).warned("git clone: not done after 200ms");
+    assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl<'a> CodeLines<'a> {
             && let Some(spanning) = self.scanned.spanning(start)
         {
             if !spanning.is_comment {
-                return end > start;
+                return !self.source[start..end.max(start)].iter().all(u8::is_ascii_whitespace);
             }
             at = spanning.end;
         }
@@ -78,11 +78,11 @@ mod tests {
     #[test]
     fn blank_lines_comments_and_lone_brackets_are_no_code() {
         let source =
-            b"package p\n\n// c\nfunc f() {\n\t/* a\n\tb */ x()\n\ty := `\n}\n` // z\n\t/*\n*/ }\n/* c */ /* d */\n";
+            b"package p\n\n// c\nfunc f() {\n\t/* a\n\tb */ x()\n\ty := `\n}\n \n` // z\n\t/*\n*/ }\n/* c */ /* d */\n";
         let scanned = scan(source).unwrap();
         let code = CodeLines::of(source, &scanned);
         let lines: Vec<u32> = (0..20).filter(|line| code.has_code(*line, 1, u32::MAX)).collect();
-        assert_eq!((code.count(), lines), (13, vec![1, 4, 6, 7, 8, 9]));
+        assert_eq!((code.count(), lines), (14, vec![1, 4, 6, 7, 8, 10]));
     }
 
     #[test]

@@ -43,11 +43,11 @@ fn test_name(report: &Report<'_>) -> String {
 }
 
 fn functions(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    // One without statements can be neither hit nor missed, and readers would count it as missed.
+    let functions = || file.functions.iter().filter(|function| function.coverage.total > 0);
     // lcov takes functions of one name for one, and a file may have `init` and `_` many times.
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let names: Vec<String> = file
-        .functions
-        .iter()
+    let names: Vec<String> = functions()
         .map(|function| {
             let name = function.extent.qualified_name().into_owned();
             let times = seen.entry(name.clone()).or_default();
@@ -55,12 +55,12 @@ fn functions(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
             if *times == 1 { name } else { format!("{name}#{times}") }
         })
         .collect();
-    for (function, name) in file.functions.iter().zip(&names) {
+    for (function, name) in functions().zip(&names) {
         writeln!(out, "FN:{},{name}", function.extent.start.0)?;
     }
-    for (function, name) in file.functions.iter().zip(&names) {
+    for (function, name) in functions().zip(&names) {
         writeln!(out, "FNDA:{},{name}", function.hits)?;
     }
-    let hit = file.functions.iter().filter(|function| function.hits > 0).count();
-    writeln!(out, "FNF:{}\nFNH:{hit}", file.functions.len())
+    let hit = functions().filter(|function| function.hits > 0).count();
+    writeln!(out, "FNF:{}\nFNH:{hit}", names.len())
 }

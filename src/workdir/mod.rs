@@ -5,6 +5,7 @@
 //!   goc-watchdog.toml         optional configuration
 //!   goc-watchdog.lock         held by the one command that may write
 //!   goc-watchdog.readers      held, shared, while a stored file is opened
+//!   goc-watchdog.tmp/         what reports are making
 //!   sqlite.db
 //!   <app>/repo/                         git clone, made by its owner
 //!   <app>/cov_data/<app>_<N>.cov
@@ -27,6 +28,8 @@ const LOCK: &str = "goc-watchdog.lock";
 const READERS: &str = "goc-watchdog.readers";
 /// Suffix of a file that is being written; what carries it was left by a crash.
 const UNFINISHED: &str = ".tmp";
+/// Folder of what readers are making; what lies there while nobody reads was left by a crash.
+const SCRATCH: &str = "goc-watchdog.tmp";
 const COV: &str = ".cov";
 const REPORT: &str = "_report.txt";
 
@@ -180,7 +183,7 @@ impl Workdir {
     ) -> Result<Result<(), E>, WorkdirError> {
         let path = self.stored(&repository(app));
         make_folder(path.parent().expect("below the root"))?;
-        let unfinished = PathBuf::from(format!("{}.{}{UNFINISHED}", path.display(), std::process::id()));
+        let unfinished = self.unfinished("repo")?;
         let remove = || {
             let _ = fs::remove_dir_all(&unfinished);
         };
@@ -213,20 +216,28 @@ impl Workdir {
         if fs::read(&path).is_ok_and(|stored| stored == text) {
             return Ok(());
         }
-        let unfinished = PathBuf::from(format!("{}.{}{UNFINISHED}", path.display(), std::process::id()));
-        let stored = write_synced(&unfinished, |out| out.write_all(text)).and_then(|()| {
-            #[expect(clippy::disallowed_methods, reason = "the file was synced")]
-            fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
+        let stored = self.unfinished("report").and_then(|unfinished| {
+            let written = write_synced(&unfinished, |out| out.write_all(text)).and_then(|()| {
+                #[expect(clippy::disallowed_methods, reason = "the file was synced")]
+                fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
+            });
+            if written.is_err() {
+                #[expect(clippy::disallowed_methods, reason = "an unfinished file is of no use")]
+                let _ = fs::remove_file(&unfinished);
+            }
+            written
         });
         match stored {
             Err(WorkdirError::Io { source, .. }) if unwritable(&source) => Ok(()),
-            Err(error) => {
-                #[expect(clippy::disallowed_methods, reason = "an unfinished file is of no use")]
-                let _ = fs::remove_file(&unfinished);
-                Err(error)
-            }
-            Ok(()) => Ok(()),
+            stored => stored,
         }
+    }
+
+    /// Returns where this process makes something that does not hold the lock.
+    fn unfinished(&self, what: &str) -> Result<PathBuf, WorkdirError> {
+        let folder = self.root.join(SCRATCH);
+        make_folder(&folder)?;
+        Ok(folder.join(format!("{}-{what}", std::process::id())))
     }
 }
 
@@ -326,6 +337,30 @@ impl Locked {
         sync_folder(folder)
     }
 
+    /// Removes what reports were making when they were ended; nothing while one is running.
+    pub fn sweep_scratch(&self) -> Result<(), WorkdirError> {
+        let folder = self.workdir.root.join(SCRATCH);
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let left = names_in(&folder)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let readers = self.workdir.root.join(READERS);
+        let guard = open_lock(&readers)?;
+        if guard.try_lock().is_err() {
+            return Ok(());
+        }
+        for name in left {
+            let path = folder.join(name);
+            #[expect(clippy::disallowed_methods, reason = "this is the sweep")]
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(io_error("cannot remove", &path))?;
+        }
+        Ok(())
+    }
+
     /// Removes what a crash left: unfinished files, and profiles that `referenced` does not name.
     ///
     /// Returns how many files went. Nothing is removed while a reader opens a file; the next run sweeps
@@ -341,7 +376,6 @@ impl Locked {
         }
         let mut removed = 0;
         for app_folder in names_in(root)? {
-            removed += sweep_clones(&root.join(&app_folder))?;
             let cov_data = root.join(&app_folder).join("cov_data");
             if !cov_data.is_dir() {
                 continue;
@@ -358,24 +392,6 @@ impl Locked {
         }
         Ok(removed)
     }
-}
-
-/// Removes clones that were never finished; returns how many.
-fn sweep_clones(app_folder: &Path) -> Result<usize, WorkdirError> {
-    if !app_folder.is_dir() {
-        return Ok(0);
-    }
-    let is_unfinished = |name: &String| {
-        let process = name.strip_prefix("repo.").and_then(|rest| rest.strip_suffix(UNFINISHED));
-        process
-            .is_some_and(|process| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let unfinished: Vec<String> = names_in(app_folder)?.into_iter().filter(is_unfinished).collect();
-    for name in &unfinished {
-        let path = app_folder.join(name);
-        fs::remove_dir_all(&path).map_err(io_error("cannot remove", &path))?;
-    }
-    Ok(unfinished.len())
 }
 
 /// Writes a file outside of the work directory, whole or not at all. A device or pipe is written to as it is.
@@ -430,14 +446,12 @@ fn is_orphan(app_folder: &str, name: &str, referenced: &BTreeSet<String>) -> boo
     let Some(numbered) = name.strip_prefix(app_folder).and_then(|rest| rest.strip_prefix('_')) else {
         return false;
     };
-    let digits = numbered.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, kind) = numbered.split_at(digits);
+    let (number, kind) = numbered.split_at(numbered.bytes().take_while(u8::is_ascii_digit).count());
     let finished = kind.strip_suffix(UNFINISHED);
-    // Several may write one report at a time, each under the number of its process.
-    let kind = finished.map_or(kind, |kind| kind.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'));
-    let is_ours = !number.is_empty() && [COV, REPORT].contains(&kind);
     let cov = format!("{app_folder}/cov_data/{app_folder}_{number}{COV}");
-    is_ours && (finished.is_some() || !referenced.contains(&cov))
+    !number.is_empty()
+        && [COV, REPORT].contains(&finished.unwrap_or(kind))
+        && (finished.is_some() || !referenced.contains(&cov))
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, WorkdirError> {
@@ -484,4 +498,28 @@ fn make_folder(folder: &Path) -> Result<(), WorkdirError> {
 fn sync_folder(folder: &Path) -> Result<(), WorkdirError> {
     #[expect(clippy::disallowed_methods, reason = "a folder is synced through a handle of it")]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("cannot sync", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orphans_are_ours_and_of_no_row() {
+        let referenced = BTreeSet::from(["app/cov_data/app_1.cov".to_owned()]);
+        let names = [
+            ("app_1.cov", false),
+            ("app_1_report.txt", false),
+            ("app_1.cov.tmp", true),
+            ("app_2.cov", true),
+            ("app_2_report.txt", true),
+            ("app_2_notes.txt", false),
+            ("app_.cov", false),
+            ("other_2.cov", false),
+            ("app_2.cov.bak", false),
+        ];
+        for (name, wanted) in names {
+            assert_eq!(is_orphan("app", name, &referenced), wanted, "{name}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A world for one test: a work directory, a center, and the binary in an environment of its own.
 
+pub(crate) mod source;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -216,6 +218,19 @@ impl World {
         found.sort();
         found
     }
+}
+
+/// Tells whether a program of another project is here to read what ours wrote; says loudly where it is not.
+///
+/// `GOC_WATCHDOG_REQUIRE_READERS=1` makes that a failure.
+pub(crate) fn has_reader(command: &[&str]) -> bool {
+    let (program, arguments) = command.split_first().expect("a program");
+    let is_here = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
+    if !is_here {
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {program}");
+        skipped(&format!("no {program} here, so it has not read what report writes"));
+    }
+    is_here
 }
 
 /// Says that something was not tested here, past the test runner, which would keep it to itself.

@@ -206,6 +206,7 @@ fn pull(
     let started = Stopwatch::start();
     let now = context.now();
     let store = Store::open(&context.workdir.database(), locked.held())?;
+    locked.sweep_scratch()?;
     if !store.last_run_ended()? {
         locked.sweep(&store.stored_files()?)?;
     }

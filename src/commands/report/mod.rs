@@ -150,7 +150,9 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     {
         keep(table, &report, &chosen.row, &reading, context)?;
     }
-    chosen.say(context);
+    if table.is_some() {
+        chosen.say(context);
+    }
     say_what_has_no_source(&report, context);
     outputs.write(&report, table.as_deref())?;
 
@@ -239,7 +241,7 @@ impl<'a> Chosen<'a> {
         }
     }
 
-    /// Says what is reported beside the table of functions, which has no room for it.
+    /// Says beside the table of functions what it is of; it has no room for that.
     fn say(&self, context: &Context) {
         if context.is_quiet || !(context.is_verbose || context.around.stderr_is_terminal) {
             return;

@@ -1,0 +1,166 @@
+//! The forms of a report, read by programs that are not ours.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::source::Source;
+use crate::harness::{World, has_reader};
+use crate::sim::{Agent, Program};
+
+const BEFORE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n}\n";
+const AFTER: &str = "package main\n\nfunc main() {\n\trun()\n}\n\n// run runs.\nfunc run() {\n\tif ok() {\n\t\tprintln()\n\t}\n\n\tpanic(1)\n}\n\nfunc init() { ok() }\n\nfunc init() {}\n\nfunc ok() bool { return true }\n";
+
+/// Blocks of `AFTER`, and of files whose names are to do harm.
+const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 5
+example.com/app/main.go:8.12,9.10 1 1
+example.com/app/main.go:9.10,11.3 1 0
+example.com/app/main.go:13.2,13.10 1 1
+example.com/app/main.go:16.15,16.21 1 1
+example.com/app/main.go:20.18,20.31 1 2
+example.com/app/<b a=\"x\">&amp;'`|\u{1b}[31m,=cmd()#].go:1.1,2.2 1 0
+example.com/app/--></script>]]>é\u{202e}.go:1.1,1.9 1 1
+";
+
+/// Service, with its repository of two commits, `BEFORE` on the branch `base`.
+struct Served {
+    world: World,
+    source: Source,
+    _agent: Agent,
+}
+
+fn served() -> Served {
+    let mut source = Source::of(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    source.git(&["branch", "base"]);
+    fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
+    source.commit_all();
+    let world = World::new();
+    let agent = world.start(&source.service(), &Program::of(PROFILE));
+    for (index, line) in PROFILE.lines().enumerate() {
+        agent.hit(&[index], line.rsplit(' ').next().unwrap().parse().unwrap());
+    }
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    Served { world, source, _agent: agent }
+}
+
+impl Served {
+    /// Writes a form beside the source, where its readers are at home.
+    fn write(&self, form: &str, name: &str) -> String {
+        let file = self.source.folder.path().join(name);
+        self.world.run(&["report", "app", "-q", "--format", &format!("{form}={}", file.display())]).ended(0);
+        fs::read_to_string(file).unwrap()
+    }
+
+    #[track_caller]
+    fn read_by(&self, command: &[&str]) -> String {
+        let output = Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(self.source.folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+}
+
+fn fixture(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
+}
+
+#[test]
+fn lcov_and_genhtml_read_the_tracefile() {
+    if !has_reader(&["lcov", "--version"]) || !has_reader(&["genhtml", "--version"]) {
+        return;
+    }
+    let served = served();
+    let text = served.write("lcov", "coverage.info");
+    let records: Vec<&str> = text.lines().filter(|line| line.starts_with("DA:")).collect();
+    let wanted =
+        ["DA:1,1", "DA:1,0", "DA:2,0", "DA:4,5", "DA:9,1", "DA:10,0", "DA:13,1", "DA:16,1", "DA:20,2"];
+    assert_eq!(records, wanted);
+    let summary = served.read_by(&["lcov", "--summary", "coverage.info"]);
+    assert!(summary.contains("66.7% (6 of 9 lines)"), "{summary}");
+    assert!(summary.contains("100.0% (4 of 4 functions)"), "an empty one is none: {summary}");
+    served.read_by(&[
+        "genhtml",
+        "--quiet",
+        "--ignore-errors",
+        "source",
+        "--output-directory",
+        "html",
+        "coverage.info",
+    ]);
+    let page = served.read_by(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
+    assert!(page.contains("panic"), "genhtml shows the source");
+}
+
+#[test]
+fn cobertura_is_valid_and_diff_cover_finds_the_changed_lines() {
+    if !has_reader(&["xmllint", "--version"]) || !has_reader(&["diff-cover", "--version"]) {
+        return;
+    }
+    let served = served();
+    served.write("cobertura", "coverage.xml");
+    let dtd = fixture("tests/fixtures/coverage-04.dtd");
+    served.read_by(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
+    served.write("lcov", "coverage.info");
+    for file in ["coverage.xml", "coverage.info"] {
+        served.read_by(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
+        let found = fs::read(served.source.folder.path().join("diff.json")).unwrap();
+        let found: Value = serde_json::from_slice(&found).unwrap();
+        let stats = &found["src_stats"]["main.go"];
+        assert_eq!(stats["covered_lines"], serde_json::json!([9, 13, 16, 20]), "{file}: {found}");
+        assert_eq!(stats["violation_lines"], serde_json::json!([10]), "{file}: {found}");
+    }
+}
+
+#[test]
+fn json_fits_its_published_schema_field_by_field() {
+    if !has_reader(&["python3", "-c", "import jsonschema"]) {
+        return;
+    }
+    let served = served();
+    let json: Value = serde_json::from_str(&served.write("json", "report.json")).unwrap();
+    assert_eq!((&json["covered"], &json["total"]), (&6.into(), &8.into()));
+    // A field that the schema lacks is an error here, though readers should let new ones pass.
+    let script = "
+import json, jsonschema, sys
+schema, report = (json.load(open(path)) for path in sys.argv[1:])
+def close(part):
+    if isinstance(part, dict):
+        if 'properties' in part:
+            part['additionalProperties'] = False
+        for below in part.values():
+            close(below)
+    elif isinstance(part, list):
+        for below in part:
+            close(below)
+close(schema)
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.Draft202012Validator(schema).validate(report)
+";
+    let schema = fixture("man/goc-watchdog-report.schema.json");
+    served.read_by(&["python3", "-c", script, &schema, "report.json"]);
+}
+
+#[test]
+fn the_badge_is_well_formed_xml() {
+    if !has_reader(&["xmllint", "--version"]) {
+        return;
+    }
+    let served = served();
+    assert!(served.write("badge", "badge.svg").contains(">75.0%</text>"));
+    served.read_by(&["xmllint", "--noout", "--nonet", "badge.svg"]);
+}
+
+#[test]
+fn codecov_gets_a_number_or_a_fraction_for_each_line() {
+    let served = served();
+    let json: Value = serde_json::from_str(&served.write("codecov", "codecov.json")).unwrap();
+    let lines = &json["coverage"]["main.go"];
+    assert_eq!(lines, &serde_json::json!({"4": 5, "9": 1, "10": 0, "13": 1, "16": 1, "20": 2}));
+}
