@@ -13,6 +13,7 @@ pub mod generation;
 pub mod gosrc;
 pub mod lock;
 pub mod names;
+pub mod patch;
 pub mod profile;
 pub mod report;
 pub mod schedule;

@@ -4,6 +4,7 @@
 //! no working tree is looked at or changed. What comes from outside reaches git on its standard input,
 //! never as an argument.
 
+mod history;
 mod remote;
 mod run;
 
@@ -16,6 +17,7 @@ use run::{Watch, command, feed};
 
 use crate::names::printable;
 
+pub use history::Tip;
 pub use remote::{Network, RemoteUrl, clone};
 pub use run::Deadline;
 
@@ -46,6 +48,8 @@ pub enum GitError {
         action: &'static str,
         /// What it said, without credentials.
         message: String,
+        /// The code it ended with; `None` where a signal ended it.
+        code: Option<i32>,
     },
     /// Git took too long.
     #[error("git {action}: not done after {}", humantime::format_duration(*after))]
@@ -70,6 +74,12 @@ pub enum GitError {
         path: PathBuf,
         /// What was asked for.
         revision: String,
+    },
+    /// Nothing tells which branch others are merged into.
+    #[error("{:?} does not tell its default branch", path.display())]
+    NoDefaultBranch {
+        /// The repository.
+        path: PathBuf,
     },
     /// There is nowhere to fetch from.
     #[error("{:?} has no remote to fetch from", path.display())]
@@ -263,33 +273,63 @@ impl Repository {
         Ok(all)
     }
 
+    /// Reads files of commits by their paths; `None` for what is not there, or was not asked for.
+    pub fn contents(&self, asked: &[Option<(&ObjectId, &str)>]) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+        // A path with a line end would be two questions.
+        let is_askable = |(_, path): &&(&ObjectId, &str)| !path.contains(['\n', '\0']);
+        let questions: String = asked
+            .iter()
+            .flatten()
+            .filter(is_askable)
+            .flat_map(|(commit, path)| [commit.as_str(), ":", path, "\n"])
+            .collect();
+        let number = asked.iter().flatten().filter(is_askable).count();
+        let mut read = self.batch(number, questions, |_, text| text.map(<[u8]>::to_vec))?.into_iter();
+        let answer = |asked: &Option<(&ObjectId, &str)>| {
+            asked.as_ref().filter(is_askable).and_then(|_| read.next()?)
+        };
+        Ok(asked.iter().map(answer).collect())
+    }
+
     fn blobs_of_one<T>(
         &self,
         first: usize,
         blobs: &[ObjectId],
         take: impl Fn(usize, Option<&[u8]>) -> T,
     ) -> Result<Vec<T>, GitError> {
+        self.batch(blobs.len(), lines(blobs, "", "\n"), |index, text| take(first + index, text))
+    }
+
+    /// Asks for the contents of so many objects, one a line, and hands each on in their order.
+    fn batch<T>(
+        &self,
+        number: usize,
+        questions: String,
+        take: impl Fn(usize, Option<&[u8]>) -> T,
+    ) -> Result<Vec<T>, GitError> {
         const ACTION: &str = "cat-file";
-        let questions = lines(blobs, "", "\n");
         let (mut child, watch, stdout) =
             self.start(ACTION, &["--batch", "--buffer"], questions.into_bytes())?;
         let mut out = BufReader::with_capacity(256 << 10, stdout);
-        let mut taken = Vec::with_capacity(blobs.len());
+        let mut taken = Vec::with_capacity(number);
         let read = (|| -> io::Result<()> {
             let (mut head, mut body) = (Vec::new(), Vec::new());
-            for index in 0..blobs.len() {
+            for index in 0..number {
                 head.clear();
                 out.read_until(b'\n', &mut head)?;
-                // "<hash> blob <size>", or "<hash> missing".
+                // "<hash> blob <size>", or "<what was asked> missing".
+                if head.ends_with(b" missing\n") {
+                    taken.push(take(index, None));
+                    continue;
+                }
                 let text = String::from_utf8_lossy(&head);
                 let mut words = text.split_ascii_whitespace().skip(1);
                 match (words.next(), words.next().and_then(|size| size.parse().ok())) {
-                    (Some("missing"), _) => taken.push(take(first + index, None)),
                     (Some("blob"), Some(size)) => {
                         body.resize(size, 0);
                         out.read_exact(&mut body)?;
                         out.read_exact(&mut [0])?;
-                        taken.push(take(first + index, Some(&body)));
+                        taken.push(take(index, Some(&body)));
                     }
                     _ => return Err(io::ErrorKind::UnexpectedEof.into()),
                 }

@@ -150,8 +150,26 @@ impl Repository {
             .any(|entry| Path::new(&entry.file_name()).extension() == Some(OsStr::new("promisor")))
     }
 
-    fn is_shallow(&self) -> Result<bool, GitError> {
+    /// Tells whether history ends before its beginning here.
+    pub fn is_shallow(&self) -> Result<bool, GitError> {
         Ok(self.output("rev-parse", &["--is-shallow-repository"], Vec::new())?.starts_with(b"true"))
+    }
+
+    /// Returns the name of the remote's default branch.
+    pub(super) fn remote_head(&self, network: &Network) -> Result<String, GitError> {
+        let mut git = network.command();
+        git.arg("--git-dir").arg(&self.git_dir).args(["ls-remote", "--symref", "--end-of-options"]);
+        git.arg(self.remote(network)?).arg("HEAD");
+        let answer = Watch::answer("ls-remote", git, network.deadline)?;
+        let answer = String::from_utf8_lossy(&answer);
+        let named =
+            answer.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
+        named.map(str::to_owned).ok_or(GitError::NoDefaultBranch { path: self.path.clone() })
+    }
+
+    /// Fetches what one reference specification names.
+    pub(super) fn fetch_refs(&self, refspec: &str, network: &Network) -> Result<(), GitError> {
+        self.fetch(&[], [refspec], Vec::new(), network)
     }
 
     /// Returns the name of the remote, or the configured URL where the repository has none.

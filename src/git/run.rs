@@ -96,6 +96,22 @@ impl Watch {
         Self { done, guard, stderr, deadline }
     }
 
+    /// Runs a git to its end, and returns the little that it printed.
+    pub(super) fn answer(
+        action: &'static str,
+        mut git: Command,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, GitError> {
+        git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = git.spawn().map_err(GitError::NotStarted)?;
+        let mut stdout = child.stdout.take().expect("it is piped");
+        let watch = Self::over(&mut child, deadline);
+        let mut answer = Vec::new();
+        let read = stdout.read_to_end(&mut answer);
+        watch.finish(action, &mut child)?;
+        read.map(|_| answer).map_err(|source| GitError::Io { action, source })
+    }
+
     /// Runs a git that prints nothing of interest to its end.
     pub(super) fn run(
         action: &'static str,
@@ -133,7 +149,7 @@ impl Watch {
         let said = String::from_utf8_lossy(&said);
         let said = said.trim().strip_prefix("fatal: ").unwrap_or(said.trim());
         let message = if said.is_empty() { status.to_string() } else { without_credentials(said) };
-        Err(GitError::Failed { action, message })
+        Err(GitError::Failed { action, message, code: status.code() })
     }
 }
 

@@ -1,0 +1,367 @@
+//! Unified diffs: which lines of which files changed.
+//!
+//! Reads what `git diff` and `diff -u` print, with any number of context lines. What is no diff, or a hunk
+//! that is cut short, is an error with its line, so that half a diff never passes for a small one.
+
+use std::borrow::Cow;
+
+/// What changed in one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePatch {
+    /// Path before; `None` for a new file.
+    pub old_path: Option<String>,
+    /// Path after; `None` for a deleted file.
+    pub new_path: Option<String>,
+    /// The contents are not text.
+    pub is_binary: bool,
+    /// In order, each without context.
+    pub hunks: Vec<Hunk>,
+}
+
+/// Lines that stand in for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hunk {
+    /// The first line that went, or the line after which lines came; counted from 1.
+    pub old_start: u32,
+    /// Lines that went.
+    pub old_count: u32,
+    /// The first line that came, or the line after which lines went; counted from 1.
+    pub new_start: u32,
+    /// Lines that came.
+    pub new_count: u32,
+}
+
+impl FilePatch {
+    /// Returns the lines that came, as ranges of the new file: first, and the one after the last.
+    pub fn added(&self) -> impl Iterator<Item = (u32, u32)> {
+        let came = self.hunks.iter().filter(|hunk| hunk.new_count > 0);
+        came.map(|hunk| (hunk.new_start, hunk.new_start.saturating_add(hunk.new_count)))
+    }
+
+    /// Tells whether a line of the new file came.
+    #[must_use]
+    pub fn has_added(&self, line: u32) -> bool {
+        let after = self.hunks.partition_point(|hunk| hunk.new_start <= line);
+        self.hunks[..after]
+            .iter()
+            .rfind(|hunk| hunk.new_count > 0)
+            .is_some_and(|hunk| line - hunk.new_start < hunk.new_count)
+    }
+}
+
+/// A text is no unified diff.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct PatchError {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: &'static str,
+}
+
+/// Reads a diff of any number of files.
+pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
+    // What follows the last line end is no line.
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut lines = body.split(|&byte| byte == b'\n').enumerate().peekable();
+    let mut files: Vec<FilePatch> = Vec::new();
+    while let Some((index, line)) = lines.next() {
+        let fault = |reason| PatchError { line: index + 1, reason };
+        if let Some(rest) = line.strip_prefix(b"diff --git ") {
+            files.push(named_by_header(rest));
+        } else if let Some(name) = line.strip_prefix(b"--- ") {
+            // Without git's header this is where a file begins.
+            let Some((_, next)) = lines.next() else { return Err(fault("expected a line with \"+++ \"")) };
+            let next = next.strip_prefix(b"+++ ").ok_or(fault("expected \"+++ \" after this line"))?;
+            let is_of_header = files.last().is_some_and(|file| file.hunks.is_empty() && !file.is_binary)
+                && !files.last().is_some_and(|file| file.old_path.is_none() && file.new_path.is_none());
+            if !is_of_header {
+                files.push(FilePatch::default());
+            }
+            let file = files.last_mut().expect("one was pushed");
+            file.old_path = path(name, b"a/");
+            file.new_path = path(next, b"b/");
+        } else if let Some(header) = line.strip_prefix(b"@@ ") {
+            let file = files.last_mut().ok_or(fault("a hunk without the name of its file"))?;
+            let (old, new) = ranges(header).ok_or(fault("expected \"@@ -LINE,COUNT +LINE,COUNT @@\""))?;
+            read_hunk(file, old, new, &mut lines).ok_or(fault("this hunk is cut short"))?;
+        } else if let Some(file) = files.last_mut() {
+            header_line(file, line);
+        } else if line.starts_with(b"@@") {
+            return Err(fault("expected \"@@ -LINE,COUNT +LINE,COUNT @@\""));
+        }
+    }
+    if files.is_empty() && !text.iter().all(u8::is_ascii_whitespace) {
+        return Err(PatchError { line: 1, reason: "no file of a unified diff is named" });
+    }
+    Ok(files)
+}
+
+/// Reads the lines of git's header that say more than the names.
+fn header_line(file: &mut FilePatch, line: &[u8]) {
+    const NAMES: [(&[u8], bool); 4] =
+        [(b"rename from ", true), (b"copy from ", true), (b"rename to ", false), (b"copy to ", false)];
+    if line.starts_with(b"new file mode ") {
+        file.old_path = None;
+    } else if line.starts_with(b"deleted file mode ") {
+        file.new_path = None;
+    } else if line.starts_with(b"Binary files ") || line == b"GIT binary patch" {
+        file.is_binary = true;
+    }
+    for (start, is_old) in NAMES {
+        if let Some(name) = line.strip_prefix(start) {
+            let name = path(name, b"");
+            if is_old {
+                file.old_path = name;
+            } else {
+                file.new_path = name;
+            }
+        }
+    }
+}
+
+/// Takes `a/path b/path` apart. Of an unquoted name with spaces only one cut gives the same name twice;
+/// a renamed file is named by its own lines.
+fn named_by_header(names: &[u8]) -> FilePatch {
+    let names = names.strip_suffix(b"\r").unwrap_or(names);
+    let (old, new) = match names {
+        [b'"', ..] => {
+            let end = quoted_end(names).unwrap_or(names.len());
+            (&names[..end], names.get(end + 1..).unwrap_or_default())
+        }
+        _ => {
+            let same = |at: &usize| {
+                names[*at] == b' ' && strip(&names[..*at], b"a/") == strip(&names[at + 1..], b"b/")
+            };
+            let cut = (0..names.len()).find(same).unwrap_or(names.len());
+            (&names[..cut], names.get(cut + 1..).unwrap_or_default())
+        }
+    };
+    FilePatch { old_path: path(old, b"a/"), new_path: path(new, b"b/"), ..FilePatch::default() }
+}
+
+fn strip<'t>(name: &'t [u8], prefix: &[u8]) -> &'t [u8] {
+    name.strip_prefix(prefix).unwrap_or(name)
+}
+
+/// Returns the byte after the quote that ends a quoted name.
+fn quoted_end(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Reads a name: without git's prefix, its quotes, and the time that `diff -u` puts after a tab.
+fn path(name: &[u8], prefix: &[u8]) -> Option<String> {
+    let name: Cow<'_, [u8]> = match name {
+        [b'"', ..] => Cow::Owned(unquoted(name)),
+        _ => {
+            let end = name.iter().position(|&byte| byte == b'\t').unwrap_or(name.len());
+            Cow::Borrowed(name[..end].strip_suffix(b"\r").unwrap_or(&name[..end]))
+        }
+    };
+    if name.is_empty() || *name == *b"/dev/null" {
+        return None;
+    }
+    Some(String::from_utf8_lossy(strip(&name, prefix)).into_owned())
+}
+
+/// Takes the quotes off a name as git puts them on (`quote_c_style` in its quote.c).
+fn unquoted(name: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(name.len());
+    let mut bytes = name[1..].iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => break,
+            b'\\' => match bytes.next() {
+                Some(digit @ b'0'..=b'3') => {
+                    let rest = [bytes.next().unwrap_or(b'0'), bytes.next().unwrap_or(b'0')];
+                    let digits = [digit, rest[0], rest[1]].map(|digit| digit.wrapping_sub(b'0') & 7);
+                    plain.push(digits[0] << 6 | digits[1] << 3 | digits[2]);
+                }
+                Some(b'a') => plain.push(7),
+                Some(b'b') => plain.push(8),
+                Some(b't') => plain.push(b'\t'),
+                Some(b'n') => plain.push(b'\n'),
+                Some(b'v') => plain.push(11),
+                Some(b'f') => plain.push(12),
+                Some(b'r') => plain.push(b'\r'),
+                Some(other) => plain.push(other),
+                None => {}
+            },
+            byte => plain.push(byte),
+        }
+    }
+    plain
+}
+
+type Range = (u32, u32);
+
+/// Reads `-LINE,COUNT +LINE,COUNT @@...`; a count that is left out is 1.
+fn ranges(header: &[u8]) -> Option<(Range, Range)> {
+    let header = str::from_utf8(&header[..header.len().min(64)]).unwrap_or_else(|error| {
+        // The name of a function may follow, cut anywhere.
+        str::from_utf8(&header[..error.valid_up_to()]).unwrap_or_default()
+    });
+    let (old, rest) = header.strip_prefix('-')?.split_once(" +")?;
+    let (new, _) = rest.split_once(" @@")?;
+    let range = |text: &str| -> Option<Range> {
+        let (start, count) = text.split_once(',').unwrap_or((text, "1"));
+        let (start, count): (u32, u32) = (start.parse().ok()?, count.parse().ok()?);
+        start.checked_add(count)?;
+        Some((start, count))
+    };
+    Some((range(old)?, range(new)?))
+}
+
+/// Reads the lines of a hunk and keeps what changed in it; `None` where lines are missing.
+fn read_hunk<'t>(
+    file: &mut FilePatch,
+    old: Range,
+    new: Range,
+    lines: &mut impl Iterator<Item = (usize, &'t [u8])>,
+) -> Option<()> {
+    let (mut old_left, mut new_left) = (old.1, new.1);
+    // Where nothing stands, the header names the line before.
+    let first = |range: Range| if range.1 == 0 { range.0 + 1 } else { range.0 };
+    let (mut old_line, mut new_line) = (first(old), first(new));
+    let mut change: Option<Hunk> = None;
+    let mut finish = |change: &mut Option<Hunk>| file.hunks.extend(change.take().map(named_from_before));
+    while old_left > 0 || new_left > 0 {
+        let (_, line) = lines.next()?;
+        let begun = || Hunk { old_start: old_line, old_count: 0, new_start: new_line, new_count: 0 };
+        match line.first() {
+            Some(b'-') => {
+                old_left = old_left.checked_sub(1)?;
+                change.get_or_insert_with(begun).old_count += 1;
+                old_line += 1;
+            }
+            Some(b'+') => {
+                new_left = new_left.checked_sub(1)?;
+                change.get_or_insert_with(begun).new_count += 1;
+                new_line += 1;
+            }
+            // Some tools cut the one blank of an empty line.
+            Some(b' ' | b'\r') | None => {
+                (old_left, new_left) = (old_left.checked_sub(1)?, new_left.checked_sub(1)?);
+                finish(&mut change);
+                (old_line, new_line) = (old_line + 1, new_line + 1);
+            }
+            Some(b'\\') => {}
+            Some(_) => return None,
+        }
+    }
+    finish(&mut change);
+    Some(())
+}
+
+/// Where nothing stands, the line before is named, as in a header.
+fn named_from_before(hunk: Hunk) -> Hunk {
+    let named = |start: u32, count| if count == 0 { start - 1 } else { start };
+    Hunk {
+        old_start: named(hunk.old_start, hunk.old_count),
+        new_start: named(hunk.new_start, hunk.new_count),
+        ..hunk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hunk(old_start: u32, old_count: u32, new_start: u32, new_count: u32) -> Hunk {
+        Hunk { old_start, old_count, new_start, new_count }
+    }
+
+    fn only(text: &str) -> FilePatch {
+        let mut files = parse(text.as_bytes()).unwrap();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files.remove(0)
+    }
+
+    fn paths(text: &str) -> (Option<String>, Option<String>) {
+        let file = only(text);
+        (file.old_path, file.new_path)
+    }
+
+    fn some(old: &str, new: &str) -> (Option<String>, Option<String>) {
+        (Some(old.to_owned()), Some(new.to_owned()))
+    }
+
+    #[test]
+    fn context_is_cut_away() {
+        let text = "diff --git a/x.go b/x.go\nindex 1..2 100644\n--- a/x.go\n+++ b/x.go\n\
+                    @@ -1,7 +1,8 @@ func f() {\n one\n-two\n+2\n+2b\n three\n\n-five\n six\n+seven\n seven\n\\ No newline at end of file\n";
+        let file = only(text);
+        assert_eq!(file.hunks, [hunk(2, 1, 2, 2), hunk(5, 1, 5, 0), hunk(6, 0, 7, 1)]);
+        assert_eq!(file.added().collect::<Vec<_>>(), [(2, 4), (7, 8)]);
+        let added: Vec<u32> = (0..12).filter(|line| file.has_added(*line)).collect();
+        assert_eq!(added, [2, 3, 7]);
+    }
+
+    #[test]
+    fn hunks_without_context_are_as_their_headers_say() {
+        let text = "--- x\n+++ x\n@@ -3 +3,2 @@\n-a\n+b\n+c\n@@ -9,2 +9,0 @@\n-d\n-e\n@@ -20,0 +19 @@\n+f\n";
+        assert_eq!(only(text).hunks, [hunk(3, 1, 3, 2), hunk(9, 2, 9, 0), hunk(20, 0, 19, 1)]);
+    }
+
+    #[test]
+    fn new_deleted_renamed_and_binary_files_are_told_apart() {
+        let new = "diff --git a/x.go b/x.go\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/x.go\n@@ -0,0 +1 @@\n+a\n";
+        assert_eq!(paths(new), (None, Some("x.go".to_owned())));
+        assert_eq!(
+            paths("diff --git a/x.go b/x.go\nnew file mode 100644\nindex 0..1\n"),
+            (None, Some("x.go".to_owned()))
+        );
+        let deleted = "diff --git a/x b.go b/x b.go\ndeleted file mode 100644\n--- a/x b.go\t\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n";
+        assert_eq!(paths(deleted), (Some("x b.go".to_owned()), None));
+        let renamed = "diff --git a/old name.go b/new.go\nsimilarity index 100%\nrename from old name.go\nrename to new.go\n";
+        assert_eq!(paths(renamed), some("old name.go", "new.go"));
+        let binary =
+            only("diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png and b/x.png differ\n");
+        assert!(binary.is_binary);
+    }
+
+    #[test]
+    fn names_are_read_as_git_quotes_them() {
+        let quoted = "diff --git \"a/\\303\\274 \\\"q\\\"\\t.go\" \"b/\\303\\274 \\\"q\\\"\\t.go\"\n--- \"a/\\303\\274 \\\"q\\\"\\t.go\"\n+++ \"b/\\303\\274 \\\"q\\\"\\t.go\"\n@@ -1 +1 @@\n-a\n+b\n";
+        assert_eq!(paths(quoted), some("ü \"q\"\t.go", "ü \"q\"\t.go"));
+        assert_eq!(paths("diff --git a/a b b/a b\nold mode 100644\nnew mode 100755\n"), some("a b", "a b"));
+        assert_eq!(
+            paths("--- x.go\t2026-01-01\n+++ x.go\t2026-01-02\n@@ -1 +1 @@\n-a\n+b\n"),
+            some("x.go", "x.go")
+        );
+        assert_eq!(paths("--- ../../x\n+++ ../../x\n@@ -1 +1 @@\n-a\n+b\n"), some("../../x", "../../x"));
+    }
+
+    #[test]
+    fn files_follow_each_other_with_and_without_gits_header() {
+        let text = "diff --git a/m b/m\nold mode 100644\nnew mode 100755\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n\
+                    --- a/y\n+++ b/y\n@@ -1 +1 @@\n--- a\n+++ b\n";
+        let files = parse(text.as_bytes()).unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.new_path.as_deref().unwrap()).collect();
+        assert_eq!(names, ["m", "x", "y"]);
+        assert_eq!(files[2].hunks, [hunk(1, 1, 1, 1)], "lines that look like a header are lines");
+        assert_eq!(parse(b"").unwrap(), []);
+        assert_eq!(parse(b"\n").unwrap(), []);
+    }
+
+    #[test]
+    fn half_a_diff_is_refused() {
+        let refused = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(refused("hello\n"), "line 1: no file of a unified diff is named");
+        assert_eq!(refused("--- a\n+++ b\n@@ -1,2 +1 @@\n-a\n"), "line 3: this hunk is cut short");
+        assert_eq!(refused("--- a\n+++ b\n@@ -1 +1 @@\n-a\nx\n"), "line 3: this hunk is cut short");
+        assert_eq!(refused("--- a\n@@ -1 +1 @@\n"), "line 1: expected \"+++ \" after this line");
+        assert_eq!(refused("@@ -1 +1 @@\n-a\n+b\n"), "line 1: a hunk without the name of its file");
+        for header in ["-1 +1", "-1,99999999999 +1 @@", "-4294967295,2 +1 @@", "-x +1 @@", "-1 +-1 @@"] {
+            let text = format!("--- a\n+++ b\n@@ {header}\n");
+            assert_eq!(refused(&text), "line 3: expected \"@@ -LINE,COUNT +LINE,COUNT @@\"", "{header}");
+        }
+    }
+}
