@@ -218,14 +218,14 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__report)
-            opts="-o -q -v -h -V --format --output --id --commit --include --exclude --exclude-generated --sort --limit --offline --fail-under --max-age --min-replicas --root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --format --output --id --commit --include --exclude --exclude-generated --sort --limit --base --diff-file --all --offline --fail-under --max-age --min-replicas --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "func text json lcov cobertura codecov markdown badge" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "func text json lcov cobertura codecov markdown badge diff diff-json diff-markdown diff-github" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -257,6 +257,14 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --base)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diff-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

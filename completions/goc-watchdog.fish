@@ -73,7 +73,11 @@ lcov\t'Tracefile of lcov, which genhtml and editors read'
 cobertura\t'XML that Jenkins, GitLab, Azure and diff-cover read'
 codecov\t'JSON that Codecov reads'
 markdown\t'Summary for a pull request or a CI job'
-badge\t'SVG of the percentage'"
+badge\t'SVG of the percentage'
+diff\t'Which of the lines that changed since --base were executed, for people'
+diff-json\t'The same for scripts'
+diff-markdown\t'The same as a comment for a pull request'
+diff-github\t'The same as annotations of a GitHub workflow'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'Write the form without a file of its own to this one instead of stdout' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; of a service whose name tells none, where its source is' -r
@@ -83,6 +87,8 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l sor
 percent\t'The lowest percentage first'
 uncovered\t'The most statements that were not executed first'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l limit -d 'With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes: count them from this branch, tag or commit, or from its merge base with this one\'s; `previous` is the commit that was stored before, `parent` the first parent [default: the merge base with the default branch, or what came before on that]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes: take them from this unified diff, `-` for stdin' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail below this percentage of all statements; exact, not rounded' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail when the last pull that got an answer is longer ago' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l min-replicas -d 'Fail when fewer replicas answered at the last pull' -r
@@ -92,6 +98,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l col
 always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'No files that say `// Code generated ... DO NOT EDIT.`'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format diff: show all places that were missed, not the first ones of each file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; work from what is here'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'

@@ -40,6 +40,8 @@ pub struct Config {
 pub struct AppConfig {
     /// URL of its git repository.
     pub repo: Option<String>,
+    /// What its changes are counted from.
+    pub base: Option<String>,
     /// What its reports must reach.
     pub fail_under: Option<Threshold>,
     /// What each of its packages must reach, by globs of import paths, in order of those.
@@ -184,6 +186,7 @@ fn read(text: &str) -> Result<Config, Fault> {
             if let Some(mut table) = apps.table(app)? {
                 let into = config.apps.entry(app.to_owned()).or_default();
                 table.set("repo", &mut into.repo, some(text_of))?;
+                table.set("base", &mut into.base, some(text_of))?;
                 table.set("fail_under", &mut into.fail_under, some(threshold))?;
                 table.set("packages", &mut into.packages, package_thresholds)?;
                 table.finish()?;

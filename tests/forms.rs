@@ -1,12 +1,10 @@
 //! The forms of a report, read by programs that are not ours.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::source::Source;
+use crate::harness::source::{Source, of_project};
 use crate::harness::{World, has_reader};
 use crate::sim::{Agent, Program};
 
@@ -53,22 +51,6 @@ impl Served {
         self.world.run(&["report", "app", "-q", "--format", &format!("{form}={}", file.display())]).ended(0);
         fs::read_to_string(file).unwrap()
     }
-
-    #[track_caller]
-    fn read_by(&self, command: &[&str]) -> String {
-        let output = Command::new(command[0])
-            .args(&command[1..])
-            .current_dir(self.source.folder.path())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
-        said
-    }
-}
-
-fn fixture(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
 }
 
 #[test]
@@ -82,10 +64,10 @@ fn lcov_and_genhtml_read_the_tracefile() {
     let wanted =
         ["DA:1,1", "DA:1,0", "DA:2,0", "DA:4,5", "DA:9,1", "DA:10,0", "DA:13,1", "DA:16,1", "DA:20,2"];
     assert_eq!(records, wanted);
-    let summary = served.read_by(&["lcov", "--summary", "coverage.info"]);
+    let summary = served.source.read_by(&["lcov", "--summary", "coverage.info"]);
     assert!(summary.contains("66.7% (6 of 9 lines)"), "{summary}");
     assert!(summary.contains("100.0% (4 of 4 functions)"), "an empty one is none: {summary}");
-    served.read_by(&[
+    served.source.read_by(&[
         "genhtml",
         "--quiet",
         "--ignore-errors",
@@ -94,7 +76,8 @@ fn lcov_and_genhtml_read_the_tracefile() {
         "html",
         "coverage.info",
     ]);
-    let page = served.read_by(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
+    let page =
+        served.source.read_by(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
     assert!(page.contains("panic"), "genhtml shows the source");
 }
 
@@ -105,11 +88,11 @@ fn cobertura_is_valid_and_diff_cover_finds_the_changed_lines() {
     }
     let served = served();
     served.write("cobertura", "coverage.xml");
-    let dtd = fixture("tests/fixtures/coverage-04.dtd");
-    served.read_by(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
+    let dtd = of_project("tests/fixtures/coverage-04.dtd");
+    served.source.read_by(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
     served.write("lcov", "coverage.info");
     for file in ["coverage.xml", "coverage.info"] {
-        served.read_by(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
+        served.source.read_by(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
         let found = fs::read(served.source.folder.path().join("diff.json")).unwrap();
         let found: Value = serde_json::from_slice(&found).unwrap();
         let stats = &found["src_stats"]["main.go"];
@@ -126,25 +109,7 @@ fn json_fits_its_published_schema_field_by_field() {
     let served = served();
     let json: Value = serde_json::from_str(&served.write("json", "report.json")).unwrap();
     assert_eq!((&json["covered"], &json["total"]), (&6.into(), &8.into()));
-    // A field that the schema lacks is an error here, though readers should let new ones pass.
-    let script = "
-import json, jsonschema, sys
-schema, report = (json.load(open(path)) for path in sys.argv[1:])
-def close(part):
-    if isinstance(part, dict):
-        if 'properties' in part:
-            part['additionalProperties'] = False
-        for below in part.values():
-            close(below)
-    elif isinstance(part, list):
-        for below in part:
-            close(below)
-close(schema)
-jsonschema.Draft202012Validator.check_schema(schema)
-jsonschema.Draft202012Validator(schema).validate(report)
-";
-    let schema = fixture("man/goc-watchdog-report.schema.json");
-    served.read_by(&["python3", "-c", script, &schema, "report.json"]);
+    served.source.fits_schema("man/goc-watchdog-report.schema.json", "report.json");
 }
 
 #[test]
@@ -154,7 +119,7 @@ fn the_badge_is_well_formed_xml() {
     }
     let served = served();
     assert!(served.write("badge", "badge.svg").contains(">75.0%</text>"));
-    served.read_by(&["xmllint", "--noout", "--nonet", "badge.svg"]);
+    served.source.read_by(&["xmllint", "--noout", "--nonet", "badge.svg"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod sim;
 
 mod bad_targets;
 mod crash;
+mod diff;
 mod docs;
 mod forms;
 mod goc;

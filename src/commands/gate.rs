@@ -38,6 +38,11 @@ pub(super) struct Data {
 }
 
 impl GateArgs {
+    /// Returns the same without the percentage, for what that is not asked of.
+    pub(super) fn without_threshold(&self) -> Self {
+        Self { fail_under: None, ..*self }
+    }
+
     /// Returns what is asked for and not met, each as a clause.
     pub(super) fn unmet(&self, data: &Data, now: DateTime<Utc>) -> Vec<String> {
         let Self { fail_under, max_age, min_replicas } = self;

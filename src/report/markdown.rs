@@ -10,7 +10,7 @@ use crate::coverage::Coverage;
 use crate::names::printable;
 
 /// A comment on a pull request may have 65,536 characters (GitHub); rows end before that.
-const LONGEST: usize = 60_000;
+pub(super) const LONGEST: usize = 60_000;
 /// Files that miss most.
 const FILES: usize = 10;
 /// Packages beyond this fold away.
@@ -85,12 +85,12 @@ fn missed(coverage: Coverage) -> u64 {
 }
 
 /// Returns a name as code; by HTML, since backquotes could not hold a backquote or a `|`.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", escaped(if text.is_empty() { "." } else { text }))
 }
 
 /// Returns a text in which nothing is markup of Markdown or HTML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {
         match c {

@@ -7,6 +7,7 @@
 mod badge;
 mod cobertura;
 mod codecov;
+pub mod diff;
 mod func;
 mod json;
 mod lcov;

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::lock::Held;
@@ -392,6 +392,16 @@ impl Locked {
         }
         Ok(removed)
     }
+}
+
+/// Reads a file outside of the work directory; `-` is stdin.
+pub fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
+    if path == Path::new("-") {
+        let mut text = Vec::new();
+        return io::stdin().read_to_end(&mut text).map(|_| text).map_err(io_error("cannot read", path));
+    }
+    #[expect(clippy::disallowed_methods, reason = "this adapter reads files")]
+    fs::read(path).map_err(io_error("cannot read", path))
 }
 
 /// Writes a file outside of the work directory, whole or not at all. A device or pipe is written to as it is.

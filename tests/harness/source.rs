@@ -1,7 +1,7 @@
 //! A git repository with Go source, for reports.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -53,6 +53,39 @@ impl Source {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs a program of another project beside the source, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn read_by(&self, command: &[&str]) -> String {
+        let output =
+            Command::new(command[0]).args(&command[1..]).current_dir(self.folder.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// Fails unless a file fits a schema of this project, field by field: one that the schema lacks is an
+    /// error here, though readers should let new ones pass.
+    #[track_caller]
+    pub(crate) fn fits_schema(&self, schema: &str, file: &str) {
+        let script = "
+import json, jsonschema, sys
+schema, report = (json.load(open(path)) for path in sys.argv[1:])
+def close(part):
+    if isinstance(part, dict):
+        if 'properties' in part:
+            part['additionalProperties'] = False
+        for below in part.values():
+            close(below)
+    elif isinstance(part, list):
+        for below in part:
+            close(below)
+close(schema)
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.Draft202012Validator(schema).validate(report)
+";
+        self.read_by(&["python3", "-c", script, &of_project(schema), file]);
+    }
+
     /// The name of a service of app `app` at this commit.
     pub(crate) fn service(&self) -> String {
         format!("staging_th_app_master_{}", &self.commit[..10])
@@ -64,6 +97,11 @@ impl Source {
         let to = to.to_str().unwrap();
         self.git(&[&["clone", "--quiet"][..], kind, &[self.folder.path().to_str().unwrap(), to]].concat());
     }
+}
+
+/// The path of a file of this project.
+pub(crate) fn of_project(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
 }
 
 /// Where the repository of the app belongs.

@@ -1,5 +1,6 @@
 //! `report`: a stored profile laid over its source, in the forms that were asked for.
 
+mod changes;
 mod outputs;
 mod source;
 
@@ -16,12 +17,14 @@ use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
+use crate::report::diff::DiffReport;
 use crate::report::{Form, Head, NoSource, Order, Previous, Report, Source};
 use crate::store::{Row, RowFilter, Store};
 use crate::workdir::{Reading, report_path};
 
-use outputs::{Outputs, Wanted, wanted_parser};
-use source::{Revision, SourceReader};
+use changes::{Asked, Changes};
+use outputs::{Output, Outputs, Wanted, wanted_parser};
+use source::{AtCommit, Revision, SourceReader};
 
 /// Files without source that are named without `--verbose`.
 const NAMED_FILES: usize = 5;
@@ -74,6 +77,20 @@ pub struct ReportArgs {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
+    /// With the forms of changes: count them from this branch, tag or commit, or from its merge base with this
+    /// one's; `previous` is the commit that was stored before, `parent` the first parent [default: the merge
+    /// base with the default branch, or what came before on that].
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+
+    /// With the forms of changes: take them from this unified diff, `-` for stdin.
+    #[arg(long, value_name = "FILE", conflicts_with = "base")]
+    diff_file: Option<std::path::PathBuf>,
+
+    /// With --format diff: show all places that were missed, not the first ones of each file.
+    #[arg(long)]
+    all: bool,
+
     /// Fetch nothing; work from what is here.
     #[arg(long)]
     offline: bool,
@@ -102,45 +119,29 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
 
     let reading = context.workdir.reading()?;
     let profile = stored_profile(&chosen.row, context)?;
-    let mut code = ExitCode::Done;
-    let reader = SourceReader { context, app: &chosen.row.key.app, offline: args.offline };
-    let sources = match outputs.want_source() || !filter.takes_all() {
-        true => chosen
-            .revision
-            .as_ref()
-            .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", chosen.name()))
-            .and_then(|revision| reader.read(&profile, revision, &reading, outputs.want_lines())),
-        false => Err(anyhow!("no form asks for it")),
-    };
-    let sources = match sources {
-        Ok((commit, sources)) => {
-            chosen.source_commit = Some(commit.to_string());
-            sources
-        }
-        Err(error) if filter.exclude_generated => {
-            return Err(error.context("which files are generated stands in their source"));
-        }
-        Err(error) => {
-            if outputs.need_source() {
-                super::say(&format!("{error:#}"));
-                code = ExitCode::Failed;
-                if outputs.are_all_in_need() {
-                    return Ok(code);
-                }
-            } else if outputs.want_source() {
-                super::warn(format!("{error:#}; what follows knows no functions, and lines only by blocks"));
-                code = ExitCode::Partly;
-            }
-            without_source(&profile, outputs.want_lines())
-        }
-    };
+    let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline };
+    let (at, sources, code) = sources(&profile, &chosen, &reader, &outputs, &filter, &reading)?;
+    chosen.source_commit = at.as_ref().map(|at| at.commit.to_string());
     let mut report = Report::new(chosen.head(&filter, context), &profile, sources);
+    let changes = match &at {
+        Some(at) if outputs.have_changes() => {
+            let configured = context.config.apps.get(&chosen.row.key.app).and_then(|app| app.base.as_deref());
+            let asked = match &args.diff_file {
+                Some(path) => Asked::DiffFile(path),
+                None => Asked::of(args.base.as_deref().or(configured)),
+            };
+            Some(Changes::find(asked, at, &reader, chosen.previous_commit.as_ref())?)
+        }
+        _ => None,
+    };
+    let diff = changes
+        .map(|Changes { base, patches, texts }| DiffReport::new(&report, base, &patches, &texts, &filter));
     report.retain(&filter);
     if report.files.is_empty() && !filter.takes_all() {
         super::warn("no file of the profile is left by --include and --exclude");
     }
 
-    let table = match outputs.have(Form::Func) && chosen.source_commit.is_some() {
+    let table = match outputs.have_func() && at.is_some() {
         true => Some(func_table(&report)?),
         false => None,
     };
@@ -154,14 +155,63 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
         chosen.say(context);
     }
     say_what_has_no_source(&report, context);
-    outputs.write(&report, table.as_deref())?;
+    let can = |output| match output {
+        Output::Whole(Form::Func) => table.is_some(),
+        Output::Whole(_) => true,
+        Output::Changes(_) => diff.is_some(),
+    };
+    outputs.write(can, |output, out| match (output, &table, &diff) {
+        (Output::Whole(Form::Func), Some(table), _) => out.write_all(table),
+        (Output::Whole(form), _, _) => report.write(form, out),
+        (Output::Changes(form), _, Some(diff)) => diff.write(form, out),
+        (Output::Changes(_), _, None) => Ok(()),
+    })?;
 
     let app = context.config.apps.get(&chosen.row.key.app);
-    let unmet = unmet(args, app, &report, &chosen, context);
+    let unmet = unmet(args, app, &report, diff.as_ref(), &chosen, context);
     for message in &unmet {
         super::say(&format!("{}: {message}", chosen.name()));
     }
     Ok(if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) })
+}
+
+/// Reads the source, where something asks for it; goes on without where something does not need it.
+fn sources(
+    profile: &Profile,
+    chosen: &Chosen<'_>,
+    reader: &SourceReader<'_>,
+    outputs: &Outputs,
+    filter: &Filter,
+    reading: &Reading,
+) -> Result<(Option<AtCommit>, Vec<Source>, ExitCode)> {
+    let without = || without_source(profile, outputs.want_lines());
+    if !outputs.want_source() && filter.takes_all() {
+        return Ok((None, without(), ExitCode::Done));
+    }
+    let revision = chosen.revision.as_ref();
+    let read = revision
+        .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", chosen.name()))
+        .and_then(|revision| reader.read(profile, revision, reading, outputs.want_lines()));
+    let error = match read {
+        Ok((at, sources)) => return Ok((Some(at), sources, ExitCode::Done)),
+        Err(error) if filter.exclude_generated => {
+            return Err(error.context("which files are generated stands in their source"));
+        }
+        Err(error) => error,
+    };
+    let code = match outputs.in_need_of_source() {
+        (true, true) => return Err(error),
+        (true, false) => {
+            super::say(&format!("{error:#}"));
+            ExitCode::Failed
+        }
+        (false, _) if outputs.want_source() => {
+            super::warn(format!("{error:#}; what follows knows no functions, and lines only by blocks"));
+            ExitCode::Partly
+        }
+        (false, _) => ExitCode::Done,
+    };
+    Ok((None, without(), code))
 }
 
 /// The row that is reported, and where its source is.
@@ -169,6 +219,8 @@ struct Chosen<'a> {
     entry: &'a Entry,
     row: Row,
     previous: Option<Row>,
+    /// The newest row before it of another commit.
+    previous_commit: Option<Row>,
     /// `None` where nothing tells it.
     revision: Option<Revision>,
     /// The source is that of the service's own commit, not one that was named for it.
@@ -203,8 +255,19 @@ impl<'a> Chosen<'a> {
         };
         let before = |other: &&Row| is_same_app(&other.key, &row.key) && other.id < row.id;
         let previous = rows.iter().rev().find(before).cloned();
+        let previous_commit =
+            rows.iter().rev().filter(before).find(|other| other.key.commit != row.key.commit);
+        let previous_commit = previous_commit.cloned();
         let is_of_its_own_commit = !hash.is_empty();
-        Ok(Self { entry, row, previous, revision, is_of_its_own_commit, source_commit: None })
+        Ok(Self {
+            entry,
+            row,
+            previous,
+            previous_commit,
+            revision,
+            is_of_its_own_commit,
+            source_commit: None,
+        })
     }
 
     fn name(&self) -> String {
@@ -317,6 +380,7 @@ fn unmet(
     args: &ReportArgs,
     app: Option<&AppConfig>,
     report: &Report<'_>,
+    diff: Option<&DiffReport>,
     chosen: &Chosen<'_>,
     context: &Context,
 ) -> Vec<String> {
@@ -327,6 +391,20 @@ fn unmet(
         last_pull: chosen.last_pull(),
         replicas: report.head.replicas,
     };
+    // Where changes are reported, what is asked for is asked of them.
+    if let Some(diff) = diff {
+        let mut unmet = args.gate.without_threshold().unmet(&of(coverage), context.now());
+        let (lines, threshold) = (diff.coverage(), args.gate.fail_under);
+        if let Some(threshold) = threshold.filter(|threshold| lines.total > 0 && !lines.meets(*threshold)) {
+            unmet.push(format!(
+                "{lines} of the changed lines ({} of {}) is below {threshold}, {} more to cover",
+                lines.covered,
+                lines.total,
+                lines.missing_for(threshold)
+            ));
+        }
+        return unmet;
+    }
     let mut unmet = args.gate.unmet(&of(coverage), context.now());
     let Some(app) = app else { return unmet };
     // An option is stronger than the configuration.

@@ -10,11 +10,14 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use super::{Context, ReportArgs};
 use crate::names::printable;
-use crate::report::{Form, Layout, Report};
+use crate::report::diff::{DiffForm, Excerpts};
+use crate::report::{Form, Layout};
 use crate::workdir;
 
 /// Files that are shown at a terminal, unless more are asked for.
 const FILES_ON_A_TERMINAL: usize = 100;
+/// Runs of missed lines that are shown of a changed file, unless all are asked for.
+const PLACES_OF_A_FILE: usize = 10;
 
 /// The forms by the names that the option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,6 +38,23 @@ pub(super) enum FormName {
     Markdown,
     /// SVG of the percentage
     Badge,
+    /// Which of the lines that changed since --base were executed, for people
+    Diff,
+    /// The same for scripts
+    DiffJson,
+    /// The same as a comment for a pull request
+    DiffMarkdown,
+    /// The same as annotations of a GitHub workflow
+    DiffGithub,
+}
+
+/// A form, settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Of the whole profile.
+    Whole(Form),
+    /// Of what changed.
+    Changes(DiffForm),
 }
 
 /// A form that was asked for, and the file it goes to.
@@ -85,13 +105,16 @@ impl TypedValueParser for WantedParser {
 #[derive(Debug)]
 pub(super) struct Outputs {
     /// `None` is stdout.
-    outputs: Vec<(Form, Option<PathBuf>)>,
+    outputs: Vec<(Output, Option<PathBuf>)>,
 }
 
 impl Outputs {
     /// Settles where each form goes; fails where two would go to one place.
     pub(super) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
         let asked = match args.formats.is_empty() {
+            true if args.base.is_some() || args.diff_file.is_some() => {
+                vec![Wanted { name: FormName::Diff, file: None }]
+            }
             true => vec![Wanted { name: FormName::Func, file: None }],
             false => args.formats.clone(),
         };
@@ -109,7 +132,7 @@ impl Outputs {
                 printable(&output)
             ));
         }
-        let mut outputs: Vec<(Form, Option<PathBuf>)> = Vec::new();
+        let mut outputs: Vec<(Output, Option<PathBuf>)> = Vec::new();
         for Wanted { name, file } in asked {
             let file = file.or_else(|| args.output.clone());
             if file.is_some() && outputs.iter().any(|(_, other)| *other == file) {
@@ -117,76 +140,97 @@ impl Outputs {
                 return Err(format!("two forms would go to \"{}\"", printable(&file)));
             }
             let is_shown = file.is_none() && context.around.stdout_is_terminal;
-            let form = match name {
-                FormName::Func => Form::Func,
-                FormName::Text => Form::Text(Layout {
-                    order: args.sort,
-                    most_files: match args.limit {
-                        Some(0) => None,
-                        None if is_shown => Some(FILES_ON_A_TERMINAL),
-                        limit => limit,
-                    },
-                    width: context.around.stdout_width.filter(|_| is_shown),
-                    has_color: context.has_color && file.is_none(),
-                }),
-                FormName::Json => Form::Json,
-                FormName::Lcov => Form::Lcov,
-                FormName::Cobertura => Form::Cobertura,
-                FormName::Codecov => Form::Codecov,
-                FormName::Markdown => Form::Markdown,
-                FormName::Badge => Form::Badge,
+            let has_color = context.has_color && file.is_none();
+            let layout = Layout {
+                order: args.sort,
+                most_files: match args.limit {
+                    Some(0) => None,
+                    None if is_shown => Some(FILES_ON_A_TERMINAL),
+                    limit => limit,
+                },
+                width: context.around.stdout_width.filter(|_| is_shown),
+                has_color,
             };
-            outputs.push((form, file));
+            let most_ranges = (!args.all).then_some(PLACES_OF_A_FILE);
+            outputs.push((
+                match name {
+                    FormName::Func => Output::Whole(Form::Func),
+                    FormName::Text => Output::Whole(Form::Text(layout)),
+                    FormName::Json => Output::Whole(Form::Json),
+                    FormName::Lcov => Output::Whole(Form::Lcov),
+                    FormName::Cobertura => Output::Whole(Form::Cobertura),
+                    FormName::Codecov => Output::Whole(Form::Codecov),
+                    FormName::Markdown => Output::Whole(Form::Markdown),
+                    FormName::Badge => Output::Whole(Form::Badge),
+                    FormName::Diff => Output::Changes(DiffForm::Text(Excerpts { most_ranges, has_color })),
+                    FormName::DiffJson => Output::Changes(DiffForm::Json),
+                    FormName::DiffMarkdown => Output::Changes(DiffForm::Markdown),
+                    FormName::DiffGithub => Output::Changes(DiffForm::Github),
+                },
+                file,
+            ));
         }
-        Ok(Self { outputs })
+        let outputs = Self { outputs };
+        let names_base = args.base.is_some() || args.diff_file.is_some();
+        if names_base && !outputs.have_changes() {
+            return Err("--base and --diff-file are for the forms that begin with diff".to_owned());
+        }
+        Ok(outputs)
     }
 
-    fn forms(&self) -> impl Iterator<Item = Form> {
-        self.outputs.iter().map(|(form, _)| *form)
+    fn all(&self) -> impl Iterator<Item = Output> {
+        self.outputs.iter().map(|(output, _)| *output)
     }
 
-    pub(super) fn have(&self, form: Form) -> bool {
-        self.forms().any(|own| own == form)
+    pub(super) fn have_func(&self) -> bool {
+        self.all().any(|output| output == Output::Whole(Form::Func))
+    }
+
+    /// Some form is of what changed.
+    pub(super) fn have_changes(&self) -> bool {
+        self.all().any(|output| matches!(output, Output::Changes(_)))
     }
 
     /// Some form says less without source.
     pub(super) fn want_source(&self) -> bool {
-        self.forms().any(Form::wants_source)
-    }
-
-    /// Some form is nothing without source.
-    pub(super) fn need_source(&self) -> bool {
-        self.have(Form::Func)
-    }
-
-    pub(super) fn are_all_in_need(&self) -> bool {
-        self.forms().all(|form| form == Form::Func)
+        self.all().any(|output| match output {
+            Output::Whole(form) => form.wants_source(),
+            Output::Changes(_) => true,
+        })
     }
 
     pub(super) fn want_lines(&self) -> bool {
-        self.forms().any(Form::wants_lines)
+        self.all().any(|output| match output {
+            Output::Whole(form) => form.wants_lines(),
+            Output::Changes(_) => true,
+        })
     }
 
-    /// Writes all forms, those to files beside each other. `table` is what [`Form::Func`] has come to; without
-    /// source there is none, and that form is left out.
-    pub(super) fn write(&self, report: &Report<'_>, table: Option<&[u8]>) -> Result<()> {
-        let write = |form: Form, out: &mut dyn Write| match (form, table) {
-            (Form::Func, Some(table)) => out.write_all(table),
-            _ => report.write(form, out),
-        };
+    /// Returns those that are nothing without source, and whether that is all.
+    pub(super) fn in_need_of_source(&self) -> (bool, bool) {
+        let is_in_need = |output| matches!(output, Output::Whole(Form::Func) | Output::Changes(_));
+        (self.all().any(is_in_need), self.all().all(is_in_need))
+    }
+
+    /// Writes all forms that `can` be, those to files beside each other.
+    pub(super) fn write(
+        &self,
+        can: impl Fn(Output) -> bool,
+        write: impl Fn(Output, &mut dyn Write) -> io::Result<()> + Sync,
+    ) -> Result<()> {
         let write = &write;
-        let possible = || self.outputs.iter().filter(|(form, _)| table.is_some() || *form != Form::Func);
+        let possible = || self.outputs.iter().filter(|(output, _)| can(*output));
         let written: Vec<Result<()>> = thread::scope(|scope| {
             let threads: Vec<_> = possible()
-                .filter_map(|(form, file)| file.as_ref().map(|file| (*form, file)))
-                .map(|(form, file)| scope.spawn(move || write_file(file, |out| write(form, out))))
+                .filter_map(|(output, file)| file.as_ref().map(|file| (*output, file)))
+                .map(|(output, file)| scope.spawn(move || write_file(file, |out| write(output, out))))
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         written.into_iter().collect::<Result<()>>()?;
-        for (form, _) in possible().filter(|(_, file)| file.is_none()) {
+        for (output, _) in possible().filter(|(_, file)| file.is_none()) {
             let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
-            write(*form, &mut out)?;
+            write(*output, &mut out)?;
             out.flush()?;
         }
         Ok(())

@@ -23,6 +23,13 @@ pub(super) enum Revision {
     Any(String),
 }
 
+/// A commit that is there.
+pub(super) struct AtCommit {
+    pub(super) repository: Repository,
+    pub(super) network: Network,
+    pub(super) commit: ObjectId,
+}
+
 /// Reads source of one app.
 pub(super) struct SourceReader<'a> {
     pub(super) context: &'a Context,
@@ -32,19 +39,19 @@ pub(super) struct SourceReader<'a> {
 }
 
 impl SourceReader<'_> {
-    /// Returns the full hash of a revision, and what it says of each file of a profile, in their order.
+    /// Returns what a revision says of each file of a profile.
     pub(super) fn read(
         &self,
         profile: &Profile,
         revision: &Revision,
         reading: &Reading,
         wants_lines: bool,
-    ) -> Result<(ObjectId, Vec<Source>)> {
+    ) -> Result<(AtCommit, Vec<Source>)> {
         let network = self.network()?;
         let repository = self.open(reading, &network)?;
         let commit = self.find(&repository, revision, &network)?;
         let sources = self.sources(profile, &repository, &commit, &network, wants_lines)?;
-        Ok((commit, sources))
+        Ok((AtCommit { repository, network, commit }, sources))
     }
 
     fn network(&self) -> Result<Network> {
@@ -113,7 +120,12 @@ impl SourceReader<'_> {
     }
 
     /// Returns the commit, fetched where it has to be.
-    fn find(&self, repository: &Repository, revision: &Revision, network: &Network) -> Result<ObjectId> {
+    pub(super) fn find(
+        &self,
+        repository: &Repository,
+        revision: &Revision,
+        network: &Network,
+    ) -> Result<ObjectId> {
         let look = || match revision {
             Revision::Hash(hash) => repository.commit(hash),
             Revision::Any(revision) => repository.revision(revision),
@@ -210,7 +222,7 @@ impl SourceReader<'_> {
     }
 
     /// Fetches what a clone without contents lacks, in one go; returns what it lacks still.
-    fn fetched(
+    pub(super) fn fetched(
         &self,
         repository: &Repository,
         commit: &ObjectId,

@@ -1,0 +1,37 @@
+//! Annotations of a GitHub workflow (its "workflow commands"): one a run of missed lines.
+
+use std::io::{self, Write};
+
+use super::DiffReport;
+use crate::names::printable;
+
+/// GitHub shows ten warnings of a step and drops the rest; the last one here says how many there are.
+const MOST: usize = 10;
+
+pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
+    let runs: Vec<(&str, (u32, u32))> =
+        diff.files.iter().flat_map(|file| file.missed.iter().map(|run| (file.path.as_str(), *run))).collect();
+    let shown = if runs.len() > MOST { MOST - 1 } else { runs.len() };
+    for (path, (first, last)) in &runs[..shown] {
+        let what = if first == last { "This changed line was" } else { "These changed lines were" };
+        writeln!(
+            out,
+            "::warning file={},line={first},endLine={last},title=Not covered::{what} not executed",
+            property(path)
+        )?;
+    }
+    if shown < runs.len() {
+        let more = runs.len() - shown;
+        writeln!(out, "::warning title=Not covered::{more} more places changed and were not executed")?;
+    }
+    writeln!(out, "::notice title=Coverage of changed lines::{}", message(&diff.summary()))
+}
+
+/// Returns a text that stays inside a property, as GitHub's toolkit escapes it.
+fn property(text: &str) -> String {
+    message(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+fn message(text: &str) -> String {
+    printable(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}

@@ -1,0 +1,135 @@
+//! JSON for scripts, as `man/goc-watchdog-report-diff.schema.json` describes it field by field.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{DiffReport, LineState};
+use crate::coverage::Coverage;
+use crate::time::iso;
+
+/// Counts up when a field changes its meaning or goes; new fields alone do not change it.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: u32,
+    service: &'r str,
+    env: &'r str,
+    region: &'r str,
+    app: &'r str,
+    branch: &'r str,
+    commit: &'r str,
+    source_commit: Option<&'r str>,
+    id: i64,
+    stored_at: String,
+    age_seconds: i64,
+    base_commit: Option<&'r str>,
+    base: &'r str,
+    filters: &'r [String],
+    #[serde(flatten)]
+    lines: Counted,
+    partly: usize,
+    statements: Counted,
+    files: Vec<File<'r>>,
+    left_out: Vec<LeftOut<'r>>,
+}
+
+#[derive(Serialize)]
+struct Counted {
+    covered: u64,
+    total: u64,
+    percent: f64,
+}
+
+impl From<Coverage> for Counted {
+    fn from(coverage: Coverage) -> Self {
+        Self { covered: coverage.covered, total: coverage.total, percent: coverage.percent() }
+    }
+}
+
+#[derive(Serialize)]
+struct File<'r> {
+    path: &'r str,
+    old_path: Option<&'r str>,
+    new: bool,
+    #[serde(flatten)]
+    coverage: Counted,
+    statements: Counted,
+    hit: Vec<u32>,
+    partly: Vec<u32>,
+    missed: Vec<u32>,
+    functions: Vec<Function<'r>>,
+}
+
+#[derive(Serialize)]
+struct Function<'r> {
+    name: &'r str,
+    line: u32,
+    new: bool,
+    #[serde(flatten)]
+    coverage: Counted,
+}
+
+#[derive(Serialize)]
+struct LeftOut<'r> {
+    path: &'r str,
+    why: &'static str,
+}
+
+pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
+    let head = &diff.head;
+    let files = diff.files.iter().map(|file| {
+        let of_state = |state| {
+            file.lines.iter().filter(|line| line.state() == state).map(|line| line.line).collect::<Vec<_>>()
+        };
+        File {
+            path: &file.path,
+            old_path: file.old_path.as_deref(),
+            new: file.is_new,
+            coverage: file.coverage().into(),
+            statements: file.statements.into(),
+            hit: of_state(LineState::Hit),
+            partly: of_state(LineState::Partly),
+            missed: of_state(LineState::Missed),
+            functions: file
+                .functions
+                .iter()
+                .map(|function| Function {
+                    name: &function.name,
+                    line: function.line,
+                    new: function.is_new,
+                    coverage: function.lines.into(),
+                })
+                .collect(),
+        }
+    });
+    let files: Vec<File<'_>> = files.collect();
+    let document = Document {
+        schema: SCHEMA,
+        service: &head.service,
+        env: &head.env,
+        region: &head.region,
+        app: &head.app,
+        branch: &head.branch,
+        commit: &head.commit,
+        source_commit: head.source_commit.as_deref(),
+        id: head.row,
+        stored_at: iso(head.stored_at),
+        age_seconds: head.age.num_seconds(),
+        base_commit: diff.base.commit.as_deref(),
+        base: &diff.base.how,
+        filters: &head.filters,
+        lines: diff.coverage().into(),
+        partly: files.iter().map(|file| file.partly.len()).sum(),
+        statements: diff.statements().into(),
+        files,
+        left_out: diff
+            .left_out
+            .iter()
+            .map(|left_out| LeftOut { path: &left_out.path, why: left_out.why.word() })
+            .collect(),
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    writeln!(out)
+}

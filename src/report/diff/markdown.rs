@@ -1,0 +1,89 @@
+//! A comment for a pull request: what the changes come to, and the missed lines of each file.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::super::markdown::{LONGEST, code, escaped};
+use super::{ChangedFile, DiffReport};
+
+/// Files beyond this fold away.
+const OPEN_FILES: usize = 10;
+/// Runs of missed lines named a file.
+const MOST_RANGES: usize = 20;
+
+pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(comment(diff).as_bytes())
+}
+
+fn comment(diff: &DiffReport) -> String {
+    let head = &diff.head;
+    let mut page = String::new();
+    let title = match diff.coverage().total {
+        0 => "no code changed".to_owned(),
+        _ => diff.coverage().to_string(),
+    };
+    let _ = writeln!(page, "### Coverage of changed lines: {title}\n");
+    let _ = writeln!(page, "{}.\n", escaped(&diff.summary()));
+    let _ = writeln!(
+        page,
+        "{}: {}; {}.",
+        code(&head.service),
+        escaped(&super::super::text::facts(head)),
+        escaped(&diff.base_line())
+    );
+    if !head.filters.is_empty() {
+        let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
+    }
+    if !diff.files.is_empty() {
+        let folds = diff.files.len() > OPEN_FILES;
+        if folds {
+            let _ = writeln!(page, "\n<details><summary>{} files</summary>", diff.files.len());
+        }
+        let _ = writeln!(page, "\n| File | Lines | Covered | Missed lines |\n|:---|---:|---:|:---|");
+        for (index, file) in diff.files.iter().enumerate() {
+            let row = row(file);
+            if page.len() + row.len() > LONGEST {
+                let _ = writeln!(page, "\n{} more files are left out here.", diff.files.len() - index);
+                break;
+            }
+            page.push_str(&row);
+        }
+        if folds {
+            page.push_str("\n</details>\n");
+        }
+    }
+    if !diff.left_out.is_empty() && page.len() < LONGEST {
+        let _ =
+            writeln!(page, "\n<details><summary>{} changed and not counted</summary>\n", diff.left_out.len());
+        for left_out in &diff.left_out {
+            let line = format!("- {}: {}\n", code(&left_out.path), left_out.why);
+            if page.len() + line.len() > LONGEST {
+                page.push_str("- and more\n");
+                break;
+            }
+            page.push_str(&line);
+        }
+        page.push_str("\n</details>\n");
+    }
+    page
+}
+
+fn row(file: &ChangedFile) -> String {
+    let coverage = file.coverage();
+    let mut ranges: Vec<String> = file
+        .missed
+        .iter()
+        .take(MOST_RANGES)
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
+        .collect();
+    if file.missed.len() > MOST_RANGES {
+        ranges.push("…".to_owned());
+    }
+    format!(
+        "| {} | {} of {} | {coverage} | {} |\n",
+        code(&file.path),
+        coverage.covered,
+        coverage.total,
+        ranges.join(", ")
+    )
+}

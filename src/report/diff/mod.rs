@@ -1,0 +1,384 @@
+//! Of the lines that changed since a base: which were executed.
+//!
+//! A changed line counts when some block of the profile has code on it. Its percentage is over lines; a line of
+//! which only a part was executed counts as executed, and is shown as partly. What does not count is named
+//! with its reason, so that nothing is dropped in silence.
+
+mod github;
+mod json;
+mod markdown;
+mod text;
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+
+use super::lines::{LineReport, LineState};
+use super::{FileReport, Head, Report};
+use crate::coverage::Coverage;
+use crate::filter::Filter;
+use crate::gosrc::{CodeLines, Scanned, scan};
+use crate::patch::FilePatch;
+
+pub use text::Excerpts;
+
+/// What the changes are counted from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Full hash; `None` where a file said what changed.
+    pub commit: Option<String>,
+    /// How it was chosen, in words.
+    pub how: String,
+}
+
+/// Which of the changed lines were executed.
+#[derive(Clone, Debug)]
+pub struct DiffReport {
+    /// What it is of.
+    pub head: Head,
+    /// What the changes are counted from.
+    pub base: Base,
+    /// Changed files with code that counts, the one with most missed lines first.
+    pub files: Vec<ChangedFile>,
+    /// Changed files that do not count, in order of their paths.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A changed file with lines that count.
+#[derive(Clone, Debug)]
+pub struct ChangedFile {
+    /// From the root of the repository.
+    pub path: String,
+    /// Where it was before, if elsewhere.
+    pub old_path: Option<String>,
+    /// It was not there before.
+    pub is_new: bool,
+    /// Changed lines that count, ascending.
+    pub lines: Vec<LineReport>,
+    /// Runs of changed lines that were not executed, first and last. Lines without code do not end a run.
+    pub missed: Vec<(u32, u32)>,
+    /// Statements of the blocks that have code on them.
+    pub statements: Coverage,
+    /// Functions with changed lines that count.
+    pub functions: Vec<ChangedFunction>,
+    /// Its lines, to show; none where its text is not known.
+    pub text: Vec<String>,
+}
+
+/// A function with changed lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedFunction {
+    /// `Type.method`, or the bare name.
+    pub name: String,
+    /// Where it begins.
+    pub line: u32,
+    /// No function of that name was in the file before.
+    pub is_new: bool,
+    /// Changed lines that were executed, at least partly, of all that count.
+    pub lines: Coverage,
+}
+
+/// A changed file that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// From the root of the repository.
+    pub path: String,
+    /// By which rule.
+    pub why: Why,
+}
+
+/// Why a changed file does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It is gone.
+    Deleted,
+    /// It is no Go file.
+    NotGo,
+    /// It is not text.
+    Binary,
+    /// Its name ends with `_test.go`.
+    Test,
+    /// It lies in a `vendor` folder.
+    Vendored,
+    /// It says that a program wrote it.
+    Generated,
+    /// `--include` or `--exclude` say so.
+    Excluded,
+    /// It declares nothing that can be executed.
+    NoStatements,
+    /// The profile does not know it: it is not linked into the program, or left out by build tags.
+    NotBuilt,
+    /// Nothing that changed in it is code.
+    NoCodeChanged,
+}
+
+impl Why {
+    /// Returns the rule by its name, as scripts read it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::NotGo => "not_go",
+            Self::Binary => "binary",
+            Self::Test => "test",
+            Self::Vendored => "vendored",
+            Self::Generated => "generated",
+            Self::Excluded => "excluded",
+            Self::NoStatements => "no_statements",
+            Self::NotBuilt => "not_built",
+            Self::NoCodeChanged => "no_code_changed",
+        }
+    }
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Deleted => "deleted",
+            Self::NotGo => "not a Go file",
+            Self::Binary => "not text",
+            Self::Test => "a test",
+            Self::Vendored => "vendored",
+            Self::Generated => "generated",
+            Self::Excluded => "excluded",
+            Self::NoStatements => "has no statements",
+            Self::NotBuilt => "not in the profile: not linked into the program, or left out by build tags",
+            Self::NoCodeChanged => "no code changed",
+        })
+    }
+}
+
+/// What a changed file says, now and before; nothing where it was not there.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    /// At the service's commit.
+    pub new: Option<Vec<u8>>,
+    /// At the base.
+    pub old: Option<Vec<u8>>,
+}
+
+/// A form that a diff report is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiffForm {
+    /// For people.
+    Text(Excerpts),
+    /// For scripts.
+    Json,
+    /// A comment for a pull request.
+    Markdown,
+    /// Annotations of a GitHub workflow.
+    Github,
+}
+
+/// Tells whether a changed file can count, judged by its patch alone.
+#[must_use]
+pub fn is_candidate(patch: &FilePatch) -> bool {
+    patch.new_path.as_deref().is_some_and(|path| rule_of_path(patch, path).is_none())
+}
+
+fn rule_of_path(file: &FilePatch, path: &str) -> Option<Why> {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = name.strip_suffix(".go");
+    match stem {
+        None => Some(Why::NotGo),
+        Some(_) if file.is_binary => Some(Why::Binary),
+        Some(_) if folders.split('/').any(|folder| folder == "vendor") => Some(Why::Vendored),
+        Some(stem) if stem.ends_with("_test") => Some(Why::Test),
+        Some(_) => None,
+    }
+}
+
+impl DiffReport {
+    /// Holds what changed against a report with lines; `texts` has what changed files say, by their new paths.
+    #[must_use]
+    pub fn new(
+        report: &Report<'_>,
+        base: Base,
+        patches: &[FilePatch],
+        texts: &HashMap<String, Texts>,
+        filter: &Filter,
+    ) -> Self {
+        let by_path: HashMap<&str, &FileReport<'_>> =
+            report.files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect();
+        let mut files = Vec::new();
+        let mut left_out = Vec::new();
+        for patch in patches {
+            let judged = match &patch.new_path {
+                None => Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted)),
+                Some(path) => {
+                    changed_file(patch, path, &by_path, texts, filter).map_err(|why| (path.clone(), why))
+                }
+            };
+            match judged {
+                Ok(file) => files.push(file),
+                Err((path, why)) => left_out.push(LeftOut { path, why }),
+            }
+        }
+        files.sort_by(|a, b| {
+            let missed = |file: &ChangedFile| file.coverage().total - file.coverage().covered;
+            missed(b).cmp(&missed(a)).then_with(|| a.path.cmp(&b.path))
+        });
+        left_out.sort_by(|a, b| a.path.cmp(&b.path));
+        Self { head: report.head.clone(), base, files, left_out }
+    }
+
+    /// Returns how many changed lines were executed, at least partly, of all that count.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        self.files.iter().map(ChangedFile::coverage).sum()
+    }
+
+    /// Returns the statements of the blocks that changed.
+    #[must_use]
+    pub fn statements(&self) -> Coverage {
+        self.files.iter().map(|file| file.statements).sum()
+    }
+
+    /// Returns in words what the whole comes to.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Coverage { covered, total } = self.coverage();
+        if total == 0 {
+            return "no code changed that counts".to_owned();
+        }
+        let partly =
+            self.files.iter().flat_map(|file| &file.lines).filter(|line| line.state() == LineState::Partly);
+        let partly = match partly.count() {
+            0 => String::new(),
+            partly => format!(" ({partly} partly)"),
+        };
+        let statements = self.statements();
+        format!(
+            "{} of the changed lines were executed: {covered} of {total}{partly}; {} of {} statements",
+            self.coverage(),
+            statements.covered,
+            statements.total
+        )
+    }
+
+    /// Returns in words what the changes are counted from.
+    #[must_use]
+    pub fn base_line(&self) -> String {
+        match &self.base.commit {
+            Some(commit) => format!("base {commit}, {}", self.base.how),
+            None => format!("base: {}", self.base.how),
+        }
+    }
+
+    /// Writes the report in a form.
+    pub fn write(&self, form: DiffForm, out: &mut dyn Write) -> io::Result<()> {
+        match form {
+            DiffForm::Text(excerpts) => text::write(self, excerpts, out),
+            DiffForm::Json => json::write(self, out),
+            DiffForm::Markdown => markdown::write(self, out),
+            DiffForm::Github => github::write(self, out),
+        }
+    }
+}
+
+impl ChangedFile {
+    /// Returns how many of its changed lines were executed, at least partly, of all that count.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        super::lines::coverage(&self.lines)
+    }
+}
+
+fn changed_file(
+    changed: &FilePatch,
+    path: &str,
+    by_path: &HashMap<&str, &FileReport<'_>>,
+    texts: &HashMap<String, Texts>,
+    filter: &Filter,
+) -> Result<ChangedFile, Why> {
+    if let Some(why) = rule_of_path(changed, path) {
+        return Err(why);
+    }
+    let texts = texts.get(path).cloned().unwrap_or_default();
+    let scanned = texts.new.as_deref().and_then(|text| scan(text).ok());
+    let known = by_path.get(path);
+    if scanned.as_ref().map_or(known.is_some_and(|file| file.is_generated), |scanned| scanned.is_generated) {
+        return Err(Why::Generated);
+    }
+    if !filter.takes(known.map_or(path, |file| file.name), Some(path), false) {
+        return Err(Why::Excluded);
+    }
+    let Some(file) = known else {
+        let has_functions = scanned.is_none_or(|scanned| !scanned.functions.is_empty());
+        return Err(if has_functions { Why::NotBuilt } else { Why::NoStatements });
+    };
+    let lines: Vec<LineReport> =
+        file.lines.iter().copied().filter(|line| changed.has_added(line.line)).collect();
+    if lines.is_empty() {
+        return Err(Why::NoCodeChanged);
+    }
+    let statements = statements_on(file, &lines, texts.new.as_deref(), scanned.as_ref());
+    Ok(ChangedFile {
+        path: path.to_owned(),
+        old_path: changed.old_path.clone().filter(|old| old != path),
+        is_new: changed.old_path.is_none(),
+        functions: changed_functions(file, &lines, texts.old.as_deref()),
+        missed: missed(file, changed),
+        lines,
+        statements,
+        text: texts
+            .new
+            .map(|text| String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+            .unwrap_or_default(),
+    })
+}
+
+fn missed(file: &FileReport<'_>, patch: &FilePatch) -> Vec<(u32, u32)> {
+    let is_missed = |line: &LineReport| line.hit_blocks == 0 && patch.has_added(line.line);
+    file.lines
+        .chunk_by(|a, b| is_missed(a) == is_missed(b))
+        .filter(|run| is_missed(&run[0]))
+        .map(|run| (run[0].line, run[run.len() - 1].line))
+        .collect()
+}
+
+/// Sums the statements of the blocks that have code on some of these lines.
+fn statements_on(
+    file: &FileReport<'_>,
+    lines: &[LineReport],
+    text: Option<&[u8]>,
+    scanned: Option<&Scanned>,
+) -> Coverage {
+    let code = text.zip(scanned).map(|(text, scanned)| CodeLines::of(text, scanned));
+    let blocks = file.blocks.iter().zip(file.counts).filter(|(block, _)| block.statements > 0);
+    let touched = blocks.filter(|(block, _)| {
+        let first = lines.partition_point(|line| line.line < block.start.0);
+        lines[first..].iter().take_while(|line| line.line <= block.end.0).any(|line| {
+            let from = if line.line == block.start.0 { block.start.1 } else { 0 };
+            let to = if line.line == block.end.0 { block.end.1 } else { u32::MAX };
+            code.as_ref().is_none_or(|code| code.has_code(line.line, from, to))
+        })
+    });
+    touched
+        .map(|(block, &count)| {
+            let statements = u64::from(block.statements);
+            Coverage { covered: if count > 0 { statements } else { 0 }, total: statements }
+        })
+        .sum()
+}
+
+fn changed_functions(
+    file: &FileReport<'_>,
+    lines: &[LineReport],
+    old: Option<&[u8]>,
+) -> Vec<ChangedFunction> {
+    let old = old.and_then(|text| scan(text).ok()).unwrap_or_default();
+    let old: HashSet<String> =
+        old.functions.iter().map(|extent| extent.qualified_name().into_owned()).collect();
+    let changed = file.functions.iter().filter_map(|function| {
+        let first = lines.partition_point(|line| line.line < function.extent.start.0);
+        let end = lines.partition_point(|line| line.line <= function.extent.end.0).max(first);
+        let name = function.extent.qualified_name().into_owned();
+        (first < end).then(|| ChangedFunction {
+            line: function.extent.start.0,
+            is_new: !old.contains(&name),
+            name,
+            lines: super::lines::coverage(&lines[first..end]),
+        })
+    });
+    changed.collect()
+}

@@ -1,0 +1,109 @@
+//! For people: what the changes come to, the worst files first, and the missed lines with those around them.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{ChangedFile, DiffReport, LineState};
+use crate::names::printable;
+
+/// Which missed lines are shown, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excerpts {
+    /// At most so many runs of missed lines a file, `None` for all.
+    pub most_ranges: Option<usize>,
+    /// Colours by terminal escapes.
+    pub has_color: bool,
+}
+
+/// Lines shown before and after those that were missed.
+const AROUND: u32 = 1;
+/// Lines shown of one run.
+const LONGEST_RUN: u32 = 12;
+
+pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+    let head = &diff.head;
+    writeln!(out, "{}", styled(excerpts, Style::new().bold(), &printable(&head.service)))?;
+    writeln!(out, "{}", super::super::text::facts(head))?;
+    writeln!(out, "{}", printable(&diff.base_line()))?;
+    if !head.filters.is_empty() {
+        writeln!(out, "{}", printable(&head.filters.join(", ")))?;
+    }
+    for file in &diff.files {
+        writeln!(out)?;
+        self::file(file, excerpts, out)?;
+    }
+    if !diff.left_out.is_empty() {
+        writeln!(out, "\nchanged and not counted:")?;
+        for left_out in &diff.left_out {
+            writeln!(out, "  {}: {}", printable(&left_out.path), left_out.why)?;
+        }
+    }
+    let coverage = diff.coverage();
+    let color = match coverage.percent() {
+        _ if coverage.total == 0 => AnsiColor::White,
+        percent if percent >= 80.0 => AnsiColor::Green,
+        percent if percent >= 60.0 => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    writeln!(out, "\n{}", styled(excerpts, color.on_default(), &diff.summary()))
+}
+
+fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+    let coverage = file.coverage();
+    let from = match (&file.old_path, file.is_new) {
+        (Some(old), _) => format!(", was {}", printable(old)),
+        (None, true) => ", new".to_owned(),
+        (None, false) => String::new(),
+    };
+    let path = printable(&file.path);
+    let path = styled(excerpts, Style::new().bold(), &path);
+    writeln!(out, "{path}: {} of {} changed lines{from}", coverage.covered, coverage.total)?;
+    for function in file.functions.iter().filter(|function| function.lines.covered < function.lines.total) {
+        let kind = if function.is_new { "new" } else { "changed" };
+        let lines = function.lines;
+        let name = printable(&function.name);
+        writeln!(out, "  {kind} func {name}: {} of {}", lines.covered, lines.total)?;
+    }
+    let most = excerpts.most_ranges.unwrap_or(usize::MAX);
+    for (first, last) in file.missed.iter().copied().take(most) {
+        run(file, first, last, excerpts, out)?;
+    }
+    match file.missed.len().saturating_sub(most) {
+        0 => Ok(()),
+        more => writeln!(out, "    and {more} more places (--all)"),
+    }
+}
+
+fn run(file: &ChangedFile, first: u32, last: u32, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+    if file.text.is_empty() {
+        return writeln!(out, "    {}", range(first, last));
+    }
+    let shown = last.min(first.saturating_add(LONGEST_RUN - 1));
+    let until = if shown < last { shown } else { last.saturating_add(AROUND) };
+    writeln!(out)?;
+    for number in first.saturating_sub(AROUND).max(1)..=until {
+        let Some(text) = file.text.get(number as usize - 1) else { break };
+        let text = printable(&text.replace('\t', "    ")).into_owned();
+        let state = file.lines.iter().find(|line| line.line == number).map(super::LineReport::state);
+        let (sign, style) = match state {
+            Some(LineState::Missed) => ('!', AnsiColor::Red.on_default()),
+            Some(LineState::Partly) => ('~', AnsiColor::Yellow.on_default()),
+            Some(LineState::Hit) => ('+', AnsiColor::Green.on_default()),
+            None => (' ', Style::new()),
+        };
+        writeln!(out, "  {}", styled(excerpts, style, format!("{number:>6} {sign} {text}").trim_end()))?;
+    }
+    if shown < last {
+        writeln!(out, "         ... to line {last}")?;
+    }
+    Ok(())
+}
+
+fn range(first: u32, last: u32) -> String {
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
+}
+
+fn styled(excerpts: Excerpts, style: Style, text: &str) -> String {
+    if excerpts.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+}
