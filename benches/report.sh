@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 #
-# Reports beside `go tool cover -func`, on real source from the Go module proxy:
+# Reports beside `go tool cover -func` and diff-cover, on real source from the Go module proxy:
 #
 #     benches/report.sh FOLDER
 #
 # Makes in FOLDER, where they are missing, git repositories and stored profiles of Kubernetes (large),
 # Prometheus (medium) and the echo example (tiny), compares the tables to the byte, and measures whole
-# commands in turn. Needs Go, git, curl and Python 3.
+# commands in turn; changes beside diff-cover, where that is there. Needs Go, git, curl and Python 3.
 
 set -euo pipefail
 unset CDPATH
@@ -26,29 +26,46 @@ port=17779
 export GOC_CENTER=http://127.0.0.1:$port
 
 commit() {
-    git -c init.defaultBranch=master init --quiet "$1"
-    git -C "$1" add --all --force
+    git -C "$1" -c core.autocrlf=false -c core.safecrlf=false add --all --force
     git -C "$1" -c user.name=bench -c user.email=bench@localhost -c gc.auto=0 \
         commit --quiet --message=source
-    git -C "$1" repack -adq
 }
 
-# source_of APP MODULE@VERSION [VERSION]: a git repository of a module, with those of its workspace.
-source_of() {
-    [ ! -d "$1" ] || return 0
+# copy MODULE@VERSION FOLDER: the files of a module.
+copy() {
     local from
-    from=$(go mod download -json "$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-    cp -r "$from" "$1"
-    chmod -R u+w "$1"
+    from=$(go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    [ -n "$from" ] || {
+        printf 'report.sh: %s cannot be had\n' "$1" >&2
+        exit 1
+    }
+    mkdir -p "$2"
+    cp -r --no-preserve=mode "$from/." "$2"
+}
+
+# files_of FOLDER MODULE VERSION [VERSION]: the files of a module, and of those of its workspace.
+files_of() {
+    copy "$2@$3" "$1"
     # What lies in the repository as modules of their own is no part of the module that is served.
     local nested
     for nested in $(sed -n 's|^\t\./staging/src/\(k8s.io/.*\)$|\1|p' "$1/go.work" 2>/dev/null); do
-        from=$(go mod download -json "$nested@$3" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-        mkdir -p "$1/staging/src/k8s.io"
-        cp -r "$from" "$1/staging/src/$nested"
-        chmod -R u+w "$1/staging/src/$nested"
+        copy "$nested@$4" "$1/staging/src/$nested"
     done
+}
+
+# source_of APP MODULE VERSION BASE [VERSION]: a git repository of a module at two versions, with those of its
+# workspace at one; the branch "base" is the earlier.
+source_of() {
+    [ ! -d "$1" ] || return 0
+    mkdir "$1"
+    git -c init.defaultBranch=master init --quiet "$1"
+    files_of "$1" "$2" "$4" "${5:-}"
     commit "$1"
+    git -C "$1" branch base
+    find "$1" -mindepth 1 -maxdepth 1 -not -name .git -exec rm -rf {} +
+    files_of "$1" "$2" "$3" "${5:-}"
+    commit "$1"
+    git -C "$1" repack -adq
 }
 
 # stored APP: pulls its profile as if a process served it.
@@ -71,15 +88,46 @@ stored() {
     printf '%s\n' "$name"
 }
 
-source_of kubernetes k8s.io/kubernetes@v1.34.2 v0.34.2
+source_of kubernetes k8s.io/kubernetes v1.34.2 v1.33.6 v0.34.2
 [ -e kubernetes.cov ] || "$project/benches/mkprofile.py" kubernetes kubernetes.cov
-source_of prometheus github.com/prometheus/prometheus@v0.307.3
+source_of prometheus github.com/prometheus/prometheus v0.307.3 v0.304.2
 [ -e prometheus.cov ] || "$project/benches/mkprofile.py" prometheus prometheus.cov
 if [ ! -d echo ]; then
     cp -r "$project/examples/echo" echo
+    git -c init.defaultBranch=master init --quiet echo
     commit echo
+    git -C echo branch base
 fi
 [ -e echo.cov ] || "$project/benches/mkprofile.py" echo echo.cov
+
+# in_turn NAME COMMAND...: medians of whole commands, one after the other in each round, so that what else the
+# machine does slows all of them; the first is compared with the others.
+in_turn() {
+    python3 - "${RUNS:-9}" "$@" <<'PYTHON'
+import os, statistics, subprocess, sys, time
+
+runs, named = int(sys.argv[1]), list(zip(sys.argv[2::2], sys.argv[3::2]))
+seconds, peak = {name: [] for name, _ in named}, {}
+for round in range(runs + 1):
+    for name, command in named:
+        begun = time.perf_counter()
+        child = subprocess.Popen(
+            command if "exec " in command else f"exec {command}",
+            shell=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        assert status == 0, command
+        if round > 0:
+            seconds[name].append(time.perf_counter() - begun)
+        peak[name] = usage.ru_maxrss // 1024
+medians = {name: statistics.median(times) for name, times in seconds.items()}
+first = next(iter(medians.values()))
+for name, median in medians.items():
+    print(f"{name:<22} {median * 1000:8.1f} ms  {median / first:6.2f}  peak memory {peak[name]} MB")
+PYTHON
+}
 
 for app in kubernetes prometheus echo; do
     name=$(stored "$app")
@@ -92,28 +140,12 @@ for app in kubernetes prometheus echo; do
     fi
     all=(--format func=all.txt --format json=all.json --format lcov=all.info --format cobertura=all.xml
         --format codecov=all.codecov --format markdown=all.md --format text=all.text --format badge=all.svg)
-    python3 - "${RUNS:-9}" "report func" "$watchdog report --offline $name" \
+    in_turn "report func" "$watchdog report --offline $name" \
         "report, all forms" "$watchdog report --offline $name ${all[*]}" \
-        "go tool cover -func" "cd $app && exec go tool cover -func=$cov" <<'PYTHON'
-import os, statistics, subprocess, sys, time
-
-# One after the other in each round, so that what else the machine does slows all of them.
-runs, named = int(sys.argv[1]), list(zip(sys.argv[2::2], sys.argv[3::2]))
-seconds, peak = {name: [] for name, _ in named}, {}
-for round in range(runs + 1):
-    for name, command in named:
-        begun = time.perf_counter()
-        child = subprocess.Popen(f"exec {command}" if "&&" not in command else command, shell=True,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        assert status == 0, command
-        if round > 0:
-            seconds[name].append(time.perf_counter() - begun)
-        peak[name] = usage.ru_maxrss // 1024
-medians = {name: statistics.median(times) for name, times in seconds.items()}
-for name, median in medians.items():
-    print(f"{name:<22} {median * 1000:8.1f} ms   peak memory {peak[name]} MB")
-func, forms, go = medians.values()
-print(f"func is {go / func:.1f} times faster than Go's tool; all forms take {forms / func:.2f} times func")
-PYTHON
+        "go tool cover -func" "cd $app && exec go tool cover -func=$cov"
+    [ "$app" != echo ] && command -v diff-cover >/dev/null || continue
+    "$watchdog" report --offline --quiet "$name" --format cobertura="$folder/$app.xml"
+    in_turn "report diff" "$watchdog report --offline $name --base base" \
+        "git diff" "git -C $app diff --unified=0 base HEAD -- *.go" \
+        "diff-cover" "cd $app && exec diff-cover $folder/$app.xml --compare-branch=base"
 done

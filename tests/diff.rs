@@ -1,11 +1,13 @@
 //! `report --format diff`: which of the changed lines were executed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::source::Source;
-use crate::harness::{Said, World, has_reader};
+use crate::harness::source::{Source, of_project};
+use crate::harness::{Said, World, has_reader, skipped};
 use crate::sim::{Agent, Program};
 
 /// What the base has. The number of each line of `AFTER` that counts stands beside it.
@@ -366,4 +368,97 @@ fn diff_json_fits_its_published_schema() {
     let file = served.source.folder.path().join("diff.json");
     served.report(&["--format", &format!("diff-json={}", file.display())]).ended(0);
     served.source.fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
+}
+
+/// Folder of a version of a module, from the module proxy.
+fn module(version: &str) -> std::path::PathBuf {
+    let output = Command::new("go").args(["mod", "download", "-json", version]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    answer["Dir"].as_str().unwrap_or_else(|| panic!("{version}: {answer}")).into()
+}
+
+/// Puts the files of a version into the source, in place of all that was there, and commits them.
+fn commit_version(source: &mut Source, version: &str) {
+    let folder = source.folder.path().to_owned();
+    for entry in
+        fs::read_dir(&folder).unwrap().map(Result::unwrap).filter(|entry| entry.file_name() != ".git")
+    {
+        let path = entry.path();
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    let from = module(version);
+    source.read_by(&["cp", "-r", "--no-preserve=mode", &format!("{}/.", from.display()), "."]);
+    source.commit_all();
+}
+
+#[test]
+fn diff_cover_counts_the_same_lines_of_real_repositories() {
+    if !has_reader(&["diff-cover", "--version"]) || !has_reader(&["python3", "--version"]) {
+        return;
+    }
+    if Command::new("go").arg("version").output().is_err() {
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
+        skipped("no Go here, so no changes of real repositories were compared with diff-cover");
+        return;
+    }
+    let pairs = [
+        ("github.com/spf13/cobra@v1.7.0", "github.com/spf13/cobra@v1.10.1"),
+        ("go.etcd.io/bbolt@v1.3.7", "go.etcd.io/bbolt@v1.4.3"),
+        ("github.com/BurntSushi/toml@v0.4.1", "github.com/BurntSushi/toml@v1.5.0"),
+    ];
+    for (before, after) in pairs {
+        let mut source = Source::of(&[("README.md", b"")]);
+        commit_version(&mut source, before);
+        source.git(&["branch", "base"]);
+        commit_version(&mut source, after);
+        let outside = tempfile::TempDir::new().unwrap();
+        let at = |name: &str| outside.path().join(name).display().to_string();
+        source.read_by(&["python3", &of_project("benches/mkprofile.py"), ".", &at("profile")]);
+
+        let world = World::new();
+        let agent = world.start(&source.service(), &Program::of(""));
+        agent.behave(crate::sim::Behaviour::Body(fs::read(at("profile")).unwrap()));
+        world.pull(0);
+        source.clone_into(&world, &["--bare"]);
+        let (xml, ours) =
+            (format!("cobertura={}", at("coverage.xml")), format!("diff-json={}", at("ours.json")));
+        world.run(&["report", "app", "-q", "--base", "base", "--format", &xml, "--format", &ours]).ended(0);
+        let (xml, theirs) = (at("coverage.xml"), format!("json:{}", at("theirs.json")));
+        source.read_by(&["diff-cover", &xml, "--compare-branch=base", "--format", &theirs]);
+        let read = |name: &str| serde_json::from_slice::<Value>(&fs::read(at(name)).unwrap()).unwrap();
+        let (ours, theirs) = (read("ours.json"), read("theirs.json"));
+
+        let numbers = |lists: &[&Value]| -> BTreeSet<u64> {
+            lists
+                .iter()
+                .flat_map(|list| list.as_array().unwrap())
+                .map(|line| line.as_u64().unwrap())
+                .collect()
+        };
+        let mut lines_of_ours = BTreeMap::new();
+        for file in ours["files"].as_array().unwrap() {
+            let hit = numbers(&[&file["hit"], &file["partly"]]);
+            lines_of_ours.insert(file["path"].as_str().unwrap(), (hit, numbers(&[&file["missed"]])));
+        }
+        // It knows no rule by which a file is left out, but that of lines without code: it counts none in those.
+        let rule = |path: &str| {
+            let left_out =
+                ours["left_out"].as_array().unwrap().iter().find(|left_out| left_out["path"] == path);
+            left_out.and_then(|left_out| left_out["why"].as_str()).unwrap_or("none").to_owned()
+        };
+        let mut compared = 0;
+        for (path, file) in theirs["src_stats"].as_object().unwrap() {
+            let lines = (numbers(&[&file["covered_lines"]]), numbers(&[&file["violation_lines"]]));
+            if lines.0.is_empty() && lines.1.is_empty() {
+                continue;
+            }
+            match lines_of_ours.remove(path.as_str()) {
+                Some(own) => assert_eq!(own, lines, "{after}: {path}"),
+                None => assert_eq!(rule(path), "generated", "{after}: {path}"),
+            }
+            compared += lines.0.len() + lines.1.len();
+        }
+        assert_eq!(lines_of_ours, BTreeMap::new(), "{after}: lines that it does not count");
+        assert!(compared > 100, "{after}: only {compared} lines were compared");
+    }
 }
