@@ -14,17 +14,19 @@ pub struct CodeLines<'a> {
     source: &'a [u8],
     scanned: &'a Scanned,
     /// Byte at which each line begins, and the length of the text plus one at the end.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
 }
 
 impl<'a> CodeLines<'a> {
     /// Takes a text and what was found in it.
     #[must_use]
     pub fn of(source: &'a [u8], scanned: &'a Scanned) -> Self {
+        // What is longer than a number here can count was not read in the first place.
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut starts = Vec::with_capacity(2 + source.len() / 24);
         starts.push(0);
-        starts.extend(memchr_iter(b'\n', source).map(|newline| newline + 1));
-        starts.push(source.len() + 1);
+        starts.extend(memchr_iter(b'\n', source).map(|newline| number(newline + 1)));
+        starts.push(number(source.len() + 1));
         Self { source, scanned, starts }
     }
 
@@ -43,6 +45,7 @@ impl<'a> CodeLines<'a> {
         else {
             return false;
         };
+        let (start, next) = (start as usize, next as usize);
         let column = |column: u32| start.saturating_add((column as usize).saturating_sub(1));
         let end = column(to).min(next - 1);
         let mut at = column(from);
@@ -59,8 +62,9 @@ impl<'a> CodeLines<'a> {
                 b' ' | b'\t' | b'\r' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' => at += 1,
                 b'/' if self.source.get(at + 1) == Some(&b'/') => return false,
                 b'/' if self.source.get(at + 1) == Some(&b'*') => {
-                    let length = memchr::memmem::find(&self.source[at + 2..end], b"*/");
-                    let Some(length) = length else { return false };
+                    // Columns come from outside, and may cut a comment anywhere.
+                    let rest = self.source.get(at + 2..end).unwrap_or_default();
+                    let Some(length) = memchr::memmem::find(rest, b"*/") else { return false };
                     at += 2 + length + 2;
                 }
                 _ => return true,
@@ -83,6 +87,22 @@ mod tests {
         let code = CodeLines::of(source, &scanned);
         let lines: Vec<u32> = (0..20).filter(|line| code.has_code(*line, 1, u32::MAX)).collect();
         assert_eq!((code.count(), lines), (14, vec![1, 4, 6, 7, 8, 10]));
+    }
+
+    #[test]
+    fn any_columns_of_any_text_can_be_asked_for() {
+        let source = b"package p\n\nfunc A() {\n\t(/* c */)\n\t/* d\n*/ x(`\n`) // e\n}\n/";
+        let scanned =
+            Scanned { spanning: scan(&source[..source.len() - 1]).unwrap().spanning, ..Scanned::default() };
+        let code = CodeLines::of(source, &scanned);
+        for line in 0..12 {
+            for from in 0..16 {
+                for to in 0..16 {
+                    let _ = code.has_code(line, from, to);
+                }
+            }
+        }
+        assert!(!code.has_code(4, 2, 4) && code.has_code(6, 4, 5));
     }
 
     #[test]

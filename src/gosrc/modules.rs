@@ -16,57 +16,75 @@ pub fn is_module_file(path: &str) -> bool {
 /// Where the import paths of a tree lie.
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
-    /// Folders by module path, the likeliest first.
+    /// Folders by module path, the shallowest first.
     folders: BTreeMap<String, Vec<String>>,
     /// Folders that a `go.mod` makes a module of its own.
     roots: HashSet<String>,
-    /// Folders called `vendor`, the shallowest first.
+    /// Local replacements.
+    replaced: Vec<Replaced>,
+    /// Folders called `vendor` that Go looks into, the shallowest first.
     vendored: Vec<String>,
+}
+
+/// A folder of the tree that stands for a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Replaced {
+    /// The module whose `go.mod` says so; `None` for a `go.work`, which holds for all.
+    by: Option<String>,
+    module: String,
+    folder: String,
 }
 
 impl Modules {
     /// Reads the modules of a tree: all its paths, and the text of each [`is_module_file`].
+    ///
+    /// Folders that Go leaves out of `./...` (`testdata`, those that begin with `_` or a dot) have modules that
+    /// are called like real ones and are none; only a replacement leads there.
     #[must_use]
     pub fn new<'a>(
         paths: impl IntoIterator<Item = &'a str>,
         module_files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        let mut found: Vec<(String, String, bool)> = Vec::new();
-        let mut roots = HashSet::new();
+        let mut found: Vec<(String, String)> = Vec::new();
+        let (mut roots, mut workspaces) = (HashSet::new(), HashSet::new());
+        let mut replaced = Vec::new();
         for (path, text) in module_files {
             let folder = parent(path);
-            let file = ModuleFile::parse(text);
-            if !is_work(path) {
+            if is_set_apart(folder) {
                 roots.insert(folder.to_owned());
-                if let Some(module) = file.module {
-                    found.push((module, folder.to_owned(), false));
-                }
+                continue;
             }
+            let file = ModuleFile::parse(text);
+            if is_work(path) {
+                workspaces.insert(folder.to_owned());
+            } else {
+                roots.insert(folder.to_owned());
+                found.extend(file.module.clone().map(|module| (module, folder.to_owned())));
+            }
+            let by = file.module.filter(|_| !is_work(path));
             for (module, target) in file.replaced {
-                found.extend(joined(folder, &target).map(|target| (module, target, true)));
+                let folder = joined(folder, &target);
+                replaced.extend(folder.map(|folder| Replaced { by: by.clone(), module, folder }));
             }
         }
-        // A test's own little modules must not stand for the real ones of the same name.
-        found.sort_by_cached_key(|(_, folder, is_replacement)| {
-            let depth = if folder.is_empty() { 0 } else { 1 + folder.matches('/').count() };
-            (is_set_apart(folder), *is_replacement, depth, folder.clone())
-        });
+        found.sort_by_cached_key(|(_, folder)| (depth(folder), folder.clone()));
         let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (module, folder, _) in found {
-            let known = folders.entry(module).or_default();
-            if !known.contains(&folder) {
-                known.push(folder);
-            }
+        for (module, folder) in found {
+            folders.entry(module).or_default().push(folder);
         }
         let mut vendored = HashSet::new();
+        let has_modules = !folders.is_empty();
         for path in paths {
-            if let Some(at) = position_of_vendor(path) {
+            let Some(at) = position_of_vendor(path) else { continue };
+            let owner = parent(&path[..at]);
+            let is_looked_into = roots.contains(owner) || workspaces.contains(owner) || !has_modules;
+            if is_looked_into && !is_set_apart(owner) {
                 vendored.insert(&path[..at]);
             }
         }
         let mut vendored: Vec<String> = vendored.into_iter().map(str::to_owned).collect();
         vendored.sort_by_key(|folder| (folder.matches('/').count(), folder.clone()));
-        Self { folders, roots, vendored }
+        Self { folders, roots, replaced, vendored }
     }
 
     /// Returns the path of each name in the tree; `None` for what is not there.
@@ -74,13 +92,22 @@ impl Modules {
     /// `exists` tells whether the tree has a file at a path.
     #[must_use]
     pub fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> Vec<Option<String>> {
+        let folders = self.folders_for(self.main_module(names));
         let mut paths: Vec<Option<String>> =
-            names.iter().map(|name| self.path_by_modules(name, &exists)).collect();
-        // Only without modules may a part of the name that is nowhere written be guessed.
-        if self.roots.is_empty() {
-            let prefix = common_prefix(names, &paths, &exists);
+            names.iter().map(|name| self.path_by_modules(name, &folders, &exists)).collect();
+        // Only without a module at the root may a part of the name that is nowhere written be guessed.
+        if !self.roots.contains("") {
+            let is_free = |name: &str| !folders.keys().any(|module| is_within(name, module));
+            let (free, unknown): (Vec<&str>, Vec<Option<String>>) = names
+                .iter()
+                .zip(&paths)
+                .filter(|(name, path)| path.is_none() && is_free(name))
+                .map(|(name, path)| (*name, path.clone()))
+                .unzip();
+            let prefix = common_prefix(&free, &unknown, &exists);
             for (name, path) in names.iter().zip(&mut paths).filter(|(_, path)| path.is_none()) {
                 *path = prefix
+                    .filter(|_| is_free(name))
                     .and_then(|prefix| name.strip_prefix(prefix)?.strip_prefix('/'))
                     .filter(|rest| exists(rest))
                     .map(str::to_owned);
@@ -89,14 +116,48 @@ impl Modules {
         paths
     }
 
-    fn path_by_modules(&self, name: &str, exists: &impl Fn(&str) -> bool) -> Option<String> {
+    /// Returns the module that most names are of: the one that was built, as far as anybody can tell.
+    fn main_module(&self, names: &[&str]) -> Option<&str> {
+        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in names {
+            let modules = self.folders.keys().filter(|module| is_within(name, module));
+            if let Some(module) = modules.max_by_key(|module| module.len()) {
+                *votes.entry(module).or_default() += 1;
+            }
+        }
+        votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(module, _)| module)
+    }
+
+    /// Returns where each module lies, the likeliest first: where the module that was built, or the workspace,
+    /// says; where it is declared; where another module's replacement says, which Go does not heed.
+    fn folders_for(&self, main: Option<&str>) -> BTreeMap<&str, Vec<&str>> {
+        let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let is_heeded = |replaced: &&Replaced| replaced.by.is_none() || replaced.by.as_deref() == main;
+        for replaced in self.replaced.iter().filter(is_heeded) {
+            folders.entry(&replaced.module).or_default().push(&replaced.folder);
+        }
+        for (module, declared) in &self.folders {
+            folders.entry(module).or_default().extend(declared.iter().map(String::as_str));
+        }
+        for replaced in self.replaced.iter().filter(|replaced| !is_heeded(replaced)) {
+            folders.entry(&replaced.module).or_default().push(&replaced.folder);
+        }
+        folders
+    }
+
+    fn path_by_modules(
+        &self,
+        name: &str,
+        folders: &BTreeMap<&str, Vec<&str>>,
+        exists: &impl Fn(&str) -> bool,
+    ) -> Option<String> {
         if !is_import_path(name) {
             return None;
         }
         // The longest module path that fits is the one that Go takes.
         let mut end = name.rfind('/');
         while let Some(at) = end {
-            for folder in self.folders.get(&name[..at]).into_iter().flatten() {
+            for folder in folders.get(&name[..at]).into_iter().flatten() {
                 let path = within(folder, &name[at + 1..]);
                 if exists(&path) && !self.crosses_a_root(folder, &path) {
                     return Some(path);
@@ -105,7 +166,7 @@ impl Modules {
             end = name[..at].rfind('/');
         }
         let vendored = self.vendored.iter().map(|folder| within(folder, name));
-        let workspace = self.roots.is_empty().then(|| [format!("src/{name}"), name.to_owned()]);
+        let workspace = self.folders.is_empty().then(|| [format!("src/{name}"), name.to_owned()]);
         vendored.chain(workspace.into_iter().flatten()).find(|path| exists(path))
     }
 
@@ -208,6 +269,15 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
+fn depth(folder: &str) -> usize {
+    if folder.is_empty() { 0 } else { 1 + folder.matches('/').count() }
+}
+
+/// Tells whether a name is of a module.
+fn is_within(name: &str, module: &str) -> bool {
+    name.strip_prefix(module).is_some_and(|rest| rest.starts_with('/'))
+}
+
 fn within(folder: &str, rest: &str) -> String {
     if folder.is_empty() { rest.to_owned() } else { format!("{folder}/{rest}") }
 }
@@ -283,10 +353,7 @@ mod tests {
             "example.com/b/pkg/z.go",
             "example.com/a/t.go",
         ];
-        assert_eq!(
-            resolve(&tree, &names),
-            some(&["x.go", "api/y.go", "other/pkg/z.go", "", "", "testdata/t.go"])
-        );
+        assert_eq!(resolve(&tree, &names), some(&["x.go", "api/y.go", "other/pkg/z.go", "", "", ""]));
     }
 
     #[test]
@@ -304,6 +371,61 @@ mod tests {
             ["example.com/svc/main.go", "github.com/x/y/y.go", "example.com/l/l.go", "example.com/w/w.go"];
         let wanted = ["svc/main.go", "svc/vendor/github.com/x/y/y.go", "libs/l/l.go", "libs/w/w.go"];
         assert_eq!(resolve(&tree, &names), some(&wanted));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_module_or_a_vendored_package_is_none() {
+        let tree = [
+            ("go.mod", "module example.com/a\n"),
+            ("testdata/go.mod", "module example.com/a\n"),
+            ("testdata/made.go", ""),
+            ("testdata/vendor/github.com/x/y/y.go", ""),
+            ("_stub/lib/go.mod", "module example.com/lib\n"),
+            ("_stub/lib/lib.go", ""),
+            ("pkg/vendor/github.com/x/z/z.go", ""),
+        ];
+        let names =
+            ["example.com/a/made.go", "github.com/x/y/y.go", "example.com/lib/lib.go", "github.com/x/z/z.go"];
+        assert_eq!(resolve(&tree, &names), some(&[""; 4]));
+    }
+
+    #[test]
+    fn a_replacement_of_the_module_that_was_built_comes_before_a_declaration() {
+        let tree = [
+            ("go.mod", "module example.com/a\nreplace example.com/lib => ./forks/lib\n"),
+            ("main.go", ""),
+            ("lib/go.mod", "module example.com/lib\nreplace example.com/a => ../other\n"),
+            ("lib/lib.go", ""),
+            ("lib/more.go", ""),
+            ("forks/lib/lib.go", ""),
+            ("other/main.go", ""),
+            ("tools/go.mod", "module example.com/tools\nreplace example.com/far => ../far\n"),
+            ("far/far.go", ""),
+        ];
+        let names = [
+            "example.com/a/main.go",
+            "example.com/lib/lib.go",
+            "example.com/lib/more.go",
+            "example.com/far/far.go",
+        ];
+        // Names of two modules are equally many here; the later by name would be taken for the one built.
+        let names = [&names[..], &["example.com/a/gone1.go", "example.com/a/gone2.go"]].concat();
+        assert_eq!(
+            resolve(&tree, &names)[..4],
+            some(&["main.go", "forks/lib/lib.go", "lib/more.go", "far/far.go"])
+        );
+    }
+
+    #[test]
+    fn a_module_below_does_not_hide_a_repository_without_modules() {
+        let tree = [
+            ("main.go", ""),
+            ("pkg/a.go", ""),
+            ("tools/go.mod", "module example.com/tools\n"),
+            ("tools/t.go", ""),
+        ];
+        let names = ["github.com/org/repo/main.go", "github.com/org/repo/pkg/a.go", "example.com/tools/t.go"];
+        assert_eq!(resolve(&tree, &names), some(&["main.go", "pkg/a.go", "tools/t.go"]));
     }
 
     #[test]

@@ -86,5 +86,12 @@ fn rates(lines: Coverage) -> String {
 
 /// A comment must not hold two hyphens in a row.
 fn in_comment(text: &str) -> String {
-    escaped(text).replace("--", "- -")
+    let mut safe = String::with_capacity(text.len());
+    for c in escaped(text).chars() {
+        if c == '-' && safe.ends_with('-') {
+            safe.push(' ');
+        }
+        safe.push(c);
+    }
+    safe
 }

@@ -7,9 +7,13 @@ use crate::coverage::Coverage;
 use crate::gosrc::CodeLines;
 use crate::profile::Block;
 
-/// Lines of one file, summed over its blocks, beyond which they are not looked at: no real file comes near,
-/// and a hostile profile may claim any number of them.
-const MOST_LINES: u64 = 4_000_000;
+/// Lines that a block is believed to span on average where no text says how many there are; a hostile profile
+/// may claim any number. What claims more has its first and last lines alone.
+const LINES_OF_A_BLOCK: u64 = 32;
+/// Blocks that are believed to span each line of a text, on average.
+const BLOCKS_OF_A_LINE: u64 = 4;
+/// Lines of a file that are believed whatever it holds.
+const FREE_LINES: u64 = 4096;
 
 /// A line that some block has code on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +57,17 @@ pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>)
     let last_line = code.map_or(u32::MAX, |code| u32::try_from(code.count()).unwrap_or(u32::MAX));
     let counted = || blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
     let span = |block: &Block| u64::from(block.end.0.min(last_line).saturating_sub(block.start.0)) + 1;
-    if counted().map(|(block, _)| span(block)).sum::<u64>() > MOST_LINES {
-        return Vec::new();
-    }
+    let believed = match code {
+        Some(code) => BLOCKS_OF_A_LINE * code.count() as u64,
+        None => LINES_OF_A_BLOCK * blocks.len() as u64,
+    };
+    let is_believed = counted().map(|(block, _)| span(block)).sum::<u64>() <= FREE_LINES + believed;
     let mut found: Vec<LineReport> = Vec::new();
     let mut is_sorted = true;
     for (block, &hits) in counted() {
-        for line in block.start.0..=block.end.0.min(last_line) {
+        let last = block.end.0.min(last_line);
+        let step = if is_believed { 1 } else { (last.saturating_sub(block.start.0) as usize).max(1) };
+        for line in (block.start.0..=last).step_by(step) {
             let from = if line == block.start.0 { block.start.1 } else { 0 };
             let to = if line == block.end.0 { block.end.1 } else { u32::MAX };
             if code.is_some_and(|code| !code.has_code(line, from, to)) {
@@ -192,12 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_claims_any_number_of_lines_costs_nothing() {
-        assert_eq!(of(&[block((1, 1), (u32::MAX, 1), 1)], &[1], None), []);
-        let source = b"package p\n";
-        let scanned = scan(source).unwrap();
-        let source = CodeLines::of(source, &scanned);
-        assert_eq!(of(&[block((1, 1), (u32::MAX, 1), 1)], &[1], Some(&source)).len(), 1);
+    fn a_profile_that_claims_any_number_of_lines_has_few() {
+        let claim = [block((1, 1), (u32::MAX, 1), 1)];
+        let lines = |code| of(&claim, &[1], code).iter().map(|line| line.line).collect::<Vec<_>>();
+        assert_eq!(lines(None), [1, u32::MAX]);
+        let scanned = scan(b"package p\n").unwrap();
+        assert_eq!(lines(Some(&CodeLines::of(b"package p\n", &scanned))), [1]);
         assert_eq!(of(&[block((9, 1), (2, 1), 1)], &[1], None), []);
     }
 }
