@@ -185,7 +185,7 @@ fn read(text: &str) -> Result<Config, Fault> {
             let app = app.get_ref().as_ref();
             if let Some(mut table) = apps.table(app)? {
                 let into = config.apps.entry(app.to_owned()).or_default();
-                table.set("repo", &mut into.repo, some(text_of))?;
+                table.set("repo", &mut into.repo, some(parsed("a text in quotes", parse_repo)))?;
                 table.set("base", &mut into.base, some(text_of))?;
                 table.set("fail_under", &mut into.fail_under, some(threshold))?;
                 table.set("packages", &mut into.packages, package_thresholds)?;
@@ -423,8 +423,20 @@ fn package_thresholds(value: &Value) -> Result<Vec<(Glob, Threshold)>, Fault> {
 
 fn parse_repo_pattern(text: &str) -> Result<String, String> {
     match text.matches("{app}").count() {
-        1 => Ok(text.to_owned()),
-        _ => Err(format!("found \"{text}\", expected {A_PATTERN}")),
+        1 => parse_repo(text),
+        // What was found may hold a password.
+        _ => Err(format!("expected {A_PATTERN}")),
+    }
+}
+
+/// Reads the URL of a repository. A password with a slash would be taken for the end of the host, and shown.
+fn parse_repo(text: &str) -> Result<String, String> {
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    match host.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("its port is no number; a slash in a password is written %2F".to_owned()),
     }
 }
 

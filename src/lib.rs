@@ -11,6 +11,7 @@ pub mod exit;
 pub mod filter;
 pub mod generation;
 pub mod gosrc;
+pub mod json;
 pub mod lock;
 pub mod names;
 pub mod patch;

@@ -282,7 +282,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// Control characters, separators, interlinear annotations, and Unicode's `Default_Ignorable_Code_Point`
 /// (`DerivedCoreProperties.txt`).
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

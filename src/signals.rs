@@ -28,6 +28,12 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Returns where the number of the signal stands once one was received, for whoever waits elsewhere.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.received)
+    }
+
     /// Returns the signal that was received.
     #[must_use]
     pub fn received(&self) -> Option<i32> {

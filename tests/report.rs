@@ -96,6 +96,8 @@ fn thresholds_of_the_configuration_hold_for_packages_too() {
     let said = report(&world, &["-q", "--exclude", "made", "--fail-under", "60"]).ended(5);
     said.warned("app_master_").warned("is below 60%");
     report(&world, &["-q", "--exclude", "example.com/app/made", "--fail-under", "10"]).ended(0);
+    world.configure("[apps.app.packages]\n\"example.com/nosuch\" = 99\n");
+    report(&world, &[]).ended(0).warned("\"example.com/nosuch\" fits no package");
 }
 
 #[test]
@@ -168,6 +170,11 @@ fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on()
     assert!(markdown.contains("**1 of 8 statements**"), "{markdown}");
     assert!(fs::read_to_string(world.home().join("b.svg")).unwrap().contains("12.5%"));
 
+    fs::create_dir_all(repository(&world)).unwrap();
+    fs::write(repository(&world).join("notes"), "mine").unwrap();
+    world.configure("[apps.app]\nrepo = \"https://git.example/app.git\"\n");
+    report(&world, &[]).ended(1).warned("is in the way of a clone of https://git.example/app.git");
+
     let quiet = report(&world, &["--format", "badge"]).ended(0);
     assert_eq!(quiet.stderr, "");
     let json = report(&world, &["--format", "json"]).ended(3).warned("knows no functions").json().remove(0);
@@ -192,6 +199,7 @@ fn forms_go_to_one_place_each() {
     };
     usage(&["--format", "func", "--format", "text"], "only one form can go to one place");
     usage(&["--format", "func=a", "--format", "text=a"], "two forms would go to \"a\"");
+    usage(&["--format", "func=a", "--format", "text=./a"], "two forms would go to \"./a\"");
     usage(&["--format", "func=a", "-o", "b"], "nothing is left for --output \"b\"");
     usage(
         &["--format", "nosuch"],
@@ -214,6 +222,9 @@ fn a_device_is_written_to_and_a_link_is_followed() {
     report(&world, &["-o", "link"]).ended(0);
     assert_eq!(fs::read_to_string(&target).unwrap(), TABLE);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    fs::write(world.home().join("out.txt.tmp"), "mine").unwrap();
+    report(&world, &["-o", "out.txt"]).ended(0);
+    assert_eq!(fs::read_to_string(world.home().join("out.txt.tmp")).unwrap(), "mine");
     report(&world, &["-o", "no/such/folder"]).ended(1).warned("no/such/folder");
 }
 
@@ -389,6 +400,73 @@ fn contents_that_a_clone_lacks_are_fetched_in_one_go() {
 }
 
 #[test]
+fn a_table_whose_modules_could_not_be_read_is_not_kept() {
+    let source = Source::of(&[("svc/main.go", MAIN.as_bytes()), ("svc/go.mod", b"module example.com/app\n")]);
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    let url = format!("file://{}", source.folder.path().display());
+    let to = repository(&world);
+    source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to.to_str().unwrap()]);
+    let said = report(&world, &["--offline"]).ended(0);
+    said.warned("example.com/app/main.go: its content is not in the repository");
+    assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new());
+    assert!(report(&world, &[]).ended(0).stdout.contains("run\t"));
+}
+
+#[test]
+fn a_clone_without_folders_gets_those_of_the_commit() {
+    let (world, source, _agent) = pulled();
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", source.folder.path().display());
+    let to = repository(&world);
+    source.git(&["clone", "--quiet", "--bare", "--filter=tree:0", &url, to.to_str().unwrap()]);
+    report(&world, &["--offline"]).ended(1).warned("without --offline the folders of the commit are fetched");
+    assert!(report(&world, &[]).ended(0).stdout.contains("run\t"));
+}
+
+#[test]
+fn programs_that_a_clone_names_are_not_run() {
+    let (world, mut source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let witness = world.home().join("witness");
+    let program = format!("touch {}; git-upload-pack", witness.display());
+    for (key, value) in [
+        ("remote.origin.uploadpack", program.as_str()),
+        ("core.alternateRefsCommand", &program),
+        ("core.fsmonitor", &program),
+        ("core.sshCommand", &program),
+        ("core.hooksPath", "/nowhere"),
+    ] {
+        source.git(&["--git-dir", repository(&world).to_str().unwrap(), "config", key, value]);
+    }
+    source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
+    source.commit = source.head();
+    let _second = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    assert!(world.run(&["report", &source.service()]).ended(0).stdout.contains("run\t"), "it was fetched");
+    assert!(!witness.exists());
+}
+
+#[test]
+fn a_file_larger_than_people_write_is_passed_over() {
+    let source = Source::of(&[
+        ("main.go", MAIN.as_bytes()),
+        ("huge.go", &vec![b'\n'; (32 << 20) + 1]),
+        ("go.mod", b"module example.com/app\n"),
+    ]);
+    let world = World::new();
+    let profile = format!("{PROFILE}example.com/app/huge.go:1.1,4000000000.2 2 0\n");
+    let _agent = world.start(&source.service(), &Program::of(&profile));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    let said = report(&world, &["--format", "lcov"]).ended(0).warned("example.com/app/huge.go: too large");
+    assert!(said.stdout.contains("SF:huge.go\nFNF:0\nFNH:0\nDA:1,0\nDA:4000000000,0\n"), "{}", said.stdout);
+    assert!(said.stdout.contains("FN:7,run\n"));
+}
+
+#[test]
 fn an_ambiguous_commit_lists_its_candidates() {
     let source = Source::of(&[("main.go", b"package main\n")]);
     // Found by trying: their hashes begin alike.
@@ -407,6 +485,20 @@ fn an_ambiguous_commit_lists_its_candidates() {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::rename(source.folder.path().join(".git"), to).unwrap();
     report(&world, &[]).ended(1).warned("is ambiguous").warned(&commits[0]).warned(&commits[1]);
+    let _unnamed = world.start("plain", &Program::of(PROFILE));
+    world.pull(0);
+    let plain = world.root().join("plain/repo");
+    fs::create_dir_all(plain.parent().unwrap()).unwrap();
+    fs::rename(repository(&world), plain).unwrap();
+    let said = world.run(&["report", "plain", "--offline", "--commit", &commits[0][..7]]).ended(1);
+    said.warned("is ambiguous").warned(&commits[1]);
+
+    // Of stored commits, too, none is taken at will.
+    let others = ["abcdef0123", "abcdef9999"].map(|commit| format!("staging_th_other_master_{commit}"));
+    let _others = others.map(|name| world.start(&name, &Program::of(PROFILE)));
+    world.pull(0);
+    let said = world.run(&["report", "other", "--commit", "abcdef"]).ended(1);
+    said.warned("is ambiguous, give more digits:\n  abcdef0123\n  abcdef9999");
 }
 
 #[test]
@@ -533,6 +625,35 @@ fn a_transfer_that_hangs_is_ended() {
         "[git]\nprotocols = [\"http\"]\ntimeout = \"200ms\"\n[apps.app]\nrepo = \"http://{address}/r.git\"\n"
     ));
     report(&world, &[]).ended(1).warned("git clone: not done after 200ms");
+    assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_signal_ends_a_transfer_with_all_its_programs() {
+    let (world, _source, _agent) = pulled();
+    let bin = world.home().join("bin");
+    fs::create_dir(&bin).unwrap();
+    // An ssh that never ends, and says who it is.
+    fs::write(bin.join("ssh"), "#!/bin/sh\necho $$ >\"$HOME/ssh.pid\"\nexec cat /dev/zero >/dev/null\n")
+        .unwrap();
+    fs::set_permissions(bin.join("ssh"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.configure("[apps.app]\nrepo = \"ssh://git@host.invalid/app.git\"\n");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut child = world.command(&["report", "app"]).env("PATH", path).spawn().unwrap();
+    let pid_file = world.home().join("ssh.pid");
+    let ssh = loop {
+        match fs::read_to_string(&pid_file) {
+            Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+            _ => assert!(child.try_wait().unwrap().is_none(), "the report ended"),
+        }
+        thread::yield_now();
+    };
+    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    while fs::read_to_string(format!("/proc/{ssh}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        thread::yield_now();
+    }
     assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
 }
 

@@ -8,6 +8,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Context;
+use crate::json;
 use crate::names::printable;
 
 pub(super) use crate::time::{iso, span};
@@ -75,7 +76,7 @@ pub(super) fn colored(context: &Context, text: &str, color: Color) -> Cell {
 /// Prints one object as a line of JSON.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+    json::write(&mut out, value)?;
     writeln!(out)?;
     Ok(())
 }

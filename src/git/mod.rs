@@ -100,6 +100,9 @@ pub enum GitError {
     },
 }
 
+/// The largest file whose content is read; the largest Go files that people keep have a tenth of it.
+pub const LARGEST_BLOB: u64 = 32 << 20;
+
 /// As much as Linux gives without asking (`/proc/sys/fs/pipe-max-size`).
 const PIPE_BYTES: usize = 1 << 20;
 
@@ -139,6 +142,28 @@ pub struct TreeFile {
     pub path: String,
     /// Its content.
     pub blob: ObjectId,
+}
+
+/// What is to be had of a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// Its bytes.
+    Text(&'a [u8]),
+    /// The repository lacks it.
+    Missing,
+    /// It has more than [`LARGEST_BLOB`].
+    TooLarge,
+}
+
+impl<'a> Content<'a> {
+    /// Returns the bytes, where they are to be had.
+    #[must_use]
+    pub fn text(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Missing | Self::TooLarge => None,
+        }
+    }
 }
 
 /// A clone, of any kind.
@@ -210,9 +235,16 @@ impl Repository {
         if revision.is_empty() || revision.contains(['\n', '\0']) {
             return Err(no_commit());
         }
-        // A branch that was fetched and never checked out stands under the remote's name alone.
-        let questions = format!("{revision}^{{commit}}\nrefs/remotes/origin/{revision}^{{commit}}\n");
-        self.checked(questions)?.into_iter().next().ok_or_else(no_commit)
+        // What was fetched of a branch is newer than what a clone began with, or what somebody works on.
+        let questions = format!("refs/remotes/origin/{revision}^{{commit}}\n{revision}^{{commit}}\n");
+        match self.checked(questions)?.into_iter().next() {
+            Some(commit) => Ok(commit),
+            // It says of an ambiguous hash what the question above passes over.
+            None => self.commit(revision).map_err(|error| match error {
+                GitError::NoCommit { .. } => no_commit(),
+                error => error,
+            }),
+        }
     }
 
     /// Asks which of these there are, a line each.
@@ -245,12 +277,11 @@ impl Repository {
         Ok(files)
     }
 
-    /// Reads blobs in the order asked for and hands each to `take`, with its index; `None` for one that
-    /// is not there. Each thread of `take` could be another: blobs are spread over several gits.
+    /// Reads blobs in the order asked for and hands each to `take`, with its index. Each thread of `take` could be another: blobs are spread over several gits.
     pub fn blobs<T: Send>(
         &self,
         blobs: &[ObjectId],
-        take: impl Fn(usize, Option<&[u8]>) -> T + Sync,
+        take: impl Fn(usize, Content<'_>) -> T + Sync,
     ) -> Result<Vec<T>, GitError> {
         // Starting git costs some milliseconds; below so many blobs a second one does not pay.
         const WORTH_ANOTHER: usize = 64;
@@ -284,7 +315,8 @@ impl Repository {
             .flat_map(|(commit, path)| [commit.as_str(), ":", path, "\n"])
             .collect();
         let number = asked.iter().flatten().filter(is_askable).count();
-        let mut read = self.batch(number, questions, |_, text| text.map(<[u8]>::to_vec))?.into_iter();
+        let mut read =
+            self.batch(number, questions, |_, content| content.text().map(<[u8]>::to_vec))?.into_iter();
         let answer = |asked: &Option<(&ObjectId, &str)>| {
             asked.as_ref().filter(is_askable).and_then(|_| read.next()?)
         };
@@ -295,7 +327,7 @@ impl Repository {
         &self,
         first: usize,
         blobs: &[ObjectId],
-        take: impl Fn(usize, Option<&[u8]>) -> T,
+        take: impl Fn(usize, Content<'_>) -> T,
     ) -> Result<Vec<T>, GitError> {
         self.batch(blobs.len(), lines(blobs, "", "\n"), |index, text| take(first + index, text))
     }
@@ -305,7 +337,7 @@ impl Repository {
         &self,
         number: usize,
         questions: String,
-        take: impl Fn(usize, Option<&[u8]>) -> T,
+        take: impl Fn(usize, Content<'_>) -> T,
     ) -> Result<Vec<T>, GitError> {
         const ACTION: &str = "cat-file";
         let (mut child, watch, stdout) =
@@ -319,17 +351,21 @@ impl Repository {
                 out.read_until(b'\n', &mut head)?;
                 // "<hash> blob <size>", or "<what was asked> missing".
                 if head.ends_with(b" missing\n") {
-                    taken.push(take(index, None));
+                    taken.push(take(index, Content::Missing));
                     continue;
                 }
                 let text = String::from_utf8_lossy(&head);
                 let mut words = text.split_ascii_whitespace().skip(1);
-                match (words.next(), words.next().and_then(|size| size.parse().ok())) {
+                match (words.next(), words.next().and_then(|size| size.parse::<u64>().ok())) {
+                    (Some("blob"), Some(size)) if size > LARGEST_BLOB => {
+                        io::copy(&mut out.by_ref().take(size + 1), &mut io::sink())?;
+                        taken.push(take(index, Content::TooLarge));
+                    }
                     (Some("blob"), Some(size)) => {
-                        body.resize(size, 0);
-                        out.read_exact(&mut body)?;
+                        body.clear();
+                        out.by_ref().take(size).read_to_end(&mut body)?;
                         out.read_exact(&mut [0])?;
-                        taken.push(take(index, Some(&body)));
+                        taken.push(take(index, Content::Text(&body)));
                     }
                     _ => return Err(io::ErrorKind::UnexpectedEof.into()),
                 }

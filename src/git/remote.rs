@@ -4,9 +4,11 @@
 //! prints is not read. It asks nobody: without credentials it fails.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use super::run::{Deadline, Watch, command, network_command};
 use super::{GitError, ObjectId, Repository, lines};
@@ -20,6 +22,8 @@ pub struct Network {
     pub url: Option<RemoteUrl>,
     /// How long one transfer may take.
     pub deadline: Deadline,
+    /// Ends a transfer when it is no longer 0.
+    pub stop: Arc<AtomicUsize>,
 }
 
 /// The URL of a repository. Its credentials never show, and are never stored.
@@ -92,11 +96,11 @@ pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitE
     ])
     .args(["--end-of-options", url.as_str()])
     .arg(into);
-    Watch::run("clone", git, Vec::new(), network.deadline)?;
+    Watch::run("clone", git, Vec::new(), network)?;
     // A bare clone has no such line, and for whoever fetches by hand its branches would never move again.
     let mut config = command();
     config.arg("--git-dir").arg(into).args(["config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*"]);
-    Watch::run("config", config, Vec::new(), network.deadline)
+    Watch::run("config", config, Vec::new(), network)
 }
 
 impl Repository {
@@ -141,13 +145,21 @@ impl Repository {
         Ok(of.iter().filter(|blob| missing.contains(blob.as_str())).cloned().collect())
     }
 
-    fn is_partial(&self) -> bool {
-        let packs = std::fs::read_dir(self.git_dir.join("objects/pack"));
-        packs
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| Path::new(&entry.file_name()).extension() == Some(OsStr::new("promisor")))
+    /// Tells whether it may lack what a commit has.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        // Of alternates, which this does not see, what is missing is found missing one by one.
+        let promised = self.output(
+            "config",
+            &["--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"],
+            Vec::new(),
+        );
+        promised.is_ok_and(|promised| !promised.is_empty())
+    }
+
+    /// Fetches the folders of a commit, which a clone without any (`--filter=tree:0`) lacks.
+    pub fn fetch_trees(&self, commit: &ObjectId, network: &Network) -> Result<(), GitError> {
+        self.fetch(&["--refetch", "--filter=blob:none"], [commit.as_str()], Vec::new(), network)
     }
 
     /// Tells whether history ends before its beginning here.
@@ -158,9 +170,10 @@ impl Repository {
     /// Returns the name of the remote's default branch.
     pub(super) fn remote_head(&self, network: &Network) -> Result<String, GitError> {
         let mut git = network.command();
-        git.arg("--git-dir").arg(&self.git_dir).args(["ls-remote", "--symref", "--end-of-options"]);
+        git.arg("--git-dir").arg(&self.git_dir);
+        git.args(["ls-remote", "--upload-pack=git-upload-pack", "--symref", "--end-of-options"]);
         git.arg(self.remote(network)?).arg("HEAD");
-        let answer = Watch::answer("ls-remote", git, network.deadline)?;
+        let answer = Watch::answer("ls-remote", git, network)?;
         let answer = String::from_utf8_lossy(&answer);
         let named =
             answer.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
@@ -177,7 +190,9 @@ impl Repository {
         let listed = self.output("remote", &[], Vec::new())?;
         let listed = String::from_utf8_lossy(&listed);
         let name = listed.lines().find(|name| *name == "origin").or(listed.lines().next());
+        // What is configured moves with the repository; what a clone was made from may be gone.
         match (name, &network.url) {
+            (_, Some(url)) if !self.is_partial() => Ok(url.as_str().into()),
             (Some(name), _) => Ok(name.into()),
             (None, Some(url)) => Ok(url.as_str().into()),
             (None, None) => Err(GitError::NoRemote { path: self.path.clone() }),
@@ -203,13 +218,22 @@ impl Repository {
                 "-c",
                 "fetch.negotiationAlgorithm=default",
             ])
-            .args(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head"])
+            // Programs that a clone's own configuration may name.
+            .args(["-c", "core.alternateRefsCommand=true", "-c", "core.gitProxy="])
+            .args([
+                "fetch",
+                "--upload-pack=git-upload-pack",
+                "--quiet",
+                "--no-tags",
+                "--no-prune",
+                "--no-write-fetch-head",
+            ])
             .arg("--no-recurse-submodules")
             .args(options)
             .arg("--end-of-options")
             .arg(self.remote(network)?)
             .args(refspecs);
-        Watch::run("fetch", git, input, network.deadline)
+        Watch::run("fetch", git, input, network)
     }
 }
 

@@ -1,14 +1,18 @@
 //! Starting git with nothing of this environment that could change what it prints, and ending it in time.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::GitError;
+use super::remote::Network;
 
 /// How long one run of git may take.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,15 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn over(child: &mut Child, deadline: Deadline) -> Self {
+        Self::until(child, deadline, None)
+    }
+
+    /// Watches a transfer, which leads a group of programs of its own: all of them end with it.
+    fn over_transfer(child: &mut Child, network: &Network) -> Self {
+        Self::until(child, network.deadline, Some(Arc::clone(&network.stop)))
+    }
+
+    fn until(child: &mut Child, deadline: Deadline, stop: Option<Arc<AtomicUsize>>) -> Self {
         const SAID: u64 = 16 << 10;
         let mut pipe = child.stderr.take().expect("it is piped");
         let (said, stderr) = channel();
@@ -83,13 +96,25 @@ impl Watch {
         let pid = Pid::from_child(child);
         // The child is waited for only after this thread ended, so the number stays its own.
         let guard = thread::spawn(move || {
+            const LOOK: Duration = Duration::from_millis(50);
             const GRACE: Duration = Duration::from_secs(2);
-            if ended.recv_timeout(deadline.0) != Err(RecvTimeoutError::Timeout) {
-                return false;
+            let kill = |signal| {
+                let _ = match stop {
+                    Some(_) => kill_process_group(pid, signal),
+                    None => kill_process(pid, signal),
+                };
+            };
+            let mut left = deadline.0;
+            while !left.is_zero() && stop.as_ref().is_none_or(|stop| stop.load(Ordering::Relaxed) == 0) {
+                let wait = if stop.is_some() { left.min(LOOK) } else { left };
+                if ended.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                    return false;
+                }
+                left = left.saturating_sub(wait);
             }
-            let _ = kill_process(pid, Signal::TERM);
+            kill(Signal::TERM);
             if ended.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
-                let _ = kill_process(pid, Signal::KILL);
+                kill(Signal::KILL);
             }
             true
         });
@@ -100,12 +125,12 @@ impl Watch {
     pub(super) fn answer(
         action: &'static str,
         mut git: Command,
-        deadline: Deadline,
+        network: &Network,
     ) -> Result<Vec<u8>, GitError> {
-        git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = git.spawn().map_err(GitError::NotStarted)?;
         let mut stdout = child.stdout.take().expect("it is piped");
-        let watch = Self::over(&mut child, deadline);
+        let watch = Self::over_transfer(&mut child, network);
         let mut answer = Vec::new();
         let read = stdout.read_to_end(&mut answer);
         watch.finish(action, &mut child)?;
@@ -117,12 +142,12 @@ impl Watch {
         action: &'static str,
         mut git: Command,
         input: Vec<u8>,
-        deadline: Deadline,
+        network: &Network,
     ) -> Result<(), GitError> {
-        git.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        git.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut child = git.spawn().map_err(GitError::NotStarted)?;
         feed(&mut child, input);
-        Self::over(&mut child, deadline).finish(action, &mut child)
+        Self::over_transfer(&mut child, network).finish(action, &mut child)
     }
 
     /// Waits for git's end, and fails where it failed or was ended.

@@ -4,6 +4,11 @@
 //! that hide brackets, and by the semicolons that Go puts in at line ends outside of all brackets. So the
 //! inside of a body needs no grammar, only its brackets matched.
 //!
+//! A parser would do far more than is asked for: tree-sitter with its grammar of Go finds the same 105,701
+//! functions in the 114 MB of Kubernetes and its modules, and takes 12 s where this takes 0.2 s. The tables of
+//! `go tool cover -func` are equal to the byte on Kubernetes, Prometheus, etcd, Consul, go-ethereum, protobuf,
+//! Hugo, gonum, cobra and Go's own tools (`benches/report.sh`, `tests/report.rs`).
+//!
 //! What it cannot see is a mistake inside a body whose brackets match; Go's tool would end at such a file.
 
 use std::borrow::Cow;

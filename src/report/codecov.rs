@@ -4,10 +4,11 @@
 use std::io::{self, Write};
 
 use super::{LineState, Report, text};
+use crate::json;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{\"goc-watchdog\":")?;
-    serde_json::to_writer(&mut *out, &text::full_headline(report))?;
+    json::write(&mut *out, &text::full_headline(report))?;
     out.write_all(b",\n\"coverage\":{")?;
     let mut number = itoa::Buffer::new();
     // A file in one piece: a call for each number of a large service takes as long as finding them.
@@ -16,7 +17,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         if index > 0 {
             out.write_all(b",\n")?;
         }
-        serde_json::to_writer(&mut *out, file.best_path())?;
+        json::write(&mut *out, &file.best_path())?;
         text.clear();
         text.extend_from_slice(b":{");
         for (index, line) in file.lines.iter().enumerate() {

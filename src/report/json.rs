@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::{FileReport, FunctionReport, Head, LineState, MissedRange, Previous, Report};
 use crate::coverage::Coverage;
+use crate::json;
 use crate::time::iso;
 
 /// Counts up when a field changes its meaning or goes; new fields alone do not change it.
@@ -13,7 +14,7 @@ const SCHEMA: u32 = 1;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let document = Document::of(report);
-    serde_json::to_writer(&mut *out, &document)?;
+    json::write(&mut *out, &document)?;
     writeln!(out)
 }
 

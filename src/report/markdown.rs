@@ -35,7 +35,7 @@ fn summary(report: &Report<'_>) -> String {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
     // Where none was looked for, that is no news.
-    let was_read = head.source_commit.is_some();
+    let was_read = report.files.iter().any(|file| file.no_source != Some(super::NoSource::NotRead));
     if let Some(missing) = text::what_has_no_source(report).filter(|_| was_read) {
         let _ = writeln!(page, "\n{missing}, counted all the same.");
     }

@@ -41,6 +41,8 @@ pub enum NoSource {
     NotInCommit,
     /// The repository lacks the file's content.
     NotInRepository,
+    /// The file is larger than any that people write.
+    TooLarge,
     /// What the commit has does not parse.
     DoesNotParse(SyntaxError),
 }
@@ -51,6 +53,7 @@ impl std::fmt::Display for NoSource {
             Self::NotRead => f.write_str("no source was read"),
             Self::NotInCommit => f.write_str("not in the commit"),
             Self::NotInRepository => f.write_str("its content is not in the repository"),
+            Self::TooLarge => f.write_str("too large"),
             Self::DoesNotParse(error) => write!(f, "does not parse, {error}"),
         }
     }

@@ -183,25 +183,18 @@ impl Workdir {
     ) -> Result<Result<(), E>, WorkdirError> {
         let path = self.stored(&repository(app));
         make_folder(path.parent().expect("below the root"))?;
-        let unfinished = self.unfinished("repo")?;
-        let remove = || {
-            let _ = fs::remove_dir_all(&unfinished);
-        };
-        if let Err(error) = fill(&unfinished) {
-            remove();
-            return Ok(Err(error));
-        }
+        let scratch = self.scratch()?;
+        let unfinished = scratch.join("repo");
+        let filled = fill(&unfinished);
         #[expect(clippy::disallowed_methods, reason = "git synced what it wrote")]
-        match fs::rename(&unfinished, &path) {
-            Ok(()) => Ok(Ok(())),
-            Err(_) if path.exists() => {
-                remove();
-                Ok(Ok(()))
-            }
-            Err(error) => {
-                remove();
-                Err(io_error("cannot rename to", &path)(error))
-            }
+        let renamed = match &filled {
+            Ok(()) => fs::rename(&unfinished, &path),
+            Err(_) => Ok(()),
+        };
+        let _ = fs::remove_dir_all(&scratch);
+        match renamed {
+            Err(error) if !path.exists() => Err(io_error("cannot rename to", &path)(error)),
+            _ => Ok(filled),
         }
     }
 
@@ -216,15 +209,13 @@ impl Workdir {
         if fs::read(&path).is_ok_and(|stored| stored == text) {
             return Ok(());
         }
-        let stored = self.unfinished("report").and_then(|unfinished| {
+        let stored = self.scratch().and_then(|scratch| {
+            let unfinished = scratch.join("report");
             let written = write_synced(&unfinished, |out| out.write_all(text)).and_then(|()| {
                 #[expect(clippy::disallowed_methods, reason = "the file was synced")]
                 fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
             });
-            if written.is_err() {
-                #[expect(clippy::disallowed_methods, reason = "an unfinished file is of no use")]
-                let _ = fs::remove_file(&unfinished);
-            }
+            let _ = fs::remove_dir_all(&scratch);
             written
         });
         match stored {
@@ -233,11 +224,19 @@ impl Workdir {
         }
     }
 
-    /// Returns where this process makes something that does not hold the lock.
-    fn unfinished(&self, what: &str) -> Result<PathBuf, WorkdirError> {
-        let folder = self.root.join(SCRATCH);
-        make_folder(&folder)?;
-        Ok(folder.join(format!("{}-{what}", std::process::id())))
+    /// Returns a folder of this run alone, where something is made without the lock. Containers that share a
+    /// root share numbers of processes, so the name is drawn by lot.
+    fn scratch(&self) -> Result<PathBuf, WorkdirError> {
+        let scratch = self.root.join(SCRATCH);
+        make_folder(&scratch)?;
+        loop {
+            let folder = scratch.join(format!("{:016x}", fastrand::u64(..)));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Ok(folder),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(io_error("cannot create", &folder)(error)),
+            }
+        }
     }
 }
 
@@ -404,6 +403,17 @@ pub fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
     fs::read(path).map_err(io_error("cannot read", path))
 }
 
+/// Tells whether two paths are of one file, there already or not.
+#[must_use]
+pub fn is_same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
+        path.canonicalize().unwrap_or_else(|_| parent.join(path.file_name().unwrap_or_default()))
+    };
+    place(one) == place(other)
+}
+
 /// Writes a file outside of the work directory, whole or not at all. A device or pipe is written to as it is.
 ///
 /// The temporary file beside it goes when `write` fails; what `write` returns is passed on.
@@ -421,11 +431,14 @@ pub fn write_whole<T, E>(
         out.flush().map_err(io_error("cannot write", path))?;
         return Ok(written);
     }
+    // Drawn by lot and never one that is there: beside it may lie anything of anybody's.
     let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(UNFINISHED);
+    unfinished.push(format!(".{:016x}{UNFINISHED}", fastrand::u64(..)));
     let unfinished = PathBuf::from(unfinished);
     let mut written = None;
-    let synced = write_synced(&unfinished, |out| match write(out) {
+    let file = OpenOptions::new().write(true).create_new(true).open(&unfinished);
+    let file = file.map_err(io_error("cannot create", &unfinished))?;
+    let synced = fill_synced(&unfinished, file, |out| match write(out) {
         Ok(value) => {
             written = Some(Ok(value));
             Ok(())
@@ -481,6 +494,14 @@ fn write_synced(
 ) -> Result<(), WorkdirError> {
     #[expect(clippy::disallowed_methods, reason = "the durable write starts here")]
     let file = File::create(path).map_err(io_error("cannot create", path))?;
+    fill_synced(path, file, write)
+}
+
+fn fill_synced(
+    path: &Path,
+    file: File,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), WorkdirError> {
     let mut out = BufWriter::with_capacity(256 << 10, file);
     write(&mut out).map_err(io_error("cannot write", path))?;
     let file = out.into_inner().map_err(|error| io_error("cannot write", path)(error.into_error()))?;

@@ -4,6 +4,8 @@ mod changes;
 mod outputs;
 mod source;
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 
@@ -19,6 +21,7 @@ use crate::names::printable;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::DiffReport;
 use crate::report::{Form, Head, NoSource, Order, Previous, Report, Source};
+use crate::signals::Signals;
 use crate::store::{Row, RowFilter, Store};
 use crate::workdir::{Reading, report_path};
 
@@ -101,6 +104,15 @@ pub struct ReportArgs {
 
 /// Runs the command.
 pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
+    let signals = Signals::catch()?;
+    let ended = report(args, context, &signals);
+    match signals.received() {
+        Some(signal) => Ok(ExitCode::of_signal(signal)),
+        None => ended,
+    }
+}
+
+fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<ExitCode> {
     let filter = Filter {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
@@ -113,15 +125,18 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
             return Ok(ExitCode::Usage);
         }
     };
+    // Before the row is chosen, so that its file is there when it is opened.
+    let reading = context.workdir.reading()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = stored_roster(&store, context)?;
     let mut chosen = Chosen::of(args, &roster, &store)?;
 
-    let reading = context.workdir.reading()?;
     let profile = stored_profile(&chosen.row, context)?;
-    let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline };
+    let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline, signals };
     let (at, sources, code) = sources(&profile, &chosen, &reader, &outputs, &filter, &reading)?;
-    chosen.source_commit = at.as_ref().map(|at| at.commit.to_string());
+    let known = || reader.known(chosen.revision.as_ref()?);
+    chosen.source_commit =
+        at.as_ref().map(|at| at.commit.clone()).or_else(known).map(|commit| commit.to_string());
     let mut report = Report::new(chosen.head(&filter, context), &profile, sources);
     let changes = match &at {
         Some(at) if outputs.have_changes() => {
@@ -149,7 +164,10 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
         && chosen.is_of_its_own_commit
         && filter.takes_all()
     {
-        keep(table, &report, &chosen.row, &reading, context)?;
+        // The table is there all the same.
+        if let Err(error) = keep(table, &report, &chosen.row, &reading, context) {
+            super::warn(format!("{error:#}; the table was not stored beside its profile"));
+        }
     }
     if table.is_some() {
         chosen.say(context);
@@ -206,7 +224,8 @@ fn sources(
             ExitCode::Failed
         }
         (false, _) if outputs.want_source() => {
-            super::warn(format!("{error:#}; what follows knows no functions, and lines only by blocks"));
+            super::warn(format!("{error:#}"));
+            super::say("what follows knows no functions, and lines only by blocks");
             ExitCode::Partly
         }
         (false, _) => ExitCode::Done,
@@ -339,8 +358,18 @@ fn row_by_commit(commit: &str, service: &str, roster: &Roster, rows: &[Row]) -> 
     if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
         return Ok(None);
     }
-    let row = of_app.rfind(|row| starts_alike(commit, &row.key.commit));
+    let fitting: Vec<&Row> = of_app.filter(|row| starts_alike(commit, &row.key.commit)).collect();
     let name = printable(&app.app);
+    let commits: BTreeSet<&str> = fitting.iter().map(|row| row.key.commit.as_str()).collect();
+    if commits.len() > 1 {
+        let commits: Vec<&str> = commits.into_iter().collect();
+        bail!(
+            "commit \"{}\" of {name} is ambiguous, give more digits:\n  {}",
+            printable(commit),
+            commits.join("\n  ")
+        );
+    }
+    let row = fitting.into_iter().next_back();
     let row = row.ok_or_else(|| {
         let commit = printable(commit);
         anyhow!("nothing is stored of {name} at commit \"{commit}\" (goc-watchdog history {name})")
@@ -411,7 +440,16 @@ fn unmet(
     if let (None, Some(threshold)) = (args.gate.fail_under, app.fail_under) {
         unmet.extend(below(&of(coverage), threshold));
     }
-    for package in report.packages() {
+    let packages = report.packages();
+    for (glob, threshold) in &app.packages {
+        if !packages.iter().any(|package| glob.fits(package.name)) && report.head.filters.is_empty() {
+            super::warn(format!(
+                "\"{}\" fits no package, so nothing is asked to reach {threshold}",
+                printable(glob.as_str())
+            ));
+        }
+    }
+    for package in packages {
         let fitting = app.packages.iter().filter(|(glob, _)| glob.fits(package.name));
         if let Some((_, threshold)) = fitting.max_by_key(|(glob, _)| glob.as_str().len()) {
             let message = below(&of(package.coverage), *threshold);

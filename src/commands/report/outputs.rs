@@ -135,7 +135,12 @@ impl Outputs {
         let mut outputs: Vec<(Output, Option<PathBuf>)> = Vec::new();
         for Wanted { name, file } in asked {
             let file = file.or_else(|| args.output.clone());
-            if file.is_some() && outputs.iter().any(|(_, other)| *other == file) {
+            let is_taken = |file: &Path| {
+                outputs.iter().any(|(_, other)| {
+                    other.as_deref().is_some_and(|other| workdir::is_same_place(file, other))
+                })
+            };
+            if file.as_deref().is_some_and(is_taken) {
                 let file = file.unwrap_or_default().display().to_string();
                 return Err(format!("two forms would go to \"{}\"", printable(&file)));
             }

@@ -7,11 +7,12 @@ use anyhow::{Result, anyhow, bail};
 
 use super::Context;
 use crate::commands;
-use crate::git::{self, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, TreeFile};
+use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, TreeFile};
 use crate::gosrc::{Modules, is_module_file, scan};
 use crate::names::printable;
 use crate::profile::{BuildFile, Profile};
 use crate::report::{NoSource, Source};
+use crate::signals::Signals;
 use crate::workdir::{Reading, repository};
 
 /// Which commit a source is of.
@@ -36,9 +37,21 @@ pub(super) struct SourceReader<'a> {
     pub(super) app: &'a str,
     /// Nothing may be fetched.
     pub(super) offline: bool,
+    /// Ends what is being fetched.
+    pub(super) signals: &'a Signals,
 }
 
 impl SourceReader<'_> {
+    /// Returns the full hash of a revision, as far as it is known here.
+    pub(super) fn known(&self, revision: &Revision) -> Option<ObjectId> {
+        let path = self.context.workdir.stored(&repository(self.app));
+        let repository = Repository::open(&path, Deadline(self.context.config.git.timeout)).ok()?;
+        match revision {
+            Revision::Hash(hash) => repository.commit(hash).ok(),
+            Revision::Any(revision) => repository.revision(revision).ok(),
+        }
+    }
+
     /// Returns what a revision says of each file of a profile.
     pub(super) fn read(
         &self,
@@ -66,6 +79,7 @@ impl SourceReader<'_> {
             protocols: git.protocols.clone(),
             url: url.as_deref().map(RemoteUrl::new),
             deadline: Deadline(git.timeout),
+            stop: self.signals.flag(),
         })
     }
 
@@ -90,6 +104,12 @@ impl SourceReader<'_> {
         match (Repository::open(&path, deadline), &network.url) {
             (Err(GitError::NoRepository { .. }), Some(url)) if !self.offline => {
                 let shown = printable(url.as_str());
+                if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+                    bail!(
+                        "{:?} is in the way of a clone of {shown}: it is no git repository, and not empty",
+                        path.display()
+                    );
+                }
                 self.tell(&format!("cloning {shown} into {:?}", path.display()));
                 workdir
                     .make_repository(reading, self.app, |folder| git::clone(url, folder, network))?
@@ -130,18 +150,31 @@ impl SourceReader<'_> {
             Revision::Hash(hash) => repository.commit(hash),
             Revision::Any(revision) => repository.revision(revision),
         };
-        let missing = match look() {
-            Err(missing @ GitError::NoCommit { .. }) => missing,
-            found => return Ok(found?),
+        let full = match revision {
+            Revision::Hash(hash) | Revision::Any(hash) => ObjectId::parse(&hash.to_ascii_lowercase()),
+        };
+        let missing = match (look(), revision) {
+            (Err(missing @ GitError::NoCommit { .. }), _) => missing,
+            // A branch goes on, and what this clone last saw of it would be reported for ever.
+            (Ok(known), Revision::Any(name)) if !self.offline && !is_hash(name) => {
+                return match repository.fetch_heads_and_tags(network) {
+                    Ok(()) => Ok(look()?),
+                    Err(GitError::NoRemote { .. }) => Ok(known),
+                    Err(error) => {
+                        commands::warn(format!(
+                            "{error}; \"{}\" is taken as this clone knows it",
+                            printable(name)
+                        ));
+                        Ok(known)
+                    }
+                };
+            }
+            (found, _) => return Ok(found?),
         };
         if self.offline {
             bail!("{missing}; without --offline it is fetched");
         }
         self.tell(&format!("{missing}, fetching"));
-        let full = match revision {
-            Revision::Hash(hash) => ObjectId::parse(hash),
-            Revision::Any(_) => None,
-        };
         if let Some(hash) = full
             && repository.fetch_commit(&hash, network).is_ok()
         {
@@ -160,6 +193,20 @@ impl SourceReader<'_> {
         }
     }
 
+    /// Returns the files of a commit.
+    fn tree(&self, repository: &Repository, commit: &ObjectId, network: &Network) -> Result<Vec<TreeFile>> {
+        match repository.files(commit) {
+            Err(error @ GitError::Failed { .. }) if repository.is_partial() => {
+                if self.offline {
+                    bail!("{error}; without --offline the folders of the commit are fetched");
+                }
+                repository.fetch_trees(commit, network)?;
+                Ok(repository.files(commit)?)
+            }
+            files => Ok(files?),
+        }
+    }
+
     fn sources(
         &self,
         profile: &Profile,
@@ -170,21 +217,30 @@ impl SourceReader<'_> {
     ) -> Result<Vec<Source>> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-        let tree = repository.files(commit)?;
+        let tree = self.tree(repository, commit, network)?;
         let blobs: HashMap<&str, &ObjectId> =
             tree.iter().map(|TreeFile { path, blob }| (path.as_str(), blob)).collect();
 
         let module_paths: Vec<&str> = blobs.keys().copied().filter(|path| is_module_file(path)).collect();
         let module_blobs: Vec<ObjectId> = module_paths.iter().map(|path| blobs[path].clone()).collect();
-        let lacking = self.fetched(repository, commit, &module_blobs, network)?;
-        let present: Vec<(&str, ObjectId)> =
-            module_paths.into_iter().zip(module_blobs).filter(|(_, blob)| !lacking.contains(blob)).collect();
+        self.fetched(repository, commit, &module_blobs, network)?;
+        let lacking = repository.missing_blobs(commit, &module_blobs)?;
+        let present: Vec<(&str, ObjectId)> = module_paths
+            .iter()
+            .copied()
+            .zip(module_blobs)
+            .filter(|(_, blob)| !lacking.contains(blob))
+            .collect();
         let ids: Vec<ObjectId> = present.iter().map(|(_, blob)| blob.clone()).collect();
         let texts = repository
-            .blobs(&ids, |_, text| String::from_utf8_lossy(text.unwrap_or_default()).into_owned())?;
-        let module_files = present.iter().map(|(path, _)| *path).zip(texts.iter().map(String::as_str));
+            .blobs(&ids, |_, text| text.text().map(|text| String::from_utf8_lossy(text).into_owned()))?;
+        let knows_all_modules = texts.iter().flatten().count() == module_paths.len();
+        let module_files =
+            present.iter().zip(&texts).filter_map(|((path, _), text)| Some((*path, text.as_deref()?)));
         let modules = Modules::new(blobs.keys().copied(), module_files);
         let paths = modules.resolve(&names, |path| blobs.contains_key(path));
+        // Where a module cannot be read, a name that leads nowhere may well be of the commit.
+        let nowhere = if knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
 
         let wanted: Vec<ObjectId> = paths.iter().flatten().map(|path| blobs[path.as_str()].clone()).collect();
         let lacking = self.fetched(repository, commit, &wanted, network)?;
@@ -204,8 +260,11 @@ impl SourceReader<'_> {
             let (index, path) = readable[at];
             let file = &files[index];
             match text {
-                Some(text) => Source::of_text(path, text, scan(text), file.blocks, counts(file), wants_lines),
-                None => without(Some(path), NoSource::NotInRepository, file),
+                Content::Text(text) => {
+                    Source::of_text(path, text, scan(text), file.blocks, counts(file), wants_lines)
+                }
+                Content::Missing => without(Some(path), NoSource::NotInRepository, file),
+                Content::TooLarge => without(Some(path), NoSource::TooLarge, file),
             }
         })?;
         let mut read = readable.iter().map(|(index, _)| *index).zip(read).peekable();
@@ -214,7 +273,7 @@ impl SourceReader<'_> {
                 Some((_, source)) => source,
                 None => match path.as_deref() {
                     Some(path) => without(Some(path), NoSource::NotInRepository, file),
-                    None => without(None, NoSource::NotInCommit, file),
+                    None => without(None, nowhere.clone(), file),
                 },
             }
         });
@@ -257,6 +316,10 @@ impl SourceReader<'_> {
             commands::say(message);
         }
     }
+}
+
+fn is_hash(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Returns a name as a key of TOML.

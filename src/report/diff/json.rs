@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{DiffReport, LineState};
 use crate::coverage::Coverage;
+use crate::json;
 use crate::time::iso;
 
 /// Counts up when a field changes its meaning or goes; new fields alone do not change it.
@@ -130,6 +131,6 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
             .map(|left_out| LeftOut { path: &left_out.path, why: left_out.why.word() })
             .collect(),
     };
-    serde_json::to_writer(&mut *out, &document)?;
+    json::write(&mut *out, &document)?;
     writeln!(out)
 }

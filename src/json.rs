@@ -1,0 +1,50 @@
+//! JSON that can be looked at: what a terminal would act on, or hide, is escaped in its strings.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
+
+use crate::names::is_unprintable;
+
+/// Writes a value on one line, without a line end.
+pub fn write(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut out, Shown)).map_err(io::Error::from)
+}
+
+/// Compact, and with `\u` for each character that is not printable; readers get the same strings.
+struct Shown;
+
+impl Formatter for Shown {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.is_ascii() && !fragment.contains('\u{7f}') {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_unprintable) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            let c = rest[at..].chars().next().expect("one was found");
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped_and_reads_the_same() {
+        let text = "é \u{1b}[31m \u{9b}31m \u{202e}x \u{7f}\" \u{e0001} 日本";
+        let mut out = Vec::new();
+        write(&mut out, &[text]).unwrap();
+        let json = String::from_utf8(out).unwrap();
+        assert_eq!(json, r#"["é \u001b[31m \u009b31m \u202ex \u007f\" \udb40\udc01 日本"]"#);
+        assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [text]);
+    }
+}
