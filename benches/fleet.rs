@@ -35,7 +35,8 @@ fn main() {
 /// Serves until stdin ends; takes `round N` and `listed N` as orders.
 fn serve(arguments: &[String]) {
     let number = |at: usize| arguments[at].parse().expect("a number");
-    let size = Size { services: number(0), replicas: number(1), bytes: number(2), programs: 8, rounds: 8 };
+    let size =
+        Size { services: number(0), replicas: number(1), bytes: number(2), programs: 8, rounds: number(3) };
     let fleet = Fleet::start(size);
     println!("{}", fleet.center());
     for line in std::io::stdin().lines().map_while(Result::ok) {
@@ -114,9 +115,10 @@ struct Server {
 }
 
 impl Server {
-    fn start(services: usize, replicas: usize, bytes: usize) -> Self {
+    fn start(services: usize, replicas: usize, bytes: usize, rounds: usize) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", &services.to_string(), &replicas.to_string(), &bytes.to_string()])
+            .arg("serve")
+            .args([services, replicas, bytes, rounds].map(|number| number.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -189,7 +191,7 @@ fn say(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
 
 fn measure(rounds: usize) {
     let scratch = tempfile::tempdir().unwrap();
-    let mut server = Server::start(1000, 3, 1_000_000);
+    let mut server = Server::start(1000, 3, 1_000_000, rounds + 1);
     let root = scratch.path().join("fleet");
     println!("1,000 services of 3 replicas, 1 MB each; medians of {rounds}, side by side");
     println!("first pull of all: {:.2} s", pull(&server, &root, &["--force"]).0);
@@ -205,7 +207,7 @@ fn measure(rounds: usize) {
     say("unchanged", &unchanged, &downloads);
     drop(server);
 
-    let mut server = Server::start(10_000, 1, 20_000);
+    let mut server = Server::start(10_000, 1, 20_000, 1);
     println!("10,000 services of 1 replica, 20 KB each, of which 100 are new");
     let (mut without, mut with, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     let root = scratch.path().join("many");
@@ -215,7 +217,7 @@ fn measure(rounds: usize) {
     without.push(pull(&server, &root, &["--no-peek"]));
     server.order("listed 10000");
     with.push(pull(&server, &root, &[]));
-    let hundred = Server::start(100, 1, 20_000);
+    let hundred = Server::start(100, 1, 20_000, 1);
     alone.push(pull(&hundred, &scratch.path().join("hundred"), &[]));
     say("without peeks (beside a pull of those 100 alone)", &without, &alone);
     say("with peeks (beside the same)", &with, &alone);

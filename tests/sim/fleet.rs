@@ -48,6 +48,7 @@ const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 
 impl Fleet {
     pub(crate) fn start(size: Size) -> Self {
+        assert!(size.rounds <= 15, "in the fifteenth all is covered");
         let mut answers = Vec::new();
         for program in 0..size.programs {
             let module = format!("example.com/fleet/program{program}");
@@ -55,8 +56,11 @@ impl Fleet {
             let program = Program::synthetic(&module, (size.bytes / 60 / 40).max(1), 40, program);
             for round in 0..size.rounds {
                 for replica in 0..size.replicas {
-                    let count = |block: usize| match (block * 7 + replica) % 10 {
-                        place if place < 3 + round => (block + replica + round) as u64 * 37 % 5000 + 1,
+                    let count = |block: usize| match (block * 7 + replica) % 100 {
+                        // Counters only grow: one that fell would be asked for twice.
+                        place if place < 30 + round * 5 => {
+                            ((block + replica) * 37 % 5000 + 1 + round * 11) as u64
+                        }
                         _ => 0,
                     };
                     let counts: Vec<u64> = (0..program.blocks()).map(count).collect();
@@ -93,7 +97,8 @@ impl Fleet {
 
     /// Shows the counters of this round from now on.
     pub(crate) fn set_round(&self, round: usize) {
-        self.state.round.store(round.min(self.state.size.rounds - 1), Ordering::SeqCst);
+        assert!(round < self.state.size.rounds, "no such round was rendered");
+        self.state.round.store(round, Ordering::SeqCst);
     }
 
     /// Lists only so many services from now on.
