@@ -501,3 +501,134 @@ fn several_centers_are_asked_and_one_that_is_down_does_not_stop_the_other() {
         .warned("center \"http://127.0.0.1:1\": no connection");
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
+
+/// Nothing that is stored of builds or counters can be understood while this runs.
+fn with_what_is_stored_damaged(world: &World, run: impl FnOnce()) {
+    world.execute(
+        "CREATE TABLE kept AS SELECT id, data FROM structure;
+         CREATE TABLE kept_counts AS SELECT id, counts FROM generation;
+         UPDATE structure SET data = x'00';
+         UPDATE generation SET counts = x'00';",
+    );
+    run();
+    world.execute(
+        "UPDATE structure SET data = (SELECT data FROM kept WHERE kept.id = structure.id);
+         UPDATE generation SET counts = (SELECT counts FROM kept_counts WHERE kept_counts.id = generation.id);
+         DROP TABLE kept;
+         DROP TABLE kept_counts;",
+    );
+}
+
+#[test]
+fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN, PING], 2);
+    agents[1].hit(&[MIRROR], 1);
+    world.pull(0);
+    let seen = "SELECT min(last_answer_at) FROM address";
+    let first = world.query::<String>(seen);
+    with_what_is_stored_damaged(&world, || {
+        let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
+        assert_eq!(said.json()[0]["result"], "unchanged");
+        assert_eq!(said.json()[0]["replicas"]["answered"], 2);
+    });
+    assert!(world.query::<String>(seen) > first);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
+    // One of two moves on: the other's counters are those that are stored.
+    agents[0].hit(&[PING], 1);
+    agents[0].hit(&[MIRROR + 1], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [1, 0, 1, 3, 2, 0]);
+    world.is_sound();
+}
+
+#[test]
+fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[0].behave_once(Behaviour::Status("500 Internal Server Error", "no"));
+    world.pull(3);
+    world.pull(0);
+    let failing = "SELECT count(*) FROM address WHERE failures > 0 OR last_error IS NOT NULL";
+    assert_eq!(world.query::<i64>(failing), 0);
+    // A replica that left is in no row any more, also where nothing else changed.
+    world.center.remove(&agents[1].url());
+    world.pull(0);
+    assert_eq!(world.query::<String>("SELECT addresses FROM goc_o_staging_service_cover"), agents[0].url());
+    assert_eq!(world.query::<i64>("SELECT answered FROM cover_fact"), 1);
+}
+
+#[test]
+fn a_restart_is_seen_also_after_answers_that_were_the_same() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN, MIRROR], 5);
+    world.pull(0);
+    world.pull(0);
+    agents[0].restart();
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [5, 0, 0, 0, 5, 0]);
+    agents[0].hit(&[MAIN, MIRROR], 5);
+    world.pull(0);
+    agents[0].hit(&[PING], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [10, 0, 0, 1, 10, 0]);
+}
+
+#[test]
+fn an_answer_whose_counters_are_not_the_stored_ones_is_never_taken_for_known() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].set_counts(&[9, 8, 7, 6, 5, 4]);
+    world.pull(0);
+    // A lone fall that stays: the larger count is kept, and each pull asks once more.
+    agents[0].set_counts(&[9, 7, 7, 6, 5, 4]);
+    world.pull(0);
+    world.pull(0);
+    assert_eq!(agents[0].pulls(), 5);
+    assert_eq!(world.echo_counts(), [6, 4, 5, 7, 9, 8]);
+    agents[0].set_counts(&[9, 8, 7, 6, 5, 4]);
+    world.pull(0);
+    assert_eq!(agents[0].pulls(), 6);
+}
+
+#[test]
+fn counters_that_moved_before_get_their_row_also_when_the_answer_is_the_same_again() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    world.configure("[pull]\nrow_at_least_every = \"0s\"\n");
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn another_build_at_an_address_is_set_aside_and_known_again_there() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    agents[1].run(&dirty_echo());
+    agents[1].hit(&[0, 2], 4);
+    for _ in 0..3 {
+        world.pull(3).warned("contradicts the one shown; its data is set aside");
+        assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    }
+    world.center.remove(&agents[0].url());
+    world.pull(0).warned("took the place of");
+    assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")).counts, [4, 4, 0]);
+}
+
+#[test]
+fn a_database_from_before_answers_were_remembered_goes_on() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    world.execute("DROP TABLE last_answer; PRAGMA user_version = 2;");
+    world.pull(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM last_answer"), 1);
+    agents[0].hit(&[PING], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
+}

@@ -9,16 +9,16 @@ mod address;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::http::{Response, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body, Proxy, Timeout};
+use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
 
 use crate::config::AddressPolicy;
-use crate::profile::{self, Limits, ParseError, Profile, ReadError, Template};
+use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 pub use address::{BadAddress, base_url};
 
@@ -87,6 +87,15 @@ pub enum HttpError {
     Output(io::Error),
 }
 
+impl From<ReadError> for HttpError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Parse(error) => error.into(),
+            ReadError::Io(error) => transport(&error.into()),
+        }
+    }
+}
+
 fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(": {body:?}") }
 }
@@ -100,15 +109,71 @@ pub struct Listed {
     pub addresses: Vec<String>,
 }
 
-/// An agent's answer.
-#[derive(Debug)]
-pub struct Answer {
-    /// What it counted.
-    pub profile: Profile,
-    /// How to read its build faster next time, where it was not known.
-    pub template: Option<Template>,
-    /// Size of the text.
-    pub bytes: u64,
+/// An agent's answer on its way in; its head was read.
+pub struct Incoming<'a> {
+    /// Taken when it is dropped.
+    reader: Option<Reader<BodyReader<'static>>>,
+    buffers: &'a Buffers,
+}
+
+impl Incoming<'_> {
+    /// Reads on while the answer is the one that this imprint was taken of; tells whether it is.
+    pub fn repeats(&mut self, last: &Imprint) -> Result<bool, HttpError> {
+        self.reader().repeats(last).map_err(HttpError::from)
+    }
+
+    /// Reads it to its end; see [`Reader::understand`].
+    pub fn understand(
+        &mut self,
+        known: &[Arc<Template>],
+        last: Option<&Last<'_>>,
+        seed: u64,
+    ) -> Result<Understood, HttpError> {
+        self.reader().understand(known, last, seed).map_err(HttpError::from)
+    }
+
+    /// Tells whether a part of it was recognised, so that the last answer is needed to understand it.
+    #[must_use]
+    pub fn recognised_any(&self) -> bool {
+        self.reader.as_ref().is_some_and(Reader::recognised_any)
+    }
+
+    /// Returns the size of the text that came so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.reader.as_ref().map_or(0, Reader::bytes)
+    }
+
+    fn reader(&mut self) -> &mut Reader<BodyReader<'static>> {
+        self.reader.as_mut().expect("taken only when dropped")
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.buffers.put(reader.into_buffer());
+        }
+    }
+}
+
+/// Buffers that answers are read into, kept for the next; as many as were in use at the same time.
+#[derive(Debug, Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    /// One that a long section has blown up is not kept.
+    const LARGEST_KEPT: usize = 1 << 20;
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put(&self, buffer: Vec<u8>) {
+        if buffer.len() <= Self::LARGEST_KEPT {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
 }
 
 /// Speaks HTTP to centers and agents; shared by threads.
@@ -116,6 +181,7 @@ pub struct Answer {
 pub struct Client {
     agent: Agent,
     limits: Limits,
+    buffers: Arc<Buffers>,
 }
 
 impl Client {
@@ -144,7 +210,7 @@ impl Client {
             .build();
         let resolver = CheckedResolver { policy: options.policy.clone(), inner: DefaultResolver::default() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
-        Ok(Self { agent, limits: options.limits })
+        Ok(Self { agent, limits: options.limits, buffers: Arc::default() })
     }
 
     /// Breaks off all requests that are under way, on whichever thread.
@@ -179,34 +245,22 @@ impl Client {
         serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|json| json["items"].is_array())
     }
 
-    /// Asks the process at `address` for its profile and reads it as it streams in.
-    ///
-    /// `known` are templates of builds it may run.
-    pub fn profile(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
-        let mut body = Counted { inner: self.open(address)?, bytes: 0 };
-        let read = profile::read(&mut body, self.limits, known);
-        let bytes = body.bytes;
-        match read {
-            Ok((profile, template)) => Ok(Answer { profile, template, bytes }),
-            Err(ReadError::Parse(error)) => Err(error.into()),
-            Err(ReadError::Io(error)) => Err(transport(&error.into())),
-        }
+    /// Asks the process at `address` for its profile.
+    pub fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
+        let reader = Reader::new(self.open(address)?, self.limits, self.buffers.take());
+        Ok(Incoming { reader: Some(reader), buffers: &self.buffers })
     }
 
     /// Passes the profile of the process at `address` on to `out`, as it comes, and returns its size.
     ///
-    /// Fails as [`Self::profile`] does, after what came until then was written.
+    /// Fails as reading it from [`Self::profile`] does, after what came until then was written.
     pub fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
         let mut tee = Tee { inner: Counted { inner: self.open(address)?, bytes: 0 }, out, failed: None };
         let read = profile::read(&mut tee, self.limits, &[]);
         if let Some(error) = tee.failed {
             return Err(HttpError::Output(error));
         }
-        match read {
-            Ok(_) => Ok(tee.inner.bytes),
-            Err(ReadError::Parse(error)) => Err(error.into()),
-            Err(ReadError::Io(error)) => Err(transport(&error.into())),
-        }
+        read.map(|_| tee.inner.bytes).map_err(HttpError::from)
     }
 
     /// Asks the process at `address` for its fraction of covered blocks, a few bytes.
@@ -231,7 +285,7 @@ impl Client {
     }
 
     /// Opens the answer with the profile: by GET, by POST where an agent allows nothing else.
-    fn open(&self, address: &str) -> Result<impl Read + use<>, HttpError> {
+    fn open(&self, address: &str) -> Result<BodyReader<'static>, HttpError> {
         let url = format!("{}/v1/cover/profile", base_url(address)?);
         let mut response = self.agent.get(&url).call().map_err(|e| transport(&e))?;
         if response.status() == 405 {

@@ -5,8 +5,10 @@
 //! knows where a profile comes from or where it goes.
 
 mod codec;
+mod imprint;
 mod merge;
 mod parse;
+mod reader;
 mod write;
 
 use std::fmt;
@@ -17,8 +19,10 @@ use sha2::{Digest, Sha256};
 use crate::coverage::Coverage;
 
 pub use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
+pub use imprint::Imprint;
 pub use merge::{Conflict, Merged, mix};
-pub use parse::{Limits, ParseError, ReadError, Template, parse, read};
+pub use parse::{Limits, ParseError, ReadError, Template};
+pub use reader::{Last, Reader, Understood, parse, read};
 pub use write::write;
 
 /// The largest count a merge can reach: Go reads a count as an `int`.

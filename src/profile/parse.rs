@@ -8,9 +8,12 @@
 //! sends the rest of that answer the ordinary way; the result is the same.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::imprint::Imprinting;
+use super::reader::Understood;
 use super::write::push_tail;
 use super::{Block, Build, MAX_COUNT, Mode, Profile};
 
@@ -100,66 +103,6 @@ pub enum ReadError {
     Parse(#[from] ParseError),
 }
 
-/// Reads a profile from a text that is at hand.
-pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
-    match read(text, limits, &[]) {
-        Ok((profile, _)) => Ok(profile),
-        Err(ReadError::Parse(error)) => Err(error),
-        Err(ReadError::Io(error)) => unreachable!("reading from memory failed: {error}"),
-    }
-}
-
-/// Reads a profile while it streams in.
-///
-/// `known` are templates of builds that this answer may be of; a match shares the template's
-/// [`Build`]. With a build not among them comes the template to know it by next time. Holds one buffer
-/// of the text at a time.
-pub fn read(
-    mut source: impl Read,
-    limits: Limits,
-    known: &[Arc<Template>],
-) -> Result<(Profile, Option<Template>), ReadError> {
-    let mut scanner = Scanner::new(limits, known);
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut filled = 0;
-    let mut total = 0_u64;
-    loop {
-        if filled == buffer.len() {
-            if filled > limits.max_line_bytes {
-                return Err(scanner.too_long(&buffer[..filled]).into());
-            }
-            buffer.resize(filled * 2, 0);
-        }
-        let read = match source.read(&mut buffer[filled..]) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error.into()),
-        };
-        if read == 0 {
-            break;
-        }
-        total += read as u64;
-        if total > limits.max_bytes {
-            return Err(ParseError::TooLong { limit: limits.max_bytes }.into());
-        }
-        filled += read;
-        let used = scanner.scan(&buffer[..filled])?;
-        buffer.copy_within(used..filled, 0);
-        filled -= used;
-    }
-    if filled > 0 {
-        if scanner.mode.is_none() {
-            // A page of one line is no profile that was cut.
-            mode_line(&buffer[..filled])?;
-        }
-        let found = excerpt(&buffer[..filled]);
-        return Err(ParseError::Cut { line: scanner.line + 1, found }.into());
-    }
-    Ok(scanner.finish()?)
-}
-
-const BUFFER_BYTES: usize = 128 << 10;
-
 /// What an answer taught about its build: the text of each line up to its count, in the order in
 /// which the agent prints the lines of a file.
 #[derive(Clone)]
@@ -239,7 +182,7 @@ impl Template {
 }
 
 /// The state between two buffers of one text.
-struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     limits: Limits,
     /// Lines understood so far.
     line: u64,
@@ -247,6 +190,9 @@ struct Scanner<'a> {
     known: &'a [Arc<Template>],
     matching: Option<Matching<'a>>,
     loose: Loose,
+    /// Given up where a text leaves its template: it is of another build than it seemed, and the next
+    /// answer is read whole anyway.
+    imprinting: Option<Imprinting>,
 }
 
 /// A text that has followed a template so far.
@@ -278,25 +224,49 @@ struct Loose {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(limits: Limits, known: &'a [Arc<Template>]) -> Self {
-        Self { limits, line: 0, mode: None, known, matching: None, loose: Loose::default() }
+    pub(super) fn new(limits: Limits, known: &'a [Arc<Template>], imprinting: Option<Imprinting>) -> Self {
+        Self { limits, line: 0, mode: None, known, matching: None, loose: Loose::default(), imprinting }
+    }
+
+    /// Goes on after the mode line and the files that were `seen`, whose counters are those of `counted`.
+    pub(super) fn resume(
+        limits: Limits,
+        known: &'a [Arc<Template>],
+        mode_line: &[u8],
+        counted: (&'a Arc<Template>, &[u64]),
+        seen: Vec<bool>,
+        imprinting: Imprinting,
+    ) -> Result<Self, ParseError> {
+        let mut scanner = Self::new(limits, known, Some(imprinting));
+        scanner.mode = Some(self::mode_line(strip_cr(mode_line.strip_suffix(b"\n").unwrap_or(mode_line)))?);
+        let matching = Matching::resume(counted, seen);
+        scanner.line = 1 + matching.lines_seen() as u64;
+        scanner.matching = Some(matching).filter(|matching| matching.files_seen > 0);
+        Ok(scanner)
     }
 
     /// Takes in the whole lines of `text` and returns how many bytes those were.
-    fn scan(&mut self, text: &[u8]) -> Result<usize, ParseError> {
+    pub(super) fn scan(&mut self, text: &[u8]) -> Result<usize, ParseError> {
         let mut at = 0;
+        // Where the part of the present section that is in this text starts.
+        let mut section = 0;
         if self.mode.is_none() {
             let Some(end) = memchr::memchr(b'\n', text) else { return Ok(0) };
             self.mode = Some(mode_line(strip_cr(&text[..end]))?);
             self.line = 1;
             at = end + 1;
+            section = at;
+            if let Some(imprinting) = &mut self.imprinting {
+                imprinting.mode_line(&text[..at]);
+            }
         }
         loop {
             if let Some(matching) = &mut self.matching {
-                let (used, state) = matching.scan(&text[at..], &mut self.line);
-                at += used;
+                let imprinting = self.imprinting.as_mut();
+                let (used, state) = matching.scan(text, at, &mut self.line, &mut section, imprinting);
+                at = used;
                 match state {
-                    Followed::NeedsMore => return Ok(at),
+                    Followed::NeedsMore => break,
                     Followed::Left => self.loosen(),
                 }
             }
@@ -305,14 +275,22 @@ impl<'a> Scanner<'a> {
             if len > self.limits.max_line_bytes {
                 return Err(self.too_long(line));
             }
-            self.block_line(strip_cr(line))?;
+            let opens_file = self.block_line(strip_cr(line))?;
+            if let Some(imprinting) = self.imprinting.as_mut().filter(|_| opens_file) {
+                let head = self.matching.as_ref().map_or(&self.loose.head, |matching| &matching.head);
+                imprinting.turn(&text[section..at], head);
+                section = at;
+            }
             self.line += 1;
             at += len + 1;
+        }
+        if let Some(imprinting) = &mut self.imprinting {
+            imprinting.pause(&text[section..at]);
         }
         Ok(at)
     }
 
-    fn too_long(&self, line: &[u8]) -> ParseError {
+    pub(super) fn too_long(&self, line: &[u8]) -> ParseError {
         ParseError::LineTooLong {
             line: self.line + 1,
             limit: self.limits.max_line_bytes,
@@ -320,7 +298,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn block_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
+    /// Takes in one line, and tells whether it is the first of its file.
+    fn block_line(&mut self, line: &[u8]) -> Result<bool, ParseError> {
         if self.line == 1 {
             // The first file decides which of the known builds this can be.
             let name = split_name(line).and_then(|(name, _)| str::from_utf8(name).ok());
@@ -332,10 +311,10 @@ impl<'a> Scanner<'a> {
                 matching.enter(file);
                 let mut whole = line.to_vec();
                 whole.push(b'\n');
-                let mut lines = self.line;
-                if matching.scan(&whole, &mut lines).0 == whole.len() {
+                let (mut lines, mut section) = (self.line, 0);
+                if matching.scan(&whole, 0, &mut lines, &mut section, None).0 == whole.len() {
                     self.matching = Some(matching);
-                    return Ok(());
+                    return Ok(true);
                 }
             }
         }
@@ -345,7 +324,7 @@ impl<'a> Scanner<'a> {
             && let Ok((block, count)) = block_tail(&line[loose.head.len()..])
         {
             loose.files[loose.current].1.push((block, count));
-            return Ok(());
+            return Ok(false);
         }
         let not_a_block = || ParseError::NotABlock { line: self.line + 1, found: excerpt(line) };
         let (name, tail) = split_name(line).ok_or_else(not_a_block)?;
@@ -356,14 +335,15 @@ impl<'a> Scanner<'a> {
         let name = str::from_utf8(name).map_err(|_| not_a_block())?;
         loose.enter(name);
         loose.files[loose.current].1.push((block, count));
-        Ok(())
+        Ok(true)
     }
 
     /// Leaves the template and keeps what was read by it.
     fn loosen(&mut self) {
         let Some(matching) = self.matching.take() else { return };
+        self.imprinting = None;
         let build = &matching.template.build;
-        let mut keep = |index: usize, lines: std::ops::Range<usize>| {
+        let mut keep = |index: usize, lines: Range<usize>| {
             self.loose.enter(build.file(index).name);
             let rows = &mut self.loose.files[self.loose.current].1;
             rows.extend(lines.map(|line| {
@@ -381,12 +361,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<(Profile, Option<Template>), ParseError> {
+    /// Returns what the text says; `rest` is what is left of it behind its last whole line.
+    pub(super) fn finish(mut self, rest: &[u8]) -> Result<Understood, ParseError> {
+        if !rest.is_empty() {
+            if self.mode.is_none() {
+                // A page of one line is no profile that was cut.
+                mode_line(rest)?;
+            }
+            return Err(ParseError::Cut { line: self.line + 1, found: excerpt(rest) });
+        }
         let Some(mode) = self.mode else { return Err(ParseError::NoMode { found: String::new() }) };
         match self.matching.take() {
             Some(matching) if matching.files_seen == matching.seen.len() => {
                 let build = Arc::clone(&matching.template.build);
-                return Ok((Profile { mode, build, counts: matching.counts }, None));
+                let profile = Profile { mode, build, counts: matching.counts };
+                let imprint = self.imprinting.and_then(Imprinting::finish);
+                return Ok(Understood { profile, template: None, imprint });
             }
             unfinished => {
                 self.matching = unfinished;
@@ -394,9 +384,13 @@ impl<'a> Scanner<'a> {
             }
         }
         let (profile, template) = self.loose.into_profile(mode)?;
+        let imprint = self.imprinting.and_then(Imprinting::finish);
         match self.known.iter().find(|known| known.build.fingerprint() == profile.build.fingerprint()) {
-            Some(known) => Ok((Profile { build: Arc::clone(&known.build), ..profile }, None)),
-            None => Ok((profile, template)),
+            Some(known) => {
+                let profile = Profile { build: Arc::clone(&known.build), ..profile };
+                Ok(Understood { profile, template: None, imprint })
+            }
+            None => Ok(Understood { profile, template, imprint }),
         }
     }
 }
@@ -423,6 +417,24 @@ impl<'a> Matching<'a> {
         }
     }
 
+    /// Starts behind files that were `seen`, with the counters that were read of them.
+    fn resume((template, counts): (&'a Arc<Template>, &[u64]), seen: Vec<bool>) -> Self {
+        let mut matching = Self::new(template);
+        for (index, _) in seen.iter().enumerate().filter(|&(_, &seen)| seen) {
+            let (start, end) = template.build.file(index).range;
+            matching.counts[start..end].copy_from_slice(&counts[start..end]);
+            matching.files_seen += 1;
+            matching.file = index;
+        }
+        matching.seen = seen;
+        matching
+    }
+
+    fn lines_seen(&self) -> usize {
+        let seen = self.template.build.files().zip(&self.seen).filter(|&(_, &seen)| seen);
+        seen.map(|(file, _)| file.blocks.len()).sum()
+    }
+
     fn enter(&mut self, file: usize) {
         let known = self.template.build.file(file);
         self.file = file;
@@ -432,13 +444,27 @@ impl<'a> Matching<'a> {
         self.head.push(b':');
     }
 
-    /// Follows the template through the whole lines of `text`; returns how many bytes were used.
-    fn scan(&mut self, text: &[u8], lines: &mut u64) -> (usize, Followed) {
-        let mut at = 0;
+    /// Follows the template through the whole lines of `text` from `at` on; returns how far it came.
+    ///
+    /// `section` is where the present file's part of this text starts.
+    fn scan(
+        &mut self,
+        text: &[u8],
+        mut at: usize,
+        lines: &mut u64,
+        section: &mut usize,
+        mut imprinting: Option<&mut Imprinting>,
+    ) -> (usize, Followed) {
         loop {
-            if self.next == self.end && !self.next_file(&text[at..]) {
-                let whole = memchr::memchr(b'\n', &text[at..]).is_some();
-                return (at, if whole { Followed::Left } else { Followed::NeedsMore });
+            if self.next == self.end {
+                if !self.next_file(&text[at..]) {
+                    let whole = memchr::memchr(b'\n', &text[at..]).is_some();
+                    return (at, if whole { Followed::Left } else { Followed::NeedsMore });
+                }
+                if let Some(imprinting) = &mut imprinting {
+                    imprinting.turn(&text[*section..at], &self.head);
+                    *section = at;
+                }
             }
             let rest = &text[at..];
             let tail = self.template.tail(self.next);
@@ -546,6 +572,11 @@ fn strip_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// Returns the name that a line starts with and its colon; `line` ends with its newline.
+pub(super) fn section_head(line: &[u8]) -> Option<&[u8]> {
+    split_name(line).map(|(name, _)| &line[..=name.len()])
+}
+
 /// Splits a line at its last colon: the positions after it hold none.
 fn split_name(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memrchr(b':', line)?;
@@ -632,14 +663,17 @@ fn excerpt(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::profile::encode_build;
+    use crate::profile::reader::BUFFER_BYTES;
     use crate::profile::tests::{
         AGENT1, AGENT2, ATOMIC, KILLED, Rows, SET, TERMINATED, body, canonical, line, modes, profile, rows,
         text,
     };
+    use crate::profile::{encode_build, parse, read};
 
     /// Reads `text` and returns it in canonical form, or the message.
     fn said(text: impl AsRef<[u8]>) -> String {

@@ -9,8 +9,8 @@ use rusqlite::params;
 
 use super::query::text;
 use super::{
-    AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, RowId, ScheduleRow, ServiceId,
-    Store, StoreError, StructureId,
+    AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, RowId, ScheduleRow,
+    ServiceId, Store, StoreError, StructureId,
 };
 use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
@@ -102,6 +102,8 @@ pub enum Change {
         at: DateTime<Utc>,
         /// As [`crate::profile::encode_counts`] writes them.
         counts: Vec<u8>,
+        /// How to know the answer again whose counters these are.
+        answer: Option<LastAnswer>,
     },
     /// Counters of a generation moved.
     GenerationMoved {
@@ -113,7 +115,11 @@ pub enum Change {
         at: DateTime<Utc>,
         /// As [`crate::profile::encode_counts`] writes them.
         counts: Vec<u8>,
+        /// How to know the answer again, where these are its very counters.
+        answer: Option<LastAnswer>,
     },
+    /// The counters that are stored came again, in an answer that looks like this.
+    AnswerRemembered(GenerationId, LastAnswer),
     /// A generation is over.
     GenerationClosed(GenerationId, DateTime<Utc>),
     /// A generation was added to a sum and is to go.
@@ -318,17 +324,21 @@ impl<'a> Writer<'a> {
             Change::EditionStatus(id, status) => {
                 run("UPDATE edition SET status = ?2 WHERE id = ?1", params![id, status.as_str()])
             }
-            Change::GenerationOpened { id, edition, structure, address, mode, at, counts } => run(
+            Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer } => run(
                 "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
                 params![id, edition, structure, address, mode.as_str(), text(*at), counts],
-            ),
-            Change::GenerationMoved { id, mode, at, counts } => run(
+            )
+            .and_then(|()| self.remember(*id, answer.as_ref())),
+            Change::GenerationMoved { id, mode, at, counts, answer } => run(
                 "UPDATE generation SET mode = ?2, pulled_at = ?3, counts = ?4 WHERE id = ?1",
                 params![id, mode.as_str(), text(*at), counts],
-            ),
+            )
+            .and_then(|()| self.remember(*id, answer.as_ref())),
+            Change::AnswerRemembered(id, answer) => self.remember(*id, Some(answer)),
             Change::GenerationClosed(id, at) => {
                 run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, text(*at)])
+                    .and_then(|()| self.remember(*id, None))
             }
             Change::GenerationFolded(id) => run("DELETE FROM generation WHERE id = ?1", params![id]),
             Change::Address { key, address, state } => {
@@ -382,6 +392,22 @@ impl<'a> Writer<'a> {
                     params![id, answered, addresses.len()],
                 )
             }
+        }
+    }
+
+    /// Replaces what is remembered of a generation's last answer: that of other counters must not stay.
+    fn remember(&self, id: GenerationId, answer: Option<&LastAnswer>) -> rusqlite::Result<()> {
+        let run = |sql: &str, bound: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
+            self.store.connection.prepare_cached(sql)?.execute(bound).map(drop)
+        };
+        match answer {
+            None => run("DELETE FROM last_answer WHERE generation_id = ?1", params![id]),
+            Some(LastAnswer { fraction, imprint }) => run(
+                "INSERT INTO last_answer (generation_id, fraction, imprint) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (generation_id) DO UPDATE SET fraction = excluded.fraction,
+                     imprint = excluded.imprint",
+                params![id, fraction, imprint],
+            ),
         }
     }
 

@@ -17,15 +17,19 @@ use crate::lock::Held;
 pub use change::{Allocator, Change, NewRow, Writer};
 pub use query::{
     AddressState, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
-    KnownService, ListedAddress, Row, RowFilter, RowId, ScheduleRow, ServiceId, StructureId, Structures,
+    KnownService, LastAnswer, ListedAddress, Row, RowFilter, RowId, ScheduleRow, ServiceId, StructureId,
+    Structures,
 };
 
 /// Marks a database file as ours ("gocw").
 const APPLICATION_ID: i32 = 0x676f_6377;
 
 /// Each with one intent; a released one is never edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_coverage.sql"), include_str!("migrations/0002_collection.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_coverage.sql"),
+    include_str!("migrations/0002_collection.sql"),
+    include_str!("migrations/0003_answers.sql"),
+];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

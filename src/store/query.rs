@@ -178,6 +178,15 @@ pub struct Generation {
     pub closed_at: Option<DateTime<Utc>>,
 }
 
+/// What is remembered of an answer so that it is known when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// Its fraction of hit blocks, as its agent would show it.
+    pub fraction: String,
+    /// As [`crate::profile::Imprint::encode`] writes it.
+    pub imprint: Vec<u8>,
+}
+
 /// A row of the public table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -375,6 +384,18 @@ impl Store {
         self.connection
             .prepare_cached("SELECT counts FROM generation WHERE id = ?1")
             .and_then(|mut sql| sql.query_row([generation], |row| row.get(0)).optional())
+            .map_err(self.failed())
+    }
+
+    /// Returns what the last answer of a generation looked like, where the counters stored are all it said.
+    pub fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT fraction, imprint FROM last_answer WHERE generation_id = ?1")
+            .and_then(|mut sql| {
+                let answer =
+                    |row: &rusqlite::Row<'_>| Ok(LastAnswer { fraction: row.get(0)?, imprint: row.get(1)? });
+                sql.query_row([generation], answer).optional()
+            })
             .map_err(self.failed())
     }
 

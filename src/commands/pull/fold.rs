@@ -37,10 +37,10 @@ pub(super) fn fold(
         let profile = sum.into_profile();
         let (mode, counts) = (profile.mode, encode_counts(&profile.counts));
         apply(&if let Some(before) = before {
-            Change::GenerationMoved { id: before.id, mode, at: now, counts }
+            Change::GenerationMoved { id: before.id, mode, at: now, counts, answer: None }
         } else {
-            let (id, address, at) = (allocator.generation(), None, now);
-            Change::GenerationOpened { id, edition, structure, address, mode, at, counts }
+            let (id, address, at, answer) = (allocator.generation(), None, now, None);
+            Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer }
         })?;
         for generation in alike {
             apply(&Change::GenerationFolded(generation.id))?;

@@ -21,6 +21,7 @@ pub(super) struct Ledger {
     /// Generations whose stored counters are replaced by those in the sums.
     pub(super) replaced: HashSet<GenerationId>,
     pub(super) templates: Vec<(StructureId, Arc<Template>)>,
+    is_loaded: bool,
     pub(super) answered: BTreeMap<String, Answered>,
     pub(super) failed: BTreeMap<String, String>,
     pub(super) elsewhere: BTreeMap<String, (String, Fingerprint)>,
@@ -49,7 +50,8 @@ pub(super) struct Answered {
 }
 
 impl Ledger {
-    pub(super) fn open(entry: &Entry, shared: &Shared<'_>, store: &Store) -> anyhow::Result<Self> {
+    /// Begins with what is stored, but for structures and counters: where nothing moved, neither is needed.
+    pub(super) fn open(entry: &Entry, store: &Store) -> anyhow::Result<Self> {
         // Keys that came with this run are not stored yet; asking finds nothing.
         let editions = store.editions(entry.id)?;
         if editions.is_empty() {
@@ -59,15 +61,23 @@ impl Ledger {
         for Edition { id, status, structures } in editions {
             live.push(LiveEdition { id, status, structures, sum: None, moved: false, is_undecided: false });
         }
-        let mut templates = Vec::new();
-        let asides = live.iter_mut().rev().filter(|edition| edition.status == EditionStatus::Aside);
+        Ok(Self { editions: live, generations: store.generations(entry.id)?, ..Self::default() })
+    }
+
+    /// Reads the structures that answers are compared with, where that was not done yet.
+    pub(super) fn load(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+        if self.is_loaded {
+            return Ok(());
+        }
+        let asides = self.editions.iter_mut().rev().filter(|edition| edition.status == EditionStatus::Aside);
         for edition in asides.take(ASIDES_COMPARED) {
             edition.load(shared, store)?;
         }
-        for edition in live.iter_mut().filter(|edition| edition.status == EditionStatus::Current) {
-            templates = edition.load(shared, store)?;
+        for edition in self.editions.iter_mut().filter(|edition| edition.status == EditionStatus::Current) {
+            self.templates = edition.load(shared, store)?;
         }
-        Ok(Self { editions: live, generations: store.generations(entry.id)?, templates, ..Self::default() })
+        self.is_loaded = true;
+        Ok(())
     }
 
     pub(super) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
@@ -112,18 +122,24 @@ impl Ledger {
         member: (StructureId, Fingerprint),
         elsewhere: bool,
     ) -> Option<usize> {
-        let has_it = |index: &usize| self.editions[*index].structures.contains(&member);
         let fits = |index: &usize| {
             let sum = self.editions[*index].sum.as_ref();
             sum.is_some_and(|sum| edition::fits(sum.build(), build, elsewhere))
         };
         let newest_first =
             || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
-        self.current()
-            .filter(has_it)
-            .or_else(|| newest_first().find(has_it))
+        self.edition_with(member.0)
             .or_else(|| self.current().filter(fits))
             .or_else(|| newest_first().find(fits))
+    }
+
+    /// Returns the edition that has a structure: the current one if it does, else the newest.
+    pub(super) fn edition_with(&self, structure: StructureId) -> Option<usize> {
+        let has_it =
+            |index: &usize| self.editions[*index].structures.iter().any(|(known, _)| *known == structure);
+        let newest_first =
+            || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
+        self.current().filter(has_it).or_else(|| newest_first().find(has_it))
     }
 }
 

@@ -242,6 +242,7 @@ fn pull(
         allocator: &allocator,
         rules,
         now,
+        seed: fastrand::u64(..),
         messages,
         stopped: &stopped,
         bytes: Arc::default(),

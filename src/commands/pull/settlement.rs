@@ -337,6 +337,8 @@ impl Settlement<'_, '_> {
         }
 
         let id = edition.id;
+        // Held, so that generations of one structure share it.
+        let mut templates = Vec::new();
         let mut sum = edition.sum.take().unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
         for known in &self.ledger.generations {
             if known.edition != id || self.ledger.replaced.contains(&known.id) {
@@ -346,6 +348,7 @@ impl Settlement<'_, '_> {
             let template = self.shared.template(self.store, known.structure)?;
             let counts = decode_counts(&counts, template.build().blocks().len())?;
             sum.add(known.mode, template.build(), &counts)?;
+            templates.push(template);
         }
         if self.ledger.replaced.is_empty() && !self.ledger.generations.iter().any(|known| known.edition == id)
         {

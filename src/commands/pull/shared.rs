@@ -10,9 +10,9 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::settlement::Pulled;
-use crate::center::{Answer, Client, HttpError};
+use crate::center::{Client, HttpError, Incoming};
 use crate::config::ChangeRule;
-use crate::profile::{Build, Template, encode_build};
+use crate::profile::{Build, Last, Template, Understood, encode_build};
 use crate::schedule::{Retry, Steps};
 use crate::store::{Allocator, Change, Store, StructureId, Structures};
 use crate::workdir::Locked;
@@ -38,6 +38,13 @@ pub(super) struct Rules {
     pub(super) row_at_least_every: Duration,
 }
 
+/// An answer that was read to its end.
+pub(super) struct Answer {
+    pub(super) understood: Understood,
+    /// Size of its text.
+    pub(super) bytes: u64,
+}
+
 /// What all threads of a run share.
 pub(super) struct Shared<'a> {
     pub(super) client: &'a Client,
@@ -45,6 +52,8 @@ pub(super) struct Shared<'a> {
     pub(super) allocator: &'a Allocator,
     pub(super) rules: Rules,
     pub(super) now: DateTime<Utc>,
+    /// For the imprints that this run takes of answers.
+    pub(super) seed: u64,
     pub(super) messages: SyncSender<Message>,
     pub(super) stopped: &'a AtomicBool,
     pub(super) bytes: Arc<AtomicU64>,
@@ -62,11 +71,22 @@ impl Shared<'_> {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Asks an address for its profile.
+    /// Asks an address for its profile and reads all of it.
     pub(super) fn ask(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
-        let answer = self.client.profile(address, known)?;
-        self.bytes.fetch_add(answer.bytes, Ordering::Relaxed);
-        Ok(answer)
+        self.read(self.client.profile(address)?, known, None)
+    }
+
+    /// Reads the rest of an answer that was held against the last one.
+    pub(super) fn read(
+        &self,
+        mut incoming: Incoming<'_>,
+        known: &[Arc<Template>],
+        last: Option<&Last<'_>>,
+    ) -> Result<Answer, HttpError> {
+        let understood = incoming.understand(known, last, self.seed)?;
+        let bytes = incoming.bytes();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(Answer { understood, bytes })
     }
 
     /// Returns the id of a structure, which is made known where it is new.

@@ -6,18 +6,24 @@
 //! that has the last answer settles the unit.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::roster::Entry;
 use super::ledger::{Answered, Ledger, LiveEdition};
 use super::settlement::{Failure, Pulled, Settlement};
-use super::shared::{Message, Shared, lock};
-use crate::center::Answer;
+use super::shared::{Answer, Message, Shared, lock};
+use crate::center::{HttpError, Incoming};
 use crate::edition::{self, Claim};
 use crate::generation::{self, Verdict};
-use crate::profile::{Merged, Profile, Template, decode_counts, encode_counts, hit_fraction};
+use crate::profile::{
+    Fingerprint, Imprint, Last, Merged, Profile, Template, Understood, decode_counts, encode_counts,
+    hit_fraction,
+};
 use crate::schedule::Reason;
-use crate::store::{AddressState, Change, EditionId, EditionStatus, Generation, Store, StructureId};
+use crate::store::{
+    AddressState, Change, EditionId, EditionStatus, Generation, LastAnswer, Store, StructureId,
+};
 
 /// An address to ask, with the parts that list it.
 #[derive(Clone, Debug)]
@@ -55,6 +61,14 @@ impl<'a> Part<'a> {
 struct Progress {
     exclusive_left: usize,
     shared_left: usize,
+}
+
+/// An open generation, and how to know its last answer again.
+struct Before {
+    generation: Generation,
+    build: Fingerprint,
+    fraction: String,
+    imprint: Imprint,
 }
 
 /// Where an answer belongs.
@@ -168,26 +182,100 @@ impl<'a> Unit<'a> {
     }
 
     fn ask(&self, target: &Target, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
-        let known = self.known_templates(target, shared, store)?;
-        let mut answer = match shared.ask(&target.address, &known) {
-            Ok(answer) => answer,
-            Err(error) => {
+        for &part in &target.parts {
+            drop(self.ledger(part, store)?);
+        }
+        let before = self.before(target, store)?;
+        let repeats = |incoming: &mut Incoming<'_>| match &before {
+            Some(before) => incoming.repeats(&before.imprint),
+            None => Ok(false),
+        };
+        let incoming = shared.client.profile(&target.address).and_then(|mut incoming| {
+            let repeats = repeats(&mut incoming)?;
+            Ok((incoming, repeats))
+        });
+        let incoming = match (incoming, &before) {
+            (Ok((incoming, true)), Some(before)) => {
+                self.repeated(target, before, incoming.bytes(), shared);
+                return Ok(());
+            }
+            (Ok((incoming, _)), _) => incoming,
+            (Err(error), _) => {
                 self.fail(target, &error.to_string());
                 return Ok(());
             }
         };
+        let known = self.known_templates(target, shared, store)?;
+        match read_on(target, incoming, before.as_ref(), &known, shared, store)? {
+            Ok(answer) => self.judge(target, answer, &known, shared, store),
+            Err(error) => {
+                self.fail(target, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the open generation that goes on if its last answer comes again, where nothing else could
+    /// come of that answer.
+    fn before(&self, target: &Target, store: &Store) -> anyhow::Result<Option<Before>> {
+        let [part] = target.parts[..] else { return Ok(None) };
+        let entry = self.parts[part].entry;
+        let ledger = self.opened(part);
+        let ledger = ledger.as_ref().expect("opened before the address was asked");
+        let mut open = ledger.open_at(&target.address);
+        let (Some(generation), None) = (open.next(), open.next()) else { return Ok(None) };
+        let Some(index) = ledger.edition_with(generation.structure) else { return Ok(None) };
+        let edition = &ledger.editions[index];
+        // Before a key shows anything, all answers together decide what that is.
+        let Some(current) = ledger.current() else { return Ok(None) };
+        if edition.id != generation.edition || (entry.is_assumed(&target.address) && index != current) {
+            return Ok(None);
+        }
+        let member = edition.structures.iter().find(|(structure, _)| *structure == generation.structure);
+        let Some(&(_, build)) = member else { return Ok(None) };
+        let Some(LastAnswer { fraction, imprint }) = store.last_answer(generation.id)? else {
+            return Ok(None);
+        };
+        let Some(imprint) = Imprint::decode(&imprint) else { return Ok(None) };
+        Ok(Some(Before { generation: generation.clone(), build, fraction, imprint }))
+    }
+
+    /// Notes that an address answered as it did before.
+    fn repeated(&self, target: &Target, before: &Before, bytes: u64, shared: &Shared<'_>) {
+        shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let mut ledger = self.opened(target.parts[0]);
+        let ledger = ledger.as_mut().expect("opened before the address was asked");
+        ledger.bytes += bytes;
+        let answered = Answered {
+            edition: before.generation.edition,
+            build: before.build,
+            fraction: before.fraction.clone(),
+            is_decided: true,
+        };
+        ledger.answered.insert(target.address.clone(), answered);
+    }
+
+    /// Decides what an answer that differs from the last one means, and takes it in.
+    fn judge(
+        &self,
+        target: &Target,
+        mut answer: Answer,
+        known: &[Arc<Template>],
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<()> {
         let mut asked_again = false;
         let (seat, stored) = loop {
-            let template = answer.template.take().map(Arc::new);
-            let Some(seat) = self.seat(target, &answer.profile, template.as_ref(), shared, store)? else {
-                let build = answer.profile.build.fingerprint().short();
+            let template = answer.understood.template.take().map(Arc::new);
+            let profile = &answer.understood.profile;
+            let Some(seat) = self.seat(target, profile, template.as_ref(), shared, store)? else {
+                let build = profile.build.fingerprint().short();
                 let error = format!(
                     "answers as build {build}, which is not the one known here, and no center lists it now"
                 );
                 self.fail(target, &error);
                 return Ok(());
             };
-            let profile = &answer.profile;
             let stored = match &seat.previous {
                 Some(previous) => store.counts(previous.id)?,
                 None => None,
@@ -198,7 +286,7 @@ impl<'a> Unit<'a> {
             if fell && !asked_again {
                 asked_again = true;
                 // A counter that fell can be noise of one reading, so a second one decides.
-                if let Ok(again) = shared.ask(&target.address, &known) {
+                if let Ok(again) = shared.ask(&target.address, known) {
                     answer = again;
                     continue;
                 }
@@ -217,8 +305,9 @@ impl<'a> Unit<'a> {
     ) -> anyhow::Result<Vec<Arc<Template>>> {
         let mut known = Vec::new();
         for &part in &target.parts {
-            let mut ledger = self.ledger(part, shared, store)?;
-            let ledger = ledger.as_mut().expect("opened above");
+            let mut ledger = self.opened(part);
+            let ledger = ledger.as_mut().expect("opened before the address was asked");
+            ledger.load(shared, store)?;
             if let Some(structure) = ledger.open_at(&target.address).map(|open| open.structure).next() {
                 let template = match ledger.templates.iter().find(|(id, _)| *id == structure) {
                     Some((_, template)) => Arc::clone(template),
@@ -232,16 +321,11 @@ impl<'a> Unit<'a> {
     }
 
     /// Opens a key's ledger where no thread has done so yet.
-    fn ledger(
-        &self,
-        part: usize,
-        shared: &Shared<'_>,
-        store: &Store,
-    ) -> anyhow::Result<MutexGuard<'_, Option<Ledger>>> {
+    fn ledger(&self, part: usize, store: &Store) -> anyhow::Result<MutexGuard<'_, Option<Ledger>>> {
         let part = &self.parts[part];
         let mut ledger = lock(&part.ledger);
         if ledger.is_none() {
-            *ledger = Some(Ledger::open(part.entry, shared, store)?);
+            *ledger = Some(Ledger::open(part.entry, store)?);
         }
         Ok(ledger)
     }
@@ -350,8 +434,11 @@ impl<'a> Unit<'a> {
         shared: &Shared<'_>,
     ) -> anyhow::Result<()> {
         let Seat { part: owner, edition, structure, previous, is_decided } = seat;
-        let Profile { mode, build, counts: answered } = answer.profile;
+        let Understood { profile: Profile { mode, build, counts: answered }, imprint, .. } =
+            answer.understood;
         let fraction = hit_fraction(&answered);
+        let to_remember =
+            imprint.map(|imprint| LastAnswer { fraction: fraction.clone(), imprint: imprint.encode() });
         let verdict = match stored {
             Some(stored) => generation::judge(mode, stored, &answered),
             None => Verdict::Restarted,
@@ -373,15 +460,30 @@ impl<'a> Unit<'a> {
         let address = Some(target.address.clone());
         let at = shared.now;
         let (counts, replaced) = if let (Verdict::Continues(counts), Some(previous)) = (verdict, previous) {
+            let is_all_it_said = counts == answered;
+            let answer = to_remember.filter(|_| is_all_it_said);
             if stored != Some(&counts[..]) {
                 let counts = encode_counts(&counts);
-                changes.push(Change::GenerationMoved { id: previous.id, mode, at, counts });
+                changes.push(Change::GenerationMoved { id: previous.id, mode, at, counts, answer });
+            } else if let ([_], Some(answer)) = (&target.parts[..], answer) {
+                // By itself: nothing has moved that a row would have to be decided for.
+                shared.send(Message::Changes(vec![Change::AnswerRemembered(previous.id, answer)]));
             }
             (counts, previous.id)
         } else {
             let id = shared.allocator.generation();
             let counts = encode_counts(&answered);
-            changes.push(Change::GenerationOpened { id, edition, structure, address, mode, at, counts });
+            let answer = to_remember;
+            changes.push(Change::GenerationOpened {
+                id,
+                edition,
+                structure,
+                address,
+                mode,
+                at,
+                counts,
+                answer,
+            });
             (answered, id)
         };
         let moved = changes.len() > 1;
@@ -418,10 +520,32 @@ impl<'a> Unit<'a> {
             if asked.is_empty() && !part.entry.schedule.unfinished {
                 continue;
             }
-            let ledger = self.ledger(index, shared, store)?.take().expect("opened just now");
+            let ledger = self.ledger(index, store)?.take().expect("opened just now");
             pulled.push(Settlement { unit: self, part, ledger, asked, shared, store }.settle(&mut changes)?);
         }
         shared.send(Message::Settled(changes, pulled));
         Ok(())
+    }
+}
+
+/// Reads an answer from where it left the one before.
+fn read_on(
+    target: &Target,
+    incoming: Incoming<'_>,
+    before: Option<&Before>,
+    known: &[Arc<Template>],
+    shared: &Shared<'_>,
+    store: &Store,
+) -> anyhow::Result<Result<Answer, HttpError>> {
+    let Some(before) = before.filter(|_| incoming.recognised_any()) else {
+        return Ok(shared.read(incoming, known, None));
+    };
+    let template = shared.template(store, before.generation.structure)?;
+    let counts = store.counts(before.generation.id)?;
+    let counts = counts.map(|counts| decode_counts(&counts, template.build().blocks().len())).transpose()?;
+    match Last::new(&before.imprint, &template, counts.as_deref().unwrap_or_default()) {
+        Some(last) => Ok(shared.read(incoming, known, Some(&last))),
+        // Only a damaged database comes here; another answer needs nothing of it.
+        None => Ok(shared.ask(&target.address, known)),
     }
 }

@@ -1,0 +1,438 @@
+//! One answer as it streams in: held against the last one first, and understood from where it differs.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::Profile;
+use super::imprint::{Imprint, Imprinting};
+use super::parse::{Limits, ParseError, ReadError, Scanner, Template, section_head};
+
+/// The least that is read at once.
+pub(super) const BUFFER_BYTES: usize = 128 << 10;
+
+/// Reads a profile while it streams in.
+///
+/// `known` are templates of builds that this answer may be of; a match shares the template's
+/// [`Build`](super::Build). With a build not among them comes the template to know it by next time. Holds
+/// one buffer of the text at a time.
+pub fn read(
+    source: impl Read,
+    limits: Limits,
+    known: &[Arc<Template>],
+) -> Result<(Profile, Option<Template>), ReadError> {
+    let mut reader = Reader::new(source, limits, Vec::new());
+    let scanner = Scanner::new(limits, known, None);
+    reader.scan(scanner).map(|Understood { profile, template, .. }| (profile, template))
+}
+
+/// Reads a profile from a text that is at hand.
+pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
+    match read(text, limits, &[]) {
+        Ok((profile, _)) => Ok(profile),
+        Err(ReadError::Parse(error)) => Err(error),
+        Err(ReadError::Io(error)) => unreachable!("reading from memory failed: {error}"),
+    }
+}
+
+/// What an answer says.
+#[derive(Debug)]
+pub struct Understood {
+    /// What was counted.
+    pub profile: Profile,
+    /// How to read its build faster next time, where it was not known.
+    pub template: Option<Template>,
+    /// To know the same answer by when it comes again, where that is possible.
+    pub imprint: Option<Imprint>,
+}
+
+/// What an answer that an imprint was taken of said.
+#[derive(Debug)]
+pub struct Last<'a> {
+    imprint: &'a Imprint,
+    template: &'a Arc<Template>,
+    counts: &'a [u64],
+    /// The file of each section.
+    files: Vec<usize>,
+}
+
+impl<'a> Last<'a> {
+    /// Puts the parts together; `None` where they are not of one answer.
+    ///
+    /// `counts` are the counters as the answer printed them, in the order of the template's build.
+    #[must_use]
+    pub fn new(imprint: &'a Imprint, template: &'a Arc<Template>, counts: &'a [u64]) -> Option<Self> {
+        let build = template.build();
+        if imprint.len() != build.file_count() || counts.len() != build.blocks().len() {
+            return None;
+        }
+        let mut files = vec![usize::MAX; imprint.len()];
+        let mut head = Vec::new();
+        for (index, file) in build.files().enumerate() {
+            head.clear();
+            head.extend_from_slice(file.name.as_bytes());
+            head.push(b':');
+            let (section, _) = imprint.find(&head)?;
+            files[section] = index;
+        }
+        (!files.contains(&usize::MAX)).then_some(Self { imprint, template, counts, files })
+    }
+}
+
+/// An answer that streams in.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    limits: Limits,
+    buffer: Vec<u8>,
+    /// What was not looked at yet lies between these.
+    start: usize,
+    end: usize,
+    bytes: u64,
+    has_ended: bool,
+    /// The mode line, and which sections of an imprint were there.
+    recognised: Option<(Vec<u8>, Vec<bool>)>,
+}
+
+impl<R: Read> Reader<R> {
+    /// Starts reading; `buffer` is one that is lent, so that it need not be made again for each answer.
+    #[must_use]
+    pub fn new(source: R, limits: Limits, mut buffer: Vec<u8>) -> Self {
+        if buffer.len() < BUFFER_BYTES {
+            buffer.resize(BUFFER_BYTES, 0);
+        }
+        Self { source, limits, buffer, start: 0, end: 0, bytes: 0, has_ended: false, recognised: None }
+    }
+
+    /// Returns how many bytes came so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Gives the lent buffer back.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    /// Reads on for as long as the answer is made of the same sections as one that came before, and tells
+    /// whether it is that to its end.
+    ///
+    /// Where it is not, [`Self::understand`] goes on from there.
+    pub fn repeats(&mut self, last: &Imprint) -> Result<bool, ReadError> {
+        let Some(line) = self.line()? else { return Ok(false) };
+        if !last.has_mode_line(&self.buffer[self.start..self.start + line]) {
+            return Ok(false);
+        }
+        let mode_line = self.buffer[self.start..self.start + line].to_vec();
+        self.start += line;
+        let mut is_there = vec![false; last.len()];
+        let mut left = last.len();
+        while self.section(last, &mut is_there)? {
+            left -= 1;
+        }
+        self.recognised = Some((mode_line, is_there));
+        Ok(left == 0 && self.has_ended && self.start == self.end)
+    }
+
+    /// Passes over the next section if it is one of the imprint that was not there yet.
+    fn section(&mut self, last: &Imprint, is_there: &mut [bool]) -> Result<bool, ReadError> {
+        let Some(line) = self.line()? else { return Ok(false) };
+        let Some(head) = section_head(&self.buffer[self.start..self.start + line]) else { return Ok(false) };
+        let Some((index, length)) = last.find(head) else { return Ok(false) };
+        if is_there[index] {
+            return Ok(false);
+        }
+        while self.end - self.start < length {
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+        let is_same = last.is_section(index, &self.buffer[self.start..self.start + length]);
+        if is_same {
+            is_there[index] = true;
+            self.start += length;
+        }
+        Ok(is_same)
+    }
+
+    /// Returns the length of the next line, its newline included; `None` where there is none, or none
+    /// within the limit.
+    fn line(&mut self) -> Result<Option<usize>, ReadError> {
+        loop {
+            let text = &self.buffer[self.start..self.end];
+            if let Some(length) = memchr::memchr(b'\n', text) {
+                return Ok((length <= self.limits.max_line_bytes).then_some(length + 1));
+            }
+            if text.len() > self.limits.max_line_bytes || !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads the answer to its end, from where it left the last one.
+    ///
+    /// `known` are templates of builds that it may be of. `last` is the answer that it was held against;
+    /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its imprint.
+    pub fn understand(
+        &mut self,
+        known: &[Arc<Template>],
+        last: Option<&Last<'_>>,
+        seed: u64,
+    ) -> Result<Understood, ReadError> {
+        let scanner = match self.recognised.take() {
+            None => Scanner::new(self.limits, known, Some(Imprinting::new(seed))),
+            Some((mode_line, is_there)) => {
+                let last = last.expect("what was recognised is not at hand any more");
+                let mut files_seen = vec![false; last.files.len()];
+                for (section, _) in is_there.iter().enumerate().filter(|&(_, &is_there)| is_there) {
+                    files_seen[last.files[section]] = true;
+                }
+                let imprinting = Imprinting::resume(last.imprint, &is_there);
+                Scanner::resume(
+                    self.limits,
+                    known,
+                    &mode_line,
+                    (last.template, last.counts),
+                    files_seen,
+                    imprinting,
+                )?
+            }
+        };
+        self.scan(scanner)
+    }
+
+    /// Tells whether anything was recognised, so that reading on needs what the last answer said.
+    #[must_use]
+    pub fn recognised_any(&self) -> bool {
+        self.recognised.is_some()
+    }
+
+    fn scan(&mut self, mut scanner: Scanner<'_>) -> Result<Understood, ReadError> {
+        loop {
+            self.start += scanner.scan(&self.buffer[self.start..self.end])?;
+            let rest = self.end - self.start;
+            if rest == self.buffer.len() && rest > self.limits.max_line_bytes {
+                return Err(scanner.too_long(&self.buffer).into());
+            }
+            if !self.fill()? {
+                break;
+            }
+        }
+        scanner.finish(&self.buffer[self.start..self.end]).map_err(ReadError::from)
+    }
+
+    /// Reads more of the answer behind what is there; false at its end.
+    fn fill(&mut self) -> Result<bool, ReadError> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.end * 2, 0);
+        }
+        let read = loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.end += read;
+        self.bytes += read as u64;
+        self.has_ended = read == 0;
+        if self.bytes > self.limits.max_bytes {
+            return Err(ParseError::TooLong { limit: self.limits.max_bytes }.into());
+        }
+        Ok(read > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profile::tests::{AGENT1, canonical, modes, profile, rows, text};
+
+    /// A source that gives its text in pieces of this size.
+    struct Pieces<'a>(&'a [u8], usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let size = self.1.min(buffer.len()).min(self.0.len());
+            let (piece, rest) = self.0.split_at(size);
+            buffer[..size].copy_from_slice(piece);
+            self.0 = rest;
+            Ok(size)
+        }
+    }
+
+    /// An answer that was read to its end.
+    struct Before {
+        template: Arc<Template>,
+        profile: Profile,
+        imprint: Imprint,
+    }
+
+    fn before(text: &[u8], piece: usize) -> Before {
+        let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
+        let Understood { profile, template, imprint } = reader.understand(&[], None, 7).unwrap();
+        Before { template: Arc::new(template.unwrap()), profile, imprint: imprint.unwrap() }
+    }
+
+    /// Whether an answer repeats the one before, or what it says.
+    fn held_against(before: &Before, text: &[u8], piece: usize) -> Result<Option<Understood>, ReadError> {
+        let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
+        if reader.repeats(&before.imprint)? {
+            assert_eq!(reader.bytes(), text.len() as u64);
+            return Ok(None);
+        }
+        let last = Last::new(&before.imprint, &before.template, &before.profile.counts).unwrap();
+        reader.understand(&[Arc::clone(&before.template)], Some(&last), 9).map(Some)
+    }
+
+    const ANSWER: &str = "mode: count\n\
+                          b.go:1.1,2.2 1 0\n\
+                          b.go:0.0,9.9 1 17\n\
+                          a.go:1.1,2.2 1 3\n\
+                          c:1.go:1.1,2.2 1 0\n";
+
+    #[test]
+    fn an_answer_that_comes_again_in_another_order_is_known_without_being_understood() {
+        let before = before(ANSWER.as_bytes(), 99);
+        let again = "mode: count\n\
+                     c:1.go:1.1,2.2 1 0\n\
+                     b.go:1.1,2.2 1 0\n\
+                     b.go:0.0,9.9 1 17\n\
+                     a.go:1.1,2.2 1 3\n";
+        for piece in 1..again.len() {
+            assert!(held_against(&before, again.as_bytes(), piece).unwrap().is_none(), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_answer_with_one_count_more_is_read_as_if_nothing_were_known() {
+        let before = before(AGENT1, 1000);
+        assert!(held_against(&before, AGENT1, 1000).unwrap().is_none());
+        let text = str::from_utf8(AGENT1).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for changed in 1..lines.len() {
+            let mut lines = lines.clone();
+            let line = format!("{}0", lines[changed].replace(" 0", " 7"));
+            lines[changed] = &line;
+            let text = format!("{}\n", lines.join("\n"));
+            let understood = held_against(&before, text.as_bytes(), 1000).unwrap().expect("it differs");
+            assert_eq!(understood.profile, profile(&text));
+        }
+    }
+
+    #[test]
+    fn what_is_more_less_or_other_than_the_last_answer_is_no_repetition() {
+        let before = before(ANSWER.as_bytes(), 99);
+        for other in [
+            ANSWER.replace("mode: count", "mode: set"),
+            ANSWER.replace("mode: count\n", "mode: count\r\n"),
+            ANSWER.replace(" 17", " 18"),
+            ANSWER.replace(" 17", " 1"),
+            ANSWER.replace("c:1.go", "d:1.go"),
+            ANSWER.replace("b.go:0.0,9.9 1 17\n", ""),
+            ANSWER.replace("a.go:1.1,2.2 1 3\n", ""),
+            ANSWER.replace("c:1.go:1.1,2.2 1 0\n", ""),
+            format!("{ANSWER}d.go:1.1,2.2 1 0\n"),
+            format!("{ANSWER}a.go:5.1,6.2 1 0\n"),
+            format!("{ANSWER}a.go:1.1,2.2 1 3\n"),
+            "mode: count\n".to_owned(),
+        ] {
+            for piece in [1, 20, 999] {
+                let understood = held_against(&before, other.as_bytes(), piece).unwrap().expect(&other);
+                assert_eq!(canonical(&understood.profile), canonical(&profile(&other)), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_answer_is_refused_with_the_line_that_is_bad_however_much_was_recognised() {
+        let before = before(ANSWER.as_bytes(), 99);
+        for bad in [
+            "",
+            "mode: count",
+            "<html>\n",
+            &ANSWER[..ANSWER.len() - 1],
+            &ANSWER[..ANSWER.len() - 9],
+            &format!("{ANSWER}invalid block format, err: EOF\n"),
+            &format!("{ANSWER}\n"),
+            &ANSWER.replace(" 17", " x"),
+            &ANSWER.replace("a.go", ""),
+        ] {
+            let error = held_against(&before, bad.as_bytes(), 7).unwrap_err().to_string();
+            assert_eq!(error, parse(bad.as_bytes(), Limits::default()).unwrap_err().to_string());
+        }
+    }
+
+    #[test]
+    fn an_answer_beyond_the_limit_is_refused_also_where_it_is_the_last_one() {
+        let before = before(ANSWER.as_bytes(), 99);
+        let limits = Limits { max_bytes: ANSWER.len() as u64 - 1, ..Limits::default() };
+        let mut reader = Reader::new(ANSWER.as_bytes(), limits, Vec::new());
+        assert!(reader.repeats(&before.imprint).unwrap_err().to_string().contains("--max-body"));
+    }
+
+    #[test]
+    fn the_imprint_of_an_answer_that_was_recognised_in_part_is_that_of_all_of_it() {
+        let before = before(ANSWER.as_bytes(), 99);
+        let changed = ANSWER.replace("a.go:1.1,2.2 1 3", "a.go:1.1,2.2 1 4");
+        let Understood { profile, imprint, .. } =
+            held_against(&before, changed.as_bytes(), 20).unwrap().expect("it differs");
+        let before = Before { profile, imprint: imprint.unwrap(), ..before };
+        assert!(held_against(&before, changed.as_bytes(), 20).unwrap().is_none());
+        assert!(held_against(&before, ANSWER.as_bytes(), 20).unwrap().is_some());
+    }
+
+    #[test]
+    fn parts_of_different_answers_are_not_taken_for_one() {
+        let one = before(ANSWER.as_bytes(), 99);
+        let other = before(ANSWER.replace("b.go", "x.go").as_bytes(), 99);
+        assert!(Last::new(&one.imprint, &other.template, &other.profile.counts).is_none());
+        assert!(Last::new(&one.imprint, &one.template, &one.profile.counts[1..]).is_none());
+    }
+
+    fn shuffled() -> impl Strategy<Value = (crate::profile::tests::Rows, crate::profile::tests::Rows)> {
+        rows().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))
+    }
+
+    proptest! {
+        #[test]
+        fn a_repetition_is_known_and_anything_else_read_as_ever(
+            (rows, mut again) in shuffled(), mode in modes(),
+            moved in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u64), 0..3),
+            piece in 1..300_usize,
+        ) {
+            let before = before(text(mode, &rows).as_bytes(), piece);
+            let lines: usize = again.iter().map(|(_, lines)| lines.len()).sum();
+            let mut has_moved = false;
+            for (index, by) in moved.into_iter().filter(|_| lines > 0) {
+                let counts = again.iter_mut().flat_map(|(_, lines)| lines).map(|(_, count)| count);
+                let count = counts.into_iter().nth(index.index(lines)).unwrap();
+                if count.checked_add(by).is_some_and(|sum| sum <= crate::profile::MAX_COUNT) {
+                    *count += by;
+                    has_moved |= by > 0;
+                }
+            }
+            let again = text(mode, &again);
+            match held_against(&before, again.as_bytes(), piece).unwrap() {
+                None => prop_assert!(!has_moved),
+                Some(understood) => {
+                    prop_assert!(has_moved);
+                    prop_assert_eq!(understood.profile, profile(&again));
+                    // None is taken where a count leaves the template: one of 19 digits.
+                    if let Some(imprint) = understood.imprint {
+                        let mut reader = Reader::new(again.as_bytes(), Limits::default(), Vec::new());
+                        prop_assert!(reader.repeats(&imprint).unwrap());
+                    }
+                }
+            }
+        }
+    }
+}
