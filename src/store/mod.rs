@@ -10,6 +10,7 @@ mod query;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::Held;
@@ -162,6 +163,8 @@ impl Store {
         let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // Else SQLite as it is bundled (with STAT4) prepares a statement anew whenever a bound value changes.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 
