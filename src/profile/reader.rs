@@ -7,8 +7,9 @@ use super::Profile;
 use super::imprint::{Imprint, Imprinting};
 use super::parse::{Limits, ParseError, ReadError, Scanner, Template, section_head};
 
-/// The least that is read at once.
-pub(super) const BUFFER_BYTES: usize = 128 << 10;
+/// Size of a buffer, unless a long section or line needs a larger one: several have to fit into the
+/// processor's cache side by side.
+pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
 /// Reads a profile while it streams in.
 ///
