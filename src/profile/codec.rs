@@ -5,14 +5,19 @@
 //! Blocks of a file are kept in the order in which its agents print them, because that order is what
 //! makes the next answer fast to read (see [`super::Template`]).
 
-use super::{Block, Template};
+use super::imprint::checksum;
+use super::{Block, Fingerprint, Template};
 
 /// What is stored cannot be decoded: it was damaged, or written by another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stored coverage cannot be decoded ({0})")]
 pub struct CodecError(&'static str);
 
-const BUILD_FORMAT: u8 = 1;
+/// Has its fingerprint in front and a checksum behind, so that it need not be fingerprinted to be trusted.
+const BUILD_FORMAT: u8 = 2;
+const BUILD_WITHOUT_FINGERPRINT: u8 = 1;
+const FINGERPRINT_BYTES: usize = 32;
+const CHECKSUM_BYTES: usize = 8;
 const COUNTS_FORMAT: u8 = 1;
 
 /// Encodes counters, one for each block of a build.
@@ -67,6 +72,7 @@ pub fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError
 pub fn encode_build(template: &Template) -> Vec<u8> {
     let build = template.build();
     let mut out = vec![BUILD_FORMAT];
+    out.extend_from_slice(build.fingerprint().as_bytes());
     push(&mut out, build.file_count() as u64);
     let mut previous = "";
     for (index, file) in build.files().enumerate() {
@@ -86,15 +92,25 @@ pub fn encode_build(template: &Template) -> Vec<u8> {
         }
         previous = file.name;
     }
+    out.extend_from_slice(&checksum(&out).to_le_bytes());
     out
 }
 
 /// Decodes what [`encode_build`] wrote, ready to read answers with.
 pub fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
     let mut input = Input { bytes, at: 0 };
-    if input.byte()? != BUILD_FORMAT {
-        return Err(CodecError("unknown structure format"));
-    }
+    let fingerprint = match input.byte()? {
+        BUILD_WITHOUT_FINGERPRINT => None,
+        BUILD_FORMAT => {
+            let (rest, sum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(CodecError("cut short"))?;
+            if u64::from_le_bytes(*sum) != checksum(rest) {
+                return Err(CodecError("its checksum is wrong"));
+            }
+            input.bytes = rest;
+            Fingerprint::from_bytes(input.take(FINGERPRINT_BYTES)?)
+        }
+        _ => return Err(CodecError("unknown structure format")),
+    };
     let files = input.size()?;
     let mut arrivals: Vec<(Box<str>, Vec<Block>)> = Vec::with_capacity(files.min(bytes.len()));
     for _ in 0..files {
@@ -130,7 +146,7 @@ pub fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
         arrivals.push((name.into(), arrival));
     }
     input.end()?;
-    Template::from_arrivals(arrivals).ok_or(CodecError("a block stands twice"))
+    Template::from_arrivals(arrivals, fingerprint).ok_or(CodecError("a block stands twice"))
 }
 
 fn push(out: &mut Vec<u8>, mut number: u64) {
@@ -221,7 +237,9 @@ mod tests {
     fn a_structure_keeps_what_differs_from_the_name_and_line_before() {
         let build = template("mode: set\na/b.go:5.0,6.2 3 0\na/b.go:4.300,4.300 0 0\na/c.go:1.1,1.2 1 0\n");
         let bytes = [
-            &[BUILD_FORMAT, 2][..],
+            &[BUILD_FORMAT][..],
+            build.build().fingerprint().as_bytes(),
+            &[2],
             &[0, 6, b'a', b'/', b'b', b'.', b'g', b'o', 2],
             // Line 5, 1 down; then 1 back (zigzag), on the same line.
             &[10, 0, 2, 2, 3],
@@ -230,7 +248,10 @@ mod tests {
             &[2, 1, 0, 2, 1],
         ]
         .concat();
-        assert_eq!(encode_build(&build), bytes);
+        let stored = encode_build(&build);
+        assert_eq!(stored.split_last_chunk(), Some((&bytes[..], &checksum(&bytes).to_le_bytes())));
+        let older = [&[BUILD_WITHOUT_FINGERPRINT], &bytes[1 + FINGERPRINT_BYTES..]].concat();
+        assert_eq!(decode_build(&older).unwrap().build(), build.build());
     }
 
     /// The larger a counter the longer its line, so no process is dearer than a busy one.
@@ -355,7 +376,7 @@ mod tests {
             let answer = text(Mode::Count, &rows);
             let bytes = damaged(encode_build(&template(&answer)), at, flip, cut);
             if let Ok(damaged) = decode_build(&bytes) {
-                prop_assert!(!cut);
+                prop_assert!(!cut && bytes[0] == BUILD_WITHOUT_FINGERPRINT);
                 let zeros = vec![0; damaged.build().blocks().len()];
                 let shown = Profile { mode: Mode::Count, build: Arc::clone(damaged.build()), counts: zeros };
                 prop_assert_eq!(profile(canonical(&shown)), shown);

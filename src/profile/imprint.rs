@@ -108,6 +108,11 @@ fn hash(seed: u64, text: &[u8]) -> u64 {
     XxHash3_64::oneshot_with_seed(seed, text)
 }
 
+/// Returns what tells whether stored bytes were damaged.
+pub(super) fn checksum(bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot(bytes)
+}
+
 fn key(seed: u64, head: &[u8]) -> u64 {
     hash(seed, head) >> LENGTH_BITS << LENGTH_BITS
 }

@@ -84,6 +84,9 @@ impl Merged {
 
     /// Widens the structure by the files of `build` that it lacks, without any count.
     pub fn take_in(&mut self, build: &Build) -> Result<(), Conflict> {
+        if self.build.fingerprint() == build.fingerprint() {
+            return Ok(());
+        }
         if let Relation::Conflicts { file } = self.build.relation(build) {
             return Err(Conflict { file });
         }

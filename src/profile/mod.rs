@@ -79,7 +79,7 @@ pub struct Block {
     pub statements: u32,
 }
 
-/// SHA-256 of a block structure: of one file, or of all files of a build.
+/// SHA-256 of a block structure, file names included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -119,7 +119,6 @@ pub struct Build {
     /// Index of each file's first block, and the number of all blocks at the end.
     first: Vec<u32>,
     blocks: Vec<Block>,
-    file_fingerprints: Vec<Fingerprint>,
     fingerprint: Fingerprint,
 }
 
@@ -134,8 +133,6 @@ impl fmt::Debug for Build {
 pub struct BuildFile<'a> {
     /// Import path and file name.
     pub name: &'a str,
-    /// Of the file's blocks; the name is no part of it.
-    pub fingerprint: Fingerprint,
     /// In canonical order.
     pub blocks: &'a [Block],
     /// Where the file's blocks stand among those of the build.
@@ -145,11 +142,8 @@ pub struct BuildFile<'a> {
 impl Build {
     /// Builds from files sorted by name, each with its blocks sorted and distinct.
     fn from_sorted(names: Vec<Box<str>>, first: Vec<u32>, blocks: Vec<Block>) -> Self {
-        debug_assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "files out of order");
-        debug_assert_eq!(first.len(), names.len() + 1, "a file without its blocks");
         let mut whole = Sha256::new();
         let mut bytes = Vec::new();
-        let mut file_fingerprints = Vec::with_capacity(names.len());
         for (index, name) in names.iter().enumerate() {
             bytes.clear();
             for block in &blocks[first[index] as usize..first[index + 1] as usize] {
@@ -157,14 +151,18 @@ impl Build {
                     bytes.extend_from_slice(&number.to_le_bytes());
                 }
             }
-            let fingerprint = Fingerprint(Sha256::digest(&bytes).into());
             whole.update((name.len() as u64).to_le_bytes());
             whole.update(name.as_bytes());
-            whole.update(fingerprint.0);
-            file_fingerprints.push(fingerprint);
+            whole.update(Sha256::digest(&bytes));
         }
-        let fingerprint = Fingerprint(whole.finalize().into());
-        Self { names, first, blocks, file_fingerprints, fingerprint }
+        Self::known(names, first, blocks, Fingerprint(whole.finalize().into()))
+    }
+
+    /// As [`Self::from_sorted`], with a fingerprint that was taken before.
+    fn known(names: Vec<Box<str>>, first: Vec<u32>, blocks: Vec<Block>, fingerprint: Fingerprint) -> Self {
+        debug_assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "files out of order");
+        debug_assert_eq!(first.len(), names.len() + 1, "a file without its blocks");
+        Self { names, first, blocks, fingerprint }
     }
 
     /// Returns the structure without any file: that of a profile which is a mode line only.
@@ -199,12 +197,7 @@ impl Build {
 
     fn file(&self, index: usize) -> BuildFile<'_> {
         let range = (self.first[index] as usize, self.first[index + 1] as usize);
-        BuildFile {
-            name: &self.names[index],
-            fingerprint: self.file_fingerprints[index],
-            blocks: &self.blocks[range.0..range.1],
-            range,
-        }
+        BuildFile { name: &self.names[index], blocks: &self.blocks[range.0..range.1], range }
     }
 
     /// Returns the file called `name`.
@@ -227,7 +220,7 @@ impl Build {
         let mut relation = Relation::Disjoint;
         for file in few.files() {
             match many.find(file.name) {
-                Some(twin) if twin.fingerprint == file.fingerprint => relation = Relation::SharesFiles,
+                Some(twin) if twin.blocks == file.blocks => relation = Relation::SharesFiles,
                 Some(_) => return Relation::Conflicts { file: file.name.to_owned() },
                 None => {}
             }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::imprint::Imprinting;
 use super::reader::Understood;
 use super::write::push_tail;
-use super::{Block, Build, MAX_COUNT, Mode, Profile};
+use super::{Block, Build, Fingerprint, MAX_COUNT, Mode, Profile};
 
 /// Bounds on what is read, because it comes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +129,11 @@ impl std::fmt::Debug for Template {
 
 impl Template {
     /// Learns from files sorted by name, each with its blocks in order of arrival; `None` if a block
-    /// stands twice.
-    pub(super) fn from_arrivals(files: Vec<(Box<str>, Vec<Block>)>) -> Option<Self> {
+    /// stands twice. `fingerprint` is that of the build, where it is known.
+    pub(super) fn from_arrivals(
+        files: Vec<(Box<str>, Vec<Block>)>,
+        fingerprint: Option<Fingerprint>,
+    ) -> Option<Self> {
         let total = files.iter().map(|(_, arrival)| arrival.len()).sum();
         let mut names = Vec::with_capacity(files.len());
         let mut first = Vec::with_capacity(files.len() + 1);
@@ -160,7 +163,11 @@ impl Template {
             names.push(name);
             first.push(u32::try_from(blocks.len()).ok()?);
         }
-        Some(Self { build: Arc::new(Build::from_sorted(names, first, blocks)), tails, lines })
+        let build = match fingerprint {
+            Some(fingerprint) => Build::known(names, first, blocks, fingerprint),
+            None => Build::from_sorted(names, first, blocks),
+        };
+        Some(Self { build: Arc::new(build), tails, lines })
     }
 
     /// Returns the build it was learned from.
@@ -550,7 +557,7 @@ impl Loose {
                 arrival.dedup();
             }
         }
-        let template = Template::from_arrivals(arrivals).expect("no block stands twice any more");
+        let template = Template::from_arrivals(arrivals, None).expect("no block stands twice any more");
         let profile = Profile { mode, build: Arc::clone(template.build()), counts };
         Ok((profile, Some(template)))
     }
