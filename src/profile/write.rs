@@ -9,50 +9,81 @@ use super::{Build, Mode};
 /// `counts` has one entry for each block of `build`.
 pub fn write(mode: Mode, build: &Build, counts: &[u64], out: &mut impl Write) -> io::Result<()> {
     assert_eq!(build.blocks().len(), counts.len(), "a counter for each block");
-    writeln!(out, "mode: {mode}")?;
-    let mut line = Vec::with_capacity(256);
+    let mut text = Vec::with_capacity(PIECE_BYTES + (64 << 10));
+    writeln!(text, "mode: {mode}")?;
+    let mut head = Vec::new();
     for file in build.files() {
-        line.clear();
-        line.extend_from_slice(file.name.as_bytes());
-        line.push(b':');
-        let head = line.len();
+        head.clear();
+        head.extend_from_slice(file.name.as_bytes());
+        head.push(b':');
         for (block, &count) in file.blocks.iter().zip(&counts[file.range.0..]) {
-            line.truncate(head);
-            push_tail(&mut line, block);
-            push_number(&mut line, count);
-            line.push(b'\n');
-            out.write_all(&line)?;
+            text.extend_from_slice(&head);
+            push_tail(&mut text, block);
+            push_number(&mut text, count);
+            text.push(b'\n');
+            if text.len() >= PIECE_BYTES {
+                out.write_all(&text)?;
+                text.clear();
+            }
         }
     }
-    Ok(())
+    out.write_all(&text)
 }
+
+/// How much text is handed on at once: no less than a file's buffer holds, which it then passes by.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// Appends what stands between the file's name and the count: `1.2,3.4 5 `.
-pub(super) fn push_tail(line: &mut Vec<u8>, block: &super::Block) {
-    push_number(line, block.start.0.into());
-    line.push(b'.');
-    push_number(line, block.start.1.into());
-    line.push(b',');
-    push_number(line, block.end.0.into());
-    line.push(b'.');
-    push_number(line, block.end.1.into());
-    line.push(b' ');
-    push_number(line, block.statements.into());
-    line.push(b' ');
+pub(super) fn push_tail(text: &mut Vec<u8>, block: &super::Block) {
+    push_number(text, block.start.0.into());
+    text.push(b'.');
+    push_number(text, block.start.1.into());
+    text.push(b',');
+    push_number(text, block.end.0.into());
+    text.push(b'.');
+    push_number(text, block.end.1.into());
+    text.push(b' ');
+    push_number(text, block.statements.into());
+    text.push(b' ');
 }
 
-fn push_number(line: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).expect("a digit");
-        number /= 10;
-        if number == 0 {
-            break;
+/// The digits of 00 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut digit = 0;
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [DIGITS[number / 10], DIGITS[digit]];
+        digit = if digit == 9 { 0 } else { digit + 1 };
+        number += 1;
+    }
+    pairs
+};
+const DIGITS: [u8; 10] = *b"0123456789";
+
+#[inline]
+fn push_number(text: &mut Vec<u8>, number: u64) {
+    let place = |number: u64| usize::try_from(number).expect("below 100");
+    // Nearly all lines, columns and counts are this short.
+    match number {
+        0..10 => text.push(DIGITS[place(number)]),
+        10..100 => text.extend_from_slice(&PAIRS[place(number)]),
+        100..1000 => {
+            let [tens, ones] = PAIRS[place(number % 100)];
+            text.extend_from_slice(&[DIGITS[place(number / 100)], tens, ones]);
+        }
+        1000..10_000 => {
+            let ([thousands, hundreds], [tens, ones]) =
+                (PAIRS[place(number / 100)], PAIRS[place(number % 100)]);
+            text.extend_from_slice(&[thousands, hundreds, tens, ones]);
+        }
+        _ => {
+            push_number(text, number / 10_000);
+            let ([thousands, hundreds], [tens, ones]) =
+                (PAIRS[place(number / 100 % 100)], PAIRS[place(number % 100)]);
+            text.extend_from_slice(&[thousands, hundreds, tens, ones]);
         }
     }
-    line.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]
