@@ -22,7 +22,7 @@ use crate::profile::{
 };
 use crate::schedule::Reason;
 use crate::store::{
-    AddressState, Change, EditionId, EditionStatus, Generation, LastAnswer, Store, StructureId,
+    AddressState, Change, EditionId, EditionStatus, Generation, GenerationId, LastAnswer, Store, StructureId,
 };
 
 /// An address to ask, with the parts that list it.
@@ -69,6 +69,12 @@ struct Before {
     build: Fingerprint,
     fraction: String,
     imprint: Imprint,
+}
+
+/// Counters as they are stored.
+struct Counted {
+    generation: GenerationId,
+    counts: Vec<u64>,
 }
 
 /// Where an answer belongs.
@@ -206,8 +212,9 @@ impl<'a> Unit<'a> {
             }
         };
         let known = self.known_templates(target, shared, store)?;
-        match read_on(target, incoming, before.as_ref(), &known, shared, store)? {
-            Ok(answer) => self.judge(target, answer, &known, shared, store),
+        let (answer, counted) = read_on(target, incoming, before.as_ref(), &known, shared, store)?;
+        match answer {
+            Ok(answer) => self.judge(target, answer, counted, &known, shared, store),
             Err(error) => {
                 self.fail(target, &error.to_string());
                 Ok(())
@@ -256,10 +263,13 @@ impl<'a> Unit<'a> {
     }
 
     /// Decides what an answer that differs from the last one means, and takes it in.
+    ///
+    /// `counted` are stored counters that were read already.
     fn judge(
         &self,
         target: &Target,
         mut answer: Answer,
+        mut counted: Option<Counted>,
         known: &[Arc<Template>],
         shared: &Shared<'_>,
         store: &Store,
@@ -277,11 +287,12 @@ impl<'a> Unit<'a> {
                 return Ok(());
             };
             let stored = match &seat.previous {
-                Some(previous) => store.counts(previous.id)?,
+                Some(previous) => match counted.take().filter(|counted| counted.generation == previous.id) {
+                    Some(counted) => Some(counted.counts),
+                    None => stored_counts(previous.id, profile.build.blocks().len(), store)?,
+                },
                 None => None,
             };
-            let blocks = profile.build.blocks().len();
-            let stored = stored.map(|counts| decode_counts(&counts, blocks)).transpose()?;
             let fell = stored.as_ref().is_some_and(|stored| generation::fell(stored, &profile.counts));
             if fell && !asked_again {
                 asked_again = true;
@@ -528,7 +539,7 @@ impl<'a> Unit<'a> {
     }
 }
 
-/// Reads an answer from where it left the one before.
+/// Reads an answer from where it left the one before; also returns the counters that it took for that.
 fn read_on(
     target: &Target,
     incoming: Incoming<'_>,
@@ -536,16 +547,21 @@ fn read_on(
     known: &[Arc<Template>],
     shared: &Shared<'_>,
     store: &Store,
-) -> anyhow::Result<Result<Answer, HttpError>> {
+) -> anyhow::Result<(Result<Answer, HttpError>, Option<Counted>)> {
     let Some(before) = before.filter(|_| incoming.recognised_any()) else {
-        return Ok(shared.read(incoming, known, None));
+        return Ok((shared.read(incoming, known, None), None));
     };
+    let generation = before.generation.id;
     let template = shared.template(store, before.generation.structure)?;
-    let counts = store.counts(before.generation.id)?;
-    let counts = counts.map(|counts| decode_counts(&counts, template.build().blocks().len())).transpose()?;
-    match Last::new(&before.imprint, &template, counts.as_deref().unwrap_or_default()) {
-        Some(last) => Ok(shared.read(incoming, known, Some(&last))),
+    let counts = stored_counts(generation, template.build().blocks().len(), store)?.unwrap_or_default();
+    match Last::new(&before.imprint, &template, &counts) {
+        Some(last) => Ok((shared.read(incoming, known, Some(&last)), Some(Counted { generation, counts }))),
         // Only a damaged database comes here; another answer needs nothing of it.
-        None => Ok(shared.ask(&target.address, known)),
+        None => Ok((shared.ask(&target.address, known), None)),
     }
+}
+
+fn stored_counts(generation: GenerationId, blocks: usize, store: &Store) -> anyhow::Result<Option<Vec<u64>>> {
+    let counts = store.counts(generation)?;
+    Ok(counts.map(|counts| decode_counts(&counts, blocks)).transpose()?)
 }
