@@ -149,6 +149,7 @@ pub fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
     Template::from_arrivals(arrivals, fingerprint).ok_or(CodecError("a block stands twice"))
 }
 
+#[inline]
 fn push(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(u8::try_from(number & 0x7f).expect("seven bits") | 0x80);
@@ -180,7 +181,23 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn number(&mut self) -> Result<u64, CodecError> {
+        // Nearly all numbers are of one byte or two.
+        match self.bytes.get(self.at..) {
+            Some(&[byte @ ..0x80, ..]) => {
+                self.at += 1;
+                Ok(byte.into())
+            }
+            Some(&[low, high @ ..0x80, ..]) => {
+                self.at += 2;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, CodecError> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
