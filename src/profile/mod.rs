@@ -23,7 +23,7 @@ pub use imprint::Imprint;
 pub use merge::{Conflict, Merged, mix};
 pub use parse::{Limits, ParseError, ReadError, Template};
 pub use reader::{Last, Reader, Understood, parse, read};
-pub use write::write;
+pub use write::{write, write_known};
 
 /// The largest count a merge can reach: Go reads a count as an `int`.
 pub const MAX_COUNT: u64 = i64::MAX as u64;

@@ -182,7 +182,16 @@ impl Template {
         self.lines[start..end].iter().map(|line| &self.build.blocks[line.block as usize])
     }
 
-    fn tail(&self, line: usize) -> &[u8] {
+    /// Returns the line of each block.
+    pub(super) fn canonical_order(&self) -> Vec<u32> {
+        let mut order = vec![0; self.lines.len()];
+        for (line, &TemplateLine { block, .. }) in (0..).zip(&self.lines) {
+            order[block as usize] = line;
+        }
+        order
+    }
+
+    pub(super) fn tail(&self, line: usize) -> &[u8] {
         let start = if line == 0 { 0 } else { self.lines[line - 1].tail_end as usize };
         &self.tails[start..self.lines[line].tail_end as usize]
     }

@@ -374,9 +374,12 @@ impl Settlement<'_, '_> {
         let folder = crate::names::escape(&entry.key.app);
         let number = self.shared.allocator.number(&folder);
         let path = CovPath::new(&entry.key.app, number).relative();
-        self.shared
-            .locked
-            .store(&path, |out| profile::write(profile.mode, &profile.build, &profile.counts, out))?;
+        templates.extend(self.ledger.templates.iter().map(|(_, template)| Arc::clone(template)));
+        let known = templates.iter().find(|known| known.build().fingerprint() == profile.build.fingerprint());
+        self.shared.locked.store(&path, |out| match known {
+            Some(template) => profile::write_known(profile.mode, template, &profile.counts, out),
+            None => profile::write(profile.mode, &profile.build, &profile.counts, out),
+        })?;
         changes.push(Change::Row(Box::new(NewRow {
             key: entry.key.clone(),
             at: *now,
