@@ -27,7 +27,12 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.first().map(String::as_str) {
         Some("serve") => serve(&arguments[1..]),
-        Some("download") => download(&arguments[1]),
+        Some("download") => download(&arguments[1], |address| drop(get(host(address), PROFILE, false))),
+        Some("download-ureq") => {
+            let config = ureq::Agent::config_builder().input_buffer_size(64 << 10).build();
+            let agent = ureq::Agent::new_with_config(config);
+            download(&arguments[1], |address| get_with_ureq(&agent, address));
+        }
         _ => measure(arguments.first().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
     }
 }
@@ -49,9 +54,11 @@ fn serve(arguments: &[String]) {
     }
 }
 
-/// Asks every address that the center lists for its profile, and throws the bodies away.
-fn download(center: &str) {
-    let list = get(center.strip_prefix("http://").unwrap(), "/v1/cover/list", true);
+const PROFILE: &str = "/v1/cover/profile";
+
+/// Hands every address that the center lists to `get`, as many at a time as a pull asks.
+fn download(center: &str, get_profile: impl Fn(&str) + Sync) {
+    let list = get(host(center), "/v1/cover/list", true);
     let services: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_slice(&list).unwrap();
     let addresses: Vec<String> = services.into_values().flatten().collect();
     let next = AtomicUsize::new(0);
@@ -59,11 +66,22 @@ fn download(center: &str) {
         for _ in 0..CONCURRENCY {
             scope.spawn(|| {
                 while let Some(address) = addresses.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    get(address.strip_prefix("http://").unwrap(), "/v1/cover/profile", false);
+                    get_profile(address);
                 }
             });
         }
     });
+}
+
+fn host(url: &str) -> &str {
+    url.strip_prefix("http://").unwrap()
+}
+
+/// Reads an answer with the client that the product has.
+fn get_with_ureq(agent: &ureq::Agent, address: &str) {
+    let mut body = agent.get(format!("{address}{PROFILE}")).call().unwrap().into_body().into_reader();
+    let mut buffer = vec![0; 64 << 10];
+    while body.read(&mut buffer).unwrap() > 0 {}
 }
 
 /// Reads an answer to its framed end; keeps the body only where that is asked for.
@@ -170,8 +188,9 @@ fn pull(server: &Server, root: &Path, options: &[&str]) -> (f64, u64) {
     timed(&mut command)
 }
 
-fn downloaded(server: &Server) -> (f64, u64) {
-    timed(Command::new(std::env::current_exe().unwrap()).args(["download", &server.center]))
+/// Downloads in a process of its own; `how` is "download" or "download-ureq".
+fn downloaded(server: &Server, how: &str) -> (f64, u64) {
+    timed(Command::new(std::env::current_exe().unwrap()).args([how, &server.center]))
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -195,16 +214,20 @@ fn measure(rounds: usize) {
     let root = scratch.path().join("fleet");
     println!("1,000 services of 3 replicas, 1 MB each; medians of {rounds}, side by side");
     println!("first pull of all: {:.2} s", pull(&server, &root, &["--force"]).0);
-    let (mut changed, mut unchanged, mut downloads) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
+    let (mut raw, mut through_ureq) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         server.order(&format!("round {round}"));
-        downloads.push(downloaded(&server));
+        raw.push(downloaded(&server, "download"));
         changed.push(pull(&server, &root, &["--force"]));
+        through_ureq.push(downloaded(&server, "download-ureq"));
         unchanged.push(pull(&server, &root, &["--force"]));
-        downloads.push(downloaded(&server));
+        raw.push(downloaded(&server, "download"));
     }
-    say("all changed", &changed, &downloads);
-    say("unchanged", &unchanged, &downloads);
+    say("all changed", &changed, &raw);
+    say("unchanged", &unchanged, &raw);
+    say("all changed, beside a download through ureq", &changed, &through_ureq);
+    say("unchanged, beside a download through ureq", &unchanged, &through_ureq);
     drop(server);
 
     let mut server = Server::start(10_000, 1, 20_000, 1);
