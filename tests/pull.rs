@@ -543,6 +543,17 @@ fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
 }
 
 #[test]
+fn an_answer_that_is_the_same_again_but_for_its_end_is_a_failure() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    // All of the text is there; the last chunk, which says so, is not.
+    agents[0].behave_once(Behaviour::CutBefore(5));
+    world.pull(3).warned("the answer was cut short");
+    assert_eq!(world.query::<i64>("SELECT failures FROM address"), 1);
+}
+
+#[test]
 fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN], 1);

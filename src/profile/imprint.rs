@@ -15,6 +15,8 @@ use twox_hash::XxHash3_64;
 const FORMAT: u8 = 1;
 /// How many bits of a section's place are its length; the others are of its name's hash.
 const LENGTH_BITS: u32 = 22;
+/// More files than any program has; what a hostile process prints must not fill the database.
+const MOST_SECTIONS: usize = 1 << 16;
 const HEAD_BYTES: usize = 17;
 const SECTION_BYTES: usize = 16;
 
@@ -123,8 +125,8 @@ pub(super) struct Imprinting {
     head: u64,
     sections: Vec<Section>,
     current: Option<Current>,
-    /// A section was too long to be remembered.
-    too_long: bool,
+    /// There is more than is remembered: a section, or their number.
+    too_much: bool,
 }
 
 /// The section that is being read.
@@ -136,7 +138,7 @@ struct Current {
 
 impl Imprinting {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, head: 0, sections: Vec::new(), current: None, too_long: false }
+        Self { seed, head: 0, sections: Vec::new(), current: None, too_much: false }
     }
 
     /// Goes on after a part of a text whose imprint is known: its mode line, and these of its sections.
@@ -176,17 +178,20 @@ impl Imprinting {
                 (length + rest.len() as u64, std::hash::Hasher::finish(&hasher))
             }
         };
-        self.too_long |= length >> LENGTH_BITS != 0;
+        if length >> LENGTH_BITS != 0 || self.sections.len() == MOST_SECTIONS {
+            self.too_much = true;
+            return;
+        }
         self.sections.push(Section { place: key | length, hash });
     }
 
     /// Returns the imprint of all that was taken in; `None` where sections could not be told apart: a file
-    /// that came in two places, or one of 4 MiB and more.
+    /// that came in two places, one of 4 MiB and more, or more than 65,536 of them.
     pub(super) fn finish(mut self) -> Option<Imprint> {
         self.end(&[]);
-        let Self { seed, head, mut sections, too_long, .. } = self;
+        let Self { seed, head, mut sections, too_much, .. } = self;
         sections.sort_unstable();
-        (!too_long && are_distinct(&sections)).then_some(Imprint { seed, head, sections })
+        (!too_much && are_distinct(&sections)).then_some(Imprint { seed, head, sections })
     }
 }
 
@@ -229,6 +234,11 @@ mod tests {
         assert_eq!(imprint(&[("a:", &["a:1.1,2.2 1 0\n"]), ("a:", &["a:3.1,4.2 1 0\n"])]), None);
         let long = "a:1.1,2.2 1 0\n".repeat(300_000);
         assert_eq!(imprint(&[("a:", &[&long])]), None);
+        let heads: Vec<String> = (0..=MOST_SECTIONS).map(|file| format!("{file}:")).collect();
+        let many: Vec<(&str, &[&str])> =
+            heads.iter().map(|head| (head.as_str(), &["1.1,2.2 1 0\n"][..])).collect();
+        assert_eq!(imprint(&many), None);
+        assert!(imprint(&many[1..]).is_some());
     }
 
     #[test]
