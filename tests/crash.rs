@@ -68,13 +68,13 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
     town.live(&mut random);
     let begun = Instant::now();
     town.world.pull(0);
-    let longest = begun.elapsed();
+    let mut usual = begun.elapsed();
     let mut before = town.covered();
     let mut killed = 0;
     for round in 0..200 {
         town.live(&mut random);
         let mut child = town.world.command(&["pull", "--force", "-q"]).stderr(Stdio::null()).spawn().unwrap();
-        let patience = longest.mul_f64(random.f64() * 1.2);
+        let patience = usual.mul_f64(random.f64() * 1.2);
         // The moment is what the test is about; whichever it is, all that follows must hold.
         std::thread::sleep(patience);
         child.kill().unwrap();
@@ -84,7 +84,10 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
         town.world.is_sound();
         nothing_lost(&before, &town.covered());
         if round % 4 == 3 {
+            // The first pull was longer than those that know the builds, and the machine may be busier by now.
+            let begun = Instant::now();
             town.world.pull(0);
+            usual = begun.elapsed();
             town.world.is_sound();
             assert_eq!(town.world.files(".tmp"), [] as [&Path; 0]);
             let rows: i64 = town.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
