@@ -1,0 +1,540 @@
+//! What leaves a center's list and what comes back to it, decided as one value before anything is done.
+//!
+//! Pure: `--dry-run` prints the very plan that a run carries out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::liveness::{Evidence, Finding, Kinship, Probe, Rules, Suspicion, judge, lasted};
+use crate::profile::Fingerprint;
+
+/// After so long the brake lifts for an address by itself.
+const BRAKE_LIFTS_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// A shorter list has to lose all of its addresses at once for the brake to hold; of a longer one more
+/// than half will do.
+const SHORT_LIST: usize = 4;
+/// How long an address that was removed may come back.
+const TOMBSTONE_LASTS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A name under which an address is listed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// As registered.
+    pub service: String,
+    /// How what the address serves stands to the name's key; `None` where nobody looked that closely.
+    pub kinship: Option<Kinship>,
+}
+
+/// An address that a center lists, with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// URL of the center.
+    pub center: String,
+    /// As registered.
+    pub address: String,
+    /// Each name under which that center lists it.
+    pub names: Vec<Name>,
+    /// What asking it came to; `None` where it was listed after the others were asked.
+    pub probe: Option<Probe>,
+    /// What is remembered of its failures.
+    pub before: Option<Suspicion>,
+    /// When a pull last got an answer from it.
+    pub last_answer_at: Option<DateTime<Utc>>,
+}
+
+impl Listed {
+    /// Splits its names into those that what it serves belongs to, and stale ones.
+    ///
+    /// A name is stale only where its key shows a build that is not what the address serves, while
+    /// another name's key shows just that. In doubt none is.
+    fn split(&self) -> Option<Renaming> {
+        let of = |wanted: &[Kinship]| -> Vec<String> {
+            let fitting = |name: &&Name| name.kinship.is_some_and(|kinship| wanted.contains(&kinship));
+            self.names.iter().filter(fitting).map(|name| name.service.clone()).collect()
+        };
+        let stale = of(&[Kinship::Rebuilt, Kinship::Stranger]);
+        if stale.is_empty() || of(&[Kinship::Own]).is_empty() {
+            return None;
+        }
+        let right = self.names.iter().map(|name| &name.service).filter(|name| !stale.contains(name));
+        Some(Renaming { right: right.cloned().collect(), stale })
+    }
+}
+
+/// The names of an address that stands under a stale one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renaming {
+    /// To be registered again.
+    pub right: Vec<String>,
+    /// Not what it serves.
+    pub stale: Vec<String>,
+}
+
+/// An address that was removed, and may have been by mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// URL of the center.
+    pub center: String,
+    /// As it was registered.
+    pub address: String,
+    /// A name under which it stood.
+    pub service: String,
+    /// What it served last; `None` where no pull ever got an answer.
+    pub build: Option<Fingerprint>,
+    /// When it was removed.
+    pub removed_at: DateTime<Utc>,
+}
+
+impl Tombstone {
+    /// Tells whether a process that answers there now is the one that was removed.
+    ///
+    /// Where it is not known what that one served, any process will do that is no stranger to the name:
+    /// a new one would have registered itself, and then stand in the list.
+    #[must_use]
+    pub fn fits(&self, answer: Fingerprint, kinship: Kinship) -> bool {
+        match self.build {
+            Some(build) => build == answer,
+            None => matches!(kinship, Kinship::Own | Kinship::Unknown),
+        }
+    }
+}
+
+/// A tombstone, with whether something answers there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grave {
+    /// What was removed.
+    pub tombstone: Tombstone,
+    /// A process answers there that [`Tombstone::fits`].
+    pub is_back: bool,
+}
+
+/// What is known when a plan is made.
+#[derive(Clone, Debug)]
+pub struct Situation {
+    /// Every address that a center lists, once for each center.
+    pub listed: Vec<Listed>,
+    /// What was removed before.
+    pub graves: Vec<Grave>,
+    /// URLs of the centers that answered.
+    pub answered: BTreeSet<String>,
+    /// When the run began.
+    pub now: DateTime<Utc>,
+}
+
+/// What a person or a configuration chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// How much it takes for an address to be dead.
+    pub rules: Rules,
+    /// The brake does not hold.
+    pub force: bool,
+    /// Addresses under a stale name are registered anew.
+    pub fix_names: bool,
+    /// What was removed by mistake is registered again.
+    pub restore: bool,
+}
+
+/// What is done about an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It stays as it is.
+    Keep,
+    /// It stays, also under a stale name: the center removes an address under all its names or none.
+    KeepStale(Renaming),
+    /// It is removed, and registered again under the right names alone.
+    Rename(Renaming),
+    /// It is removed.
+    Remove,
+    /// It is dead, and the brake keeps it.
+    Hold,
+}
+
+/// An address with what was decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// What was known of it.
+    pub listed: Listed,
+    /// What is to be remembered of it.
+    pub suspicion: Option<Suspicion>,
+    /// What is done about it.
+    pub action: Action,
+}
+
+/// Too many addresses of one center are dead at once for it to be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// URL of the center.
+    pub center: String,
+    /// Addresses that would have gone, and have not been failing for a day.
+    pub going: usize,
+    /// Addresses that it lists.
+    pub listed: usize,
+}
+
+/// What a run does about the lists of the centers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// By center and address.
+    pub judged: Vec<Judged>,
+    /// To be registered again.
+    pub restores: Vec<Tombstone>,
+    /// Tombstones that have served: listed again, or too old.
+    pub forgotten: Vec<Tombstone>,
+    /// Centers of which nothing is removed.
+    pub brakes: Vec<Brake>,
+}
+
+impl Plan {
+    /// Decides for every address and every tombstone.
+    #[must_use]
+    pub fn make(situation: Situation, choices: &Choices) -> Self {
+        let Situation { mut listed, graves, answered, now } = situation;
+        listed.sort_by(|a, b| (&a.center, &a.address).cmp(&(&b.center, &b.address)));
+        let is_alive =
+            |listed: &Listed| listed.probe.as_ref().is_some_and(|probe| probe.finding == Finding::Alive);
+        let is_witnessed = listed.iter().any(is_alive);
+        let (restores, forgotten) = exhume(graves, &listed, &answered, now, choices);
+        let judged = listed.into_iter().map(|listed| {
+            let evidence = Evidence { last_answer_at: listed.last_answer_at, is_witnessed, now };
+            let suspicion = match &listed.probe {
+                Some(probe) => judge(listed.before.as_ref(), probe, evidence, &choices.rules),
+                None => listed.before.clone(),
+            };
+            // One that was not asked in this run, or not to any end, is not removed by it.
+            let has_failed = listed.probe.as_ref().is_some_and(|probe| probe.finding.is_failure());
+            let is_dead = has_failed && suspicion.as_ref().is_some_and(|suspicion| suspicion.is_dead);
+            let action = match listed.split() {
+                _ if is_dead => Action::Remove,
+                Some(renaming) if is_alive(&listed) && choices.fix_names => Action::Rename(renaming),
+                Some(renaming) if is_alive(&listed) => Action::KeepStale(renaming),
+                _ => Action::Keep,
+            };
+            Judged { listed, suspicion, action }
+        });
+        let mut plan = Self { judged: judged.collect(), restores, forgotten, brakes: Vec::new() };
+        if !choices.force {
+            plan.brake(is_witnessed, now);
+        }
+        plan
+    }
+
+    fn brake(&mut self, is_witnessed: bool, now: DateTime<Utc>) {
+        // Failing for a day, while others answered all the time and do so now: that is no fault of ours.
+        let is_settled = |judged: &Judged| {
+            let since = judged.suspicion.as_ref().and_then(|suspicion| suspicion.witnessed_since);
+            is_witnessed && since.is_some_and(|since| lasted(since, now, BRAKE_LIFTS_AFTER))
+        };
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for judged in &self.judged {
+            let (going, listed) = counts.entry(&judged.listed.center).or_default();
+            *listed += 1;
+            *going += usize::from(judged.action == Action::Remove && !is_settled(judged));
+        }
+        let is_too_much = |&(_, &(going, listed)): &(&&str, &(usize, usize))| match listed {
+            0..SHORT_LIST => going == listed,
+            _ => going * 2 > listed,
+        };
+        self.brakes = counts
+            .iter()
+            .filter(is_too_much)
+            .map(|(center, &(going, listed))| Brake { center: (*center).to_owned(), going, listed })
+            .collect();
+        let held: BTreeSet<&str> = self.brakes.iter().map(|brake| brake.center.as_str()).collect();
+        for judged in self.judged.iter_mut().filter(|judged| held.contains(judged.listed.center.as_str())) {
+            judged.action = match std::mem::replace(&mut judged.action, Action::Keep) {
+                Action::Remove => Action::Hold,
+                Action::Rename(renaming) => Action::KeepStale(renaming),
+                other => other,
+            };
+        }
+    }
+}
+
+/// Decides about tombstones: those to be registered again, and those that have served.
+fn exhume(
+    graves: Vec<Grave>,
+    listed: &[Listed],
+    answered: &BTreeSet<String>,
+    now: DateTime<Utc>,
+    choices: &Choices,
+) -> (Vec<Tombstone>, Vec<Tombstone>) {
+    let mut names: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for listed in listed {
+        let of_it = listed.names.iter().map(|name| name.service.as_str());
+        names.entry((&listed.center, &listed.address)).or_default().extend(of_it);
+    }
+    let (mut restores, mut forgotten) = (Vec::new(), Vec::new());
+    for Grave { tombstone, is_back } in graves {
+        let stands_under = names.get(&(tombstone.center.as_str(), tombstone.address.as_str()));
+        let is_listed = stands_under.is_some_and(|names| names.contains(&tombstone.service.as_str()));
+        if is_listed || lasted(tombstone.removed_at, now, TOMBSTONE_LASTS) {
+            forgotten.push(tombstone);
+        } else if is_back && choices.restore && stands_under.is_none() && answered.contains(&tombstone.center)
+        {
+            restores.push(tombstone);
+        }
+    }
+    let order = |a: &Tombstone, b: &Tombstone| {
+        (&a.center, &a.address, &a.service).cmp(&(&b.center, &b.address, &b.service))
+    };
+    restores.sort_by(order);
+    forgotten.sort_by(order);
+    (restores, forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::liveness::Streak;
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    const NOW: i64 = 100;
+    const CHOICES: Choices = Choices {
+        rules: Rules {
+            plain: crate::liveness::Confirmation { runs: 2, over: Duration::from_secs(300) },
+            any: crate::liveness::Confirmation { runs: 3, over: Duration::from_secs(1800) },
+        },
+        force: false,
+        fix_names: false,
+        restore: true,
+    };
+
+    fn refused() -> Probe {
+        Probe { finding: Finding::Refused, detail: "connection refused".to_owned() }
+    }
+
+    fn listed(number: usize, probe: Probe, before: Option<Suspicion>) -> Listed {
+        Listed {
+            center: "http://center".to_owned(),
+            address: format!("http://10.0.0.{number}:1"),
+            names: vec![Name { service: "app".to_owned(), kinship: None }],
+            probe: Some(probe),
+            before,
+            last_answer_at: None,
+        }
+    }
+
+    fn alive(number: usize) -> Listed {
+        listed(number, Probe::alive(), None)
+    }
+
+    /// One that was refused in a run so many hours ago, and is now.
+    fn dead(number: usize, hours: i64) -> Listed {
+        let streak = Streak { since: at(NOW - hours), runs: 1 };
+        let before = Suspicion {
+            any: streak,
+            plain: Some(streak),
+            witnessed_since: Some(streak.since),
+            last_failed_at: streak.since,
+            probe: refused(),
+            is_dead: false,
+        };
+        listed(number, refused(), Some(before))
+    }
+
+    fn plan(listed: Vec<Listed>, choices: Choices) -> Plan {
+        Plan::make(
+            Situation { listed, graves: Vec::new(), answered: BTreeSet::new(), now: at(NOW) },
+            &choices,
+        )
+    }
+
+    fn actions(plan: &Plan) -> String {
+        let letter = |judged: &Judged| match judged.action {
+            Action::Keep => 'k',
+            Action::KeepStale(_) => 's',
+            Action::Rename(_) => 'r',
+            Action::Remove => 'x',
+            Action::Hold => 'h',
+        };
+        plan.judged.iter().map(letter).collect()
+    }
+
+    /// A list of dead addresses, failing for so many hours each, and some that are alive.
+    fn fleet(dead_for: &[i64], living: usize) -> Vec<Listed> {
+        let dead_ones = dead_for.iter().enumerate().map(|(number, &hours)| dead(number, hours));
+        dead_ones.chain((0..living).map(|number| alive(5 + number))).collect()
+    }
+
+    #[test]
+    fn the_dead_go_and_the_living_and_the_suspect_stay() {
+        let suspect = listed(9, refused(), None);
+        let plan = plan(vec![alive(1), dead(2, 1), suspect, alive(4)], CHOICES);
+        assert_eq!(actions(&plan), "kxkk");
+        assert_eq!(plan.brakes, []);
+        assert_eq!(plan.judged[2].listed.address, "http://10.0.0.4:1");
+        assert!(plan.judged[3].suspicion.is_some() && plan.judged[0].suspicion.is_none());
+    }
+
+    #[test]
+    fn the_brake_holds_where_more_than_half_would_go_or_all_of_a_few() {
+        for (dead_for, living, expected) in [
+            (&[1][..], 0, "h"),
+            (&[1], 1, "xk"),
+            (&[1, 1], 1, "xxk"),
+            (&[1, 1, 1], 0, "hhh"),
+            (&[1, 1], 2, "xxkk"),
+            (&[1, 1, 1], 1, "hhhk"),
+            (&[1, 1, 1, 1], 0, "hhhh"),
+            (&[1, 1, 1], 3, "xxxkkk"),
+            (&[1, 1, 1, 1], 3, "hhhhkkk"),
+        ] {
+            let plan = plan(fleet(dead_for, living), CHOICES);
+            assert_eq!(actions(&plan), expected);
+            let brake = Brake {
+                center: "http://center".to_owned(),
+                going: dead_for.len(),
+                listed: dead_for.len() + living,
+            };
+            let brakes = if expected.contains('h') { vec![brake] } else { Vec::new() };
+            assert_eq!(plan.brakes, brakes, "{expected}");
+        }
+    }
+
+    #[test]
+    fn force_lifts_the_brake() {
+        let plan = plan(fleet(&[1, 1, 1], 0), Choices { force: true, ..CHOICES });
+        assert_eq!((actions(&plan).as_str(), plan.brakes.len()), ("xxx", 0));
+    }
+
+    #[test]
+    fn the_brake_lifts_by_itself_after_a_day_in_which_others_answered() {
+        assert_eq!(actions(&plan(fleet(&[24, 24, 24], 1), CHOICES)), "xxxk");
+        assert_eq!(actions(&plan(fleet(&[23, 23, 24], 1), CHOICES)), "xxxk");
+        assert_eq!(actions(&plan(fleet(&[23, 23, 23], 1), CHOICES)), "hhhk");
+        // Nobody answers now.
+        assert_eq!(actions(&plan(fleet(&[24, 24, 24], 0), CHOICES)), "hhh");
+        // Nobody answered in a run in between.
+        let mut unseen = fleet(&[24, 24, 24], 1);
+        for listed in &mut unseen[..3] {
+            listed.before.as_mut().unwrap().witnessed_since = None;
+        }
+        assert_eq!(actions(&plan(unseen, CHOICES)), "hhhk");
+    }
+
+    #[test]
+    fn each_center_has_its_own_brake_and_any_of_them_has_witnesses() {
+        let elsewhere = |listed: Listed| Listed { center: "http://other".to_owned(), ..listed };
+        let mut all = fleet(&[1], 2);
+        all.extend([elsewhere(dead(1, 1)), elsewhere(dead(2, 1))]);
+        let held = plan(all, CHOICES);
+        assert_eq!((actions(&held).as_str(), held.brakes.len()), ("xkkhh", 1));
+        let mut all = fleet(&[], 2);
+        all.extend([elsewhere(dead(1, 24)), elsewhere(dead(2, 24))]);
+        assert_eq!(actions(&plan(all, CHOICES)), "kkxx");
+    }
+
+    #[test]
+    fn what_was_not_asked_in_this_run_is_not_removed_by_it() {
+        let dead_before = |probe: Option<Probe>| {
+            let mut listed = dead(1, 1);
+            listed.before.as_mut().unwrap().is_dead = true;
+            Listed { probe, ..listed }
+        };
+        let withheld = Probe { finding: Finding::Withheld, detail: "too many open files".to_owned() };
+        for probe in [None, Some(withheld)] {
+            let plan = plan(vec![dead_before(probe), alive(2)], CHOICES);
+            assert_eq!(actions(&plan), "kk");
+            assert!(plan.judged[0].suspicion.as_ref().is_some_and(|suspicion| suspicion.is_dead));
+        }
+    }
+
+    fn named(names: &[(&str, Kinship)]) -> Listed {
+        let name = |&(service, kinship): &(&str, Kinship)| Name {
+            service: service.to_owned(),
+            kinship: Some(kinship),
+        };
+        Listed { names: names.iter().map(name).collect(), ..alive(1) }
+    }
+
+    #[test]
+    fn a_name_is_stale_only_where_another_is_right() {
+        use Kinship::{Own, Rebuilt, Stranger, Unknown};
+        let fix = Choices { fix_names: true, ..CHOICES };
+        for (names, without, with) in [
+            (&[("new", Own), ("old", Rebuilt)][..], "s", "r"),
+            (&[("new", Own), ("old", Stranger)], "s", "r"),
+            (&[("new", Own), ("old", Own)], "k", "k"),
+            (&[("new", Unknown), ("old", Rebuilt)], "k", "k"),
+            (&[("new", Own), ("old", Unknown)], "k", "k"),
+            (&[("only", Rebuilt)], "k", "k"),
+        ] {
+            assert_eq!(actions(&plan(vec![named(names)], CHOICES)), without, "{names:?}");
+            assert_eq!(actions(&plan(vec![named(names)], fix)), with, "{names:?}");
+        }
+        let three = named(&[("new", Own), ("old", Rebuilt), ("unknown", Unknown)]);
+        let renaming =
+            Renaming { right: vec!["new".to_owned(), "unknown".to_owned()], stale: vec!["old".to_owned()] };
+        assert_eq!(plan(vec![three], fix).judged[0].action, Action::Rename(renaming));
+    }
+
+    #[test]
+    fn a_braked_center_is_not_renamed_in_either() {
+        use Kinship::{Own, Rebuilt};
+        let mut all = fleet(&[1, 1, 1], 0);
+        all.push(Listed {
+            address: "http://10.0.0.9:1".to_owned(),
+            ..named(&[("new", Own), ("old", Rebuilt)])
+        });
+        assert_eq!(actions(&plan(all, Choices { fix_names: true, ..CHOICES })), "hhhs");
+    }
+
+    fn grave(number: usize, hours: i64, is_back: bool) -> Grave {
+        let tombstone = Tombstone {
+            center: "http://center".to_owned(),
+            address: format!("http://10.0.0.{number}:1"),
+            service: "app".to_owned(),
+            build: None,
+            removed_at: at(NOW - hours),
+        };
+        Grave { tombstone, is_back }
+    }
+
+    #[test]
+    fn what_answers_again_within_a_week_is_registered_again() {
+        let taken_over =
+            Listed { names: vec![Name { service: "another".to_owned(), kinship: None }], ..alive(4) };
+        let situation = |graves| Situation {
+            listed: vec![alive(3), taken_over.clone()],
+            graves,
+            answered: ["http://center".to_owned()].into(),
+            now: at(NOW),
+        };
+        let mut elsewhere = grave(7, 1, true);
+        elsewhere.tombstone.center = "http://silent".to_owned();
+        let graves = vec![
+            elsewhere,
+            grave(1, 1, true),
+            grave(2, 1, false),
+            grave(3, 1, true),
+            grave(4, 1, true),
+            grave(5, 7 * 24, true),
+            grave(6, 7 * 24 - 1, true),
+        ];
+        let addresses = |tombstones: &[Tombstone]| -> Vec<String> {
+            tombstones.iter().map(|tombstone| tombstone.address.clone()).collect()
+        };
+        let plan = Plan::make(situation(graves.clone()), &CHOICES);
+        assert_eq!(addresses(&plan.restores), ["http://10.0.0.1:1", "http://10.0.0.6:1"]);
+        assert_eq!(addresses(&plan.forgotten), ["http://10.0.0.3:1", "http://10.0.0.5:1"]);
+        let plan = Plan::make(situation(graves), &Choices { restore: false, ..CHOICES });
+        assert_eq!((plan.restores.len(), plan.forgotten.len()), (0, 2));
+    }
+
+    #[test]
+    fn a_tombstone_fits_the_build_that_was_removed() {
+        let print = |byte| Fingerprint::from_bytes(&[byte; 32]).unwrap();
+        let tombstone = |build| Tombstone { build, ..grave(1, 1, true).tombstone };
+        assert!(tombstone(Some(print(1))).fits(print(1), Kinship::Unknown));
+        assert!(!tombstone(Some(print(1))).fits(print(2), Kinship::Own));
+        assert!(tombstone(None).fits(print(2), Kinship::Own));
+        assert!(tombstone(None).fits(print(2), Kinship::Unknown));
+        assert!(!tombstone(None).fits(print(2), Kinship::Stranger));
+        assert!(!tombstone(None).fits(print(2), Kinship::Rebuilt));
+    }
+}
