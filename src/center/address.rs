@@ -10,6 +10,8 @@ pub struct BadAddress {
     pub address: String,
     /// What is wrong with it.
     pub fault: &'static str,
+    /// Another program might dial it all the same.
+    pub is_possible: bool,
 }
 
 /// Returns the base URL of an agent or a center, without a slash at its end.
@@ -18,7 +20,7 @@ pub struct BadAddress {
 /// follows the last colon as the port. User names, queries and fragments are refused: a listed address
 /// comes from whoever registered it.
 pub fn base_url(address: &str) -> Result<String, BadAddress> {
-    let bad = |fault| BadAddress { address: address.to_owned(), fault };
+    let bad = |fault| BadAddress { address: address.to_owned(), fault, is_possible: false };
     if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(bad("it holds white space or a control character"));
     }
@@ -28,7 +30,7 @@ pub fn base_url(address: &str) -> Result<String, BadAddress> {
         return Err(bad("the scheme is neither http nor https"));
     }
     if rest.contains(['@', '?', '#', '\\']) {
-        return Err(bad("it holds a user name, a query or a fragment"));
+        return Err(BadAddress { is_possible: true, ..bad("it holds a user name, a query or a fragment") });
     }
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let authority = if authority.matches(':').count() > 1 && !authority.starts_with('[') {

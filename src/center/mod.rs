@@ -5,6 +5,8 @@
 //! builds differ. Everything that comes back is hostile until it has been read to its framed end.
 
 mod address;
+mod probe;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -21,6 +23,7 @@ use crate::config::AddressPolicy;
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 pub use address::{BadAddress, base_url};
+pub use probe::Attempt;
 
 /// How requests are made.
 #[derive(Clone, Debug)]
@@ -182,6 +185,7 @@ pub struct Client {
     agent: Agent,
     limits: Limits,
     buffers: Arc<Buffers>,
+    has_proxy: bool,
 }
 
 impl Client {
@@ -191,9 +195,11 @@ impl Client {
             Some(url) => Some(Proxy::new(url).map_err(|_| BadAddress {
                 address: url.clone(),
                 fault: "a proxy must be a URL such as http://proxy:3128",
+                is_possible: false,
             })?),
             None => None,
         };
+        let has_proxy = proxy.is_some();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -211,7 +217,7 @@ impl Client {
             .build();
         let resolver = CheckedResolver { policy: options.policy.clone(), inner: DefaultResolver::default() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
-        Ok(Self { agent, limits: options.limits, buffers: Arc::default() })
+        Ok(Self { agent, limits: options.limits, buffers: Arc::default(), has_proxy })
     }
 
     /// Breaks off all requests that are under way, on whichever thread.
@@ -271,14 +277,13 @@ impl Client {
         let base = base_url(address)?;
         let response =
             self.agent.get(format!("{base}/v1/cover/coverage")).call().map_err(|e| transport(&e))?;
+        Self::fraction_in(response).map_err(|error| transport(&error))
+    }
+
+    fn fraction_in(response: Response<Body>) -> Result<Option<String>, ureq::Error> {
         let status = response.status().as_u16();
         let mut text = Vec::new();
-        response
-            .into_body()
-            .into_reader()
-            .take(64)
-            .read_to_end(&mut text)
-            .map_err(|error| transport(&error.into()))?;
+        response.into_body().into_reader().take(64).read_to_end(&mut text)?;
         let text = String::from_utf8(text).unwrap_or_default();
         let text = text.trim();
         let is_fraction = text.parse::<f64>().is_ok_and(|fraction| (0.0..=1.0).contains(&fraction));
@@ -389,6 +394,11 @@ impl<R: Read, W: Write> Read for Tee<'_, R, W> {
     }
 }
 
+/// A host name was not resolved, which an error of the connection itself must not be taken for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LookupFailed(String);
+
 /// Resolves a host and lets through only what may be dialled.
 ///
 /// The check is here, on the very addresses that the connector is handed, because a name can resolve to
@@ -415,7 +425,13 @@ impl Resolver for CheckedResolver {
                 addresses.push(SocketAddr::new(ip, uri.port_u16().unwrap_or(default)));
                 addresses
             }
-            Err(_) => self.inner.resolve(uri, config, timeout)?,
+            Err(_) => self.inner.resolve(uri, config, timeout).map_err(|error| match error {
+                ureq::Error::Io(error) => ureq::Error::Other(Box::new(LookupFailed(error.to_string()))),
+                ureq::Error::Timeout(_) => {
+                    ureq::Error::Other(Box::new(LookupFailed(format!("{host:?} was not resolved in time"))))
+                }
+                error => error,
+            })?,
         };
         let mut allowed = self.empty();
         let mut refused = None;
