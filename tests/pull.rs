@@ -632,11 +632,15 @@ fn another_build_at_an_address_is_set_aside_and_known_again_there() {
 }
 
 #[test]
-fn a_database_from_before_answers_were_remembered_goes_on() {
+fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN], 1);
     world.pull(0);
-    world.execute("DROP TABLE last_answer; PRAGMA user_version = 2;");
+    // As it was before answers were remembered, and addresses suspected.
+    world.execute(
+        "DROP TABLE last_answer; DROP TABLE suspicion; DROP TABLE tombstone; DROP INDEX generation_open;
+         ALTER TABLE cover_key DROP COLUMN dropped_at; PRAGMA user_version = 2;",
+    );
     world.pull(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM last_answer"), 1);
     agents[0].hit(&[PING], 1);

@@ -12,8 +12,10 @@ use super::{
     AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, RowId, ScheduleRow,
     ServiceId, Store, StoreError, StructureId,
 };
+use crate::liveness::{Streak, Suspicion};
 use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
+use crate::removal::Tombstone;
 
 /// One change, decided without the database.
 #[derive(Clone, Debug)]
@@ -152,6 +154,36 @@ pub enum Change {
         /// When.
         at: DateTime<Utc>,
     },
+    /// An address failed.
+    Suspected {
+        /// As registered.
+        address: String,
+        /// All that is remembered of its failures.
+        suspicion: Suspicion,
+    },
+    /// An address answers, or is gone.
+    Unsuspected(String),
+    /// An address is about to be removed.
+    Buried(Tombstone),
+    /// A tombstone has served.
+    Exhumed(Tombstone),
+    /// What an address served under a name will not come back.
+    Closed {
+        /// The name, as registered.
+        service: String,
+        /// As registered.
+        address: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The file of a row is to go.
+    RowDropped(RowId, DateTime<Utc>),
+    /// All counters of an edition are to go.
+    EditionDropped(EditionId),
+    /// Structures that no counters refer to any more are to go.
+    StructuresSwept,
+    /// All data of a key is to go; its rows are marked, and stay for the trend.
+    KeyDropped(KeyId, DateTime<Utc>),
 }
 
 /// A row to be added to the public table. Its file is stored already.
@@ -392,6 +424,64 @@ impl<'a> Writer<'a> {
                     params![id, answered, addresses.len()],
                 )
             }
+            Change::Suspected { address, suspicion } => {
+                let Suspicion { any, plain, witnessed_since, last_failed_at, probe, is_dead } = suspicion;
+                run(
+                    "INSERT OR REPLACE INTO suspicion (address, since, runs, plain_since, plain_runs,
+                         witnessed_since, last_failed_at, finding, detail, is_dead)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                    params![
+                        address,
+                        text(any.since),
+                        any.runs,
+                        plain.map(|Streak { since, .. }| text(since)),
+                        plain.map_or(0, |Streak { runs, .. }| runs),
+                        witnessed_since.map(text),
+                        text(*last_failed_at),
+                        probe.finding.word(),
+                        probe.detail,
+                        is_dead,
+                    ],
+                )
+            }
+            Change::Unsuspected(address) => run("DELETE FROM suspicion WHERE address = ?1", params![address]),
+            Change::Buried(Tombstone { center, address, service, build, removed_at }) => run(
+                "INSERT OR REPLACE INTO tombstone (center, address, service, build, removed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    center,
+                    address,
+                    service,
+                    build.as_ref().map(Fingerprint::as_bytes),
+                    text(*removed_at)
+                ],
+            ),
+            Change::Exhumed(Tombstone { center, address, service, .. }) => run(
+                "DELETE FROM tombstone WHERE center = ?1 AND address = ?2 AND service = ?3",
+                params![center, address, service],
+            ),
+            // Not where the same key has the address under another name, or again.
+            Change::Closed { service, address, at } => run(
+                "UPDATE generation SET closed_at = ?3
+                 WHERE address = ?2 AND closed_at IS NULL
+                   AND edition_id IN (SELECT edition.id FROM edition
+                                      JOIN service ON service.key_id = edition.key_id WHERE service.name = ?1)
+                   AND NOT EXISTS (SELECT 1 FROM service AS named
+                                   JOIN service AS other ON other.key_id = named.key_id
+                                   JOIN listing ON listing.service_id = other.id
+                                   WHERE named.name = ?1 AND listing.address = ?2 AND unlisted_at IS NULL)",
+                params![service, address, text(*at)],
+            ),
+            Change::RowDropped(id, at) => run(
+                "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
+                 WHERE id = ?1 AND deleted_at IS NULL",
+                params![id, text(*at)],
+            ),
+            Change::EditionDropped(edition) => self.drop_edition(*edition),
+            Change::StructuresSwept => {
+                run("DELETE FROM structure WHERE id NOT IN (SELECT structure_id FROM generation)", params![])
+            }
+            Change::KeyDropped(key, at) => self.drop_key(*key, *at),
         }
     }
 
@@ -409,6 +499,40 @@ impl<'a> Writer<'a> {
                 params![id, fraction, imprint],
             ),
         }
+    }
+
+    fn drop_edition(&self, edition: EditionId) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        connection.prepare_cached("DELETE FROM generation WHERE edition_id = ?1")?.execute([edition])?;
+        // An edition of which a row tells stays, as nothing but a number.
+        let sql = "DELETE FROM edition WHERE id = ?1
+                   AND NOT EXISTS (SELECT 1 FROM cover_fact WHERE edition_id = edition.id)";
+        connection.prepare_cached(sql)?.execute([edition])?;
+        let sql = "UPDATE edition SET status = 'former' WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute([edition])?;
+        Ok(())
+    }
+
+    fn drop_key(&self, key: KeyId, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        let at = text(at);
+        let sql = "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
+                   WHERE deleted_at IS NULL AND (env, region, app_name, git_commit) =
+                       (SELECT env, region, app_name, git_commit FROM cover_key WHERE id = ?1)";
+        connection.prepare_cached(sql)?.execute(params![key, at])?;
+        let editions: Vec<EditionId> = connection
+            .prepare_cached("SELECT id FROM edition WHERE key_id = ?1")?
+            .query_map([key], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for edition in editions {
+            self.drop_edition(edition)?;
+        }
+        // So that a key that comes back is pulled like a new one.
+        connection.prepare_cached("DELETE FROM schedule WHERE key_id = ?1")?.execute([key])?;
+        connection.prepare_cached("DELETE FROM address WHERE key_id = ?1")?.execute([key])?;
+        let sql = "UPDATE cover_key SET dropped_at = ?2 WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute(params![key, at])?;
+        Ok(())
     }
 
     fn add_row(&self, row: &NewRow) -> rusqlite::Result<()> {

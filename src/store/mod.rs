@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_coverage.sql"),
     include_str!("migrations/0002_collection.sql"),
     include_str!("migrations/0003_answers.sql"),
+    include_str!("migrations/0004_prune.sql"),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).
@@ -56,6 +57,16 @@ pub enum StoreError {
         found: usize,
         /// The newest schema this program knows.
         known: usize,
+    },
+    /// An earlier release wrote it, and what only reads does not change it.
+    #[error(
+        "database {path:?}: schema {found} is older than this release; the next pull or prune brings it up to date"
+    )]
+    Outdated {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
     },
     /// There is no database yet.
     #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
@@ -173,10 +184,7 @@ impl Store {
         if version == MIGRATIONS.len() {
             return Ok(self);
         }
-        Err(StoreError::Damaged {
-            what: format!("schema {version} is older than this release; the next pull brings it up to date"),
-            path: self.path,
-        })
+        Err(StoreError::Outdated { path: self.path, found: version })
     }
 
     /// Returns the number of migrations that were applied, after making sure that the file is ours.

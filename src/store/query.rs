@@ -8,7 +8,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Store, StoreError};
 use crate::coverage::Coverage;
+use crate::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::profile::{Fingerprint, Mode, Template, decode_build};
+use crate::removal::Tombstone;
 use crate::schedule::{AddressRetry, Schedule};
 
 macro_rules! ids {
@@ -210,6 +212,8 @@ pub struct Row {
     pub cover_total: f64,
     /// What the program knows beyond the public columns; rows of other hands have none.
     pub fact: Option<Fact>,
+    /// When its file was dropped; only its figures are left then.
+    pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// What a row says beyond its public columns.
@@ -236,6 +240,8 @@ pub struct RowFilter<'a> {
     pub key: Option<&'a Key>,
     /// Only the newest of each key.
     pub latest_only: bool,
+    /// Also those whose file was dropped.
+    pub with_dropped: bool,
 }
 
 /// The fingerprint of every structure, with its id.
@@ -325,6 +331,78 @@ impl Store {
             Ok((row.get(0)?, schedule))
         })?;
         Ok(rows.into_iter().collect())
+    }
+
+    /// Returns what is remembered of addresses that fail.
+    pub fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
+        let sql = "SELECT address, since, runs, plain_since, plain_runs, witnessed_since, last_failed_at,
+                          finding, detail, is_dead FROM suspicion";
+        let rows = self.rows_of(sql, [], |row| {
+            let word: String = row.get(7)?;
+            let suspicion = Suspicion {
+                any: Streak { since: time(row, 1)?, runs: row.get(2)? },
+                plain: match maybe_time(row, 3)? {
+                    Some(since) => Some(Streak { since, runs: row.get(4)? }),
+                    None => None,
+                },
+                witnessed_since: maybe_time(row, 5)?,
+                last_failed_at: time(row, 6)?,
+                probe: Probe {
+                    finding: Finding::from_word(&word).ok_or_else(|| unknown(7, &word))?,
+                    detail: row.get(8)?,
+                },
+                is_dead: row.get(9)?,
+            };
+            Ok((row.get(0)?, suspicion))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns what was removed and may come back.
+    pub fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+        let sql = "SELECT center, address, service, build, removed_at FROM tombstone
+                   ORDER BY center, address, service";
+        self.rows_of(sql, [], |row| {
+            Ok(Tombstone {
+                center: row.get(0)?,
+                address: row.get(1)?,
+                service: row.get(2)?,
+                build: row.get::<_, Option<Vec<u8>>>(3)?.and_then(|bytes| Fingerprint::from_bytes(&bytes)),
+                removed_at: time(row, 4)?,
+            })
+        })
+    }
+
+    /// Returns the structures of the build that a key shows; none where it shows none.
+    pub fn shown(&self, key: &Key) -> Result<Vec<StructureId>, StoreError> {
+        let sql = "SELECT DISTINCT structure_id FROM cover_key
+                   JOIN edition ON edition.key_id = cover_key.id AND edition.status = 'current'
+                   JOIN generation ON generation.edition_id = edition.id
+                   WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
+        self.rows_of(sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))
+    }
+
+    /// Returns what an address served under a name when it was last pulled.
+    pub fn last_build(&self, service: &str, address: &str) -> Result<Option<Fingerprint>, StoreError> {
+        let sql = "SELECT structure.fingerprint FROM generation
+                   JOIN edition ON edition.id = generation.edition_id
+                   JOIN service ON service.key_id = edition.key_id
+                   JOIN structure ON structure.id = generation.structure_id
+                   WHERE service.name = ?1 AND generation.address = ?2 AND generation.closed_at IS NULL
+                   ORDER BY generation.id DESC LIMIT 1";
+        Ok(self.rows_of(sql, params![service, address], |row| fingerprint(row, 0))?.pop())
+    }
+
+    /// Returns the keys of which all data was dropped.
+    pub fn dropped_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
+        let sql = "SELECT id FROM cover_key WHERE dropped_at IS NOT NULL";
+        Ok(self.rows_of(sql, [], |row| row.get(0))?.into_iter().collect())
+    }
+
+    /// Returns how many bytes the counters of an edition take up.
+    pub fn edition_bytes(&self, edition: EditionId) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation WHERE edition_id = ?1";
+        Ok(self.rows_of(sql, [edition], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
     /// Returns the editions of a key, the oldest first.
@@ -424,19 +502,27 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Returns the rows of the public table that are not deleted, the newest last.
+    /// Returns rows of the public table, the newest last.
     pub fn rows(&self, filter: &RowFilter<'_>) -> Result<Vec<Row>, StoreError> {
         let any = Key::default();
         let key = filter.key.unwrap_or(&any);
         let sql = "SELECT cover.id, cover.created_at, cover.updated_at, env, region, app_name, addresses,
                           git_branch, git_commit, is_latest, cov_file_path, cover_total,
-                          edition_id, covered, total, covered_digest, counts_digest, answered, listed
+                          edition_id, covered, total, covered_digest, counts_digest, answered, listed,
+                          deleted_at
                    FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
-                   WHERE deleted_at IS NULL AND (NOT ?1 OR is_latest = 'y')
+                   WHERE (?7 OR deleted_at IS NULL) AND (NOT ?1 OR is_latest = 'y')
                      AND (NOT ?2 OR (env = ?3 AND region = ?4 AND app_name = ?5 AND git_commit = ?6))
                    ORDER BY cover.id";
-        let bound =
-            params![filter.latest_only, filter.key.is_some(), key.env, key.region, key.app, key.commit];
+        let bound = params![
+            filter.latest_only,
+            filter.key.is_some(),
+            key.env,
+            key.region,
+            key.app,
+            key.commit,
+            filter.with_dropped,
+        ];
         self.rows_of(sql, bound, public_row)
     }
 
@@ -444,7 +530,8 @@ impl Store {
     pub fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
         let sql = "SELECT cover.id, cover.created_at, cover.updated_at, env, region, app_name, addresses,
                           git_branch, git_commit, is_latest, cov_file_path, cover_total,
-                          edition_id, covered, total, covered_digest, counts_digest, answered, listed
+                          edition_id, covered, total, covered_digest, counts_digest, answered, listed,
+                          deleted_at
                    FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
                    WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
                      AND is_latest = 'y' AND deleted_at IS NULL";
@@ -516,6 +603,7 @@ fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         cov_file_path: row.get(10)?,
         cover_total: row.get(11)?,
         fact,
+        deleted_at: maybe_time(row, 19)?,
     })
 }
 
