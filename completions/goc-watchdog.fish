@@ -34,6 +34,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s v -l verbose 
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "pull" -d 'Pull, merge and store the coverage of running services'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "prune" -d 'Take dead addresses out of the centers\' lists'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "report" -d 'Report what of a service is covered: function by function, for people, or in a form that other tools read'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List services: where they run, how much is covered, and how that is known'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print how much of a service is covered, as one number'
@@ -66,6 +67,25 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-runs -d 'In how many runs an address has to fail, however it fails' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-over -d 'Over how long an address has to fail, however it fails' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 256]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'For a connection to an address, and for its silence [default: 4s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l format -d 'Form of the output' -r -f -a "text\t'For people'
+json\t'For scripts; the fields are described in the command\'s man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center -d 'Goc center to ask; may be given several times' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s n -l dry-run -d 'Show what would be done, and why; nothing is removed or remembered'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s f -l force -d 'Remove also where so many are dead at once that the fault is likely on this side'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l no-restore -d 'Do not register again what was removed and answers now'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l fix-names -d 'Register addresses that also stand under a name that is not theirs any more under the right one alone'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s q -l quiet -d 'Say nothing but errors'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l format -d 'Form of the report, and the file that it goes to; several times for several of them [default: func]' -r -f -a "func\t'To the byte what `go tool cover -func` prints'
 text\t'For people: packages and files, with the lines that are not covered'
 json\t'For scripts: totals, packages, files, functions, uncovered ranges'

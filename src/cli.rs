@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::history::HistoryArgs;
 use crate::commands::list::ListArgs;
+use crate::commands::prune::PruneArgs;
 use crate::commands::pull::PullArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::total::TotalArgs;
@@ -85,6 +86,7 @@ pub enum ColorWhen {
 #[expect(missing_docs, reason = "a line here would be the help, in place of that of the arguments")]
 pub enum Command {
     Pull(Box<PullArgs>),
+    Prune(PruneArgs),
     Report(ReportArgs),
     List(ListArgs),
     Total(TotalArgs),

@@ -31,6 +31,8 @@ pub struct Config {
     pub apps: BTreeMap<String, AppConfig>,
     /// How coverage is pulled.
     pub pull: PullConfig,
+    /// How dead addresses are told.
+    pub prune: PruneConfig,
     /// Where source comes from.
     pub git: GitConfig,
 }
@@ -129,6 +131,39 @@ impl Default for PullConfig {
     }
 }
 
+/// How dead addresses are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneConfig {
+    /// Between the attempts at an address that fails; there is one attempt more.
+    pub pauses: Vec<Duration>,
+    /// When an address that was removed is probed again, counted from its removal.
+    pub recheck: Vec<Duration>,
+    /// Requests at the same time, 1 to 1024.
+    pub concurrency: usize,
+    /// For a connection, and for silence on it.
+    pub timeout: Duration,
+    /// In how many runs an address has to fail; `None`: what its failure asks for.
+    pub confirm_runs: Option<u32>,
+    /// Over how long an address has to fail; `None`: what its failure asks for.
+    pub confirm_over: Option<Duration>,
+    /// Whether what was removed by mistake is registered again.
+    pub restore: bool,
+}
+
+impl Default for PruneConfig {
+    fn default() -> Self {
+        Self {
+            pauses: [500, 2000].map(Duration::from_millis).to_vec(),
+            recheck: [0, 5, 30].map(Duration::from_secs).to_vec(),
+            concurrency: 256,
+            timeout: Duration::from_secs(4),
+            confirm_runs: None,
+            confirm_over: None,
+            restore: true,
+        }
+    }
+}
+
 /// What counts as a change of a service's coverage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ChangeRule {
@@ -219,6 +254,18 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("allow_addresses", &mut pull.policy.allowed, each(parsed(A_RANGE, str::parse)))?;
         table.set("row_at_least_every", &mut pull.row_at_least_every, duration)?;
         table.set("fold_after", &mut pull.fold_after, duration)?;
+        table.finish()?;
+    }
+
+    if let Some(mut table) = top.table("prune")? {
+        let prune = &mut config.prune;
+        table.set("pauses", &mut prune.pauses, each(duration))?;
+        table.set("recheck", &mut prune.recheck, each(duration))?;
+        table.set("concurrency", &mut prune.concurrency, whole(1..=1024))?;
+        table.set("timeout", &mut prune.timeout, above_zero)?;
+        table.set("confirm_runs", &mut prune.confirm_runs, some(small(1..=1000)))?;
+        table.set("confirm_over", &mut prune.confirm_over, some(duration))?;
+        table.set("restore", &mut prune.restore, switch)?;
         table.finish()?;
     }
 
@@ -351,6 +398,11 @@ fn whole(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, Fault
             mismatch(value, &format!("a whole number from {} to {}", range.start(), range.end()))
         })
     }
+}
+
+fn small(range: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u32, Fault> {
+    let whole = whole(*range.start() as usize..=*range.end() as usize);
+    move |value| whole(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 fn switch(value: &Value) -> Result<bool, Fault> {
@@ -621,6 +673,7 @@ mod tests {
     fn no_text_is_the_default() {
         let config = Config::parse("", "goc-watchdog.toml").unwrap();
         assert_eq!(config.pull, PullConfig::default());
+        assert_eq!(config.prune, PruneConfig::default());
         assert!(config.centers.is_empty() && config.apps.is_empty());
     }
 
@@ -647,6 +700,14 @@ mod tests {
             allow_addresses = ["169.254.10.0/24"]
             row_at_least_every = "12h"
             fold_after = "3d"
+            [prune]
+            pauses = ["10ms"]
+            recheck = []
+            concurrency = 2
+            timeout = "1s"
+            confirm_runs = 4
+            confirm_over = "1h"
+            restore = false
         "#;
         let config = Config::parse(text, "goc-watchdog.toml").unwrap();
         let seconds = Duration::from_secs;
@@ -672,6 +733,16 @@ mod tests {
             fold_after: seconds(3 * 24 * 3600),
         };
         assert_eq!(config.pull, expected);
+        let expected = PruneConfig {
+            pauses: vec![Duration::from_millis(10)],
+            recheck: vec![],
+            concurrency: 2,
+            timeout: seconds(1),
+            confirm_runs: Some(4),
+            confirm_over: Some(seconds(3600)),
+            restore: false,
+        };
+        assert_eq!(config.prune, expected);
     }
 
     #[test]
@@ -683,6 +754,7 @@ mod tests {
                 "[pull]\nconcurrency = 0",
                 "2: concurrency in [pull]: found 0, expected a whole number from 1 to 1024",
             ),
+            ("[prune]\nconfirm_runs = 0", "confirm_runs in [prune]: found 0, expected a whole number from 1"),
             ("[pull]\npeek = \"no\"", "2: peek in [pull]: found \"no\", expected true or false"),
             ("[pull]\nmax_body = 0", "expected a number of bytes above zero"),
             ("[pull]\ntimeout = \"0s\"", "expected more than zero"),

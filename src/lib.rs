@@ -64,6 +64,7 @@ pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
     let context = Context::new(&cli.global, around)?;
     match &cli.command {
         Command::Pull(args) => commands::pull::run(args, &context),
+        Command::Prune(args) => commands::prune::run(args, &context),
         Command::Report(args) => commands::report::run(args, &context),
         Command::List(args) => commands::list::run(args, &context),
         Command::Total(args) => commands::total::run(args, &context),

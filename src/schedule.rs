@@ -207,6 +207,8 @@ pub enum Reason {
     Forced,
     /// A peek found that its fraction moved (decided by the caller).
     Peeked,
+    /// Its address is about to be taken off the center's list (decided by the caller).
+    LastChance,
 }
 
 impl fmt::Display for Reason {
@@ -227,6 +229,7 @@ impl fmt::Display for Reason {
             Reason::Named => write!(f, "named"),
             Reason::Forced => write!(f, "forced"),
             Reason::Peeked => write!(f, "a peek found that coverage moved"),
+            Reason::LastChance => write!(f, "its address is about to be removed"),
         }
     }
 }

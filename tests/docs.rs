@@ -13,9 +13,10 @@ use goc_watchdog::cli::Cli;
 use goc_watchdog::exit::ExitCode;
 
 /// What no definition of options can say, by page.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("goc-watchdog", include_str!("../man/sections/goc-watchdog.roff")),
     ("goc-watchdog-pull", include_str!("../man/sections/goc-watchdog-pull.roff")),
+    ("goc-watchdog-prune", include_str!("../man/sections/goc-watchdog-prune.roff")),
     ("goc-watchdog-report", include_str!("../man/sections/goc-watchdog-report.roff")),
     ("goc-watchdog-list", include_str!("../man/sections/goc-watchdog-list.roff")),
     ("goc-watchdog-total", include_str!("../man/sections/goc-watchdog-total.roff")),
@@ -97,7 +98,10 @@ fn the_configuration_that_the_man_page_shows_is_the_default() {
     let shown = goc_watchdog::config::Config::parse(&text, "the man page").unwrap();
     assert_eq!(shown.pull, goc_watchdog::config::PullConfig::default());
     assert_eq!(shown.git, goc_watchdog::config::GitConfig::default());
-    assert!(text.contains("[pull]") && text.contains("[git]"), "{text}");
+    assert_eq!(shown.prune, goc_watchdog::config::PruneConfig::default());
+    for table in ["[pull]", "[prune]", "[git]"] {
+        assert!(text.contains(table), "{text}");
+    }
     // What is not a default is shown behind a #; it has to be right all the same.
     let all: String = text
         .lines()

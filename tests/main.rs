@@ -16,6 +16,7 @@ mod docs;
 mod forms;
 mod goc;
 mod list;
+mod prune;
 mod pull;
 mod report;
 mod storage;

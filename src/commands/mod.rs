@@ -2,6 +2,7 @@
 
 pub mod history;
 pub mod list;
+pub mod prune;
 pub mod pull;
 pub mod report;
 pub mod total;

@@ -433,7 +433,7 @@ impl Assembly<'_> {
 }
 
 /// Returns what the data of a name belongs to, and its branch.
-fn read(naming: &Naming, name: &str) -> (Key, String) {
+pub(super) fn read(naming: &Naming, name: &str) -> (Key, String) {
     let parsed = naming.parse(name);
     let app = parsed.app_or_name().to_owned();
     (Key { env: parsed.env, region: parsed.region, app, commit: parsed.commit }, parsed.branch)

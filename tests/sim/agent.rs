@@ -187,13 +187,18 @@ impl Inner {
             Some("/v1/cover/coverage") => {
                 let mut process = self.process.lock().unwrap();
                 process.peeks += 1;
-                let hangs = matches!(process.always, Behaviour::Hang);
+                let always = process.always.clone();
                 let body = fraction(&process.counts);
                 drop(process);
-                if hangs {
-                    return hang(stream);
-                }
-                stream.write_all(&sized("200 OK", TEXT, body.as_bytes()))?;
+                let answer = match always {
+                    Behaviour::Hang => return hang(stream),
+                    Behaviour::Status(status, body) => sized(status, TEXT, body.as_bytes()),
+                    Behaviour::PostOnly if request.method != "POST" => {
+                        sized("405 Method Not Allowed", TEXT, b"405 method not allowed\n")
+                    }
+                    _ => sized("200 OK", TEXT, body.as_bytes()),
+                };
+                stream.write_all(&answer)?;
                 Ok(After::KeepAlive)
             }
             Some("/v1/cover/clear") => {

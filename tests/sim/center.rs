@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::agent::Agent;
 use super::http::{After, Request, Server, sized};
@@ -15,14 +15,42 @@ pub(crate) struct Center {
     state: Arc<Mutex<State>>,
 }
 
+/// What a center makes of a removal.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Removing {
+    /// What goc's does, with all its traps.
+    #[default]
+    AsGoc,
+    /// 200, and nothing.
+    Ignored,
+    /// It takes whatever it gets as everything, as it does when something on the way strips the header.
+    Everything,
+    /// It dies before it carries it out.
+    DiesBefore,
+    /// It carries it out and dies.
+    DiesAfter,
+    /// It refuses.
+    Forbidden,
+}
+
+/// Something that happens when an address was removed.
+type Sequel = Box<dyn FnMut(&str) + Send>;
+
 #[derive(Default)]
 struct State {
     services: BTreeMap<String, Vec<String>>,
     answer: Option<(&'static str, String)>,
     is_version_2: bool,
+    removing: Removing,
+    is_dead: bool,
+    ignores_registrations: bool,
+    removals: Vec<String>,
+    registrations: Vec<String>,
+    sequel: Option<Sequel>,
 }
 
 const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 
 impl Center {
     pub(crate) fn start() -> Self {
@@ -41,34 +69,62 @@ impl Center {
     }
 
     pub(crate) fn register_url(&self, name: &str, url: &str) {
-        let mut state = self.state.lock().unwrap();
-        let addresses = state.services.entry(name.to_owned()).or_default();
-        if !addresses.iter().any(|known| known == url) {
-            addresses.push(url.to_owned());
-        }
+        self.state().register(name, url);
     }
 
     /// Takes an address off the list under every name, as the center does.
     pub(crate) fn remove(&self, url: &str) {
-        let mut state = self.state.lock().unwrap();
-        for addresses in state.services.values_mut() {
-            addresses.retain(|known| known != url);
-        }
-        state.services.retain(|_, addresses| !addresses.is_empty());
+        self.state().remove(url);
     }
 
     pub(crate) fn remove_all(&self) {
-        self.state.lock().unwrap().services.clear();
+        self.state().services.clear();
+    }
+
+    /// All that is listed: each name with an address, sorted.
+    pub(crate) fn listed(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let of = |(name, addresses): (&String, &Vec<String>)| -> Vec<(String, String)> {
+            addresses.iter().map(|address| (name.clone(), address.clone())).collect()
+        };
+        let mut listed: Vec<(String, String)> = state.services.iter().flat_map(of).collect();
+        listed.sort();
+        listed
+    }
+
+    /// Each removal that was asked for: content type and body.
+    pub(crate) fn removals(&self) -> Vec<String> {
+        self.state().removals.clone()
+    }
+
+    /// Each registration over the wire: its query.
+    pub(crate) fn registrations(&self) -> Vec<String> {
+        self.state().registrations.clone()
+    }
+
+    /// From now on.
+    pub(crate) fn removes(&self, removing: Removing) {
+        self.state().removing = removing;
+    }
+
+    /// Says yes to registrations from now on, and does nothing.
+    pub(crate) fn ignore_registrations(&self, ignored: bool) {
+        self.state().ignores_registrations = ignored;
+    }
+
+    /// Does this whenever an address was removed over the wire, before the answer.
+    pub(crate) fn after_each_removal(&self, sequel: impl FnMut(&str) + Send + 'static) {
+        self.state().sequel = Some(Box::new(sequel));
     }
 
     /// Answers the list with this status and body from now on.
     pub(crate) fn answer(&self, status: &'static str, body: &str) {
-        self.state.lock().unwrap().answer = Some((status, body.to_owned()));
+        self.state().answer = Some((status, body.to_owned()));
     }
 
     /// Speaks the protocol of goc v2 from now on.
     pub(crate) fn become_version_2(&self) {
-        self.state.lock().unwrap().is_version_2 = true;
+        self.state().is_version_2 = true;
     }
 
     pub(crate) fn stop(&mut self) {
@@ -76,7 +132,13 @@ impl Center {
     }
 
     pub(crate) fn start_again(&mut self) {
+        self.server = None;
+        self.state().is_dead = false;
         self.server = Some(listen(self.address, &self.state).expect("its own port"));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 }
 
@@ -85,19 +147,130 @@ fn listen(address: SocketAddr, state: &Arc<Mutex<State>>) -> io::Result<Server> 
     Server::start(
         address,
         Arc::new(move |request: &Request, stream: &mut TcpStream| {
-            let state = state.lock().unwrap();
-            let answer = match (request.path.as_str(), &state.answer) {
-                ("/v2/agents", _) if state.is_version_2 => sized("200 OK", JSON, br#"{"items":[]}"#),
-                ("/v1/cover/list", Some((status, body))) => sized(status, JSON, body.as_bytes()),
-                ("/v1/cover/list", None) if !state.is_version_2 => {
-                    let body = serde_json::to_vec(&state.services).expect("names and addresses");
-                    sized("200 OK", JSON, &body)
-                }
-                _ => sized("404 Not Found", "Content-Type: text/plain\r\n", b"404 page not found"),
-            };
-            drop(state);
+            let answer = state.lock().unwrap().answer(request);
+            let Some(answer) = answer else { return Ok(After::Close) };
             stream.write_all(&answer)?;
             Ok(After::KeepAlive)
         }),
     )
+}
+
+impl State {
+    fn register(&mut self, name: &str, url: &str) {
+        let addresses = self.services.entry(name.to_owned()).or_default();
+        if !addresses.iter().any(|known| known == url) {
+            addresses.push(url.to_owned());
+        }
+    }
+
+    fn remove(&mut self, url: &str) {
+        for addresses in self.services.values_mut() {
+            addresses.retain(|known| known != url);
+        }
+        self.services.retain(|_, addresses| !addresses.is_empty());
+    }
+
+    /// `None` where it dies over it.
+    fn answer(&mut self, request: &Request) -> Option<Vec<u8>> {
+        if self.is_dead {
+            return None;
+        }
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        Some(match (path, &self.answer) {
+            ("/v2/agents", _) if self.is_version_2 => sized("200 OK", JSON, br#"{"items":[]}"#),
+            ("/v1/cover/list", Some((status, body))) => sized(status, JSON, body.as_bytes()),
+            ("/v1/cover/list", None) if !self.is_version_2 => {
+                let body = serde_json::to_vec(&self.services).expect("names and addresses");
+                sized("200 OK", JSON, &body)
+            }
+            ("/v1/cover/remove", _) if request.method == "POST" => return self.removal(request),
+            ("/v1/cover/register", _) if request.method == "POST" => self.registration(query),
+            _ => sized("404 Not Found", "Content-Type: text/plain\r\n", b"404 page not found"),
+        })
+    }
+
+    fn removal(&mut self, request: &Request) -> Option<Vec<u8>> {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        self.removals.push(format!("{} {body}", request.content_type));
+        match self.removing {
+            Removing::DiesBefore => {
+                self.is_dead = true;
+                return None;
+            }
+            Removing::Ignored => return Some(sized("200 OK", TEXT, b"")),
+            Removing::Forbidden => return Some(sized("403 Forbidden", TEXT, b"not for you")),
+            Removing::Everything => {
+                self.services.clear();
+                return Some(sized("200 OK", TEXT, b"removed"));
+            }
+            Removing::AsGoc | Removing::DiesAfter => {}
+        }
+        // goc binds by the content type; what it does not bind is empty, and empty is everything.
+        let is_json = request.content_type.starts_with("application/json");
+        let parsed: serde_json::Value = match serde_json::from_str(&body) {
+            Ok(parsed) => parsed,
+            Err(_) if is_json => return Some(sized("417 Expectation Failed", JSON, br#"{"error":"EOF"}"#)),
+            Err(_) => serde_json::Value::Null,
+        };
+        let addresses: Vec<String> = parsed["address"]
+            .as_array()
+            .filter(|_| is_json)
+            .map(|addresses| addresses.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect())
+            .unwrap_or_default();
+        if addresses.is_empty() {
+            self.services.clear();
+        }
+        for address in &addresses {
+            self.remove(address);
+            if let Some(sequel) = &mut self.sequel {
+                sequel(address);
+            }
+        }
+        if self.removing == Removing::DiesAfter {
+            self.is_dead = true;
+            return None;
+        }
+        Some(sized("200 OK", TEXT, b"Register service removed from the center."))
+    }
+
+    fn registration(&mut self, query: &str) -> Vec<u8> {
+        self.registrations.push(query.to_owned());
+        let pairs: BTreeMap<&str, String> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name, decoded(value)))
+            .collect();
+        let (Some(name), Some(address)) = (pairs.get("name"), pairs.get("address")) else {
+            return sized("400 Bad Request", JSON, br#"{"error":"required"}"#);
+        };
+        let (scheme, authority) = address.split_once("://").expect("a URL");
+        let (host, port) = authority.rsplit_once(':').expect("a port");
+        // It keeps no brackets, and puts the caller's address in place of the host unless told not to.
+        let host = match pairs.get("ip_revise").map(String::as_str) {
+            Some("false") => host.trim_matches(['[', ']']),
+            _ => "127.0.0.1",
+        };
+        if !self.ignores_registrations {
+            self.register(name, &format!("{scheme}://{host}:{port}"));
+        }
+        sized("200 OK", JSON, br#"{"result":"success"}"#)
+    }
+}
+
+/// Undoes the escapes of a query.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next().expect("a digit"), rest.next().expect("a digit")];
+                u8::from_str_radix(std::str::from_utf8(&digits).expect("digits"), 16).expect("digits")
+            }
+            byte => byte,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).expect("text")
 }

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
+    pub(crate) content_type: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -72,7 +73,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.door.is_shut.store(true, Ordering::SeqCst);
         // Wakes the thread that listens, so that the listener is closed when this returns.
-        let own = SocketAddr::new([127, 0, 0, 1].into(), self.address.port());
+        let own = match self.address {
+            SocketAddr::V4(_) => SocketAddr::new([127, 0, 0, 1].into(), self.address.port()),
+            SocketAddr::V6(_) => self.address,
+        };
         drop(TcpStream::connect(own));
         if let Some(listening) = self.listening.take() {
             drop(listening.join());
@@ -102,6 +106,7 @@ fn read_request(input: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut words = first.split_whitespace();
     let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(None) };
     let mut length = 0;
+    let mut content_type = String::new();
     loop {
         let mut header = String::new();
         input.read_line(&mut header)?;
@@ -110,12 +115,15 @@ fn read_request(input: &mut impl BufRead) -> io::Result<Option<Request>> {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 length = value.trim().parse().map_err(|_| io::ErrorKind::InvalidData)?;
             }
+            Some((name, value)) if name.eq_ignore_ascii_case("content-type") => {
+                value.trim().clone_into(&mut content_type);
+            }
             Some(_) => {}
         }
     }
     let mut body = vec![0; length];
     io::Read::read_exact(input, &mut body)?;
-    Ok(Some(Request { method: method.to_owned(), path: path.to_owned(), body }))
+    Ok(Some(Request { method: method.to_owned(), path: path.to_owned(), content_type, body }))
 }
 
 /// Returns an answer with Content-Length, as Go gives to a short body.

@@ -12,6 +12,6 @@ mod program;
 
 pub(crate) use agent::Agent;
 pub(crate) use agent::Behaviour;
-pub(crate) use center::Center;
+pub(crate) use center::{Center, Removing};
 pub(crate) use fleet::{Fleet, Size};
 pub(crate) use program::Program;

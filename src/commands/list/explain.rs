@@ -9,20 +9,26 @@ use serde_json::json;
 
 use super::super::roster::Entry;
 use super::super::{Context, show};
-use super::next_pull;
+use super::{Signs, next_pull};
 use crate::cli::Format;
 use crate::names::printable;
 use crate::schedule::{self, Due};
 use crate::store::{Edition, EditionStatus, Generation, Row, Store};
 
 /// Prints it.
-pub(super) fn run(entry: &Entry, store: Option<&Store>, format: Format, context: &Context) -> Result<()> {
+pub(super) fn run(
+    entry: &Entry,
+    store: Option<&Store>,
+    signs: &Signs,
+    format: Format,
+    context: &Context,
+) -> Result<()> {
     let (editions, generations, row) = match store {
         Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
         None => (Vec::new(), Vec::new(), None),
     };
     let builds = editions.iter().map(|edition| Build::of(edition, &generations)).collect();
-    let explained = Explained { entry, row, builds, context };
+    let explained = Explained { entry, row, builds, signs, context };
     match format {
         Format::Json => show::print_json(&explained.object()),
         Format::Text => Ok(explained.print(&mut io::stdout().lock())?),
@@ -33,6 +39,7 @@ struct Explained<'a> {
     entry: &'a Entry,
     row: Option<Row>,
     builds: Vec<Build>,
+    signs: &'a Signs,
     context: &'a Context,
 }
 
@@ -83,6 +90,7 @@ impl Explained<'_> {
         let (next, why) = self.next();
         let address = |address: &String| {
             let state = entry.state(address);
+            let suspicion = self.signs.suspicion(address, &state);
             json!({
                 "address": address,
                 "last_answer": state.last_answer_at.map(show::iso),
@@ -90,6 +98,8 @@ impl Explained<'_> {
                 "next_try": state.retry.next_try.map(show::iso),
                 "error": state.last_error,
                 "other_build": state.other_build.map(|build| build.short()),
+                "finding": suspicion.map(|suspicion| suspicion.probe.finding.word()),
+                "is_dead": suspicion.is_some_and(|suspicion| suspicion.is_dead),
             })
         };
         let build = |build: &Build| {
@@ -174,6 +184,18 @@ impl Explained<'_> {
             said.extend(state.last_error.as_deref().map(|error| printable(error).into_owned()));
         }
         said.extend(state.other_build.map(|build| format!("serves build {}", build.short())));
+        if self.signs.is_stale(address, &state) {
+            said.push("listed here under a stale name (goc-watchdog prune --fix-names)".to_owned());
+        }
+        said.extend(self.signs.suspicion(address, &state).map(|suspicion| {
+            format!(
+                "{}: {} ({} in {})",
+                if suspicion.is_dead { "dead" } else { "suspect" },
+                printable(&suspicion.probe.detail),
+                show::count(suspicion.any.runs as usize, "runs"),
+                show::span(now - suspicion.any.since)
+            )
+        }));
         said.join("; ")
     }
 }

@@ -2,6 +2,8 @@
 
 mod explain;
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -14,6 +16,7 @@ use super::{Context, show};
 use crate::center::{Client, Options};
 use crate::cli::Format;
 use crate::exit::ExitCode;
+use crate::liveness::Suspicion;
 use crate::profile::Limits;
 use crate::schedule::{self, Due};
 use crate::store::{AddressState, Allocator, Row, Store, StoreError};
@@ -22,7 +25,8 @@ use crate::store::{AddressState, Allocator, Row, Store, StoreError};
 ///
 /// Every name that a center lists or the database knows. States: ok; partial (some replicas fail);
 /// unreachable (all fail); offline (no center lists it); other build (a replica serves another build
-/// than the one shown); never pulled.
+/// than the one shown); stale name (a replica serves what another name shows, and stands there too);
+/// never pulled. After it, how many replicas `prune` found suspect or dead.
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Only names that hold one of these parts.
@@ -62,9 +66,13 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
         super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
     }
+    let signs = Signs::read(&roster, store.as_ref())?;
     match &args.explain {
-        Some(service) => explain::run(pick(service, &roster.entries)?, store.as_ref(), args.format, context)?,
-        None => list(args, &roster, store.as_ref(), context)?,
+        Some(service) => {
+            let entry = pick(service, &roster.entries)?;
+            explain::run(entry, store.as_ref(), &signs, args.format, context)?;
+        }
+        None => list(args, &roster, store.as_ref(), &signs, context)?,
     }
     Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
 }
@@ -83,6 +91,41 @@ fn client(context: &Context) -> Result<Client> {
     Ok(Client::new(&options)?)
 }
 
+/// What is known of addresses beyond what they answered for one key.
+struct Signs {
+    /// What `prune` remembers of those that fail.
+    suspicions: HashMap<String, Suspicion>,
+    /// Those that serve what some name shows under which they stand.
+    at_home: HashSet<String>,
+}
+
+impl Signs {
+    fn read(roster: &Roster, store: Option<&Store>) -> Result<Self, StoreError> {
+        let suspicions = match store {
+            Some(store) => store.suspicions()?,
+            None => HashMap::new(),
+        };
+        let is_at_home = |state: &AddressState| state.last_answer_at.is_some() && state.other_build.is_none();
+        let of = |entry: &Entry| -> Vec<String> {
+            entry.addresses().into_iter().filter(|address| is_at_home(&entry.state(address))).collect()
+        };
+        Ok(Self { suspicions, at_home: roster.entries.iter().flat_map(of).collect() })
+    }
+
+    /// Tells whether an address is listed under a name of `state` that is another's by now.
+    fn is_stale(&self, address: &str, state: &AddressState) -> bool {
+        state.other_build.is_some() && self.at_home.contains(address)
+    }
+
+    /// Returns what is known of the failures of an address that did not answer a pull since.
+    fn suspicion(&self, address: &str, state: &AddressState) -> Option<&Suspicion> {
+        self.suspicions.get(address).filter(|suspicion| {
+            let own_answer = state.last_answer_at.filter(|_| state.other_build.is_none());
+            own_answer.is_none_or(|answer| answer <= suspicion.last_failed_at)
+        })
+    }
+}
+
 /// What a service is, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -91,18 +134,23 @@ enum State {
     Unreachable,
     Offline,
     OtherBuild,
+    StaleName,
     NeverPulled,
 }
 
 impl State {
-    fn of(member: &Member, entry: &Entry, row: Option<&Row>) -> Self {
-        let states: Vec<AddressState> =
-            member.places.iter().map(|place| entry.state(&place.address)).collect();
-        let failing = states.iter().filter(|state| state.retry.failures > 0).count();
+    fn of(member: &Member, entry: &Entry, row: Option<&Row>, signs: &Signs) -> Self {
+        let states: Vec<(&str, AddressState)> =
+            member.places.iter().map(|place| (place.address.as_str(), entry.state(&place.address))).collect();
+        let failing = states.iter().filter(|(_, state)| state.retry.failures > 0).count();
+        let is_other = |(address, state): &(&str, AddressState)| {
+            state.other_build.is_some() && !signs.is_stale(address, state)
+        };
         match row {
             _ if states.is_empty() => Self::Offline,
             _ if failing == states.len() => Self::Unreachable,
-            _ if states.iter().any(|state| state.other_build.is_some()) => Self::OtherBuild,
+            _ if states.iter().any(is_other) => Self::OtherBuild,
+            _ if states.iter().any(|(address, state)| signs.is_stale(address, state)) => Self::StaleName,
             None => Self::NeverPulled,
             Some(_) if failing > 0 => Self::Partial,
             Some(_) => Self::Ok,
@@ -116,6 +164,7 @@ impl State {
             Self::Unreachable => "unreachable",
             Self::Offline => "offline",
             Self::OtherBuild => "other build",
+            Self::StaleName => "stale name",
             Self::NeverPulled => "never pulled",
         }
     }
@@ -123,7 +172,7 @@ impl State {
     fn color(self) -> Color {
         match self {
             Self::Ok => Color::Green,
-            Self::Partial | Self::OtherBuild => Color::Yellow,
+            Self::Partial | Self::OtherBuild | Self::StaleName => Color::Yellow,
             Self::Unreachable => Color::Red,
             Self::Offline | Self::NeverPulled => Color::Grey,
         }
@@ -136,6 +185,7 @@ struct Line<'a> {
     member: &'a Member,
     row: Option<Row>,
     state: State,
+    signs: &'a Signs,
 }
 
 impl Line<'_> {
@@ -148,6 +198,21 @@ impl Line<'_> {
 
     fn next_pull(&self, context: &Context) -> Option<DateTime<Utc>> {
         next_pull(self.entry, context)
+    }
+
+    /// Returns the state with what `prune` found, such as `partial, 1 suspect`.
+    fn state_text(&self) -> String {
+        let suspicions: Vec<&Suspicion> = self
+            .member
+            .places
+            .iter()
+            .filter_map(|place| self.signs.suspicion(&place.address, &self.entry.state(&place.address)))
+            .collect();
+        let dead = suspicions.iter().filter(|suspicion| suspicion.is_dead).count();
+        let parts = [(suspicions.len() - dead, "suspect"), (dead, "dead")];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let said: Vec<String> = parts.map(|(number, what)| format!(", {number} {what}")).collect();
+        format!("{}{}", self.state.word(), said.concat())
     }
 }
 
@@ -173,7 +238,13 @@ fn moment_of(due: &Due, now: DateTime<Utc>) -> DateTime<Utc> {
     }
 }
 
-fn list(args: &ListArgs, roster: &Roster, store: Option<&Store>, context: &Context) -> Result<()> {
+fn list(
+    args: &ListArgs,
+    roster: &Roster,
+    store: Option<&Store>,
+    signs: &Signs,
+    context: &Context,
+) -> Result<()> {
     let is_wanted = |name: &str| args.parts.is_empty() || args.parts.iter().any(|part| name.contains(part));
     let mut lines = Vec::new();
     for entry in &roster.entries {
@@ -182,8 +253,8 @@ fn list(args: &ListArgs, roster: &Roster, store: Option<&Store>, context: &Conte
             None => None,
         };
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
-            let state = State::of(member, entry, row.as_ref());
-            lines.push(Line { entry, member, row: row.clone(), state });
+            let state = State::of(member, entry, row.as_ref(), signs);
+            lines.push(Line { entry, member, row: row.clone(), state, signs });
         }
     }
     match args.format {
@@ -213,7 +284,7 @@ fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
     let mut table = show::table(context, &header);
     let now = context.now();
     for line in lines {
-        let Line { entry, member, row, state } = line;
+        let Line { entry, member, row, state, signs: _ } = line;
         let next = match line.next_pull(context) {
             Some(at) if at <= now => "now".to_owned(),
             Some(at) => format!("in {}", show::span(at - now)),
@@ -231,7 +302,7 @@ fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
             show::cell(&show::ago(entry.schedule.last_change_at, now)),
             show::cell(&show::ago(member.last_seen, now)),
             show::cell(&next),
-            show::colored(context, state.word(), state.color()),
+            show::colored(context, &line.state_text(), state.color()),
         ]);
     }
     show::print_table(&table)?;
@@ -239,13 +310,17 @@ fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
 }
 
 fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
-    let Line { entry, member, row, state } = line;
+    let Line { entry, member, row, state, signs } = line;
     let fact = row.as_ref().and_then(|row| row.fact.as_ref());
     let address = |address: &str| {
         let state = entry.state(address);
+        let suspicion = signs.suspicion(address, &state);
         json!({
             "address": address,
             "state": match &state {
+                _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",
+                _ if suspicion.is_some() => "suspect",
+                state if signs.is_stale(address, state) => "stale_name",
                 state if state.retry.failures > 0 => "failed",
                 state if state.other_build.is_some() => "other_build",
                 state if state.last_answer_at.is_some() => "ok",
@@ -256,6 +331,9 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
             "next_try": state.retry.next_try.map(show::iso),
             "error": state.last_error,
             "other_build": state.other_build.map(|build| build.short()),
+            "finding": suspicion.map(|suspicion| suspicion.probe.finding.word()),
+            "suspect_runs": suspicion.map(|suspicion| suspicion.any.runs),
+            "suspect_since": suspicion.map(|suspicion| show::iso(suspicion.any.since)),
         })
     };
     json!({

@@ -152,11 +152,8 @@ impl PullArgs {
         let config = &context.config.pull;
         Rules {
             change: self.change.unwrap_or(config.change),
-            adopt: config.adopt,
             adopt_by_hand: self.adopt.clone(),
-            steps: config.steps.clone(),
-            retry: config.retry.clone(),
-            row_at_least_every: config.row_at_least_every,
+            ..Rules::of(config)
         }
     }
 
@@ -272,6 +269,52 @@ fn pull(
 
     output::print(&haul, &plan, &roster, &started, args.format, context)?;
     Ok(exit_code(&haul, &plan, &selection, &roster))
+}
+
+/// What another command needs to pull with.
+pub(super) struct Pulling<'a> {
+    pub(super) client: &'a Client,
+    pub(super) signals: &'a Signals,
+    pub(super) locked: &'a Locked,
+    pub(super) store: &'a Store,
+    pub(super) allocator: &'a Allocator,
+    pub(super) concurrency: usize,
+}
+
+/// Pulls these listed addresses now and stores what they serve; for `prune`, before it removes them.
+///
+/// What came of each is in what the database then knows of its answers.
+pub(super) fn last_chance(
+    addresses: &BTreeSet<String>,
+    entries: &[Entry],
+    pulling: &Pulling<'_>,
+    context: &Context,
+) -> Result<()> {
+    let Pulling { client, signals, locked, store, allocator, concurrency } = *pulling;
+    let started = Stopwatch::start();
+    let plan = Plan::of_listed(entries, addresses);
+    let queue = Queue::new(&plan, false);
+    let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+    let stopped = AtomicBool::new(false);
+    let progress = Progress::start(plan.pulls.len(), false);
+    let mut writer = store.writer(locked.held());
+    let shared = Shared {
+        client,
+        locked,
+        allocator,
+        rules: Rules::of(&context.config.pull),
+        now: context.now(),
+        seed: fastrand::u64(..),
+        messages,
+        stopped: &stopped,
+        bytes: Arc::default(),
+        structures: Mutex::new(store.structures()?),
+        templates: Mutex::default(),
+    };
+    let (stopped, progress, started) = (&stopped, &progress, &started);
+    let mut scribe = Scribe { writer: &mut writer, stopped, signals, deadline: None, started, progress };
+    crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
+    Ok(())
 }
 
 /// Adds the name under which `--address` is to be stored, where no center and no database knows it.

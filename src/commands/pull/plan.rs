@@ -80,6 +80,20 @@ impl<'a> Plan<'a> {
         Self { pulls: vec![Unit::new(parts, targets)], peeks: Vec::new(), waiting: Vec::new() }
     }
 
+    /// Plans units that ask these listed addresses and no others.
+    pub(super) fn of_listed(entries: &'a [Entry], addresses: &BTreeSet<String>) -> Self {
+        let mut pulls = Vec::new();
+        for cluster in clusters(entries) {
+            let listed = cluster.iter().flat_map(|entry| entry.addresses());
+            let asked: BTreeSet<String> = listed.filter(|address| addresses.contains(address)).collect();
+            if !asked.is_empty() {
+                let parts = cluster.iter().map(|entry| Part::new(entry, Reason::LastChance, false)).collect();
+                pulls.push(Unit::new(parts, targets(&cluster, asked)));
+            }
+        }
+        Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
+    }
+
     fn add(&mut self, cluster: &[&'a Entry], selection: &Selection, rules: &Rules, now: DateTime<Utc>) {
         let decisions: Vec<Decision> =
             cluster.iter().map(|entry| decide(entry, selection, rules, now)).collect();

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::settlement::Pulled;
 use crate::center::{Client, HttpError, Incoming};
-use crate::config::ChangeRule;
+use crate::config::{ChangeRule, PullConfig};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 use crate::schedule::{Retry, Steps};
 use crate::store::{Allocator, Change, Store, StructureId, Structures};
@@ -36,6 +36,20 @@ pub(super) struct Rules {
     pub(super) steps: Steps,
     pub(super) retry: Retry,
     pub(super) row_at_least_every: Duration,
+}
+
+impl Rules {
+    /// Returns those of a configuration.
+    pub(super) fn of(config: &PullConfig) -> Self {
+        Self {
+            change: config.change,
+            adopt: config.adopt,
+            adopt_by_hand: None,
+            steps: config.steps.clone(),
+            retry: config.retry.clone(),
+            row_at_least_every: config.row_at_least_every,
+        }
+    }
 }
 
 /// An answer that was read to its end.

@@ -1,0 +1,177 @@
+//! What the centers list, with what was seen there and what is remembered of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use super::super::Context;
+use super::super::roster::{self, Heard, Known, Place, Roster};
+use super::probing::{Prober, Sighting, Target};
+use crate::liveness::{Kinship, Suspicion};
+use crate::names::Naming;
+use crate::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
+use crate::store::{Allocator, Change, Key};
+
+/// Everything that was asked, and what was seen.
+pub(super) struct Survey {
+    pub(super) roster: Roster,
+    pub(super) answered: BTreeSet<String>,
+    seen: HashMap<String, Sighting>,
+    naming: Naming,
+}
+
+impl Survey {
+    /// Asks the centers what they list, and everybody there; `None` where a signal ended it.
+    pub(super) fn take(prober: &Prober<'_>, context: &Context) -> Result<Option<Self>> {
+        let (known, allocator, suspicions, tombstones) = match super::reader(context)? {
+            Some(store) => {
+                (Known::read(&store)?, Allocator::new(&store)?, store.suspicions()?, store.tombstones()?)
+            }
+            None => (Known::default(), Allocator::empty(), HashMap::new(), Vec::new()),
+        };
+        let naming = context.config.naming.clone();
+        let heard = roster::ask(prober.patient, &context.centers);
+        let answered = answered(&heard);
+        let roster = Roster::assemble(known, heard, &naming, &allocator, context.now());
+        let mut targets = targets(&roster, &suspicions);
+        let listed: HashSet<String> = targets.iter().map(|target| target.address.clone()).collect();
+        let mut buried: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+        for tombstone in tombstones.iter().filter(|tombstone| !listed.contains(&tombstone.address)) {
+            buried.entry(&tombstone.address).or_default().push(roster::read(&naming, &tombstone.service).0);
+        }
+        let graves: Vec<Target> = buried
+            .into_iter()
+            .map(|(address, keys)| Target {
+                address: address.to_owned(),
+                keys,
+                fraction: None,
+                is_doubtful: true,
+            })
+            .collect();
+        let Some(mut seen) = prober.survey(&targets, &context.config.prune.pauses)? else { return Ok(None) };
+        // Once will do: most stay dead, and there is a next run.
+        let Some(seen_there) = prober.look(&graves)? else { return Ok(None) };
+        targets.extend(graves);
+        seen.extend(seen_there);
+        let seen = targets.into_iter().map(|target| target.address).zip(seen).collect();
+        Ok(Some(Self { roster, answered, seen, naming }))
+    }
+}
+
+/// Returns the centers that said what they list.
+pub(super) fn answered(heard: &[Heard]) -> BTreeSet<String> {
+    let said = heard.iter().filter(|heard| matches!(heard.answer, Some(Ok(_))));
+    said.map(|heard| heard.url.clone()).collect()
+}
+
+/// Calls `visit` with each address that a center lists now, where it stands, and its key.
+fn each_place<'a>(roster: &'a Roster, mut visit: impl FnMut(&'a Place, &'a str, &'a super::roster::Entry)) {
+    for entry in &roster.entries {
+        for member in &entry.members {
+            for place in member.places.iter().filter(|place| !place.assumed) {
+                visit(place, &member.name, entry);
+            }
+        }
+    }
+}
+
+fn targets(roster: &Roster, suspicions: &HashMap<String, Suspicion>) -> Vec<Target> {
+    let mut targets: BTreeMap<&str, Target> = BTreeMap::new();
+    each_place(roster, |place, _, entry| {
+        let address = place.address.as_str();
+        let target = targets.entry(address).or_insert_with(|| Target {
+            address: address.to_owned(),
+            keys: Vec::new(),
+            fraction: None,
+            is_doubtful: suspicions.contains_key(address),
+        });
+        if !target.keys.contains(&entry.key) {
+            target.keys.push(entry.key.clone());
+        }
+        let state = entry.state(address);
+        target.is_doubtful |=
+            target.keys.len() > 1 || state.other_build.is_some() || state.retry.failures > 0;
+        target.fraction = target.fraction.take().or(state.fraction);
+    });
+    targets.into_values().collect()
+}
+
+/// Lays what was seen over what the centers list.
+pub(super) fn situation(
+    roster: &Roster,
+    survey: &Survey,
+    suspicions: &HashMap<String, Suspicion>,
+    tombstones: Vec<Tombstone>,
+    answered: BTreeSet<String>,
+    now: DateTime<Utc>,
+) -> Situation {
+    let mut listed: BTreeMap<(&str, &str), Listed> = BTreeMap::new();
+    each_place(roster, |place, name, entry| {
+        let address = place.address.as_str();
+        let sighting = survey.seen.get(address);
+        let listed = listed.entry((&place.center, address)).or_insert_with(|| Listed {
+            center: place.center.clone(),
+            address: address.to_owned(),
+            names: Vec::new(),
+            probe: sighting.map(|sighting| sighting.probe.clone()),
+            before: suspicions.get(address).cloned(),
+            last_answer_at: None,
+        });
+        let kinship = sighting.and_then(|sighting| sighting.kinship(&entry.key));
+        listed.names.push(Name { service: name.to_owned(), kinship });
+        // An answer with another build may be that of who took the port over.
+        let state = entry.state(address);
+        let own_answer = state.last_answer_at.filter(|_| state.other_build.is_none());
+        listed.last_answer_at = listed.last_answer_at.max(own_answer);
+    });
+    let graves = tombstones.into_iter().map(|tombstone| Grave {
+        is_back: survey
+            .seen
+            .get(&tombstone.address)
+            .is_some_and(|sighting| is_back(&tombstone, sighting, &survey.naming)),
+        tombstone,
+    });
+    Situation { listed: listed.into_values().collect(), graves: graves.collect(), answered, now }
+}
+
+/// Tells whether what was seen at the address of a tombstone is what was removed there.
+pub(super) fn is_back(tombstone: &Tombstone, sighting: &Sighting, naming: &Naming) -> bool {
+    let (key, _) = roster::read(naming, &tombstone.service);
+    let kinship = sighting.kinship(&key).unwrap_or(Kinship::Unknown);
+    sighting.build.is_some_and(|build| tombstone.fits(build, kinship))
+}
+
+/// Returns what the database should learn of a plan before it is carried out.
+pub(super) fn remember(
+    plan: &Plan,
+    roster: &Roster,
+    suspicions: &HashMap<String, Suspicion>,
+    now: DateTime<Utc>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut listed = HashSet::new();
+    for judged in &plan.judged {
+        let address = judged.listed.address.clone();
+        if !listed.insert(address.clone()) {
+            continue;
+        }
+        match &judged.suspicion {
+            Some(suspicion) if Some(suspicion) == suspicions.get(&address) => {}
+            Some(suspicion) => changes.push(Change::Suspected { address, suspicion: suspicion.clone() }),
+            None if suspicions.contains_key(&address) => changes.push(Change::Unsuspected(address)),
+            None => {}
+        }
+    }
+    // Where a center is silent, what it listed before may still be there.
+    let assumed = roster.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.places);
+    listed.extend(assumed.map(|place| place.address.clone()));
+    let gone = suspicions.keys().filter(|address| !listed.contains(*address));
+    changes.extend(gone.cloned().map(Change::Unsuspected));
+    for tombstone in &plan.forgotten {
+        let Tombstone { service, address, .. } = tombstone.clone();
+        changes.push(Change::Closed { service, address, at: now });
+        changes.push(Change::Exhumed(tombstone.clone()));
+    }
+    changes
+}

@@ -1,0 +1,275 @@
+//! `prune`: dead addresses leave the centers' lists, live ones never.
+
+mod lists;
+mod output;
+mod probing;
+mod registering;
+mod removing;
+mod watch;
+
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
+
+use super::Context;
+use super::roster::{self, Known, Roster, SilentCenter};
+use crate::center::{Client, Options};
+use crate::cli::Format;
+use crate::clock::Stopwatch;
+use crate::config::{PruneConfig, parse_duration};
+use crate::exit::ExitCode;
+use crate::liveness::Rules;
+use crate::profile::Limits;
+use crate::removal::{Choices, Plan, Tombstone};
+use crate::signals::Signals;
+use crate::store::{Allocator, Store, StoreError};
+use crate::workdir::{Locked, WorkdirError};
+
+use lists::Survey;
+use probing::Prober;
+use removing::{Removal, Remover};
+use watch::Restored;
+
+/// Take dead addresses out of the centers' lists.
+///
+/// A process registers once, at its start: a live one that is removed is lost until it starts again. So
+/// each address is asked several times, and one that fails is only suspect. It is dead when it was
+/// refused, or taken over by another program, in 2 runs at least 5 minutes apart; when it was silent, out
+/// of reach, or its name unknown, in 3 runs over at least 30 minutes. What it counted stays.
+///
+/// Nothing is removed from a center when more than half of its addresses would go at once (of fewer than
+/// four: all), because the fault is likely on this side then; the exit code is 1. What answers again
+/// within 7 days of its removal is registered again.
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub struct PruneArgs {
+    /// Show what would be done, and why; nothing is removed or remembered.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Remove also where so many are dead at once that the fault is likely on this side.
+    #[arg(short, long)]
+    force: bool,
+
+    /// In how many runs an address has to fail, however it fails.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    confirm_runs: Option<u32>,
+
+    /// Over how long an address has to fail, however it fails.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    confirm_over: Option<Duration>,
+
+    /// Do not register again what was removed and answers now.
+    #[arg(long)]
+    no_restore: bool,
+
+    /// Register addresses that also stand under a name that is not theirs any more under the right one alone.
+    #[arg(long)]
+    fix_names: bool,
+
+    /// How many addresses are asked at the same time [default: 256].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: Option<u16>,
+
+    /// For a connection to an address, and for its silence [default: 4s].
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl PruneArgs {
+    fn choices(&self, config: &PruneConfig) -> Choices {
+        Choices {
+            rules: Rules::with(
+                self.confirm_runs.or(config.confirm_runs),
+                self.confirm_over.or(config.confirm_over),
+            ),
+            force: self.force,
+            fix_names: self.fix_names,
+            restore: config.restore && !self.no_restore,
+        }
+    }
+
+    fn concurrency(&self, config: &PruneConfig) -> usize {
+        self.concurrency.map_or(config.concurrency, usize::from)
+    }
+}
+
+/// Speaks to addresses and centers.
+struct Clients {
+    /// Gives up on an address early.
+    quick: Client,
+    /// Has the patience that a list or a profile takes, though none with silence.
+    patient: Client,
+}
+
+impl Clients {
+    fn new(args: &PruneArgs, context: &Context) -> Result<Self> {
+        let (pull, prune) = (&context.config.pull, &context.config.prune);
+        let timeout = args.timeout.unwrap_or(prune.timeout);
+        let options = |whole| Options {
+            connect_timeout: timeout,
+            read_timeout: timeout,
+            timeout: whole,
+            limits: Limits { max_bytes: pull.max_body_bytes, ..Limits::default() },
+            proxy: pull.proxy.clone(),
+            policy: pull.policy.clone(),
+            concurrency: args.concurrency(prune),
+        };
+        // A connection and two silences: more than that, and something drips.
+        let quick = Client::new(&options(timeout.saturating_mul(3)))?;
+        Ok(Self { quick, patient: Client::new(&options(pull.timeout.max(timeout)))? })
+    }
+}
+
+/// What a run did about the lists of the centers.
+struct Done {
+    plan: Plan,
+    removal: Removal,
+    silent: Vec<SilentCenter>,
+    restored: Vec<Restored>,
+}
+
+/// Runs the command.
+pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
+    let started = Stopwatch::start();
+    let signals = Signals::catch().context("cannot catch signals")?;
+    let clients = Clients::new(args, context)?;
+    if !args.dry_run && !bring_up_to_date(context)? {
+        return Ok(ExitCode::Busy);
+    }
+    let prober = Prober {
+        quick: &clients.quick,
+        patient: &clients.patient,
+        concurrency: args.concurrency(&context.config.prune),
+        signals: &signals,
+        store: reader(context)?.map(Mutex::new),
+    };
+    // Without the lock: asking takes its time, and keeps nobody else from working.
+    let survey = Survey::take(&prober, context)?;
+    let (Some(survey), None) = (survey, signals.received()) else {
+        return Ok(ExitCode::of_signal(signals.received().unwrap_or_default()));
+    };
+    if args.dry_run {
+        return dry_run(args, context, survey, &started);
+    }
+    let Some(locked) = lock(context)? else { return Ok(ExitCode::Busy) };
+    let done = remove_and_watch(args, context, &prober, &survey, locked)?;
+    output::print(&done, args.format, false, &started, context)?;
+    Ok(match signals.received() {
+        Some(signal) => ExitCode::of_signal(signal),
+        None => exit_code(&done),
+    })
+}
+
+/// Removes under the lock, and goes on to watch what was removed when that is let go.
+fn remove_and_watch(
+    args: &PruneArgs,
+    context: &Context,
+    prober: &Prober<'_>,
+    survey: &Survey,
+    locked: Locked,
+) -> Result<Done> {
+    let config = &context.config.prune;
+    let choices = args.choices(config);
+    let (gone, inbox) = mpsc::channel::<Vec<Tombstone>>();
+    let recheck: &[Duration] = if choices.restore { &config.recheck } else { &[] };
+    thread::scope(|scope| {
+        let naming = &context.config.naming;
+        let watching = scope.spawn(move || watch::watch(&inbox, prober, recheck, naming));
+        let done = remove(&choices, context, prober, survey, &locked, &gone);
+        drop(locked);
+        drop(gone);
+        let restored = watching.join().map_err(|_| anyhow!("the watch of removed addresses broke off"))?;
+        let (plan, removal, silent) = done?;
+        Ok(Done { plan, removal, silent, restored: restored? })
+    })
+}
+
+/// Plans on what the centers list now, remembers who failed, and carries the plan out.
+fn remove(
+    choices: &Choices,
+    context: &Context,
+    prober: &Prober<'_>,
+    survey: &Survey,
+    locked: &Locked,
+    gone: &mpsc::Sender<Vec<Tombstone>>,
+) -> Result<(Plan, Removal, Vec<SilentCenter>)> {
+    let now = context.now();
+    let store = Store::open(&context.workdir.database(), locked.held())?;
+    let allocator = Allocator::new(&store)?;
+    let heard = roster::ask(prober.patient, &context.centers);
+    let answered = lists::answered(&heard);
+    let roster = Roster::assemble(Known::read(&store)?, heard, &context.config.naming, &allocator, now);
+    let suspicions = store.suspicions()?;
+    let situation = lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
+    let plan = Plan::make(situation, choices);
+
+    let mut writer = store.writer(locked.held());
+    for change in roster.changes.iter().chain(&lists::remember(&plan, &roster, &suspicions, now)) {
+        writer.apply(change)?;
+    }
+    writer.commit()?;
+    drop(writer);
+    let remover =
+        Remover { context, prober, locked, store: &store, allocator: &allocator, roster: &roster, gone };
+    let removal = remover.carry_out(&plan)?;
+    Ok((plan, removal, roster.silent))
+}
+
+/// Prints what would be done. Takes no lock, so that it can be run beside anything.
+fn dry_run(args: &PruneArgs, context: &Context, survey: Survey, started: &Stopwatch) -> Result<ExitCode> {
+    let (suspicions, tombstones) = match reader(context)? {
+        Some(store) => (store.suspicions()?, store.tombstones()?),
+        None => Default::default(),
+    };
+    let (roster, answered, now) = (&survey.roster, survey.answered.clone(), context.now());
+    let situation = lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
+    let plan = Plan::make(situation, &args.choices(&context.config.prune));
+    let silent = survey.roster.silent;
+    let done = Done { plan, removal: Removal::default(), silent, restored: Vec::new() };
+    output::print(&done, args.format, true, started, context)?;
+    Ok(exit_code(&done))
+}
+
+/// Opens the database for reading; `None` where there is none yet.
+fn reader(context: &Context) -> Result<Option<Store>> {
+    match Store::open_read_only(&context.workdir.database()) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the lock; `None`, and a word about it, where another run holds it.
+fn lock(context: &Context) -> Result<Option<Locked>> {
+    match context.workdir.lock() {
+        Err(busy @ WorkdirError::Busy { .. }) => {
+            super::say(&format!("{busy}; nothing was changed"));
+            Ok(None)
+        }
+        locked => Ok(Some(locked?)),
+    }
+}
+
+/// Lets a database of an earlier release have what this one reads; tells whether nobody was in the way.
+fn bring_up_to_date(context: &Context) -> Result<bool> {
+    if let Err(StoreError::Outdated { .. }) = Store::open_read_only(&context.workdir.database()) {
+        let Some(locked) = lock(context)? else { return Ok(false) };
+        Store::open(&context.workdir.database(), locked.held())?;
+    }
+    Ok(true)
+}
+
+fn exit_code(done: &Done) -> ExitCode {
+    let is_short = done.removal.has_failures() || done.restored.iter().any(|it| it.error.is_some());
+    let braked = if done.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
+    let partly = if is_short || !done.silent.is_empty() { ExitCode::Partly } else { ExitCode::Done };
+    braked.or(partly)
+}

@@ -1,0 +1,324 @@
+//! What a run says: a line for each address that is not simply alive, and one for the whole.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use anyhow::Result;
+use comfy_table::Color;
+use serde::Serialize;
+use serde_json::json;
+
+use super::super::{Context, say, show, warn};
+use super::Done;
+use super::removing::Outcome;
+use crate::cli::Format;
+use crate::clock::Stopwatch;
+use crate::liveness::{Finding, Suspicion};
+use crate::names::printable;
+use crate::removal::{Action, Brake, Judged, Tombstone};
+
+/// Why something was left undone that was planned.
+const NOT_TRIED: &str = "not tried, because the run broke off before";
+
+/// One address, and what was or would be done about it.
+struct Line {
+    center: String,
+    address: String,
+    services: Vec<String>,
+    stale: Vec<String>,
+    finding: Option<Finding>,
+    detail: String,
+    suspicion: Option<Suspicion>,
+    action: &'static str,
+    /// `None` where nothing was to be done, or nothing is done in this run.
+    result: Option<Result<&'static str, String>>,
+}
+
+impl Line {
+    fn of(judged: &Judged, done: &Done) -> Self {
+        let Judged { listed, suspicion, action } = judged;
+        let (action, stale) = match action {
+            Action::Keep => ("keep", &[][..]),
+            Action::KeepStale(renaming) => ("keep", &renaming.stale[..]),
+            Action::Rename(renaming) => ("rename", &renaming.stale[..]),
+            Action::Remove => ("remove", &[][..]),
+            Action::Hold => ("hold", &[][..]),
+        };
+        let place = (listed.center.clone(), listed.address.clone());
+        let outcome = done.removal.outcomes.get(&place);
+        let probed = listed.probe.as_ref().map(|probe| probe.detail.clone()).unwrap_or_default();
+        Self {
+            services: listed.names.iter().map(|name| name.service.clone()).collect(),
+            stale: stale.to_vec(),
+            finding: listed.probe.as_ref().map(|probe| probe.finding),
+            detail: match outcome {
+                Some(Outcome::Spared(why)) => why.clone(),
+                _ => probed,
+            },
+            suspicion: suspicion.clone(),
+            action,
+            result: outcome.map(|outcome| match outcome {
+                Outcome::Removed => Ok("removed"),
+                Outcome::Renamed => Ok("renamed"),
+                Outcome::Spared(_) => Ok("spared"),
+                Outcome::Failed(error) => Err(error.clone()),
+                Outcome::NotTried => Err(NOT_TRIED.to_owned()),
+            }),
+            center: place.0,
+            address: place.1,
+        }
+    }
+
+    fn back(tombstone: &Tombstone, result: Option<&Option<String>>) -> Self {
+        Self {
+            center: tombstone.center.clone(),
+            address: tombstone.address.clone(),
+            services: vec![tombstone.service.clone()],
+            stale: Vec::new(),
+            finding: Some(Finding::Alive),
+            detail: String::new(),
+            suspicion: None,
+            action: "restore",
+            result: result.map(|error| error.clone().map_or(Ok("restored"), Err)),
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match (&self.suspicion, self.finding) {
+            (Some(suspicion), _) if suspicion.is_dead => "dead",
+            (Some(_), _) => "suspect",
+            (None, Some(Finding::Alive)) => "alive",
+            (None, _) => "unknown",
+        }
+    }
+
+    fn is_not_tried(&self) -> bool {
+        self.result.as_ref().is_some_and(|result| result.as_ref().is_err_and(|error| error == NOT_TRIED))
+    }
+
+    /// Tells whether there is anything to say about it.
+    fn is_news(&self) -> bool {
+        self.action != "keep" || self.state() != "alive" || !self.stale.is_empty()
+    }
+
+    fn object(&self) -> serde_json::Value {
+        let Self { center, address, services, stale, finding, detail, suspicion, action, result } = self;
+        json!({
+            "center": center,
+            "address": address,
+            "services": services,
+            "stale_names": stale,
+            "state": self.state(),
+            "finding": finding.map(Finding::word),
+            "detail": (!detail.is_empty()).then_some(detail),
+            "runs": suspicion.as_ref().map_or(0, |suspicion| suspicion.any.runs),
+            "since": suspicion.as_ref().map(|suspicion| show::iso(suspicion.any.since)),
+            "action": action,
+            "result": result.as_ref().map(|result| result.as_ref().map_or("failed", |word| *word)),
+            "error": result.as_ref().and_then(|result| result.as_ref().err()),
+        })
+    }
+
+    /// Says in a word what was done, or would be.
+    fn word(&self) -> &'static str {
+        match (&self.result, self.action) {
+            (Some(Ok(done)), _) => done,
+            (Some(Err(_)), _) => "failed",
+            (None, "hold") => "held back",
+            (None, "keep") if !self.stale.is_empty() => "stale name",
+            (None, "keep") => self.state(),
+            (None, action) => action,
+        }
+    }
+
+    fn color(&self) -> Color {
+        match self.word() {
+            "restored" | "renamed" | "spared" | "alive" | "restore" => Color::Green,
+            "removed" | "remove" | "failed" | "held back" => Color::Red,
+            _ => Color::Yellow,
+        }
+    }
+
+    fn why(&self, context: &Context) -> String {
+        let mut why = match (&self.suspicion, self.finding) {
+            _ if self.result == Some(Ok("spared")) => self.detail.clone(),
+            (Some(suspicion), _) => format!(
+                "{} ({} for {})",
+                suspicion.probe.detail,
+                show::count(suspicion.any.runs as usize, "runs"),
+                show::span(context.now() - suspicion.any.since)
+            ),
+            (None, None) => "listed a moment ago, not asked yet".to_owned(),
+            (None, _) if self.action == "restore" => "answers again".to_owned(),
+            (None, _) => self.detail.clone(),
+        };
+        if !self.stale.is_empty() {
+            let _ = write!(why, "serves what another name shows, not \"{}\"", self.stale.join("\", \""));
+        }
+        why
+    }
+}
+
+#[derive(Serialize)]
+struct Summary {
+    asked: usize,
+    alive: usize,
+    suspect: usize,
+    dead: usize,
+    removed: usize,
+    renamed: usize,
+    restored: usize,
+    held_back: usize,
+    failed: usize,
+    stale_names: usize,
+    braked_centers: Vec<String>,
+    silent_centers: Vec<String>,
+    seconds: f64,
+    is_dry_run: bool,
+}
+
+impl Summary {
+    fn of(lines: &[Line], done: &Done, is_dry_run: bool, started: &Stopwatch) -> Self {
+        let listed = || lines.iter().filter(|line| line.action != "restore");
+        let in_state = |state: &str| listed().filter(|line| line.state() == state).count();
+        let ended = |word: &str| lines.iter().filter(|line| line.word() == word).count();
+        Self {
+            asked: listed().filter(|line| line.finding.is_some()).count(),
+            alive: in_state("alive"),
+            suspect: in_state("suspect"),
+            dead: in_state("dead"),
+            removed: ended("removed"),
+            renamed: ended("renamed"),
+            restored: ended("restored"),
+            held_back: ended("held back"),
+            failed: ended("failed"),
+            stale_names: listed().map(|line| line.stale.len()).sum(),
+            braked_centers: done.plan.brakes.iter().map(|brake| brake.center.clone()).collect(),
+            silent_centers: done.silent.iter().map(|silent| silent.url.clone()).collect(),
+            seconds: started.elapsed().as_secs_f64(),
+            is_dry_run,
+        }
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "asked {}: {} alive", show::count(self.asked, "addresses"), self.alive)?;
+        for (number, what) in [(self.suspect, "suspect"), (self.dead, "dead")] {
+            if number > 0 {
+                write!(f, ", {number} {what}")?;
+            }
+        }
+        let mut parts = Vec::new();
+        for (number, what) in [
+            (self.removed, "removed"),
+            (self.renamed, "renamed"),
+            (self.restored, "restored"),
+            (self.held_back, "held back"),
+            (self.failed, "failed"),
+        ] {
+            if number > 0 {
+                parts.push(format!("{number} {what}"));
+            }
+        }
+        if !parts.is_empty() {
+            write!(f, "; {}", parts.join(", "))?;
+        }
+        match self.seconds {
+            seconds if seconds < 1.0 => write!(f, "; {:.0} ms", seconds * 1000.0),
+            seconds => write!(f, "; {seconds:.1} s"),
+        }
+    }
+}
+
+/// Prints what was done, or would be.
+pub(super) fn print(
+    done: &Done,
+    format: Format,
+    is_dry_run: bool,
+    started: &Stopwatch,
+    context: &Context,
+) -> Result<()> {
+    let lines = lines(done, is_dry_run);
+    troubles(done, &lines, context);
+    let summary = Summary::of(&lines, done, is_dry_run, started);
+    match format {
+        Format::Json => {
+            lines
+                .iter()
+                .filter(|line| line.is_news())
+                .try_for_each(|line| show::print_json(&line.object()))?;
+            show::print_json(&json!({ "summary": summary }))
+        }
+        Format::Text if context.is_quiet => Ok(()),
+        Format::Text => {
+            // Who is only suspect is news to somebody who watches.
+            let is_watched = context.around.stdout_is_terminal || context.is_verbose || is_dry_run;
+            let is_shown = |line: &&Line| line.is_news() && (is_watched || line.result.is_some());
+            let shown: Vec<&Line> = lines.iter().filter(is_shown).collect();
+            if !shown.is_empty() {
+                table(&shown, context)?;
+            }
+            writeln!(io::stdout(), "{}{summary}", if is_dry_run { "nothing was changed; " } else { "" })?;
+            Ok(())
+        }
+    }
+}
+
+fn lines(done: &Done, is_dry_run: bool) -> Vec<Line> {
+    let mut lines: Vec<Line> = done.plan.judged.iter().map(|judged| Line::of(judged, done)).collect();
+    if is_dry_run {
+        lines.extend(done.plan.restores.iter().map(|tombstone| Line::back(tombstone, None)));
+    }
+    let back = done.removal.restored.iter().chain(&done.removal.dropped);
+    lines.extend(back.map(|(tombstone, error)| Line::back(tombstone, Some(error))));
+    lines.extend(done.restored.iter().map(|back| Line::back(&back.tombstone, Some(&back.error))));
+    lines
+}
+
+/// Says on stderr what went wrong, whatever the form of the output.
+fn troubles(done: &Done, lines: &[Line], context: &Context) {
+    for silent in &done.silent {
+        warn(format!("center \"{}\": {}; nothing is removed there", silent.url, silent.message));
+    }
+    for Brake { center, going, listed } in &done.plan.brakes {
+        let (what, of) = match going == listed {
+            true => ("all", String::new()),
+            false => ("more than half", format!(" of {listed}")),
+        };
+        say(&format!(
+            "center \"{}\": {going}{of} addresses, {what} that it lists, would go at once, which looks like a \
+             fault of the network or of this host; nothing is removed there. Where they really are dead: \
+             goc-watchdog prune --force, or wait; it goes on by itself once they have failed for 24 hours \
+             while another address answers",
+            printable(center)
+        ));
+    }
+    for line in lines {
+        let address = printable(&line.address);
+        if let Some(Err(error)) = line.result.as_ref().filter(|_| !line.is_not_tried()) {
+            say(&format!("\"{address}\": {} failed: {error}", line.action));
+        }
+        if context.is_verbose && line.finding == Some(Finding::Withheld) {
+            say(&format!("\"{address}\": nothing is known of it, {}", line.detail));
+        }
+    }
+    let left = lines.iter().filter(|line| line.is_not_tried()).count();
+    if left > 0 {
+        say(&format!("{} {NOT_TRIED}; the next run goes on", show::count(left, "addresses")));
+    }
+}
+
+fn table(lines: &[&Line], context: &Context) -> Result<()> {
+    let mut table = show::table(context, &["RESULT", "WHY", "SERVICE", "ADDRESS"]);
+    for line in lines {
+        table.add_row([
+            show::colored(context, line.word(), line.color()),
+            show::cell(&line.why(context)),
+            show::cell(&line.services.join(" ")),
+            show::cell(&line.address),
+        ]);
+    }
+    show::print_table(&table)?;
+    Ok(())
+}

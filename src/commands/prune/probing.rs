@@ -1,0 +1,245 @@
+//! Asking addresses whether anybody is there: many at once, several times, before any lock is taken.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::center::{Attempt, Client};
+use crate::clock;
+use crate::liveness::{Finding, Kinship, Probe};
+use crate::profile::{Build, Fingerprint};
+use crate::signals::Signals;
+use crate::store::{Key, Store, StoreError};
+
+/// How often the waiting thread looks for a signal.
+const TICK: Duration = Duration::from_millis(50);
+
+/// An address to ask.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) address: String,
+    /// What its data belongs to, by each name that it stands under.
+    pub(super) keys: Vec<Key>,
+    /// The fraction of hit blocks that it showed last.
+    pub(super) fraction: Option<String>,
+    /// There is a reason to look at its build, whatever it answers.
+    pub(super) is_doubtful: bool,
+}
+
+/// What was seen at an address.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
+    pub(super) probe: Probe,
+    /// What it serves, where that was looked at, and how that stands to each key.
+    pub(super) build: Option<Fingerprint>,
+    pub(super) kinships: Vec<(Key, Kinship)>,
+}
+
+impl Sighting {
+    fn of(probe: Probe) -> Self {
+        Self { probe, build: None, kinships: Vec::new() }
+    }
+
+    /// Returns how what it serves stands to a key; `None` where nobody looked.
+    pub(super) fn kinship(&self, key: &Key) -> Option<Kinship> {
+        self.kinships.iter().find(|(known, _)| known == key).map(|(_, kinship)| *kinship)
+    }
+}
+
+/// Asks addresses.
+pub(super) struct Prober<'a> {
+    /// Gives up early.
+    pub(super) quick: &'a Client,
+    /// Has the patience that a profile takes.
+    pub(super) patient: &'a Client,
+    pub(super) concurrency: usize,
+    pub(super) signals: &'a Signals,
+    /// For the builds that keys show; `None` where nothing was pulled yet.
+    pub(super) store: Option<Mutex<Store>>,
+}
+
+impl Prober<'_> {
+    /// Asks each target until it answers, with a pause before each further attempt.
+    ///
+    /// `None` where a signal ended it.
+    pub(super) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Option<Vec<Sighting>>> {
+        let Some(mut seen) = self.look(targets)? else { return Ok(None) };
+        for &pause in pauses {
+            let failing: Vec<usize> =
+                (0..seen.len()).filter(|&at| seen[at].probe.finding != Finding::Alive).collect();
+            if failing.is_empty() {
+                break;
+            }
+            if clock::wait(pause, self.signals).is_some() {
+                return Ok(None);
+            }
+            let again: Vec<Target> = failing.iter().map(|&at| targets[at].clone()).collect();
+            let Some(again) = self.look(&again)? else { return Ok(None) };
+            for (at, again) in failing.into_iter().zip(again) {
+                let Sighting { probe, build, kinships } = again;
+                let before = std::mem::replace(&mut seen[at].probe, Probe::alive());
+                seen[at].probe = before.milder(probe);
+                if build.is_some() {
+                    (seen[at].build, seen[at].kinships) = (build, kinships);
+                }
+            }
+        }
+        Ok(Some(seen))
+    }
+
+    /// Asks each target once; `None` where a signal ended it.
+    pub(super) fn look(&self, targets: &[Target]) -> Result<Option<Vec<Sighting>>> {
+        let work = |target: &Target| self.sight(target);
+        let seen = in_parallel(
+            targets,
+            self.concurrency,
+            work,
+            || self.signals.received().is_some(),
+            || {
+                self.quick.shutdown();
+                self.patient.shutdown();
+            },
+        );
+        match seen {
+            Some(seen) => Ok(Some(seen.into_iter().collect::<Result<_>>()?)),
+            None => Ok(None),
+        }
+    }
+
+    fn sight(&self, target: &Target) -> Result<Sighting> {
+        match self.quick.attempt(&target.address) {
+            Attempt::Fraction(fraction) if !target.is_doubtful && !fell(target, &fraction) => {
+                Ok(Sighting::of(Probe::alive()))
+            }
+            Attempt::Fraction(_) => {
+                Ok(self.look_closer(target)?.unwrap_or_else(|_| Sighting::of(Probe::alive())))
+            }
+            // Not every agent has the call, but each has a profile.
+            Attempt::Other(status) => Ok(self.look_closer(target)?.unwrap_or_else(|error| {
+                let detail = match status {
+                    200 => format!("does not answer as goc; its profile: {error}"),
+                    _ => format!("does not answer as goc ({status}); its profile: {error}"),
+                };
+                Sighting::of(Probe { finding: Finding::Silent, detail })
+            })),
+            Attempt::Failed(probe) => Ok(Sighting::of(probe)),
+        }
+    }
+
+    /// Looks at the build that an address serves.
+    fn look_closer(&self, target: &Target) -> Result<Result<Sighting, String>> {
+        // Its imprint is thrown away, so no seed is drawn.
+        let read =
+            self.patient.profile(&target.address).and_then(|mut incoming| incoming.understand(&[], None, 0));
+        let build = match read {
+            Ok(understood) => understood.profile.build,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let mut kinships = Vec::new();
+        for key in &target.keys {
+            kinships.push((key.clone(), self.kinship(key, &build)?));
+        }
+        let is_stranger = !kinships.is_empty() && kinships.iter().all(|(_, it)| *it == Kinship::Stranger);
+        let print = build.fingerprint();
+        let probe = if is_stranger {
+            let detail = format!("another program answers there (build {})", print.short());
+            Probe { finding: Finding::OtherProgram, detail }
+        } else {
+            Probe::alive()
+        };
+        Ok(Ok(Sighting { probe, build: Some(print), kinships }))
+    }
+
+    fn kinship(&self, key: &Key, build: &Build) -> Result<Kinship, StoreError> {
+        let Some(store) = &self.store else { return Ok(Kinship::Unknown) };
+        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut templates = Vec::new();
+        for structure in store.shown(key)? {
+            templates.push(store.structure(structure)?);
+        }
+        let shown: Vec<&Build> = templates.iter().map(|template| &**template.build()).collect();
+        Ok(Kinship::of(build, &shown))
+    }
+}
+
+/// Tells whether a fraction is lower than it was. It only grows within one life of one process, so another
+/// one may be there; at 0 nothing is known of what it is.
+fn fell(target: &Target, fraction: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().unwrap_or(0.0);
+    let now = number(fraction);
+    now <= 0.0 || target.fraction.as_deref().is_some_and(|before| now < number(before))
+}
+
+/// Does some work for each item on so many threads; returns what came of each, in the items' order.
+///
+/// Once `is_stopped`, `break_off` ends what is under way, nothing more is begun, and `None` comes back.
+pub(super) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> R + Sync,
+    is_stopped: impl Fn() -> bool,
+    break_off: impl Fn(),
+) -> Option<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
+    let (results, inbox) = mpsc::channel();
+    let mut done: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    thread::scope(|scope| {
+        for _ in 0..threads.min(items.len()) {
+            let results = results.clone();
+            let (next, stopped, work) = (&next, &stopped, &work);
+            scope.spawn(move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    // The receiver lives until the last sender is gone.
+                    let _ = results.send((at, work(item)));
+                }
+            });
+        }
+        drop(results);
+        loop {
+            match inbox.recv_timeout(TICK) {
+                Ok((at, result)) => done[at] = Some(result),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if is_stopped() && !stopped.swap(true, Ordering::Relaxed) {
+                break_off();
+            }
+        }
+    });
+    if stopped.into_inner() { None } else { done.into_iter().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_in_parallel_comes_back_in_order() {
+        let items: Vec<usize> = (0..1000).collect();
+        let doubled = in_parallel(&items, 8, |item| item * 2, || false, || ());
+        assert_eq!(doubled, Some(items.iter().map(|item| item * 2).collect()));
+        assert_eq!(in_parallel(&[0_usize; 0], 8, |item| *item, || false, || ()), Some(vec![]));
+    }
+
+    #[test]
+    fn once_stopped_nothing_more_is_begun() {
+        let items: Vec<usize> = (0..1000).collect();
+        let is_broken_off = AtomicBool::new(false);
+        let begun = AtomicUsize::new(0);
+        let work = |_: &usize| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            while !is_broken_off.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+        };
+        let done = in_parallel(&items, 4, work, || true, || is_broken_off.store(true, Ordering::Relaxed));
+        assert_eq!((done, begun.into_inner()), (None, 4));
+    }
+}

@@ -1,0 +1,471 @@
+//! Carrying a plan out: one address at a time, and each time a look at what the center made of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::mpsc::Sender;
+
+use anyhow::Result;
+
+use super::super::pull::{self, Pulling};
+use super::super::roster::{self, Roster};
+use super::super::{Context, warn};
+use super::probing::{Prober, Sighting, Target};
+use super::registering::{register, stands};
+use super::watch;
+use crate::center::{HttpError, Listed};
+use crate::liveness::{Finding, Kinship};
+use crate::names::printable;
+use crate::removal::{Action, Judged, Plan, Renaming, Tombstone};
+use crate::store::{Allocator, Change, ServiceId, Store};
+use crate::workdir::Locked;
+
+/// The first removals are checked one by one, so that a center which takes them for more than they are is
+/// noticed at once; later ones in batches that double up to this, so that a long list is not read a
+/// thousand times.
+const LARGEST_BATCH: usize = 64;
+
+/// What came of an address that was to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The center lists it no more.
+    Removed,
+    /// It stands under its right names alone.
+    Renamed,
+    /// It answered at the last moment.
+    Spared(String),
+    /// The center lists it still.
+    Failed(String),
+    /// It was not tried: something before it went wrong, or a signal came.
+    NotTried,
+}
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Removal {
+    /// By center and address.
+    pub(super) outcomes: BTreeMap<(String, String), Outcome>,
+    /// Those that came back since an earlier run, and why one could not be registered again.
+    pub(super) restored: Vec<(Tombstone, Option<String>)>,
+    /// Those that a center dropped though nobody named them, and why one could not be registered again.
+    pub(super) dropped: Vec<(Tombstone, Option<String>)>,
+}
+
+impl Removal {
+    /// Tells whether something was not done that should have been.
+    pub(super) fn has_failures(&self) -> bool {
+        let is_short = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::NotTried);
+        self.outcomes.values().any(is_short)
+            || self.restored.iter().any(|(_, error)| error.is_some())
+            || !self.dropped.is_empty()
+    }
+}
+
+/// Carries a plan out, under the lock.
+pub(super) struct Remover<'a> {
+    pub(super) context: &'a Context,
+    pub(super) prober: &'a Prober<'a>,
+    pub(super) locked: &'a Locked,
+    pub(super) store: &'a Store,
+    pub(super) allocator: &'a Allocator,
+    pub(super) roster: &'a Roster,
+    /// Takes what was removed, to look after it.
+    pub(super) gone: &'a Sender<Vec<Tombstone>>,
+}
+
+/// A name with an address under it.
+type Entry = (String, String);
+
+impl Remover<'_> {
+    pub(super) fn carry_out(&self, plan: &Plan) -> Result<Removal> {
+        let mut removal = Removal::default();
+        let restores: Vec<&Tombstone> = plan.restores.iter().collect();
+        let errors = register(self.prober.patient, &restores);
+        removal.restored = plan.restores.iter().cloned().zip(errors).collect();
+
+        let mut by_center: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
+        for judged in &plan.judged {
+            if matches!(judged.action, Action::Remove | Action::Rename(_)) {
+                by_center.entry(&judged.listed.center).or_default().push(judged);
+            }
+        }
+        for (center, planned) in by_center {
+            for judged in &planned {
+                let place = (center.to_owned(), judged.listed.address.clone());
+                removal.outcomes.insert(place, Outcome::NotTried);
+            }
+            // Who came back a moment ago stands in the list, too.
+            let is_back = |(tombstone, error): &&(Tombstone, Option<String>)| {
+                tombstone.center == center && error.is_none()
+            };
+            let returned = removal.restored.iter().filter(is_back);
+            let mut expected = self.listed_by(center);
+            expected.extend(returned.map(|(it, _)| (it.service.clone(), it.address.clone())));
+            let (renamed, dead): (Vec<&Judged>, Vec<&Judged>) =
+                planned.into_iter().partition(|judged| matches!(judged.action, Action::Rename(_)));
+            if self.remove_dead(center, &dead, &mut expected, &mut removal)? {
+                self.rename(center, &renamed, &mut expected, &mut removal)?;
+            }
+        }
+        Ok(removal)
+    }
+
+    /// Removes what is dead; tells whether the center can be trusted with more.
+    fn remove_dead(
+        &self,
+        center: &str,
+        dead: &[&Judged],
+        expected: &mut BTreeSet<Entry>,
+        removal: &mut Removal,
+    ) -> Result<bool> {
+        let mut rest = dead;
+        let mut size = 1;
+        while !rest.is_empty() {
+            let (batch, after) = rest.split_at(size.min(rest.len()));
+            let Some(going) = self.last_look(batch, removal)? else { return Ok(false) };
+            rest = after;
+            if going.is_empty() {
+                continue;
+            }
+            let tombstones = self.tombstones(&going)?;
+            self.write(tombstones.iter().cloned().map(Change::Buried))?;
+            let (sent, is_there) = self.send(center, &going, removal);
+            let listed = self.prober.patient.list(center);
+            let is_sound = self.settle(center, &sent, &tombstones, listed, expected, removal)?;
+            if !is_sound || !is_there || self.is_over() {
+                return Ok(false);
+            }
+            size = (size * 2).min(LARGEST_BATCH);
+        }
+        Ok(true)
+    }
+
+    fn is_over(&self) -> bool {
+        self.prober.signals.received().is_some()
+    }
+
+    /// Probes once more, and gives what may still answer one last pull; returns those that go all the same.
+    fn last_look<'j>(&self, batch: &[&'j Judged], removal: &mut Removal) -> Result<Option<Vec<&'j Judged>>> {
+        let targets: Vec<Target> = batch.iter().map(|judged| self.target(judged)).collect();
+        let Some(seen) = self.prober.look(&targets)? else { return Ok(None) };
+        // Only what accepts a connection can have anything to say.
+        let asked: BTreeSet<String> = targets
+            .iter()
+            .zip(&seen)
+            .filter(|(_, sighting)| sighting.probe.finding == Finding::Silent)
+            .map(|(target, _)| target.address.clone())
+            .collect();
+        let answered = self.last_pull(&asked)?;
+        if self.is_over() {
+            return Ok(None);
+        }
+        let (mut going, mut changes) = (Vec::new(), Vec::new());
+        for (judged, Sighting { probe, .. }) in batch.iter().zip(seen) {
+            let address = &judged.listed.address;
+            let spared = match probe.finding {
+                Finding::Alive => Some("it answers again".to_owned()),
+                Finding::Withheld => Some(probe.detail),
+                _ if answered.contains(address) => Some("it answered the last pull".to_owned()),
+                _ => None,
+            };
+            let Some(why) = spared else {
+                going.push(*judged);
+                continue;
+            };
+            if probe.finding != Finding::Withheld {
+                changes.push(Change::Unsuspected(address.clone()));
+            }
+            removal.outcomes.insert(place(judged), Outcome::Spared(why));
+        }
+        self.write(changes)?;
+        Ok(Some(going))
+    }
+
+    /// Pulls once more; returns the addresses that answered for their own key.
+    fn last_pull(&self, addresses: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        if addresses.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let pulling = Pulling {
+            client: self.prober.patient,
+            signals: self.prober.signals,
+            locked: self.locked,
+            store: self.store,
+            allocator: self.allocator,
+            concurrency: self.prober.concurrency,
+        };
+        pull::last_chance(addresses, &self.roster.entries, &pulling, self.context)?;
+        let now = self.context.now();
+        let states = self.store.addresses()?;
+        let answered = states.values().flatten().filter(|(address, state)| {
+            addresses.contains(*address)
+                && state.last_answer_at.is_some_and(|at| at.timestamp_millis() == now.timestamp_millis())
+        });
+        Ok(answered.map(|(address, _)| address.clone()).collect())
+    }
+
+    /// Sends the removals; returns those that the center took, and whether it is there still.
+    ///
+    /// One that it refuses does not stop the others.
+    fn send<'j>(&self, center: &str, going: &[&'j Judged], removal: &mut Removal) -> (Vec<&'j Judged>, bool) {
+        let mut sent = Vec::new();
+        for judged in going {
+            match self.prober.patient.remove(center, &judged.listed.address) {
+                Ok(()) => sent.push(*judged),
+                Err(error) => {
+                    removal.outcomes.insert(place(judged), Outcome::Failed(error.to_string()));
+                    if !matches!(error, HttpError::Status { .. }) {
+                        return (sent, false);
+                    }
+                }
+            }
+        }
+        (sent, true)
+    }
+
+    /// Finds out what the center made of what was sent; tells whether it did nothing beyond that.
+    fn settle(
+        &self,
+        center: &str,
+        sent: &[&Judged],
+        tombstones: &[Tombstone],
+        listed: Result<Vec<Listed>, HttpError>,
+        expected: &mut BTreeSet<Entry>,
+        removal: &mut Removal,
+    ) -> Result<bool> {
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(error) => {
+                // Their tombstones stay: the center may have carried it out.
+                for judged in sent {
+                    let error = format!("it is not known whether the center carried it out: {error}");
+                    removal.outcomes.insert(place(judged), Outcome::Failed(error));
+                }
+                return Ok(false);
+            }
+        };
+        let standing = entries(&listed);
+        let still_there: BTreeSet<&str> = standing.iter().map(|(_, address)| address.as_str()).collect();
+        let services = self.services_at(center);
+        let (mut changes, mut gone) = (Vec::new(), Vec::new());
+        for judged in sent {
+            let address = judged.listed.address.as_str();
+            let buried = tombstones.iter().filter(|tombstone| tombstone.address == address);
+            if still_there.contains(address) {
+                let error = "the center said yes, and lists it still".to_owned();
+                removal.outcomes.insert(place(judged), Outcome::Failed(error));
+                changes.extend(buried.cloned().map(Change::Exhumed));
+                continue;
+            }
+            expected.retain(|(_, known)| known != address);
+            removal.outcomes.insert(place(judged), Outcome::Removed);
+            changes.push(Change::Unsuspected(address.to_owned()));
+            changes.extend(services.get(address).into_iter().flatten().map(|service| Change::Unlisted {
+                service: *service,
+                address: address.to_owned(),
+                at: self.context.now(),
+            }));
+            gone.extend(buried.cloned());
+        }
+        self.write(changes)?;
+        // The other end is gone only where the watch failed, which is said when it is joined.
+        let _ = self.gone.send(gone);
+        let lost = missing(expected, &standing);
+        self.bring_back(center, lost, expected, removal)
+    }
+
+    /// Registers again whoever is alive and gone from the list though nobody named it; tells whether there
+    /// was none.
+    ///
+    /// A process that ends takes itself off the list and answers no more, so it is none of these.
+    fn bring_back(
+        &self,
+        center: &str,
+        lost: Vec<Entry>,
+        expected: &mut BTreeSet<Entry>,
+        removal: &mut Removal,
+    ) -> Result<bool> {
+        if lost.is_empty() {
+            return Ok(true);
+        }
+        let at = self.context.now();
+        let mut tombstones = Vec::new();
+        for (service, address) in lost {
+            let build = self.store.last_build(&service, &address)?;
+            let center = center.to_owned();
+            expected.remove(&(service.clone(), address.clone()));
+            tombstones.push(Tombstone { center, address, service, build, removed_at: at });
+        }
+        let naming = &self.context.config.naming;
+        let targets: Vec<Target> =
+            tombstones.iter().map(|it| Target { is_doubtful: false, ..watch::target(it, naming) }).collect();
+        // Before they are asked: a run that ends here leaves them to the next one.
+        self.write(tombstones.iter().cloned().map(Change::Buried))?;
+        let Some(seen) = self.prober.look(&targets)? else { return Ok(false) };
+        let (living, gone): (Vec<_>, Vec<_>) = tombstones
+            .into_iter()
+            .zip(seen)
+            .partition(|(_, sighting)| sighting.probe.finding == Finding::Alive);
+        self.write(gone.into_iter().map(|(tombstone, _)| Change::Exhumed(tombstone)))?;
+        let living: Vec<Tombstone> = living.into_iter().map(|(tombstone, _)| tombstone).collect();
+        if living.is_empty() {
+            return Ok(true);
+        }
+        warn(format!(
+            "center \"{}\" lost {} addresses that answer and that nobody asked it to remove; they are \
+             registered again, and nothing more is removed there",
+            printable(center),
+            living.len()
+        ));
+        let errors = register(self.prober.patient, &living.iter().collect::<Vec<_>>());
+        removal.dropped.extend(living.into_iter().zip(errors));
+        Ok(false)
+    }
+
+    /// Registers addresses under their right names alone, by removing each for a moment.
+    fn rename(
+        &self,
+        center: &str,
+        renamed: &[&Judged],
+        expected: &mut BTreeSet<Entry>,
+        removal: &mut Removal,
+    ) -> Result<()> {
+        for judged in renamed {
+            let Action::Rename(renaming) = &judged.action else { continue };
+            if self.is_over() {
+                break;
+            }
+            let Some(seen) = self.prober.look(&[self.target(judged)])? else { break };
+            if !self.is_as_planned(renaming, &seen[0]) {
+                let why = "what it serves changed meanwhile".to_owned();
+                removal.outcomes.insert(place(judged), Outcome::Spared(why));
+                continue;
+            }
+            let tombstones: Vec<Tombstone> = self
+                .tombstones(&[judged])?
+                .into_iter()
+                .filter(|tombstone| renaming.right.contains(&tombstone.service))
+                .map(|tombstone| Tombstone { build: seen[0].build, ..tombstone })
+                .collect();
+            self.write(tombstones.iter().cloned().map(Change::Buried))?;
+            match self.send(center, &[judged], removal) {
+                (sent, true) if sent.is_empty() => continue,
+                (_, true) => {}
+                (_, false) => break,
+            }
+            let errors = register(self.prober.patient, &tombstones.iter().collect::<Vec<_>>());
+            let listed = self.prober.patient.list(center);
+            let is_stale = |listed: &[Listed]| {
+                renaming.stale.iter().any(|stale| stands(listed, stale, &judged.listed.address))
+            };
+            let outcome = match (errors.into_iter().flatten().next(), &listed) {
+                (Some(error), _) => Outcome::Failed(error),
+                (None, Err(error)) => Outcome::Failed(error.to_string()),
+                (None, Ok(listed)) if is_stale(listed) => {
+                    Outcome::Failed("the center said yes, and lists the stale name still".to_owned())
+                }
+                (None, Ok(_)) => Outcome::Renamed,
+            };
+            let is_done = outcome == Outcome::Renamed;
+            removal.outcomes.insert(place(judged), outcome);
+            expected.retain(|(_, address)| *address != judged.listed.address);
+            let standing = entries(listed.as_deref().unwrap_or_default());
+            let lost = if listed.is_ok() { missing(expected, &standing) } else { Vec::new() };
+            let is_sound = self.bring_back(center, lost, expected, removal)?;
+            if is_done {
+                self.write(tombstones.iter().cloned().map(Change::Exhumed))?;
+            }
+            if is_done && is_sound {
+                continue;
+            }
+            if !is_done {
+                // It lives, and may be lost: it is tried again while the watch lasts, and in the next runs.
+                let _ = self.gone.send(tombstones);
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// Tells whether what an address serves is still what its right names show and its stale ones do not.
+    fn is_as_planned(&self, renaming: &Renaming, sighting: &Sighting) -> bool {
+        let kinship =
+            |service: &String| sighting.kinship(&roster::read(&self.context.config.naming, service).0);
+        let differs = |service| matches!(kinship(service), Some(Kinship::Rebuilt | Kinship::Stranger));
+        renaming.right.iter().any(|service| kinship(service) == Some(Kinship::Own))
+            && renaming.stale.iter().all(differs)
+    }
+
+    fn target(&self, judged: &Judged) -> Target {
+        let naming = &self.context.config.naming;
+        let mut keys: Vec<_> =
+            judged.listed.names.iter().map(|name| roster::read(naming, &name.service).0).collect();
+        keys.dedup();
+        Target { address: judged.listed.address.clone(), keys, fraction: None, is_doubtful: true }
+    }
+
+    /// Returns what is to be remembered of addresses that go, one for each name.
+    ///
+    /// Where another program has the port there is none: who stood there cannot come back without starting
+    /// again, and then registers itself.
+    fn tombstones(&self, going: &[&Judged]) -> Result<Vec<Tombstone>> {
+        let mut tombstones = Vec::new();
+        let is_taken = |judged: &Judged| {
+            judged.listed.probe.as_ref().is_some_and(|probe| probe.finding == Finding::OtherProgram)
+        };
+        for judged in going.iter().filter(|judged| !is_taken(judged)) {
+            for name in &judged.listed.names {
+                tombstones.push(Tombstone {
+                    center: judged.listed.center.clone(),
+                    address: judged.listed.address.clone(),
+                    service: name.service.clone(),
+                    build: self.store.last_build(&name.service, &judged.listed.address)?,
+                    removed_at: self.context.now(),
+                });
+            }
+        }
+        Ok(tombstones)
+    }
+
+    fn listed_by(&self, center: &str) -> BTreeSet<Entry> {
+        let members = self.roster.entries.iter().flat_map(|entry| &entry.members);
+        let places = members.flat_map(|member| member.places.iter().map(|place| (&member.name, place)));
+        places
+            .filter(|(_, place)| place.center == center && !place.assumed)
+            .map(|(name, place)| (name.clone(), place.address.clone()))
+            .collect()
+    }
+
+    fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
+        let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
+        for member in self.roster.entries.iter().flat_map(|entry| &entry.members) {
+            for place in member.places.iter().filter(|place| place.center == center) {
+                services.entry(&place.address).or_default().push(member.id);
+            }
+        }
+        services
+    }
+
+    /// Writes changes so that they survive a power cut.
+    fn write(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
+        let mut writer = self.store.writer(self.locked.held());
+        for change in changes {
+            writer.apply(&change)?;
+        }
+        writer.commit()?;
+        Ok(())
+    }
+}
+
+fn place(judged: &Judged) -> (String, String) {
+    (judged.listed.center.clone(), judged.listed.address.clone())
+}
+
+fn entries(listed: &[Listed]) -> BTreeSet<Entry> {
+    let of = |service: &Listed| -> Vec<Entry> {
+        service.addresses.iter().map(|address| (service.name.clone(), address.clone())).collect()
+    };
+    listed.iter().flat_map(of).collect()
+}
+
+fn missing(expected: &BTreeSet<Entry>, standing: &BTreeSet<Entry>) -> Vec<Entry> {
+    expected.difference(standing).cloned().collect()
+}

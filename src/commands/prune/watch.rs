@@ -1,0 +1,97 @@
+//! Looking after what was removed: a process that only seemed dead is registered again at once.
+
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::super::roster;
+use super::lists::is_back;
+use super::probing::{Prober, Target};
+use super::registering::register;
+use crate::clock::{self, Stopwatch};
+use crate::names::Naming;
+use crate::removal::Tombstone;
+
+/// How often it is looked whether something is due.
+const TICK: Duration = Duration::from_millis(50);
+
+/// An address that came back.
+#[derive(Clone, Debug)]
+pub(super) struct Restored {
+    pub(super) tombstone: Tombstone,
+    /// Why it could not be registered again.
+    pub(super) error: Option<String>,
+}
+
+struct Removed {
+    tombstone: Tombstone,
+    since: Stopwatch,
+    looks: usize,
+    error: Option<String>,
+}
+
+/// Probes each address that comes in so long after its removal, in the background of further removals.
+///
+/// Writes nothing down: whoever is cut off here has a tombstone, and the next run looks again.
+pub(super) fn watch(
+    inbox: &Receiver<Vec<Tombstone>>,
+    prober: &Prober<'_>,
+    recheck: &[Duration],
+    naming: &Naming,
+) -> Result<Vec<Restored>> {
+    let mut restored = Vec::new();
+    let mut watched: Vec<Removed> = Vec::new();
+    let mut is_open = true;
+    loop {
+        while is_open {
+            match inbox.try_recv() {
+                Ok(tombstones) => watched.extend(tombstones.into_iter().map(|tombstone| Removed {
+                    tombstone,
+                    since: Stopwatch::start(),
+                    looks: 0,
+                    error: None,
+                })),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => is_open = false,
+            }
+        }
+        let is_due = |removed: &Removed| {
+            recheck.get(removed.looks).is_none_or(|after| removed.since.elapsed() >= *after)
+        };
+        let (due, later): (Vec<Removed>, Vec<Removed>) = watched.into_iter().partition(is_due);
+        watched = later;
+        let (due, over): (Vec<Removed>, Vec<Removed>) =
+            due.into_iter().partition(|removed| removed.looks < recheck.len());
+        restored.extend(over.into_iter().filter_map(|removed| {
+            removed.error.map(|error| Restored { tombstone: removed.tombstone, error: Some(error) })
+        }));
+        if due.is_empty() {
+            if (!is_open && watched.is_empty()) || clock::wait(TICK, prober.signals).is_some() {
+                return Ok(restored);
+            }
+            continue;
+        }
+        let targets: Vec<Target> = due.iter().map(|removed| target(&removed.tombstone, naming)).collect();
+        let Some(seen) = prober.look(&targets)? else { return Ok(restored) };
+        let (mut back, mut gone) = (Vec::new(), Vec::new());
+        for (removed, sighting) in due.into_iter().zip(seen) {
+            if is_back(&removed.tombstone, &sighting, naming) { &mut back } else { &mut gone }.push(removed);
+        }
+        let tombstones: Vec<&Tombstone> = back.iter().map(|removed| &removed.tombstone).collect();
+        let errors = register(prober.patient, &tombstones);
+        for (removed, error) in back.into_iter().zip(errors) {
+            match error {
+                None => restored.push(Restored { tombstone: removed.tombstone, error: None }),
+                Some(_) => gone.push(Removed { error, ..removed }),
+            }
+        }
+        watched.extend(gone.into_iter().map(|removed| Removed { looks: removed.looks + 1, ..removed }));
+    }
+}
+
+/// Returns what to ask to find out whether a process is back.
+pub(super) fn target(tombstone: &Tombstone, naming: &Naming) -> Target {
+    let (key, _) = roster::read(naming, &tombstone.service);
+    Target { address: tombstone.address.clone(), keys: vec![key], fraction: None, is_doubtful: true }
+}

@@ -1,0 +1,611 @@
+//! `prune`: dead addresses leave the center, live ones never.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{ECHO, Said, World, echo};
+use crate::sim::{Agent, Behaviour, Program, Removing};
+
+/// Pauses that a test can bear. What hangs is waited for twice as long.
+const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\", \"20ms\"]\ntimeout = \"2s\"\n";
+const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
+
+/// A world of so many echo processes, pulled once.
+fn pulled(replicas: usize) -> (World, Vec<Agent>) {
+    let (world, agents) = World::with_echo(replicas);
+    world.configure(QUICK);
+    for (number, agent) in agents.iter().enumerate() {
+        agent.hit(&[0, number % 6], 1);
+    }
+    world.pull(0);
+    (world, agents)
+}
+
+fn another_program() -> Program {
+    Program::of("example.org/other/thing/main.go:1.13,2.2 2\nexample.org/other/thing/main.go:3.13,4.2 2\n")
+}
+
+fn rebuilt_echo() -> Program {
+    Program::of(
+        "example.com/apa/echo/main.go:10.13,13.2 3\n\
+         example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
+    )
+}
+
+impl World {
+    /// Runs it, and lets so many minutes pass before the next run.
+    #[track_caller]
+    fn prune(&self, arguments: &[&str], code: i32) -> Said {
+        self.run(&[&["prune"], arguments].concat()).ended(code)
+    }
+
+    pub(crate) fn minutes_pass(&self, minutes: u32) {
+        let earlier = |column: &str| {
+            format!("{column} = strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '-{minutes} minutes')")
+        };
+        let columns = ["since", "plain_since", "witnessed_since", "last_failed_at"].map(earlier).join(", ");
+        self.execute(&format!(
+            "UPDATE suspicion SET {columns}; UPDATE tombstone SET {}; UPDATE address SET {};",
+            earlier("removed_at"),
+            earlier("last_answer_at"),
+        ));
+    }
+
+    /// Two runs, as far apart as it takes for what was refused to be dead.
+    #[track_caller]
+    fn prune_twice(&self, arguments: &[&str], code: i32) -> Said {
+        self.prune(&[], 0);
+        self.minutes_pass(5);
+        self.prune(arguments, code)
+    }
+
+    #[track_caller]
+    fn is_listed(&self, agents: &[&Agent]) {
+        let mut wanted: Vec<String> = agents.iter().map(|agent| agent.url()).collect();
+        wanted.sort();
+        let listed: Vec<String> = self.center.listed().into_iter().map(|(_, address)| address).collect();
+        assert_eq!(listed, wanted);
+    }
+}
+
+/// The object about an address in what a run printed.
+#[track_caller]
+fn about(said: &Said, agent: &Agent) -> Value {
+    let found = said.json().into_iter().find(|line| line["address"] == agent.url());
+    found.unwrap_or_else(|| panic!("nothing about {} in\n{}", agent.url(), said.stdout))
+}
+
+#[track_caller]
+fn summary(said: &Said) -> Value {
+    said.json().pop().expect("a summary")["summary"].take()
+}
+
+#[test]
+fn a_dead_address_is_suspect_first_and_goes_in_the_next_run_and_nothing_else_does() {
+    let (world, agents) = pulled(3);
+    let before = world.echo_counts();
+    agents[0].kill();
+    let said = world.prune(&["--format", "json"], 0);
+    let line = about(&said, &agents[0]);
+    assert_eq!(
+        [&line["state"], &line["finding"], &line["action"], &line["runs"]],
+        [&Value::from("suspect"), &"refused".into(), &"keep".into(), &1.into()]
+    );
+    world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
+    world.minutes_pass(5);
+    let said = world.prune(&["--format", "json"], 0);
+    assert_eq!(about(&said, &agents[0])["result"], "removed");
+    let summary = summary(&said);
+    assert_eq!([&summary["alive"], &summary["removed"], &summary["failed"]], [2, 1, 0]);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    // One string, to the byte, under the header without which all would go.
+    let wanted = format!("application/json {{\"address\":[\"{}\"]}}", agents[0].url());
+    assert_eq!(world.center.removals(), [wanted]);
+    // What it counted stays.
+    assert_eq!(world.echo_counts(), before);
+    agents[1].hit(&[5], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), before.iter().sum::<u64>() + 1);
+    world.is_sound();
+}
+
+#[test]
+fn a_run_a_moment_later_confirms_nothing() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    for _ in 0..4 {
+        world.prune(&[], 0);
+    }
+    world.minutes_pass(4);
+    world.prune(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    let said = world.prune(&["--confirm-over", "4m"], 0);
+    assert!(said.stdout.contains("removed"), "{}", said.stdout);
+    world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn what_answers_in_between_begins_anew() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune(&[], 0);
+    agents[0].revive();
+    // It counted on: nothing is at 0 that was not.
+    agents[0].hit(&[0, 1], 9);
+    world.minutes_pass(5);
+    world.prune(&[], 0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+    agents[0].kill();
+    world.prune(&[], 0);
+    // A pull got an answer since: that counts as much as ours.
+    world.minutes_pass(10);
+    agents[0].revive();
+    world.pull(0);
+    agents[0].kill();
+    world.prune(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_hangs_takes_three_runs_over_half_an_hour() {
+    let (world, agents) = pulled(3);
+    world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"300ms\"\n");
+    agents[0].behave(Behaviour::Hang);
+    for _ in 0..2 {
+        let said = world.prune(&["--format", "json"], 0);
+        assert_eq!(about(&said, &agents[0])["finding"], "silent");
+        world.minutes_pass(14);
+    }
+    world.prune(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.minutes_pass(2);
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
+    let (world, agents) = pulled(3);
+    agents[0].behave(Behaviour::Status("503 Service Unavailable", "upstream connect error"));
+    agents[1].behave(Behaviour::PostOnly);
+    let said = world.prune(&["--format", "json"], 0);
+    let line = about(&said, &agents[0]);
+    assert_eq!(line["finding"], "silent");
+    assert!(line["detail"].as_str().unwrap().contains("503"), "{line}");
+    assert_eq!(summary(&said)["alive"], 2);
+    world.minutes_pass(6);
+    world.prune(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_port_that_another_program_took_over_goes_and_a_rebuilt_service_stays() {
+    let (world, agents) = pulled(3);
+    agents[0].run(&another_program());
+    agents[1].run(&rebuilt_echo());
+    agents[1].hit(&[0], 1);
+    let said = world.prune(&["--format", "json"], 0);
+    assert_eq!(about(&said, &agents[0])["finding"], "other_program");
+    assert_eq!(summary(&said)["alive"], 2);
+    // What it serves is set aside by a pull, and is no reason to let it come back.
+    world.pull(3);
+    world.minutes_pass(5);
+    let said = world.prune(&["--format", "json"], 0);
+    assert_eq!([&summary(&said)["removed"], &summary(&said)["restored"]], [1, 0]);
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
+    for (replicas, dead) in [(1, 1), (3, 3), (5, 3)] {
+        let (world, agents) = pulled(replicas);
+        for agent in &agents[..dead] {
+            agent.kill();
+        }
+        let said = world.prune_twice(&[], 1);
+        for part in ["nothing is removed there", "--force", "24 hours"] {
+            assert!(said.stderr.contains(part), "{}", said.stderr);
+        }
+        world.is_listed(&agents.iter().collect::<Vec<_>>());
+        assert_eq!(world.center.removals(), [""; 0]);
+        // A day later, with others there to answer, it is no fault of ours.
+        world.minutes_pass(24 * 60);
+        if dead < replicas {
+            world.prune(&[], 0);
+            world.is_listed(&agents[dead..].iter().collect::<Vec<_>>());
+        } else {
+            world.prune(&[], 1);
+            world.is_listed(&agents.iter().collect::<Vec<_>>());
+            world.prune(&["--force"], 0);
+            world.is_listed(&[]);
+        }
+    }
+}
+
+#[test]
+fn a_network_fault_removes_nothing_however_often_it_is_seen() {
+    let world = World::new();
+    world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"50ms\"\n");
+    // The kernel takes the connections, and nobody ever says a word.
+    let listeners: Vec<TcpListener> =
+        (0..4).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    for listener in &listeners {
+        world.center.register_url(ECHO, &format!("http://{}", listener.local_addr().unwrap()));
+    }
+    let before = world.center.listed();
+    for code in [0, 0, 0, 1, 1] {
+        world.prune(&[], code);
+        world.minutes_pass(11);
+    }
+    world.minutes_pass(25 * 60);
+    let said = world.prune(&["--format", "json"], 1);
+    assert_eq!(said.json()[0]["action"], "hold");
+    assert_eq!(summary(&said)["held_back"], 4);
+    assert_eq!(world.center.listed(), before);
+    assert_eq!(world.center.removals(), [""; 0]);
+}
+
+#[test]
+fn what_nobody_could_dial_goes_and_what_we_do_not_dial_stays() {
+    let (world, _agents) = pulled(4);
+    let odd = ["http://127.0.0.1:99999", "http://169.254.169.254:80", "http://u:p@127.0.0.1:1"];
+    for url in odd {
+        world.center.register_url("odd", url);
+    }
+    for _ in 0..3 {
+        world.prune(&[], 0);
+        world.minutes_pass(16);
+    }
+    let left: Vec<String> = world.center.listed().into_iter().map(|(_, address)| address).collect();
+    assert_eq!(odd.map(|url| left.contains(&url.to_owned())), [false, true, true]);
+}
+
+#[test]
+fn a_dry_run_says_what_a_run_does_and_does_nothing() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    let known = "SELECT group_concat(address || runs || is_dead || last_failed_at) FROM suspicion";
+    let before: String = world.query(known);
+    let dry = world.prune(&["--dry-run", "--format", "json"], 0);
+    assert_eq!(world.query::<String>(known), before);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    let line = about(&dry, &agents[0]);
+    assert_eq!([&line["action"], &line["result"]], [&Value::from("remove"), &Value::Null]);
+    let text = world.prune(&["-n"], 0).stdout;
+    assert!(text.contains("remove") && text.contains("nothing was changed"), "{text}");
+    let real = about(&world.prune(&["--format", "json"], 0), &agents[0]);
+    for field in ["state", "finding", "detail", "runs", "since", "action", "services"] {
+        assert_eq!(line[field], real[field], "{field}");
+    }
+    assert_eq!(real["result"], "removed");
+}
+
+#[test]
+fn a_dry_run_needs_no_root() {
+    let (world, _agents) = World::with_echo(1);
+    let said = world.prune(&["--dry-run"], 0);
+    assert!(said.stdout.starts_with("nothing was changed; asked 1 address: 1 alive"), "{}", said.stdout);
+    assert!(!world.root().exists());
+}
+
+#[test]
+fn what_answers_at_the_last_moment_is_spared() {
+    let (world, agents) = pulled(4);
+    agents[0].kill();
+    agents[1].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    // The first removal of the two wakes the other.
+    let [first, second] = if agents[0].url() < agents[1].url() { [0, 1] } else { [1, 0] };
+    let waking = agents[second].clone();
+    world.center.after_each_removal(move |_| waking.revive());
+    let said = world.prune(&["--format", "json"], 0);
+    assert_eq!(about(&said, &agents[first])["result"], "removed");
+    assert_eq!(about(&said, &agents[second])["result"], "spared");
+    world.is_listed(&[&agents[second], &agents[2], &agents[3]]);
+}
+
+#[test]
+fn one_that_comes_back_while_it_is_removed_is_registered_again() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    let waking = agents[0].clone();
+    world.center.after_each_removal(move |_| waking.revive());
+    let said = world.prune(&["--format", "json"], 0);
+    assert_eq!(summary(&said)["restored"], 1);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    let [registration] = &world.center.registrations()[..] else { panic!("one registration") };
+    assert!(registration.contains("ip_revise=false") && registration.contains(ECHO), "{registration}");
+}
+
+#[test]
+fn one_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() {
+    let (world, agents) = pulled(3);
+    let before = world.echo_counts();
+    agents[0].kill();
+    world.prune_twice(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    world.pull(0);
+    // A network that healed: the very same process.
+    let counts = [2, 0, 0, 0, 0, 0];
+    agents[0].revive();
+    agents[0].set_counts(&counts);
+    world.minutes_pass(6 * 24 * 60);
+    let said = world.prune(&["--no-restore"], 0);
+    assert!(!said.stdout.contains("restored"), "{}", said.stdout);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    let dry = world.prune(&["--dry-run", "--format", "json"], 0);
+    assert_eq!(about(&dry, &agents[0])["action"], "restore");
+    let said = world.prune(&[], 0);
+    assert!(said.stdout.contains("restored"), "{}", said.stdout);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.pull(0);
+    assert_eq!(world.echo_counts(), before, "it was counted twice, or lost");
+    // Its tombstone has served.
+    world.prune(&[], 0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 0);
+}
+
+#[test]
+fn another_build_or_a_week_later_is_not_registered_again() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune_twice(&[], 0);
+    agents[0].run(&rebuilt_echo());
+    agents[0].hit(&[0], 1);
+    let server = agents[0].clone();
+    server.revive();
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    agents[0].run(&echo());
+    agents[0].hit(&[0], 5);
+    world.minutes_pass(7 * 24 * 60);
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
+    // Now it is over, and will be folded.
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
+}
+
+#[test]
+fn a_restore_that_the_center_ignores_is_said_and_tried_again() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune_twice(&[], 0);
+    agents[0].revive();
+    agents[0].hit(&[0], 1);
+    world.center.ignore_registrations(true);
+    world
+        .prune(&[], 3)
+        .warned("restore failed: the center took it, and lists it not as it was listed before");
+    world.center.ignore_registrations(false);
+    world.prune(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
+    let (world, agents) = pulled(3);
+    let Ok(_) = TcpListener::bind("[::1]:0") else { return };
+    let agent = Agent::start_at("[::1]:0".parse().unwrap(), &echo());
+    agent.hit(&[0], 1);
+    let listed = agent.url().replace(['[', ']'], "");
+    world.center.register_url(ECHO, &listed);
+    world.pull(0);
+    agent.kill();
+    world.prune_twice(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    agent.revive();
+    agent.hit(&[0], 1);
+    world.prune(&[], 0);
+    assert!(world.center.listed().contains(&(ECHO.to_owned(), listed)), "{:?}", world.center.listed());
+}
+
+#[test]
+fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
+    let (world, agents) = pulled(2);
+    // It was deployed anew at the same address, and registered under the new commit.
+    agents[0].run(&rebuilt_echo());
+    agents[0].hit(&[0], 1);
+    let other = world.start(NEXT, &rebuilt_echo());
+    other.hit(&[1], 1);
+    world.center.register(NEXT, &agents[0]);
+    world.pull(0);
+    let said = world.prune(&["--format", "json"], 0);
+    let line = about(&said, &agents[0]);
+    assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
+    assert_eq!(world.center.removals(), [""; 0]);
+    let list = world.run(&["list", "--offline", "--format", "json"]).ended(0).json();
+    let stale = list[0].as_array().unwrap().iter().find(|service| service["service"] == ECHO).unwrap();
+    assert!(stale["addresses"].as_array().unwrap().iter().any(|it| it["state"] == "stale_name"), "{stale}");
+
+    let said = world.prune(&["--fix-names", "--format", "json"], 0);
+    assert_eq!(about(&said, &agents[0])["result"], "renamed");
+    let mut wanted = vec![
+        (ECHO.to_owned(), agents[1].url()),
+        (NEXT.to_owned(), agents[0].url()),
+        (NEXT.to_owned(), other.url()),
+    ];
+    wanted.sort();
+    assert_eq!(world.center.listed(), wanted);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
+}
+
+#[test]
+fn a_dead_process_under_two_names_goes_under_both() {
+    let (world, agents) = pulled(4);
+    world.center.register(NEXT, &agents[0]);
+    agents[0].kill();
+    world.prune_twice(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2], &agents[3]]);
+    assert_eq!(world.center.removals().len(), 1);
+}
+
+#[test]
+fn a_center_that_says_yes_and_does_nothing_is_found_out() {
+    let (world, agents) = pulled(5);
+    agents[0].kill();
+    agents[1].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    world.center.removes(Removing::Ignored);
+    let said = world.prune(&["--format", "json"], 3).warned("the center said yes, and lists it still");
+    assert_eq!([&summary(&said)["removed"], &summary(&said)["failed"]], [0, 2]);
+    world.center.removes(Removing::AsGoc);
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
+}
+
+#[test]
+fn a_center_that_drops_everybody_is_stopped_and_everybody_put_back() {
+    let (world, agents) = pulled(5);
+    agents[0].kill();
+    agents[1].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    world.center.removes(Removing::Everything);
+    let said = world.prune(&["--format", "json"], 3).warned("lost 3 addresses that answer");
+    assert_eq!(summary(&said)["restored"], 3);
+    world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
+    assert_eq!(world.center.removals().len(), 1);
+}
+
+#[test]
+fn a_center_that_dies_over_a_removal_loses_nobody() {
+    for removing in [Removing::DiesBefore, Removing::DiesAfter] {
+        let (mut world, agents) = pulled(5);
+        agents[0].kill();
+        agents[1].kill();
+        world.prune(&[], 0);
+        world.minutes_pass(5);
+        world.center.removes(removing);
+        world.prune(&[], 3).warned("remove failed: ");
+        world.center.removes(Removing::AsGoc);
+        world.center.start_again();
+        world.prune(&[], 0);
+        world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
+    }
+}
+
+#[test]
+fn killed_right_after_a_removal_it_still_knows_whom_to_bring_back() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    let pid = std::sync::Arc::new(std::sync::OnceLock::new());
+    let (killed, waking) = (std::sync::Arc::clone(&pid), agents[0].clone());
+    world.center.after_each_removal(move |_| {
+        let pid: &u32 = killed.wait();
+        assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
+        waking.revive();
+    });
+    let mut run = world.spawn(&["prune"]);
+    pid.set(run.id()).unwrap();
+    assert!(!run.wait().unwrap().success());
+    world.is_listed(&[&agents[1], &agents[2]]);
+    let said = world.prune(&["--format", "json"], 0);
+    assert_eq!(summary(&said)["restored"], 1);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_database_of_an_earlier_release_is_brought_up_to_date() {
+    let (world, agents) = World::with_echo(3);
+    world.configure(QUICK);
+    let old = rusqlite::Connection::open(world.root().join("sqlite.db")).unwrap();
+    old.execute_batch(include_str!("../src/store/migrations/0001_coverage.sql")).unwrap();
+    old.execute_batch(include_str!("../src/store/migrations/0002_collection.sql")).unwrap();
+    old.execute_batch("PRAGMA application_id = 0x676f6377; PRAGMA user_version = 2").unwrap();
+    agents[0].kill();
+    world.prune(&["--dry-run"], 1).warned("the next pull or prune brings it up to date");
+    world.prune_twice(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn a_removal_that_the_center_refuses_is_named_and_does_not_stop_the_next() {
+    let (world, agents) = pulled(5);
+    agents[0].kill();
+    agents[1].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    world.center.removes(Removing::Forbidden);
+    world.prune(&[], 3).warned("remove failed: answered 403: \"not for you\"");
+    assert_eq!(world.center.removals().len(), 2);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_center_that_is_away_is_left_alone() {
+    let (mut world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune(&[], 0);
+    world.minutes_pass(5);
+    world.center.stop();
+    world.prune(&[], 3).warned("nothing is removed there");
+    assert_eq!(world.query::<i64>("SELECT runs FROM suspicion"), 1);
+    world.center.start_again();
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn a_held_lock_is_busy_and_changes_nothing() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    let lock = std::fs::File::open(world.root().join("goc-watchdog.lock")).unwrap();
+    lock.try_lock().unwrap();
+    world.prune(&[], 4).warned("another run holds the lock; nothing was changed");
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+    // A dry run needs no lock.
+    world.prune(&["--dry-run"], 0);
+}
+
+#[test]
+fn a_prune_before_the_first_pull_works_too() {
+    let (world, agents) = World::with_echo(3);
+    world.configure(QUICK);
+    agents[0].kill();
+    world.prune_twice(&[], 0);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    // It was never pulled, and nobody else stands there: it can only be the one that was removed.
+    agents[0].revive();
+    world.prune(&[], 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn list_shows_who_is_suspect_and_who_is_dead() {
+    let (world, agents) = pulled(3);
+    agents[0].kill();
+    world.prune(&[], 0);
+    let list = |arguments: &[&str]| world.run(&[&["list", "--offline"], arguments].concat()).ended(0).stdout;
+    assert!(list(&[]).contains("ok, 1 suspect"), "{}", list(&[]));
+    let explained = list(&["--explain", "echoserver"]);
+    assert!(explained.contains("suspect: no connection: connection refused (1 run"), "{explained}");
+    agents[1].kill();
+    agents[2].kill();
+    world.prune_twice(&[], 1);
+    assert!(list(&[]).contains("ok, 3 dead"), "{}", list(&[]));
+    let list = world.run(&["list", "--offline", "--format", "json"]).json();
+    let address = &list[0][0]["addresses"][0];
+    assert_eq!([&address["state"], &address["finding"]], ["dead", "refused"]);
+}
+
+#[test]
+fn names_and_addresses_from_outside_never_reach_the_terminal_raw() {
+    let (world, _agents) = pulled(4);
+    world.center.register_url("evil\u{1b}[31m", "http://127.0.0.1:1");
+    let said = world.prune_twice(&["-v"], 0);
+    assert!(!said.stdout.contains('\u{1b}') && said.stdout.contains("evil\\u{1b}[31m"), "{}", said.stdout);
+    assert!(world.center.listed().iter().all(|(_, address)| address != "http://127.0.0.1:1"));
+}
