@@ -139,7 +139,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__prune)
-            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
+            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -150,6 +150,18 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --confirm-over)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop-keys-older-than)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

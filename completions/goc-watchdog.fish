@@ -34,7 +34,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s v -l verbose 
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "pull" -d 'Pull, merge and store the coverage of running services'
-complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "prune" -d 'Take dead addresses out of the centers\' lists'
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "prune" -d 'Take dead addresses out of the centers\' lists, and drop old profiles'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "report" -d 'Report what of a service is covered: function by function, for people, or in a form that other tools read'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List services: where they run, how much is covered, and how that is known'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print how much of a service is covered, as one number'
@@ -69,6 +69,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-runs -d 'In how many runs an address has to fail, however it fails' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-over -d 'Over how long an address has to fail, however it fails' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep -d 'Keep the newest N profiles of each service and commit, whatever their age [default: 10]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep-days -d 'Keep profiles that are younger, however many [default: 30]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l drop-keys-older-than -d 'Drop also all data of services that nobody listed for so long, and data set aside that is so old' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 256]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'For a connection to an address, and for its silence [default: 4s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l format -d 'Form of the output' -r -f -a "text\t'For people'
@@ -82,6 +85,8 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s n -l
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s f -l force -d 'Remove also where so many are dead at once that the fault is likely on this side'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l no-restore -d 'Do not register again what was removed and answers now'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l fix-names -d 'Register addresses that also stand under a name that is not theirs any more under the right one alone'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center-only -d 'Only see to the centers\' lists'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l retention-only -d 'Only see to the stored history; no center and no address is asked'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'

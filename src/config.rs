@@ -31,7 +31,7 @@ pub struct Config {
     pub apps: BTreeMap<String, AppConfig>,
     /// How coverage is pulled.
     pub pull: PullConfig,
-    /// How dead addresses are told.
+    /// How dead addresses are told, and how much is kept.
     pub prune: PruneConfig,
     /// Where source comes from.
     pub git: GitConfig,
@@ -131,7 +131,7 @@ impl Default for PullConfig {
     }
 }
 
-/// How dead addresses are told.
+/// How dead addresses are told, and how much is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PruneConfig {
     /// Between the attempts at an address that fails; there is one attempt more.
@@ -148,6 +148,12 @@ pub struct PruneConfig {
     pub confirm_over: Option<Duration>,
     /// Whether what was removed by mistake is registered again.
     pub restore: bool,
+    /// The newest so many profiles of a key stay, whatever their age.
+    pub keep: usize,
+    /// Profiles of so many days stay, however many.
+    pub keep_days: u32,
+    /// Offline keys and data set aside go when so old; `None`: never.
+    pub drop_keys_older_than: Option<Duration>,
 }
 
 impl Default for PruneConfig {
@@ -160,6 +166,9 @@ impl Default for PruneConfig {
             confirm_runs: None,
             confirm_over: None,
             restore: true,
+            keep: 10,
+            keep_days: 30,
+            drop_keys_older_than: None,
         }
     }
 }
@@ -266,6 +275,9 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("confirm_runs", &mut prune.confirm_runs, some(small(1..=1000)))?;
         table.set("confirm_over", &mut prune.confirm_over, some(duration))?;
         table.set("restore", &mut prune.restore, switch)?;
+        table.set("keep", &mut prune.keep, whole(0..=1_000_000))?;
+        table.set("keep_days", &mut prune.keep_days, small(0..=36_500))?;
+        table.set("drop_keys_older_than", &mut prune.drop_keys_older_than, some(above_zero))?;
         table.finish()?;
     }
 
@@ -708,6 +720,9 @@ mod tests {
             confirm_runs = 4
             confirm_over = "1h"
             restore = false
+            keep = 3
+            keep_days = 7
+            drop_keys_older_than = "180d"
         "#;
         let config = Config::parse(text, "goc-watchdog.toml").unwrap();
         let seconds = Duration::from_secs;
@@ -741,6 +756,9 @@ mod tests {
             confirm_runs: Some(4),
             confirm_over: Some(seconds(3600)),
             restore: false,
+            keep: 3,
+            keep_days: 7,
+            drop_keys_older_than: Some(seconds(180 * 24 * 3600)),
         };
         assert_eq!(config.prune, expected);
     }

@@ -19,6 +19,7 @@ pub mod patch;
 pub mod profile;
 pub mod removal;
 pub mod report;
+pub mod retention;
 pub mod schedule;
 pub mod time;
 

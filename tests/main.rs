@@ -19,4 +19,5 @@ mod list;
 mod prune;
 mod pull;
 mod report;
+mod retention;
 mod storage;

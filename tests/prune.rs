@@ -552,6 +552,7 @@ fn a_center_that_is_away_is_left_alone() {
     world.minutes_pass(5);
     world.center.stop();
     world.prune(&[], 3).warned("nothing is removed there");
+    world.prune(&["--center-only"], 1);
     assert_eq!(world.query::<i64>("SELECT runs FROM suspicion"), 1);
     world.center.start_again();
     world.prune(&[], 0);

@@ -16,7 +16,8 @@ use crate::store::{Row, RowFilter, Store};
 
 /// Show how the coverage of a service went, row by row.
 ///
-/// Every stored total of the app in its environment and region, over all its commits, the newest last.
+/// Every stored total of the app in its environment and region, over all its commits, the newest last;
+/// also those whose profile `prune` dropped.
 #[derive(Args, Debug)]
 pub struct HistoryArgs {
     /// Full name of the service, or any part of it that means one app in one environment and region.
@@ -41,7 +42,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let roster = stored_roster(&store, context)?;
     let app = pick_app(&args.service, &roster.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let mut rows = store.rows(&RowFilter::default())?;
+    let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
     rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
     if rows.is_empty() && !commit.is_empty() {
         bail!("nothing is stored of {} at commit \"{}\"", printable(&app.app), printable(&commit));
@@ -71,7 +72,9 @@ impl Step<'_> {
     }
 
     fn object(&self) -> serde_json::Value {
-        let Row { id, created_at, key, branch, cover_total, cov_file_path, is_latest, fact, .. } = self.row;
+        let Row {
+            id, created_at, key, branch, cover_total, cov_file_path, is_latest, fact, deleted_at, ..
+        } = self.row;
         json!({
             "id": id.0,
             "stored_at": show::iso(*created_at),
@@ -89,7 +92,8 @@ impl Step<'_> {
                 "known": fact.as_ref().map(|fact| fact.listed),
             },
             "is_latest": is_latest,
-            "cov_file_path": cov_file_path,
+            "cov_file_path": deleted_at.is_none().then_some(cov_file_path),
+            "dropped_at": deleted_at.map(show::iso),
         })
     }
 

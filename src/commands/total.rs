@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -39,7 +39,11 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let roster = stored_roster(&store, context)?;
     let entry = pick(&args.service, &roster.entries)?;
     let name = printable(&entry.spokesman().name);
-    let row = store.latest(&entry.key)?.ok_or_else(|| {
+    let latest = store.latest(&entry.key)?;
+    if latest.is_none() && store.dropped_keys()?.contains(&entry.id) {
+        bail!("{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})");
+    }
+    let row = latest.ok_or_else(|| {
         anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
     })?;
     match args.format {

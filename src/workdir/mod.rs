@@ -9,7 +9,7 @@
 //!   sqlite.db
 //!   <app>/repo/                         git clone, made by its owner
 //!   <app>/cov_data/<app>_<N>.cov
-//!   <app>/cov_data/<app>_<N>_report.txt
+//!   <app>/cov_data/<app>_<N>_report.txt, .html
 //! ```
 
 use std::collections::BTreeSet;
@@ -32,6 +32,8 @@ const UNFINISHED: &str = ".tmp";
 const SCRATCH: &str = "goc-watchdog.tmp";
 const COV: &str = ".cov";
 const REPORT: &str = "_report.txt";
+/// What stands beside a profile, and goes with it.
+const REPORTS: [&str; 2] = [REPORT, "_report.html"];
 
 /// The work directory could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,17 @@ pub struct Locked {
     _file: File,
 }
 
+/// What a sweep removed, or would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// How many files.
+    pub files: usize,
+    /// Their sizes.
+    pub bytes: u64,
+    /// Nothing was removed, because somebody reads; the next sweep will.
+    pub is_put_off: bool,
+}
+
 /// Keeps stored files from being swept while one is opened.
 #[derive(Debug)]
 pub struct Reading {
@@ -102,6 +115,22 @@ impl Workdir {
     #[must_use]
     pub fn stored(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// Returns what the file system would get back without these profiles and the reports beside them.
+    #[must_use]
+    pub fn weigh<'a>(&self, profiles: impl IntoIterator<Item = &'a str>) -> Freed {
+        let mut freed = Freed::default();
+        for profile in profiles {
+            let stem = profile.strip_suffix(COV).unwrap_or(profile);
+            for name in REPORTS.iter().map(|report| format!("{stem}{report}")).chain([profile.to_owned()]) {
+                if let Ok(file) = fs::symlink_metadata(self.root.join(name)) {
+                    freed.files += 1;
+                    freed.bytes += file.len();
+                }
+            }
+        }
+        freed
     }
 
     /// Reads the configuration; `None` where there is none.
@@ -360,20 +389,21 @@ impl Locked {
         Ok(())
     }
 
-    /// Removes what a crash left: unfinished files, and profiles that `referenced` does not name.
+    /// Removes what nobody needs: unfinished files, and profiles that `referenced` does not name, with
+    /// the reports beside them.
     ///
-    /// Returns how many files went. Nothing is removed while a reader opens a file; the next run sweeps
-    /// again. Folders and files that are not named as ours are let alone.
-    pub fn sweep(&self, referenced: &BTreeSet<String>) -> Result<usize, WorkdirError> {
+    /// Nothing is removed while a reader opens a file; the next run sweeps again. Folders and files that
+    /// are not named as ours are let alone.
+    pub fn sweep(&self, referenced: &BTreeSet<String>) -> Result<Freed, WorkdirError> {
         let root = &self.workdir.root;
         let readers = root.join(READERS);
         let guard = open_lock(&readers)?;
         match guard.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(0),
+            Err(TryLockError::WouldBlock) => return Ok(Freed { is_put_off: true, ..Freed::default() }),
             Err(TryLockError::Error(error)) => return Err(io_error("cannot lock", &readers)(error)),
         }
-        let mut removed = 0;
+        let mut freed = Freed::default();
         for app_folder in names_in(root)? {
             let cov_data = root.join(&app_folder).join("cov_data");
             if !cov_data.is_dir() {
@@ -384,12 +414,13 @@ impl Locked {
                     continue;
                 }
                 let path = cov_data.join(&name);
+                freed.bytes += fs::symlink_metadata(&path).map_or(0, |file| file.len());
                 #[expect(clippy::disallowed_methods, reason = "this is the sweep")]
                 fs::remove_file(&path).map_err(io_error("cannot remove", &path))?;
-                removed += 1;
+                freed.files += 1;
             }
         }
-        Ok(removed)
+        Ok(freed)
     }
 }
 
@@ -473,7 +504,7 @@ fn is_orphan(app_folder: &str, name: &str, referenced: &BTreeSet<String>) -> boo
     let finished = kind.strip_suffix(UNFINISHED);
     let cov = format!("{app_folder}/cov_data/{app_folder}_{number}{COV}");
     !number.is_empty()
-        && [COV, REPORT].contains(&finished.unwrap_or(kind))
+        && REPORTS.iter().chain([&COV]).any(|known| *known == finished.unwrap_or(kind))
         && (finished.is_some() || !referenced.contains(&cov))
 }
 
@@ -544,6 +575,11 @@ mod tests {
             ("app_1.cov.tmp", true),
             ("app_2.cov", true),
             ("app_2_report.txt", true),
+            ("app_1_report.html", false),
+            ("app_2_report.html", true),
+            ("app_2_report.html.tmp", true),
+            ("app_2_report.pdf", false),
+            ("app_2_3.cov", false),
             ("app_2_notes.txt", false),
             ("app_.cov", false),
             ("other_2.cov", false),

@@ -2,7 +2,7 @@
 
 mod explain;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -245,6 +245,10 @@ fn list(
     signs: &Signs,
     context: &Context,
 ) -> Result<()> {
+    let dropped = match store {
+        Some(store) => store.dropped_keys()?,
+        None => BTreeSet::new(),
+    };
     let is_wanted = |name: &str| args.parts.is_empty() || args.parts.iter().any(|part| name.contains(part));
     let mut lines = Vec::new();
     for entry in &roster.entries {
@@ -252,6 +256,9 @@ fn list(
             Some(store) => store.latest(&entry.key)?,
             None => None,
         };
+        if row.is_none() && dropped.contains(&entry.id) && entry.addresses().is_empty() {
+            continue;
+        }
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
             let state = State::of(member, entry, row.as_ref(), signs);
             lines.push(Line { entry, member, row: row.clone(), state, signs });

@@ -1,10 +1,11 @@
-//! `prune`: dead addresses leave the centers' lists, live ones never.
+//! `prune`: dead addresses leave the centers' lists, live ones never; and old history goes.
 
 mod lists;
 mod output;
 mod probing;
 mod registering;
 mod removing;
+mod thinning;
 mod watch;
 
 use std::sync::{Mutex, mpsc};
@@ -24,6 +25,7 @@ use crate::exit::ExitCode;
 use crate::liveness::Rules;
 use crate::profile::Limits;
 use crate::removal::{Choices, Plan, Tombstone};
+use crate::retention::Keep;
 use crate::signals::Signals;
 use crate::store::{Allocator, Store, StoreError};
 use crate::workdir::{Locked, WorkdirError};
@@ -31,9 +33,10 @@ use crate::workdir::{Locked, WorkdirError};
 use lists::Survey;
 use probing::Prober;
 use removing::{Removal, Remover};
+use thinning::Thinning;
 use watch::Restored;
 
-/// Take dead addresses out of the centers' lists.
+/// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
 /// A process registers once, at its start: a live one that is removed is lost until it starts again. So
 /// each address is asked several times, and one that fails is only suspect. It is dead when it was
@@ -43,6 +46,9 @@ use watch::Restored;
 /// Nothing is removed from a center when more than half of its addresses would go at once (of fewer than
 /// four: all), because the fault is likely on this side then; the exit code is 1. What answers again
 /// within 7 days of its removal is registered again.
+///
+/// Of the stored history, profiles go that are not among the newest 10 of their service and commit and
+/// older than 30 days, with the reports beside them. Their totals stay in `history`.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct PruneArgs {
@@ -70,6 +76,26 @@ pub struct PruneArgs {
     #[arg(long)]
     fix_names: bool,
 
+    /// Keep the newest N profiles of each service and commit, whatever their age [default: 10].
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+
+    /// Keep profiles that are younger, however many [default: 30].
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    keep_days: Option<u32>,
+
+    /// Drop also all data of services that nobody listed for so long, and data set aside that is so old.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    drop_keys_older_than: Option<Duration>,
+
+    /// Only see to the centers' lists.
+    #[arg(long, conflicts_with_all = ["retention_only", "keep", "keep_days", "drop_keys_older_than"])]
+    center_only: bool,
+
+    /// Only see to the stored history; no center and no address is asked.
+    #[arg(long, conflicts_with_all = ["force", "fix_names", "confirm_runs", "confirm_over", "no_restore"])]
+    retention_only: bool,
+
     /// How many addresses are asked at the same time [default: 256].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
@@ -93,6 +119,15 @@ impl PruneArgs {
             force: self.force,
             fix_names: self.fix_names,
             restore: config.restore && !self.no_restore,
+        }
+    }
+
+    fn keep(&self, config: &PruneConfig) -> Keep {
+        let days = self.keep_days.unwrap_or(config.keep_days);
+        Keep {
+            newest: self.keep.unwrap_or(config.keep),
+            younger_than: Duration::from_secs(u64::from(days) * 24 * 3600),
+            keys_younger_than: self.drop_keys_older_than.or(config.drop_keys_older_than),
         }
     }
 
@@ -128,8 +163,18 @@ impl Clients {
     }
 }
 
-/// What a run did about the lists of the centers.
+/// What a run did, or would do.
+#[derive(Default)]
 struct Done {
+    /// What was done about the lists of the centers; `None` where they were let alone.
+    lists: Option<Lists>,
+    /// What was done about the history; `None` where it was let alone.
+    thinning: Option<Thinning>,
+}
+
+/// What a run did about the lists of the centers.
+#[derive(Default)]
+struct Lists {
     plan: Plan,
     removal: Removal,
     silent: Vec<SilentCenter>,
@@ -152,15 +197,15 @@ pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
         store: reader(context)?.map(Mutex::new),
     };
     // Without the lock: asking takes its time, and keeps nobody else from working.
-    let survey = Survey::take(&prober, context)?;
-    let (Some(survey), None) = (survey, signals.received()) else {
-        return Ok(ExitCode::of_signal(signals.received().unwrap_or_default()));
-    };
+    let survey = if args.retention_only { None } else { Survey::take(&prober, context)? };
+    if let Some(signal) = signals.received() {
+        return Ok(ExitCode::of_signal(signal));
+    }
     if args.dry_run {
         return dry_run(args, context, survey, &started);
     }
     let Some(locked) = lock(context)? else { return Ok(ExitCode::Busy) };
-    let done = remove_and_watch(args, context, &prober, &survey, locked)?;
+    let done = work_and_watch(args, context, &prober, survey.as_ref(), locked)?;
     output::print(&done, args.format, false, &started, context)?;
     Ok(match signals.received() {
         Some(signal) => ExitCode::of_signal(signal),
@@ -168,12 +213,12 @@ pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
     })
 }
 
-/// Removes under the lock, and goes on to watch what was removed when that is let go.
-fn remove_and_watch(
+/// Does what the lock is needed for, and goes on to watch what was removed when that is let go.
+fn work_and_watch(
     args: &PruneArgs,
     context: &Context,
     prober: &Prober<'_>,
-    survey: &Survey,
+    survey: Option<&Survey>,
     locked: Locked,
 ) -> Result<Done> {
     let config = &context.config.prune;
@@ -183,13 +228,38 @@ fn remove_and_watch(
     thread::scope(|scope| {
         let naming = &context.config.naming;
         let watching = scope.spawn(move || watch::watch(&inbox, prober, recheck, naming));
-        let done = remove(&choices, context, prober, survey, &locked, &gone);
+        let done = under_lock(args, &choices, context, prober, survey, &locked, &gone);
         drop(locked);
         drop(gone);
         let restored = watching.join().map_err(|_| anyhow!("the watch of removed addresses broke off"))?;
-        let (plan, removal, silent) = done?;
-        Ok(Done { plan, removal, silent, restored: restored? })
+        let mut done = done?;
+        if let Some(lists) = &mut done.lists {
+            lists.restored = restored?;
+        }
+        Ok(done)
     })
+}
+
+fn under_lock(
+    args: &PruneArgs,
+    choices: &Choices,
+    context: &Context,
+    prober: &Prober<'_>,
+    survey: Option<&Survey>,
+    locked: &Locked,
+    gone: &mpsc::Sender<Vec<Tombstone>>,
+) -> Result<Done> {
+    let store = Store::open(&context.workdir.database(), locked.held())?;
+    let mut done = Done::default();
+    if let Some(survey) = survey {
+        done.lists = Some(remove(choices, context, prober, survey, locked, &store, gone)?);
+    }
+    if !args.center_only && prober.signals.received().is_none() {
+        let mut thinning = Thinning::plan(&store, &args.keep(&context.config.prune), context)?;
+        thinning.carry_out(&store, locked, context.now())?;
+        done.thinning = Some(thinning);
+    }
+    Ok(done)
 }
 
 /// Plans on what the centers list now, remembers who failed, and carries the plan out.
@@ -199,14 +269,14 @@ fn remove(
     prober: &Prober<'_>,
     survey: &Survey,
     locked: &Locked,
+    store: &Store,
     gone: &mpsc::Sender<Vec<Tombstone>>,
-) -> Result<(Plan, Removal, Vec<SilentCenter>)> {
+) -> Result<Lists> {
     let now = context.now();
-    let store = Store::open(&context.workdir.database(), locked.held())?;
-    let allocator = Allocator::new(&store)?;
+    let allocator = Allocator::new(store)?;
     let heard = roster::ask(prober.patient, &context.centers);
     let answered = lists::answered(&heard);
-    let roster = Roster::assemble(Known::read(&store)?, heard, &context.config.naming, &allocator, now);
+    let roster = Roster::assemble(Known::read(store)?, heard, &context.config.naming, &allocator, now);
     let suspicions = store.suspicions()?;
     let situation = lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
     let plan = Plan::make(situation, choices);
@@ -217,23 +287,34 @@ fn remove(
     }
     writer.commit()?;
     drop(writer);
-    let remover =
-        Remover { context, prober, locked, store: &store, allocator: &allocator, roster: &roster, gone };
+    let remover = Remover { context, prober, locked, store, allocator: &allocator, roster: &roster, gone };
     let removal = remover.carry_out(&plan)?;
-    Ok((plan, removal, roster.silent))
+    Ok(Lists { plan, removal, silent: roster.silent, restored: Vec::new() })
 }
 
 /// Prints what would be done. Takes no lock, so that it can be run beside anything.
-fn dry_run(args: &PruneArgs, context: &Context, survey: Survey, started: &Stopwatch) -> Result<ExitCode> {
-    let (suspicions, tombstones) = match reader(context)? {
-        Some(store) => (store.suspicions()?, store.tombstones()?),
-        None => Default::default(),
-    };
-    let (roster, answered, now) = (&survey.roster, survey.answered.clone(), context.now());
-    let situation = lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
-    let plan = Plan::make(situation, &args.choices(&context.config.prune));
-    let silent = survey.roster.silent;
-    let done = Done { plan, removal: Removal::default(), silent, restored: Vec::new() };
+fn dry_run(
+    args: &PruneArgs,
+    context: &Context,
+    survey: Option<Survey>,
+    started: &Stopwatch,
+) -> Result<ExitCode> {
+    let config = &context.config.prune;
+    let store = reader(context)?;
+    let mut done = Done::default();
+    if let Some(survey) = survey {
+        let (suspicions, tombstones) = match &store {
+            Some(store) => (store.suspicions()?, store.tombstones()?),
+            None => Default::default(),
+        };
+        let (roster, answered, now) = (&survey.roster, survey.answered.clone(), context.now());
+        let situation = lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
+        let plan = Plan::make(situation, &args.choices(config));
+        done.lists = Some(Lists { plan, silent: survey.roster.silent, ..Lists::default() });
+    }
+    if let Some(store) = store.filter(|_| !args.center_only) {
+        done.thinning = Some(Thinning::plan(&store, &args.keep(config), context)?);
+    }
     output::print(&done, args.format, true, started, context)?;
     Ok(exit_code(&done))
 }
@@ -268,8 +349,14 @@ fn bring_up_to_date(context: &Context) -> Result<bool> {
 }
 
 fn exit_code(done: &Done) -> ExitCode {
-    let is_short = done.removal.has_failures() || done.restored.iter().any(|it| it.error.is_some());
-    let braked = if done.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
-    let partly = if is_short || !done.silent.is_empty() { ExitCode::Partly } else { ExitCode::Done };
-    braked.or(partly)
+    let Some(lists) = &done.lists else { return ExitCode::Done };
+    let is_short = lists.removal.has_failures() || lists.restored.iter().any(|it| it.error.is_some());
+    let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
+    let partly = if is_short || !lists.silent.is_empty() { ExitCode::Partly } else { ExitCode::Done };
+    // Where the lists were all that there was to do, and none could be read, nothing was done.
+    let is_in_vain = done.thinning.is_none()
+        && lists.plan.judged.is_empty()
+        && lists.silent.iter().any(|silent| !silent.emptied);
+    let vain = if is_in_vain { ExitCode::Failed } else { ExitCode::Done };
+    braked.or(vain).or(partly)
 }

@@ -5,17 +5,20 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 use comfy_table::Color;
+use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
 use super::super::{Context, say, show, warn};
-use super::Done;
 use super::removing::Outcome;
+use super::thinning::Thinning;
+use super::{Done, Lists};
 use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::liveness::{Finding, Suspicion};
 use crate::names::printable;
 use crate::removal::{Action, Brake, Judged, Tombstone};
+use crate::store::Row;
 
 /// Why something was left undone that was planned.
 const NOT_TRIED: &str = "not tried, because the run broke off before";
@@ -35,7 +38,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(judged: &Judged, done: &Done) -> Self {
+    fn of(judged: &Judged, done: &Lists) -> Self {
         let Judged { listed, suspicion, action } = judged;
         let (action, stale) = match action {
             Action::Keep => ("keep", &[][..]),
@@ -173,12 +176,25 @@ struct Summary {
     stale_names: usize,
     braked_centers: Vec<String>,
     silent_centers: Vec<String>,
+    dropped_profiles: usize,
+    dropped_keys: usize,
+    dropped_set_aside: usize,
+    freed_files: usize,
+    freed_bytes: u64,
+    freed_counter_bytes: u64,
+    #[serde(skip)]
+    has_lists: bool,
     seconds: f64,
     is_dry_run: bool,
 }
 
 impl Summary {
     fn of(lines: &[Line], done: &Done, is_dry_run: bool, started: &Stopwatch) -> Self {
+        let Done { lists, thinning } = done;
+        let brakes = lists.iter().flat_map(|lists| &lists.plan.brakes);
+        let silent = lists.iter().flat_map(|lists| &lists.silent);
+        let nothing = Thinning::default();
+        let thinning = thinning.as_ref().unwrap_or(&nothing);
         let listed = || lines.iter().filter(|line| line.action != "restore");
         let in_state = |state: &str| listed().filter(|line| line.state() == state).count();
         let ended = |word: &str| lines.iter().filter(|line| line.word() == word).count();
@@ -193,8 +209,16 @@ impl Summary {
             held_back: ended("held back"),
             failed: ended("failed"),
             stale_names: listed().map(|line| line.stale.len()).sum(),
-            braked_centers: done.plan.brakes.iter().map(|brake| brake.center.clone()).collect(),
-            silent_centers: done.silent.iter().map(|silent| silent.url.clone()).collect(),
+            braked_centers: brakes.map(|brake| brake.center.clone()).collect(),
+            silent_centers: silent.map(|silent| silent.url.clone()).collect(),
+            dropped_profiles: thinning.rows.len()
+                + thinning.keys.iter().map(|key| key.rows.len()).sum::<usize>(),
+            dropped_keys: thinning.keys.len(),
+            dropped_set_aside: thinning.asides.len(),
+            freed_files: thinning.freed.files,
+            freed_bytes: thinning.freed.bytes,
+            freed_counter_bytes: thinning.counter_bytes,
+            has_lists: lists.is_some(),
             seconds: started.elapsed().as_secs_f64(),
             is_dry_run,
         }
@@ -203,31 +227,63 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "asked {}: {} alive", show::count(self.asked, "addresses"), self.alive)?;
-        for (number, what) in [(self.suspect, "suspect"), (self.dead, "dead")] {
-            if number > 0 {
-                write!(f, ", {number} {what}")?;
-            }
+        let mut clauses = Vec::new();
+        if self.has_lists {
+            let states = [(self.suspect, "suspect"), (self.dead, "dead")];
+            let asked = show::count(self.asked, "addresses");
+            clauses.push(format!("asked {asked}: {} alive{}", self.alive, listed(&states, true)));
         }
-        let mut parts = Vec::new();
-        for (number, what) in [
+        let done = [
             (self.removed, "removed"),
             (self.renamed, "renamed"),
             (self.restored, "restored"),
             (self.held_back, "held back"),
             (self.failed, "failed"),
-        ] {
-            if number > 0 {
-                parts.push(format!("{number} {what}"));
-            }
+        ];
+        clauses.push(listed(&done, false));
+        if self.dropped_profiles + self.dropped_keys + self.dropped_set_aside > 0 {
+            let keys = match self.dropped_keys {
+                0 => String::new(),
+                keys => format!(", all of {}", show::count(keys, "services")),
+            };
+            let asides = match self.dropped_set_aside {
+                0 => String::new(),
+                asides => format!(", {} set aside", show::count(asides, "builds")),
+            };
+            let profiles = show::count(self.dropped_profiles, "profiles");
+            let dropped = if self.is_dry_run { "would drop" } else { "dropped" };
+            clauses.push(format!("{dropped} {profiles}{keys}{asides}"));
         }
-        if !parts.is_empty() {
-            write!(f, "; {}", parts.join(", "))?;
+        if self.freed_files > 0 || self.freed_counter_bytes > 0 {
+            let files = show::count(self.freed_files, "files");
+            let freed = if self.is_dry_run { "would free" } else { "freed" };
+            let counters = match self.freed_counter_bytes {
+                0 => String::new(),
+                bytes => format!(", and {} in the database", HumanBytes(bytes)),
+            };
+            clauses.push(format!("{freed} {files} of {}{counters}", HumanBytes(self.freed_bytes)));
+        } else if !self.has_lists {
+            clauses.push("nothing to drop".to_owned());
         }
-        match self.seconds {
-            seconds if seconds < 1.0 => write!(f, "; {:.0} ms", seconds * 1000.0),
-            seconds => write!(f, "; {seconds:.1} s"),
-        }
+        clauses.push(match self.seconds {
+            seconds if seconds < 1.0 => format!("{:.0} ms", seconds * 1000.0),
+            seconds => format!("{seconds:.1} s"),
+        });
+        clauses.retain(|clause| !clause.is_empty());
+        write!(f, "{}", clauses.join("; "))
+    }
+}
+
+/// Lists what there is any of.
+fn listed(parts: &[(usize, &str)], go_on: bool) -> String {
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    match (go_on, parts.is_empty()) {
+        (true, false) => format!(", {}", parts.join(", ")),
+        _ => parts.join(", "),
     }
 }
 
@@ -239,8 +295,14 @@ pub(super) fn print(
     started: &Stopwatch,
     context: &Context,
 ) -> Result<()> {
-    let lines = lines(done, is_dry_run);
-    troubles(done, &lines, context);
+    let lines = done.lists.as_ref().map(|lists| lines(lists, is_dry_run)).unwrap_or_default();
+    if let Some(lists) = &done.lists {
+        troubles(lists, &lines, context);
+    }
+    let thinning = done.thinning.as_ref();
+    if thinning.is_some_and(|thinning| thinning.freed.is_put_off) {
+        say("somebody is reading stored files, so none was removed; the next run removes them");
+    }
     let summary = Summary::of(&lines, done, is_dry_run, started);
     match format {
         Format::Json => {
@@ -248,6 +310,7 @@ pub(super) fn print(
                 .iter()
                 .filter(|line| line.is_news())
                 .try_for_each(|line| show::print_json(&line.object()))?;
+            thinning.map(drops).unwrap_or_default().iter().try_for_each(show::print_json)?;
             show::print_json(&json!({ "summary": summary }))
         }
         Format::Text if context.is_quiet => Ok(()),
@@ -259,13 +322,16 @@ pub(super) fn print(
             if !shown.is_empty() {
                 table(&shown, context)?;
             }
+            if let Some(thinning) = thinning.filter(|_| is_watched) {
+                drop_table(thinning, is_dry_run, context)?;
+            }
             writeln!(io::stdout(), "{}{summary}", if is_dry_run { "nothing was changed; " } else { "" })?;
             Ok(())
         }
     }
 }
 
-fn lines(done: &Done, is_dry_run: bool) -> Vec<Line> {
+fn lines(done: &Lists, is_dry_run: bool) -> Vec<Line> {
     let mut lines: Vec<Line> = done.plan.judged.iter().map(|judged| Line::of(judged, done)).collect();
     if is_dry_run {
         lines.extend(done.plan.restores.iter().map(|tombstone| Line::back(tombstone, None)));
@@ -277,7 +343,7 @@ fn lines(done: &Done, is_dry_run: bool) -> Vec<Line> {
 }
 
 /// Says on stderr what went wrong, whatever the form of the output.
-fn troubles(done: &Done, lines: &[Line], context: &Context) {
+fn troubles(done: &Lists, lines: &[Line], context: &Context) {
     for silent in &done.silent {
         warn(format!("center \"{}\": {}; nothing is removed there", silent.url, silent.message));
     }
@@ -320,5 +386,64 @@ fn table(lines: &[&Line], context: &Context) -> Result<()> {
         ]);
     }
     show::print_table(&table)?;
+    Ok(())
+}
+
+/// Returns an object for each thing of the history that goes.
+fn drops(thinning: &Thinning) -> Vec<serde_json::Value> {
+    let row = |row: &Row| {
+        json!({
+            "drop": "profile",
+            "id": row.id.0,
+            "env": row.key.env,
+            "region": row.key.region,
+            "app": row.key.app,
+            "commit": row.key.commit,
+            "stored_at": show::iso(row.created_at),
+            "cov_file_path": row.cov_file_path,
+        })
+    };
+    let keys = thinning.keys.iter().flat_map(|key| {
+        let object = json!({
+            "drop": "key",
+            "services": key.services,
+            "last_used": key.last_used.map(show::iso),
+        });
+        key.rows.iter().map(row).chain([object])
+    });
+    let asides = thinning.asides.iter().map(|aside| {
+        json!({
+            "drop": "set_aside",
+            "service": aside.service,
+            "build": aside.build,
+            "last_used": aside.last_used.map(show::iso),
+        })
+    });
+    thinning.rows.iter().map(row).chain(keys).chain(asides).collect()
+}
+
+fn drop_table(thinning: &Thinning, is_dry_run: bool, context: &Context) -> Result<()> {
+    let now = context.now();
+    let mut table = show::table(context, &["RESULT", "WHY", "WHAT"]);
+    let mut is_empty = true;
+    let mut add = |why: String, what: &str| {
+        let word = if is_dry_run { "drop" } else { "dropped" };
+        table.add_row([show::colored(context, word, Color::Yellow), show::cell(&why), show::cell(what)]);
+        is_empty = false;
+    };
+    for row in &thinning.rows {
+        let age = show::span(now - row.created_at);
+        add(format!("{age} old, and not among the newest"), &row.cov_file_path);
+    }
+    for key in &thinning.keys {
+        add(format!("all of it: last used {}", show::ago(key.last_used, now)), &key.services.join(" "));
+    }
+    for aside in &thinning.asides {
+        let (build, used) = (&aside.build, show::ago(aside.last_used, now));
+        add(format!("build {build}, set aside: last used {used}"), &aside.service);
+    }
+    if !is_empty {
+        show::print_table(&table)?;
+    }
     Ok(())
 }

@@ -1,0 +1,191 @@
+//! Retention: what of the stored history goes, and what that frees.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use super::super::Context;
+use super::super::roster::{Entry, Known, Roster};
+use crate::retention::{Keep, KeptRow, Use, outlived, spent};
+use crate::store::{
+    Allocator, Change, EditionId, EditionStatus, Key, KeyId, Row, RowFilter, ScheduleRow, Store,
+};
+use crate::workdir::{Freed, Locked};
+
+/// What of the stored history goes.
+#[derive(Default)]
+pub(super) struct Thinning {
+    /// Rows whose profile goes, and their figures stay.
+    pub(super) rows: Vec<Row>,
+    /// Keys of which everything goes.
+    pub(super) keys: Vec<DroppedKey>,
+    /// Builds that were set aside, and are served by nobody.
+    pub(super) asides: Vec<DroppedAside>,
+    /// Files, removed or to be removed.
+    pub(super) freed: Freed,
+    /// Bytes of counters in the database, which it uses again.
+    pub(super) counter_bytes: u64,
+}
+
+/// A key that goes.
+pub(super) struct DroppedKey {
+    id: KeyId,
+    pub(super) services: Vec<String>,
+    pub(super) last_used: Option<DateTime<Utc>>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Data set aside that goes.
+pub(super) struct DroppedAside {
+    id: EditionId,
+    pub(super) service: String,
+    pub(super) build: String,
+    pub(super) last_used: Option<DateTime<Utc>>,
+}
+
+impl Thinning {
+    /// Decides what goes. No center is asked: what each listed last counts, and what it may still list.
+    pub(super) fn plan(store: &Store, keep: &Keep, context: &Context) -> Result<Self> {
+        let now = context.now();
+        let known = Known::read(store)?;
+        let heard = known.without_asking();
+        let allocator = Allocator::new(store)?;
+        let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, now);
+        let rows = store.rows(&RowFilter::default())?;
+        let mut thinning = Self::default();
+        if keep.keys_younger_than.is_some() {
+            thinning.keys = outlived_keys(store, &roster, &rows, keep, now)?;
+            let gone: HashSet<KeyId> = thinning.keys.iter().map(|key| key.id).collect();
+            let staying = roster.entries.iter().filter(|entry| !gone.contains(&entry.id));
+            thinning.asides = outlived_asides(store, staying, keep, now)?;
+            for key in &thinning.keys {
+                for edition in store.editions(key.id)? {
+                    thinning.counter_bytes += store.edition_bytes(edition.id)?;
+                }
+            }
+            for aside in &thinning.asides {
+                thinning.counter_bytes += store.edition_bytes(aside.id)?;
+            }
+        }
+        let gone: HashSet<i64> = thinning.keys.iter().flat_map(|key| &key.rows).map(|row| row.id.0).collect();
+        let kept: Vec<KeptRow<_, _>> = rows
+            .iter()
+            .filter(|row| !gone.contains(&row.id.0))
+            .map(|row| KeptRow {
+                key: &row.key,
+                id: row.id,
+                created_at: row.created_at,
+                is_latest: row.is_latest,
+            })
+            .collect();
+        let spent: HashSet<i64> = spent(&kept, keep, now).into_iter().map(|id| id.0).collect();
+        thinning.rows = rows.into_iter().filter(|row| spent.contains(&row.id.0)).collect();
+        let all = thinning.rows.iter().chain(thinning.keys.iter().flat_map(|key| &key.rows));
+        thinning.freed = context.workdir.weigh(all.map(|row| row.cov_file_path.as_str()));
+        Ok(thinning)
+    }
+
+    /// Carries it out: rows first, so that no row is ever without its file, then the files, with whatever
+    /// a crash left of earlier ones.
+    pub(super) fn carry_out(&mut self, store: &Store, locked: &Locked, now: DateTime<Utc>) -> Result<()> {
+        let mut writer = store.writer(locked.held());
+        let changes = self
+            .rows
+            .iter()
+            .map(|row| Change::RowDropped(row.id, now))
+            .chain(self.asides.iter().map(|aside| Change::EditionDropped(aside.id)))
+            .chain(self.keys.iter().map(|key| Change::KeyDropped(key.id, now)));
+        for change in changes {
+            writer.apply(&change)?;
+        }
+        if !self.asides.is_empty() || !self.keys.is_empty() {
+            writer.apply(&Change::StructuresSwept)?;
+        }
+        writer.commit()?;
+        self.freed = locked.sweep(&store.stored_files()?)?;
+        locked.sweep_scratch()?;
+        Ok(())
+    }
+}
+
+fn outlived_keys(
+    store: &Store,
+    roster: &Roster,
+    rows: &[Row],
+    keep: &Keep,
+    now: DateTime<Utc>,
+) -> Result<Vec<DroppedKey>> {
+    let dropped_before = store.dropped_keys()?;
+    let mut by_key: HashMap<&Key, Vec<&Row>> = HashMap::new();
+    for row in rows {
+        by_key.entry(&row.key).or_default().push(row);
+    }
+    let rows_of = |entry: &Entry| by_key.get(&entry.key).map(Vec::as_slice).unwrap_or_default();
+    let last_used = |entry: &Entry| {
+        let seen = entry.members.iter().filter_map(|member| member.last_seen);
+        let answered = entry.states.values().filter_map(|state| state.last_answer_at);
+        let stored = rows_of(entry).iter().map(|row| row.created_at);
+        seen.chain(answered).chain(entry.schedule.schedule.last_pull).chain(stored).max()
+    };
+    // One that was dropped and never came back has nothing left to drop.
+    let is_empty = |entry: &Entry| {
+        dropped_before.contains(&entry.id)
+            && entry.schedule == ScheduleRow::default()
+            && rows_of(entry).is_empty()
+    };
+    let candidates = roster.entries.iter().enumerate().filter(|(_, entry)| !is_empty(entry));
+    let uses: Vec<Use<usize>> = candidates
+        .map(|(what, entry)| Use {
+            what,
+            is_needed: !entry.addresses().is_empty(),
+            last_at: last_used(entry),
+        })
+        .collect();
+    let outlived = outlived(&uses, keep, now).into_iter().map(|at| {
+        let entry = &roster.entries[at];
+        DroppedKey {
+            id: entry.id,
+            services: entry.members.iter().map(|member| member.name.clone()).collect(),
+            last_used: last_used(entry),
+            rows: rows_of(entry).iter().map(|row| (*row).clone()).collect(),
+        }
+    });
+    Ok(outlived.collect())
+}
+
+fn outlived_asides<'a>(
+    store: &Store,
+    entries: impl Iterator<Item = &'a Entry>,
+    keep: &Keep,
+    now: DateTime<Utc>,
+) -> Result<Vec<DroppedAside>> {
+    let mut uses = Vec::new();
+    let mut asides = Vec::new();
+    for entry in entries {
+        let editions = store.editions(entry.id)?;
+        if editions.iter().all(|edition| edition.status != EditionStatus::Aside) {
+            continue;
+        }
+        let generations = store.generations(entry.id)?;
+        let listed: BTreeSet<String> = entry.addresses().into_iter().collect();
+        for edition in editions.into_iter().filter(|edition| edition.status == EditionStatus::Aside) {
+            let of_it = || generations.iter().filter(|known| known.edition == edition.id);
+            let serves_it = |address: &String| listed.contains(address);
+            uses.push(Use {
+                what: asides.len(),
+                is_needed: of_it()
+                    .any(|open| open.closed_at.is_none() && open.address.as_ref().is_some_and(serves_it)),
+                last_at: of_it().map(|known| known.closed_at.unwrap_or(known.pulled_at)).max(),
+            });
+            asides.push(DroppedAside {
+                id: edition.id,
+                service: entry.spokesman().name.clone(),
+                build: edition.structures.last().map(|(_, print)| print.short()).unwrap_or_default(),
+                last_used: uses[asides.len()].last_at,
+            });
+        }
+    }
+    let outlived: BTreeSet<usize> = outlived(&uses, keep, now).into_iter().collect();
+    Ok(asides.into_iter().enumerate().filter(|(at, _)| outlived.contains(at)).map(|(_, it)| it).collect())
+}

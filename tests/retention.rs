@@ -1,0 +1,229 @@
+//! `prune --retention-only`: old profiles go, figures stay, and nothing that is needed goes.
+
+use std::fs;
+
+use crate::harness::{ECHO, Said, World, echo};
+use crate::sim::{Agent, Program};
+
+/// A world with so many rows of one process, each with its profile and a report beside it.
+fn stored(rows: u64) -> (World, Agent) {
+    let (world, mut agents) = World::with_echo(1);
+    let agent = agents.remove(0);
+    world.configure("[pull]\nrow_at_least_every = \"0s\"\n");
+    for _ in 0..rows {
+        agent.hit(&[0], 1);
+        world.pull(0);
+    }
+    for path in world.files(".cov") {
+        for report in ["_report.txt", "_report.html"] {
+            fs::write(path.to_string_lossy().replace(".cov", report), "a report").unwrap();
+        }
+    }
+    (world, agent)
+}
+
+impl World {
+    fn days_pass(&self, days: u32) {
+        let earlier = |table: &str, columns: &[&str]| {
+            let set = |column: &&str| {
+                format!("{column} = strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '-{days} days')")
+            };
+            format!("UPDATE {table} SET {};", columns.iter().map(set).collect::<Vec<_>>().join(", "))
+        };
+        let sql = [
+            earlier("goc_o_staging_service_cover", &["created_at"]),
+            earlier("listing", &["listed_at", "unlisted_at"]),
+            earlier("center", &["last_listed_at"]),
+            earlier("address", &["last_answer_at"]),
+            earlier("schedule", &["last_pull_at", "last_change_at"]),
+            earlier("generation", &["pulled_at", "closed_at"]),
+        ];
+        self.execute(&sql.concat());
+    }
+
+    #[track_caller]
+    fn thin(&self, arguments: &[&str]) -> Said {
+        self.run(&[&["prune", "--retention-only"], arguments].concat()).ended(0)
+    }
+
+    /// The names of the stored profiles and reports.
+    fn stored_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = [".cov", ".txt", ".html"]
+            .iter()
+            .flat_map(|suffix| self.files(suffix))
+            .map(|path| path.file_name().unwrap().to_string_lossy().replace("apa_goc_echoserver_", ""))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn what_is_beyond_the_newest_and_old_goes_with_its_reports_and_its_total_stays() {
+    let (world, agent) = stored(4);
+    world.days_pass(31);
+    agent.hit(&[0], 1);
+    world.pull(0);
+    let said = world.thin(&["--keep", "2", "--format", "json"]);
+    let lines = said.json();
+    assert_eq!(lines.len(), 4, "{}", said.stdout);
+    assert_eq!(lines[0]["drop"], "profile");
+    assert_eq!(lines[0]["cov_file_path"], "apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov");
+    let summary = &lines[3]["summary"];
+    assert_eq!([&summary["dropped_profiles"], &summary["freed_files"]], [3, 9]);
+    assert_eq!(world.stored_names(), ["4.cov", "4_report.html", "4_report.txt", "5.cov"]);
+    world.is_sound();
+    let history = world.run(&["history", "echoserver", "--format", "json"]).ended(0).json();
+    let history = history[0].as_array().unwrap();
+    let paths: Vec<bool> = history.iter().map(|row| row["cov_file_path"].is_null()).collect();
+    assert_eq!(paths, [true, true, true, false, false]);
+    assert!(history.iter().all(|row| row["percent"] == 20.0));
+    // Numbers go on.
+    agent.hit(&[0], 1);
+    world.pull(0);
+    assert!(world.stored_names().contains(&"6.cov".to_owned()));
+    // Of the three, all are to be kept.
+    assert!(world.thin(&["--keep", "3"]).stdout.starts_with("nothing to drop"));
+}
+
+#[test]
+fn the_defaults_keep_ten_and_thirty_days() {
+    let (world, agent) = stored(12);
+    assert!(world.thin(&[]).stdout.starts_with("nothing to drop"));
+    world.days_pass(30);
+    let said = world.thin(&[]);
+    assert!(said.stdout.starts_with("dropped 2 profiles; freed 6 files of "), "{}", said.stdout);
+    world.days_pass(300);
+    world.thin(&[]);
+    assert_eq!(world.files(".cov").len(), 10);
+    // The latest stays whatever is asked for, and can be added to.
+    world.thin(&["--keep", "0", "--keep-days", "0"]);
+    assert_eq!(world.stored_names(), ["12.cov", "12_report.html", "12_report.txt"]);
+    agent.hit(&[1], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 13);
+}
+
+#[test]
+fn a_dry_run_says_what_would_go_and_leaves_it() {
+    let (world, _agent) = stored(3);
+    world.days_pass(40);
+    let said = world.thin(&["--keep", "1", "--dry-run"]);
+    assert!(said.stdout.contains("apa_goc_echoserver/cov_data/apa_goc_echoserver_2.cov"), "{}", said.stdout);
+    assert!(said.stdout.contains("would drop 2 profiles; would free 6 files of "), "{}", said.stdout);
+    assert_eq!(world.files(".cov").len(), 3);
+    let dry = world.thin(&["--keep", "1", "-n", "--format", "json"]).json();
+    let real = world.thin(&["--keep", "1", "--format", "json"]).json();
+    assert_eq!(dry[..2], real[..2]);
+    for field in ["dropped_profiles", "freed_files", "freed_bytes"] {
+        assert_eq!(dry[2]["summary"][field], real[2]["summary"][field], "{field}");
+    }
+}
+
+#[test]
+fn a_reader_puts_it_off() {
+    let (world, _agent) = stored(3);
+    world.days_pass(40);
+    let readers = world.root().join("goc-watchdog.readers");
+    let reader = fs::OpenOptions::new().create(true).truncate(false).write(true).open(readers).unwrap();
+    reader.lock_shared().unwrap();
+    world.thin(&["--keep", "1"]).warned("somebody is reading stored files");
+    assert_eq!(world.files(".cov").len(), 3);
+    drop(reader);
+    let said = world.thin(&["--keep", "1"]);
+    assert!(said.stdout.starts_with("freed 6 files"), "{}", said.stdout);
+    assert_eq!(world.files(".cov").len(), 1);
+}
+
+#[test]
+fn orphans_of_a_crash_go_and_files_of_others_stay() {
+    let (world, _agent) = stored(1);
+    let folder = world.root().join("apa_goc_echoserver/cov_data");
+    for name in ["_9.cov", "_9_report.txt", "_9.cov.tmp", "_1_report.txt.tmp"] {
+        fs::write(folder.join(format!("apa_goc_echoserver{name}")), "left").unwrap();
+    }
+    fs::write(folder.join("notes.txt"), "mine").unwrap();
+    let said = world.thin(&[]);
+    assert!(said.stdout.starts_with("freed 4 files"), "{}", said.stdout);
+    assert_eq!(world.stored_names(), ["1.cov", "1_report.html", "1_report.txt", "notes.txt"]);
+}
+
+#[test]
+fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
+    let (world, agent) = stored(2);
+    let live = world.start("staging_th_live_master_0123456789", &echo());
+    live.hit(&[0], 1);
+    world.center.remove(&agent.url());
+    world.pull(0);
+    world.days_pass(91);
+    // Listed as before, though nobody pulled since.
+    let dry = world.thin(&["--drop-keys-older-than", "90d", "-n", "--format", "json"]).json();
+    let keys: Vec<_> = dry.iter().filter(|line| line["drop"] == "key").collect();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0]["services"][0], ECHO);
+    world.thin(&[]);
+    assert_eq!(world.files(".cov").len(), 3, "keys go only where that is asked for");
+    let said = world.thin(&["--drop-keys-older-than", "90d"]);
+    assert!(said.stdout.contains("dropped 2 profiles, all of 1 service; freed 6 files"), "{}", said.stdout);
+    assert!(said.stdout.contains("in the database"), "{}", said.stdout);
+    assert_eq!(world.files(".cov").len(), 1);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
+    world.is_sound();
+    let list = world.run(&["list", "--offline"]).ended(0).stdout;
+    assert!(!list.contains("echoserver") && list.contains("live"), "{list}");
+    assert_eq!(world.run(&["history", "echoserver"]).ended(0).stdout.lines().count(), 3);
+    world.run(&["total", "echoserver"]).ended(1).warned("its data was dropped");
+    assert!(world.thin(&["--drop-keys-older-than", "90d"]).stdout.starts_with("nothing to drop"));
+
+    world.center.register(ECHO, &agent);
+    let said = world.pull(0);
+    assert!(!said.stderr.contains("took the place"), "{}", said.stderr);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 2);
+    assert!(world.stored_names().contains(&"3.cov".to_owned()), "{:?}", world.stored_names());
+    world.is_sound();
+}
+
+#[test]
+fn data_set_aside_goes_once_nobody_serves_it() {
+    let (world, agent) = stored(1);
+    let other = world.start(ECHO, &Program::of("example.com/apa/echo/main.go:10.13,13.2 3\n"));
+    other.hit(&[0], 1);
+    world.pull(3).warned("set aside");
+    world.days_pass(91);
+    let asides = "SELECT count(*) FROM edition WHERE status = 'aside'";
+    world.thin(&["--drop-keys-older-than", "90d"]);
+    assert_eq!(world.query::<i64>(asides), 1, "it is served still");
+    world.center.remove(&other.url());
+    agent.hit(&[0], 1);
+    world.pull(0);
+    world.days_pass(91);
+    let said = world.thin(&["--drop-keys-older-than", "90d"]);
+    assert!(said.stdout.contains("1 build set aside"), "{}", said.stdout);
+    assert_eq!(world.query::<i64>(asides), 0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM structure"), 1);
+    world.pull(0);
+    world.is_sound();
+}
+
+#[test]
+fn only_one_half_is_done_where_that_is_asked_for() {
+    let (mut world, _agent) = stored(3);
+    world.days_pass(40);
+    let said = world.run(&["prune", "--center-only"]).ended(0);
+    assert!(said.stdout.starts_with("asked 1 address: 1 alive; "), "{}", said.stdout);
+    assert_eq!(world.files(".cov").len(), 3);
+    world.center.stop();
+    assert_eq!(world.thin(&["--keep", "1"]).stderr, "");
+    world.run(&["prune", "--retention-only", "--center-only"]).ended(2);
+    world.run(&["prune", "--retention-only", "--force"]).ended(2);
+}
+
+#[test]
+fn a_silent_center_does_not_keep_old_history() {
+    let (mut world, _agent) = stored(3);
+    world.days_pass(40);
+    world.center.stop();
+    let said = world.run(&["prune", "--keep", "1"]).ended(3);
+    assert!(said.stdout.contains("dropped 2 profiles"), "{}", said.stdout);
+    assert_eq!(world.files(".cov").len(), 1);
+}
