@@ -17,11 +17,13 @@ use tempfile::TempDir;
 use crate::harness::{ECHO, Said, World, profile_of, skipped};
 
 /// A center, and what is needed to start processes that register with it.
-struct Goc {
+pub(crate) struct Goc {
+    program: PathBuf,
     folder: TempDir,
-    center: String,
-    children: Vec<Child>,
-    world: World,
+    pub(crate) center: String,
+    /// The center first, then each process in the order started.
+    pub(crate) children: Vec<Child>,
+    pub(crate) world: World,
 }
 
 impl Drop for Goc {
@@ -48,7 +50,7 @@ fn program() -> Option<PathBuf> {
 }
 
 /// Asks again and again until there is an answer; the other side is a process that is starting.
-fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     for _ in 0..600 {
         if let Some(answer) = ask() {
             return answer;
@@ -58,7 +60,7 @@ fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     panic!("{what} did not come up within 30 seconds");
 }
 
-fn get(url: &str, path: &str) -> Option<String> {
+pub(crate) fn get(url: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(url.strip_prefix("http://")?).ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
     let mut answer = String::new();
@@ -80,49 +82,74 @@ fn copy(from: &Path, to: &Path) {
 
 impl Goc {
     /// Starts a center and builds the service in this mode.
-    fn start(mode: &str) -> Option<Self> {
-        let goc = program()?;
+    pub(crate) fn start(mode: &str) -> Option<Self> {
+        let program = program()?;
         let folder = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let center = format!("http://127.0.0.1:{port}");
-        let server = Command::new(&goc)
-            .args(["server", "--port", &format!("127.0.0.1:{port}")])
-            .current_dir(folder.path())
+        let mut this = Self { program, folder, center, children: Vec::new(), world: World::new() };
+        let server = this.serve("center");
+        this.children.push(server);
+        let source = this.folder.path().join("source");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/echo"), &source);
+        this.build(&source, mode, "echoserver");
+        Some(this)
+    }
+
+    /// Starts the center in this folder, where it keeps its list.
+    pub(crate) fn serve(&self, folder: &str) -> Child {
+        let folder = self.folder.path().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        let server = Command::new(&self.program)
+            .args(["server", "--port", self.center.strip_prefix("http://").unwrap()])
+            .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let this = Self { folder, center, children: vec![server], world: World::new() };
-        wait_for("the center", || get(&this.center, "/v1/cover/list"));
-        let source = this.folder.path().join("source");
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/echo"), &source);
-        let built = Command::new(&goc)
-            .args(["build", &format!("--center={}", this.center), "--mode", mode, "-o"])
-            .args([this.folder.path().join("echoserver").to_str().unwrap(), "."])
+        wait_for("the center", || get(&self.center, "/v1/cover/list"));
+        server
+    }
+
+    pub(crate) fn build(&self, source: &Path, mode: &str, name: &str) {
+        let built = Command::new(&self.program)
+            .args(["build", &format!("--center={}", self.center), "--mode", mode, "-o"])
+            .args([self.folder.path().join(name).to_str().unwrap(), "."])
             .current_dir(source)
             .output()
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        Some(this)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts a replica in a folder of its own; returns the URL of the service itself.
     fn replica(&mut self, name: &str) -> String {
+        self.process(name, "echoserver", ECHO)
+    }
+
+    /// Starts a program that was built in a folder of its own, where it keeps its address; returns the URL
+    /// of the service itself.
+    pub(crate) fn process(&mut self, name: &str, program: &str, service: &str) -> String {
         let folder = self.folder.path().join(name);
         fs::create_dir_all(&folder).unwrap();
-        let program = folder.join("echoserver");
-        if !program.exists() {
-            fs::hard_link(self.folder.path().join("echoserver"), &program).unwrap();
+        let own = folder.join("echoserver");
+        drop(fs::remove_file(&own));
+        fs::hard_link(self.folder.path().join(program), &own).unwrap();
+        let address = folder.join("echoserver_profile_listen_addr");
+        if !address.exists() {
             // goc listens where this file says, now and after a restart. Below the ports that the kernel
             // gives to connections, so that none of the other tests' has it at that moment.
             let mut ports = std::iter::repeat_with(|| fastrand::u16(20_000..32_000));
             let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
-            fs::write(folder.join("echoserver_profile_listen_addr"), format!("127.0.0.1:{free}")).unwrap();
+            fs::write(&address, format!("127.0.0.1:{free}")).unwrap();
         }
         let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(program)
+        let child = Command::new(own)
             .args(["-addr", "127.0.0.1:0"])
-            .env("GOC_SERVICE_NAME", ECHO)
+            .env("GOC_SERVICE_NAME", service)
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -133,19 +160,24 @@ impl Goc {
             let (_, url) = log.split_once("listening on ")?;
             Some(url.split_once('\n')?.0.trim().to_owned())
         });
-        wait_for("its agent", || {
-            let agent = fs::read_to_string(folder.join("echoserver_profile_listen_addr")).ok()?;
-            get(&format!("http://{}", agent.trim().trim_start_matches("http://")), "/v1/cover/coverage")
-        });
+        wait_for("its agent", || get(&self.agent(name), "/v1/cover/coverage"));
         url
     }
 
-    fn signal(&self, child: usize, signal: &str) {
+    /// The address under which the process in this folder is registered.
+    pub(crate) fn agent(&self, name: &str) -> String {
+        let address = self.folder.path().join(name).join("echoserver_profile_listen_addr");
+        let address = fs::read_to_string(address).unwrap();
+        let (_, port) = address.trim().rsplit_once(':').unwrap();
+        format!("http://127.0.0.1:{port}")
+    }
+
+    pub(crate) fn signal(&self, child: usize, signal: &str) {
         let id = self.children[child].id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         self.world.run(&[arguments, &["--center", &self.center]].concat())
     }
 

@@ -15,6 +15,7 @@ mod diff;
 mod docs;
 mod forms;
 mod goc;
+mod goc_prune;
 mod list;
 mod prune;
 mod pull;

@@ -14,4 +14,5 @@ pub(crate) use agent::Agent;
 pub(crate) use agent::Behaviour;
 pub(crate) use center::{Center, Removing};
 pub(crate) use fleet::{Fleet, Size};
+pub(crate) use http::{After, Request, Server};
 pub(crate) use program::Program;

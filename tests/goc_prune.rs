@@ -1,0 +1,268 @@
+//! `prune` against the real goc: a center with its traps, and processes that die, hang and move.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::goc::{Goc, get};
+use crate::harness::{ECHO, Said};
+use crate::sim::{After, Request, Server};
+
+const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
+const QUICK: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"1s\"\n";
+
+impl Goc {
+    /// What the center lists: each name with an address.
+    fn listed(&self) -> BTreeSet<(String, String)> {
+        let answer = get(&self.center, "/v1/cover/list").unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let services: Value = serde_json::from_str(body).unwrap();
+        let of = |(name, addresses): (&String, &Value)| -> Vec<(String, String)> {
+            let addresses = addresses.as_array().unwrap().iter();
+            addresses.map(|address| (name.clone(), address.as_str().unwrap().to_owned())).collect()
+        };
+        services.as_object().unwrap().iter().flat_map(of).collect()
+    }
+
+    /// Fails unless the center lists these processes, by folder, under these names.
+    #[track_caller]
+    fn lists(&self, wanted: &[(&str, &str)]) {
+        let wanted = wanted.iter().map(|(service, folder)| ((*service).to_owned(), self.agent(folder)));
+        assert_eq!(self.listed(), wanted.collect());
+    }
+
+    /// Kills the process that was started as this one.
+    fn kill(&mut self, child: usize) {
+        self.children[child].kill().unwrap();
+        self.children[child].wait().unwrap();
+    }
+
+    /// Builds a program of another module, and the service with a change.
+    fn build_others(&self) {
+        let other = self.folder().join("other-source");
+        fs::create_dir_all(&other).unwrap();
+        fs::write(other.join("go.mod"), "module example.org/other\n\ngo 1.21\n").unwrap();
+        fs::write(
+            other.join("main.go"),
+            "package main\n\nimport (\n\t\"fmt\"\n\t\"net\"\n\t\"net/http\"\n)\n\nfunc main() {\n\
+             \tl, _ := net.Listen(\"tcp\", \"127.0.0.1:0\")\n\
+             \tfmt.Println(\"listening on http://\" + l.Addr().String())\n\thttp.Serve(l, nil)\n}\n",
+        )
+        .unwrap();
+        self.build(&other, "count", "other");
+        let main = self.folder().join("source/main.go");
+        let changed = fs::read_to_string(&main).unwrap()
+            + "\nfunc extra(more bool) int {\n\tif more {\n\t\treturn 1\n\t}\n\treturn 2\n}\n";
+        fs::write(main, changed).unwrap();
+        self.build(&self.folder().join("source"), "count", "rebuilt");
+    }
+
+    fn unregister(&self, folder: &str) {
+        let body = format!("{{\"address\":[\"{}\"]}}", self.agent(folder));
+        let mut stream = TcpStream::connect(self.center.strip_prefix("http://").unwrap()).unwrap();
+        write!(
+            stream,
+            "POST /v1/cover/remove HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+    }
+
+    fn register(&self, service: &str, folder: &str) {
+        let mut stream = TcpStream::connect(self.center.strip_prefix("http://").unwrap()).unwrap();
+        let address = self.agent(folder);
+        write!(
+            stream,
+            "POST /v1/cover/register?name={service}&address={address} HTTP/1.0\r\nContent-Length: 0\r\n\r\n"
+        )
+        .unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+    }
+}
+
+#[track_caller]
+fn about(said: &Said, address: &str) -> Value {
+    let found = said.json().into_iter().find(|line| line["address"] == address);
+    found.unwrap_or_else(|| panic!("nothing about {address} in\n{}\n{}", said.stdout, said.stderr))
+}
+
+#[test]
+fn the_list_holds_exactly_the_live_ones_afterwards() {
+    let Some(mut goc) = Goc::start("count") else { return };
+    goc.world.configure(QUICK);
+    goc.build_others();
+    let live = ["live-1", "live-2", "live-3", "live-4", "live-5", "live-6"];
+    let folders = [&live[..], &["killed", "stopped", "hung", "recycled", "moved"]].concat();
+    let mut services = Vec::new();
+    for folder in &folders {
+        services.push(goc.process(folder, "echoserver", ECHO));
+    }
+    let child = |name: &str| 1 + folders.iter().position(|folder| *folder == name).unwrap();
+    get(&services[child("hung") - 1], "/ping").unwrap();
+    goc.run(&["pull"]).ended(0);
+    let covered = goc.run(&["total", ECHO, "--format", "json"]).json()[0]["covered"].clone();
+    assert_eq!(goc.run(&["prune"]).ended(0).stdout.split(';').next(), Some("asked 11 addresses: 11 alive"));
+
+    goc.kill(child("killed"));
+    goc.signal(child("stopped"), "-TERM");
+    goc.children[child("stopped")].wait().unwrap();
+    goc.signal(child("hung"), "-STOP");
+    // Another program at the same port, which registered elsewhere.
+    goc.kill(child("recycled"));
+    goc.process("recycled", "other", "other");
+    goc.unregister("recycled");
+    goc.register(ECHO, "recycled");
+    // Deployed anew at the same address, which now stands under two names.
+    goc.kill(child("moved"));
+    let moved = goc.process("moved", "rebuilt", NEXT);
+    get(&moved, "/ping").unwrap();
+    let second = goc.process("moved-too", "rebuilt", NEXT);
+    get(&second, "/ping").unwrap();
+    goc.run(&["pull", "--force"]).ended(3);
+
+    let said = goc.run(&["prune", "--format", "json"]).ended(0);
+    let finding = |name: &str| about(&said, &goc.agent(name))["finding"].clone();
+    assert_eq!(finding("killed"), "refused");
+    assert_eq!(finding("hung"), "silent");
+    assert_eq!(finding("recycled"), "other_program");
+    assert_eq!(about(&said, &goc.agent("moved"))["stale_names"][0], ECHO);
+
+    goc.world.minutes_pass(16);
+    let said = goc.run(&["prune", "--format", "json"]).ended(0);
+    for gone in ["killed", "recycled"] {
+        assert_eq!(about(&said, &goc.agent(gone))["result"], "removed", "{gone}");
+    }
+    assert_eq!(about(&said, &goc.agent("hung"))["state"], "suspect");
+    goc.world.minutes_pass(16);
+    let said = goc.run(&["prune", "--format", "json"]).ended(0);
+    assert_eq!(about(&said, &goc.agent("hung"))["result"], "removed");
+    let mut wanted: Vec<(&str, &str)> = live.iter().map(|folder| (ECHO, *folder)).collect();
+    wanted.extend([(ECHO, "moved"), (NEXT, "moved"), (NEXT, "moved-too")]);
+    goc.lists(&wanted);
+
+    // The stale name goes when that is asked for.
+    let said = goc.run(&["prune", "--fix-names", "--format", "json"]).ended(0);
+    assert_eq!(about(&said, &goc.agent("moved"))["result"], "renamed");
+    wanted.retain(|place| *place != (ECHO, "moved"));
+    goc.lists(&wanted);
+
+    // The hung one goes on: it is registered again, and what it counted is counted once.
+    goc.signal(child("hung"), "-CONT");
+    let said = goc.run(&["prune", "--format", "json"]).ended(0);
+    assert_eq!(about(&said, &goc.agent("hung"))["result"], "restored");
+    wanted.push((ECHO, "hung"));
+    goc.lists(&wanted);
+    goc.run(&["pull", "--force"]).ended(0);
+    assert_eq!(goc.run(&["total", ECHO, "--format", "json"]).json()[0]["covered"], covered);
+    goc.world.is_sound();
+}
+
+/// What happens to the center before it gets a removal.
+type Mishap = Box<dyn FnMut() + Send>;
+
+/// Stands before the center, and lets something happen to it before each removal.
+fn before_each_removal(center: &str, mishap: Mishap) -> Server {
+    let center = center.strip_prefix("http://").unwrap().to_owned();
+    let mishap = Mutex::new(mishap);
+    let server = Server::start(
+        ([127, 0, 0, 1], 0).into(),
+        Arc::new(move |request: &Request, stream: &mut TcpStream| {
+            if request.path == "/v1/cover/remove" {
+                mishap.lock().unwrap()();
+            }
+            let mut behind = TcpStream::connect(&center)?;
+            let Request { method, path, content_type, body } = request;
+            write!(
+                behind,
+                "{method} {path} HTTP/1.0\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            )?;
+            behind.write_all(body)?;
+            let mut answer = Vec::new();
+            behind.read_to_end(&mut answer)?;
+            stream.write_all(&answer)?;
+            Ok(After::Close)
+        }),
+    );
+    server.expect("a free port")
+}
+
+/// A world with four live processes and a dead one, which the next run removes.
+fn about_to_remove() -> Option<Goc> {
+    let mut goc = Goc::start("count")?;
+    goc.world.configure(QUICK);
+    for folder in ["a", "b", "c", "d", "dead"] {
+        goc.process(folder, "echoserver", ECHO);
+    }
+    goc.run(&["pull"]).ended(0);
+    goc.kill(5);
+    goc.run(&["prune"]).ended(0);
+    goc.world.minutes_pass(5);
+    Some(goc)
+}
+
+const LIVE: [(&str, &str); 4] = [(ECHO, "a"), (ECHO, "b"), (ECHO, "c"), (ECHO, "d")];
+
+/// Prunes while something happens to the center between the listing and the removal.
+fn prune_with_mishap(goc: &Arc<Mutex<Goc>>, mishap: impl Fn(&mut Goc) + Send + 'static) -> Said {
+    let server = {
+        let goc = Arc::clone(goc);
+        let center = goc.lock().unwrap().center.clone();
+        before_each_removal(&center, Box::new(move || mishap(&mut goc.lock().unwrap())))
+    };
+    let url = format!("http://{}", server.address());
+    let mut command = {
+        let goc = goc.lock().unwrap();
+        // Behind the same name, the center is another one to a database that knows the first.
+        goc.world.execute(&format!("UPDATE center SET url = '{url}'; UPDATE listing SET center = '{url}'"));
+        goc.world.command(&["prune", "--center", &url])
+    };
+    let said = crate::harness::said(&mut command);
+    let goc = goc.lock().unwrap();
+    let center = &goc.center;
+    goc.world.execute(&format!(
+        "UPDATE center SET url = '{center}'; UPDATE listing SET center = '{center}';
+         UPDATE tombstone SET center = '{center}'"
+    ));
+    said
+}
+
+fn restart(goc: &mut Goc, folder: &str) {
+    goc.kill(0);
+    goc.children[0] = goc.serve(folder);
+}
+
+#[test]
+fn a_center_that_is_restarted_before_the_removal_carries_it_out() {
+    let Some(goc) = about_to_remove() else { return };
+    let goc = Arc::new(Mutex::new(goc));
+    prune_with_mishap(&goc, |goc| restart(goc, "center")).ended(0);
+    goc.lock().unwrap().lists(&LIVE);
+}
+
+#[test]
+fn a_center_that_forgot_everybody_before_the_removal_gets_the_live_ones_back() {
+    let Some(goc) = about_to_remove() else { return };
+    let goc = Arc::new(Mutex::new(goc));
+    let said = prune_with_mishap(&goc, |goc| restart(goc, "another-folder")).ended(3);
+    assert!(said.stderr.contains("lost 4 addresses that answer"), "{}", said.stderr);
+    goc.lock().unwrap().lists(&LIVE);
+}
+
+#[test]
+fn a_center_that_dies_before_the_removal_is_said_and_the_next_run_goes_on() {
+    let Some(goc) = about_to_remove() else { return };
+    let goc = Arc::new(Mutex::new(goc));
+    let said = prune_with_mishap(&goc, |goc| goc.kill(0)).ended(3);
+    assert!(said.stderr.contains("remove failed: "), "{}", said.stderr);
+    let mut goc = goc.lock().unwrap();
+    goc.children[0] = goc.serve("center");
+    assert_eq!(goc.listed().len(), 5);
+    goc.run(&["prune"]).ended(0);
+    goc.lists(&LIVE);
+}
