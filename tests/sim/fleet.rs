@@ -3,11 +3,11 @@
 //! Each has an address of its own in 127.0.0.0/8. What they answer is rendered beforehand: a few programs,
 //! a few replicas of each, a few rounds in which more and more is covered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::http::{After, Request, Server, chunked, sized};
 use super::program::{Program, fraction};
@@ -35,6 +35,9 @@ struct State {
     size: Size,
     round: AtomicUsize,
     listed: AtomicUsize,
+    /// Every so many processes one is dead; 0: none.
+    dead_every: AtomicUsize,
+    removed: Mutex<HashSet<String>>,
     /// By program, round and replica.
     answers: Vec<Answer>,
 }
@@ -75,6 +78,8 @@ impl Fleet {
             size,
             round: AtomicUsize::new(0),
             listed: AtomicUsize::new(size.services),
+            dead_every: AtomicUsize::new(0),
+            removed: Mutex::default(),
             answers,
         });
         let server = Server::start(([0, 0, 0, 0], 0).into(), {
@@ -92,13 +97,18 @@ impl Fleet {
     /// All addresses, service by service.
     pub(crate) fn urls(&self) -> Vec<String> {
         let listed = self.state.listed.load(Ordering::SeqCst) * self.state.size.replicas;
-        (0..listed).map(|index| State::url(index, self.server.address().port())).collect()
+        (0..listed).map(|index| self.state.url(index, self.server.address().port())).collect()
     }
 
     /// Shows the counters of this round from now on.
     pub(crate) fn set_round(&self, round: usize) {
         assert!(round < self.state.size.rounds, "no such round was rendered");
         self.state.round.store(round, Ordering::SeqCst);
+    }
+
+    /// Every so many processes one is dead from now on.
+    pub(crate) fn set_dead_every(&self, processes: usize) {
+        self.state.dead_every.store(processes, Ordering::SeqCst);
     }
 
     /// Lists only so many services from now on.
@@ -109,9 +119,13 @@ impl Fleet {
 
 /// The first address in 127.0.0.0/8 that a process has; those before are the center's.
 const FIRST: u32 = 0x7f01_0000;
+/// Where nobody listens.
+const DEAD: u16 = 1;
 
 impl State {
-    fn url(index: usize, port: u16) -> String {
+    fn url(&self, index: usize, port: u16) -> String {
+        let dead_every = self.dead_every.load(Ordering::SeqCst);
+        let port = if dead_every > 0 && index.is_multiple_of(dead_every) { DEAD } else { port };
         let host = Ipv4Addr::from_bits(FIRST + u32::try_from(index).expect("fewer than 16 million"));
         format!("http://{host}:{port}")
     }
@@ -119,7 +133,7 @@ impl State {
     fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
         let SocketAddr::V4(own) = stream.local_addr()? else { return Ok(After::Close) };
         let Some(index) = own.ip().to_bits().checked_sub(FIRST) else {
-            return self.center(own.port(), stream);
+            return self.center(request, own.port(), stream);
         };
         let index = index as usize;
         let (service, replica) = (index / self.size.replicas, index % self.size.replicas);
@@ -134,11 +148,21 @@ impl State {
         Ok(After::KeepAlive)
     }
 
-    fn center(&self, port: u16, stream: &mut TcpStream) -> io::Result<After> {
+    fn center(&self, request: &Request, port: u16, stream: &mut TcpStream) -> io::Result<After> {
+        if request.path == "/v1/cover/remove" {
+            let body: serde_json::Value = serde_json::from_slice(&request.body)?;
+            let addresses = body["address"].as_array().into_iter().flatten();
+            let addresses = addresses.filter_map(|address| address.as_str().map(str::to_owned));
+            self.removed.lock().unwrap().extend(addresses);
+            stream.write_all(&sized("200 OK", TEXT, b"removed"))?;
+            return Ok(After::KeepAlive);
+        }
+        let removed = self.removed.lock().unwrap();
         let services: BTreeMap<String, Vec<String>> = (0..self.listed.load(Ordering::SeqCst))
             .map(|service| {
                 let replicas = service * self.size.replicas..(service + 1) * self.size.replicas;
-                let addresses = replicas.map(|index| Self::url(index, port)).collect();
+                let addresses = replicas.map(|index| self.url(index, port));
+                let addresses = addresses.filter(|url| !removed.contains(url)).collect();
                 (format!("staging_th_app{service}_master_{service:010x}"), addresses)
             })
             .collect();
