@@ -166,6 +166,40 @@ fn what_hangs_takes_three_runs_over_half_an_hour() {
 }
 
 #[test]
+fn one_last_pull_is_stored_and_spares_who_answers_it() {
+    let (world, agents) = pulled(3);
+    world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"300ms\"\n");
+    agents[0].behave(Behaviour::Hang);
+    for _ in 0..2 {
+        world.prune(&[], 0);
+        world.minutes_pass(16);
+    }
+    // Too busy for a probe, and not for a profile.
+    agents[0].hit(&[3], 7);
+    agents[0].behave_once(Behaviour::Well);
+    let said = world.prune(&["--format", "json"], 0);
+    let line = about(&said, &agents[0]);
+    assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
+    assert_eq!(world.echo_counts()[0], 7);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+}
+
+#[test]
+fn a_signal_ends_it_at_once_and_nothing_was_removed() {
+    let (world, agents) = pulled(3);
+    world.configure("[prune]\ntimeout = \"10m\"\n");
+    agents[0].behave(Behaviour::Hang);
+    let before = agents[0].peeks();
+    let mut run = world.spawn(&["prune"]);
+    agents[0].wait_for_peeks(before + 1);
+    assert!(Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(143));
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
     let (world, agents) = pulled(3);
     agents[0].behave(Behaviour::Status("503 Service Unavailable", "upstream connect error"));
@@ -392,6 +426,21 @@ fn a_restore_that_the_center_ignores_is_said_and_tried_again() {
 }
 
 #[test]
+fn an_odd_name_comes_back_as_it_was() {
+    let (world, _agents) = pulled(3);
+    let odd = "a&b=c d+e%41\n\u{1b}服务";
+    let agent = world.start(odd, &another_program());
+    agent.hit(&[0], 1);
+    world.pull(0);
+    agent.kill();
+    world.prune_twice(&[], 0);
+    agent.revive();
+    agent.hit(&[0], 1);
+    world.prune(&[], 0);
+    assert!(world.center.listed().contains(&(odd.to_owned(), agent.url())), "{:?}", world.center.listed());
+}
+
+#[test]
 fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
     let (world, agents) = pulled(3);
     let Ok(_) = TcpListener::bind("[::1]:0") else { return };
@@ -552,8 +601,8 @@ fn a_center_that_is_away_is_left_alone() {
     world.minutes_pass(5);
     world.center.stop();
     world.prune(&[], 3).warned("nothing is removed there");
-    world.prune(&["--center-only"], 1);
     assert_eq!(world.query::<i64>("SELECT runs FROM suspicion"), 1);
+    world.prune(&["--center-only"], 1);
     world.center.start_again();
     world.prune(&[], 0);
     world.is_listed(&[&agents[1], &agents[2]]);

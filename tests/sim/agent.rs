@@ -163,6 +163,12 @@ impl Agent {
         drop(self.inner.asked.wait_while(process, |process| process.pulls < pulls).unwrap());
     }
 
+    /// Waits until it was asked for its fraction so many times.
+    pub(crate) fn wait_for_peeks(&self, peeks: usize) {
+        let process = self.process();
+        drop(self.inner.asked.wait_while(process, |process| process.peeks < peeks).unwrap());
+    }
+
     fn process(&self) -> std::sync::MutexGuard<'_, Process> {
         self.inner.process.lock().unwrap()
     }
@@ -187,6 +193,7 @@ impl Inner {
             Some("/v1/cover/coverage") => {
                 let mut process = self.process.lock().unwrap();
                 process.peeks += 1;
+                self.asked.notify_all();
                 let always = process.always.clone();
                 let body = fraction(&process.counts);
                 drop(process);
