@@ -48,8 +48,9 @@ struct Replicas {
     known: Option<u32>,
 }
 
+/// A coverage as scripts read it.
 #[derive(Serialize)]
-struct Counted {
+pub(super) struct Counted {
     covered: u64,
     total: u64,
     percent: f64,

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::super::json::Counted;
 use super::{DiffReport, LineState};
-use crate::coverage::Coverage;
 use crate::json;
 use crate::time::iso;
 
@@ -34,19 +34,6 @@ struct Document<'r> {
     statements: Counted,
     files: Vec<File<'r>>,
     left_out: Vec<LeftOut<'r>>,
-}
-
-#[derive(Serialize)]
-struct Counted {
-    covered: u64,
-    total: u64,
-    percent: f64,
-}
-
-impl From<Coverage> for Counted {
-    fn from(coverage: Coverage) -> Self {
-        Self { covered: coverage.covered, total: coverage.total, percent: coverage.percent() }
-    }
 }
 
 #[derive(Serialize)]
