@@ -110,6 +110,8 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --limit 'With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all]'
             cand --base 'With the forms of changes: count them from this branch, tag or commit, or from its merge base with this one''s; `previous` is the commit that was stored before, `parent` the first parent [default: the merge base with the default branch, or what came before on that]'
             cand --diff-file 'With the forms of changes: take them from this unified diff, `-` for stdin'
+            cand --against 'With the forms of changes: hold each line against another stored state of the app, the row with this number or the latest of this service, in the categories of lcov''s differential coverage'
+            cand --fail-on 'With --against: fail when unchanged code was executed there, and is not here'
             cand --fail-under 'Fail below this percentage of all statements; exact, not rounded'
             cand --max-age 'Fail when the last pull that got an answer is longer ago'
             cand --min-replicas 'Fail when fewer replicas answered at the last pull'

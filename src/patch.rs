@@ -38,6 +38,33 @@ impl FilePatch {
         came.map(|hunk| (hunk.new_start, hunk.new_start.saturating_add(hunk.new_count)))
     }
 
+    /// Returns the number that a line of the new file had before; `None` for one that came.
+    #[must_use]
+    pub fn line_before(&self, line: u32) -> Option<u32> {
+        if self.has_added(line) {
+            return None;
+        }
+        let mut shift = 0_i64;
+        for hunk in self
+            .hunks
+            .iter()
+            .take_while(|hunk| hunk.new_start < line || hunk.new_count > 0 && hunk.new_start <= line)
+        {
+            shift += i64::from(hunk.old_count) - i64::from(hunk.new_count);
+        }
+        u32::try_from(i64::from(line) + shift).ok()
+    }
+
+    /// Tells whether a line of the old file went.
+    #[must_use]
+    pub fn has_removed(&self, line: u32) -> bool {
+        let after = self.hunks.partition_point(|hunk| hunk.old_start <= line);
+        self.hunks[..after]
+            .iter()
+            .rfind(|hunk| hunk.old_count > 0)
+            .is_some_and(|hunk| line - hunk.old_start < hunk.old_count)
+    }
+
     /// Tells whether a line of the new file came.
     #[must_use]
     pub fn has_added(&self, line: u32) -> bool {
@@ -302,6 +329,10 @@ mod tests {
         assert_eq!(file.added().collect::<Vec<_>>(), [(2, 4), (7, 8)]);
         let added: Vec<u32> = (0..12).filter(|line| file.has_added(*line)).collect();
         assert_eq!(added, [2, 3, 7]);
+        let before: Vec<_> = (1..10).map(|line| file.line_before(line)).collect();
+        assert_eq!(before, [Some(1), None, None, Some(3), Some(4), Some(6), None, Some(7), Some(8)]);
+        let removed: Vec<u32> = (0..12).filter(|line| file.has_removed(*line)).collect();
+        assert_eq!(removed, [2, 5]);
     }
 
     #[test]

@@ -195,7 +195,7 @@ fn the_base_is_chosen_and_said() {
     served
         .report(&["--base", "master", "--format", "func"])
         .ended(2)
-        .warned("--base and --diff-file are for");
+        .warned("--base, --against and --diff-file are for");
 }
 
 #[test]
@@ -233,6 +233,55 @@ fn a_gate_asks_for_the_changed_lines() {
         .ended(5)
         .warned("50.0% of the changed lines (4 of 8) is below 50.1%, 1 more to cover");
     gate(&["--fail-under", "57", "--exclude", "kept"]).ended(0);
+}
+
+#[test]
+fn lines_are_held_against_another_stored_state() {
+    let served = served();
+    // The base has been running elsewhere: `main` and both ends of `run` were executed, and what moved since.
+    let before = "example.com/app/main.go:3.13,5.2 1 1
+example.com/app/main.go:7.21,8.11 1 1
+example.com/app/main.go:8.11,10.3 1 1
+example.com/app/main.go:11.2,11.10 1 0
+example.com/app/gone.go:3.13,3.15 1 1
+example.com/app/old/moved.go:3.14,5.2 1 1
+";
+    let base = format!("staging_sg_app_master_{}", &served.master()[..10]);
+    let agent = served.world.start(&base, &Program::of(before));
+    for (index, line) in before.lines().enumerate() {
+        agent.hit(&[index], line.rsplit(' ').next().unwrap().parse().unwrap());
+    }
+    served.world.pull(0);
+    let service = served.source.service();
+    let report = |options: &[&str]| served.world.run(&[&["report", &service], options].concat());
+    let json = report(&["--against", "sg_app", "--format", "diff-json"]).ended(0).json().remove(0);
+    assert_eq!(json["base"], "the commit of row 2");
+    // New: 5, 6, 10, 15 hit and 11, 21, 22 missed, and moved.go's 4. Kept: 16 was not executed and is. Gone: the old
+    // lines 4, 8 and 9 of main.go and 4 of moved.go, all executed; gone.go's one block has no line with code.
+    assert_eq!(json["against"]["lines"], json!({"DCB": 4, "GBC": 1, "GNC": 4, "UNC": 4}));
+
+    // A row of the base itself in which one more block was executed.
+    let more = row_by_hand(&served, &before.replace("main.go:11.2,11.10 1 0", "main.go:11.2,11.10 1 5"));
+    let lost = served.world.run(&["report", &base, "--against", &more, "--fail-on", "lost"]).ended(5);
+    assert!(lost.stdout.contains("\n  lost in main.go: 11\n"), "{}", lost.stdout);
+    lost.warned("lost coverage of code that did not change: 1 line\n");
+    served.world.run(&["report", &base, "--against", "2", "--fail-on", "lost"]).ended(0);
+    report(&["--against", "99"]).ended(1).warned("there is no row 99");
+    report(&["--against", "1", "--base", "master"]).ended(2).warned("cannot be used with");
+}
+
+/// Stores a profile of the base behind the program's back, and returns the number of its row.
+fn row_by_hand(served: &Served, blocks: &str) -> String {
+    let path = "app/cov_data/app_99.cov";
+    fs::write(served.world.root().join(path), format!("mode: count\n{blocks}")).unwrap();
+    let commit = &served.master()[..10];
+    served.world.execute(&format!(
+        "INSERT INTO goc_o_staging_service_cover (created_at, updated_at, env, region, app_name, addresses, git_branch,
+             git_commit, is_latest, cov_file_path, cover_total)
+         VALUES ('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 'staging', 'sg', 'app', '', 'master',
+             '{commit}', 'n', '{path}', 100.0)"
+    ));
+    served.world.query::<i64>("SELECT max(id) FROM goc_o_staging_service_cover").to_string()
 }
 
 #[test]

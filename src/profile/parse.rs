@@ -407,14 +407,14 @@ impl<'a> Scanner<'a> {
                 self.loosen();
             }
         }
-        let (profile, template) = self.loose.into_profile(mode)?;
+        let (profile, template) = self.loose.into_profile(mode);
         let imprint = self.imprinting.and_then(Imprinting::finish);
         match self.known.iter().find(|known| known.build.fingerprint() == profile.build.fingerprint()) {
             Some(known) => {
                 let profile = Profile { build: Arc::clone(&known.build), ..profile };
                 Ok(Understood { profile, template: None, imprint })
             }
-            None => Ok(Understood { profile, template, imprint }),
+            None => Ok(Understood { profile, template: Some(template), imprint }),
         }
     }
 }
@@ -574,7 +574,7 @@ impl Loose {
         self.head.push(b':');
     }
 
-    fn into_profile(self, mode: Mode) -> Result<(Profile, Option<Template>), ParseError> {
+    fn into_profile(self, mode: Mode) -> (Profile, Template) {
         let mut files = self.files;
         files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut counts = Vec::with_capacity(files.iter().map(|(_, rows)| rows.len()).sum());
@@ -606,7 +606,7 @@ impl Loose {
         }
         let template = Template::from_arrivals(arrivals, None).expect("no block stands twice any more");
         let profile = Profile { mode, build: Arc::clone(template.build()), counts };
-        Ok((profile, Some(template)))
+        (profile, template)
     }
 }
 

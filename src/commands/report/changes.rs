@@ -10,7 +10,7 @@ use crate::commands;
 use crate::git::{ObjectId, Repository};
 use crate::names::printable;
 use crate::patch::{self, FilePatch};
-use crate::report::diff::{Base, Texts, is_candidate};
+use crate::report::diff::{Base, Changes, Texts, is_candidate};
 use crate::store::Row;
 use crate::time::minute;
 use crate::workdir;
@@ -26,6 +26,8 @@ pub(super) enum Asked<'a> {
     Parent,
     /// The merge base with a branch, tag or commit.
     Revision(&'a str),
+    /// The commit of a stored row.
+    Row(&'a Row),
     /// No base: a file says what changed.
     DiffFile(&'a Path),
 }
@@ -42,39 +44,29 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What changed.
-pub(super) struct Changes {
-    pub(super) base: Base,
-    pub(super) patches: Vec<FilePatch>,
-    /// By new paths.
-    pub(super) texts: HashMap<String, Texts>,
-}
-
-impl Changes {
-    /// Finds what changed up to a commit; `previous` is the newest row of another commit before it.
-    pub(super) fn find(
-        asked: Asked<'_>,
-        at: &AtCommit,
-        reader: &SourceReader<'_>,
-        previous: Option<&Row>,
-    ) -> Result<Self> {
-        if let Asked::DiffFile(path) = asked {
-            let shown = path.display().to_string();
-            let shown = printable(&shown);
-            let text = workdir::read_outside(path).with_context(|| format!("cannot read \"{shown}\""))?;
-            let patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
-            let texts = texts(&patches, at, None);
-            return Ok(Self { base: Base { commit: None, how: format!("\"{shown}\"") }, patches, texts });
-        }
-        let (base, how) = choose(asked, at, reader, previous)?;
-        let blobs = at.repository.changed_blobs(&base, &at.commit)?;
-        reader.fetched(&at.repository, &base, &blobs, &at.network)?;
-        reader.fetched(&at.repository, &at.commit, &blobs, &at.network)?;
-        let text = at.repository.diff(&base, &at.commit)?;
-        let patches = patch::parse(&text).context("git printed what is no unified diff")?;
-        let texts = texts(&patches, at, Some(&base));
-        Ok(Self { base: Base { commit: Some(base.to_string()), how }, patches, texts })
+/// Finds what changed up to a commit; `previous` is the newest row of another commit before it.
+pub(super) fn find(
+    asked: Asked<'_>,
+    at: &AtCommit,
+    reader: &SourceReader<'_>,
+    previous: Option<&Row>,
+) -> Result<Changes> {
+    if let Asked::DiffFile(path) = asked {
+        let shown = path.display().to_string();
+        let shown = printable(&shown);
+        let text = workdir::read_outside(path).with_context(|| format!("cannot read \"{shown}\""))?;
+        let patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
+        let texts = texts(&patches, at, None);
+        return Ok(Changes { base: Base { commit: None, how: format!("\"{shown}\"") }, patches, texts });
     }
+    let (base, how) = choose(asked, at, reader, previous)?;
+    let blobs = at.repository.changed_blobs(&base, &at.commit)?;
+    reader.fetched(&at.repository, &base, &blobs, &at.network)?;
+    reader.fetched(&at.repository, &at.commit, &blobs, &at.network)?;
+    let text = at.repository.diff(&base, &at.commit)?;
+    let patches = patch::parse(&text).context("git printed what is no unified diff")?;
+    let texts = texts(&patches, at, Some(&base));
+    Ok(Changes { base: Base { commit: Some(base.to_string()), how }, patches, texts })
 }
 
 /// Returns the base, and how it was chosen.
@@ -90,6 +82,13 @@ fn choose(
             anyhow!("nothing is stored of a commit before {commit}, so it has no previous one")
         }),
         Asked::Parent => parent(repository, commit),
+        Asked::Row(row) if row.key.commit.is_empty() => {
+            bail!("row {} tells no commit, so nothing can be held against it", row.id.0)
+        }
+        Asked::Row(row) => {
+            let base = reader.find(repository, &Revision::Hash(row.key.commit.clone()), network)?;
+            Ok((base, format!("the commit of row {}", row.id.0)))
+        }
         Asked::Revision(revision) => {
             let tip = reader.find(repository, &Revision::Any(revision.to_owned()), network)?;
             let base = merge_base(at, reader, &tip, revision)?;

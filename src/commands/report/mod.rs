@@ -7,7 +7,7 @@ mod source;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::gate::{Data, GateArgs, below};
 use super::pick::{is_same_app, pick, pick_app};
@@ -19,13 +19,14 @@ use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
-use crate::report::diff::DiffReport;
+use crate::report::diff::{Category, Comparison, DiffReport};
 use crate::report::{Form, Head, NoSource, Order, Previous, Report, Source};
 use crate::signals::Signals;
 use crate::store::{Row, RowFilter, Store};
+use crate::time::minute;
 use crate::workdir::{Reading, report_path};
 
-use changes::{Asked, Changes};
+use changes::Asked;
 use outputs::{Output, Outputs, Wanted, wanted_parser};
 use source::{AtCommit, Revision, SourceReader};
 
@@ -90,6 +91,15 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "base")]
     diff_file: Option<std::path::PathBuf>,
 
+    /// With the forms of changes: hold each line against another stored state of the app, the row with this
+    /// number or the latest of this service, in the categories of lcov's differential coverage.
+    #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
+    against: Option<String>,
+
+    /// With --against: fail when unchanged code was executed there, and is not here.
+    #[arg(long, value_enum, value_name = "WHAT", requires = "against")]
+    fail_on: Option<FailOn>,
+
     /// With --format diff: show all places that were missed, not the first ones of each file.
     #[arg(long)]
     all: bool,
@@ -100,6 +110,13 @@ pub struct ReportArgs {
 
     #[command(flatten)]
     gate: GateArgs,
+}
+
+/// What makes a comparison fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Lost coverage: code that was executed, did not change, and is not executed now.
+    Lost,
 }
 
 /// Runs the command.
@@ -138,22 +155,35 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     chosen.source_commit =
         at.as_ref().map(|at| at.commit.clone()).or_else(known).map(|commit| commit.to_string());
     let mut report = Report::new(chosen.head(&filter, context), &profile, sources);
+    let against =
+        args.against.as_deref().map(|asked| against(asked, &chosen, &roster, &store)).transpose()?;
     let changes = match &at {
         Some(at) if outputs.have_changes() => {
             let configured = context.config.apps.get(&chosen.row.key.app).and_then(|app| app.base.as_deref());
-            let asked = match &args.diff_file {
-                Some(path) => Asked::DiffFile(path),
-                None => Asked::of(args.base.as_deref().or(configured)),
+            let asked = match (&args.diff_file, &against) {
+                (Some(path), _) => Asked::DiffFile(path),
+                (None, Some(row)) => Asked::Row(row),
+                (None, None) => Asked::of(args.base.as_deref().or(configured)),
             };
-            Some(Changes::find(asked, at, &reader, chosen.previous_commit.as_ref())?)
+            Some(changes::find(asked, at, &reader, chosen.previous_commit.as_ref())?)
         }
         _ => None,
     };
-    let diff = changes
-        .map(|Changes { base, patches, texts }| DiffReport::new(&report, base, &patches, &texts, &filter));
+    let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &filter));
     report.retain(&filter);
     if report.files.is_empty() && !filter.takes_all() {
         super::warn("no file of the profile is left by --include and --exclude");
+    }
+    if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
+        let profile = stored_profile(row, context)?;
+        let revision = Revision::Hash(row.key.commit.clone());
+        let (_, sources) = reader.read(&profile, &revision, &reading, true)?;
+        let mut before = Report::new(chosen.head(&filter, context), &profile, sources);
+        before.retain(&filter);
+        let Row { id, key, created_at, .. } = row;
+        let with =
+            format!("row {} ({} {} {}, {})", id.0, key.env, key.region, key.commit, minute(*created_at));
+        diff.comparison = Some(Comparison::new(with, &report, &before, &changes.patches));
     }
 
     let table = match outputs.have_func() && at.is_some() {
@@ -333,6 +363,26 @@ impl<'a> Chosen<'a> {
     }
 }
 
+/// Returns the row that `--against` names, by its number or by its service.
+fn against(asked: &str, chosen: &Chosen<'_>, roster: &Roster, store: &Store) -> Result<Row> {
+    let row = match asked.parse::<i64>() {
+        Ok(id) => {
+            let rows = store.rows(&RowFilter::default())?;
+            rows.into_iter().find(|row| row.id.0 == id).ok_or_else(|| anyhow!("there is no row {id}"))?
+        }
+        Err(_) => latest(pick(asked, &roster.entries)?, store)?,
+    };
+    if row.key.app != chosen.row.key.app {
+        bail!(
+            "row {} is of \"{}\", and lines of another app than \"{}\" have nothing to be held against",
+            row.id.0,
+            printable(&row.key.app),
+            printable(&chosen.row.key.app)
+        );
+    }
+    Ok(row)
+}
+
 fn latest(entry: &Entry, store: &Store) -> Result<Row> {
     let name = printable(&entry.spokesman().name);
     store.latest(&entry.key)?.ok_or_else(|| {
@@ -431,6 +481,11 @@ fn unmet(
                 lines.total,
                 lines.missing_for(threshold)
             ));
+        }
+        let lost = diff.comparison.as_ref().map_or(0, |comparison| comparison.number(Category::Lbc));
+        if args.fail_on == Some(FailOn::Lost) && lost > 0 {
+            let lines = show::count(usize::try_from(lost).unwrap_or(usize::MAX), "lines");
+            unmet.push(format!("lost coverage of code that did not change: {lines}"));
         }
         return unmet;
     }

@@ -112,7 +112,7 @@ impl Outputs {
     /// Settles where each form goes; fails where two would go to one place.
     pub(super) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
         let asked = match args.formats.is_empty() {
-            true if args.base.is_some() || args.diff_file.is_some() => {
+            true if args.base.is_some() || args.diff_file.is_some() || args.against.is_some() => {
                 vec![Wanted { name: FormName::Diff, file: None }]
             }
             true => vec![Wanted { name: FormName::Func, file: None }],
@@ -176,9 +176,9 @@ impl Outputs {
             ));
         }
         let outputs = Self { outputs };
-        let names_base = args.base.is_some() || args.diff_file.is_some();
+        let names_base = args.base.is_some() || args.diff_file.is_some() || args.against.is_some();
         if names_base && !outputs.have_changes() {
-            return Err("--base and --diff-file are for the forms that begin with diff".to_owned());
+            return Err("--base, --against and --diff-file are for the forms that begin with diff".to_owned());
         }
         Ok(outputs)
     }

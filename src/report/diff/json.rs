@@ -1,11 +1,12 @@
 //! JSON for scripts, as `man/goc-watchdog-report-diff.schema.json` describes it field by field.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::super::json::Counted;
-use super::{DiffReport, LineState};
+use super::{Category, DiffReport, LineState};
 use crate::json;
 use crate::time::iso;
 
@@ -34,6 +35,26 @@ struct Document<'r> {
     statements: Counted,
     files: Vec<File<'r>>,
     left_out: Vec<LeftOut<'r>>,
+    against: Option<Against<'r>>,
+}
+
+/// Another state, and what became of the lines since.
+#[derive(Serialize)]
+struct Against<'r> {
+    with: &'r str,
+    lines: BTreeMap<&'static str, u64>,
+    files: Vec<Compared<'r>>,
+}
+
+#[derive(Serialize)]
+struct Compared<'r> {
+    path: &'r str,
+    lines: BTreeMap<&'static str, u64>,
+    lost: &'r [u32],
+}
+
+fn by_name(lines: &BTreeMap<Category, u64>) -> BTreeMap<&'static str, u64> {
+    lines.iter().map(|(category, number)| (category.name(), *number)).collect()
 }
 
 #[derive(Serialize)]
@@ -117,6 +138,15 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
             .iter()
             .map(|left_out| LeftOut { path: &left_out.path, why: left_out.why.word() })
             .collect(),
+        against: diff.comparison.as_ref().map(|comparison| Against {
+            with: &comparison.with,
+            lines: by_name(&comparison.lines),
+            files: comparison
+                .files
+                .iter()
+                .map(|file| Compared { path: &file.path, lines: by_name(&file.lines), lost: &file.lost })
+                .collect(),
+        }),
     };
     json::write(&mut *out, &document)?;
     writeln!(out)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::super::markdown::{LONGEST, code, escaped};
-use super::{ChangedFile, DiffReport};
+use super::{Category, ChangedFile, DiffReport};
 
 /// Files beyond this fold away.
 const OPEN_FILES: usize = 10;
@@ -50,6 +50,19 @@ fn comment(diff: &DiffReport) -> String {
         }
         if folds {
             page.push_str("\n</details>\n");
+        }
+    }
+    if let Some(comparison) = &diff.comparison {
+        let _ =
+            writeln!(page, "\n#### Against {}\n\n| Lines | | |\n|---:|:---|:---|", escaped(&comparison.with));
+        for category in Category::ALL.into_iter().filter(|category| comparison.number(*category) > 0) {
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} |",
+                comparison.number(category),
+                category.name(),
+                category.meaning()
+            );
         }
     }
     if !diff.left_out.is_empty() && page.len() < LONGEST {

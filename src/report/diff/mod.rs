@@ -4,6 +4,7 @@
 //! which only a part was executed counts as executed, and is shown as partly. What does not count is named
 //! with its reason, so that nothing is dropped in silence.
 
+mod comparison;
 mod github;
 mod json;
 mod markdown;
@@ -19,6 +20,7 @@ use crate::filter::Filter;
 use crate::gosrc::{CodeLines, Scanned, scan};
 use crate::patch::FilePatch;
 
+pub use comparison::{Category, ComparedFile, Comparison};
 pub use text::Excerpts;
 
 /// What the changes are counted from.
@@ -28,6 +30,17 @@ pub struct Base {
     pub commit: Option<String>,
     /// How it was chosen, in words.
     pub how: String,
+}
+
+/// What changed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// What the changes are counted from.
+    pub base: Base,
+    /// File by file.
+    pub patches: Vec<FilePatch>,
+    /// What changed files say, by their new paths.
+    pub texts: HashMap<String, Texts>,
 }
 
 /// Which of the changed lines were executed.
@@ -41,6 +54,8 @@ pub struct DiffReport {
     pub files: Vec<ChangedFile>,
     /// Changed files that do not count, in order of their paths.
     pub left_out: Vec<LeftOut>,
+    /// What became of the lines since another state, where that was asked for.
+    pub comparison: Option<Comparison>,
 }
 
 /// A changed file with lines that count.
@@ -188,15 +203,10 @@ fn rule_of_path(file: &FilePatch, path: &str) -> Option<Why> {
 }
 
 impl DiffReport {
-    /// Holds what changed against a report with lines; `texts` has what changed files say, by their new paths.
+    /// Holds what changed against a report with lines.
     #[must_use]
-    pub fn new(
-        report: &Report<'_>,
-        base: Base,
-        patches: &[FilePatch],
-        texts: &HashMap<String, Texts>,
-        filter: &Filter,
-    ) -> Self {
+    pub fn new(report: &Report<'_>, changes: &Changes, filter: &Filter) -> Self {
+        let Changes { base, patches, texts } = changes;
         let by_path: HashMap<&str, &FileReport<'_>> =
             report.files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect();
         let mut files = Vec::new();
@@ -218,7 +228,7 @@ impl DiffReport {
             missed(b).cmp(&missed(a)).then_with(|| a.path.cmp(&b.path))
         });
         left_out.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { head: report.head.clone(), base, files, left_out }
+        Self { head: report.head.clone(), base: base.clone(), files, left_out, comparison: None }
     }
 
     /// Returns how many changed lines were executed, at least partly, of all that count.

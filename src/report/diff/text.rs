@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{ChangedFile, DiffReport, LineState};
+use super::{Category, ChangedFile, Comparison, DiffReport, LineState};
 use crate::names::printable;
 
 /// Which missed lines are shown, and how.
@@ -39,6 +39,9 @@ pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) 
             writeln!(out, "  {}: {}", printable(&left_out.path), left_out.why)?;
         }
     }
+    if let Some(comparison) = &diff.comparison {
+        self::comparison(comparison, excerpts, out)?;
+    }
     let coverage = diff.coverage();
     let color = match coverage.percent() {
         _ if coverage.total == 0 => AnsiColor::White,
@@ -47,6 +50,33 @@ pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) 
         _ => AnsiColor::Red,
     };
     writeln!(out, "\n{}", styled(excerpts, color.on_default(), &diff.summary()))
+}
+
+fn comparison(comparison: &Comparison, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nagainst {}:", printable(&comparison.with))?;
+    for category in Category::ALL {
+        let number = comparison.number(category);
+        if number > 0 {
+            let line = format!("  {number:>7} {} {}", category.name(), category.meaning());
+            let style = if category == Category::Lbc { AnsiColor::Red.on_default() } else { Style::new() };
+            writeln!(out, "{}", styled(excerpts, style, &line))?;
+        }
+    }
+    let most = excerpts.most_ranges.unwrap_or(usize::MAX);
+    let lost = || comparison.files.iter().filter(|file| !file.lost.is_empty());
+    for file in lost().take(most) {
+        writeln!(out, "  lost in {}: {}", printable(&file.path), runs(&file.lost))?;
+    }
+    match lost().skip(most).count() {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more files (--all)"),
+    }
+}
+
+/// Returns numbers with neighbours joined: `3-5 9`.
+fn runs(lines: &[u32]) -> String {
+    let runs = lines.chunk_by(|a, b| a + 1 == *b).map(|run| range(run[0], run[run.len() - 1]));
+    runs.collect::<Vec<_>>().join(" ")
 }
 
 fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {

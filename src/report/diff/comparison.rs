@@ -1,0 +1,258 @@
+//! Two states of a service held against each other, line by line, in the categories of lcov's differential
+//! coverage (its `genhtml --baseline-file`).
+//!
+//! Lines are aligned through what changed between the two commits, so that a line which only moved is the
+//! same line, and "lost" is code that was executed, did not change, and is not executed now.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::super::lines::LineReport;
+use super::super::{FileReport, Report};
+use crate::patch::FilePatch;
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// Code that did not change, was executed, and is not: lost baseline coverage.
+    Lbc,
+    /// New code that is not executed: uncovered new code.
+    Unc,
+    /// Code that did not change and is counted now, not executed: uncovered included code.
+    Uic,
+    /// Code that did not change and was never executed: uncovered baseline code.
+    Ubc,
+    /// Code that did not change, was not executed, and is now: gained baseline coverage.
+    Gbc,
+    /// Code that did not change and is counted now, executed: gained included code.
+    Gic,
+    /// New code that is executed: gained new coverage.
+    Gnc,
+    /// Code that did not change and is executed as it was: covered baseline code.
+    Cbc,
+    /// Code that did not change, was not executed, and is counted no longer: excluded uncovered baseline.
+    Eub,
+    /// Code that did not change, was executed, and is counted no longer: excluded covered baseline.
+    Ecb,
+    /// Code that is gone and was not executed: deleted uncovered baseline.
+    Dub,
+    /// Code that is gone and was executed: deleted covered baseline.
+    Dcb,
+}
+
+impl Category {
+    /// All of them, the ones that ask for something first.
+    pub const ALL: [Self; 12] = [
+        Self::Lbc,
+        Self::Unc,
+        Self::Uic,
+        Self::Ubc,
+        Self::Gbc,
+        Self::Gic,
+        Self::Gnc,
+        Self::Cbc,
+        Self::Eub,
+        Self::Ecb,
+        Self::Dub,
+        Self::Dcb,
+    ];
+
+    /// Returns the name that lcov gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lbc => "LBC",
+            Self::Unc => "UNC",
+            Self::Uic => "UIC",
+            Self::Ubc => "UBC",
+            Self::Gbc => "GBC",
+            Self::Gic => "GIC",
+            Self::Gnc => "GNC",
+            Self::Cbc => "CBC",
+            Self::Eub => "EUB",
+            Self::Ecb => "ECB",
+            Self::Dub => "DUB",
+            Self::Dcb => "DCB",
+        }
+    }
+
+    /// Says what it means.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Lbc => "unchanged code that was executed and is not now",
+            Self::Unc => "new code that is not executed",
+            Self::Uic => "unchanged code, counted now, that is not executed",
+            Self::Ubc => "unchanged code that was not executed and is not now",
+            Self::Gbc => "unchanged code that was not executed and is now",
+            Self::Gic => "unchanged code, counted now, that is executed",
+            Self::Gnc => "new code that is executed",
+            Self::Cbc => "unchanged code that was executed and is now",
+            Self::Eub => "unchanged code, counted no longer, that was not executed",
+            Self::Ecb => "unchanged code, counted no longer, that was executed",
+            Self::Dub => "deleted code that was not executed",
+            Self::Dcb => "deleted code that was executed",
+        }
+    }
+}
+
+/// What became of the lines of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// What the service is held against, in words.
+    pub with: String,
+    /// Lines of each category.
+    pub lines: BTreeMap<Category, u64>,
+    /// Files with any difference, the one with most lost lines first.
+    pub files: Vec<ComparedFile>,
+}
+
+/// What became of the lines of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComparedFile {
+    /// From the root of the repository; of a deleted file, where it was.
+    pub path: String,
+    /// Lines of each category.
+    pub lines: BTreeMap<Category, u64>,
+    /// Lines of lost baseline coverage, as they are numbered now.
+    pub lost: Vec<u32>,
+}
+
+impl Comparison {
+    /// Holds a report against an earlier one; `patches` are what changed from there to here.
+    #[must_use]
+    pub fn new(with: String, now: &Report<'_>, before: &Report<'_>, patches: &[FilePatch]) -> Self {
+        let by_path = |report| -> HashMap<&str, &FileReport<'_>> {
+            let files: &[FileReport<'_>] = report;
+            files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect()
+        };
+        let (new_files, old_files) = (by_path(&now.files), by_path(&before.files));
+        let by_new: HashMap<&str, &FilePatch> =
+            patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch))).collect();
+        let went: HashSet<&str> = patches.iter().filter_map(|patch| patch.old_path.as_deref()).collect();
+        let unchanged = FilePatch::default();
+        let mut files = Vec::new();
+        let mut paths: Vec<&str> = new_files.keys().copied().collect();
+        // A file whose path nothing changed, and of which only the earlier report knows.
+        paths.extend(old_files.keys().filter(|path| !new_files.contains_key(*path) && !went.contains(*path)));
+        // What changed without a trace in the report of now.
+        paths.extend(
+            by_new.keys().filter(|path| !new_files.contains_key(*path) && !old_files.contains_key(*path)),
+        );
+        paths.sort_unstable();
+        paths.dedup();
+        for path in paths {
+            let patch = by_new.get(path).copied();
+            let old_path = match patch {
+                Some(patch) => patch.old_path.as_deref(),
+                None => Some(path),
+            };
+            let new = new_files.get(path).map_or(&[][..], |file| &file.lines[..]);
+            let old = old_path.and_then(|path| old_files.get(path)).map_or(&[][..], |file| &file.lines[..]);
+            files.push(compared(path, new, old, patch.unwrap_or(&unchanged)));
+        }
+        for patch in patches.iter().filter(|patch| patch.new_path.is_none()) {
+            let Some(old) = patch.old_path.as_deref().and_then(|path| old_files.get(path)) else { continue };
+            let mut file = ComparedFile { path: old.best_path().to_owned(), ..ComparedFile::default() };
+            for line in &old.lines {
+                file.add(if line.hit_blocks > 0 { Category::Dcb } else { Category::Dub });
+            }
+            files.push(file);
+        }
+        let mut lines = BTreeMap::new();
+        for (category, number) in files.iter().flat_map(|file| &file.lines) {
+            *lines.entry(*category).or_default() += number;
+        }
+        files.retain(|file| {
+            file.lines.keys().any(|category| !matches!(category, Category::Cbc | Category::Ubc))
+        });
+        files.sort_by(|a, b| b.lost.len().cmp(&a.lost.len()).then_with(|| a.path.cmp(&b.path)));
+        Self { with, lines, files }
+    }
+
+    /// Returns how many lines are of a category.
+    #[must_use]
+    pub fn number(&self, category: Category) -> u64 {
+        self.lines.get(&category).copied().unwrap_or_default()
+    }
+}
+
+impl ComparedFile {
+    fn add(&mut self, category: Category) {
+        *self.lines.entry(category).or_default() += 1;
+    }
+}
+
+fn compared(path: &str, new: &[LineReport], old: &[LineReport], changed: &FilePatch) -> ComparedFile {
+    let mut file = ComparedFile { path: path.to_owned(), ..ComparedFile::default() };
+    let before: HashMap<u32, bool> = old.iter().map(|line| (line.line, line.hit_blocks > 0)).collect();
+    let mut is_met: HashSet<u32> = HashSet::new();
+    for line in new {
+        let is_hit = line.hit_blocks > 0;
+        let category = match changed.line_before(line.line) {
+            None if is_hit => Category::Gnc,
+            None => Category::Unc,
+            Some(old_line) => {
+                is_met.insert(old_line);
+                match (before.get(&old_line), is_hit) {
+                    (Some(true), true) => Category::Cbc,
+                    (Some(true), false) => Category::Lbc,
+                    (Some(false), true) => Category::Gbc,
+                    (Some(false), false) => Category::Ubc,
+                    (None, true) => Category::Gic,
+                    (None, false) => Category::Uic,
+                }
+            }
+        };
+        if category == Category::Lbc {
+            file.lost.push(line.line);
+        }
+        file.add(category);
+    }
+    for line in old.iter().filter(|line| !is_met.contains(&line.line)) {
+        file.add(match (changed.has_removed(line.line), line.hit_blocks > 0) {
+            (true, true) => Category::Dcb,
+            (true, false) => Category::Dub,
+            (false, true) => Category::Ecb,
+            (false, false) => Category::Eub,
+        });
+    }
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::parse;
+
+    fn lines(hits: &[(u32, u32)]) -> Vec<LineReport> {
+        let report = |&(line, hit)| LineReport { line, blocks: 1, hit_blocks: hit, hits: hit.into() };
+        hits.iter().map(report).collect()
+    }
+
+    #[test]
+    fn each_line_falls_into_its_category_wherever_it_moved() {
+        // Line 2 is replaced by two lines, line 6 goes; 3 to 5 move on by one, 7 to 9 do not.
+        let patch = parse(b"--- a\n+++ b\n@@ -2 +2,2 @@\n-x\n+y\n+z\n@@ -6 +6,0 @@\n-w\n").unwrap().remove(0);
+        let old = lines(&[(1, 1), (2, 1), (3, 1), (4, 0), (5, 0), (6, 0), (7, 1), (9, 0)]);
+        let new = lines(&[(1, 1), (2, 0), (3, 1), (4, 0), (5, 1), (6, 0), (8, 1), (9, 0)]);
+        let file = compared("f", &new, &old, &patch);
+        let counted: Vec<(&str, u64)> =
+            file.lines.iter().map(|(category, number)| (category.name(), *number)).collect();
+        assert_eq!(
+            counted,
+            [
+                ("LBC", 1), // 3, now 4
+                ("UNC", 1), // now 2
+                ("UBC", 2), // 5, now 6, and 9
+                ("GBC", 1), // 4, now 5
+                ("GIC", 1), // now 8
+                ("GNC", 1), // now 3
+                ("CBC", 1), // 1
+                ("ECB", 1), // 7
+                ("DUB", 1), // 6
+                ("DCB", 1), // 2
+            ]
+        );
+        assert_eq!(file.lost, [4]);
+    }
+}
