@@ -4,6 +4,7 @@
 //! that is cut short, is an error with its line, so that half a diff never passes for a small one.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// What changed in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,12 @@ pub struct FilePatch {
     pub is_binary: bool,
     /// In order, each without context.
     pub hunks: Vec<Hunk>,
+    /// What the lines that came, and those around them, say: numbers as in the new file, in order.
+    pub shown: Vec<(u32, Box<[u8]>)>,
+    /// The paths are from lines that name nothing else, and no `---` line says it better.
+    has_exact_paths: bool,
+    /// It began with a header of git's.
+    has_header: bool,
 }
 
 /// Lines that stand in for others.
@@ -86,42 +93,82 @@ pub struct PatchError {
     pub reason: &'static str,
 }
 
-/// Reads a diff of any number of files.
+/// Reads a diff of any number of files, each named once.
 pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
     // What follows the last line end is no line.
     let body = text.strip_suffix(b"\n").unwrap_or(text);
-    let mut lines = body.split(|&byte| byte == b'\n').enumerate().peekable();
+    let mut lines = body.split(|&byte| byte == b'\n').enumerate();
     let mut files: Vec<FilePatch> = Vec::new();
     while let Some((index, line)) = lines.next() {
         let fault = |reason| PatchError { line: index + 1, reason };
+        let is_between_hunks = files.last().is_some_and(|file| !file.hunks.is_empty());
         if let Some(rest) = line.strip_prefix(b"diff --git ") {
             files.push(named_by_header(rest));
-        } else if let Some(name) = line.strip_prefix(b"--- ") {
+        } else if line.starts_with(b"diff --cc ") || line.starts_with(b"@@@") {
+            return Err(fault(
+                "a combined diff of a merge; give one from its base, as git diff BASE COMMIT prints it",
+            ));
+        } else if let Some(old) = line.strip_prefix(b"--- ") {
+            let Some((_, new)) = lines.next() else { return Err(fault("expected a line with \"+++ \"")) };
+            let new = new.strip_prefix(b"+++ ").ok_or(fault("expected \"+++ \" after this line"))?;
             // Without git's header this is where a file begins.
-            let Some((_, next)) = lines.next() else { return Err(fault("expected a line with \"+++ \"")) };
-            let next = next.strip_prefix(b"+++ ").ok_or(fault("expected \"+++ \" after this line"))?;
-            let is_of_header = files.last().is_some_and(|file| file.hunks.is_empty() && !file.is_binary)
-                && !files.last().is_some_and(|file| file.old_path.is_none() && file.new_path.is_none());
-            if !is_of_header {
+            if !files.last().is_some_and(|file| file.has_header && file.hunks.is_empty()) {
                 files.push(FilePatch::default());
             }
             let file = files.last_mut().expect("one was pushed");
-            file.old_path = path(name, b"a/");
-            file.new_path = path(next, b"b/");
-        } else if let Some(header) = line.strip_prefix(b"@@ ") {
-            let file = files.last_mut().ok_or(fault("a hunk without the name of its file"))?;
-            let (old, new) = ranges(header).ok_or(fault("expected \"@@ -LINE,COUNT +LINE,COUNT @@\""))?;
-            read_hunk(file, old, new, &mut lines).ok_or(fault("this hunk is cut short"))?;
-        } else if let Some(file) = files.last_mut() {
-            header_line(file, line);
+            if !file.has_exact_paths {
+                (file.old_path, file.new_path) = without_prefixes(plain(old), plain(new));
+            }
         } else if line.starts_with(b"@@") {
-            return Err(fault("expected \"@@ -LINE,COUNT +LINE,COUNT @@\""));
+            let file = files.last_mut().ok_or(fault("a hunk without the name of its file"))?;
+            let header = line.strip_prefix(b"@@ ").and_then(ranges);
+            let (old, new) = header.ok_or(fault("expected \"@@ -LINE,COUNT +LINE,COUNT @@\""))?;
+            if file.shown.last().is_some_and(|(last, _)| *last >= new.0) {
+                return Err(fault(
+                    "this hunk comes before the one above it; is this the diff of two states?",
+                ));
+            }
+            read_hunk(file, old, new, &mut lines).ok_or(fault("this hunk is cut short"))?;
+        } else if line.starts_with(b"Binary files ")
+            && files.last().is_none_or(|file| is_between_hunks || !file.has_header)
+        {
+            // Without git's header nothing else names it, and what it names cannot be told from the words.
+            files.push(FilePatch { is_binary: true, ..FilePatch::default() });
+        } else if is_between_hunks && is_of_a_hunk(line) {
+            return Err(fault("a line beyond what the header of its hunk says"));
+        } else if let Some(file) = files.last_mut().filter(|_| !is_between_hunks) {
+            header_line(file, line);
         }
     }
+    files.retain(|file| !(file.is_binary && file.old_path.is_none() && file.new_path.is_none()));
+    check(&files)?;
     if files.is_empty() && !text.iter().all(u8::is_ascii_whitespace) {
         return Err(PatchError { line: 1, reason: "no file of a unified diff is named" });
     }
     Ok(files)
+}
+
+/// Tells whether a line would be of a hunk, if one were open; `-- ` begins the end of a mail.
+fn is_of_a_hunk(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'+' | b' ')) || (line.starts_with(b"-") && !line.starts_with(b"-- "))
+}
+
+fn check(files: &[FilePatch]) -> Result<(), PatchError> {
+    let mut seen = HashSet::new();
+    for file in files {
+        let path = file.new_path.as_deref().or(file.old_path.as_deref());
+        let Some(path) = path else {
+            return Err(PatchError { line: 1, reason: "a file that is neither before nor after" });
+        };
+        // A link that became a file is deleted and made.
+        if !seen.insert((path, file.new_path.is_some())) {
+            return Err(PatchError {
+                line: 1,
+                reason: "a file stands twice; give one diff from base to commit",
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Reads the lines of git's header that say more than the names.
@@ -137,7 +184,8 @@ fn header_line(file: &mut FilePatch, line: &[u8]) {
     }
     for (start, is_old) in NAMES {
         if let Some(name) = line.strip_prefix(start) {
-            let name = path(name, b"");
+            let name = plain(name);
+            file.has_exact_paths = true;
             if is_old {
                 file.old_path = name;
             } else {
@@ -157,18 +205,27 @@ fn named_by_header(names: &[u8]) -> FilePatch {
             (&names[..end], names.get(end + 1..).unwrap_or_default())
         }
         _ => {
+            let below =
+                |name: &[u8]| name.iter().position(|&byte| byte == b'/').map(|at| name[at + 1..].to_vec());
             let same = |at: &usize| {
-                names[*at] == b' ' && strip(&names[..*at], b"a/") == strip(&names[at + 1..], b"b/")
+                let (old, new) = (&names[..*at], &names[(*at + 1).min(names.len())..]);
+                names[*at] == b' ' && (old == new || below(old).is_some_and(|old| Some(old) == below(new)))
             };
             let cut = (0..names.len()).find(same).unwrap_or(names.len());
             (&names[..cut], names.get(cut + 1..).unwrap_or_default())
         }
     };
-    FilePatch { old_path: path(old, b"a/"), new_path: path(new, b"b/"), ..FilePatch::default() }
+    let (old_path, new_path) = without_prefixes(plain(old), plain(new));
+    FilePatch { old_path, new_path, has_header: true, ..FilePatch::default() }
 }
 
-fn strip<'t>(name: &'t [u8], prefix: &[u8]) -> &'t [u8] {
-    name.strip_prefix(prefix).unwrap_or(name)
+/// Cuts git's `a/` and `b/` off two names, where both have them: a folder may be called so.
+fn without_prefixes(old: Option<String>, new: Option<String>) -> (Option<String>, Option<String>) {
+    let has = |name: &Option<String>, prefix: &str| name.as_ref().is_none_or(|name| name.starts_with(prefix));
+    if has(&old, "a/") && has(&new, "b/") {
+        return (old.map(|name| name[2..].to_owned()), new.map(|name| name[2..].to_owned()));
+    }
+    (old, new)
 }
 
 /// Returns the byte after the quote that ends a quoted name.
@@ -183,8 +240,8 @@ fn quoted_end(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Reads a name: without git's prefix, its quotes, and the time that `diff -u` puts after a tab.
-fn path(name: &[u8], prefix: &[u8]) -> Option<String> {
+/// Reads a name: without its quotes, and the time that `diff -u` puts after a tab.
+fn plain(name: &[u8]) -> Option<String> {
     let name: Cow<'_, [u8]> = match name {
         [b'"', ..] => Cow::Owned(unquoted(name)),
         _ => {
@@ -195,7 +252,8 @@ fn path(name: &[u8], prefix: &[u8]) -> Option<String> {
     if name.is_empty() || *name == *b"/dev/null" {
         return None;
     }
-    Some(String::from_utf8_lossy(strip(&name, prefix)).into_owned())
+    let name = String::from_utf8_lossy(&name).into_owned();
+    Some(name.strip_prefix("./").map_or(name.clone(), str::to_owned))
 }
 
 /// Takes the quotes off a name as git puts them on (`quote_c_style` in its quote.c).
@@ -240,7 +298,9 @@ fn ranges(header: &[u8]) -> Option<(Range, Range)> {
     let range = |text: &str| -> Option<Range> {
         let (start, count) = text.split_once(',').unwrap_or((text, "1"));
         let (start, count): (u32, u32) = (start.parse().ok()?, count.parse().ok()?);
-        start.checked_add(count)?;
+        // Where nothing stands the line before is named, and there is one line more than is counted.
+        let is_sound = start > 0 || count == 0;
+        start.checked_add(count.max(1)).filter(|_| is_sound)?;
         Some((start, count))
     };
     Some((range(old)?, range(new)?))
@@ -258,7 +318,6 @@ fn read_hunk<'t>(
     let first = |range: Range| if range.1 == 0 { range.0 + 1 } else { range.0 };
     let (mut old_line, mut new_line) = (first(old), first(new));
     let mut change: Option<Hunk> = None;
-    let mut finish = |change: &mut Option<Hunk>| file.hunks.extend(change.take().map(named_from_before));
     while old_left > 0 || new_left > 0 {
         let (_, line) = lines.next()?;
         let begun = || Hunk { old_start: old_line, old_count: 0, new_start: new_line, new_count: 0 };
@@ -271,19 +330,21 @@ fn read_hunk<'t>(
             Some(b'+') => {
                 new_left = new_left.checked_sub(1)?;
                 change.get_or_insert_with(begun).new_count += 1;
+                file.shown.push((new_line, line[1..].into()));
                 new_line += 1;
             }
             // Some tools cut the one blank of an empty line.
             Some(b' ' | b'\r') | None => {
                 (old_left, new_left) = (old_left.checked_sub(1)?, new_left.checked_sub(1)?);
-                finish(&mut change);
+                file.hunks.extend(change.take().map(named_from_before));
+                file.shown.push((new_line, line.get(1..).unwrap_or_default().into()));
                 (old_line, new_line) = (old_line + 1, new_line + 1);
             }
             Some(b'\\') => {}
             Some(_) => return None,
         }
     }
-    finish(&mut change);
+    file.hunks.extend(change.take().map(named_from_before));
     Some(())
 }
 
@@ -367,6 +428,12 @@ mod tests {
             paths("--- x.go\t2026-01-01\n+++ x.go\t2026-01-02\n@@ -1 +1 @@\n-a\n+b\n"),
             some("x.go", "x.go")
         );
+        assert_eq!(
+            paths("diff --git i/x.go w/x.go\nold mode 100644\nnew mode 100755\n"),
+            some("i/x.go", "w/x.go")
+        );
+        assert_eq!(paths("--- b/x.go\n+++ b/x.go\n@@ -1 +1 @@\n-a\n+b\n"), some("b/x.go", "b/x.go"));
+        assert_eq!(paths("--- ./x.go\n+++ ./x.go\n@@ -1 +1 @@\n-a\n+b\n"), some("x.go", "x.go"));
         assert_eq!(paths("--- ../../x\n+++ ../../x\n@@ -1 +1 @@\n-a\n+b\n"), some("../../x", "../../x"));
     }
 
@@ -390,7 +457,37 @@ mod tests {
         assert_eq!(refused("--- a\n+++ b\n@@ -1 +1 @@\n-a\nx\n"), "line 3: this hunk is cut short");
         assert_eq!(refused("--- a\n@@ -1 +1 @@\n"), "line 1: expected \"+++ \" after this line");
         assert_eq!(refused("@@ -1 +1 @@\n-a\n+b\n"), "line 1: a hunk without the name of its file");
-        for header in ["-1 +1", "-1,99999999999 +1 @@", "-4294967295,2 +1 @@", "-x +1 @@", "-1 +-1 @@"] {
+        let header = "--- a\n+++ b\n@@ -1 +1 @@\n-a\n+b\n";
+        assert_eq!(
+            refused(&format!("{header}+c\n")),
+            "line 6: a line beyond what the header of its hunk says"
+        );
+        assert_eq!(
+            refused(&format!("{header}@@ -1 +1 @@\n-a\n+b\n")),
+            "line 6: this hunk comes before the one above it; is this the diff of two states?"
+        );
+        assert_eq!(
+            refused(&format!("{header}{header}")),
+            "line 1: a file stands twice; give one diff from base to commit"
+        );
+        let combined =
+            "line 6: a combined diff of a merge; give one from its base, as git diff BASE COMMIT prints it";
+        assert_eq!(refused(&format!("{header}@@@ -1 -1 +1 @@@\n")), combined);
+        assert_eq!(refused(&format!("{header}diff --cc x\n")), combined);
+        assert_eq!(
+            refused("--- /dev/null\n+++ /dev/null\n"),
+            "line 1: a file that is neither before nor after"
+        );
+        for header in [
+            "-1 +1",
+            "-0,2 +0,1 @@",
+            "-4294967295,0 +1 @@",
+            "-1 +4294967295,0 @@",
+            "-1,99999999999 +1 @@",
+            "-4294967295,2 +1 @@",
+            "-x +1 @@",
+            "-1 +-1 @@",
+        ] {
             let text = format!("--- a\n+++ b\n@@ {header}\n");
             assert_eq!(refused(&text), "line 3: expected \"@@ -LINE,COUNT +LINE,COUNT @@\"", "{header}");
         }

@@ -225,6 +225,67 @@ fn on_the_default_branch_the_base_is_the_commit_that_was_stored_before() {
 }
 
 #[test]
+fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
+    let mut source = Source::of(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let world = World::new();
+    let program =
+        Program::of("example.com/app/main.go:3.13,5.2 1 1\nexample.com/app/main.go:7.21,8.11 1 0\n");
+    let mut agents = Vec::new();
+    let mut stored = |source: &Source, world: &World| {
+        agents.push(world.start(&source.service(), &program));
+        world.pull(0);
+        source.head()
+    };
+    let first = stored(&source, &world);
+    let change = |source: &mut Source, text: &str| {
+        fs::write(source.folder.path().join("main.go"), format!("{BEFORE}{text}")).unwrap();
+        source.commit_all();
+    };
+    source.git(&["checkout", "--quiet", "-b", "side"]);
+    change(&mut source, "\nvar side int\n");
+    let side = stored(&source, &world);
+    source.git(&["checkout", "--quiet", "master"]);
+    change(&mut source, "\nvar gone int\n");
+    let gone = stored(&source, &world);
+    source.git(&["reset", "--quiet", "--hard", "HEAD^"]);
+    change(&mut source, "\nvar second int\n");
+    let second = stored(&source, &world);
+    change(&mut source, "\nvar third int\n");
+    let third = source.service();
+    stored(&source, &world);
+    source.git(&["reflog", "expire", "--expire=now", "--all"]);
+    source.git(&["gc", "--quiet", "--prune=now"]);
+    source.clone_into(&world, &["--bare", "--no-local"]);
+    let base = |name: &str, options: &[&str]| {
+        let arguments = [&["report", name, "--format", "diff-json"], options].concat();
+        world.run(&arguments).ended(0).json().remove(0)["base_commit"].as_str().unwrap().to_owned()
+    };
+    let name = |hash: &str| format!("staging_th_app_master_{}", &hash[..10]);
+    assert_eq!(base(&third, &[]), second, "not the side branch, and not what is gone ({side}, {gone})");
+    assert_eq!(base(&third, &["--base", "master"]), second, "the commit is on it");
+    assert_eq!(base(&name(&second), &[]), first, "though the third was stored later");
+    let own = world.run(&["report", &third, "--base", &source.head()]).ended(1);
+    own.warned("itself, or comes after it, so nothing can have changed since");
+    world
+        .run(&["report", &name(&first), "--base", "previous"])
+        .ended(1)
+        .warned("nothing is stored of a commit before");
+}
+
+#[test]
+fn what_somebody_works_on_is_not_taken_for_the_default_branch() {
+    let served = served();
+    let repository = crate::harness::source::repository(&served.world);
+    fs::remove_dir_all(&repository).unwrap();
+    let url = format!("file://{}", served.source.folder.path().display());
+    let to = repository.to_str().unwrap();
+    served.source.git(&["clone", "--quiet", "--origin=upstream", "--branch=feature", &url, to]);
+    assert_eq!(served.json(&["--offline"])["base_commit"], json!(served.master()));
+    fs::remove_file(repository.join(".git/refs/remotes/upstream/HEAD")).unwrap();
+    served.report(&["--format", "diff", "--offline"]).ended(1).warned("give the base with --base REV");
+}
+
+#[test]
 fn a_gate_asks_for_the_changed_lines() {
     let served = served();
     let gate = |options: &[&str]| served.report(&[&["--format", "diff"], options].concat());
@@ -356,6 +417,20 @@ fn a_unified_diff_can_say_what_changed() {
     fs::write(&file, diff).unwrap();
     let json = served.json(&["--diff-file", "changes.diff"]);
     assert_eq!((&json["covered"], &json["total"]), (&json!(4), &json!(8)));
+    assert_eq!(json["files"][0]["functions"][0]["new"], Value::Null, "nothing tells what there was before");
+    // Whatever its paths begin with.
+    for option in [&["-c", "diff.mnemonicPrefix=true"][..], &[], &["-c", "diff.noprefix=true"]] {
+        let diff = served.source.git(&[option, &["diff", "master", "feature", "--", "main.go"]].concat());
+        for diff in [diff.clone(), diff.replace(" a/", " old/").replace(" b/", " new/")] {
+            fs::write(&file, diff).unwrap();
+            assert_eq!(served.json(&["--diff-file", "changes.diff"])["total"], 7);
+        }
+    }
+    let diff = served.source.git(&["diff", "master", "feature", "--", "kept/moved.go"]);
+    fs::write(&file, diff.replace("kept/", "")).unwrap();
+    assert_eq!(served.json(&["--diff-file", "changes.diff"])["files"][0]["path"], "kept/moved.go");
+    fs::write(&file, served.source.git(&["diff", "master", "feature"])).unwrap();
+    let json = served.json(&["--diff-file", "changes.diff"]);
     assert_eq!((&json["base_commit"], &json["base"]), (&Value::Null, &json!("\"changes.diff\"")));
 
     let refused = |text: &str, why: &str| {
@@ -365,9 +440,22 @@ fn a_unified_diff_can_say_what_changed() {
     refused("hello\n", "\"changes.diff\" is no unified diff: line 1: no file of a unified diff is named");
     refused("--- a/main.go\n+++ b/main.go\n@@ -1,9 +1,9 @@\n one\n", "line 3: this hunk is cut short");
     refused("--- a\n+++ b\n@@ -1,4294967296 +1 @@\n", "line 3: expected \"@@ -LINE,COUNT +LINE,COUNT @@\"");
-    fs::write(&file, "--- ../../etc/passwd.go\n+++ ../../etc/passwd.go\n@@ -1 +1 @@\n-a\n+b\n").unwrap();
+    // One that is not of this commit would pass any gate.
+    refused(
+        "--- ../../etc/passwd.go\n+++ ../../etc/passwd.go\n@@ -1 +1 @@\n-a\n+b\n",
+        "none of its 1 Go files is there, such as \"../../etc/passwd.go\"",
+    );
+    refused(
+        "--- main.go\n+++ main.go\n@@ -5 +5 @@\n-x\n+nothing like it\n",
+        "line 5 of \"main.go\" is not \"nothing like it\" there",
+    );
+    let main = served.source.git(&["diff", "master", "feature", "--", "main.go"]);
+    fs::write(&file, format!("{main}--- ../x.go\n+++ ../x.go\n@@ -1 +1 @@\n-a\n+b\n")).unwrap();
     let json = served.json(&["--diff-file", "changes.diff"]);
-    assert_eq!(json["left_out"], json!([{"path": "../../etc/passwd.go", "why": "not_built"}]));
+    assert_eq!(
+        (&json["total"], &json["left_out"]),
+        (&json!(7), &json!([{"path": "../x.go", "why": "not_in_commit"}]))
+    );
     served.report(&["--diff-file", "nosuch.diff"]).ended(1).warned("cannot read \"nosuch.diff\"");
 }
 
@@ -394,7 +482,7 @@ fn no_configuration_of_git_changes_what_changed() {
         ("diff.noprefix", "true"),
         ("diff.renames", "false"),
         ("diff.external", "false"),
-        ("diff.renameLimit", "0"),
+        ("diff.renameLimit", "1"),
         ("color.ui", "always"),
         ("core.quotePath", "false"),
         ("diff.context", "7"),

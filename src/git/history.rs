@@ -40,26 +40,37 @@ impl Repository {
 
     /// Returns the default branch as far as this clone knows it.
     pub fn known_default_branch(&self) -> Result<Tip, GitError> {
-        const REMOTE_HEADS: &str = "refs/remotes/origin/";
+        const REMOTE_HEADS: &str = "refs/remotes/";
         let none = || GitError::NoDefaultBranch { path: self.path.clone() };
-        let arguments = ["--format=%(symref)", "refs/remotes/origin/HEAD"];
+        let arguments = ["--format=%(symref)", "refs/remotes/*/HEAD"];
         let listed = self.output("for-each-ref", &arguments, Vec::new())?;
         let listed = String::from_utf8_lossy(&listed);
-        if let Some(branch) = listed.trim().strip_prefix(REMOTE_HEADS) {
-            return self.tip(branch, &[format!("{REMOTE_HEADS}{branch}")])?.ok_or_else(none);
+        let heads = || listed.lines().filter_map(|line| line.strip_prefix(REMOTE_HEADS)?.split_once('/'));
+        let head = heads().find(|(remote, _)| *remote == "origin").or_else(|| heads().next());
+        if let Some((remote, branch)) = head {
+            return self.tip(branch, &[format!("{REMOTE_HEADS}{remote}/{branch}")])?.ok_or_else(none);
         }
-        // What a bare clone took for its own; of any other, this is what somebody works on.
-        let head = self.output("rev-parse", &["--symbolic-full-name", "HEAD"], Vec::new())?;
+        // A bare clone's own is what it found at the remote; of any other it is what somebody works on.
+        let is_bare = self.output("rev-parse", &["--is-bare-repository"], Vec::new())?.starts_with(b"true");
+        let head = self.output("symbolic-ref", &["--quiet", "HEAD"], Vec::new());
+        let (true, Ok(head)) = (is_bare, head) else { return Err(none()) };
         let head = String::from_utf8_lossy(&head);
         let branch = head.trim().strip_prefix("refs/heads/").ok_or_else(none)?;
-        self.tip(branch, &[format!("{REMOTE_HEADS}{branch}"), format!("refs/heads/{branch}")])?
-            .ok_or_else(none)
+        let refs = [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")];
+        self.tip(branch, &refs)?.ok_or_else(none)
     }
 
+    /// Returns what one of these references points to, the one that goes furthest.
     fn tip(&self, branch: &str, refs: &[String]) -> Result<Option<Tip>, GitError> {
         let questions: String = refs.iter().flat_map(|name| [name, "^{commit}\n"]).collect();
-        let commit = self.checked(questions)?.into_iter().next();
-        Ok(commit.map(|commit| Tip { branch: branch.to_owned(), commit }))
+        let mut commits = self.checked(questions)?.into_iter();
+        let Some(mut commit) = commits.next() else { return Ok(None) };
+        for other in commits {
+            if self.merge_base(&commit, &other)?.as_ref() == Some(&commit) {
+                commit = other;
+            }
+        }
+        Ok(Some(Tip { branch: branch.to_owned(), commit }))
     }
 
     /// Returns what changed in Go files from one commit to another, as a unified diff without context.
@@ -71,6 +82,8 @@ impl Repository {
             "-p",
             "--unified=0",
             "--find-renames",
+            // However many files moved, and whatever the repository's configuration says.
+            "-l0",
             "--full-index",
             // Attributes of the repository may call a source file binary.
             "--text",

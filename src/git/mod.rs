@@ -76,7 +76,7 @@ pub enum GitError {
         revision: String,
     },
     /// Nothing tells which branch others are merged into.
-    #[error("{:?} does not tell its default branch", path.display())]
+    #[error("{:?} does not tell its default branch, give the base with --base REV", path.display())]
     NoDefaultBranch {
         /// The repository.
         path: PathBuf,
@@ -306,8 +306,10 @@ impl Repository {
 
     /// Reads files of commits by their paths; `None` for what is not there, or was not asked for.
     pub fn contents(&self, asked: &[Option<(&ObjectId, &str)>]) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-        // A path with a line end would be two questions.
-        let is_askable = |(_, path): &&(&ObjectId, &str)| !path.contains(['\n', '\0']);
+        // A path with a line end would be two questions, and one that climbs ends git.
+        let is_askable = |(_, path): &&(&ObjectId, &str)| {
+            !path.contains(['\n', '\0']) && !path.split('/').any(|part| matches!(part, "" | "." | ".."))
+        };
         let questions: String = asked
             .iter()
             .flatten()

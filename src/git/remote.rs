@@ -117,7 +117,7 @@ impl Repository {
         let unshallow = if self.is_shallow()? { &["--unshallow"][..] } else { &[] };
         self.fetch(
             unshallow,
-            ["+refs/heads/*:refs/remotes/origin/*", "refs/tags/*:refs/tags/*"],
+            ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"],
             Vec::new(),
             network,
         )

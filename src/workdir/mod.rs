@@ -424,14 +424,16 @@ impl Locked {
     }
 }
 
-/// Reads a file outside of the work directory; `-` is stdin.
+/// Reads a file outside of the work directory, up to a gigabyte; `-` is stdin.
 pub fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
-    if path == Path::new("-") {
-        let mut text = Vec::new();
-        return io::stdin().read_to_end(&mut text).map(|_| text).map_err(io_error("cannot read", path));
-    }
-    #[expect(clippy::disallowed_methods, reason = "this adapter reads files")]
-    fs::read(path).map_err(io_error("cannot read", path))
+    const MOST: u64 = 1 << 30;
+    let mut text = Vec::new();
+    let read = match path == Path::new("-") {
+        true => io::stdin().take(MOST).read_to_end(&mut text),
+        #[expect(clippy::disallowed_methods, reason = "this adapter reads files")]
+        false => File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut text)),
+    };
+    read.map(|_| text).map_err(io_error("cannot read", path))
 }
 
 /// Tells whether two paths are of one file, there already or not.

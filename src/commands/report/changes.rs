@@ -1,13 +1,13 @@
 //! What changed since a base: which base that is, and what the two commits say of the files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::source::{AtCommit, Revision, SourceReader};
+use super::source::{AtCommit, Revision, SourceReader, is_hash};
 use crate::commands;
-use crate::git::{ObjectId, Repository};
+use crate::git::{GitError, ObjectId};
 use crate::names::printable;
 use crate::patch::{self, FilePatch};
 use crate::report::diff::{Base, Changes, Texts, is_candidate};
@@ -44,29 +44,109 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Finds what changed up to a commit; `previous` is the newest row of another commit before it.
+/// Finds what changed up to a commit; `rows` are those of the app, the newest last.
 pub(super) fn find(
     asked: Asked<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,
-    previous: Option<&Row>,
+    rows: &[&Row],
 ) -> Result<Changes> {
     if let Asked::DiffFile(path) = asked {
-        let shown = path.display().to_string();
-        let shown = printable(&shown);
-        let text = workdir::read_outside(path).with_context(|| format!("cannot read \"{shown}\""))?;
-        let patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
-        let texts = texts(&patches, at, None);
-        return Ok(Changes { base: Base { commit: None, how: format!("\"{shown}\"") }, patches, texts });
+        return of_file(path, at, reader);
     }
-    let (base, how) = choose(asked, at, reader, previous)?;
-    let blobs = at.repository.changed_blobs(&base, &at.commit)?;
-    reader.fetched(&at.repository, &base, &blobs, &at.network)?;
-    reader.fetched(&at.repository, &at.commit, &blobs, &at.network)?;
+    let (base, how) = choose(asked, at, reader, rows)?;
+    if at.repository.is_partial() {
+        let blobs = at.repository.changed_blobs(&base, &at.commit)?;
+        for commit in [&base, &at.commit] {
+            if !reader.fetched(&at.repository, commit, &blobs, &at.network)?.is_empty() {
+                bail!(
+                    "contents of changed files are not in the clone, so what changed in them cannot be known"
+                );
+            }
+        }
+    }
     let text = at.repository.diff(&base, &at.commit)?;
     let patches = patch::parse(&text).context("git printed what is no unified diff")?;
-    let texts = texts(&patches, at, Some(&base));
+    let texts = texts(&patches, at, Some(&base))?;
     Ok(Changes { base: Base { commit: Some(base.to_string()), how }, patches, texts })
+}
+
+/// Takes what changed from a file, which has to be of this commit.
+fn of_file(path: &Path, at: &AtCommit, reader: &SourceReader<'_>) -> Result<Changes> {
+    let shown = path.display().to_string();
+    let shown = printable(&shown);
+    let text = workdir::read_outside(path)?;
+    let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
+    let tree = reader.tree(&at.repository, &at.commit, &at.network)?;
+    let blobs: HashMap<&str, &ObjectId> = tree.iter().map(|file| (file.path.as_str(), &file.blob)).collect();
+    let tree: HashSet<&str> = blobs.keys().copied().collect();
+    place(&mut patches, &tree).with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
+    let go_files =
+        patches.iter().filter(|patch| is_candidate(patch)).filter_map(|patch| patch.new_path.as_deref());
+    let wanted: Vec<ObjectId> = go_files.filter_map(|path| blobs.get(path).copied().cloned()).collect();
+    if !reader.fetched(&at.repository, &at.commit, &wanted, &at.network)?.is_empty() {
+        bail!("contents of changed files are not in the clone, so what changed in them cannot be known");
+    }
+    let texts = texts(&patches, at, None)?;
+    for patch in &patches {
+        let new = patch.new_path.as_deref().and_then(|path| Some((path, texts.get(path)?.new.as_deref()?)));
+        let Some((path, text)) = new else { continue };
+        let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').map(without_return).collect();
+        let is_other = |(number, says): &&(u32, Box<[u8]>)| {
+            lines.get(*number as usize - 1) != Some(&without_return(says))
+        };
+        if let Some((number, says)) = patch.shown.iter().find(is_other) {
+            bail!(
+                "\"{shown}\" is not of commit {}: line {number} of \"{}\" is not \"{}\" there",
+                at.commit,
+                printable(path),
+                printable(&String::from_utf8_lossy(says))
+            );
+        }
+    }
+    Ok(Changes { base: Base { commit: None, how: format!("\"{shown}\"") }, patches, texts })
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Finds out what the paths of a diff begin with (prefixes of git and `diff -r`, a folder that it was made in), and
+/// gives them as the tree has them.
+fn place(patches: &mut [FilePatch], tree: &HashSet<&str>) -> Result<()> {
+    let is_go = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.strip_suffix(".go").is_some());
+    let paths: Vec<String> = patches
+        .iter()
+        .filter_map(|patch| patch.new_path.as_deref())
+        .filter(is_go)
+        .map(str::to_owned)
+        .collect();
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let fits =
+        |place: &dyn Fn(&str) -> String| paths.iter().filter(|path| tree.contains(&*place(path))).count();
+    let cut = |path: &str| path.split_once('/').map_or(path, |(_, rest)| rest).to_owned();
+    let as_it_is = |path: &str| path.to_owned();
+    let folder = paths.iter().find_map(|path| {
+        let mut above = tree.iter().filter_map(|known| known.strip_suffix(path.as_str())?.strip_suffix('/'));
+        let only = above.next()?;
+        above.next().is_none().then(|| only.to_owned())
+    });
+    let below =
+        |path: &str| folder.as_ref().map_or_else(|| path.to_owned(), |folder| format!("{folder}/{path}"));
+    let ways: [&dyn Fn(&str) -> String; 3] = [&as_it_is, &cut, &below];
+    // The first of those that fit best.
+    let best = ways.into_iter().rev().max_by_key(|way| fits(*way)).expect("there are three");
+    if fits(best) == 0 {
+        bail!("none of its {} Go files is there, such as \"{}\"", paths.len(), printable(&paths[0]));
+    }
+    for patch in patches {
+        for path in [&mut patch.old_path, &mut patch.new_path].into_iter().flatten() {
+            *path = best(path);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the base, and how it was chosen.
@@ -74,14 +154,14 @@ fn choose(
     asked: Asked<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,
-    previous: Option<&Row>,
+    rows: &[&Row],
 ) -> Result<(ObjectId, String)> {
     let AtCommit { repository, network, commit, .. } = at;
     match asked {
-        Asked::Previous => previous_commit(at, reader, previous)?.ok_or_else(|| {
+        Asked::Previous => previous_commit(at, rows)?.ok_or_else(|| {
             anyhow!("nothing is stored of a commit before {commit}, so it has no previous one")
         }),
-        Asked::Parent => parent(repository, commit),
+        Asked::Parent => parent(at, reader),
         Asked::Row(row) if row.key.commit.is_empty() => {
             bail!("row {} tells no commit, so nothing can be held against it", row.id.0)
         }
@@ -93,6 +173,14 @@ fn choose(
             let tip = reader.find(repository, &Revision::Any(revision.to_owned()), network)?;
             let base = merge_base(at, reader, &tip, revision)?;
             let shown = printable(revision);
+            if base == *commit {
+                if is_hash(revision) {
+                    bail!(
+                        "\"{shown}\" is commit {commit} itself, or comes after it, so nothing can have changed since"
+                    );
+                }
+                return before_on_branch(at, reader, rows, &format!("{shown} ({tip})"));
+            }
             let how = match base == tip {
                 true => format!("which is {shown}"),
                 false => format!("the merge base with {shown} ({tip})"),
@@ -103,48 +191,71 @@ fn choose(
             let tip = match reader.offline {
                 true => repository.known_default_branch()?,
                 false => repository.fetch_default_branch(network).or_else(|error| {
+                    let known = repository.known_default_branch()?;
                     commands::warn(format!("{error}; the default branch is taken as this clone knows it"));
-                    repository.known_default_branch()
+                    Ok::<_, GitError>(known)
                 })?,
             };
-            let branch = printable(&tip.branch).into_owned();
+            let branch = format!("{} ({})", printable(&tip.branch), tip.commit);
             let base = merge_base(at, reader, &tip.commit, &tip.branch)?;
-            if base != *commit {
-                return Ok((base, format!("the merge base with {branch} ({})", tip.commit)));
+            if base == *commit {
+                return before_on_branch(at, reader, rows, &branch);
             }
-            // What is on the branch already is new against what came before it.
-            let on_branch = format!("as the commit is on {branch} ({})", tip.commit);
-            let (base, how) = match previous_commit(at, reader, previous)? {
-                Some(previous) => previous,
-                None => parent(repository, commit)?,
-            };
-            Ok((base, format!("{how}, {on_branch}")))
+            Ok((base, format!("the merge base with {branch}")))
         }
         Asked::DiffFile(_) => bail!("a file says what changed"),
     }
 }
 
-/// Returns the commit of the row before, where its repository has it.
-fn previous_commit(
+/// Returns what came before a commit that is on a branch already.
+fn before_on_branch(
     at: &AtCommit,
     reader: &SourceReader<'_>,
-    previous: Option<&Row>,
-) -> Result<Option<(ObjectId, String)>> {
-    let Some(row) = previous else { return Ok(None) };
-    let revision = Revision::Hash(row.key.commit.clone());
-    let commit = reader.find(&at.repository, &revision, &at.network)?;
-    Ok(Some((
-        commit,
-        format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at)),
-    )))
+    rows: &[&Row],
+    branch: &str,
+) -> Result<(ObjectId, String)> {
+    let (base, how) = match previous_commit(at, rows)? {
+        Some(previous) => previous,
+        None => parent(at, reader)?,
+    };
+    Ok((base, format!("{how}, as the commit is on {branch}")))
 }
 
-fn parent(repository: &Repository, commit: &ObjectId) -> Result<(ObjectId, String)> {
-    match repository.parent(commit)? {
-        Some(parent) => Ok((parent, "the first parent".to_owned())),
-        None if repository.is_shallow()? => {
-            bail!("the clone is shallow and ends at {commit}; complete it with git fetch --unshallow")
+/// Returns the nearest commit before this one of which something is stored: an ancestor, whenever its row was
+/// written; rows of other branches, and of commits that are gone, are passed over.
+fn previous_commit(at: &AtCommit, rows: &[&Row]) -> Result<Option<(ObjectId, String)>> {
+    let AtCommit { repository, commit, .. } = at;
+    let mut seen = HashSet::new();
+    let mut nearest: Option<(ObjectId, String)> = None;
+    for row in rows.iter().rev().filter(|row| seen.insert(row.key.commit.as_str())) {
+        let Ok(other) = repository.commit(&row.key.commit) else { continue };
+        if other == *commit || repository.merge_base(&other, commit)?.as_ref() != Some(&other) {
+            continue;
         }
+        let is_nearer = match &nearest {
+            None => true,
+            Some((known, _)) => repository.merge_base(known, &other)?.as_ref() == Some(known),
+        };
+        if is_nearer {
+            let how = format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at));
+            nearest = Some((other, how));
+        }
+    }
+    Ok(nearest)
+}
+
+fn parent(at: &AtCommit, reader: &SourceReader<'_>) -> Result<(ObjectId, String)> {
+    let AtCommit { repository, network, commit, .. } = at;
+    let mut parent = repository.parent(commit)?;
+    if parent.is_none() && repository.is_shallow()? {
+        if reader.offline {
+            bail!("the clone is shallow and ends at {commit}; without --offline it is completed");
+        }
+        repository.fetch_heads_and_tags(network).context("the clone is shallow, and completing it failed")?;
+        parent = repository.parent(commit)?;
+    }
+    match parent {
+        Some(parent) => Ok((parent, "the first parent".to_owned())),
         None => bail!("{commit} has no parent, so nothing changed before it"),
     }
 }
@@ -162,22 +273,19 @@ fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: &ObjectId, name: &s
     base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", printable(name)))
 }
 
-/// Reads what the files of a diff say; what cannot be read is shown by its lines' numbers alone.
-fn texts(patches: &[FilePatch], at: &AtCommit, base: Option<&ObjectId>) -> HashMap<String, Texts> {
+/// Reads what the files of a diff say.
+fn texts(patches: &[FilePatch], at: &AtCommit, base: Option<&ObjectId>) -> Result<HashMap<String, Texts>> {
     let candidates: Vec<&FilePatch> = patches.iter().filter(|patch| is_candidate(patch)).collect();
     let read = |commit: &ObjectId, path: fn(&FilePatch) -> Option<&String>| {
         let asked: Vec<Option<(&ObjectId, &str)>> =
             candidates.iter().map(|patch| Some((commit, path(patch)?.as_str()))).collect();
-        at.repository.contents(&asked).unwrap_or_else(|error| {
-            commands::warn(format!("{error}; changed lines are shown without their text"));
-            vec![None; candidates.len()]
-        })
+        at.repository.contents(&asked)
     };
-    let new = read(&at.commit, |patch| patch.new_path.as_ref());
+    let new = read(&at.commit, |patch| patch.new_path.as_ref())?;
     let old = match base {
-        Some(base) => read(base, |patch| patch.old_path.as_ref()),
+        Some(base) => read(base, |patch| patch.old_path.as_ref())?,
         None => vec![None; candidates.len()],
     };
     let texts = candidates.iter().zip(new.into_iter().zip(old));
-    texts.filter_map(|(patch, (new, old))| Some((patch.new_path.clone()?, Texts { new, old }))).collect()
+    Ok(texts.filter_map(|(patch, (new, old))| Some((patch.new_path.clone()?, Texts { new, old }))).collect())
 }

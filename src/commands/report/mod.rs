@@ -165,7 +165,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
                 (None, Some(row)) => Asked::Row(row),
                 (None, None) => Asked::of(args.base.as_deref().or(configured)),
             };
-            Some(changes::find(asked, at, &reader, chosen.previous_commit.as_ref())?)
+            Some(changes::find(asked, at, &reader, &chosen.of_app.iter().collect::<Vec<_>>())?)
         }
         _ => None,
     };
@@ -268,8 +268,8 @@ struct Chosen<'a> {
     entry: &'a Entry,
     row: Row,
     previous: Option<Row>,
-    /// The newest row before it of another commit.
-    previous_commit: Option<Row>,
+    /// All rows of the app in its environment and region, the newest last.
+    of_app: Vec<Row>,
     /// `None` where nothing tells it.
     revision: Option<Revision>,
     /// The source is that of the service's own commit, not one that was named for it.
@@ -304,19 +304,9 @@ impl<'a> Chosen<'a> {
         };
         let before = |other: &&Row| is_same_app(&other.key, &row.key) && other.id < row.id;
         let previous = rows.iter().rev().find(before).cloned();
-        let previous_commit =
-            rows.iter().rev().filter(before).find(|other| other.key.commit != row.key.commit);
-        let previous_commit = previous_commit.cloned();
+        let of_app = rows.iter().filter(|other| is_same_app(&other.key, &row.key)).cloned().collect();
         let is_of_its_own_commit = !hash.is_empty();
-        Ok(Self {
-            entry,
-            row,
-            previous,
-            previous_commit,
-            revision,
-            is_of_its_own_commit,
-            source_commit: None,
-        })
+        Ok(Self { entry, row, previous, of_app, revision, is_of_its_own_commit, source_commit: None })
     }
 
     fn name(&self) -> String {

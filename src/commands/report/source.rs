@@ -194,7 +194,12 @@ impl SourceReader<'_> {
     }
 
     /// Returns the files of a commit.
-    fn tree(&self, repository: &Repository, commit: &ObjectId, network: &Network) -> Result<Vec<TreeFile>> {
+    pub(super) fn tree(
+        &self,
+        repository: &Repository,
+        commit: &ObjectId,
+        network: &Network,
+    ) -> Result<Vec<TreeFile>> {
         match repository.files(commit) {
             Err(error @ GitError::Failed { .. }) if repository.is_partial() => {
                 if self.offline {
@@ -318,7 +323,8 @@ impl SourceReader<'_> {
     }
 }
 
-fn is_hash(text: &str) -> bool {
+/// Tells whether a revision is a hash, or the beginning of one, by its looks.
+pub(super) fn is_hash(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -75,7 +75,7 @@ struct File<'r> {
 struct Function<'r> {
     name: &'r str,
     line: u32,
-    new: bool,
+    new: Option<bool>,
     #[serde(flatten)]
     coverage: Counted,
 }

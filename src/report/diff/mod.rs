@@ -86,8 +86,8 @@ pub struct ChangedFunction {
     pub name: String,
     /// Where it begins.
     pub line: u32,
-    /// No function of that name was in the file before.
-    pub is_new: bool,
+    /// No function of that name was in the file before; `None` where that is not known.
+    pub is_new: Option<bool>,
     /// Changed lines that were executed, at least partly, of all that count.
     pub lines: Coverage,
 }
@@ -124,6 +124,8 @@ pub enum Why {
     NotBuilt,
     /// Nothing that changed in it is code.
     NoCodeChanged,
+    /// The service's commit has no such file.
+    NotInCommit,
 }
 
 impl Why {
@@ -141,6 +143,7 @@ impl Why {
             Self::NoStatements => "no_statements",
             Self::NotBuilt => "not_built",
             Self::NoCodeChanged => "no_code_changed",
+            Self::NotInCommit => "not_in_commit",
         }
     }
 }
@@ -158,6 +161,7 @@ impl std::fmt::Display for Why {
             Self::NoStatements => "has no statements",
             Self::NotBuilt => "not in the profile: not linked into the program, or left out by build tags",
             Self::NoCodeChanged => "no code changed",
+            Self::NotInCommit => "not in the commit",
         })
     }
 }
@@ -213,6 +217,8 @@ impl DiffReport {
         let mut left_out = Vec::new();
         for patch in patches {
             let judged = match &patch.new_path {
+                // What became a file of the same name is told by that.
+                None if patches.iter().any(|other| other.new_path == patch.old_path) => continue,
                 None => Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted)),
                 Some(path) => {
                     changed_file(patch, path, &by_path, texts, filter).map_err(|why| (path.clone(), why))
@@ -313,6 +319,9 @@ fn changed_file(
         return Err(Why::Excluded);
     }
     let Some(file) = known else {
+        if texts.new.is_none() {
+            return Err(Why::NotInCommit);
+        }
         let has_functions = scanned.is_none_or(|scanned| !scanned.functions.is_empty());
         return Err(if has_functions { Why::NotBuilt } else { Why::NoStatements });
     };
@@ -326,7 +335,7 @@ fn changed_file(
         path: path.to_owned(),
         old_path: changed.old_path.clone().filter(|old| old != path),
         is_new: changed.old_path.is_none(),
-        functions: changed_functions(file, &lines, texts.old.as_deref()),
+        functions: changed_functions(file, &lines, changed, texts.old.as_deref()),
         missed: missed(file, changed),
         lines,
         statements,
@@ -337,10 +346,18 @@ fn changed_file(
     })
 }
 
+/// Returns runs of changed lines that were not executed. A run ends at a line that is no such, at a gap without
+/// code that nobody would look over, and at the end of a function.
 fn missed(file: &FileReport<'_>, patch: &FilePatch) -> Vec<(u32, u32)> {
+    const GAP: u32 = 4;
     let is_missed = |line: &LineReport| line.hit_blocks == 0 && patch.has_added(line.line);
+    let function_of = |line: u32| file.functions.partition_point(|function| function.extent.end.0 < line);
     file.lines
-        .chunk_by(|a, b| is_missed(a) == is_missed(b))
+        .chunk_by(|a, b| {
+            is_missed(a) == is_missed(b)
+                && b.line - a.line <= GAP
+                && function_of(a.line) == function_of(b.line)
+        })
         .filter(|run| is_missed(&run[0]))
         .map(|run| (run[0].line, run[run.len() - 1].line))
         .collect()
@@ -374,18 +391,25 @@ fn statements_on(
 fn changed_functions(
     file: &FileReport<'_>,
     lines: &[LineReport],
+    changed: &FilePatch,
     old: Option<&[u8]>,
 ) -> Vec<ChangedFunction> {
-    let old = old.and_then(|text| scan(text).ok()).unwrap_or_default();
-    let old: HashSet<String> =
-        old.functions.iter().map(|extent| extent.qualified_name().into_owned()).collect();
+    let old = old.and_then(|text| scan(text).ok());
+    let old = old.map(|old| -> HashSet<String> {
+        old.functions.iter().map(|extent| extent.qualified_name().into_owned()).collect()
+    });
     let changed = file.functions.iter().filter_map(|function| {
         let first = lines.partition_point(|line| line.line < function.extent.start.0);
         let end = lines.partition_point(|line| line.line <= function.extent.end.0).max(first);
         let name = function.extent.qualified_name().into_owned();
+        let is_new = match &old {
+            _ if changed.old_path.is_none() => Some(true),
+            Some(old) => Some(!old.contains(&name)),
+            None => None,
+        };
         (first < end).then(|| ChangedFunction {
             line: function.extent.start.0,
-            is_new: !old.contains(&name),
+            is_new,
             name,
             lines: super::lines::coverage(&lines[first..end]),
         })

@@ -90,7 +90,7 @@ fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Resu
     let path = styled(excerpts, Style::new().bold(), &path);
     writeln!(out, "{path}: {} of {} changed lines{from}", coverage.covered, coverage.total)?;
     for function in file.functions.iter().filter(|function| function.lines.covered < function.lines.total) {
-        let kind = if function.is_new { "new" } else { "changed" };
+        let kind = if function.is_new == Some(true) { "new" } else { "changed" };
         let lines = function.lines;
         let name = printable(&function.name);
         writeln!(out, "  {kind} func {name}: {} of {}", lines.covered, lines.total)?;
@@ -109,7 +109,8 @@ fn run(file: &ChangedFile, first: u32, last: u32, excerpts: Excerpts, out: &mut 
     if file.text.is_empty() {
         return writeln!(out, "    {}", range(first, last));
     }
-    let shown = last.min(first.saturating_add(LONGEST_RUN - 1));
+    let most = if excerpts.most_ranges.is_some() { LONGEST_RUN } else { u32::MAX };
+    let shown = last.min(first.saturating_add(most - 1));
     let until = if shown < last { shown } else { last.saturating_add(AROUND) };
     writeln!(out)?;
     for number in first.saturating_sub(AROUND).max(1)..=until {
