@@ -49,7 +49,7 @@ pub(super) fn find(
     asked: Asked<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,
-    rows: &[&Row],
+    rows: &[Row],
 ) -> Result<Changes> {
     if let Asked::DiffFile(path) = asked {
         return of_file(path, at, reader);
@@ -154,7 +154,7 @@ fn choose(
     asked: Asked<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,
-    rows: &[&Row],
+    rows: &[Row],
 ) -> Result<(ObjectId, String)> {
     let AtCommit { repository, network, commit, .. } = at;
     match asked {
@@ -211,7 +211,7 @@ fn choose(
 fn before_on_branch(
     at: &AtCommit,
     reader: &SourceReader<'_>,
-    rows: &[&Row],
+    rows: &[Row],
     branch: &str,
 ) -> Result<(ObjectId, String)> {
     let (base, how) = match previous_commit(at, rows)? {
@@ -223,7 +223,7 @@ fn before_on_branch(
 
 /// Returns the nearest commit before this one of which something is stored: an ancestor, whenever its row was
 /// written; rows of other branches, and of commits that are gone, are passed over.
-fn previous_commit(at: &AtCommit, rows: &[&Row]) -> Result<Option<(ObjectId, String)>> {
+fn previous_commit(at: &AtCommit, rows: &[Row]) -> Result<Option<(ObjectId, String)>> {
     let AtCommit { repository, commit, .. } = at;
     let mut seen = HashSet::new();
     let mut nearest: Option<(ObjectId, String)> = None;

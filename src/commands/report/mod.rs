@@ -4,7 +4,7 @@ mod changes;
 mod outputs;
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -19,7 +19,7 @@ use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
-use crate::report::diff::{Category, Comparison, DiffReport};
+use crate::report::diff::{Category, Changes, Comparison, DiffReport};
 use crate::report::{Form, Head, NoSource, Order, Previous, Report, Source};
 use crate::signals::Signals;
 use crate::store::{Row, RowFilter, Store};
@@ -150,25 +150,14 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
 
     let profile = stored_profile(&chosen.row, context)?;
     let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline, signals };
-    let (at, sources, code) = sources(&profile, &chosen, &reader, &outputs, &filter, &reading)?;
+    let against =
+        args.against.as_deref().map(|asked| against(asked, &chosen, &roster, &store)).transpose()?;
+    let look = Look { args, chosen: &chosen, reader: &reader, outputs: &outputs, against: against.as_ref() };
+    let Seen { at, changes, sources, code } = look.at_source(&profile, &filter, &reading)?;
     let known = || reader.known(chosen.revision.as_ref()?);
     chosen.source_commit =
         at.as_ref().map(|at| at.commit.clone()).or_else(known).map(|commit| commit.to_string());
     let mut report = Report::new(chosen.head(&filter, context), &profile, sources);
-    let against =
-        args.against.as_deref().map(|asked| against(asked, &chosen, &roster, &store)).transpose()?;
-    let changes = match &at {
-        Some(at) if outputs.have_changes() => {
-            let configured = context.config.apps.get(&chosen.row.key.app).and_then(|app| app.base.as_deref());
-            let asked = match (&args.diff_file, &against) {
-                (Some(path), _) => Asked::DiffFile(path),
-                (None, Some(row)) => Asked::Row(row),
-                (None, None) => Asked::of(args.base.as_deref().or(configured)),
-            };
-            Some(changes::find(asked, at, &reader, &chosen.of_app.iter().collect::<Vec<_>>())?)
-        }
-        _ => None,
-    };
     let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &filter));
     report.retain(&filter);
     if report.files.is_empty() && !filter.takes_all() {
@@ -177,7 +166,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
         let profile = stored_profile(row, context)?;
         let revision = Revision::Hash(row.key.commit.clone());
-        let (_, sources) = reader.read(&profile, &revision, &reading, true)?;
+        let sources = reader.sources(&profile, &reader.at(&revision, &reading)?, None, true)?;
         let mut before = Report::new(chosen.head(&filter, context), &profile, sources);
         before.retain(&filter);
         let Row { id, key, created_at, .. } = row;
@@ -223,44 +212,86 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     Ok(if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) })
 }
 
-/// Reads the source, where something asks for it; goes on without where something does not need it.
-fn sources(
-    profile: &Profile,
-    chosen: &Chosen<'_>,
-    reader: &SourceReader<'_>,
-    outputs: &Outputs,
-    filter: &Filter,
-    reading: &Reading,
-) -> Result<(Option<AtCommit>, Vec<Source>, ExitCode)> {
-    let without = || without_source(profile, outputs.want_lines());
-    if !outputs.want_source() && filter.takes_all() {
-        return Ok((None, without(), ExitCode::Done));
+/// What decides which source is read.
+struct Look<'a> {
+    args: &'a ReportArgs,
+    chosen: &'a Chosen<'a>,
+    reader: &'a SourceReader<'a>,
+    outputs: &'a Outputs,
+    against: Option<&'a Row>,
+}
+
+/// What was read of it.
+struct Seen {
+    /// `None` where there was none, or nothing asked for it.
+    at: Option<AtCommit>,
+    changes: Option<Changes>,
+    sources: Vec<Source>,
+    code: ExitCode,
+}
+
+impl Look<'_> {
+    /// Reads the source, where something asks for it; goes on without where nothing depends on it.
+    fn at_source(&self, profile: &Profile, filter: &Filter, reading: &Reading) -> Result<Seen> {
+        let Self { chosen, reader, outputs, .. } = self;
+        let without = |code| {
+            let sources = without_source(profile, outputs.want_lines());
+            Ok(Seen { at: None, changes: None, sources, code })
+        };
+        if !outputs.want_source() && filter.takes_all() {
+            return without(ExitCode::Done);
+        }
+        let revision = chosen.revision.as_ref();
+        let at = revision
+            .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", chosen.name()))
+            .and_then(|revision| reader.at(revision, reading));
+        let error = match at {
+            Ok(at) => return self.seen(at, profile),
+            Err(error) if filter.exclude_generated => {
+                return Err(error.context("which files are generated stands in their source"));
+            }
+            Err(error) => error,
+        };
+        match outputs.in_need_of_source() {
+            (true, true) => Err(error),
+            (true, false) => {
+                super::say(&format!("{error:#}"));
+                without(ExitCode::Failed)
+            }
+            (false, _) if outputs.want_source() => {
+                super::warn(format!("{error:#}"));
+                super::say("what follows knows no functions, and lines only by blocks");
+                without(ExitCode::Partly)
+            }
+            (false, _) => without(ExitCode::Done),
+        }
     }
-    let revision = chosen.revision.as_ref();
-    let read = revision
-        .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", chosen.name()))
-        .and_then(|revision| reader.read(profile, revision, reading, outputs.want_lines()));
-    let error = match read {
-        Ok((at, sources)) => return Ok((Some(at), sources, ExitCode::Done)),
-        Err(error) if filter.exclude_generated => {
-            return Err(error.context("which files are generated stands in their source"));
-        }
-        Err(error) => error,
-    };
-    let code = match outputs.in_need_of_source() {
-        (true, true) => return Err(error),
-        (true, false) => {
-            super::say(&format!("{error:#}"));
-            ExitCode::Failed
-        }
-        (false, _) if outputs.want_source() => {
-            super::warn(format!("{error:#}"));
-            super::say("what follows knows no functions, and lines only by blocks");
-            ExitCode::Partly
-        }
-        (false, _) => ExitCode::Done,
-    };
-    Ok((None, without(), code))
+
+    fn seen(&self, at: AtCommit, profile: &Profile) -> Result<Seen> {
+        let Self { args, chosen, reader, outputs, against } = self;
+        let changes = match outputs.have_changes() {
+            true => {
+                let app = reader.context.config.apps.get(&chosen.row.key.app);
+                let asked = match (&args.diff_file, against) {
+                    (Some(path), _) => Asked::DiffFile(path),
+                    (None, Some(row)) => Asked::Row(row),
+                    (None, None) => {
+                        Asked::of(args.base.as_deref().or(app.and_then(|app| app.base.as_deref())))
+                    }
+                };
+                Some(changes::find(asked, &at, reader, &chosen.of_app)?)
+            }
+            false => None,
+        };
+        // Where nothing but changes is reported, no other file need be read.
+        let is_partial = outputs.are_all_changes() && against.is_none();
+        let paths: Option<HashSet<&str>> = changes
+            .as_ref()
+            .filter(|_| is_partial)
+            .map(|changes| changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect());
+        let sources = reader.sources(profile, &at, paths.as_ref(), outputs.want_lines())?;
+        Ok(Seen { at: Some(at), changes, sources, code: ExitCode::Done })
+    }
 }
 
 /// The row that is reported, and where its source is.

@@ -196,6 +196,11 @@ impl Outputs {
         self.all().any(|output| matches!(output, Output::Changes(_)))
     }
 
+    /// Every form is of what changed.
+    pub(super) fn are_all_changes(&self) -> bool {
+        self.all().all(|output| matches!(output, Output::Changes(_)))
+    }
+
     /// Some form says less without source.
     pub(super) fn want_source(&self) -> bool {
         self.all().any(|output| match output {

@@ -52,19 +52,12 @@ impl SourceReader<'_> {
         }
     }
 
-    /// Returns what a revision says of each file of a profile.
-    pub(super) fn read(
-        &self,
-        profile: &Profile,
-        revision: &Revision,
-        reading: &Reading,
-        wants_lines: bool,
-    ) -> Result<(AtCommit, Vec<Source>)> {
+    /// Finds a revision, cloned and fetched where it has to be.
+    pub(super) fn at(&self, revision: &Revision, reading: &Reading) -> Result<AtCommit> {
         let network = self.network()?;
         let repository = self.open(reading, &network)?;
         let commit = self.find(&repository, revision, &network)?;
-        let sources = self.sources(profile, &repository, &commit, &network, wants_lines)?;
-        Ok((AtCommit { repository, network, commit }, sources))
+        Ok(AtCommit { repository, network, commit })
     }
 
     fn network(&self) -> Result<Network> {
@@ -212,14 +205,16 @@ impl SourceReader<'_> {
         }
     }
 
-    fn sources(
+    /// Returns what a commit says of each file of a profile, in their order; where `only` names paths, of those
+    /// alone.
+    pub(super) fn sources(
         &self,
         profile: &Profile,
-        repository: &Repository,
-        commit: &ObjectId,
-        network: &Network,
+        at: &AtCommit,
+        only: Option<&HashSet<&str>>,
         wants_lines: bool,
     ) -> Result<Vec<Source>> {
+        let AtCommit { repository, network, commit } = at;
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
         let tree = self.tree(repository, commit, network)?;
@@ -247,14 +242,16 @@ impl SourceReader<'_> {
         // Where a module cannot be read, a name that leads nowhere may well be of the commit.
         let nowhere = if knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
 
-        let wanted: Vec<ObjectId> = paths.iter().flatten().map(|path| blobs[path.as_str()].clone()).collect();
+        let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
+        let wanted = paths.iter().flatten().filter(|path| is_wanted(path));
+        let wanted: Vec<ObjectId> = wanted.map(|path| blobs[path.as_str()].clone()).collect();
         let lacking = self.fetched(repository, commit, &wanted, network)?;
         // What is read, and of which file it is.
         let readable: Vec<(usize, &str)> = paths
             .iter()
             .enumerate()
             .filter_map(|(index, path)| path.as_deref().map(|path| (index, path)))
-            .filter(|(_, path)| !lacking.contains(blobs[path]))
+            .filter(|(_, path)| is_wanted(path) && !lacking.contains(blobs[path]))
             .collect();
         let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| blobs[path].clone()).collect();
         let counts = |file: &BuildFile<'_>| &profile.counts[file.range.0..file.range.1];
@@ -277,6 +274,9 @@ impl SourceReader<'_> {
             match read.next_if(|(read, _)| *read == index) {
                 Some((_, source)) => source,
                 None => match path.as_deref() {
+                    Some(path) if !is_wanted(path) => {
+                        Source::without_text(Some(path), NoSource::NotRead, file.blocks, counts(file), false)
+                    }
                     Some(path) => without(Some(path), NoSource::NotInRepository, file),
                     None => without(None, nowhere.clone(), file),
                 },
