@@ -45,39 +45,51 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
         escaped(file.best_path()),
         rates(file.line_coverage)
     )?;
+    // Those of a method stand again in the class, so each is written once and taken twice.
+    let lines = WrittenLines::of(&file.lines);
     for function in &file.functions {
         let first = file.lines.partition_point(|line| line.line < function.extent.start.0);
         let end = file.lines.partition_point(|line| line.line <= function.extent.end.0).max(first);
-        let lines = &file.lines[first..end];
-        let coverage = lines::coverage(lines);
         writeln!(
             out,
-            "<method name=\"{}\" signature=\"\" {}>",
+            "<method name=\"{}\" signature=\"\" {}>\n<lines>",
             escaped(&function.extent.qualified_name()),
-            rates(coverage)
+            rates(lines::coverage(&file.lines[first..end]))
         )?;
-        write_lines(lines, out)?;
-        writeln!(out, "</method>")?;
+        out.write_all(lines.between(first, end))?;
+        out.write_all(b"</lines>\n</method>\n")?;
     }
-    writeln!(out, "</methods>")?;
-    write_lines(&file.lines, out)?;
-    writeln!(out, "</class>")
+    out.write_all(b"</methods>\n<lines>\n")?;
+    out.write_all(&lines.text)?;
+    out.write_all(b"</lines>\n</class>\n")
 }
 
-fn write_lines(lines: &[LineReport], out: &mut dyn Write) -> io::Result<()> {
-    let mut number = itoa::Buffer::new();
-    // In one piece: a call for each number of a large service takes as long as finding them.
-    let mut text = Vec::with_capacity(32 + 40 * lines.len());
-    text.extend_from_slice(b"<lines>\n");
-    for line in lines {
-        text.extend_from_slice(b"<line number=\"");
-        text.extend_from_slice(number.format(line.line).as_bytes());
-        text.extend_from_slice(b"\" hits=\"");
-        text.extend_from_slice(number.format(line.hits).as_bytes());
-        text.extend_from_slice(b"\"/>\n");
+/// The lines of a file as they are written.
+struct WrittenLines {
+    text: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl WrittenLines {
+    fn of(lines: &[LineReport]) -> Self {
+        let mut number = itoa::Buffer::new();
+        let (mut text, mut ends) = (Vec::with_capacity(40 * lines.len()), Vec::with_capacity(lines.len()));
+        for line in lines {
+            text.extend_from_slice(b"<line number=\"");
+            text.extend_from_slice(number.format(line.line).as_bytes());
+            text.extend_from_slice(b"\" hits=\"");
+            text.extend_from_slice(number.format(line.hits).as_bytes());
+            text.extend_from_slice(b"\"/>\n");
+            ends.push(text.len());
+        }
+        Self { text, ends }
     }
-    text.extend_from_slice(b"</lines>\n");
-    out.write_all(&text)
+
+    fn between(&self, first: usize, end: usize) -> &[u8] {
+        let end_of = |count: usize| count.checked_sub(1).map_or(0, |last| self.ends[last]);
+        &self.text[end_of(first)..end_of(end)]
+    }
 }
 
 fn rates(lines: Coverage) -> String {

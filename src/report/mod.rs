@@ -63,11 +63,18 @@ impl std::fmt::Display for NoSource {
 #[derive(Clone, Debug)]
 pub struct Source {
     /// From the root of the repository; `None` for what is not in it.
-    pub path: Option<Box<str>>,
-    /// What was found in its text.
-    pub scanned: Result<Scanned, NoSource>,
-    /// Its lines; `None` where no format asks for them.
-    pub lines: Option<Vec<LineReport>>,
+    path: Option<Box<str>>,
+    /// What its text says.
+    read: Result<Declared, NoSource>,
+    /// Its lines; none where no format asks for them.
+    lines: Vec<LineReport>,
+}
+
+/// What a text declares.
+#[derive(Clone, Debug)]
+struct Declared {
+    functions: Vec<FunctionReport>,
+    is_generated: bool,
 }
 
 impl Source {
@@ -80,11 +87,11 @@ impl Source {
         counts: &[u64],
         wants_lines: bool,
     ) -> Self {
-        let lines = wants_lines.then(|| lines::of(blocks, counts, None));
-        Self { path: path.map(Into::into), scanned: Err(why), lines }
+        let lines = if wants_lines { lines::of(blocks, counts, None) } else { Vec::new() };
+        Self { path: path.map(Into::into), read: Err(why), lines }
     }
 
-    /// A file whose text was read and scanned.
+    /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
     #[must_use]
     pub fn of_text(
         path: &str,
@@ -97,8 +104,11 @@ impl Source {
         // Where line comments moved positions, those of blocks say nothing of the lines of this text.
         let code = scanned.as_ref().ok().filter(|scanned| wants_lines && !scanned.has_moved_lines);
         let code = code.map(|scanned| CodeLines::of(text, scanned));
-        let lines = wants_lines.then(|| lines::of(blocks, counts, code.as_ref()));
-        Self { path: Some(path.into()), scanned: scanned.map_err(NoSource::DoesNotParse), lines }
+        let lines = if wants_lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
+            Declared { functions: covered_functions(blocks, counts, functions), is_generated }
+        });
+        Self { path: Some(path.into()), read: declared.map_err(NoSource::DoesNotParse), lines }
     }
 }
 
@@ -281,11 +291,9 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let Source { path, scanned, lines } = source;
-            let (functions, is_generated, no_source) = match scanned {
-                Ok(Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }) => {
-                    (covered_functions(file.blocks, counts, functions), is_generated, None)
-                }
+            let Source { path, read, lines } = source;
+            let (functions, is_generated, no_source) = match read {
+                Ok(Declared { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
             };
             FileReport {
@@ -295,8 +303,8 @@ impl<'a> Report<'a> {
                 counts,
                 coverage: sum(file.blocks, counts, |_| true),
                 functions,
-                line_coverage: lines::coverage(lines.as_deref().unwrap_or_default()),
-                lines: lines.unwrap_or_default(),
+                line_coverage: lines::coverage(&lines),
+                lines,
                 is_generated,
                 no_source,
             }
