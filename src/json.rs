@@ -1,6 +1,6 @@
 //! JSON that can be looked at: what a terminal would act on, or hide, is escaped in its strings.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use serde_json::Serializer;
@@ -9,8 +9,11 @@ use serde_json::ser::Formatter;
 use crate::names::is_unprintable;
 
 /// Writes a value on one line, without a line end.
-pub fn write(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(&mut out, Shown)).map_err(io::Error::from)
+pub fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    // Each bracket and comma is a write of its own, which has to be cheap whatever `out` is.
+    let mut out = BufWriter::with_capacity(32 << 10, out);
+    value.serialize(&mut Serializer::with_formatter(&mut out, Shown)).map_err(io::Error::from)?;
+    out.flush()
 }
 
 /// Compact, and with `\u` for each character that is not printable; readers get the same strings.

@@ -270,7 +270,9 @@ pub fn unescape(escaped: &str) -> Option<String> {
 /// stays as it is, so that text made printable twice is the same.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unprintable) {
+    // Most names are; a look at bytes is enough for those.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain || !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);

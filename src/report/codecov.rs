@@ -17,8 +17,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         if index > 0 {
             out.write_all(b",\n")?;
         }
-        json::write(&mut *out, &file.best_path())?;
         text.clear();
+        json::write(&mut text, &file.best_path())?;
         text.extend_from_slice(b":{");
         for (index, line) in file.lines.iter().enumerate() {
             let comma: &[u8] = if index > 0 { b",\"" } else { b"\"" };
