@@ -11,6 +11,7 @@ mod run;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 
 use run::{Watch, command, feed};
@@ -172,6 +173,8 @@ pub struct Repository {
     path: PathBuf,
     git_dir: PathBuf,
     deadline: Deadline,
+    /// Asked for once; it does not change while a report is made.
+    is_partial: OnceLock<bool>,
 }
 
 impl Repository {
@@ -187,7 +190,7 @@ impl Repository {
         } else {
             return Err(GitError::NoRepository { path: path.to_owned() });
         };
-        Ok(Self { path: path.to_owned(), git_dir, deadline })
+        Ok(Self { path: path.to_owned(), git_dir, deadline, is_partial: OnceLock::new() })
     }
 
     /// Returns the folder it was opened in.
@@ -277,7 +280,8 @@ impl Repository {
         Ok(files)
     }
 
-    /// Reads blobs in the order asked for and hands each to `take`, with its index. Each thread of `take` could be another: blobs are spread over several gits.
+    /// Reads blobs, spread over several gits, and hands each to `take` with its index, on several threads;
+    /// returns what those gave, in the order asked for.
     pub fn blobs<T: Send>(
         &self,
         blobs: &[ObjectId],

@@ -148,13 +148,15 @@ impl Repository {
     /// Tells whether it may lack what a commit has.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        // Of alternates, which this does not see, what is missing is found missing one by one.
-        let promised = self.output(
-            "config",
-            &["--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"],
-            Vec::new(),
-        );
-        promised.is_ok_and(|promised| !promised.is_empty())
+        *self.is_partial.get_or_init(|| {
+            // Of alternates, which this does not see, what is missing is found missing one by one.
+            let promised = self.output(
+                "config",
+                &["--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"],
+                Vec::new(),
+            );
+            promised.is_ok_and(|promised| !promised.is_empty())
+        })
     }
 
     /// Fetches the folders of a commit, which a clone without any (`--filter=tree:0`) lacks.

@@ -223,8 +223,7 @@ impl SourceReader<'_> {
 
         let module_paths: Vec<&str> = blobs.keys().copied().filter(|path| is_module_file(path)).collect();
         let module_blobs: Vec<ObjectId> = module_paths.iter().map(|path| blobs[path].clone()).collect();
-        self.fetched(repository, commit, &module_blobs, network)?;
-        let lacking = repository.missing_blobs(commit, &module_blobs)?;
+        let lacking = self.fetched(repository, commit, &module_blobs, network)?;
         let present: Vec<(&str, ObjectId)> = module_paths
             .iter()
             .copied()
