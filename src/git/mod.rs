@@ -8,6 +8,7 @@ mod history;
 mod remote;
 mod run;
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
@@ -136,14 +137,8 @@ fn lines(ids: &[ObjectId], before: &str, after: &str) -> String {
     ids.iter().flat_map(|id| [before, id.as_str(), after]).collect()
 }
 
-/// A file of a commit's tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeFile {
-    /// From the root of the repository; a name that is not UTF-8 is left out of a listing.
-    pub path: String,
-    /// Its content.
-    pub blob: ObjectId,
-}
+/// The files of a commit: the blob of each, by its path from the root of the repository.
+pub type Tree = HashMap<String, ObjectId>;
 
 /// What is to be had of a file.
 #[derive(Clone, Copy, Debug)]
@@ -257,10 +252,10 @@ impl Repository {
         Ok(String::from_utf8_lossy(&answers).lines().filter_map(ObjectId::parse).collect())
     }
 
-    /// Returns the files of a commit, sorted as git sorts them; links and submodules are no files.
-    pub fn files(&self, commit: &ObjectId) -> Result<Vec<TreeFile>, GitError> {
+    /// Returns the files of a commit, without links, submodules, and names that are not UTF-8.
+    pub fn files(&self, commit: &ObjectId) -> Result<Tree, GitError> {
         let listed = self.output("ls-tree", &["-r", "-z", "--full-tree", commit.as_str()], Vec::new())?;
-        let mut files = Vec::new();
+        let mut files = Tree::new();
         for entry in listed.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()) {
             // "<mode> <type> <hash>\t<path>"
             let (head, path) = entry.split_at(entry.iter().position(|&byte| byte == b'\t').unwrap_or(0));
@@ -274,7 +269,7 @@ impl Repository {
                 continue;
             }
             if let Ok(path) = str::from_utf8(&path[1..]) {
-                files.push(TreeFile { path: path.to_owned(), blob });
+                files.insert(path.to_owned(), blob);
             }
         }
         Ok(files)
@@ -308,51 +303,21 @@ impl Repository {
         Ok(all)
     }
 
-    /// Reads files of commits by their paths; `None` for what is not there, or was not asked for.
-    pub fn contents(&self, asked: &[Option<(&ObjectId, &str)>]) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-        // A path with a line end would be two questions, and one that climbs ends git.
-        let is_askable = |(_, path): &&(&ObjectId, &str)| {
-            !path.contains(['\n', '\0']) && !path.split('/').any(|part| matches!(part, "" | "." | ".."))
-        };
-        let questions: String = asked
-            .iter()
-            .flatten()
-            .filter(is_askable)
-            .flat_map(|(commit, path)| [commit.as_str(), ":", path, "\n"])
-            .collect();
-        let number = asked.iter().flatten().filter(is_askable).count();
-        let mut read =
-            self.batch(number, questions, |_, content| content.text().map(<[u8]>::to_vec))?.into_iter();
-        let answer = |asked: &Option<(&ObjectId, &str)>| {
-            asked.as_ref().filter(is_askable).and_then(|_| read.next()?)
-        };
-        Ok(asked.iter().map(answer).collect())
-    }
-
+    /// Reads blobs by one git, of which the first has the index `first`.
     fn blobs_of_one<T>(
         &self,
         first: usize,
         blobs: &[ObjectId],
         take: impl Fn(usize, Content<'_>) -> T,
     ) -> Result<Vec<T>, GitError> {
-        self.batch(blobs.len(), lines(blobs, "", "\n"), |index, text| take(first + index, text))
-    }
-
-    /// Asks for the contents of so many objects, one a line, and hands each on in their order.
-    fn batch<T>(
-        &self,
-        number: usize,
-        questions: String,
-        take: impl Fn(usize, Content<'_>) -> T,
-    ) -> Result<Vec<T>, GitError> {
         const ACTION: &str = "cat-file";
         let (mut child, watch, stdout) =
-            self.start(ACTION, &["--batch", "--buffer"], questions.into_bytes())?;
+            self.start(ACTION, &["--batch", "--buffer"], lines(blobs, "", "\n").into_bytes())?;
         let mut out = BufReader::with_capacity(256 << 10, stdout);
-        let mut taken = Vec::with_capacity(number);
+        let mut taken = Vec::with_capacity(blobs.len());
         let read = (|| -> io::Result<()> {
             let (mut head, mut body) = (Vec::new(), Vec::new());
-            for index in 0..number {
+            for index in first..first + blobs.len() {
                 head.clear();
                 out.read_until(b'\n', &mut head)?;
                 // "<hash> blob <size>", or "<what was asked> missing".

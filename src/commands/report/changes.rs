@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::source::{AtCommit, Revision, SourceReader, is_hash};
 use crate::commands;
-use crate::git::{GitError, ObjectId};
+use crate::git::{GitError, ObjectId, Repository, Tree};
+use crate::gosrc::scan;
 use crate::names::printable;
 use crate::patch::{self, FilePatch};
-use crate::report::diff::{Base, Changes, Texts, is_candidate};
+use crate::report::diff::{Base, ChangedText, Changes, is_candidate};
 use crate::store::Row;
 use crate::time::minute;
 use crate::workdir;
@@ -48,49 +49,53 @@ impl<'a> Asked<'a> {
 pub(super) fn find(
     asked: Asked<'_>,
     at: &AtCommit,
+    tree: &Tree,
     reader: &SourceReader<'_>,
     rows: &[Row],
 ) -> Result<Changes> {
     if let Asked::DiffFile(path) = asked {
-        return of_file(path, at, reader);
+        return of_file(path, at, tree, reader);
     }
     let (base, how) = choose(asked, at, reader, rows)?;
     if at.repository.is_partial() {
         let blobs = at.repository.changed_blobs(&base, &at.commit)?;
         for commit in [&base, &at.commit] {
-            if !reader.fetched(&at.repository, commit, &blobs, &at.network)?.is_empty() {
-                bail!(
-                    "contents of changed files are not in the clone, so what changed in them cannot be known"
-                );
-            }
+            all_fetched(reader, at, commit, &blobs)?;
         }
     }
     let text = at.repository.diff(&base, &at.commit)?;
     let patches = patch::parse(&text).context("git printed what is no unified diff")?;
-    let texts = texts(&patches, at, Some(&base))?;
-    Ok(Changes { base: Base { commit: Some(base.to_string()), how }, patches, texts })
+    let texts = texts(&patches, at, tree)?;
+    let functions_before = functions_before(&patches, &at.repository)?;
+    Ok(Changes { base: Base { commit: Some(base.to_string()), how }, patches, texts, functions_before })
+}
+
+/// Fetches what a clone without contents lacks; fails where it lacks some still.
+fn all_fetched(
+    reader: &SourceReader<'_>,
+    at: &AtCommit,
+    commit: &ObjectId,
+    blobs: &[ObjectId],
+) -> Result<()> {
+    if !reader.fetched(at, commit, blobs)?.is_empty() {
+        bail!("contents of changed files are not in the clone, so what changed in them cannot be known");
+    }
+    Ok(())
 }
 
 /// Takes what changed from a file, which has to be of this commit.
-fn of_file(path: &Path, at: &AtCommit, reader: &SourceReader<'_>) -> Result<Changes> {
+fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -> Result<Changes> {
     let shown = path.display().to_string();
     let shown = printable(&shown);
     let text = workdir::read_outside(path)?;
     let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
-    let tree = reader.tree(&at.repository, &at.commit, &at.network)?;
-    let blobs: HashMap<&str, &ObjectId> = tree.iter().map(|file| (file.path.as_str(), &file.blob)).collect();
-    let tree: HashSet<&str> = blobs.keys().copied().collect();
-    place(&mut patches, &tree).with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
-    let go_files =
-        patches.iter().filter(|patch| is_candidate(patch)).filter_map(|patch| patch.new_path.as_deref());
-    let wanted: Vec<ObjectId> = go_files.filter_map(|path| blobs.get(path).copied().cloned()).collect();
-    if !reader.fetched(&at.repository, &at.commit, &wanted, &at.network)?.is_empty() {
-        bail!("contents of changed files are not in the clone, so what changed in them cannot be known");
-    }
-    let texts = texts(&patches, at, None)?;
-    for patch in &patches {
-        let new = patch.new_path.as_deref().and_then(|path| Some((path, texts.get(path)?.new.as_deref()?)));
-        let Some((path, text)) = new else { continue };
+    place(&mut patches, tree).with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
+    let wanted: Vec<ObjectId> =
+        candidates(&patches).filter_map(|(path, _)| tree.get(path).cloned()).collect();
+    all_fetched(reader, at, &at.commit, &wanted)?;
+    let texts = texts(&patches, at, tree)?;
+    for (path, patch) in candidates(&patches) {
+        let Some(ChangedText { text, .. }) = texts.get(path) else { continue };
         let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').map(without_return).collect();
         let is_other = |(number, says): &&(u32, Box<[u8]>)| {
             lines.get(*number as usize - 1) != Some(&without_return(says))
@@ -104,7 +109,8 @@ fn of_file(path: &Path, at: &AtCommit, reader: &SourceReader<'_>) -> Result<Chan
             );
         }
     }
-    Ok(Changes { base: Base { commit: None, how: format!("\"{shown}\"") }, patches, texts })
+    let base = Base { commit: None, how: format!("\"{shown}\"") };
+    Ok(Changes { base, patches, texts, functions_before: HashMap::new() })
 }
 
 fn without_return(line: &[u8]) -> &[u8] {
@@ -113,7 +119,7 @@ fn without_return(line: &[u8]) -> &[u8] {
 
 /// Finds out what the paths of a diff begin with (prefixes of git and `diff -r`, a folder that it was made in), and
 /// gives them as the tree has them.
-fn place(patches: &mut [FilePatch], tree: &HashSet<&str>) -> Result<()> {
+fn place(patches: &mut [FilePatch], tree: &Tree) -> Result<()> {
     let is_go = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.strip_suffix(".go").is_some());
     let paths: Vec<String> = patches
         .iter()
@@ -125,11 +131,11 @@ fn place(patches: &mut [FilePatch], tree: &HashSet<&str>) -> Result<()> {
         return Ok(());
     }
     let fits =
-        |place: &dyn Fn(&str) -> String| paths.iter().filter(|path| tree.contains(&*place(path))).count();
+        |place: &dyn Fn(&str) -> String| paths.iter().filter(|path| tree.contains_key(&place(path))).count();
     let cut = |path: &str| path.split_once('/').map_or(path, |(_, rest)| rest).to_owned();
     let as_it_is = |path: &str| path.to_owned();
     let folder = paths.iter().find_map(|path| {
-        let mut above = tree.iter().filter_map(|known| known.strip_suffix(path.as_str())?.strip_suffix('/'));
+        let mut above = tree.keys().filter_map(|known| known.strip_suffix(path.as_str())?.strip_suffix('/'));
         let only = above.next()?;
         above.next().is_none().then(|| only.to_owned())
     });
@@ -273,19 +279,36 @@ fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: &ObjectId, name: &s
     base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", printable(name)))
 }
 
-/// Reads what the files of a diff say.
-fn texts(patches: &[FilePatch], at: &AtCommit, base: Option<&ObjectId>) -> Result<HashMap<String, Texts>> {
-    let candidates: Vec<&FilePatch> = patches.iter().filter(|patch| is_candidate(patch)).collect();
-    let read = |commit: &ObjectId, path: fn(&FilePatch) -> Option<&String>| {
-        let asked: Vec<Option<(&ObjectId, &str)>> =
-            candidates.iter().map(|patch| Some((commit, path(patch)?.as_str()))).collect();
-        at.repository.contents(&asked)
-    };
-    let new = read(&at.commit, |patch| patch.new_path.as_ref())?;
-    let old = match base {
-        Some(base) => read(base, |patch| patch.old_path.as_ref())?,
-        None => vec![None; candidates.len()],
-    };
-    let texts = candidates.iter().zip(new.into_iter().zip(old));
-    Ok(texts.filter_map(|(patch, (new, old))| Some((patch.new_path.clone()?, Texts { new, old }))).collect())
+/// Returns the changed files that can count, by their paths.
+fn candidates(patches: &[FilePatch]) -> impl Iterator<Item = (&str, &FilePatch)> {
+    let candidates = patches.iter().filter(|patch| is_candidate(patch));
+    candidates.filter_map(|patch| Some((patch.new_path.as_deref()?, patch)))
+}
+
+/// Reads what changed files say.
+fn texts(patches: &[FilePatch], at: &AtCommit, tree: &Tree) -> Result<HashMap<String, ChangedText>> {
+    let wanted = candidates(patches).filter_map(|(path, _)| Some((path, tree.get(path)?.clone())));
+    let (paths, blobs): (Vec<&str>, Vec<ObjectId>) = wanted.unzip();
+    let read = at.repository.blobs(&blobs, |_, content| {
+        content.text().map(|text| ChangedText { text: text.to_vec(), scanned: scan(text) })
+    })?;
+    let texts = paths.into_iter().zip(read);
+    Ok(texts.filter_map(|(path, text)| Some((path.to_owned(), text?))).collect())
+}
+
+/// Reads which functions changed files had before, by their paths now.
+fn functions_before(
+    patches: &[FilePatch],
+    repository: &Repository,
+) -> Result<HashMap<String, HashSet<String>>> {
+    let wanted = candidates(patches).filter(|(_, patch)| patch.old_path.is_some());
+    let wanted =
+        wanted.filter_map(|(path, patch)| Some((path, ObjectId::parse(patch.old_blob.as_deref()?)?)));
+    let (paths, blobs): (Vec<&str>, Vec<ObjectId>) = wanted.unzip();
+    let read = repository.blobs(&blobs, |_, content| {
+        let scanned = scan(content.text()?).ok()?;
+        Some(scanned.functions.iter().map(|extent| extent.qualified_name().into_owned()).collect())
+    })?;
+    let functions = paths.into_iter().zip(read);
+    Ok(functions.filter_map(|(path, names)| Some((path.to_owned(), names?))).collect())
 }

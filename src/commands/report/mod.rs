@@ -4,7 +4,7 @@ mod changes;
 mod outputs;
 mod source;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -165,8 +165,8 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     }
     if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
         let profile = stored_profile(row, context)?;
-        let revision = Revision::Hash(row.key.commit.clone());
-        let sources = reader.sources(&profile, &reader.at(&revision, &reading)?, None, true)?;
+        let at = reader.at(&Revision::Hash(row.key.commit.clone()), &reading)?;
+        let sources = reader.sources(&profile, &at, &reader.tree(&at)?, &HashMap::new(), None, true)?;
         let mut before = Report::new(chosen.head(&filter, context), &profile, sources);
         before.retain(&filter);
         let Row { id, key, created_at, .. } = row;
@@ -269,6 +269,7 @@ impl Look<'_> {
 
     fn seen(&self, at: AtCommit, profile: &Profile) -> Result<Seen> {
         let Self { args, chosen, reader, outputs, against } = self;
+        let tree = reader.tree(&at)?;
         let changes = match outputs.have_changes() {
             true => {
                 let app = reader.context.config.apps.get(&chosen.row.key.app);
@@ -279,7 +280,7 @@ impl Look<'_> {
                         Asked::of(args.base.as_deref().or(app.and_then(|app| app.base.as_deref())))
                     }
                 };
-                Some(changes::find(asked, &at, reader, &chosen.of_app)?)
+                Some(changes::find(asked, &at, &tree, reader, &chosen.of_app)?)
             }
             false => None,
         };
@@ -289,7 +290,9 @@ impl Look<'_> {
             .as_ref()
             .filter(|_| is_partial)
             .map(|changes| changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect());
-        let sources = reader.sources(profile, &at, paths.as_ref(), outputs.want_lines())?;
+        let no_texts = HashMap::new();
+        let texts = changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
+        let sources = reader.sources(profile, &at, &tree, texts, paths.as_ref(), outputs.want_lines())?;
         Ok(Seen { at: Some(at), changes, sources, code: ExitCode::Done })
     }
 }

@@ -7,10 +7,11 @@ use anyhow::{Result, anyhow, bail};
 
 use super::Context;
 use crate::commands;
-use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, TreeFile};
+use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, Tree};
 use crate::gosrc::{Modules, is_module_file, scan};
 use crate::names::printable;
 use crate::profile::{BuildFile, Profile};
+use crate::report::diff::ChangedText;
 use crate::report::{NoSource, Source};
 use crate::signals::Signals;
 use crate::workdir::{Reading, repository};
@@ -187,12 +188,8 @@ impl SourceReader<'_> {
     }
 
     /// Returns the files of a commit.
-    pub(super) fn tree(
-        &self,
-        repository: &Repository,
-        commit: &ObjectId,
-        network: &Network,
-    ) -> Result<Vec<TreeFile>> {
+    pub(super) fn tree(&self, at: &AtCommit) -> Result<Tree> {
+        let AtCommit { repository, network, commit } = at;
         match repository.files(commit) {
             Err(error @ GitError::Failed { .. }) if repository.is_partial() => {
                 if self.offline {
@@ -206,24 +203,24 @@ impl SourceReader<'_> {
     }
 
     /// Returns what a commit says of each file of a profile, in their order; where `only` names paths, of those
-    /// alone.
+    /// alone. What was read before, `known` has by its path.
     pub(super) fn sources(
         &self,
         profile: &Profile,
         at: &AtCommit,
+        tree: &Tree,
+        known: &HashMap<String, ChangedText>,
         only: Option<&HashSet<&str>>,
         wants_lines: bool,
     ) -> Result<Vec<Source>> {
-        let AtCommit { repository, network, commit } = at;
+        let AtCommit { repository, commit, .. } = at;
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-        let tree = self.tree(repository, commit, network)?;
-        let blobs: HashMap<&str, &ObjectId> =
-            tree.iter().map(|TreeFile { path, blob }| (path.as_str(), blob)).collect();
 
-        let module_paths: Vec<&str> = blobs.keys().copied().filter(|path| is_module_file(path)).collect();
-        let module_blobs: Vec<ObjectId> = module_paths.iter().map(|path| blobs[path].clone()).collect();
-        let lacking = self.fetched(repository, commit, &module_blobs, network)?;
+        let in_tree = || tree.keys().map(String::as_str);
+        let module_paths: Vec<&str> = in_tree().filter(|path| is_module_file(path)).collect();
+        let module_blobs: Vec<ObjectId> = module_paths.iter().map(|path| tree[*path].clone()).collect();
+        let lacking = self.fetched(at, commit, &module_blobs)?;
         let present: Vec<(&str, ObjectId)> = module_paths
             .iter()
             .copied()
@@ -236,23 +233,24 @@ impl SourceReader<'_> {
         let knows_all_modules = texts.iter().flatten().count() == module_paths.len();
         let module_files =
             present.iter().zip(&texts).filter_map(|((path, _), text)| Some((*path, text.as_deref()?)));
-        let modules = Modules::new(blobs.keys().copied(), module_files);
-        let paths = modules.resolve(&names, |path| blobs.contains_key(path));
+        let modules = Modules::new(in_tree(), module_files);
+        let paths = modules.resolve(&names, |path| tree.contains_key(path));
         // Where a module cannot be read, a name that leads nowhere may well be of the commit.
         let nowhere = if knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
 
         let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
-        let wanted = paths.iter().flatten().filter(|path| is_wanted(path));
-        let wanted: Vec<ObjectId> = wanted.map(|path| blobs[path.as_str()].clone()).collect();
-        let lacking = self.fetched(repository, commit, &wanted, network)?;
+        let is_to_read = |path: &str| is_wanted(path) && !known.contains_key(path);
+        let to_read = paths.iter().flatten().filter(|path| is_to_read(path));
+        let to_read: Vec<ObjectId> = to_read.map(|path| tree[path.as_str()].clone()).collect();
+        let lacking = self.fetched(at, commit, &to_read)?;
         // What is read, and of which file it is.
         let readable: Vec<(usize, &str)> = paths
             .iter()
             .enumerate()
             .filter_map(|(index, path)| path.as_deref().map(|path| (index, path)))
-            .filter(|(_, path)| is_wanted(path) && !lacking.contains(blobs[path]))
+            .filter(|(_, path)| is_to_read(path) && !lacking.contains(&tree[*path]))
             .collect();
-        let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| blobs[path].clone()).collect();
+        let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| tree[*path].clone()).collect();
         let counts = |file: &BuildFile<'_>| &profile.counts[file.range.0..file.range.1];
         let without = |path, why, file: &BuildFile<'_>| {
             Source::without_text(path, why, file.blocks, counts(file), wants_lines)
@@ -268,11 +266,18 @@ impl SourceReader<'_> {
                 Content::TooLarge => without(Some(path), NoSource::TooLarge, file),
             }
         })?;
+        let of_text = |path, text: &[u8], scanned, file: &BuildFile<'_>| {
+            Source::of_text(path, text, scanned, file.blocks, counts(file), wants_lines)
+        };
         let mut read = readable.iter().map(|(index, _)| *index).zip(read).peekable();
         let sources = files.iter().zip(&paths).enumerate().map(|(index, (file, path))| {
             match read.next_if(|(read, _)| *read == index) {
                 Some((_, source)) => source,
                 None => match path.as_deref() {
+                    Some(path) if known.contains_key(path) => {
+                        let ChangedText { text, scanned } = &known[path];
+                        of_text(path, text, scanned.clone(), file)
+                    }
                     Some(path) if !is_wanted(path) => {
                         Source::without_text(Some(path), NoSource::NotRead, file.blocks, counts(file), false)
                     }
@@ -284,14 +289,14 @@ impl SourceReader<'_> {
         Ok(sources.collect())
     }
 
-    /// Fetches what a clone without contents lacks, in one go; returns what it lacks still.
+    /// Fetches the blobs of a commit that a clone without contents lacks, in one go; returns what it lacks still.
     pub(super) fn fetched(
         &self,
-        repository: &Repository,
+        at: &AtCommit,
         commit: &ObjectId,
         blobs: &[ObjectId],
-        network: &Network,
     ) -> Result<HashSet<ObjectId>> {
+        let AtCommit { repository, network, .. } = at;
         let missing = repository.missing_blobs(commit, blobs)?;
         if missing.is_empty() {
             return Ok(HashSet::new());

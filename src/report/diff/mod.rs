@@ -17,7 +17,7 @@ use super::lines::{LineReport, LineState};
 use super::{FileReport, Head, Report};
 use crate::coverage::Coverage;
 use crate::filter::Filter;
-use crate::gosrc::{CodeLines, Scanned, scan};
+use crate::gosrc::{CodeLines, Scanned, SyntaxError};
 use crate::patch::FilePatch;
 
 pub use comparison::{Category, ComparedFile, Comparison};
@@ -39,8 +39,19 @@ pub struct Changes {
     pub base: Base,
     /// File by file.
     pub patches: Vec<FilePatch>,
-    /// What changed files say, by their new paths.
-    pub texts: HashMap<String, Texts>,
+    /// What changed files say at the service's commit, by their paths there; of those that can count.
+    pub texts: HashMap<String, ChangedText>,
+    /// Names of the functions that they had before, by the same paths; of those of which it is known.
+    pub functions_before: HashMap<String, HashSet<String>>,
+}
+
+/// What a changed file says.
+#[derive(Clone, Debug)]
+pub struct ChangedText {
+    /// All of it.
+    pub text: Vec<u8>,
+    /// What was found in it.
+    pub scanned: Result<Scanned, SyntaxError>,
 }
 
 /// Which of the changed lines were executed.
@@ -166,15 +177,6 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// What a changed file says, now and before; nothing where it was not there.
-#[derive(Clone, Debug, Default)]
-pub struct Texts {
-    /// At the service's commit.
-    pub new: Option<Vec<u8>>,
-    /// At the base.
-    pub old: Option<Vec<u8>>,
-}
-
 /// A form that a diff report is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffForm {
@@ -210,7 +212,7 @@ impl DiffReport {
     /// Holds what changed against a report with lines.
     #[must_use]
     pub fn new(report: &Report<'_>, changes: &Changes, filter: &Filter) -> Self {
-        let Changes { base, patches, texts } = changes;
+        let Changes { base, patches, .. } = changes;
         let by_path: HashMap<&str, &FileReport<'_>> =
             report.files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect();
         let mut files = Vec::new();
@@ -221,7 +223,7 @@ impl DiffReport {
                 None if patches.iter().any(|other| other.new_path == patch.old_path) => continue,
                 None => Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted)),
                 Some(path) => {
-                    changed_file(patch, path, &by_path, texts, filter).map_err(|why| (path.clone(), why))
+                    changed_file(patch, path, &by_path, changes, filter).map_err(|why| (path.clone(), why))
                 }
             };
             match judged {
@@ -303,23 +305,23 @@ fn changed_file(
     changed: &FilePatch,
     path: &str,
     by_path: &HashMap<&str, &FileReport<'_>>,
-    texts: &HashMap<String, Texts>,
+    diff: &Changes,
     filter: &Filter,
 ) -> Result<ChangedFile, Why> {
     if let Some(why) = rule_of_path(changed, path) {
         return Err(why);
     }
-    let texts = texts.get(path).cloned().unwrap_or_default();
-    let scanned = texts.new.as_deref().and_then(|text| scan(text).ok());
+    let text = diff.texts.get(path);
+    let scanned = text.and_then(|text| text.scanned.as_ref().ok());
     let known = by_path.get(path);
-    if scanned.as_ref().map_or(known.is_some_and(|file| file.is_generated), |scanned| scanned.is_generated) {
+    if scanned.map_or(known.is_some_and(|file| file.is_generated), |scanned| scanned.is_generated) {
         return Err(Why::Generated);
     }
     if !filter.takes(known.map_or(path, |file| file.name), Some(path), false) {
         return Err(Why::Excluded);
     }
     let Some(file) = known else {
-        if texts.new.is_none() {
+        if text.is_none() {
             return Err(Why::NotInCommit);
         }
         let has_functions = scanned.is_none_or(|scanned| !scanned.functions.is_empty());
@@ -330,18 +332,17 @@ fn changed_file(
     if lines.is_empty() {
         return Err(Why::NoCodeChanged);
     }
-    let statements = statements_on(file, &lines, texts.new.as_deref(), scanned.as_ref());
+    let code = text.zip(scanned).map(|(text, scanned)| CodeLines::of(&text.text, scanned));
     Ok(ChangedFile {
         path: path.to_owned(),
         old_path: changed.old_path.clone().filter(|old| old != path),
         is_new: changed.old_path.is_none(),
-        functions: changed_functions(file, &lines, changed, texts.old.as_deref()),
+        functions: changed_functions(file, &lines, changed, diff.functions_before.get(path)),
         missed: missed(file, changed),
+        statements: statements_on(file, &lines, code.as_ref()),
         lines,
-        statements,
-        text: texts
-            .new
-            .map(|text| String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+        text: text
+            .map(|text| String::from_utf8_lossy(&text.text).lines().map(str::to_owned).collect())
             .unwrap_or_default(),
     })
 }
@@ -364,20 +365,14 @@ fn missed(file: &FileReport<'_>, patch: &FilePatch) -> Vec<(u32, u32)> {
 }
 
 /// Sums the statements of the blocks that have code on some of these lines.
-fn statements_on(
-    file: &FileReport<'_>,
-    lines: &[LineReport],
-    text: Option<&[u8]>,
-    scanned: Option<&Scanned>,
-) -> Coverage {
-    let code = text.zip(scanned).map(|(text, scanned)| CodeLines::of(text, scanned));
+fn statements_on(file: &FileReport<'_>, lines: &[LineReport], code: Option<&CodeLines<'_>>) -> Coverage {
     let blocks = file.blocks.iter().zip(file.counts).filter(|(block, _)| block.statements > 0);
     let touched = blocks.filter(|(block, _)| {
         let first = lines.partition_point(|line| line.line < block.start.0);
         lines[first..].iter().take_while(|line| line.line <= block.end.0).any(|line| {
             let from = if line.line == block.start.0 { block.start.1 } else { 0 };
             let to = if line.line == block.end.0 { block.end.1 } else { u32::MAX };
-            code.as_ref().is_none_or(|code| code.has_code(line.line, from, to))
+            code.is_none_or(|code| code.has_code(line.line, from, to))
         })
     });
     touched
@@ -392,20 +387,15 @@ fn changed_functions(
     file: &FileReport<'_>,
     lines: &[LineReport],
     changed: &FilePatch,
-    old: Option<&[u8]>,
+    before: Option<&HashSet<String>>,
 ) -> Vec<ChangedFunction> {
-    let old = old.and_then(|text| scan(text).ok());
-    let old = old.map(|old| -> HashSet<String> {
-        old.functions.iter().map(|extent| extent.qualified_name().into_owned()).collect()
-    });
     let changed = file.functions.iter().filter_map(|function| {
         let first = lines.partition_point(|line| line.line < function.extent.start.0);
         let end = lines.partition_point(|line| line.line <= function.extent.end.0).max(first);
         let name = function.extent.qualified_name().into_owned();
-        let is_new = match &old {
+        let is_new = match before {
             _ if changed.old_path.is_none() => Some(true),
-            Some(old) => Some(!old.contains(&name)),
-            None => None,
+            before => before.map(|before| !before.contains(&name)),
         };
         (first < end).then(|| ChangedFunction {
             line: function.extent.start.0,
