@@ -134,10 +134,8 @@ impl Comparison {
         let mut paths: Vec<&str> = new_files.keys().copied().collect();
         // A file whose path nothing changed, and of which only the earlier report knows.
         paths.extend(old_files.keys().filter(|path| !new_files.contains_key(*path) && !went.contains(*path)));
-        // What changed without a trace in the report of now.
-        paths.extend(
-            by_new.keys().filter(|path| !new_files.contains_key(*path) && !old_files.contains_key(*path)),
-        );
+        // What changed, and may be in the earlier report alone.
+        paths.extend(by_new.keys());
         paths.sort_unstable();
         paths.dedup();
         for path in paths {
@@ -221,6 +219,7 @@ fn compared(path: &str, new: &[LineReport], old: &[LineReport], changed: &FilePa
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::with_report;
     use super::*;
     use crate::patch::parse;
 
@@ -254,5 +253,28 @@ mod tests {
             ]
         );
         assert_eq!(file.lost, [4]);
+    }
+
+    #[test]
+    fn a_changed_file_that_is_built_no_longer_loses_its_lines() {
+        let text = Some("package a\n\nfunc f() {\n\tg()\n\th()\n}\n");
+        let before = "mode: count\nm/a.go:3.10,6.2 2 1\nm/kept.go:3.10,6.2 2 1\nm/tagged.go:3.10,6.2 2 0\n";
+        let now = "mode: count\nm/kept.go:3.10,6.2 2 1\n";
+        let patches = parse(
+            b"--- a/a.go\n+++ b/a.go\n@@ -4 +4 @@\n-\tg()\n+\tz()\n--- a/tagged.go\n+++ b/tagged.go\n@@ -1 +0,0 @@\n-x\n",
+        )
+        .unwrap();
+        let compared = with_report(before, &[text, text, text], |before| {
+            with_report(now, &[text], |now| Comparison::new(String::new(), &now, &before, &patches))
+        });
+        let counted: Vec<_> = compared.files.iter().map(|file| (&*file.path, file.lines.clone())).collect();
+        assert_eq!(
+            counted,
+            [
+                ("a.go", [(Category::Ecb, 1), (Category::Dcb, 1)].into()),
+                ("tagged.go", [(Category::Eub, 2)].into()),
+            ]
+        );
+        assert_eq!(compared.number(Category::Cbc), 2);
     }
 }
