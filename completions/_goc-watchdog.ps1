@@ -41,7 +41,9 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             break
         }
         'goc-watchdog;pull' {
-            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Pull this address and store what it serves under SERVICE, listed there or not')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Pull this address and store what it serves under SERVICE, listed there or not; with --to-inbox, save it')
+            [CompletionResult]::new('--to-inbox', '--to-inbox', [CompletionResultType]::ParameterName, 'Save the profile of the process on this host in DIR, for a later pull to take in; what a pod runs before it ends')
+            [CompletionResult]::new('--service', '--service', [CompletionResultType]::ParameterName, 'With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in the environment of the process]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'With --raw: write to this file, whole or not at all')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'With --raw: write to this file, whole or not at all')
             [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'Let the build with this fingerprint take the place of the one that SERVICE shows')
@@ -51,7 +53,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'For one request with its whole answer [default: 2m]')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'For a connection to be made [default: 5s]')
             [CompletionResult]::new('--read-timeout', '--read-timeout', [CompletionResultType]::ParameterName, 'Longest silence within an answer [default: 20s]')
-            [CompletionResult]::new('--deadline', '--deadline', [CompletionResultType]::ParameterName, 'For the whole run; what it cuts off stays due')
+            [CompletionResult]::new('--deadline', '--deadline', [CompletionResultType]::ParameterName, 'For the whole run; what it cuts off stays due [default with --to-inbox: 5s]')
             [CompletionResult]::new('--max-body', '--max-body', [CompletionResultType]::ParameterName, 'Largest answer, decoded [default: 256MiB]')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy for all requests; those of the environment are never used')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
@@ -61,6 +63,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Pull every service, due or not')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Pull every service, due or not')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Print one process''s profile as it is; nothing is stored')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'With --to-inbox: end with 1 where nothing was saved')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Show what would be pulled, and why; nothing is pulled or stored')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be pulled, and why; nothing is pulled or stored')
             [CompletionResult]::new('--no-peek', '--no-peek', [CompletionResultType]::ParameterName, 'Do not ask services that are not due whether their coverage moved')

@@ -37,7 +37,9 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand history 'Show how the coverage of a service went, row by row'
         }
         &'goc-watchdog;pull'= {
-            cand --address 'Pull this address and store what it serves under SERVICE, listed there or not'
+            cand --address 'Pull this address and store what it serves under SERVICE, listed there or not; with --to-inbox, save it'
+            cand --to-inbox 'Save the profile of the process on this host in DIR, for a later pull to take in; what a pod runs before it ends'
+            cand --service 'With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in the environment of the process]'
             cand -o 'With --raw: write to this file, whole or not at all'
             cand --output 'With --raw: write to this file, whole or not at all'
             cand --adopt 'Let the build with this fingerprint take the place of the one that SERVICE shows'
@@ -47,7 +49,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --timeout 'For one request with its whole answer [default: 2m]'
             cand --connect-timeout 'For a connection to be made [default: 5s]'
             cand --read-timeout 'Longest silence within an answer [default: 20s]'
-            cand --deadline 'For the whole run; what it cuts off stays due'
+            cand --deadline 'For the whole run; what it cuts off stays due [default with --to-inbox: 5s]'
             cand --max-body 'Largest answer, decoded [default: 256MiB]'
             cand --proxy 'Proxy for all requests; those of the environment are never used'
             cand --format 'Form of the output'
@@ -57,6 +59,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand -f 'Pull every service, due or not'
             cand --force 'Pull every service, due or not'
             cand --raw 'Print one process''s profile as it is; nothing is stored'
+            cand --strict 'With --to-inbox: end with 1 where nothing was saved'
             cand -n 'Show what would be pulled, and why; nothing is pulled or stored'
             cand --dry-run 'Show what would be pulled, and why; nothing is pulled or stored'
             cand --no-peek 'Do not ask services that are not due whether their coverage moved'

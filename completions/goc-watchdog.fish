@@ -39,7 +39,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "report" -
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "list" -d 'List services: where they run, how much is covered, and how that is known'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "total" -d 'Print how much of a service is covered, as one number'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -f -a "history" -d 'Show how the coverage of a service went, row by row'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull this address and store what it serves under SERVICE, listed there or not' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l address -d 'Pull this address and store what it serves under SERVICE, listed there or not; with --to-inbox, save it' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-inbox -d 'Save the profile of the process on this host in DIR, for a later pull to take in; what a pod runs before it ends' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in the environment of the process]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s o -l output -d 'With --raw: write to this file, whole or not at all' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Let the build with this fingerprint take the place of the one that SERVICE shows' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'What counts as a change' -r -f -a "covered\t'A block became covered'
@@ -49,7 +51,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l concu
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l timeout -d 'For one request with its whole answer [default: 2m]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l connect-timeout -d 'For a connection to be made [default: 5s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l read-timeout -d 'Longest silence within an answer [default: 20s]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadline -d 'For the whole run; what it cuts off stays due' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadline -d 'For the whole run; what it cuts off stays due [default with --to-inbox: 5s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l max-body -d 'Largest answer, decoded [default: 256MiB]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l proxy -d 'Proxy for all requests; those of the environment are never used' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l format -d 'Form of the output' -r -f -a "text\t'For people'
@@ -61,6 +63,7 @@ always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s f -l force -d 'Pull every service, due or not'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l raw -d 'Print one process\'s profile as it is; nothing is stored'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l strict -d 'With --to-inbox: end with 1 where nothing was saved'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s n -l dry-run -d 'Show what would be pulled, and why; nothing is pulled or stored'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l no-peek -d 'Do not ask services that are not due whether their coverage moved'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l quiet -d 'Say nothing but errors'

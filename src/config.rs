@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::schedule::{Retry, Steps, WaitsError};
 pub struct Config {
     /// URLs of the centers; empty where none is configured.
     pub centers: Vec<String>,
+    /// Folders beside that of the root in which pods leave their last data.
+    pub inboxes: Vec<PathBuf>,
     /// How service names are read.
     pub naming: Naming,
     /// The configured apps by name.
@@ -223,6 +226,8 @@ fn read(text: &str) -> Result<Config, Fault> {
         let at = one.span().start.max(many.span().start);
         return Err(Fault { at, what: "both center and centers, expected one of them".to_owned() });
     }
+
+    top.set("inbox", &mut config.inboxes, each(path))?;
 
     if let Some(mut apps) = top.table("apps")? {
         for app in apps.entries.keys() {
@@ -423,6 +428,14 @@ fn switch(value: &Value) -> Result<bool, Fault> {
 
 fn text_of(value: &Value) -> Result<String, Fault> {
     value.get_ref().as_str().map(str::to_owned).ok_or_else(|| mismatch(value, "a text in quotes"))
+}
+
+fn path(value: &Value) -> Result<PathBuf, Fault> {
+    text_of(value)
+        .ok()
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .ok_or_else(|| mismatch(value, "the path of a folder in quotes"))
 }
 
 fn url(value: &Value) -> Result<String, Fault> {
@@ -693,6 +706,7 @@ mod tests {
     fn every_key_is_read() {
         let text = r#"
             centers = ["http://a:7777", "https://b"]
+            inbox = ["/mnt/inbox"]
             [apps.apa_goc_echoserver]
             repo = "https://git.example/echo.git"
             [pull]
@@ -727,6 +741,7 @@ mod tests {
         let config = Config::parse(text, "goc-watchdog.toml").unwrap();
         let seconds = Duration::from_secs;
         assert_eq!(config.centers, ["http://a:7777", "https://b"]);
+        assert_eq!(config.inboxes, [PathBuf::from("/mnt/inbox")]);
         let repo = config.apps["apa_goc_echoserver"].repo.as_deref();
         assert_eq!(repo, Some("https://git.example/echo.git"));
         let expected = PullConfig {

@@ -21,12 +21,14 @@ pub mod removal;
 pub mod report;
 pub mod retention;
 pub mod schedule;
+pub mod snapshot;
 pub mod time;
 
 // The adapters.
 pub mod center;
 pub mod clock;
 pub mod git;
+pub mod host;
 pub mod progress;
 pub mod signals;
 pub mod store;
@@ -62,6 +64,11 @@ pub fn main() -> ExitCode {
 
 /// Runs one command.
 pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
+    if let Command::Pull(args) = &cli.command
+        && let Some(code) = commands::pull::to_inbox(args, &cli.global)
+    {
+        return Ok(code);
+    }
     let context = Context::new(&cli.global, around)?;
     match &cli.command {
         Command::Pull(args) => commands::pull::run(args, &context),

@@ -201,6 +201,8 @@ pub enum Reason {
     },
     /// The last run ended before it had decided about what it stored (decided by the caller).
     CutOff,
+    /// The last data of one of its processes came in (decided by the caller).
+    CameIn,
     /// A person named it (decided by the caller).
     Named,
     /// `--force` was given (decided by the caller).
@@ -226,6 +228,7 @@ impl fmt::Display for Reason {
             Reason::Retry { failures: 1 } => write!(f, "retry after a failure"),
             Reason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
             Reason::CutOff => write!(f, "the last run was cut off"),
+            Reason::CameIn => write!(f, "the last data of a process came in"),
             Reason::Named => write!(f, "named"),
             Reason::Forced => write!(f, "forced"),
             Reason::Peeked => write!(f, "a peek found that coverage moved"),

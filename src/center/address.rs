@@ -55,6 +55,20 @@ pub fn base_url(address: &str) -> Result<String, BadAddress> {
     Ok(format!("{scheme}://{authority}{}", path.trim_end_matches('/')))
 }
 
+/// Returns host and port of an address; an IPv6 host without its brackets.
+pub fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
+    let base = base_url(address)?;
+    let (scheme, rest) = base.split_once("://").expect("a base URL has a scheme");
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => {
+            (host, port.parse().expect("a base URL has a sound port"))
+        }
+        _ => (authority, if scheme == "https" { 443 } else { 80 }),
+    };
+    Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +78,15 @@ mod tests {
         assert_eq!(base_url("http://10.2.3.4:49970").unwrap(), "http://10.2.3.4:49970");
         assert_eq!(base_url("https://pod.svc").unwrap(), "https://pod.svc");
         assert_eq!(base_url("HTTP://[::1]:80/prefix/").unwrap(), "http://[::1]:80/prefix");
+    }
+
+    #[test]
+    fn host_and_port_are_told_apart() {
+        let parts = |address| host_and_port(address).unwrap();
+        assert_eq!(parts("http://10.2.3.4:49970/prefix"), ("10.2.3.4".to_owned(), 49970));
+        assert_eq!(parts("http://::1:50009"), ("::1".to_owned(), 50009));
+        assert_eq!(parts("https://pod.svc"), ("pod.svc".to_owned(), 443));
+        assert_eq!(parts("http://[fd00::7]"), ("fd00::7".to_owned(), 80));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
 use crate::config::AddressPolicy;
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
-pub use address::{BadAddress, base_url};
+pub use address::{BadAddress, base_url, host_and_port};
 pub use probe::Attempt;
 
 /// How requests are made.

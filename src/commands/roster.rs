@@ -112,6 +112,8 @@ pub(super) struct Entry {
     pub schedule: ScheduleRow,
     /// How its addresses have been answering.
     pub states: HashMap<String, AddressState>,
+    /// The last data of one of its processes came in during this run.
+    pub came_in: bool,
 }
 
 impl Entry {
@@ -259,7 +261,7 @@ impl Roster {
             let id = allocator.key();
             self.changes.push(Change::Key(id, key.clone()));
             let (schedule, states) = Default::default();
-            self.entries.push(Entry { id, key, members: Vec::new(), schedule, states });
+            self.entries.push(Entry { id, key, members: Vec::new(), schedule, states, came_in: false });
             self.entries.len() - 1
         });
         let entry = &mut self.entries[index];
@@ -425,6 +427,7 @@ impl Assembly<'_> {
                 members: Vec::new(),
                 schedule: schedules.remove(&id).unwrap_or_default(),
                 states: states.remove(&id).unwrap_or_default(),
+                came_in: false,
             });
             entry.members.push(member);
         }

@@ -126,6 +126,15 @@ pub enum Change {
     GenerationClosed(GenerationId, DateTime<Utc>),
     /// A generation was added to a sum and is to go.
     GenerationFolded(GenerationId),
+    /// A snapshot was taken in.
+    SnapshotTaken {
+        /// What tells it from every other.
+        identity: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Snapshots that were taken in before this are known no longer.
+    SnapshotsForgotten(DateTime<Utc>),
     /// How an address of a key answers.
     Address {
         /// Of the key.
@@ -373,6 +382,13 @@ impl<'a> Writer<'a> {
                     .and_then(|()| self.remember(*id, None))
             }
             Change::GenerationFolded(id) => run("DELETE FROM generation WHERE id = ?1", params![id]),
+            Change::SnapshotTaken { identity, at } => run(
+                "INSERT OR REPLACE INTO snapshot (identity, taken_at) VALUES (?1, ?2)",
+                params![identity, text(*at)],
+            ),
+            Change::SnapshotsForgotten(before) => {
+                run("DELETE FROM snapshot WHERE taken_at < ?1", params![text(*before)])
+            }
             Change::Address { key, address, state } => {
                 let AddressState { last_answer_at, retry, last_error, fraction, peeked, other_build } = state;
                 run(

@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_collection.sql"),
     include_str!("migrations/0003_answers.sql"),
     include_str!("migrations/0004_prune.sql"),
+    include_str!("migrations/0005_inbox.sql"),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).

@@ -477,6 +477,12 @@ impl Store {
             .map_err(self.failed())
     }
 
+    /// Tells whether a snapshot was taken in.
+    pub fn is_taken(&self, snapshot: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM snapshot WHERE identity = ?1";
+        Ok(!self.rows_of(sql, [snapshot], |row| row.get::<_, i64>(0))?.is_empty())
+    }
+
     /// Returns a block structure, ready to read answers with.
     pub fn structure(&self, structure: StructureId) -> Result<Template, StoreError> {
         let data: Vec<u8> = self

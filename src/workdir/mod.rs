@@ -7,10 +7,13 @@
 //!   goc-watchdog.readers      held, shared, while a stored file is opened
 //!   goc-watchdog.tmp/         what reports are making
 //!   sqlite.db
+//!   inbox/                    what leaving pods left
 //!   <app>/repo/                         git clone, made by its owner
 //!   <app>/cov_data/<app>_<N>.cov
 //!   <app>/cov_data/<app>_<N>_report.txt, .html
 //! ```
+
+pub mod inbox;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -24,6 +27,7 @@ use crate::names::escape;
 pub const DATABASE: &str = "sqlite.db";
 /// Name of the optional configuration in the root.
 pub const CONFIGURATION: &str = "goc-watchdog.toml";
+const INBOX: &str = "inbox";
 const LOCK: &str = "goc-watchdog.lock";
 const READERS: &str = "goc-watchdog.readers";
 /// Suffix of a file that is being written; what carries it was left by a crash.
@@ -109,6 +113,12 @@ impl Workdir {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.root.join(DATABASE)
+    }
+
+    /// Returns the path of the inbox.
+    #[must_use]
+    pub fn inbox(&self) -> PathBuf {
+        self.root.join(INBOX)
     }
 
     /// Returns the absolute path of what is stored under a path relative to the root.

@@ -2,12 +2,14 @@
 
 mod crew;
 mod fold;
+mod intake;
 mod ledger;
 mod output;
 mod plan;
 mod raw;
 mod settlement;
 mod shared;
+mod to_inbox;
 mod unit;
 
 use std::collections::BTreeSet;
@@ -18,14 +20,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
 use super::Context;
 use super::pick::pick;
 use super::roster::{self, Entry, Known, Roster};
 use crate::center::{Client, Options};
-use crate::cli::Format;
+use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
@@ -37,6 +39,7 @@ use crate::store::{Allocator, Change, Store};
 use crate::workdir::{Locked, WorkdirError};
 
 use crew::{Haul, Queue, Scribe, Stop};
+use intake::{Fate, Intake, Taken};
 use plan::{Plan, Selection, Waiting};
 use settlement::Pulled;
 use shared::{Message, Rules, Shared};
@@ -65,13 +68,30 @@ pub struct PullArgs {
     #[arg(short, long, conflicts_with = "services")]
     force: bool,
 
-    /// Pull this address and store what it serves under SERVICE, listed there or not.
+    /// Pull this address and store what it serves under SERVICE, listed there or not; with --to-inbox, save it.
     #[arg(long, value_name = "URL")]
     address: Option<String>,
 
     /// Print one process's profile as it is; nothing is stored.
     #[arg(long, conflicts_with_all = ["force", "dry_run", "adopt", "jitter"])]
     raw: bool,
+
+    /// Save the profile of the process on this host in DIR, for a later pull to take in; what a pod runs before
+    /// it ends.
+    ///
+    /// Touches nothing but DIR, and ends with 0 unless --strict. The process is the one for which goc wrote a
+    /// `*_profile_listen_addr`, or that of --address.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run", "jitter"])]
+    to_inbox: Option<PathBuf>,
+
+    /// With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in
+    /// the environment of the process].
+    #[arg(long, value_name = "NAME", requires = "to_inbox")]
+    service: Option<String>,
+
+    /// With --to-inbox: end with 1 where nothing was saved.
+    #[arg(long, requires = "to_inbox")]
+    strict: bool,
 
     /// With --raw: write to this file, whole or not at all.
     #[arg(short, long, value_name = "FILE", requires = "raw")]
@@ -113,7 +133,7 @@ pub struct PullArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     read_timeout: Option<Duration>,
 
-    /// For the whole run; what it cuts off stays due.
+    /// For the whole run; what it cuts off stays due [default with --to-inbox: 5s].
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
 
@@ -165,6 +185,12 @@ impl PullArgs {
     }
 }
 
+/// Runs `--to-inbox`, where that was asked for: it needs nothing of what other commands work with.
+#[must_use]
+pub fn to_inbox(args: &PullArgs, global: &Global) -> Option<ExitCode> {
+    args.to_inbox.as_deref().map(|folder| to_inbox::run(args, folder, global))
+}
+
 /// Runs the command.
 pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
     let client = Client::new(&args.options(context))?;
@@ -214,11 +240,38 @@ fn pull(
     let heard = roster::ask(client, &context.centers);
     let roster = Roster::assemble(Known::read(&store)?, heard, &context.config.naming, &allocator, now);
     let roster = with_named_address(args, roster, &allocator, context)?;
-    report_silence(&roster, context)?;
+    let (letters, mut taken) = intake::look(context);
+    let mut roster = intake::introduce(&letters, roster, &context.config.naming, &allocator, now);
+    report_silence(&roster, !letters.is_empty(), context)?;
     roster.changes.iter().try_for_each(|change| writer.apply(change))?;
     writer.commit()?;
 
+    let stopped = AtomicBool::new(false);
+    let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
     let rules = args.rules(context);
+    let shared = Shared {
+        client,
+        locked,
+        allocator: &allocator,
+        rules: rules.clone(),
+        now,
+        seed: fastrand::u64(..),
+        messages,
+        stopped: &stopped,
+        bytes: Arc::default(),
+        structures: Mutex::new(store.structures()?),
+        templates: Mutex::default(),
+    };
+    let intake = Intake {
+        shared: &shared,
+        store: &store,
+        writer: &mut writer,
+        messages: &inbox,
+        limits: args.options(context).limits,
+        fold_after: TimeDelta::from_std(context.config.pull.fold_after).unwrap_or(TimeDelta::MAX),
+    };
+    taken.extend(intake.take(&letters, &mut roster, signals)?);
+
     let selection = select(args, &roster.entries)?;
     let plan = match &args.address {
         Some(address) => Plan::of_address(pick(&args.services[0], &roster.entries)?, address),
@@ -228,24 +281,9 @@ fn pull(
         context.explain(output::not_pulled(waiting));
     }
 
-    let stopped = AtomicBool::new(false);
     let progress = Progress::start(plan.pulls.len(), context.around.stderr_is_terminal && !context.is_quiet);
     let peek = context.config.pull.peek && !args.no_peek && matches!(selection, Selection::Due);
     let queue = Queue::new(&plan, peek);
-    let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let shared = Shared {
-        client,
-        locked,
-        allocator: &allocator,
-        rules,
-        now,
-        seed: fastrand::u64(..),
-        messages,
-        stopped: &stopped,
-        bytes: Arc::default(),
-        structures: Mutex::new(store.structures()?),
-        templates: Mutex::default(),
-    };
     let mut scribe = Scribe {
         writer: &mut writer,
         stopped: &stopped,
@@ -267,8 +305,8 @@ fn pull(
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
 
-    output::print(&haul, &plan, &roster, &started, args.format, context)?;
-    Ok(exit_code(&haul, &plan, &selection, &roster))
+    output::print(&haul, &taken, &plan, &roster, &started, args.format, context)?;
+    Ok(exit_code(&haul, &taken, &plan, &selection, &roster))
 }
 
 /// What another command needs to pull with.
@@ -353,9 +391,9 @@ fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
 }
 
 /// Warns of each center that says nothing, and fails where nothing can be done without it.
-fn report_silence(roster: &Roster, context: &Context) -> Result<()> {
+fn report_silence(roster: &Roster, has_letters: bool, context: &Context) -> Result<()> {
     for silent in &roster.silent {
-        let known = roster.entries.iter().any(|entry| !entry.addresses().is_empty());
+        let known = has_letters || roster.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
             bail!("center \"{}\": {}", silent.url, silent.message);
         }
@@ -401,11 +439,21 @@ fn accept_emptied_centers(
     Ok(())
 }
 
-fn exit_code(haul: &Haul, plan: &Plan<'_>, selection: &Selection, roster: &Roster) -> ExitCode {
+fn exit_code(
+    haul: &Haul,
+    taken: &[Taken],
+    plan: &Plan<'_>,
+    selection: &Selection,
+    roster: &Roster,
+) -> ExitCode {
     let failed = |pulled: &Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
-    let partly = haul.pulled.iter().any(failed) || !roster.silent.is_empty() || named_offline;
+    let refused = |taken: &Taken| matches!(taken.fate, Fate::Bad(_) | Fate::OtherBuild(_));
+    let partly = haul.pulled.iter().any(failed)
+        || taken.iter().any(refused)
+        || !roster.silent.is_empty()
+        || named_offline;
     match haul.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
         Some(Stop::Deadline) => ExitCode::Partly,
@@ -419,7 +467,7 @@ fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCo
     let (known, allocator) = Known::of_root(&context.workdir)?;
     let heard = roster::ask(client, &context.centers);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
-    report_silence(&roster, context)?;
+    report_silence(&roster, false, context)?;
     let selection = select(args, &roster.entries)?;
     let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());
     output::print_plan(&plan, args.format, context)?;

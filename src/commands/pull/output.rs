@@ -12,6 +12,7 @@ use serde_json::json;
 use super::super::roster::Roster;
 use super::super::{Context, show};
 use super::crew::{Haul, Stop};
+use super::intake::{Fate, Taken};
 use super::plan::{Plan, Waiting};
 use super::settlement::{PullResult, Pulled, WhyAside};
 use crate::cli::Format;
@@ -35,6 +36,7 @@ pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
 /// Prints what came of a run.
 pub(super) fn print(
     haul: &Haul,
+    taken: &[Taken],
     plan: &Plan<'_>,
     roster: &Roster,
     started: &Stopwatch,
@@ -43,6 +45,9 @@ pub(super) fn print(
 ) -> Result<()> {
     let mut pulled = haul.pulled.clone();
     pulled.sort_by(|a, b| a.names.cmp(&b.names));
+    for taken in taken {
+        of_inbox(taken, context);
+    }
     for pulled in &pulled {
         troubles(pulled, context);
     }
@@ -58,6 +63,11 @@ pub(super) fn print(
         failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
         set_aside_addresses: pulled.iter().map(|pulled| pulled.asides.len()).sum(),
         silent_centers: roster.silent.iter().map(|silent| silent.url.clone()).collect(),
+        snapshots: taken.iter().filter(|taken| matches!(taken.fate, Fate::Merged | Fate::Known)).count(),
+        set_aside_snapshots: taken
+            .iter()
+            .filter(|taken| matches!(taken.fate, Fate::Bad(_) | Fate::OtherBuild(_)))
+            .count(),
         bytes: pulled.iter().map(|pulled| pulled.bytes).sum(),
         seconds: started.elapsed().as_secs_f64(),
         ended_by: match haul.stop {
@@ -68,6 +78,7 @@ pub(super) fn print(
     };
     match format {
         Format::Json => {
+            taken.iter().map(snapshot_object).try_for_each(|object| show::print_json(&object))?;
             for pulled in &pulled {
                 objects(pulled).iter().try_for_each(show::print_json)?;
             }
@@ -91,6 +102,32 @@ pub(super) fn print(
 fn is_named(pulled: &Pulled) -> bool {
     use crate::schedule::Reason;
     matches!(pulled.reason, Reason::Named | Reason::Forced)
+}
+
+/// Says on stderr what became of a file of the inbox, where that is not what was hoped for.
+fn of_inbox(taken: &Taken, context: &Context) {
+    let file = printable(&taken.file);
+    let name = taken.head.as_ref().map(|head| printable(&head.service));
+    match (&taken.fate, name) {
+        (Fate::Bad(reason), _) => {
+            super::super::say(&format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
+        }
+        (Fate::Left(reason), _) => {
+            super::super::warn(format!("snapshot \"{file}\": {reason}; it stays there"));
+        }
+        (Fate::OtherBuild(build), Some(name)) => {
+            let build = build.short();
+            super::super::say(&format!(
+                "{name}: snapshot \"{file}\" is of build {build}, which contradicts the one shown; its data is set \
+                 aside (to show it: goc-watchdog pull {name} --adopt {build})"
+            ));
+        }
+        (Fate::Merged, Some(name)) => context.explain(format!("{name}: snapshot \"{file}\" is merged in")),
+        (_, Some(name)) => {
+            context.explain(format!("{name}: snapshot \"{file}\" says nothing that is not known"));
+        }
+        (_, None) => {}
+    }
 }
 
 /// Says on stderr what went wrong with a service, whatever the form of the output.
@@ -189,6 +226,8 @@ struct Summary {
     failed_addresses: usize,
     set_aside_addresses: usize,
     silent_centers: Vec<String>,
+    snapshots: usize,
+    set_aside_snapshots: usize,
     bytes: u64,
     seconds: f64,
     ended_by: &'static str,
@@ -217,6 +256,12 @@ impl std::fmt::Display for Summary {
             seconds if seconds < 1.0 => write!(f, "{:.0} ms", seconds * 1000.0)?,
             seconds => write!(f, "{seconds:.1} s")?,
         }
+        if self.snapshots > 0 {
+            write!(f, "; {} taken in", show::count(self.snapshots, "snapshots"))?;
+        }
+        if self.set_aside_snapshots > 0 {
+            write!(f, "; {} set aside", show::count(self.set_aside_snapshots, "snapshots"))?;
+        }
         if self.failed_addresses > 0 {
             write!(f, "; {} failed", show::count(self.failed_addresses, "addresses"))?;
         }
@@ -225,6 +270,23 @@ impl std::fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+fn snapshot_object(taken: &Taken) -> serde_json::Value {
+    let (result, why) = match &taken.fate {
+        Fate::Merged => ("merged", None),
+        Fate::Known => ("known", None),
+        Fate::OtherBuild(build) => ("set_aside", Some(format!("other build {}", build.short()))),
+        Fate::Left(reason) => ("left", Some(reason.clone())),
+        Fate::Bad(reason) => ("bad", Some(reason.clone())),
+    };
+    json!({
+        "snapshot": taken.file,
+        "service": taken.head.as_ref().map(|head| &head.service),
+        "captured_at": taken.head.as_ref().map(|head| show::iso(head.captured_at)),
+        "result": result,
+        "why": why,
+    })
 }
 
 /// Returns one object for each name of the key.

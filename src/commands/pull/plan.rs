@@ -141,7 +141,16 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// What came in by itself wants its row, though nothing is asked for it.
 fn decide(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
+    match whether_due(entry, selection, rules, now) {
+        Decision::Pull { reason, full, addresses } => Decision::Pull { reason, full, addresses },
+        _ if entry.came_in => Decision::Pull { reason: Reason::CameIn, full: false, addresses: Vec::new() },
+        decision => decision,
+    }
+}
+
+fn whether_due(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
     let addresses = entry.addresses();
     let overruled = match selection {
         Selection::Due => None,

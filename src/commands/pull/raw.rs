@@ -44,6 +44,6 @@ fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec
     let (known, allocator) = Known::of_root(&context.workdir)?;
     let heard = roster::ask(client, &context.centers);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
-    super::report_silence(&roster, context)?;
+    super::report_silence(&roster, false, context)?;
     Ok(pick(service, &roster.entries)?.addresses())
 }

@@ -152,6 +152,7 @@ impl Settlement<'_, '_> {
 
         let outcome = match own_answers {
             _ if shown.changed => Outcome::Changed,
+            0 if self.asked.is_empty() => Outcome::UnchangedAtRetry,
             0 => Outcome::NothingAnswered,
             _ if self.part.full => Outcome::Unchanged,
             _ => Outcome::UnchangedAtRetry,
@@ -326,6 +327,7 @@ impl Settlement<'_, '_> {
         if let (Some(row), Some(fact)) = (latest, fact)
             && !edition.moved
             && !old.unfinished
+            && !entry.came_in
             && !is_overdue(old.counts_moved_at)
         {
             self.update_addresses(row, fact, addresses, answered, changes);

@@ -528,7 +528,7 @@ impl<'a> Unit<'a> {
         for (index, part) in self.parts.iter().enumerate() {
             let targets = self.targets.iter().filter(|target| target.parts.contains(&index));
             let asked: Vec<&str> = targets.map(|target| target.address.as_str()).collect();
-            if asked.is_empty() && !part.entry.schedule.unfinished {
+            if asked.is_empty() && !part.entry.schedule.unfinished && !part.entry.came_in {
                 continue;
             }
             let ledger = self.ledger(index, store)?.take().expect("opened just now");

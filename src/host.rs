@@ -1,0 +1,152 @@
+//! What this host is and what runs on it, as the kernel tells: for a hook that runs beside the process whose
+//! profile it saves.
+//!
+//! Whatever cannot be found out is left out; only the caller knows whether it can go on without.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use procfs::net::{TcpNetEntry, TcpState};
+use procfs::process::{FDTarget, Process as ProcEntry};
+
+/// The name that a process that goc built registers under.
+const SERVICE: &str = "GOC_SERVICE_NAME";
+/// What goc adds to the path of a program, for the file that it writes its address into.
+const ADDRESS_FILE: &str = "_profile_listen_addr";
+
+/// A file in which a process that goc built wrote where it serves its profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressFile {
+    /// For people.
+    pub path: PathBuf,
+    /// `None` where it says none.
+    pub port: Option<u16>,
+}
+
+/// A process that listens at a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// As this namespace counts.
+    pub id: i32,
+    /// By the clock of this host, as far as the kernel tells.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Name that it registers under, where its environment has one.
+    pub service: Option<String>,
+}
+
+/// Returns the name in the environment of this process, which may be that of the one beside it.
+#[must_use]
+pub fn own_service() -> Option<String> {
+    std::env::var_os(SERVICE)?.into_string().ok().filter(|name| !name.is_empty())
+}
+
+/// Returns the addresses of this host, those that others reach first.
+#[must_use]
+pub fn addresses() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
+    // IPv4 before IPv6, as goc lists a process.
+    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
+    addresses.dedup();
+    addresses
+}
+
+/// Returns the name of this host.
+#[must_use]
+pub fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Returns what tells this run of the kernel from every other.
+#[must_use]
+pub fn boot_id() -> Option<String> {
+    procfs::sys::kernel::random::boot_id().ok().map(|id| id.trim().to_owned())
+}
+
+/// Returns the files that goc wrote into the current folder.
+#[must_use]
+pub fn address_files_here() -> Vec<AddressFile> {
+    let here = fs::read_dir(".").into_iter().flatten().flatten();
+    let is_one =
+        |path: &PathBuf| path.as_os_str().to_string_lossy().ends_with(ADDRESS_FILE) && path.is_file();
+    let here = here.map(|entry| PathBuf::from(entry.file_name())).filter(is_one);
+    let mut files: Vec<AddressFile> = here.map(|path| AddressFile { port: port_in(&path), path }).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+/// Returns the files that goc wrote beside the programs that run.
+#[must_use]
+pub fn address_files_of_processes() -> Vec<AddressFile> {
+    let mut files = BTreeMap::new();
+    for process in processes() {
+        let Some(program) = process.cmdline().ok().and_then(|line| line.into_iter().next()) else { continue };
+        let file = PathBuf::from(format!("{program}{ADDRESS_FILE}"));
+        let proc = PathBuf::from(format!("/proc/{}", process.pid()));
+        // Through the process's own folders: a container beside this one has others.
+        let (shown, path) = match file.strip_prefix("/") {
+            Ok(below) => (file.clone(), proc.join("root").join(below)),
+            Err(_) => (process.cwd().unwrap_or_default().join(&file), proc.join("cwd").join(&file)),
+        };
+        let Ok(found) = fs::metadata(&path) else { continue };
+        if found.is_file() {
+            let file = || AddressFile { path: shown, port: port_in(&path) };
+            files.entry((found.dev(), found.ino())).or_insert_with(file);
+        }
+    }
+    files.into_values().collect()
+}
+
+fn port_in(path: &Path) -> Option<u16> {
+    const LONGEST: u64 = 256;
+    let mut text = String::new();
+    #[expect(clippy::disallowed_methods, reason = "this adapter reads what goc wrote for others to read")]
+    File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+    text.lines().next()?.trim().rsplit_once(':')?.1.parse().ok().filter(|port| *port != 0)
+}
+
+/// Returns the process that listens at a port; `None` where there is none, or none that this user may look at.
+#[must_use]
+pub fn listener(port: u16) -> Option<Listener> {
+    let sockets = listening(port);
+    let holds = |process: &ProcEntry| {
+        let open = process.fd().into_iter().flatten().flatten();
+        open.into_iter()
+            .any(|open| matches!(open.target, FDTarget::Socket(socket) if sockets.contains(&socket)))
+    };
+    let process = processes().find(holds)?;
+    let service = process.environ().ok().and_then(|mut all| {
+        all.remove(std::ffi::OsStr::new(SERVICE))?.into_string().ok().filter(|name| !name.is_empty())
+    });
+    Some(Listener { id: process.pid(), started_at: started_at(&process), service })
+}
+
+/// Tells whether anything listens at a port.
+#[must_use]
+pub fn is_listened_at(port: u16) -> bool {
+    !listening(port).is_empty()
+}
+
+/// Returns the sockets that listen at a port.
+fn listening(port: u16) -> HashSet<u64> {
+    let all = [procfs::net::tcp(), procfs::net::tcp6()].into_iter().flatten().flatten();
+    let is_its =
+        |socket: &TcpNetEntry| socket.state == TcpState::Listen && socket.local_address.port() == port;
+    all.filter(is_its).map(|socket| socket.inode).collect()
+}
+
+fn processes() -> impl Iterator<Item = ProcEntry> {
+    procfs::process::all_processes().into_iter().flatten().flatten()
+}
+
+fn started_at(process: &ProcEntry) -> Option<DateTime<Utc>> {
+    let booted = i64::try_from(procfs::boot_time_secs().ok()?).ok()?;
+    let ticks = process.stat().ok()?.starttime;
+    let milliseconds = i64::try_from(ticks.checked_mul(1000)? / procfs::ticks_per_second()).ok()?;
+    DateTime::from_timestamp(booted, 0)?.checked_add_signed(TimeDelta::milliseconds(milliseconds))
+}

@@ -1,0 +1,305 @@
+//! The last data of a process, as a file that outlives it: what `pull --to-inbox` leaves, and a later pull
+//! takes in.
+//!
+//! A line with the format and its version, a line of JSON that says whose the profile is, and the profile in
+//! canonical form. Length and hash of the profile stand in front of it, so that a file that is still being
+//! copied is told from one that is whole.
+
+mod placing;
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use placing::{Life, Place, larger, place};
+
+/// What the name of a snapshot's file ends with.
+pub const SUFFIX: &str = ".snapshot";
+/// The first line, but for the version behind it.
+const FORMAT: &str = "goc-watchdog snapshot ";
+const VERSION: u32 = 1;
+/// Both lines together; a pod has some addresses, not thousands.
+const LONGEST_HEAD: usize = 64 << 10;
+const LONGEST_NAME: usize = 4096;
+
+/// Whose profile a snapshot holds, and when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The name that the process is registered under.
+    pub service: String,
+    /// Where it serves its profile.
+    pub port: u16,
+    /// Of the host, those that others reach first.
+    pub addresses: Vec<IpAddr>,
+    /// Of the host; in Kubernetes that of the pod.
+    pub host_name: String,
+    /// Of the kernel, where it tells.
+    pub boot_id: Option<String>,
+    /// Where it could be found out.
+    pub process: Option<Process>,
+    /// When the profile was read, by the clock of that host.
+    pub captured_at: DateTime<Utc>,
+    /// Size of the profile's text.
+    pub profile_bytes: u64,
+    /// SHA-256 of the profile's text, in hex.
+    pub profile_sha256: String,
+}
+
+/// A process among all that its host ever ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// As its own namespace counts.
+    pub id: i32,
+    /// By the clock of its host.
+    pub started_at: DateTime<Utc>,
+}
+
+/// What a file says that is no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSnapshot {
+    /// It ends before it says whose it is.
+    #[error("it is cut short")]
+    Cut,
+    /// Another program wrote it.
+    #[error("it is no snapshot of goc-watchdog")]
+    NotOurs,
+    /// Another release wrote it.
+    #[error("its format has version {found}, and this release reads version {VERSION} alone")]
+    OtherVersion {
+        /// As it stands there.
+        found: String,
+    },
+    /// Its second line does not say what it has to.
+    #[error("its head is wrong: {0}")]
+    Head(String),
+}
+
+impl Head {
+    /// Says of the head what only the profile tells.
+    #[must_use]
+    pub fn of(self, profile: &[u8]) -> Self {
+        Self { profile_bytes: profile.len() as u64, profile_sha256: hex(&Sha256::digest(profile)), ..self }
+    }
+
+    /// Returns the lines that stand before the profile.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let json = serde_json::to_string(self).expect("a head is made of texts and numbers");
+        format!("{FORMAT}{VERSION}\n{json}\n")
+    }
+
+    /// Returns what tells this snapshot from every other: service, process and profile, and not the time.
+    ///
+    /// So the same data left twice is one snapshot, and replicas that counted the same are two.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { service, port, host_name, boot_id, process, profile_sha256, .. } = self;
+        let said = serde_json::json!([service, port, host_name, boot_id, process, profile_sha256]);
+        hex(&Sha256::digest(said.to_string()))
+    }
+
+    /// Returns the name of its file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}{SUFFIX}", self.identity())
+    }
+
+    /// Returns which of these addresses, each with its host and port, is the process's: the first that fits, and
+    /// one that only its own host can reach after all others.
+    #[must_use]
+    pub fn find<'a>(&self, listed: impl Iterator<Item = (&'a str, &'a str, u16)>) -> Option<&'a str> {
+        let mut at_loopback = None;
+        for (address, host, _) in listed.filter(|(.., port)| *port == self.port) {
+            match host.parse::<IpAddr>() {
+                Ok(ip) if !self.addresses.contains(&ip) => {}
+                Ok(ip) if ip.is_loopback() => at_loopback = at_loopback.or(Some(address)),
+                Err(_) if host != self.host_name => {}
+                _ => return Some(address),
+            }
+        }
+        at_loopback
+    }
+
+    /// Returns the address that the process would be listed with.
+    #[must_use]
+    pub fn own_address(&self) -> String {
+        match self.addresses.first() {
+            Some(IpAddr::V6(ip)) => format!("http://[{ip}]:{}", self.port),
+            Some(ip) => format!("http://{ip}:{}", self.port),
+            None => format!("http://{}:{}", self.host_name, self.port),
+        }
+    }
+}
+
+/// Reads the lines before the profile; also returns where that begins.
+pub fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
+    let text = &text[..text.len().min(LONGEST_HEAD)];
+    let is_too_long = text.len() == LONGEST_HEAD;
+    let end_of = |from: usize| memchr::memchr(b'\n', &text[from..]).map(|length| from + length);
+    let Some(first) = end_of(0) else {
+        let begins = FORMAT.as_bytes().iter().zip(text).all(|(wanted, found)| wanted == found);
+        return Err(if begins && !is_too_long { BadSnapshot::Cut } else { BadSnapshot::NotOurs });
+    };
+    let line = String::from_utf8_lossy(&text[..first]);
+    let Some(version) = line.strip_prefix(FORMAT) else { return Err(BadSnapshot::NotOurs) };
+    if version != VERSION.to_string() {
+        return Err(BadSnapshot::OtherVersion { found: version.chars().take(20).collect() });
+    }
+    let Some(second) = end_of(first + 1) else {
+        return Err(if is_too_long {
+            BadSnapshot::Head("it is too long".to_owned())
+        } else {
+            BadSnapshot::Cut
+        });
+    };
+    let head: Head = serde_json::from_slice(&text[first + 1..second])
+        .map_err(|error| BadSnapshot::Head(error.to_string()))?;
+    if head.service.is_empty() || head.service.len() > LONGEST_NAME {
+        return Err(BadSnapshot::Head("it names no service".to_owned()));
+    }
+    Ok((head, second + 1))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Hashes what passes through it, to hold it against what a head says.
+#[derive(Debug)]
+pub struct Checked<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: std::io::Read> Checked<R> {
+    /// Begins with the first byte of the profile.
+    #[must_use]
+    pub fn new(inner: R) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// Tells whether less came than the head says.
+    #[must_use]
+    pub fn is_cut(&self, head: &Head) -> bool {
+        self.bytes < head.profile_bytes
+    }
+
+    /// Tells whether all that the head says came, and nothing else.
+    #[must_use]
+    pub fn is_whole(&self, head: &Head) -> bool {
+        self.bytes == head.profile_bytes && hex(&self.hash.clone().finalize()) == head.profile_sha256
+    }
+}
+
+impl<R: std::io::Read> std::io::Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Read;
+
+    use chrono::TimeZone;
+
+    use super::*;
+
+    pub(crate) fn head() -> Head {
+        let at = |minute| Utc.with_ymd_and_hms(2026, 11, 25, 12, minute, 0).unwrap();
+        Head {
+            service: "staging_th_app_master_845820727e".to_owned(),
+            port: 49970,
+            addresses: ["10.2.3.4", "fd00::7", "127.0.0.1"].map(|ip| ip.parse().unwrap()).to_vec(),
+            host_name: "app-5d9c".to_owned(),
+            boot_id: Some("3f0c".to_owned()),
+            process: Some(Process { id: 1, started_at: at(0) }),
+            captured_at: at(30),
+            profile_bytes: 0,
+            profile_sha256: String::new(),
+        }
+    }
+
+    const PROFILE: &[u8] = b"mode: count\nm/a.go:1.1,2.2 1 3\n";
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let head = head().of(PROFILE);
+        let text = [head.lines().as_bytes(), PROFILE].concat();
+        let (read, start) = read_head(&text).unwrap();
+        assert_eq!((&read, &text[start..]), (&head, PROFILE));
+        let mut checked = Checked::new(&text[start..]);
+        checked.read_to_end(&mut Vec::new()).unwrap();
+        assert!(checked.is_whole(&head));
+    }
+
+    #[test]
+    fn every_file_that_is_cut_short_is_known_for_one() {
+        let head = head().of(PROFILE);
+        let text = [head.lines().as_bytes(), PROFILE].concat();
+        for length in 0..text.len() {
+            match read_head(&text[..length]) {
+                Err(error) => assert_eq!(error, BadSnapshot::Cut, "{length}"),
+                Ok((head, start)) => {
+                    let mut checked = Checked::new(&text[start..length]);
+                    checked.read_to_end(&mut Vec::new()).unwrap();
+                    assert!(!checked.is_whole(&head), "{length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_snapshot_says_so() {
+        let said = |text: &[u8]| read_head(text).unwrap_err().to_string();
+        assert_eq!(said(b"mode: count\n"), "it is no snapshot of goc-watchdog");
+        assert_eq!(said(b"goc-watchdog reminder"), "it is no snapshot of goc-watchdog");
+        assert_eq!(
+            said(b"goc-watchdog snapshot 2\n{}\n"),
+            "its format has version 2, and this release reads version 1 alone"
+        );
+        assert!(said(b"goc-watchdog snapshot 1\n{}\n").starts_with("its head is wrong: missing field"));
+        let endless = [b"goc-watchdog snapshot 1\n".as_slice(), &vec![b'x'; LONGEST_HEAD]].concat();
+        assert_eq!(said(&endless), "its head is wrong: it is too long");
+        let nameless = Head { service: String::new(), ..head() }.lines();
+        assert_eq!(said(nameless.as_bytes()), "its head is wrong: it names no service");
+    }
+
+    #[test]
+    fn the_same_data_left_again_is_one_snapshot_and_that_of_another_replica_is_not() {
+        let first = head().of(PROFILE);
+        let later = Head { captured_at: first.captured_at + chrono::TimeDelta::seconds(9), ..first.clone() };
+        assert_eq!(first.file_name(), later.file_name());
+        for other in [
+            Head { host_name: "app-77aa".to_owned(), ..first.clone() },
+            Head { process: None, ..first.clone() },
+            Head { service: "other".to_owned(), ..first.clone() },
+            first.clone().of(b"mode: count\nm/a.go:1.1,2.2 1 4\n"),
+        ] {
+            assert_ne!(first.file_name(), other.file_name());
+        }
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_port_and_any_address_of_its_host() {
+        let found = |listed: &[(&'static str, &'static str, u16)]| head().find(listed.iter().copied());
+        assert_eq!(found(&[("a", "10.2.3.5", 49970), ("b", "10.2.3.4", 49970)]), Some("b"));
+        assert_eq!(found(&[("a", "10.2.3.4", 49971)]), None);
+        assert_eq!(found(&[("a", "fd00::7", 49970)]), Some("a"));
+        assert_eq!(found(&[("a", "app-5d9c", 49970)]), Some("a"));
+        assert_eq!(found(&[("a", "app", 49970)]), None);
+        assert_eq!(found(&[("a", "127.0.0.1", 49970), ("b", "fd00::7", 49970)]), Some("b"));
+        assert_eq!(found(&[("a", "127.0.0.1", 49970)]), Some("a"));
+        assert_eq!(head().own_address(), "http://10.2.3.4:49970");
+    }
+}

@@ -1,0 +1,360 @@
+//! Which life a snapshot is of, when it may come late, twice, or before the one that was taken first.
+//!
+//! Nothing that is stored tells which process it came from, so the question is asked the other way round: of
+//! which lives can it *not* be? Where one is left, the larger count of each block is kept, which never counts
+//! anything twice; only where none is left it is a life of its own.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::generation::{Verdict, judge};
+use crate::profile::Mode;
+
+/// How far the clocks of two hosts may be apart.
+const SLACK: TimeDelta = TimeDelta::seconds(60);
+
+/// A stored generation of the address and build that the snapshot is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Life<'a> {
+    /// When it was first seen.
+    pub opened_at: DateTime<Utc>,
+    /// When its counters were read.
+    pub pulled_at: DateTime<Utc>,
+    /// When it was found to be over; `None` while it goes on.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// Its counters.
+    pub counts: &'a [u64],
+}
+
+/// What a snapshot is to the lives that are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// All of it is counted already.
+    Known,
+    /// It belongs to the life with this index, which has these counters then.
+    Joins(usize, Vec<u64>),
+    /// It is a life of its own, which has counted this beside the others.
+    Own(Vec<u64>),
+}
+
+/// Finds the place of a snapshot among all lives of its address and build.
+///
+/// `started_at` is when its process began, where that is known, and `captured_at` when its counters `counts`
+/// were read, both by another clock than the times of `lives`.
+#[must_use]
+pub fn place(
+    mode: Mode,
+    lives: &[Life<'_>],
+    started_at: Option<DateTime<Utc>>,
+    captured_at: DateTime<Utc>,
+    counts: &[u64],
+) -> Place {
+    // What was read before the process began is another's.
+    let may_be_its = |life: &Life<'_>| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
+    // One process at a time serves at an address, so a life lies between what is surely seen of others.
+    let is_between = |life: &Life<'_>| {
+        lives.iter().all(|other| {
+            let is_over_before =
+                life.pulled_at + SLACK < other.opened_at && other.opened_at + SLACK < captured_at;
+            let begins_after =
+                other.pulled_at + SLACK < life.opened_at && captured_at + SLACK < other.pulled_at;
+            !is_over_before && !begins_after
+        })
+    };
+    let mut candidates: Vec<usize> =
+        (0..lives.len()).filter(|&index| may_be_its(&lives[index]) && is_between(&lives[index])).collect();
+    // The one that was open when it was taken comes first, then the nearest.
+    candidates.sort_by_key(|&index| {
+        let Life { opened_at, closed_at, .. } = lives[index];
+        let since_its_end = closed_at.map_or(TimeDelta::zero(), |closed| captured_at - closed);
+        ((opened_at - captured_at).max(since_its_end).max(TimeDelta::zero()), std::cmp::Reverse(opened_at))
+    });
+    let places =
+        candidates.iter().filter_map(|&index| in_life(index, mode, &lives[index], captured_at, counts));
+    match places.min_by_key(|(fit, _)| *fit) {
+        // By the larger count of each block, which stands beside the life: its counters must stay those of the
+        // process that was read last, or what else is of that would look like a restart.
+        Some((Fit::ByTime, Place::Known)) => {
+            let counted = |block: usize| {
+                candidates.iter().fold(0_u64, |sum, &index| sum.saturating_add(lives[index].counts[block]))
+            };
+            let rest = counts.iter().enumerate().map(|(block, count)| count.saturating_sub(counted(block)));
+            let rest: Vec<u64> = rest.collect();
+            if rest.iter().all(|&count| count == 0) { Place::Known } else { Place::Own(rest) }
+        }
+        Some((_, place)) => place,
+        None => Place::Own(counts.to_vec()),
+    }
+}
+
+/// How well a snapshot fits a life, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// All of it was counted.
+    Held,
+    /// By its counters and the clocks.
+    Good,
+    /// By its counters alone.
+    AgainstTheClocks,
+    /// Only by the time: one process followed another, and no counter told.
+    ByTime,
+}
+
+/// Returns the place of a snapshot if it is of this life; `None` where it cannot be.
+fn in_life(
+    index: usize,
+    mode: Mode,
+    life: &Life<'_>,
+    captured_at: DateTime<Utc>,
+    counts: &[u64],
+) -> Option<(Fit, Place)> {
+    // Within the slack either may have been read first, and size alone decides.
+    let may_be_before = captured_at <= life.pulled_at + SLACK;
+    let may_be_after = life.pulled_at <= captured_at + SLACK;
+    if may_be_before && counts.iter().zip(life.counts).all(|(count, then)| count <= then) {
+        return Some((Fit::Held, Place::Known));
+    }
+    if may_be_after && let Verdict::Continues(counts) = judge(mode, life.counts, counts) {
+        let fit = if captured_at < life.pulled_at { Fit::AgainstTheClocks } else { Fit::Good };
+        return Some(match counts == life.counts {
+            true => (Fit::Held, Place::Known),
+            false => (fit, Place::Joins(index, counts)),
+        });
+    }
+    // A few counters that are lower in what was read later are noise of that reading. Where it is not sure that it
+    // was read later, one counter of few is none.
+    let is_noise = match may_be_after {
+        true => is_nearly_no_larger(counts, life.counts),
+        false => judge(mode, counts, life.counts) != Verdict::Restarted,
+    };
+    if may_be_before && is_noise {
+        return Some((Fit::Good, Place::Joins(index, larger(counts, life.counts))));
+    }
+    let was_open = life.opened_at <= captured_at && !may_be_after;
+    was_open.then_some((Fit::ByTime, Place::Known))
+}
+
+/// Returns the larger count of each block.
+#[must_use]
+pub fn larger(one: &[u64], other: &[u64]) -> Vec<u64> {
+    one.iter().zip(other).map(|(&one, &other)| one.max(other)).collect()
+}
+
+/// Tells whether all blocks that were hit are hit there too, and at most one in a hundred of them less often.
+fn is_nearly_no_larger(counts: &[u64], then: &[u64]) -> bool {
+    let hit = || counts.iter().zip(then).filter(|(count, _)| **count > 0);
+    let fewer = hit().filter(|(count, then)| count > then).count();
+    hit().all(|(_, then)| *then > 0) && fewer * 100 <= hit().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        Utc.timestamp_opt(1_800_000_000 + second, 0).unwrap()
+    }
+
+    fn life(opened: i64, pulled: i64, closed: Option<i64>, counts: &[u64]) -> Life<'_> {
+        Life { opened_at: at(opened), pulled_at: at(pulled), closed_at: closed.map(at), counts }
+    }
+
+    fn placed(lives: &[Life<'_>], started: Option<i64>, captured: i64, counts: &[u64]) -> Place {
+        place(Mode::Count, lives, started.map(at), at(captured), counts)
+    }
+
+    #[test]
+    fn the_last_words_of_a_process_go_on_with_what_was_pulled_of_it() {
+        let lives = [life(0, 900, None, &[1, 0, 5])];
+        assert_eq!(placed(&lives, Some(-50), 1500, &[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
+        assert_eq!(placed(&lives, Some(-50), 1500, &[1, 0, 5]), Place::Known);
+    }
+
+    #[test]
+    fn what_started_after_the_last_pull_is_a_life_of_its_own_though_it_passed_all_counts() {
+        let lives = [life(0, 900, None, &[1, 0, 5])];
+        assert_eq!(placed(&lives, Some(1000), 1500, &[1, 2, 9]), Place::Own(vec![1, 2, 9]));
+        assert_eq!(placed(&lives, None, 1500, &[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
+        assert_eq!(placed(&lives, None, 1500, &[0, 2, 1]), Place::Own(vec![0, 2, 1]));
+        assert_eq!(placed(&[], None, 1500, &[0, 2, 1]), Place::Own(vec![0, 2, 1]));
+    }
+
+    #[test]
+    fn a_late_one_that_the_next_pull_of_its_life_holds_changes_nothing() {
+        let lives = [life(0, 3000, Some(4000), &[4, 0, 5]), life(4000, 8000, None, &[9, 9, 9])];
+        assert_eq!(placed(&lives, Some(-9), 1500, &[3, 0, 5]), Place::Known);
+        // Not larger than anything that came after, and yet of the first life: the second had not begun.
+        assert_eq!(placed(&lives, Some(-9), 1500, &[3, 1, 5]), Place::Own(vec![0, 1, 0]));
+    }
+
+    #[test]
+    fn what_else_was_counted_while_a_life_was_open_stands_beside_it_by_the_larger_count() {
+        for closed in [None, Some(4000)] {
+            let lives = [life(0, 3000, closed, &[4, 9, 5, 1])];
+            assert_eq!(placed(&lives, Some(-9), 1500, &[9, 0, 9, 9]), Place::Own(vec![5, 0, 4, 8]));
+        }
+    }
+
+    #[test]
+    fn between_two_lives_counters_decide() {
+        // The first was last seen at 900 and found to be over at 2000.
+        let lives = [life(0, 900, Some(2000), &[4, 2, 0]), life(2000, 2000, None, &[1, 0, 7])];
+        assert_eq!(placed(&lives, None, 1500, &[5, 2, 0]), Place::Joins(0, vec![5, 2, 0]));
+        assert_eq!(placed(&lives, None, 1500, &[1, 0, 3]), Place::Known);
+        assert_eq!(placed(&lives, None, 1500, &[0, 8, 0]), Place::Own(vec![0, 8, 0]));
+        // Its process began when the first was over already.
+        assert_eq!(placed(&lives, Some(1000), 1500, &[5, 2, 0]), Place::Own(vec![5, 2, 0]));
+    }
+
+    #[test]
+    fn within_a_minute_size_alone_decides() {
+        let lives = [life(0, 1000, None, &[4, 2, 0])];
+        for captured in [945, 1055] {
+            assert_eq!(placed(&lives, Some(-9), captured, &[3, 2, 0]), Place::Known, "{captured}");
+            assert_eq!(placed(&lives, Some(-9), captured, &[4, 3, 0]), Place::Joins(0, vec![4, 3, 0]));
+            assert_eq!(
+                placed(&lives, Some(-9), captured, &[0, 3, 8]),
+                Place::Own(vec![0, 3, 8]),
+                "{captured}"
+            );
+        }
+        assert_eq!(placed(&lives, Some(-9), 1061, &[3, 0, 0]), Place::Own(vec![3, 0, 0]));
+    }
+
+    /// What happens at one address.
+    #[derive(Clone, Debug)]
+    enum Event {
+        /// Of two blocks, because one alone that falls is taken for noise.
+        Hits(usize, u64),
+        Pull,
+        Leave,
+        /// One of the snapshots that lie there, by its number.
+        Take(usize),
+        Restart,
+        Wait(i64),
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => (0..4_usize, 1..4_u64).prop_map(|(pair, times)| Event::Hits(pair, times)),
+            2 => Just(Event::Pull),
+            2 => Just(Event::Leave),
+            2 => any::<usize>().prop_map(Event::Take),
+            1 => Just(Event::Restart),
+            2 => (1..300_i64).prop_map(Event::Wait),
+        ]
+    }
+
+    struct Stored {
+        opened: i64,
+        pulled: i64,
+        closed: Option<i64>,
+        counts: Vec<u64>,
+    }
+
+    #[derive(Clone)]
+    struct Left {
+        started: i64,
+        captured: i64,
+        counts: Vec<u64>,
+    }
+
+    fn take(stored: &mut Vec<Stored>, left: &Left, knows_start: bool) {
+        let lives: Vec<Life<'_>> = stored
+            .iter()
+            .map(|life| self::life(life.opened, life.pulled, life.closed, &life.counts))
+            .collect();
+        match placed(&lives, knows_start.then_some(left.started), left.captured, &left.counts) {
+            Place::Known => {}
+            Place::Joins(index, counts) => {
+                stored[index].counts = counts;
+                stored[index].pulled = stored[index].pulled.max(left.captured);
+            }
+            Place::Own(counts) => {
+                let is_newest = stored.iter().all(|life| life.pulled <= left.captured);
+                if is_newest {
+                    let open = stored.iter_mut().filter(|life| life.closed.is_none());
+                    open.for_each(|life| life.closed = Some(left.captured));
+                }
+                stored.push(Stored {
+                    opened: left.captured,
+                    pulled: left.captured,
+                    closed: (!is_newest).then_some(left.captured),
+                    counts,
+                });
+                stored.sort_by_key(|life| life.opened);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn whatever_the_order_nothing_is_lost_and_nothing_counted_twice(
+            events in prop::collection::vec(event(), 1..60),
+            knows_start in any::<bool>(),
+            skew in -30_i64..=30,
+            pause in prop_oneof![Just(1), Just(200)],
+        ) {
+            let mut stored: Vec<Stored> = Vec::new();
+            let mut inbox: Vec<Left> = Vec::new();
+            let (mut now, mut started) = (0, 0);
+            let mut process = [0_u64; 8];
+            let mut truth = [0_u64; 8];
+            let mut seen = [false; 8];
+            for event in &events {
+                match event {
+                    Event::Hits(pair, times) => {
+                        for block in [2 * pair, 2 * pair + 1] {
+                            process[block] += times;
+                            truth[block] += times;
+                        }
+                    }
+                    Event::Wait(seconds) => now += seconds,
+                    Event::Restart => {
+                        process = [0; 8];
+                        now += pause;
+                        started = now;
+                    }
+                    Event::Leave => inbox.push(Left {
+                        started: started + skew,
+                        captured: now + skew,
+                        counts: process.to_vec(),
+                    }),
+                    Event::Take(_) if inbox.is_empty() => {}
+                    Event::Take(number) => {
+                        let left = inbox[number % inbox.len()].clone();
+                        take(&mut stored, &left, knows_start);
+                        (0..8).for_each(|block| seen[block] |= left.counts[block] > 0);
+                    }
+                    Event::Pull => {
+                        (0..8).for_each(|block| seen[block] |= process[block] > 0);
+                        let open = stored.iter_mut().rfind(|life| life.closed.is_none());
+                        let verdict = open.as_ref().map(|open| judge(Mode::Count, &open.counts, &process));
+                        match (open, verdict) {
+                            (Some(open), Some(Verdict::Continues(counts))) => {
+                                (open.pulled, open.counts) = (now, counts);
+                            }
+                            (open, _) => {
+                                if let Some(open) = open {
+                                    open.closed = Some(now);
+                                }
+                                let counts = process.to_vec();
+                                stored.push(Stored { opened: now, pulled: now, closed: None, counts });
+                            }
+                        }
+                    }
+                }
+            }
+            for block in 0..8 {
+                let sum: u64 = stored.iter().map(|life| life.counts[block]).sum();
+                prop_assert!(sum > 0 || !seen[block], "block {} was seen covered, and is lost", block);
+                // Processes that follow each other within the slack can be taken for one another, and so can those of
+                // which nobody knows when they began.
+                prop_assert!(!knows_start || pause == 1 || sum <= truth[block], "block {}: {} counted, {} happened", block, sum, truth[block]);
+            }
+        }
+    }
+}

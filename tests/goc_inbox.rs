@@ -1,0 +1,150 @@
+//! The last data of real processes that goc built: traffic, the hook, SIGTERM, and a pull.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::goc::{Goc, get};
+use crate::harness::{ECHO, profile_of, said};
+
+const ROUNDS: usize = 25;
+const REPLICAS: usize = 4;
+const WAYS: [&str; 5] = ["/", "/ping", "/nowhere", "/mirror?name=a", "/ping?again"];
+
+impl Goc {
+    /// What the hook of the pod in this folder runs, in an environment that tells it nothing.
+    #[track_caller]
+    fn hook(&self, folder: &str, inbox: &Path) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
+        command.env_clear().current_dir(self.folder().join(folder)).stdin(Stdio::null());
+        said(command.args(["pull", "--strict", "-q", "--to-inbox"]).arg(inbox)).ended(0);
+    }
+
+    /// Starts the central pull, and goes on.
+    fn pull_meanwhile(&self) -> Child {
+        let mut command = self.world.command(&["pull", "--center", &self.center]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// What the process in this folder has counted.
+    fn profile(&self, folder: &str) -> String {
+        let answer = get(&self.agent(folder), "/v1/cover/profile").unwrap();
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    /// Ends the process that was started last, as Kubernetes does.
+    fn terminate(&mut self) {
+        let last = self.children.len() - 1;
+        self.signal(last, "-TERM");
+        self.children[last].wait().unwrap();
+    }
+}
+
+/// Sends some requests, drawn by lot.
+fn visit(url: &str) {
+    for _ in 0..fastrand::usize(1..6) {
+        get(url, fastrand::choice(WAYS).unwrap());
+    }
+}
+
+/// What lies in a folder, in an order drawn by lot.
+fn shuffled(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    fastrand::shuffle(&mut paths);
+    paths
+}
+
+/// Moves so many to the inbox; what comes for the first time leaves a copy that comes once more.
+fn deliver(from: &Path, inbox: &Path, number: usize) {
+    for path in shuffled(from).into_iter().take(number) {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("again-") {
+            fs::copy(&path, path.with_file_name(format!("again-{name}"))).unwrap();
+        }
+        fs::rename(&path, inbox.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment() {
+    let Some(mut goc) = Goc::start("count") else { return };
+    println!("seed {}", fastrand::get_seed()); // shown where it fails
+    goc.world.configure("[pull]\nchange = \"counts\"\n");
+    let (inbox, volume) = (goc.world.root().join("inbox"), goc.folder().join("volume"));
+    fs::create_dir_all(&inbox).unwrap();
+    fs::create_dir_all(&volume).unwrap();
+    let mut counted = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let mut pull = None;
+        for replica in 0..REPLICAS {
+            // A key and an address of its own, so that what is lost of one shows.
+            let commit = format!("{round:05x}{replica:05x}");
+            let url = goc.process(&commit, "echoserver", &ECHO.replace("845820727e", &commit));
+            visit(&url);
+            if pull.is_none() && fastrand::bool() {
+                pull = Some(goc.pull_meanwhile());
+            }
+            visit(&url);
+            counted.insert(commit.clone(), profile_of(&goc.profile(&commit)).counts);
+            goc.hook(&commit, &volume);
+            goc.terminate();
+        }
+        deliver(&volume, &inbox, fastrand::usize(0..=2 * REPLICAS));
+        if let Some(mut pull) = pull {
+            pull.wait().unwrap();
+        }
+    }
+    while fs::read_dir(&volume).unwrap().next().is_some() {
+        deliver(&volume, &inbox, usize::MAX);
+        goc.run(&["pull"]);
+    }
+    assert_eq!(goc.world.files(".snapshot"), [] as [PathBuf; 0]);
+    for (commit, wanted) in counted {
+        let path: String = goc.world.query(&format!(
+            "SELECT cov_file_path FROM goc_o_staging_service_cover
+             WHERE git_commit = '{commit}' AND is_latest = 'y'"
+        ));
+        let stored = profile_of(&fs::read_to_string(goc.world.root().join(path)).unwrap());
+        assert_eq!(stored.counts, wanted, "of {commit}");
+    }
+    goc.world.is_sound();
+}
+
+#[test]
+fn processes_that_follow_each_other_at_one_address_lose_nothing() {
+    let Some(mut goc) = Goc::start("count") else { return };
+    println!("seed {}", fastrand::get_seed());
+    let (inbox, volume) = (goc.world.root().join("inbox"), goc.folder().join("volume"));
+    fs::create_dir_all(&inbox).unwrap();
+    fs::create_dir_all(&volume).unwrap();
+    let mut covered = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let url = goc.process("only", "echoserver", ECHO);
+        visit(&url);
+        let pull = fastrand::bool().then(|| goc.pull_meanwhile());
+        visit(&url);
+        let before: BTreeSet<String> = covered_blocks(&goc.profile("only"));
+        covered.extend(before);
+        goc.hook("only", &volume);
+        goc.terminate();
+        if fastrand::bool() {
+            deliver(&volume, &inbox, usize::MAX);
+        }
+        if let Some(mut pull) = pull {
+            pull.wait().unwrap();
+        }
+    }
+    while fs::read_dir(&volume).unwrap().next().is_some() {
+        deliver(&volume, &inbox, usize::MAX);
+        goc.run(&["pull"]);
+    }
+    assert_eq!(covered_blocks(&goc.world.latest_text("apa_goc_echoserver")), covered);
+    goc.world.is_sound();
+}
+
+fn covered_blocks(profile: &str) -> BTreeSet<String> {
+    let hit = |line: &&str| !line.ends_with(" 0");
+    profile.lines().skip(1).filter(hit).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}

@@ -1,0 +1,432 @@
+//! `pull --to-inbox`, and the pull that takes in what it left.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::harness::{ECHO, World, echo, said};
+use crate::sim::{Agent, Behaviour, Program};
+
+const OTHER: &str = "staging_th_apa_goc_echoserver_develop_ffffffffff";
+
+impl World {
+    fn inbox(&self) -> PathBuf {
+        let inbox = self.root().join("inbox");
+        fs::create_dir_all(&inbox).unwrap();
+        inbox
+    }
+
+    /// Saves what an agent has counted, as its pod's hook does.
+    #[track_caller]
+    fn leave(&self, agent: &Agent, service: &str) -> PathBuf {
+        let folder = self.inbox();
+        let before = snapshots(&folder);
+        let (folder, address) = (folder.to_str().unwrap().to_owned(), agent.url());
+        self.run(&["pull", "--to-inbox", &folder, "--service", service, "--address", &address, "--strict"])
+            .ended(0);
+        let after = snapshots(Path::new(&folder));
+        after.into_iter().find(|path| !before.contains(path)).expect("a snapshot")
+    }
+
+    /// Pulls what is due, and returns what it says of snapshots.
+    #[track_caller]
+    fn take(&self, code: i32) -> Vec<(String, Value)> {
+        let said = self.run(&["pull", "--format", "json", "--no-peek"]).ended(code);
+        let of_snapshots = said.json().into_iter().filter(|line| line["snapshot"].is_string());
+        of_snapshots.map(|line| (line["result"].as_str().unwrap().to_owned(), line)).collect()
+    }
+
+    /// Puts a snapshot there whose head says something else; its name and hash are right.
+    fn forge(&self, path: &Path, change: impl Fn(&mut Value)) -> PathBuf {
+        let text = fs::read_to_string(path).unwrap();
+        let mut parts = text.splitn(3, '\n');
+        let (format, head, profile) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        let mut head: Value = serde_json::from_str(head).unwrap();
+        change(&mut head);
+        let forged = self.inbox().join(format!("forged-{:x}.snapshot", fastrand::u64(..)));
+        fs::write(&forged, format!("{format}\n{head}\n{profile}")).unwrap();
+        forged
+    }
+}
+
+fn snapshots(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "snapshot"))
+        .collect();
+    found.sort();
+    found
+}
+
+fn results(taken: &[(String, Value)]) -> Vec<&str> {
+    taken.iter().map(|(result, _)| result.as_str()).collect()
+}
+
+/// Lets it look as if nobody had written to it for an hour.
+fn age(path: &Path) {
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
+}
+
+#[test]
+fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[0], 1);
+    agents[1].hit(&[4], 1);
+    world.pull(0);
+    agents[0].hit(&[0, 3, 5], 2);
+    let path = world.leave(&agents[0], ECHO);
+    assert!(path.file_name().unwrap().len() == 64 + ".snapshot".len());
+    // The pod takes itself off the list and ends.
+    world.center.remove(&agents[0].url());
+    agents[0].kill();
+
+    let taken = world.take(0);
+    assert_eq!(results(&taken), ["merged"]);
+    assert_eq!(taken[0].1["service"], ECHO);
+    let mut counts = world.echo_counts();
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 1, 2, 2, 3]);
+    assert!(snapshots(&world.inbox()).is_empty());
+    world.is_sound();
+}
+
+#[test]
+fn a_snapshot_counts_once_however_often_it_is_left() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0, 1], 3);
+    let first = world.leave(&agents[0], ECHO);
+    let kept = fs::read(&first).unwrap();
+    // Left again by the same process with the same counters: the same file.
+    let (folder, url) = (world.inbox(), agents[0].url());
+    let again = ["pull", "--to-inbox", folder.to_str().unwrap(), "--service", ECHO, "--address", &url];
+    let said = world.run(&again).ended(0);
+    assert_eq!(said.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
+    assert_eq!(snapshots(&folder), std::slice::from_ref(&first));
+    agents[0].kill();
+    assert_eq!(results(&world.take(3)), ["merged"]);
+    let counts = world.echo_counts();
+    assert_eq!(counts.iter().sum::<u64>(), 6);
+
+    // Delivered twice: known by its identity, also under another name, and after that was forgotten.
+    for memory in ["", "DELETE FROM snapshot"] {
+        world.execute(memory);
+        fs::write(folder.join("again.snapshot"), &kept).unwrap();
+        assert_eq!(results(&world.take(0)), ["known"]);
+        assert_eq!(world.echo_counts(), counts);
+        assert!(snapshots(&folder).is_empty());
+    }
+    world.is_sound();
+}
+
+#[test]
+fn snapshots_of_one_process_may_come_in_any_order_and_replicas_add_up() {
+    let (world, agents) = World::with_echo(2);
+    let mut left = Vec::new();
+    for round in 1..4 {
+        agents[0].hit(&[round], 1);
+        agents[1].hit(&[0], 1);
+        left.push(world.leave(&agents[0], ECHO));
+        left.push(world.leave(&agents[1], ECHO));
+    }
+    let all: Vec<(PathBuf, Vec<u8>)> =
+        left.iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    for path in &left {
+        fs::remove_file(path).unwrap();
+    }
+    agents.iter().for_each(Agent::kill);
+    for index in [5, 0, 4, 1, 3, 2] {
+        fs::write(&all[index].0, &all[index].1).unwrap();
+        world.run(&["pull", "--no-peek"]);
+    }
+    let mut counts = world.echo_counts();
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 1, 1, 1, 3]);
+    world.is_sound();
+}
+
+#[test]
+fn a_service_of_which_only_the_inbox_tells_is_listed_and_reported() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    agent.hit(&[0, 1, 2], 1);
+    world.leave(&agent, OTHER);
+    agent.kill();
+    let said = world.run(&["pull"]).ended(0);
+    assert!(said.stdout.contains("1 snapshot taken in"), "{}", said.stdout);
+    let listed = world.run(&["list", "--format", "json"]).ended(0).json();
+    let (name, state) = (&listed[0][0]["service"], &listed[0][0]["state"]);
+    assert_eq!((name, state, &listed[0][0]["percent"]), (&json!(OTHER), &json!("offline"), &json!(40.0)));
+    let total = world.run(&["total", "develop"]).ended(0);
+    assert_eq!(total.stdout, "40.0\n");
+    world.is_sound();
+}
+
+#[test]
+fn a_named_pull_takes_the_whole_inbox_in() {
+    let (world, agents) = World::with_echo(1);
+    let other = Agent::start(&echo());
+    other.hit(&[0], 1);
+    agents[0].hit(&[1], 1);
+    world.leave(&other, OTHER);
+    world.run(&["pull", ECHO]).ended(0);
+    assert_eq!(other.pulls(), 1, "by the hook alone");
+    assert_eq!(
+        world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover WHERE is_latest = 'y'"),
+        2
+    );
+}
+
+#[test]
+fn without_its_center_a_pull_takes_the_inbox_in_all_the_same() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    agent.hit(&[0], 1);
+    world.leave(&agent, ECHO);
+    let said = world.run(&["pull", "--center", "http://127.0.0.1:9"]).ended(3);
+    said.warned("connection refused");
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let rebuilt = Agent::start(&Program::of(
+        "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
+    ));
+    rebuilt.hit(&[0], 7);
+    world.leave(&rebuilt, ECHO);
+    let taken = world.take(3);
+    assert_eq!(results(&taken), ["set_aside"]);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+    assert!(snapshots(&world.inbox()).is_empty(), "its counters wait in the database");
+}
+
+#[test]
+fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let good = world.leave(&agents[0], ECHO);
+    let inbox = world.inbox();
+    let text = fs::read_to_string(&good).unwrap();
+    // Of hosts of their own: what has the head of one that was taken in is not even read.
+    let of_host = |name: &str| text.replacen("\"host_name\":\"", &format!("\"host_name\":\"{name}"), 1);
+    fs::write(inbox.join("html.snapshot"), "<html>").unwrap();
+    fs::write(inbox.join("newer.snapshot"), text.replace("snapshot 1\n", "snapshot 2\n")).unwrap();
+    fs::write(inbox.join("altered.snapshot"), of_host("a").replace(" 0\n", " 9\n")).unwrap();
+    fs::write(inbox.join("cut.snapshot"), &of_host("b")[..text.len() - 9]).unwrap();
+    fs::write(inbox.join("headless.snapshot"), &text[..40]).unwrap();
+    age(&inbox.join("cut.snapshot"));
+    age(&inbox.join("headless.snapshot"));
+    fs::create_dir(inbox.join("folder.snapshot")).unwrap();
+    symlink("/etc/passwd", inbox.join("link.snapshot")).unwrap();
+    assert!(Command::new("mkfifo").arg(inbox.join("pipe.snapshot")).status().unwrap().success());
+    let lying = world.forge(&good, |head| head["profile_sha256"] = json!("00"));
+    let nameless = world.forge(&good, |head| head["service"] = json!(""));
+    fs::write(inbox.join("notes.txt"), "not ours").unwrap();
+
+    let taken = world.take(3);
+    let of = |file: &str| {
+        let found = taken.iter().find(|(_, line)| line["snapshot"].as_str().unwrap().ends_with(file));
+        let (result, line) = found.unwrap_or_else(|| panic!("nothing of {file} in {taken:?}"));
+        let reason = fs::read_to_string(inbox.join("bad").join(format!("{file}.reason")))
+            .unwrap_or_else(|error| panic!("the reason of {line}: {error}"));
+        assert_eq!((result.as_str(), line["why"].as_str().unwrap()), ("bad", reason.trim_end()));
+        assert!(fs::symlink_metadata(inbox.join("bad").join(file)).is_ok(), "{file} is kept");
+        reason
+    };
+    assert_eq!(of("html.snapshot"), "it is no snapshot of goc-watchdog\n");
+    assert_eq!(of("newer.snapshot"), "its format has version 2, and this release reads version 1 alone\n");
+    assert_eq!(of("altered.snapshot"), "its profile is not the one that its head tells of\n");
+    assert_eq!(of("cut.snapshot"), "it is cut short\n");
+    assert_eq!(of("headless.snapshot"), "it is cut short\n");
+    assert!(of("folder.snapshot").contains("it is no regular file"));
+    assert!(of("link.snapshot").contains("cannot open"));
+    assert!(of("pipe.snapshot").contains("it is no regular file"));
+    assert_eq!(
+        of(lying.file_name().unwrap().to_str().unwrap()),
+        "its profile is not the one that its head tells of\n"
+    );
+    assert_eq!(
+        of(nameless.file_name().unwrap().to_str().unwrap()),
+        "its head is wrong: it names no service\n"
+    );
+    assert!(results(&taken).contains(&"merged"), "{taken:?}");
+    assert!(inbox.join("notes.txt").exists());
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+    assert_eq!(world.take(0), [], "and once is enough");
+    world.is_sound();
+}
+
+#[test]
+fn a_file_that_is_still_being_written_waits() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let path = world.leave(&agents[0], ECHO);
+    let text = fs::read(&path).unwrap();
+    agents[0].kill();
+    for length in [0, 10, 60, text.len() / 2, text.len() - 1] {
+        fs::write(&path, &text[..length]).unwrap();
+        let taken = world.run(&["pull", "--format", "json", "--no-peek"]);
+        taken.warned("it is cut short; it stays there");
+        assert_eq!(snapshots(&world.inbox()), std::slice::from_ref(&path));
+    }
+    // What a hook that was ended left is swept in time, and nobody else's files are.
+    let leftover = path.with_extension("snapshot.0123456789abcdef.tmp");
+    let foreign = world.inbox().join("other.tmp");
+    for old in [&leftover, &foreign] {
+        fs::write(old, "x").unwrap();
+        age(old);
+    }
+    fs::write(&path, &text).unwrap();
+    world.run(&["pull", "--no-peek"]);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+    assert!(!leftover.exists() && foreign.exists());
+}
+
+#[test]
+fn the_last_words_come_before_the_pull_of_the_process_that_follows() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 2);
+    world.pull(0);
+    agents[0].hit(&[0, 1], 3);
+    world.leave(&agents[0], ECHO);
+    // Restarted at the same address; it has passed what was pulled, and not what was left.
+    agents[0].restart();
+    agents[0].hit(&[0], 4);
+    world.pull(0);
+    let mut counts = world.echo_counts();
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 0, 0, 3, 9]);
+    world.is_sound();
+}
+
+#[test]
+fn a_late_snapshot_changes_nothing_that_later_pulls_say() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nchange = \"counts\"\n");
+    agents[0].hit(&[0], 2);
+    let path = world.leave(&agents[0], ECHO);
+    let early = world.forge(&path, |head| {
+        head["captured_at"] = json!("2026-01-01T00:00:00Z");
+        head["process"] = json!({"id": 7, "started_at": "2025-12-31T00:00:00Z"});
+    });
+    let text = fs::read(&early).unwrap();
+    fs::remove_file(&early).unwrap();
+    fs::remove_file(&path).unwrap();
+    agents[0].hit(&[0], 3);
+    world.pull(0);
+    let rows = world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover");
+    fs::write(&early, &text).unwrap();
+    // Long before anything that is stored, and not larger: it may well be the same process.
+    assert_eq!(results(&world.take(0)), ["known"]);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), rows);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 6);
+}
+
+#[test]
+fn inboxes_of_the_configuration_are_taken_in_too() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    agent.hit(&[0], 1);
+    let shared = world.home().join("shared");
+    fs::create_dir(&shared).unwrap();
+    world.configure(&format!("inbox = [{:?}, \"beside\"]\n", shared.to_str().unwrap()));
+    let left = world.leave(&agent, ECHO);
+    fs::rename(&left, shared.join(left.file_name().unwrap())).unwrap();
+    let other = world.leave(&agent, OTHER);
+    let beside = world.root().join("beside");
+    fs::create_dir(&beside).unwrap();
+    fs::rename(&other, beside.join("x.snapshot")).unwrap();
+    world.run(&["pull"]).ended(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
+    assert!(snapshots(&shared).is_empty() && snapshots(&beside).is_empty());
+}
+
+#[test]
+fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    let (inbox, url) = (world.inbox(), agent.url());
+    let inbox = inbox.to_str().unwrap();
+    let hook = |options: &[&str], code: i32| {
+        let all = [&["pull", "--to-inbox", inbox], options].concat();
+        let lenient = world.run(&all).ended(0);
+        world.run(&[&all[..], &["--strict"]].concat()).ended(code);
+        lenient
+    };
+    let nothing = "the last data was not saved: ";
+    hook(&["--address", &url], 1)
+        .warned(nothing)
+        .warned("GOC_SERVICE_NAME is neither in this environment nor in that of process");
+    hook(&["--address", "http://127.0.0.1:9"], 1)
+        .warned("nothing listens at port 9: name the service with --service");
+    hook(&["--address", "nowhere", "--service", ECHO], 1).warned("is not an address: the scheme is missing");
+    hook(&["--address", "http://127.0.0.1:9", "--service", ECHO], 1).warned("connection refused");
+    agent.behave(Behaviour::Body(b"<html>".to_vec()));
+    hook(&["--address", &url, "--service", ECHO], 1).warned("profile from \"http://127.0.0.1:");
+    agent.behave(Behaviour::CutBefore(5));
+    hook(&["--address", &url, "--service", ECHO], 1).warned("cut short");
+    agent.behave(Behaviour::Hang);
+    hook(&["--address", &url, "--service", ECHO, "--deadline", "200ms"], 1).warned("200ms");
+    agent.behave(Behaviour::Well);
+
+    let missing = world.home().join("missing");
+    let into = |folder: &Path| {
+        let folder = folder.to_str().unwrap();
+        world.run(&["pull", "--to-inbox", folder, "--address", &url, "--service", ECHO])
+    };
+    into(&missing).ended(0).warned("cannot write into").warned("it is no folder that is there");
+    assert!(!missing.exists(), "a volume that is not mounted is not made up for");
+    into(Path::new("/proc")).ended(0).warned("cannot create");
+    into(Path::new("/dev/full")).ended(0).warned("it is no folder");
+    assert!(snapshots(Path::new(inbox)).is_empty());
+    for options in [["--force", "-q"], ["--raw", "-q"], ["name", "-q"]] {
+        world.run(&[&["pull", "--to-inbox", inbox][..], &options].concat()).ended(2);
+    }
+    world.run(&["pull", "--service", ECHO]).ended(2).warned("--to-inbox");
+    assert!(!world.root().join("sqlite.db").exists() && !world.root().join("goc-watchdog.lock").exists());
+}
+
+#[test]
+fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
+    let world = World::new();
+    let agent = Agent::start(&echo());
+    let (_, port) = agent.url().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let here = world.home().join("service");
+    fs::create_dir(&here).unwrap();
+    fs::write(here.join("echo_profile_listen_addr"), format!("10.2.3.4:{port}")).unwrap();
+    let hook = |environment: &[(&str, &str)]| {
+        let inbox = world.inbox();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
+        // No HOME, no PATH, nothing.
+        command.env_clear().envs(environment.iter().copied()).current_dir(&here).stdin(Stdio::null());
+        said(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox))
+    };
+    fs::write(here.join("empty_profile_listen_addr"), "").unwrap();
+    let left = hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(0);
+    assert!(left.stdout.starts_with(ECHO), "{}", left.stdout);
+    // One that nobody listens at any more is no rival.
+    fs::write(here.join("old_profile_listen_addr"), "10.2.3.4:9").unwrap();
+    hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(0);
+    fs::rename(here.join("echo_profile_listen_addr"), here.join("kept")).unwrap();
+    fs::remove_file(here.join("old_profile_listen_addr")).unwrap();
+    hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(1).warned("\"empty_profile_listen_addr\" says no port");
+    fs::rename(here.join("kept"), here.join("echo_profile_listen_addr")).unwrap();
+    let second = Agent::start(&echo());
+    fs::write(here.join("worker_profile_listen_addr"), second.url()).unwrap();
+    hook(&[("GOC_SERVICE_NAME", ECHO)])
+        .ended(1)
+        .warned("several processes wrote an address, choose one with --address")
+        .warned("worker_profile_listen_addr: port");
+}
