@@ -320,6 +320,11 @@ example.com/app/old/moved.go:3.14,5.2 1 1
     // New: 5, 6, 10, 15 hit and 11, 21, 22 missed, and moved.go's 4. Kept: 16 was not executed and is. Gone: the old
     // lines 4, 8 and 9 of main.go and 4 of moved.go, all executed; gone.go's one block has no line with code.
     assert_eq!(json["against"]["lines"], json!({"DCB": 4, "GBC": 1, "GNC": 4, "UNC": 4}));
+    let kept = served.world.run(&["total", &service, "--format", "json"]).ended(0).json().remove(0);
+    assert_eq!(
+        (&kept["diff"]["base"], &kept["diff"]["how"]),
+        (&json!(served.master()), &json!("the commit of row 2"))
+    );
 
     // A row of the base itself in which one more block was executed.
     let more = row_by_hand(&served, &before.replace("main.go:11.2,11.10 1 0", "main.go:11.2,11.10 1 5"));
@@ -343,6 +348,168 @@ fn row_by_hand(served: &Served, blocks: &str) -> String {
              '{commit}', 'n', '{path}', 100.0)"
     ));
     served.world.query::<i64>("SELECT max(id) FROM goc_o_staging_service_cover").to_string()
+}
+
+/// What `total` and `history` say of the changes of the newest row; they say the same.
+#[track_caller]
+fn kept(world: &World, service: &str) -> Value {
+    let total = world.run(&["total", service, "--format", "json"]).ended(0).json().remove(0);
+    let history = world.run(&["history", service, "--format", "json"]).ended(0).json().remove(0);
+    let rows = history.as_array().unwrap();
+    let row = rows.iter().find(|row| row["id"] == total["id"]).unwrap();
+    assert!(total.get("diff").is_some(), "{total}");
+    assert_eq!(total["diff"], row["diff"]);
+    row["diff"].clone()
+}
+
+#[test]
+fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
+    let served = served();
+    let world = &served.world;
+    let master = served.master();
+    let table = || world.run(&["history", "app"]).ended(0).stdout;
+    let without = table();
+    assert!(without.lines().next().unwrap().ends_with("CHANGE"), "{without}");
+    let diff = served.source.git(&["diff", "master", "feature"]);
+    fs::write(world.home().join("changes.diff"), diff).unwrap();
+    for of_no_row in [
+        &["--diff-file", "changes.diff"][..],
+        &["--exclude", "kept"],
+        &["--include", "main.go"],
+        &["--exclude-generated"],
+    ] {
+        served.json(of_no_row);
+        assert_eq!(kept(world, "app"), Value::Null, "{of_no_row:?}");
+    }
+    assert_eq!(table(), without);
+    assert_eq!(world.run(&["total", "app", "-v"]).ended(0).stderr, "");
+
+    let how = served.json(&[])["base"].clone();
+    assert!(!world.root().join("sqlite.db-wal").exists(), "its log was cleared away");
+    let mut first = kept(world, "app");
+    let computed_at = first["computed_at"].take();
+    assert_eq!(
+        first,
+        json!({"base": master, "how": how, "hit": 4, "lines": 8, "percent": 50.0, "computed_at": null})
+    );
+    assert!(computed_at.as_str().unwrap() > world.query::<String>("SELECT started_at FROM run").as_str());
+    // The same base by another way is still the one that is taken where none is named.
+    served.json(&["--base", "master"]);
+    assert_eq!(kept(world, "app")["how"], how);
+
+    let short = &master[..8];
+    let lines: Vec<String> = table().lines().map(str::to_owned).collect();
+    assert!(lines[0].ends_with("CHANGE  CHANGED LINES"), "{lines:?}");
+    assert!(lines[1].ends_with(&format!("  50.0% of 8 since {short}")), "{lines:?}");
+    let total = world.run(&["total", "app", "-v"]).ended(0);
+    assert_eq!(total.stdout, world.run(&["total", "app"]).stdout, "one number");
+    total.warned(&format!("changed lines: 50.0% of 8 since {short}"));
+    world.execute("UPDATE goc_o_staging_service_cover SET deleted_at = created_at");
+    assert!(table().contains("50.0% of 8"), "also when its profile was dropped");
+}
+
+#[test]
+fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
+    let mut served = served();
+    let first = served.master();
+    served.source.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
+    served.source.commit = served.source.head();
+    let merged = served.source.service();
+    fs::remove_dir_all(crate::harness::source::repository(&served.world)).unwrap();
+    served.source.clone_into(&served.world, &["--bare"]);
+    let _agent = served.world.start(&merged, &Program::of(PROFILE));
+    served.world.pull(0);
+    let shown_after = |options: &[&str]| {
+        served.world.run(&[&["report", &merged, "--format", "diff-json"], options].concat()).ended(0);
+        kept(&served.world, &merged)
+    };
+    assert_eq!(shown_after(&["--base", "parent"])["base"], json!(first), "no other is known");
+    let feature = served.source.git(&["rev-parse", "feature"]).trim().to_owned();
+    let nothing = shown_after(&[]);
+    assert_eq!(nothing["base"], json!(feature));
+    assert_eq!((&nothing["lines"], &nothing["percent"]), (&json!(0), &Value::Null));
+    assert_eq!(shown_after(&["--base", "parent"])["base"], json!(feature));
+    let table = served.world.run(&["history", "app"]).ended(0).stdout;
+    assert!(table.trim_end().ends_with(&format!("none since {}", &feature[..8])), "{table}");
+    // The default is what the team says.
+    served.world.configure("[apps.app]\nbase = \"parent\"\n");
+    assert_eq!(shown_after(&[])["base"], json!(first));
+    served.json(&["--id", "1", "--base", "master"]);
+    assert_eq!(served.world.query::<i64>("SELECT count(*) FROM cover_diff"), 3, "one a row and base");
+}
+
+#[test]
+fn changed_lines_at_a_commit_that_was_named_for_a_service_are_not_kept() {
+    let served = served();
+    let agent = served.world.start("plain", &Program::of(PROFILE));
+    agent.hit(&[0], 1);
+    served.world.pull(0);
+    let to = served.world.root().join("plain/repo");
+    let from = served.source.folder.path().to_str().unwrap();
+    served.source.git(&["clone", "--quiet", "--bare", from, to.to_str().unwrap()]);
+    let arguments = ["report", "plain", "--commit", "feature", "--format", "diff-json"];
+    assert_eq!(served.world.run(&arguments).ended(0).json()[0]["total"], 8);
+    assert_eq!(kept(&served.world, "plain"), Value::Null);
+}
+
+#[test]
+fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
+    let mut source =
+        Source::of(&[("svc/main.go", BEFORE.as_bytes()), ("svc/go.mod", b"module example.com/app\n")]);
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    source.git(&["checkout", "--quiet", "-b", "feature"]);
+    fs::write(source.folder.path().join("svc/main.go"), AFTER).unwrap();
+    source.commit_all();
+    source.git(&["checkout", "--quiet", "master"]);
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    let url = format!("file://{}", source.folder.path().display());
+    let to = crate::harness::source::repository(&world);
+    let to = to.to_str().unwrap();
+    source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to]);
+    // All that changed is there.
+    source.git(&["--git-dir", to, "diff", "master", "feature"]);
+    let report = |options: &[&str]| {
+        world.run(&[&["report", "app", "--format", "diff-json"], options].concat()).ended(0).json().remove(0)
+    };
+    assert_eq!(report(&["--offline"])["left_out"], json!([{"path": "svc/main.go", "why": "not_built"}]));
+    assert_eq!(kept(&world, "app"), Value::Null);
+    report(&[]);
+    assert_eq!(kept(&world, "app")["lines"], json!(7));
+}
+
+#[test]
+fn a_report_is_whole_where_its_figure_cannot_be_kept() {
+    let served = served();
+    let report = |options: &[&str]| served.report(&[&["--format", "diff-github"], options].concat());
+    let wanted = report(&[]).ended(0);
+    served.world.execute("DELETE FROM cover_diff");
+    let other = served.world.database();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let said = report(&["-v"]).ended(0);
+    assert_eq!(said.stdout, wanted.stdout);
+    said.warned("was being written all the time; history and total will not know of these changes");
+    drop(other);
+    served
+        .world
+        .execute("CREATE TRIGGER full BEFORE INSERT ON cover_diff BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    assert_eq!(report(&[]), wanted, "in silence");
+    report(&["-v"]).ended(0).warned("no room");
+    assert_eq!(kept(&served.world, "app"), Value::Null);
+    // What only reads brings no database up to date.
+    served.world.execute("PRAGMA user_version = 4");
+    report(&[]).ended(1).warned("the next pull or prune brings it up to date");
+    assert_eq!(served.world.query::<i64>("PRAGMA user_version"), 4);
+}
+
+#[test]
+fn changed_lines_are_kept_while_a_pull_runs() {
+    let served = served();
+    let lock = fs::File::open(served.world.root().join("goc-watchdog.lock")).unwrap();
+    lock.try_lock().unwrap();
+    served.json(&[]);
+    assert_eq!(kept(&served.world, "app")["lines"], json!(8));
 }
 
 #[test]

@@ -639,7 +639,7 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     // As it was before answers were remembered, and addresses suspected.
     world.execute(
         "DROP TABLE last_answer; DROP TABLE suspicion; DROP TABLE tombstone; DROP INDEX generation_open;
-         DROP TABLE snapshot;
+         DROP TABLE snapshot; DROP TABLE cover_diff;
          ALTER TABLE cover_key DROP COLUMN dropped_at; PRAGMA user_version = 2;",
     );
     world.pull(0);

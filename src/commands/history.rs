@@ -12,7 +12,7 @@ use super::{Context, show};
 use crate::cli::Format;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Row, RowFilter, Store};
+use crate::store::{Row, RowDiff, RowFilter, Store};
 
 /// Show how the coverage of a service went, row by row.
 ///
@@ -47,12 +47,13 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     if rows.is_empty() && !commit.is_empty() {
         bail!("nothing is stored of {} at commit \"{}\"", printable(&app.app), printable(&commit));
     }
-    let steps: Vec<Step> = rows
-        .iter()
-        .enumerate()
-        .map(|(index, row)| Step { row, before: index.checked_sub(1).map(|before| &rows[before]) })
-        .collect();
-    let shown = &steps[steps.len().saturating_sub(args.limit.unwrap_or(usize::MAX))..];
+    let first = rows.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
+    let steps = (first..rows.len()).map(|index| {
+        let row = &rows[index];
+        let before = index.checked_sub(1).map(|before| &rows[before]);
+        Ok(Step { row, before, diff: store.diff(row.id)? })
+    });
+    let shown = &steps.collect::<Result<Vec<Step>>>()?;
     match args.format {
         Format::Json => show::print_json(&shown.iter().map(Step::object).collect::<Vec<_>>())?,
         Format::Text => print(shown, context)?,
@@ -64,6 +65,8 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
 struct Step<'a> {
     row: &'a Row,
     before: Option<&'a Row>,
+    /// What came of its changes, where that was computed.
+    diff: Option<RowDiff>,
 }
 
 impl Step<'_> {
@@ -94,6 +97,7 @@ impl Step<'_> {
             "is_latest": is_latest,
             "cov_file_path": deleted_at.is_none().then_some(cov_file_path),
             "dropped_at": deleted_at.map(show::iso),
+            "diff": self.diff.as_ref().map(show::diff_object),
         })
     }
 
@@ -107,11 +111,15 @@ impl Step<'_> {
 }
 
 fn print(steps: &[Step<'_>], context: &Context) -> Result<()> {
-    let mut table =
-        show::table(context, &["ID", "STORED", "COMMIT", "BRANCH", "REPLICAS", "TOTAL", "CHANGE"]);
+    let mut header = vec!["ID", "STORED", "COMMIT", "BRANCH", "REPLICAS", "TOTAL", "CHANGE"];
+    let knows_diffs = steps.iter().any(|step| step.diff.is_some());
+    if knows_diffs {
+        header.push("CHANGED LINES");
+    }
+    let mut table = show::table(context, &header);
     for step in steps {
         let replicas = step.row.fact.as_ref().map(|fact| format!("{} of {}", fact.answered, fact.listed));
-        table.add_row([
+        let mut cells = vec![
             show::cell(&step.row.id.0.to_string()),
             show::cell(&step.row.created_at.format("%Y-%m-%d %H:%M UTC").to_string()),
             show::cell(&step.row.key.commit),
@@ -119,7 +127,11 @@ fn print(steps: &[Step<'_>], context: &Context) -> Result<()> {
             show::cell(&replicas.unwrap_or_default()),
             show::cell(&format!("{:.1}%", step.row.cover_total)),
             show::cell(&step.delta_text()),
-        ]);
+        ];
+        if knows_diffs {
+            cells.push(show::cell(&step.diff.as_ref().map(show::changed_lines).unwrap_or_default()));
+        }
+        table.add_row(cells);
     }
     show::print_table(&table)?;
     if context.around.stdout_is_terminal && steps.len() > 1 {

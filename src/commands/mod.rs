@@ -85,6 +85,11 @@ impl Context {
         self.around.now
     }
 
+    /// Tells whether somebody watches, or wants to know everything.
+    fn has_spectator(&self) -> bool {
+        !self.is_quiet && (self.is_verbose || self.around.stderr_is_terminal)
+    }
+
     /// Says why, where that was asked for.
     fn explain(&self, message: impl fmt::Display) {
         if self.is_verbose {

@@ -13,7 +13,7 @@ use super::{Context, show};
 use crate::cli::Format;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Allocator, Row, Store};
+use crate::store::{Allocator, Row, RowDiff, Store};
 
 /// Print how much of a service is covered, as one number.
 ///
@@ -46,9 +46,17 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let row = latest.ok_or_else(|| {
         anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
     })?;
+    let diff = store.diff(row.id)?;
     match args.format {
-        Format::Text => writeln!(io::stdout(), "{:.1}", row.cover_total)?,
-        Format::Json => show::print_json(&object(entry, &row, context))?,
+        Format::Text => {
+            writeln!(io::stdout(), "{:.1}", row.cover_total)?;
+            if let Some(diff) = &diff
+                && context.has_spectator()
+            {
+                super::say(&format!("{name}: changed lines: {}", show::changed_lines(diff)));
+            }
+        }
+        Format::Json => show::print_json(&object(entry, &row, diff.as_ref(), context))?,
     }
     let fact = row.fact.as_ref();
     let data = Data {
@@ -71,7 +79,7 @@ pub(super) fn stored_roster(store: &Store, context: &Context) -> Result<Roster> 
     Ok(Roster::assemble(known, heard, &context.config.naming, &Allocator::new(store)?, context.now()))
 }
 
-fn object(entry: &Entry, row: &Row, context: &Context) -> serde_json::Value {
+fn object(entry: &Entry, row: &Row, diff: Option<&RowDiff>, context: &Context) -> serde_json::Value {
     let last_pull = entry.schedule.schedule.last_pull;
     let fact = row.fact.as_ref();
     json!({
@@ -90,5 +98,6 @@ fn object(entry: &Entry, row: &Row, context: &Context) -> serde_json::Value {
         "last_pull": last_pull.map(show::iso),
         "age_seconds": last_pull.map(|at| (context.now() - at).num_seconds()),
         "cov_file_path": row.cov_file_path,
+        "diff": diff.map(show::diff_object),
     })
 }

@@ -2,9 +2,11 @@
 //!
 //! A write-ahead log, so that reports read while a pull writes, with `synchronous=FULL`, so that what
 //! was committed survives a power cut. Changes are values ([`Change`]): commands decide them without the
-//! database, and [`Writer::apply`] carries them out in one transaction.
+//! database, and [`Writer::apply`] carries them out in one transaction. What a report remembers is written
+//! beside that ([`Store::remember_diff`]).
 
 mod change;
+mod diff;
 mod query;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::lock::Held;
 
 pub use change::{Allocator, Change, NewRow, Writer};
+pub use diff::RowDiff;
 pub use query::{
     AddressState, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
     KnownService, LastAnswer, ListedAddress, Row, RowFilter, RowId, ScheduleRow, ServiceId, StructureId,
@@ -32,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_answers.sql"),
     include_str!("migrations/0004_prune.sql"),
     include_str!("migrations/0005_inbox.sql"),
+    include_str!("migrations/0006_diff.sql"),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).
@@ -72,6 +76,12 @@ pub enum StoreError {
     /// There is no database yet.
     #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
     Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others wrote it for as long as this one waited.
+    #[error("{path:?} was being written all the time")]
+    Busy {
         /// The file.
         path: PathBuf,
     },
@@ -208,8 +218,7 @@ impl Store {
 
     fn prepare(&mut self, version: usize) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
-        self.connection.pragma_update(None, "foreign_keys", true)?;
+        self.settle()?;
         // Large enough that a run of a big fleet does not stop every few services to fold the log in.
         self.connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         if version == MIGRATIONS.len() {
@@ -222,6 +231,12 @@ impl Store {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
         transaction.commit()
+    }
+
+    /// Sets what every connection that writes needs.
+    fn settle(&self) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "foreign_keys", true)
     }
 
     /// Wraps an error of SQLite with the name of the file.

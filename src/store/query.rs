@@ -631,7 +631,7 @@ pub(super) fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+pub(super) fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let stored: String = row.get(column)?;
     DateTime::parse_from_rfc3339(&stored)
         .map(|time| time.with_timezone(&Utc))

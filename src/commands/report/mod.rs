@@ -19,10 +19,10 @@ use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
-use crate::report::diff::{Category, Changes, Comparison, DiffReport};
-use crate::report::{Form, Head, NoSource, Order, Previous, Report, Source};
+use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
+use crate::report::{FileReport, Form, Head, NoSource, Order, Previous, Report, Source};
 use crate::signals::Signals;
-use crate::store::{Row, RowFilter, Store};
+use crate::store::{Row, RowDiff, RowFilter, RowId, Store};
 use crate::time::minute;
 use crate::workdir::{Reading, report_path};
 
@@ -197,12 +197,21 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
         Output::Whole(_) => true,
         Output::Changes(_) => diff.is_some(),
     };
-    outputs.write(can, |output, out| match (output, &table, &diff) {
+    let written = outputs.write(can, |output, out| match (output, &table, &diff) {
         (Output::Whole(Form::Func), Some(table), _) => out.write_all(table),
         (Output::Whole(form), _, _) => report.write(form, out),
         (Output::Changes(form), _, Some(diff)) => diff.write(form, out),
         (Output::Changes(_), _, None) => Ok(()),
-    })?;
+    });
+    // Whoever closes the database last clears its log away, which one that only reads could not.
+    drop(store);
+    if let Some(diff) = &diff
+        && chosen.is_of_its_own_commit
+        && filter.takes_all()
+    {
+        remember(diff, &report, args, context);
+    }
+    written?;
 
     let app = context.config.apps.get(&chosen.row.key.app);
     let unmet = unmet(args, app, &report, diff.as_ref(), &chosen, context);
@@ -379,7 +388,7 @@ impl<'a> Chosen<'a> {
 
     /// Says beside the table of functions what it is of; it has no room for that.
     fn say(&self, context: &Context) {
-        if context.is_quiet || !(context.is_verbose || context.around.stderr_is_terminal) {
+        if !context.has_spectator() {
             return;
         }
         let head = self.head(&Filter::default(), context);
@@ -553,6 +562,24 @@ fn keep(table: &[u8], report: &Report<'_>, row: &Row, reading: &Reading, context
     match report_path(&row.cov_file_path).filter(|_| is_whole) {
         Some(path) => Ok(context.workdir.store_report(reading, &path, table)?),
         None => Ok(()),
+    }
+}
+
+/// Remembers what came of the changes, for `total` and `history`, where a commit is their base; a report is whole
+/// without that. Not where modules could not be read: a changed file may be taken there for one that is not built.
+fn remember(diff: &DiffReport, report: &Report<'_>, args: &ReportArgs, context: &Context) {
+    let Base { commit: Some(base), how } = &diff.base else { return };
+    let is_lost =
+        |file: &FileReport<'_>| file.path.is_none() && file.no_source == Some(NoSource::NotInRepository);
+    if report.files.iter().any(is_lost) {
+        return;
+    }
+    let figure =
+        RowDiff { base: base.clone(), how: how.clone(), lines: diff.coverage(), computed_at: context.now() };
+    let is_default_base = args.base.is_none() && args.against.is_none();
+    let row = RowId(diff.head.row);
+    if let Err(error) = Store::remember_diff(&context.workdir.database(), row, &figure, is_default_base) {
+        context.explain(format!("{error}; history and total will not know of these changes"));
     }
 }
 

@@ -320,8 +320,7 @@ impl SourceReader<'_> {
 
     /// Says what takes a while, to whoever watches.
     fn tell(&self, message: &str) {
-        let Context { is_quiet, is_verbose, around, .. } = self.context;
-        if !is_quiet && (*is_verbose || around.stderr_is_terminal) {
+        if self.context.has_spectator() {
             commands::say(message);
         }
     }

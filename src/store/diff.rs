@@ -1,0 +1,87 @@
+//! What is remembered of the changes of a row.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{ErrorCode, OpenFlags, OptionalExtension, params};
+
+use super::query::{text, time};
+use super::{RowId, Store, StoreError};
+use crate::coverage::Coverage;
+
+/// How long to wait for whoever writes; a pull lets others in every half second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many of the lines that changed up to a row's commit were executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowDiff {
+    /// What the changes are counted from, as a full hash.
+    pub base: String,
+    /// How that was chosen, in words.
+    pub how: String,
+    /// Changed lines that were executed, at least partly, of all that count.
+    pub lines: Coverage,
+    /// When.
+    pub computed_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Remembers what came of the changes of a row, in place of what was known of the same base.
+    ///
+    /// This is the one write that needs no lock of the work directory: it is a single statement that SQLite orders
+    /// among those of a pull or prune, and nothing that they decide hangs on it, so whoever reports need not wait
+    /// for their end. It makes no database and brings none up to date.
+    pub fn remember_diff(
+        path: &Path,
+        row: RowId,
+        diff: &RowDiff,
+        is_default_base: bool,
+    ) -> Result<(), StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let store = Self::connect(path, flags, &path.to_string_lossy())?;
+        store.connection.busy_timeout(PATIENCE).map_err(store.failed())?;
+        let store = store.checked()?;
+        store.insert_diff(row, diff, is_default_base).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned() },
+            _ => store.failed()(error),
+        })
+    }
+
+    fn insert_diff(&self, row: RowId, diff: &RowDiff, is_default_base: bool) -> rusqlite::Result<()> {
+        self.settle()?;
+        // Folding in what a pull has written so far is the pull's own affair.
+        self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let RowDiff { base, how, lines, computed_at } = diff;
+        let at = text(*computed_at);
+        // A base that was the default one stays that, and is told as that, when it is also asked for by name.
+        let sql = "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at, default_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                   ON CONFLICT (row_id, base_commit) DO UPDATE SET
+                       how = iif(excluded.default_at IS NULL AND default_at IS NOT NULL, how, excluded.how),
+                       hit = excluded.hit, lines = excluded.lines, computed_at = excluded.computed_at,
+                       default_at = coalesce(excluded.default_at, default_at)";
+        let default_at = is_default_base.then_some(&at);
+        self.connection
+            .execute(sql, params![row, base, how, lines.covered, lines.total, at, default_at])
+            .map(drop)
+    }
+
+    /// Returns what is known of the changes of a row: since its default base, else since the one computed last.
+    pub fn diff(&self, row: RowId) -> Result<Option<RowDiff>, StoreError> {
+        let sql = "SELECT base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
+                   ORDER BY default_at DESC NULLS LAST, computed_at DESC LIMIT 1";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(RowDiff {
+                base: row.get(0)?,
+                how: row.get(1)?,
+                lines: Coverage { covered: row.get(2)?, total: row.get(3)? },
+                computed_at: time(row, 4)?,
+            })
+        };
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut sql| sql.query_row([row], read).optional())
+            .map_err(self.failed())
+    }
+}
