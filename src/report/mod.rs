@@ -361,10 +361,7 @@ impl<'a> Report<'a> {
 /// two sums from the beginning answer for each; with every block looked at for every function, a hostile
 /// profile would take hours.
 fn covered_functions(blocks: &[Block], counts: &[u64], functions: Vec<FuncExtent>) -> Vec<FunctionReport> {
-    let coverage = |index: usize| {
-        let statements = u64::from(blocks[index].statements);
-        Coverage { covered: if counts[index] > 0 { statements } else { 0 }, total: statements }
-    };
+    let coverage = |index: usize| of_block(&blocks[index], counts[index]);
     // One that ends before it begins has no order that both sums could heed.
     let (upright, inverted): (Vec<usize>, Vec<usize>) =
         (0..blocks.len()).partition(|&index| blocks[index].start <= blocks[index].end);
@@ -413,12 +410,13 @@ fn covered_functions(blocks: &[Block], counts: &[u64], functions: Vec<FuncExtent
 
 fn sum(blocks: &[Block], counts: &[u64], counted: impl Fn(&Block) -> bool) -> Coverage {
     let counted = blocks.iter().zip(counts).filter(|(block, _)| counted(block));
-    counted
-        .map(|(block, &count)| {
-            let statements = u64::from(block.statements);
-            Coverage { covered: if count > 0 { statements } else { 0 }, total: statements }
-        })
-        .sum()
+    counted.map(|(block, &count)| of_block(block, count)).sum()
+}
+
+/// Returns the statements of one block.
+fn of_block(block: &Block, count: u64) -> Coverage {
+    let statements = u64::from(block.statements);
+    Coverage { covered: if count > 0 { statements } else { 0 }, total: statements }
 }
 
 #[cfg(test)]

@@ -375,12 +375,7 @@ fn statements_on(file: &FileReport<'_>, lines: &[LineReport], code: Option<&Code
             code.is_none_or(|code| code.has_code(line.line, from, to))
         })
     });
-    touched
-        .map(|(block, &count)| {
-            let statements = u64::from(block.statements);
-            Coverage { covered: if count > 0 { statements } else { 0 }, total: statements }
-        })
-        .sum()
+    touched.map(|(block, &count)| super::of_block(block, count)).sum()
 }
 
 fn changed_functions(
