@@ -4,6 +4,7 @@
 //! all branch figures are 0.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use super::lines::{self, LineReport};
 use super::xml::escaped;
@@ -48,15 +49,14 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     // Those of a method stand again in the class, so each is written once and taken twice.
     let lines = WrittenLines::of(&file.lines);
     for function in &file.functions {
-        let first = file.lines.partition_point(|line| line.line < function.extent.start.0);
-        let end = file.lines.partition_point(|line| line.line <= function.extent.end.0).max(first);
+        let own = lines::within(&file.lines, &function.extent);
         writeln!(
             out,
             "<method name=\"{}\" signature=\"\" {}>\n<lines>",
             escaped(&function.extent.qualified_name()),
-            rates(lines::coverage(&file.lines[first..end]))
+            rates(lines::coverage(&file.lines[own.clone()]))
         )?;
-        out.write_all(lines.between(first, end))?;
+        out.write_all(lines.between(own))?;
         out.write_all(b"</lines>\n</method>\n")?;
     }
     out.write_all(b"</methods>\n<lines>\n")?;
@@ -86,9 +86,9 @@ impl WrittenLines {
         Self { text, ends }
     }
 
-    fn between(&self, first: usize, end: usize) -> &[u8] {
+    fn between(&self, range: Range<usize>) -> &[u8] {
         let end_of = |count: usize| count.checked_sub(1).map_or(0, |last| self.ends[last]);
-        &self.text[end_of(first)..end_of(end)]
+        &self.text[end_of(range.start)..end_of(range.end)]
     }
 }
 

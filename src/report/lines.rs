@@ -3,8 +3,10 @@
 //! A line belongs to a block that has statements and spans it with code of its own: the brace that ends a
 //! block, blank lines and comments are no lines of it. Several blocks can share a line.
 
+use std::ops::Range;
+
 use crate::coverage::Coverage;
-use crate::gosrc::CodeLines;
+use crate::gosrc::{CodeLines, FuncExtent};
 use crate::profile::Block;
 
 /// Lines that a block is believed to span on average where no text says how many there are; a hostile profile
@@ -68,9 +70,7 @@ pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>)
         let last = block.end.0.min(last_line);
         let step = if is_believed { 1 } else { (last.saturating_sub(block.start.0) as usize).max(1) };
         for line in (block.start.0..=last).step_by(step) {
-            let from = if line == block.start.0 { block.start.1 } else { 0 };
-            let to = if line == block.end.0 { block.end.1 } else { u32::MAX };
-            if code.is_some_and(|code| !code.has_code(line, from, to)) {
+            if !has_code(block, line, code) {
                 continue;
             }
             let hit_blocks = u32::from(hits > 0);
@@ -100,6 +100,21 @@ pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>)
         });
     }
     found
+}
+
+/// Tells whether a block has code on a line that it spans; where no text is known, it does.
+pub(super) fn has_code(block: &Block, line: u32, code: Option<&CodeLines<'_>>) -> bool {
+    let from = if line == block.start.0 { block.start.1 } else { 0 };
+    let to = if line == block.end.0 { block.end.1 } else { u32::MAX };
+    code.is_none_or(|code| code.has_code(line, from, to))
+}
+
+/// Returns which of ascending lines lie within a function.
+pub(super) fn within(lines: &[LineReport], extent: &FuncExtent) -> Range<usize> {
+    let first = lines.partition_point(|line| line.line < extent.start.0);
+    let end = lines.partition_point(|line| line.line <= extent.end.0);
+    // Line comments can make a function end before it begins.
+    first..end.max(first)
 }
 
 /// Returns how many lines were executed at least partly, of how many.

@@ -13,7 +13,7 @@ mod text;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
-use super::lines::{LineReport, LineState};
+use super::lines::{self, LineReport, LineState};
 use super::{FileReport, Head, Report};
 use crate::coverage::Coverage;
 use crate::filter::Filter;
@@ -297,7 +297,7 @@ impl ChangedFile {
     /// Returns how many of its changed lines were executed, at least partly, of all that count.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
-        super::lines::coverage(&self.lines)
+        lines::coverage(&self.lines)
     }
 }
 
@@ -369,11 +369,8 @@ fn statements_on(file: &FileReport<'_>, lines: &[LineReport], code: Option<&Code
     let blocks = file.blocks.iter().zip(file.counts).filter(|(block, _)| block.statements > 0);
     let touched = blocks.filter(|(block, _)| {
         let first = lines.partition_point(|line| line.line < block.start.0);
-        lines[first..].iter().take_while(|line| line.line <= block.end.0).any(|line| {
-            let from = if line.line == block.start.0 { block.start.1 } else { 0 };
-            let to = if line.line == block.end.0 { block.end.1 } else { u32::MAX };
-            code.is_none_or(|code| code.has_code(line.line, from, to))
-        })
+        let spanned = lines[first..].iter().take_while(|line| line.line <= block.end.0);
+        spanned.map(|line| line.line).any(|line| lines::has_code(block, line, code))
     });
     touched.map(|(block, &count)| super::of_block(block, count)).sum()
 }
@@ -385,18 +382,17 @@ fn changed_functions(
     before: Option<&HashSet<String>>,
 ) -> Vec<ChangedFunction> {
     let changed = file.functions.iter().filter_map(|function| {
-        let first = lines.partition_point(|line| line.line < function.extent.start.0);
-        let end = lines.partition_point(|line| line.line <= function.extent.end.0).max(first);
+        let own = &lines[lines::within(lines, &function.extent)];
         let name = function.extent.qualified_name().into_owned();
         let is_new = match before {
             _ if changed.old_path.is_none() => Some(true),
             before => before.map(|before| !before.contains(&name)),
         };
-        (first < end).then(|| ChangedFunction {
+        (!own.is_empty()).then(|| ChangedFunction {
             line: function.extent.start.0,
             is_new,
             name,
-            lines: super::lines::coverage(&lines[first..end]),
+            lines: lines::coverage(own),
         })
     });
     changed.collect()
