@@ -184,13 +184,7 @@ fn line(file: &FileReport<'_>, name_width: usize, layout: Layout, out: &mut dyn 
 }
 
 fn figures(coverage: Coverage, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
-    let percent = coverage.percent();
-    let color = match percent {
-        _ if coverage.total == 0 => AnsiColor::White,
-        percent if percent >= 80.0 => AnsiColor::Green,
-        percent if percent >= 60.0 => AnsiColor::Yellow,
-        _ => AnsiColor::Red,
-    };
+    let style = color(coverage).on_default();
     // Full only where all is covered, empty only where nothing is.
     let full = match (coverage.covered, coverage.total) {
         (0, _) => 0,
@@ -200,11 +194,18 @@ fn figures(coverage: Coverage, layout: Layout, out: &mut dyn Write) -> io::Resul
     };
     let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
     let statements = format!("{}/{}", coverage.covered, coverage.total);
-    let (percent, bar) = (
-        styled(layout, color.on_default(), &format!("{coverage:>7}")),
-        styled(layout, color.on_default(), &bar),
-    );
+    let (percent, bar) = (styled(layout, style, &format!("{coverage:>7}")), styled(layout, style, &bar));
     write!(out, "{percent} {bar} {statements:>13}  ")
+}
+
+/// Returns the colour that says at a glance how good a coverage is.
+pub(super) fn color(coverage: Coverage) -> AnsiColor {
+    match coverage.percent() {
+        _ if coverage.total == 0 => AnsiColor::White,
+        percent if percent >= 80.0 => AnsiColor::Green,
+        percent if percent >= 60.0 => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    }
 }
 
 /// Returns the lines that were not executed, as many as there is room for.
@@ -215,7 +216,7 @@ fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
     }
     let mut text = String::new();
     for (first, last) in missed_line_ranges(&file.lines) {
-        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        let range = range(first, last);
         let comma = if text.is_empty() { "" } else { " " };
         // Room for the sign that there are more.
         if text.len() + comma.len() + range.len() + 2 > room {
@@ -226,6 +227,11 @@ fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
         text.push_str(&range);
     }
     text
+}
+
+/// Returns lines from the first to the last: `3-5`, or `3` where they are one.
+pub(super) fn range(first: u32, last: u32) -> String {
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
 fn styled(layout: Layout, style: Style, text: &str) -> String {

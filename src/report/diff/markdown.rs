@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::super::markdown::{LONGEST, code, escaped};
+use super::super::text::{facts, range};
 use super::{Category, ChangedFile, DiffReport};
 
 /// Files beyond this fold away.
@@ -24,13 +25,8 @@ fn comment(diff: &DiffReport) -> String {
     };
     let _ = writeln!(page, "### Coverage of changed lines: {title}\n");
     let _ = writeln!(page, "{}.\n", escaped(&diff.summary()));
-    let _ = writeln!(
-        page,
-        "{}: {}; {}.",
-        code(&head.service),
-        escaped(&super::super::text::facts(head)),
-        escaped(&diff.base_line())
-    );
+    let _ =
+        writeln!(page, "{}: {}; {}.", code(&head.service), escaped(&facts(head)), escaped(&diff.base_line()));
     if !head.filters.is_empty() {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
@@ -83,12 +79,8 @@ fn comment(diff: &DiffReport) -> String {
 
 fn row(file: &ChangedFile) -> String {
     let coverage = file.coverage();
-    let mut ranges: Vec<String> = file
-        .missed
-        .iter()
-        .take(MOST_RANGES)
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
-        .collect();
+    let mut ranges: Vec<String> =
+        file.missed.iter().take(MOST_RANGES).map(|(first, last)| range(*first, *last)).collect();
     if file.missed.len() > MOST_RANGES {
         ranges.push("…".to_owned());
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::super::text::{color, facts, range};
 use super::{Category, ChangedFile, Comparison, DiffReport, LineState};
 use crate::names::printable;
 
@@ -24,7 +25,7 @@ const LONGEST_RUN: u32 = 12;
 pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
     let head = &diff.head;
     writeln!(out, "{}", styled(excerpts, Style::new().bold(), &printable(&head.service)))?;
-    writeln!(out, "{}", super::super::text::facts(head))?;
+    writeln!(out, "{}", facts(head))?;
     writeln!(out, "{}", printable(&diff.base_line()))?;
     if !head.filters.is_empty() {
         writeln!(out, "{}", printable(&head.filters.join(", ")))?;
@@ -42,13 +43,7 @@ pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) 
     if let Some(comparison) = &diff.comparison {
         self::comparison(comparison, excerpts, out)?;
     }
-    let coverage = diff.coverage();
-    let color = match coverage.percent() {
-        _ if coverage.total == 0 => AnsiColor::White,
-        percent if percent >= 80.0 => AnsiColor::Green,
-        percent if percent >= 60.0 => AnsiColor::Yellow,
-        _ => AnsiColor::Red,
-    };
+    let color = color(diff.coverage());
     writeln!(out, "\n{}", styled(excerpts, color.on_default(), &diff.summary()))
 }
 
@@ -129,10 +124,6 @@ fn run(file: &ChangedFile, first: u32, last: u32, excerpts: Excerpts, out: &mut 
         writeln!(out, "         ... to line {last}")?;
     }
     Ok(())
-}
-
-fn range(first: u32, last: u32) -> String {
-    if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
 fn styled(excerpts: Excerpts, style: Style, text: &str) -> String {
