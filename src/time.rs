@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// Returns a time as JSON and the database have it: UTC, RFC 3339.
+/// Returns a time as JSON and the database have it: UTC, RFC 3339, of one width, so that text sorts as time.
 #[must_use]
 pub fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)

@@ -121,7 +121,7 @@ fn print(steps: &[Step<'_>], context: &Context) -> Result<()> {
         let replicas = step.row.fact.as_ref().map(|fact| format!("{} of {}", fact.answered, fact.listed));
         let mut cells = vec![
             show::cell(&step.row.id.0.to_string()),
-            show::cell(&step.row.created_at.format("%Y-%m-%d %H:%M UTC").to_string()),
+            show::cell(&show::minute(step.row.created_at)),
             show::cell(&step.row.key.commit),
             show::cell(&step.row.branch),
             show::cell(&replicas.unwrap_or_default()),

@@ -14,7 +14,7 @@ use crate::json;
 use crate::names::printable;
 use crate::store::RowDiff;
 
-pub(super) use crate::time::{iso, span};
+pub(super) use crate::time::{iso, minute, span};
 
 /// What stands in a table where there is nothing to say.
 pub(super) const NOTHING: &str = "-";
@@ -110,8 +110,7 @@ pub(super) fn diff_object(diff: &RowDiff) -> serde_json::Value {
 
 /// Returns a time as people say it on the same day: `14:20`, or with the date before it. UTC.
 pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let form = if at.date_naive() == now.date_naive() { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
-    at.format(form).to_string()
+    if at.date_naive() == now.date_naive() { at.format("%H:%M UTC").to_string() } else { minute(at) }
 }
 
 /// Returns `3m ago`; `-` for what never was.

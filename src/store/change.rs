@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::query::text;
 use super::{
     AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, RowId, ScheduleRow,
     ServiceId, Store, StoreError, StructureId,
@@ -16,6 +15,7 @@ use crate::liveness::{Streak, Suspicion};
 use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
 use crate::removal::Tombstone;
+use crate::time::iso;
 
 /// One change, decided without the database.
 #[derive(Clone, Debug)]
@@ -324,10 +324,10 @@ impl<'a> Writer<'a> {
             self.store.connection.prepare_cached(sql)?.execute(bound).map(drop)
         };
         match change {
-            Change::RunStarted(at) => run("INSERT INTO run (started_at) VALUES (?1)", params![text(*at)]),
+            Change::RunStarted(at) => run("INSERT INTO run (started_at) VALUES (?1)", params![iso(*at)]),
             Change::RunEnded(at) => run(
                 "UPDATE run SET ended_at = ?1 WHERE id = (SELECT max(id) FROM run)",
-                params![text(*at)],
+                params![iso(*at)],
             )
             .and_then(|()| run("DELETE FROM run WHERE id < (SELECT max(id) FROM run)", params![])),
             Change::Key(id, key) => run(
@@ -337,22 +337,22 @@ impl<'a> Writer<'a> {
             Change::Service { id, name, key, branch, seen_at } => run(
                 "INSERT INTO service (id, name, key_id, git_branch, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, git_branch = excluded.git_branch",
-                params![id, name, key, branch, text(*seen_at)],
+                params![id, name, key, branch, iso(*seen_at)],
             ),
             Change::CenterListed { url, at } => run(
                 "INSERT INTO center (url, last_listed_at) VALUES (?1, ?2)
                  ON CONFLICT (url) DO UPDATE SET last_listed_at = excluded.last_listed_at",
-                params![url, text(*at)],
+                params![url, iso(*at)],
             ),
             Change::Listed { service, address, center, position, at } => run(
                 "INSERT INTO listing (service_id, address, center, position, listed_at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (service_id, address) DO UPDATE SET center = excluded.center,
                      position = excluded.position, listed_at = excluded.listed_at, unlisted_at = NULL",
-                params![service, address, center, position, text(*at)],
+                params![service, address, center, position, iso(*at)],
             ),
             Change::Unlisted { service, address, at } => run(
                 "UPDATE listing SET unlisted_at = ?3 WHERE service_id = ?1 AND address = ?2",
-                params![service, address, text(*at)],
+                params![service, address, iso(*at)],
             ),
             Change::Structure { id, fingerprint, data } => run(
                 "INSERT INTO structure (id, fingerprint, data) VALUES (?1, ?2, ?3)",
@@ -360,7 +360,7 @@ impl<'a> Writer<'a> {
             ),
             Change::Edition { id, key, at } => run(
                 "INSERT INTO edition (id, key_id, status, created_at) VALUES (?1, ?2, 'aside', ?3)",
-                params![id, key, text(*at)],
+                params![id, key, iso(*at)],
             ),
             Change::EditionStatus(id, status) => {
                 run("UPDATE edition SET status = ?2 WHERE id = ?1", params![id, status.as_str()])
@@ -368,26 +368,26 @@ impl<'a> Writer<'a> {
             Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer } => run(
                 "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
-                params![id, edition, structure, address, mode.as_str(), text(*at), counts],
+                params![id, edition, structure, address, mode.as_str(), iso(*at), counts],
             )
             .and_then(|()| self.remember(*id, answer.as_ref())),
             Change::GenerationMoved { id, mode, at, counts, answer } => run(
                 "UPDATE generation SET mode = ?2, pulled_at = ?3, counts = ?4 WHERE id = ?1",
-                params![id, mode.as_str(), text(*at), counts],
+                params![id, mode.as_str(), iso(*at), counts],
             )
             .and_then(|()| self.remember(*id, answer.as_ref())),
             Change::AnswerRemembered(id, answer) => self.remember(*id, Some(answer)),
             Change::GenerationClosed(id, at) => {
-                run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, text(*at)])
+                run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, iso(*at)])
                     .and_then(|()| self.remember(*id, None))
             }
             Change::GenerationFolded(id) => run("DELETE FROM generation WHERE id = ?1", params![id]),
             Change::SnapshotTaken { identity, at } => run(
                 "INSERT OR REPLACE INTO snapshot (identity, taken_at) VALUES (?1, ?2)",
-                params![identity, text(*at)],
+                params![identity, iso(*at)],
             ),
             Change::SnapshotsForgotten(before) => {
-                run("DELETE FROM snapshot WHERE taken_at < ?1", params![text(*before)])
+                run("DELETE FROM snapshot WHERE taken_at < ?1", params![iso(*before)])
             }
             Change::Address { key, address, state } => {
                 let AddressState { last_answer_at, retry, last_error, fraction, peeked, other_build } = state;
@@ -398,9 +398,9 @@ impl<'a> Writer<'a> {
                     params![
                         key,
                         address,
-                        last_answer_at.map(text),
+                        last_answer_at.map(iso),
                         retry.failures,
-                        retry.next_try.map(text),
+                        retry.next_try.map(iso),
                         last_error,
                         fraction,
                         peeked,
@@ -420,11 +420,11 @@ impl<'a> Writer<'a> {
                 params![
                     key,
                     schedule.step,
-                    schedule.last_pull.map(text),
-                    schedule.next_due.map(text),
+                    schedule.last_pull.map(iso),
+                    schedule.next_due.map(iso),
                     serde_json::json!(schedule.addresses).to_string(),
-                    last_change_at.map(text),
-                    counts_moved_at.map(text),
+                    last_change_at.map(iso),
+                    counts_moved_at.map(iso),
                     unfinished,
                 ],
             ),
@@ -433,7 +433,7 @@ impl<'a> Writer<'a> {
                 run(
                     "UPDATE goc_o_staging_service_cover SET addresses = ?2, git_branch = ?3, updated_at = ?4
                      WHERE id = ?1",
-                    params![id, addresses.join(","), branch, text(*at)],
+                    params![id, addresses.join(","), branch, iso(*at)],
                 )?;
                 run(
                     "UPDATE cover_fact SET answered = ?2, listed = ?3 WHERE row_id = ?1",
@@ -448,12 +448,12 @@ impl<'a> Writer<'a> {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     params![
                         address,
-                        text(any.since),
+                        iso(any.since),
                         any.runs,
-                        plain.map(|Streak { since, .. }| text(since)),
+                        plain.map(|Streak { since, .. }| iso(since)),
                         plain.map_or(0, |Streak { runs, .. }| runs),
-                        witnessed_since.map(text),
-                        text(*last_failed_at),
+                        witnessed_since.map(iso),
+                        iso(*last_failed_at),
                         probe.finding.word(),
                         probe.detail,
                         is_dead,
@@ -469,7 +469,7 @@ impl<'a> Writer<'a> {
                     address,
                     service,
                     build.as_ref().map(Fingerprint::as_bytes),
-                    text(*removed_at)
+                    iso(*removed_at)
                 ],
             ),
             Change::Exhumed(Tombstone { center, address, service, .. }) => run(
@@ -486,12 +486,12 @@ impl<'a> Writer<'a> {
                                    JOIN service AS other ON other.key_id = named.key_id
                                    JOIN listing ON listing.service_id = other.id
                                    WHERE named.name = ?1 AND listing.address = ?2 AND unlisted_at IS NULL)",
-                params![service, address, text(*at)],
+                params![service, address, iso(*at)],
             ),
             Change::RowDropped(id, at) => run(
                 "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
                  WHERE id = ?1 AND deleted_at IS NULL",
-                params![id, text(*at)],
+                params![id, iso(*at)],
             ),
             Change::EditionDropped(edition) => self.drop_edition(*edition),
             Change::StructuresSwept => {
@@ -531,7 +531,7 @@ impl<'a> Writer<'a> {
 
     fn drop_key(&self, key: KeyId, at: DateTime<Utc>) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
-        let at = text(at);
+        let at = iso(at);
         let sql = "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
                    WHERE deleted_at IS NULL AND (env, region, app_name, git_commit) =
                        (SELECT env, region, app_name, git_commit FROM cover_key WHERE id = ?1)";
@@ -554,7 +554,7 @@ impl<'a> Writer<'a> {
     fn add_row(&self, row: &NewRow) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
         let NewRow { key, at, addresses, branch, cov_file_path, number, fact } = row;
-        let at = text(*at);
+        let at = iso(*at);
         connection
             .prepare_cached(
                 "UPDATE goc_o_staging_service_cover SET is_latest = 'n', updated_at = ?5

@@ -6,9 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{ErrorCode, OpenFlags, OptionalExtension, params};
 
-use super::query::{text, time};
+use super::query::time;
 use super::{RowId, Store, StoreError};
 use crate::coverage::Coverage;
+use crate::time::iso;
 
 /// How long to wait for whoever writes; a pull lets others in every half second.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,7 +54,7 @@ impl Store {
         // Folding in what a pull has written so far is the pull's own affair.
         self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let RowDiff { base, how, lines, computed_at } = diff;
-        let at = text(*computed_at);
+        let at = iso(*computed_at);
         // A base that was the default one stays that, and is told as that, when it is also asked for by name.
         let sql = "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at, default_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

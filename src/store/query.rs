@@ -12,6 +12,7 @@ use crate::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::profile::{Fingerprint, Mode, Template, decode_build};
 use crate::removal::Tombstone;
 use crate::schedule::{AddressRetry, Schedule};
+use crate::time::iso;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -443,7 +444,7 @@ impl Store {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
-        self.rows_of(sql, params![text(until), limit], generation)
+        self.rows_of(sql, params![iso(until), limit], generation)
     }
 
     /// Returns the sum into which closed generations of a build were folded, if there is one.
@@ -624,11 +625,6 @@ fn generation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
         pulled_at: time(row, 6)?,
         closed_at: maybe_time(row, 7)?,
     })
-}
-
-/// Returns a time as it is stored: UTC, RFC 3339, of one width, so that text sorts as time.
-pub(super) fn text(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 pub(super) fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {

@@ -27,7 +27,7 @@ pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
     let name = printable(&waiting.entry.spokesman().name);
     match waiting.until {
         Some((until, reason)) => {
-            format!("{name}: not pulled, {reason}, due {}", until.format("%Y-%m-%d %H:%M UTC"))
+            format!("{name}: not pulled, {reason}, due {}", show::minute(until))
         }
         None => format!("{name}: not pulled, no center lists it"),
     }
