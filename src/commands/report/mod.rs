@@ -27,7 +27,7 @@ use crate::time::minute;
 use crate::workdir::{Reading, report_path};
 
 use changes::Asked;
-use outputs::{Output, Outputs, Wanted, wanted_parser};
+use outputs::{Output, Outputs, Wanted, WantedParser};
 use source::{AtCommit, Revision, SourceReader};
 
 /// Files without source that are named without `--verbose`.
@@ -46,7 +46,7 @@ pub struct ReportArgs {
     /// Form of the report, and the file that it goes to; several times for several of them [default: func].
     ///
     /// Without FILE it goes to stdout, or to the file of --output. A file is there whole or not at all.
-    #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = wanted_parser())]
+    #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = WantedParser)]
     formats: Vec<Wanted>,
 
     /// Write the form without a file of its own to this one instead of stdout.

@@ -68,11 +68,6 @@ pub(super) struct Wanted {
 #[derive(Clone)]
 pub(super) struct WantedParser;
 
-/// Returns the parser of one `--format`.
-pub(super) fn wanted_parser() -> WantedParser {
-    WantedParser
-}
-
 impl TypedValueParser for WantedParser {
     type Value = Wanted;
 
