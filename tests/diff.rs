@@ -93,10 +93,7 @@ fn served() -> Served {
     fs::remove_dir_all(source.folder.path().join("old")).unwrap();
     source.commit_all();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(PROFILE));
-    for (index, line) in PROFILE.lines().enumerate() {
-        agent.hit(&[index], line.rsplit(' ').next().unwrap().parse().unwrap());
-    }
+    let agent = world.start_counted(&source.service(), PROFILE);
     world.pull(0);
     source.git(&["checkout", "--quiet", "master"]);
     source.clone_into(&world, &["--bare"]);
@@ -308,10 +305,7 @@ example.com/app/gone.go:3.13,3.15 1 1
 example.com/app/old/moved.go:3.14,5.2 1 1
 ";
     let base = format!("staging_sg_app_master_{}", &served.master()[..10]);
-    let agent = served.world.start(&base, &Program::of(before));
-    for (index, line) in before.lines().enumerate() {
-        agent.hit(&[index], line.rsplit(' ').next().unwrap().parse().unwrap());
-    }
+    let _agent = served.world.start_counted(&base, before);
     served.world.pull(0);
     let service = served.source.service();
     let report = |options: &[&str]| served.world.run(&[&["report", &service], options].concat());

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::source::{Source, of_project};
 use crate::harness::{World, has_reader};
-use crate::sim::{Agent, Program};
+use crate::sim::Agent;
 
 const BEFORE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n}\n";
 const AFTER: &str = "package main\n\nfunc main() {\n\trun()\n}\n\n// run runs.\nfunc run() {\n\tif ok() {\n\t\tprintln()\n\t}\n\n\tpanic(1)\n}\n\nfunc init() { ok() }\n\nfunc init() {}\n\nfunc ok() bool { return true }\n";
@@ -35,10 +35,7 @@ fn served() -> Served {
     fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
     source.commit_all();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(PROFILE));
-    for (index, line) in PROFILE.lines().enumerate() {
-        agent.hit(&[index], line.rsplit(' ').next().unwrap().parse().unwrap());
-    }
+    let agent = world.start_counted(&source.service(), PROFILE);
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     Served { world, source, _agent: agent }
