@@ -7,6 +7,7 @@
     reason = "a bench starts programs and reads the clock"
 )]
 
+mod server;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
@@ -14,11 +15,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use server::Server;
 use sim::{Fleet, Size};
 
 const CONCURRENCY: usize = 16;
@@ -124,43 +126,6 @@ fn get(host: &str, path: &str, keep: bool) -> Vec<u8> {
     }
 }
 
-/// A fleet in a process of its own, so that its memory and threads are not those that are measured.
-struct Server {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    center: String,
-}
-
-impl Server {
-    fn start(services: usize, replicas: usize, bytes: usize, rounds: usize) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg("serve")
-            .args([services, replicas, bytes, rounds].map(|number| number.to_string()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut answers = BufReader::new(child.stdout.take().unwrap());
-        let mut center = String::new();
-        answers.read_line(&mut center).unwrap();
-        let orders = child.stdin.take().unwrap();
-        Self { child, orders, answers, center: center.trim_end().to_owned() }
-    }
-
-    fn order(&mut self, order: &str) {
-        writeln!(self.orders, "{order}").unwrap();
-        self.answers.read_line(&mut String::new()).unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 /// Runs a command; returns its seconds and its peak memory in MB.
 fn timed(command: &mut Command) -> (f64, u64) {
     let begun = Instant::now();
@@ -210,7 +175,7 @@ fn say(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
 
 fn measure(rounds: usize) {
     let scratch = tempfile::tempdir().unwrap();
-    let mut server = Server::start(1000, 3, 1_000_000, rounds + 1);
+    let mut server = Server::start(&[1000, 3, 1_000_000, rounds + 1]);
     let root = scratch.path().join("fleet");
     println!("1,000 services of 3 replicas, 1 MB each; medians of {rounds}, side by side");
     println!("first pull of all: {:.2} s", pull(&server, &root, &["--force"]).0);
@@ -230,7 +195,7 @@ fn measure(rounds: usize) {
     say("unchanged, beside a download through ureq", &unchanged, &through_ureq);
     drop(server);
 
-    let mut server = Server::start(10_000, 1, 20_000, 1);
+    let mut server = Server::start(&[10_000, 1, 20_000, 1]);
     println!("10,000 services of 1 replica, 20 KB each, of which 100 are new");
     let (mut without, mut with, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     let root = scratch.path().join("many");
@@ -240,7 +205,7 @@ fn measure(rounds: usize) {
     without.push(pull(&server, &root, &["--no-peek"]));
     server.order("listed 10000");
     with.push(pull(&server, &root, &[]));
-    let hundred = Server::start(100, 1, 20_000, 1);
+    let hundred = Server::start(&[100, 1, 20_000, 1]);
     alone.push(pull(&hundred, &scratch.path().join("hundred"), &[]));
     say("without peeks (beside a pull of those 100 alone)", &without, &alone);
     say("with peeks (beside the same)", &with, &alone);

@@ -7,16 +7,18 @@
     reason = "a bench starts programs and reads the clock"
 )]
 
+mod server;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use server::Server;
 use sim::{Fleet, Size};
 
 const SIZE: Size = Size { services: 2000, replicas: 10, bytes: 20_000, programs: 8, rounds: 1 };
@@ -37,42 +39,6 @@ fn serve() {
     for _ in std::io::stdin().lines().map_while(Result::ok) {
         fleet.set_dead_every(DEAD_EVERY);
         println!("done");
-    }
-}
-
-/// A fleet in a process of its own, so that its threads and sockets are not those that are measured.
-struct Server {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    center: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg("serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut answers = BufReader::new(child.stdout.take().unwrap());
-        let mut center = String::new();
-        answers.read_line(&mut center).unwrap();
-        let orders = child.stdin.take().unwrap();
-        Self { child, orders, answers, center: center.trim_end().to_owned() }
-    }
-
-    fn let_some_die(&mut self) {
-        writeln!(self.orders).unwrap();
-        self.answers.read_line(&mut String::new()).unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 
@@ -144,10 +110,10 @@ fn measure(rounds: usize) {
     println!("20,000 addresses in 2,000 services, of which 1,000 are dead");
     let (mut probes, mut removals) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let mut server = Server::start();
+        let mut server = Server::start(&[]);
         let root = root.join(round.to_string());
         run(&server, &root, &["pull", "--force", "--no-peek"]);
-        server.let_some_die();
+        server.order("die");
         probes.push(run(&server, &root, &["prune", "--center-only"]));
         fs::write(root.join("goc-watchdog.toml"), "[prune]\nrecheck = []\n").unwrap();
         removals.push(run(&server, &root, &["prune", "--center-only", "--confirm-over", "0s"]));
