@@ -39,6 +39,7 @@ pub mod cli;
 pub mod commands;
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 
 use anyhow::Result;
@@ -51,12 +52,22 @@ use exit::ExitCode;
 /// Runs the program with the arguments of this process, and says on stderr what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    commands::speak_to_journal(stderr_is(env::var_os("JOURNAL_STREAM").as_deref()));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && commands::speaks_to_journal() => {
+            let text = error.render().to_string();
+            let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+            commands::fail(lines.join("\n"));
+            return ExitCode::Usage;
+        }
+        Err(error) => error.exit(),
+    };
     match run(&cli, surroundings()) {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::Done,
         Err(error) => {
-            commands::say(&format!("{error:#}"));
+            commands::fail(format_args!("{error:#}"));
             ExitCode::Failed
         }
     }
@@ -78,6 +89,16 @@ pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
         Command::Total(args) => commands::total::run(args, &context),
         Command::History(args) => commands::history::run(args, &context),
     }
+}
+
+/// Tells whether stderr is the stream that `JOURNAL_STREAM` names by its device and inode.
+///
+/// The variable alone says nothing: whoever redirects stderr hands it on (systemd.exec(5)).
+fn stderr_is(journal_stream: Option<&OsStr>) -> bool {
+    let named = journal_stream.and_then(OsStr::to_str).and_then(|stream| stream.split_once(':'));
+    let named = named.and_then(|(device, inode)| Some((device.parse().ok()?, inode.parse().ok()?)));
+    let Some(named): Option<(u64, u64)> = named else { return false };
+    rustix::fs::fstat(io::stderr()).is_ok_and(|found| (found.st_dev, found.st_ino) == named)
 }
 
 fn surroundings() -> Surroundings {

@@ -24,3 +24,4 @@ mod pull;
 mod report;
 mod retention;
 mod storage;
+mod timer;

@@ -14,6 +14,7 @@ mod show;
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 
@@ -93,22 +94,70 @@ impl Context {
     /// Says why, where that was asked for.
     fn explain(&self, message: impl fmt::Display) {
         if self.is_verbose {
-            say(&message.to_string());
+            inform(message);
         }
     }
 }
 
+/// How grave a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// The command failed, or one of its targets.
+    Error,
+    /// Something is not as it should be, and the command went on or need not run.
+    Warning,
+    /// What somebody asked to be told.
+    Information,
+}
+
+impl Level {
+    /// Returns what journald takes from the start of a line (sd-daemon(3)).
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Error => "<3>",
+            Self::Warning => "<4>",
+            Self::Information => "<6>",
+        }
+    }
+}
+
+/// Whether stderr is the journal's. One for the process, as stderr is: messages come from anywhere, also
+/// from before there is a context.
+static STDERR_IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+
+/// Settles, once, whether messages carry the priorities that journald reads.
+pub fn speak_to_journal(stderr_is_journal: bool) {
+    let _ = STDERR_IS_JOURNAL.set(stderr_is_journal);
+}
+
+/// Tells whether messages carry the priorities that journald reads.
+#[must_use]
+pub fn speaks_to_journal() -> bool {
+    STDERR_IS_JOURNAL.get().copied().unwrap_or(false)
+}
+
+/// Says what failed.
+pub fn fail(message: impl fmt::Display) {
+    say(Level::Error, &message.to_string());
+}
+
 /// Says something that went wrong and did not stop the run.
 fn warn(message: impl fmt::Display) {
-    say(&format!("warning: {message}"));
+    say(Level::Warning, &format!("warning: {message}"));
+}
+
+/// Says what somebody asked to be told.
+fn inform(message: impl fmt::Display) {
+    say(Level::Information, &message.to_string());
 }
 
 /// Prints a message on stderr. Lines are the message's own; what came from outside was made printable
 /// where it was put in, and is once more here.
-pub fn say(message: &str) {
+fn say(level: Level, message: &str) {
+    let priority = if speaks_to_journal() { level.prefix() } else { "" };
     for (number, line) in message.lines().enumerate() {
-        let prefix = if number == 0 { "goc-watchdog: " } else { "" };
-        eprintln!("{prefix}{}", printable(line));
+        let name = if number == 0 { "goc-watchdog: " } else { "" };
+        eprintln!("{priority}{name}{}", printable(line));
     }
 }
 

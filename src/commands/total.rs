@@ -53,7 +53,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
             if let Some(diff) = &diff
                 && context.has_spectator()
             {
-                super::say(&format!("{name}: changed lines: {}", show::changed_lines(diff)));
+                super::inform(format!("{name}: changed lines: {}", show::changed_lines(diff)));
             }
         }
         Format::Json => show::print_json(&object(entry, &row, diff.as_ref(), context))?,
@@ -67,7 +67,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     };
     let unmet = args.gate.unmet(&data, context.now());
     for message in &unmet {
-        super::say(&format!("{name}: {message}"));
+        super::fail(format_args!("{name}: {message}"));
     }
     Ok(if unmet.is_empty() { ExitCode::Done } else { ExitCode::BelowThreshold })
 }

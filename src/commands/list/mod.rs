@@ -272,7 +272,7 @@ fn list(
 
 fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
     if lines.is_empty() && !context.is_quiet {
-        super::say("no service is listed, and none is stored");
+        super::inform("no service is listed, and none is stored");
         return Ok(());
     }
     let header = [

@@ -15,8 +15,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use super::Context;
 use super::roster::{self, Known, Roster, SilentCenter};
+use super::{Context, Level};
 use crate::center::{Client, Options};
 use crate::cli::Format;
 use crate::clock::Stopwatch;
@@ -332,7 +332,7 @@ fn reader(context: &Context) -> Result<Option<Store>> {
 fn lock(context: &Context) -> Result<Option<Locked>> {
     match context.workdir.lock() {
         Err(busy @ WorkdirError::Busy { .. }) => {
-            super::say(&format!("{busy}; nothing was changed"));
+            super::say(Level::Warning, &format!("{busy}; nothing was changed"));
             Ok(None)
         }
         locked => Ok(Some(locked?)),

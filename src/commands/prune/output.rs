@@ -9,7 +9,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::{Context, say, show, warn};
+use super::super::{Context, Level, fail, inform, say, show, warn};
 use super::removing::Outcome;
 use super::thinning::Thinning;
 use super::{Done, Lists};
@@ -301,7 +301,10 @@ pub(super) fn print(
     }
     let thinning = done.thinning.as_ref();
     if thinning.is_some_and(|thinning| thinning.freed.is_put_off) {
-        say("somebody is reading stored files, so none was removed; the next run removes them");
+        say(
+            Level::Warning,
+            "somebody is reading stored files, so none was removed; the next run removes them",
+        );
     }
     let summary = Summary::of(&lines, done, is_dry_run, started);
     match format {
@@ -352,7 +355,7 @@ fn troubles(done: &Lists, lines: &[Line], context: &Context) {
             true => ("all", String::new()),
             false => ("more than half", format!(" of {listed}")),
         };
-        say(&format!(
+        fail(format_args!(
             "center \"{}\": {going}{of} addresses, {what} that it lists, would go at once, which looks like a \
              fault of the network or of this host; nothing is removed there. Where they really are dead: \
              goc-watchdog prune --force, or wait; it goes on by itself once they have failed for 24 hours \
@@ -363,15 +366,16 @@ fn troubles(done: &Lists, lines: &[Line], context: &Context) {
     for line in lines {
         let address = printable(&line.address);
         if let Some(Err(error)) = line.result.as_ref().filter(|_| !line.is_not_tried()) {
-            say(&format!("\"{address}\": {} failed: {error}", line.action));
+            fail(format_args!("\"{address}\": {} failed: {error}", line.action));
         }
         if context.is_verbose && line.finding == Some(Finding::Withheld) {
-            say(&format!("\"{address}\": nothing is known of it, {}", line.detail));
+            inform(format_args!("\"{address}\": nothing is known of it, {}", line.detail));
         }
     }
     let left = lines.iter().filter(|line| line.is_not_tried()).count();
     if left > 0 {
-        say(&format!("{} {NOT_TRIED}; the next run goes on", show::count(left, "addresses")));
+        let left = show::count(left, "addresses");
+        say(Level::Warning, &format!("{left} {NOT_TRIED}; the next run goes on"));
     }
 }
 

@@ -23,9 +23,9 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
-use super::Context;
 use super::pick::pick;
 use super::roster::{self, Entry, Known, Roster};
+use super::{Context, Level};
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
@@ -207,7 +207,7 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
     }
     let locked = match context.workdir.lock() {
         Err(busy @ WorkdirError::Busy { .. }) => {
-            super::say(&busy.to_string());
+            super::say(Level::Warning, &busy.to_string());
             return Ok(ExitCode::Busy);
         }
         locked => locked?,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::roster::Roster;
-use super::super::{Context, show};
+use super::super::{Context, Level, fail, inform, say, show};
 use super::crew::{Haul, Stop};
 use super::intake::{Fate, Taken};
 use super::plan::{Plan, Waiting};
@@ -110,14 +110,14 @@ fn of_inbox(taken: &Taken, context: &Context) {
     let name = taken.head.as_ref().map(|head| printable(&head.service));
     match (&taken.fate, name) {
         (Fate::Bad(reason), _) => {
-            super::super::say(&format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
+            super::super::fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
         }
         (Fate::Left(reason), _) => {
             super::super::warn(format!("snapshot \"{file}\": {reason}; it stays there"));
         }
         (Fate::OtherBuild(build), Some(name)) => {
             let build = build.short();
-            super::super::say(&format!(
+            super::super::fail(format!(
                 "{name}: snapshot \"{file}\" is of build {build}, which contradicts the one shown; its data is set \
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
             ));
@@ -133,13 +133,12 @@ fn of_inbox(taken: &Taken, context: &Context) {
 /// Says on stderr what went wrong with a service, whatever the form of the output.
 fn troubles(pulled: &Pulled, context: &Context) {
     let name = printable(&pulled.names[0]);
-    let say = |message: String| super::super::say(&message);
     for failure in &pulled.failures {
         let next_try = failure
             .next_try
             .map(|next| format!(", next try {}", moment(next, context.now())))
             .unwrap_or_default();
-        say(format!(
+        fail(format_args!(
             "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
             printable(&failure.address),
             failure.error
@@ -148,7 +147,7 @@ fn troubles(pulled: &Pulled, context: &Context) {
     for aside in &pulled.asides {
         let address = printable(&aside.address);
         let build = aside.build.short();
-        say(match aside.why {
+        let message = match aside.why {
             WhyAside::OtherBuild => format!(
                 "{name}: \"{address}\" serves build {build}, which contradicts the one shown; its data is set \
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
@@ -157,7 +156,8 @@ fn troubles(pulled: &Pulled, context: &Context) {
                 "{name}: \"{address}\" stands under two names with the same build {build}, and which of them \
                  it is cannot be told; its data is set aside"
             ),
-        });
+        };
+        say(Level::Warning, &message);
     }
     if context.is_quiet {
         return;
@@ -166,19 +166,26 @@ fn troubles(pulled: &Pulled, context: &Context) {
         let short = |build: Option<crate::profile::Fingerprint>| {
             build.map_or_else(|| "-".to_owned(), |build| build.short())
         };
-        say(format!(
+        inform(format_args!(
             "{name}: build {} took the place of {}, which is history now",
             short(adopted.to),
             short(adopted.from)
         ));
     }
     if context.is_verbose && pulled.result != PullResult::NotDue {
-        say(format!("{name}: pulled, {}", pulled.reason));
+        inform(format_args!("{name}: pulled, {}", pulled.reason));
         for (address, other) in &pulled.elsewhere {
-            say(format!("{name}: \"{}\" is a process of {} now", printable(address), printable(other)));
+            inform(format_args!(
+                "{name}: \"{}\" is a process of {} now",
+                printable(address),
+                printable(other)
+            ));
         }
         if pulled.restarted > 0 {
-            say(format!("{name}: {} ended since the last pull", show::count(pulled.restarted, "processes")));
+            inform(format_args!(
+                "{name}: {} ended since the last pull",
+                show::count(pulled.restarted, "processes")
+            ));
         }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
             ExitCode::Done
         }
         Err(error) => {
-            super::super::say(&format!("the last data was not saved: {error:#}"));
+            super::super::fail(format!("the last data was not saved: {error:#}"));
             if args.strict { ExitCode::Failed } else { ExitCode::Done }
         }
     }

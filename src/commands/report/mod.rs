@@ -13,7 +13,7 @@ use super::gate::{Data, GateArgs, below};
 use super::pick::{is_same_app, pick, pick_app};
 use super::roster::{Entry, Roster};
 use super::total::stored_roster;
-use super::{Context, show};
+use super::{Context, Level, show};
 use crate::config::AppConfig;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
@@ -138,7 +138,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     let outputs = match Outputs::new(args, context) {
         Ok(outputs) => outputs,
         Err(message) => {
-            super::say(&format!("{message}; see goc-watchdog report --help"));
+            super::fail(format_args!("{message}; see goc-watchdog report --help"));
             return Ok(ExitCode::Usage);
         }
     };
@@ -216,7 +216,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     let app = context.config.apps.get(&chosen.row.key.app);
     let unmet = unmet(args, app, &report, diff.as_ref(), &chosen, context);
     for message in &unmet {
-        super::say(&format!("{}: {message}", chosen.name()));
+        super::fail(format_args!("{}: {message}", chosen.name()));
     }
     Ok(if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) })
 }
@@ -264,12 +264,12 @@ impl Look<'_> {
         match outputs.in_need_of_source() {
             (true, true) => Err(error),
             (true, false) => {
-                super::say(&format!("{error:#}"));
+                super::fail(format_args!("{error:#}"));
                 without(ExitCode::Failed)
             }
             (false, _) if outputs.want_source() => {
                 super::warn(format!("{error:#}"));
-                super::say("what follows knows no functions, and lines only by blocks");
+                super::say(Level::Warning, "what follows knows no functions, and lines only by blocks");
                 without(ExitCode::Partly)
             }
             (false, _) => without(ExitCode::Done),
@@ -392,7 +392,7 @@ impl<'a> Chosen<'a> {
             return;
         }
         let head = self.head(&Filter::default(), context);
-        super::say(&head.line());
+        super::inform(head.line());
     }
 }
 
@@ -594,16 +594,15 @@ fn say_what_has_no_source(report: &Report<'_>, context: &Context) {
         return;
     }
     let statements: u64 = missing.iter().map(|(file, _)| file.coverage.total).sum();
-    super::warn(format!(
+    let mut lines = vec![format!(
         "no source of {} ({statements} of {} statements), which count and have no functions:",
         show::count(missing.len(), "files"),
         report.coverage().total
-    ));
+    )];
     let shown = if context.is_verbose { missing.len() } else { NAMED_FILES };
-    for (file, why) in missing.iter().take(shown) {
-        eprintln!("  {}: {why}", printable(file.name));
-    }
+    lines.extend(missing.iter().take(shown).map(|(file, why)| format!("  {}: {why}", printable(file.name))));
     if missing.len() > shown {
-        eprintln!("  and {} more (--verbose)", missing.len() - shown);
+        lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
     }
+    super::warn(lines.join("\n"));
 }

@@ -321,7 +321,7 @@ impl SourceReader<'_> {
     /// Says what takes a while, to whoever watches.
     fn tell(&self, message: &str) {
         if self.context.has_spectator() {
-            commands::say(message);
+            commands::inform(message);
         }
     }
 }
