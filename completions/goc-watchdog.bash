@@ -139,7 +139,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__prune)
-            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
+            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --ping --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,6 +162,10 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --drop-keys-older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ping)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -197,7 +201,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__pull)
-            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
+            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -232,6 +236,10 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ping)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -19,6 +19,7 @@ use toml::de::{DeTable, DeValue};
 use crate::coverage::Threshold;
 use crate::filter::{FilterError, Glob};
 use crate::names::{Naming, printable};
+use crate::ping::PingUrl;
 use crate::schedule::{Retry, Steps, WaitsError};
 
 /// The whole configuration. The default is that of no file.
@@ -95,6 +96,8 @@ pub struct PullConfig {
     pub deadline: Option<Duration>,
     /// The longest answer that is read.
     pub max_body_bytes: u64,
+    /// Where runs are reported to.
+    pub ping: Option<PingUrl>,
     /// A run waits at random up to so long before it starts.
     pub jitter: Option<Duration>,
     /// Whether services that are not due are asked for their fraction.
@@ -123,6 +126,7 @@ impl Default for PullConfig {
             read_timeout: Duration::from_secs(20),
             deadline: None,
             max_body_bytes: 256 << 20,
+            ping: None,
             jitter: None,
             peek: true,
             adopt: true,
@@ -145,6 +149,8 @@ pub struct PruneConfig {
     pub concurrency: usize,
     /// For a connection, and for silence on it.
     pub timeout: Duration,
+    /// Where runs are reported to.
+    pub ping: Option<PingUrl>,
     /// In how many runs an address has to fail; `None`: what its failure asks for.
     pub confirm_runs: Option<u32>,
     /// Over how long an address has to fail; `None`: what its failure asks for.
@@ -166,6 +172,7 @@ impl Default for PruneConfig {
             recheck: [0, 5, 30].map(Duration::from_secs).to_vec(),
             concurrency: 256,
             timeout: Duration::from_secs(4),
+            ping: None,
             confirm_runs: None,
             confirm_over: None,
             restore: true,
@@ -261,6 +268,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("read_timeout", &mut pull.read_timeout, above_zero)?;
         table.set("deadline", &mut pull.deadline, some(above_zero))?;
         table.set("max_body", &mut pull.max_body_bytes, size)?;
+        table.set("ping", &mut pull.ping, some(parsed(A_PING_URL, str::parse)))?;
         table.set("jitter", &mut pull.jitter, some(duration))?;
         table.set("peek", &mut pull.peek, switch)?;
         table.set("adopt", &mut pull.adopt, switch)?;
@@ -277,6 +285,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("recheck", &mut prune.recheck, each(duration))?;
         table.set("concurrency", &mut prune.concurrency, whole(1..=1024))?;
         table.set("timeout", &mut prune.timeout, above_zero)?;
+        table.set("ping", &mut prune.ping, some(parsed(A_PING_URL, str::parse)))?;
         table.set("confirm_runs", &mut prune.confirm_runs, some(small(1..=1000)))?;
         table.set("confirm_over", &mut prune.confirm_over, some(duration))?;
         table.set("restore", &mut prune.restore, switch)?;
@@ -534,6 +543,7 @@ const A_PROTOCOL: &str = "\"https\", \"ssh\", \"file\", \"http\" or \"git\"";
 const A_PATTERN: &str = "a URL with {app} in it once, such as \"https://git.example/team/{app}.git\"";
 const A_THRESHOLD: &str = "a percentage from 0 to 100 such as 80 or \"79.95\"";
 const A_CHANGE: &str = "\"covered\" or \"counts\"";
+const A_PING_URL: &str = "a URL such as \"https://hc.example/ping/KEY\"";
 const A_DURATION: &str = "a duration such as \"90s\", \"15m\" or \"2h 30m\"";
 const A_SIZE: &str =
     "a number of bytes above zero, alone or with B, KB, KiB, MB, MiB, GB or GiB, such as \"256MiB\"";
@@ -719,6 +729,7 @@ mod tests {
             read_timeout = "2s"
             deadline = "5m"
             max_body = "1MiB"
+            ping = "https://hc.example/pull?k=v"
             jitter = "30s"
             peek = false
             adopt = false
@@ -731,6 +742,7 @@ mod tests {
             recheck = []
             concurrency = 2
             timeout = "1s"
+            ping = "https://hc.example/prune"
             confirm_runs = 4
             confirm_over = "1h"
             restore = false
@@ -754,6 +766,7 @@ mod tests {
             read_timeout: seconds(2),
             deadline: Some(seconds(300)),
             max_body_bytes: 1 << 20,
+            ping: Some("https://hc.example/pull?k=v".parse().unwrap()),
             jitter: Some(seconds(30)),
             peek: false,
             adopt: false,
@@ -768,6 +781,7 @@ mod tests {
             recheck: vec![],
             concurrency: 2,
             timeout: seconds(1),
+            ping: Some("https://hc.example/prune".parse().unwrap()),
             confirm_runs: Some(4),
             confirm_over: Some(seconds(3600)),
             restore: false,
@@ -792,6 +806,7 @@ mod tests {
             ("[pull]\nmax_body = 0", "expected a number of bytes above zero"),
             ("[pull]\ntimeout = \"0s\"", "expected more than zero"),
             ("[pull]\ntimeout = \"soon\"", "\"soon\" is no duration"),
+            ("[pull]\nping = \"hc.example/key\"", "2: ping in [pull]: the scheme is missing, expected a URL"),
             ("center = \"a:7777\"", "1: center: found \"a:7777\", expected a URL that starts with http://"),
             ("center = \"http://a\"\ncenters = []", "centers: found none"),
             ("center = \"http://a\"\ncenters = [\"http://b\"]", "2: both center and centers"),

@@ -16,6 +16,7 @@ pub mod liveness;
 pub mod lock;
 pub mod names;
 pub mod patch;
+pub mod ping;
 pub mod profile;
 pub mod removal;
 pub mod report;

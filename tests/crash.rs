@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::harness::{ECHO, World, echo, profile_of, said, skipped};
+use crate::harness::{ECHO, World, echo, profile_of, said, signal, skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A few services with a few replicas, big enough that a kill can hit anything.
@@ -244,11 +244,6 @@ fn two_pulls_started_at_once_store_each_row_once() {
         world.is_sound();
     }
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 10);
-}
-
-fn signal(child: &std::process::Child, name: &str) {
-    let status = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What a timer needs: messages that the journal sorts, and a word to whoever watches over the runs.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
-use crate::harness::{ECHO, World};
+use crate::harness::{ECHO, World, signal};
+use crate::sim::{After, Behaviour, Request, Server, sized};
 
 /// Runs the binary with stderr on a socket, as systemd does, and `JOURNAL_STREAM` as made from its device
 /// and inode; returns the exit code and what came.
@@ -83,4 +86,118 @@ fn a_stream_that_is_not_the_journals_gets_no_priorities() {
     }
     let (_, text) = with_stderr_on_a_socket(&world, &["--nosuch"], |_, inode| format!("8:{inode}0"));
     assert!(text.starts_with("error: unexpected argument"), "{text}");
+}
+
+/// A dead-man's switch that gives each request this answer.
+struct Switch {
+    server: Server,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Switch {
+    fn start(status: &'static str, headers: &'static str) -> Self {
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let record = Arc::clone(&heard);
+        let answer = move |request: &Request, stream: &mut TcpStream| {
+            record.lock().unwrap().push(format!("{} {}", request.method, request.path));
+            // It may well quote what it was asked.
+            stream.write_all(&sized(status, headers, request.path.as_bytes()))?;
+            Ok(After::Close)
+        };
+        let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
+        Self { server, heard }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/ping/T0KEN?rid=7", self.server.address())
+    }
+
+    /// What was heard since this was asked last.
+    fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().drain(..).collect()
+    }
+}
+
+const STARTED: &str = "GET /ping/T0KEN/start?rid=7";
+
+#[test]
+fn a_dead_mans_switch_hears_of_the_start_and_of_the_end_with_its_code() {
+    let switch = Switch::start("200 OK", "");
+    let url = switch.url();
+    let (world, agents) = World::with_echo(2);
+    let pull = ["pull", "--force", "--ping", &url];
+    assert_eq!(world.run(&pull).ended(0).stderr, "");
+    assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN?rid=7"]);
+
+    agents[1].behave_once(Behaviour::Hang);
+    let hung = world.spawn(&pull);
+    agents[1].wait_for_pulls(2);
+    world.run(&pull).ended(4);
+    world.run(&["prune", "--ping", &url]).ended(4);
+    assert!(switch.heard().iter().all(|heard| heard == STARTED), "who is busy is not heard");
+    signal(&hung, "-TERM");
+    assert_eq!(hung.wait_with_output().unwrap().status.code(), Some(143));
+    assert_eq!(switch.heard().last().unwrap(), "GET /ping/T0KEN/143?rid=7");
+
+    agents[1].kill();
+    world.run(&pull).ended(3);
+    assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN/3?rid=7"]);
+    world.run(&["pull", "--force", "--proxy", "no proxy", "--ping", &url]).ended(1);
+    assert!(switch.heard().is_empty(), "a proxy that is none leads to nobody");
+    let mut nowhere = World::new();
+    nowhere.center.stop();
+    nowhere.run(&pull).ended(1);
+    assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN/1?rid=7"]);
+}
+
+#[test]
+fn the_configuration_names_a_switch_for_each_command_and_looking_is_not_told() {
+    let (pulls, prunes) = (Switch::start("200 OK", ""), Switch::start("200 OK", ""));
+    let (world, _agents) = World::with_echo(3);
+    world.configure(&format!("[pull]\nping = \"{}\"\n[prune]\nping = \"{}\"\n", pulls.url(), prunes.url()));
+    world.run(&["pull"]).ended(0);
+    assert_eq!((pulls.heard().len(), prunes.heard().len()), (2, 0));
+    world.run(&["prune"]).ended(0);
+    assert_eq!(
+        (pulls.heard().len(), prunes.heard()),
+        (0, vec![STARTED.to_owned(), "GET /ping/T0KEN?rid=7".to_owned()])
+    );
+    for looking in [&["pull", "--dry-run"][..], &["pull", "--raw", "echoserver"], &["prune", "--dry-run"]] {
+        world.run(looking).ended(0);
+    }
+    assert!(pulls.heard().is_empty() && prunes.heard().is_empty());
+}
+
+#[test]
+fn a_ping_that_fails_is_a_warning_without_the_secret() {
+    let (world, _agents) = World::with_echo(1);
+    let (moved, missing) =
+        (Switch::start("302 Found", "Location: /T0KEN\r\n"), Switch::start("404 Not Found", ""));
+    let odd = Switch::start("302 Found", "T0KEN\u{1}: T0KEN\r\n");
+    let closed = Switch::start("200 OK", "").url();
+    let metadata = "http://169.254.169.254/T0KEN".to_owned();
+    let cases = [
+        (moved.url(), "answered 302"),
+        (missing.url(), "answered 404"),
+        (odd.url(), "the answer was cut short: not an answer of HTTP"),
+        (closed, "no connection: connection refused"),
+        (metadata, "no connection: 169.254.169.254 is a link-local address"),
+    ];
+    for (url, fault) in cases {
+        let said = world.run(&["pull", "--force", "--ping", &url]).ended(0);
+        let origin = url.split("/ping").next().unwrap().trim_end_matches("/T0KEN");
+        let warning = format!("goc-watchdog: warning: ping \"{origin}\": {fault}");
+        let warnings = said.stderr.lines().filter(|line| line.starts_with(&warning)).count();
+        assert_eq!((warnings, said.stderr.lines().count()), (2, 2), "{}", said.stderr);
+        assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
+    }
+    assert_eq!(moved.heard().len(), 2, "no redirect was followed");
+    for wrong in ["T0KEN", "ftp://h/T0KEN", "http://T0KEN:secret@h/T0KEN"] {
+        let said = world.run(&["pull", "--ping", wrong]).ended(2);
+        assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
+        said.warned("invalid value for '--ping <URL>'");
+    }
+    world.configure("[prune]\nping = \"http://T0KEN@h/\"\n");
+    let said = world.run(&["prune"]).ended(1).warned("2: ping in [prune]: it holds a user name");
+    assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
 }

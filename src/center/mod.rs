@@ -5,6 +5,7 @@
 //! builds differ. Everything that comes back is hostile until it has been read to its framed end.
 
 mod address;
+mod ping;
 mod probe;
 mod registry;
 

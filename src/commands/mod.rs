@@ -9,6 +9,7 @@ pub mod total;
 
 mod gate;
 mod pick;
+mod ping;
 mod roster;
 mod show;
 

@@ -257,6 +257,12 @@ pub(crate) fn said(command: &mut Command) -> Said {
     }
 }
 
+/// Sends a signal such as `-TERM`.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
 #[track_caller]
 pub(crate) fn profile_of(text: &str) -> Profile {
     parse(text.as_bytes(), Limits::default()).unwrap()

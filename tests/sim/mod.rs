@@ -14,5 +14,5 @@ pub(crate) use agent::Agent;
 pub(crate) use agent::Behaviour;
 pub(crate) use center::{Center, Removing};
 pub(crate) use fleet::{Fleet, Size};
-pub(crate) use http::{After, Request, Server};
+pub(crate) use http::{After, Request, Server, sized};
 pub(crate) use program::Program;

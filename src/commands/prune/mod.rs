@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
+use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Known, Roster, SilentCenter};
 use super::{Context, Level};
 use crate::center::{Client, Options};
@@ -23,6 +24,7 @@ use crate::clock::Stopwatch;
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::liveness::Rules;
+use crate::ping::PingUrl;
 use crate::profile::Limits;
 use crate::removal::{Choices, Plan, Tombstone};
 use crate::retention::Keep;
@@ -95,6 +97,10 @@ pub struct PruneArgs {
     /// Only see to the stored history; no center and no address is asked.
     #[arg(long, conflicts_with_all = ["force", "fix_names", "confirm_runs", "confirm_over", "no_restore"])]
     retention_only: bool,
+
+    /// Tell a dead-man's switch there: URL/start at the start, URL when done, URL/CODE for another exit code.
+    #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with = "dry_run")]
+    ping: Option<PingUrl>,
 
     /// How many addresses are asked at the same time [default: 256].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -183,6 +189,11 @@ struct Lists {
 
 /// Runs the command.
 pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
+    let url = args.ping.as_ref().or(context.config.prune.ping.as_ref()).filter(|_| !args.dry_run);
+    pinging(url, context.config.pull.proxy.clone(), context, |begin| prune(args, context, begin))
+}
+
+fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCode> {
     let started = Stopwatch::start();
     let signals = Signals::catch().context("cannot catch signals")?;
     let clients = Clients::new(args, context)?;
@@ -205,6 +216,7 @@ pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
         return dry_run(args, context, survey, &started);
     }
     let Some(locked) = lock(context)? else { return Ok(ExitCode::Busy) };
+    begin();
     let done = work_and_watch(args, context, &prober, survey.as_ref(), locked)?;
     output::print(&done, args.format, false, &started, context)?;
     Ok(match signals.received() {

@@ -24,6 +24,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
 use super::pick::pick;
+use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
 use super::{Context, Level};
 use crate::center::{Client, Options};
@@ -32,6 +33,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
 use crate::names::Naming;
+use crate::ping::PingUrl;
 use crate::profile::Limits;
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -117,6 +119,10 @@ pub struct PullArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     jitter: Option<Duration>,
 
+    /// Tell a dead-man's switch there: URL/start at the start, URL when done, URL/CODE for another exit code.
+    #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with_all = ["raw", "dry_run"])]
+    ping: Option<PingUrl>,
+
     /// How many requests run at the same time [default: 16].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
@@ -200,6 +206,11 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
     if args.dry_run {
         return dry_run(args, context, &client);
     }
+    let url = args.ping.as_ref().or(context.config.pull.ping.as_ref());
+    pinging(url, args.options(context).proxy, context, |begin| locked_pull(args, context, &client, begin))
+}
+
+fn locked_pull(args: &PullArgs, context: &Context, client: &Client, begin: &dyn Fn()) -> Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
     // Before the lock is taken: who waits keeps nobody else from working.
     if let Some(signal) = clock::wait(args.wait(context), &signals) {
@@ -212,11 +223,12 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
         }
         locked => locked?,
     };
+    begin();
     if let Some(kind) = context.workdir.network_file_system() {
         let root = context.workdir.root().display();
         super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
     }
-    pull(args, context, &client, &signals, &locked)
+    pull(args, context, client, &signals, &locked)
 }
 
 fn pull(

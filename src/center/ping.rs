@@ -1,0 +1,45 @@
+//! A word to a dead-man's switch.
+
+use std::time::Duration;
+
+use super::{Client, HttpError, Options, transport};
+use crate::config::AddressPolicy;
+use crate::ping::{Ping, PingUrl};
+use crate::profile::Limits;
+
+/// For the whole of one: a run must not wait for somebody who only listens.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Client {
+    /// Prepares connections to a dead-man's switch.
+    pub fn for_pings(proxy: Option<String>, policy: AddressPolicy) -> Result<Self, HttpError> {
+        Self::new(&Options {
+            connect_timeout: TIMEOUT,
+            read_timeout: TIMEOUT,
+            timeout: TIMEOUT,
+            limits: Limits::default(),
+            proxy,
+            policy,
+            concurrency: 1,
+        })
+    }
+
+    /// Tells a dead-man's switch of a run. No error holds more of the URL than its host: neither what was
+    /// answered, which may quote it, nor where a redirect goes.
+    pub fn ping(&self, url: &PingUrl, ping: Ping) -> Result<(), HttpError> {
+        let response = self.agent.get(url.with(ping)).header("Connection", "close").call();
+        let status = match response {
+            Ok(response) => response.status().as_u16(),
+            Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
+                return Err(HttpError::Unreachable("not a URL".to_owned()));
+            }
+            // It may quote a header.
+            Err(ureq::Error::Protocol(_)) => return Err(HttpError::Cut("not an answer of HTTP".to_owned())),
+            Err(error) => return Err(transport(&error)),
+        };
+        match status {
+            200..300 => Ok(()),
+            status => Err(HttpError::Status { status, body: String::new() }),
+        }
+    }
+}

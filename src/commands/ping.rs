@@ -1,0 +1,71 @@
+//! `--ping`: a service outside hears when a run begins and how it ended, and raises the alarm when it
+//! hears nothing.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::thread;
+
+use anyhow::Result;
+use clap::builder::{StringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+
+use super::{Context, is_closed_pipe, warn};
+use crate::center::Client;
+use crate::exit::ExitCode;
+use crate::ping::{Ping, PingUrl};
+
+/// Reads a [`PingUrl`]. Clap's own parsers show the value that they refuse, and this one is a secret.
+#[derive(Clone)]
+pub(super) struct PingUrlParser;
+
+impl TypedValueParser for PingUrlParser {
+    type Value = PingUrl;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<PingUrl, clap::Error> {
+        let text = StringValueParser::new().parse_ref(command, argument, value)?;
+        let refuse = |error| {
+            let message = format!("invalid value for '--ping <URL>': {error}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        };
+        text.parse().map_err(refuse)
+    }
+}
+
+/// Does `work`, and tells `url` when it begins, which `work` says by the call that it gets, and how it ended.
+///
+/// It begins once it holds the lock: a run that ends busy is not heard of, because another one is at work.
+/// Pings that fail are warnings, and the first one keeps nobody waiting.
+pub(super) fn pinging(
+    url: Option<&PingUrl>,
+    proxy: Option<String>,
+    context: &Context,
+    work: impl FnOnce(&dyn Fn()) -> Result<ExitCode>,
+) -> Result<ExitCode> {
+    let Some(url) = url else { return work(&|| {}) };
+    let client = Client::for_pings(proxy, context.config.pull.policy.clone())?;
+    let send = |ping| client.ping(url, ping);
+    let warn_of = |error| warn(format!("ping \"{url}\": {error}"));
+    thread::scope(|scope| {
+        let starting = RefCell::new(None);
+        let worked = work(&|| {
+            starting.replace(Some(scope.spawn(|| send(Ping::Start))));
+        });
+        if let Some(starting) = starting.take() {
+            let _ = starting.join().expect("no panic").map_err(warn_of);
+        }
+        let code = match &worked {
+            Ok(code) => *code,
+            Err(error) if is_closed_pipe(error) => ExitCode::Done,
+            Err(_) => ExitCode::Failed,
+        };
+        if let Some(ping) = Ping::of(code) {
+            let _ = send(ping).map_err(warn_of);
+        }
+        worked
+    })
+}

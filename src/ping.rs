@@ -1,0 +1,162 @@
+//! The URL of a dead-man's switch, and what is told there.
+//!
+//! The way of healthchecks.io, which others follow: `URL/start` when a run begins, `URL` when it is done,
+//! `URL/<exit code>` when it failed. Whoever knows the path can tell lies there, so it is a secret: nothing
+//! here shows more of a URL than its scheme and host.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::exit::ExitCode;
+
+/// Where runs are reported to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PingUrl {
+    /// Scheme, host and port.
+    origin: String,
+    /// From its slash on; may be empty.
+    path: String,
+    /// With its question mark; may be empty.
+    query: String,
+}
+
+/// What is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ping {
+    /// It begins.
+    Start,
+    /// It is done.
+    Success,
+    /// It ended with another code than 0.
+    Failure(ExitCode),
+}
+
+impl Ping {
+    /// Returns what is told of a run that ended so; nothing where another run was at work, which speaks
+    /// for itself.
+    #[must_use]
+    pub fn of(code: ExitCode) -> Option<Self> {
+        match code {
+            ExitCode::Busy => None,
+            ExitCode::Done => Some(Self::Success),
+            code => Some(Self::Failure(code)),
+        }
+    }
+}
+
+impl PingUrl {
+    /// Returns the URL that says this; the suffix goes to the path, the query stays.
+    #[must_use]
+    pub fn with(&self, ping: Ping) -> String {
+        let Self { origin, path, query } = self;
+        let stem = path.trim_end_matches('/');
+        match ping {
+            Ping::Success => format!("{origin}{path}{query}"),
+            Ping::Start => format!("{origin}{stem}/start{query}"),
+            Ping::Failure(code) => format!("{origin}{stem}/{}{query}", code.number()),
+        }
+    }
+}
+
+/// A text that is no such URL. It may hold the secret all the same, so it is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}, expected a URL such as https://hc.example/ping/KEY (what was found may be a secret)")]
+pub struct BadPingUrl(&'static str);
+
+impl FromStr for PingUrl {
+    type Err = BadPingUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadPingUrl> {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(['#', '\\']) {
+            return Err(BadPingUrl("it holds a fragment, or a character that URLs escape"));
+        }
+        let (scheme, rest) = text.split_once("://").ok_or(BadPingUrl("the scheme is missing"))?;
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme != "http" && scheme != "https" {
+            return Err(BadPingUrl("the scheme is neither http nor https"));
+        }
+        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(BadPingUrl("it holds a user name"));
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return Err(BadPingUrl("its host is missing, or its port is no number up to 65535"));
+        }
+        let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+        Ok(Self { origin: format!("{scheme}://{authority}"), path: path.to_owned(), query: query.to_owned() })
+    }
+}
+
+/// Scheme and host.
+impl fmt::Display for PingUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.origin)
+    }
+}
+
+impl fmt::Debug for PingUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "PingUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> PingUrl {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_suffix_goes_to_the_path_and_the_query_stays() {
+        let cases = [
+            ("https://hc.example/ping/key", "https://hc.example/ping/key", "https://hc.example/ping/key/3"),
+            ("https://hc.example/key/", "https://hc.example/key/", "https://hc.example/key/3"),
+            ("http://h:8000/a?rid=1&b=/", "http://h:8000/a?rid=1&b=/", "http://h:8000/a/3?rid=1&b=/"),
+            ("HTTP://[::1]:80", "http://[::1]:80", "http://[::1]:80/3"),
+            ("http://h?key=1", "http://h?key=1", "http://h/3?key=1"),
+        ];
+        for (text, success, failure) in cases {
+            assert_eq!(url(text).with(Ping::Success), success);
+            assert_eq!(url(text).with(Ping::Failure(ExitCode::Partly)), failure);
+        }
+        assert_eq!(url("http://h/a?b=c").with(Ping::Start), "http://h/a/start?b=c");
+    }
+
+    #[test]
+    fn who_is_busy_says_nothing() {
+        assert_eq!(Ping::of(ExitCode::Busy), None);
+        assert_eq!(Ping::of(ExitCode::Done), Some(Ping::Success));
+        assert_eq!(Ping::of(ExitCode::Terminated), Some(Ping::Failure(ExitCode::Terminated)));
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let shown = format!("{0} {0:?}", url("https://hc.example:8443/secret?secret"));
+        assert_eq!(shown, "https://hc.example:8443 PingUrl(https://hc.example:8443)");
+        let wrong = [
+            "secret",
+            "ftp://h/secret",
+            "http://secret@h/",
+            "http:///secret",
+            "http://h:secret/",
+            "http://h:99999/secret",
+            "http://h/secret#",
+            "http://h/secret secret",
+            "http://h/sécret",
+            "",
+        ];
+        for text in wrong {
+            let error = text.parse::<PingUrl>().unwrap_err().to_string();
+            assert!(
+                !error.contains("h/secret") && error.contains("expected a URL such as"),
+                "{text}: {error}"
+            );
+        }
+    }
+}
