@@ -145,6 +145,8 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
         'goc-watchdog;list' {
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show all that is known of one service: its schedule and why, its addresses, builds, generations')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, whole or not at all')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file, whole or not at all')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'Goc center to ask; may be given several times')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours; `NO_COLOR` is heeded')

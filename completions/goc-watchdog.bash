@@ -105,7 +105,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__list)
-            opts="-q -v -h -V --offline --explain --format --root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --offline --explain --format --output --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -116,7 +116,15 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json prometheus" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --root)

@@ -138,6 +138,8 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
         &'goc-watchdog;list'= {
             cand --explain 'Show all that is known of one service: its schedule and why, its addresses, builds, generations'
             cand --format 'Form of the output'
+            cand -o 'Write to this file, whole or not at all'
+            cand --output 'Write to this file, whole or not at all'
             cand --root 'Work directory: database, stored profiles, configuration'
             cand --center 'Goc center to ask; may be given several times'
             cand --color 'When to use colours; `NO_COLOR` is heeded'

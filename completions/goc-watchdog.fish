@@ -138,7 +138,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s h -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s V -l version -d 'Print version'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l explain -d 'Show all that is known of one service: its schedule and why, its addresses, builds, generations' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l format -d 'Form of the output' -r -f -a "text\t'For people'
-json\t'For scripts; the fields are described in the command\'s man page'"
+json\t'For scripts; the fields are described in the man page'
+prometheus\t'For the node exporter\'s textfile collector; the metrics are described in the man page'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s o -l output -d 'Write to this file, whole or not at all' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l center -d 'Goc center to ask; may be given several times' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'

@@ -18,6 +18,7 @@ pub mod names;
 pub mod patch;
 pub mod ping;
 pub mod profile;
+pub mod prometheus;
 pub mod removal;
 pub mod report;
 pub mod retention;

@@ -1,6 +1,11 @@
 //! `list`, `total` and `history`: what is known, also when nobody can be asked.
 
-use crate::harness::{ECHO, World, echo};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+
+use chrono::DateTime;
+
+use crate::harness::{ECHO, World, echo, has_reader};
 
 #[test]
 fn list_shows_each_state() {
@@ -183,4 +188,236 @@ fn the_recorded_list_of_a_real_center_is_read() {
     let addresses: Vec<&str> =
         list[0]["addresses"].as_array().unwrap().iter().map(|it| it["address"].as_str().unwrap()).collect();
     assert_eq!(addresses, ["http://127.0.0.1:36715", "http://127.0.0.1:40261", "http://192.0.2.2:36715"]);
+}
+
+/// A sample: the metric's name, its labels, its value.
+type Sample = (String, BTreeMap<String, String>, String);
+
+/// Reads Prometheus' text format and nothing else: HELP, TYPE, then the samples of that metric, none twice.
+#[track_caller]
+fn samples(text: &str) -> Vec<Sample> {
+    let mut read: Vec<Sample> = Vec::new();
+    let (mut helped, mut typed) = (Vec::new(), Vec::new());
+    assert!(text.is_empty() || text.ends_with('\n'));
+    for line in text.split_terminator('\n') {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, _) = help.split_once(' ').expect("a text");
+            assert!(!helped.contains(&name), "{line}");
+            helped.push(name);
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').expect("a type");
+            assert_eq!((Some(&name), kind), (helped.last(), "gauge"), "{line}");
+            typed.push(name);
+        } else {
+            let (name, rest) = line.split_once('{').unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(Some(&name), typed.last(), "{line}");
+            let (labels, value) = labels(rest);
+            assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
+            let sample = (name.to_owned(), labels, value.to_owned());
+            assert!(read.iter().all(|(name, labels, _)| (name, labels) != (&sample.0, &sample.1)), "{line}");
+            read.push(sample);
+        }
+    }
+    read
+}
+
+fn labels(mut rest: &str) -> (BTreeMap<String, String>, &str) {
+    let mut labels = BTreeMap::new();
+    loop {
+        let (name, after) = rest.split_once("=\"").unwrap();
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name}");
+        let mut value = String::new();
+        let mut characters = after.chars();
+        loop {
+            match characters.next().expect("a closing quote") {
+                '"' => break,
+                '\\' => value.push(match characters.next() {
+                    Some('n') => '\n',
+                    Some(c @ ('\\' | '"')) => c,
+                    other => panic!("\\{other:?}"),
+                }),
+                c => value.push(c),
+            }
+        }
+        assert!(labels.insert(name.to_owned(), value).is_none(), "{name} twice");
+        rest = characters.as_str();
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return (labels, rest.strip_prefix("} ").unwrap()),
+        }
+    }
+}
+
+fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    BTreeMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+/// What is said of a service, by metric; the prefix of all is left out.
+fn said_of(samples: &[Sample], service: &str) -> BTreeMap<String, String> {
+    let of = |(name, labels, value): &Sample| {
+        let name = name.strip_prefix("goc_watchdog_").unwrap().to_owned();
+        (labels.get("service").map(String::as_str) == Some(service)).then_some((name, value.clone()))
+    };
+    samples.iter().filter_map(of).collect()
+}
+
+#[test]
+fn metrics_say_what_is_known_and_of_the_rest_nothing() {
+    let (world, agents) = World::with_echo(3);
+    agents[0].hit(&[0], 1);
+    agents[2].kill();
+    world.pull(3);
+    let never = "staging_th_never_master_0123456789";
+    let _never = world.start(never, &echo());
+    let at = |sql| {
+        let milliseconds =
+            DateTime::parse_from_rfc3339(&world.query::<String>(sql)).unwrap().timestamp_millis().to_string();
+        let (seconds, fraction) = milliseconds.split_at(10);
+        format!("{seconds}.{fraction}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let pulled = at("SELECT last_pull_at FROM schedule");
+    let retry = at("SELECT next_try_at FROM address WHERE failures > 0");
+    let read = samples(&world.run(&["list", "--format", "prometheus"]).ended(0).stdout);
+
+    let mut of_echo = said_of(&read, ECHO);
+    let age = of_echo.remove("data_age_seconds").unwrap();
+    assert!((0.0..600.0).contains(&age.parse().unwrap()), "{age}");
+    let expected = [
+        ("coverage_ratio", "0.2"),
+        ("statements_covered", "2"),
+        ("statements", "10"),
+        ("data_timestamp_seconds", pulled.as_str()),
+        ("replicas_up", "2"),
+        ("replicas_known", "3"),
+        ("pull_errors", "1"),
+        ("next_due_timestamp_seconds", retry.as_str()),
+    ];
+    assert_eq!(of_echo, owned(expected));
+    let (_, labels, _) = read.iter().find(|(_, labels, _)| labels.values().any(|it| it == ECHO)).unwrap();
+    let expected = [
+        ("service", ECHO),
+        ("env", "staging"),
+        ("region", "th"),
+        ("app", "apa_goc_echoserver"),
+        ("branch", "master"),
+        ("commit", "845820727e"),
+    ];
+    assert_eq!(*labels, owned(expected));
+
+    let of_never: Vec<String> = said_of(&read, never).into_keys().collect();
+    let expected = ["next_due_timestamp_seconds", "pull_errors", "replicas_known", "replicas_up"];
+    assert_eq!(of_never, expected);
+    let center = owned([("center", world.center.url().as_str())]);
+    assert_eq!(read.last(), Some(&("goc_watchdog_center_up".to_owned(), center, "1".to_owned())));
+
+    // What is overdue was due then, so that an alert can see for how long.
+    world.execute("UPDATE schedule SET next_due_at = '2020-01-01T00:00:00.000Z'");
+    world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
+    let read = samples(&world.run(&["list", "--offline", "--format", "prometheus"]).ended(0).stdout);
+    assert_eq!(said_of(&read, ECHO)["next_due_timestamp_seconds"], "1577836800");
+    assert!(read.iter().all(|(name, ..)| name != "goc_watchdog_center_up"), "none was asked");
+    assert!(said_of(&read, never).is_empty());
+}
+
+#[test]
+fn metrics_of_a_center_that_is_away_are_the_stored_ones_and_say_so() {
+    let (mut world, _agents) = World::with_echo(1);
+    world.pull(0);
+    world.center.stop();
+    let center = world.center.url();
+    let with_password = center.replace("http://", "http://user:password@");
+    let text = world.run(&["list", "--format", "prometheus"]).ended(3).stdout;
+    assert_eq!(said_of(&samples(&text), ECHO)["replicas_up"], "1");
+    let text = world.run(&["list", "--format", "prometheus", "--center", &with_password]).ended(3).stdout;
+    assert_eq!(text.lines().last().unwrap(), format!("goc_watchdog_center_up{{center=\"{center}\"}} 0"));
+}
+
+/// Names that would break a line, a label, or out of both.
+const HOSTILE: [&str; 8] = [
+    "a\",x=\"y",
+    "a\\",
+    "a\\n",
+    "a\nb",
+    "a\rb",
+    "\u{1b}[31m} 1",
+    "\u{202e}\u{2028}é日本",
+    "staging_th_a\"b\\\n_master_0123456789",
+];
+
+#[test]
+fn hostile_names_are_labels_and_nothing_else() {
+    let world = World::new();
+    let agents = HOSTILE.map(|name| world.start(name, &echo()));
+    world.pull(0);
+    let read = samples(&world.run(&["list", "--format", "prometheus"]).ended(0).stdout);
+    for name in HOSTILE {
+        assert_eq!(said_of(&read, name)["statements"], "10", "{name:?}");
+    }
+    let apps: Vec<&str> =
+        read.iter().filter_map(|(_, labels, _)| labels.get("app").map(|it| &**it)).collect();
+    assert!(apps.contains(&"a\"b\\\n"), "{apps:?}");
+    drop(agents);
+}
+
+#[test]
+fn metrics_are_read_by_a_client_of_prometheus() {
+    if !has_reader(&["python3", "-c", "import prometheus_client.parser"]) {
+        return;
+    }
+    let world = World::new();
+    let agents = HOSTILE.map(|name| world.start(name, &echo()));
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    world.run(&["list", "--format", "prometheus", "-o", "metrics.prom"]).ended(0);
+    let script = "
+import json, sys
+from prometheus_client.parser import text_fd_to_metric_families
+read = {}
+for family in text_fd_to_metric_families(open(sys.argv[1], newline='\\n')):
+    assert family.type == 'gauge' and family.documentation, family
+    for sample in family.samples:
+        read.setdefault(sample.name, {})[sample.labels.get('service', '')] = sample.value
+json.dump(read['goc_watchdog_coverage_ratio'], sys.stdout)";
+    let mut command = std::process::Command::new("python3");
+    let output = command.args(["-c", script, "metrics.prom"]).current_dir(world.home()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read: BTreeMap<String, f64> = serde_json::from_slice(&output.stdout).unwrap();
+    let expected = HOSTILE.map(|name| (name.to_owned(), if name == HOSTILE[0] { 0.2 } else { 0.0 }));
+    assert_eq!(read, BTreeMap::from(expected));
+    drop(agents);
+}
+
+#[test]
+fn a_list_goes_to_a_file_whole_or_not_at_all_and_others_may_read_it() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    let folder = world.home().join("textfile");
+    std::fs::create_dir(&folder).unwrap();
+    let (file, before) = (folder.join("goc.prom"), folder.join("before"));
+    std::fs::write(&file, "old").unwrap();
+    // Another name of the old file still has the old text: the new one took its place.
+    std::fs::hard_link(&file, &before).unwrap();
+    let path = file.to_str().unwrap();
+    for (arguments, begin) in [
+        (&["list", "--color", "always"][..], "ENV     "),
+        (&["list", "--format", "json"], "[{\"addresses\":"),
+        (&["list", "--explain", "echoserver"], ECHO),
+        (&["list", "--format", "prometheus"], "# HELP goc_watchdog_coverage_ratio "),
+    ] {
+        let said = world.run(&[arguments, &["-o", path]].concat()).ended(0);
+        assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", ""));
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with(begin) && !text.contains('\u{1b}'), "{text}");
+    }
+    assert_eq!(std::fs::read_to_string(&before).unwrap(), "old");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "nothing else is left there");
+    let umask = std::process::Command::new("sh").args(["-c", "umask"]).output().unwrap().stdout;
+    let umask = u32::from_str_radix(String::from_utf8(umask).unwrap().trim(), 8).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o666 & !umask);
+
+    world
+        .run(&["list", "--format", "prometheus", "-o", "nosuch/goc.prom"])
+        .ended(1)
+        .warned("nosuch/goc.prom");
+    world.run(&["list", "--format", "prometheus", "--explain", "echoserver"]).ended(2).warned("--explain");
 }

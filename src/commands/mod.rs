@@ -43,7 +43,7 @@ pub struct Surroundings {
 }
 
 /// What every command works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     workdir: Workdir,
     config: Config,
@@ -81,6 +81,12 @@ impl Context {
             has_color,
             around,
         })
+    }
+
+    /// Returns the same for output that goes to a file, whoever watches.
+    fn for_a_file(&self) -> Self {
+        let around = Surroundings { stdout_is_terminal: false, stdout_width: None, ..self.around.clone() };
+        Self { has_color: false, around, ..self.clone() }
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -45,7 +45,11 @@ pub(super) fn table(context: &Context, header: &[&str]) -> Table {
 
 /// Prints a table without the spaces at the ends of its lines.
 pub(super) fn print_table(table: &Table) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    write_table(table, &mut io::stdout().lock())
+}
+
+/// Writes a table without the spaces at the ends of its lines.
+pub(super) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -78,10 +82,13 @@ pub(super) fn colored(context: &Context, text: &str, color: Color) -> Cell {
 
 /// Prints one object as a line of JSON.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    json::write(&mut out, value)?;
-    writeln!(out)?;
-    Ok(())
+    Ok(write_json(value, &mut io::stdout().lock())?)
+}
+
+/// Writes one object as a line of JSON.
+pub(super) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    json::write(&mut *out, value)?;
+    writeln!(out)
 }
 
 /// Returns what came of the changes of a row, with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.

@@ -10,18 +10,18 @@ use serde_json::json;
 use super::super::roster::Entry;
 use super::super::{Context, show};
 use super::{Signs, next_pull};
-use crate::cli::Format;
 use crate::names::printable;
 use crate::schedule::{self, Due};
 use crate::store::{Edition, EditionStatus, Generation, Row, Store};
 
-/// Prints it.
+/// Writes it.
 pub(super) fn run(
     entry: &Entry,
     store: Option<&Store>,
     signs: &Signs,
-    format: Format,
+    is_json: bool,
     context: &Context,
+    out: &mut dyn Write,
 ) -> Result<()> {
     let (editions, generations, row) = match store {
         Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
@@ -29,10 +29,11 @@ pub(super) fn run(
     };
     let builds = editions.iter().map(|edition| Build::of(edition, &generations)).collect();
     let explained = Explained { entry, row, builds, signs, context };
-    match format {
-        Format::Json => show::print_json(&explained.object()),
-        Format::Text => Ok(explained.print(&mut io::stdout().lock())?),
+    match is_json {
+        true => show::write_json(&explained.object(), out)?,
+        false => explained.print(out)?,
     }
+    Ok(())
 }
 
 struct Explained<'a> {
@@ -128,7 +129,7 @@ impl Explained<'_> {
         })
     }
 
-    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let now = self.context.now();
         for member in &self.entry.members {
             writeln!(out, "{}", printable(&member.name))?;

@@ -1,12 +1,15 @@
 //! `list`: who is there, what is known of it, and how.
 
 mod explain;
+mod metrics;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use comfy_table::Color;
 use serde_json::json;
 
@@ -14,12 +17,13 @@ use super::pick::pick;
 use super::roster::{self, Entry, Known, Member, Roster};
 use super::{Context, show};
 use crate::center::{Client, Options};
-use crate::cli::Format;
 use crate::exit::ExitCode;
 use crate::liveness::Suspicion;
+use crate::names::printable;
 use crate::profile::Limits;
 use crate::schedule::{self, Due};
 use crate::store::{AddressState, Allocator, Row, Store, StoreError};
+use crate::workdir;
 
 /// List services: where they run, how much is covered, and how that is known.
 ///
@@ -44,10 +48,32 @@ pub struct ListArgs {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+
+    /// Write to this file, whole or not at all.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Form of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts; the fields are described in the man page.
+    Json,
+    /// For the node exporter's textfile collector; the metrics are described in the man page.
+    Prometheus,
 }
 
 /// Runs the command.
 pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
+    if args.explain.is_some() && args.format == Format::Prometheus {
+        super::fail("--explain has no form for Prometheus; see goc-watchdog list --help");
+        return Ok(ExitCode::Usage);
+    }
+    let for_a_file = args.output.as_ref().map(|_| context.for_a_file());
+    let context = for_a_file.as_ref().unwrap_or(context);
     let store = match Store::open_read_only(&context.workdir.database()) {
         Ok(store) => Some(store),
         Err(StoreError::Missing { .. }) if !args.offline => None,
@@ -59,6 +85,8 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     };
     let heard =
         if args.offline { known.without_asking() } else { roster::ask(&client(context)?, &context.centers) };
+    let asked: Vec<String> =
+        heard.iter().filter(|heard| heard.answer.is_some()).map(|heard| heard.url.clone()).collect();
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     for silent in &roster.silent {
         let since = silent
@@ -67,14 +95,24 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
     }
     let signs = Signs::read(&roster, store.as_ref())?;
+    let mut shown = Vec::new();
     match &args.explain {
         Some(service) => {
             let entry = pick(service, &roster.entries)?;
-            explain::run(entry, store.as_ref(), &signs, args.format, context)?;
+            let is_json = args.format == Format::Json;
+            explain::run(entry, store.as_ref(), &signs, is_json, context, &mut shown)?;
         }
-        None => list(args, &roster, store.as_ref(), &signs, context)?,
+        None => list(args, &roster, &asked, store.as_ref(), &signs, context, &mut shown)?,
     }
+    emit(&shown, args.output.as_deref())?;
     Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
+}
+
+/// Writes what is to be shown to the file, whole or not at all, or else to stdout.
+fn emit(shown: &[u8], file: Option<&Path>) -> Result<()> {
+    let Some(file) = file else { return Ok(io::stdout().lock().write_all(shown)?) };
+    let written = workdir::write_whole(file, |out| out.write_all(shown))?;
+    written.with_context(|| format!("cannot write \"{}\"", printable(&file.display().to_string())))
 }
 
 fn client(context: &Context) -> Result<Client> {
@@ -196,8 +234,20 @@ impl Line<'_> {
         self.member.places.iter().filter(|place| answers(self.entry.state(&place.address))).count()
     }
 
+    fn failing(&self) -> usize {
+        let fails = |address: &str| self.entry.state(address).retry.failures > 0;
+        self.member.places.iter().filter(|place| fails(&place.address)).count()
+    }
+
     fn next_pull(&self, context: &Context) -> Option<DateTime<Utc>> {
         next_pull(self.entry, context)
+    }
+
+    /// Returns the same, but for what is overdue when it was due.
+    fn due(&self, context: &Context) -> Option<DateTime<Utc>> {
+        let now = context.now();
+        let overdue = self.entry.schedule.schedule.next_due.filter(|due| *due < now);
+        self.next_pull(context).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
     }
 
     /// Returns the state with what `prune` found, such as `partial, 1 suspect`.
@@ -241,9 +291,11 @@ fn moment_of(due: &Due, now: DateTime<Utc>) -> DateTime<Utc> {
 fn list(
     args: &ListArgs,
     roster: &Roster,
+    asked: &[String],
     store: Option<&Store>,
     signs: &Signs,
     context: &Context,
+    out: &mut dyn Write,
 ) -> Result<()> {
     let dropped = match store {
         Some(store) => store.dropped_keys()?,
@@ -265,12 +317,34 @@ fn list(
         }
     }
     match args.format {
-        Format::Json => show::print_json(&lines.iter().map(|line| object(line, context)).collect::<Vec<_>>()),
-        Format::Text => table(&lines, context),
+        Format::Json => {
+            let objects: Vec<_> = lines.iter().map(|line| object(line, context)).collect();
+            show::write_json(&objects, out)?;
+        }
+        Format::Text => table(&lines, context, out)?,
+        Format::Prometheus => {
+            let centers = centers_up(roster, asked);
+            match context.around.stdout_is_terminal {
+                false => metrics::write(&lines, &centers, context, out)?,
+                true => metrics::show(&lines, &centers, context, out)?,
+            }
+        }
     }
+    Ok(())
 }
 
-fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
+/// Returns of each center that was asked whether it answered.
+fn centers_up(roster: &Roster, asked: &[String]) -> BTreeMap<String, bool> {
+    let mut centers = BTreeMap::new();
+    for url in asked {
+        let is_up = roster.silent.iter().all(|silent| silent.url != *url);
+        // Two with other credentials are one name here.
+        *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
+    }
+    centers
+}
+
+fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<()> {
     if lines.is_empty() && !context.is_quiet {
         super::inform("no service is listed, and none is stored");
         return Ok(());
@@ -312,7 +386,7 @@ fn table(lines: &[Line<'_>], context: &Context) -> Result<()> {
             show::colored(context, &line.state_text(), state.color()),
         ]);
     }
-    show::print_table(&table)?;
+    show::write_table(&table, out)?;
     Ok(())
 }
 

@@ -1,0 +1,131 @@
+//! `list --format prometheus`: what an alert can be made of.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+
+use super::super::Context;
+use super::Line;
+use crate::names::printable;
+use crate::prometheus::{self, Gauge, Labels};
+
+/// One number of a service; `None` where it is not known.
+type Number<'a> = &'a dyn Fn(&Line<'_>) -> Option<f64>;
+
+/// Writes what is known of each service, and of each center whether it answered.
+pub(super) fn write(
+    lines: &[Line<'_>],
+    centers: &BTreeMap<String, bool>,
+    context: &Context,
+    out: impl Write,
+) -> io::Result<()> {
+    let now = context.now();
+    let gauge = |name, help, number: Number<'_>| {
+        let samples = lines.iter().filter_map(|line| Some((labels(line), number(line)?))).collect();
+        Gauge { name, help, samples }
+    };
+    let coverage = |line: &Line<'_>| line.row.as_ref()?.fact.as_ref().map(|fact| fact.coverage);
+    let last_pull = |line: &Line<'_>| line.entry.schedule.schedule.last_pull;
+    let gauges = [
+        gauge(
+            "goc_watchdog_coverage_ratio",
+            "Statements executed, of all, from 0 to 1, as stored last.",
+            &|line| line.row.as_ref().map(|row| row.cover_total / 100.0),
+        ),
+        gauge("goc_watchdog_statements_covered", "Statements executed, as stored last.", &|line| {
+            coverage(line).map(|coverage| number(coverage.covered))
+        }),
+        gauge("goc_watchdog_statements", "Statements in all, as stored last.", &|line| {
+            coverage(line).map(|coverage| number(coverage.total))
+        }),
+        gauge("goc_watchdog_data_timestamp_seconds", "When a pull last got an answer.", &|line| {
+            last_pull(line).map(seconds)
+        }),
+        gauge("goc_watchdog_data_age_seconds", "How long that was ago when this was written.", &|line| {
+            last_pull(line).map(|at| (now - at).as_seconds_f64())
+        }),
+        gauge("goc_watchdog_replicas_up", "Addresses that answered their last pull.", &|line| {
+            Some(number(line.up() as u64))
+        }),
+        gauge("goc_watchdog_replicas_known", "Addresses that centers list.", &|line| {
+            Some(number(line.member.places.len() as u64))
+        }),
+        gauge("goc_watchdog_pull_errors", "Addresses that failed at their last pull.", &|line| {
+            Some(number(line.failing() as u64))
+        }),
+        gauge(
+            "goc_watchdog_next_due_timestamp_seconds",
+            "When the service, or one of its addresses that failed, is or was due to be pulled.",
+            &|line| line.due(context).map(seconds),
+        ),
+        Gauge {
+            name: "goc_watchdog_center_up",
+            help: "Whether the center answered; 0 also where it suddenly lists nothing.",
+            samples: centers
+                .iter()
+                .map(|(center, is_up)| (vec![("center", center.as_str())], f64::from(u8::from(*is_up))))
+                .collect(),
+        },
+    ];
+    prometheus::write(&gauges, out)
+}
+
+/// Writes the same for a terminal. The format has no escapes for control characters, and names that differ
+/// in those alone have to stay apart for who reads it, so only here they are escaped.
+pub(super) fn show(
+    lines: &[Line<'_>],
+    centers: &BTreeMap<String, bool>,
+    context: &Context,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    write(lines, centers, context, &mut text)?;
+    String::from_utf8_lossy(&text)
+        .split_terminator('\n')
+        .try_for_each(|line| writeln!(out, "{}", printable(line)))
+}
+
+fn labels<'a>(line: &'a Line<'_>) -> Labels<'a> {
+    let (key, member) = (&line.entry.key, line.member);
+    // Names are unique, so no two samples have the same labels.
+    vec![
+        ("service", &member.name),
+        ("env", &key.env),
+        ("region", &key.region),
+        ("app", &key.app),
+        ("branch", &member.branch),
+        ("commit", &key.commit),
+    ]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn number(number: u64) -> f64 {
+    number as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 000 years")]
+fn seconds(at: DateTime<Utc>) -> f64 {
+    at.timestamp_millis() as f64 / 1000.0
+}
+
+/// Returns a center's URL without what lets one in there.
+pub(super) fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_center_is_named_without_credentials() {
+        assert_eq!(without_credentials("http://10.0.0.1:7777"), "http://10.0.0.1:7777");
+        assert_eq!(without_credentials("https://u:p@c.example/goc?token=1"), "https://c.example/goc");
+        assert_eq!(without_credentials("http://u:p@ss@c:7777#x@y"), "http://c:7777");
+    }
+}

@@ -1,0 +1,69 @@
+//! Prometheus' text format, as the node exporter's textfile collector reads it.
+//!
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>: one sample that it cannot read, or two of
+//! the same labels, and it drops the whole file.
+
+use std::io::{self, Write};
+
+/// A value that goes up and down, with a sample for each set of labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gauge<'a> {
+    /// Letters, digits and underscores.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub help: &'static str,
+    /// Each with labels of its own.
+    pub samples: Vec<(Labels<'a>, f64)>,
+}
+
+/// Names and values of labels.
+pub type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// Writes gauges, those without a sample not at all.
+pub fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()> {
+    for Gauge { name, help, samples } in gauges.iter().filter(|gauge| !gauge.samples.is_empty()) {
+        writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+        for (labels, value) in samples {
+            let labels: Vec<String> =
+                labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+            writeln!(out, "{name}{{{}}} {value}", labels.join(","))?;
+        }
+    }
+    Ok(())
+}
+
+/// The three characters that a label's value cannot hold as they are; there is no escape for others.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauges_are_as_the_format_says() {
+        let up = Gauge {
+            name: "up",
+            help: "Who answers.",
+            samples: vec![
+                (vec![("service", "a"), ("branch", "")], 1.0),
+                (vec![("service", "q\"b\\n\nl\r}=,é")], 0.25),
+            ],
+        };
+        let silent = Gauge { name: "silent", help: "Nothing.", samples: Vec::new() };
+        let at = Gauge { name: "at", help: "When.", samples: vec![(vec![], 1_795_610_000.125)] };
+        let mut text = Vec::new();
+        write(&[up, silent, at], &mut text).unwrap();
+        let expected = concat!(
+            "# HELP up Who answers.\n",
+            "# TYPE up gauge\n",
+            "up{service=\"a\",branch=\"\"} 1\n",
+            "up{service=\"q\\\"b\\\\n\\nl\r}=,é\"} 0.25\n",
+            "# HELP at When.\n",
+            "# TYPE at gauge\n",
+            "at{} 1795610000.125\n",
+        );
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+}
