@@ -147,7 +147,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__prune)
-            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --ping --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
+            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -170,6 +170,10 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --drop-keys-older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -209,7 +213,7 @@ _goc__watchdog() {
             return 0
             ;;
         goc__subcmd__watchdog__subcmd__pull)
-            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
+            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -244,6 +248,10 @@ _goc__watchdog() {
                     return 0
                     ;;
                 --jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -47,6 +47,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'What counts as a change' -r -f -a "covered\t'A block became covered'
 counts\t'Any counter moved'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l jitter -d 'Wait a random time up to this first, so that many machines do not pull at the same moment' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l wait -d 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l ping -d 'Tell a dead-man\'s switch there: URL/start at the start, URL when done, URL/CODE for another exit code' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l concurrency -d 'How many requests run at the same time [default: 16]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l timeout -d 'For one request with its whole answer [default: 2m]' -r
@@ -76,6 +77,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l conf
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep -d 'Keep the newest N profiles of each service and commit, whatever their age [default: 10]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep-days -d 'Keep profiles that are younger, however many [default: 30]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l drop-keys-older-than -d 'Drop also all data of services that nobody listed for so long, and data set aside that is so old' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l wait -d 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l ping -d 'Tell a dead-man\'s switch there: URL/start at the start, URL when done, URL/CODE for another exit code' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 256]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'For a connection to an address, and for its silence [default: 4s]' -r

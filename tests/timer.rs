@@ -1,11 +1,12 @@
 //! What a timer needs: messages that the journal sorts, and a word to whoever watches over the runs.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::process::{Child, ChildStderr, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use crate::harness::{ECHO, World, signal};
 use crate::sim::{After, Behaviour, Request, Server, sized};
@@ -200,4 +201,87 @@ fn a_ping_that_fails_is_a_warning_without_the_secret() {
     world.configure("[prune]\nping = \"http://T0KEN@h/\"\n");
     let said = world.run(&["prune"]).ended(1).warned("2: ping in [prune]: it holds a user name");
     assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
+}
+
+/// A pull that a slow machine cannot keep waiting too long.
+const PATIENT: [&str; 5] = ["pull", "--read-timeout", "10m", "--timeout", "10m"];
+
+#[test]
+fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    agents[0].behave(Behaviour::Hold);
+    let (ended, ends) = mpsc::channel();
+    for _ in 0..50 {
+        let (run, ended) = (world.spawn(&PATIENT), ended.clone());
+        thread::spawn(move || ended.send(run.wait_with_output().unwrap()));
+    }
+    // Nobody can be done before the process answers, so these are those that did not get the lock.
+    for end in ends.iter().take(49) {
+        let said = String::from_utf8(end.stderr).unwrap();
+        assert_eq!((end.status.code(), end.stdout.as_slice()), (Some(4), &b""[..]), "{said}");
+        assert!(
+            said.ends_with("goc-watchdog.lock: another run holds the lock; nothing was changed\n"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    // The last one may still be on its way there.
+    agents[0].wait_for_pulls(1);
+    agents[0].release();
+    assert_eq!(ends.recv().unwrap().status.code(), Some(0));
+    assert_eq!(agents[0].pulls(), 1);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
+    world.is_sound();
+}
+
+/// Starts one that says when it waits for the lock, and returns once it does.
+fn waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
+    let mut child = world.spawn(arguments);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.ends_with("another run holds the lock; waiting\n"), "{said}");
+    (child, stderr)
+}
+
+#[test]
+fn who_may_wait_works_when_the_other_is_done() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    agents[0].behave_once(Behaviour::Hold);
+    let first = world.spawn(&PATIENT);
+    agents[0].wait_for_pulls(1);
+    let (pull, _pull_says) = waiting(&world, &["pull", "--force", "-v", "--wait"]);
+    let (prune, _prune_says) = waiting(&world, &["prune", "-v", "--wait", "10m"]);
+    world.run(&["pull", "--wait", "50ms"]).ended(4).warned("holds the lock, still after 50ms; nothing was");
+    world.run(&["prune", "--wait", "50ms"]).ended(4).warned("holds the lock, still after 50ms; nothing was");
+    let (ended, _ended_says) = waiting(&world, &["pull", "-v", "--wait"]);
+    signal(&ended, "-TERM");
+    assert_eq!(ended.wait_with_output().unwrap().status.code(), Some(143));
+    assert_eq!(agents[0].pulls(), 1);
+
+    agents[0].hit(&[1], 1);
+    let released: String = world.query("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')");
+    agents[0].release();
+    for run in [first, pull, prune] {
+        assert_eq!(run.wait_with_output().unwrap().status.code(), Some(0));
+    }
+    assert_eq!(agents[0].pulls(), 2);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
+    // It began when it could, not when it was started: what it stored is no older than what it waited for.
+    let stored: String = world.query("SELECT max(created_at) FROM goc_o_staging_service_cover");
+    assert!(stored >= released, "{stored} is before {released}");
+    world.is_sound();
+}
+
+#[test]
+fn a_duration_of_the_wait_that_is_none_is_no_service() {
+    let world = World::new();
+    world.run(&["pull", "--wait", "echoserver"]).ended(2).warned("\"echoserver\" is no duration");
+    for looking in
+        [&["pull", "--wait", "--dry-run"][..], &["pull", "--wait", "--raw"], &["prune", "--wait", "-n"]]
+    {
+        world.run(looking).ended(2).warned("cannot be used with");
+    }
 }

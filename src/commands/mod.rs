@@ -12,6 +12,7 @@ mod pick;
 mod ping;
 mod roster;
 mod show;
+mod turn;
 
 use std::fmt;
 use std::io;
@@ -87,6 +88,11 @@ impl Context {
     fn for_a_file(&self) -> Self {
         let around = Surroundings { stdout_is_terminal: false, stdout_width: None, ..self.around.clone() };
         Self { has_color: false, around, ..self.clone() }
+    }
+
+    /// Returns the same for a run that could begin only now.
+    fn begun_at(&self, now: DateTime<Utc>) -> Self {
+        Self { around: Surroundings { now, ..self.around.clone() }, ..self.clone() }
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -17,6 +17,8 @@ pub(crate) enum Behaviour {
     Well,
     /// Takes the request and says nothing, as a stopped process does.
     Hang,
+    /// As goc does, but not before it is released.
+    Hold,
     /// A few bytes, a pause, a few bytes, for ever if need be.
     Drip(Duration),
     /// The connection ends so many bytes before the end of the answer; the last chunk alone is 5.
@@ -58,6 +60,7 @@ struct Process {
     next: VecDeque<Behaviour>,
     peeks: usize,
     pulls: usize,
+    is_released: bool,
 }
 
 impl Agent {
@@ -76,6 +79,7 @@ impl Agent {
             next: VecDeque::new(),
             peeks: 0,
             pulls: 0,
+            is_released: false,
         };
         let inner = Arc::new_cyclic(|inner: &std::sync::Weak<Inner>| {
             let server = listen(address, inner.clone()).expect("a free port");
@@ -145,6 +149,12 @@ impl Agent {
         self.restart();
         let server = listen(self.inner.address, Arc::downgrade(&self.inner)).expect("its own port");
         *self.inner.server.lock().unwrap() = Some(server);
+    }
+
+    /// Lets all answers go that are on hold.
+    pub(crate) fn release(&self) {
+        self.process().is_released = true;
+        self.inner.asked.notify_all();
     }
 
     /// How often it was asked for its profile.
@@ -242,6 +252,11 @@ impl Inner {
                 stream.write_all(&sized("405 Method Not Allowed", TEXT, b"405 method not allowed\n"))?;
             }
             Behaviour::Hang => return hang(stream),
+            Behaviour::Hold => {
+                let process = self.process.lock().unwrap();
+                drop(self.asked.wait_while(process, |process| !process.is_released).unwrap());
+                stream.write_all(&well)?;
+            }
             Behaviour::Drip(pause) => {
                 for few in chunked(text.as_bytes()).chunks(7) {
                     stream.write_all(few)?;

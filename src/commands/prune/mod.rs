@@ -15,9 +15,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
+use super::Context;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Known, Roster, SilentCenter};
-use super::{Context, Level};
+use super::turn::{FOREVER, Patience};
 use crate::center::{Client, Options};
 use crate::cli::Format;
 use crate::clock::Stopwatch;
@@ -30,7 +31,7 @@ use crate::removal::{Choices, Plan, Tombstone};
 use crate::retention::Keep;
 use crate::signals::Signals;
 use crate::store::{Allocator, Store, StoreError};
-use crate::workdir::{Locked, WorkdirError};
+use crate::workdir::Locked;
 
 use lists::Survey;
 use probing::Prober;
@@ -97,6 +98,11 @@ pub struct PruneArgs {
     /// Only see to the stored history; no center and no address is asked.
     #[arg(long, conflicts_with_all = ["force", "fix_names", "confirm_runs", "confirm_over", "no_restore"])]
     retention_only: bool,
+
+    /// Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
+    #[arg(default_missing_value = FOREVER, conflicts_with = "dry_run")]
+    wait: Option<Duration>,
 
     /// Tell a dead-man's switch there: URL/start at the start, URL when done, URL/CODE for another exit code.
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with = "dry_run")]
@@ -197,9 +203,15 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     let started = Stopwatch::start();
     let signals = Signals::catch().context("cannot catch signals")?;
     let clients = Clients::new(args, context)?;
-    if !args.dry_run && !bring_up_to_date(context)? {
-        return Ok(ExitCode::Busy);
-    }
+    let patience = Patience::new(args.wait);
+    let context = match args.dry_run {
+        true => context.clone(),
+        false => match bring_up_to_date(&patience, &signals, context)? {
+            Ok(context) => context,
+            Err(code) => return Ok(code),
+        },
+    };
+    let context = &context;
     let prober = Prober {
         quick: &clients.quick,
         patient: &clients.patient,
@@ -215,9 +227,12 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     if args.dry_run {
         return dry_run(args, context, survey, &started);
     }
-    let Some(locked) = lock(context)? else { return Ok(ExitCode::Busy) };
+    let turn = match patience.take(&signals, context)? {
+        Ok(turn) => turn,
+        Err(code) => return Ok(code),
+    };
     begin();
-    let done = work_and_watch(args, context, &prober, survey.as_ref(), locked)?;
+    let done = work_and_watch(args, context, &prober, survey.as_ref(), turn.locked)?;
     output::print(&done, args.format, false, &started, context)?;
     Ok(match signals.received() {
         Some(signal) => ExitCode::of_signal(signal),
@@ -340,24 +355,27 @@ fn reader(context: &Context) -> Result<Option<Store>> {
     }
 }
 
-/// Takes the lock; `None`, and a word about it, where another run holds it.
-fn lock(context: &Context) -> Result<Option<Locked>> {
-    match context.workdir.lock() {
-        Err(busy @ WorkdirError::Busy { .. }) => {
-            super::say(Level::Warning, &format!("{busy}; nothing was changed"));
-            Ok(None)
-        }
-        locked => Ok(Some(locked?)),
+/// Lets a database of an earlier release have what this one reads, and waits for the run that is at work
+/// where it may: what addresses answered before that would be old when they are judged by it. Returns the
+/// context of a run that begins then, or what this one ends with.
+fn bring_up_to_date(
+    patience: &Patience,
+    signals: &Signals,
+    context: &Context,
+) -> Result<Result<Context, ExitCode>> {
+    let is_outdated =
+        matches!(Store::open_read_only(&context.workdir.database()), Err(StoreError::Outdated { .. }));
+    if !is_outdated && !patience.is_any() {
+        return Ok(Ok(context.clone()));
     }
-}
-
-/// Lets a database of an earlier release have what this one reads; tells whether nobody was in the way.
-fn bring_up_to_date(context: &Context) -> Result<bool> {
-    if let Err(StoreError::Outdated { .. }) = Store::open_read_only(&context.workdir.database()) {
-        let Some(locked) = lock(context)? else { return Ok(false) };
-        Store::open(&context.workdir.database(), locked.held())?;
+    let turn = match patience.take(signals, context)? {
+        Ok(turn) => turn,
+        Err(code) => return Ok(Err(code)),
+    };
+    if is_outdated {
+        Store::open(&context.workdir.database(), turn.locked.held())?;
     }
-    Ok(true)
+    Ok(Ok(turn.begin(context)))
 }
 
 fn exit_code(done: &Done) -> ExitCode {

@@ -23,10 +23,11 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
+use super::Context;
 use super::pick::pick;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
-use super::{Context, Level};
+use super::turn::{FOREVER, Patience};
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
@@ -38,7 +39,7 @@ use crate::profile::Limits;
 use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::store::{Allocator, Change, Store};
-use crate::workdir::{Locked, WorkdirError};
+use crate::workdir::Locked;
 
 use crew::{Haul, Queue, Scribe, Stop};
 use intake::{Fate, Intake, Taken};
@@ -119,6 +120,11 @@ pub struct PullArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     jitter: Option<Duration>,
 
+    /// Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
+    #[arg(default_missing_value = FOREVER, conflicts_with_all = ["raw", "dry_run"])]
+    wait: Option<Duration>,
+
     /// Tell a dead-man's switch there: URL/start at the start, URL when done, URL/CODE for another exit code.
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with_all = ["raw", "dry_run"])]
     ping: Option<PingUrl>,
@@ -184,7 +190,7 @@ impl PullArgs {
     }
 
     /// Returns how long to wait first; a person who named services does not wait.
-    fn wait(&self, context: &Context) -> Duration {
+    fn jitter(&self, context: &Context) -> Duration {
         let named = !self.services.is_empty() || self.dry_run;
         let longest = if named { None } else { self.jitter.or(context.config.pull.jitter) };
         longest.unwrap_or_default().mul_f64(fastrand::f64())
@@ -213,22 +219,20 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
 fn locked_pull(args: &PullArgs, context: &Context, client: &Client, begin: &dyn Fn()) -> Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
     // Before the lock is taken: who waits keeps nobody else from working.
-    if let Some(signal) = clock::wait(args.wait(context), &signals) {
+    if let Some(signal) = clock::wait(args.jitter(context), &signals) {
         return Ok(ExitCode::of_signal(signal));
     }
-    let locked = match context.workdir.lock() {
-        Err(busy @ WorkdirError::Busy { .. }) => {
-            super::say(Level::Warning, &busy.to_string());
-            return Ok(ExitCode::Busy);
-        }
-        locked => locked?,
+    let turn = match Patience::new(args.wait).take(&signals, context)? {
+        Ok(turn) => turn,
+        Err(code) => return Ok(code),
     };
     begin();
+    let context = &turn.begin(context);
     if let Some(kind) = context.workdir.network_file_system() {
         let root = context.workdir.root().display();
         super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
     }
-    pull(args, context, client, &signals, &locked)
+    pull(args, context, client, &signals, &turn.locked)
 }
 
 fn pull(

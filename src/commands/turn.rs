@@ -1,0 +1,90 @@
+//! The lock: one run at a time works in a root, and the others say so and end, unless they may wait.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Result;
+use humantime::format_duration;
+
+use super::{Context, Level, say};
+use crate::clock::{self, Stopwatch};
+use crate::exit::ExitCode;
+use crate::signals::Signals;
+use crate::workdir::{Locked, WorkdirError};
+
+/// What `--wait` means without a value: longer than anybody does.
+pub(super) const FOREVER: &str = "100years";
+
+/// How long a run waits, all in all, while others hold the lock.
+pub(super) struct Patience {
+    /// `None` where it waits for nobody.
+    longest: Option<Duration>,
+    since: Stopwatch,
+}
+
+/// The lock, held.
+pub(super) struct Turn {
+    pub(super) locked: Locked,
+    has_waited: bool,
+}
+
+impl Turn {
+    /// Returns the context of a run that begins when it is its turn: what another one stored until then must
+    /// not seem to come later.
+    pub(super) fn begin(&self, context: &Context) -> Context {
+        if self.has_waited { context.begun_at(clock::now()) } else { context.clone() }
+    }
+}
+
+impl Patience {
+    /// Begins to count.
+    pub(super) fn new(longest: Option<Duration>) -> Self {
+        Self { longest, since: Stopwatch::start() }
+    }
+
+    /// Tells whether it waits at all.
+    pub(super) fn is_any(&self) -> bool {
+        self.longest.is_some()
+    }
+
+    /// Returns how much is left; `None` where it is spent.
+    fn left(&self) -> Option<Duration> {
+        self.longest?.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero())
+    }
+
+    /// Takes the lock, or returns what the run ends with: busy, which is said, or a signal.
+    pub(super) fn take(&self, signals: &Signals, context: &Context) -> Result<Result<Turn, ExitCode>> {
+        const FIRST_PAUSE: Duration = Duration::from_millis(20);
+        const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let has_waited = pause > FIRST_PAUSE;
+            let busy = match context.workdir.lock() {
+                Err(busy @ WorkdirError::Busy { .. }) => busy,
+                locked => return Ok(Ok(Turn { locked: locked?, has_waited })),
+            };
+            let Some(left) = self.left() else {
+                say(Level::Warning, &format!("{busy}{self}; nothing was changed"));
+                return Ok(Err(ExitCode::Busy));
+            };
+            if !has_waited {
+                context.explain(format_args!("{busy}; waiting"));
+            }
+            // Not all at the same moment, where many wait.
+            if let Some(signal) = clock::wait(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left), signals) {
+                return Ok(Err(ExitCode::of_signal(signal)));
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// What is said of it once it is spent.
+impl fmt::Display for Patience {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.longest {
+            Some(longest) => write!(out, ", still after {}", format_duration(longest)),
+            None => Ok(()),
+        }
+    }
+}
