@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use super::joined;
 use super::source::{AtCommit, Revision, SourceReader, is_hash};
 use crate::commands;
 use crate::git::{GitError, ObjectId, Repository, Tree};
@@ -49,13 +51,38 @@ impl<'a> Asked<'a> {
 pub(super) fn find(
     asked: Asked<'_>,
     at: &AtCommit,
-    tree: &Tree,
     reader: &SourceReader<'_>,
     rows: &[Row],
-) -> Result<Changes> {
+) -> Result<(Tree, Changes)> {
     if let Asked::DiffFile(path) = asked {
-        return of_file(path, at, tree, reader);
+        let tree = reader.tree(at)?;
+        let changes = of_file(path, at, &tree, reader)?;
+        return Ok((tree, changes));
     }
+    let diffed = || diff(asked, at, reader, rows);
+    let (tree, diffed) = if at.repository.is_partial() {
+        // One fetch at a time.
+        (reader.tree(at), diffed())
+    } else {
+        thread::scope(|scope| {
+            let tree = scope.spawn(|| reader.tree(at));
+            let diffed = diffed();
+            (joined(tree), diffed)
+        })
+    };
+    let (tree, (base, patches)) = (tree?, diffed?);
+    let texts = texts(&patches, at, &tree)?;
+    let functions_before = functions_before(&patches, &at.repository)?;
+    Ok((tree, Changes { base, patches, texts, functions_before }))
+}
+
+/// Returns what git says that changed, and since when.
+fn diff(
+    asked: Asked<'_>,
+    at: &AtCommit,
+    reader: &SourceReader<'_>,
+    rows: &[Row],
+) -> Result<(Base, Vec<FilePatch>)> {
     let (base, how) = choose(asked, at, reader, rows)?;
     if at.repository.is_partial() {
         let blobs = at.repository.changed_blobs(&base, &at.commit)?;
@@ -65,9 +92,7 @@ pub(super) fn find(
     }
     let text = at.repository.diff(&base, &at.commit)?;
     let patches = patch::parse(&text).context("git printed what is no unified diff")?;
-    let texts = texts(&patches, at, tree)?;
-    let functions_before = functions_before(&patches, &at.repository)?;
-    Ok(Changes { base: Base { commit: Some(base.to_string()), how }, patches, texts, functions_before })
+    Ok((Base { commit: Some(base.to_string()), how }, patches))
 }
 
 /// Fetches what a clone without contents lacks; fails where it lacks some still.

@@ -5,6 +5,7 @@ mod outputs;
 mod source;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -17,6 +18,7 @@ use super::{Context, Level, show};
 use crate::config::AppConfig;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
+use crate::git::Tree;
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
@@ -148,12 +150,22 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     let roster = stored_roster(&store, context)?;
     let mut chosen = Chosen::of(args, &roster, &store)?;
 
-    let profile = stored_profile(&chosen.row, context)?;
     let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline, signals };
     let against =
         args.against.as_deref().map(|asked| against(asked, &chosen, &roster, &store)).transpose()?;
     let look = Look { args, chosen: &chosen, reader: &reader, outputs: &outputs, against: against.as_ref() };
-    let Seen { at, changes, sources, code } = look.at_source(&profile, &filter, &reading)?;
+    let (profile, found) = thread::scope(|scope| {
+        let profile = scope.spawn(|| stored_profile(&chosen.row, context));
+        // Meanwhile git tells what there is.
+        let found = look.at_source(&filter, &reading);
+        (joined(profile), found)
+    });
+    let (profile, (found, code)) = (profile?, found?);
+    let sources = match &found {
+        Some(found) => look.sources(found, &profile)?,
+        None => without_source(&profile, outputs.want_lines()),
+    };
+    let (at, changes) = found.map_or((None, None), |found| (Some(found.at), found.changes));
     let known = || reader.known(chosen.revision.as_ref()?);
     chosen.source_commit =
         at.as_ref().map(|at| at.commit.clone()).or_else(known).map(|commit| commit.to_string());
@@ -230,32 +242,26 @@ struct Look<'a> {
     against: Option<&'a Row>,
 }
 
-/// What was read of it.
-struct Seen {
-    /// `None` where there was none, or nothing asked for it.
-    at: Option<AtCommit>,
+/// The source of a commit, before it is read.
+struct Found {
+    at: AtCommit,
+    tree: Tree,
     changes: Option<Changes>,
-    sources: Vec<Source>,
-    code: ExitCode,
 }
 
 impl Look<'_> {
-    /// Reads the source, where something asks for it; goes on without where nothing depends on it.
-    fn at_source(&self, profile: &Profile, filter: &Filter, reading: &Reading) -> Result<Seen> {
+    /// Finds the source, where something asks for it; goes on without where nothing depends on it.
+    fn at_source(&self, filter: &Filter, reading: &Reading) -> Result<(Option<Found>, ExitCode)> {
         let Self { chosen, reader, outputs, .. } = self;
-        let without = |code| {
-            let sources = without_source(profile, outputs.want_lines());
-            Ok(Seen { at: None, changes: None, sources, code })
-        };
         if !outputs.want_source() && filter.takes_all() {
-            return without(ExitCode::Done);
+            return Ok((None, ExitCode::Done));
         }
         let revision = chosen.revision.as_ref();
         let at = revision
             .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", chosen.name()))
             .and_then(|revision| reader.at(revision, reading));
         let error = match at {
-            Ok(at) => return self.seen(at, profile),
+            Ok(at) => return Ok((Some(self.found(at)?), ExitCode::Done)),
             Err(error) if filter.exclude_generated => {
                 return Err(error.context("which files are generated stands in their source"));
             }
@@ -265,34 +271,35 @@ impl Look<'_> {
             (true, true) => Err(error),
             (true, false) => {
                 super::fail(format_args!("{error:#}"));
-                without(ExitCode::Failed)
+                Ok((None, ExitCode::Failed))
             }
             (false, _) if outputs.want_source() => {
                 super::warn(format!("{error:#}"));
                 super::say(Level::Warning, "what follows knows no functions, and lines only by blocks");
-                without(ExitCode::Partly)
+                Ok((None, ExitCode::Partly))
             }
-            (false, _) => without(ExitCode::Done),
+            (false, _) => Ok((None, ExitCode::Done)),
         }
     }
 
-    fn seen(&self, at: AtCommit, profile: &Profile) -> Result<Seen> {
+    fn found(&self, at: AtCommit) -> Result<Found> {
         let Self { args, chosen, reader, outputs, against } = self;
-        let tree = reader.tree(&at)?;
-        let changes = match outputs.have_changes() {
-            true => {
-                let app = reader.context.config.apps.get(&chosen.row.key.app);
-                let asked = match (&args.diff_file, against) {
-                    (Some(path), _) => Asked::DiffFile(path),
-                    (None, Some(row)) => Asked::Row(row),
-                    (None, None) => {
-                        Asked::of(args.base.as_deref().or(app.and_then(|app| app.base.as_deref())))
-                    }
-                };
-                Some(changes::find(asked, &at, &tree, reader, &chosen.of_app)?)
-            }
-            false => None,
+        if !outputs.have_changes() {
+            return Ok(Found { tree: reader.tree(&at)?, at, changes: None });
+        }
+        let app = reader.context.config.apps.get(&chosen.row.key.app);
+        let asked = match (&args.diff_file, against) {
+            (Some(path), _) => Asked::DiffFile(path),
+            (None, Some(row)) => Asked::Row(row),
+            (None, None) => Asked::of(args.base.as_deref().or(app.and_then(|app| app.base.as_deref()))),
         };
+        let (tree, changes) = changes::find(asked, &at, reader, &chosen.of_app)?;
+        Ok(Found { at, tree, changes: Some(changes) })
+    }
+
+    /// Reads what was found of each file of a profile.
+    fn sources(&self, Found { at, tree, changes }: &Found, profile: &Profile) -> Result<Vec<Source>> {
+        let Self { reader, outputs, against, .. } = self;
         // Where nothing but changes is reported, no other file need be read.
         let is_partial = outputs.are_all_changes() && against.is_none();
         let paths: Option<HashSet<&str>> = changes
@@ -301,9 +308,13 @@ impl Look<'_> {
             .map(|changes| changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect());
         let no_texts = HashMap::new();
         let texts = changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
-        let sources = reader.sources(profile, &at, &tree, texts, paths.as_ref(), outputs.want_lines())?;
-        Ok(Seen { at: Some(at), changes, sources, code: ExitCode::Done })
+        reader.sources(profile, at, tree, texts, paths.as_ref(), outputs.want_lines())
     }
+}
+
+/// Waits for a thread, and panics as it did.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The row that is reported, and where its source is.
