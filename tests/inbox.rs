@@ -351,6 +351,11 @@ fn inboxes_of_the_configuration_are_taken_in_too() {
     world.run(&["pull"]).ended(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
     assert!(snapshots(&shared).is_empty() && snapshots(&beside).is_empty());
+    fs::remove_dir(&shared).unwrap();
+    world
+        .run(&["pull"])
+        .ended(0)
+        .warned(&format!("inbox \"{}\" is no folder that is there", shared.display()));
 }
 
 #[test]

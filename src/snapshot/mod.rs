@@ -9,7 +9,7 @@ mod placing;
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -159,6 +159,15 @@ pub fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
     if head.service.is_empty() || head.service.len() > LONGEST_NAME {
         return Err(BadSnapshot::Head("it names no service".to_owned()));
     }
+    let started_at = head.process.map(|process| process.started_at);
+    // So that reckoning with them ends nowhere beyond what a time can be.
+    if [Some(head.captured_at), started_at]
+        .into_iter()
+        .flatten()
+        .any(|at| !(1970..=9999).contains(&at.year()))
+    {
+        return Err(BadSnapshot::Head("a time is not of this age".to_owned()));
+    }
     Ok((head, second + 1))
 }
 
@@ -273,6 +282,12 @@ pub(crate) mod tests {
         assert_eq!(said(&endless), "its head is wrong: it is too long");
         let nameless = Head { service: String::new(), ..head() }.lines();
         assert_eq!(said(nameless.as_bytes()), "its head is wrong: it names no service");
+        for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            let captured = Head { captured_at: at, ..head() }.lines();
+            assert_eq!(said(captured.as_bytes()), "its head is wrong: a time is not of this age");
+            let started = Head { process: Some(Process { id: 1, started_at: at }), ..head() }.lines();
+            assert_eq!(said(started.as_bytes()), "its head is wrong: a time is not of this age");
+        }
     }
 
     #[test]

@@ -37,11 +37,15 @@ pub fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirE
     Ok(path)
 }
 
-/// Returns the files of an inbox whose names end so, and sweeps what was left unfinished; nothing where there is
-/// no such folder.
-pub fn waiting(folder: &Path, suffix: &str, now: DateTime<Utc>) -> Result<Vec<Waiting>, WorkdirError> {
+/// Returns the files of an inbox whose names end so, and sweeps what was left unfinished; `None` where there is no
+/// such folder.
+pub fn waiting(
+    folder: &Path,
+    suffix: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<Waiting>>, WorkdirError> {
     if !folder.is_dir() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let names = names_in(folder)?;
     let is_leftover = |name: &&String| name.ends_with(UNFINISHED) && name.contains(suffix);
@@ -53,7 +57,7 @@ pub fn waiting(folder: &Path, suffix: &str, now: DateTime<Utc>) -> Result<Vec<Wa
         }
     }
     let names = names.into_iter().filter(|name| name.ends_with(suffix));
-    Ok(names.map(|name| Waiting { folder: folder.to_owned(), name }).collect())
+    Ok(Some(names.map(|name| Waiting { folder: folder.to_owned(), name }).collect()))
 }
 
 fn modified(path: &Path) -> Option<DateTime<Utc>> {

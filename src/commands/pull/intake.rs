@@ -20,7 +20,6 @@ use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, ReadError, Reader, Template, Understood, decode_counts, encode_counts, mix,
 };
-use crate::signals::Signals;
 use crate::snapshot::{self, BadSnapshot, Checked, Head, Life, Place};
 use crate::store::{
     Allocator, Change, EditionId, EditionStatus, Generation, ServiceId, Store, StructureId, Writer,
@@ -70,9 +69,15 @@ pub(super) fn look(context: &Context) -> (Vec<Letter>, Vec<Taken>) {
     let own = context.workdir.inbox();
     let configured = context.config.inboxes.iter().map(|folder| context.workdir.root().join(folder));
     let (mut letters, mut taken) = (Vec::new(), Vec::new());
-    for folder in [own].into_iter().chain(configured) {
+    for folder in [own.clone()].into_iter().chain(configured) {
         let waiting = match inbox::waiting(&folder, snapshot::SUFFIX, now) {
-            Ok(waiting) => waiting,
+            Ok(Some(waiting)) => waiting,
+            // That of the root is made by whoever needs it; one that was configured is a mount that went.
+            Ok(None) if folder == own => continue,
+            Ok(None) => {
+                super::super::warn(format!("inbox \"{}\" is no folder that is there", folder.display()));
+                continue;
+            }
             Err(error) => {
                 super::super::warn(format!("{:#}; what lies there waits", anyhow::Error::from(error)));
                 continue;
@@ -152,25 +157,22 @@ pub(super) struct Intake<'i, 'a, 'w> {
     pub(super) writer: &'i mut Writer<'w>,
     pub(super) messages: &'i Receiver<Message>,
     pub(super) limits: Limits,
-    /// What was closed longer ago is a sum now.
-    pub(super) fold_after: TimeDelta,
+    /// What was closed before may be part of a sum.
+    pub(super) folded_until: Option<DateTime<Utc>>,
+    /// Tells that the run is to end.
+    pub(super) is_over: &'i dyn Fn() -> bool,
 }
 
 impl Intake<'_, '_, '_> {
     /// Takes in what was found, and marks the keys whose counters moved.
-    pub(super) fn take(
-        mut self,
-        letters: &[Letter],
-        roster: &mut Roster,
-        signals: &Signals,
-    ) -> Result<Vec<Taken>> {
+    pub(super) fn take(mut self, letters: &[Letter], roster: &mut Roster) -> Result<Vec<Taken>> {
         let mut taken = Vec::new();
         let listings = listings(self.store)?;
         let mut templates = Vec::new();
         for letters in letters.chunks(COMMITTED_AT_ONCE) {
             let mut done = Vec::new();
             for letter in letters {
-                if signals.received().is_some() {
+                if (self.is_over)() {
                     break;
                 }
                 let named = |entry: &&mut Entry| {
@@ -269,7 +271,7 @@ impl Intake<'_, '_, '_> {
             }
             Place::Own(counts) => {
                 let folded = self.store.folded(edition, structure)?;
-                match folded.filter(|_| at < self.shared.now - self.fold_after) {
+                match folded.filter(|_| self.folded_until.is_some_and(|until| at < until)) {
                     Some(sum) => self.join_sum(&sum, profile.mode, &counts)?,
                     None => {
                         let is_newest = lives.iter().all(|life| life.pulled_at <= at);

@@ -262,6 +262,7 @@ fn pull(
     roster.changes.iter().try_for_each(|change| writer.apply(change))?;
     writer.commit()?;
 
+    let deadline = args.deadline.or(context.config.pull.deadline);
     let stopped = AtomicBool::new(false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
     let rules = args.rules(context);
@@ -284,9 +285,14 @@ fn pull(
         writer: &mut writer,
         messages: &inbox,
         limits: args.options(context).limits,
-        fold_after: TimeDelta::from_std(context.config.pull.fold_after).unwrap_or(TimeDelta::MAX),
+        folded_until: TimeDelta::from_std(context.config.pull.fold_after)
+            .ok()
+            .and_then(|after| now.checked_sub_signed(after)),
+        is_over: &|| {
+            signals.received().is_some() || deadline.is_some_and(|deadline| started.elapsed() >= deadline)
+        },
     };
-    taken.extend(intake.take(&letters, &mut roster, signals)?);
+    taken.extend(intake.take(&letters, &mut roster)?);
 
     let selection = select(args, &roster.entries)?;
     let plan = match &args.address {
@@ -304,7 +310,7 @@ fn pull(
         writer: &mut writer,
         stopped: &stopped,
         signals,
-        deadline: args.deadline.or(context.config.pull.deadline),
+        deadline,
         started: &started,
         progress: &progress,
     };

@@ -3,6 +3,7 @@
 //! It needs nothing but the folder: no root, no configuration, no database, no lock. Where it runs there may be no
 //! home, and nothing else that can be written to.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -64,7 +65,13 @@ pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
         Ok(Left { path, head, profile }) => {
             if !global.quiet {
                 let (name, coverage) = (printable(&head.service).into_owned(), profile.coverage());
-                println!("{name}: {coverage} of {} statements, left in {}", coverage.total, path.display());
+                // Whether anybody reads it or not.
+                let _ = writeln!(
+                    io::stdout(),
+                    "{name}: {coverage} of {} statements, left in {}",
+                    coverage.total,
+                    path.display()
+                );
             }
             ExitCode::Done
         }
