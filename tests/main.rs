@@ -23,5 +23,6 @@ mod prune;
 mod pull;
 mod report;
 mod retention;
+mod static_binary;
 mod storage;
 mod timer;

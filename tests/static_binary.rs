@@ -1,0 +1,63 @@
+//! The statically linked binary, in a root folder that has nothing else in it.
+//!
+//! `.ci/run` builds it and runs these; by hand, as root:
+//! `GOC_WATCHDOG_STATIC=FILE cargo test static_binary -- --ignored`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::harness::{ECHO, Said, World, said};
+
+/// What an image holds that was made `FROM scratch`, and the names that a container's runtime adds.
+struct Image(TempDir);
+
+impl Image {
+    fn new() -> Self {
+        let binary = std::env::var_os("GOC_WATCHDOG_STATIC").map(PathBuf::from);
+        let binary = binary.expect("GOC_WATCHDOG_STATIC names the statically linked binary");
+        let folder = TempDir::new().unwrap();
+        fs::copy(binary, folder.path().join("goc-watchdog")).unwrap();
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        fs::write(folder.path().join("etc/hosts"), "127.0.0.1 center\n").unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Runs the binary with an environment that names nothing but the root.
+    fn run(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new("chroot");
+        command.arg(self.path()).arg("/goc-watchdog").args(arguments);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("GOC_WATCHDOG_ROOT", "/data");
+        said(&mut command)
+    }
+}
+
+#[test]
+#[ignore = "needs a statically linked binary, and root: .ci/run has both"]
+fn the_static_binary_pulls_stores_and_prunes_where_there_is_nothing_else() {
+    let image = Image::new();
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[0, 1], 3);
+    agents[1].hit(&[4], 1);
+    let center = world.center.url().replace("127.0.0.1", "center");
+
+    let said = image.run(&["pull", "--center", &center, "--format", "json"]).ended(0);
+    assert_eq!((&said.json()[0]["covered"], &said.json()[0]["total"]), (&6.into(), &10.into()));
+    assert_eq!(said.stderr, "");
+    assert_eq!(image.run(&["total", ECHO]).ended(0).stdout, "60.0\n");
+    image.run(&["prune", "--center", &center]).ended(0);
+    image.run(&["report", ECHO]).ended(1).warned("git");
+
+    let data = image.path().join("data");
+    assert!(data.join("sqlite.db").is_file() && data.join("apa_goc_echoserver/cov_data").is_dir());
+    let mut left: Vec<_> = fs::read_dir(image.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["data", "etc", "goc-watchdog"], "nothing is written but the root");
+}
