@@ -13,6 +13,7 @@ mod bad_targets;
 mod crash;
 mod diff;
 mod docs;
+mod examples;
 mod forms;
 mod goc;
 mod goc_inbox;

@@ -237,7 +237,7 @@ pub(crate) fn has_reader(command: &[&str]) -> bool {
     let is_here = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
     if !is_here {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {program}");
-        skipped(&format!("no {program} here, so it has not read what report writes"));
+        skipped(&format!("no {program} here, so it has not read what was written for it"));
     }
     is_here
 }

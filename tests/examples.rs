@@ -1,0 +1,319 @@
+//! What `examples/` holds is checked or run here, so that none of it can rot. (The quickstart and the echo
+//! service are run by `.ci/run` and by the tests of the real goc.)
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::ops::RangeInclusive;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::CommandFactory;
+use goc_watchdog::cli::Cli;
+use goc_watchdog::exit::ExitCode;
+
+use crate::harness::source::of_project;
+use crate::harness::{ECHO, World, has_reader, said};
+
+/// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
+const EXAMPLES: [&str; 5] = [
+    "crontab",
+    "systemd/goc-watchdog-prune.service",
+    "systemd/goc-watchdog-prune.timer",
+    "systemd/goc-watchdog-pull.service",
+    "systemd/goc-watchdog-pull.timer",
+];
+
+/// Where the examples expect the binary.
+const INSTALLED: &str = "/usr/local/bin/goc-watchdog";
+
+fn example(name: &str) -> String {
+    fs::read_to_string(of_project("examples/") + name).unwrap()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Fails unless the program, or a process built with goc, reads the variable.
+#[track_caller]
+fn is_read(variable: &str) {
+    let cli = Cli::command();
+    let mut read = cli.get_arguments().filter_map(|argument| argument.get_env());
+    assert!(variable == "GOC_SERVICE_NAME" || read.any(|it| it == variable), "nothing reads {variable}");
+}
+
+/// A shell in the environment of a world, in which `goc-watchdog` is the binary of this build.
+fn shell(world: &World, command: &[&str]) -> Command {
+    let bin = world.home().join("bin");
+    if !bin.exists() {
+        fs::create_dir(&bin).unwrap();
+        symlink(env!("CARGO_BIN_EXE_goc-watchdog"), bin.join("goc-watchdog")).unwrap();
+    }
+    let mut shell = Command::new(command[0]);
+    world.equip(&mut shell);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    shell.args(&command[1..]).env("PATH", path);
+    shell
+}
+
+#[test]
+fn each_says_what_to_change() {
+    let folder = PathBuf::from(of_project("examples"));
+    let mut found: Vec<String> = files_below(&folder)
+        .iter()
+        .map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "quickstart.rs" && !name.starts_with("echo/"))
+        .collect();
+    found.sort();
+    assert_eq!(found, EXAMPLES, "an example that no test knows");
+    for name in EXAMPLES {
+        let text = example(name);
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(
+            head.join(" ").to_lowercase().contains("change"),
+            "{name} does not begin with what to change"
+        );
+        assert!(text.lines().all(|line| line.len() <= 120), "{name} has long lines");
+    }
+    let readme = fs::read_to_string(of_project("README.md")).unwrap();
+    for name in EXAMPLES {
+        let listed = name.split_once('/').map_or(name, |(folder, _)| folder);
+        assert!(readme.contains(&format!("`examples/{listed}")), "the README does not name {name}");
+    }
+}
+
+// ---- crontab ---------------------------------------------------------------------------------
+
+/// Tells whether cron takes `field` for a time within `range`.
+fn is_time(field: &str, range: &RangeInclusive<u32>) -> bool {
+    let number = |text: &str| text.parse().ok().filter(|number| range.contains(number));
+    field.split(',').all(|part| {
+        let (times, step) = part.split_once('/').map_or((part, "1"), |(times, step)| (times, step));
+        let is_span = times == "*" || times.contains('-');
+        let fits = match times.split_once('-') {
+            _ if times == "*" => true,
+            Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
+            None => number(times).is_some(),
+        };
+        fits && step.parse().is_ok_and(|step: u32| step > 0) && (is_span || !part.contains('/'))
+    })
+}
+
+/// Splits a line of a user's crontab into its times and its command.
+fn cron_line(line: &str) -> Option<([&str; 5], &str)> {
+    let ranges = [0..=59, 0..=23, 1..=31, 1..=12, 0..=7];
+    let mut rest = line;
+    let mut times = [""; 5];
+    for (time, range) in times.iter_mut().zip(&ranges) {
+        let (field, after) = rest.split_once([' ', '\t'])?;
+        *time = is_time(field, range).then_some(field)?;
+        rest = after.trim_start();
+    }
+    // Cron would end the line at it, and hand the rest to the command's stdin.
+    let is_cut = rest.replace("\\%", "").contains('%');
+    (!rest.is_empty() && !is_cut).then_some((times, rest))
+}
+
+#[test]
+fn what_cron_would_not_take_is_told_from_what_it_takes() {
+    for good in ["* * * * * true", "*/5 0-23/2 1,15 * 1-5\ttrue", "3-59/10 * * * * date +\\%s"] {
+        assert!(cron_line(good).is_some(), "{good}");
+    }
+    for bad in [
+        "* * * * true",
+        "60 * * * * true",
+        "5/10 * * * * true",
+        "*/0 * * * * true",
+        "9-3 * * * * true",
+        "* * 0 * * true",
+        "* * * * *",
+        "* * * * * date +%s",
+    ] {
+        assert_eq!(cron_line(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn each_line_of_the_crontab_runs_and_has_nothing_to_say() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let text = example("crontab");
+    assert!(text.ends_with('\n'), "cron leaves out a last line without an end");
+    let mut commands = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some((name, _)) = line.split_once('=').filter(|(name, _)| !name.contains(' ')) {
+            if name.starts_with("GOC_") {
+                is_read(name);
+            }
+            continue;
+        }
+        let (_, command) = cron_line(line).unwrap_or_else(|| panic!("cron does not take: {line}"));
+        let said = said(&mut shell(&world, &["sh", "-c", command]));
+        assert_eq!((said.code, &*said.stdout, &*said.stderr), (0, "", ""), "{command}");
+        commands.push(command.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(commands, ["goc-watchdog pull", "goc-watchdog prune"]);
+    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+}
+
+// ---- systemd ---------------------------------------------------------------------------------
+
+const UNITS: [&str; 4] = [
+    "goc-watchdog-prune.service",
+    "goc-watchdog-prune.timer",
+    "goc-watchdog-pull.service",
+    "goc-watchdog-pull.timer",
+];
+
+/// The values of `key` in a unit.
+fn settings(unit: &str, key: &str) -> Vec<String> {
+    let text = example(&format!("systemd/{unit}"));
+    let lines = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    lines.map(ToOwned::to_owned).collect()
+}
+
+/// The arguments of a service's command.
+fn arguments(unit: &str) -> Vec<String> {
+    let [command] = settings(unit, "ExecStart").try_into().expect("one command");
+    assert!(!command.contains(['"', '\'', '\\', '%', '$']), "only spaces are read here: {command}");
+    let mut words = command.split(' ').map(ToOwned::to_owned);
+    assert_eq!(words.next().unwrap(), INSTALLED);
+    words.collect()
+}
+
+/// The units in a folder of their own, with the binary of this build as the one that they start.
+fn installed(world: &World) -> Vec<String> {
+    let write = |unit: &&str| {
+        let text = example(&format!("systemd/{unit}"));
+        let path = world.home().join(unit);
+        fs::write(&path, text.replace(INSTALLED, env!("CARGO_BIN_EXE_goc-watchdog"))).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    UNITS.iter().map(write).collect()
+}
+
+#[test]
+fn systemd_finds_no_fault_in_the_units() {
+    if !has_reader(&["systemd-analyze", "--version"]) {
+        return;
+    }
+    let world = World::new();
+    let units = installed(&world);
+    let said = said(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
+    // Units of this machine, which ours come after, may have faults; and of an unknown key it only warns.
+    assert!(!said.stderr.contains("goc-watchdog"), "{}", said.stderr);
+    said.ended(0);
+}
+
+#[test]
+fn systemd_rates_the_services_as_well_confined() {
+    if !has_reader(&["systemd-analyze", "--version"]) {
+        return;
+    }
+    let world = World::new();
+    for unit in installed(&world).iter().filter(|unit| unit.ends_with(".service")) {
+        // In tenths, of 100: 12 now, and 96 for a service without any of it.
+        said(Command::new("systemd-analyze").args(["security", "--offline=yes", "--threshold=20", unit]))
+            .ended(0);
+    }
+}
+
+#[test]
+fn the_services_run_as_they_are_written_and_agree_with_each_other() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let services = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"];
+    for unit in services {
+        let arguments = arguments(unit);
+        world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).ended(0);
+
+        let environment = settings(unit, "Environment");
+        let root = environment.iter().find_map(|it| it.strip_prefix("GOC_WATCHDOG_ROOT=")).unwrap();
+        for variable in &environment {
+            is_read(variable.split_once('=').unwrap().0);
+        }
+        assert_eq!(settings(unit, "ReadWritePaths"), [root]);
+        assert_eq!(Path::new("/var/lib").join(&settings(unit, "StateDirectory")[0]), Path::new(root));
+        assert_eq!(settings(unit, "ProtectSystem"), ["strict"]);
+        assert_eq!(settings(unit, "NoNewPrivileges"), ["yes"]);
+        let good = [ExitCode::Busy, ExitCode::Terminated].map(|code| code.number().to_string());
+        assert_eq!(settings(unit, "SuccessExitStatus"), [good.join(" ")]);
+    }
+    for key in ["User", "Group", "Environment", "SystemCallFilter", "UMask"] {
+        assert_eq!(settings(services[0], key), settings(services[1], key), "{key}");
+    }
+    for timer in ["goc-watchdog-pull.timer", "goc-watchdog-prune.timer"] {
+        for key in ["OnCalendar", "RandomizedDelaySec", "AccuracySec", "Persistent", "WantedBy"] {
+            assert_eq!(settings(timer, key).len(), 1, "{key} of {timer}");
+        }
+    }
+    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+}
+
+/// The system calls of a set of systemd's, and of the sets in it.
+fn system_calls(set: &str, sets: &BTreeMap<&str, Vec<&str>>) -> BTreeSet<String> {
+    sets[set]
+        .iter()
+        .flat_map(|it| {
+            if it.starts_with('@') { system_calls(it, sets) } else { BTreeSet::from([(*it).to_owned()]) }
+        })
+        .collect()
+}
+
+#[test]
+fn the_services_make_no_system_call_that_their_filter_forbids() {
+    if !has_reader(&["systemd-analyze", "--version"]) || !has_reader(&["strace", "-V"]) {
+        return;
+    }
+    let known = said(Command::new("systemd-analyze").args(["syscall-filter", "--no-pager"])).ended(0).stdout;
+    let mut sets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut set = "";
+    // "@name", then its members, each on a line of its own behind spaces; after that what is in no set.
+    for line in
+        known.lines().map(|line| line.split('#').next().unwrap().trim_end()).filter(|it| !it.is_empty())
+    {
+        match line.strip_prefix("    ") {
+            Some(member) => sets.entry(set).or_default().push(member),
+            None => set = line,
+        }
+    }
+    let mut allowed = system_calls("@default", &sets);
+    for filter in settings("goc-watchdog-pull.service", "SystemCallFilter") {
+        let (forbids, names) = filter.strip_prefix('~').map_or((false, &*filter), |names| (true, names));
+        for name in names.split(' ') {
+            for call in system_calls(name, &sets) {
+                if forbids {
+                    allowed.remove(&call)
+                } else {
+                    allowed.insert(call)
+                };
+            }
+        }
+    }
+    // SQLite's, where it runs as root alone.
+    allowed.insert("fchown".to_owned());
+
+    let (world, agents) = World::with_echo(3);
+    agents[0].hit(&[0], 1);
+    agents[2].kill();
+    for (unit, code) in [("goc-watchdog-pull.service", 3), ("goc-watchdog-prune.service", 0)] {
+        let trace = world.home().join("trace");
+        let mut strace = Command::new("strace");
+        world.equip(&mut strace);
+        strace.args(["-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_goc-watchdog"));
+        said(strace.args(arguments(unit))).ended(code);
+        let trace = fs::read_to_string(trace).unwrap();
+        let made: BTreeSet<&str> = trace
+            .lines()
+            .filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('))
+            .map(|it| it.0)
+            .collect();
+        assert!(made.contains("connect") && made.contains("fcntl"), "{unit}: {made:?}");
+        let forbidden: Vec<_> =
+            made.iter().filter(|call| !call.starts_with("<...") && !allowed.contains(**call)).collect();
+        assert!(forbidden.is_empty(), "{unit} makes {forbidden:?}");
+    }
+}
