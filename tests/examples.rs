@@ -11,13 +11,18 @@ use std::process::Command;
 use clap::CommandFactory;
 use goc_watchdog::cli::Cli;
 use goc_watchdog::exit::ExitCode;
+use serde_json::Value;
 
 use crate::harness::source::of_project;
 use crate::harness::{ECHO, World, has_reader, said};
 
 /// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 9] = [
     "crontab",
+    "kubernetes/Dockerfile",
+    "kubernetes/cronjob.yaml",
+    "kubernetes/deployment.yaml",
+    "kubernetes/volumes.yaml",
     "systemd/goc-watchdog-prune.service",
     "systemd/goc-watchdog-prune.timer",
     "systemd/goc-watchdog-pull.service",
@@ -315,5 +320,192 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
         let forbidden: Vec<_> =
             made.iter().filter(|call| !call.starts_with("<...") && !allowed.contains(**call)).collect();
         assert!(forbidden.is_empty(), "{unit} makes {forbidden:?}");
+    }
+}
+
+// ---- Kubernetes ------------------------------------------------------------------------------
+
+const MANIFESTS: [&str; 3] =
+    ["kubernetes/cronjob.yaml", "kubernetes/deployment.yaml", "kubernetes/volumes.yaml"];
+
+/// The documents of a YAML file.
+#[track_caller]
+fn yaml(name: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&example(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The object of this kind and name in the manifests.
+#[track_caller]
+fn manifest(kind: &str, name: &str) -> Value {
+    let mut all = MANIFESTS.iter().flat_map(|file| yaml(file));
+    let is_it = |it: &Value| it["kind"] == kind && it["metadata"]["name"] == name;
+    all.find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+/// What all pods of the manifests are made from, with the name of what makes them.
+fn pods() -> Vec<(&'static str, Value)> {
+    let deployment = manifest("Deployment", "echoserver")["spec"]["template"]["spec"].clone();
+    let job = |name| manifest("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone();
+    vec![
+        ("echoserver", deployment),
+        ("goc-watchdog-pull", job("goc-watchdog-pull")),
+        ("goc-watchdog-prune", job("goc-watchdog-prune")),
+    ]
+}
+
+fn pod(name: &str) -> Value {
+    pods().into_iter().find(|(it, _)| *it == name).expect("one of the pods").1
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn words(value: &Value) -> Vec<&str> {
+    list(value).iter().map(|word| word.as_str().expect("a word")).collect()
+}
+
+/// Where a container has the volume of its pod that is this claim.
+#[track_caller]
+fn mounted(pod: &Value, claim: &str) -> String {
+    let volume = list(&pod["volumes"]).iter().find(|it| it["persistentVolumeClaim"]["claimName"] == claim);
+    let volume = volume.unwrap_or_else(|| panic!("no volume of {claim}"));
+    let mounts = list(&pod["containers"][0]["volumeMounts"]);
+    let mount = mounts.iter().find(|it| it["name"] == volume["name"]).expect("it is mounted");
+    assert_eq!(mount.get("readOnly"), None);
+    mount["mountPath"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn kubernetes_takes_the_manifests() {
+    if !has_reader(&["kubernetes-validate", "--version"]) {
+        return;
+    }
+    let files = MANIFESTS.map(|name| of_project("examples/") + name);
+    said(Command::new("kubernetes-validate").arg("--strict").args(files)).ended(0);
+}
+
+#[test]
+fn what_the_manifests_name_is_there() {
+    for (name, pod) in pods() {
+        let volumes: BTreeSet<_> =
+            list(&pod["volumes"]).iter().map(|it| it["name"].as_str().unwrap()).collect();
+        let containers = list(&pod["initContainers"]).iter().chain(list(&pod["containers"]));
+        let mounted: BTreeSet<_> = containers
+            .flat_map(|it| list(&it["volumeMounts"]))
+            .map(|mount| mount["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(volumes, mounted, "{name}");
+        for volume in list(&pod["volumes"]) {
+            if let Some(claim) = volume["persistentVolumeClaim"]["claimName"].as_str() {
+                manifest("PersistentVolumeClaim", claim);
+            }
+            if let Some(map) = volume["configMap"]["name"].as_str() {
+                manifest("ConfigMap", map);
+            }
+        }
+        for container in list(&pod["containers"]) {
+            for variable in list(&container["env"]) {
+                is_read(variable["name"].as_str().unwrap());
+            }
+        }
+    }
+    let deployment = manifest("Deployment", "echoserver");
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(&deployment["spec"]["selector"]["matchLabels"], labels);
+}
+
+#[test]
+fn pods_and_cron_jobs_share_the_inbox_and_a_group_that_may_empty_it() {
+    let (service, pull) = (pod("echoserver"), pod("goc-watchdog-pull"));
+    let inbox = manifest("PersistentVolumeClaim", "goc-watchdog-inbox");
+    assert_eq!(words(&inbox["spec"]["accessModes"]), ["ReadWriteMany"]);
+    mounted(&service, "goc-watchdog-inbox");
+    let inbox = mounted(&pull, "goc-watchdog-inbox");
+    let configuration = manifest("ConfigMap", "goc-watchdog")["data"]["goc-watchdog.toml"].clone();
+    assert_eq!(configuration.as_str().unwrap().trim(), format!("inbox = [\"{inbox}\"]"));
+
+    let groups: BTreeSet<_> =
+        pods().iter().map(|(_, pod)| pod["securityContext"]["fsGroup"].as_u64()).collect();
+    assert_eq!(groups.len(), 1, "{groups:?}");
+    assert!(groups.first().unwrap().is_some());
+}
+
+#[test]
+fn the_cron_jobs_run_one_at_a_time_on_a_root_that_one_node_has() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let claim = manifest("PersistentVolumeClaim", "goc-watchdog-root");
+    assert_eq!(words(&claim["spec"]["accessModes"]), ["ReadWriteOnce"]);
+    for name in ["goc-watchdog-pull", "goc-watchdog-prune"] {
+        let job = manifest("CronJob", name);
+        assert_eq!(job["spec"]["concurrencyPolicy"], "Forbid");
+        let line = format!("{} true", job["spec"]["schedule"].as_str().unwrap());
+        assert!(cron_line(&line).is_some(), "{line}");
+        assert_eq!(job["spec"]["jobTemplate"]["spec"]["backoffLimit"], 0);
+
+        let pod = pod(name);
+        assert_eq!(pod["restartPolicy"], "Never");
+        let container = &pod["containers"][0];
+        let root = list(&container["env"]).iter().find(|it| it["name"] == "GOC_WATCHDOG_ROOT").unwrap();
+        assert_eq!(root["value"], *mounted(&pod, "goc-watchdog-root"));
+        let configuration = list(&container["volumeMounts"]).iter().find(|it| it["name"] == "configuration");
+        let path = Path::new(root["value"].as_str().unwrap()).join("goc-watchdog.toml");
+        assert_eq!(configuration.unwrap()["mountPath"], path.to_str().unwrap());
+        world.run(&words(&container["args"])).ended(0);
+    }
+    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+}
+
+#[test]
+fn a_pod_has_the_binary_where_its_hook_looks_for_it_and_time_to_run_it() {
+    let pod = pod("echoserver");
+    let (init, service) = (&pod["initContainers"][0], &pod["containers"][0]);
+    let [copy, from, to] = words(&init["command"])[..] else { panic!("cp FROM TO") };
+    assert_eq!((copy, from), ("cp", INSTALLED));
+    let hook = words(&service["lifecycle"]["preStop"]["exec"]["command"]);
+    assert_eq!(Path::new(hook[0]), Path::new(to).join("goc-watchdog"));
+    for container in [init, service] {
+        let mount = list(&container["volumeMounts"]).iter().find(|it| it["name"] == "goc-watchdog").unwrap();
+        assert_eq!(mount["mountPath"], to.trim_end_matches('/'));
+    }
+
+    let after = |option: &str| hook[hook.iter().position(|word| *word == option).expect(option) + 1];
+    assert_eq!(after("--to-inbox"), mounted(&pod, "goc-watchdog-inbox"));
+    let deadline = humantime::parse_duration(after("--deadline")).unwrap().as_secs();
+    let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+    assert!(grace >= deadline + 10, "{grace} s for a hook of {deadline} s and the service's own end");
+}
+
+#[test]
+fn the_image_has_what_the_manifests_take_from_it() {
+    let text = example("kubernetes/Dockerfile");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let one = |instruction: &str| {
+        let mut found = lines.iter().filter_map(|line| line.strip_prefix(instruction)?.strip_prefix(' '));
+        found.next().filter(|_| found.next().is_none()).unwrap_or_else(|| panic!("one {instruction}"))
+    };
+    assert_eq!(one("COPY"), format!("goc-watchdog {INSTALLED}"));
+    assert_eq!(one("ENTRYPOINT"), format!("[\"{INSTALLED}\"]"));
+    assert!(one("FROM").starts_with("alpine:"), "which has cp");
+    let (user, group) = one("USER").split_once(':').unwrap();
+    let tag = format!("registry.example.com/goc-watchdog:{}", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&format!("-t {tag} ")));
+    for (name, pod) in pods() {
+        assert_eq!(pod["securityContext"]["runAsUser"].to_string(), user, "{name}");
+        assert_eq!(pod["securityContext"]["runAsGroup"].to_string(), group, "{name}");
+        let containers = list(&pod["initContainers"]).iter().chain(list(&pod["containers"]));
+        let ours: Vec<_> = containers.filter(|it| it["name"] != "echoserver").collect();
+        assert!(!ours.is_empty());
+        for container in ours {
+            assert_eq!(container["image"], *tag, "{name}");
+        }
+    }
+    // As the README says how it is built.
+    let readme = fs::read_to_string(of_project("README.md")).unwrap();
+    let comment = text.replace("#     ", "");
+    for line in ["rustup target add ", "cargo build --release --locked --target "] {
+        let line = comment.lines().find(|it| it.starts_with(line)).expect("how it is built");
+        assert!(readme.lines().any(|it| it == line), "{line}");
     }
 }
