@@ -13,11 +13,14 @@ use goc_watchdog::cli::Cli;
 use goc_watchdog::exit::ExitCode;
 use serde_json::Value;
 
-use crate::harness::source::of_project;
-use crate::harness::{ECHO, World, has_reader, said};
+use crate::harness::source::{Source, of_project};
+use crate::harness::{ECHO, Said, World, has_reader, said};
+use crate::sim::{Agent, Program};
 
 /// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 11] = [
+    "ci/github-actions.yml",
+    "ci/gitlab-ci.yml",
     "crontab",
     "kubernetes/Dockerfile",
     "kubernetes/cronjob.yaml",
@@ -508,4 +511,142 @@ fn the_image_has_what_the_manifests_take_from_it() {
         let line = comment.lines().find(|it| it.starts_with(line)).expect("how it is built");
         assert!(readme.lines().any(|it| it == line), "{line}");
     }
+}
+
+// ---- CI jobs ---------------------------------------------------------------------------------
+
+const BEFORE: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n";
+const AFTER: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n\nfunc run(x int) int {\n\tif x > 2 {\n\t\treturn 1\n\t}\n\treturn 0\n}\n";
+
+/// Blocks of `AFTER`; the third is a line that the first test leaves out.
+const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1
+example.com/app/main.go:7.21,8.11 1
+example.com/app/main.go:8.11,10.3 1
+example.com/app/main.go:11.2,11.10 1
+";
+
+/// A change of three lines against `master`, deployed, of which two were executed.
+struct Deployed {
+    world: World,
+    source: Source,
+    agent: Agent,
+}
+
+fn deployed() -> Deployed {
+    let mut source = Source::of(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    source.git(&["checkout", "--quiet", "-b", "change"]);
+    fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
+    source.commit_all();
+    let world = World::new();
+    let agent = world.start(&source.service(), &Program::of(PROFILE));
+    agent.hit(&[0, 1, 3], 1);
+    source.clone_into(&world, &["--bare"]);
+    Deployed { world, source, agent }
+}
+
+/// The variables of a job, but for those by which the world is found.
+fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let all = of.as_object().unwrap().iter().map(|(name, value)| (&**name, value.as_str().unwrap()));
+    all.inspect(|(name, _)| {
+        if name.starts_with("GOC_") {
+            is_read(name);
+        }
+    })
+    .filter(|(name, _)| !name.starts_with("GOC_"))
+}
+
+/// Runs the steps of the workflow as GitHub does, up to the first that fails; returns what the last one said,
+/// and the summary of the job.
+fn on_github(deployed: &Deployed) -> (Said, String) {
+    let [workflow] = yaml("ci/github-actions.yml").try_into().expect("one document");
+    let job = &workflow["jobs"]["coverage"];
+    let [environment, summary] = ["environment", "summary"].map(|name| deployed.world.home().join(name));
+    fs::write(&environment, "").unwrap();
+    fs::write(&summary, "").unwrap();
+    let steps = list(&job["steps"]);
+    for (number, step) in steps.iter().enumerate() {
+        let script = step["run"].as_str().expect("a step that runs something");
+        assert!(!script.contains("${{"), "what others name must not become a part of a script: {script}");
+        let mut shell = shell(&deployed.world, &["bash", "-e", "-c", script]);
+        shell.env("GITHUB_ENV", &environment).env("GITHUB_STEP_SUMMARY", &summary);
+        for (name, value) in variables(&job["env"]) {
+            shell.env(
+                name,
+                match value {
+                    "${{ github.base_ref }}" => "master",
+                    "${{ github.event.pull_request.head.sha }}" => &deployed.source.commit,
+                    _ => panic!("{name}: {value} is nothing that is known here"),
+                },
+            );
+        }
+        let set = fs::read_to_string(&environment).unwrap();
+        shell.envs(set.lines().map(|line| line.split_once('=').expect("NAME=VALUE")));
+        let said = said(&mut shell);
+        if number + 1 == steps.len() || said.code != 0 {
+            assert_eq!(number + 1, steps.len(), "{script}: {said:?}");
+            return (said, fs::read_to_string(summary).unwrap());
+        }
+    }
+    panic!("a job without steps");
+}
+
+#[test]
+fn the_github_workflow_gates_on_the_lines_that_changed() {
+    let deployed = deployed();
+    let (said, summary) = on_github(&deployed);
+    let said = said.ended(ExitCode::BelowThreshold.number().into());
+    assert!(said.stdout.contains("file=main.go,line=9"), "{}", said.stdout);
+    assert!(summary.contains("66.7"), "{summary}");
+    deployed.agent.hit(&[2], 1);
+    let (said, summary) = on_github(&deployed);
+    said.ended(0);
+    assert!(summary.contains("100"), "{summary}");
+}
+
+/// Runs the script of the job as GitLab does; returns what it said, and what GitLab takes for the coverage.
+fn on_gitlab(deployed: &Deployed) -> (Said, Option<String>) {
+    let [file] = yaml("ci/gitlab-ci.yml").try_into().expect("one document");
+    let job = &file["coverage"];
+    let mut shell =
+        shell(&deployed.world, &["bash", "-eo", "pipefail", "-c", &words(&job["script"]).join("\n")]);
+    shell
+        .envs(variables(&job["variables"]))
+        .env("CI_COMMIT_SHA", "0123456789012345678901234567890123456789")
+        .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", &deployed.source.commit)
+        .env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "master");
+    let said = said(&mut shell);
+    let pattern = job["coverage"].as_str().unwrap();
+    let pattern = pattern.strip_prefix('/').and_then(|it| it.strip_suffix('/')).expect("between slashes");
+    let pattern = regex::Regex::new(&format!("(?m){pattern}")).unwrap();
+    let coverage = pattern.captures(&said.stdout).map(|found| found[1].to_owned());
+    let report = job["artifacts"]["reports"]["coverage_report"]["path"].as_str().unwrap();
+    let report = fs::read_to_string(deployed.world.home().join(report)).unwrap();
+    assert!(report.contains("filename=\"main.go\""), "{report}");
+    (said, coverage)
+}
+
+#[test]
+fn the_gitlab_job_gates_on_the_lines_that_changed() {
+    let deployed = deployed();
+    let (said, coverage) = on_gitlab(&deployed);
+    let said = said.ended(ExitCode::BelowThreshold.number().into());
+    assert!(said.stdout.contains("66.7%"), "{}", said.stdout);
+    assert_eq!(coverage.as_deref(), Some("75.0"));
+    deployed.agent.hit(&[2], 1);
+    let (said, coverage) = on_gitlab(&deployed);
+    said.ended(0);
+    assert_eq!(coverage.as_deref(), Some("100.0"));
+}
+
+#[test]
+fn github_and_gitlab_take_the_jobs() {
+    if !has_reader(&["check-jsonschema", "--version"]) {
+        return;
+    }
+    let check = |options: &[&str], name: &str| {
+        let file = of_project("examples/") + name;
+        said(Command::new("check-jsonschema").arg("--builtin-schema").args(options).arg(file)).ended(0)
+    };
+    check(&["vendor.github-workflows"], "ci/github-actions.yml");
+    check(&["vendor.gitlab-ci", "--data-transform", "gitlab-ci"], "ci/gitlab-ci.yml");
 }
