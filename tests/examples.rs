@@ -10,6 +10,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use goc_watchdog::cli::Cli;
+use goc_watchdog::config::Config;
 use goc_watchdog::exit::ExitCode;
 use serde_json::Value;
 
@@ -379,6 +380,11 @@ fn mounted(pod: &Value, claim: &str) -> String {
     mount["mountPath"].as_str().unwrap().to_owned()
 }
 
+/// What the `ConfigMap` has for the root.
+fn configuration() -> String {
+    manifest("ConfigMap", "goc-watchdog")["data"]["goc-watchdog.toml"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn kubernetes_takes_the_manifests() {
     if !has_reader(&["kubernetes-validate", "--version"]) {
@@ -425,13 +431,48 @@ fn pods_and_cron_jobs_share_the_inbox_and_a_group_that_may_empty_it() {
     assert_eq!(words(&inbox["spec"]["accessModes"]), ["ReadWriteMany"]);
     mounted(&service, "goc-watchdog-inbox");
     let inbox = mounted(&pull, "goc-watchdog-inbox");
-    let configuration = manifest("ConfigMap", "goc-watchdog")["data"]["goc-watchdog.toml"].clone();
-    assert_eq!(configuration.as_str().unwrap().trim(), format!("inbox = [\"{inbox}\"]"));
+    let configuration = Config::parse(&configuration(), "goc-watchdog.toml").unwrap();
+    assert_eq!(configuration.inboxes, [Path::new(&inbox)]);
 
     let groups: BTreeSet<_> =
         pods().iter().map(|(_, pod)| pod["securityContext"]["fsGroup"].as_u64()).collect();
     assert_eq!(groups.len(), 1, "{groups:?}");
     assert!(groups.first().unwrap().is_some());
+}
+
+#[test]
+fn what_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
+    let (world, agents) = World::with_echo(1);
+    let inbox = world.home().join("inbox");
+    fs::create_dir(&inbox).unwrap();
+    let inbox = inbox.to_str().unwrap();
+    let (service, pull) = (pod("echoserver"), pod("goc-watchdog-pull"));
+    world.configure(&configuration().replace(&mounted(&pull, "goc-watchdog-inbox"), inbox));
+    let pull = words(&pull["containers"][0]["args"]);
+    world.run(&pull).ended(0);
+    agents[0].hit(&[0], 1);
+
+    let container = &service["containers"][0];
+    let hook = words(&container["lifecycle"]["preStop"]["exec"]["command"]);
+    let hook = hook[1..].iter().map(|word| {
+        if word.starts_with("--address=") {
+            format!("--address={}", agents[0].url())
+        } else {
+            word.replace(&mounted(&service, "goc-watchdog-inbox"), inbox)
+        }
+    });
+    let mut command = world.command(&[]);
+    command.env_clear().args(hook);
+    for variable in list(&container["env"]) {
+        command.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+    }
+    assert_eq!(said(&mut command).ended(0).stderr, "");
+    agents[0].kill();
+    assert_eq!(fs::read_dir(inbox).unwrap().count(), 1);
+
+    world.run(&[&pull[..], &["--force"]].concat()).ended(3).warned("connection refused");
+    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+    assert_eq!(fs::read_dir(inbox).unwrap().count(), 0);
 }
 
 #[test]
@@ -473,9 +514,11 @@ fn a_pod_has_the_binary_where_its_hook_looks_for_it_and_time_to_run_it() {
         assert_eq!(mount["mountPath"], to.trim_end_matches('/'));
     }
 
-    let after = |option: &str| hook[hook.iter().position(|word| *word == option).expect(option) + 1];
-    assert_eq!(after("--to-inbox"), mounted(&pod, "goc-watchdog-inbox"));
-    let deadline = humantime::parse_duration(after("--deadline")).unwrap().as_secs();
+    let after = |option: &str| hook.iter().find_map(|word| word.strip_prefix(option)).expect(option);
+    assert_eq!(after("--to-inbox="), mounted(&pod, "goc-watchdog-inbox"));
+    let port = service["ports"][0]["containerPort"].to_string();
+    assert_eq!(after("--address="), format!("http://127.0.0.1:{port}"));
+    let deadline = humantime::parse_duration(after("--deadline=")).unwrap().as_secs();
     let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert!(grace >= deadline + 10, "{grace} s for a hook of {deadline} s and the service's own end");
 }

@@ -55,9 +55,20 @@ fn the_static_binary_pulls_stores_and_prunes_where_there_is_nothing_else() {
     image.run(&["prune", "--center", &center]).ended(0);
     image.run(&["report", ECHO]).ended(1).warned("git");
 
+    // As a hook that runs before the end of a container of the service.
+    fs::create_dir(image.path().join("inbox")).unwrap();
+    agents[0].hit(&[2], 1);
+    let url = agents[0].url();
+    image.run(&["pull", "--to-inbox", "/inbox", "--service", ECHO, "--address", &url, "--strict"]).ended(0);
+    assert_eq!(fs::read_dir(image.path().join("inbox")).unwrap().count(), 1);
+
     let data = image.path().join("data");
     assert!(data.join("sqlite.db").is_file() && data.join("apa_goc_echoserver/cov_data").is_dir());
     let mut left: Vec<_> = fs::read_dir(image.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["data", "etc", "goc-watchdog"], "nothing is written but the root");
+    assert_eq!(
+        left,
+        ["data", "etc", "goc-watchdog", "inbox"],
+        "nothing is written beside the root and the inbox"
+    );
 }
