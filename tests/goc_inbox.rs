@@ -18,7 +18,8 @@ impl Goc {
     fn hook(&self, folder: &str, inbox: &Path) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
         command.env_clear().current_dir(self.folder().join(folder)).stdin(Stdio::null());
-        said(command.args(["pull", "--strict", "-q", "--to-inbox"]).arg(inbox)).ended(0);
+        let deadline = ["--deadline", "60s"]; // a busy machine is no failure
+        said(command.args(["pull", "--strict", "-q", "--to-inbox"]).arg(inbox).args(deadline)).ended(0);
     }
 
     /// Starts the central pull, and goes on.

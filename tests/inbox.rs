@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::harness::{ECHO, World, echo, said};
 use crate::sim::{Agent, Behaviour, Program};
 
+/// A machine that runs all tests at once may need more than a pod's five seconds.
+const UNHURRIED: &[&str] = &["--deadline", "60s"];
 const OTHER: &str = "staging_th_apa_goc_echoserver_develop_ffffffffff";
 
 impl World {
@@ -26,8 +28,8 @@ impl World {
         let folder = self.inbox();
         let before = snapshots(&folder);
         let (folder, address) = (folder.to_str().unwrap().to_owned(), agent.url());
-        self.run(&["pull", "--to-inbox", &folder, "--service", service, "--address", &address, "--strict"])
-            .ended(0);
+        let of = ["--service", service, "--address", &address];
+        self.run(&[&["pull", "--to-inbox", &folder, "--strict"], UNHURRIED, &of].concat()).ended(0);
         let after = snapshots(Path::new(&folder));
         after.into_iter().find(|path| !before.contains(path)).expect("a snapshot")
     }
@@ -105,7 +107,7 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
     // Left again by the same process with the same counters: the same file.
     let (folder, url) = (world.inbox(), agents[0].url());
     let again = ["pull", "--to-inbox", folder.to_str().unwrap(), "--service", ECHO, "--address", &url];
-    let said = world.run(&again).ended(0);
+    let said = world.run(&[&again, UNHURRIED].concat()).ended(0);
     assert_eq!(said.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
     assert_eq!(snapshots(&folder), std::slice::from_ref(&first));
     agents[0].kill();
@@ -365,7 +367,8 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
     let (inbox, url) = (world.inbox(), agent.url());
     let inbox = inbox.to_str().unwrap();
     let hook = |options: &[&str], code: i32| {
-        let all = [&["pull", "--to-inbox", inbox], options].concat();
+        let deadline = if options.contains(&"--deadline") { &[] } else { UNHURRIED };
+        let all = [&["pull", "--to-inbox", inbox], options, deadline].concat();
         let lenient = world.run(&all).ended(0);
         world.run(&[&all[..], &["--strict"]].concat()).ended(code);
         lenient
@@ -416,7 +419,7 @@ fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
         // No HOME, no PATH, nothing.
         command.env_clear().envs(environment.iter().copied()).current_dir(&here).stdin(Stdio::null());
-        said(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox))
+        said(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox).args(UNHURRIED))
     };
     fs::write(here.join("empty_profile_listen_addr"), "").unwrap();
     let left = hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(0);
