@@ -146,18 +146,18 @@ fn port() -> Result<u16> {
     let files = if here.is_empty() { host::address_files_of_processes() } else { here };
     let told: Vec<u16> = files.iter().filter_map(|file| file.port).collect();
     let listened: Vec<u16> = told.iter().copied().filter(|port| host::is_listened_at(*port)).collect();
-    match (&listened[..], &told[..]) {
-        ([port], _) | ([], [port]) => Ok(*port),
-        ([], []) if let Some(file) = files.first() => {
+    match (&listened[..], &told[..], files.first()) {
+        ([port], ..) | ([], [port], _) => Ok(*port),
+        ([], [], None) => bail!(
+            "no *_profile_listen_addr lies here or beside a program that runs, as goc writes it where it may: \
+             name the process with --address http://127.0.0.1:PORT (goc build --agentport fixes the port)"
+        ),
+        ([], [], Some(file)) => {
             bail!(
                 "\"{}\" says no port, name the process with --address",
                 printable(&file.path.display().to_string())
             )
         }
-        ([], []) => bail!(
-            "no *_profile_listen_addr lies here or beside a program that runs, as goc writes it where it may: \
-             name the process with --address http://127.0.0.1:PORT (goc build --agentport fixes the port)"
-        ),
         _ => {
             let listed = files.iter().map(|file| {
                 let port = file.port.map_or_else(|| "no port".to_owned(), |port| format!("port {port}"));
