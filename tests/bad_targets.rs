@@ -1,8 +1,10 @@
 //! Addresses that fail: each is named, changes nothing stored, and stops no other.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{ECHO, World, echo};
+use crate::harness::{ECHO, World, echo, has_reader, said};
 use crate::sim::Behaviour;
 
 /// Pulls two replicas of which the second behaves so; checks that what was stored stays, that the first
@@ -207,4 +209,61 @@ fn a_hundred_dead_addresses_do_not_keep_the_living_from_being_stored() {
     assert!(said.stdout.contains("100 addresses failed"), "{}", said.stdout);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     assert_eq!(world.run(&["total", "apa_other"]).stdout, "10.0\n");
+}
+
+/// Answers every request over TLS as a center that lists nothing, with the certificate in this folder; prints its
+/// port.
+const TLS_CENTER: &str = r#"
+import http.server, ssl
+class Center(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Center)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("center.pem", "center.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn an_authority_that_the_system_trusts_vouches_for_a_center() {
+    if !has_reader(&["openssl", "version"]) || !has_reader(&["python3", "-c", "import ssl"]) {
+        return;
+    }
+    let world = World::new();
+    let openssl = |arguments: &str| {
+        let mut command = Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(world.home());
+        said(&mut command).ended(0);
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650";
+    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ours"));
+    openssl(&format!(
+        "req -x509 {key} -CA ca.pem -CAkey ca.key -keyout center.key -out center.pem -subj /CN=center \
+         -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
+    ));
+    let mut center = Command::new("python3")
+        .args(["-c", TLS_CENTER])
+        .current_dir(world.home())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(center.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let url = format!("https://127.0.0.1:{}", port.trim());
+    let list = |certificates: &str| {
+        let mut command = world.command(&["list", "--center", &url, "--format", "json"]);
+        said(command.env("SSL_CERT_FILE", world.home().join(certificates)))
+    };
+    let (trusted, foreign) = (list("ca.pem"), list("center.pem"));
+    center.kill().unwrap();
+    center.wait().unwrap();
+    assert_eq!(trusted.ended(0).stdout, "[]\n");
+    foreign.warned("UnknownIssuer");
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::http::{Response, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
@@ -180,6 +181,16 @@ impl Buffers {
     }
 }
 
+/// Returns whose certificates are believed: the system's authorities, and where it has none, as in an empty
+/// image, those of the public web.
+fn authorities() -> RootCerts {
+    let store = openssl_probe::probe();
+    match store.cert_file.is_some() || !store.cert_dir.is_empty() {
+        true => RootCerts::PlatformVerifier,
+        false => RootCerts::WebPki,
+    }
+}
+
 /// Speaks HTTP to centers and agents; shared by threads.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -205,6 +216,7 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(proxy)
+            .tls_config(TlsConfig::builder().root_certs(authorities()).build())
             .user_agent(concat!("goc-watchdog/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
             .max_idle_connections(options.concurrency)
