@@ -296,6 +296,17 @@ pub fn after(
     }
 }
 
+/// Returns the schedule of a service that changed though nothing of it was asked: it is due after the wait of the
+/// first step at the latest, and its last pull stays what it was.
+#[must_use]
+pub fn hastened(schedule: &Schedule, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
+    let soon = later(now, spread(steps.wait(0), service, 0));
+    match schedule.next_due {
+        Some(due) if due > soon => Schedule { step: 0, next_due: Some(soon), ..schedule.clone() },
+        _ => schedule.clone(),
+    }
+}
+
 fn set(addresses: &[String]) -> BTreeSet<&str> {
     addresses.iter().map(String::as_str).collect()
 }
@@ -391,6 +402,18 @@ mod tests {
 
     fn after_at(schedule: &Schedule, outcome: Outcome, now: DateTime<Utc>) -> Schedule {
         after(schedule, "svc", outcome, &addresses(&["a", "b"]), now, &Steps::default())
+    }
+
+    #[test]
+    fn what_changed_unasked_is_due_soon_and_no_sooner_pulled() {
+        let steps = Steps::default();
+        let late = pulled(3);
+        let hasty = hastened(&late, "svc", at(60), &steps);
+        assert_eq!((hasty.step, hasty.last_pull), (0, late.last_pull));
+        assert!(hasty.next_due < late.next_due && hasty.next_due > Some(at(60)));
+        // What is due before that stays so, however often it changes.
+        assert_eq!(hastened(&hasty, "svc", at(120), &steps), hasty);
+        assert_eq!(hastened(&Schedule::default(), "svc", at(60), &steps), Schedule::default());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod show;
 mod turn;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
@@ -170,7 +170,8 @@ fn say(level: Level, message: &str) {
     let priority = if speaks_to_journal() { level.prefix() } else { "" };
     for (number, line) in message.lines().enumerate() {
         let name = if number == 0 { "goc-watchdog: " } else { "" };
-        eprintln!("{priority}{name}{}", printable(line));
+        // Where nobody can be told, that is no reason to end.
+        let _ = writeln!(io::stderr(), "{priority}{name}{}", printable(line));
     }
 }
 

@@ -245,37 +245,32 @@ impl Roster {
             .collect()
     }
 
-    /// Adds a name that no center lists and nobody knew, with no address.
-    #[must_use]
-    pub(super) fn with_service(
-        mut self,
+    /// Adds a name that no center lists and nobody knew, with no address; returns the index of its entry, and what
+    /// the database should learn.
+    pub(super) fn add_service(
+        &mut self,
         name: &str,
         naming: &Naming,
         allocator: &Allocator,
         now: DateTime<Utc>,
-    ) -> Self {
+    ) -> (usize, Vec<Change>) {
         let (key, branch) = read(naming, name);
         let id = allocator.service();
+        let mut changes = Vec::new();
         let known = self.entries.iter().position(|entry| entry.key == key);
         let index = known.unwrap_or_else(|| {
             let id = allocator.key();
-            self.changes.push(Change::Key(id, key.clone()));
+            changes.push(Change::Key(id, key.clone()));
             let (schedule, states) = Default::default();
             self.entries.push(Entry { id, key, members: Vec::new(), schedule, states, came_in: false });
             self.entries.len() - 1
         });
         let entry = &mut self.entries[index];
         let (key, name) = (entry.id, name.to_owned());
-        self.changes.push(Change::Service {
-            id,
-            name: name.clone(),
-            key,
-            branch: branch.clone(),
-            seen_at: now,
-        });
+        changes.push(Change::Service { id, name: name.clone(), key, branch: branch.clone(), seen_at: now });
         let (places, last_seen) = (Vec::new(), None);
         entry.members.push(Member { id, name, branch, places, last_seen });
-        self
+        (index, changes)
     }
 }
 

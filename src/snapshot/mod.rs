@@ -20,9 +20,11 @@ pub const SUFFIX: &str = ".snapshot";
 /// The first line, but for the version behind it.
 const FORMAT: &str = "goc-watchdog snapshot ";
 const VERSION: u32 = 1;
-/// Both lines together; a pod has some addresses, not thousands.
-const LONGEST_HEAD: usize = 64 << 10;
-const LONGEST_NAME: usize = 4096;
+/// Bytes of both lines together; a pod has some addresses, not thousands.
+pub const LONGEST_HEAD: usize = 64 << 10;
+/// Bytes of a service's name.
+pub const LONGEST_NAME: usize = 4096;
+const LONGEST_HOST_NAME: usize = 255;
 
 /// Whose profile a snapshot holds, and when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,26 @@ impl Head {
     #[must_use]
     pub fn of(self, profile: &[u8]) -> Self {
         Self { profile_bytes: profile.len() as u64, profile_sha256: hex(&Sha256::digest(profile)), ..self }
+    }
+
+    /// Returns what is wrong in what it says.
+    fn fault(&self) -> Option<&'static str> {
+        let started_at = self.process.map(|process| process.started_at);
+        // So that reckoning with them ends nowhere beyond what a time can be, and what is stored can be read.
+        let is_of_this_age = |at: DateTime<Utc>| (1970..=9999).contains(&at.year());
+        let are_times = [Some(self.captured_at), started_at].into_iter().flatten().all(is_of_this_age);
+        let is_host_name = |name: &str| {
+            name.len() <= LONGEST_HOST_NAME
+                && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+        };
+        match self {
+            _ if self.service.is_empty() => Some("it names no service"),
+            _ if self.service.len() > LONGEST_NAME => Some("its service has a name that is too long"),
+            _ if self.port == 0 => Some("it names no port"),
+            _ if !is_host_name(&self.host_name) => Some("its host has a name that no host has"),
+            _ if !are_times => Some("a time is not of this age"),
+            _ => None,
+        }
     }
 
     /// Returns the lines that stand before the profile.
@@ -156,19 +178,10 @@ pub fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
     };
     let head: Head = serde_json::from_slice(&text[first + 1..second])
         .map_err(|error| BadSnapshot::Head(error.to_string()))?;
-    if head.service.is_empty() || head.service.len() > LONGEST_NAME {
-        return Err(BadSnapshot::Head("it names no service".to_owned()));
+    match head.fault() {
+        Some(fault) => Err(BadSnapshot::Head(fault.to_owned())),
+        None => Ok((head, second + 1)),
     }
-    let started_at = head.process.map(|process| process.started_at);
-    // So that reckoning with them ends nowhere beyond what a time can be.
-    if [Some(head.captured_at), started_at]
-        .into_iter()
-        .flatten()
-        .any(|at| !(1970..=9999).contains(&at.year()))
-    {
-        return Err(BadSnapshot::Head("a time is not of this age".to_owned()));
-    }
-    Ok((head, second + 1))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -192,12 +205,6 @@ impl<R: std::io::Read> Checked<R> {
     #[must_use]
     pub fn new(inner: R) -> Self {
         Self { inner, hash: Sha256::new(), bytes: 0 }
-    }
-
-    /// Tells whether less came than the head says.
-    #[must_use]
-    pub fn is_cut(&self, head: &Head) -> bool {
-        self.bytes < head.profile_bytes
     }
 
     /// Tells whether all that the head says came, and nothing else.
@@ -282,6 +289,12 @@ pub(crate) mod tests {
         assert_eq!(said(&endless), "its head is wrong: it is too long");
         let nameless = Head { service: String::new(), ..head() }.lines();
         assert_eq!(said(nameless.as_bytes()), "its head is wrong: it names no service");
+        let portless = Head { port: 0, ..head() }.lines();
+        assert_eq!(said(portless.as_bytes()), "its head is wrong: it names no port");
+        for name in ["a/b", "a\nb", &"x".repeat(256)] {
+            let odd = Head { host_name: name.to_owned(), ..head() }.lines();
+            assert_eq!(said(odd.as_bytes()), "its head is wrong: its host has a name that no host has");
+        }
         for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
             let captured = Head { captured_at: at, ..head() }.lines();
             assert_eq!(said(captured.as_bytes()), "its head is wrong: a time is not of this age");

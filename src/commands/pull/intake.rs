@@ -3,8 +3,10 @@
 //! A snapshot is as hostile as an answer, and may come late, twice, or after its successor. What came of one is
 //! committed together with its identity before its file goes, so that a crash in between counts nothing twice.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -18,13 +20,15 @@ use super::shared::{Message, Shared};
 use crate::center::host_and_port;
 use crate::names::Naming;
 use crate::profile::{
-    Fingerprint, Limits, Mode, ReadError, Reader, Template, Understood, decode_counts, encode_counts, mix,
+    Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, decode_counts,
+    encode_counts, mix,
 };
 use crate::snapshot::{self, BadSnapshot, Checked, Head, Life, Place};
 use crate::store::{
-    Allocator, Change, EditionId, EditionStatus, Generation, ServiceId, Store, StructureId, Writer,
+    Change, EditionId, EditionStatus, Generation, GenerationId, ServiceId, Store, StructureId, Writer,
 };
-use crate::workdir::inbox::{self, Waiting};
+use crate::workdir::WorkdirError;
+use crate::workdir::inbox::{self, InboxFile};
 
 /// How many snapshots are committed together.
 const COMMITTED_AT_ONCE: usize = 64;
@@ -50,103 +54,123 @@ pub(super) enum Fate {
     Known,
     /// Its build contradicts the one that its key shows; its counters wait.
     OtherBuild(Fingerprint),
-    /// It stays for the next run: somebody may still be writing it.
-    Left(String),
+    /// It waits for the next run: somebody may still be writing it.
+    Unfinished(String),
+    /// It could not be read, or not be moved away, and is tried again.
+    Stuck(String),
     /// It was moved away.
     Bad(String),
 }
 
 /// A file whose head was read.
 pub(super) struct Letter {
-    waiting: Waiting,
+    file: InboxFile,
     head: Head,
     start: u64,
 }
 
-/// Lists what lies in the inboxes, the oldest data first; also returns what has no head.
-pub(super) fn look(context: &Context) -> (Vec<Letter>, Vec<Taken>) {
+/// What lies in the inboxes.
+#[derive(Default)]
+pub(super) struct Found {
+    /// By service, the oldest data first.
+    pub(super) letters: Vec<Letter>,
+    /// What came of what was looked at.
+    pub(super) taken: Vec<Taken>,
+    /// An inbox could not be looked into, or not be emptied.
+    pub(super) is_partial: bool,
+}
+
+impl Found {
+    /// Tells whether something was refused, or waits for more than its end.
+    pub(super) fn has_trouble(&self) -> bool {
+        let is_trouble = |fate: &Fate| matches!(fate, Fate::OtherBuild(_) | Fate::Stuck(_) | Fate::Bad(_));
+        self.is_partial || self.taken.iter().any(|taken| is_trouble(&taken.fate))
+    }
+}
+
+/// Looks into the inboxes.
+pub(super) fn look(context: &Context) -> Found {
     let now = context.now();
     let own = context.workdir.inbox();
     let configured = context.config.inboxes.iter().map(|folder| context.workdir.root().join(folder));
-    let (mut letters, mut taken) = (Vec::new(), Vec::new());
+    let (mut found, mut looked_into) = (Found::default(), HashSet::new());
     for folder in [own.clone()].into_iter().chain(configured) {
-        let waiting = match inbox::waiting(&folder, snapshot::SUFFIX, now) {
-            Ok(Some(waiting)) => waiting,
+        if !looked_into.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+            continue;
+        }
+        let files = match inbox::files(&folder, snapshot::SUFFIX, now) {
+            Ok(Some(files)) => files,
             // That of the root is made by whoever needs it; one that was configured is a mount that went.
-            Ok(None) if folder == own => continue,
+            Ok(None) if folder == own => Vec::new(),
             Ok(None) => {
-                super::super::warn(format!("inbox \"{}\" is no folder that is there", folder.display()));
-                continue;
+                super::super::fail(format_args!("inbox {:?} is not there", folder.display()));
+                found.is_partial = true;
+                Vec::new()
             }
             Err(error) => {
-                super::super::warn(format!("{:#}; what lies there waits", anyhow::Error::from(error)));
-                continue;
+                super::super::fail(format_args!("inbox: {}", explained(error)));
+                found.is_partial = true;
+                Vec::new()
             }
         };
-        for waiting in waiting {
-            match head_of(&waiting) {
-                Ok((head, start)) => letters.push(Letter { waiting, head, start }),
-                Err(Refused { reason, is_cut }) => {
-                    let fate = refuse(&waiting, reason, is_cut, now);
-                    taken.push(Taken { file: waiting.path().display().to_string(), head: None, fate });
+        for file in files {
+            match head_of(&file) {
+                Ok((head, start)) => found.letters.push(Letter { file, head, start }),
+                Err(refused) => {
+                    let name = file.path().display().to_string();
+                    found.taken.push(Taken { file: name, head: None, fate: refuse(&file, refused, now) });
                 }
             }
         }
     }
-    letters.sort_by(|a, b| {
-        a.head.captured_at.cmp(&b.head.captured_at).then_with(|| a.waiting.path().cmp(&b.waiting.path()))
+    found.letters.sort_by_cached_key(|letter| {
+        (letter.head.service.clone(), letter.head.captured_at, letter.file.path())
     });
-    (letters, taken)
-}
-
-/// Makes the names known that only the inbox tells of.
-pub(super) fn introduce(
-    letters: &[Letter],
-    mut roster: Roster,
-    naming: &Naming,
-    allocator: &Allocator,
-    now: DateTime<Utc>,
-) -> Roster {
-    let known = roster.entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.clone());
-    let mut known: HashSet<String> = known.collect();
-    for Letter { head, .. } in letters {
-        if known.insert(head.service.clone()) {
-            roster = roster.with_service(&head.service, naming, allocator, now);
-        }
-    }
-    roster
+    found
 }
 
 /// Why a file is not taken in.
-struct Refused {
-    reason: String,
-    /// It ends too early, so it may still be written.
-    is_cut: bool,
+enum Refused {
+    /// It is no snapshot.
+    Bad(String),
+    /// Not all of it is there, or not yet.
+    Unfinished(String),
+    /// It could not be read this time.
+    Stuck(String),
 }
 
-impl Refused {
-    fn of(error: &(impl std::fmt::Display + ?Sized)) -> Self {
-        Self { reason: error.to_string(), is_cut: false }
+fn explained(error: WorkdirError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
+}
+
+fn open(file: &InboxFile) -> Result<File, Refused> {
+    match file.open() {
+        Ok(Some(opened)) => Ok(opened),
+        Ok(None) => Err(Refused::Bad("it is no regular file".to_owned())),
+        Err(error) => Err(Refused::Stuck(explained(error))),
     }
 }
 
-fn head_of(waiting: &Waiting) -> Result<(Head, u64), Refused> {
-    const ENOUGH: u64 = 64 << 10;
-    let file = waiting.open().map_err(|error| Refused::of(&format!("{:#}", anyhow::Error::from(error))))?;
+fn head_of(file: &InboxFile) -> Result<(Head, u64), Refused> {
     let mut text = Vec::new();
-    file.take(ENOUGH).read_to_end(&mut text).map_err(|error| Refused::of(&error))?;
-    let (head, start) = snapshot::read_head(&text)
-        .map_err(|error| Refused { is_cut: error == BadSnapshot::Cut, ..Refused::of(&error) })?;
-    Ok((head, start as u64))
+    let read = open(file)?.take(snapshot::LONGEST_HEAD as u64).read_to_end(&mut text);
+    read.map_err(|error| Refused::Stuck(error.to_string()))?;
+    match snapshot::read_head(&text) {
+        Ok((head, start)) => Ok((head, start as u64)),
+        Err(error @ BadSnapshot::Cut) => Err(Refused::Unfinished(error.to_string())),
+        Err(error) => Err(Refused::Bad(error.to_string())),
+    }
 }
 
-fn refuse(waiting: &Waiting, reason: String, is_cut: bool, now: DateTime<Utc>) -> Fate {
-    if is_cut && waiting.is_fresh(now) {
-        return Fate::Left(reason);
-    }
-    match waiting.set_aside(&reason) {
-        Ok(_) => Fate::Bad(reason),
-        Err(error) => Fate::Left(format!("{reason}; {:#}", anyhow::Error::from(error))),
+fn refuse(file: &InboxFile, refused: Refused, now: DateTime<Utc>) -> Fate {
+    let reason = match refused {
+        Refused::Stuck(reason) => return Fate::Stuck(reason),
+        Refused::Unfinished(reason) if file.is_fresh(now) => return Fate::Unfinished(reason),
+        Refused::Unfinished(reason) | Refused::Bad(reason) => reason,
+    };
+    match file.set_aside(&reason) {
+        Ok(()) => Fate::Bad(reason),
+        Err(error) => Fate::Stuck(format!("{reason}; {}", explained(error))),
     }
 }
 
@@ -156,6 +180,8 @@ pub(super) struct Intake<'i, 'a, 'w> {
     pub(super) store: &'i Store,
     pub(super) writer: &'i mut Writer<'w>,
     pub(super) messages: &'i Receiver<Message>,
+    pub(super) roster: &'i mut Roster,
+    pub(super) naming: &'i Naming,
     pub(super) limits: Limits,
     /// What was closed before may be part of a sum.
     pub(super) folded_until: Option<DateTime<Utc>>,
@@ -163,121 +189,103 @@ pub(super) struct Intake<'i, 'a, 'w> {
     pub(super) is_over: &'i dyn Fn() -> bool,
 }
 
+/// The key of the snapshot before, of which the next one mostly is too.
+struct Desk {
+    entry: usize,
+    ledger: Ledger,
+}
+
 impl Intake<'_, '_, '_> {
     /// Takes in what was found, and marks the keys whose counters moved.
-    pub(super) fn take(mut self, letters: &[Letter], roster: &mut Roster) -> Result<Vec<Taken>> {
-        let mut taken = Vec::new();
+    pub(super) fn take(mut self, mut found: Found) -> Result<Found> {
         let listings = listings(self.store)?;
-        let mut templates = Vec::new();
-        for letters in letters.chunks(COMMITTED_AT_ONCE) {
+        let mut entries = HashMap::new();
+        for (index, entry) in self.roster.entries.iter().enumerate() {
+            entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
+        }
+        let mut desk = None;
+        for letters in found.letters.chunks(COMMITTED_AT_ONCE) {
             let mut done = Vec::new();
             for letter in letters {
                 if (self.is_over)() {
                     break;
                 }
-                let named = |entry: &&mut Entry| {
-                    entry.members.iter().any(|member| member.name == letter.head.service)
-                };
-                let entry =
-                    roster.entries.iter_mut().find(named).context("a name that was not introduced")?;
-                let fate = match self.take_one(letter, entry, &listings, &mut templates)? {
+                let fate = match self.take_one(letter, &mut entries, &listings, &mut desk)? {
                     Ok(fate) => {
-                        done.push(letter);
+                        done.push(&letter.file);
                         fate
                     }
-                    Err(Refused { reason, is_cut }) => {
-                        refuse(&letter.waiting, reason, is_cut, self.shared.now)
-                    }
+                    Err(refused) => refuse(&letter.file, refused, self.shared.now),
                 };
-                let file = letter.waiting.path().display().to_string();
-                taken.push(Taken { file, head: Some(letter.head.clone()), fate });
+                let file = letter.file.path().display().to_string();
+                found.taken.push(Taken { file, head: Some(letter.head.clone()), fate });
             }
             self.writer.commit()?;
-            for letter in done {
-                if let Err(error) = letter.waiting.remove() {
-                    let error = anyhow::Error::from(error);
-                    super::super::warn(format!("{error:#}; it was taken in, and is passed over from now on"));
+            for file in done {
+                if let Err(error) = file.remove() {
+                    let error = explained(error);
+                    super::super::fail(format_args!(
+                        "{error}; it was taken in, and is passed over from now on"
+                    ));
+                    found.is_partial = true;
                 }
             }
         }
         self.writer.apply(&Change::SnapshotsForgotten(self.shared.now - REMEMBERED))?;
         self.writer.commit()?;
-        Ok(taken)
+        Ok(found)
     }
 
     fn take_one(
         &mut self,
         letter: &Letter,
-        entry: &mut Entry,
+        entries: &mut HashMap<String, usize>,
         listings: &Listings,
-        templates: &mut Vec<Arc<Template>>,
+        desk: &mut Option<Desk>,
     ) -> Result<Result<Fate, Refused>> {
-        let identity = letter.head.identity();
+        let head = &letter.head;
+        let identity = head.identity();
         if self.store.is_taken(&identity)? {
             return Ok(Ok(Fate::Known));
         }
-        let mut ledger = Ledger::open(entry, self.store)?;
-        ledger.load(self.shared, self.store)?;
-        let known: Vec<Arc<Template>> =
-            ledger.templates.iter().map(|(_, template)| Arc::clone(template)).collect();
-        let understood = match self.read(letter, &known) {
+        let named = entries.get(&head.service).copied();
+        let known: Vec<Arc<Template>> = match named {
+            Some(entry) => {
+                let ledger = self.ledger_of(entry, desk)?;
+                ledger.templates.iter().map(|(_, template)| Arc::clone(template)).collect()
+            }
+            None => Vec::new(),
+        };
+        let Understood { profile, template, .. } = match self.read(letter, &known) {
             Ok(understood) => understood,
             Err(refused) => return Ok(Err(refused)),
         };
-        // So that the next one of the same build need not decode it again.
-        templates.clone_from(&known);
-        let Understood { profile, template, .. } = understood;
-        let structure = self.shared.intern(&profile.build, template.map(Arc::new).as_ref())?;
-        let member = (structure, profile.build.fingerprint());
-        let current = ledger.current();
-        let index = ledger.edition_of(&profile.build, member, false);
-        let edition = match index {
-            Some(index) => ledger.editions[index].id,
-            None => self.new_edition(entry, current.is_none()),
+        // Only now: a name that nothing vouches for leaves no trace.
+        let index = match named {
+            Some(index) => index,
+            None => self.introduce(&head.service, entries)?,
         };
-        self.carry_out()?;
-
-        let address = address_of(&letter.head, entry, listings, &ledger);
-        let is_its = |known: &&Generation| {
-            known.address.as_deref() == Some(&*address)
-                && (known.edition, known.structure, known.mode) == (edition, structure, profile.mode)
-        };
-        let generations: Vec<&Generation> = ledger.generations.iter().filter(is_its).collect();
-        let blocks = profile.build.blocks().len();
-        let mut counted = Vec::new();
-        for generation in &generations {
-            let counts = self.store.counts(generation.id)?.context("counters of a generation are gone")?;
-            counted.push(decode_counts(&counts, blocks)?);
+        let template = template.map(Arc::new);
+        let structure = self.shared.intern(&profile.build, template.as_ref())?;
+        let ledger = self.ledger_of(index, desk)?;
+        if let Some(template) = template {
+            ledger.templates.push((structure, template));
         }
-        let lives: Vec<Life<'_>> = generations
-            .iter()
-            .zip(&counted)
-            .map(|(known, counts)| Life {
-                opened_at: known.opened_at,
-                pulled_at: known.pulled_at,
-                closed_at: known.closed_at,
-                counts,
-            })
-            .collect();
-        let at = letter.head.captured_at.min(self.shared.now);
-        let started_at = letter.head.process.map(|process| process.started_at);
-        let place = snapshot::place(profile.mode, &lives, started_at, at, &profile.counts);
-        let mut changes = match place {
+        let entry = &mut self.roster.entries[index];
+        let edition = seat(entry, ledger, &profile, structure, self.shared, self.store)?;
+        carry_out(self.messages, self.writer)?;
+
+        let address = address_of(head, entry, listings, ledger);
+        let at = head.captured_at.min(self.shared.now);
+        let origin = Origin { edition, structure, mode: profile.mode, address, at };
+        let mut changes = match origin.place(head, &profile.counts, ledger, self.store)? {
             Place::Known => Vec::new(),
-            Place::Joins(index, counts) => {
-                let Generation { id, pulled_at, .. } = *generations[index];
-                let (counts, at) = (encode_counts(&counts), pulled_at.max(at));
-                vec![Change::GenerationMoved { id, mode: profile.mode, at, counts, answer: None }]
-            }
+            Place::Joins(index, counts) => vec![origin.moved(index, &counts, ledger)],
             Place::Own(counts) => {
                 let folded = self.store.folded(edition, structure)?;
                 match folded.filter(|_| self.folded_until.is_some_and(|until| at < until)) {
-                    Some(sum) => self.join_sum(&sum, profile.mode, &counts)?,
-                    None => {
-                        let is_newest = lives.iter().all(|life| life.pulled_at <= at);
-                        let life = (edition, structure, profile.mode);
-                        self.open(life, &address, at, &counts, is_newest, entry, &ledger)
-                    }
+                    Some(sum) => joined_to_sum(&sum, profile.mode, &counts, self.store)?,
+                    None => origin.opened(self.shared.allocator.generation(), &counts, entry, ledger),
                 }
             }
         };
@@ -288,7 +296,7 @@ impl Intake<'_, '_, '_> {
         }
         changes.push(Change::SnapshotTaken { identity, at: self.shared.now });
         changes.iter().try_for_each(|change| self.writer.apply(change))?;
-        let is_shown = index == current || current.is_none();
+        let is_shown = ledger.current().is_some_and(|current| ledger.editions[current].id == edition);
         Ok(Ok(match has_moved {
             _ if !is_shown => Fate::OtherBuild(profile.build.fingerprint()),
             true => Fate::Merged,
@@ -296,66 +304,157 @@ impl Intake<'_, '_, '_> {
         }))
     }
 
+    /// Returns what is known of a key.
+    fn ledger_of<'d>(&self, entry: usize, desk: &'d mut Option<Desk>) -> Result<&'d mut Ledger> {
+        if desk.as_ref().is_none_or(|desk| desk.entry != entry) {
+            let mut ledger = Ledger::open(&self.roster.entries[entry], self.store)?;
+            ledger.load(self.shared, self.store)?;
+            *desk = Some(Desk { entry, ledger });
+        }
+        Ok(&mut desk.as_mut().expect("opened just now").ledger)
+    }
+
+    /// Makes a name known that only the inbox tells of.
+    fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
+        let Shared { allocator, now, .. } = self.shared;
+        let (index, changes) = self.roster.add_service(service, self.naming, allocator, *now);
+        changes.iter().try_for_each(|change| self.writer.apply(change))?;
+        entries.insert(service.to_owned(), index);
+        Ok(index)
+    }
+
     fn read(&self, letter: &Letter, known: &[Arc<Template>]) -> Result<Understood, Refused> {
-        let mut file = letter
-            .waiting
-            .open()
-            .map_err(|error| Refused::of(&format!("{:#}", anyhow::Error::from(error))))?;
-        file.seek(SeekFrom::Start(letter.start)).map_err(|error| Refused::of(&error))?;
-        let mut checked = Checked::new(file);
+        let Letter { file, head, start } = letter;
+        let stuck = |error: io::Error| Refused::Stuck(error.to_string());
+        let unfinished = |reason: &str| Err(Refused::Unfinished(reason.to_owned()));
+        let mut opened = open(file)?;
+        if head.profile_bytes > self.limits.max_bytes {
+            let bytes = head.profile_bytes;
+            return Err(Refused::Stuck(format!(
+                "its profile has {bytes} bytes and is larger than --max-body"
+            )));
+        }
+        match opened.metadata().map_err(stuck)?.len().cmp(&(start + head.profile_bytes)) {
+            Ordering::Less => return unfinished("it is cut short"),
+            Ordering::Greater => return unfinished("it is longer than its head says"),
+            Ordering::Equal => {}
+        }
+        opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
+        let mut checked = Checked::new(opened);
         let understood = Reader::new(&mut checked, self.limits, Vec::new()).understand(known, None, 0);
-        let is_cut = checked.is_cut(&letter.head);
-        let error = match understood {
-            Ok(understood) if checked.is_whole(&letter.head) => return Ok(understood),
-            _ if is_cut => "it is cut short".to_owned(),
-            Ok(_) => "its profile is not the one that its head tells of".to_owned(),
-            Err(ReadError::Parse(error)) => error.to_string(),
-            Err(ReadError::Io(error)) => error.to_string(),
+        // Of what is no profile the rest tells whether it was left so, or damaged.
+        io::copy(&mut checked, &mut io::sink()).map_err(stuck)?;
+        match understood {
+            Err(ReadError::Io(error)) => Err(stuck(error)),
+            _ if !checked.is_whole(head) => unfinished("its profile is not the one that its head tells of"),
+            Err(ReadError::Parse(error)) => Err(Refused::Bad(error.to_string())),
+            Ok(understood) => Ok(understood),
+        }
+    }
+}
+
+/// Finds the edition that a profile belongs to; the first of a key is what it shows.
+fn seat(
+    entry: &Entry,
+    ledger: &mut Ledger,
+    profile: &Profile,
+    structure: StructureId,
+    shared: &Shared<'_>,
+    store: &Store,
+) -> Result<EditionId> {
+    let member = (structure, profile.build.fingerprint());
+    let index = ledger.edition_of(&profile.build, member, false);
+    let index = ledger.make_room(index, entry.id, &profile.build, member, true, shared, store)?;
+    let id = ledger.editions[index].id;
+    if ledger.current().is_none() {
+        ledger.editions[index].status = EditionStatus::Current;
+        shared.send(Message::Changes(vec![Change::EditionStatus(id, EditionStatus::Current)]));
+    }
+    Ok(id)
+}
+
+/// Applies what was sent meanwhile.
+fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()> {
+    while let Ok(message) = messages.try_recv() {
+        if let Message::Changes(changes) = message {
+            changes.iter().try_for_each(|change| writer.apply(change))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a snapshot comes from.
+struct Origin {
+    edition: EditionId,
+    structure: StructureId,
+    mode: Mode,
+    address: String,
+    /// When it was taken, and not later than now.
+    at: DateTime<Utc>,
+}
+
+impl Origin {
+    /// Finds the place of its counters; an index is that of a generation of the ledger.
+    fn place(&self, head: &Head, counts: &[u64], ledger: &Ledger, store: &Store) -> Result<Place> {
+        let is_of_it = |known: &Generation| {
+            known.address.as_ref() == Some(&self.address)
+                && (known.edition, known.structure, known.mode) == (self.edition, self.structure, self.mode)
         };
-        Err(Refused { reason: error, is_cut })
-    }
-
-    fn new_edition(&self, entry: &Entry, is_first: bool) -> EditionId {
-        let id = self.shared.allocator.edition();
-        let mut changes = vec![Change::Edition { id, key: entry.id, at: self.shared.now }];
-        if is_first {
-            changes.push(Change::EditionStatus(id, EditionStatus::Current));
+        let of_it: Vec<usize> =
+            (0..ledger.generations.len()).filter(|&index| is_of_it(&ledger.generations[index])).collect();
+        let mut counted = Vec::new();
+        for &index in &of_it {
+            let stored = store.counts(ledger.generations[index].id)?;
+            counted.push(decode_counts(&stored.context("counters of a generation are gone")?, counts.len())?);
         }
-        self.shared.send(Message::Changes(changes));
-        id
+        let lives = of_it.iter().zip(&counted).map(|(&index, counts)| {
+            let Generation { opened_at, pulled_at, closed_at, .. } = ledger.generations[index];
+            Life { opened_at, pulled_at, closed_at, counts }
+        });
+        let lives: Vec<Life<'_>> = lives.collect();
+        let started_at = head.process.map(|process| process.started_at);
+        Ok(match snapshot::place(self.mode, &lives, started_at, self.at, counts) {
+            Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
+            place => place,
+        })
     }
 
-    /// Applies what was sent meanwhile.
-    fn carry_out(&mut self) -> Result<()> {
-        while let Ok(message) = self.messages.try_recv() {
-            if let Message::Changes(changes) = message {
-                changes.iter().try_for_each(|change| self.writer.apply(change))?;
-            }
-        }
-        Ok(())
+    /// Gives a generation of the ledger these counters.
+    fn moved(&self, index: usize, counts: &[u64], ledger: &mut Ledger) -> Change {
+        let life = &mut ledger.generations[index];
+        life.pulled_at = life.pulled_at.max(self.at);
+        let (id, at, counts) = (life.id, life.pulled_at, encode_counts(counts));
+        Change::GenerationMoved { id, mode: self.mode, at, counts, answer: None }
     }
 
-    /// Opens a generation; where it is the newest, whatever was open at its address is over.
-    #[expect(clippy::too_many_arguments, reason = "all that tells one generation from another")]
-    fn open(
-        &self,
-        (edition, structure, mode): (EditionId, StructureId, Mode),
-        address: &str,
-        at: DateTime<Utc>,
-        counts: &[u64],
-        is_newest: bool,
-        entry: &Entry,
-        ledger: &Ledger,
-    ) -> Vec<Change> {
-        let id = self.shared.allocator.generation();
+    /// Opens a generation; where nothing was seen at its address since, what was open there is over.
+    fn opened(&self, id: GenerationId, counts: &[u64], entry: &Entry, ledger: &mut Ledger) -> Vec<Change> {
+        let Self { edition, structure, mode, address, at } = self;
+        let (edition, structure, mode, at) = (*edition, *structure, *mode, *at);
+        let here = |known: &Generation| known.address.as_ref() == Some(address);
+        let is_newest =
+            ledger.generations.iter().filter(|known| here(known)).all(|known| known.pulled_at <= at);
         let mut changes = Vec::new();
         if is_newest {
-            changes.extend(ledger.open_at(address).map(|open| Change::GenerationClosed(open.id, at)));
+            let open = ledger.generations.iter_mut().filter(|known| known.closed_at.is_none() && here(known));
+            changes.extend(open.map(|known| {
+                known.closed_at = Some(at);
+                Change::GenerationClosed(known.id, at)
+            }));
         }
-        let (counts, address) = (encode_counts(counts), address.to_owned());
         // Nobody will ask it again where no center lists it.
-        let is_over = !is_newest || !entry.addresses().contains(&address);
-        let address = Some(address);
+        let is_over = !is_newest || !entry.addresses().contains(address);
+        let (address, counts) = (Some(address.clone()), encode_counts(counts));
+        ledger.generations.push(Generation {
+            id,
+            edition,
+            structure,
+            address: address.clone(),
+            mode,
+            opened_at: at,
+            pulled_at: at,
+            closed_at: is_over.then_some(at),
+        });
         changes.push(Change::GenerationOpened {
             id,
             edition,
@@ -371,18 +470,18 @@ impl Intake<'_, '_, '_> {
         }
         changes
     }
+}
 
-    /// Holds what is so old that its generation may be part of a sum against that, by the larger count.
-    fn join_sum(&self, sum: &Generation, mode: Mode, counts: &[u64]) -> Result<Vec<Change>> {
-        let stored = self.store.counts(sum.id)?.context("counters of a sum are gone")?;
-        let stored = decode_counts(&stored, counts.len())?;
-        let joined = snapshot::larger(&stored, counts);
-        if joined == stored {
-            return Ok(Vec::new());
-        }
-        let (id, at, mode) = (sum.id, sum.pulled_at, mix(sum.mode, mode));
-        Ok(vec![Change::GenerationMoved { id, mode, at, counts: encode_counts(&joined), answer: None }])
+/// Holds what is so old that its generation may be part of a sum against that, by the larger count.
+fn joined_to_sum(sum: &Generation, mode: Mode, counts: &[u64], store: &Store) -> Result<Vec<Change>> {
+    let stored = store.counts(sum.id)?.context("counters of a sum are gone")?;
+    let stored = decode_counts(&stored, counts.len())?;
+    let joined = snapshot::larger(&stored, counts);
+    if joined == stored {
+        return Ok(Vec::new());
     }
+    let (id, at, mode) = (sum.id, sum.pulled_at, mix(sum.mode, mode));
+    Ok(vec![Change::GenerationMoved { id, mode, at, counts: encode_counts(&joined), answer: None }])
 }
 
 type Listings = HashMap<ServiceId, Vec<String>>;
@@ -405,8 +504,10 @@ fn address_of(head: &Head, entry: &Entry, listings: &Listings, ledger: &Ledger) 
     let listed =
         own.into_iter().chain(others).flat_map(|member| listings.get(&member.id).into_iter().flatten());
     let stored = ledger.generations.iter().rev().filter_map(|known| known.address.as_ref());
+    let mut seen = HashSet::new();
     let all: Vec<(&String, String, u16)> = listed
         .chain(stored)
+        .filter(|address| seen.insert(*address))
         .filter_map(|address| host_and_port(address).ok().map(|(host, port)| (address, host, port)))
         .collect();
     let found = head.find(all.iter().map(|(address, host, port)| (address.as_str(), host.as_str(), *port)));

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::super::roster::Entry;
-use super::shared::Shared;
+use super::shared::{Message, Shared};
 use crate::edition;
 use crate::profile::{Build, Fingerprint, Merged, Template};
-use crate::store::{Edition, EditionId, EditionStatus, Generation, GenerationId, Store, StructureId};
+use crate::store::{
+    Change, Edition, EditionId, EditionStatus, Generation, GenerationId, KeyId, Store, StructureId,
+};
 
 /// How many editions that were set aside an unknown build is compared with, the newest first.
 pub(super) const ASIDES_COMPARED: usize = 4;
@@ -131,6 +133,41 @@ impl Ledger {
         self.edition_with(member.0)
             .or_else(|| self.current().filter(fits))
             .or_else(|| newest_first().find(fits))
+    }
+
+    /// Makes room for a build in an edition of a key, in a new one where none is given; returns its index.
+    #[expect(clippy::too_many_arguments, reason = "whose it is, what it is, and where both are known")]
+    pub(super) fn make_room(
+        &mut self,
+        index: Option<usize>,
+        key: KeyId,
+        build: &Arc<Build>,
+        member: (StructureId, Fingerprint),
+        is_decided: bool,
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<usize> {
+        let index = index.unwrap_or_else(|| {
+            let id = shared.allocator.edition();
+            // Before anybody joins this edition and refers to it.
+            shared.send(Message::Changes(vec![Change::Edition { id, key, at: shared.now }]));
+            self.editions.push(LiveEdition {
+                id,
+                status: EditionStatus::Aside,
+                structures: Vec::new(),
+                sum: None,
+                moved: false,
+                is_undecided: !is_decided,
+            });
+            self.editions.len() - 1
+        });
+        let edition = &mut self.editions[index];
+        edition.load(shared, store)?;
+        if !edition.structures.contains(&member) {
+            edition.structures.push(member);
+        }
+        edition.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)?;
+        Ok(index)
     }
 
     /// Returns the edition that has a structure: the current one if it does, else the newest.

@@ -42,7 +42,7 @@ use crate::store::{Allocator, Change, Store};
 use crate::workdir::Locked;
 
 use crew::{Haul, Queue, Scribe, Stop};
-use intake::{Fate, Intake, Taken};
+use intake::{Found, Intake};
 use plan::{Plan, Selection, Waiting};
 use settlement::Pulled;
 use shared::{Message, Rules, Shared};
@@ -84,16 +84,19 @@ pub struct PullArgs {
     ///
     /// Touches nothing but DIR, and ends with 0 unless --strict. The process is the one for which goc wrote a
     /// `*_profile_listen_addr`, or that of --address.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run", "jitter"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "services", "force", "raw", "output", "adopt", "dry_run", "no_peek", "change", "jitter", "wait", "ping",
+        "concurrency", "format",
+    ])]
     to_inbox: Option<PathBuf>,
 
     /// With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in
     /// the environment of the process].
-    #[arg(long, value_name = "NAME", requires = "to_inbox")]
+    #[arg(long, value_name = "NAME", requires = "to_inbox", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run"])]
     service: Option<String>,
 
     /// With --to-inbox: end with 1 where nothing was saved.
-    #[arg(long, requires = "to_inbox")]
+    #[arg(long, requires = "to_inbox", conflicts_with_all = ["services", "force", "raw", "adopt", "dry_run"])]
     strict: bool,
 
     /// With --raw: write to this file, whole or not at all.
@@ -255,10 +258,9 @@ fn pull(
     let allocator = Allocator::new(&store)?;
     let heard = roster::ask(client, &context.centers);
     let roster = Roster::assemble(Known::read(&store)?, heard, &context.config.naming, &allocator, now);
-    let roster = with_named_address(args, roster, &allocator, context)?;
-    let (letters, mut taken) = intake::look(context);
-    let mut roster = intake::introduce(&letters, roster, &context.config.naming, &allocator, now);
-    report_silence(&roster, !letters.is_empty(), context)?;
+    let mut roster = with_named_address(args, roster, &allocator, context)?;
+    let found = intake::look(context);
+    report_silence(&roster, !found.letters.is_empty(), context)?;
     roster.changes.iter().try_for_each(|change| writer.apply(change))?;
     writer.commit()?;
 
@@ -284,6 +286,8 @@ fn pull(
         store: &store,
         writer: &mut writer,
         messages: &inbox,
+        roster: &mut roster,
+        naming: &context.config.naming,
         limits: args.options(context).limits,
         folded_until: TimeDelta::from_std(context.config.pull.fold_after)
             .ok()
@@ -292,11 +296,13 @@ fn pull(
             signals.received().is_some() || deadline.is_some_and(|deadline| started.elapsed() >= deadline)
         },
     };
-    taken.extend(intake.take(&letters, &mut roster)?);
+    let found = intake.take(found)?;
 
     let selection = select(args, &roster.entries)?;
     let plan = match &args.address {
-        Some(address) => Plan::of_address(pick(&args.services[0], &roster.entries)?, address),
+        Some(address) => {
+            Plan::of_address(pick(&args.services[0], &roster.entries)?, address, &roster.entries)
+        }
         None => Plan::make(&roster.entries, &selection, &rules, now),
     };
     for waiting in &plan.waiting {
@@ -327,8 +333,8 @@ fn pull(
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
 
-    output::print(&haul, &taken, &plan, &roster, &started, args.format, context)?;
-    Ok(exit_code(&haul, &taken, &plan, &selection, &roster))
+    output::print(&haul, &found.taken, &plan, &roster, &started, args.format, context)?;
+    Ok(exit_code(&haul, &found, &plan, &selection, &roster))
 }
 
 /// What another command needs to pull with.
@@ -380,7 +386,7 @@ pub(super) fn last_chance(
 /// Adds the name under which `--address` is to be stored, where no center and no database knows it.
 fn with_named_address(
     args: &PullArgs,
-    roster: Roster,
+    mut roster: Roster,
     allocator: &Allocator,
     context: &Context,
 ) -> Result<Roster> {
@@ -394,7 +400,9 @@ fn with_named_address(
     if pick(name, &roster.entries).is_ok() || !naming.parse(name).is_parsed() {
         return Ok(roster);
     }
-    Ok(roster.with_service(name, naming, allocator, context.now()))
+    let (_, changes) = roster.add_service(name, naming, allocator, context.now());
+    roster.changes.extend(changes);
+    Ok(roster)
 }
 
 fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
@@ -463,7 +471,7 @@ fn accept_emptied_centers(
 
 fn exit_code(
     haul: &Haul,
-    taken: &[Taken],
+    found: &Found,
     plan: &Plan<'_>,
     selection: &Selection,
     roster: &Roster,
@@ -471,11 +479,8 @@ fn exit_code(
     let failed = |pulled: &Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
-    let refused = |taken: &Taken| matches!(taken.fate, Fate::Bad(_) | Fate::OtherBuild(_));
-    let partly = haul.pulled.iter().any(failed)
-        || taken.iter().any(refused)
-        || !roster.silent.is_empty()
-        || named_offline;
+    let partly =
+        haul.pulled.iter().any(failed) || found.has_trouble() || !roster.silent.is_empty() || named_offline;
     match haul.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
         Some(Stop::Deadline) => ExitCode::Partly,

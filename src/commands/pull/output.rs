@@ -112,8 +112,11 @@ fn of_inbox(taken: &Taken, context: &Context) {
         (Fate::Bad(reason), _) => {
             super::super::fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
         }
-        (Fate::Left(reason), _) => {
-            super::super::warn(format!("snapshot \"{file}\": {reason}; it stays there"));
+        (Fate::Unfinished(reason), _) => {
+            super::super::warn(format!("snapshot \"{file}\": {reason}; it waits for its end"));
+        }
+        (Fate::Stuck(reason), _) => {
+            super::super::fail(format!("snapshot \"{file}\": {reason}; it is tried again"));
         }
         (Fate::OtherBuild(build), Some(name)) => {
             let build = build.short();
@@ -284,7 +287,8 @@ fn snapshot_object(taken: &Taken) -> serde_json::Value {
         Fate::Merged => ("merged", None),
         Fate::Known => ("known", None),
         Fate::OtherBuild(build) => ("set_aside", Some(format!("other build {}", build.short()))),
-        Fate::Left(reason) => ("left", Some(reason.clone())),
+        Fate::Unfinished(reason) => ("unfinished", Some(reason.clone())),
+        Fate::Stuck(reason) => ("stuck", Some(reason.clone())),
         Fate::Bad(reason) => ("bad", Some(reason.clone())),
     };
     json!({

@@ -73,11 +73,14 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// Plans one unit that asks `address` alone.
-    pub(super) fn of_address(entry: &'a Entry, address: &str) -> Self {
+    /// Plans one unit that asks `address` alone, and the rows of what came in for others.
+    pub(super) fn of_address(entry: &'a Entry, address: &str, entries: &'a [Entry]) -> Self {
         let parts = vec![Part::new(entry, Reason::Named, false)];
         let targets = vec![Target { address: address.to_owned(), parts: vec![0] }];
-        Self { pulls: vec![Unit::new(parts, targets)], peeks: Vec::new(), waiting: Vec::new() }
+        let others = entries.iter().filter(|other| other.came_in && other.id != entry.id);
+        let others = others.map(|other| Unit::new(vec![Part::new(other, Reason::CameIn, false)], Vec::new()));
+        let pulls = [Unit::new(parts, targets)].into_iter().chain(others).collect();
+        Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
     }
 
     /// Plans units that ask these listed addresses and no others.
@@ -141,11 +144,19 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What came in by itself wants its row, though nothing is asked for it.
+/// Decides as [`whether_due`] does, but that what came in by itself shows that coverage moved, as a peek would, and
+/// wants its row though nothing is asked for it.
 fn decide(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
+    let reason = Reason::CameIn;
     match whether_due(entry, selection, rules, now) {
-        Decision::Pull { reason, full, addresses } => Decision::Pull { reason, full, addresses },
-        _ if entry.came_in => Decision::Pull { reason: Reason::CameIn, full: false, addresses: Vec::new() },
+        Decision::Wait(..) if entry.came_in => {
+            let answers = |address: &String| entry.state(address).retry.failures == 0;
+            let addresses = entry.addresses().into_iter().filter(answers).collect();
+            Decision::Pull { reason, full: true, addresses }
+        }
+        Decision::Offline | Decision::Passed if entry.came_in => {
+            Decision::Pull { reason, full: false, addresses: Vec::new() }
+        }
         decision => decision,
     }
 }

@@ -158,15 +158,13 @@ impl Settlement<'_, '_> {
             _ => Outcome::UnchangedAtRetry,
         };
         let old = &entry.schedule;
+        let (name, steps) = (&entry.spokesman().name, &self.shared.rules.steps);
+        let schedule = match outcome {
+            Outcome::Changed if self.asked.is_empty() => schedule::hastened(&old.schedule, name, now, steps),
+            outcome => schedule::after(&old.schedule, name, outcome, &entry.addresses(), now, steps),
+        };
         let schedule = ScheduleRow {
-            schedule: schedule::after(
-                &old.schedule,
-                &entry.spokesman().name,
-                outcome,
-                &entry.addresses(),
-                now,
-                &self.shared.rules.steps,
-            ),
+            schedule,
             last_change_at: if shown.changed { Some(now) } else { old.last_change_at },
             counts_moved_at: shown.counts_moved_at,
             unfinished: false,

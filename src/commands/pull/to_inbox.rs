@@ -4,8 +4,9 @@
 //! home, and nothing else that can be written to.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::exit::ExitCode;
 use crate::host::{self, Listener};
 use crate::names::printable;
 use crate::profile::{self, Limits, Profile};
-use crate::snapshot::{Head, Process};
+use crate::snapshot::{Head, LONGEST_NAME, Process};
 use crate::{clock, workdir};
 
 /// Well within the 30 seconds that Kubernetes gives a pod.
@@ -70,7 +71,7 @@ pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
                     io::stdout(),
                     "{name}: {coverage} of {} statements, left in {}",
                     coverage.total,
-                    path.display()
+                    printable(&path.display().to_string())
                 );
             }
             ExitCode::Done
@@ -88,8 +89,11 @@ fn before(deadline: Duration, task: Task) -> Result<Left> {
     thread::spawn(move || {
         let _ = send.send(save(&task));
     });
-    done.recv_timeout(deadline).unwrap_or_else(|_| {
-        Err(anyhow!("it took longer than {} (--deadline)", humantime::format_duration(deadline)))
+    done.recv_timeout(deadline).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => {
+            Err(anyhow!("it took longer than {} (--deadline)", humantime::format_duration(deadline)))
+        }
+        RecvTimeoutError::Disconnected => Err(anyhow!("the thread that does it ended")),
     })
 }
 
@@ -99,12 +103,19 @@ fn save(task: &Task) -> Result<Left> {
         None => format!("http://127.0.0.1:{}", port()?),
     };
     let (asked, port) = host_and_port(&address)?;
-    let listener = host::listener(port);
+    let mut addresses = host::addresses();
+    let asked: Option<IpAddr> = asked.parse().ok();
+    // What listens there is known of this host alone.
+    let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
+    let listener = host::listener(port).filter(|_| is_here);
     let service = match (&task.service, listener.as_ref().and_then(|listener| listener.service.clone())) {
         (Some(named), _) => named.clone(),
         (None, Some(found)) => found,
         (None, None) => bail!("{}", nameless(port, listener.as_ref())),
     };
+    if service.len() > LONGEST_NAME {
+        bail!("the name of the service is longer than {LONGEST_NAME} bytes");
+    }
 
     let client = Client::new(&task.options)?;
     let pulled = client.profile(&address).and_then(|mut incoming| incoming.understand(&[], None, 0));
@@ -114,10 +125,7 @@ fn save(task: &Task) -> Result<Left> {
     let mut text = Vec::new();
     profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
 
-    let mut addresses = host::addresses();
-    if let Ok(ip) = asked.parse()
-        && !addresses.contains(&ip)
-    {
+    if let Some(ip) = asked.filter(|ip| !addresses.contains(ip)) {
         addresses.insert(0, ip);
     }
     let process =

@@ -10,15 +10,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::roster::Entry;
-use super::ledger::{Answered, Ledger, LiveEdition};
+use super::ledger::{Answered, Ledger};
 use super::settlement::{Failure, Pulled, Settlement};
 use super::shared::{Answer, Message, Shared, lock};
 use crate::center::{HttpError, Incoming};
 use crate::edition::{self, Claim};
 use crate::generation::{self, Verdict};
 use crate::profile::{
-    Fingerprint, Imprint, Last, Merged, Profile, Template, Understood, decode_counts, encode_counts,
-    hit_fraction,
+    Fingerprint, Imprint, Last, Profile, Template, Understood, decode_counts, encode_counts, hit_fraction,
 };
 use crate::schedule::Reason;
 use crate::store::{
@@ -385,29 +384,9 @@ impl<'a> Unit<'a> {
         if entry.is_assumed(&target.address) && shows_another && !is_current {
             return Ok(None);
         }
-        let index = if let Some(index) = index {
-            index
-        } else {
-            let id = shared.allocator.edition();
-            // Sent under the lock: whoever joins this edition refers to it.
-            shared.send(Message::Changes(vec![Change::Edition { id, key: entry.id, at: shared.now }]));
-            ledger.editions.push(LiveEdition {
-                id,
-                status: EditionStatus::Aside,
-                structures: Vec::new(),
-                sum: None,
-                moved: false,
-                is_undecided: !decided,
-            });
-            ledger.editions.len() - 1
-        };
-        let edition = &mut ledger.editions[index];
-        edition.load(shared, store)?;
-        if !edition.structures.contains(&member) {
-            edition.structures.push(member);
-        }
-        edition.sum.get_or_insert_with(|| Merged::new(Arc::clone(&profile.build))).take_in(&profile.build)?;
-        let id = edition.id;
+        // Under the lock of the ledger.
+        let index = ledger.make_room(index, entry.id, &profile.build, member, decided, shared, store)?;
+        let id = ledger.editions[index].id;
         if let Some(template) = template {
             ledger.templates.push((structure, Arc::clone(template)));
         }
