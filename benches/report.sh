@@ -88,9 +88,9 @@ stored() {
     printf '%s\n' "$name"
 }
 
-source_of kubernetes k8s.io/kubernetes v1.34.2 v1.33.6 v0.34.2
+source_of kubernetes k8s.io/kubernetes v1.34.2 v1.34.0 v0.34.2
 [ -e kubernetes.cov ] || "$project/benches/mkprofile.py" kubernetes kubernetes.cov
-source_of prometheus github.com/prometheus/prometheus v0.307.3 v0.304.2
+source_of prometheus github.com/prometheus/prometheus v0.307.3 v0.306.0
 [ -e prometheus.cov ] || "$project/benches/mkprofile.py" prometheus prometheus.cov
 if [ ! -d echo ]; then
     cp -r "$project/examples/echo" echo
