@@ -70,12 +70,15 @@ pub fn place(
         let since_its_end = closed_at.map_or(TimeDelta::zero(), |closed| captured_at - closed);
         ((opened_at - captured_at).max(since_its_end).max(TimeDelta::zero()), std::cmp::Reverse(opened_at))
     });
-    let places =
-        candidates.iter().filter_map(|&index| in_life(index, mode, &lives[index], captured_at, counts));
-    match places.min_by_key(|(fit, _)| *fit) {
+    let fits =
+        candidates.iter().filter_map(|&index| Some((index, fit(mode, &lives[index], captured_at, counts)?)));
+    match fits.min_by_key(|(_, fit)| fit.rank()) {
+        None => Place::Own(counts.to_vec()),
+        Some((_, Fit::Held)) => Place::Known,
+        Some((index, Fit::Good(counts) | Fit::AgainstTheClocks(counts))) => Place::Joins(index, counts),
         // By the larger count of each block, which stands beside the life: its counters must stay those of the
         // process that was read last, or what else is of that would look like a restart.
-        Some((Fit::ByTime, Place::Known)) => {
+        Some((_, Fit::ByTime)) => {
             let counted = |block: usize| {
                 candidates.iter().fold(0_u64, |sum, &index| sum.saturating_add(lives[index].counts[block]))
             };
@@ -83,43 +86,46 @@ pub fn place(
             let rest: Vec<u64> = rest.collect();
             if rest.iter().all(|&count| count == 0) { Place::Known } else { Place::Own(rest) }
         }
-        Some((_, place)) => place,
-        None => Place::Own(counts.to_vec()),
     }
 }
 
-/// How well a snapshot fits a life, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How a snapshot fits a life.
 enum Fit {
     /// All of it was counted.
     Held,
-    /// By its counters and the clocks.
-    Good,
+    /// By its counters and the clocks; the life has these counters then.
+    Good(Vec<u64>),
     /// By its counters alone.
-    AgainstTheClocks,
+    AgainstTheClocks(Vec<u64>),
     /// Only by the time: one process followed another, and no counter told.
     ByTime,
 }
 
-/// Returns the place of a snapshot if it is of this life; `None` where it cannot be.
-fn in_life(
-    index: usize,
-    mode: Mode,
-    life: &Life<'_>,
-    captured_at: DateTime<Utc>,
-    counts: &[u64],
-) -> Option<(Fit, Place)> {
+impl Fit {
+    /// The best is the lowest.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Good(_) => 1,
+            Self::AgainstTheClocks(_) => 2,
+            Self::ByTime => 3,
+        }
+    }
+}
+
+/// Tells how a snapshot fits this life; `None` where it cannot be of it.
+fn fit(mode: Mode, life: &Life<'_>, captured_at: DateTime<Utc>, counts: &[u64]) -> Option<Fit> {
     // Within the slack either may have been read first, and size alone decides.
     let may_be_before = captured_at <= life.pulled_at + SLACK;
     let may_be_after = life.pulled_at <= captured_at + SLACK;
     if may_be_before && counts.iter().zip(life.counts).all(|(count, then)| count <= then) {
-        return Some((Fit::Held, Place::Known));
+        return Some(Fit::Held);
     }
     if may_be_after && let Verdict::Continues(counts) = judge(mode, life.counts, counts) {
-        let fit = if captured_at < life.pulled_at { Fit::AgainstTheClocks } else { Fit::Good };
-        return Some(match counts == life.counts {
-            true => (Fit::Held, Place::Known),
-            false => (fit, Place::Joins(index, counts)),
+        return Some(match captured_at < life.pulled_at {
+            _ if counts == life.counts => Fit::Held,
+            true => Fit::AgainstTheClocks(counts),
+            false => Fit::Good(counts),
         });
     }
     // A few counters that are lower in what was read later are noise of that reading. Where it is not sure that it
@@ -129,10 +135,10 @@ fn in_life(
         false => judge(mode, counts, life.counts) != Verdict::Restarted,
     };
     if may_be_before && is_noise {
-        return Some((Fit::Good, Place::Joins(index, larger(counts, life.counts))));
+        return Some(Fit::Good(larger(counts, life.counts)));
     }
     let was_open = life.opened_at <= captured_at && !may_be_after;
-    was_open.then_some((Fit::ByTime, Place::Known))
+    was_open.then_some(Fit::ByTime)
 }
 
 /// Returns the larger count of each block.
