@@ -123,6 +123,14 @@ pub(super) enum Stop {
     Signal(i32),
 }
 
+impl Stop {
+    /// Returns why a run is to end now, if it is.
+    pub(super) fn now(signals: &Signals, deadline: Option<Duration>, started: &Stopwatch) -> Option<Self> {
+        let has_passed = || deadline.is_some_and(|deadline| started.elapsed() >= deadline);
+        signals.received().map(Self::Signal).or_else(|| has_passed().then_some(Self::Deadline))
+    }
+}
+
 /// What came of a run.
 pub(super) struct Haul {
     pub(super) pulled: Vec<Pulled>,
@@ -174,13 +182,7 @@ impl Scribe<'_, '_> {
             if let Err(error) = committed {
                 fatal.get_or_insert(error.into());
             }
-            let stop = match self.signals.received() {
-                Some(signal) => Some(Stop::Signal(signal)),
-                None => self
-                    .deadline
-                    .filter(|deadline| self.started.elapsed() >= *deadline)
-                    .map(|_| Stop::Deadline),
-            };
+            let stop = Stop::now(self.signals, self.deadline, self.started);
             let is_new = haul.stop.is_none() && stop.is_some();
             haul.stop = haul.stop.or(stop);
             if is_new || fatal.is_some() {

@@ -12,17 +12,20 @@ use crate::store::{Allocator, Change, Generation, Store};
 /// How many generations a run folds at most; the next one goes on.
 const FOLDED_AT_ONCE: usize = 10_000;
 
-/// Folds what was closed longer ago than `after`. What a key shows does not change by it.
+/// Returns what lies so long ago; `None` where that is before all times.
+pub(super) fn until(after: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    TimeDelta::from_std(after).ok().and_then(|after| now.checked_sub_signed(after))
+}
+
+/// Folds what was closed before `until`. What a key shows does not change by it.
 pub(super) fn fold(
     store: &Store,
     allocator: &Allocator,
-    after: Duration,
+    until: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
     mut apply: impl FnMut(&Change) -> Result<()>,
 ) -> Result<()> {
-    let Some(until) = TimeDelta::from_std(after).ok().and_then(|after| now.checked_sub_signed(after)) else {
-        return Ok(());
-    };
+    let Some(until) = until else { return Ok(()) };
     let closed = store.closed_before(until, FOLDED_AT_ONCE)?;
     for alike in closed.chunk_by(|a, b| (a.edition, a.structure) == (b.edition, b.structure)) {
         let Generation { edition, structure, .. } = alike[0];

@@ -34,7 +34,7 @@ use crate::workdir::inbox::{self, InboxFile};
 const COMMITTED_AT_ONCE: usize = 64;
 /// How long it is known that a snapshot was taken in. One that comes again later still changes nothing: all that
 /// it counted is counted.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
+pub(super) const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// What came of a file of the inbox.
 #[derive(Clone, Debug)]
@@ -198,6 +198,9 @@ struct Desk {
 impl Intake<'_, '_, '_> {
     /// Takes in what was found, and marks the keys whose counters moved.
     pub(super) fn take(mut self, mut found: Found) -> Result<Found> {
+        if found.letters.is_empty() {
+            return Ok(found);
+        }
         let listings = listings(self.store)?;
         let mut entries = HashMap::new();
         for (index, entry) in self.roster.entries.iter().enumerate() {
@@ -231,8 +234,6 @@ impl Intake<'_, '_, '_> {
                 }
             }
         }
-        self.writer.apply(&Change::SnapshotsForgotten(self.shared.now - REMEMBERED))?;
-        self.writer.commit()?;
         Ok(found)
     }
 

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::Context;
@@ -265,6 +265,7 @@ fn pull(
     writer.commit()?;
 
     let deadline = args.deadline.or(context.config.pull.deadline);
+    let folded_until = fold::until(context.config.pull.fold_after, now);
     let stopped = AtomicBool::new(false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
     let rules = args.rules(context);
@@ -289,12 +290,8 @@ fn pull(
         roster: &mut roster,
         naming: &context.config.naming,
         limits: args.options(context).limits,
-        folded_until: TimeDelta::from_std(context.config.pull.fold_after)
-            .ok()
-            .and_then(|after| now.checked_sub_signed(after)),
-        is_over: &|| {
-            signals.received().is_some() || deadline.is_some_and(|deadline| started.elapsed() >= deadline)
-        },
+        folded_until,
+        is_over: &|| Stop::now(signals, deadline, &started).is_some(),
     };
     let found = intake.take(found)?;
 
@@ -326,9 +323,8 @@ fn pull(
 
     if haul.stop.is_none() {
         accept_emptied_centers(&roster, &store, now, |change| Ok(writer.apply(change)?))?;
-        fold::fold(&store, &allocator, context.config.pull.fold_after, now, |change| {
-            Ok(writer.apply(change)?)
-        })?;
+        fold::fold(&store, &allocator, folded_until, now, |change| Ok(writer.apply(change)?))?;
+        writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
     }
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
