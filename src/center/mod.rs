@@ -21,7 +21,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
 
-use crate::config::AddressPolicy;
+use crate::config::{AddressPolicy, PullConfig};
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 pub use address::{BadAddress, base_url, host_and_port};
@@ -44,6 +44,22 @@ pub struct Options {
     pub policy: AddressPolicy,
     /// How many requests run at the same time.
     pub concurrency: usize,
+}
+
+impl Options {
+    /// Returns those of a configuration.
+    #[must_use]
+    pub fn of(config: &PullConfig) -> Self {
+        Self {
+            connect_timeout: config.connect_timeout,
+            read_timeout: config.read_timeout,
+            timeout: config.timeout,
+            limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
+            proxy: config.proxy.clone(),
+            policy: config.policy.clone(),
+            concurrency: config.concurrency,
+        }
+    }
 }
 
 /// A request failed, or its answer is not what was asked for.

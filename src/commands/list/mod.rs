@@ -20,7 +20,6 @@ use crate::center::{Client, Options};
 use crate::exit::ExitCode;
 use crate::liveness::Suspicion;
 use crate::names::printable;
-use crate::profile::Limits;
 use crate::schedule::{self, Due};
 use crate::store::{AddressState, Allocator, Row, Store, StoreError};
 use crate::workdir;
@@ -116,16 +115,7 @@ fn emit(shown: &[u8], file: Option<&Path>) -> Result<()> {
 }
 
 fn client(context: &Context) -> Result<Client> {
-    let config = &context.config.pull;
-    let options = Options {
-        connect_timeout: config.connect_timeout,
-        read_timeout: config.read_timeout,
-        timeout: config.timeout,
-        limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
-        proxy: config.proxy.clone(),
-        policy: config.policy.clone(),
-        concurrency: 1,
-    };
+    let options = Options { concurrency: 1, ..Options::of(&context.config.pull) };
     Ok(Client::new(&options)?)
 }
 

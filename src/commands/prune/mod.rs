@@ -26,7 +26,6 @@ use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::liveness::Rules;
 use crate::ping::PingUrl;
-use crate::profile::Limits;
 use crate::removal::{Choices, Plan, Tombstone};
 use crate::retention::Keep;
 use crate::signals::Signals;
@@ -164,10 +163,8 @@ impl Clients {
             connect_timeout: timeout,
             read_timeout: timeout,
             timeout: whole,
-            limits: Limits { max_bytes: pull.max_body_bytes, ..Limits::default() },
-            proxy: pull.proxy.clone(),
-            policy: pull.policy.clone(),
             concurrency: args.concurrency(prune),
+            ..Options::of(pull)
         };
         // A connection and two silences: more than that, and something drips.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;

@@ -31,7 +31,7 @@ use super::turn::{FOREVER, Patience};
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
-use crate::config::{ChangeRule, parse_duration, parse_size};
+use crate::config::{ChangeRule, PullConfig, parse_duration, parse_size};
 use crate::exit::ExitCode;
 use crate::names::Naming;
 use crate::ping::PingUrl;
@@ -166,21 +166,18 @@ pub struct PullArgs {
 }
 
 impl PullArgs {
-    fn options(&self, context: &Context) -> Options {
-        let config = &context.config.pull;
+    /// Returns how requests are made, over what is configured.
+    fn options(&self, config: &PullConfig) -> Options {
+        let base = Options::of(config);
         Options {
-            connect_timeout: self.connect_timeout.unwrap_or(config.connect_timeout),
-            read_timeout: self.read_timeout.unwrap_or(config.read_timeout),
-            timeout: self.timeout.unwrap_or(config.timeout),
-            limits: Limits { max_bytes: self.max_body.unwrap_or(config.max_body_bytes), ..Limits::default() },
-            proxy: self.proxy.clone().or_else(|| config.proxy.clone()),
-            policy: config.policy.clone(),
-            concurrency: self.concurrency(context),
+            connect_timeout: self.connect_timeout.unwrap_or(base.connect_timeout),
+            read_timeout: self.read_timeout.unwrap_or(base.read_timeout),
+            timeout: self.timeout.unwrap_or(base.timeout),
+            limits: Limits { max_bytes: self.max_body.unwrap_or(base.limits.max_bytes), ..base.limits },
+            proxy: self.proxy.clone().or(base.proxy),
+            concurrency: self.concurrency.map_or(base.concurrency, usize::from),
+            policy: base.policy,
         }
-    }
-
-    fn concurrency(&self, context: &Context) -> usize {
-        self.concurrency.map_or(context.config.pull.concurrency, usize::from)
     }
 
     fn rules(&self, context: &Context) -> Rules {
@@ -208,7 +205,8 @@ pub fn to_inbox(args: &PullArgs, global: &Global) -> Option<ExitCode> {
 
 /// Runs the command.
 pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
-    let client = Client::new(&args.options(context))?;
+    let options = args.options(&context.config.pull);
+    let client = Client::new(&options)?;
     if args.raw {
         return raw::run(args, context, &client);
     }
@@ -216,10 +214,17 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
         return dry_run(args, context, &client);
     }
     let url = args.ping.as_ref().or(context.config.pull.ping.as_ref());
-    pinging(url, args.options(context).proxy, context, |begin| locked_pull(args, context, &client, begin))
+    let proxy = options.proxy.clone();
+    pinging(url, proxy, context, |begin| locked_pull(args, context, &client, &options, begin))
 }
 
-fn locked_pull(args: &PullArgs, context: &Context, client: &Client, begin: &dyn Fn()) -> Result<ExitCode> {
+fn locked_pull(
+    args: &PullArgs,
+    context: &Context,
+    client: &Client,
+    options: &Options,
+    begin: &dyn Fn(),
+) -> Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
     // Before the lock is taken: who waits keeps nobody else from working.
     if let Some(signal) = clock::wait(args.jitter(context), &signals) {
@@ -235,13 +240,14 @@ fn locked_pull(args: &PullArgs, context: &Context, client: &Client, begin: &dyn 
         let root = context.workdir.root().display();
         super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
     }
-    pull(args, context, client, &signals, &turn.locked)
+    pull(args, context, client, options, &signals, &turn.locked)
 }
 
 fn pull(
     args: &PullArgs,
     context: &Context,
     client: &Client,
+    options: &Options,
     signals: &Signals,
     locked: &Locked,
 ) -> Result<ExitCode> {
@@ -268,12 +274,11 @@ fn pull(
     let folded_until = fold::until(context.config.pull.fold_after, now);
     let stopped = AtomicBool::new(false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let rules = args.rules(context);
     let shared = Shared {
         client,
         locked,
         allocator: &allocator,
-        rules: rules.clone(),
+        rules: args.rules(context),
         now,
         seed: fastrand::u64(..),
         messages,
@@ -289,7 +294,7 @@ fn pull(
         messages: &inbox,
         roster: &mut roster,
         naming: &context.config.naming,
-        limits: args.options(context).limits,
+        limits: options.limits,
         folded_until,
         is_over: &|| Stop::now(signals, deadline, &started).is_some(),
     };
@@ -300,7 +305,7 @@ fn pull(
         Some(address) => {
             Plan::of_address(pick(&args.services[0], &roster.entries)?, address, &roster.entries)
         }
-        None => Plan::make(&roster.entries, &selection, &rules, now),
+        None => Plan::make(&roster.entries, &selection, &shared.rules, now),
     };
     for waiting in &plan.waiting {
         context.explain(output::not_pulled(waiting));
@@ -317,7 +322,7 @@ fn pull(
         started: &started,
         progress: &progress,
     };
-    let haul = crew::work(shared, &queue, &store, args.concurrency(context), &mut scribe, &inbox);
+    let haul = crew::work(shared, &queue, &store, options.concurrency, &mut scribe, &inbox);
     progress.finish();
     let haul = haul?;
 

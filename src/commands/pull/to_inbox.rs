@@ -15,11 +15,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use super::PullArgs;
 use crate::center::{Client, Options, host_and_port};
 use crate::cli::Global;
-use crate::config::{AddressPolicy, PullConfig};
+use crate::config::PullConfig;
 use crate::exit::ExitCode;
 use crate::host::{self, Listener};
 use crate::names::printable;
-use crate::profile::{self, Limits, Profile};
+use crate::profile::{self, Profile};
 use crate::snapshot::{Head, LONGEST_NAME, Process};
 use crate::{clock, workdir};
 
@@ -44,23 +44,17 @@ struct Left {
 /// Runs the command; unless it is strict, the process goes on to its end whatever happens here.
 pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
     let deadline = args.deadline.unwrap_or(DEADLINE);
-    let within = |longest: Option<Duration>| longest.map_or(deadline, |longest| longest.min(deadline));
+    let within = PullConfig {
+        connect_timeout: deadline,
+        read_timeout: deadline,
+        timeout: deadline,
+        ..PullConfig::default()
+    };
     let task = Task {
         folder: folder.to_owned(),
         service: args.service.clone().or_else(host::own_service),
         address: args.address.clone(),
-        options: Options {
-            connect_timeout: within(args.connect_timeout),
-            read_timeout: within(args.read_timeout),
-            timeout: within(args.timeout),
-            limits: Limits {
-                max_bytes: args.max_body.unwrap_or(PullConfig::default().max_body_bytes),
-                ..Limits::default()
-            },
-            proxy: args.proxy.clone(),
-            policy: AddressPolicy::default(),
-            concurrency: 1,
-        },
+        options: args.options(&within),
     };
     match before(deadline, task) {
         Ok(Left { path, head, profile }) => {
