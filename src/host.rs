@@ -4,6 +4,7 @@
 //! Whatever cannot be found out is left out; only the caller knows whether it can go on without.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::IpAddr;
@@ -42,7 +43,11 @@ pub struct Listener {
 /// Returns the name in the environment of this process, which may be that of the one beside it.
 #[must_use]
 pub fn own_service() -> Option<String> {
-    std::env::var_os(SERVICE)?.into_string().ok().filter(|name| !name.is_empty())
+    service_in(std::env::var_os(SERVICE))
+}
+
+fn service_in(value: Option<OsString>) -> Option<String> {
+    value?.into_string().ok().filter(|name| !name.is_empty())
 }
 
 /// Returns the addresses of this host, those that others reach first.
@@ -120,9 +125,7 @@ pub fn listener(port: u16) -> Option<Listener> {
             .any(|open| matches!(open.target, FDTarget::Socket(socket) if sockets.contains(&socket)))
     };
     let process = processes().find(holds)?;
-    let service = process.environ().ok().and_then(|mut all| {
-        all.remove(std::ffi::OsStr::new(SERVICE))?.into_string().ok().filter(|name| !name.is_empty())
-    });
+    let service = process.environ().ok().and_then(|mut all| service_in(all.remove(OsStr::new(SERVICE))));
     Some(Listener { id: process.pid(), started_at: started_at(&process), service })
 }
 

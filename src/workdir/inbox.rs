@@ -35,7 +35,7 @@ pub struct InboxFile {
 
 /// Writes a file into a folder of others, whole or not at all; it survives a power cut, and all may read it.
 pub fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirError> {
-    let opened = open_folder(folder, OFlags::empty()).map_err(io_error("cannot write into", folder))?;
+    let opened = open_folder(folder).map_err(io_error("cannot write into", folder))?;
     let path = folder.join(name);
     put(&opened, name, text).map_err(io_error("cannot write", &path))?;
     Ok(path)
@@ -48,9 +48,8 @@ pub fn files(
     suffix: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<InboxFile>>, WorkdirError> {
-    match fs::metadata(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        _ => {}
+    if fs::metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
     }
     let names = names_in(folder)?;
     let is_leftover = |name: &&String| name.ends_with(UNFINISHED) && name.contains(suffix);
@@ -103,7 +102,7 @@ impl InboxFile {
     pub fn set_aside(&self, reason: &str) -> Result<(), WorkdirError> {
         let bad = self.folder.join(BAD);
         let moved = (|| {
-            let folder = open_folder(&self.folder, OFlags::empty())?;
+            let folder = open_folder(&self.folder)?;
             match mkdirat(&folder, BAD, Mode::from_raw_mode(0o777)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
@@ -133,8 +132,8 @@ impl InboxFile {
     }
 }
 
-fn open_folder(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | flags, Mode::empty())?)
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 /// Puts a file into a folder that is open, in place of whatever has its name, and follows nothing.

@@ -255,20 +255,18 @@ impl SourceReader<'_> {
         let without = |path, why, file: &BuildFile<'_>| {
             Source::without_text(path, why, file.blocks, counts(file), wants_lines)
         };
+        let of_text = |path, text: &[u8], scanned, file: &BuildFile<'_>| {
+            Source::of_text(path, text, scanned, file.blocks, counts(file), wants_lines)
+        };
         let read = repository.blobs(&ids, |at, text| {
             let (index, path) = readable[at];
             let file = &files[index];
             match text {
-                Content::Text(text) => {
-                    Source::of_text(path, text, scan(text), file.blocks, counts(file), wants_lines)
-                }
+                Content::Text(text) => of_text(path, text, scan(text), file),
                 Content::Missing => without(Some(path), NoSource::NotInRepository, file),
                 Content::TooLarge => without(Some(path), NoSource::TooLarge, file),
             }
         })?;
-        let of_text = |path, text: &[u8], scanned, file: &BuildFile<'_>| {
-            Source::of_text(path, text, scanned, file.blocks, counts(file), wants_lines)
-        };
         let mut read = readable.iter().map(|(index, _)| *index).zip(read).peekable();
         let sources = files.iter().zip(&paths).enumerate().map(|(index, (file, path))| {
             match read.next_if(|(read, _)| *read == index) {
