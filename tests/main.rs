@@ -18,6 +18,7 @@ mod forms;
 mod goc;
 mod goc_inbox;
 mod goc_prune;
+mod html;
 mod inbox;
 mod list;
 mod prune;

@@ -144,6 +144,8 @@ impl<'r> Document<'r> {
             age,
             replicas,
             previous,
+            // `history` has it.
+            trend: _,
             filters,
         } = head;
         let packages = report.packages().into_iter().map(|package| Package {

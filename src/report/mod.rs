@@ -9,6 +9,7 @@ mod cobertura;
 mod codecov;
 pub mod diff;
 mod func;
+mod html;
 mod json;
 mod lcov;
 mod lines;
@@ -68,6 +69,17 @@ pub struct Source {
     read: Result<Declared, NoSource>,
     /// Its lines; none where no format asks for them.
     lines: Vec<LineReport>,
+    /// Its text; none where no format shows it, or where blocks say nothing of its lines.
+    text: Option<Box<[u8]>>,
+}
+
+/// What the formats of a run ask of each file beyond its blocks and functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Something of its lines.
+    pub lines: bool,
+    /// Its text, to be shown.
+    pub text: bool,
 }
 
 /// What a text declares.
@@ -85,10 +97,10 @@ impl Source {
         why: NoSource,
         blocks: &[Block],
         counts: &[u64],
-        wants_lines: bool,
+        wants: Wants,
     ) -> Self {
-        let lines = if wants_lines { lines::of(blocks, counts, None) } else { Vec::new() };
-        Self { path: path.map(Into::into), read: Err(why), lines }
+        let lines = if wants.lines { lines::of(blocks, counts, None) } else { Vec::new() };
+        Self { path: path.map(Into::into), read: Err(why), lines, text: None }
     }
 
     /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
@@ -99,16 +111,18 @@ impl Source {
         scanned: Result<Scanned, SyntaxError>,
         blocks: &[Block],
         counts: &[u64],
-        wants_lines: bool,
+        wants: Wants,
     ) -> Self {
         // Where line comments moved positions, those of blocks say nothing of the lines of this text.
-        let code = scanned.as_ref().ok().filter(|scanned| wants_lines && !scanned.has_moved_lines);
+        let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
+        let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::of(text, scanned));
-        let lines = if wants_lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let shown = (wants.text && !is_moved).then(|| text.into());
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
             Declared { functions: covered_functions(blocks, counts, functions), is_generated }
         });
-        Self { path: Some(path.into()), read: declared.map_err(NoSource::DoesNotParse), lines }
+        Self { path: Some(path.into()), read: declared.map_err(NoSource::DoesNotParse), lines, text: shown }
     }
 }
 
@@ -141,6 +155,8 @@ pub struct Head {
     pub replicas: Option<(u32, u32)>,
     /// The row before it of the same app in its environment and region.
     pub previous: Option<Previous>,
+    /// Totals of the same app in its environment and region up to this row, the newest last.
+    pub trend: Vec<Point>,
     /// What was asked to be left out, in words; empty for a whole report.
     pub filters: Vec<String>,
 }
@@ -170,6 +186,17 @@ pub struct Previous {
     pub commit: String,
     /// Its statements; `None` for rows of other hands.
     pub coverage: Option<Coverage>,
+}
+
+/// A total of the history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// When it was stored.
+    pub stored_at: DateTime<Utc>,
+    /// Its commit, as its service's name has it.
+    pub commit: String,
+    /// Of all its statements.
+    pub percent: f64,
 }
 
 /// A profile, laid over its source.
@@ -204,6 +231,8 @@ pub struct FileReport<'a> {
     pub is_generated: bool,
     /// Why there are no functions.
     pub no_source: Option<NoSource>,
+    /// What the lines are of; `None` where no format shows it, or where they are of another text.
+    pub text: Option<Box<[u8]>>,
 }
 
 impl FileReport<'_> {
@@ -267,13 +296,21 @@ pub enum Form {
     Markdown,
     /// An SVG of one number.
     Badge,
+    /// One self-contained page for browsers.
+    Html,
 }
 
 impl Form {
     /// Tells whether the form says something of lines.
     #[must_use]
     pub fn wants_lines(self) -> bool {
-        matches!(self, Self::Text(_) | Self::Json | Self::Lcov | Self::Cobertura | Self::Codecov)
+        matches!(self, Self::Text(_) | Self::Json | Self::Lcov | Self::Cobertura | Self::Codecov | Self::Html)
+    }
+
+    /// Tells whether the form shows the text of files.
+    #[must_use]
+    pub fn wants_text(self) -> bool {
+        self == Self::Html
     }
 
     /// Tells whether the form says something of the source; the others are complete without.
@@ -291,7 +328,7 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let Source { path, read, lines } = source;
+            let Source { path, read, lines, text } = source;
             let (functions, is_generated, no_source) = match read {
                 Ok(Declared { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
@@ -307,6 +344,7 @@ impl<'a> Report<'a> {
                 lines,
                 is_generated,
                 no_source,
+                text,
             }
         });
         Self { head, files: files.collect() }
@@ -350,6 +388,7 @@ impl<'a> Report<'a> {
             Form::Codecov => codecov::write(self, out),
             Form::Markdown => markdown::write(self, out),
             Form::Badge => badge::write(self, out),
+            Form::Html => html::write(self, out),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn head() -> Head {
             commit: "0123456".to_owned(),
             coverage: Some(Coverage { covered: 1, total: 4 }),
         }),
+        trend: Vec::new(),
         filters: Vec::new(),
     }
 }
@@ -40,15 +41,16 @@ pub(super) fn with_report<T>(
     sources: &[Option<&str>],
     then: impl FnOnce(Report<'_>) -> T,
 ) -> T {
+    let wants = Wants { lines: true, text: true };
     let profile = parse(profile.as_bytes(), Limits::default()).unwrap();
     let sources = profile.build.files().zip(sources).map(|(file, source)| {
         let counts = &profile.counts[file.range.0..file.range.1];
         match source {
             Some(text) => {
                 let path = file.name.split_once('/').map_or(file.name, |(_, path)| path);
-                Source::of_text(path, text.as_bytes(), scan(text.as_bytes()), file.blocks, counts, true)
+                Source::of_text(path, text.as_bytes(), scan(text.as_bytes()), file.blocks, counts, wants)
             }
-            None => Source::without_text(None, NoSource::NotInCommit, file.blocks, counts, true),
+            None => Source::without_text(None, NoSource::NotInCommit, file.blocks, counts, wants),
         }
     });
     then(Report::new(head(), &profile, sources.collect()))

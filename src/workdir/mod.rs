@@ -37,7 +37,8 @@ const SCRATCH: &str = "goc-watchdog.tmp";
 const COV: &str = ".cov";
 const REPORT: &str = "_report.txt";
 /// What stands beside a profile, and goes with it.
-const REPORTS: [&str; 2] = [REPORT, "_report.html"];
+const PAGE: &str = "_report.html";
+const REPORTS: [&str; 2] = [REPORT, PAGE];
 
 /// The work directory could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -240,8 +241,9 @@ impl Workdir {
     /// Writes a report beside its profile, whole or not at all; nothing in a root that this user may not
     /// write, or where it is already.
     ///
-    /// It needs no lock: whoever reports the same profile writes the same bytes. The guard keeps what is
-    /// being written from being swept.
+    /// It needs no lock: whoever reports the same profile writes the same table, and of two pages, which
+    /// tell when a pull last found the data so, either will do. The guard keeps what is being written from
+    /// being swept.
     pub fn store_report(&self, _reading: &Reading, relative: &str, text: &[u8]) -> Result<(), WorkdirError> {
         let path = self.stored(relative);
         #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
@@ -285,10 +287,25 @@ pub fn repository(app: &str) -> String {
     format!("{}/repo", escape(app))
 }
 
-/// Returns the path of the report beside a profile; nothing where that is not named as ours.
-#[must_use]
-pub fn report_path(cov_file_path: &str) -> Option<String> {
-    cov_file_path.strip_suffix(COV).map(|stem| format!("{stem}{REPORT}"))
+/// A report that is kept beside its profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredReport {
+    /// The table of functions.
+    Func,
+    /// The page.
+    Html,
+}
+
+impl StoredReport {
+    /// Returns its path beside a profile; nothing where that is not named as ours.
+    #[must_use]
+    pub fn path(self, cov_file_path: &str) -> Option<String> {
+        let suffix = match self {
+            Self::Func => REPORT,
+            Self::Html => PAGE,
+        };
+        cov_file_path.strip_suffix(COV).map(|stem| format!("{stem}{suffix}"))
+    }
 }
 
 fn unwritable(error: &io::Error) -> bool {

@@ -22,11 +22,11 @@ use crate::git::Tree;
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
-use crate::report::{FileReport, Form, Head, NoSource, Order, Previous, Report, Source};
+use crate::report::{FileReport, Form, Head, NoSource, Order, Point, Previous, Report, Source, Wants};
 use crate::signals::Signals;
 use crate::store::{Row, RowDiff, RowFilter, RowId, Store};
 use crate::time::minute;
-use crate::workdir::{Reading, report_path};
+use crate::workdir::{Reading, StoredReport};
 
 use changes::Asked;
 use outputs::{Output, Outputs, Wanted, WantedParser};
@@ -163,7 +163,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     let (profile, (found, code)) = (profile?, found?);
     let sources = match &found {
         Some(found) => look.sources(found, &profile)?,
-        None => without_source(&profile, outputs.want_lines()),
+        None => without_source(&profile, outputs.wants()),
     };
     let (at, changes) = found.map_or((None, None), |found| (Some(found.at), found.changes));
     let known = || reader.known(chosen.revision.as_ref()?);
@@ -178,7 +178,8 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
         let profile = stored_profile(row, context)?;
         let at = reader.at(&Revision::Hash(row.key.commit.clone()), &reading)?;
-        let sources = reader.sources(&profile, &at, &reader.tree(&at)?, &HashMap::new(), None, true)?;
+        let wants = Wants { lines: true, ..Wants::default() };
+        let sources = reader.sources(&profile, &at, &reader.tree(&at)?, &HashMap::new(), None, wants)?;
         let mut before = Report::new(chosen.head(&filter, context), &profile, sources);
         before.retain(&filter);
         let Row { id, key, created_at, .. } = row;
@@ -187,17 +188,21 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
         diff.comparison = Some(Comparison::new(with, &report, &before, &changes.patches));
     }
 
-    let table = match outputs.have_func() && at.is_some() {
-        true => Some(func_table(&report)?),
+    let table = match outputs.have(Form::Func) && at.is_some() {
+        true => Some(rendered(&report, Form::Func)?),
         false => None,
     };
-    if let Some(table) = &table
-        && chosen.is_of_its_own_commit
-        && filter.takes_all()
-    {
-        // The table is there all the same.
-        if let Err(error) = keep(table, &report, &chosen.row, &reading, context) {
-            super::warn(format!("{error:#}; the table was not stored beside its profile"));
+    let html = match outputs.have(Form::Html) {
+        true => Some(rendered(&report, Form::Html)?),
+        false => None,
+    };
+    let stored = [(&table, StoredReport::Func), (&html, StoredReport::Html)];
+    for (text, kind) in stored {
+        if let Some(text) = text.as_deref().filter(|_| chosen.is_of_its_own_commit && filter.takes_all()) {
+            // It is written all the same.
+            if let Err(error) = keep(text, kind, &report, &chosen.row, &reading, context) {
+                super::warn(format!("{error:#}; the report was not stored beside its profile"));
+            }
         }
     }
     if table.is_some() {
@@ -211,6 +216,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     };
     let written = outputs.write(can, |output, out| match (output, &table, &diff) {
         (Output::Whole(Form::Func), Some(table), _) => out.write_all(table),
+        (Output::Whole(Form::Html), _, _) => out.write_all(html.as_deref().unwrap_or_default()),
         (Output::Whole(form), _, _) => report.write(form, out),
         (Output::Changes(form), _, Some(diff)) => diff.write(form, out),
         (Output::Changes(_), _, None) => Ok(()),
@@ -308,7 +314,7 @@ impl Look<'_> {
             .map(|changes| changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect());
         let no_texts = HashMap::new();
         let texts = changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
-        reader.sources(profile, at, tree, texts, paths.as_ref(), outputs.want_lines())
+        reader.sources(profile, at, tree, texts, paths.as_ref(), outputs.wants())
     }
 }
 
@@ -324,6 +330,8 @@ struct Chosen<'a> {
     previous: Option<Row>,
     /// All rows of the app in its environment and region, the newest last.
     of_app: Vec<Row>,
+    /// Totals up to this row, also of those whose profile was dropped.
+    trend: Vec<Point>,
     /// `None` where nothing tells it.
     revision: Option<Revision>,
     /// The source is that of the service's own commit, not one that was named for it.
@@ -359,8 +367,16 @@ impl<'a> Chosen<'a> {
         let before = |other: &&Row| is_same_app(&other.key, &row.key) && other.id < row.id;
         let previous = rows.iter().rev().find(before).cloned();
         let of_app = rows.iter().filter(|other| is_same_app(&other.key, &row.key)).cloned().collect();
+        let totals = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+        let totals = totals.iter().filter(|other| is_same_app(&other.key, &row.key) && other.id <= row.id);
+        let trend = totals.map(|row| Point {
+            stored_at: row.created_at,
+            commit: row.key.commit.clone(),
+            percent: row.cover_total,
+        });
+        let trend = trend.collect();
         let is_of_its_own_commit = !hash.is_empty();
-        Ok(Self { entry, row, previous, of_app, revision, is_of_its_own_commit, source_commit: None })
+        Ok(Self { entry, row, previous, of_app, trend, revision, is_of_its_own_commit, source_commit: None })
     }
 
     fn name(&self) -> String {
@@ -393,6 +409,7 @@ impl<'a> Chosen<'a> {
                 commit: row.key.commit.clone(),
                 coverage: row.fact.as_ref().map(|fact| fact.coverage),
             }),
+            trend: self.trend.clone(),
             filters: filter.words(),
         }
     }
@@ -488,12 +505,12 @@ fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     Ok(profile)
 }
 
-fn without_source(profile: &Profile, wants_lines: bool) -> Vec<Source> {
+fn without_source(profile: &Profile, wants: Wants) -> Vec<Source> {
     let files = profile.build.files();
     files
         .map(|file| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            Source::without_text(None, NoSource::NotRead, file.blocks, counts, wants_lines)
+            Source::without_text(None, NoSource::NotRead, file.blocks, counts, wants)
         })
         .collect()
 }
@@ -558,20 +575,27 @@ fn unmet(
     unmet
 }
 
-fn func_table(report: &Report<'_>) -> std::io::Result<Vec<u8>> {
-    let mut table = Vec::new();
-    report.write(Form::Func, &mut table)?;
-    Ok(table)
+fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    report.write(form, &mut text)?;
+    Ok(text)
 }
 
-/// Stores the table of functions beside its profile, where this user may write there; not one that lacks
-/// functions whose source could still be had.
-fn keep(table: &[u8], report: &Report<'_>, row: &Row, reading: &Reading, context: &Context) -> Result<()> {
+/// Stores a report beside its profile, where this user may write there; not one that lacks what source could
+/// still be had of.
+fn keep(
+    text: &[u8],
+    kind: StoredReport,
+    report: &Report<'_>,
+    row: &Row,
+    reading: &Reading,
+    context: &Context,
+) -> Result<()> {
     let could_be_had =
         |why: &Option<NoSource>| matches!(why, Some(NoSource::NotRead | NoSource::NotInRepository));
     let is_whole = !report.files.iter().any(|file| could_be_had(&file.no_source));
-    match report_path(&row.cov_file_path).filter(|_| is_whole) {
-        Some(path) => Ok(context.workdir.store_report(reading, &path, table)?),
+    match kind.path(&row.cov_file_path).filter(|_| is_whole) {
+        Some(path) => Ok(context.workdir.store_report(reading, &path, text)?),
         None => Ok(()),
     }
 }

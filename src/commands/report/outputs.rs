@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use super::{Context, ReportArgs};
 use crate::names::printable;
 use crate::report::diff::{DiffForm, Excerpts};
-use crate::report::{Form, Layout};
+use crate::report::{Form, Layout, Wants};
 use crate::workdir;
 
 /// Files that are shown at a terminal, unless more are asked for.
@@ -38,6 +38,8 @@ pub(super) enum FormName {
     Markdown,
     /// SVG of the percentage
     Badge,
+    /// One self-contained page: files, functions, and the source with what of it was executed
+    Html,
     /// Which of the lines that changed since --base were executed, for people
     Diff,
     /// The same for scripts
@@ -162,6 +164,7 @@ impl Outputs {
                     FormName::Codecov => Output::Whole(Form::Codecov),
                     FormName::Markdown => Output::Whole(Form::Markdown),
                     FormName::Badge => Output::Whole(Form::Badge),
+                    FormName::Html => Output::Whole(Form::Html),
                     FormName::Diff => Output::Changes(DiffForm::Text(Excerpts { most_ranges, has_color })),
                     FormName::DiffJson => Output::Changes(DiffForm::Json),
                     FormName::DiffMarkdown => Output::Changes(DiffForm::Markdown),
@@ -182,8 +185,8 @@ impl Outputs {
         self.outputs.iter().map(|(output, _)| *output)
     }
 
-    pub(super) fn have_func(&self) -> bool {
-        self.all().any(|output| output == Output::Whole(Form::Func))
+    pub(super) fn have(&self, form: Form) -> bool {
+        self.all().any(|output| output == Output::Whole(form))
     }
 
     /// Some form is of what changed.
@@ -204,10 +207,13 @@ impl Outputs {
         })
     }
 
-    pub(super) fn want_lines(&self) -> bool {
-        self.all().any(|output| match output {
-            Output::Whole(form) => form.wants_lines(),
-            Output::Changes(_) => true,
+    /// Returns what they ask of each file.
+    pub(super) fn wants(&self) -> Wants {
+        self.all().fold(Wants::default(), |wants, output| match output {
+            Output::Whole(form) => {
+                Wants { lines: wants.lines || form.wants_lines(), text: wants.text || form.wants_text() }
+            }
+            Output::Changes(_) => Wants { lines: true, ..wants },
         })
     }
 

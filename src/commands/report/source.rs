@@ -12,7 +12,7 @@ use crate::gosrc::{Modules, is_module_file, scan};
 use crate::names::printable;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
-use crate::report::{NoSource, Source};
+use crate::report::{NoSource, Source, Wants};
 use crate::signals::Signals;
 use crate::workdir::{Reading, repository};
 
@@ -211,7 +211,7 @@ impl SourceReader<'_> {
         tree: &Tree,
         known: &HashMap<String, ChangedText>,
         only: Option<&HashSet<&str>>,
-        wants_lines: bool,
+        wants: Wants,
     ) -> Result<Vec<Source>> {
         let AtCommit { repository, commit, .. } = at;
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
@@ -253,10 +253,10 @@ impl SourceReader<'_> {
         let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| tree[*path].clone()).collect();
         let counts = |file: &BuildFile<'_>| &profile.counts[file.range.0..file.range.1];
         let without = |path, why, file: &BuildFile<'_>| {
-            Source::without_text(path, why, file.blocks, counts(file), wants_lines)
+            Source::without_text(path, why, file.blocks, counts(file), wants)
         };
         let of_text = |path, text: &[u8], scanned, file: &BuildFile<'_>| {
-            Source::of_text(path, text, scanned, file.blocks, counts(file), wants_lines)
+            Source::of_text(path, text, scanned, file.blocks, counts(file), wants)
         };
         let read = repository.blobs(&ids, |at, text| {
             let (index, path) = readable[at];
@@ -277,7 +277,8 @@ impl SourceReader<'_> {
                         of_text(path, text, scanned.clone(), file)
                     }
                     Some(path) if !is_wanted(path) => {
-                        Source::without_text(Some(path), NoSource::NotRead, file.blocks, counts(file), false)
+                        let wants = Wants::default();
+                        Source::without_text(Some(path), NoSource::NotRead, file.blocks, counts(file), wants)
                     }
                     Some(path) => without(Some(path), NoSource::NotInRepository, file),
                     None => without(None, nowhere.clone(), file),

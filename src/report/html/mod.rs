@@ -1,0 +1,435 @@
+//! One self-contained page for browsers: the totals and the table of files as plain HTML, and the source with
+//! its counts, compressed, which the page's script unpacks when a file is opened.
+//!
+//! The page asks nobody for anything, and its policy forbids it to: nothing runs but the script whose hash it
+//! names. Its markup is `page.html`, filled in by askama, which escapes what is not said to be safe; so are all
+//! its English sentences, those of the script too.
+
+mod packs;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{FileReport, NoSource, Point, Report, text};
+use crate::coverage::Coverage;
+use crate::names::printable;
+use crate::time::{iso, minute, span};
+
+/// As they stand in the page, to the byte: the policy has their hashes.
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
+/// Totals that the chart has room for.
+const POINTS: usize = 60;
+/// Width and height of the chart, and the room at its edges.
+const CHART: (f64, f64, f64) = (240.0, 56.0, 5.0);
+
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let head = &report.head;
+    let packages: Vec<PackageRows<'_>> = report.packages().into_iter().map(PackageRows::of).collect();
+    let files: Vec<&FileReport<'_>> =
+        packages.iter().flat_map(|package| package.files.iter().map(|row| row.file)).collect();
+    let packed = packs::pack(&files);
+    let missing: Vec<&FileReport<'_>> =
+        files.iter().copied().filter(|file| file.no_source.is_some()).collect();
+    let is_whole = head.filters.is_empty();
+    let filters = head.filters.join(", ");
+    let page = Page {
+        style: STYLE,
+        script: SCRIPT,
+        style_hash: hash(STYLE),
+        script_hash: hash(SCRIPT),
+        service: &printable(&head.service),
+        version: env!("CARGO_PKG_VERSION"),
+        total: Figure(report.coverage()),
+        change: text::change(report),
+        chart: is_whole.then(|| Chart::of(&head.trend)).flatten(),
+        facts: facts(report),
+        since: iso(head.confirmed_at.unwrap_or(head.stored_at)),
+        confirmed: minute(head.confirmed_at.unwrap_or(head.stored_at)),
+        age: span(head.age),
+        replicas: head.replicas,
+        filters: &printable(&filters),
+        missing_statements: missing.iter().map(|file| file.coverage.total).sum(),
+        // Where none was looked for, that is one thing to say, not one of each file.
+        was_read: missing.iter().any(|file| file.no_source != Some(NoSource::NotRead)),
+        missing: missing.into_iter().map(FileRow::of).collect(),
+        file_count: files.len(),
+        packages: &packages,
+        index: json_in_markup(&Index::of(&files, &packed))?,
+        packs: &packed.texts,
+    };
+    page.write_into(out)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'p> {
+    style: &'static str,
+    script: &'static str,
+    style_hash: String,
+    script_hash: String,
+    service: &'p str,
+    version: &'static str,
+    total: Figure,
+    change: Option<String>,
+    chart: Option<Chart>,
+    facts: Vec<(&'static str, String)>,
+    since: String,
+    confirmed: String,
+    age: String,
+    replicas: Option<(u32, u32)>,
+    filters: &'p str,
+    missing: Vec<FileRow<'p>>,
+    missing_statements: u64,
+    was_read: bool,
+    file_count: usize,
+    packages: &'p [PackageRows<'p>],
+    index: String,
+    packs: &'p [String],
+}
+
+/// A coverage as the page shows it everywhere.
+struct Figure(Coverage);
+
+impl Figure {
+    fn uncovered(&self) -> u64 {
+        self.0.total - self.0.covered
+    }
+
+    /// Length of its bar, of 100.
+    fn bar(&self) -> String {
+        format!("{:.1}", self.0.percent())
+    }
+
+    fn grade(&self) -> &'static str {
+        match self.0.percent() {
+            _ if self.0.total == 0 => "none",
+            percent if percent >= 80.0 => "high",
+            percent if percent >= 60.0 => "fair",
+            _ => "low",
+        }
+    }
+}
+
+struct PackageRows<'r> {
+    name: String,
+    figure: Figure,
+    files: Vec<FileRow<'r>>,
+}
+
+impl<'r> PackageRows<'r> {
+    fn of(package: super::PackageReport<'r, 'r>) -> Self {
+        let name = if package.name.is_empty() { "." } else { package.name };
+        Self {
+            name: printable(name).into_owned(),
+            figure: Figure(package.coverage),
+            files: package.files.into_iter().map(FileRow::of).collect(),
+        }
+    }
+}
+
+struct FileRow<'r> {
+    file: &'r FileReport<'r>,
+    figure: Figure,
+}
+
+impl<'r> FileRow<'r> {
+    fn of(file: &'r FileReport<'r>) -> Self {
+        Self { file, figure: Figure(file.coverage) }
+    }
+
+    fn base_name(&self) -> String {
+        printable(self.file.base_name()).into_owned()
+    }
+
+    fn name(&self) -> String {
+        printable(self.file.name).into_owned()
+    }
+
+    /// Its place in the page's address.
+    fn fragment(&self) -> String {
+        format!("#file={}", percent_encoded(self.file.name))
+    }
+
+    fn why(&self) -> String {
+        self.file.no_source.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// Totals as a line.
+struct Chart {
+    width: f64,
+    height: f64,
+    line: String,
+    points: Vec<ChartPoint>,
+    first: String,
+    last: String,
+    lowest: String,
+    highest: String,
+}
+
+struct ChartPoint {
+    x: String,
+    y: String,
+    title: String,
+}
+
+impl Chart {
+    /// Draws the newest totals between the lowest and the highest of them; nothing where there is but one.
+    fn of(trend: &[Point]) -> Option<Self> {
+        let trend = &trend[trend.len().saturating_sub(POINTS)..];
+        // The database is open to other hands.
+        let percents: Vec<f64> = trend
+            .iter()
+            .map(|point| point.percent.clamp(0.0, 100.0))
+            .map(|p| if p.is_nan() { 0.0 } else { p })
+            .collect();
+        let [first, .., last] = percents[..] else { return None };
+        let lowest = percents.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = percents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (width, height, edge) = CHART;
+        let range = if highest > lowest { highest - lowest } else { 1.0 };
+        #[expect(clippy::cast_precision_loss, reason = "at most as many as there is room for")]
+        let x = |index: usize| edge + (width - 2.0 * edge) * index as f64 / (percents.len() - 1) as f64;
+        let y = |percent: f64| match highest > lowest {
+            true => height - edge - (height - 2.0 * edge) * (percent - lowest) / range,
+            false => height / 2.0,
+        };
+        let points: Vec<ChartPoint> = percents
+            .iter()
+            .zip(trend)
+            .enumerate()
+            .map(|(index, (&percent, point))| ChartPoint {
+                x: format!("{:.1}", x(index)),
+                y: format!("{:.1}", y(percent)),
+                title: format!("{percent:.1}% {}, {}", printable(&point.commit), minute(point.stored_at)),
+            })
+            .collect();
+        let mut line = String::new();
+        for point in &points {
+            let _ = write!(line, "{},{} ", point.x, point.y);
+        }
+        let shown = |percent: f64| format!("{percent:.1}%");
+        Some(Self {
+            width,
+            height,
+            line: line.trim_end().to_owned(),
+            points,
+            first: shown(first),
+            last: shown(last),
+            lowest: shown(lowest),
+            highest: shown(highest),
+        })
+    }
+}
+
+/// Returns what there is to know of the data, without what is empty.
+fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
+    let head = &report.head;
+    let facts = [
+        ("Branch", head.branch.clone()),
+        ("Commit", head.best_commit().to_owned()),
+        ("Environment", head.env.clone()),
+        ("Region", head.region.clone()),
+        ("Row", format!("{}, stored {}", head.row, minute(head.stored_at))),
+    ];
+    let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
+    known.map(|(what, value)| (what, printable(&value).into_owned())).collect()
+}
+
+/// What the script has to know of each file, in the order of the table's rows.
+#[derive(Serialize)]
+struct Index<'r> {
+    files: Vec<IndexedFile<'r>>,
+}
+
+#[derive(Serialize)]
+struct IndexedFile<'r> {
+    name: &'r str,
+    covered: u64,
+    total: u64,
+    #[serde(flatten)]
+    place: packs::Place,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+impl<'r> Index<'r> {
+    fn of(files: &[&'r FileReport<'r>], packed: &packs::Packed) -> Self {
+        let files = files.iter().zip(&packed.places).map(|(file, place)| IndexedFile {
+            name: file.name,
+            covered: file.coverage.covered,
+            total: file.coverage.total,
+            place: *place,
+            why: file.no_source.as_ref().map(ToString::to_string),
+        });
+        Self { files: files.collect() }
+    }
+}
+
+/// Returns a value as JSON that no parser of HTML sees markup in.
+fn json_in_markup(value: &impl Serialize) -> io::Result<String> {
+    // `<` occurs in strings alone, where this stands for it.
+    Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
+}
+
+/// Returns how a policy names a script or style.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+/// Returns a number as people read it: `1,234,567`.
+fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
+    let digits = number.borrow().to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+                encoded.push(byte.into());
+            }
+            byte => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+
+    use super::super::Form;
+    use super::super::testing::{HOSTILE, PROFILE, SOURCES, with_report, written};
+    use super::*;
+
+    /// What stands between the first `from` and the `to` after it.
+    fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
+        rest.split_once(to).unwrap_or_else(|| panic!("no {to}")).0
+    }
+
+    #[test]
+    fn the_policy_allows_nothing_but_the_style_and_the_script_of_the_page() {
+        let page = written(Form::Html, PROFILE, &SOURCES);
+        let (style, script) =
+            (between(&page, "<style>", "</style>"), between(&page, "<script>", "</script>"));
+        assert_eq!(
+            between(&page, "http-equiv=\"Content-Security-Policy\" content=\"", "\""),
+            format!(
+                "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+                hash(script),
+                hash(style)
+            )
+        );
+        // Known from outside: printf '' | openssl dgst -sha256 -binary | base64
+        assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+        // A parser of HTML would change these, and the hash were of another text.
+        assert!(![style, script].iter().any(|text| text.contains(['\r', '\0'])));
+        assert_eq!((style, script), (STYLE, SCRIPT));
+    }
+
+    #[test]
+    fn the_page_asks_nobody_for_anything() {
+        let page = written(Form::Html, PROFILE, &SOURCES);
+        for of_others in ["http:", "https:", "src=", "<link", "@import", "url(", " style=", " onclick"] {
+            let own = if of_others == "url(" { STYLE } else { &page };
+            assert!(!own.replace("http://www.w3.org/2000/svg", "").contains(of_others), "{of_others}");
+        }
+    }
+
+    #[test]
+    fn totals_and_files_stand_there_without_the_script() {
+        let page = written(Form::Html, PROFILE, &SOURCES);
+        let plain = page.replace(SCRIPT, "").replace(STYLE, "");
+        let rows: Vec<String> = plain
+            .split("<tr")
+            .skip(2)
+            .map(|row| {
+                let cells: String = row
+                    .split_inclusive('>')
+                    .filter_map(|part| part.strip_suffix('>'))
+                    .map(|part| part.rsplit_once('<').map_or(part, |(text, _)| text).trim())
+                    .filter(|text| !text.is_empty() && !text.starts_with("class="))
+                    .flat_map(|text| [text, " "])
+                    .collect();
+                cells.split("No file").next().unwrap().trim_end().to_owned()
+            })
+            .collect();
+        let wanted = [
+            "m/ api 100.0% 4 0 4",
+            "x.go 100.0% 4 0 4",
+            "m/ app 40.0% 2 3 5",
+            "made.go 0.0% 0 2 2",
+            "main.go 66.7% 2 1 3",
+        ];
+        assert_eq!(rows, wanted, "a name may break after a slash");
+    }
+
+    #[test]
+    fn names_from_outside_are_text() {
+        let profile = format!("mode: set\n{}:1.1,2.2 1 0\n", HOSTILE.replace('\n', "\u{b}"));
+        let page = written(Form::Html, &profile, &[None]);
+        let plain = page.replace(SCRIPT, "").replace(STYLE, "");
+        assert!(!plain.contains("<c>") && !plain.contains('\u{1b}'), "{plain}");
+        assert!(plain.contains("b&#60;c&#62;&#38;&#39;d|`e`,=cmd\\u{1b}[31m"), "{plain}");
+        assert!(plain.contains("href=\"#file=example.com/a%22b%3Cc%3E%26%27d%7C%60e%60%2C%3Dcmd%1B%5B31m%0B--/%5D%5D%3Ex_y%2A.go\""), "{plain}");
+        assert_eq!(json_in_markup(&"</script><!--").unwrap(), "\"\\u003c/script>\\u003c!--\"");
+    }
+
+    #[test]
+    fn numbers_stand_in_groups_of_three() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_chart_spans_from_the_lowest_total_to_the_highest() {
+        let point = |percent| Point {
+            stored_at: Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap(),
+            commit: "845820727e".to_owned(),
+            percent,
+        };
+        let line = |percents: &[f64]| {
+            let points: Vec<Point> = percents.iter().copied().map(point).collect();
+            Chart::of(&points).map(|chart| chart.line)
+        };
+        assert_eq!(line(&[10.0, 50.0, 30.0]).unwrap(), "5.0,51.0 120.0,5.0 235.0,28.0");
+        assert_eq!(line(&[f64::NAN, 0.0]).unwrap(), "5.0,28.0 235.0,28.0");
+        assert_eq!((line(&[10.0]), line(&[])), (None, None));
+    }
+
+    #[test]
+    fn what_was_not_looked_at_has_no_trend() {
+        with_report(PROFILE, &SOURCES, |mut report| {
+            report.head.trend = [10.0, 20.0]
+                .map(|percent| Point { stored_at: report.head.stored_at, commit: "c".into(), percent })
+                .into();
+            let written = |report: &Report<'_>| {
+                let mut out = Vec::new();
+                report.write(Form::Html, &mut out).unwrap();
+                String::from_utf8(out).unwrap().replace(STYLE, "")
+            };
+            assert!(written(&report).contains("<polyline"));
+            report.head.filters = vec!["--include m/app".to_owned()];
+            assert!(!written(&report).contains("<polyline"), "a part cannot be compared with the whole");
+        });
+    }
+}

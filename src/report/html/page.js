@@ -1,0 +1,859 @@
+// What moves in the page of a report. Plain script without dependencies; everything that came from outside is
+// put into the page as text, never as markup. The words are in page.html.
+'use strict';
+(() => {
+  const element = (id) => document.getElementById(id);
+  const parsed = (id) => JSON.parse(element(id).textContent);
+  const WORDS = parsed('words');
+  const FILES = parsed('index').files;
+  const PACKS = document.getElementsByClassName('pack');
+
+  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const grouped = (number) => number.toLocaleString('en');
+  const percent = (covered, total) => `${(100 * covered / Math.max(total, 1)).toFixed(1)}%`;
+  const grade = (covered, total) => {
+    const share = 100 * covered / Math.max(total, 1);
+    return total === 0 ? 'none' : share >= 80 ? 'high' : share >= 60 ? 'fair' : 'low';
+  };
+
+  /** Puts a path so that it breaks after slashes, its folders quieter than its name. */
+  const putPath = (into, name) => {
+    const parts = name.split(/(?<=\/)/);
+    const last = parts.pop();
+    const folders = made('span', 'folder');
+    for (const part of parts) folders.append(part, document.createElement('wbr'));
+    into.replaceChildren(folders, last);
+  };
+
+  /** Makes an element with a class and a text. */
+  const made = (tag, className, text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+
+  /** Control, bidi and other characters that nobody sees; Rust's `names::printable` names the same. */
+  const UNSEEN = new RegExp(
+    '[\\p{Cc}\\u2028\\u2029\\ufff9-\\ufffb\\p{Default_Ignorable_Code_Point}]', 'u');
+  const UNSEEN_OR_REST = new RegExp(`(${UNSEEN.source})`, 'u');
+  const code = (character) => `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+
+  /** A name as people can read it. */
+  const printable = (name) => name.split(UNSEEN_OR_REST)
+    .map((part) => (part && UNSEEN.test(part) ? `\\u{${part.codePointAt(0).toString(16)}}` : part)).join('');
+
+  // ---- where we are: the fragment of the address ------------------------------------------------------
+
+  const address = (values) => '#' + Object.entries(values)
+    .filter(([, value]) => value !== '' && value !== undefined && value !== false)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/')}`)
+    .join('&');
+
+  const asked = () => {
+    const values = {};
+    for (const part of location.hash.slice(1).split('&')) {
+      const at = part.indexOf('=');
+      if (at < 0) continue;
+      try {
+        values[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1));
+      } catch {
+        // Not ours; it says nothing.
+      }
+    }
+    return values;
+  };
+
+  /** Changes the address without a step in the browser's history. */
+  const settle = (to) => {
+    try {
+      history.replaceState(null, '', to === '#' ? location.href.replace(/#.*/, '') : to);
+    } catch {
+      // A page in a frame of another origin may not; it works all the same.
+    }
+  };
+
+  // ---- the table of files --------------------------------------------------------------------------
+
+  const table = element('files');
+  const packages = [];
+  let list = { sort: 'name', down: false, filter: '', uncovered: false, flat: false };
+  const START = { ...list };
+  /** Files in the order of the table, those that are shown. */
+  let inOrder = FILES;
+
+  const base = (name) => name.slice(name.lastIndexOf('/') + 1);
+
+  const adopt = () => {
+    let at = 0;
+    for (const body of [...table.tBodies]) {
+      const [head, ...rows] = body.rows;
+      const of = { body, row: head, covered: 0, total: 0, files: [], folded: false };
+      for (const row of rows) {
+        const file = FILES[at];
+        Object.assign(file, { row, base: base(file.name), lower: file.name.toLowerCase(), of, at });
+        of.covered += file.covered;
+        of.total += file.total;
+        of.files.push(file);
+        at += 1;
+      }
+      of.name = of.files[0].name.slice(0, Math.max(0, of.files[0].name.lastIndexOf('/')));
+      of.fold = made('button', 'fold');
+      of.fold.type = 'button';
+      of.fold.setAttribute('aria-label', filled(WORDS.foldPackage, { name: head.cells[0].textContent }));
+      of.fold.setAttribute('aria-expanded', 'true');
+      of.fold.addEventListener('click', () => {
+        of.folded = !of.folded;
+        draw();
+      });
+      head.cells[0].prepend(of.fold);
+      packages.push(of);
+    }
+  };
+
+  const FIGURES = {
+    name: (of) => of.base ?? of.name,
+    percent: (of) => of.covered / Math.max(of.total, 1),
+    covered: (of) => of.covered,
+    uncovered: (of) => of.total - of.covered,
+    total: (of) => of.total,
+  };
+
+  const sorted = (rows, figure) => {
+    const keyed = rows.map((row, at) => [figure(row), at, row]);
+    const turn = list.down ? -1 : 1;
+    keyed.sort(([a, i], [b, j]) => (a < b ? -turn : a > b ? turn : i - j));
+    return keyed.map(([, , row]) => row);
+  };
+
+  const flatBody = document.createElement('tbody');
+
+  /** Orders the rows anew; only where the order changed, for thousands of rows take a while. */
+  const order = () => {
+    const figure = list.flat && list.sort === 'name' ? (of) => of.name : FIGURES[list.sort];
+    const rows = document.createDocumentFragment();
+    if (list.flat) {
+      inOrder = sorted(packages.flatMap((of) => of.files), figure);
+      flatBody.replaceChildren(...inOrder.map((file) => {
+        if (!file.folder) {
+          file.folder = made('span', 'folder', printable(file.name.slice(0, file.name.length - file.base.length)));
+          file.row.querySelector('bdi').prepend(file.folder);
+        }
+        return file.row;
+      }));
+      rows.append(flatBody);
+    } else {
+      inOrder = [];
+      for (const of of sorted(packages, figure)) {
+        const files = sorted(of.files, figure);
+        inOrder.push(...files);
+        of.body.append(...files.map((file) => file.row));
+        rows.append(of.body);
+      }
+    }
+    for (const body of [...table.tBodies]) body.remove();
+    table.append(rows);
+    table.classList.toggle('flat', list.flat);
+    for (const button of table.tHead.querySelectorAll('button')) {
+      const cell = button.closest('th');
+      if (button.dataset.sort === list.sort) {
+        cell.setAttribute('aria-sort', list.down ? 'descending' : 'ascending');
+      } else {
+        cell.removeAttribute('aria-sort');
+      }
+    }
+  };
+
+  /** Shows and hides rows. */
+  const draw = () => {
+    const words = list.filter.toLowerCase().split(/\s+/).filter((word) => word !== '');
+    let shown = 0;
+    let uncovered = 0;
+    for (const of of packages) {
+      let shownHere = 0;
+      for (const file of of.files) {
+        const fits = words.every((word) => file.lower.includes(word)) &&
+          (!list.uncovered || file.covered < file.total);
+        file.isShown = fits;
+        if (fits) {
+          shownHere += 1;
+          uncovered += file.total - file.covered;
+        }
+        file.row.hidden = !fits || (of.folded && !list.flat);
+      }
+      shown += shownHere;
+      of.row.hidden = shownHere === 0;
+      of.fold.setAttribute('aria-expanded', String(!of.folded));
+    }
+    element('shown').value = filled(WORDS.shown, {
+      shown: grouped(shown), all: grouped(FILES.length), uncovered: grouped(uncovered) });
+    element('nothing').hidden = shown > 0;
+    element('fold').textContent = packages.some((of) => !of.folded) ? WORDS.fold : WORDS.unfold;
+    element('fold').disabled = list.flat;
+  };
+
+  const listAddress = () => address({
+    sort: list.sort === START.sort && !list.down ? '' : (list.down ? '-' : '') + list.sort,
+    filter: list.filter, uncovered: list.uncovered, flat: list.flat });
+
+  const change = (to) => {
+    const isOrder = ['sort', 'down', 'flat'].some((name) => name in to && to[name] !== list[name]);
+    list = { ...list, ...to };
+    element('filter').value = list.filter;
+    element('uncovered').checked = list.uncovered;
+    element('flat').checked = list.flat;
+    if (isOrder) order();
+    draw();
+  };
+
+  const changeAndSettle = (to) => {
+    change(to);
+    settle(listAddress());
+  };
+
+  const listAsked = (values) => {
+    const down = (values.sort ?? '').startsWith('-');
+    const sort = (values.sort ?? '').replace(/^-/, '');
+    return {
+      sort: Object.hasOwn(FIGURES, sort) ? sort : START.sort, down,
+      filter: values.filter ?? '', uncovered: values.uncovered === '1', flat: values.flat === '1' };
+  };
+
+  const walkRows = (by) => {
+    const links = inOrder.filter((file) => !file.row.hidden).map((file) => file.row.querySelector('a'));
+    const at = links.indexOf(document.activeElement);
+    const to = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by];
+    to?.focus();
+    to?.scrollIntoView({ block: 'nearest' });
+  };
+
+  // ---- a file out of its stream --------------------------------------------------------------------
+
+  const latin = new TextDecoder('windows-1252');
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  const streams = new Map();
+  const KEPT_STREAMS = 8;
+
+  const unpack = async (pack) => {
+    const packed = atob(PACKS[pack].textContent);
+    const bytes = new Uint8Array(packed.length);
+    for (let at = 0; at < packed.length; at += 1) bytes[at] = packed.charCodeAt(at);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
+
+  const unpacked = (pack) => {
+    if (!streams.has(pack)) {
+      if (streams.size >= KEPT_STREAMS) streams.delete(streams.keys().next().value);
+      streams.set(pack, unpack(pack));
+    }
+    return streams.get(pack);
+  };
+
+  /** Returns blocks, lines and functions of a file, and its text as bytes. */
+  const read = async (file) => {
+    const stream = await unpacked(file.pack);
+    const figures = JSON.parse(utf8.decode(stream.subarray(file.start, file.start + file.figures)));
+    const from = file.start + file.figures;
+    return { ...figures, bytes: file.text === null ? null : stream.subarray(from, from + file.text) };
+  };
+
+  // ---- Go, as far as colours need it ----------------------------------------------------------------
+
+  const KEYWORDS = new Set(('break case chan const continue default defer else fallthrough for func go goto if ' +
+    'import interface map package range return select struct switch type var').split(' '));
+  const isWord = (c) => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95 || c > 127 || (c >= 48 && c <= 57);
+
+  /** Returns the parts to colour, each as its begin, end and kind, one after the other. */
+  const tokens = (text) => {
+    const found = [];
+    const size = text.length;
+    const until = (mark, from) => {
+      const at = text.indexOf(mark, from);
+      return at < 0 ? size : at + mark.length;
+    };
+    let at = 0;
+    while (at < size) {
+      const c = text.charCodeAt(at);
+      const start = at;
+      if (c === 47 && text.charCodeAt(at + 1) === 47) {
+        const end = text.indexOf('\n', at);
+        at = end < 0 ? size : end;
+        found.push(start, at, 'c');
+      } else if (c === 47 && text.charCodeAt(at + 1) === 42) {
+        at = until('*/', at + 2);
+        found.push(start, at, 'c');
+      } else if (c === 96) {
+        at = until('`', at + 1);
+        found.push(start, at, 's');
+      } else if (c === 34 || c === 39) {
+        at += 1;
+        while (at < size) {
+          const inner = text.charCodeAt(at);
+          if (inner === 10) break;
+          at += inner === 92 ? 2 : 1;
+          if (inner === c) break;
+        }
+        at = Math.min(at, size);
+        found.push(start, at, 's');
+      } else if (isWord(c)) {
+        while (at < size && isWord(text.charCodeAt(at))) at += 1;
+        if (c >= 48 && c <= 57) found.push(start, at, 'd');
+        else if (at - start <= 11 && KEYWORDS.has(text.slice(start, at))) found.push(start, at, 'k');
+      } else {
+        at += 1;
+      }
+    }
+    return found;
+  };
+
+  // ---- the source of one file ----------------------------------------------------------------------
+
+  const CHUNK = 200;
+  /** Files up to so many lines are drawn whole, bit by bit, so that the browser's own search finds all. */
+  const WHOLE = 20000;
+  /** Characters of a line that are drawn unasked. */
+  const LONGEST = 2000;
+  const STATES = ['', 'hit', 'partly', 'missed'];
+
+  /** The file that is open; `null` in the table. */
+  let open = null;
+  let turn = 0;
+  let withCounts = false;
+
+  /** Lays blocks, which may overlap, beside each other: begin, end and block, one after the other. */
+  const laid = (blocks, starts, size) => {
+    const lineCount = starts.length - 1;
+    const offset = (line, column) => {
+      if (line < 1) return 0;
+      if (line > lineCount) return size;
+      return Math.min(starts[line - 1] + Math.max(column - 1, 0), starts[line] - 1);
+    };
+    const events = [];
+    blocks.forEach((block, index) => {
+      const from = offset(block.line, block.column);
+      const to = offset(block.endLine, block.endColumn);
+      if (from < to) events.push([from, 1, index], [to, 0, index]);
+    });
+    events.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const found = [];
+    const stack = [];
+    const isOver = new Uint8Array(blocks.length);
+    let since = 0;
+    for (const [at, begins, index] of events) {
+      if (stack.length > 0 && since < at) found.push(since, at, stack[stack.length - 1]);
+      since = at;
+      if (begins) stack.push(index);
+      else isOver[index] = 1;
+      while (stack.length > 0 && isOver[stack[stack.length - 1]]) stack.pop();
+    }
+    return found;
+  };
+
+  const countWords = (count) => (count === 0 ? WORDS.block[3] : count === 1 ? WORDS.block[4]
+    : filled(WORDS.block[5], { n: grouped(count) }));
+  const blockTitle = ({ statements, count }) => filled(WORDS.block[0], {
+    statements: statements === 1 ? WORDS.block[1] : filled(WORDS.block[2], { n: grouped(statements) }),
+    count: countWords(count) });
+  const short = (count) => (count < 10000 ? grouped(count)
+    : new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(count));
+
+  const laidOut = (file, { blocks: flatBlocks, lines: runs, functions, bytes }) => {
+    const blocks = [];
+    let line = 0;
+    for (let at = 0; at < flatBlocks.length; at += 6) {
+      line += flatBlocks[at];
+      blocks.push({
+        line, column: flatBlocks[at + 1], endLine: line + flatBlocks[at + 2], endColumn: flatBlocks[at + 3],
+        statements: flatBlocks[at + 4], count: flatBlocks[at + 5] });
+    }
+    const ranges = [];
+    const runsOf = [];
+    let end = 0;
+    let most = 1;
+    let isRange = false;
+    for (let at = 0; at < runs.length; at += 4) {
+      const first = end + runs[at];
+      end = first + runs[at + 1] - 1;
+      const [state, count] = [runs[at + 2], runs[at + 3]];
+      runsOf.push({ first, last: end, state, count });
+      most = Math.max(most, count);
+      if (state > 1 && isRange) ranges[ranges.length - 1].last = end;
+      else if (state > 1) ranges.push({ first, last: end });
+      isRange = state > 1;
+    }
+    const shared = { file, blocks, ranges, runs: runsOf, functions, most, bytes, current: 0 };
+    if (bytes === null) return { ...shared, lineCount: 0 };
+    const text = latin.decode(bytes);
+    const starts = [0];
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+    if (starts[starts.length - 1] < text.length) starts.push(text.length + 1);
+    const lineCount = starts.length - 1;
+    const states = new Uint8Array(lineCount + 1);
+    const counts = new Float64Array(lineCount + 1);
+    for (const run of runsOf) {
+      for (let at = run.first; at <= Math.min(run.last, lineCount); at += 1) {
+        states[at] = run.state;
+        counts[at] = run.count;
+      }
+    }
+    return {
+      ...shared, text, starts, lineCount, states, counts,
+      tokens: tokens(text), segments: laid(blocks, starts, text.length) };
+  };
+
+  /** Index of the first triple that ends after a byte. */
+  const firstAfter = (triples, at) => {
+    let [low, high] = [0, triples.length / 3];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (triples[3 * middle + 1] > at) high = middle;
+      else low = middle + 1;
+    }
+    return 3 * low;
+  };
+
+  /** Text of some bytes, with a sign for what cannot be seen. */
+  const putText = (into, from, to) => {
+    let text = open.text.slice(from, to);
+    if (/[^\x00-\x7f]/.test(text)) text = utf8.decode(open.bytes.subarray(from, to));
+    if (!UNSEEN.test(text.replaceAll('\t', ''))) {
+      into.append(text);
+      return;
+    }
+    for (const part of text.split(UNSEEN_OR_REST)) {
+      if (part !== '\t' && UNSEEN.test(part)) into.append(made('span', 'odd', code(part)));
+      else into.append(part);
+    }
+  };
+
+  const putCode = (into, from, to) => {
+    const { tokens: words, segments, blocks } = open;
+    let word = firstAfter(words, from);
+    let segment = firstAfter(segments, from);
+    let at = from;
+    while (at < to) {
+      // Up to where the block changes.
+      let [end, block] = [to, -1];
+      if (segment < segments.length) {
+        if (segments[segment] > at) end = Math.min(to, segments[segment]);
+        else [end, block] = [Math.min(to, segments[segment + 1]), segments[segment + 2]];
+      }
+      let place = into;
+      // What indents a line is part of no statement, though a block goes on over it.
+      if (block >= 0 && at === from && segments[segment] < from) {
+        while (at < end && (open.text.charCodeAt(at) === 9 || open.text.charCodeAt(at) === 32)) at += 1;
+        if (at > from) putText(into, from, at);
+      }
+      if (block >= 0 && at < end) {
+        const { count } = blocks[block];
+        place = made('span', count > 0 ? 'on' : 'off');
+        if (segments[segment] === at) place.classList.add('from');
+        place.title = blockTitle(blocks[block]);
+        into.append(place);
+      }
+      while (at < end) {
+        while (word < words.length && words[word + 1] <= at) word += 3;
+        if (word >= words.length || words[word] >= end) {
+          putText(place, at, end);
+          at = end;
+        } else if (words[word] > at) {
+          putText(place, at, words[word]);
+          at = words[word];
+        } else {
+          const stop = Math.min(words[word + 1], end);
+          const span = made('span', words[word + 2]);
+          putText(span, at, stop);
+          place.append(span);
+          at = stop;
+        }
+      }
+      while (segment < segments.length && segments[segment + 1] <= at) segment += 3;
+    }
+  };
+
+  const gutter = (line, state, count) => {
+    const node = made('span', 'gutter');
+    const number = made('a', 'number-of-line', line);
+    number.href = address({ file: open.file.name, line });
+    number.setAttribute('aria-label', filled(WORDS.line, { line }));
+    number.tabIndex = -1;
+    const mark = made('span', 'mark');
+    if (state > 0) {
+      mark.setAttribute('role', 'img');
+      mark.setAttribute('aria-label', WORDS.lines[STATES[state]]);
+      mark.title = `${WORDS.lines[STATES[state]]}: ${countWords(count)}`;
+    }
+    node.append(number, mark, made('span', 'count-of-line', state > 0 ? `${short(count)}\u00d7` : ''));
+    return node;
+  };
+
+  const drawnLine = (line) => {
+    const { text, starts, states, counts, most } = open;
+    const state = states[line];
+    const node = made('div', `line ${STATES[state]}`);
+    node.id = `L${line}`;
+    node.tabIndex = -1;
+    if (state > 0) {
+      node.style.setProperty('--heat', (Math.log1p(counts[line]) / Math.log1p(most)).toFixed(2));
+    }
+    const from = starts[line - 1];
+    let to = starts[line] - 1;
+    if (to > from && text.charCodeAt(to - 1) === 13) to -= 1;
+    const cut = Math.min(to, from + LONGEST);
+    const place = document.createElement('code');
+    putCode(place, from, cut);
+    node.append(gutter(line, state, counts[line]), place);
+    if (cut < to) {
+      const more = made('button', '', filled(WORDS.more, { n: grouped(to - cut) }));
+      more.type = 'button';
+      more.addEventListener('click', () => {
+        more.remove();
+        putCode(place, cut, to);
+        node.focus({ preventScroll: true });
+      });
+      node.append(more);
+    }
+    if (line === open.current) node.classList.add('current');
+    return node;
+  };
+
+  const fill = (chunk) => {
+    if (chunk.hasChildNodes() || !chunk.isConnected) return;
+    const first = Number(chunk.dataset.first);
+    const last = Math.min(first + CHUNK - 1, open.lineCount);
+    const lines = document.createDocumentFragment();
+    for (let line = first; line <= last; line += 1) lines.append(drawnLine(line));
+    chunk.append(lines);
+  };
+
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
+  }, { rootMargin: '1500px 0px' });
+
+  const whenIdle = window.requestIdleCallback ?? ((then) => setTimeout(then, 30));
+
+  const fillRest = (of) => {
+    if (turn !== of || open === null || open.lineCount > WHOLE) return;
+    const next = [...element('code').children].find((chunk) => !chunk.hasChildNodes());
+    if (next === undefined) return;
+    fill(next);
+    whenIdle(() => fillRest(of));
+  };
+
+  const drawSource = () => {
+    watcher.disconnect();
+    const chunks = [];
+    for (let first = 1; first <= open.lineCount; first += CHUNK) {
+      const chunk = made('div', 'chunk');
+      chunk.dataset.first = first;
+      chunk.style.setProperty('--lines', Math.min(CHUNK, open.lineCount - first + 1));
+      chunks.push(chunk);
+    }
+    element('code').replaceChildren(...chunks);
+    if (chunks.length > 0) fill(chunks[0]);
+    for (const chunk of chunks) watcher.observe(chunk);
+    const now = turn;
+    whenIdle(() => fillRest(now));
+  };
+
+  /** Where there is no text: the lines that the profile knows, run by run. */
+  const drawRuns = () => {
+    watcher.disconnect();
+    element('code').replaceChildren(...open.runs.map((run) => {
+      const node = made('div', `line ${STATES[run.state]}`);
+      node.id = `L${run.first}`;
+      node.tabIndex = -1;
+      node.append(gutter(run.first, run.state, run.count), made('span', 'gap',
+        `${lineWords(run)}: ${WORDS.lines[STATES[run.state]]}`));
+      return node;
+    }));
+  };
+
+  const lineWords = ({ first, last }) => filled(first === last ? WORDS.oneLine : WORDS.moreLines, { first, last });
+
+  const bar = (covered, total) => {
+    const SVG = 'http://www.w3.org/2000/svg';
+    const node = document.createElementNS(SVG, 'svg');
+    const part = document.createElementNS(SVG, 'rect');
+    const attributes = [['class', `bar ${grade(covered, total)}`], ['viewBox', '0 0 100 8'],
+      ['preserveAspectRatio', 'none'], ['aria-hidden', 'true']];
+    for (const [name, value] of attributes) node.setAttribute(name, value);
+    part.setAttribute('width', (100 * covered / Math.max(total, 1)).toFixed(1));
+    part.setAttribute('height', '8');
+    node.append(part);
+    return node;
+  };
+
+  const drawFunctions = () => {
+    const { functions, file } = open;
+    element('function-count').textContent = grouped(functions.length);
+    element('functions').hidden = functions.length === 0;
+    element('function-list').replaceChildren(...functions.map(([receiver, name, line, , covered, total, count]) => {
+      const link = document.createElement('a');
+      link.href = address({ file: file.name, line });
+      link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: countWords(count) });
+      link.append(
+        made('span', 'what', printable(receiver === '' ? name : `${receiver}.${name}`)),
+        made('span', `percent ${grade(covered, total)}`, total === 0 ? '–' : percent(covered, total)), bar(covered, total));
+      const item = document.createElement('li');
+      item.append(link);
+      return item;
+    }));
+  };
+
+  const message = (text) => {
+    element('message').hidden = text === '';
+    element('message').textContent = text;
+  };
+
+  const tellPlace = (text) => {
+    element('place').value = text;
+  };
+
+  const tellRanges = () => {
+    const number = open.ranges.length;
+    tellPlace(filled(WORDS.ranges[number > 1 ? 'n' : number], { n: grouped(number) }));
+  };
+
+  /** Makes a line the current one and shows it. */
+  const goTo = (line, takesFocus) => {
+    if (open.bytes === null) {
+      const run = open.runs.find((run) => run.last >= line);
+      line = run === undefined ? 0 : run.first;
+    } else {
+      line = Math.min(Math.max(line, 1), open.lineCount);
+      const chunk = element('code').children[Math.floor((line - 1) / CHUNK)];
+      if (chunk !== undefined) fill(chunk);
+    }
+    element('code').querySelector('.current')?.classList.remove('current');
+    open.current = line;
+    const node = element(`L${line}`);
+    if (node === null) return;
+    node.classList.add('current');
+    node.scrollIntoView({ block: 'center', inline: 'nearest' });
+    if (takesFocus) node.focus({ preventScroll: true });
+  };
+
+  const walkRanges = (by) => {
+    if (open === null) return;
+    const { ranges, current } = open;
+    const at = by > 0 ? ranges.findIndex((range) => range.first > current)
+      : ranges.findLastIndex((range) => range.first < current);
+    if (at < 0) {
+      tellPlace(ranges.length === 0 ? WORDS.ranges[0] : by > 0 ? WORDS.end : WORDS.begin);
+      return;
+    }
+    goTo(ranges[at].first, true);
+    settle(address({ file: open.file.name, line: ranges[at].first }));
+    tellPlace(filled(WORDS.range, {
+      at: grouped(at + 1), all: grouped(ranges.length), lines: lineWords(ranges[at]) }));
+  };
+
+  const walkFiles = (by) => {
+    const shown = inOrder.filter((file) => file.isShown || file === open?.file);
+    const to = shown[shown.indexOf(open?.file) + by];
+    if (to !== undefined) location.hash = address({ file: to.name });
+  };
+
+  const byName = new Map(FILES.map((file) => [file.name, file]));
+
+  const showFile = async (name, line) => {
+    turn += 1;
+    const now = turn;
+    if (open?.file.name === name) {
+      if (line > 0) goTo(line, true);
+      return;
+    }
+    element('overview').hidden = true;
+    element('view').hidden = false;
+    putPath(element('path'), printable(name));
+    element('back').href = listAddress();
+    const file = byName.get(name);
+    const { covered = 0, total = 0 } = file ?? {};
+    document.title = filled(WORDS.title, { percent: percent(covered, total), name: printable(base(name)) });
+    element('file-percent').textContent = file === undefined ? '' : percent(covered, total);
+    element('file-percent').className = `percent ${grade(covered, total)}`;
+    element('file-figures').textContent = file === undefined ? ''
+      : filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
+    open = null;
+    element('code').replaceChildren();
+    element('functions').hidden = true;
+    tellPlace('');
+    message('');
+    window.scrollTo(0, 0);
+    if (file === undefined) {
+      message(filled(WORDS.unknown, { name: printable(name) }));
+      return;
+    }
+    if (!('DecompressionStream' in window)) {
+      message(WORDS.tooOld);
+      return;
+    }
+    let found;
+    try {
+      found = laidOut(file, await read(file));
+    } catch (error) {
+      if (turn === now) message(filled(WORDS.broken, { why: String(error) }));
+      return;
+    }
+    // Another was asked for meanwhile.
+    if (turn !== now) return;
+    open = found;
+    if (open.bytes === null) {
+      message(file.why === undefined ? WORDS.moved : filled(WORDS.noSource, { why: printable(file.why) }));
+      drawRuns();
+    } else {
+      if (file.why !== undefined) message(filled(WORDS.unparsed, { why: printable(file.why) }));
+      drawSource();
+    }
+    drawFunctions();
+    tellRanges();
+    const under = element('view').querySelector('.bar-of-file').offsetHeight;
+    element('view').style.setProperty('--under', `${under}px`);
+    if (line > 0) goTo(line, true);
+    else element('path').focus({ preventScroll: true });
+    document.body.dataset.shown = name;
+  };
+
+  const showList = (values) => {
+    const from = open?.file;
+    turn += 1;
+    open = null;
+    delete document.body.dataset.shown;
+    element('view').hidden = true;
+    element('overview').hidden = false;
+    element('code').replaceChildren();
+    document.title = title;
+    change(listAsked(values));
+    if (from?.isShown) {
+      const link = from.row.querySelector('a');
+      link.scrollIntoView({ block: 'center' });
+      link.focus({ preventScroll: true });
+    }
+  };
+
+  const title = document.title;
+
+  const route = () => {
+    const values = asked();
+    if (values.file !== undefined) showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
+    else showList(values);
+  };
+
+  // ---- switches and keys ---------------------------------------------------------------------------
+
+  const setCounts = (to) => {
+    withCounts = to;
+    element('counts').setAttribute('aria-pressed', String(to));
+    element('code').classList.toggle('counts', to);
+  };
+
+  const THEMES = ['auto', 'dark', 'light'];
+  let theme = 'auto';
+
+  const setTheme = (to) => {
+    theme = to;
+    if (to === 'auto') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = to;
+    element('theme').textContent = WORDS.theme[to];
+  };
+
+  const nextTheme = () => {
+    setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
+    try {
+      localStorage.setItem('goc-watchdog-theme', theme);
+    } catch {
+      // Pages from some places may keep nothing.
+    }
+  };
+
+  const storedTheme = () => {
+    try {
+      const stored = localStorage.getItem('goc-watchdog-theme');
+      return THEMES.includes(stored) ? stored : 'auto';
+    } catch {
+      return 'auto';
+    }
+  };
+
+  const goBack = () => {
+    location.hash = listAddress();
+  };
+
+  const isInTable = () => !element('overview').hidden;
+  const KEYS = {
+    '?': () => element('keys').showModal(),
+    t: nextTheme,
+    n: () => walkRanges(1),
+    p: () => walkRanges(-1),
+    c: () => setCounts(!withCounts),
+    ']': () => walkFiles(1),
+    '[': () => walkFiles(-1),
+    j: () => isInTable() && walkRows(1),
+    k: () => isInTable() && walkRows(-1),
+    u: () => isInTable() && changeAndSettle({ uncovered: !list.uncovered }),
+    '/': () => {
+      if (!isInTable()) goBack();
+      setTimeout(() => element('filter').select(), 0);
+    },
+    Escape: () => (isInTable() ? element('filter').value !== '' && changeAndSettle({ filter: '' }) : goBack()),
+  };
+
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
+    const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'search';
+    if (isTyping && event.key !== 'Escape') return;
+    if (!Object.hasOwn(KEYS, event.key)) return;
+    event.preventDefault();
+    KEYS[event.key]();
+  });
+
+  const agoWords = (seconds) => {
+    const said = (unit, number) => filled(WORDS.units[unit][number === 1 ? 0 : 1], { n: grouped(number) });
+    const minutes = Math.max(0, Math.floor(seconds / 60));
+    if (minutes === 0) return WORDS.units.now;
+    if (minutes < 60) return said('minute', minutes);
+    return minutes < 2880 ? said('hour', Math.floor(minutes / 60)) : said('day', Math.floor(minutes / 1440));
+  };
+
+  const begin = () => {
+    adopt();
+    setTheme(storedTheme());
+    const age = element('age');
+    const seconds = (Date.now() - Date.parse(age.dataset.since)) / 1000;
+    age.textContent = filled(WORDS.age, { age: agoWords(seconds) });
+    for (const node of document.getElementsByClassName('scripted')) node.hidden = false;
+    element('filter').addEventListener('input', (event) => changeAndSettle({ filter: event.target.value }));
+    element('uncovered').addEventListener('change', (event) => changeAndSettle({ uncovered: event.target.checked }));
+    element('flat').addEventListener('change', (event) => changeAndSettle({ flat: event.target.checked }));
+    element('tools').addEventListener('submit', (event) => event.preventDefault());
+    element('fold').addEventListener('click', () => {
+      const folded = packages.some((of) => !of.folded);
+      for (const of of packages) of.folded = folded;
+      draw();
+    });
+    for (const button of table.tHead.querySelectorAll('button')) {
+      button.addEventListener('click', () => {
+        const { sort } = button.dataset;
+        // What is to be looked at first comes first: names from a, the least covered, the largest.
+        const first = sort !== 'name' && sort !== 'percent';
+        changeAndSettle({ sort, down: list.sort === sort ? !list.down : first });
+      });
+    }
+    element('theme').addEventListener('click', nextTheme);
+    element('help').addEventListener('click', KEYS['?']);
+    element('next').addEventListener('click', KEYS.n);
+    element('previous').addEventListener('click', KEYS.p);
+    element('counts').addEventListener('click', KEYS.c);
+    window.addEventListener('hashchange', route);
+    window.addEventListener('beforeprint', () => {
+      if (open === null || open.lineCount > WHOLE) return;
+      for (const chunk of element('code').children) fill(chunk);
+    });
+    order();
+    route();
+  };
+
+  begin();
+})();
