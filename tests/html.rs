@@ -1,8 +1,9 @@
-//! The page that `report --format html` writes.
+//! The page that `report --format html` writes, and what a browser makes of it.
 
 use std::path::PathBuf;
 
 use crate::harness::World;
+use crate::harness::browser::Browser;
 use crate::harness::source::{Source, repository};
 use crate::sim::Agent;
 
@@ -57,7 +58,7 @@ als`, 0x2a)
 /// Columns that a reader can count: the `if` of line 16 holds a block of its own from `{` to `}`.
 const PROFILE: &str = "example.com/app/cart/cart.go:15.31,16.20 1 2500
 example.com/app/cart/cart.go:16.20,16.39 1 0
-example.com/app/cart/cart.go:17.2,18.20 2 2500
+example.com/app/cart/cart.go:17.2,18.23 2 2500
 example.com/app/cart/cart.go:21.52,22.23 1 3
 example.com/app/cart/cart.go:22.23,24.3 1 0
 example.com/app/cart/cart.go:25.2,25.42 2 3
@@ -127,4 +128,219 @@ fn a_page_without_source_is_whole_but_not_kept() {
     let said = served.world.run(&["report", "app", "-q", "--format", "html"]).ended(3);
     assert!(said.stdout.contains("No source was read"), "{}", said.stdout);
     assert_eq!(served.world.files("_report.html"), [] as [PathBuf; 0]);
+}
+
+const CART_FILE: &str = "#file=example.com/app/cart/cart.go";
+const ESCAPE: (&str, u32) = ("Escape", 27);
+
+/// Opens a page at a file and waits until it is shown.
+fn open_file(browser: &mut Browser, page: &std::path::Path, fragment: &str) {
+    browser.open(page, fragment);
+    browser.until("document.body.dataset.shown");
+}
+
+/// The number of the line that is the current one.
+fn current(browser: &mut Browser) -> String {
+    browser.text(".line.current .number-of-line")
+}
+
+#[test]
+fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    browser.open(&page, "");
+    assert_eq!(browser.text(".total .number"), "65.0%");
+    assert_eq!(browser.text(".change"), "+10.0 since row 1 (55.0%)");
+    assert_eq!(browser.text(".trend figcaption"), "Last 2 totals, 55.0% to 65.0%");
+    assert_eq!(
+        browser.text(".missing summary"),
+        "No source of 1 file (5 of 20 statements), counted all the same"
+    );
+    let files = "#files .file a";
+    assert_eq!(browser.texts(files), ["main.go", "cart.go", "up.go"]);
+    browser.picture("table-light");
+    browser.click("[data-sort=percent]");
+    assert_eq!(browser.texts(files), ["up.go", "cart.go", "main.go"]);
+    assert_eq!(browser.eval("location.hash"), "#sort=percent");
+    browser.click("[data-sort=percent]");
+    assert_eq!(browser.texts(files), ["main.go", "cart.go", "up.go"]);
+    browser.press("u");
+    assert_eq!(browser.texts(files), ["cart.go", "up.go"]);
+    browser.press("/");
+    browser.until("document.activeElement.id === 'filter'");
+    browser.press("CART");
+    assert_eq!(browser.texts(files), ["cart.go"]);
+    assert_eq!(browser.text("#shown"), "1 of 3 files, 3 uncovered statements");
+    assert_eq!(browser.eval("location.hash"), "#sort=-percent&filter=CART&uncovered=1");
+    browser.press_named(ESCAPE.0, ESCAPE.1);
+    assert_eq!(browser.eval("location.hash"), "#sort=-percent&uncovered=1");
+    browser.was_quiet();
+
+    browser.open(&page, "#sort=-name&flat=1&filter=app/ma");
+    assert_eq!(browser.texts(files), ["example.com/app/main.go", "example.com/app/made/up.go"]);
+    assert_eq!(browser.texts("#files .package"), [] as [&str; 0]);
+    browser.open(&page, "#sort=__proto__&filter=nothing%20at%20all&%%%");
+    assert_eq!(browser.text("#nothing"), "No file to show.");
+    browser.was_quiet();
+}
+
+#[test]
+fn keys_and_buttons_walk_through_what_was_never_executed() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    browser.open(&page, "");
+    browser.press("jj");
+    assert_eq!(browser.eval("document.activeElement.innerText"), "cart.go");
+    browser.click("#files a[href$='cart.go']");
+    browser.until("document.body.dataset.shown");
+    assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
+    assert_eq!(browser.text("#file-percent"), "78.6%");
+    assert_eq!(browser.text("#place"), "3 uncovered ranges");
+    browser.press("n");
+    assert_eq!((current(&mut browser), browser.text("#place")), ("16".into(), "1 of 3: line 16".into()));
+    browser.press("nn");
+    assert_eq!((current(&mut browser), browser.text("#place")), ("26".into(), "3 of 3: line 26".into()));
+    assert_eq!(browser.eval("document.activeElement.id"), "L26");
+    assert!(browser.eval("location.hash").as_str().unwrap().ends_with("cart.go&line=26"));
+    browser.press("n");
+    assert!(browser.text("#place").starts_with("No more below"), "and it stays there");
+    browser.click("#previous");
+    assert_eq!(current(&mut browser), "23");
+    browser.click("#function-list li:nth-child(3) a");
+    browser.until("document.querySelector('.current').id === 'L35'");
+    assert_eq!(browser.text("#function-list li:nth-child(2)").replace('\n', " "), "Cart.Checkout 75.0%");
+    browser.press("]");
+    browser.until("document.body.dataset.shown?.endsWith('up.go')");
+    assert!(browser.text("#message").starts_with("No source: not in the commit."));
+    assert_eq!(
+        browser.texts("#code .gap"),
+        ["lines 3 to 9: never executed", "lines 12 to 14: executed"],
+        "what is known of it all the same"
+    );
+    browser.press_named(ESCAPE.0, ESCAPE.1);
+    browser.until("!document.getElementById('overview').hidden");
+    assert_eq!(browser.eval("document.activeElement.innerText"), "up.go", "where one was");
+    browser.press("?");
+    assert_eq!(browser.text("#keys h2"), "Keys");
+    browser.picture("keys");
+    browser.press_named(ESCAPE.0, ESCAPE.1);
+    assert_eq!(browser.eval("document.getElementById('keys').open"), false);
+    browser.was_quiet();
+}
+
+#[test]
+fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    open_file(&mut browser, &page, &format!("{CART_FILE}&line=16"));
+    assert_eq!(current(&mut browser), "16");
+    assert_eq!(browser.texts("#L16 .on, #L16 .off"), ["if item.Price < 0", "{ item.Price = 0 }"]);
+    assert_eq!(browser.eval("document.querySelector('#L16 .off').title"), "1 statement executed never");
+    let marks =
+        "[16, 17, 23, 24].map((n) => document.querySelector(`#L${n} .mark`).getAttribute('aria-label'))";
+    let wanted = serde_json::json!(["partly executed", "executed", "never executed", null]);
+    assert_eq!(browser.eval(marks), wanted);
+    assert_eq!(
+        browser.texts("#L16 .count-of-line"),
+        [] as [&str; 0],
+        "counts are shown when they are asked for"
+    );
+    browser.press("c");
+    assert_eq!(browser.texts("#L16 .count-of-line, #L22 .count-of-line"), ["2,500×", "3×"]);
+    assert_eq!(
+        browser.texts("#L6 .k, #L11 .s"),
+        ["type", "struct", r#""nothing in the cart: \"add\" comes first""#]
+    );
+    assert_eq!(
+        browser.texts("#L7 .c, #L13 .c, #L14 .c"),
+        ["// in the order they came", "/* Add puts an item", "into the cart. */"]
+    );
+    browser.was_quiet();
+
+    // Columns are bytes: what is not ASCII lies right.
+    open_file(&mut browser, &page, "#file=example.com/app/main.go");
+    assert_eq!(browser.texts("#code .on"), ["{", "run(`größer", "als`, 0x2a)", "}"]);
+    open_file(&mut browser, &page, CART_FILE);
+    for (name, width, scheme) in
+        [("file-light", 1280, "light"), ("file-dark", 1280, "dark"), ("file-narrow", 390, "light")]
+    {
+        browser.resize(width, 844);
+        browser.prefer(scheme);
+        browser.picture(name);
+        let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
+        assert_eq!(widths[0], widths[1], "{name}: nothing sticks out");
+    }
+    let background = "getComputedStyle(document.body).backgroundColor";
+    assert_eq!(browser.eval(background), "rgb(255, 255, 255)");
+    browser.press("t");
+    assert_eq!(browser.eval(background), "rgb(18, 22, 28)", "the switch is stronger than the system");
+}
+
+#[test]
+fn totals_and_table_are_there_where_script_is_forbidden() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    browser.call("Emulation.setScriptExecutionDisabled", &serde_json::json!({"value": true}));
+    browser.open(&page, "");
+    assert_eq!(browser.text(".total .number"), "65.0%");
+    assert_eq!(browser.texts("#files .file a"), ["main.go", "cart.go", "up.go"]);
+    assert_eq!(browser.texts("#tools, #theme, #help, #view"), [] as [&str; 0], "nothing that would not work");
+    browser.picture("table-without-script");
+    browser.was_quiet();
+}
+
+#[test]
+fn nothing_from_outside_runs_or_breaks_the_page() {
+    let Some(mut browser) = Browser::start() else { return };
+    let line = format!("package p\n\nvar x = \"{}\"\n\nfunc f() {{\n\tg()\n}}\n", "<b>&".repeat(5 << 18));
+    let source = "package p\r\n\r\n// </script><script>alert(1)</script><!-- \u{202e}evil\u{feff}\r\nfunc f() {\r\n\tg(\"<img src=x onerror=alert(2)>\", '\\'', `]]>`)\r\n}\r\n";
+    let files: [(&str, &[u8]); 5] = [
+        ("go.mod", b"module example.com/app\n"),
+        ("a.go", source.as_bytes()),
+        ("long.go", line.as_bytes()),
+        ("nul.go", b"package p\n\nfunc f() {\n\tg(\"a\0b\xff\")\n}\n"),
+        ("moved.go", b"package p\n\n//line other.y:40\nfunc f() {\n\tg()\n}\n"),
+    ];
+    let name = "example.com/app/</script><img src=x onerror=alert(3)>&amp;\"'\u{202e}#file=%.go";
+    let profile = format!(
+        "example.com/app/a.go:4.10,6.2 1 1\nexample.com/app/long.go:5.10,7.2 1 0\n\
+         example.com/app/moved.go:40.10,42.2 1 1\nexample.com/app/nul.go:3.10,5.2 1 4294967295\n\
+         example.com/app/nul.go:4.3,2147483647.2147483647 1 0\nexample.com/app/{}.go:9.9,9.1 1 1\n{name}:1.1,2.2 1 0\n",
+        "x".repeat(3000)
+    );
+    let served = Served::of(&files, &profile);
+    let page = served.page();
+    browser.open(&page, "");
+    assert_eq!(browser.text("#shown"), "6 of 6 files, 3 uncovered statements");
+    assert_eq!(browser.eval("document.images.length"), 0);
+    let hostile = "script><img src=x onerror=alert(3)>&amp;\"'\\u{202e}#file=%.go";
+    assert_eq!(browser.texts("#files .file a")[5], hostile, "of a package whose name ends in <");
+    browser.picture("hostile-table");
+    browser.click("#files tbody:last-of-type .file a");
+    browser.until("document.body.dataset.shown");
+    assert_eq!(browser.text("#path"), format!("example.com/app/</{hostile}"));
+    browser.was_quiet();
+
+    open_file(&mut browser, &page, "#file=example.com/app/a.go");
+    assert_eq!(browser.text("#L3 code"), "// </script><script>alert(1)</script><!-- U+202EevilU+FEFF");
+    assert_eq!(browser.text("#L5 .on"), "g(\"<img src=x onerror=alert(2)>\", '\\'', `]]>`)");
+    assert_eq!(browser.texts("#code .odd"), ["U+202E", "U+FEFF"]);
+    browser.picture("hostile-file");
+    open_file(&mut browser, &page, "#file=example.com/app/nul.go");
+    assert!(browser.text("#message").contains("does not parse"));
+    assert_eq!(browser.text("#L4 code"), "g(\"aU+0000b\u{fffd}\")");
+    open_file(&mut browser, &page, "#file=example.com/app/moved.go");
+    assert!(browser.text("#message").contains("//line"));
+    open_file(&mut browser, &page, "#file=example.com/app/long.go&line=6");
+    assert_eq!(current(&mut browser), "6");
+    assert_eq!(browser.eval("document.querySelector('#L3 code').textContent.length"), 2000);
+    browser.click("#L3 button");
+    assert_eq!(browser.eval("document.querySelector('#L3 code').textContent.length"), (5 << 20) + 10);
+    browser.open(&page, "#file=%3Cimg%20src=x%20onerror=alert(4)%3E&line=x");
+    assert_eq!(browser.text("#message"), "The page has no file \"<img src=x onerror=alert(4)>\".");
+    browser.was_quiet();
 }

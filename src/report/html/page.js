@@ -659,12 +659,13 @@
   const byName = new Map(FILES.map((file) => [file.name, file]));
 
   const showFile = async (name, line) => {
-    turn += 1;
-    const now = turn;
     if (open?.file.name === name) {
       if (line > 0) goTo(line, true);
       return;
     }
+    turn += 1;
+    const now = turn;
+    delete document.body.dataset.shown;
     element('overview').hidden = true;
     element('view').hidden = false;
     putPath(element('path'), printable(name));

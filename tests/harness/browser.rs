@@ -1,0 +1,255 @@
+//! A browser that a test drives: Chromium without a window, spoken to over a pipe (Chrome `DevTools` Protocol).
+//!
+//! The protocol over two pipes is JSON between NUL bytes, so nothing but the standard library speaks it here: the
+//! crates that drive browsers bring a runtime, a client of web sockets and a generated module of all the
+//! protocol, which take longer to build than the project itself.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::has_reader;
+
+/// Debian's name of it.
+const CHROMIUM: &str = "chromium";
+/// Milliseconds that a page has to become what a test waits for.
+const PATIENCE: u32 = 20_000;
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    chromium: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    calls: u64,
+    session: Option<String>,
+    events: Vec<Value>,
+    _home: TempDir,
+}
+
+impl Browser {
+    /// Starts one; `None` where there is none, which is said loudly.
+    pub(crate) fn start() -> Option<Self> {
+        if !has_reader(&[CHROMIUM, "--version"]) {
+            return None;
+        }
+        let home = TempDir::new().unwrap();
+        // It reads from 3 and writes to 4, which only a shell hands on without unsafe code.
+        let mut chromium = Command::new("sh")
+            .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", "sh", CHROMIUM])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--remote-debugging-pipe",
+                "--disable-gpu",
+                "--no-first-run",
+            ])
+            .args(["--disable-quic", "--disable-background-networking", "--disable-component-update"])
+            .args(["--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"])
+            .arg(format!("--user-data-dir={}", home.path().display()))
+            .arg("about:blank")
+            .env("HOME", home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let to = chromium.stdin.take().unwrap();
+        let from = BufReader::new(chromium.stdout.take().unwrap());
+        let mut browser =
+            Self { chromium, to, from, calls: 0, session: None, events: Vec::new(), _home: home };
+        let page = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
+        let attached =
+            browser.call("Target.attachToTarget", &json!({"targetId": page["targetId"], "flatten": true}));
+        browser.session = attached["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            browser.call(&format!("{domain}.enable"), &json!({}));
+        }
+        browser.resize(1280, 900);
+        Some(browser)
+    }
+
+    /// Calls a method of the protocol and returns its result.
+    #[track_caller]
+    pub(crate) fn call(&mut self, method: &str, parameters: &Value) -> Value {
+        self.calls += 1;
+        let mut message = json!({"id": self.calls, "method": method, "params": parameters});
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        let mut bytes = message.to_string().into_bytes();
+        bytes.push(0);
+        self.to.write_all(&bytes).unwrap();
+        self.to.flush().unwrap();
+        loop {
+            let message = self.message();
+            if message["id"] == self.calls {
+                assert!(message["error"].is_null(), "{method}: {message}");
+                return message["result"].clone();
+            }
+            self.events.push(message);
+        }
+    }
+
+    fn message(&mut self) -> Value {
+        let mut bytes = Vec::new();
+        self.from.read_until(0, &mut bytes).unwrap();
+        assert_eq!(bytes.pop(), Some(0), "the browser ended");
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// Opens a file, at a place in it, and waits until it is loaded.
+    #[track_caller]
+    pub(crate) fn open(&mut self, file: &Path, fragment: &str) {
+        // From one place of a page to another nothing is loaded anew.
+        self.navigate("about:blank");
+        self.events.clear();
+        self.navigate(&format!("file://{}{fragment}", file.display()));
+    }
+
+    /// Goes to an address and waits until what is there is loaded.
+    #[track_caller]
+    fn navigate(&mut self, address: &str) {
+        let before = self.loads();
+        self.call("Page.navigate", &json!({"url": address}));
+        while self.loads() == before {
+            let message = self.message();
+            self.events.push(message);
+        }
+    }
+
+    fn loads(&self) -> usize {
+        self.events.iter().filter(|event| event["method"] == "Page.loadEventFired").count()
+    }
+
+    /// Returns what an expression comes to in the page.
+    #[track_caller]
+    pub(crate) fn eval(&mut self, expression: &str) -> Value {
+        let parameters = json!({"expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true});
+        let result = self.call("Runtime.evaluate", &parameters);
+        assert!(result["exceptionDetails"].is_null(), "{expression}: {}", result["exceptionDetails"]);
+        result["result"]["value"].clone()
+    }
+
+    /// Returns the text that one sees of the first element that a selector fits.
+    #[track_caller]
+    pub(crate) fn text(&mut self, selector: &str) -> String {
+        let text = self.eval(&format!("document.querySelector({}).innerText", json!(selector)));
+        text.as_str().unwrap_or_else(|| panic!("{selector}: {text}")).trim().to_owned()
+    }
+
+    /// Returns what one sees of all elements that a selector fits and that are on the screen or below it.
+    #[track_caller]
+    pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {
+        let texts = self.eval(&format!(
+            "[...document.querySelectorAll({})].filter((e) => e.checkVisibility()).map((e) => e.innerText.trim())",
+            json!(selector)
+        ));
+        serde_json::from_value(texts).unwrap()
+    }
+
+    /// Waits until an expression is true in the page.
+    #[track_caller]
+    pub(crate) fn until(&mut self, expression: &str) {
+        let waited = self.eval(&format!(
+            "new Promise((done) => {{
+                const since = performance.now();
+                const look = () => {{
+                    if ({expression}) done(true);
+                    else if (performance.now() - since > {PATIENCE}) done(false);
+                    else setTimeout(look, 5);
+                }};
+                look();
+            }})"
+        ));
+        assert_eq!(waited, true, "never: {expression}");
+    }
+
+    /// Clicks into the middle of the first element that a selector fits, as a person would.
+    #[track_caller]
+    pub(crate) fn click(&mut self, selector: &str) {
+        let place = self.eval(&format!(
+            "(() => {{
+                const element = document.querySelector({});
+                element.scrollIntoView({{ block: 'center' }});
+                const {{ left, top, width, height }} = element.getBoundingClientRect();
+                return {{ x: left + width / 2, y: top + height / 2 }};
+            }})()",
+            json!(selector)
+        ));
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event =
+                json!({"type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", &event);
+        }
+    }
+
+    /// Presses keys, one for each character.
+    pub(crate) fn press(&mut self, keys: &str) {
+        for key in keys.chars() {
+            let key = key.to_string();
+            self.call("Input.dispatchKeyEvent", &json!({"type": "keyDown", "key": key, "text": key}));
+            self.call("Input.dispatchKeyEvent", &json!({"type": "keyUp", "key": key}));
+        }
+    }
+
+    /// Presses a key without a character, such as `Escape`.
+    pub(crate) fn press_named(&mut self, key: &str, number: u32) {
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": number});
+            self.call("Input.dispatchKeyEvent", &event);
+        }
+    }
+
+    pub(crate) fn resize(&mut self, width: u32, height: u32) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Has the system prefer `light` or `dark`.
+    pub(crate) fn prefer(&mut self, scheme: &str) {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.call("Emulation.setEmulatedMedia", &features);
+    }
+
+    /// Takes a picture of the page, to be looked at, beside what else tests leave under target/.
+    pub(crate) fn picture(&mut self, name: &str) {
+        let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
+        let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+    }
+
+    /// Fails if since the page was opened something was asked for but the page itself, thrown, logged, or
+    /// asked of the person.
+    #[track_caller]
+    pub(crate) fn was_quiet(&mut self) {
+        // What the page did before this arrives before the answer.
+        self.eval("0");
+        let is_loud = |event: &&Value| match event["method"].as_str().unwrap_or_default() {
+            "Network.requestWillBeSent" => event["params"]["type"] != "Document",
+            "Runtime.exceptionThrown"
+            | "Runtime.consoleAPICalled"
+            | "Log.entryAdded"
+            | "Page.javascriptDialogOpening"
+            | "Page.windowOpen" => true,
+            _ => false,
+        };
+        let loud: Vec<&Value> = self.events.iter().filter(is_loud).collect();
+        assert!(loud.is_empty(), "{loud:#?}");
+        let documents =
+            self.events.iter().filter(|event| event["method"] == "Network.requestWillBeSent").count();
+        assert_eq!(documents, 1, "the page itself, and thus requests are seen");
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.chromium.kill();
+        let _ = self.chromium.wait();
+    }
+}
