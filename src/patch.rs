@@ -13,8 +13,6 @@ pub struct FilePatch {
     pub old_path: Option<String>,
     /// Path after; `None` for a deleted file.
     pub new_path: Option<String>,
-    /// Hash of what the file said before, as the header has it, mostly abbreviated; `None` where none does.
-    pub old_blob: Option<Box<str>>,
     /// The contents are not text.
     pub is_binary: bool,
     /// In order, each without context.
@@ -41,6 +39,22 @@ pub struct Hunk {
 }
 
 impl FilePatch {
+    /// A file of which nothing else is known.
+    #[must_use]
+    pub fn without_hunks(old_path: Option<&str>, new_path: Option<&str>) -> Self {
+        Self {
+            old_path: old_path.map(str::to_owned),
+            new_path: new_path.map(str::to_owned),
+            ..Self::default()
+        }
+    }
+
+    /// Returns its path after, or that of a deleted file.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.new_path.as_deref().or(self.old_path.as_deref())
+    }
+
     /// Returns the lines that came, as ranges of the new file: first, and the one after the last.
     pub fn added(&self) -> impl Iterator<Item = (u32, u32)> {
         let came = self.hunks.iter().filter(|hunk| hunk.new_count > 0);
@@ -158,8 +172,7 @@ fn is_of_a_hunk(line: &[u8]) -> bool {
 fn check(files: &[FilePatch]) -> Result<(), PatchError> {
     let mut seen = HashSet::new();
     for file in files {
-        let path = file.new_path.as_deref().or(file.old_path.as_deref());
-        let Some(path) = path else {
+        let Some(path) = file.path() else {
             return Err(PatchError { line: 1, reason: "a file that is neither before nor after" });
         };
         // A link that became a file is deleted and made.
@@ -183,8 +196,6 @@ fn header_line(file: &mut FilePatch, line: &[u8]) {
         file.new_path = None;
     } else if line.starts_with(b"Binary files ") || line == b"GIT binary patch" {
         file.is_binary = true;
-    } else if let Some((old, _)) = line.strip_prefix(b"index ").and_then(cut_at_dots) {
-        file.old_blob = Some(old.into());
     }
     for (start, is_old) in NAMES {
         if let Some(name) = line.strip_prefix(start) {
@@ -197,11 +208,6 @@ fn header_line(file: &mut FilePatch, line: &[u8]) {
             }
         }
     }
-}
-
-/// Takes `OLD..NEW MODE` apart.
-fn cut_at_dots(hashes: &[u8]) -> Option<(&str, &str)> {
-    str::from_utf8(hashes).ok()?.split_once("..")
 }
 
 /// Takes `a/path b/path` apart. Of an unquoted name with spaces only one cut gives the same name twice;
@@ -395,7 +401,6 @@ mod tests {
         let text = "diff --git a/x.go b/x.go\nindex 1..2 100644\n--- a/x.go\n+++ b/x.go\n\
                     @@ -1,7 +1,8 @@ func f() {\n one\n-two\n+2\n+2b\n three\n\n-five\n six\n+seven\n seven\n\\ No newline at end of file\n";
         let file = only(text);
-        assert_eq!(file.old_blob.as_deref(), Some("1"));
         assert_eq!(file.hunks, [hunk(2, 1, 2, 2), hunk(5, 1, 5, 0), hunk(6, 0, 7, 1)]);
         assert_eq!(file.added().collect::<Vec<_>>(), [(2, 4), (7, 8)]);
         let added: Vec<u32> = (0..12).filter(|line| file.has_added(*line)).collect();

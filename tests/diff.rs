@@ -1,7 +1,9 @@
 //! `report --format diff`: which of the changed lines were executed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -471,6 +473,103 @@ fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
     assert_eq!(kept(&world, "app"), Value::Null);
     report(&[]);
     assert_eq!(kept(&world, "app")["lines"], json!(7));
+}
+
+#[test]
+fn tests_that_changed_are_not_fetched() {
+    let test = |says: &str| format!("package main\n\nfunc helper() {{ println({says}) }}\n");
+    let mut source = Source::of(&[
+        ("main.go", BEFORE.as_bytes()),
+        ("main_test.go", test("1").as_bytes()),
+        ("go.mod", b"module example.com/app\n"),
+    ]);
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    source.git(&["checkout", "--quiet", "-b", "feature"]);
+    fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
+    fs::write(source.folder.path().join("main_test.go"), test("2")).unwrap();
+    source.commit_all();
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    source.git(&["checkout", "--quiet", "master"]);
+    let url = format!("file://{}", source.folder.path().display());
+    let to = crate::harness::source::repository(&world);
+    let to = to.to_str().unwrap();
+    source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to]);
+    let report = world.run(&["report", "app", "--format", "diff-json"]).ended(0).json().remove(0);
+    assert_eq!(
+        (&report["total"], &report["left_out"]),
+        (&json!(7), &json!([{"path": "main_test.go", "why": "test"}]))
+    );
+    let lacks = |file: &str| {
+        let hash = source.git(&["rev-parse", &format!("feature:{file}")]);
+        let listed = source.git(&["--git-dir", to, "rev-list", "--objects", "--missing=print", "feature"]);
+        listed.contains(&format!("?{}", hash.trim()))
+    };
+    assert_eq!(["main.go", "main_test.go"].map(lacks), [false, true]);
+}
+
+#[test]
+fn many_files_are_looked_at_in_parts_whatever_their_names_are() {
+    check_many_files(None);
+}
+
+#[test]
+fn files_are_looked_at_as_one_where_a_name_is_no_text() {
+    check_many_files(Some(b"p/\xff.go"));
+}
+
+/// Changes a line in each of many files, and makes one more.
+fn check_many_files(made: Option<&[u8]>) {
+    let source_of = |name: &str, says: u32| {
+        format!(
+            "package p\n\nfunc F() {{\n\tprintln(\"{name}\", {says})\n}}\n\nvar _ = \"what stays, so that git sees it move\"\n"
+        )
+    };
+    let mut names: Vec<String> = (0..90).map(|index| format!("p/f{index:02}.go")).collect();
+    names.extend(
+        ["p/a b.go", "p/*.go", "p/:(top)x.go", "p/-r.go", "p/\"q\".go", "p/ü.go", "folder.go/in.go"]
+            .map(str::to_owned),
+    );
+    let before = |name: &str| match name {
+        // A test that became part of the program.
+        "p/f07.go" => "p/f07_test.go".to_owned(),
+        "p/f08.go" => "old/f08.go".to_owned(),
+        name => name.to_owned(),
+    };
+    let texts: Vec<(String, String)> = names.iter().map(|name| (before(name), source_of(name, 1))).collect();
+    let mut files: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (&**name, text.as_bytes())).collect();
+    files.retain(|(name, _)| !name.starts_with("folder.go"));
+    files.extend([("go.mod", &b"module m\n"[..]), ("folder.go", b"package m\n")]);
+    let mut source = Source::of(&files);
+    source.git(&["checkout", "--quiet", "-b", "feature"]);
+    let folder = source.folder.path().to_owned();
+    fs::remove_file(folder.join("folder.go")).unwrap();
+    for name in &names {
+        let _ = fs::remove_file(folder.join(before(name)));
+        fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+        fs::write(folder.join(name), source_of(name, 2)).unwrap();
+    }
+    if let Some(name) = made {
+        fs::write(folder.join(OsStr::from_bytes(name)), "package p\n").unwrap();
+    }
+    source.commit_all();
+    let profile: Vec<String> = names.iter().map(|name| format!("m/{name}:3.10,5.2 1 1\n")).collect();
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(&profile.concat()));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    let arguments = ["report", "app", "--base", "master", "--format", "diff-json"];
+    let report = world.run(&arguments).ended(0).json().remove(0);
+    let files = report["files"].as_array().unwrap().iter();
+    let lines: BTreeMap<&str, u64> =
+        files.map(|file| (file["path"].as_str().unwrap(), file["total"].as_u64().unwrap())).collect();
+    let wanted = names.iter().map(|name| (name.as_str(), 1)).collect();
+    assert_eq!(lines, wanted);
+    let left_out: Vec<&Value> =
+        report["left_out"].as_array().unwrap().iter().map(|file| &file["why"]).collect();
+    let wanted: &[&str] = if made.is_some() { &["deleted", "no_statements"] } else { &["deleted"] };
+    assert_eq!(left_out, wanted);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How commits relate, and what changed between two.
 
+use std::thread;
+
 use super::remote::Network;
 use super::{GitError, ObjectId, Repository};
 
@@ -73,18 +75,73 @@ impl Repository {
         Ok(Some(Tip { branch: branch.to_owned(), commit }))
     }
 
-    /// Returns what changed in Go files from one commit to another, as a unified diff without context.
+    /// Returns which Go files are not the same in two commits; where contents are missing, `Renames::Unknown` alone
+    /// can be told.
+    pub fn changed_files(
+        &self,
+        from: &ObjectId,
+        to: &ObjectId,
+        renames: Renames,
+    ) -> Result<Vec<FileChange>, GitError> {
+        let arguments = [
+            "-r",
+            "--raw",
+            "-z",
+            "--no-abbrev",
+            renames.option(),
+            UNLIMITED_RENAMES,
+            from.as_str(),
+            to.as_str(),
+            "--",
+            ALL_GO_FILES,
+        ];
+        Ok(file_changes(&self.output("diff-tree", &arguments, Vec::new())?))
+    }
+
+    /// Returns what changed in some of the Go files from one commit to another, as unified diffs without context,
+    /// each of a part of the files.
     ///
     /// The contents of both have to be there.
-    pub fn diff(&self, from: &ObjectId, to: &ObjectId) -> Result<Vec<u8>, GitError> {
-        let arguments = [
+    pub fn diff(
+        &self,
+        from: &ObjectId,
+        to: &ObjectId,
+        files: &[&FileChange],
+    ) -> Result<Vec<Vec<u8>>, GitError> {
+        // Starting git costs some milliseconds; below so many files a second one does not pay.
+        const WORTH_ANOTHER: usize = 32;
+        // Git holds each file of a folder against each path that it was given.
+        const MOST_PATHS: usize = 2000;
+        let most = thread::available_parallelism().map_or(1, usize::from).min(8);
+        let parts = files.len().div_ceil(WORTH_ANOTHER).min(most);
+        let paths = |file: &&FileChange| {
+            let sides = [&file.before, &file.after].into_iter().flatten();
+            let mut paths: Vec<String> = sides.map(|at| format!(":(literal){}", at.path)).collect();
+            paths.dedup();
+            paths
+        };
+        let has_odd_name = files.iter().any(|file| !file.has_exact_paths);
+        if has_odd_name || files.len() > parts * MOST_PATHS {
+            return Ok(vec![self.diff_of(from, to, &[ALL_GO_FILES.to_owned()])?]);
+        }
+        thread::scope(|scope| {
+            // Both names of a file that moved are of one part, so git finds the same pairs as in the whole.
+            let parts =
+                (0..parts).map(|part| files.iter().skip(part).step_by(parts).flat_map(paths).collect());
+            let threads: Vec<_> =
+                parts.map(|paths: Vec<String>| scope.spawn(move || self.diff_of(from, to, &paths))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        })
+    }
+
+    fn diff_of(&self, from: &ObjectId, to: &ObjectId, paths: &[String]) -> Result<Vec<u8>, GitError> {
+        let mut arguments = vec![
             "-r",
             "-p",
             "--unified=0",
-            "--find-renames",
+            Renames::Found.option(),
             // However many files moved, and whatever the repository's configuration says.
-            "-l0",
-            "--full-index",
+            UNLIMITED_RENAMES,
             // Attributes of the repository may call a source file binary.
             "--text",
             "--no-color",
@@ -95,26 +152,137 @@ impl Repository {
             from.as_str(),
             to.as_str(),
             "--",
-            "*.go",
         ];
+        arguments.extend(paths.iter().map(String::as_str));
         self.output("diff-tree", &arguments, Vec::new())
     }
+}
 
-    /// Returns the contents that [`Repository::diff`] looks at.
-    pub fn changed_blobs(&self, from: &ObjectId, to: &ObjectId) -> Result<Vec<ObjectId>, GitError> {
-        let arguments =
-            ["-r", "--raw", "-z", "--no-renames", "--no-abbrev", from.as_str(), to.as_str(), "--", "*.go"];
-        let listed = self.output("diff-tree", &arguments, Vec::new())?;
-        // ":<mode> <mode> <hash> <hash> <status>", then the path.
-        let entries = listed.split(|&byte| byte == 0).filter(|entry| entry.starts_with(b":"));
-        let mut blobs: Vec<ObjectId> = entries
-            .flat_map(|entry| {
-                String::from_utf8_lossy(entry).split(' ').filter_map(ObjectId::parse).collect::<Vec<_>>()
-            })
-            .filter(|blob| blob.as_str().bytes().any(|digit| digit != b'0'))
+const ALL_GO_FILES: &str = "*.go";
+const UNLIMITED_RENAMES: &str = "-l0";
+
+/// Whether files that moved are told as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renames {
+    /// By what they say.
+    Found,
+    /// They went, and came.
+    Unknown,
+}
+
+impl Renames {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Found => "--find-renames",
+            Self::Unknown => "--no-renames",
+        }
+    }
+}
+
+/// A Go file that is not the same in two commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// `None` for a new file.
+    pub before: Option<FileAt>,
+    /// `None` for a deleted file.
+    pub after: Option<FileAt>,
+    /// The paths are UTF-8.
+    has_exact_paths: bool,
+}
+
+impl FileChange {
+    /// Returns the path before; `None` for a new file.
+    #[must_use]
+    pub fn path_before(&self) -> Option<&str> {
+        self.before.as_ref().map(|before| before.path.as_str())
+    }
+
+    /// Returns the path after; `None` for a deleted file.
+    #[must_use]
+    pub fn path_after(&self) -> Option<&str> {
+        self.after.as_ref().map(|after| after.path.as_str())
+    }
+
+    /// Returns what it says before and after.
+    #[must_use]
+    pub fn blobs(&self) -> Vec<ObjectId> {
+        [&self.before, &self.after].into_iter().flatten().map(|at| at.blob.clone()).collect()
+    }
+}
+
+/// A file in a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileAt {
+    /// From the root of the repository.
+    pub path: String,
+    /// What it says.
+    pub blob: ObjectId,
+    /// It is no link.
+    pub is_regular: bool,
+}
+
+/// Reads what `git diff-tree --raw -z` prints: `:<mode> <mode> <hash> <hash> <status>`, then the path, or two.
+fn file_changes(listed: &[u8]) -> Vec<FileChange> {
+    let mut entries = listed.split(|&byte| byte == 0);
+    let mut changes = Vec::new();
+    while let Some(entry) = entries.next() {
+        let head = String::from_utf8_lossy(entry);
+        let words: Vec<&str> = head.trim_start_matches(':').split(' ').collect();
+        let ([mode_before, mode_after, before, after, status], Some(path)) = (&words[..], entries.next())
+        else {
+            continue;
+        };
+        let path_after = if status.starts_with(['R', 'C']) { entries.next().unwrap_or(path) } else { path };
+        let at = |path: &[u8], mode: &str, hash: &str| {
+            let is_there = mode.bytes().any(|digit| digit != b'0');
+            let path = String::from_utf8_lossy(path).into_owned();
+            let blob = ObjectId::parse(hash).filter(|_| is_there)?;
+            Some(FileAt { path, blob, is_regular: mode.starts_with("100") })
+        };
+        changes.push(FileChange {
+            before: at(path, mode_before, before),
+            after: at(path_after, mode_after, after),
+            has_exact_paths: [path, path_after].iter().all(|path| str::from_utf8(path).is_ok()),
+        });
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_lists_is_read_with_both_paths_of_what_moved() {
+        let hash = |digit: &str| digit.repeat(40);
+        let none = hash("0");
+        let listed = format!(
+            ":100644 100755 {} {} M\0a.go\0:100644 100644 {} {} R087\0old \u{fc}.go\0new.go\0\
+             :000000 120000 {none} {} A\0link.go\0:100644 000000 {} {none} D\0gone.go\0",
+            hash("1"),
+            hash("2"),
+            hash("3"),
+            hash("4"),
+            hash("5"),
+            hash("6"),
+        );
+        let shown = |at: &Option<FileAt>| {
+            at.as_ref().map(|at| format!("{} {} {}", at.path, &at.blob.as_str()[..1], at.is_regular))
+        };
+        let read: Vec<_> = file_changes(listed.as_bytes())
+            .iter()
+            .map(|file| (shown(&file.before), shown(&file.after)))
             .collect();
-        blobs.sort_unstable();
-        blobs.dedup();
-        Ok(blobs)
+        let some = |text: &str| Some(text.to_owned());
+        let wanted = [
+            (some("a.go 1 true"), some("a.go 2 true")),
+            (some("old \u{fc}.go 3 true"), some("new.go 4 true")),
+            (None, some("link.go 5 false")),
+            (some("gone.go 6 true"), None),
+        ];
+        assert_eq!(read, wanted);
+        assert_eq!(file_changes(b""), []);
+        let odd = [format!(":100644 100644 {none} {none} M\0").as_bytes(), b"\xff.go\0"].concat();
+        assert!(!file_changes(&odd)[0].has_exact_paths && file_changes(listed.as_bytes())[1].has_exact_paths);
     }
 }

@@ -19,7 +19,7 @@ use run::{Watch, command, feed};
 
 use crate::names::printable;
 
-pub use history::Tip;
+pub use history::{FileAt, FileChange, Renames, Tip};
 pub use remote::{Network, RemoteUrl, clone};
 pub use run::Deadline;
 

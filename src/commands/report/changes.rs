@@ -9,11 +9,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use super::joined;
 use super::source::{AtCommit, Revision, SourceReader, is_hash};
 use crate::commands;
-use crate::git::{GitError, ObjectId, Repository, Tree};
+use crate::git::{FileAt, FileChange, GitError, ObjectId, Renames, Repository, Tree};
 use crate::gosrc::scan;
 use crate::names::printable;
 use crate::patch::{self, FilePatch};
-use crate::report::diff::{Base, ChangedText, Changes, is_candidate};
+use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
 use crate::store::Row;
 use crate::time::minute;
 use crate::workdir;
@@ -60,7 +60,7 @@ pub(super) fn find(
         return Ok((tree, changes));
     }
     let diffed = || diff(asked, at, reader, rows);
-    let (tree, diffed) = if at.repository.is_partial() {
+    let (tree, changes) = if at.repository.is_partial() {
         // One fetch at a time.
         (reader.tree(at), diffed())
     } else {
@@ -70,29 +70,71 @@ pub(super) fn find(
             (joined(tree), diffed)
         })
     };
-    let (tree, (base, patches)) = (tree?, diffed?);
-    let texts = texts(&patches, at, &tree)?;
-    let functions_before = functions_before(&patches, &at.repository)?;
-    Ok((tree, Changes { base, patches, texts, functions_before }))
+    Ok((tree?, changes?))
 }
 
 /// Returns what git says that changed, and since when.
-fn diff(
-    asked: Asked<'_>,
-    at: &AtCommit,
-    reader: &SourceReader<'_>,
-    rows: &[Row],
-) -> Result<(Base, Vec<FilePatch>)> {
+fn diff(asked: Asked<'_>, at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row]) -> Result<Changes> {
     let (base, how) = choose(asked, at, reader, rows)?;
-    if at.repository.is_partial() {
-        let blobs = at.repository.changed_blobs(&base, &at.commit)?;
+    let repository = &at.repository;
+    if repository.is_partial() {
+        let files = repository.changed_files(&base, &at.commit, Renames::Unknown)?;
+        // What went and what came is looked at to find out what moved.
+        let looked_at =
+            files.iter().filter(|file| file.path_before() != file.path_after() || is_to_read(file));
+        let mut blobs: Vec<ObjectId> = looked_at.flat_map(FileChange::blobs).collect();
+        blobs.sort_unstable();
+        blobs.dedup();
         for commit in [&base, &at.commit] {
             all_fetched(reader, at, commit, &blobs)?;
         }
     }
-    let text = at.repository.diff(&base, &at.commit)?;
-    let patches = patch::parse(&text).context("git printed what is no unified diff")?;
-    Ok((Base { commit: Some(base.to_string()), how }, patches))
+    let files = repository.changed_files(&base, &at.commit, Renames::Found)?;
+    let (patches, said) = thread::scope(|scope| {
+        let said = scope.spawn(|| {
+            let regular = |file: &Option<FileAt>| file.as_ref().filter(|file| file.is_regular).cloned();
+            let wanted = files.iter().filter_map(|file| {
+                let after = regular(&file.after).filter(|after| is_candidate(&after.path))?;
+                let before = regular(&file.before).map(|before| before.blob);
+                Some(Readable { path: after.path, blob: after.blob, before })
+            });
+            read(&wanted.collect::<Vec<_>>(), repository)
+        });
+        (patches(&files, &base, at), joined(said))
+    });
+    let (texts, functions_before) = said?;
+    Ok(Changes {
+        base: Base { commit: Some(base.to_string()), how },
+        patches: patches?,
+        texts,
+        functions_before,
+    })
+}
+
+/// Returns which lines of files changed.
+fn patches(files: &[FileChange], base: &ObjectId, at: &AtCommit) -> Result<Vec<FilePatch>> {
+    let (to_read, others): (Vec<&FileChange>, Vec<&FileChange>) =
+        files.iter().partition(|file| is_to_read(file));
+    let asked_for: HashSet<&str> = to_read.iter().filter_map(|file| file.path_after()).collect();
+    let mut patches = Vec::new();
+    for text in at.repository.diff(base, &at.commit, &to_read)? {
+        let part = patch::parse(&text).context("git printed what is no unified diff")?;
+        // Before or after, a path can be that of a folder, too.
+        patches.extend(
+            part.into_iter().filter(|patch| patch.path().is_some_and(|path| asked_for.contains(path))),
+        );
+    }
+    patches.extend(
+        others.into_iter().map(|file| FilePatch::without_hunks(file.path_before(), file.path_after())),
+    );
+    patches.sort_by(|a, b| a.path().cmp(&b.path()));
+    Ok(patches)
+}
+
+/// Tells whether it matters which lines of a file changed: nothing is ever executed of one that is gone, nor of a
+/// test, and tests are mostly half of what changes.
+fn is_to_read(file: &FileChange) -> bool {
+    file.path_after().is_some_and(|path| !is_test(path))
 }
 
 /// Fetches what a clone without contents lacks; fails where it lacks some still.
@@ -115,11 +157,19 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
     let text = workdir::read_outside(path)?;
     let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
     place(&mut patches, tree).with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
-    let wanted: Vec<ObjectId> =
-        candidates(&patches).filter_map(|(path, _)| tree.get(path).cloned()).collect();
-    all_fetched(reader, at, &at.commit, &wanted)?;
-    let texts = texts(&patches, at, tree)?;
-    for (path, patch) in candidates(&patches) {
+    let candidates = || {
+        let candidates = patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch)));
+        candidates.filter(|(path, _)| is_candidate(path))
+    };
+    let wanted: Vec<Readable> = candidates()
+        .filter_map(|(path, _)| {
+            Some(Readable { path: path.to_owned(), blob: tree.get(path)?.clone(), before: None })
+        })
+        .collect();
+    let blobs: Vec<ObjectId> = wanted.iter().map(|file| file.blob.clone()).collect();
+    all_fetched(reader, at, &at.commit, &blobs)?;
+    let (texts, functions_before) = read(&wanted, &at.repository)?;
+    for (path, patch) in candidates() {
         let Some(ChangedText { text, .. }) = texts.get(path) else { continue };
         let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').map(without_return).collect();
         let is_other = |(number, says): &&(u32, Box<[u8]>)| {
@@ -135,7 +185,7 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
         }
     }
     let base = Base { commit: None, how: format!("\"{shown}\"") };
-    Ok(Changes { base, patches, texts, functions_before: HashMap::new() })
+    Ok(Changes { base, patches, texts, functions_before })
 }
 
 fn without_return(line: &[u8]) -> &[u8] {
@@ -304,36 +354,48 @@ fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: &ObjectId, name: &s
     base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", printable(name)))
 }
 
-/// Returns the changed files that can count, by their paths.
-fn candidates(patches: &[FilePatch]) -> impl Iterator<Item = (&str, &FilePatch)> {
-    let candidates = patches.iter().filter(|patch| is_candidate(patch));
-    candidates.filter_map(|patch| Some((patch.new_path.as_deref()?, patch)))
+/// What changed files say, and which functions they had before, by their paths.
+type Said = (HashMap<String, ChangedText>, HashMap<String, HashSet<String>>);
+
+/// A changed file whose contents count.
+struct Readable {
+    path: String,
+    blob: ObjectId,
+    before: Option<ObjectId>,
 }
 
-/// Reads what changed files say.
-fn texts(patches: &[FilePatch], at: &AtCommit, tree: &Tree) -> Result<HashMap<String, ChangedText>> {
-    let wanted = candidates(patches).filter_map(|(path, _)| Some((path, tree.get(path)?.clone())));
-    let (paths, blobs): (Vec<&str>, Vec<ObjectId>) = wanted.unzip();
-    let read = at.repository.blobs(&blobs, |_, content| {
-        content.text().map(|text| ChangedText { text: text.to_vec(), scanned: scan(text) })
+/// Reads what files say, and which functions they had before.
+fn read(files: &[Readable], repository: &Repository) -> Result<Said> {
+    enum Side {
+        After(ChangedText),
+        Before(HashSet<String>),
+    }
+    let sides: Vec<(usize, &ObjectId, bool)> = files
+        .iter()
+        .enumerate()
+        .flat_map(|(index, file)| {
+            let before = file.before.as_ref().map(|blob| (index, blob, true));
+            [Some((index, &file.blob, false)), before].into_iter().flatten()
+        })
+        .collect();
+    let blobs: Vec<ObjectId> = sides.iter().map(|(_, blob, _)| (*blob).clone()).collect();
+    let read = repository.blobs(&blobs, |at, content| {
+        let text = content.text()?;
+        let scanned = scan(text);
+        if !sides[at].2 {
+            return Some(Side::After(ChangedText { text: text.to_vec(), scanned }));
+        }
+        let functions = scanned.ok()?.functions;
+        Some(Side::Before(functions.iter().map(|extent| extent.qualified_name().into_owned()).collect()))
     })?;
-    let texts = paths.into_iter().zip(read);
-    Ok(texts.filter_map(|(path, text)| Some((path.to_owned(), text?))).collect())
-}
-
-/// Reads which functions changed files had before, by their paths now.
-fn functions_before(
-    patches: &[FilePatch],
-    repository: &Repository,
-) -> Result<HashMap<String, HashSet<String>>> {
-    let wanted = candidates(patches).filter(|(_, patch)| patch.old_path.is_some());
-    let wanted =
-        wanted.filter_map(|(path, patch)| Some((path, ObjectId::parse(patch.old_blob.as_deref()?)?)));
-    let (paths, blobs): (Vec<&str>, Vec<ObjectId>) = wanted.unzip();
-    let read = repository.blobs(&blobs, |_, content| {
-        let scanned = scan(content.text()?).ok()?;
-        Some(scanned.functions.iter().map(|extent| extent.qualified_name().into_owned()).collect())
-    })?;
-    let functions = paths.into_iter().zip(read);
-    Ok(functions.filter_map(|(path, names)| Some((path.to_owned(), names?))).collect())
+    let (mut texts, mut functions_before) = (HashMap::new(), HashMap::new());
+    for ((index, ..), side) in sides.iter().zip(read) {
+        let path = || files[*index].path.clone();
+        match side {
+            Some(Side::After(text)) => drop(texts.insert(path(), text)),
+            Some(Side::Before(functions)) => drop(functions_before.insert(path(), functions)),
+            None => {}
+        }
+    }
+    Ok((texts, functions_before))
 }

@@ -190,20 +190,24 @@ pub enum DiffForm {
     Github,
 }
 
-/// Tells whether a changed file can count, judged by its patch alone.
+/// Tells whether a changed file can count, judged by its path alone.
 #[must_use]
-pub fn is_candidate(patch: &FilePatch) -> bool {
-    patch.new_path.as_deref().is_some_and(|path| rule_of_path(patch, path).is_none())
+pub fn is_candidate(path: &str) -> bool {
+    rule_of_path(path).is_none()
 }
 
-fn rule_of_path(file: &FilePatch, path: &str) -> Option<Why> {
+/// Tells whether a path is that of a Go file with tests, which no program contains.
+#[must_use]
+pub fn is_test(path: &str) -> bool {
+    path.ends_with("_test.go")
+}
+
+fn rule_of_path(path: &str) -> Option<Why> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let stem = name.strip_suffix(".go");
-    match stem {
+    match name.strip_suffix(".go") {
         None => Some(Why::NotGo),
-        Some(_) if file.is_binary => Some(Why::Binary),
         Some(_) if folders.split('/').any(|folder| folder == "vendor") => Some(Why::Vendored),
-        Some(stem) if stem.ends_with("_test") => Some(Why::Test),
+        Some(_) if is_test(name) => Some(Why::Test),
         Some(_) => None,
     }
 }
@@ -308,8 +312,11 @@ fn changed_file(
     diff: &Changes,
     filter: &Filter,
 ) -> Result<ChangedFile, Why> {
-    if let Some(why) = rule_of_path(changed, path) {
-        return Err(why);
+    match rule_of_path(path) {
+        Some(Why::NotGo) => return Err(Why::NotGo),
+        _ if changed.is_binary => return Err(Why::Binary),
+        Some(why) => return Err(why),
+        None => {}
     }
     let text = diff.texts.get(path);
     let scanned = text.and_then(|text| text.scanned.as_ref().ok());
