@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use rustix::fs::{AtFlags, Mode, OFlags, fsync, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::{UNFINISHED, WorkdirError, io_error, names_in};
@@ -23,6 +23,8 @@ const REASON: &str = ".reason";
 const LEFTOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How long after its last change somebody may still be writing a file.
 const FRESH: Duration = Duration::from_secs(600);
+/// How many are kept of what cannot be taken in: somebody who breaks each file must not fill the disk.
+const MOST_BAD: usize = 100;
 /// Room in a name for what is added to it; a file system takes 255 bytes.
 const LONGEST_STEM: usize = 200;
 
@@ -98,7 +100,7 @@ impl InboxFile {
         }
     }
 
-    /// Moves it out of the way, with the reason beside it.
+    /// Moves it out of the way, with the reason beside it; what was moved there long before goes.
     pub fn set_aside(&self, reason: &str) -> Result<(), WorkdirError> {
         let bad = self.folder.join(BAD);
         let moved = (|| {
@@ -109,16 +111,16 @@ impl InboxFile {
             }
             let into: OwnedFd =
                 openat(&folder, BAD, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-            let stem = self.name.char_indices().take_while(|(at, _)| *at < LONGEST_STEM);
-            let stem: String = stem.map(|(_, char)| char).collect();
+            let stem = stem(&self.name);
             let is_taken = statat(&into, &*self.name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
             let name = match is_taken {
                 true => format!("{stem}.{:08x}", fastrand::u32(..)),
                 false => self.name.clone(),
             };
-            let beside = if is_taken { &name } else { &stem };
+            let beside = if is_taken { &name } else { stem };
             put(&into, &format!("{beside}{REASON}"), format!("{reason}\n").as_bytes())?;
             renameat(&folder, &*self.name, &into, &*name)?;
+            keep_newest(&into, &name)?;
             Ok(fsync(&into)?)
         })();
         moved.map_err(io_error("cannot move into", &bad))
@@ -130,6 +132,38 @@ impl InboxFile {
         #[expect(clippy::disallowed_methods, reason = "what is in the inbox goes when it was taken in")]
         fs::remove_file(&path).map_err(io_error("cannot remove", &path))
     }
+}
+
+/// Returns the beginning of a name, which leaves room for more.
+fn stem(name: &str) -> &str {
+    let end = name.char_indices().map(|(at, _)| at).find(|at| *at >= LONGEST_STEM);
+    &name[..end.unwrap_or(name.len())]
+}
+
+/// Removes of a folder of bad files, and the reasons beside them, all but those that came last; never `newest`.
+fn keep_newest(folder: &OwnedFd, newest: &str) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if name == newest || name.ends_with(REASON) || name.ends_with(UNFINISHED) {
+            continue;
+        }
+        // When it was moved here, whatever it says of its contents.
+        let Ok(stat) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+            files.push(((stat.st_ctime, stat.st_ctime_nsec), name.to_owned()));
+        }
+    }
+    files.sort_unstable();
+    let too_many = (files.len() + 1).saturating_sub(MOST_BAD);
+    for (_, name) in &files[..too_many] {
+        unlinkat(folder, &**name, AtFlags::empty())?;
+        for beside in [name, stem(name)] {
+            let _ = unlinkat(folder, format!("{beside}{REASON}"), AtFlags::empty());
+        }
+    }
+    Ok(())
 }
 
 fn open_folder(path: &Path) -> io::Result<OwnedFd> {
@@ -157,4 +191,34 @@ fn put(folder: &OwnedFd, name: &str, text: &[u8]) -> io::Result<()> {
 
 fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_cannot_be_taken_in_the_newest_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut names: Vec<String> = (0..MOST_BAD + 5).map(|index| format!("{index}.snapshot")).collect();
+        // The reason beside it has a shorter name; and one that has been there before.
+        names.push(format!("{}.snapshot", "x".repeat(240)));
+        names.push("0.snapshot".to_owned());
+        for name in &names {
+            #[expect(clippy::disallowed_methods, reason = "as a stranger writes it")]
+            fs::write(folder.path().join(name), "bad").unwrap();
+            let file = InboxFile { folder: folder.path().to_owned(), name: name.clone() };
+            file.set_aside("too bad").unwrap();
+            let bad = names_in(&folder.path().join(BAD)).unwrap();
+            let (reasons, files): (Vec<&String>, Vec<&String>) =
+                bad.iter().partition(|name| name.ends_with(REASON));
+            assert!(files.len() <= MOST_BAD && files.len() == reasons.len(), "{bad:?}");
+            assert!(
+                files.iter().any(|file| file.starts_with(stem(name).trim_end_matches(".snapshot"))),
+                "{name}"
+            );
+        }
+        let bad = names_in(&folder.path().join(BAD)).unwrap();
+        assert_eq!(bad.len(), 2 * MOST_BAD);
+    }
 }
