@@ -122,6 +122,20 @@ fn the_page_is_kept_beside_its_profile_unless_it_is_of_a_part() {
 }
 
 #[test]
+fn at_a_terminal_a_page_goes_to_a_file_whose_name_is_told() {
+    let served = Served::of_cart();
+    // util-linux's, which gives a command a terminal of its own.
+    let mut command = std::process::Command::new("script");
+    served.world.equip(&mut command);
+    let report = concat!(env!("CARGO_BIN_EXE_goc-watchdog"), " report app --format html");
+    command.args(["--quiet", "--return", "--command", report, "/dev/null"]);
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert_eq!(said.trim_end().lines().last(), Some("the page is in app_2_report.html"));
+    let page = std::fs::read(served.world.home().join("app_2_report.html")).unwrap();
+    assert!(page == std::fs::read(served.page()).unwrap());
+}
+
+#[test]
 fn a_page_without_source_is_whole_but_not_kept() {
     let served = Served::of_cart();
     std::fs::remove_dir_all(repository(&served.world)).unwrap();

@@ -47,7 +47,8 @@ pub struct ReportArgs {
 
     /// Form of the report, and the file that it goes to; several times for several of them [default: func].
     ///
-    /// Without FILE it goes to stdout, or to the file of --output. A file is there whole or not at all.
+    /// Without FILE it goes to stdout, or to the file of --output; a page that would go to a terminal goes to a file
+    /// in the current folder, whose name is told. A file is there whole or not at all.
     #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = WantedParser)]
     formats: Vec<Wanted>,
 
@@ -137,7 +138,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
         exclude: args.exclude.clone(),
         exclude_generated: args.exclude_generated,
     };
-    let outputs = match Outputs::new(args, context) {
+    let mut outputs = match Outputs::new(args, context) {
         Ok(outputs) => outputs,
         Err(message) => {
             super::fail(format_args!("{message}; see goc-watchdog report --help"));
@@ -149,6 +150,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = stored_roster(&store, context)?;
     let mut chosen = Chosen::of(args, &roster, &store)?;
+    outputs.name_page(&chosen.page_name(), context);
 
     let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline, signals };
     let against =
@@ -340,6 +342,13 @@ struct Chosen<'a> {
 }
 
 impl<'a> Chosen<'a> {
+    /// Returns the name of the file that its page goes to, the same as of the one that is stored.
+    fn page_name(&self) -> String {
+        let stored = StoredReport::Html.path(&self.row.cov_file_path);
+        let name = stored.as_deref().and_then(|path| path.rsplit('/').next());
+        name.map_or_else(|| format!("{}_report.html", self.row.id.0), str::to_owned)
+    }
+
     fn of(args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
         let rows = store.rows(&RowFilter::default())?;
         let row = match (args.id, &args.commit) {

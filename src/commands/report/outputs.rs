@@ -103,6 +103,8 @@ impl TypedValueParser for WantedParser {
 pub(super) struct Outputs {
     /// `None` is stdout.
     outputs: Vec<(Output, Option<PathBuf>)>,
+    /// The page's file, where nobody named it.
+    named: Option<PathBuf>,
 }
 
 impl Outputs {
@@ -173,12 +175,22 @@ impl Outputs {
                 file,
             ));
         }
-        let outputs = Self { outputs };
+        let outputs = Self { outputs, named: None };
         let names_base = args.base.is_some() || args.diff_file.is_some() || args.against.is_some();
         if names_base && !outputs.have_changes() {
             return Err("--base, --against and --diff-file are for the forms that begin with diff".to_owned());
         }
         Ok(outputs)
+    }
+
+    /// Gives the page a file in the current folder, where it would go to a terminal, which has no use for it.
+    pub(super) fn name_page(&mut self, name: &str, context: &Context) {
+        let shown = (Output::Whole(Form::Html), None);
+        let page = self.outputs.iter_mut().find(|output| **output == shown);
+        if let Some((_, file)) = page.filter(|_| context.around.stdout_is_terminal) {
+            *file = Some(PathBuf::from(name));
+            self.named.clone_from(file);
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = Output> {
@@ -239,6 +251,9 @@ impl Outputs {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         written.into_iter().collect::<Result<()>>()?;
+        if let Some(page) = &self.named {
+            writeln!(io::stdout(), "the page is in {}", page.display())?;
+        }
         for (output, _) in possible().filter(|(_, file)| file.is_none()) {
             let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
             write(*output, &mut out)?;
