@@ -277,6 +277,8 @@ fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
     // Columns are bytes: what is not ASCII lies right.
     open_file(&mut browser, &page, "#file=example.com/app/main.go");
     assert_eq!(browser.texts("#code .on"), ["{", "run(`größer", "als`, 0x2a)", "}"]);
+    browser.press("]");
+    browser.until("document.body.dataset.shown?.endsWith('cart.go')");
     open_file(&mut browser, &page, CART_FILE);
     for (name, width, scheme) in
         [("file-light", 1280, "light"), ("file-dark", 1280, "dark"), ("file-narrow", 390, "light")]

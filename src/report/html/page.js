@@ -651,7 +651,8 @@
   };
 
   const walkFiles = (by) => {
-    const shown = inOrder.filter((file) => file.isShown || file === open?.file);
+    // Before the table was drawn all are shown.
+    const shown = inOrder.filter((file) => file.isShown !== false || file === open?.file);
     const to = shown[shown.indexOf(open?.file) + by];
     if (to !== undefined) location.hash = address({ file: to.name });
   };
