@@ -106,7 +106,7 @@ cobertura\t'XML that Jenkins, GitLab, Azure and diff-cover read'
 codecov\t'JSON that Codecov reads'
 markdown\t'Summary for a pull request or a CI job'
 badge\t'SVG of the percentage'
-html\t'One self-contained page: files, functions, and the source with what of it was executed'
+html\t'One self-contained page: files, functions, and the source with what of it was executed, and what changed'
 diff\t'Which of the lines that changed since --base were executed, for people'
 diff-json\t'The same for scripts'
 diff-markdown\t'The same as a comment for a pull request'
@@ -120,9 +120,9 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l sor
 percent\t'The lowest percentage first'
 uncovered\t'The most statements that were not executed first'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l limit -d 'With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes: count them from this branch, tag or commit, or from its merge base with this one\'s; `previous` is the commit that was stored before, `parent` the first parent [default: the merge base with the default branch, or what came before on that]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes: take them from this unified diff, `-` for stdin' -r -F
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes: hold each line against another stored state of the app, the row with this number or the latest of this service, in the categories of lcov\'s differential coverage' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with this one\'s; `previous` is the commit that was stored before, `parent` the first parent [default: the merge base with the default branch, or what came before on that]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes and html: take them from this unified diff, `-` for stdin' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: hold each line against another stored state of the app, the row with this number or the latest of this service, in the categories of lcov\'s differential coverage' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'With --against: fail when unchanged code was executed there, and is not here' -r -f -a "lost\t'Lost coverage: code that was executed, did not change, and is not executed now'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-under -d 'Fail below this percentage of all statements; exact, not rounded' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l max-age -d 'Fail when the last pull that got an answer is longer ago' -r

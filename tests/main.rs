@@ -19,6 +19,7 @@ mod goc;
 mod goc_inbox;
 mod goc_prune;
 mod html;
+mod html_changes;
 mod inbox;
 mod list;
 mod prune;

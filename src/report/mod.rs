@@ -29,6 +29,8 @@ use crate::filter::Filter;
 use crate::gosrc::{CodeLines, FuncExtent, Scanned, SyntaxError};
 use crate::profile::{Block, Profile};
 
+use diff::{Changes, DiffReport};
+
 pub use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub use text::{Layout, Order};
 
@@ -388,8 +390,18 @@ impl<'a> Report<'a> {
             Form::Codecov => codecov::write(self, out),
             Form::Markdown => markdown::write(self, out),
             Form::Badge => badge::write(self, out),
-            Form::Html => html::write(self, out),
+            Form::Html => html::write(self, None, out),
         }
+    }
+
+    /// Writes the page for browsers with what changed in it.
+    pub fn write_page_with(
+        &self,
+        diff: &DiffReport,
+        changes: &Changes,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        html::write(self, Some((diff, changes)), out)
     }
 }
 

@@ -84,18 +84,18 @@ pub struct ReportArgs {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
-    /// With the forms of changes: count them from this branch, tag or commit, or from its merge base with this
-    /// one's; `previous` is the commit that was stored before, `parent` the first parent [default: the merge
-    /// base with the default branch, or what came before on that].
+    /// With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with
+    /// this one's; `previous` is the commit that was stored before, `parent` the first parent [default: the
+    /// merge base with the default branch, or what came before on that].
     #[arg(long, value_name = "REV")]
     base: Option<String>,
 
-    /// With the forms of changes: take them from this unified diff, `-` for stdin.
+    /// With the forms of changes and html: take them from this unified diff, `-` for stdin.
     #[arg(long, value_name = "FILE", conflicts_with = "base")]
     diff_file: Option<std::path::PathBuf>,
 
-    /// With the forms of changes: hold each line against another stored state of the app, the row with this
-    /// number or the latest of this service, in the categories of lcov's differential coverage.
+    /// With the forms of changes and html: hold each line against another stored state of the app, the row with
+    /// this number or the latest of this service, in the categories of lcov's differential coverage.
     #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
     against: Option<String>,
 
@@ -195,12 +195,14 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
         false => None,
     };
     let html = match outputs.have(Form::Html) {
-        true => Some(rendered(&report, Form::Html)?),
+        true => Some(page(&report, diff.as_ref().zip(changes.as_ref()))?),
         false => None,
     };
-    let stored = [(&table, StoredReport::Func), (&html, StoredReport::Html)];
+    // What is stored beside a profile is of that alone.
+    let plain_html = html.as_ref().filter(|_| diff.is_none());
+    let stored = [(table.as_ref(), StoredReport::Func), (plain_html, StoredReport::Html)];
     for (text, kind) in stored {
-        if let Some(text) = text.as_deref().filter(|_| chosen.is_of_its_own_commit && filter.takes_all()) {
+        if let Some(text) = text.filter(|_| chosen.is_of_its_own_commit && filter.takes_all()) {
             // It is written all the same.
             if let Err(error) = keep(text, kind, &report, &chosen.row, &reading, context) {
                 super::warn(format!("{error:#}; the report was not stored beside its profile"));
@@ -213,8 +215,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     say_what_has_no_source(&report, context);
     let can = |output| match output {
         Output::Whole(Form::Func) => table.is_some(),
-        Output::Whole(_) => true,
-        Output::Changes(_) => diff.is_some(),
+        output => diff.is_some() || !outputs.needs_changes(output),
     };
     let written = outputs.write(can, |output, out| match (output, &table, &diff) {
         (Output::Whole(Form::Func), Some(table), _) => out.write_all(table),
@@ -582,6 +583,14 @@ fn unmet(
         }
     }
     unmet
+}
+
+/// Renders the page, with what changed where that is known.
+fn page(report: &Report<'_>, diffed: Option<(&DiffReport, &Changes)>) -> std::io::Result<Vec<u8>> {
+    let Some((diff, changes)) = diffed else { return rendered(report, Form::Html) };
+    let mut text = Vec::new();
+    report.write_page_with(diff, changes, &mut text)?;
+    Ok(text)
 }
 
 fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {

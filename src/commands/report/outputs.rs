@@ -38,7 +38,7 @@ pub(super) enum FormName {
     Markdown,
     /// SVG of the percentage
     Badge,
-    /// One self-contained page: files, functions, and the source with what of it was executed
+    /// One self-contained page: files, functions, and the source with what of it was executed, and what changed
     Html,
     /// Which of the lines that changed since --base were executed, for people
     Diff,
@@ -102,18 +102,19 @@ impl TypedValueParser for WantedParser {
 #[derive(Debug)]
 pub(super) struct Outputs {
     /// `None` is stdout.
-    outputs: Vec<(Output, Option<PathBuf>)>,
+    forms: Vec<(Output, Option<PathBuf>)>,
     /// The page's file, where nobody named it.
     named: Option<PathBuf>,
+    /// It was said what changes are counted from.
+    names_base: bool,
 }
 
 impl Outputs {
     /// Settles where each form goes; fails where two would go to one place.
     pub(super) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
+        let names_base = args.base.is_some() || args.diff_file.is_some() || args.against.is_some();
         let asked = match args.formats.is_empty() {
-            true if args.base.is_some() || args.diff_file.is_some() || args.against.is_some() => {
-                vec![Wanted { name: FormName::Diff, file: None }]
-            }
+            true if names_base => vec![Wanted { name: FormName::Diff, file: None }],
             true => vec![Wanted { name: FormName::Func, file: None }],
             false => args.formats.clone(),
         };
@@ -175,10 +176,10 @@ impl Outputs {
                 file,
             ));
         }
-        let outputs = Self { outputs, named: None };
-        let names_base = args.base.is_some() || args.diff_file.is_some() || args.against.is_some();
+        let outputs = Self { forms: outputs, named: None, names_base };
         if names_base && !outputs.have_changes() {
-            return Err("--base, --against and --diff-file are for the forms that begin with diff".to_owned());
+            return Err("--base, --against and --diff-file are for html and the forms that begin with diff"
+                .to_owned());
         }
         Ok(outputs)
     }
@@ -186,7 +187,7 @@ impl Outputs {
     /// Gives the page a file in the current folder, where it would go to a terminal, which has no use for it.
     pub(super) fn name_page(&mut self, name: &str, context: &Context) {
         let shown = (Output::Whole(Form::Html), None);
-        let page = self.outputs.iter_mut().find(|output| **output == shown);
+        let page = self.forms.iter_mut().find(|output| **output == shown);
         if let Some((_, file)) = page.filter(|_| context.around.stdout_is_terminal) {
             *file = Some(PathBuf::from(name));
             self.named.clone_from(file);
@@ -194,16 +195,25 @@ impl Outputs {
     }
 
     fn all(&self) -> impl Iterator<Item = Output> {
-        self.outputs.iter().map(|(output, _)| *output)
+        self.forms.iter().map(|(output, _)| *output)
     }
 
     pub(super) fn have(&self, form: Form) -> bool {
         self.all().any(|output| output == Output::Whole(form))
     }
 
-    /// Some form is of what changed.
+    /// Some form needs what changed.
     pub(super) fn have_changes(&self) -> bool {
-        self.all().any(|output| matches!(output, Output::Changes(_)))
+        self.all().any(|output| self.needs_changes(output))
+    }
+
+    /// A form is nothing without what changed. A page shows that wherever it is known, and is in need of it where a
+    /// base was named.
+    pub(super) fn needs_changes(&self, output: Output) -> bool {
+        match output {
+            Output::Whole(form) => form == Form::Html && self.names_base,
+            Output::Changes(_) => true,
+        }
     }
 
     /// Every form is of what changed.
@@ -231,7 +241,7 @@ impl Outputs {
 
     /// Returns those that are nothing without source, and whether that is all.
     pub(super) fn in_need_of_source(&self) -> (bool, bool) {
-        let is_in_need = |output| matches!(output, Output::Whole(Form::Func) | Output::Changes(_));
+        let is_in_need = |output| output == Output::Whole(Form::Func) || self.needs_changes(output);
         (self.all().any(is_in_need), self.all().all(is_in_need))
     }
 
@@ -242,7 +252,7 @@ impl Outputs {
         write: impl Fn(Output, &mut dyn Write) -> io::Result<()> + Sync,
     ) -> Result<()> {
         let write = &write;
-        let possible = || self.outputs.iter().filter(|(output, _)| can(*output));
+        let possible = || self.forms.iter().filter(|(output, _)| can(*output));
         let written: Vec<Result<()>> = thread::scope(|scope| {
             let threads: Vec<_> = possible()
                 .filter_map(|(output, file)| file.as_ref().map(|file| (*output, file)))
@@ -251,7 +261,7 @@ impl Outputs {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         written.into_iter().collect::<Result<()>>()?;
-        if let Some(page) = &self.named {
+        if let Some(page) = self.named.as_ref().filter(|_| can(Output::Whole(Form::Html))) {
             writeln!(io::stdout(), "the page is in {}", page.display())?;
         }
         for (output, _) in possible().filter(|(_, file)| file.is_none()) {

@@ -115,6 +115,9 @@ pub struct ComparedFile {
     pub lines: BTreeMap<Category, u64>,
     /// Lines of lost baseline coverage, as they are numbered now.
     pub lost: Vec<u32>,
+    /// Lines of unchanged code that fared otherwise than before, as they are numbered now. What fell into which
+    /// category else follows from whether a line changed and whether it was executed.
+    pub turned: Vec<(u32, Category)>,
 }
 
 impl Comparison {
@@ -204,6 +207,9 @@ fn compared(path: &str, new: &[LineReport], old: &[LineReport], changed: &FilePa
         if category == Category::Lbc {
             file.lost.push(line.line);
         }
+        if matches!(category, Category::Lbc | Category::Gbc | Category::Gic | Category::Uic) {
+            file.turned.push((line.line, category));
+        }
         file.add(category);
     }
     for line in old.iter().filter(|line| !is_met.contains(&line.line)) {
@@ -253,6 +259,7 @@ mod tests {
             ]
         );
         assert_eq!(file.lost, [4]);
+        assert_eq!(file.turned, [(4, Category::Lbc), (5, Category::Gbc), (8, Category::Gic)]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! names. Its markup is `page.html`, filled in by askama, which escapes what is not said to be safe; so are all
 //! its English sentences, those of the script too.
 
+mod changes;
 mod packs;
 
 use std::fmt::Write as _;
@@ -16,25 +17,33 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::diff::{Changes, DiffReport};
 use super::{FileReport, NoSource, Point, Report, text};
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::time::{iso, minute, span};
 
+use changes::{Cell, PageChanges};
+
 /// As they stand in the page, to the byte: the policy has their hashes.
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("style.css"), include_str!("changes.css"));
 const SCRIPT: &str = include_str!("page.js");
 /// Totals that the chart has room for.
 const POINTS: usize = 60;
 /// Width and height of the chart, and the room at its edges.
 const CHART: (f64, f64, f64) = (240.0, 56.0, 5.0);
 
-pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report<'_>,
+    diffed: Option<(&DiffReport, &Changes)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let head = &report.head;
     let packages: Vec<PackageRows<'_>> = report.packages().into_iter().map(PackageRows::of).collect();
     let files: Vec<&FileReport<'_>> =
         packages.iter().flat_map(|package| package.files.iter().map(|row| row.file)).collect();
     let packed = packs::pack(&files);
+    let changes = diffed.map(|(diff, changes)| PageChanges::of(&files, diff, changes)).transpose()?;
     let missing: Vec<&FileReport<'_>> =
         files.iter().copied().filter(|file| file.no_source.is_some()).collect();
     let is_whole = head.filters.is_empty();
@@ -63,6 +72,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         packages: &packages,
         index: json_in_markup(&Index::of(&files, &packed))?,
         packs: &packed.texts,
+        changes: changes.as_ref(),
     };
     page.write_into(out)?;
     out.write_all(b"\n")
@@ -93,6 +103,7 @@ struct Page<'p> {
     packages: &'p [PackageRows<'p>],
     index: String,
     packs: &'p [String],
+    changes: Option<&'p PageChanges<'p>>,
 }
 
 /// A coverage as the page shows it everywhere.
@@ -296,6 +307,12 @@ fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// Returns so many things in words: `1 line`, `2,000 lines`.
+fn counted(number: impl std::borrow::Borrow<u64>, thing: &str) -> String {
+    let number = number.borrow();
+    format!("{} {thing}{}", grouped(number), if *number == 1 { "" } else { "s" })
 }
 
 fn percent_encoded(text: &str) -> String {

@@ -7,6 +7,8 @@
   const WORDS = parsed('words');
   const FILES = parsed('index').files;
   const PACKS = document.getElementsByClassName('pack');
+  /** What changed since a base; `null` where that was not asked for. */
+  const CHANGES = element('changes') === null ? null : parsed('changes');
 
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const grouped = (number) => number.toLocaleString('en');
@@ -77,7 +79,7 @@
 
   const table = element('files');
   const packages = [];
-  let list = { sort: 'name', down: false, filter: '', uncovered: false, flat: false };
+  let list = { sort: 'name', down: false, filter: '', uncovered: false, changed: false, flat: false };
   const START = { ...list };
   /** Files in the order of the table, those that are shown. */
   let inOrder = FILES;
@@ -88,13 +90,16 @@
     let at = 0;
     for (const body of [...table.tBodies]) {
       const [head, ...rows] = body.rows;
-      const of = { body, row: head, covered: 0, total: 0, files: [], folded: false };
+      const of = { body, row: head, covered: 0, total: 0, files: [], folded: false, change: { covered: 0, total: 0 } };
       for (const row of rows) {
         const file = FILES[at];
         Object.assign(file, { row, base: base(file.name), lower: file.name.toLowerCase(), of, at });
         of.covered += file.covered;
         of.total += file.total;
         of.files.push(file);
+        file.change = CHANGES?.files[at];
+        of.change.covered += file.change?.covered ?? 0;
+        of.change.total += file.change?.total ?? 0;
         at += 1;
       }
       of.name = of.files[0].name.slice(0, Math.max(0, of.files[0].name.lastIndexOf('/')));
@@ -117,6 +122,8 @@
     covered: (of) => of.covered,
     uncovered: (of) => of.total - of.covered,
     total: (of) => of.total,
+    // What did not change comes last either way.
+    changed: ({ change }) => (change?.total > 0 ? change.total - change.covered : list.down ? -1 : Infinity),
   };
 
   const sorted = (rows, figure) => {
@@ -173,7 +180,7 @@
       let shownHere = 0;
       for (const file of of.files) {
         const fits = words.every((word) => file.lower.includes(word)) &&
-          (!list.uncovered || file.covered < file.total);
+          (!list.uncovered || file.covered < file.total) && (!list.changed || file.change?.changed);
         file.isShown = fits;
         if (fits) {
           shownHere += 1;
@@ -194,16 +201,28 @@
 
   const listAddress = () => address({
     sort: list.sort === START.sort && !list.down ? '' : (list.down ? '-' : '') + list.sort,
-    filter: list.filter, uncovered: list.uncovered, flat: list.flat });
+    filter: list.filter, uncovered: list.uncovered, changed: list.changed, flat: list.flat });
 
   const change = (to) => {
-    const isOrder = ['sort', 'down', 'flat'].some((name) => name in to && to[name] !== list[name]);
+    const isOther = (name) => name in to && to[name] !== list[name];
+    const isOrder = ['sort', 'down', 'flat'].some(isOther);
+    const isNarrowed = isOther('changed');
     list = { ...list, ...to };
     element('filter').value = list.filter;
     element('uncovered').checked = list.uncovered;
     element('flat').checked = list.flat;
+    if (isNarrowed) narrow();
     if (isOrder) order();
     draw();
+  };
+
+  /** Has the rows of changed files open them as the table is: with what changed alone, or whole. */
+  const narrow = () => {
+    element('changed').checked = list.changed;
+    for (const at of Object.keys(CHANGES.files)) {
+      const { name, row, change } = FILES[at];
+      row.querySelector('a').href = address({ file: name, changed: list.changed && change.changed });
+    }
   };
 
   const changeAndSettle = (to) => {
@@ -216,7 +235,8 @@
     const sort = (values.sort ?? '').replace(/^-/, '');
     return {
       sort: Object.hasOwn(FIGURES, sort) ? sort : START.sort, down,
-      filter: values.filter ?? '', uncovered: values.uncovered === '1', flat: values.flat === '1' };
+      filter: values.filter ?? '', uncovered: values.uncovered === '1',
+      changed: CHANGES !== null && values.changed === '1', flat: values.flat === '1' };
   };
 
   const walkRows = (by) => {
@@ -320,6 +340,8 @@
   let open = null;
   let turn = 0;
   let withCounts = false;
+  /** Of a file only what changed is shown, and walked through. */
+  let onlyChanged = false;
 
   /** Lays blocks, which may overlap, beside each other: begin, end and block, one after the other. */
   const laid = (blocks, starts, size) => {
@@ -382,7 +404,10 @@
       else if (state > 1) ranges.push({ first, last: end });
       isRange = state > 1;
     }
-    const shared = { file, blocks, ranges, runs: runsOf, functions, most, bytes, current: 0 };
+    const added = file.change?.added ?? [];
+    const turned = file.change?.turned ?? [];
+    const missed = walkOf('missed', file).map(([, first, last]) => ({ first, last }));
+    const shared = { file, blocks, ranges, missed, added, turned, runs: runsOf, functions, most, bytes, current: 0 };
     if (bytes === null) return { ...shared, lineCount: 0 };
     const text = latin.decode(bytes);
     const starts = [0];
@@ -475,7 +500,7 @@
   const gutter = (line, state, count) => {
     const node = made('span', 'gutter');
     const number = made('a', 'number-of-line', line);
-    number.href = address({ file: open.file.name, line });
+    number.href = addressOf(line);
     number.setAttribute('aria-label', filled(WORDS.line, { line }));
     number.tabIndex = -1;
     const mark = made('span', 'mark');
@@ -484,7 +509,9 @@
       mark.setAttribute('aria-label', WORDS.lines[STATES[state]]);
       mark.title = `${WORDS.lines[STATES[state]]}: ${countWords(count)}`;
     }
-    node.append(number, mark, made('span', 'count-of-line', state > 0 ? `${short(count)}\u00d7` : ''));
+    node.append(number);
+    if (CHANGES !== null) node.append(...changeMarks(line, state));
+    node.append(mark, made('span', 'count-of-line', state > 0 ? `${short(count)}\u00d7` : ''));
     return node;
   };
 
@@ -520,8 +547,7 @@
 
   const fill = (chunk) => {
     if (chunk.hasChildNodes() || !chunk.isConnected) return;
-    const first = Number(chunk.dataset.first);
-    const last = Math.min(first + CHUNK - 1, open.lineCount);
+    const [first, last] = spanOf(chunk);
     const lines = document.createDocumentFragment();
     for (let line = first; line <= last; line += 1) lines.append(drawnLine(line));
     chunk.append(lines);
@@ -541,17 +567,51 @@
     whenIdle(() => fillRest(of));
   };
 
-  const drawSource = () => {
-    watcher.disconnect();
+  /** First and last line of a part of the source. */
+  const spanOf = (part) => [Number(part.dataset.first), Number(part.dataset.last)];
+
+  const spanning = (part, first, last) => {
+    part.dataset.first = first;
+    part.dataset.last = last;
+    return part;
+  };
+
+  const chunksOf = (first, last) => {
     const chunks = [];
-    for (let first = 1; first <= open.lineCount; first += CHUNK) {
-      const chunk = made('div', 'chunk');
-      chunk.dataset.first = first;
-      chunk.style.setProperty('--lines', Math.min(CHUNK, open.lineCount - first + 1));
+    for (let from = first; from <= last; from += CHUNK) {
+      const chunk = spanning(made('div', 'chunk'), from, Math.min(from + CHUNK - 1, last));
+      chunk.style.setProperty('--lines', Math.min(CHUNK, last - from + 1));
       chunks.push(chunk);
     }
-    element('code').replaceChildren(...chunks);
-    if (chunks.length > 0) fill(chunks[0]);
+    return chunks;
+  };
+
+  /** Draws the part of the source that a line is in. */
+  const partWith = (line) => {
+    const part = [...element('code').children].find((part) => Number(part.dataset.last) >= line);
+    if (part === undefined) return;
+    if (part.classList.contains('folded')) unfold(part, line);
+    else fill(part);
+  };
+
+  const drawSource = () => {
+    watcher.disconnect();
+    const parts = [];
+    let next = 1;
+    for (const [first, last] of onlyChanged ? aroundChanges() : [[1, open.lineCount]]) {
+      if (next < first) parts.push(foldOf(next, first - 1));
+      parts.push(...chunksOf(first, last));
+      next = last + 1;
+    }
+    if (next <= open.lineCount) parts.push(foldOf(next, open.lineCount));
+    element('code').replaceChildren(...parts);
+    const chunks = parts.filter((part) => part.classList.contains('chunk'));
+    let drawn = 0;
+    for (const chunk of chunks) {
+      if (drawn >= CHUNK) break;
+      fill(chunk);
+      drawn += chunk.childElementCount;
+    }
     for (const chunk of chunks) watcher.observe(chunk);
     const now = turn;
     whenIdle(() => fillRest(now));
@@ -560,7 +620,8 @@
   /** Where there is no text: the lines that the profile knows, run by run. */
   const drawRuns = () => {
     watcher.disconnect();
-    element('code').replaceChildren(...open.runs.map((run) => {
+    open.runs = runsByChange();
+    element('code').replaceChildren(...open.runs.filter((run) => !onlyChanged || rangeWith(open.added, run.first)).map((run) => {
       const node = made('div', `line ${STATES[run.state]}`);
       node.id = `L${run.first}`;
       node.tabIndex = -1;
@@ -586,12 +647,12 @@
   };
 
   const drawFunctions = () => {
-    const { functions, file } = open;
+    const { functions } = open;
     element('function-count').textContent = grouped(functions.length);
     element('functions').hidden = functions.length === 0;
     element('function-list').replaceChildren(...functions.map(([receiver, name, line, , covered, total, count]) => {
       const link = document.createElement('a');
-      link.href = address({ file: file.name, line });
+      link.href = addressOf(line);
       link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: countWords(count) });
       link.append(
         made('span', 'what', printable(receiver === '' ? name : `${receiver}.${name}`)),
@@ -611,9 +672,13 @@
     element('place').value = text;
   };
 
+  /** What `n` and `p` go through. */
+  const rangesToWalk = () => (onlyChanged ? open.missed : open.ranges);
+
   const tellRanges = () => {
-    const number = open.ranges.length;
-    tellPlace(filled(WORDS.ranges[number > 1 ? 'n' : number], { n: grouped(number) }));
+    const number = rangesToWalk().length;
+    const words = onlyChanged ? WORDS.changedRanges : WORDS.ranges;
+    tellPlace(filled(words[number > 1 ? 'n' : number], { n: grouped(number) }));
   };
 
   /** Makes a line the current one and shows it. */
@@ -623,11 +688,11 @@
       line = run === undefined ? 0 : run.first;
     } else {
       line = Math.min(Math.max(line, 1), open.lineCount);
-      const chunk = element('code').children[Math.floor((line - 1) / CHUNK)];
-      if (chunk !== undefined) fill(chunk);
+      partWith(line);
     }
     element('code').querySelector('.current')?.classList.remove('current');
     open.current = line;
+    tellWalks();
     const node = element(`L${line}`);
     if (node === null) return;
     node.classList.add('current');
@@ -637,15 +702,16 @@
 
   const walkRanges = (by) => {
     if (open === null) return;
-    const { ranges, current } = open;
+    const { current } = open;
+    const ranges = rangesToWalk();
     const at = by > 0 ? ranges.findIndex((range) => range.first > current)
       : ranges.findLastIndex((range) => range.first < current);
     if (at < 0) {
-      tellPlace(ranges.length === 0 ? WORDS.ranges[0] : by > 0 ? WORDS.end : WORDS.begin);
+      tellPlace(ranges.length === 0 ? (onlyChanged ? WORDS.changedRanges : WORDS.ranges)[0] : by > 0 ? WORDS.end : WORDS.begin);
       return;
     }
     goTo(ranges[at].first, true);
-    settle(address({ file: open.file.name, line: ranges[at].first }));
+    settle(addressOf(ranges[at].first));
     tellPlace(filled(WORDS.range, {
       at: grouped(at + 1), all: grouped(ranges.length), lines: lineWords(ranges[at]) }));
   };
@@ -654,7 +720,160 @@
     // Before the table was drawn all are shown.
     const shown = inOrder.filter((file) => file.isShown !== false || file === open?.file);
     const to = shown[shown.indexOf(open?.file) + by];
-    if (to !== undefined) location.hash = address({ file: to.name });
+    if (to !== undefined) location.hash = address({ file: to.name, changed: onlyChanged });
+  };
+
+  // ---- what changed --------------------------------------------------------------------------------
+
+  /** Lines that are shown before and after those that changed. */
+  const AROUND = 3;
+
+  /** Returns the range that a line is in, of ascending ones. */
+  const rangeWith = (ranges, line) => {
+    let [low, high] = [0, ranges.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ranges[middle][1] < line) low = middle + 1;
+      else high = middle;
+    }
+    return ranges[low]?.[0] <= line ? ranges[low] : undefined;
+  };
+
+  const addressOf = (line) => address({ file: open.file.name, line: line || '', changed: onlyChanged });
+
+  /** Whether a line changed, and where two states are compared what became of it. */
+  const changeMarks = (line, state) => {
+    const came = rangeWith(open.added, line) !== undefined;
+    const change = made('span', 'plus', came ? '+' : '');
+    if (came) {
+      change.setAttribute('role', 'img');
+      change.setAttribute('aria-label', WORDS.changed);
+      change.title = WORDS.changed;
+    }
+    if (CHANGES.categories === null) return [change];
+    const category = made('span', 'category');
+    if (state > 0) {
+      const name = rangeWith(open.turned, line)?.[2] ?? (state < 3 ? (came ? 'GNC' : 'CBC') : came ? 'UNC' : 'UBC');
+      const said = filled(WORDS.category, { name, meaning: CHANGES.categories[name] });
+      category.textContent = name;
+      category.classList.add(name);
+      category.setAttribute('role', 'img');
+      category.setAttribute('aria-label', said);
+      category.title = said;
+    }
+    return [change, category];
+  };
+
+  /** Returns the lines that changed with those around them, as ranges. */
+  const aroundChanges = () => {
+    const ranges = [];
+    for (const [first, last] of open.added) {
+      const [from, to] = [Math.max(1, first - AROUND), Math.min(open.lineCount, last + AROUND)];
+      const before = ranges[ranges.length - 1];
+      // A fold of one line would take as much room as the line.
+      if (before !== undefined && from <= before[1] + 2) before[1] = Math.max(before[1], to);
+      else if (from <= to) ranges.push([from, to]);
+    }
+    return ranges;
+  };
+
+  /** Returns what stands for lines that are not shown. */
+  const foldOf = (first, last) => {
+    const fold = spanning(made('div', 'folded'), first, last);
+    const number = last - first + 1;
+    const lines = number === 1 ? WORDS.folded[0] : filled(WORDS.folded[1], { n: grouped(number) });
+    // The function that what follows is of.
+    const inside = open.functions.find(([, , from, to]) => from <= last && last < to);
+    const name = inside === undefined ? '' : printable(inside[0] === '' ? inside[1] : `${inside[0]}.${inside[1]}`);
+    const button = made('button', '', name === '' ? lines : filled(WORDS.foldedIn, { lines, function: name }));
+    button.type = 'button';
+    button.title = filled(WORDS.unfoldLines, { lines });
+    button.addEventListener('click', () => {
+      unfold(fold, first);
+      goTo(first, true);
+    });
+    fold.append(button);
+    return fold;
+  };
+
+  /** Shows the lines of a fold, and draws those around one of them. */
+  const unfold = (fold, line) => {
+    const chunks = chunksOf(...spanOf(fold));
+    fold.replaceWith(...chunks);
+    for (const chunk of chunks) watcher.observe(chunk);
+    fill(chunks.find((chunk) => Number(chunk.dataset.last) >= line));
+    const now = turn;
+    whenIdle(() => fillRest(now));
+  };
+
+  /** Splits runs of lines where the change of their lines does. */
+  const runsByChange = () => open.runs.flatMap((run) => {
+    const ends = [...open.added, ...open.turned].flatMap(([first, last]) => [first, last + 1]);
+    const firsts = [run.first, ...ends.filter((line) => run.first < line && line <= run.last).sort((a, b) => a - b)];
+    const distinct = [...new Set(firsts)];
+    return distinct.map((first, at) => ({ ...run, first, last: (distinct[at + 1] ?? run.last + 1) - 1 }));
+  });
+
+  const setOnlyChanged = (to) => {
+    if (CHANGES === null || to === onlyChanged) return;
+    onlyChanged = to;
+    element('only-changed').setAttribute('aria-pressed', String(to));
+    if (open === null) return;
+    const { current } = open;
+    if (open.bytes === null) drawRuns();
+    else drawSource();
+    drawFunctions();
+    tellRanges();
+    // Where one was, unless that is folded now.
+    const isShown = !to || open.bytes === null || rangeWith(aroundChanges(), current) !== undefined;
+    if (current > 0 && isShown) goTo(current, document.activeElement === document.body);
+    else window.scrollTo(0, 0);
+  };
+
+  /** Places of all files that are walked through: index of the file, first and last line. */
+  const WALKS = { missed: CHANGES?.missed ?? [], lost: CHANGES?.lost ?? [] };
+  /** The places that were walked to last. */
+  const walked = { missed: -1, lost: -1 };
+
+  const walkOf = (kind, file) => WALKS[kind].filter(([at]) => at === file.at);
+
+  const tellWalks = () => {
+    for (const [kind, walk] of Object.entries(WALKS)) {
+      if (walk.length === 0) continue;
+      const { file, current } = open;
+      const at = walk.findIndex(([of, first, last]) => of === file.at && first <= current && current <= last);
+      element(`${kind}-place`).value = filled(at < 0 ? WORDS.unwalked : WORDS.walked, {
+        at: grouped(at + 1), all: grouped(walk.length) });
+    }
+  };
+
+  /** Goes to the next or previous place of all files. */
+  const walkAll = (kind, by) => {
+    const walk = WALKS[kind];
+    const start = by > 0 ? 0 : walk.length - 1;
+    let to = start;
+    if (open !== null) {
+      const isHere = ([at]) => at === open.file.at;
+      const isOn = (place) => isHere(place) && (by > 0 ? place[1] > open.current : place[1] < open.current);
+      const own = by > 0 ? walk.findLastIndex(isHere) : walk.findIndex(isHere);
+      to = by > 0 ? walk.findIndex(isOn) : walk.findLastIndex(isOn);
+      if (to < 0 && own >= 0) to = own + by;
+      else if (to < 0) to = walked[kind] < 0 ? start : walked[kind] + by;
+    }
+    const place = walk[to];
+    if (place === undefined) {
+      if (open !== null) tellPlace(walk.length === 0 ? WORDS.none[kind] : by > 0 ? WORDS.walkEnd : WORDS.walkBegin);
+      return;
+    }
+    walked[kind] = to;
+    const [at, line] = place;
+    if (open?.file.at === at) {
+      goTo(line, true);
+      settle(addressOf(line));
+      tellRanges();
+    } else {
+      location.hash = address({ file: FILES[at].name, line, changed: onlyChanged });
+    }
   };
 
   const byName = new Map(FILES.map((file) => [file.name, file]));
@@ -683,6 +902,12 @@
     element('functions').hidden = true;
     tellPlace('');
     message('');
+    if (CHANGES !== null) {
+      const { change } = file ?? {};
+      element('file-changed').textContent = change?.total > 0
+        ? filled(WORDS.changedLines, { covered: grouped(change.covered), total: grouped(change.total) })
+        : change?.changed ? filled(WORDS.notCounted, { why: change.why ?? '' }) : WORDS.unchanged;
+    }
     window.scrollTo(0, 0);
     if (file === undefined) {
       message(filled(WORDS.unknown, { name: printable(name) }));
@@ -711,6 +936,7 @@
     }
     drawFunctions();
     tellRanges();
+    tellWalks();
     const under = element('view').querySelector('.bar-of-file').offsetHeight;
     element('view').style.setProperty('--under', `${under}px`);
     if (line > 0) goTo(line, true);
@@ -739,8 +965,11 @@
 
   const route = () => {
     const values = asked();
-    if (values.file !== undefined) showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
-    else showList(values);
+    if (values.file !== undefined) {
+      if (open?.file.name !== values.file) open = null;
+      setOnlyChanged(values.changed === '1');
+      showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
+    } else showList(values);
   };
 
   // ---- switches and keys ---------------------------------------------------------------------------
@@ -802,6 +1031,20 @@
     Escape: () => (isInTable() ? element('filter').value !== '' && changeAndSettle({ filter: '' }) : goBack()),
   };
 
+  const toggleChanged = () => {
+    if (isInTable()) {
+      changeAndSettle({ changed: !list.changed });
+    } else {
+      setOnlyChanged(!onlyChanged);
+      if (open !== null) settle(addressOf(open.current));
+    }
+  };
+
+  if (CHANGES !== null) {
+    Object.assign(KEYS, { m: () => walkAll('missed', 1), M: () => walkAll('missed', -1), d: toggleChanged });
+    if (CHANGES.categories !== null) Object.assign(KEYS, { l: () => walkAll('lost', 1), L: () => walkAll('lost', -1) });
+  }
+
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
     const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'search';
@@ -848,6 +1091,13 @@
     element('next').addEventListener('click', KEYS.n);
     element('previous').addEventListener('click', KEYS.p);
     element('counts').addEventListener('click', KEYS.c);
+    if (CHANGES !== null) {
+      const keys = {
+        'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm', 'previous-missed': 'M',
+        'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
+      for (const [id, key] of Object.entries(keys)) element(id)?.addEventListener('click', KEYS[key]);
+      element('changed').addEventListener('change', (event) => changeAndSettle({ changed: event.target.checked }));
+    }
     window.addEventListener('hashchange', route);
     window.addEventListener('beforeprint', () => {
       if (open === null || open.lineCount > WHOLE) return;

@@ -1,0 +1,391 @@
+//! What changed since a base, as the page has it: figures, lists and cells of its table as HTML, lines as JSON for
+//! its script.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use serde::Serialize;
+
+use super::{Figure, PackageRows, grouped, json_in_markup, percent_encoded};
+use crate::coverage::Coverage;
+use crate::names::printable;
+use crate::patch::FilePatch;
+use crate::report::diff::{Category, ChangedFile, Changes, Comparison, DiffReport, LeftOut};
+use crate::report::text::range;
+use crate::report::{FileReport, LineState};
+
+/// Places that a list names; the script knows all of them.
+const LISTED: usize = 500;
+/// Characters of a place's first line.
+const EXCERPT: usize = 100;
+/// Digits of a commit where it stands for its whole hash.
+const SHORT: usize = 10;
+
+/// What the page says of changes.
+pub(super) struct PageChanges<'r> {
+    diff: &'r DiffReport,
+    pub(super) figure: Figure,
+    /// What the changes are counted from, shortly.
+    pub(super) since: String,
+    /// The same, and why that.
+    pub(super) base: String,
+    /// Changed lines of counted files that no block has code on.
+    pub(super) without_code: u64,
+    pub(super) statements: Coverage,
+    pub(super) missed: Places,
+    /// Changed files that do not count.
+    pub(super) left_out: &'r [LeftOut],
+    pub(super) against: Option<Against>,
+    cells: HashMap<&'r str, Cell>,
+    pub(super) json: String,
+}
+
+/// Another state that each line is held against.
+pub(super) struct Against {
+    pub(super) with: String,
+    /// Name, lines and meaning of each category with lines.
+    pub(super) categories: Vec<(&'static str, u64, &'static str)>,
+    pub(super) lost: Places,
+}
+
+/// Runs of lines to look at, file by file.
+pub(super) struct Places {
+    pub(super) files: Vec<PlacesOfFile>,
+    /// All of them.
+    pub(super) number: u64,
+    /// Those that are not listed.
+    pub(super) more: u64,
+    /// Index of the file, first and last line of each.
+    walk: Vec<(usize, u32, u32)>,
+}
+
+pub(super) struct PlacesOfFile {
+    pub(super) path: String,
+    /// What else there is to say of it.
+    pub(super) note: String,
+    pub(super) places: Vec<Place>,
+}
+
+pub(super) struct Place {
+    pub(super) fragment: String,
+    pub(super) lines: String,
+    pub(super) function: String,
+    pub(super) code: String,
+}
+
+/// What the table says of a changed file or package.
+pub(super) enum Cell {
+    /// Lines that count.
+    Lines(Figure),
+    /// None counts, and this is why.
+    NotCounted(String),
+}
+
+/// What the script has to know of a changed file, or of one that fared differently.
+#[derive(Default, Serialize)]
+struct Marks {
+    covered: u64,
+    total: u64,
+    /// Whether something of its text changed, counted or not.
+    changed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// Lines that came: first and last of each run.
+    added: Vec<(u32, u32)>,
+    /// Lines of unchanged code that fared otherwise than before: first, last, category.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    turned: Vec<(u32, u32, &'static str)>,
+}
+
+#[derive(Serialize)]
+struct Document<'d> {
+    /// By the place of the file among all of the page.
+    files: &'d BTreeMap<usize, Marks>,
+    missed: &'d [(usize, u32, u32)],
+    lost: &'d [(usize, u32, u32)],
+    /// What each category means; `None` where nothing is compared.
+    categories: Option<BTreeMap<&'static str, &'static str>>,
+}
+
+impl<'r> PageChanges<'r> {
+    /// Takes what concerns these files, which are in the order of the page.
+    pub(super) fn of(
+        files: &[&'r FileReport<'r>],
+        diff: &'r DiffReport,
+        changes: &'r Changes,
+    ) -> io::Result<Self> {
+        let by_path: HashMap<&str, usize> =
+            files.iter().enumerate().filter_map(|(at, file)| Some((file.path.as_deref()?, at))).collect();
+        let patches: HashMap<&str, &FilePatch> =
+            changes.patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch))).collect();
+        let mut marks: BTreeMap<usize, Marks> = BTreeMap::new();
+        for (path, patch) in &patches {
+            let Some(&at) = by_path.get(path) else { continue };
+            let added = patch.added().map(|(first, end)| (first, end - 1)).collect();
+            marks.insert(at, Marks { added, changed: true, ..Marks::default() });
+        }
+        let mut cells = HashMap::new();
+        for file in &diff.files {
+            let Some(mark) = by_path.get(&*file.path).and_then(|at| marks.get_mut(at)) else { continue };
+            Coverage { covered: mark.covered, total: mark.total } = file.coverage();
+            cells.insert(&*file.path, Cell::Lines(Figure(file.coverage())));
+        }
+        for LeftOut { path, why } in &diff.left_out {
+            let Some(mark) = by_path.get(&**path).and_then(|at| marks.get_mut(at)) else { continue };
+            mark.why = Some(why.to_string());
+            cells.insert(&**path, Cell::NotCounted(why.to_string()));
+        }
+        let missed = diff.files.iter().filter(|file| !file.missed.is_empty()).filter_map(|file| {
+            let at = *by_path.get(&*file.path)?;
+            Some((at, files[at], note(file), file.missed.clone()))
+        });
+        let missed = Places::of(missed);
+        let against = diff.comparison.as_ref().map(|comparison| {
+            for file in &comparison.files {
+                let Some(&at) = by_path.get(&*file.path).filter(|_| !file.turned.is_empty()) else {
+                    continue;
+                };
+                marks.entry(at).or_default().turned = runs(&file.turned);
+            }
+            Against::of(comparison, files, &by_path)
+        });
+        let document = Document {
+            files: &marks,
+            missed: &missed.walk,
+            lost: against.as_ref().map_or(&[], |against| &against.lost.walk),
+            categories: against.is_some().then(|| {
+                Category::ALL.iter().map(|category| (category.name(), category.meaning())).collect()
+            }),
+        };
+        let came = |file: &ChangedFile| -> u64 {
+            let added = patches.get(&*file.path).into_iter().flat_map(|patch| patch.added());
+            added.map(|(first, end)| u64::from(end - first)).sum()
+        };
+        let how = printable(&diff.base.how);
+        let (since, base) = match &diff.base.commit {
+            Some(commit) => (commit.chars().take(SHORT).collect(), format!("{commit}, {how}")),
+            None => (how.to_string(), how.into_owned()),
+        };
+        Ok(Self {
+            diff,
+            figure: Figure(diff.coverage()),
+            since,
+            base,
+            without_code: diff
+                .files
+                .iter()
+                .map(|file| came(file).saturating_sub(file.coverage().total))
+                .sum(),
+            statements: diff.statements(),
+            json: json_in_markup(&document)?,
+            missed,
+            left_out: &diff.left_out,
+            against,
+            cells,
+        })
+    }
+
+    pub(super) fn partly(&self) -> u64 {
+        let lines = self.diff.files.iter().flat_map(|file| &file.lines);
+        lines.filter(|line| line.state() == LineState::Partly).count() as u64
+    }
+
+    pub(super) fn has_places(&self) -> bool {
+        self.missed.number > 0 || self.against.as_ref().is_some_and(|against| against.lost.number > 0)
+    }
+
+    pub(super) fn counted_files(&self) -> u64 {
+        self.diff.files.len() as u64
+    }
+
+    pub(super) fn cell(&self, file: &FileReport<'_>) -> Option<&Cell> {
+        self.cells.get(file.path.as_deref()?)
+    }
+
+    /// Sums the changed lines of a package; `None` where none counts.
+    pub(super) fn of_package(&self, package: &PackageRows<'_>) -> Option<Cell> {
+        let lines = package.files.iter().filter_map(|row| match self.cell(row.file)? {
+            Cell::Lines(figure) => Some(figure.0),
+            Cell::NotCounted(_) => None,
+        });
+        let sum: Coverage = lines.sum();
+        (sum.total > 0).then_some(Cell::Lines(Figure(sum)))
+    }
+}
+
+impl Against {
+    fn of(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
+        let categories = Category::ALL
+            .into_iter()
+            .map(|category| (category.name(), comparison.number(category), category.meaning()));
+        let lost = comparison.files.iter().filter(|file| !file.lost.is_empty()).filter_map(|file| {
+            let at = *by_path.get(&*file.path)?;
+            let lines = file.lost.chunk_by(|a, b| a + 1 == *b);
+            let lines = lines.map(|run| (run[0], run[run.len() - 1])).collect();
+            Some((at, files[at], String::new(), lines))
+        });
+        Self {
+            with: printable(&comparison.with).into_owned(),
+            categories: categories.filter(|(_, number, _)| *number > 0).collect(),
+            lost: Places::of(lost),
+        }
+    }
+}
+
+impl Places {
+    fn of<'f>(files: impl Iterator<Item = (usize, &'f FileReport<'f>, String, Vec<(u32, u32)>)>) -> Self {
+        let mut places = Self { files: Vec::new(), number: 0, more: 0, walk: Vec::new() };
+        for (at, file, note, lines) in files {
+            let listed = &lines[..lines.len().min(LISTED.saturating_sub(places.walk.len()))];
+            places.number += lines.len() as u64;
+            places.more += (lines.len() - listed.len()) as u64;
+            places.walk.extend(lines.iter().map(|(first, last)| (at, *first, *last)));
+            if listed.is_empty() {
+                continue;
+            }
+            let text: Vec<&[u8]> = file
+                .text
+                .as_deref()
+                .map(|text| text.split(|byte| *byte == b'\n').collect())
+                .unwrap_or_default();
+            let listed = listed.iter().map(|&(first, last)| Place {
+                fragment: format!("#file={}&line={first}", percent_encoded(file.name)),
+                lines: range(first, last),
+                function: function_at(file, first),
+                code: (first as usize)
+                    .checked_sub(1)
+                    .and_then(|at| text.get(at))
+                    .map(|line| excerpt(line))
+                    .unwrap_or_default(),
+            });
+            let path = printable(file.best_path()).into_owned();
+            places.files.push(PlacesOfFile { path, note, places: listed.collect() });
+        }
+        places
+    }
+}
+
+/// Says of a changed file how many of its lines were executed, and whether it was there before.
+fn note(file: &ChangedFile) -> String {
+    let Coverage { covered, total } = file.coverage();
+    let from = match (&file.old_path, file.is_new) {
+        (Some(old), _) => format!(", was {}", printable(old)),
+        (None, true) => ", new".to_owned(),
+        (None, false) => String::new(),
+    };
+    format!("{} of {} changed lines{from}", grouped(covered), grouped(total))
+}
+
+fn function_at(file: &FileReport<'_>, line: u32) -> String {
+    let around = |extent: &crate::gosrc::FuncExtent| (extent.start.0..=extent.end.0).contains(&line);
+    let function = file.functions.iter().find(|function| around(&function.extent));
+    function.map(|function| printable(&function.extent.qualified_name()).into_owned()).unwrap_or_default()
+}
+
+fn excerpt(line: &[u8]) -> String {
+    let line = line.trim_ascii();
+    let text = String::from_utf8_lossy(&line[..line.len().min(4 * EXCERPT + 64)]);
+    let mut text: String = text.chars().take(EXCERPT + 1).collect();
+    if text.chars().count() > EXCERPT {
+        text.pop();
+        text.push('…');
+    }
+    printable(&text.replace('\t', " ")).into_owned()
+}
+
+fn runs(lines: &[(u32, Category)]) -> Vec<(u32, u32, &'static str)> {
+    let runs = lines.chunk_by(|a, b| a.0 + 1 == b.0 && a.1 == b.1);
+    runs.map(|run| (run[0].0, run[run.len() - 1].0, run[0].1.name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::filter::Filter;
+    use crate::patch::parse;
+    use crate::report::diff::Base;
+    use crate::report::testing::{PROFILE, SOURCES, with_report};
+
+    /// Holds the reports' example against a diff, and hands on what the page says of it and the page.
+    fn with_changes<T>(profile: &str, diff: &str, then: impl FnOnce(&PageChanges<'_>, &str) -> T) -> T {
+        let changes = Changes {
+            base: Base { commit: Some("0123456789abcdef".to_owned()), how: "which is <main>".to_owned() },
+            patches: parse(diff.as_bytes()).unwrap(),
+            texts: HashMap::new(),
+            functions_before: HashMap::new(),
+        };
+        with_report(profile, &SOURCES, |report| {
+            let diff = DiffReport::new(&report, &changes, &Filter::default());
+            let mut page = Vec::new();
+            report.write_page_with(&diff, &changes, &mut page).unwrap();
+            let files: Vec<&FileReport<'_>> = report.files.iter().collect();
+            then(&PageChanges::of(&files, &diff, &changes).unwrap(), std::str::from_utf8(&page).unwrap())
+        })
+    }
+
+    /// Of main.go line 1 (no code), 5 (missed) and 10 (executed) changed, and of x.go a line without code.
+    const DIFF: &str = "--- app/main.go\n+++ app/main.go\n@@ -1 +1 @@\n-x\n+package app\n@@ -5 +5 @@\n-x\n+\t\tpanic(1)\n@@ -10 +10 @@\n-x\n+\tclose(t.c)\n--- api/x.go\n+++ api/x.go\n@@ -2 +2 @@\n-x\n+\n";
+
+    #[test]
+    fn a_changed_line_is_marked_counted_and_listed() {
+        with_changes(PROFILE, DIFF, |changes, page| {
+            let found: Value = serde_json::from_str(&changes.json).unwrap();
+            let wanted = json!({
+                "files": {
+                    "0": {"covered": 0, "total": 0, "changed": true, "why": "no code changed", "added": [[2, 2]]},
+                    "2": {"covered": 1, "total": 2, "changed": true, "added": [[1, 1], [5, 5], [10, 10]]},
+                },
+                "missed": [[2, 5, 5]],
+                "lost": [],
+                "categories": null,
+            });
+            assert_eq!(found, wanted);
+            assert_eq!((changes.figure.0, changes.without_code), (Coverage { covered: 1, total: 2 }, 1));
+            assert_eq!(
+                (&*changes.since, &*changes.base),
+                ("0123456789", "0123456789abcdef, which is <main>")
+            );
+            let [file] = &changes.missed.files[..] else { panic!("one file") };
+            let [place] = &file.places[..] else { panic!("one place") };
+            assert_eq!((&*file.path, &*file.note), ("app/main.go", "1 of 2 changed lines"));
+            assert_eq!(
+                [&place.fragment, &place.lines, &place.code, &place.function],
+                ["#file=m/app/main.go&line=5", "5", "panic(1)", "main"]
+            );
+            assert!(page.contains("0123456789abcdef, which is &#60;main&#62;"), "{page}");
+            assert!(page.contains("<td class=\"changed\"><span>1 of 2</span>"), "{page}");
+            assert!(page.contains("<span class=\"why\">no code changed</span>"), "{page}");
+        });
+    }
+
+    #[test]
+    fn where_no_code_changed_there_is_no_percentage() {
+        let (_, of_api) = DIFF.split_once("--- api").unwrap();
+        with_changes(PROFILE, &format!("--- api{of_api}"), |changes, page| {
+            assert_eq!((changes.figure.0.total, changes.has_places()), (0, false));
+            assert!(page.contains("no code changed that counts since <bdi>0123456789</bdi>"), "{page}");
+            assert!(!page.contains("id=\"first-missed\""), "{page}");
+        });
+    }
+
+    #[test]
+    fn a_list_ends_and_the_walk_does_not() {
+        let lines: Vec<(u32, u32)> = (0..300).map(|line| (2 * line + 1, 2 * line + 1)).collect();
+        with_report(PROFILE, &SOURCES, |report| {
+            let of = |at: usize| (at, &report.files[at], String::new(), lines.clone());
+            let places = Places::of([of(0), of(1), of(2)].into_iter());
+            let listed: Vec<usize> = places.files.iter().map(|file| file.places.len()).collect();
+            assert_eq!((listed, places.number, places.more), (vec![300, 200], 900, 400));
+            assert_eq!(places.walk.len(), 900);
+        });
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_can_be_seen() {
+        assert_eq!(excerpt(b"\t\tx := \"\x1b\xff\"\t// y\r"), "x := \"\\u{1b}\u{fffd}\" // y");
+        let long = excerpt("ü".repeat(300).as_bytes());
+        assert_eq!((long.chars().count(), long.chars().last()), (EXCERPT + 1, Some('…')));
+    }
+}
