@@ -360,3 +360,75 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
     assert_eq!(browser.text("#message"), "The page has no file \"<img src=x onerror=alert(4)>\".");
     browser.was_quiet();
 }
+
+const FILE_WITHOUT_SOURCE: &str = "#file=example.com/app/made/up.go";
+
+#[test]
+fn axe_has_nothing_against_any_view() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    let mut found = Vec::new();
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")] {
+        browser.resize(width, 844);
+        browser.prefer(scheme);
+        let views = [
+            ("", ""),
+            ("#flat=1&sort=-percent&filter=zzz", ""),
+            (CART_FILE, ""),
+            (CART_FILE, "nc"),
+            (FILE_WITHOUT_SOURCE, ""),
+            ("#file=other.go", ""),
+            ("", "?"),
+        ];
+        for (fragment, keys) in views {
+            browser.open(&page, fragment);
+            if fragment.contains("example.com") {
+                browser.until("document.body.dataset.shown");
+            }
+            browser.press(keys);
+            let Some(faults) = browser.faults() else { return };
+            let view = format!("{fragment} {keys} at {width}, {scheme}");
+            found.extend(faults.into_iter().map(|fault| format!("{view}: {fault}")));
+            browser.was_quiet();
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn what_is_read_aloud_says_the_line_and_what_became_of_it() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    open_file(&mut browser, &page, CART_FILE);
+    browser.press("n");
+    assert_eq!(
+        browser.heard_of_focus(),
+        r#"group "Line 16, partly executed: if item.Price < 0 { item.Price = 0 }""#
+    );
+    browser.press("n");
+    assert_eq!(browser.heard_of_focus(), r#"group "Line 23, never executed: return errEmpty""#);
+    let heard = browser.heard("document.getElementById('L17')");
+    assert!(heard.iter().any(|part| part == r#"image "executed""#), "{heard:?}");
+    browser.press_named(ESCAPE.0, ESCAPE.1);
+    browser.until("!document.getElementById('overview').hidden");
+    assert_eq!(browser.heard_of_focus(), r#"link "cart.go""#);
+}
+
+#[test]
+fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    browser.prefer("dark");
+    open_file(&mut browser, &page, CART_FILE);
+    browser.resize(700, 900);
+    browser.call("Emulation.setEmulatedMedia", &serde_json::json!({"media": "print"}));
+    assert_eq!(browser.eval("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
+    assert_eq!(browser.texts("button, .bar-of-file .path a"), [] as [&str; 0], "nothing to click");
+    assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
+    assert_eq!(browser.eval("document.querySelectorAll('.line').length"), 38);
+    assert_eq!(browser.eval("document.documentElement.scrollWidth <= innerWidth"), true);
+    browser.picture("file-on-paper");
+}

@@ -478,6 +478,27 @@ fn with_a_trend_beside_it_the_page_fits_any_width_and_paper() {
 }
 
 #[test]
+fn axe_has_nothing_against_what_changed() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (served, _agent) = served().with_base_running();
+    let page = served.page(&["--against", "sg_app"]);
+    let mut found = Vec::new();
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
+        browser.resize(width, 900);
+        browser.prefer(scheme);
+        for fragment in ["", "#changed=1", CART, &format!("{CART}&changed=1")] {
+            browser.open(&page, fragment);
+            if fragment.contains("file=") {
+                browser.until("document.body.dataset.shown");
+            }
+            let Some(faults) = browser.faults() else { return };
+            found.extend(faults.into_iter().map(|fault| format!("{fragment} at {width}, {scheme}: {fault}")));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
 fn a_page_with_changes_is_not_kept_in_place_of_the_plain_one() {
     let served = served();
     let kept = || served.world.files("_report.html");

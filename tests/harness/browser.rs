@@ -13,12 +13,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::has_reader;
+use super::{has_file, has_reader};
 
 /// Debian's name of it.
 const CHROMIUM: &str = "chromium";
 /// Milliseconds that a page has to become what a test waits for.
 const PATIENCE: u32 = 20_000;
+
+/// Where `.ci/run` puts axe-core, which knows what keeps people from using a page.
+const AXE_CORE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../ci/web/node_modules/axe-core/axe.min.js");
 
 /// A browser with one page.
 pub(crate) struct Browser {
@@ -213,6 +216,49 @@ impl Browser {
     pub(crate) fn prefer(&mut self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", &features);
+    }
+
+    /// Returns what axe-core has against the page as it stands, a line for each element; `None` where there is
+    /// no axe-core, which is said loudly.
+    ///
+    /// It comes in past the page's policy, as an extension of the browser would.
+    pub(crate) fn faults(&mut self) -> Option<Vec<String>> {
+        if !has_file(Path::new(AXE_CORE)) {
+            return None;
+        }
+        if self.eval("typeof axe") == "undefined" {
+            let source = std::fs::read_to_string(AXE_CORE).unwrap();
+            self.call("Runtime.evaluate", &json!({"expression": source}));
+        }
+        // Sizes of what is clicked are a rule of WCAG 2.2, which is off unless asked for.
+        let faults = self.eval(
+            "axe.run(document, {
+                preload: false, resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })
+            .then(({ violations }) => violations.flatMap(({ id, impact, help, nodes }) => nodes.map((node) =>
+                `${id} (${impact}), ${help}: ${node.target.join(' ')}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))",
+        );
+        Some(serde_json::from_value(faults).unwrap())
+    }
+
+    /// Returns what a screen reader has of an element and what is in it, part by part: `link "up.go"`.
+    #[track_caller]
+    pub(crate) fn heard(&mut self, expression: &str) -> Vec<String> {
+        let object = self.call("Runtime.evaluate", &json!({"expression": expression}));
+        let nodes =
+            self.call("Accessibility.queryAXTree", &json!({"objectId": object["result"]["objectId"]}));
+        let nodes = nodes["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
+        let said = nodes.map(|node| {
+            let role = node["role"]["value"].as_str().unwrap_or_default();
+            (role, node["name"]["value"].as_str().unwrap_or_default().trim())
+        });
+        let said = said.filter(|(role, name)| !name.is_empty() && *role != "InlineTextBox");
+        said.map(|(role, name)| format!("{role} {name:?}")).collect()
+    }
+
+    /// Returns what a screen reader says of what has the focus.
+    #[track_caller]
+    pub(crate) fn heard_of_focus(&mut self) -> String {
+        self.heard("document.activeElement").swap_remove(0)
     }
 
     /// Takes a picture of the page, to be looked at, beside what else tests leave under target/.

@@ -243,6 +243,16 @@ pub(crate) fn has_reader(command: &[&str]) -> bool {
     is_here
 }
 
+/// Tells whether a file that `.ci/run` installs for the tests is here, as [`has_reader`] does.
+pub(crate) fn has_file(path: &Path) -> bool {
+    let is_here = path.is_file();
+    if !is_here {
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {}", path.display());
+        skipped(&format!("no {} here, with which pages are checked", path.display()));
+    }
+    is_here
+}
+
 /// Says that something was not tested here, past the test runner, which would keep it to itself.
 #[expect(clippy::explicit_write, reason = "eprintln is captured")]
 pub(crate) fn skipped(why: &str) {

@@ -18,13 +18,16 @@
     return total === 0 ? 'none' : share >= 80 ? 'high' : share >= 60 ? 'fair' : 'low';
   };
 
-  /** Puts a path so that it breaks after slashes, its folders quieter than its name. */
+  /** Puts a path so that it breaks between its words, its folders quieter than its name. */
   const putPath = (into, name) => {
     const parts = name.split(/(?<=\/)/);
     const last = parts.pop();
     const folders = made('span', 'folder');
-    for (const part of parts) folders.append(part, document.createElement('wbr'));
-    into.replaceChildren(folders, last);
+    const breakable = (text) => text.split(/(?<=[/_-])/).flatMap((part) => [part, document.createElement('wbr')]);
+    folders.append(...breakable(parts.join('')));
+    // Read aloud, every place where it may break would be a space.
+    into.setAttribute('aria-label', name);
+    into.replaceChildren(folders, ...breakable(last));
   };
 
   /** Makes an element with a class and a text. */
@@ -36,8 +39,7 @@
   };
 
   /** Control, bidi and other characters that nobody sees; Rust's `names::printable` names the same. */
-  const UNSEEN = new RegExp(
-    '[\\p{Cc}\\u2028\\u2029\\ufff9-\\ufffb\\p{Default_Ignorable_Code_Point}]', 'u');
+  const UNSEEN = /[\p{Cc}\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/u;
   const UNSEEN_OR_REST = new RegExp(`(${UNSEEN.source})`, 'u');
   const code = (character) => `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 
@@ -47,10 +49,12 @@
 
   // ---- where we are: the fragment of the address ------------------------------------------------------
 
-  const address = (values) => '#' + Object.entries(values)
-    .filter(([, value]) => value !== '' && value !== undefined && value !== false)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/')}`)
-    .join('&');
+  const address = (values) => {
+    const parts = Object.entries(values)
+      .filter(([, value]) => value !== '' && value !== undefined && value !== false)
+      .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/')}`);
+    return `#${parts.join('&')}`;
+  };
 
   const asked = () => {
     const values = {};
@@ -441,7 +445,7 @@
   /** Text of some bytes, with a sign for what cannot be seen. */
   const putText = (into, from, to) => {
     let text = open.text.slice(from, to);
-    if (/[^\x00-\x7f]/.test(text)) text = utf8.decode(open.bytes.subarray(from, to));
+    if (/[\u0080-\uffff]/.test(text)) text = utf8.decode(open.bytes.subarray(from, to));
     if (!UNSEEN.test(text.replaceAll('\t', ''))) {
       into.append(text);
       return;
@@ -530,6 +534,13 @@
     const cut = Math.min(to, from + LONGEST);
     const place = document.createElement('code');
     putCode(place, from, cut);
+    if (STATES[state] === 'partly') {
+      // Which part that is, only colours and a line below it say.
+      for (const part of place.getElementsByClassName('off')) {
+        part.setAttribute('role', 'group');
+        part.setAttribute('aria-label', WORDS.lines.missed);
+      }
+    }
     node.append(gutter(line, state, counts[line]), place);
     if (cut < to) {
       const more = made('button', '', filled(WORDS.more, { n: grouped(to - cut) }));
@@ -681,6 +692,16 @@
     tellPlace(filled(words[number > 1 ? 'n' : number], { n: grouped(number) }));
   };
 
+  /** Has a line that takes the focus say what it is; those that are read one after the other say it in parts. */
+  const nameLine = (node, line) => {
+    const place = node.querySelector('code');
+    const state = STATES[open.states?.[line] ?? 0];
+    const said = [filled(WORDS.line, { line }), ...(state === '' ? [] : [WORDS.lines[state]])].join(', ');
+    node.setAttribute('role', 'group');
+    node.setAttribute('aria-label', place === null ? node.querySelector('.gap').textContent
+      : `${said}: ${place.textContent.slice(0, LONGEST).trim()}`);
+  };
+
   /** Makes a line the current one and shows it. */
   const goTo = (line, takesFocus) => {
     if (open.bytes === null) {
@@ -690,14 +711,19 @@
       line = Math.min(Math.max(line, 1), open.lineCount);
       partWith(line);
     }
-    element('code').querySelector('.current')?.classList.remove('current');
+    const before = element('code').querySelector('.current');
+    before?.classList.remove('current');
+    before?.removeAttribute('role');
+    before?.removeAttribute('aria-label');
     open.current = line;
     tellWalks();
     const node = element(`L${line}`);
     if (node === null) return;
     node.classList.add('current');
     node.scrollIntoView({ block: 'center', inline: 'nearest' });
-    if (takesFocus) node.focus({ preventScroll: true });
+    if (!takesFocus) return;
+    nameLine(node, line);
+    node.focus({ preventScroll: true });
   };
 
   const walkRanges = (by) => {
@@ -946,6 +972,7 @@
 
   const showList = (values) => {
     const from = open?.file;
+    const isBack = !element('view').hidden;
     turn += 1;
     open = null;
     delete document.body.dataset.shown;
@@ -958,6 +985,9 @@
       const link = from.row.querySelector('a');
       link.scrollIntoView({ block: 'center' });
       link.focus({ preventScroll: true });
+    } else if (isBack) {
+      // What had the focus is gone.
+      element('home').focus();
     }
   };
 
@@ -990,22 +1020,26 @@
     element('theme').textContent = WORDS.theme[to];
   };
 
-  const nextTheme = () => {
-    setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
+  const store = (name, value) => {
     try {
-      localStorage.setItem('goc-watchdog-theme', theme);
+      localStorage.setItem(`goc-watchdog-${name}`, value);
     } catch {
       // Pages from some places may keep nothing.
     }
   };
 
-  const storedTheme = () => {
+  const stored = (name, values) => {
     try {
-      const stored = localStorage.getItem('goc-watchdog-theme');
-      return THEMES.includes(stored) ? stored : 'auto';
+      const value = localStorage.getItem(`goc-watchdog-${name}`);
+      return values.includes(value) ? value : values[0];
     } catch {
-      return 'auto';
+      return values[0];
     }
+  };
+
+  const nextTheme = () => {
+    setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
+    store('theme', theme);
   };
 
   const goBack = () => {
@@ -1050,6 +1084,8 @@
     const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'search';
     if (isTyping && event.key !== 'Escape') return;
     if (!Object.hasOwn(KEYS, event.key)) return;
+    // Who speaks to the machine would hit them with any word.
+    if (!element('keys-on').checked && event.key !== 'Escape') return;
     event.preventDefault();
     KEYS[event.key]();
   });
@@ -1064,7 +1100,9 @@
 
   const begin = () => {
     adopt();
-    setTheme(storedTheme());
+    setTheme(stored('theme', THEMES));
+    element('keys-on').checked = stored('keys', ['on', 'off']) === 'on';
+    element('keys-on').addEventListener('change', (event) => store('keys', event.target.checked ? 'on' : 'off'));
     const age = element('age');
     const seconds = (Date.now() - Date.parse(age.dataset.since)) / 1000;
     age.textContent = filled(WORDS.age, { age: agoWords(seconds) });
@@ -1100,7 +1138,7 @@
     }
     window.addEventListener('hashchange', route);
     window.addEventListener('beforeprint', () => {
-      if (open === null || open.lineCount > WHOLE) return;
+      if (open === null) return;
       for (const chunk of element('code').children) fill(chunk);
     });
     order();
