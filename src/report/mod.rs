@@ -27,10 +27,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::gosrc::{CodeLines, FuncExtent, Scanned, SyntaxError};
-use crate::profile::{Block, Profile};
+use crate::profile::{Block, BuildFile, Profile};
 
 use diff::{Changes, DiffReport};
 
+pub use html::Packer;
 pub use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub use text::{Layout, Order};
 
@@ -71,17 +72,21 @@ pub struct Source {
     read: Result<Declared, NoSource>,
     /// Its lines; none where no format asks for them.
     lines: Vec<LineReport>,
-    /// Its text; none where no format shows it, or where blocks say nothing of its lines.
+    /// Its text; none where nothing quotes it, or where blocks say nothing of its lines.
     text: Option<Box<[u8]>>,
+    /// Where it is packed; `None` where no format shows it.
+    place: Option<html::Place>,
 }
 
 /// What the formats of a run ask of each file beyond its blocks and functions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wants<'p> {
     /// Something of its lines.
     pub lines: bool,
-    /// Its text, to be shown.
-    pub text: bool,
+    /// Its text, to be shown, and who packs it.
+    pub packer: Option<&'p Packer<'p>>,
+    /// Its text, to quote some lines of.
+    pub quotes: bool,
 }
 
 /// What a text declares.
@@ -97,12 +102,13 @@ impl Source {
     pub fn without_text(
         path: Option<&str>,
         why: NoSource,
-        blocks: &[Block],
+        file: &BuildFile<'_>,
         counts: &[u64],
-        wants: Wants,
+        wants: Wants<'_>,
     ) -> Self {
-        let lines = if wants.lines { lines::of(blocks, counts, None) } else { Vec::new() };
-        Self { path: path.map(Into::into), read: Err(why), lines, text: None }
+        let lines = if wants.lines { lines::of(file.blocks, counts, None) } else { Vec::new() };
+        let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, place: None };
+        source.packed(file, counts, None, wants)
     }
 
     /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
@@ -111,20 +117,35 @@ impl Source {
         path: &str,
         text: &[u8],
         scanned: Result<Scanned, SyntaxError>,
-        blocks: &[Block],
+        file: &BuildFile<'_>,
         counts: &[u64],
-        wants: Wants,
+        wants: Wants<'_>,
     ) -> Self {
         // Where line comments moved positions, those of blocks say nothing of the lines of this text.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::of(text, scanned));
+        let blocks = file.blocks;
         let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
-        let shown = (wants.text && !is_moved).then(|| text.into());
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
             Declared { functions: covered_functions(blocks, counts, functions), is_generated }
         });
-        Self { path: Some(path.into()), read: declared.map_err(NoSource::DoesNotParse), lines, text: shown }
+        let read = declared.map_err(NoSource::DoesNotParse);
+        let shown = (!is_moved).then_some(text);
+        let quoted = shown.filter(|_| wants.quotes).map(Into::into);
+        let source = Self { path: Some(path.into()), read, lines, text: quoted, place: None };
+        source.packed(file, counts, shown, wants)
+    }
+
+    fn packed(mut self, file: &BuildFile<'_>, counts: &[u64], text: Option<&[u8]>, wants: Wants<'_>) -> Self {
+        if let Some(packer) = wants.packer {
+            let declared = self.read.as_ref().ok();
+            let functions = declared.map_or(&[][..], |declared| &declared.functions);
+            let is_generated = declared.is_some_and(|declared| declared.is_generated);
+            let figures = html::Figures { blocks: file.blocks, counts, lines: &self.lines, functions };
+            self.place = packer.put(file, self.path.as_deref(), is_generated, &figures, text);
+        }
+        self
     }
 }
 
@@ -233,8 +254,10 @@ pub struct FileReport<'a> {
     pub is_generated: bool,
     /// Why there are no functions.
     pub no_source: Option<NoSource>,
-    /// What the lines are of; `None` where no format shows it, or where they are of another text.
+    /// What the lines are of; `None` where nothing quotes it, or where they are of another text.
     pub text: Option<Box<[u8]>>,
+    /// Where its text and figures are packed; `None` where no format shows them.
+    place: Option<html::Place>,
 }
 
 impl FileReport<'_> {
@@ -330,7 +353,7 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let Source { path, read, lines, text } = source;
+            let Source { path, read, lines, text, place } = source;
             let (functions, is_generated, no_source) = match read {
                 Ok(Declared { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
@@ -347,6 +370,7 @@ impl<'a> Report<'a> {
                 is_generated,
                 no_source,
                 text,
+                place,
             }
         });
         Self { head, files: files.collect() }

@@ -41,16 +41,18 @@ pub(super) fn with_report<T>(
     sources: &[Option<&str>],
     then: impl FnOnce(Report<'_>) -> T,
 ) -> T {
-    let wants = Wants { lines: true, text: true };
+    let filter = Filter::default();
+    let packer = Packer::new(&filter);
+    let wants = Wants { lines: true, packer: Some(&packer), quotes: true };
     let profile = parse(profile.as_bytes(), Limits::default()).unwrap();
     let sources = profile.build.files().zip(sources).map(|(file, source)| {
         let counts = &profile.counts[file.range.0..file.range.1];
         match source {
             Some(text) => {
                 let path = file.name.split_once('/').map_or(file.name, |(_, path)| path);
-                Source::of_text(path, text.as_bytes(), scan(text.as_bytes()), file.blocks, counts, wants)
+                Source::of_text(path, text.as_bytes(), scan(text.as_bytes()), &file, counts, wants)
             }
-            None => Source::without_text(None, NoSource::NotInCommit, file.blocks, counts, wants),
+            None => Source::without_text(None, NoSource::NotInCommit, &file, counts, wants),
         }
     });
     then(Report::new(head(), &profile, sources.collect()))

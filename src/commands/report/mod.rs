@@ -22,7 +22,9 @@ use crate::git::Tree;
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
-use crate::report::{FileReport, Form, Head, NoSource, Order, Point, Previous, Report, Source, Wants};
+use crate::report::{
+    FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
+};
 use crate::signals::Signals;
 use crate::store::{Row, RowDiff, RowFilter, RowId, Store};
 use crate::time::minute;
@@ -163,9 +165,11 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
         (joined(profile), found)
     });
     let (profile, (found, code)) = (profile?, found?);
+    let packer = Packer::new(&filter);
+    let wants = outputs.wants(&packer);
     let sources = match &found {
-        Some(found) => look.sources(found, &profile)?,
-        None => without_source(&profile, outputs.wants()),
+        Some(found) => look.sources(found, &profile, wants)?,
+        None => without_source(&profile, wants),
     };
     let (at, changes) = found.map_or((None, None), |found| (Some(found.at), found.changes));
     let known = || reader.known(chosen.revision.as_ref()?);
@@ -178,16 +182,7 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
         super::warn("no file of the profile is left by --include and --exclude");
     }
     if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
-        let profile = stored_profile(row, context)?;
-        let at = reader.at(&Revision::Hash(row.key.commit.clone()), &reading)?;
-        let wants = Wants { lines: true, ..Wants::default() };
-        let sources = reader.sources(&profile, &at, &reader.tree(&at)?, &HashMap::new(), None, wants)?;
-        let mut before = Report::new(chosen.head(&filter, context), &profile, sources);
-        before.retain(&filter);
-        let Row { id, key, created_at, .. } = row;
-        let with =
-            format!("row {} ({} {} {}, {})", id.0, key.env, key.region, key.commit, minute(*created_at));
-        diff.comparison = Some(Comparison::new(with, &report, &before, &changes.patches));
+        diff.comparison = Some(compared(&report, row, changes, &filter, &reader, &reading)?);
     }
 
     let table = match outputs.have(Form::Func) && at.is_some() {
@@ -307,7 +302,12 @@ impl Look<'_> {
     }
 
     /// Reads what was found of each file of a profile.
-    fn sources(&self, Found { at, tree, changes }: &Found, profile: &Profile) -> Result<Vec<Source>> {
+    fn sources(
+        &self,
+        Found { at, tree, changes }: &Found,
+        profile: &Profile,
+        wants: Wants<'_>,
+    ) -> Result<Vec<Source>> {
         let Self { reader, outputs, against, .. } = self;
         // Where nothing but changes is reported, no other file need be read.
         let is_partial = outputs.are_all_changes() && against.is_none();
@@ -317,7 +317,7 @@ impl Look<'_> {
             .map(|changes| changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect());
         let no_texts = HashMap::new();
         let texts = changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
-        reader.sources(profile, at, tree, texts, paths.as_ref(), outputs.wants())
+        reader.sources(profile, at, tree, texts, paths.as_ref(), wants)
     }
 }
 
@@ -454,6 +454,26 @@ fn against(asked: &str, chosen: &Chosen<'_>, roster: &Roster, store: &Store) -> 
     Ok(row)
 }
 
+/// Holds each line of a report against another row, from whose commit there are these changes.
+fn compared(
+    report: &Report<'_>,
+    row: &Row,
+    changes: &Changes,
+    filter: &Filter,
+    reader: &SourceReader<'_>,
+    reading: &Reading,
+) -> Result<Comparison> {
+    let profile = stored_profile(row, reader.context)?;
+    let at = reader.at(&Revision::Hash(row.key.commit.clone()), reading)?;
+    let wants = Wants { lines: true, ..Wants::default() };
+    let sources = reader.sources(&profile, &at, &reader.tree(&at)?, &HashMap::new(), None, wants)?;
+    let mut before = Report::new(report.head.clone(), &profile, sources);
+    before.retain(filter);
+    let Row { id, key, created_at, .. } = row;
+    let with = format!("row {} ({} {} {}, {})", id.0, key.env, key.region, key.commit, minute(*created_at));
+    Ok(Comparison::new(with, report, &before, &changes.patches))
+}
+
 fn latest(entry: &Entry, store: &Store) -> Result<Row> {
     let name = printable(&entry.spokesman().name);
     store.latest(&entry.key)?.ok_or_else(|| {
@@ -515,12 +535,12 @@ fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     Ok(profile)
 }
 
-fn without_source(profile: &Profile, wants: Wants) -> Vec<Source> {
+fn without_source(profile: &Profile, wants: Wants<'_>) -> Vec<Source> {
     let files = profile.build.files();
     files
         .map(|file| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            Source::without_text(None, NoSource::NotRead, file.blocks, counts, wants)
+            Source::without_text(None, NoSource::NotRead, &file, counts, wants)
         })
         .collect()
 }

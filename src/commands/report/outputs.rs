@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use super::{Context, ReportArgs};
 use crate::names::printable;
 use crate::report::diff::{DiffForm, Excerpts};
-use crate::report::{Form, Layout, Wants};
+use crate::report::{Form, Layout, Packer, Wants};
 use crate::workdir;
 
 /// Files that are shown at a terminal, unless more are asked for.
@@ -229,12 +229,16 @@ impl Outputs {
         })
     }
 
-    /// Returns what they ask of each file.
-    pub(super) fn wants(&self) -> Wants {
-        self.all().fold(Wants::default(), |wants, output| match output {
-            Output::Whole(form) => {
-                Wants { lines: wants.lines || form.wants_lines(), text: wants.text || form.wants_text() }
-            }
+    /// Returns what they ask of each file; a page's files go to `packer`.
+    pub(super) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
+        let quotes = self.have(Form::Html) && self.have_changes();
+        let nothing = Wants { quotes, ..Wants::default() };
+        self.all().fold(nothing, |wants, output| match output {
+            Output::Whole(form) => Wants {
+                lines: wants.lines || form.wants_lines(),
+                packer: wants.packer.or(form.wants_text().then_some(packer)),
+                ..wants
+            },
             Output::Changes(_) => Wants { lines: true, ..wants },
         })
     }

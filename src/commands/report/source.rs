@@ -211,7 +211,7 @@ impl SourceReader<'_> {
         tree: &Tree,
         known: &HashMap<String, ChangedText>,
         only: Option<&HashSet<&str>>,
-        wants: Wants,
+        wants: Wants<'_>,
     ) -> Result<Vec<Source>> {
         let AtCommit { repository, commit, .. } = at;
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
@@ -252,11 +252,10 @@ impl SourceReader<'_> {
             .collect();
         let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| tree[*path].clone()).collect();
         let counts = |file: &BuildFile<'_>| &profile.counts[file.range.0..file.range.1];
-        let without = |path, why, file: &BuildFile<'_>| {
-            Source::without_text(path, why, file.blocks, counts(file), wants)
-        };
+        let without =
+            |path, why, file: &BuildFile<'_>| Source::without_text(path, why, file, counts(file), wants);
         let of_text = |path, text: &[u8], scanned, file: &BuildFile<'_>| {
-            Source::of_text(path, text, scanned, file.blocks, counts(file), wants)
+            Source::of_text(path, text, scanned, file, counts(file), wants)
         };
         let read = repository.blobs(&ids, |at, text| {
             let (index, path) = readable[at];
@@ -278,7 +277,7 @@ impl SourceReader<'_> {
                     }
                     Some(path) if !is_wanted(path) => {
                         let wants = Wants::default();
-                        Source::without_text(Some(path), NoSource::NotRead, file.blocks, counts(file), wants)
+                        Source::without_text(Some(path), NoSource::NotRead, file, counts(file), wants)
                     }
                     Some(path) => without(Some(path), NoSource::NotInRepository, file),
                     None => without(None, nowhere.clone(), file),

@@ -8,8 +8,13 @@
 mod changes;
 mod packs;
 
+pub use packs::Packer;
+pub(super) use packs::{Figures, Place};
+
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use askama::Template;
 use base64::Engine as _;
@@ -42,7 +47,7 @@ pub(super) fn write(
     let packages: Vec<PackageRows<'_>> = report.packages().into_iter().map(PackageRows::of).collect();
     let files: Vec<&FileReport<'_>> =
         packages.iter().flat_map(|package| package.files.iter().map(|row| row.file)).collect();
-    let packed = packs::pack(&files);
+    let (index, packs) = index(&packages);
     let changes = diffed.map(|(diff, changes)| PageChanges::of(&files, diff, changes)).transpose()?;
     let missing: Vec<&FileReport<'_>> =
         files.iter().copied().filter(|file| file.no_source.is_some()).collect();
@@ -70,8 +75,8 @@ pub(super) fn write(
         missing: missing.into_iter().map(FileRow::of).collect(),
         file_count: files.len(),
         packages: &packages,
-        index: json_in_markup(&Index::of(&files, &packed))?,
-        packs: &packed.texts,
+        index: json_in_markup(&index)?,
+        packs,
         changes: changes.as_ref(),
     };
     page.write_into(out)?;
@@ -102,7 +107,7 @@ struct Page<'p> {
     file_count: usize,
     packages: &'p [PackageRows<'p>],
     index: String,
-    packs: &'p [String],
+    packs: Vec<Arc<str>>,
     changes: Option<&'p PageChanges<'p>>,
 }
 
@@ -117,6 +122,17 @@ impl Figure {
     /// Length of its bar, of 100.
     fn bar(&self) -> String {
         format!("{:.1}", self.0.percent())
+    }
+
+    /// Tens and units of its percentage, by which the style draws the bar of a row in its colour.
+    fn shares(&self) -> String {
+        match self.0.total {
+            0 => String::new(),
+            total => {
+                let percent = 100 * u128::from(self.0.covered) / u128::from(total);
+                format!("t{} u{}", percent / 10, percent % 10)
+            }
+        }
     }
 
     fn grade(&self) -> &'static str {
@@ -255,34 +271,32 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     known.map(|(what, value)| (what, printable(&value).into_owned())).collect()
 }
 
-/// What the script has to know of each file, in the order of the table's rows.
-#[derive(Serialize)]
-struct Index<'r> {
-    files: Vec<IndexedFile<'r>>,
-}
+/// What the script has to know of each file, in the order of the table's rows: packages, and of each of their files
+/// its name within the package, what is covered of it, statements, its stream, which file of that it is, and why
+/// there is no source.
+type Index<'r> = Vec<(&'r str, Vec<IndexedFile<'r>>)>;
+type IndexedFile<'r> = (&'r str, u64, u64, usize, usize, Option<String>);
 
-#[derive(Serialize)]
-struct IndexedFile<'r> {
-    name: &'r str,
-    covered: u64,
-    total: u64,
-    #[serde(flatten)]
-    place: packs::Place,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-}
-
-impl<'r> Index<'r> {
-    fn of(files: &[&'r FileReport<'r>], packed: &packs::Packed) -> Self {
-        let files = files.iter().zip(&packed.places).map(|(file, place)| IndexedFile {
-            name: file.name,
-            covered: file.coverage.covered,
-            total: file.coverage.total,
-            place: *place,
-            why: file.no_source.as_ref().map(ToString::to_string),
+/// Returns the index, and the streams that it counts from 0.
+fn index<'r>(packages: &[PackageRows<'r>]) -> (Index<'r>, Vec<Arc<str>>) {
+    let mut numbers = HashMap::new();
+    let mut packs = Vec::new();
+    let mut indexed = |&FileRow { file, .. }: &FileRow<'r>| {
+        let place = file.place.as_ref().expect("a report that is written as a page was packed for it");
+        let pack = *numbers.entry(Arc::as_ptr(&place.pack)).or_insert_with(|| {
+            packs.push(place.pack.packed());
+            packs.len() - 1
         });
-        Self { files: files.collect() }
-    }
+        let name = file.name.strip_prefix(file.package()).and_then(|name| name.strip_prefix('/'));
+        let name = name.filter(|_| !file.package().is_empty()).unwrap_or(file.name);
+        let why = file.no_source.as_ref().map(ToString::to_string);
+        (name, file.coverage.covered, file.coverage.total, pack, place.index, why)
+    };
+    let index = packages.iter().map(|package| {
+        let name = package.files.first().map_or("", |row| row.file.package());
+        (name, package.files.iter().map(&mut indexed).collect())
+    });
+    (index.collect(), packs)
 }
 
 /// Returns a value as JSON that no parser of HTML sees markup in.
@@ -377,18 +391,14 @@ mod tests {
     fn totals_and_files_stand_there_without_the_script() {
         let page = written(Form::Html, PROFILE, &SOURCES);
         let plain = page.replace(SCRIPT, "").replace(STYLE, "");
-        let rows: Vec<String> = plain
+        let table = between(&plain, "<table", "</table>");
+        let rows: Vec<String> = table
             .split("<tr")
             .skip(2)
             .map(|row| {
-                let cells: String = row
-                    .split_inclusive('>')
-                    .filter_map(|part| part.strip_suffix('>'))
-                    .map(|part| part.rsplit_once('<').map_or(part, |(text, _)| text).trim())
-                    .filter(|text| !text.is_empty() && !text.starts_with("class="))
-                    .flat_map(|text| [text, " "])
-                    .collect();
-                cells.split("No file").next().unwrap().trim_end().to_owned()
+                let texts =
+                    row.split('<').filter_map(|part| part.split_once('>').map(|(_, text)| text.trim()));
+                texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
             })
             .collect();
         let wanted = [
@@ -399,6 +409,9 @@ mod tests {
             "main.go 66.7% 2 1 3",
         ];
         assert_eq!(rows, wanted, "a name may break after a slash");
+        let bars: Vec<&str> =
+            table.split("<td class=\"").skip(1).map(|cell| cell.split('"').next().unwrap()).collect();
+        assert_eq!(bars, ["t10 u0", "t10 u0", "t4 u0", "t0 u0", "t6 u6"]);
     }
 
     #[test]

@@ -1,146 +1,217 @@
-//! Source, blocks, lines and functions of files, compressed for the page.
+//! Source, blocks, lines and functions of files, compressed for the page while they are read.
 //!
 //! Several files make one stream: what the files of a package have in common (the licence above each of them,
-//! for one) then costs once. Of Kubernetes that takes a quarter off the page; a stream is still unpacked in a
-//! few milliseconds.
+//! for one) then costs once, and a stream is still unpacked in a few milliseconds. It is compressed as soon as
+//! it is full, by the thread that read its last file, so that a report never holds all its source.
+//!
+//! A stream has of each file the length of its figures and of its text plus one, 0 for none; then the figures
+//! of all, then the texts. Figures are numbers of 7 bits a byte, the lowest first, as are all those of a stream;
+//! of tables the columns, one after the other, for what is alike is then side by side.
 
+use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use serde::Serialize;
 
-use crate::profile::Block;
-use crate::report::{FileReport, LineReport, LineState};
+use crate::filter::Filter;
+use crate::profile::{Block, BuildFile};
+use crate::report::{FunctionReport, LineReport, LineState};
 
-/// Bytes after which a stream ends with the file that it is at; twice the window of deflate.
-const STREAM_BYTES: usize = 64 << 10;
+/// Bytes of files after which a stream ends; of Kubernetes, four times as many make 1 % less.
+const STREAM_BYTES: usize = 256 << 10;
 
-/// Files as the page carries them.
-pub(super) struct Packed {
-    /// Streams of raw deflate in base64.
-    pub(super) texts: Vec<String>,
-    /// Where each file is.
-    pub(super) places: Vec<Place>,
+/// Takes the files of a report as they are read, by whichever thread, and compresses them.
+#[derive(Debug)]
+pub struct Packer<'f> {
+    /// What it does not take is not in the page.
+    filter: &'f Filter,
+    /// Each thread reads files that lie beside each other.
+    open: Mutex<HashMap<ThreadId, Arc<Pack>>>,
 }
 
-/// Where in which stream a file is: its figures as JSON first, then its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Place {
-    pack: usize,
-    start: usize,
-    figures: usize,
-    /// `None` where there is no text.
-    text: Option<usize>,
+/// Which file of which stream.
+#[derive(Clone, Debug)]
+pub(in crate::report) struct Place {
+    pub(super) pack: Arc<Pack>,
+    pub(super) index: usize,
 }
 
-/// Compresses files, on all processors.
-pub(super) fn pack(files: &[&FileReport<'_>]) -> Packed {
-    // Sizes of figures are not known yet; texts are most of it, and blocks tell of the rest.
-    let weight =
-        |file: &FileReport<'_>| file.text.as_ref().map_or(0, |text| text.len()) + 8 * file.blocks.len();
-    let mut streams: Vec<&[&FileReport<'_>]> = Vec::new();
-    let (mut first, mut bytes) = (0, 0);
-    for (index, file) in files.iter().enumerate() {
-        bytes += weight(file);
-        if bytes >= STREAM_BYTES {
-            streams.push(&files[first..=index]);
-            (first, bytes) = (index + 1, 0);
-        }
-    }
-    if first < files.len() {
-        streams.push(&files[first..]);
-    }
+/// A stream, for those whose file is in it.
+#[derive(Debug, Default)]
+pub(super) struct Pack(Mutex<Stream>);
 
-    let next = AtomicUsize::new(0);
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(streams.len());
-    let mut packed: Vec<(usize, String, Vec<Place>)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut packed = Vec::new();
-                    loop {
-                        let pack = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(files) = streams.get(pack) else { break packed };
-                        let (text, places) = stream(pack, files);
-                        packed.push((pack, text, places));
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
-    });
-    packed.sort_unstable_by_key(|(pack, ..)| *pack);
-    let mut all = Packed { texts: Vec::with_capacity(packed.len()), places: Vec::with_capacity(files.len()) };
-    for (_, text, places) in packed {
-        all.texts.push(text);
-        all.places.extend(places);
-    }
-    all
+#[derive(Debug)]
+enum Stream {
+    Open(Files),
+    /// Deflated, and in characters.
+    Packed(Arc<str>),
 }
 
-fn stream(pack: usize, files: &[&FileReport<'_>]) -> (String, Vec<Place>) {
-    const INTO_MEMORY: &str = "memory takes what is written";
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    let mut at = 0;
-    let places = files.iter().map(|file| {
-        let figures = serde_json::to_vec(&Figures::of(file)).expect("numbers and strings");
-        let text = file.text.as_deref();
-        encoder.write_all(&figures).expect(INTO_MEMORY);
-        encoder.write_all(text.unwrap_or_default()).expect(INTO_MEMORY);
-        let place = Place { pack, start: at, figures: figures.len(), text: text.map(<[u8]>::len) };
-        at += figures.len() + text.map_or(0, <[u8]>::len);
-        place
-    });
-    let places = places.collect();
-    (STANDARD.encode(encoder.finish().expect(INTO_MEMORY)), places)
+#[derive(Debug, Default)]
+struct Files {
+    /// Of figures and text.
+    lengths: Vec<(usize, Option<usize>)>,
+    figures: Vec<u8>,
+    texts: Vec<u8>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self::Open(Files::default())
+    }
 }
 
 /// What the page knows of a file besides its text.
-#[derive(Serialize)]
-struct Figures<'r> {
-    /// Of each block with statements: lines since the start of the one before, column, lines to its end, column
-    /// there, statements, count.
-    blocks: Vec<i64>,
-    /// Of each run of lines that are alike: lines since the run before, length, state, count.
-    lines: Vec<u64>,
-    /// Type, name, first and last line, statements covered and all, count.
-    functions: Vec<(&'r str, &'r str, u32, u32, u64, u64, u64)>,
+pub(in crate::report) struct Figures<'r> {
+    pub(in crate::report) blocks: &'r [Block],
+    pub(in crate::report) counts: &'r [u64],
+    pub(in crate::report) lines: &'r [LineReport],
+    pub(in crate::report) functions: &'r [FunctionReport],
 }
 
-impl<'r> Figures<'r> {
-    fn of(file: &'r FileReport<'_>) -> Self {
-        let functions = file.functions.iter().map(|function| {
+impl<'f> Packer<'f> {
+    /// Takes files for a page of what a filter leaves.
+    #[must_use]
+    pub fn new(filter: &'f Filter) -> Self {
+        Self { filter, open: Mutex::default() }
+    }
+
+    /// Puts a file into the stream of this thread; `None` where the page is not to have it.
+    pub(in crate::report) fn put(
+        &self,
+        file: &BuildFile<'_>,
+        path: Option<&str>,
+        is_generated: bool,
+        figures: &Figures<'_>,
+        text: Option<&[u8]>,
+    ) -> Option<Place> {
+        if !self.filter.takes(file.name, path, is_generated) {
+            return None;
+        }
+        let open = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = thread::current().id();
+        let pack = open().remove(&thread).unwrap_or_default();
+        let (index, bytes) = pack.put(figures, text);
+        if bytes < STREAM_BYTES {
+            open().insert(thread, Arc::clone(&pack));
+        } else {
+            pack.packed();
+        }
+        Some(Place { pack, index })
+    }
+}
+
+impl Pack {
+    /// Returns which file of the stream it is now, and the stream's bytes.
+    fn put(&self, figures: &Figures<'_>, text: Option<&[u8]>) -> (usize, usize) {
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
+        let before = files.figures.len();
+        figures.write(&mut files.figures);
+        files.lengths.push((files.figures.len() - before, text.map(<[u8]>::len)));
+        files.texts.extend_from_slice(text.unwrap_or_default());
+        (files.lengths.len() - 1, files.figures.len() + files.texts.len())
+    }
+
+    /// Returns the stream as it stands in the page; nothing can be put into it any more.
+    pub(super) fn packed(&self) -> Arc<str> {
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stream::Open(files) = &*stream {
+            *stream = Stream::Packed(in_characters(&files.deflated()).into());
+        }
+        let Stream::Packed(packed) = &*stream else { unreachable!("it was packed") };
+        Arc::clone(packed)
+    }
+}
+
+impl Files {
+    fn deflated(&self) -> Vec<u8> {
+        const INTO_MEMORY: &str = "memory takes what is written";
+        let mut head = Vec::new();
+        number(&mut head, self.lengths.len() as u64);
+        for (figures, text) in &self.lengths {
+            number(&mut head, *figures as u64);
+            number(&mut head, text.map_or(0, |length| length as u64 + 1));
+        }
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&head).expect(INTO_MEMORY);
+        encoder.write_all(&self.figures).expect(INTO_MEMORY);
+        // Begins a new block: codes for numbers are not those for text.
+        encoder.flush().expect(INTO_MEMORY);
+        encoder.write_all(&self.texts).expect(INTO_MEMORY);
+        encoder.finish().expect(INTO_MEMORY)
+    }
+}
+
+impl Figures<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        table(out, &blocks(self.blocks, self.counts));
+        table(out, &runs(self.lines));
+        let mut line = 0;
+        let rows = self.functions.iter().map(|function| {
             let (extent, coverage) = (&function.extent, function.coverage);
-            let (receiver, name) = (&*extent.receiver, &*extent.name);
-            (receiver, name, extent.start.0, extent.end.0, coverage.covered, coverage.total, function.hits)
+            let (start, end) = (extent.start.0, extent.end.0);
+            let row = [
+                extent.receiver.len() as u64,
+                extent.name.len() as u64,
+                // Line comments can put a function before the one above it.
+                start.wrapping_sub(line).into(),
+                end.wrapping_sub(start).into(),
+                coverage.covered,
+                coverage.total,
+                function.hits,
+            ];
+            line = end;
+            row
         });
-        Self {
-            blocks: blocks(file.blocks, file.counts),
-            lines: runs(&file.lines),
-            functions: functions.collect(),
+        table(out, &rows.collect::<Vec<_>>());
+        for function in self.functions {
+            out.extend_from_slice(function.extent.receiver.as_bytes());
+            out.extend_from_slice(function.extent.name.as_bytes());
         }
     }
 }
 
-fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<i64> {
-    let mut flat = Vec::with_capacity(6 * blocks.len());
-    let mut line = 0;
-    for (block, &count) in blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0) {
-        let (start, end) = (i64::from(block.start.0), i64::from(block.end.0));
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let columns = (i64::from(block.start.1), i64::from(block.end.1));
-        flat.extend([start - line, columns.0, end - start, columns.1, i64::from(block.statements), count]);
-        line = start;
+/// Writes a number as the page reads it.
+fn number(out: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
     }
-    flat
+    out.push(number.to_le_bytes()[0]);
 }
 
-fn runs(lines: &[LineReport]) -> Vec<u64> {
+/// Writes how many rows a table has, and its columns.
+fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
+    number(out, rows.len() as u64);
+    for column in 0..WIDTH {
+        for row in rows {
+            number(out, row[column]);
+        }
+    }
+}
+
+/// Of each block with statements: lines since the start of the one before, column, lines to its end, column there,
+/// statements, count.
+fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
+    let mut line = 0;
+    let counted = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
+    let rows = counted.map(|(block, &count)| {
+        let Block { start, end, statements } = block;
+        let from = start.0 - line;
+        line = start.0;
+        // A block may claim to end above its start.
+        let lines = end.0.wrapping_sub(start.0);
+        [from.into(), start.1.into(), lines.into(), end.1.into(), (*statements).into(), count]
+    });
+    rows.collect()
+}
+
+/// Of each run of lines that are alike: lines since the run before, length, state, count.
+fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
     let state = |line: &LineReport| match line.state() {
         LineState::Hit => 1,
         LineState::Partly => 2,
@@ -148,13 +219,55 @@ fn runs(lines: &[LineReport]) -> Vec<u64> {
     };
     let alike =
         |a: &LineReport, b: &LineReport| a.line + 1 == b.line && state(a) == state(b) && a.hits == b.hits;
-    let mut flat = Vec::new();
     let mut end = 0;
-    for run in lines.chunk_by(alike) {
-        flat.extend([u64::from(run[0].line - end), run.len() as u64, state(&run[0]), run[0].hits]);
+    let runs = lines.chunk_by(alike).map(|run| {
+        let row = [u64::from(run[0].line - end), run.len() as u64, state(&run[0]), run[0].hits];
         end = run[run.len() - 1].line;
+        row
+    });
+    runs.collect()
+}
+
+/// Characters that stand for digits: those of ASCII that can be seen, without `<`, which could end a script.
+const DIGITS: [u8; 93] = {
+    let mut digits = [0; 93];
+    let (mut index, mut character) = (0, b'!');
+    while index < digits.len() {
+        if character == b'<' {
+            character += 1;
+        }
+        digits[index] = character;
+        index += 1;
+        character += 1;
     }
-    flat
+    digits
+};
+
+/// Writes bytes as text that any server and editor leaves as it is: 13 bits are two digits to the base 93, which
+/// takes 8 % less room than base64. Up to 6 bits at the end are one digit.
+fn in_characters(bytes: &[u8]) -> String {
+    let base = DIGITS.len();
+    let mut text = String::with_capacity(bytes.len() * 16 / 13 + 2);
+    let mut push = |digit: usize| text.push(DIGITS[digit].into());
+    let (mut held, mut bits) = (0, 0);
+    for &byte in bytes {
+        held |= usize::from(byte) << bits;
+        bits += 8;
+        if bits >= 13 {
+            let pair = held & 0x1fff;
+            push(pair / base);
+            push(pair % base);
+            held >>= 13;
+            bits -= 13;
+        }
+    }
+    if bits > 6 {
+        push(held / base);
+    }
+    if bits > 0 {
+        push(held % base);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -162,37 +275,99 @@ mod tests {
     use std::io::Read as _;
 
     use flate2::read::DeflateDecoder;
-    use serde_json::{Value, json};
 
+    use super::super::super::Report;
     use super::super::super::testing::{PROFILE, SOURCE, SOURCES, with_report};
     use super::*;
+    use crate::filter::Glob;
 
-    fn unpacked(packed: &Packed, index: usize) -> (Value, Option<String>) {
-        let place = packed.places[index];
-        let stream = STANDARD.decode(&packed.texts[place.pack]).unwrap();
+    fn from_characters(text: &str) -> Vec<u8> {
+        let digit = |digit: &u8| DIGITS.iter().position(|known| known == digit).unwrap();
+        let mut bits = Vec::new();
+        for part in text.as_bytes().chunks(2) {
+            let (value, length) = match part {
+                [high, low] => (93 * digit(high) + digit(low), 13),
+                [one] => (digit(one), 6),
+                _ => unreachable!(),
+            };
+            bits.extend((0..length).map(|bit| (value >> bit) & 1 == 1));
+        }
+        let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit));
+        bits.chunks_exact(8).map(byte).collect()
+    }
+
+    /// Returns figures and text of each file of a stream.
+    fn unpacked(pack: &Pack) -> Vec<(Vec<u64>, Option<String>)> {
         let mut bytes = Vec::new();
-        DeflateDecoder::new(&stream[..]).read_to_end(&mut bytes).unwrap();
-        let (figures, text) = bytes[place.start..].split_at(place.figures);
-        let text = place.text.map(|length| String::from_utf8(text[..length].to_vec()).unwrap());
-        (serde_json::from_slice(figures).unwrap(), text)
+        DeflateDecoder::new(&from_characters(&pack.packed())[..]).read_to_end(&mut bytes).unwrap();
+        let mut rest = &bytes[..];
+        let lengths: Vec<(u64, u64)> =
+            (0..next(&mut rest)).map(|_| (next(&mut rest), next(&mut rest))).collect();
+        let mut take = |length: u64| {
+            let (taken, left) = rest.split_at(usize::try_from(length).unwrap());
+            rest = left;
+            taken.to_vec()
+        };
+        let figures: Vec<Vec<u8>> = lengths.iter().map(|(figures, _)| take(*figures)).collect();
+        let texts = lengths.iter().map(|(_, text)| text.checked_sub(1).map(&mut take));
+        let texts: Vec<Option<String>> =
+            texts.map(|text| text.map(|text| String::from_utf8(text).unwrap())).collect();
+        assert_eq!(rest, b"");
+        let numbers = |figures: Vec<u8>| {
+            let mut rest = &figures[..];
+            std::iter::from_fn(|| (!rest.is_empty()).then(|| next(&mut rest))).collect()
+        };
+        figures.into_iter().map(numbers).zip(texts).collect()
+    }
+
+    fn next(bytes: &mut &[u8]) -> u64 {
+        let length = bytes.iter().position(|byte| *byte < 0x80).unwrap() + 1;
+        let (number, rest) = bytes.split_at(length);
+        *bytes = rest;
+        number.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f))
+    }
+
+    fn places(report: &Report<'_>) -> Vec<Place> {
+        report.files.iter().map(|file| file.place.clone().unwrap()).collect()
     }
 
     #[test]
     fn a_file_comes_out_as_it_went_in() {
         with_report(PROFILE, &SOURCES, |report| {
-            let files: Vec<&FileReport<'_>> = report.files.iter().collect();
-            let packed = pack(&files);
-            assert_eq!(packed.texts.len(), 1);
-            let (figures, text) = unpacked(&packed, 2);
-            assert_eq!(text.as_deref(), Some(SOURCE), "{}", files[2].name);
-            let wanted = json!({
-                "blocks": [3, 13, 1, 11, 1, 3, 1, 11, 2, 3, 1, 0, 5, 20, 2, 2, 1, 2],
-                "lines": [4, 1, 1, 3, 1, 1, 3, 0, 5, 1, 1, 2],
-                "functions": [["", "main", 3, 7, 1, 2, 3], ["T", "Stop", 9, 11, 1, 1, 2]],
-            });
-            assert_eq!(figures, wanted);
-            assert_eq!(unpacked(&packed, 1).1, None);
+            let places = places(&report);
+            let files = unpacked(&places[2].pack);
+            assert_eq!(places.iter().map(|place| place.index).collect::<Vec<_>>(), [0, 1, 2]);
+            let (figures, text) = &files[2];
+            assert_eq!(text.as_deref(), Some(SOURCE), "{}", report.files[2].name);
+            let blocks = [&[3][..], &[3, 1, 5], &[13, 11, 20], &[1, 2, 2], &[11, 3, 2], &[1; 3], &[3, 0, 2]];
+            let lines = [&[3][..], &[4, 1, 5], &[1; 3], &[1, 3, 1], &[3, 0, 2]];
+            let functions =
+                [&[2][..], &[0, 1], &[4, 4], &[3, 2], &[4, 2], &[1, 1], &[2, 1], &[3, 2]].concat();
+            let names = b"mainTStop".map(u64::from);
+            assert_eq!(figures[..], [&blocks.concat()[..], &lines.concat(), &functions, &names].concat());
+            assert_eq!(files[1].1, None);
         });
+    }
+
+    #[test]
+    fn a_number_of_any_size_comes_out_as_it_went_in() {
+        for wanted in [0, 127, 128, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            number(&mut bytes, wanted);
+            assert_eq!(next(&mut &bytes[..]), wanted);
+        }
+    }
+
+    #[test]
+    fn bytes_of_any_number_are_characters_that_stay_as_they_are() {
+        assert_eq!((DIGITS[0], DIGITS[26], DIGITS[27], DIGITS[92]), (b'!', b';', b'=', b'~'));
+        let bytes: Vec<u8> = (0..=u8::MAX).chain([0xff; 16]).chain([0; 16]).collect();
+        for length in 0..bytes.len() {
+            let text = in_characters(&bytes[..length]);
+            assert!(text.bytes().all(|c| c.is_ascii_graphic() && c != b'<'), "{text}");
+            assert_eq!(from_characters(&text), bytes[..length]);
+        }
+        assert_eq!(in_characters(&[0xff; 13]).len(), 16);
     }
 
     #[test]
@@ -201,13 +376,33 @@ mod tests {
         let profile: Vec<String> = ('a'..='e').map(|name| format!("m/{name}.go:3.10,5.2 1 1\n")).collect();
         let profile = profile.concat();
         with_report(&format!("mode: set\n{profile}"), &[Some(&*text); 5], |report| {
-            let files: Vec<&FileReport<'_>> = report.files.iter().collect();
-            let packed = pack(&files);
-            let packs: Vec<usize> = packed.places.iter().map(|place| place.pack).collect();
-            assert_eq!(packs, [0, 0, 1, 1, 2]);
-            for index in 0..5 {
-                assert_eq!(unpacked(&packed, index).1.as_deref(), Some(&*text));
+            let places = places(&report);
+            let packs: Vec<*const Pack> = places.iter().map(|place| Arc::as_ptr(&place.pack)).collect();
+            assert_eq!((packs[0], packs[2]), (packs[1], packs[3]));
+            assert!(packs[0] != packs[2] && packs[2] != packs[4] && packs[0] != packs[4]);
+            for Place { pack, index } in places {
+                assert_eq!(unpacked(&pack)[index].1.as_deref(), Some(&*text));
             }
         });
+    }
+
+    #[test]
+    fn what_a_filter_leaves_out_is_not_packed() {
+        let filter = Filter {
+            exclude: vec!["m/a".parse::<Glob>().unwrap()],
+            exclude_generated: true,
+            ..Filter::default()
+        };
+        let packer = Packer::new(&filter);
+        let put = |name, is_generated| {
+            let figures = Figures { blocks: &[], counts: &[], lines: &[], functions: &[] };
+            let file = BuildFile { name, blocks: &[], range: (0, 0) };
+            packer.put(&file, None, is_generated, &figures, Some(name.as_bytes()))
+        };
+        assert!(put("m/a/x.go", false).is_none());
+        assert!(put("m/b/made.go", true).is_none());
+        let place = put("m/b/x.go", false).unwrap();
+        let texts: Vec<Option<String>> = unpacked(&place.pack).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, [Some("m/b/x.go".to_owned())]);
     }
 }

@@ -5,13 +5,17 @@
   const element = (id) => document.getElementById(id);
   const parsed = (id) => JSON.parse(element(id).textContent);
   const WORDS = parsed('words');
-  const FILES = parsed('index').files;
+  /** Packages, and of each its files: name, covered, statements, stream, which of that, why there is no source. */
+  const INDEX = parsed('index');
+  const FILES = INDEX.flatMap(([of, files]) => files.map(([base, covered, total, pack, slot, why]) => (
+    { name: of === '' ? base : `${of}/${base}`, covered, total, pack, slot, why: why ?? undefined })));
   const PACKS = document.getElementsByClassName('pack');
   /** What changed since a base; `null` where that was not asked for. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
 
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const grouped = (number) => number.toLocaleString('en');
+  const grouping = new Intl.NumberFormat('en');
+  const grouped = (number) => grouping.format(number);
   const percent = (covered, total) => `${(100 * covered / Math.max(total, 1)).toFixed(1)}%`;
   const grade = (covered, total) => {
     const share = 100 * covered / Math.max(total, 1);
@@ -98,6 +102,8 @@
       for (const row of rows) {
         const file = FILES[at];
         Object.assign(file, { row, base: base(file.name), lower: file.name.toLowerCase(), of, at });
+        // Where nothing runs, there is nowhere to go.
+        row.querySelector('a').href = address({ file: file.name });
         of.covered += file.covered;
         of.total += file.total;
         of.files.push(file);
@@ -137,7 +143,9 @@
     return keyed.map(([, , row]) => row);
   };
 
-  const flatBody = document.createElement('tbody');
+  /** Rows of a body of the table without packages: the browser lays out no body that is not near the screen. */
+  const FLAT_ROWS = 100;
+  let flatBodies = [];
 
   /** Orders the rows anew; only where the order changed, for thousands of rows take a while. */
   const order = () => {
@@ -145,14 +153,19 @@
     const rows = document.createDocumentFragment();
     if (list.flat) {
       inOrder = sorted(packages.flatMap((of) => of.files), figure);
-      flatBody.replaceChildren(...inOrder.map((file) => {
+      for (const file of inOrder) {
         if (!file.folder) {
           file.folder = made('span', 'folder', printable(file.name.slice(0, file.name.length - file.base.length)));
-          file.row.querySelector('bdi').prepend(file.folder);
+          file.row.querySelector('a').prepend(file.folder);
         }
-        return file.row;
-      }));
-      rows.append(flatBody);
+      }
+      flatBodies = [];
+      for (let at = 0; at < inOrder.length; at += FLAT_ROWS) {
+        const [body, files] = [document.createElement('tbody'), inOrder.slice(at, at + FLAT_ROWS)];
+        body.append(...files.map((file) => file.row));
+        flatBodies.push({ body, files });
+        rows.append(body);
+      }
     } else {
       inOrder = [];
       for (const of of sorted(packages, figure)) {
@@ -165,6 +178,10 @@
     for (const body of [...table.tBodies]) body.remove();
     table.append(rows);
     table.classList.toggle('flat', list.flat);
+    tellOrder();
+  };
+
+  const tellOrder = () => {
     for (const button of table.tHead.querySelectorAll('button')) {
       const cell = button.closest('th');
       if (button.dataset.sort === list.sort) {
@@ -174,6 +191,9 @@
       }
     }
   };
+
+  /** Says how high a body is that was not laid out. */
+  const tellRows = (body, rows) => body.style.setProperty('--rows', rows);
 
   /** Shows and hides rows. */
   const draw = () => {
@@ -195,6 +215,10 @@
       shown += shownHere;
       of.row.hidden = shownHere === 0;
       of.fold.setAttribute('aria-expanded', String(!of.folded));
+      tellRows(of.body, shownHere === 0 ? 0 : of.folded ? 1 : 1 + shownHere);
+    }
+    for (const { body, files } of list.flat ? flatBodies : []) {
+      tellRows(body, files.filter((file) => file.isShown).length);
     }
     element('shown').value = filled(WORDS.shown, {
       shown: grouped(shown), all: grouped(FILES.length), uncovered: grouped(uncovered) });
@@ -258,12 +282,69 @@
   const streams = new Map();
   const KEPT_STREAMS = 8;
 
+  /** Streams stand below this script, and the table works before they are here. */
+  const loaded = new Promise((done) => {
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', done, { once: true });
+    else done();
+  });
+
+  /** Bytes of a text that has 13 bits in two digits to the base 93; one digit at its end has 6. */
+  const fromCharacters = (text) => {
+    const digit = (at) => {
+      const code = text.charCodeAt(at);
+      return code - (code > 60 ? 34 : 33);
+    };
+    const bytes = new Uint8Array((13 * (text.length >> 1) + 6 * (text.length & 1)) >> 3);
+    let [at, held, bits] = [0, 0, 0];
+    for (let of = 0; of < text.length; of += 2) {
+      const isPair = of + 1 < text.length;
+      held |= (isPair ? 93 * digit(of) + digit(of + 1) : digit(of)) << bits;
+      for (bits += isPair ? 13 : 6; bits >= 8; bits -= 8) {
+        bytes[at] = held;
+        at += 1;
+        held >>= 8;
+      }
+    }
+    return bytes;
+  };
+
+  /** Reads what packs.rs wrote. */
+  const reader = (bytes) => {
+    let at = 0;
+    const number = () => {
+      let [value, scale] = [0, 1];
+      for (;;) {
+        const byte = bytes[at];
+        at += 1;
+        value += (byte & 127) * scale;
+        if (byte < 128) return value;
+        scale *= 128;
+      }
+    };
+    const table = (width) => {
+      const flat = new Array(number() * width);
+      for (let column = 0; column < width; column += 1) {
+        for (let to = column; to < flat.length; to += width) flat[to] = number();
+      }
+      return flat;
+    };
+    const take = (length) => {
+      at += length;
+      return bytes.subarray(at - length, at);
+    };
+    return { number, table, take };
+  };
+
+  /** Returns of each file of a stream its figures and its text, both as bytes. */
   const unpack = async (pack) => {
-    const packed = atob(PACKS[pack].textContent);
-    const bytes = new Uint8Array(packed.length);
-    for (let at = 0; at < packed.length; at += 1) bytes[at] = packed.charCodeAt(at);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    await loaded;
+    const packed = new Blob([fromCharacters(PACKS[pack].textContent)]);
+    const stream = packed.stream().pipeThrough(new DecompressionStream('deflate-raw'));
+    const { number, take } = reader(new Uint8Array(await new Response(stream).arrayBuffer()));
+    const lengths = [];
+    for (let left = number(); left > 0; left -= 1) lengths.push([number(), number()]);
+    const figures = lengths.map(([length]) => take(length));
+    return lengths.map(([, length], at) => ({ figures: figures[at], text: length === 0 ? null : take(length - 1) }));
   };
 
   const unpacked = (pack) => {
@@ -276,10 +357,20 @@
 
   /** Returns blocks, lines and functions of a file, and its text as bytes. */
   const read = async (file) => {
-    const stream = await unpacked(file.pack);
-    const figures = JSON.parse(utf8.decode(stream.subarray(file.start, file.start + file.figures)));
-    const from = file.start + file.figures;
-    return { ...figures, bytes: file.text === null ? null : stream.subarray(from, from + file.text) };
+    const { figures, text } = (await unpacked(file.pack))[file.slot];
+    const { table, take } = reader(figures);
+    const [blocks, lines, flat] = [table(6), table(4), table(7)];
+    // What goes back is 2 ** 32 less.
+    for (let at = 2; at < blocks.length; at += 6) blocks[at] |= 0;
+    const functions = [];
+    let line = 0;
+    for (let at = 0; at < flat.length; at += 7) {
+      const [receiver, name] = [take(flat[at]), take(flat[at + 1])].map((part) => utf8.decode(part));
+      const first = (line + flat[at + 2]) >>> 0;
+      line = (first + flat[at + 3]) >>> 0;
+      functions.push([receiver, name, first, line, ...flat.slice(at + 4, at + 7)]);
+    }
+    return { blocks, lines, functions, bytes: text };
   };
 
   // ---- Go, as far as colours need it ----------------------------------------------------------------
@@ -334,6 +425,8 @@
   // ---- the source of one file ----------------------------------------------------------------------
 
   const CHUNK = 200;
+  /** Functions that are put into the list at once, more than there is room for. */
+  const SOME = 50;
   /** Files up to so many lines are drawn whole, bit by bit, so that the browser's own search finds all. */
   const WHOLE = 20000;
   /** Characters of a line that are drawn unasked. */
@@ -661,7 +754,18 @@
     const { functions } = open;
     element('function-count').textContent = grouped(functions.length);
     element('functions').hidden = functions.length === 0;
-    element('function-list').replaceChildren(...functions.map(([receiver, name, line, , covered, total, count]) => {
+    element('function-list').replaceChildren();
+    const now = turn;
+    const drawFrom = (at) => {
+      if (turn !== now || at >= functions.length) return;
+      appendFunctions(functions.slice(at, at + SOME));
+      whenIdle(() => drawFrom(at + SOME));
+    };
+    drawFrom(0);
+  };
+
+  const appendFunctions = (functions) => {
+    element('function-list').append(...functions.map(([receiver, name, line, , covered, total, count]) => {
       const link = document.createElement('a');
       link.href = addressOf(line);
       link.title = filled(WORDS.function, { covered: grouped(covered), total: grouped(total), count: countWords(count) });
@@ -1141,7 +1245,8 @@
       if (open === null) return;
       for (const chunk of element('code').children) fill(chunk);
     });
-    order();
+    // The page has them in the order of their names.
+    tellOrder();
     route();
   };
 

@@ -1,0 +1,108 @@
+//! How long a browser takes to show a page of `report --format html`: `cargo bench --bench page -- PAGE`.
+//! See README.md here.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a bench starts programs")]
+
+#[path = "../tests/harness/browser.rs"]
+#[expect(dead_code, reason = "tests do more with it")]
+mod browser;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use browser::Browser;
+use serde_json::json;
+
+const ROUNDS: usize = 7;
+/// Files that are opened: spread over the table, besides those with the most statements.
+const SPREAD: usize = 45;
+const LARGEST: usize = 5;
+
+/// Remembers when the table stood on the screen and could be sorted, in milliseconds since one went to the page.
+const WATCH: &str = "
+    const look = () => {
+        const tools = document.getElementById('tools');
+        if (tools === null || tools.hidden) requestAnimationFrame(look);
+        // What is drawn in this frame is on the screen at the next one.
+        else requestAnimationFrame(() => requestAnimationFrame((now) => { window.treeShown = now; }));
+    };
+    requestAnimationFrame(look);";
+
+/// Opens a file and returns the milliseconds until it is on the screen.
+const OPEN: &str = "(async (name) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    location.hash = '';
+    while (document.getElementById('overview').hidden) await frame();
+    await frame();
+    const since = performance.now();
+    location.hash = '#file=' + encodeURIComponent(name);
+    while (document.body.dataset.shown !== name) await frame();
+    await frame();
+    return performance.now() - since;
+})";
+
+fn main() {
+    let page = std::env::args().skip(1).find(|argument| argument != "--bench");
+    let page = PathBuf::from(page.expect("which page?")).canonicalize().unwrap();
+    let mut browser = Browser::start().expect("chromium");
+    browser.call("Page.addScriptToEvaluateOnNewDocument", &json!({"source": WATCH}));
+
+    let (mut trees, mut loads) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        browser.open(&page, "");
+        browser.until("window.treeShown");
+        trees.push(browser.eval("window.treeShown").as_f64().unwrap());
+        let load = "performance.getEntriesByType('navigation')[0].domContentLoadedEventStart";
+        loads.push(browser.eval(load).as_f64().unwrap());
+    }
+    let (median, worst) = median_and_worst(&mut trees);
+    println!("tree shown             median {median:6.0} ms  worst {worst:6.0} ms, of {ROUNDS} times");
+    let (median, worst) = median_and_worst(&mut loads);
+    println!("all of the page there  median {median:6.0} ms  worst {worst:6.0} ms");
+
+    let mut times = Vec::new();
+    for name in chosen(&mut browser) {
+        let time = browser.eval(&format!("{OPEN}({})", json!(name))).as_f64().unwrap();
+        times.push((time, name));
+    }
+    let (median, worst) = median_and_worst(&mut times.iter().map(|(time, _)| *time).collect::<Vec<_>>());
+    println!("file shown             median {median:6.0} ms  worst {worst:6.0} ms, of {} files", times.len());
+    times.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    for (time, name) in times.iter().take(3) {
+        println!("  {time:6.0} ms  {name}");
+    }
+}
+
+/// Returns the names of the files to open.
+fn chosen(browser: &mut Browser) -> Vec<String> {
+    let index = browser.eval("JSON.parse(document.getElementById('index').textContent)");
+    let packages = index.as_array().unwrap();
+    let mut files: Vec<(u64, String)> = packages
+        .iter()
+        .flat_map(|package| package[1].as_array().unwrap().iter().map(move |file| (&package[0], file)))
+        .map(|(package, file)| {
+            let name = [package, &file[0]].map(|part| part.as_str().unwrap()).join("/");
+            (file[2].as_u64().unwrap(), name.trim_start_matches('/').to_owned())
+        })
+        .collect();
+    let step = files.len().div_ceil(SPREAD).max(1);
+    let mut chosen: Vec<String> = files.iter().step_by(step).map(|(_, name)| name.clone()).collect();
+    files.sort_by_key(|(statements, _)| std::cmp::Reverse(*statements));
+    chosen.extend(files.into_iter().take(LARGEST).map(|(_, name)| name));
+    chosen
+}
+
+fn median_and_worst(times: &mut [f64]) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[times.len() - 1])
+}
+
+/// What the browser's module looks for it, and for what it puts into pages, with.
+fn has_reader(command: &[&str]) -> bool {
+    let mut asked = Command::new(command[0]);
+    asked.args(&command[1..]).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn has_file(path: &Path) -> bool {
+    path.is_file()
+}
