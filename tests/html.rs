@@ -208,7 +208,7 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
     let page = served.page();
     browser.open(&page, "");
     browser.press("jj");
-    assert_eq!(browser.eval("document.activeElement.innerText"), "cart.go");
+    assert_eq!(browser.eval("document.activeElement.textContent"), "cart.go");
     browser.click("#files a[href$='cart.go']");
     browser.until("document.body.dataset.shown");
     assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
@@ -237,7 +237,7 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
     );
     browser.press_named(ESCAPE.0, ESCAPE.1);
     browser.until("!document.getElementById('overview').hidden");
-    assert_eq!(browser.eval("document.activeElement.innerText"), "up.go", "where one was");
+    assert_eq!(browser.eval("document.activeElement.textContent"), "up.go", "where one was");
     browser.press("?");
     assert_eq!(browser.text("#keys h2"), "Keys");
     browser.picture("keys");

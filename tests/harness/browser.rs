@@ -140,15 +140,20 @@ impl Browser {
     /// Returns the text that one sees of the first element that a selector fits.
     #[track_caller]
     pub(crate) fn text(&mut self, selector: &str) -> String {
-        let text = self.eval(&format!("document.querySelector({}).innerText", json!(selector)));
+        let text = self.eval(&format!(
+            "((element) => element.innerText || element.textContent)(document.querySelector({}))",
+            json!(selector)
+        ));
         text.as_str().unwrap_or_else(|| panic!("{selector}: {text}")).trim().to_owned()
     }
 
     /// Returns what one sees of all elements that a selector fits and that are on the screen or below it.
     #[track_caller]
     pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {
+        // What nobody saw yet may not be laid out, and has no inner text.
         let texts = self.eval(&format!(
-            "[...document.querySelectorAll({})].filter((e) => e.checkVisibility()).map((e) => e.innerText.trim())",
+            "[...document.querySelectorAll({})].filter((e) => e.checkVisibility())
+                .map((e) => (e.innerText || e.textContent).trim())",
             json!(selector)
         ));
         serde_json::from_value(texts).unwrap()
