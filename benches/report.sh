@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Reports beside `go tool cover -func` and diff-cover, on real source from the Go module proxy:
+# Reports beside `go tool cover` and diff-cover, on real source from the Go module proxy:
 #
 #     benches/report.sh FOLDER
 #
@@ -143,6 +143,10 @@ for app in kubernetes prometheus echo; do
     in_turn "report func" "$watchdog report --offline $name" \
         "report, all forms" "$watchdog report --offline $name ${all[*]}" \
         "go tool cover -func" "cd $app && exec go tool cover -func=$cov"
+    in_turn "report html" "$watchdog report --offline --quiet $name --format html=$app.html" \
+        "go tool cover -html" "cd $app && exec go tool cover -html=$cov -o ../$app.go.html"
+    ours=$(stat -c %s "$app.html") theirs=$(stat -c %s "$app.go.html")
+    printf 'the page: %s bytes, of Go %s: %s %%\n' "$ours" "$theirs" "$((100 * ours / theirs))"
     [ "$app" != echo ] && command -v diff-cover >/dev/null || continue
     "$watchdog" report --offline --quiet "$name" --format cobertura="$folder/$app.xml"
     in_turn "report diff" "$watchdog report --offline $name --base base" \

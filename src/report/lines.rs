@@ -99,6 +99,8 @@ pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>)
             is_same
         });
     }
+    // Thousands of files have theirs at a time.
+    found.shrink_to_fit();
     found
 }
 

@@ -403,6 +403,12 @@ impl<'a> Report<'a> {
         self.files.retain(|file| filter.takes(file.name, file.path.as_deref(), file.is_generated));
     }
 
+    /// Returns about how many bytes a form takes, where those are many.
+    #[must_use]
+    pub fn size_hint(&self, form: Form) -> usize {
+        if form == Form::Html { html::size_hint(self) } else { 0 }
+    }
+
     /// Writes the report in a form.
     pub fn write(&self, form: Form, out: &mut dyn Write) -> io::Result<()> {
         match form {

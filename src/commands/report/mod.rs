@@ -614,7 +614,7 @@ fn page(report: &Report<'_>, diffed: Option<(&DiffReport, &Changes)>) -> std::io
 }
 
 fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(report.size_hint(form));
     report.write(form, &mut text)?;
     Ok(text)
 }

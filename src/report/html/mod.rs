@@ -83,6 +83,15 @@ pub(super) fn write(
     out.write_all(b"\n")
 }
 
+pub(super) fn size_hint(report: &Report<'_>) -> usize {
+    // Row and index of a file.
+    const FILE_BYTES: usize = 256;
+    let places = report.files.iter().filter_map(|file| file.place.as_ref());
+    let first = places.filter(|place| place.index == 0);
+    let packs: usize = first.map(|place| place.pack.packed().len()).sum();
+    packs + FILE_BYTES * report.files.len() + STYLE.len() + SCRIPT.len()
+}
+
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'p> {
