@@ -31,8 +31,8 @@ use crate::time::{iso, minute, span};
 use changes::{Cell, PageChanges};
 
 /// As they stand in the page, to the byte: the policy has their hashes.
-const STYLE: &str = concat!(include_str!("style.css"), include_str!("changes.css"));
-const SCRIPT: &str = include_str!("page.js");
+const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"), include_str!("changes.css"));
+const SCRIPT: &str = concat!(include_str!("base.js"), include_str!("page.js"));
 /// Totals that the chart has room for.
 const POINTS: usize = 60;
 /// Width and height of the chart, and the room at its edges.

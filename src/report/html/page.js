@@ -1,10 +1,7 @@
-// What moves in the page of a report. Plain script without dependencies; everything that came from outside is
-// put into the page as text, never as markup. The words are in page.html.
-'use strict';
+// What moves in the page of a report, after base.js. Everything that came from outside is put into the page as text,
+// never as markup. The words are in page.html.
 (() => {
-  const element = (id) => document.getElementById(id);
-  const parsed = (id) => JSON.parse(element(id).textContent);
-  const WORDS = parsed('words');
+  const { element, parsed, WORDS, filled, grouped } = shared;
   /** Packages, and of each its files: name, covered, statements, stream, which of that, why there is no source. */
   const INDEX = parsed('index');
   const FILES = INDEX.flatMap(([of, files]) => files.map(([base, covered, total, pack, slot, why]) => (
@@ -13,9 +10,6 @@
   /** What changed since a base; `null` where that was not asked for. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
 
-  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const grouping = new Intl.NumberFormat('en');
-  const grouped = (number) => grouping.format(number);
   const percent = (covered, total) => `${(100 * covered / Math.max(total, 1)).toFixed(1)}%`;
   const grade = (covered, total) => {
     const share = 100 * covered / Math.max(total, 1);
@@ -1114,46 +1108,12 @@
     element('code').classList.toggle('counts', to);
   };
 
-  const THEMES = ['auto', 'dark', 'light'];
-  let theme = 'auto';
-
-  const setTheme = (to) => {
-    theme = to;
-    if (to === 'auto') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = to;
-    element('theme').textContent = WORDS.theme[to];
-  };
-
-  const store = (name, value) => {
-    try {
-      localStorage.setItem(`goc-watchdog-${name}`, value);
-    } catch {
-      // Pages from some places may keep nothing.
-    }
-  };
-
-  const stored = (name, values) => {
-    try {
-      const value = localStorage.getItem(`goc-watchdog-${name}`);
-      return values.includes(value) ? value : values[0];
-    } catch {
-      return values[0];
-    }
-  };
-
-  const nextTheme = () => {
-    setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
-    store('theme', theme);
-  };
-
   const goBack = () => {
     location.hash = listAddress();
   };
 
   const isInTable = () => !element('overview').hidden;
   const KEYS = {
-    '?': () => element('keys').showModal(),
-    t: nextTheme,
     n: () => walkRanges(1),
     p: () => walkRanges(-1),
     c: () => setCounts(!withCounts),
@@ -1183,34 +1143,10 @@
     if (CHANGES.categories !== null) Object.assign(KEYS, { l: () => walkAll('lost', 1), L: () => walkAll('lost', -1) });
   }
 
-  document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
-    const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'search';
-    if (isTyping && event.key !== 'Escape') return;
-    if (!Object.hasOwn(KEYS, event.key)) return;
-    // Who speaks to the machine would hit them with any word.
-    if (!element('keys-on').checked && event.key !== 'Escape') return;
-    event.preventDefault();
-    KEYS[event.key]();
-  });
-
-  const agoWords = (seconds) => {
-    const said = (unit, number) => filled(WORDS.units[unit][number === 1 ? 0 : 1], { n: grouped(number) });
-    const minutes = Math.max(0, Math.floor(seconds / 60));
-    if (minutes === 0) return WORDS.units.now;
-    if (minutes < 60) return said('minute', minutes);
-    return minutes < 2880 ? said('hour', Math.floor(minutes / 60)) : said('day', Math.floor(minutes / 1440));
-  };
-
   const begin = () => {
     adopt();
-    setTheme(stored('theme', THEMES));
-    element('keys-on').checked = stored('keys', ['on', 'off']) === 'on';
-    element('keys-on').addEventListener('change', (event) => store('keys', event.target.checked ? 'on' : 'off'));
-    const age = element('age');
-    const seconds = (Date.now() - Date.parse(age.dataset.since)) / 1000;
-    age.textContent = filled(WORDS.age, { age: agoWords(seconds) });
-    for (const node of document.getElementsByClassName('scripted')) node.hidden = false;
+    shared.begin(KEYS);
+    element('age').textContent = filled(WORDS.age, { age: shared.age(element('age').dataset.since) ?? WORDS.now });
     element('filter').addEventListener('input', (event) => changeAndSettle({ filter: event.target.value }));
     element('uncovered').addEventListener('change', (event) => changeAndSettle({ uncovered: event.target.checked }));
     element('flat').addEventListener('change', (event) => changeAndSettle({ flat: event.target.checked }));
@@ -1228,8 +1164,6 @@
         changeAndSettle({ sort, down: list.sort === sort ? !list.down : first });
       });
     }
-    element('theme').addEventListener('click', nextTheme);
-    element('help').addEventListener('click', KEYS['?']);
     element('next').addEventListener('click', KEYS.n);
     element('previous').addEventListener('click', KEYS.p);
     element('counts').addEventListener('click', KEYS.c);
