@@ -113,8 +113,8 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
         }
         'goc-watchdog;report' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report, and the file that it goes to; several times for several of them [default: func]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the form without a file of its own to this one instead of stdout')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the form without a file of its own to this one instead of stdout')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the form without a file of its own to this one instead of stdout; with --format site the folder')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the form without a file of its own to this one instead of stdout; with --format site the folder')
             [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Report this row of the history instead of the latest')
             [CompletionResult]::new('--commit', '--commit', [CompletionResultType]::ParameterName, 'Report the newest row of this commit; of a service whose name tells none, where its source is')
             [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated')
@@ -132,7 +132,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'Goc center to ask; may be given several times')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours; `NO_COLOR` is heeded')
             [CompletionResult]::new('--exclude-generated', '--exclude-generated', [CompletionResultType]::ParameterName, 'No files that say `// Code generated ... DO NOT EDIT.`')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'With --format diff: show all places that were missed, not the first ones of each file')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Fetch nothing; work from what is here')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')

@@ -318,7 +318,7 @@ _goc__watchdog() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "func text json lcov cobertura codecov markdown badge html diff diff-json diff-markdown diff-github" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "func text json lcov cobertura codecov markdown badge html site diff diff-json diff-markdown diff-github" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -107,8 +107,8 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
         }
         &'goc-watchdog;report'= {
             cand --format 'Form of the report, and the file that it goes to; several times for several of them [default: func]'
-            cand -o 'Write the form without a file of its own to this one instead of stdout'
-            cand --output 'Write the form without a file of its own to this one instead of stdout'
+            cand -o 'Write the form without a file of its own to this one instead of stdout; with --format site the folder'
+            cand --output 'Write the form without a file of its own to this one instead of stdout; with --format site the folder'
             cand --id 'Report this row of the history instead of the latest'
             cand --commit 'Report the newest row of this commit; of a service whose name tells none, where its source is'
             cand --include 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated'
@@ -126,7 +126,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --center 'Goc center to ask; may be given several times'
             cand --color 'When to use colours; `NO_COLOR` is heeded'
             cand --exclude-generated 'No files that say `// Code generated ... DO NOT EDIT.`'
-            cand --all 'With --format diff: show all places that were missed, not the first ones of each file'
+            cand --all 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
             cand --offline 'Fetch nothing; work from what is here'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'

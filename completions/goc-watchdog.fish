@@ -107,11 +107,12 @@ codecov\t'JSON that Codecov reads'
 markdown\t'Summary for a pull request or a CI job'
 badge\t'SVG of the percentage'
 html\t'One self-contained page: files, functions, and the source with what of it was executed, and what changed'
+site\t'With --all: a folder of static pages of everything that is stored, with reports, badges and JSON'
 diff\t'Which of the lines that changed since --base were executed, for people'
 diff-json\t'The same for scripts'
 diff-markdown\t'The same as a comment for a pull request'
 diff-github\t'The same as annotations of a GitHub workflow'"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'Write the form without a file of its own to this one instead of stdout' -r -F
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'Write the form without a file of its own to this one instead of stdout; with --format site the folder' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; of a service whose name tells none, where its source is' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l include -d 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated' -r
@@ -133,7 +134,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l col
 always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'No files that say `// Code generated ... DO NOT EDIT.`'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format diff: show all places that were missed, not the first ones of each file'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; work from what is here'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'

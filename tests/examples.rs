@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use clap::CommandFactory;
 use goc_watchdog::cli::Cli;
@@ -19,7 +21,7 @@ use crate::harness::{ECHO, Said, World, has_reader, said};
 use crate::sim::{Agent, Program};
 
 /// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
-const EXAMPLES: [&str; 11] = [
+const EXAMPLES: [&str; 13] = [
     "ci/github-actions.yml",
     "ci/gitlab-ci.yml",
     "crontab",
@@ -27,6 +29,8 @@ const EXAMPLES: [&str; 11] = [
     "kubernetes/cronjob.yaml",
     "kubernetes/deployment.yaml",
     "kubernetes/volumes.yaml",
+    "site/crontab",
+    "site/nginx.conf",
     "systemd/goc-watchdog-prune.service",
     "systemd/goc-watchdog-prune.timer",
     "systemd/goc-watchdog-pull.service",
@@ -166,6 +170,144 @@ fn each_line_of_the_crontab_runs_and_has_nothing_to_say() {
     }
     assert_eq!(commands, ["goc-watchdog pull", "goc-watchdog prune"]);
     assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+}
+
+// ---- site ------------------------------------------------------------------------------------
+
+#[test]
+fn the_site_is_written_by_its_crontab_and_served_from_the_same_folder() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let text = example("site/crontab");
+    let folder = world.home().join("coverage");
+    let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let line = lines.rfind(|line| !line.contains('=')).expect("a line of the table");
+    let (_, command) = cron_line(line).unwrap_or_else(|| panic!("cron does not take: {line}"));
+    let (command, served) = command.rsplit_once(' ').unwrap();
+    let command = format!("{command} {}", folder.display());
+    let said = said(&mut shell(&world, &["sh", "-c", &command]));
+    assert_eq!((said.code, &*said.stdout, &*said.stderr), (0, "", ""), "{command}");
+    assert!(folder.join("index.html").exists());
+
+    assert!(example("site/nginx.conf").contains(&format!("root {served};")), "another folder than {served}");
+}
+
+#[test]
+fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
+    let program = if Path::new(NGINX).exists() { NGINX } else { "nginx" };
+    if !has_reader(&[program, "-v"]) {
+        return;
+    }
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let folder = world.home().join("coverage");
+    world.run(&["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()]).ended(0);
+    let served = Served::start(program, &world, &folder);
+
+    let index = served.get("/", "");
+    assert_eq!(
+        (index.status(), &*index.body),
+        (200, &*fs::read_to_string(folder.join("index.html")).unwrap())
+    );
+    index.has("Content-Type: text/html; charset=utf-8");
+    index.has("Cache-Control: no-cache");
+    let etag = index.head.lines().find_map(|line| line.strip_prefix("ETag: ")).expect("an ETag");
+    assert_eq!(served.get("/", &format!("If-None-Match: {etag}\r\n")).status(), 304, "asked again");
+    for (path, kind) in [
+        ("/apa_goc_echoserver/staging/th/badge.svg", "image/svg+xml"),
+        ("/apa_goc_echoserver/staging/th/latest.json", "application/json"),
+        ("/index.json", "application/json"),
+    ] {
+        let answer = served.get(path, "");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.has(&format!("Content-Type: {kind}"));
+        answer.has("Access-Control-Allow-Origin: *");
+    }
+    let own: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert_eq!(own.len(), 2, "{own:?}");
+    for name in own {
+        assert_eq!(served.get(&format!("/{name}"), "").status(), 404, "{name}");
+    }
+}
+
+/// Where Debian has it, which is in the `PATH` of root alone.
+const NGINX: &str = "/usr/sbin/nginx";
+
+/// An nginx that serves a folder as the example says, on a socket of its own.
+struct Served {
+    nginx: Child,
+    socket: PathBuf,
+}
+
+struct Answer {
+    head: String,
+    body: String,
+}
+
+impl Served {
+    fn start(program: &str, world: &World, folder: &Path) -> Self {
+        let own = world.home().join("nginx");
+        fs::create_dir(&own).unwrap();
+        let (path, socket) = (own.join("nginx.conf"), own.join("socket"));
+        let server = example("site/nginx.conf")
+            .replace("    listen [::]:80;\n", "")
+            .replace("listen 80;", &format!("listen unix:{};", socket.display()))
+            .replace("root /var/www/coverage;", &format!("root {};", folder.display()));
+        assert!(server.contains("unix:") && !server.contains("/var/www/coverage;"), "{server}");
+        let own = own.display();
+        // Of what Debian has around it, what answers depend on; the folders are for users who are not root.
+        let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|name| format!("{name}_temp_path {own}/{name};\n"))
+            .concat();
+        let text = format!(
+            "daemon off;\nmaster_process off;\npid {own}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
+             access_log off;\n{folders}include /etc/nginx/mime.types;\n{server}}}\n"
+        );
+        fs::write(&path, text).unwrap();
+        let mut nginx = Command::new(program)
+            .args(["-e", "stderr", "-p", &own.to_string(), "-c", path.to_str().unwrap()])
+            .spawn()
+            .unwrap();
+        while UnixStream::connect(&socket).is_err() {
+            assert!(nginx.try_wait().unwrap().is_none(), "nginx does not take its configuration");
+            std::thread::yield_now();
+        }
+        Self { nginx, socket }
+    }
+
+    fn get(&self, path: &str, more: &str) -> Answer {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let asked = format!("GET {path} HTTP/1.0\r\nHost: coverage.example.com\r\n{more}\r\n");
+        stream.write_all(asked.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        Answer { head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.nginx.kill();
+        let _ = self.nginx.wait();
+    }
+}
+
+impl Answer {
+    fn status(&self) -> u16 {
+        self.head.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[track_caller]
+    fn has(&self, header: &str) {
+        assert!(self.head.lines().any(|line| line == header), "no {header} in {}", self.head);
+    }
 }
 
 // ---- systemd ---------------------------------------------------------------------------------

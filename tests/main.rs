@@ -26,6 +26,7 @@ mod prune;
 mod pull;
 mod report;
 mod retention;
+mod site;
 mod static_binary;
 mod storage;
 mod timer;

@@ -23,7 +23,8 @@ fn stored(rows: u64) -> (World, Agent) {
 }
 
 impl World {
-    fn days_pass(&self, days: u32) {
+    /// Moves all that is stored so far into the past.
+    pub(crate) fn days_pass(&self, days: u32) {
         let earlier = |table: &str, columns: &[&str]| {
             let set = |column: &&str| {
                 format!("{column} = strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '-{days} days')")

@@ -43,6 +43,12 @@ impl GateArgs {
         Self { fail_under: None, ..*self }
     }
 
+    /// Tells whether anything is asked for.
+    pub(super) fn asks_anything(&self) -> bool {
+        let Self { fail_under, max_age, min_replicas } = self;
+        fail_under.is_some() || max_age.is_some() || min_replicas.is_some()
+    }
+
     /// Returns what is asked for and not met, each as a clause.
     pub(super) fn unmet(&self, data: &Data, now: DateTime<Utc>) -> Vec<String> {
         let Self { fail_under, max_age, min_replicas } = self;

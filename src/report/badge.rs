@@ -12,16 +12,22 @@ const PADDING: usize = 10;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let coverage = report.coverage();
-    let value = if coverage.total == 0 { "no data".to_owned() } else { coverage.to_string() };
+    let value = (coverage.total > 0).then(|| (coverage.percent(), coverage.to_string()));
+    draw(value.as_ref().map(|(percent, shown)| (*percent, shown.as_str())), &text::full_headline(report), out)
+}
+
+/// Draws a percentage and how it is shown; `None` where there is no data.
+pub(super) fn draw(value: Option<(f64, &str)>, title: &str, out: &mut dyn Write) -> io::Result<()> {
     // Dark enough for white text on it.
-    let color = match coverage.percent() {
-        _ if coverage.total == 0 => "#6b6b6b",
-        percent if percent >= 80.0 => "#2e7d32",
-        percent if percent >= 60.0 => "#8a6d00",
-        _ => "#b3361c",
+    let color = match value {
+        None => "#6b6b6b",
+        Some((percent, _)) if percent >= 80.0 => "#2e7d32",
+        Some((percent, _)) if percent >= 60.0 => "#8a6d00",
+        Some(_) => "#b3361c",
     };
+    let value = value.map_or("no data", |(_, shown)| shown);
     let width = |text: &str| text.chars().count() * CHARACTER_WIDTH + PADDING;
-    let (left, right) = (width(LABEL), width(&value));
+    let (left, right) = (width(LABEL), width(value));
     let all = left + right;
     writeln!(
         out,
@@ -32,7 +38,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
          <rect x=\"{left}\" width=\"{right}\" height=\"20\" fill=\"{color}\"/></g>\n\
          <g fill=\"#fff\" text-anchor=\"middle\" font-family=\"Verdana,DejaVu Sans,sans-serif\" font-size=\"11\">\
          <text x=\"{}\" y=\"14\">{LABEL}</text><text x=\"{}\" y=\"14\">{value}</text></g>\n</svg>",
-        escaped(&text::full_headline(report)),
+        escaped(title),
         left / 2,
         left + right / 2,
     )

@@ -14,6 +14,7 @@ mod json;
 mod lcov;
 mod lines;
 mod markdown;
+pub mod site;
 #[cfg(test)]
 mod testing;
 mod text;

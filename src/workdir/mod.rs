@@ -14,6 +14,7 @@
 //! ```
 
 pub mod inbox;
+pub mod site;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -48,6 +49,17 @@ pub enum WorkdirError {
     Busy {
         /// The lock file.
         path: PathBuf,
+    },
+    /// A folder that something is to be written into is another's.
+    #[error(
+        "{:?} holds {found:?} and is no site that goc-watchdog wrote, give a new or an empty folder",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Something in it.
+        found: String,
     },
     /// The file system refused.
     #[error("{action} {:?}", path.display())]

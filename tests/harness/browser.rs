@@ -116,8 +116,20 @@ impl Browser {
     /// Goes to an address and waits until what is there is loaded.
     #[track_caller]
     fn navigate(&mut self, address: &str) {
+        self.loading(|browser| {
+            browser.call("Page.navigate", &json!({"url": address}));
+        });
+    }
+
+    /// Clicks a link to another page and waits until that is loaded.
+    #[track_caller]
+    pub(crate) fn follow(&mut self, selector: &str) {
+        self.loading(|browser| browser.click(selector));
+    }
+
+    fn loading(&mut self, act: impl FnOnce(&mut Self)) {
         let before = self.loads();
-        self.call("Page.navigate", &json!({"url": address}));
+        act(self);
         while self.loads() == before {
             let message = self.message();
             self.events.push(message);
@@ -150,12 +162,18 @@ impl Browser {
     /// Returns what one sees of all elements that a selector fits and that are on the screen or below it.
     #[track_caller]
     pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {
-        // What nobody saw yet may not be laid out, and has no inner text.
-        let texts = self.eval(&format!(
-            "[...document.querySelectorAll({})].filter((e) => e.checkVisibility())
-                .map((e) => (e.innerText || e.textContent).trim())",
-            json!(selector)
-        ));
+        let of_all = |what| {
+            format!(
+                "[...document.querySelectorAll({})].filter((e) => e.checkVisibility()).map((e) => {what})",
+                json!(selector)
+            )
+        };
+        if self.eval(&of_all("e.innerText")).as_array().unwrap().contains(&json!("")) {
+            // What is not laid out has none yet; what is on the screen is when a picture of it is taken.
+            self.call("Page.captureScreenshot", &json!({}));
+        }
+        // What is below the screen has none even then.
+        let texts = self.eval(&of_all("(e.innerText || e.textContent).trim()"));
         serde_json::from_value(texts).unwrap()
     }
 

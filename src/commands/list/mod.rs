@@ -120,7 +120,7 @@ fn client(context: &Context) -> Result<Client> {
 }
 
 /// What is known of addresses beyond what they answered for one key.
-struct Signs {
+pub(super) struct Signs {
     /// What `prune` remembers of those that fail.
     suspicions: HashMap<String, Suspicion>,
     /// Those that serve what some name shows under which they stand.
@@ -128,7 +128,7 @@ struct Signs {
 }
 
 impl Signs {
-    fn read(roster: &Roster, store: Option<&Store>) -> Result<Self, StoreError> {
+    pub(super) fn read(roster: &Roster, store: Option<&Store>) -> Result<Self, StoreError> {
         let suspicions = match store {
             Some(store) => store.suspicions()?,
             None => HashMap::new(),
@@ -156,7 +156,7 @@ impl Signs {
 
 /// What a service is, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Ok,
     Partial,
     Unreachable,
@@ -167,7 +167,7 @@ enum State {
 }
 
 impl State {
-    fn of(member: &Member, entry: &Entry, row: Option<&Row>, signs: &Signs) -> Self {
+    pub(super) fn of(member: &Member, entry: &Entry, row: Option<&Row>, signs: &Signs) -> Self {
         let states: Vec<(&str, AddressState)> =
             member.places.iter().map(|place| (place.address.as_str(), entry.state(&place.address))).collect();
         let failing = states.iter().filter(|(_, state)| state.retry.failures > 0).count();
@@ -185,7 +185,7 @@ impl State {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Partial => "partial",
@@ -208,16 +208,16 @@ impl State {
 }
 
 /// One line of the list.
-struct Line<'a> {
-    entry: &'a Entry,
-    member: &'a Member,
-    row: Option<Row>,
-    state: State,
-    signs: &'a Signs,
+pub(super) struct Line<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) member: &'a Member,
+    pub(super) row: Option<Row>,
+    pub(super) state: State,
+    pub(super) signs: &'a Signs,
 }
 
 impl Line<'_> {
-    fn up(&self) -> usize {
+    pub(super) fn up(&self) -> usize {
         let answers = |state: AddressState| {
             state.last_answer_at.is_some() && state.retry.failures == 0 && state.other_build.is_none()
         };
@@ -241,7 +241,7 @@ impl Line<'_> {
     }
 
     /// Returns the state with what `prune` found, such as `partial, 1 suspect`.
-    fn state_text(&self) -> String {
+    pub(super) fn state_text(&self) -> String {
         let suspicions: Vec<&Suspicion> = self
             .member
             .places

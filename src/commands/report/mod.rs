@@ -2,6 +2,7 @@
 
 mod changes;
 mod outputs;
+mod site;
 mod source;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -44,8 +45,9 @@ const NAMED_FILES: usize = 5;
 /// byte, what `go tool cover -func` prints in a checkout of that commit, and stores it beside the profile.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
-    /// Full name of the service, or any unambiguous part of it.
-    service: String,
+    /// Full name of the service, or any unambiguous part of it; with --format site --all in place of it.
+    #[arg(required_unless_present = "all")]
+    service: Option<String>,
 
     /// Form of the report, and the file that it goes to; several times for several of them [default: func].
     ///
@@ -54,7 +56,7 @@ pub struct ReportArgs {
     #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = WantedParser)]
     formats: Vec<Wanted>,
 
-    /// Write the form without a file of its own to this one instead of stdout.
+    /// Write the form without a file of its own to this one instead of stdout; with --format site the folder.
     #[arg(short, long, value_name = "FILE")]
     output: Option<std::path::PathBuf>,
 
@@ -105,7 +107,8 @@ pub struct ReportArgs {
     #[arg(long, value_enum, value_name = "WHAT", requires = "against")]
     fail_on: Option<FailOn>,
 
-    /// With --format diff: show all places that were missed, not the first ones of each file.
+    /// With --format site: of all services. With --format diff: show all places that were missed, not the first
+    /// ones of each file.
     #[arg(long)]
     all: bool,
 
@@ -127,14 +130,24 @@ pub(super) enum FailOn {
 /// Runs the command.
 pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
-    let ended = report(args, context, &signals);
+    let ended = match (site::asked(args), &args.service) {
+        (Err(message), _) => Ok(usage(&message)),
+        (Ok(Some(folder)), _) => site::write(folder, args.offline, context, &signals),
+        (Ok(None), Some(service)) => report(service, args, context, &signals),
+        (Ok(None), None) => Ok(usage("--all without SERVICE is for --format site -o DIR")),
+    };
     match signals.received() {
         Some(signal) => Ok(ExitCode::of_signal(signal)),
         None => ended,
     }
 }
 
-fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<ExitCode> {
+fn usage(message: &str) -> ExitCode {
+    super::fail(format_args!("{message}; see goc-watchdog report --help"));
+    ExitCode::Usage
+}
+
+fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals) -> Result<ExitCode> {
     let filter = Filter {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
@@ -142,16 +155,13 @@ fn report(args: &ReportArgs, context: &Context, signals: &Signals) -> Result<Exi
     };
     let mut outputs = match Outputs::new(args, context) {
         Ok(outputs) => outputs,
-        Err(message) => {
-            super::fail(format_args!("{message}; see goc-watchdog report --help"));
-            return Ok(ExitCode::Usage);
-        }
+        Err(message) => return Ok(usage(&message)),
     };
     // Before the row is chosen, so that its file is there when it is opened.
     let reading = context.workdir.reading()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = stored_roster(&store, context)?;
-    let mut chosen = Chosen::of(args, &roster, &store)?;
+    let mut chosen = Chosen::of(service, args, &roster, &store)?;
     outputs.name_page(&chosen.page_name(), context);
 
     let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline, signals };
@@ -350,15 +360,15 @@ impl<'a> Chosen<'a> {
         name.map_or_else(|| format!("{}_report.html", self.row.id.0), str::to_owned)
     }
 
-    fn of(args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
+    fn of(service: &str, args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
         let rows = store.rows(&RowFilter::default())?;
         let row = match (args.id, &args.commit) {
-            (Some(id), _) => row_by_id(id, &args.service, roster, rows.as_slice())?,
-            (None, Some(commit)) => match row_by_commit(commit, &args.service, roster, rows.as_slice())? {
+            (Some(id), _) => row_by_id(id, service, roster, rows.as_slice())?,
+            (None, Some(commit)) => match row_by_commit(commit, service, roster, rows.as_slice())? {
                 Some(row) => row,
-                None => latest(pick(&args.service, &roster.entries)?, store)?,
+                None => latest(pick(service, &roster.entries)?, store)?,
             },
-            (None, None) => latest(pick(&args.service, &roster.entries)?, store)?,
+            (None, None) => latest(pick(service, &roster.entries)?, store)?,
         };
         let entry = roster.entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;

@@ -40,6 +40,8 @@ pub(super) enum FormName {
     Badge,
     /// One self-contained page: files, functions, and the source with what of it was executed, and what changed
     Html,
+    /// With --all: a folder of static pages of everything that is stored, with reports, badges and JSON
+    Site,
     /// Which of the lines that changed since --base were executed, for people
     Diff,
     /// The same for scripts
@@ -69,6 +71,17 @@ pub(super) struct Wanted {
 /// Reads `FORM[=FILE]`; completions and help know the forms.
 #[derive(Clone)]
 pub(super) struct WantedParser;
+
+impl Wanted {
+    /// Tells whether it is the form of all services.
+    pub(super) fn is_site(&self) -> bool {
+        self.name == FormName::Site
+    }
+
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+}
 
 impl TypedValueParser for WantedParser {
     type Value = Wanted;
@@ -159,6 +172,12 @@ impl Outputs {
             let most_ranges = (!args.all).then_some(PLACES_OF_A_FILE);
             outputs.push((
                 match name {
+                    FormName::Site => {
+                        return Err(
+                            "site is of all services: give --all in place of SERVICE, and the folder by -o"
+                                .to_owned(),
+                        );
+                    }
                     FormName::Func => Output::Whole(Form::Func),
                     FormName::Text => Output::Whole(Form::Text(layout)),
                     FormName::Json => Output::Whole(Form::Json),

@@ -25,6 +25,11 @@ pub(super) enum Revision {
     Any(String),
 }
 
+/// Source that is somewhere else, and did not come from there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotFetched(String);
+
 /// A commit that is there.
 pub(super) struct AtCommit {
     pub(super) repository: Repository,
@@ -51,6 +56,12 @@ impl SourceReader<'_> {
             Revision::Hash(hash) => repository.commit(hash).ok(),
             Revision::Any(revision) => repository.revision(revision).ok(),
         }
+    }
+
+    /// Tells whether there is a repository, or is said where there is one.
+    pub(super) fn is_configured(&self) -> bool {
+        self.context.workdir.stored(&repository(self.app)).exists()
+            || self.network().is_ok_and(|network| network.url.is_some())
     }
 
     /// Finds a revision, cloned and fetched where it has to be.
@@ -107,7 +118,7 @@ impl SourceReader<'_> {
                 self.tell(&format!("cloning {shown} into {:?}", path.display()));
                 workdir
                     .make_repository(reading, self.app, |folder| git::clone(url, folder, network))?
-                    .map_err(|error| anyhow!("cannot clone \"{shown}\": {error}"))?;
+                    .map_err(|error| NotFetched(format!("cannot clone \"{shown}\": {error}")))?;
                 Ok(Repository::open(&path, deadline)?)
             }
             (Err(GitError::NoRepository { path }), url) => Err(self.how_to_clone(&path, url.as_ref())),
@@ -178,7 +189,7 @@ impl SourceReader<'_> {
         let fetched = repository.fetch_heads_and_tags(network);
         match (look(), fetched) {
             (Err(missing @ GitError::NoCommit { .. }), Err(error)) => {
-                bail!("{missing}, and fetching failed: {error}")
+                bail!(NotFetched(format!("{missing}, and fetching failed: {error}")))
             }
             (Err(missing @ GitError::NoCommit { .. }), Ok(())) => {
                 bail!("{missing}, nor have the branches and tags of its remote")

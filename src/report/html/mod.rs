@@ -33,6 +33,7 @@ use changes::{Cell, PageChanges};
 /// As they stand in the page, to the byte: the policy has their hashes.
 const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"), include_str!("changes.css"));
 const SCRIPT: &str = concat!(include_str!("base.js"), include_str!("page.js"));
+const MARKUP: &str = include_str!("page.html");
 /// Totals that the chart has room for.
 const POINTS: usize = 60;
 /// Width and height of the chart, and the room at its edges.
@@ -145,13 +146,24 @@ impl Figure {
     }
 
     fn grade(&self) -> &'static str {
-        match self.0.percent() {
-            _ if self.0.total == 0 => "none",
-            percent if percent >= 80.0 => "high",
-            percent if percent >= 60.0 => "fair",
-            _ => "low",
-        }
+        if self.0.total == 0 { "none" } else { grade(self.0.percent()) }
     }
+}
+
+/// Returns the class of the colours of a percentage.
+pub(super) fn grade(percent: f64) -> &'static str {
+    match percent {
+        percent if percent >= 80.0 => "high",
+        percent if percent >= 60.0 => "fair",
+        _ => "low",
+    }
+}
+
+/// Returns what changes when a page of the same data would look or work otherwise.
+pub(super) fn edition() -> String {
+    let parts = [env!("CARGO_PKG_VERSION"), STYLE, SCRIPT, MARKUP];
+    let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
+    STANDARD.encode(&digest.finalize()[..12])
 }
 
 struct PackageRows<'r> {
@@ -309,18 +321,18 @@ fn index<'r>(packages: &[PackageRows<'r>]) -> (Index<'r>, Vec<Arc<str>>) {
 }
 
 /// Returns a value as JSON that no parser of HTML sees markup in.
-fn json_in_markup(value: &impl Serialize) -> io::Result<String> {
+pub(super) fn json_in_markup(value: &impl Serialize) -> io::Result<String> {
     // `<` occurs in strings alone, where this stands for it.
     Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
 }
 
 /// Returns how a policy names a script or style.
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
 /// Returns a number as people read it: `1,234,567`.
-fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
+pub(super) fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
     let digits = number.borrow().to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -1,0 +1,619 @@
+//! `report --all --format site`: a folder of static pages of everything that is stored.
+//!
+//! In each run what is small is made anew and written where it changed; a report, which takes a while, is made where
+//! the site's manifest says that it was written from something else. The manifest names a file before it is there,
+//! so that whatever ends a run, the next one knows what is its own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::source::{NotFetched, Revision, SourceReader};
+use super::{Chosen, ReportArgs, rendered, stored_profile, without_source};
+use crate::commands::list::{Line, Signs, State};
+use crate::commands::roster::{Entry, Member, Roster};
+use crate::commands::total::stored_roster;
+use crate::commands::{self, Context, Level, say, show};
+use crate::exit::ExitCode;
+use crate::filter::Filter;
+use crate::names::printable;
+use crate::progress::Progress;
+use crate::report::site::{
+    self, Concern, Manifest, Need, Origin, Page, Past, Service, Site, Text, Total, Written,
+};
+use crate::report::{FileReport, Form, NoSource, Packer, Point, Report, Wants};
+use crate::signals::Signals;
+use crate::store::{Key, KeyId, Row, RowFilter, Store};
+use crate::workdir::site::{Occupied, SiteFolder, is_entangled};
+use crate::workdir::{Reading, WorkdirError};
+
+/// Lines of a service that say why it fails.
+const ERRORS: usize = 3;
+/// Reports after which the manifest is brought up to date; what is beyond it is made again after a kill.
+const AT_ONCE: usize = 20;
+
+/// Returns the folder where a site is asked for; fails where it is and something else is too.
+pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
+    let Some(wanted) = args.formats.iter().find(|wanted| wanted.is_site()) else { return Ok(None) };
+    if !args.all || args.service.is_some() {
+        return Err("--format site is of all services: give --all and no SERVICE".to_owned());
+    }
+    if args.formats.len() > 1 {
+        return Err("--format site stands alone: it brings reports, badges and JSON of its own".to_owned());
+    }
+    let ReportArgs {
+        service: _,
+        formats: _,
+        output,
+        id,
+        commit,
+        include,
+        exclude,
+        exclude_generated,
+        sort: _,
+        limit: _,
+        base,
+        diff_file,
+        against,
+        fail_on: _,
+        all: _,
+        offline: _,
+        gate,
+    } = args;
+    let of_one = [
+        (id.is_some(), "--id"),
+        (commit.is_some(), "--commit"),
+        (base.is_some(), "--base"),
+        (diff_file.is_some(), "--diff-file"),
+        (against.is_some(), "--against"),
+        (gate.asks_anything(), "a threshold"),
+    ];
+    if let Some((_, option)) = of_one.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("{option} is for the report of one service, and a site is of all"));
+    }
+    if !include.is_empty() || !exclude.is_empty() || *exclude_generated {
+        return Err("--include, --exclude and --exclude-generated are for the report of one service: \
+                    a site shows totals of the history, which are of whole profiles"
+            .to_owned());
+    }
+    match (wanted.file(), output) {
+        (Some(_), Some(_)) => Err("--format site=DIR and -o DIR say the same thing twice".to_owned()),
+        (Some(folder), None) => Ok(Some(folder)),
+        (None, Some(folder)) => Ok(Some(folder)),
+        (None, None) => Err("--format site needs a folder: -o DIR".to_owned()),
+    }
+}
+
+/// Writes what changed.
+pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
+    // Before the rows are read, so that their files are there when they are opened.
+    let reading = context.workdir.reading()?;
+    let store = Store::open_read_only(&context.workdir.database())?;
+    if is_entangled(context.workdir.root(), folder) {
+        let shown = printable(&folder.display().to_string()).into_owned();
+        bail!(
+            "a site is for everybody and \"{shown}\" is the work directory or overlaps it, give another folder"
+        );
+    }
+    let mut files = match SiteFolder::open(folder) {
+        Err(busy @ WorkdirError::Busy { .. }) => {
+            say(Level::Warning, &format!("{busy}; nothing was changed"));
+            return Ok(ExitCode::Busy);
+        }
+        opened => opened?,
+    };
+    let manifest = match files.manifest()? {
+        Some(text) => Manifest::parse(&text).with_context(|| {
+            let path = files.manifest_path();
+            format!("{:?}; to begin anew, give an empty folder", path.display())
+        })?,
+        None => Manifest::default(),
+    };
+    let stored = Stored::read(&store, context)?;
+    let site = Site::new(stored.services(context), stored.history());
+    // Whoever closes the database last clears its log away, which one that only reads could not.
+    drop(store);
+
+    let mut writer = Writer { files: &mut files, manifest, is_settled: true, tally: Tally::default() };
+    let desk = Desk { stored: &stored, reading: &reading, offline, context, signals };
+    let brought = bring_up_to_date(&site, &desk, &mut writer);
+    // Whatever came of it, the next run has to know what is there.
+    writer.forget_unwritten();
+    writer.settle()?;
+    brought?;
+    if let Some(signal) = signals.received() {
+        return Ok(ExitCode::of_signal(signal));
+    }
+    let Tally { written, unchanged, removed, bare, failed } = writer.tally;
+    if bare > 0 {
+        commands::warn(format!(
+            "{} without source that could be had; goc-watchdog report SERVICE says why",
+            show::count(bare, "reports")
+        ));
+    }
+    if context.has_spectator() {
+        let index = folder.join("index.html");
+        commands::inform(format!(
+            "{written} written, {unchanged} unchanged, {removed} removed: {}",
+            printable(&index.display().to_string())
+        ));
+    }
+    Ok(if bare + failed > 0 { ExitCode::Partly } else { ExitCode::Done })
+}
+
+fn bring_up_to_date(site: &Site, desk: &Desk<'_>, writer: &mut Writer<'_>) -> Result<()> {
+    let pages = site.pages();
+    let reports = desk.write(&pages, writer)?;
+    if desk.signals.received().is_some() {
+        return Ok(());
+    }
+    let mut current: BTreeSet<String> = pages.into_iter().map(|page| page.path).collect();
+    let mut changed = Vec::new();
+    site.write(&reports, |path, text| -> io::Result<()> {
+        current.insert(path.to_owned());
+        if writer.has(path, &text) {
+            writer.tally.unchanged += 1;
+        } else {
+            changed.push((path.to_owned(), text));
+        }
+        Ok(())
+    })?;
+    let blocked = writer.announce(changed.iter().map(|(path, _)| path.as_str()))?;
+    for (path, text) in changed.iter().filter(|(path, _)| !blocked.contains(path)) {
+        writer.put(path, text, None)?;
+    }
+    writer.remove_others(&current);
+    Ok(())
+}
+
+/// What came of a run.
+#[derive(Debug, Default)]
+struct Tally {
+    written: usize,
+    unchanged: usize,
+    removed: usize,
+    /// Reports that lack source that could be had.
+    bare: usize,
+    failed: usize,
+}
+
+/// What the database knows.
+struct Stored {
+    roster: Roster,
+    signs: Signs,
+    /// All rows, also those that were dropped, the oldest first.
+    rows: Vec<Row>,
+    /// The latest of each key, by their places among all.
+    latest: HashMap<Key, usize>,
+    /// Those of an app in an environment and region, by a key without a commit.
+    of_app: HashMap<Key, Vec<usize>>,
+    /// Keys of which nothing is left.
+    dropped: BTreeSet<KeyId>,
+}
+
+fn without_commit(key: &Key) -> Key {
+    Key { commit: String::new(), ..key.clone() }
+}
+
+impl Stored {
+    fn read(store: &Store, context: &Context) -> Result<Self> {
+        let roster = stored_roster(store, context)?;
+        let signs = Signs::read(&roster, Some(store))?;
+        let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+        let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
+        let latest = latest.map(|(at, row)| (row.key.clone(), at)).collect();
+        let mut of_app: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (at, row) in rows.iter().enumerate() {
+            of_app.entry(without_commit(&row.key)).or_default().push(at);
+        }
+        Ok(Self { signs, roster, latest, of_app, rows, dropped: store.dropped_keys()? })
+    }
+
+    fn latest(&self, entry: &Entry) -> Option<&Row> {
+        self.latest.get(&entry.key).map(|at| &self.rows[*at])
+    }
+
+    /// Returns the entries that have something stored, by their latest rows.
+    fn entries(&self) -> HashMap<i64, &Entry> {
+        self.roster.entries.iter().filter_map(|entry| Some((self.latest(entry)?.id.0, entry))).collect()
+    }
+
+    /// Returns each key under each of its branches.
+    fn services(&self, context: &Context) -> Vec<Service> {
+        let mut services = Vec::new();
+        for entry in &self.roster.entries {
+            let row = self.latest(entry);
+            if row.is_none() && self.dropped.contains(&entry.id) && entry.addresses().is_empty() {
+                continue;
+            }
+            let mut branches: BTreeMap<&str, Vec<Service>> = BTreeMap::new();
+            for member in &entry.members {
+                let service = self.service(entry, member, row, context);
+                branches.entry(&member.branch).or_default().push(service);
+            }
+            // Names that differ in nothing that is shown are one; the one that is worst off speaks for them.
+            services.extend(
+                branches.into_values().filter_map(|of| of.into_iter().min_by_key(|one| one.state.concern)),
+            );
+        }
+        services
+    }
+
+    fn service(&self, entry: &Entry, member: &Member, row: Option<&Row>, context: &Context) -> Service {
+        let state = State::of(member, entry, row, &self.signs);
+        let line = Line { entry, member, row: row.cloned(), state, signs: &self.signs };
+        let last_pull = entry.schedule.schedule.last_pull;
+        let has_others = line.state_text() != state.word();
+        let longest = context.config.pull.steps.wait(usize::MAX);
+        // Two of the longest waits without an answer: no timer is at work, or what it does comes to nothing.
+        let is_overdue = TimeDelta::from_std(longest * 2)
+            .is_ok_and(|longest| last_pull.is_some_and(|at| context.now() - at > longest));
+        let (word, concern) = match state {
+            State::Unreachable | State::Partial => (state.word(), Concern::Failing),
+            State::OtherBuild | State::StaleName => (state.word(), Concern::Stale),
+            State::Offline => (state.word(), Concern::Gone),
+            State::NeverPulled => (state.word(), Concern::New),
+            State::Ok if is_overdue => ("overdue", Concern::Stale),
+            State::Ok if has_others => (state.word(), Concern::Stale),
+            State::Ok => (state.word(), Concern::Fine),
+        };
+        let text = if word == "overdue" { word.to_owned() } else { line.state_text() };
+        let error = |address: &str| {
+            let known = entry.state(address);
+            match known.last_error {
+                Some(error) if known.retry.failures > 0 => Some(format!("{address}: {error}")),
+                _ if known.other_build.is_some() => Some(format!("{address} serves another build")),
+                _ => None,
+            }
+        };
+        let errors = member.places.iter().filter_map(|place| error(&place.address));
+        let Key { env, region, app, commit } = entry.key.clone();
+        Service {
+            name: member.name.clone(),
+            env,
+            region,
+            app,
+            branch: member.branch.clone(),
+            commit,
+            state: site::State { word, text, concern },
+            errors: errors.take(ERRORS).collect(),
+            replicas: (line.up(), member.places.len()),
+            total: row.map(total),
+            last_pull,
+            last_seen: member.last_seen,
+        }
+    }
+
+    fn history(&self) -> Vec<Past> {
+        let past = |row: &Row| {
+            let Key { env, region, app, commit } = row.key.clone();
+            Past {
+                env,
+                region,
+                app,
+                branch: row.branch.clone(),
+                commit,
+                total: total(row),
+                is_dropped: row.deleted_at.is_some(),
+            }
+        };
+        self.rows.iter().map(past).collect()
+    }
+
+    /// Returns the latest row of a key with what its report tells beside it.
+    fn chosen<'s>(&'s self, entry: &'s Entry) -> Option<Chosen<'s>> {
+        let row = self.latest(entry)?;
+        let of_app = self.of_app.get(&without_commit(&row.key)).map(Vec::as_slice).unwrap_or_default();
+        let until = || of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id);
+        let before = until().filter(|other| other.id < row.id && other.deleted_at.is_none()).last();
+        let trend = until().map(|row| Point {
+            stored_at: row.created_at,
+            commit: row.key.commit.clone(),
+            percent: row.cover_total,
+        });
+        let hash = row.key.commit.as_str();
+        Some(Chosen {
+            entry,
+            previous: before.cloned(),
+            of_app: Vec::new(),
+            trend: trend.collect(),
+            revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
+            is_of_its_own_commit: !hash.is_empty(),
+            source_commit: None,
+            row: row.clone(),
+        })
+    }
+}
+
+fn total(row: &Row) -> Total {
+    let fact = row.fact.as_ref();
+    Total {
+        row: row.id.0,
+        stored_at: row.created_at,
+        percent: row.cover_total,
+        coverage: fact.map(|fact| fact.coverage),
+        replicas: fact.map(|fact| (fact.answered, fact.listed)),
+    }
+}
+
+/// Makes reports.
+struct Desk<'a> {
+    stored: &'a Stored,
+    reading: &'a Reading,
+    offline: bool,
+    context: &'a Context,
+    signals: &'a Signals,
+}
+
+/// What came of making a report.
+struct Made {
+    /// `None` where the one that is there has all that there is.
+    text: Option<Vec<u8>>,
+    source: Text,
+    /// Its repository could not be reached.
+    is_silent: bool,
+}
+
+impl Desk<'_> {
+    /// Writes the reports that have to be, and returns of those that are there how much source they have.
+    fn write(&self, pages: &[Page], writer: &mut Writer<'_>) -> Result<HashMap<String, site::Report>> {
+        let blocked = writer.announce(pages.iter().map(|page| page.path.as_str()))?;
+        let entries = self.stored.entries();
+        let edition = site::page_edition();
+        let is_watched = self.context.around.stderr_is_terminal && !self.context.is_quiet;
+        let progress = Progress::start(pages.len(), is_watched);
+        let (mut failures, mut bytes, mut unsettled) = (Vec::new(), 0, 0);
+        let mut reports = HashMap::new();
+        // Apps whose repositories cannot be reached: the next try would fail too, and each takes its time.
+        let mut silent = HashSet::new();
+        for (number, page) in pages.iter().enumerate().filter(|(_, page)| !blocked.contains(&page.path)) {
+            if self.signals.received().is_some() {
+                break;
+            }
+            let Some(entry) = entries.get(&page.row) else { continue };
+            let origin = Origin {
+                row: page.row,
+                service: entry.spokesman().name.clone(),
+                edition: edition.clone(),
+                confirmed_at: entry.schedule.schedule.last_pull,
+                source: Text::none(),
+            };
+            match self.bring_up_to_date(page, entry, origin, &mut silent, writer) {
+                Ok(0) => {}
+                Ok(length) => {
+                    bytes += length;
+                    unsettled += 1;
+                }
+                Err(error) => failures.push(format!("{}: {error:#}", printable(&entry.spokesman().name))),
+            }
+            if let Some(report) = writer.report(&page.path) {
+                let reader = self.reader(&entry.key.app, true);
+                let could_be_had = !entry.key.commit.is_empty() && reader.is_configured();
+                writer.tally.bare += usize::from(report != site::Report::Whole && could_be_had);
+                reports.insert(page.path.clone(), report);
+            }
+            if unsettled == AT_ONCE {
+                writer.settle()?;
+                unsettled = 0;
+            }
+            progress.show(number + 1, bytes, failures.len());
+        }
+        progress.finish();
+        writer.tally.failed += failures.len();
+        failures.iter().for_each(commands::fail);
+        Ok(reports)
+    }
+
+    fn reader<'r>(&'r self, app: &'r str, offline: bool) -> SourceReader<'r> {
+        SourceReader { context: self.context, app, offline, signals: self.signals }
+    }
+
+    /// Writes a report, where it has to be; returns how many bytes.
+    fn bring_up_to_date(
+        &self,
+        page: &Page,
+        entry: &Entry,
+        origin: Origin,
+        silent: &mut HashSet<String>,
+        writer: &mut Writer<'_>,
+    ) -> Result<u64> {
+        let need = writer.need(&page.path, &origin);
+        if need == Need::Nothing {
+            writer.tally.unchanged += 1;
+            return Ok(0);
+        }
+        let before = writer.source(&page.path, page.row);
+        let app = &entry.key.app;
+        let may_ask = before.as_ref().is_none_or(|before| before.may_ask(self.context.now()));
+        let offline = self.offline || !may_ask || silent.contains(app);
+        let asked_at = if offline {
+            before.as_ref().and_then(|before| before.asked_at)
+        } else {
+            Some(self.context.now())
+        };
+        let known = before.as_ref().filter(|_| need == Need::Source);
+        let Made { text, source, is_silent } = self.make(entry, &self.reader(app, offline), known)?;
+        if is_silent {
+            silent.insert(app.clone());
+        }
+        let asked_at = asked_at.filter(|_| !source.is_whole());
+        match text {
+            Some(text) => {
+                let source = Text { asked_at, ..source };
+                writer.put(&page.path, &text, Some(Origin { source, ..origin }))?;
+                Ok(text.len() as u64)
+            }
+            None => {
+                writer.asked(&page.path, asked_at);
+                writer.tally.unchanged += 1;
+                Ok(0)
+            }
+        }
+    }
+
+    /// Makes a report; where one is there already and only its source is in question, `known` is what that has.
+    fn make(&self, entry: &Entry, reader: &SourceReader<'_>, known: Option<&Text>) -> Result<Made> {
+        let mut chosen = self.stored.chosen(entry).context("its row went meanwhile")?;
+        let found = chosen.revision.as_ref().map(|revision| {
+            let at = reader.at(revision, self.reading)?;
+            let tree = reader.tree(&at)?;
+            anyhow::Ok((at, tree))
+        });
+        let (found, is_silent) = match found.transpose() {
+            Ok(found) => (found, false),
+            Err(error) => {
+                self.context.explain(format_args!("{}: {error:#}", chosen.name()));
+                (None, error.is::<NotFetched>())
+            }
+        };
+        if found.is_none() && known.is_some() {
+            return Ok(Made { text: None, source: Text::none(), is_silent });
+        }
+        let filter = Filter::default();
+        let packer = Packer::new(&filter);
+        let wants = Wants { lines: true, packer: Some(&packer), quotes: false };
+        let profile = stored_profile(&chosen.row, self.context)?;
+        let sources = match &found {
+            Some((at, tree)) => reader.sources(&profile, at, tree, &HashMap::new(), None, wants)?,
+            None => without_source(&profile, wants),
+        };
+        let commit = found.map(|(at, _)| at.commit.to_string());
+        let named = || reader.known(chosen.revision.as_ref()?).map(|commit| commit.to_string());
+        chosen.source_commit = commit.clone().or_else(named);
+        let report = Report::new(chosen.head(&filter, self.context), &profile, sources);
+        let is_lacking = |file: &&FileReport<'_>| file.no_source == Some(NoSource::NotInRepository);
+        let lacking = report.files.iter().filter(is_lacking).count();
+        let source = Text { commit, lacking, asked_at: None };
+        let is_known = known.is_some_and(|known| known.has_what(&source));
+        let text = if is_known { None } else { Some(rendered(&report, Form::Html)?) };
+        Ok(Made { text, source, is_silent })
+    }
+}
+
+/// Writes files of a site, and keeps its manifest.
+struct Writer<'a> {
+    files: &'a mut SiteFolder,
+    manifest: Manifest,
+    /// The manifest on the disk says the same.
+    is_settled: bool,
+    tally: Tally,
+}
+
+impl Writer<'_> {
+    /// Tells whether a file is there as it was written.
+    fn is_intact(&self, path: &str, written: &Written) -> bool {
+        self.files.occupied(path) == Occupied::File(written.bytes)
+    }
+
+    /// Says what there is to do about a report.
+    fn need(&self, path: &str, wanted: &Origin) -> Need {
+        let written = self.manifest.written(path).filter(|written| self.is_intact(path, written));
+        written.map_or(Need::Page, |written| written.need(wanted))
+    }
+
+    /// Tells whether a file is there with this text.
+    fn has(&self, path: &str, text: &[u8]) -> bool {
+        let written = self.manifest.written(path).filter(|written| self.is_intact(path, written));
+        written.is_some_and(|written| written.is_of(text))
+    }
+
+    fn origin(&self, path: &str) -> Option<&Origin> {
+        self.manifest.written(path)?.from.as_ref()
+    }
+
+    /// Returns what the report of a row that is there has of its source.
+    fn source(&self, path: &str, row: i64) -> Option<Text> {
+        self.origin(path).filter(|origin| origin.row == row).map(|origin| origin.source.clone())
+    }
+
+    /// Returns how much source a report has, where it is there.
+    fn report(&self, path: &str) -> Option<site::Report> {
+        Some(match self.origin(path)?.source {
+            Text { commit: None, .. } => site::Report::Lines,
+            Text { lacking: 0, .. } => site::Report::Whole,
+            Text { lacking, .. } => site::Report::Lacking(lacking),
+        })
+    }
+
+    /// Has the manifest on the disk name files that are about to be written. Returns those in whose place something
+    /// else stands, which is said.
+    fn announce<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> Result<HashSet<String>> {
+        let mut blocked = HashSet::new();
+        for path in paths {
+            let is_free = match self.files.occupied(path) {
+                Occupied::Free => true,
+                Occupied::File(_) => self.manifest.names(path),
+                Occupied::Other => false,
+            };
+            if !is_free {
+                commands::fail(format_args!(
+                    "\"{path}\" of the site cannot be written: something that goc-watchdog did not write is in its place"
+                ));
+                self.tally.failed += 1;
+                blocked.insert(path.to_owned());
+            } else if !self.manifest.names(path) {
+                self.manifest.announce(path);
+                self.is_settled = false;
+            }
+        }
+        self.settle()?;
+        Ok(blocked)
+    }
+
+    fn put(&mut self, path: &str, text: &[u8], from: Option<Origin>) -> Result<()> {
+        self.files.put(path, text)?;
+        self.manifest.record(path, Written::of(text, from));
+        self.is_settled = false;
+        self.tally.written += 1;
+        Ok(())
+    }
+
+    fn asked(&mut self, path: &str, at: Option<DateTime<Utc>>) {
+        let before = self.origin(path).and_then(|origin| origin.source.asked_at);
+        if let Some(at) = at.filter(|_| at != before) {
+            self.manifest.asked(path, at);
+            self.is_settled = false;
+        }
+    }
+
+    /// Removes the files of the site that it has no more.
+    fn remove_others(&mut self, current: &BTreeSet<String>) {
+        let others: Vec<String> =
+            self.manifest.paths().filter(|path| !current.contains(*path)).map(str::to_owned).collect();
+        for path in others {
+            match self.files.remove(&path) {
+                Ok(()) => {
+                    self.manifest.forget(&path);
+                    self.is_settled = false;
+                    self.tally.removed += 1;
+                }
+                Err(error) => {
+                    commands::fail(format_args!("{:#}", anyhow::Error::from(error)));
+                    self.tally.failed += 1;
+                }
+            }
+        }
+    }
+
+    /// Forgets what was announced and did not come to be, so that it is anybody's again.
+    fn forget_unwritten(&mut self) {
+        let is_free = |path: &&str| self.files.occupied(path) == Occupied::Free;
+        let unwritten: Vec<String> = self.manifest.paths().filter(is_free).map(str::to_owned).collect();
+        for path in unwritten {
+            self.manifest.forget(&path);
+            self.is_settled = false;
+        }
+    }
+
+    /// Brings the manifest on the disk up to date.
+    fn settle(&mut self) -> Result<()> {
+        if !self.is_settled {
+            self.files.store_manifest(&self.manifest.text())?;
+            self.is_settled = true;
+        }
+        Ok(())
+    }
+}

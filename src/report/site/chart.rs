@@ -1,0 +1,240 @@
+//! Totals as lines: a small one in a row of a table, a large one with axes.
+//!
+//! Lines keep their width and dots their shape however far a page stretches them, which is why dots are paths
+//! without a length, and why the words at the axes are no part of the drawing.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+
+use crate::names::printable;
+use crate::time::minute;
+
+/// Width and height of a small line, and the room at its edges.
+const SPARK: (f64, f64, f64) = (96.0, 24.0, 3.0);
+/// Totals that it has room for.
+const SPARK_POINTS: usize = 40;
+/// Width and height of a large chart.
+const CHART: (f64, f64) = (1000.0, 200.0);
+/// Dots of a line that can be told apart.
+const DOTS: usize = 90;
+/// Lines that can be told apart.
+const LINES: usize = 6;
+
+/// A total at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Dated {
+    pub(super) stored_at: DateTime<Utc>,
+    pub(super) percent: f64,
+    pub(super) commit: String,
+}
+
+/// A small line.
+#[derive(Debug)]
+pub(super) struct Spark {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) line: String,
+    pub(super) end: (String, String),
+    pub(super) first: String,
+    pub(super) last: String,
+    pub(super) number: usize,
+}
+
+impl Spark {
+    /// Draws the newest totals between the lowest and the highest of them; nothing where there is but one.
+    pub(super) fn of(points: &[Dated]) -> Option<Self> {
+        let points = &points[points.len().saturating_sub(SPARK_POINTS)..];
+        let [first, .., last] = points else { return None };
+        let (lowest, highest) = extent(points.iter());
+        let (width, height, edge) = SPARK;
+        let y = |percent: f64| match highest > lowest {
+            true => height - edge - (height - 2.0 * edge) * (percent - lowest) / (highest - lowest),
+            false => height / 2.0,
+        };
+        let mut line = String::new();
+        let mut end = Default::default();
+        for (index, point) in points.iter().enumerate() {
+            #[expect(clippy::cast_precision_loss, reason = "at most as many as there is room for")]
+            let x = edge + (width - 2.0 * edge) * index as f64 / (points.len() - 1) as f64;
+            end = (format!("{x:.1}"), format!("{:.1}", y(point.percent)));
+            let _ = write!(line, "{},{} ", end.0, end.1);
+        }
+        Some(Self {
+            width,
+            height,
+            line: line.trim_end().to_owned(),
+            end,
+            first: shown(first.percent),
+            last: shown(last.percent),
+            number: points.len(),
+        })
+    }
+}
+
+/// A chart of several lines over time.
+#[derive(Debug)]
+pub(super) struct Chart {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) lines: Vec<Line>,
+    /// Lines that there is no room for.
+    pub(super) left_out: usize,
+    /// From the top: where it is, and what is written there.
+    pub(super) ticks: [(f64, String); 3],
+    pub(super) from: String,
+    pub(super) to: String,
+}
+
+/// One of its lines.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) points: String,
+    pub(super) dots: Vec<Dot>,
+    pub(super) first: String,
+    pub(super) last: String,
+}
+
+/// A total that says what it is when it is pointed at.
+#[derive(Debug)]
+pub(super) struct Dot {
+    pub(super) x: String,
+    pub(super) y: String,
+    pub(super) title: String,
+}
+
+impl Chart {
+    /// Draws lines, the first ones where there are many; nothing where none has more than one total.
+    pub(super) fn of(all: &[(String, Vec<Dated>)]) -> Option<Self> {
+        let with_points = || all.iter().filter(|(_, points)| !points.is_empty());
+        let drawn: Vec<&(String, Vec<Dated>)> = with_points().take(LINES).collect();
+        let points = || drawn.iter().flat_map(|(_, points)| points);
+        if drawn.iter().all(|(_, points)| points.len() < 2) {
+            return None;
+        }
+        let (begin, end) =
+            (points().map(|point| point.stored_at).min()?, points().map(|point| point.stored_at).max()?);
+        let (lowest, highest) = extent(points());
+        // Whole tens, so that a move of a tenth of a percent does not look like a landslide.
+        let low = (lowest / 10.0).floor() * 10.0;
+        let high = ((highest / 10.0).ceil() * 10.0).max(low + 10.0);
+        let (low, high) = if high > 100.0 { (90.0, 100.0) } else { (low, high) };
+        let (width, height) = CHART;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few years")]
+        let share = |at: DateTime<Utc>| match (end - begin).num_milliseconds() {
+            0 => 0.5,
+            all => (at - begin).num_milliseconds() as f64 / all as f64,
+        };
+        let y = |percent: f64| height - height * (percent - low) / (high - low);
+        let lines = drawn.iter().map(|(name, points)| {
+            let mut dots: Vec<Dot> = Vec::new();
+            let mut line = String::new();
+            for point in thinned(points, share) {
+                let dot = Dot {
+                    x: format!("{:.1}", width * share(point.stored_at)),
+                    y: format!("{:.1}", y(point.percent)),
+                    title: format!(
+                        "{} {} {}, {}",
+                        shown(point.percent),
+                        printable(name),
+                        printable(&point.commit),
+                        minute(point.stored_at)
+                    ),
+                };
+                let _ = write!(line, "{},{} ", dot.x, dot.y);
+                dots.push(dot);
+            }
+            Line {
+                name: printable(name).into_owned(),
+                points: line.trim_end().to_owned(),
+                dots,
+                first: shown(points[0].percent),
+                last: shown(points[points.len() - 1].percent),
+            }
+        });
+        let tick = |percent: f64| (y(percent), format!("{percent:.0}%"));
+        Some(Self {
+            width,
+            height,
+            lines: lines.collect(),
+            left_out: with_points().count().saturating_sub(LINES),
+            ticks: [tick(high), tick(f64::midpoint(low, high)), tick(low)],
+            from: begin.format("%Y-%m-%d").to_string(),
+            to: end.format("%Y-%m-%d").to_string(),
+        })
+    }
+}
+
+/// Returns of each stretch of time the last total, so that years of them fit.
+fn thinned(points: &[Dated], share: impl Fn(DateTime<Utc>) -> f64) -> Vec<&Dated> {
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a small number")]
+    let stretch = |point: &Dated| (share(point.stored_at) * DOTS as f64) as i64;
+    let next = points.iter().skip(1).map(Some).chain([None]);
+    let is_last =
+        |(point, next): &(&Dated, Option<&Dated>)| next.is_none_or(|next| stretch(next) != stretch(point));
+    points.iter().zip(next).filter(is_last).map(|(point, _)| point).collect()
+}
+
+fn extent<'a>(points: impl Iterator<Item = &'a Dated>) -> (f64, f64) {
+    points.fold((f64::INFINITY, f64::NEG_INFINITY), |(lowest, highest), point| {
+        (lowest.min(point.percent), highest.max(point.percent))
+    })
+}
+
+pub(super) fn shown(percent: f64) -> String {
+    format!("{percent:.1}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    fn at(hour: i64, percent: f64) -> Dated {
+        let at = Utc.with_ymd_and_hms(2026, 11, 1, 0, 0, 0).unwrap() + chrono::TimeDelta::hours(hour);
+        Dated { stored_at: at, percent, commit: "845820727e".to_owned() }
+    }
+
+    #[test]
+    fn a_small_line_spans_from_the_lowest_total_to_the_highest() {
+        let spark = Spark::of(&[at(0, 10.0), at(1, 50.0), at(2, 30.0)]).unwrap();
+        assert_eq!(spark.line, "3.0,21.0 48.0,3.0 93.0,12.0");
+        assert_eq!((spark.first, spark.last, spark.number), ("10.0%".into(), "30.0%".into(), 3));
+        assert_eq!(Spark::of(&[at(0, 10.0), at(1, 10.0)]).unwrap().line, "3.0,12.0 93.0,12.0");
+        assert!(Spark::of(&[at(0, 10.0)]).is_none());
+    }
+
+    #[test]
+    fn a_chart_lays_branches_over_one_time_and_whole_tens() {
+        let lines = [
+            ("master".to_owned(), vec![at(0, 41.0), at(10, 58.0)]),
+            ("idle".to_owned(), vec![]),
+            ("fix".to_owned(), vec![at(5, 50.0)]),
+        ];
+        let chart = Chart::of(&lines).unwrap();
+        let drawn: Vec<(&str, &str)> =
+            chart.lines.iter().map(|line| (line.name.as_str(), line.points.as_str())).collect();
+        assert_eq!(drawn, [("master", "0.0,190.0 1000.0,20.0"), ("fix", "500.0,100.0")]);
+        let ticks = chart.ticks.each_ref().map(|(y, label)| (*y, label.as_str()));
+        assert_eq!(ticks, [(0.0, "60%"), (100.0, "50%"), (200.0, "40%")]);
+        assert_eq!(chart.lines[0].dots[1].title, "58.0% master 845820727e, 2026-11-01 10:00 UTC");
+        assert!(Chart::of(&lines[1..]).is_none(), "one total is no history");
+    }
+
+    #[test]
+    fn full_coverage_has_room_below_it() {
+        let chart = Chart::of(&[("m".to_owned(), vec![at(0, 100.0), at(1, 100.0)])]).unwrap();
+        assert_eq!(chart.ticks.map(|(_, label)| label), ["100%", "95%", "90%"]);
+    }
+
+    #[test]
+    fn years_of_totals_fit_and_the_newest_is_among_them() {
+        let hours: Vec<Dated> =
+            (0..10_000).map(|hour| at(hour, f64::from(u8::try_from(hour % 100).unwrap()))).collect();
+        let chart = Chart::of(&[("m".to_owned(), hours)]).unwrap();
+        assert_eq!(chart.lines[0].dots.len(), DOTS + 1);
+        assert!(chart.lines[0].dots.last().unwrap().title.starts_with("99.0% "));
+    }
+}

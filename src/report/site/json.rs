@@ -1,0 +1,208 @@
+//! The same for scripts and other pages. Paths are relative to `index.json`.
+
+use std::collections::HashMap;
+use std::io;
+
+use serde::Serialize;
+
+use super::address::{BADGE, HISTORY, INDEX, LATEST};
+use super::{App, Branch, Past, Place, Report, Service};
+use crate::json;
+use crate::time::iso;
+
+/// Counts up when a field changes its meaning or goes; new fields alone do not change it.
+const SCHEMA: u32 = 1;
+/// Totals that are told of an app in an environment and region; the database has all.
+const ROWS: usize = 1000;
+
+pub(super) fn text(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    json::write(&mut out, value)?;
+    out.push(b'\n');
+    Ok(out)
+}
+
+#[derive(Serialize)]
+pub(super) struct Index<'s> {
+    schema: u32,
+    services: Vec<OfService<'s>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Latest<'s> {
+    schema: u32,
+    #[serde(flatten)]
+    service: OfService<'s>,
+}
+
+#[derive(Serialize)]
+struct OfService<'s> {
+    service: &'s str,
+    env: &'s str,
+    region: &'s str,
+    app: &'s str,
+    branch: &'s str,
+    commit: &'s str,
+    state: String,
+    concern: &'static str,
+    errors: &'s [String],
+    up: usize,
+    listed: usize,
+    percent: Option<f64>,
+    covered: Option<u64>,
+    total: Option<u64>,
+    replicas: Replicas,
+    id: Option<i64>,
+    stored_at: Option<String>,
+    last_pull: Option<String>,
+    last_seen: Option<String>,
+    page: String,
+    report: Option<String>,
+    source: Option<&'static str>,
+    badge: Option<String>,
+    latest: Option<String>,
+    history: String,
+}
+
+#[derive(Serialize)]
+struct Replicas {
+    answered: Option<u32>,
+    known: Option<u32>,
+}
+
+impl From<Option<(u32, u32)>> for Replicas {
+    fn from(replicas: Option<(u32, u32)>) -> Self {
+        Self { answered: replicas.map(|(answered, _)| answered), known: replicas.map(|(_, known)| known) }
+    }
+}
+
+impl<'s> OfService<'s> {
+    fn of(
+        app: &App,
+        place: &Place,
+        branch: &'s Branch,
+        service: &'s Service,
+        reports: &HashMap<String, Report>,
+    ) -> Self {
+        let Service {
+            name,
+            env,
+            region,
+            app: of,
+            branch: on,
+            commit,
+            state,
+            errors,
+            replicas,
+            total,
+            last_pull,
+            last_seen,
+        } = service;
+        let is_newest = std::ptr::eq(service, branch.newest());
+        let path = branch.report(service);
+        let report = reports.get(&path).map(|report| (path, report));
+        let total = total.as_ref();
+        let coverage = total.and_then(|total| total.coverage);
+        let beside = |file| (is_newest && total.is_some()).then(|| format!("{}/{file}", branch.folder));
+        Self {
+            service: name,
+            env,
+            region,
+            app: of,
+            branch: on,
+            commit,
+            state: state.word.replace(' ', "_"),
+            concern: state.concern.word(),
+            errors,
+            up: replicas.0,
+            listed: replicas.1,
+            percent: total.map(super::Total::percent),
+            covered: coverage.map(|coverage| coverage.covered),
+            total: coverage.map(|coverage| coverage.total),
+            replicas: total.and_then(|total| total.replicas).into(),
+            id: total.map(|total| total.row),
+            stored_at: total.map(|total| iso(total.stored_at)),
+            last_pull: last_pull.map(iso),
+            // Of what is listed it is the last pull of whatever service.
+            last_seen: last_seen.filter(|_| !service.is_listed()).map(iso),
+            page: format!("{}/{INDEX}#{}", app.folder, place.anchor()),
+            source: report.as_ref().map(|(_, report)| match report {
+                Report::Whole => "whole",
+                Report::Lacking(_) => "partly",
+                Report::Lines => "none",
+            }),
+            report: report.map(|(path, _)| path),
+            badge: beside(BADGE),
+            latest: beside(LATEST),
+            history: format!("{}/{HISTORY}", place.folder),
+        }
+    }
+}
+
+impl<'s> Index<'s> {
+    pub(super) fn of(apps: &'s [App], reports: &HashMap<String, Report>) -> Self {
+        let mut services = Vec::new();
+        for app in apps {
+            for place in &app.places {
+                for branch in &place.branches {
+                    let of = |service| OfService::of(app, place, branch, service, reports);
+                    services.extend(branch.services.iter().map(of));
+                }
+            }
+        }
+        Self { schema: SCHEMA, services }
+    }
+}
+
+impl<'s> Latest<'s> {
+    pub(super) fn of(
+        app: &App,
+        place: &Place,
+        branch: &'s Branch,
+        service: &'s Service,
+        reports: &HashMap<String, Report>,
+    ) -> Self {
+        Self { schema: SCHEMA, service: OfService::of(app, place, branch, service, reports) }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct History<'s> {
+    schema: u32,
+    env: &'s str,
+    region: &'s str,
+    app: &'s str,
+    rows: Vec<OfRow<'s>>,
+}
+
+#[derive(Serialize)]
+struct OfRow<'s> {
+    id: i64,
+    stored_at: String,
+    branch: &'s str,
+    commit: &'s str,
+    percent: f64,
+    covered: Option<u64>,
+    total: Option<u64>,
+    replicas: Replicas,
+    dropped: bool,
+}
+
+impl<'s> History<'s> {
+    pub(super) fn of(app: &'s App, place: &'s Place) -> Self {
+        let Place { env, region, history, .. } = place;
+        let newest = &history[history.len().saturating_sub(ROWS)..];
+        let row = |Past { branch, commit, total, is_dropped, .. }: &'s Past| OfRow {
+            id: total.row,
+            stored_at: iso(total.stored_at),
+            branch,
+            commit,
+            percent: total.percent(),
+            covered: total.coverage.map(|coverage| coverage.covered),
+            total: total.coverage.map(|coverage| coverage.total),
+            replicas: total.replicas.into(),
+            dropped: *is_dropped,
+        };
+        Self { schema: SCHEMA, env, region, app: &app.name, rows: newest.iter().map(row).collect() }
+    }
+}

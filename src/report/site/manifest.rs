@@ -1,0 +1,309 @@
+//! What a site says of itself: which files are its own, and what each was written from.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::address::is_possible;
+
+/// Counts up when files of an older one could be taken for something else than they are.
+const FORMAT: u32 = 1;
+
+/// How much younger than a page says the data of a running service may become.
+const LONGEST_UNCONFIRMED: TimeDelta = TimeDelta::days(1);
+
+/// The files of a site by their paths from its root, with `/` between their parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    files: BTreeMap<String, Option<Written>>,
+}
+
+/// A file as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Its size.
+    pub bytes: u64,
+    /// Of its content, in Base64.
+    pub sha256: String,
+    /// What a report was written from; `None` for what is made anew in every run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<Origin>,
+}
+
+/// What a report was written from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The row.
+    pub row: i64,
+    /// The name of the service on it.
+    pub service: String,
+    /// The edition of the page: see [`super::page_edition`].
+    pub edition: String,
+    /// The age that it tells.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// Its source.
+    pub source: Text,
+}
+
+/// How long a repository is not asked again for source that it did not have.
+const PAUSE: TimeDelta = TimeDelta::hours(1);
+
+/// How much of the source a report has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// Full hash of its commit; `None` where it has none.
+    pub commit: Option<String>,
+    /// Files that it lacks and that could be had.
+    pub lacking: usize,
+    /// When what it lacks was last asked for elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked_at: Option<DateTime<Utc>>,
+}
+
+impl Text {
+    /// Returns what a page without any source has.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { commit: None, lacking: 0, asked_at: None }
+    }
+
+    /// Tells whether both have the same.
+    #[must_use]
+    pub fn has_what(&self, other: &Self) -> bool {
+        (&self.commit, self.lacking) == (&other.commit, other.lacking)
+    }
+
+    /// Tells whether it is time to ask elsewhere for what it lacks; what came here meanwhile is found at any time.
+    #[must_use]
+    pub fn may_ask(&self, now: DateTime<Utc>) -> bool {
+        self.asked_at.is_none_or(|at| now - at >= PAUSE || at > now)
+    }
+
+    /// Tells whether another try could find more.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.commit.is_some() && self.lacking == 0
+    }
+}
+
+/// What there is to do about a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It is right as it is.
+    Nothing,
+    /// It is right, and more of its source may be there by now.
+    Source,
+    /// It has to be written.
+    Page,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    goc_watchdog_site: u32,
+    files: BTreeMap<String, Option<Written>>,
+}
+
+/// A text that is no manifest of this program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It cannot be read.
+    #[error("does not read as what goc-watchdog wrote: {0}")]
+    Damaged(String),
+    /// A later release wrote it.
+    #[error("was written by a later goc-watchdog, as format {0}; this one knows {FORMAT}")]
+    FromTheFuture(u32),
+}
+
+impl Manifest {
+    /// Reads what [`Manifest::text`] wrote. It names what may be removed, so no path in it leads elsewhere.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct Format {
+            goc_watchdog_site: u32,
+        }
+        let damaged = |error: serde_json::Error| ManifestError::Damaged(error.to_string());
+        let Format { goc_watchdog_site: format } = serde_json::from_str(text).map_err(damaged)?;
+        if format > FORMAT {
+            return Err(ManifestError::FromTheFuture(format));
+        }
+        let Document { files, .. } = serde_json::from_str(text).map_err(damaged)?;
+        match files.keys().find(|path| !is_possible(path)) {
+            Some(path) => Err(ManifestError::Damaged(format!("no site has a file {path:?}"))),
+            None => Ok(Self { files }),
+        }
+    }
+
+    /// Returns it as it is kept in the site.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let document = Document { goc_watchdog_site: FORMAT, files: self.files.clone() };
+        let mut text = serde_json::to_string_pretty(&document).expect("plain data");
+        text.push('\n');
+        text
+    }
+
+    /// Tells whether a file is of the site.
+    #[must_use]
+    pub fn names(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Returns what was written to a path, where that came to its end.
+    #[must_use]
+    pub fn written(&self, path: &str) -> Option<&Written> {
+        self.files.get(path)?.as_ref()
+    }
+
+    /// Notes when a repository was asked for what a report lacks.
+    pub fn asked(&mut self, path: &str, at: DateTime<Utc>) {
+        if let Some(Some(Written { from: Some(origin), .. })) = self.files.get_mut(path) {
+            origin.source.asked_at = Some(at);
+        }
+    }
+
+    /// Notes that a file of the site is about to be written there.
+    pub fn announce(&mut self, path: &str) {
+        self.files.insert(path.to_owned(), None);
+    }
+
+    /// Notes that it was.
+    pub fn record(&mut self, path: &str, written: Written) {
+        self.files.insert(path.to_owned(), Some(written));
+    }
+
+    /// Forgets a file.
+    pub fn forget(&mut self, path: &str) {
+        self.files.remove(path);
+    }
+
+    /// Returns all paths.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+}
+
+impl Written {
+    /// Describes a file with this text.
+    #[must_use]
+    pub fn of(text: &[u8], from: Option<Origin>) -> Self {
+        Self { bytes: text.len() as u64, sha256: STANDARD.encode(Sha256::digest(text)), from }
+    }
+
+    /// Tells whether it is this text that was written.
+    #[must_use]
+    pub fn is_of(&self, text: &[u8]) -> bool {
+        self.sha256 == STANDARD.encode(Sha256::digest(text))
+    }
+
+    /// Says what there is to do about a report that is to be `wanted`, but for its source.
+    #[must_use]
+    pub fn need(&self, wanted: &Origin) -> Need {
+        let Some(Origin { row, service, edition, confirmed_at, source }) = &self.from else {
+            return Need::Page;
+        };
+        let is_of = (row, service, edition) == (&wanted.row, &wanted.service, &wanted.edition);
+        // Each pull confirms the data of a row, and a page that was written after each would be another each time.
+        let is_told = match (confirmed_at, wanted.confirmed_at) {
+            (Some(told), Some(known)) => known - *told < LONGEST_UNCONFIRMED,
+            (told, known) => told.is_some() == known.is_some(),
+        };
+        match () {
+            () if !is_of || !is_told => Need::Page,
+            () if source.is_whole() => Need::Nothing,
+            () => Need::Source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin {
+            row: 7,
+            service: "s".to_owned(),
+            edition: "e".to_owned(),
+            confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap()),
+            source: Text { commit: Some("845820727e".to_owned()), lacking: 0, asked_at: None },
+        }
+    }
+
+    fn written(from: Origin) -> Written {
+        Written { bytes: 3, sha256: "00".to_owned(), from: Some(from) }
+    }
+
+    #[test]
+    fn it_reads_what_it_wrote() {
+        let mut manifest = Manifest::default();
+        manifest.record("app/-/-/-/report.html", written(origin()));
+        manifest.record("index.html", Written { from: None, ..written(origin()) });
+        manifest.announce("index.json");
+        assert_eq!(Manifest::parse(&manifest.text()), Ok(manifest));
+    }
+
+    #[test]
+    fn nothing_outside_of_the_site_is_taken_for_its_own() {
+        for path in ["../index.html", "/etc/index.html", "a/../../index.html", "notes.txt", ""] {
+            let text = format!("{{\"goc_watchdog_site\": 1, \"files\": {{\"{path}\": null}}}}");
+            assert!(matches!(Manifest::parse(&text), Err(ManifestError::Damaged(_))), "{path}");
+        }
+        assert!(matches!(Manifest::parse("{}"), Err(ManifestError::Damaged(_))));
+        assert!(matches!(Manifest::parse(""), Err(ManifestError::Damaged(_))));
+        assert_eq!(
+            Manifest::parse("{\"goc_watchdog_site\": 2, \"files\": []}"),
+            Err(ManifestError::FromTheFuture(2))
+        );
+    }
+
+    #[test]
+    fn a_page_is_written_when_what_it_is_of_changes() {
+        let kept = written(origin());
+        assert_eq!(kept.need(&origin()), Need::Nothing);
+        let others = [
+            Origin { row: 8, ..origin() },
+            Origin { service: "t".to_owned(), ..origin() },
+            Origin { edition: "f".to_owned(), ..origin() },
+            Origin { confirmed_at: None, ..origin() },
+        ];
+        for other in others {
+            assert_eq!(kept.need(&other), Need::Page, "{other:?}");
+        }
+        assert_eq!(Written { from: None, ..kept }.need(&origin()), Need::Page);
+    }
+
+    #[test]
+    fn a_page_whose_data_is_confirmed_again_and_again_is_written_once_a_day() {
+        let later = |hours| {
+            let confirmed_at = origin().confirmed_at.map(|at| at + TimeDelta::hours(hours));
+            written(origin()).need(&Origin { confirmed_at, ..origin() })
+        };
+        assert_eq!([0, 1, 23, 24].map(later), [Need::Nothing, Need::Nothing, Need::Nothing, Need::Page]);
+    }
+
+    #[test]
+    fn a_repository_that_lacks_it_is_asked_again_after_an_hour() {
+        let first = origin().confirmed_at.unwrap();
+        let asked = Text { asked_at: Some(first), ..Text::none() };
+        let may = |minutes| asked.may_ask(first + TimeDelta::minutes(minutes));
+        assert_eq!(
+            [0, 59, 60, -1].map(may),
+            [false, false, true, true],
+            "a clock that went back begins anew"
+        );
+        assert!(Text::none().may_ask(first));
+    }
+
+    #[test]
+    fn a_page_that_lacks_source_is_looked_at_again() {
+        for source in [Text::none(), Text { lacking: 1, ..origin().source }] {
+            assert_eq!(written(Origin { source, ..origin() }).need(&origin()), Need::Source);
+        }
+    }
+}

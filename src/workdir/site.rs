@@ -1,0 +1,180 @@
+//! The folder of a site, outside of the work directory: one run at a time writes in it, each file whole or not at all,
+//! and what is not its own is let alone.
+//!
+//! ```text
+//! <folder>/
+//!   .goc-watchdog-site.json     which files are the site's, and what each was written from
+//!   .goc-watchdog-site.lock     held by the one run that may write
+//!   .goc-watchdog-site.tmp/     what is being written
+//!   ...                         what a server serves
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{WorkdirError, io_error, make_folder, names_in, open_lock, sync_folder, write_synced};
+
+const MANIFEST: &str = ".goc-watchdog-site.json";
+const LOCK: &str = ".goc-watchdog-site.lock";
+const SCRATCH: &str = ".goc-watchdog-site.tmp";
+
+/// A folder that was opened for writing.
+#[derive(Debug)]
+pub struct SiteFolder {
+    root: PathBuf,
+    /// Folders in which something changed since they were synced.
+    unsynced: BTreeSet<PathBuf>,
+    _lock: File,
+}
+
+/// What stands where a file of the site belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupied {
+    /// Nothing.
+    Free,
+    /// A file of so many bytes.
+    File(u64),
+    /// Something else.
+    Other,
+}
+
+impl SiteFolder {
+    /// Opens a folder, and makes it where there is none.
+    ///
+    /// Fails with [`WorkdirError::Busy`] when another run holds it, and with [`WorkdirError::Foreign`] when it holds
+    /// something and no site.
+    pub fn open(root: &Path) -> Result<Self, WorkdirError> {
+        make_folder(root)?;
+        let lock = root.join(LOCK);
+        // Where nothing is ours, nothing is left there.
+        if !lock.exists() {
+            refuse_foreign(root)?;
+        }
+        let file = open_lock(&lock)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(WorkdirError::Busy { path: lock }),
+            Err(TryLockError::Error(error)) => return Err(io_error("cannot lock", &lock)(error)),
+        }
+        refuse_foreign(root)?;
+        let scratch = root.join(SCRATCH);
+        if scratch.exists() {
+            fs::remove_dir_all(&scratch).map_err(io_error("cannot remove", &scratch))?;
+        }
+        fs::create_dir(&scratch).map_err(io_error("cannot create", &scratch))?;
+        Ok(Self { root: root.to_owned(), unsynced: BTreeSet::new(), _lock: file })
+    }
+
+    /// Returns the path of the manifest.
+    #[must_use]
+    pub fn manifest_path(&self) -> PathBuf {
+        self.root.join(MANIFEST)
+    }
+
+    /// Reads the manifest; `None` in a new site.
+    pub fn manifest(&self) -> Result<Option<String>, WorkdirError> {
+        let path = self.manifest_path();
+        #[expect(clippy::disallowed_methods, reason = "this adapter reads the folder of a site")]
+        match fs::read(&path) {
+            // What is no text does not parse either, and that is said then.
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("cannot read", &path)(error)),
+        }
+    }
+
+    /// Replaces the manifest. All that was written before is on the disk by then.
+    pub fn store_manifest(&mut self, text: &str) -> Result<(), WorkdirError> {
+        self.sync()?;
+        self.put(MANIFEST, text.as_bytes())?;
+        self.sync()
+    }
+
+    /// Returns what stands at a path.
+    #[must_use]
+    pub fn occupied(&self, path: &str) -> Occupied {
+        match fs::symlink_metadata(self.root.join(path)) {
+            Ok(found) if found.is_file() => Occupied::File(found.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Occupied::Free,
+            // A folder, a link, or what is below a file.
+            _ => Occupied::Other,
+        }
+    }
+
+    /// Writes a file, whole or not at all; it survives a power cut once the folder is synced.
+    pub fn put(&mut self, path: &str, text: &[u8]) -> Result<(), WorkdirError> {
+        let to = self.root.join(path);
+        let folder = to.parent().expect("below the root");
+        make_folder(folder)?;
+        let unfinished = self.root.join(SCRATCH).join("file");
+        write_synced(&unfinished, |out| out.write_all(text))?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the file was synced, the folder is before the manifest"
+        )]
+        fs::rename(&unfinished, &to).map_err(io_error("cannot rename to", &to))?;
+        self.unsynced.insert(folder.to_owned());
+        Ok(())
+    }
+
+    /// Removes a file of the site, and the folders that are empty then.
+    pub fn remove(&mut self, path: &str) -> Result<(), WorkdirError> {
+        let file = self.root.join(path);
+        #[expect(clippy::disallowed_methods, reason = "the manifest names it")]
+        match fs::remove_file(&file) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            removed => removed.map_err(io_error("cannot remove", &file))?,
+        }
+        let above = file.ancestors().skip(1).take_while(|folder| *folder != self.root);
+        let last = above.take_while(|folder| fs::remove_dir(folder).is_ok()).last();
+        let changed = last.unwrap_or(&file).parent().expect("below the root");
+        self.unsynced.insert(changed.to_owned());
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), WorkdirError> {
+        for folder in std::mem::take(&mut self.unsynced) {
+            // One that went meanwhile went with all that was in it.
+            if folder.is_dir() {
+                sync_folder(&folder)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SiteFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.root.join(SCRATCH));
+    }
+}
+
+/// Fails where a folder holds something and no site.
+fn refuse_foreign(root: &Path) -> Result<(), WorkdirError> {
+    if root.join(MANIFEST).exists() {
+        return Ok(());
+    }
+    // What a run left that was ended before it had a manifest is nobody else's.
+    let foreign = names_in(root)?.into_iter().find(|name| ![LOCK, SCRATCH].contains(&name.as_str()));
+    match foreign {
+        Some(found) => Err(WorkdirError::Foreign { path: root.to_owned(), found }),
+        None => Ok(()),
+    }
+}
+
+/// Tells whether a folder, there already or not, is the work directory, in it, or around it.
+#[must_use]
+pub fn is_entangled(root: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // Of what is not there yet, what is above it.
+        let known = path.ancestors().find_map(|above| Some((above.canonicalize().ok()?, above)));
+        let Some((real, above)) = known else { return path };
+        let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
+        real.join(rest)
+    };
+    let (root, folder) = (real(root), real(folder));
+    folder.starts_with(&root) || root.starts_with(&folder)
+}

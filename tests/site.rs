@@ -1,0 +1,872 @@
+//! The site that `report --all --format site` writes, and what a browser makes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use crate::harness::browser::Browser;
+use crate::harness::source::{Source, repository};
+use crate::harness::{Said, World};
+use crate::sim::{Agent, Program};
+
+const MASTER: &str = "staging_th_shop_master_845820727e";
+const NEXT: &str = "staging_th_shop_master_0a1b2c3d4e";
+const FIX: &str = "staging_th_shop_fix_77aa88bb99";
+const LIVE: &str = "prod_sg_shop_master_845820727e";
+const CART: &str = "staging_th_cart_main_1234567890";
+
+/// Ten statements, of which so many were executed.
+fn profile(covered: u64) -> String {
+    let line =
+        |line: u64| format!("example.com/shop/a.go:{line}.1,{line}.9 1 {}", u64::from(line <= covered));
+    (1..=10).map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn site(world: &World) -> PathBuf {
+    world.home().join("site")
+}
+
+fn write(world: &World) -> Said {
+    world.run(&["report", "--all", "--format", "site", "-o", site(world).to_str().unwrap()])
+}
+
+/// Every file below a folder, by its path.
+fn files(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
+    let mut found = BTreeMap::new();
+    let mut folders: Vec<PathBuf> = folder.is_dir().then(|| folder.to_owned()).into_iter().collect();
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let about = path.metadata().unwrap();
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, (about.len(), about.modified().unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// Those that are for readers.
+fn served(world: &World) -> BTreeSet<String> {
+    files(&site(world)).into_keys().filter(|name| !name.starts_with('.')).collect()
+}
+
+fn read(world: &World, name: &str) -> String {
+    fs::read_to_string(site(world).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn json_of(world: &World, name: &str) -> Value {
+    serde_json::from_str(&read(world, name)).unwrap()
+}
+
+/// What was written or removed between two looks.
+fn changed(
+    before: &BTreeMap<String, (u64, SystemTime)>,
+    after: &BTreeMap<String, (u64, SystemTime)>,
+) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let is_other = |name: &&&String| before.get(**name) != after.get(**name) && !name.starts_with('.');
+    names.iter().filter(is_other).map(|name| (*name).clone()).collect()
+}
+
+/// A text as one reads it, on one line.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Two apps, one of them in two environments, with branches, a history, and processes that are gone.
+struct Town {
+    world: World,
+    fix: Agent,
+    cart: Agent,
+    others: Vec<Agent>,
+}
+
+impl Town {
+    fn new() -> Self {
+        let world = World::new();
+        let first = world.start_counted(MASTER, &profile(4));
+        let live = world.start_counted(LIVE, &profile(9));
+        let fix = world.start_counted(FIX, &profile(5));
+        let cart = world.start_counted(CART, &profile(7));
+        world.pull(0);
+        for gone in [&first, &live] {
+            gone.kill();
+        }
+        world.center.remove(&first.url());
+        let master = world.start_counted(NEXT, &profile(6));
+        world.pull(3);
+        Self { world, fix, cart, others: vec![first, live, master] }
+    }
+}
+
+#[test]
+fn everything_that_is_stored_has_a_place_that_stays() {
+    let town = Town::new();
+    let said = write(&town.world).ended(0);
+    assert_eq!((&*said.stdout, &*said.stderr), ("", ""), "nothing to say where nobody watches");
+    let wanted = [
+        "cart/index.html",
+        "cart/staging/th/badge.svg",
+        "cart/staging/th/history.json",
+        "cart/staging/th/latest.json",
+        "cart/staging/th/main/badge.svg",
+        "cart/staging/th/main/latest.json",
+        "cart/staging/th/main/report.html",
+        "index.html",
+        "index.json",
+        "shop/index.html",
+        "shop/prod/sg/badge.svg",
+        "shop/prod/sg/history.json",
+        "shop/prod/sg/latest.json",
+        "shop/prod/sg/master/badge.svg",
+        "shop/prod/sg/master/latest.json",
+        "shop/prod/sg/master/report.html",
+        "shop/staging/th/badge.svg",
+        "shop/staging/th/fix/badge.svg",
+        "shop/staging/th/fix/latest.json",
+        "shop/staging/th/fix/report.html",
+        "shop/staging/th/history.json",
+        "shop/staging/th/latest.json",
+        "shop/staging/th/master/badge.svg",
+        "shop/staging/th/master/latest.json",
+        "shop/staging/th/master/report.html",
+    ];
+    assert_eq!(served(&town.world), wanted.map(str::to_owned).into(), "of each branch its newest commit");
+    let master = json_of(&town.world, "shop/staging/th/master/latest.json");
+    assert_eq!(
+        (&master["service"], &master["percent"], &master["state"]),
+        (&json!(NEXT), &json!(60.0), &json!("ok"))
+    );
+    assert_eq!(
+        json_of(&town.world, "shop/staging/th/latest.json"),
+        master,
+        "what runs, and the trunk of that"
+    );
+    assert!(read(&town.world, "shop/staging/th/fix/badge.svg").contains("50.0%"));
+}
+
+#[test]
+fn what_runs_beside_the_newest_commit_has_a_report_while_it_does() {
+    let world = World::new();
+    let earlier = world.start_counted(MASTER, &profile(4));
+    world.pull(0);
+    let _newest = world.start_counted(NEXT, &profile(6));
+    world.pull(0);
+    write(&world).ended(0);
+    let (newest, of_earlier) =
+        ("shop/staging/th/master/report.html", "shop/staging/th/master/845820727e/report.html");
+    assert!(read(&world, newest).contains(NEXT) && read(&world, of_earlier).contains(MASTER));
+    let index = json_of(&world, "index.json");
+    let report = |name: &str| {
+        let mut services = index["services"].as_array().unwrap().iter();
+        services.find(|service| service["service"] == name).unwrap()["report"].clone()
+    };
+    assert_eq!((report(NEXT), report(MASTER)), (json!(newest), json!(of_earlier)));
+    for page in ["index.html", "shop/index.html"] {
+        assert!(read(&world, page).contains(&format!("{of_earlier}\"")), "{page} links to it");
+    }
+
+    world.center.remove(&earlier.url());
+    world.run(&["pull", "--force"]).ended(0);
+    write(&world).ended(0);
+    assert!(!served(&world).contains(of_earlier), "it is gone, and its figures are not");
+    assert!(read(&world, "shop/index.html").contains("845820727e"));
+}
+
+#[test]
+fn scripts_find_every_service_with_its_figures_and_paths() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let index = json_of(&town.world, "index.json");
+    let services = index["services"].as_array().unwrap();
+    let of = |name: &str| services.iter().find(|service| service["service"] == name).unwrap().clone();
+    assert_eq!((index["schema"].clone(), services.len()), (json!(1), 5));
+    let mut live = of(LIVE);
+    let errors = live["errors"].take();
+    assert!(errors[0].as_str().unwrap().starts_with("http://127."), "{errors}");
+    for time in ["stored_at", "last_pull"] {
+        assert!(live[time].take().as_str().unwrap().ends_with('Z'));
+    }
+    let wanted = json!({
+        "service": LIVE, "env": "prod", "region": "sg", "app": "shop", "branch": "master",
+        "commit": "845820727e", "state": "unreachable", "concern": "failing", "errors": null,
+        "up": 0, "listed": 1, "percent": 90.0, "covered": 9, "total": 10,
+        "replicas": {"answered": 0, "known": 1}, "id": 1, "stored_at": null, "last_pull": null,
+        "last_seen": null, "page": "shop/index.html#prod/sg", "report": "shop/prod/sg/master/report.html",
+        "source": "none", "badge": "shop/prod/sg/master/badge.svg",
+        "latest": "shop/prod/sg/master/latest.json", "history": "shop/prod/sg/history.json",
+    });
+    let id = live["id"].clone();
+    assert_eq!(
+        {
+            live["id"] = json!(1);
+            live
+        },
+        wanted
+    );
+    assert!(id.as_i64().unwrap() > 0);
+    let former = of(MASTER);
+    assert_eq!(
+        (&former["state"], &former["report"], &former["percent"]),
+        (&json!("offline"), &Value::Null, &json!(40.0)),
+        "an earlier commit has figures and no report"
+    );
+    let history = json_of(&town.world, "shop/staging/th/history.json");
+    let rows: BTreeSet<(String, u64)> = history["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["commit"].as_str().unwrap().to_owned(), row["covered"].as_u64().unwrap()))
+        .collect();
+    let commits = [("845820727e", 4), ("77aa88bb99", 5), ("0a1b2c3d4e", 6)];
+    assert_eq!(rows, commits.map(|(commit, covered)| (commit.to_owned(), covered)).into());
+}
+
+#[test]
+fn only_what_changed_is_written_again() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let first = files(&site(&town.world));
+    write(&town.world).ended(0);
+    let second = files(&site(&town.world));
+    assert_eq!(first, second, "not even what only we read");
+
+    town.cart.hit(&[8], 1);
+    town.world.run(&["pull", "cart"]).ended(0);
+    write(&town.world).ended(0);
+    let third = files(&site(&town.world));
+    let of_cart = [
+        "cart/index.html",
+        "cart/staging/th/badge.svg",
+        "cart/staging/th/history.json",
+        "cart/staging/th/latest.json",
+        "cart/staging/th/main/badge.svg",
+        "cart/staging/th/main/latest.json",
+        "cart/staging/th/main/report.html",
+        "index.html",
+        "index.json",
+    ];
+    assert_eq!(changed(&second, &third), of_cart);
+
+    // Pulled again, and found the same: the age is told anew, and the report, which is large, stays.
+    town.world.run(&["pull", "fix"]).ended(0);
+    write(&town.world).ended(0);
+    let of_fix = ["index.html", "index.json", "shop/staging/th/fix/latest.json"];
+    assert_eq!(changed(&third, &files(&site(&town.world))), of_fix);
+    drop((town.fix, town.others));
+}
+
+#[test]
+fn what_somebody_cut_or_took_away_is_made_again() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let whole = files(&site(&town.world));
+    let report = "shop/staging/th/fix/report.html";
+    let text = read(&town.world, report);
+    fs::write(site(&town.world).join(report), &text[..100]).unwrap();
+    fs::remove_file(site(&town.world).join("index.json")).unwrap();
+    fs::remove_dir_all(site(&town.world).join("cart")).unwrap();
+    write(&town.world).ended(0);
+    let sizes = |files: &BTreeMap<String, (u64, SystemTime)>| -> Vec<(String, u64)> {
+        files
+            .iter()
+            .filter(|(name, _)| !name.starts_with('.'))
+            .map(|(name, (size, _))| (name.clone(), *size))
+            .collect()
+    };
+    assert_eq!(sizes(&files(&site(&town.world))), sizes(&whole));
+}
+
+#[test]
+fn what_fails_or_is_stale_stands_on_top() {
+    let (world, agents) = World::with_echo(2);
+    let _fine = world.start_counted(CART, &profile(7));
+    world.pull(0);
+    world.days_pass(1);
+    let late = "staging_th_late_main_fedcba9876";
+    let _late = world.start_counted(late, &profile(2));
+    agents[0].kill();
+    world.run(&["pull", "echoserver", "late"]).ended(3);
+    let _other = world.start(late, &Program::of("example.com/shop/a.go:1.1,9.9 3\n"));
+    world.run(&["pull", "late"]).ended(3);
+    write(&world).ended(0);
+    let page = read(&world, "index.html");
+    let (_, rest) = page.split_once("Needs attention").unwrap();
+    let attention = rest.split_once("</section>").unwrap().0;
+    let states: Vec<&str> = attention
+        .split("class=\"state ")
+        .skip(1)
+        .map(|part| part.split_once('<').unwrap().0.split_once("\">").unwrap())
+        .map(
+            |(concern, text)| {
+                if concern == "failing" || concern == "stale" { text } else { "not of interest" }
+            },
+        )
+        .collect();
+    assert_eq!(
+        states,
+        ["partial", "overdue", "other build"],
+        "a day without a pull is more than twice four hours"
+    );
+    let states: BTreeMap<String, String> = json_of(&world, "index.json")["services"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|service| (service["app"].as_str().unwrap().into(), service["state"].as_str().unwrap().into()))
+        .collect();
+    let wanted = [("apa_goc_echoserver", "partial"), ("cart", "overdue"), ("late", "other_build")];
+    assert_eq!(states, wanted.map(|(app, state)| (app.to_owned(), state.to_owned())).into());
+}
+
+#[test]
+fn no_center_and_no_process_is_asked() {
+    let Town { mut world, fix, cart, others } = Town::new();
+    let asked = || [&fix, &cart].map(|agent| (agent.pulls(), agent.peeks()));
+    let before = asked();
+    world.center.stop();
+    write(&world).ended(0);
+    assert_eq!(asked(), before);
+    drop(others);
+}
+
+/// A service with a report, whose repository is not there yet.
+struct Sourced {
+    world: World,
+    source: Source,
+    _agent: Agent,
+}
+
+impl Sourced {
+    fn new() -> Self {
+        let source = Source::of(&[
+            ("go.mod", b"module example.com/shop\n"),
+            ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
+        ]);
+        let world = World::new();
+        let agent = world.start_counted(&source.service(), "example.com/shop/a.go:3.12,5.2 1 3\n");
+        world.pull(0);
+        Self { world, source, _agent: agent }
+    }
+}
+
+const REPORT: &str = "app/staging/th/master/report.html";
+
+#[test]
+fn a_report_is_the_page_that_html_writes() {
+    let Sourced { world, source, _agent } = Sourced::new();
+    source.clone_into(&world, &["--bare"]);
+    write(&world).ended(0);
+    let page = world.run(&["report", "app", "-q", "--format", "html"]).ended(0).stdout;
+    let without_age = |page: &str| {
+        let (before, rest) = page.split_once(" before this page was written").unwrap();
+        before.rsplit_once('(').unwrap().0.to_owned() + rest
+    };
+    assert_eq!(without_age(&read(&world, REPORT)), without_age(&page));
+    assert_eq!(json_of(&world, "index.json")["services"][0]["source"], "whole");
+}
+
+#[test]
+fn a_report_without_source_says_so_until_there_is_one() {
+    let Sourced { world, source, _agent } = Sourced::new();
+    write(&world).ended(0);
+    assert!(read(&world, REPORT).contains("No source was read"));
+    assert!(read(&world, "index.html").contains("1 report has no source"));
+    assert_eq!(json_of(&world, "index.json")["services"][0]["source"], "none");
+
+    // Where the configuration names a repository, there is something to be had, and that is no success.
+    let address = source.folder.path().display().to_string();
+    world.configure(&format!(
+        "[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}/nowhere\"\n"
+    ));
+    write(&world).ended(3).warned("1 report without source that could be had");
+    world.configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}\"\n"));
+    let before = files(&site(&world));
+    write(&world).ended(3);
+    assert_eq!(changed(&before, &files(&site(&world))), [] as [&str; 0], "it is asked once an hour");
+    assert!(!repository(&world).exists());
+
+    source.clone_into(&world, &["--bare"]);
+    let after = files(&site(&world));
+    write(&world).ended(0);
+    assert_eq!(
+        changed(&after, &files(&site(&world))),
+        [
+            REPORT,
+            "app/staging/th/latest.json",
+            "app/staging/th/master/latest.json",
+            "app/index.html",
+            "index.html",
+            "index.json"
+        ]
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>(),
+        "what is here is found at once"
+    );
+    assert!(!read(&world, "index.html").contains("no source"));
+}
+
+#[test]
+fn offline_fetches_no_source() {
+    let Sourced { world, source, _agent } = Sourced::new();
+    let address = source.folder.path().display().to_string();
+    world.configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}\"\n"));
+    let folder = site(&world);
+    let arguments = ["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
+    world.run(&[&arguments[..], &["--offline"]].concat()).ended(3).warned("1 report without source");
+    assert!(!repository(&world).exists());
+    world.run(&arguments).ended(0);
+    assert!(repository(&world).exists(), "the next run is free to");
+    assert!(!read(&world, REPORT).contains("No source was read"));
+}
+
+#[test]
+fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let before = read(&town.world, "cart/staging/th/main/report.html");
+    town.cart.hit(&[8], 1);
+    town.fix.hit(&[8], 1);
+    town.world.pull(3);
+    let path: String = town.world.query(
+        "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE app_name = 'cart' AND is_latest = 'y'",
+    );
+    fs::remove_file(town.world.root().join(path)).unwrap();
+    write(&town.world).ended(3).warned(CART);
+    assert_eq!(read(&town.world, "cart/staging/th/main/report.html"), before);
+    assert_eq!(json_of(&town.world, "cart/staging/th/latest.json")["percent"], 80.0);
+    assert!(read(&town.world, "shop/staging/th/fix/report.html").contains("60.0%"));
+}
+
+#[test]
+fn what_retention_dropped_goes_and_nothing_else() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let site = site(&town.world);
+    fs::write(site.join("cart/notes.txt"), "mine").unwrap();
+    fs::write(site.join("robots.txt"), "mine").unwrap();
+    town.world.center.remove(&town.cart.url());
+    town.world.pull(3);
+    town.world.days_pass(91);
+    town.world.run(&["prune", "--retention-only", "--drop-keys-older-than", "90d"]).ended(0);
+    write(&town.world).ended(0);
+    let left: Vec<String> =
+        served(&town.world).into_iter().filter(|name| !name.starts_with("shop/")).collect();
+    assert_eq!(left, ["cart/notes.txt", "index.html", "index.json", "robots.txt"]);
+    assert!(
+        left.contains(&"robots.txt".to_owned()) && !site.join("cart/staging").exists(),
+        "no empty folder is left"
+    );
+    assert!(!read(&town.world, "index.html").contains("cart"));
+}
+
+#[test]
+fn a_folder_of_others_is_refused_and_left_as_it_was() {
+    let town = Town::new();
+    let site = site(&town.world);
+    fs::create_dir(&site).unwrap();
+    fs::write(site.join("thesis.txt"), "mine").unwrap();
+    write(&town.world).ended(1).warned("thesis.txt").warned("give a new or an empty folder");
+    assert_eq!(files(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
+    fs::remove_file(site.join("thesis.txt")).unwrap();
+    write(&town.world).ended(0);
+
+    fs::write(
+        site.join(".goc-watchdog-site.json"),
+        "{\"goc_watchdog_site\": 1, \"files\": {\"../x/index.html\": null}}",
+    )
+    .unwrap();
+    write(&town.world).ended(1).warned("no site has a file \"../x/index.html\"");
+    let inside = town.world.root().join("site");
+    let arguments = ["report", "--all", "--format", "site", "-o"];
+    for folder in [&inside, &town.world.root(), &town.world.home().to_owned()] {
+        let said = town.world.run(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
+        said.ended(1).warned("is the work directory or overlaps it");
+    }
+    assert!(!inside.exists());
+}
+
+#[test]
+fn a_file_of_another_hand_is_never_written_over() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let mine = site(&town.world).join("cart/staging/th/next/report.html");
+    fs::create_dir_all(mine.parent().unwrap()).unwrap();
+    fs::write(&mine, "mine").unwrap();
+    let _next = town.world.start_counted("staging_th_cart_next_abcdef0123", &profile(3));
+    town.world.pull(3);
+    write(&town.world)
+        .ended(3)
+        .warned("\"cart/staging/th/next/report.html\" of the site cannot be written: something");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
+    assert_eq!(json_of(&town.world, "cart/staging/th/next/latest.json")["report"], Value::Null);
+    let folder = mine.parent().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    fs::write(folder, "a file in place of a folder").unwrap();
+    write(&town.world)
+        .ended(3)
+        .warned("\"cart/staging/th/next/badge.svg\" of the site cannot be written: something");
+    fs::remove_file(folder).unwrap();
+    write(&town.world).ended(0);
+    assert!(fs::read_to_string(&mine).unwrap().contains("30.0%"));
+}
+
+#[test]
+fn a_second_run_at_once_leaves_the_site_to_the_first() {
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let lock = fs::File::open(site(&town.world).join(".goc-watchdog-site.lock")).unwrap();
+    lock.lock().unwrap();
+    let before = files(&site(&town.world));
+    town.cart.hit(&[8], 1);
+    town.world.pull(3);
+    write(&town.world).ended(4).warned("another run holds the lock; nothing was changed");
+    assert_eq!(files(&site(&town.world)), before);
+    drop(lock);
+    write(&town.world).ended(0);
+}
+
+#[test]
+fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let town = Town::new();
+    let folder = site(&town.world);
+    let timed = || {
+        let begun = std::time::Instant::now();
+        write(&town.world).ended(0);
+        begun.elapsed()
+    };
+    let anew = timed();
+    town.cart.hit(&[0], 1);
+    town.world.run(&["pull", "cart", "-q"]).ended(0);
+    // Where all is there already, a run is shorter.
+    let again = timed();
+    let mut killed = 0;
+    for round in 0..60 {
+        let is_anew = round % 3 == 0;
+        if is_anew && folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        let usual = if is_anew { anew } else { again };
+        town.cart.hit(&[random.usize(..10)], 1);
+        town.world.run(&["pull", "cart", "-q"]).ended(0);
+        let arguments = ["report", "-q", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
+        let mut child = town.world.spawn(&arguments);
+        // The moment is what the test is about; whichever it is, all that follows must hold.
+        std::thread::sleep(usual.mul_f64(random.f64() * 1.1));
+        child.kill().unwrap();
+        killed += usize::from(child.wait().unwrap().code().is_none());
+        for name in files(&folder).into_keys().filter(|name| !name.starts_with('.')) {
+            let text = read(&town.world, &name);
+            let end = match name.rsplit_once('.').unwrap().1 {
+                "json" => "}\n",
+                "svg" => "</svg>\n",
+                _ => "</html>\n",
+            };
+            assert!(text.ends_with(end), "{name} is not whole");
+        }
+    }
+    println!("{killed} of 60 runs were killed");
+    assert!(killed >= 15, "only {killed} of 60 runs were killed before they ended");
+    write(&town.world).ended(0);
+    let healed = files(&folder);
+    assert!(!healed.keys().any(|name| name.contains(".tmp")), "{healed:?}");
+    let texts = |names: &BTreeSet<String>| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| {
+                let text = read(&town.world, name);
+                // When a report was made, it says.
+                if name.ends_with("report.html") { String::new() } else { text }
+            })
+            .collect()
+    };
+    let (names, found) = (served(&town.world), texts(&served(&town.world)));
+    fs::remove_dir_all(&folder).unwrap();
+    write(&town.world).ended(0);
+    assert_eq!((names, found), (served(&town.world), texts(&served(&town.world))));
+}
+
+#[test]
+fn hostile_names_stay_inside_of_the_site_and_apart() {
+    let world = World::new();
+    let long = "x".repeat(300);
+    let names = [
+        "..",
+        "../../outside",
+        "/etc/passwd",
+        "<script>alert(1)</script>",
+        "index.html",
+        "con",
+        "Shop",
+        "shop",
+        "SHOP",
+        "a\u{202e}b\0c",
+        "\u{e9}",
+        "e\u{301}",
+        &long,
+        &format!("{long}y"),
+        "staging_th_index.json_badge.svg_845820727e",
+        "_",
+    ];
+    let _agents: Vec<Agent> = names.iter().map(|name| world.start_counted(name, &profile(5))).collect();
+    world.pull(0);
+    write(&world).ended(0);
+    let files = files(&site(&world));
+    let served = served(&world);
+    let reports = served.iter().filter(|name| name.ends_with("/report.html")).count();
+    assert_eq!(reports, names.len());
+    let folded: BTreeSet<String> = served.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(folded.len(), served.len(), "also where case is ignored");
+    for name in files.keys() {
+        assert!(name.split('/').all(|part| part.len() <= 210 && part != ".."), "{name}");
+    }
+    assert!(served.contains("=69ndex.json/staging/th/=62adge.svg/report.html"), "{served:?}");
+    let Some(mut browser) = Browser::start() else { return };
+    browser.open(&site(&world).join("index.html"), "");
+    assert_eq!(browser.texts("#services .row").len(), names.len());
+    browser.picture("site-hostile");
+    browser.was_quiet();
+    browser.press("/");
+    browser.until("document.activeElement.id === 'filter'");
+    browser.press("<script>");
+    assert_eq!(browser.texts("#services .row").len(), 1);
+    let href = browser.eval("[...document.querySelectorAll('#services .row')].find((row) => !row.hidden).querySelector('.report a').getAttribute('href')");
+    assert_eq!(href, "=3cscript=3ealert=281=29=3c=2fscript=3e/-/-/-/report.html");
+    browser.open(&site(&world).join(href.as_str().unwrap()), "");
+    assert_eq!(browser.text(".total .number"), "50.0%");
+}
+
+#[test]
+fn what_makes_no_sense_together_is_said() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    let folder = site(&world);
+    let folder = folder.to_str().unwrap();
+    let whole = ["report", "--all", "--format", "site", "-o", folder];
+    for (more, message) in [
+        (&["--include", "x"][..], "are for the report of one service"),
+        (&["--exclude-generated"], "are for the report of one service"),
+        (&["--fail-under", "80"], "a threshold is for the report of one service"),
+        (&["--id", "1"], "--id is for the report of one service"),
+        (&["--format", "json"], "--format site stands alone"),
+        (&["echoserver"], "give --all and no SERVICE"),
+    ] {
+        world.run(&[&whole[..], more].concat()).ended(2).warned(message);
+    }
+    for (arguments, message) in [
+        (&["report", "--all"][..], "--all without SERVICE is for --format site -o DIR"),
+        (&["report", "--all", "--format", "json"], "--all without SERVICE is for --format site"),
+        (&["report", "--all", "--format", "site"], "--format site needs a folder: -o DIR"),
+        (&["report", "echoserver", "--format", "site", "-o", folder], "give --all and no SERVICE"),
+        (&["report", "--format", "site", "-o", folder], "required arguments were not provided"),
+        (&["report", "--all", "--format", "site=x", "-o", folder], "the same thing twice"),
+    ] {
+        world.run(arguments).ended(2).warned(message);
+    }
+    assert!(!site(&world).exists());
+    world.run(&["report", "--all", "--format", &format!("site={folder}")]).ended(0);
+    assert!(site(&world).join("index.html").exists());
+}
+
+#[test]
+fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
+    let Some(mut browser) = Browser::start() else { return };
+    let town = Town::new();
+    write(&town.world).ended(0);
+    let index = site(&town.world).join("index.html");
+    browser.open(&index, "");
+    let names = "#services .row:not([hidden]) .name";
+    assert_eq!(
+        browser.texts(names),
+        [
+            "staging · th main 1234567890",
+            "prod · sg master 845820727e",
+            "staging · th master 0a1b2c3d4e",
+            "staging · th fix 77aa88bb99",
+        ]
+    );
+    let tiles: Vec<String> = browser.texts(".tile").iter().map(|tile| words(tile)).collect();
+    assert_eq!(tiles, ["2 apps", "4 services", "1 failing", "3 fine"]);
+    assert!(browser.text(".attention li").starts_with("unreachable shop prod · sg master 845820727e"));
+    assert_eq!(browser.text("#services .row td.percent"), "70.0%");
+    assert_eq!(browser.text("#services .row time"), "just now");
+    browser.press("/");
+    browser.until("document.activeElement.id === 'filter'");
+    browser.press("SHOP fix");
+    assert_eq!(browser.texts(names), ["staging · th fix 77aa88bb99"]);
+    assert_eq!(browser.text("#shown"), "1 of 4 services");
+    assert_eq!(browser.texts("#services .group"), ["shop"], "an app without any is not shown");
+    assert_eq!(browser.eval("location.hash"), "#filter=SHOP%20fix");
+    browser.press_named("Escape", 27);
+    assert_eq!((browser.texts(names).len(), browser.eval("location.hash")), (4, json!("")));
+    browser.click("[data-sort=percent]");
+    assert_eq!(
+        browser.texts("#services .row td.percent"),
+        ["50.0%", "60.0%", "70.0%", "90.0%"],
+        "the least covered first"
+    );
+    assert_eq!(browser.texts(names)[0], "shop staging · th fix 77aa88bb99", "each says its app now");
+    browser.was_quiet();
+
+    browser.open(&index, "#state=failing&sort=nonsense&%%%");
+    assert_eq!(browser.texts(names), ["prod · sg master 845820727e"]);
+    browser.open(&index, "#filter=nothing%20at%20all");
+    assert_eq!(browser.text("#nothing"), "No service to show.");
+    browser.was_quiet();
+
+    browser.open(&index, "");
+    browser.press("jj");
+    assert_eq!(browser.eval("document.activeElement.closest('tr').className"), "row");
+    browser.press("?");
+    assert_eq!(browser.text("#keys h2"), "Keys");
+    browser.press_named("Escape", 27);
+    browser.follow("#services a[href='shop/staging/th/fix/report.html']");
+    assert_eq!((browser.text("#home"), browser.text(".total .number")), (FIX.into(), "50.0%".into()));
+    drop(town.others);
+}
+
+#[test]
+fn an_app_shows_its_environments_branches_commits_and_their_history() {
+    let Some(mut browser) = Browser::start() else { return };
+    let town = Town::new();
+    town.fix.hit(&[8], 1);
+    town.world.pull(3);
+    write(&town.world).ended(0);
+    browser.open(&site(&town.world).join("index.html"), "");
+    browser.follow("#services .group a[href='shop/index.html']");
+    assert_eq!(browser.eval("document.title"), "shop");
+    assert_eq!(browser.texts(".places .row .name"), ["prod · sg", "staging · th"]);
+    assert_eq!(browser.texts(".place h2"), ["prod · sg", "staging · th"]);
+    let rows = ".place:last-of-type .branches .row";
+    let text =
+        |browser: &mut Browser| -> Vec<String> { browser.texts(rows).iter().map(|row| words(row)).collect() };
+    assert_eq!(
+        text(&mut browser),
+        [
+            "master 0a1b2c3d4e 60.0% +20.0 10 just now ok Report of master without source",
+            "845820727e 40.0% 10 just now offline",
+            "fix 77aa88bb99 60.0% = 10 just now ok Report of fix without source",
+        ]
+    );
+    assert_eq!(browser.eval("document.querySelectorAll('.place:last-of-type .chart g').length"), 2);
+    let title = browser.eval("document.querySelector('.place:last-of-type .dot title').textContent");
+    assert!(title.as_str().unwrap().starts_with("40.0% master 845820727e, "), "{title}");
+    browser.follow(".place:last-of-type .branches a[href$='master/report.html']");
+    assert_eq!(browser.text(".total .number"), "60.0%");
+}
+
+/// A house with some services, a history of weeks, and all that can be wrong.
+fn large_town() -> (World, Vec<Agent>) {
+    let world = World::new();
+    let mut agents = Vec::new();
+    for app in ["apa_goc_echoserver", "billing", "catalogue", "checkout", "gateway"] {
+        for (place, seed) in [("staging_th", 2), ("staging_sg", 4), ("prod_th", 6)] {
+            if (app.len() + seed) % 5 == 0 {
+                continue;
+            }
+            for (branch, covered) in [("master", 3), ("feature-cart", 5), ("release-1.4", 6)] {
+                let covered = (covered + app.len() as u64 + seed as u64) % 9 + 1;
+                if branch != "master" && (app.len() + seed) % 3 == 0 {
+                    continue;
+                }
+                let commit = format!("{:010x}", app.len() * 7_919 * seed * 104_729 + branch.len());
+                let name = format!("{place}_{app}_{branch}_{commit}");
+                agents.push(world.start_counted(&name, &profile(covered)));
+            }
+        }
+    }
+    world.pull(0);
+    world.days_pass(9);
+    agents[0].hit(&[9], 1);
+    agents[3].hit(&[7, 8], 1);
+    world.run(&["pull", "--force", "-q"]).ended(0);
+    world.days_pass(6);
+    for agent in [&agents[1], &agents[4]] {
+        agent.kill();
+    }
+    world.center.remove(&agents[2].url());
+    agents[5].hit(&[1, 2, 9], 1);
+    agents.push(world.start_counted("staging_th_billing_master_fedcba9876", &profile(8)));
+    agents.push(world.start_counted("staging_th_billing_fix-tax_0123456789", &profile(4)));
+    world.pull(3);
+    (world, agents)
+}
+
+#[test]
+fn nothing_sticks_out_however_wide_the_screen_is() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (world, _agents) = large_town();
+    write(&world).ended(0);
+    for (page, file) in [("index", "index.html"), ("app", "billing/index.html")] {
+        browser.open(&site(&world).join(file), "");
+        for (name, width, scheme) in [
+            ("light", 1280, "light"),
+            ("dark", 1280, "dark"),
+            ("tablet", 820, "light"),
+            ("narrow", 390, "light"),
+            ("narrow-dark", 390, "dark"),
+        ] {
+            browser.resize(width, 900);
+            browser.prefer(scheme);
+            browser.picture(&format!("site-{page}-{name}"));
+            let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
+            assert_eq!(widths[0], widths[1], "{page}-{name}: nothing sticks out");
+        }
+        browser.resize(1280, 900);
+        browser.eval("document.querySelector('.place:last-of-type')?.scrollIntoView()");
+        browser.picture(&format!("site-{page}-end"));
+        browser.was_quiet();
+    }
+}
+
+#[test]
+fn axe_has_nothing_against_any_view_of_the_site() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (world, _agents) = large_town();
+    write(&world).ended(0);
+    let mut found = Vec::new();
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light")] {
+        browser.resize(width, 900);
+        browser.prefer(scheme);
+        for (file, fragment, keys) in [
+            ("index.html", "", ""),
+            ("index.html", "#sort=percent", ""),
+            ("index.html", "#filter=nothing%20at%20all", ""),
+            ("index.html", "", "?"),
+            ("billing/index.html", "", ""),
+        ] {
+            browser.open(&site(&world).join(file), fragment);
+            browser.press(keys);
+            let Some(faults) = browser.faults() else { return };
+            let view = format!("{file}{fragment} {keys} at {width}, {scheme}");
+            found.extend(faults.into_iter().map(|fault| format!("{view}: {fault}")));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_site_works_where_script_is_forbidden() {
+    let Some(mut browser) = Browser::start() else { return };
+    let town = Town::new();
+    write(&town.world).ended(0);
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    browser.open(&site(&town.world).join("index.html"), "");
+    assert_eq!(browser.texts("#services .row").len(), 4);
+    assert_eq!(browser.texts("#tools, #theme, #help"), [] as [&str; 0], "nothing that would not work");
+    assert!(browser.text("#services .row time").ends_with("UTC"), "times that stay true");
+    browser.picture("site-without-script");
+    browser.was_quiet();
+}
