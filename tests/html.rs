@@ -75,7 +75,7 @@ example.com/app/made/up.go:12.2,14.20 1 7
 /// A service whose page was written, twice pulled.
 struct Served {
     world: World,
-    _source: Source,
+    source: Source,
     agent: Agent,
 }
 
@@ -86,7 +86,7 @@ impl Served {
         let agent = world.start_counted(&source.service(), profile);
         world.pull(0);
         source.clone_into(&world, &["--bare"]);
-        Self { world, _source: source, agent }
+        Self { world, source, agent }
     }
 
     fn of_cart() -> Self {
@@ -431,4 +431,159 @@ fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
     assert_eq!(browser.eval("document.querySelectorAll('.line').length"), 38);
     assert_eq!(browser.eval("document.documentElement.scrollWidth <= innerWidth"), true);
     browser.picture("file-on-paper");
+}
+
+/// Each view of a page: where it is, and the keys that make it.
+const VIEWS: [(&str, &str); 6] = [
+    ("", ""),
+    ("#flat=1&sort=-percent&filter=nothing", ""),
+    (CART_FILE, "nc"),
+    (FILE_WITHOUT_SOURCE, ""),
+    ("#file=unknown.go", ""),
+    ("", "?"),
+];
+
+/// Opens a view and waits until it is there.
+fn open_view(browser: &mut Browser, page: &std::path::Path, (fragment, keys): (&str, &str)) {
+    browser.open(page, fragment);
+    browser.until(
+        "document.body.dataset.shown || !document.querySelector('#message').hidden || !location.hash.includes('file=')",
+    );
+    browser.press(keys);
+}
+
+#[test]
+fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    let walk = |browser: &mut Browser, last: &str| {
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|heard| heard != last) {
+            assert!(heard.len() < 30, "never at {last}: {heard:#?}");
+            browser.press_named("Tab", 9);
+            heard.push(browser.heard_of_focus());
+        }
+        heard
+    };
+    let service = format!("link \"{}\"", served.source.service());
+    let (theme, keys) = ("button \"Theme: system\"", "button \"Keys\"");
+    browser.open(&page, "");
+    let table = [
+        &*service,
+        theme,
+        keys,
+        "DisclosureTriangle \"No source of 1 file (5 of 20 statements), counted all the same\"",
+        "searchbox \"Filter by name\"",
+        "checkbox \"Uncovered only\"",
+        "checkbox \"Without packages\"",
+        "button \"Fold all\"",
+        "button \"Package, file\"",
+        "button \"Coverage\"",
+        "button \"Covered\"",
+        "button \"Uncovered\"",
+        "button \"Statements\"",
+        "button \"Files of example.com/app\"",
+        "link \"main.go\"",
+        "button \"Files of example.com/app/cart\"",
+        "link \"cart.go\"",
+        "button \"Files of example.com/app/made\"",
+        "link \"up.go\"",
+    ];
+    assert_eq!(walk(&mut browser, "link \"up.go\""), table);
+    open_file(&mut browser, &page, CART_FILE);
+    let code = "group \"example.com/app/cart/cart.go\"";
+    let file = [
+        "button \"Previous\"",
+        "button \"Next uncovered\"",
+        "button \"Counts\"",
+        "DisclosureTriangle \"Functions 3\"",
+        "link \"Cart.Add 75.0%\"",
+        "link \"Cart.Checkout 75.0%\"",
+        "link \"Cart.Clear 100.0%\"",
+        code,
+    ];
+    assert_eq!(walk(&mut browser, code), file, "from the heading that has the focus");
+    browser.open(&page, "#file=unknown.go");
+    browser.until("!document.querySelector('#message').hidden");
+    assert_eq!(walk(&mut browser, "link \"All files\""), [&*service, theme, keys, "link \"All files\""]);
+}
+
+#[test]
+fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    browser.open(&page, "");
+    browser.press("?");
+    browser.click("#keys-on");
+    browser.press_named(ESCAPE.0, ESCAPE.1);
+    browser.press("u");
+    assert_eq!(browser.eval("location.hash"), "");
+    browser.press("?");
+    assert_eq!(browser.eval("document.querySelector('#keys').open"), false);
+    open_file(&mut browser, &page, CART_FILE);
+    browser.press("n");
+    assert_eq!(browser.texts(".line.current"), [] as [&str; 0], "the choice is kept");
+    browser.press_named(ESCAPE.0, ESCAPE.1);
+    browser.until("!document.querySelector('#overview').hidden");
+    browser.was_quiet();
+}
+
+/// How far the page, and whatever is seen in it, sticks out on the right, in pixels; code scrolls by itself.
+const STICKING_OUT: &str = "Math.max(document.documentElement.scrollWidth - innerWidth,
+    ...[...document.body.querySelectorAll(':not(.code *)')].filter((e) => e.checkVisibility() && !e.closest('.unseen'))
+        .map((e) => Math.ceil(e.getBoundingClientRect().right - innerWidth)))";
+
+#[test]
+fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    browser.call("Emulation.setTouchEmulationEnabled", &serde_json::json!({"enabled": true}));
+    for width in [390, 320] {
+        browser.resize(width, 700);
+        for (at, view) in VIEWS.into_iter().enumerate() {
+            open_view(&mut browser, &page, view);
+            browser.picture(&format!("phone-{width}-{at}"));
+            assert_eq!(browser.eval(STICKING_OUT), 0, "{view:?}, {width} wide");
+            // A label is part of what it labels.
+            let small = "[...document.querySelectorAll('a[href], button, input, summary')]
+                .filter((e) => e.checkVisibility()).map((e) => [e, (e.closest('label') ?? e).getBoundingClientRect()])
+                .filter(([, { width, height }]) => width < 24 || height < 24).map(([e]) => e.outerHTML)";
+            assert_eq!(browser.eval(small), serde_json::json!([]), "{view:?}, {width} wide");
+        }
+        open_view(&mut browser, &page, VIEWS[2]);
+        browser.eval("scrollTo(0, document.documentElement.scrollHeight)");
+        browser.picture(&format!("phone-{width}-end"));
+        let edges = browser.eval(
+            "[document.querySelector('#legend span:last-child').getBoundingClientRect().bottom,
+              document.querySelector('#next').parentElement.getBoundingClientRect().top]",
+        );
+        assert!(edges[0].as_f64() < edges[1].as_f64(), "the last of it is above the buttons: {edges}");
+    }
+    browser.was_quiet();
+}
+
+#[test]
+fn where_the_system_forces_its_colours_states_are_still_told_apart() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of_cart();
+    let page = served.page();
+    let features = serde_json::json!({"features": [{"name": "forced-colors", "value": "active"}]});
+    browser.call("Emulation.setEmulatedMedia", &features);
+    open_view(&mut browser, &page, VIEWS[0]);
+    browser.picture("forced-table");
+    open_view(&mut browser, &page, VIEWS[2]);
+    browser.picture("forced-file");
+    let style = |browser: &mut Browser, selector: &str, name: &str| {
+        browser.eval(&format!("getComputedStyle(document.querySelector('{selector}')).{name}"))
+    };
+    assert_eq!(style(&mut browser, "#L17 .on", "textDecorationStyle"), "dotted");
+    assert_eq!(style(&mut browser, "#L23 .off", "textDecorationStyle"), "solid");
+    assert_eq!(style(&mut browser, "#L16", "outlineStyle"), "solid", "the current line");
+    assert_eq!(style(&mut browser, "#L17", "outlineStyle"), "none");
+    let counts = style(&mut browser, "#counts", "backgroundColor");
+    assert_ne!(counts, style(&mut browser, "#next", "backgroundColor"), "it is on");
+    browser.was_quiet();
 }
