@@ -18,6 +18,38 @@ const shared = (() => {
     return minutes < 2880 ? said('hour', Math.floor(minutes / 60)) : said('day', Math.floor(minutes / 1440));
   };
 
+  /** What of a page is shown, as the fragment of its address. */
+  const address = (values) => {
+    const parts = Object.entries(values)
+      .filter(([, value]) => value !== '' && value !== undefined && value !== false)
+      .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/')}`);
+    return `#${parts.join('&')}`;
+  };
+
+  /** What the fragment asks for. */
+  const asked = () => {
+    const values = {};
+    for (const part of location.hash.slice(1).split('&')) {
+      const at = part.indexOf('=');
+      if (at < 0) continue;
+      try {
+        values[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1));
+      } catch {
+        // Not ours; it says nothing.
+      }
+    }
+    return values;
+  };
+
+  /** Changes the address without a step in the browser's history. */
+  const settle = (to) => {
+    try {
+      history.replaceState(null, '', to === '#' ? location.href.replace(/#.*/, '') : to);
+    } catch {
+      // A page in a frame of another origin may not; it works all the same.
+    }
+  };
+
   const store = (name, value) => {
     try {
       localStorage.setItem(`goc-watchdog-${name}`, value);
@@ -70,5 +102,5 @@ const shared = (() => {
     for (const node of document.getElementsByClassName('scripted')) node.hidden = false;
   };
 
-  return { element, parsed, WORDS, filled, grouped, age, begin };
+  return { element, parsed, WORDS, filled, grouped, age, address, asked, settle, begin };
 })();

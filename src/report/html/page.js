@@ -1,7 +1,7 @@
 // What moves in the page of a report, after base.js. Everything that came from outside is put into the page as text,
 // never as markup. The words are in page.html.
 (() => {
-  const { element, parsed, WORDS, filled, grouped } = shared;
+  const { element, parsed, WORDS, filled, grouped, address, asked, settle } = shared;
   /** Packages, and of each its files: name, covered, statements, stream, which of that, why there is no source. */
   const INDEX = parsed('index');
   const FILES = INDEX.flatMap(([of, files]) => files.map(([base, covered, total, pack, slot, why]) => (
@@ -44,38 +44,6 @@
   /** A name as people can read it. */
   const printable = (name) => name.split(UNSEEN_OR_REST)
     .map((part) => (part && UNSEEN.test(part) ? `\\u{${part.codePointAt(0).toString(16)}}` : part)).join('');
-
-  // ---- where we are: the fragment of the address ------------------------------------------------------
-
-  const address = (values) => {
-    const parts = Object.entries(values)
-      .filter(([, value]) => value !== '' && value !== undefined && value !== false)
-      .map(([name, value]) => `${name}=${encodeURIComponent(value === true ? 1 : value).replaceAll('%2F', '/')}`);
-    return `#${parts.join('&')}`;
-  };
-
-  const asked = () => {
-    const values = {};
-    for (const part of location.hash.slice(1).split('&')) {
-      const at = part.indexOf('=');
-      if (at < 0) continue;
-      try {
-        values[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1));
-      } catch {
-        // Not ours; it says nothing.
-      }
-    }
-    return values;
-  };
-
-  /** Changes the address without a step in the browser's history. */
-  const settle = (to) => {
-    try {
-      history.replaceState(null, '', to === '#' ? location.href.replace(/#.*/, '') : to);
-    } catch {
-      // A page in a frame of another origin may not; it works all the same.
-    }
-  };
 
   // ---- the table of files --------------------------------------------------------------------------
 

@@ -80,16 +80,7 @@
   };
 
   const asked = () => {
-    const values = {};
-    for (const part of location.hash.slice(1).split('&')) {
-      const at = part.indexOf('=');
-      if (at < 0) continue;
-      try {
-        values[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1));
-      } catch {
-        // Not ours; it says nothing.
-      }
-    }
+    const values = shared.asked();
     const sort = values.sort ?? '';
     const by = sort.replace(/^-/, '');
     return {
@@ -101,15 +92,9 @@
   };
 
   const settle = () => {
-    const parts = [];
-    if (list.sort !== START.sort || list.down) parts.push(`sort=${list.down ? '-' : ''}${list.sort}`);
-    if (list.filter !== '') parts.push(`filter=${encodeURIComponent(list.filter)}`);
-    if (list.state !== '') parts.push(`state=${list.state}`);
-    try {
-      history.replaceState(null, '', parts.length > 0 ? `#${parts.join('&')}` : location.href.replace(/#.*/, ''));
-    } catch {
-      // A page in a frame of another origin may not; it works all the same.
-    }
+    const { sort, down, filter, state } = list;
+    const isUsual = sort === START.sort && !down;
+    shared.settle(shared.address({ sort: isUsual ? '' : `${down ? '-' : ''}${sort}`, filter, state }));
   };
 
   const change = (to) => {
