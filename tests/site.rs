@@ -5,7 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::harness::browser::Browser;
 use crate::harness::source::{Source, repository};
@@ -181,6 +184,71 @@ fn what_runs_beside_the_newest_commit_has_a_report_while_it_does() {
 }
 
 #[test]
+fn a_new_commit_without_data_takes_nothing_from_its_branch() {
+    let world = World::new();
+    let earlier = world.start_counted(MASTER, &profile(4));
+    world.pull(0);
+    write(&world).ended(0);
+    let before = files(&site(&world));
+    world.start_counted(NEXT, &profile(6)).kill();
+    world.center.remove(&earlier.url());
+    world.run(&["pull", "--force"]).ended(3);
+    write(&world).ended(0);
+    let rewritten = ["index.html", "index.json", "shop/index.html"]
+        .map(str::to_owned)
+        .into_iter()
+        .collect::<BTreeSet<_>>();
+    let latest = ["shop/staging/th/latest.json", "shop/staging/th/master/latest.json"].map(str::to_owned);
+    assert_eq!(
+        changed(&before, &files(&site(&world))),
+        rewritten.into_iter().chain(latest).collect::<Vec<_>>(),
+        "badge and report are those of what is stored"
+    );
+    let latest = json_of(&world, "shop/staging/th/master/latest.json");
+    assert_eq!(
+        (&latest["service"], &latest["percent"], &latest["report"]),
+        (&json!(MASTER), &json!(40.0), &json!("shop/staging/th/master/report.html"))
+    );
+    let index = read(&world, "index.html");
+    assert!(index.contains("0a1b2c3d4e") && index.contains("href=\"shop/staging/th/master/report.html\""));
+}
+
+#[test]
+fn a_commit_under_two_branches_has_a_report_under_each_of_its_names() {
+    let release = "staging_th_shop_release_845820727e";
+    let world = World::new();
+    let _agents = [MASTER, release].map(|name| world.start_counted(name, &profile(4)));
+    world.pull(0);
+    write(&world).ended(0);
+    for (branch, own, other) in [("master", MASTER, release), ("release", release, MASTER)] {
+        let page = read(&world, &format!("shop/staging/th/{branch}/report.html"));
+        assert!(page.contains(own) && !page.contains(other), "{branch}");
+        assert!(page.contains(&format!("<dd><bdi>{branch}</bdi></dd>")), "{branch}");
+    }
+}
+
+#[test]
+fn names_that_differ_in_nothing_that_is_shown_are_one() {
+    let other = "staging_th_shop_feat/master_845820727e";
+    let world = World::new();
+    let agents = [MASTER, other].map(|name| world.start_counted(name, &profile(4)));
+    world.pull(0);
+    agents[0].kill();
+    world.run(&["pull", "--force"]).ended(3);
+    write(&world).ended(0);
+    let services = json_of(&world, "index.json")["services"].clone();
+    assert_eq!(services.as_array().unwrap().len(), 1);
+    let service = &services[0];
+    assert_eq!((&service["service"], &service["also"]), (&json!(other), &json!([MASTER])));
+    assert_eq!(
+        (&service["up"], &service["listed"], &service["concern"]),
+        (&json!(1), &json!(2), &json!("failing"))
+    );
+    let index = read(&world, "index.html");
+    assert!(index.contains(other) && index.contains(MASTER), "the search finds both");
+}
+
+#[test]
 fn scripts_find_every_service_with_its_figures_and_paths() {
     let town = Town::new();
     write(&town.world).ended(0);
@@ -195,7 +263,7 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
         assert!(live[time].take().as_str().unwrap().ends_with('Z'));
     }
     let wanted = json!({
-        "service": LIVE, "env": "prod", "region": "sg", "app": "shop", "branch": "master",
+        "service": LIVE, "also": [], "env": "prod", "region": "sg", "app": "shop", "branch": "master",
         "commit": "845820727e", "state": "unreachable", "concern": "failing", "errors": null,
         "up": 0, "listed": 1, "percent": 90.0, "covered": 9, "total": 10,
         "replicas": {"answered": 0, "known": 1}, "id": 1, "stored_at": null, "last_pull": null,
@@ -340,7 +408,7 @@ fn no_center_and_no_process_is_asked() {
 struct Sourced {
     world: World,
     source: Source,
-    _agent: Agent,
+    agent: Agent,
 }
 
 impl Sourced {
@@ -352,7 +420,7 @@ impl Sourced {
         let world = World::new();
         let agent = world.start_counted(&source.service(), "example.com/shop/a.go:3.12,5.2 1 3\n");
         world.pull(0);
-        Self { world, source, _agent: agent }
+        Self { world, source, agent }
     }
 }
 
@@ -360,7 +428,7 @@ const REPORT: &str = "app/staging/th/master/report.html";
 
 #[test]
 fn a_report_is_the_page_that_html_writes() {
-    let Sourced { world, source, _agent } = Sourced::new();
+    let Sourced { world, source, agent: _agent } = Sourced::new();
     source.clone_into(&world, &["--bare"]);
     write(&world).ended(0);
     let page = world.run(&["report", "app", "-q", "--format", "html"]).ended(0).stdout;
@@ -374,7 +442,7 @@ fn a_report_is_the_page_that_html_writes() {
 
 #[test]
 fn a_report_without_source_says_so_until_there_is_one() {
-    let Sourced { world, source, _agent } = Sourced::new();
+    let Sourced { world, source, agent } = Sourced::new();
     write(&world).ended(0);
     assert!(read(&world, REPORT).contains("No source was read"));
     assert!(read(&world, "index.html").contains("1 report has no source"));
@@ -385,12 +453,16 @@ fn a_report_without_source_says_so_until_there_is_one() {
     world.configure(&format!(
         "[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}/nowhere\"\n"
     ));
-    write(&world).ended(3).warned("1 report without source that could be had");
-    world.configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}\"\n"));
+    let missing = format!("1 report without source that could be had: {};", source.service());
+    write(&world).ended(3).warned(&missing);
+    source.git(&["clone", "--quiet", "--bare", &address, &format!("{address}/nowhere")]);
     let before = files(&site(&world));
-    write(&world).ended(3);
+    write(&world).ended(3).warned(&missing);
     assert_eq!(changed(&before, &files(&site(&world))), [] as [&str; 0], "it is asked once an hour");
-    assert!(!repository(&world).exists());
+    agent.hit(&[0], 1);
+    world.pull(0);
+    write(&world).ended(3);
+    assert!(!repository(&world).exists(), "whatever else is stored of the same commit");
 
     source.clone_into(&world, &["--bare"]);
     let after = files(&site(&world));
@@ -417,7 +489,7 @@ fn a_report_without_source_says_so_until_there_is_one() {
 
 #[test]
 fn offline_fetches_no_source() {
-    let Sourced { world, source, _agent } = Sourced::new();
+    let Sourced { world, source, agent: _agent } = Sourced::new();
     let address = source.folder.path().display().to_string();
     world.configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}\"\n"));
     let folder = site(&world);
@@ -443,7 +515,9 @@ fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
     fs::remove_file(town.world.root().join(path)).unwrap();
     write(&town.world).ended(3).warned(CART);
     assert_eq!(read(&town.world, "cart/staging/th/main/report.html"), before);
-    assert_eq!(json_of(&town.world, "cart/staging/th/latest.json")["percent"], 80.0);
+    let latest = json_of(&town.world, "cart/staging/th/latest.json");
+    assert_eq!((&latest["percent"], &latest["report"]), (&json!(80.0), &Value::Null), "that is of 70 %");
+    assert!(!read(&town.world, "cart/index.html").contains("report.html"), "nor is it linked");
     assert!(read(&town.world, "shop/staging/th/fix/report.html").contains("60.0%"));
 }
 
@@ -477,7 +551,10 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
     fs::write(site.join("thesis.txt"), "mine").unwrap();
     write(&town.world).ended(1).warned("thesis.txt").warned("give a new or an empty folder");
     assert_eq!(files(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
-    fs::remove_file(site.join("thesis.txt")).unwrap();
+    fs::remove_dir_all(&site).unwrap();
+    fs::write(&site, "mine").unwrap();
+    write(&town.world).ended(1).warned("cannot write a site to").warned("not a directory");
+    fs::remove_file(&site).unwrap();
     write(&town.world).ended(0);
 
     fs::write(
@@ -487,12 +564,45 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
     .unwrap();
     write(&town.world).ended(1).warned("no site has a file \"../x/index.html\"");
     let inside = town.world.root().join("site");
+    let name = town.world.root().file_name().unwrap().to_owned();
+    let roundabout = town.world.home().join("nowhere/..").join(name).join("site");
     let arguments = ["report", "--all", "--format", "site", "-o"];
-    for folder in [&inside, &town.world.root(), &town.world.home().to_owned()] {
+    for folder in [&inside, &town.world.root(), &town.world.home().to_owned(), &roundabout] {
         let said = town.world.run(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
         said.ended(1).warned("is the work directory or overlaps it");
     }
     assert!(!inside.exists());
+}
+
+#[test]
+fn a_site_of_another_work_directory_is_left_as_it_is() {
+    let (town, other) = (Town::new(), World::new());
+    write(&town.world).ended(0);
+    let before = files(&site(&town.world));
+    let _agent = other.start_counted(CART, &profile(3));
+    other.pull(0);
+    let folder = site(&town.world).to_str().unwrap().to_owned();
+    other
+        .run(&["report", "--all", "--format", "site", "-o", &folder])
+        .ended(1)
+        .warned("is the site of another work directory");
+    assert_eq!(files(&site(&town.world)), before);
+    write(&town.world).ended(0);
+}
+
+#[test]
+fn a_folder_that_leads_elsewhere_is_not_followed_and_a_new_disk_is_empty() {
+    let town = Town::new();
+    fs::create_dir_all(site(&town.world).join("lost+found")).unwrap();
+    write(&town.world).ended(0);
+    let elsewhere = town.world.home().join("elsewhere");
+    fs::rename(site(&town.world).join("cart"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, site(&town.world).join("cart")).unwrap();
+    let before = files(&elsewhere);
+    town.cart.hit(&[8], 1);
+    town.world.run(&["pull", "cart"]).ended(0);
+    write(&town.world).ended(3).warned("\"cart/index.html\" of the site cannot be written");
+    assert_eq!(files(&elsewhere), before);
 }
 
 #[test]
@@ -575,6 +685,14 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
                 _ => "</html>\n",
             };
             assert!(text.ends_with(end), "{name} is not whole");
+        }
+        let manifest = fs::read_to_string(folder.join(".goc-watchdog-site.json")).unwrap_or("{}".to_owned());
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        for (name, written) in manifest["files"].as_object().into_iter().flatten() {
+            if !written.is_null() {
+                let digest = STANDARD.encode(Sha256::digest(read(&town.world, name)));
+                assert_eq!(written["sha256"], digest, "{name} is another than is known of it");
+            }
         }
     }
     println!("{killed} of 60 runs were killed");
@@ -659,6 +777,8 @@ fn what_makes_no_sense_together_is_said() {
         (&["--include", "x"][..], "are for the report of one service"),
         (&["--exclude-generated"], "are for the report of one service"),
         (&["--fail-under", "80"], "a threshold is for the report of one service"),
+        (&["--limit", "3"], "--limit is for the report of one service"),
+        (&["--sort", "percent"], "--sort is for the report of one service"),
         (&["--id", "1"], "--id is for the report of one service"),
         (&["--format", "json"], "--format site stands alone"),
         (&["echoserver"], "give --all and no SERVICE"),
@@ -669,6 +789,7 @@ fn what_makes_no_sense_together_is_said() {
         (&["report", "--all"][..], "--all without SERVICE is for --format site -o DIR"),
         (&["report", "--all", "--format", "json"], "--all without SERVICE is for --format site"),
         (&["report", "--all", "--format", "site"], "--format site needs a folder: -o DIR"),
+        (&["report", "--all", "--format", "site", "-o", "-"], "needs a folder, which stdout is not"),
         (&["report", "echoserver", "--format", "site", "-o", folder], "give --all and no SERVICE"),
         (&["report", "--format", "site", "-o", folder], "required arguments were not provided"),
         (&["report", "--all", "--format", "site=x", "-o", folder], "the same thing twice"),

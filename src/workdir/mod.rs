@@ -73,6 +73,20 @@ pub enum WorkdirError {
     },
 }
 
+impl WorkdirError {
+    /// Tells whether another file may fare better.
+    #[must_use]
+    pub fn is_of_one_file(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => !matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+            ),
+            Self::Busy { .. } | Self::Foreign { .. } => false,
+        }
+    }
+}
+
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WorkdirError + use<> {
     let path = path.to_owned();
     move |source| WorkdirError::Io { action, path, source }

@@ -12,12 +12,14 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{WorkdirError, io_error, make_folder, names_in, open_lock, sync_folder, write_synced};
 
 const MANIFEST: &str = ".goc-watchdog-site.json";
 const LOCK: &str = ".goc-watchdog-site.lock";
+/// Stands in each new file system of that kind.
+const OF_EXT4: &str = "lost+found";
 const SCRATCH: &str = ".goc-watchdog-site.tmp";
 
 /// A folder that was opened for writing.
@@ -46,6 +48,9 @@ impl SiteFolder {
     /// Fails with [`WorkdirError::Busy`] when another run holds it, and with [`WorkdirError::Foreign`] when it holds
     /// something and no site.
     pub fn open(root: &Path) -> Result<Self, WorkdirError> {
+        if root.symlink_metadata().is_ok() && !root.is_dir() {
+            return Err(io_error("cannot write a site to", root)(io::ErrorKind::NotADirectory.into()));
+        }
         make_folder(root)?;
         let lock = root.join(LOCK);
         // Where nothing is ours, nothing is left there.
@@ -95,6 +100,11 @@ impl SiteFolder {
     /// Returns what stands at a path.
     #[must_use]
     pub fn occupied(&self, path: &str) -> Occupied {
+        // A folder that is a link leads out of the site.
+        let mut above = path.match_indices('/').map(|(at, _)| self.root.join(&path[..at]));
+        if above.any(|folder| fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir())) {
+            return Occupied::Other;
+        }
         match fs::symlink_metadata(self.root.join(path)) {
             Ok(found) if found.is_file() => Occupied::File(found.len()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Occupied::Free,
@@ -157,7 +167,7 @@ fn refuse_foreign(root: &Path) -> Result<(), WorkdirError> {
         return Ok(());
     }
     // What a run left that was ended before it had a manifest is nobody else's.
-    let foreign = names_in(root)?.into_iter().find(|name| ![LOCK, SCRATCH].contains(&name.as_str()));
+    let foreign = names_in(root)?.into_iter().find(|name| ![LOCK, SCRATCH, OF_EXT4].contains(&name.as_str()));
     match foreign {
         Some(found) => Err(WorkdirError::Foreign { path: root.to_owned(), found }),
         None => Ok(()),
@@ -173,7 +183,10 @@ pub fn is_entangled(root: &Path, folder: &Path) -> bool {
         let known = path.ancestors().find_map(|above| Some((above.canonicalize().ok()?, above)));
         let Some((real, above)) = known else { return path };
         let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
-        real.join(rest)
+        rest.components().fold(real, |real, part| match part {
+            Component::ParentDir => real.parent().map_or(real.clone(), Path::to_owned),
+            part => real.join(part),
+        })
     };
     let (root, folder) = (real(root), real(folder));
     folder.starts_with(&root) || root.starts_with(&folder)

@@ -338,6 +338,8 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 
 /// The row that is reported, and where its source is.
 struct Chosen<'a> {
+    /// The name that it is reported under.
+    service: String,
     entry: &'a Entry,
     row: Row,
     previous: Option<Row>,
@@ -396,11 +398,21 @@ impl<'a> Chosen<'a> {
         });
         let trend = trend.collect();
         let is_of_its_own_commit = !hash.is_empty();
-        Ok(Self { entry, row, previous, of_app, trend, revision, is_of_its_own_commit, source_commit: None })
+        Ok(Self {
+            service: entry.spokesman().name.clone(),
+            entry,
+            row,
+            previous,
+            of_app,
+            trend,
+            revision,
+            is_of_its_own_commit,
+            source_commit: None,
+        })
     }
 
     fn name(&self) -> String {
-        printable(&self.entry.spokesman().name).into_owned()
+        printable(&self.service).into_owned()
     }
 
     fn last_pull(&self) -> Option<chrono::DateTime<chrono::Utc>> {
@@ -411,7 +423,7 @@ impl<'a> Chosen<'a> {
         let Row { id, created_at, key, branch, fact, .. } = &self.row;
         let confirmed_at = self.last_pull();
         Head {
-            service: self.entry.spokesman().name.clone(),
+            service: self.service.clone(),
             env: key.env.clone(),
             region: key.region.clone(),
             app: key.app.clone(),

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::source::{NotFetched, Revision, SourceReader};
 use super::{Chosen, ReportArgs, rendered, stored_profile, without_source};
@@ -22,7 +22,7 @@ use crate::filter::Filter;
 use crate::names::printable;
 use crate::progress::Progress;
 use crate::report::site::{
-    self, Concern, Manifest, Need, Origin, Page, Past, Service, Site, Text, Total, Written,
+    self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
 use crate::report::{FileReport, Form, NoSource, Packer, Point, Report, Wants};
 use crate::signals::Signals;
@@ -30,6 +30,8 @@ use crate::store::{Key, KeyId, Row, RowFilter, Store};
 use crate::workdir::site::{Occupied, SiteFolder, is_entangled};
 use crate::workdir::{Reading, WorkdirError};
 
+/// Services that a message names.
+const NAMED: usize = 5;
 /// Lines of a service that say why it fails.
 const ERRORS: usize = 3;
 /// Reports after which the manifest is brought up to date; what is beyond it is made again after a kill.
@@ -53,8 +55,8 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
         include,
         exclude,
         exclude_generated,
-        sort: _,
-        limit: _,
+        sort,
+        limit,
         base,
         diff_file,
         against,
@@ -69,6 +71,8 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
         (base.is_some(), "--base"),
         (diff_file.is_some(), "--diff-file"),
         (against.is_some(), "--against"),
+        (*sort != super::Order::default(), "--sort"),
+        (limit.is_some(), "--limit"),
         (gate.asks_anything(), "a threshold"),
     ];
     if let Some((_, option)) = of_one.iter().find(|(is_given, _)| *is_given) {
@@ -79,10 +83,12 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
                     a site shows totals of the history, which are of whole profiles"
             .to_owned());
     }
-    match (wanted.file(), output) {
+    match (wanted.file(), output.as_deref()) {
         (Some(_), Some(_)) => Err("--format site=DIR and -o DIR say the same thing twice".to_owned()),
-        (Some(folder), None) => Ok(Some(folder)),
-        (None, Some(folder)) => Ok(Some(folder)),
+        (Some(folder), None) | (None, Some(folder)) if folder == Path::new("-") => {
+            Err("--format site needs a folder, which stdout is not".to_owned())
+        }
+        (Some(folder), None) | (None, Some(folder)) => Ok(Some(folder)),
         (None, None) => Err("--format site needs a folder: -o DIR".to_owned()),
     }
 }
@@ -113,6 +119,13 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
         None => Manifest::default(),
     };
     let stored = Stored::read(&store, context)?;
+    if !stored.knows_one_of(&manifest) {
+        bail!(
+            "{:?} is the site of another work directory: nothing that it was written from is stored here; \
+             to begin anew, give an empty folder",
+            folder.display()
+        );
+    }
     let site = Site::new(stored.services(context), stored.history());
     // Whoever closes the database last clears its log away, which one that only reads could not.
     drop(store);
@@ -128,10 +141,13 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
         return Ok(ExitCode::of_signal(signal));
     }
     let Tally { written, unchanged, removed, bare, failed } = writer.tally;
-    if bare > 0 {
+    if !bare.is_empty() {
+        let named: Vec<_> = bare.iter().take(NAMED).map(|name| printable(name)).collect();
+        let more = if bare.len() > NAMED { ", ..." } else { "" };
         commands::warn(format!(
-            "{} without source that could be had; goc-watchdog report SERVICE says why",
-            show::count(bare, "reports")
+            "{} without source that could be had: {}{more}; goc-watchdog report SERVICE says why",
+            show::count(bare.len(), "reports"),
+            named.join(", ")
         ));
     }
     if context.has_spectator() {
@@ -141,7 +157,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
             printable(&index.display().to_string())
         ));
     }
-    Ok(if bare + failed > 0 { ExitCode::Partly } else { ExitCode::Done })
+    Ok(if !bare.is_empty() || failed > 0 { ExitCode::Partly } else { ExitCode::Done })
 }
 
 fn bring_up_to_date(site: &Site, desk: &Desk<'_>, writer: &mut Writer<'_>) -> Result<()> {
@@ -161,9 +177,11 @@ fn bring_up_to_date(site: &Site, desk: &Desk<'_>, writer: &mut Writer<'_>) -> Re
         }
         Ok(())
     })?;
-    let blocked = writer.announce(changed.iter().map(|(path, _)| path.as_str()))?;
-    for (path, text) in changed.iter().filter(|(path, _)| !blocked.contains(path)) {
-        writer.put(path, text, None)?;
+    let blocked = writer.blocked(changed.iter().map(|(path, _)| path.as_str()));
+    changed.retain(|(path, _)| !blocked.contains(path));
+    writer.announce(changed.iter().map(|(path, _)| path.as_str()))?;
+    for (path, text) in &changed {
+        writer.put_or_say(path, text)?;
     }
     writer.remove_others(&current);
     Ok(())
@@ -175,8 +193,8 @@ struct Tally {
     written: usize,
     unchanged: usize,
     removed: usize,
-    /// Reports that lack source that could be had.
-    bare: usize,
+    /// Services whose reports lack source that could be had.
+    bare: Vec<String>,
     failed: usize,
 }
 
@@ -212,6 +230,14 @@ impl Stored {
         Ok(Self { signs, roster, latest, of_app, rows, dropped: store.dropped_keys()? })
     }
 
+    /// Tells whether a site may be of this work directory.
+    fn knows_one_of(&self, site: &Manifest) -> bool {
+        let known: HashMap<i64, &Row> = self.rows.iter().map(|row| (row.id.0, row)).collect();
+        let mut origins = site.origins().peekable();
+        origins.peek().is_none()
+            || origins.any(|origin| known.get(&origin.row).is_some_and(|row| counts(row) == origin.counts))
+    }
+
     fn latest(&self, entry: &Entry) -> Option<&Row> {
         self.latest.get(&entry.key).map(|at| &self.rows[*at])
     }
@@ -234,10 +260,7 @@ impl Stored {
                 let service = self.service(entry, member, row, context);
                 branches.entry(&member.branch).or_default().push(service);
             }
-            // Names that differ in nothing that is shown are one; the one that is worst off speaks for them.
-            services.extend(
-                branches.into_values().filter_map(|of| of.into_iter().min_by_key(|one| one.state.concern)),
-            );
+            services.extend(branches.into_values().filter_map(as_one));
         }
         services
     }
@@ -273,6 +296,7 @@ impl Stored {
         let Key { env, region, app, commit } = entry.key.clone();
         Service {
             name: member.name.clone(),
+            also: Vec::new(),
             env,
             region,
             app,
@@ -303,29 +327,73 @@ impl Stored {
         self.rows.iter().map(past).collect()
     }
 
-    /// Returns the latest row of a key with what its report tells beside it.
-    fn chosen<'s>(&'s self, entry: &'s Entry) -> Option<Chosen<'s>> {
-        let row = self.latest(entry)?;
+    /// Returns the rows of an app in its environment and region up to one.
+    fn until<'s>(&'s self, row: &'s Row) -> impl Iterator<Item = &'s Row> {
         let of_app = self.of_app.get(&without_commit(&row.key)).map(Vec::as_slice).unwrap_or_default();
-        let until = || of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id);
-        let before = until().filter(|other| other.id < row.id && other.deleted_at.is_none()).last();
-        let trend = until().map(|row| Point {
+        of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id)
+    }
+
+    fn before<'s>(&'s self, row: &'s Row) -> Option<&'s Row> {
+        self.until(row).filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
+    }
+
+    /// Returns what a report is to be written from, but for its source.
+    fn origin(&self, page: &Page, entry: &Entry, edition: &str) -> Option<Origin> {
+        let row = self.latest(entry)?;
+        Some(Origin {
+            row: row.id.0,
+            counts: counts(row),
+            previous: self.before(row).map(|before| before.id.0),
+            service: page.service.clone(),
+            edition: edition.to_owned(),
+            confirmed_at: entry.schedule.schedule.last_pull,
+            source: Text::none(),
+        })
+    }
+
+    /// Returns the latest row of a key with what its report tells beside it.
+    fn chosen<'s>(&'s self, page: &Page, entry: &'s Entry) -> Option<Chosen<'s>> {
+        let row = self.latest(entry)?;
+        let trend = self.until(row).map(|row| Point {
             stored_at: row.created_at,
             commit: row.key.commit.clone(),
             percent: row.cover_total,
         });
         let hash = row.key.commit.as_str();
         Some(Chosen {
+            service: page.service.clone(),
             entry,
-            previous: before.cloned(),
+            previous: self.before(row).cloned(),
             of_app: Vec::new(),
             trend: trend.collect(),
             revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
             is_of_its_own_commit: !hash.is_empty(),
             source_commit: None,
-            row: row.clone(),
+            row: Row { branch: page.branch.clone(), ..row.clone() },
         })
     }
+}
+
+/// Returns in short what a row counted, which no other row of it has.
+fn counts(row: &Row) -> Option<String> {
+    row.fact.as_ref().map(|fact| fact.counts_digest.short())
+}
+
+/// Puts names together that differ in nothing that is shown, such as by what their branches are in: the one that is
+/// worst off says how they do.
+fn as_one(mut of: Vec<Service>) -> Option<Service> {
+    of.sort_by(|a, b| a.name.cmp(&b.name));
+    let worst = of.iter().map(|one| &one.state).min_by_key(|state| state.concern)?.clone();
+    of.into_iter()
+        .reduce(|mut all, mut one| {
+            all.also.push(one.name);
+            all.errors.append(&mut one.errors);
+            all.errors.truncate(ERRORS);
+            all.replicas = (all.replicas.0 + one.replicas.0, all.replicas.1 + one.replicas.1);
+            all.last_seen = all.last_seen.max(one.last_seen);
+            all
+        })
+        .map(|all| Service { state: worst, ..all })
 }
 
 fn total(row: &Row) -> Total {
@@ -358,42 +426,53 @@ struct Made {
 }
 
 impl Desk<'_> {
-    /// Writes the reports that have to be, and returns of those that are there how much source they have.
-    fn write(&self, pages: &[Page], writer: &mut Writer<'_>) -> Result<HashMap<String, site::Report>> {
-        let blocked = writer.announce(pages.iter().map(|page| page.path.as_str()))?;
+    /// Writes the reports that have to be, and returns of those that are there what they show of their source.
+    fn write(&self, pages: &[Page], writer: &mut Writer<'_>) -> Result<HashMap<String, Shown>> {
+        let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
         let edition = site::page_edition();
+        let free = pages.iter().filter(|page| !blocked.contains(&page.path));
+        let wanted = free.filter_map(|page| {
+            let entry = *entries.get(&page.row)?;
+            let origin = self.stored.origin(page, entry, &edition)?;
+            Some((page, entry, writer.need(&page.path, &origin), origin))
+        });
+        let wanted: Vec<(&Page, &Entry, Need, Origin)> = wanted.collect();
+        let due = wanted.iter().filter(|(_, _, need, _)| *need == Need::Page);
+        writer.announce(due.map(|(page, ..)| page.path.as_str()))?;
+
         let is_watched = self.context.around.stderr_is_terminal && !self.context.is_quiet;
-        let progress = Progress::start(pages.len(), is_watched);
+        let progress = Progress::start(wanted.len(), is_watched);
         let (mut failures, mut bytes, mut unsettled) = (Vec::new(), 0, 0);
         let mut reports = HashMap::new();
         // Apps whose repositories cannot be reached: the next try would fail too, and each takes its time.
         let mut silent = HashSet::new();
-        for (number, page) in pages.iter().enumerate().filter(|(_, page)| !blocked.contains(&page.path)) {
+        for (number, (page, entry, need, origin)) in wanted.into_iter().enumerate() {
             if self.signals.received().is_some() {
                 break;
             }
-            let Some(entry) = entries.get(&page.row) else { continue };
-            let origin = Origin {
-                row: page.row,
-                service: entry.spokesman().name.clone(),
-                edition: edition.clone(),
-                confirmed_at: entry.schedule.schedule.last_pull,
-                source: Text::none(),
+            let brought = match need {
+                Need::Nothing => Ok(0),
+                Need::Page | Need::Source => {
+                    self.bring_up_to_date(page, entry, origin.clone(), &mut silent, writer)
+                }
             };
-            match self.bring_up_to_date(page, entry, origin, &mut silent, writer) {
-                Ok(0) => {}
+            match brought {
+                Ok(0) => writer.tally.unchanged += 1,
                 Ok(length) => {
                     bytes += length;
                     unsettled += 1;
                 }
-                Err(error) => failures.push(format!("{}: {error:#}", printable(&entry.spokesman().name))),
+                Err(error) => failures.push(format!("{}: {error:#}", printable(&page.service))),
             }
-            if let Some(report) = writer.report(&page.path) {
+            // One that failed may have left an earlier one there, which is of something else.
+            if let Some(source) = writer.source(&page.path, &origin) {
                 let reader = self.reader(&entry.key.app, true);
                 let could_be_had = !entry.key.commit.is_empty() && reader.is_configured();
-                writer.tally.bare += usize::from(report != site::Report::Whole && could_be_had);
-                reports.insert(page.path.clone(), report);
+                if source.could_be_more() && could_be_had {
+                    writer.tally.bare.push(page.service.clone());
+                }
+                reports.insert(page.path.clone(), source.shown);
             }
             if unsettled == AT_ONCE {
                 writer.settle()?;
@@ -411,7 +490,7 @@ impl Desk<'_> {
         SourceReader { context: self.context, app, offline, signals: self.signals }
     }
 
-    /// Writes a report, where it has to be; returns how many bytes.
+    /// Writes a report, where that changes anything; returns how many bytes.
     fn bring_up_to_date(
         &self,
         page: &Page,
@@ -420,43 +499,33 @@ impl Desk<'_> {
         silent: &mut HashSet<String>,
         writer: &mut Writer<'_>,
     ) -> Result<u64> {
-        let need = writer.need(&page.path, &origin);
-        if need == Need::Nothing {
-            writer.tally.unchanged += 1;
-            return Ok(0);
-        }
-        let before = writer.source(&page.path, page.row);
-        let app = &entry.key.app;
-        let may_ask = before.as_ref().is_none_or(|before| before.may_ask(self.context.now()));
-        let offline = self.offline || !may_ask || silent.contains(app);
-        let asked_at = if offline {
-            before.as_ref().and_then(|before| before.asked_at)
-        } else {
-            Some(self.context.now())
-        };
-        let known = before.as_ref().filter(|_| need == Need::Source);
-        let Made { text, source, is_silent } = self.make(entry, &self.reader(app, offline), known)?;
+        let known = writer.source(&page.path, &origin);
+        let (app, now) = (&entry.key.app, self.context.now());
+        let what = self.reader(app, true).what_is_asked(&entry.key.commit);
+        let offline = self.offline || silent.contains(app) || !writer.manifest.may_ask(&what, now);
+        let Made { text, source, is_silent } =
+            self.make(page, entry, &self.reader(app, offline), known.as_ref())?;
         if is_silent {
             silent.insert(app.clone());
         }
-        let asked_at = asked_at.filter(|_| !source.is_whole());
-        match text {
-            Some(text) => {
-                let source = Text { asked_at, ..source };
-                writer.put(&page.path, &text, Some(Origin { source, ..origin }))?;
-                Ok(text.len() as u64)
-            }
-            None => {
-                writer.asked(&page.path, asked_at);
-                writer.tally.unchanged += 1;
-                Ok(0)
-            }
+        if !offline && source.could_be_more() {
+            writer.manifest.asked(what, now);
+            writer.is_settled = false;
         }
+        let Some(text) = text else { return Ok(0) };
+        writer.put(&page.path, &text, Some(Origin { source, ..origin }))?;
+        Ok(text.len() as u64)
     }
 
     /// Makes a report; where one is there already and only its source is in question, `known` is what that has.
-    fn make(&self, entry: &Entry, reader: &SourceReader<'_>, known: Option<&Text>) -> Result<Made> {
-        let mut chosen = self.stored.chosen(entry).context("its row went meanwhile")?;
+    fn make(
+        &self,
+        page: &Page,
+        entry: &Entry,
+        reader: &SourceReader<'_>,
+        known: Option<&Text>,
+    ) -> Result<Made> {
+        let mut chosen = self.stored.chosen(page, entry).context("its row went meanwhile")?;
         let found = chosen.revision.as_ref().map(|revision| {
             let at = reader.at(revision, self.reading)?;
             let tree = reader.tree(&at)?;
@@ -486,9 +555,14 @@ impl Desk<'_> {
         let report = Report::new(chosen.head(&filter, self.context), &profile, sources);
         let is_lacking = |file: &&FileReport<'_>| file.no_source == Some(NoSource::NotInRepository);
         let lacking = report.files.iter().filter(is_lacking).count();
-        let source = Text { commit, lacking, asked_at: None };
-        let is_known = known.is_some_and(|known| known.has_what(&source));
-        let text = if is_known { None } else { Some(rendered(&report, Form::Html)?) };
+        let shown = match report.files.iter().filter(|file| file.no_source.is_some()).count() {
+            _ if commit.is_none() => Shown::None,
+            0 => Shown::Whole,
+            without if without < report.files.len() => Shown::Partly,
+            _ => Shown::None,
+        };
+        let source = Text { commit, lacking, shown };
+        let text = if known == Some(&source) { None } else { Some(rendered(&report, Form::Html)?) };
         Ok(Made { text, source, is_silent })
     }
 }
@@ -524,23 +598,16 @@ impl Writer<'_> {
         self.manifest.written(path)?.from.as_ref()
     }
 
-    /// Returns what the report of a row that is there has of its source.
-    fn source(&self, path: &str, row: i64) -> Option<Text> {
-        self.origin(path).filter(|origin| origin.row == row).map(|origin| origin.source.clone())
+    /// Returns what the report that was asked for has of its source, where that is the one that is there.
+    fn source(&self, path: &str, wanted: &Origin) -> Option<Text> {
+        let is_it = |there: &&Origin| {
+            (there.row, &there.counts, &there.service) == (wanted.row, &wanted.counts, &wanted.service)
+        };
+        self.origin(path).filter(is_it).map(|origin| origin.source.clone())
     }
 
-    /// Returns how much source a report has, where it is there.
-    fn report(&self, path: &str) -> Option<site::Report> {
-        Some(match self.origin(path)?.source {
-            Text { commit: None, .. } => site::Report::Lines,
-            Text { lacking: 0, .. } => site::Report::Whole,
-            Text { lacking, .. } => site::Report::Lacking(lacking),
-        })
-    }
-
-    /// Has the manifest on the disk name files that are about to be written. Returns those in whose place something
-    /// else stands, which is said.
-    fn announce<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> Result<HashSet<String>> {
+    /// Returns the paths in whose place something else stands, which is said.
+    fn blocked<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> HashSet<String> {
         let mut blocked = HashSet::new();
         for path in paths {
             let is_free = match self.files.occupied(path) {
@@ -554,29 +621,39 @@ impl Writer<'_> {
                 ));
                 self.tally.failed += 1;
                 blocked.insert(path.to_owned());
-            } else if !self.manifest.names(path) {
-                self.manifest.announce(path);
-                self.is_settled = false;
             }
         }
-        self.settle()?;
-        Ok(blocked)
+        blocked
     }
 
-    fn put(&mut self, path: &str, text: &[u8], from: Option<Origin>) -> Result<()> {
+    /// Has the manifest on the disk name files that are about to be written, and know nothing more of them: what
+    /// becomes of them when this run is killed only looking tells.
+    fn announce<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> Result<()> {
+        for path in paths {
+            self.manifest.announce(path);
+            self.is_settled = false;
+        }
+        self.settle()
+    }
+
+    /// Writes a file, and goes on where that one alone cannot be.
+    fn put_or_say(&mut self, path: &str, text: &[u8]) -> Result<()> {
+        match self.put(path, text, None) {
+            Err(error) if error.is_of_one_file() => {
+                commands::fail(format_args!("{:#}", anyhow::Error::from(error)));
+                self.tally.failed += 1;
+                Ok(())
+            }
+            put => Ok(put?),
+        }
+    }
+
+    fn put(&mut self, path: &str, text: &[u8], from: Option<Origin>) -> Result<(), WorkdirError> {
         self.files.put(path, text)?;
         self.manifest.record(path, Written::of(text, from));
         self.is_settled = false;
         self.tally.written += 1;
         Ok(())
-    }
-
-    fn asked(&mut self, path: &str, at: Option<DateTime<Utc>>) {
-        let before = self.origin(path).and_then(|origin| origin.source.asked_at);
-        if let Some(at) = at.filter(|_| at != before) {
-            self.manifest.asked(path, at);
-            self.is_settled = false;
-        }
     }
 
     /// Removes the files of the site that it has no more.

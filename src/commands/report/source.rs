@@ -64,6 +64,12 @@ impl SourceReader<'_> {
             || self.network().is_ok_and(|network| network.url.is_some())
     }
 
+    /// Names what is asked for where the source of a commit is not here.
+    pub(super) fn what_is_asked(&self, commit: &str) -> String {
+        let url = self.network().ok().and_then(|network| network.url);
+        format!("{} {commit} {}", self.app, url.as_ref().map_or("", RemoteUrl::as_str))
+    }
+
     /// Finds a revision, cloned and fetched where it has to be.
     pub(super) fn at(&self, revision: &Revision, reading: &Reading) -> Result<AtCommit> {
         let network = self.network()?;

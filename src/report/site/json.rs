@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::address::{BADGE, HISTORY, INDEX, LATEST};
-use super::{App, Branch, Past, Place, Report, Service};
+use super::{App, Branch, Past, Place, Service, Shown};
 use crate::json;
 use crate::time::iso;
 
@@ -38,6 +38,7 @@ pub(super) struct Latest<'s> {
 #[derive(Serialize)]
 struct OfService<'s> {
     service: &'s str,
+    also: &'s [String],
     env: &'s str,
     region: &'s str,
     app: &'s str,
@@ -58,7 +59,7 @@ struct OfService<'s> {
     last_seen: Option<String>,
     page: String,
     report: Option<String>,
-    source: Option<&'static str>,
+    source: Option<Shown>,
     badge: Option<String>,
     latest: Option<String>,
     history: String,
@@ -82,10 +83,11 @@ impl<'s> OfService<'s> {
         place: &Place,
         branch: &'s Branch,
         service: &'s Service,
-        reports: &HashMap<String, Report>,
+        reports: &HashMap<String, Shown>,
     ) -> Self {
         let Service {
             name,
+            also,
             env,
             region,
             app: of,
@@ -98,14 +100,14 @@ impl<'s> OfService<'s> {
             last_pull,
             last_seen,
         } = service;
-        let is_newest = std::ptr::eq(service, branch.newest());
         let path = branch.report(service);
         let report = reports.get(&path).map(|report| (path, report));
         let total = total.as_ref();
         let coverage = total.and_then(|total| total.coverage);
-        let beside = |file| (is_newest && total.is_some()).then(|| format!("{}/{file}", branch.folder));
+        let beside = |file| branch.is_stored(service).then(|| format!("{}/{file}", branch.folder));
         Self {
             service: name,
+            also,
             env,
             region,
             app: of,
@@ -126,11 +128,7 @@ impl<'s> OfService<'s> {
             // Of what is listed it is the last pull of whatever service.
             last_seen: last_seen.filter(|_| !service.is_listed()).map(iso),
             page: format!("{}/{INDEX}#{}", app.folder, place.anchor()),
-            source: report.as_ref().map(|(_, report)| match report {
-                Report::Whole => "whole",
-                Report::Lacking(_) => "partly",
-                Report::Lines => "none",
-            }),
+            source: report.as_ref().map(|(_, shown)| **shown),
             report: report.map(|(path, _)| path),
             badge: beside(BADGE),
             latest: beside(LATEST),
@@ -140,7 +138,7 @@ impl<'s> OfService<'s> {
 }
 
 impl<'s> Index<'s> {
-    pub(super) fn of(apps: &'s [App], reports: &HashMap<String, Report>) -> Self {
+    pub(super) fn of(apps: &'s [App], reports: &HashMap<String, Shown>) -> Self {
         let mut services = Vec::new();
         for app in apps {
             for place in &app.places {
@@ -160,7 +158,7 @@ impl<'s> Latest<'s> {
         place: &Place,
         branch: &'s Branch,
         service: &'s Service,
-        reports: &HashMap<String, Report>,
+        reports: &HashMap<String, Shown>,
     ) -> Self {
         Self { schema: SCHEMA, service: OfService::of(app, place, branch, service, reports) }
     }

@@ -20,6 +20,8 @@ const LONGEST_UNCONFIRMED: TimeDelta = TimeDelta::days(1);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     files: BTreeMap<String, Option<Written>>,
+    /// When what was not here was last asked for elsewhere.
+    asked: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// A file as it was written.
@@ -39,6 +41,10 @@ pub struct Written {
 pub struct Origin {
     /// The row.
     pub row: i64,
+    /// What it counted, in short: a work directory that was begun anew counts its rows from 1 again.
+    pub counts: Option<String>,
+    /// The row that it is compared with.
+    pub previous: Option<i64>,
     /// The name of the service on it.
     pub service: String,
     /// The edition of the page: see [`super::page_edition`].
@@ -49,7 +55,7 @@ pub struct Origin {
     pub source: Text,
 }
 
-/// How long a repository is not asked again for source that it did not have.
+/// How long a repository is not asked again for a commit whose source it did not have.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// How much of the source a report has.
@@ -59,34 +65,33 @@ pub struct Text {
     pub commit: Option<String>,
     /// Files that it lacks and that could be had.
     pub lacking: usize,
-    /// When what it lacks was last asked for elsewhere.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub asked_at: Option<DateTime<Utc>>,
+    /// What of it is shown.
+    pub shown: Shown,
+}
+
+/// How much of a report is shown with its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shown {
+    /// All files.
+    Whole,
+    /// Some.
+    Partly,
+    /// None: lines stand there by number.
+    None,
 }
 
 impl Text {
     /// Returns what a page without any source has.
     #[must_use]
     pub fn none() -> Self {
-        Self { commit: None, lacking: 0, asked_at: None }
-    }
-
-    /// Tells whether both have the same.
-    #[must_use]
-    pub fn has_what(&self, other: &Self) -> bool {
-        (&self.commit, self.lacking) == (&other.commit, other.lacking)
-    }
-
-    /// Tells whether it is time to ask elsewhere for what it lacks; what came here meanwhile is found at any time.
-    #[must_use]
-    pub fn may_ask(&self, now: DateTime<Utc>) -> bool {
-        self.asked_at.is_none_or(|at| now - at >= PAUSE || at > now)
+        Self { commit: None, lacking: 0, shown: Shown::None }
     }
 
     /// Tells whether another try could find more.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.commit.is_some() && self.lacking == 0
+    pub fn could_be_more(&self) -> bool {
+        self.commit.is_none() || self.lacking > 0
     }
 }
 
@@ -105,6 +110,8 @@ pub enum Need {
 struct Document {
     goc_watchdog_site: u32,
     files: BTreeMap<String, Option<Written>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    asked: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// A text that is no manifest of this program.
@@ -130,17 +137,18 @@ impl Manifest {
         if format > FORMAT {
             return Err(ManifestError::FromTheFuture(format));
         }
-        let Document { files, .. } = serde_json::from_str(text).map_err(damaged)?;
+        let Document { files, asked, .. } = serde_json::from_str(text).map_err(damaged)?;
         match files.keys().find(|path| !is_possible(path)) {
             Some(path) => Err(ManifestError::Damaged(format!("no site has a file {path:?}"))),
-            None => Ok(Self { files }),
+            None => Ok(Self { files, asked }),
         }
     }
 
     /// Returns it as it is kept in the site.
     #[must_use]
     pub fn text(&self) -> String {
-        let document = Document { goc_watchdog_site: FORMAT, files: self.files.clone() };
+        let document =
+            Document { goc_watchdog_site: FORMAT, files: self.files.clone(), asked: self.asked.clone() };
         let mut text = serde_json::to_string_pretty(&document).expect("plain data");
         text.push('\n');
         text
@@ -158,14 +166,24 @@ impl Manifest {
         self.files.get(path)?.as_ref()
     }
 
-    /// Notes when a repository was asked for what a report lacks.
-    pub fn asked(&mut self, path: &str, at: DateTime<Utc>) {
-        if let Some(Some(Written { from: Some(origin), .. })) = self.files.get_mut(path) {
-            origin.source.asked_at = Some(at);
-        }
+    /// Returns what its reports were written from.
+    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.files.values().flatten().filter_map(|written| written.from.as_ref())
     }
 
-    /// Notes that a file of the site is about to be written there.
+    /// Tells whether it is time to ask elsewhere for something; what came here meanwhile is found at any time.
+    #[must_use]
+    pub fn may_ask(&self, what: &str, now: DateTime<Utc>) -> bool {
+        self.asked.get(what).is_none_or(|at| !is_recent(*at, now))
+    }
+
+    /// Notes what was asked for and not had, and forgets what was so too long ago to matter.
+    pub fn asked(&mut self, what: String, now: DateTime<Utc>) {
+        self.asked.retain(|_, at| is_recent(*at, now));
+        self.asked.insert(what, now);
+    }
+
+    /// Notes that a file of the site is about to be written there; until it is, nothing is known of it.
     pub fn announce(&mut self, path: &str) {
         self.files.insert(path.to_owned(), None);
     }
@@ -186,6 +204,10 @@ impl Manifest {
     }
 }
 
+fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at <= now && now - at < PAUSE
+}
+
 impl Written {
     /// Describes a file with this text.
     #[must_use]
@@ -202,19 +224,21 @@ impl Written {
     /// Says what there is to do about a report that is to be `wanted`, but for its source.
     #[must_use]
     pub fn need(&self, wanted: &Origin) -> Need {
-        let Some(Origin { row, service, edition, confirmed_at, source }) = &self.from else {
+        let Some(Origin { row, counts, previous, service, edition, confirmed_at, source }) = &self.from
+        else {
             return Need::Page;
         };
-        let is_of = (row, service, edition) == (&wanted.row, &wanted.service, &wanted.edition);
+        let is_of = (row, counts, previous, service, edition)
+            == (&wanted.row, &wanted.counts, &wanted.previous, &wanted.service, &wanted.edition);
         // Each pull confirms the data of a row, and a page that was written after each would be another each time.
         let is_told = match (confirmed_at, wanted.confirmed_at) {
-            (Some(told), Some(known)) => known - *told < LONGEST_UNCONFIRMED,
+            (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - *told)),
             (told, known) => told.is_some() == known.is_some(),
         };
         match () {
             () if !is_of || !is_told => Need::Page,
-            () if source.is_whole() => Need::Nothing,
-            () => Need::Source,
+            () if source.could_be_more() => Need::Source,
+            () => Need::Nothing,
         }
     }
 }
@@ -228,10 +252,12 @@ mod tests {
     fn origin() -> Origin {
         Origin {
             row: 7,
+            counts: Some("5b1f".to_owned()),
+            previous: Some(6),
             service: "s".to_owned(),
             edition: "e".to_owned(),
             confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap()),
-            source: Text { commit: Some("845820727e".to_owned()), lacking: 0, asked_at: None },
+            source: Text { commit: Some("845820727e".to_owned()), lacking: 0, shown: Shown::Partly },
         }
     }
 
@@ -245,6 +271,7 @@ mod tests {
         manifest.record("app/-/-/-/report.html", written(origin()));
         manifest.record("index.html", Written { from: None, ..written(origin()) });
         manifest.announce("index.json");
+        manifest.asked("app".to_owned(), origin().confirmed_at.unwrap());
         assert_eq!(Manifest::parse(&manifest.text()), Ok(manifest));
     }
 
@@ -268,6 +295,8 @@ mod tests {
         assert_eq!(kept.need(&origin()), Need::Nothing);
         let others = [
             Origin { row: 8, ..origin() },
+            Origin { counts: Some("77aa".to_owned()), ..origin() },
+            Origin { previous: None, ..origin() },
             Origin { service: "t".to_owned(), ..origin() },
             Origin { edition: "f".to_owned(), ..origin() },
             Origin { confirmed_at: None, ..origin() },
@@ -284,20 +313,24 @@ mod tests {
             let confirmed_at = origin().confirmed_at.map(|at| at + TimeDelta::hours(hours));
             written(origin()).need(&Origin { confirmed_at, ..origin() })
         };
-        assert_eq!([0, 1, 23, 24].map(later), [Need::Nothing, Need::Nothing, Need::Nothing, Need::Page]);
+        let nothing = Need::Nothing;
+        assert_eq!([-1, 0, 1, 23, 24].map(later), [Need::Page, nothing, nothing, nothing, Need::Page]);
     }
 
     #[test]
     fn a_repository_that_lacks_it_is_asked_again_after_an_hour() {
         let first = origin().confirmed_at.unwrap();
-        let asked = Text { asked_at: Some(first), ..Text::none() };
-        let may = |minutes| asked.may_ask(first + TimeDelta::minutes(minutes));
+        let mut manifest = Manifest::default();
+        manifest.asked("app".to_owned(), first);
+        let may = |minutes| manifest.may_ask("app", first + TimeDelta::minutes(minutes));
         assert_eq!(
             [0, 59, 60, -1].map(may),
             [false, false, true, true],
             "a clock that went back begins anew"
         );
-        assert!(Text::none().may_ask(first));
+        assert!(manifest.may_ask("other", first));
+        manifest.asked("other".to_owned(), first + TimeDelta::hours(2));
+        assert_eq!(manifest.asked.len(), 1, "what is long ago is forgotten");
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::time::{iso, minute};
 use address::{BADGE, HISTORY, INDEX, INDEX_JSON, LATEST, REPORT, segment};
 use chart::{Chart, Dated, Spark, shown};
 
-pub use manifest::{Manifest, ManifestError, Need, Origin, Text, Written};
+pub use manifest::{Manifest, ManifestError, Need, Origin, Shown, Text, Written};
 
 /// As they stand in each page, to the byte: the policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
@@ -59,6 +59,8 @@ pub fn page_edition() -> String {
 pub struct Service {
     /// As registered.
     pub name: String,
+    /// Other names that differ in nothing that is shown.
+    pub also: Vec<String>,
     /// `''` where the name fits no pattern, as are the next four.
     pub env: String,
     /// Region.
@@ -160,17 +162,6 @@ pub struct Past {
     pub is_dropped: bool,
 }
 
-/// How much of its source a report has that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
-    /// All that could be had.
-    Whole,
-    /// It lacks that of so many files.
-    Lacking(usize),
-    /// None: its lines are told by number.
-    Lines,
-}
-
 /// A report that the site links to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -178,6 +169,10 @@ pub struct Page {
     pub path: String,
     /// Its row.
     pub row: i64,
+    /// The service that it is of.
+    pub service: String,
+    /// Its branch.
+    pub branch: String,
 }
 
 /// Everything that is stored, as a site shows it.
@@ -266,16 +261,25 @@ impl Branch {
         &self.services[0]
     }
 
-    /// Returns those that have a report: the newest, and what else runs.
-    fn reported(&self) -> impl Iterator<Item = &Service> {
-        let is_reported =
-            |(at, service): &(usize, &Service)| (*at == 0 || service.is_listed()) && service.total.is_some();
-        self.services.iter().enumerate().filter(is_reported).map(|(_, service)| service)
+    /// Returns the newest that has data, which may be one before the newest.
+    fn stored(&self) -> Option<&Service> {
+        self.services.iter().find(|service| service.total.is_some())
     }
 
-    /// Returns where a report stands: that of the newest commit where it always does.
+    fn is_stored(&self, service: &Service) -> bool {
+        self.stored().is_some_and(|stored| std::ptr::eq(stored, service))
+    }
+
+    /// Returns those that are of interest now: the newest, the newest that has data, and what else runs.
+    fn current(&self) -> impl Iterator<Item = &Service> {
+        let is_current =
+            |(at, service): &(usize, &Service)| *at == 0 || service.is_listed() || self.is_stored(service);
+        self.services.iter().enumerate().filter(is_current).map(|(_, service)| service)
+    }
+
+    /// Returns where a report stands: that of the newest commit that has one where it always does.
     fn report(&self, service: &Service) -> String {
-        match std::ptr::eq(service, self.newest()) {
+        match self.is_stored(service) {
             true => format!("{}/{REPORT}", self.folder),
             false => format!("{}/{}/{REPORT}", self.folder, segment(&service.commit)),
         }
@@ -368,8 +372,13 @@ impl Site {
         let places = self.apps.iter().flat_map(|app| &app.places);
         let branches = places.flat_map(|place| &place.branches);
         let pages = branches.flat_map(|branch| {
-            branch.reported().filter_map(|service| {
-                Some(Page { path: branch.report(service), row: service.total.as_ref()?.row })
+            branch.current().filter_map(|service| {
+                Some(Page {
+                    path: branch.report(service),
+                    row: service.total.as_ref()?.row,
+                    service: service.name.clone(),
+                    branch: branch.name.clone(),
+                })
             })
         });
         pages.collect()
@@ -378,7 +387,7 @@ impl Site {
     /// Hands on every file but the reports, of which those are told that are there.
     pub fn write<E: From<io::Error>>(
         &self,
-        reports: &HashMap<String, Report>,
+        reports: &HashMap<String, Shown>,
         mut put: impl FnMut(&str, Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         for app in &self.apps {
@@ -391,8 +400,8 @@ impl Site {
                     put(&format!("{}/{LATEST}", place.folder), json::text(&latest)?)?;
                     put(&format!("{}/{BADGE}", place.folder), badge_of(service)?)?;
                 }
-                for branch in place.branches.iter().filter(|branch| branch.newest().total.is_some()) {
-                    let service = branch.newest();
+                for branch in &place.branches {
+                    let Some(service) = branch.stored() else { continue };
                     let latest = json::Latest::of(app, place, branch, service, reports);
                     put(&format!("{}/{LATEST}", branch.folder), json::text(&latest)?)?;
                     put(&format!("{}/{BADGE}", branch.folder), badge_of(service)?)?;
@@ -500,9 +509,9 @@ struct Link<'s> {
 }
 
 impl<'s> Link<'s> {
-    fn to(branch: &Branch, service: &Service, reports: &'s HashMap<String, Report>) -> Option<Self> {
+    fn to(branch: &Branch, service: &Service, reports: &'s HashMap<String, Shown>) -> Option<Self> {
         let (path, report) = reports.get_key_value(&branch.report(service))?;
-        Some(Self { path, has_text: *report != Report::Lines })
+        Some(Self { path, has_text: *report != Shown::None })
     }
 }
 
@@ -512,9 +521,8 @@ impl<'s> Row<'s> {
         place: &'s Place,
         branch: &'s Branch,
         service: &'s Service,
-        reports: &'s HashMap<String, Report>,
+        reports: &'s HashMap<String, Shown>,
     ) -> Self {
-        let is_newest = std::ptr::eq(service, branch.newest());
         Self {
             app: printable(&app.name).into_owned(),
             folder: &app.folder,
@@ -522,7 +530,7 @@ impl<'s> Row<'s> {
             anchor: place.anchor(),
             branch: printable(&branch.name).into_owned(),
             service,
-            spark: if is_newest { Spark::of(&place.points(&branch.name)) } else { None },
+            spark: if branch.is_stored(service) { Spark::of(&place.points(&branch.name)) } else { None },
             report: Link::to(branch, service, reports),
         }
     }
@@ -541,9 +549,9 @@ impl<'s> Row<'s> {
 
     /// What the search looks in.
     fn words(&self) -> String {
-        let Service { name, env, region, app, branch, commit, state, .. } = self.service;
-        let words = [name, env, region, app, branch, commit, &state.text];
-        printable(&words.map(String::as_str).join(" ")).to_lowercase()
+        let Service { name, also, env, region, app, branch, commit, state, .. } = self.service;
+        let words = [name, env, region, app, branch, commit, &state.text].into_iter().chain(also);
+        printable(&words.map(String::as_str).collect::<Vec<_>>().join(" ")).to_lowercase()
     }
 
     fn pulled(&self) -> Option<Moment> {
@@ -562,15 +570,14 @@ struct AppRows<'s> {
 }
 
 impl<'s> IndexPage<'s> {
-    fn of(apps: &'s [App], reports: &'s HashMap<String, Report>) -> Self {
+    fn of(apps: &'s [App], reports: &'s HashMap<String, Shown>) -> Self {
         let rows = |app: &'s App| {
             let of_place = |place: &'s Place| {
                 let mut rows: Vec<Row<'s>> = Vec::new();
                 for branch in &place.branches {
-                    // Of the commits of a branch those that are of interest now.
-                    let shown = branch.services.iter().enumerate();
-                    let shown = shown.filter(|(at, service)| *at == 0 || service.is_listed());
-                    rows.extend(shown.map(|(_, service)| Row::of(app, place, branch, service, reports)));
+                    rows.extend(
+                        branch.current().map(|service| Row::of(app, place, branch, service, reports)),
+                    );
                 }
                 rows
             };
@@ -595,7 +602,7 @@ impl<'s> IndexPage<'s> {
                     rows: rows(app).collect(),
                 })
                 .collect(),
-            without_source: reports.values().filter(|report| **report == Report::Lines).count(),
+            without_source: reports.values().filter(|report| **report == Shown::None).count(),
         }
     }
 }
@@ -629,7 +636,7 @@ struct Earlier<'s> {
 }
 
 impl<'s> AppPage<'s> {
-    fn of(app: &'s App, reports: &'s HashMap<String, Report>) -> Self {
+    fn of(app: &'s App, reports: &'s HashMap<String, Shown>) -> Self {
         let view = |place: &'s Place| {
             let lines: Vec<(String, Vec<Dated>)> = place
                 .branches
@@ -659,7 +666,7 @@ impl<'s> AppPage<'s> {
 }
 
 impl<'s> BranchView<'s> {
-    fn of(app: &'s App, place: &'s Place, branch: &'s Branch, reports: &'s HashMap<String, Report>) -> Self {
+    fn of(app: &'s App, place: &'s Place, branch: &'s Branch, reports: &'s HashMap<String, Shown>) -> Self {
         let newest = branch.newest();
         // The last total of each commit, also of those that were dropped.
         let mut last: BTreeMap<&str, &Past> = BTreeMap::new();
@@ -697,7 +704,7 @@ impl<'s> BranchView<'s> {
         earlier.truncate(COMMITS);
         let before = totals.first().copied().flatten();
         let trunk = place.trunk().filter(|trunk| !std::ptr::eq(*trunk, branch));
-        let trunk = trunk.and_then(|trunk| trunk.newest().total.as_ref());
+        let trunk = trunk.and_then(|trunk| trunk.stored()?.total.as_ref());
         let since =
             |before: Option<&Total>| newest.total.as_ref().zip(before).map(|(now, before)| now.since(before));
         Self {
