@@ -432,11 +432,14 @@ fn a_report_is_the_page_that_html_writes() {
     source.clone_into(&world, &["--bare"]);
     write(&world).ended(0);
     let page = world.run(&["report", "app", "-q", "--format", "html"]).ended(0).stdout;
+    let above = "<a class=\"up\" href=\"../../../index.html\"><bdi>app</bdi></a> ";
+    let in_site = read(&world, REPORT);
+    assert_eq!(in_site.matches(above).count(), 1);
     let without_age = |page: &str| {
         let (before, rest) = page.split_once(" before this page was written").unwrap();
         before.rsplit_once('(').unwrap().0.to_owned() + rest
     };
-    assert_eq!(without_age(&read(&world, REPORT)), without_age(&page));
+    assert_eq!(without_age(&in_site.replace(above, "")), without_age(&page), "but for the way back");
     assert_eq!(json_of(&world, "index.json")["services"][0]["source"], "whole");
 }
 
@@ -886,6 +889,11 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
     assert!(title.as_str().unwrap().starts_with("40.0% master 845820727e, "), "{title}");
     browser.follow(".place:last-of-type .branches a[href$='master/report.html']");
     assert_eq!(browser.text(".total .number"), "60.0%");
+    browser.picture("site-report");
+    browser.follow(".up");
+    assert_eq!(browser.eval("document.title"), "shop");
+    browser.follow(".up");
+    assert_eq!(browser.text("#home"), "Coverage");
 }
 
 /// A house with some services, a history of weeks, and all that can be wrong.

@@ -146,6 +146,7 @@ impl<'r> Document<'r> {
             previous,
             // `history` has it.
             trend: _,
+            above: _,
             filters,
         } = head;
         let packages = report.packages().into_iter().map(|package| Package {

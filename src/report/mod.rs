@@ -183,6 +183,8 @@ pub struct Head {
     pub trend: Vec<Point>,
     /// What was asked to be left out, in words; empty for a whole report.
     pub filters: Vec<String>,
+    /// In a site, where the page of its app is from here.
+    pub above: Option<String>,
 }
 
 impl Head {

@@ -30,6 +30,7 @@ pub(super) fn head() -> Head {
             coverage: Some(Coverage { covered: 1, total: 4 }),
         }),
         trend: Vec::new(),
+        above: None,
         filters: Vec::new(),
     }
 }

@@ -352,6 +352,8 @@ struct Chosen<'a> {
     /// The source is that of the service's own commit, not one that was named for it.
     is_of_its_own_commit: bool,
     source_commit: Option<String>,
+    /// Where the page of its app is, in a site.
+    above: Option<String>,
 }
 
 impl<'a> Chosen<'a> {
@@ -408,6 +410,7 @@ impl<'a> Chosen<'a> {
             revision,
             is_of_its_own_commit,
             source_commit: None,
+            above: None,
         })
     }
 
@@ -443,6 +446,7 @@ impl<'a> Chosen<'a> {
             }),
             trend: self.trend.clone(),
             filters: filter.words(),
+            above: self.above.clone(),
         }
     }
 

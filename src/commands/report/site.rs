@@ -369,6 +369,7 @@ impl Stored {
             revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
             is_of_its_own_commit: !hash.is_empty(),
             source_commit: None,
+            above: Some(page.above()),
             row: Row { branch: page.branch.clone(), ..row.clone() },
         })
     }

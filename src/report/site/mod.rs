@@ -175,6 +175,15 @@ pub struct Page {
     pub branch: String,
 }
 
+impl Page {
+    /// Returns where the page of its app is from here.
+    #[must_use]
+    pub fn above(&self) -> String {
+        // What it is in is in the folder of its app.
+        "../".repeat(self.path.matches('/').count() - 1) + INDEX
+    }
+}
+
 /// Everything that is stored, as a site shows it.
 #[derive(Debug)]
 pub struct Site {
