@@ -392,6 +392,8 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
     // The same base by another way is still the one that is taken where none is named.
     served.json(&["--base", "master"]);
     assert_eq!(kept(world, "app")["how"], how);
+    served.json(&[]);
+    assert_eq!(kept(world, "app")["computed_at"], computed_at, "what is known already is not written again");
 
     let short = &master[..8];
     let lines: Vec<String> = table().lines().map(str::to_owned).collect();
@@ -421,6 +423,8 @@ fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
     };
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(first), "no other is known");
     let feature = served.source.git(&["rev-parse", "feature"]).trim().to_owned();
+    assert_eq!(shown_after(&["--base", &feature])["base"], json!(feature), "the last one");
+    assert_eq!(shown_after(&["--base", "parent"])["base"], json!(first), "also where it is known already");
     let nothing = shown_after(&[]);
     assert_eq!(nothing["base"], json!(feature));
     assert_eq!((&nothing["lines"], &nothing["percent"]), (&json!(0), &Value::Null));

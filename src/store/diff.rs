@@ -61,7 +61,15 @@ impl Store {
                    ON CONFLICT (row_id, base_commit) DO UPDATE SET
                        how = iif(excluded.default_at IS NULL AND default_at IS NOT NULL, how, excluded.how),
                        hit = excluded.hit, lines = excluded.lines, computed_at = excluded.computed_at,
-                       default_at = coalesce(excluded.default_at, default_at)";
+                       default_at = coalesce(excluded.default_at, default_at)
+                   -- What is known and told already is not written again, which would wait for the disk.
+                   WHERE (hit, lines) <> (excluded.hit, excluded.lines)
+                       OR how <> excluded.how AND (excluded.default_at IS NOT NULL OR default_at IS NULL)
+                       OR excluded.default_at IS NOT NULL AND default_at IS NULL
+                       OR EXISTS (SELECT 1 FROM cover_diff AS other
+                           WHERE other.row_id = excluded.row_id AND other.base_commit <> excluded.base_commit
+                               AND (other.computed_at >= cover_diff.computed_at
+                                   OR other.default_at >= cover_diff.default_at))";
         let default_at = is_default_base.then_some(&at);
         self.connection
             .execute(sql, params![row, base, how, lines.covered, lines.total, at, default_at])
