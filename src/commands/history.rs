@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::pick::{is_same_app, pick_app};
-use super::total::stored_roster;
+use super::roster::Roster;
 use super::{Context, show};
 use crate::cli::Format;
 use crate::exit::ExitCode;
@@ -39,7 +39,7 @@ pub struct HistoryArgs {
 /// Runs the command.
 pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = stored_roster(&store, context)?;
+    let roster = Roster::stored(&store, context)?;
     let app = pick_app(&args.service, &roster.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;

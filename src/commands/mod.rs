@@ -12,6 +12,7 @@ mod pick;
 mod ping;
 mod roster;
 mod show;
+mod state;
 mod turn;
 
 use std::fmt;

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 
+use super::Context;
 use crate::center::{Client, HttpError, Listed, base_url};
 use crate::names::Naming;
 use crate::store::{
@@ -182,6 +184,13 @@ pub(super) struct SilentCenter {
 }
 
 impl Roster {
+    /// Reads who is known, without asking anybody.
+    pub(super) fn stored(store: &Store, context: &Context) -> Result<Self> {
+        let known = Known::read(store)?;
+        let heard = known.without_asking();
+        Ok(Self::assemble(known, heard, &context.config.naming, &Allocator::new(store)?, context.now()))
+    }
+
     /// Lays what the centers say over what is known.
     #[must_use]
     pub(super) fn assemble(

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::gate::{Data, GateArgs};
 use super::pick::pick;
-use super::roster::{Entry, Known, Roster};
+use super::roster::{Entry, Roster};
 use super::{Context, show};
 use crate::cli::Format;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Allocator, Row, RowDiff, Store};
+use crate::store::{Row, RowDiff, Store};
 
 /// Print how much of a service is covered, as one number.
 ///
@@ -36,7 +36,7 @@ pub struct TotalArgs {
 /// Runs the command.
 pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = stored_roster(&store, context)?;
+    let roster = Roster::stored(&store, context)?;
     let entry = pick(&args.service, &roster.entries)?;
     let name = printable(&entry.spokesman().name);
     let latest = store.latest(&entry.key)?;
@@ -70,13 +70,6 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         super::fail(format_args!("{name}: {message}"));
     }
     Ok(if unmet.is_empty() { ExitCode::Done } else { ExitCode::BelowThreshold })
-}
-
-/// Reads who is known, without asking anybody.
-pub(super) fn stored_roster(store: &Store, context: &Context) -> Result<Roster> {
-    let known = Known::read(store)?;
-    let heard = known.without_asking();
-    Ok(Roster::assemble(known, heard, &context.config.naming, &Allocator::new(store)?, context.now()))
 }
 
 fn object(entry: &Entry, row: &Row, diff: Option<&RowDiff>, context: &Context) -> serde_json::Value {

@@ -8,8 +8,8 @@ use humantime::format_duration;
 use serde_json::json;
 
 use super::super::roster::Entry;
+use super::super::state::{Signs, next_pull};
 use super::super::{Context, show};
-use super::{Signs, next_pull};
 use crate::names::printable;
 use crate::schedule::{self, Due};
 use crate::store::{Edition, EditionStatus, Generation, Row, Store};

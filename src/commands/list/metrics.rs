@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 
 use super::super::Context;
-use super::Line;
+use super::super::state::Line;
 use crate::names::printable;
 use crate::prometheus::{self, Gauge, Labels};
 

@@ -3,25 +3,22 @@
 mod explain;
 mod metrics;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use comfy_table::Color;
 use serde_json::json;
 
 use super::pick::pick;
-use super::roster::{self, Entry, Known, Member, Roster};
+use super::roster::{self, Known, Roster};
+use super::state::{Line, Signs, State};
 use super::{Context, show};
 use crate::center::{Client, Options};
 use crate::exit::ExitCode;
-use crate::liveness::Suspicion;
 use crate::names::printable;
-use crate::schedule::{self, Due};
-use crate::store::{AddressState, Allocator, Row, Store, StoreError};
+use crate::store::{Allocator, Store, StoreError};
 use crate::workdir;
 
 /// List services: where they run, how much is covered, and how that is known.
@@ -117,165 +114,6 @@ fn emit(shown: &[u8], file: Option<&Path>) -> Result<()> {
 fn client(context: &Context) -> Result<Client> {
     let options = Options { concurrency: 1, ..Options::of(&context.config.pull) };
     Ok(Client::new(&options)?)
-}
-
-/// What is known of addresses beyond what they answered for one key.
-pub(super) struct Signs {
-    /// What `prune` remembers of those that fail.
-    suspicions: HashMap<String, Suspicion>,
-    /// Those that serve what some name shows under which they stand.
-    at_home: HashSet<String>,
-}
-
-impl Signs {
-    pub(super) fn read(roster: &Roster, store: Option<&Store>) -> Result<Self, StoreError> {
-        let suspicions = match store {
-            Some(store) => store.suspicions()?,
-            None => HashMap::new(),
-        };
-        let is_at_home = |state: &AddressState| state.last_answer_at.is_some() && state.other_build.is_none();
-        let of = |entry: &Entry| -> Vec<String> {
-            entry.addresses().into_iter().filter(|address| is_at_home(&entry.state(address))).collect()
-        };
-        Ok(Self { suspicions, at_home: roster.entries.iter().flat_map(of).collect() })
-    }
-
-    /// Tells whether an address is listed under a name of `state` that is another's by now.
-    fn is_stale(&self, address: &str, state: &AddressState) -> bool {
-        state.other_build.is_some() && self.at_home.contains(address)
-    }
-
-    /// Returns what is known of the failures of an address that did not answer a pull since.
-    fn suspicion(&self, address: &str, state: &AddressState) -> Option<&Suspicion> {
-        self.suspicions.get(address).filter(|suspicion| {
-            let own_answer = state.last_answer_at.filter(|_| state.other_build.is_none());
-            own_answer.is_none_or(|answer| answer <= suspicion.last_failed_at)
-        })
-    }
-}
-
-/// What a service is, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Ok,
-    Partial,
-    Unreachable,
-    Offline,
-    OtherBuild,
-    StaleName,
-    NeverPulled,
-}
-
-impl State {
-    pub(super) fn of(member: &Member, entry: &Entry, row: Option<&Row>, signs: &Signs) -> Self {
-        let states: Vec<(&str, AddressState)> =
-            member.places.iter().map(|place| (place.address.as_str(), entry.state(&place.address))).collect();
-        let failing = states.iter().filter(|(_, state)| state.retry.failures > 0).count();
-        let is_other = |(address, state): &(&str, AddressState)| {
-            state.other_build.is_some() && !signs.is_stale(address, state)
-        };
-        match row {
-            _ if states.is_empty() => Self::Offline,
-            _ if failing == states.len() => Self::Unreachable,
-            _ if states.iter().any(is_other) => Self::OtherBuild,
-            _ if states.iter().any(|(address, state)| signs.is_stale(address, state)) => Self::StaleName,
-            None => Self::NeverPulled,
-            Some(_) if failing > 0 => Self::Partial,
-            Some(_) => Self::Ok,
-        }
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Partial => "partial",
-            Self::Unreachable => "unreachable",
-            Self::Offline => "offline",
-            Self::OtherBuild => "other build",
-            Self::StaleName => "stale name",
-            Self::NeverPulled => "never pulled",
-        }
-    }
-
-    fn color(self) -> Color {
-        match self {
-            Self::Ok => Color::Green,
-            Self::Partial | Self::OtherBuild | Self::StaleName => Color::Yellow,
-            Self::Unreachable => Color::Red,
-            Self::Offline | Self::NeverPulled => Color::Grey,
-        }
-    }
-}
-
-/// One line of the list.
-pub(super) struct Line<'a> {
-    pub(super) entry: &'a Entry,
-    pub(super) member: &'a Member,
-    pub(super) row: Option<Row>,
-    pub(super) state: State,
-    pub(super) signs: &'a Signs,
-}
-
-impl Line<'_> {
-    pub(super) fn up(&self) -> usize {
-        let answers = |state: AddressState| {
-            state.last_answer_at.is_some() && state.retry.failures == 0 && state.other_build.is_none()
-        };
-        self.member.places.iter().filter(|place| answers(self.entry.state(&place.address))).count()
-    }
-
-    fn failing(&self) -> usize {
-        let fails = |address: &str| self.entry.state(address).retry.failures > 0;
-        self.member.places.iter().filter(|place| fails(&place.address)).count()
-    }
-
-    fn next_pull(&self, context: &Context) -> Option<DateTime<Utc>> {
-        next_pull(self.entry, context)
-    }
-
-    /// Returns the same, but for what is overdue when it was due.
-    fn due(&self, context: &Context) -> Option<DateTime<Utc>> {
-        let now = context.now();
-        let overdue = self.entry.schedule.schedule.next_due.filter(|due| *due < now);
-        self.next_pull(context).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
-    }
-
-    /// Returns the state with what `prune` found, such as `partial, 1 suspect`.
-    pub(super) fn state_text(&self) -> String {
-        let suspicions: Vec<&Suspicion> = self
-            .member
-            .places
-            .iter()
-            .filter_map(|place| self.signs.suspicion(&place.address, &self.entry.state(&place.address)))
-            .collect();
-        let dead = suspicions.iter().filter(|suspicion| suspicion.is_dead).count();
-        let parts = [(suspicions.len() - dead, "suspect"), (dead, "dead")];
-        let parts = parts.iter().filter(|(number, _)| *number > 0);
-        let said: Vec<String> = parts.map(|(number, what)| format!(", {number} {what}")).collect();
-        format!("{}{}", self.state.word(), said.concat())
-    }
-}
-
-fn next_pull(entry: &Entry, context: &Context) -> Option<DateTime<Utc>> {
-    let addresses = entry.addresses();
-    if addresses.is_empty() {
-        return None;
-    }
-    let config = &context.config.pull;
-    let now = context.now();
-    let retries = addresses.iter().map(|address| entry.state(address).retry.due(now, &config.retry));
-    match schedule::due(&entry.schedule.schedule, &addresses, now, &config.steps) {
-        // An address that failed has a retry of its own, which is often earlier.
-        Due::Later(at, _) => retries.flatten().map(|retry| moment_of(&retry, now)).chain([at]).min(),
-        Due::Now(_) => retries.map(|retry| retry.map_or(now, |retry| moment_of(&retry, now))).min(),
-    }
-}
-
-fn moment_of(due: &Due, now: DateTime<Utc>) -> DateTime<Utc> {
-    match due {
-        Due::Now(_) => now,
-        Due::Later(at, _) => *at,
-    }
 }
 
 fn list(

@@ -14,7 +14,6 @@ use clap::{Args, ValueEnum};
 use super::gate::{Data, GateArgs, below};
 use super::pick::{is_same_app, pick, pick_app};
 use super::roster::{Entry, Roster};
-use super::total::stored_roster;
 use super::{Context, Level, show};
 use crate::config::AppConfig;
 use crate::exit::ExitCode;
@@ -160,7 +159,7 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
     // Before the row is chosen, so that its file is there when it is opened.
     let reading = context.workdir.reading()?;
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = stored_roster(&store, context)?;
+    let roster = Roster::stored(&store, context)?;
     let mut chosen = Chosen::of(service, args, &roster, &store)?;
     outputs.name_page(&chosen.page_name(), context);
 

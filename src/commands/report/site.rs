@@ -13,9 +13,8 @@ use chrono::TimeDelta;
 
 use super::source::{NotFetched, Revision, SourceReader};
 use super::{Chosen, ReportArgs, rendered, stored_profile, without_source};
-use crate::commands::list::{Line, Signs, State};
 use crate::commands::roster::{Entry, Member, Roster};
-use crate::commands::total::stored_roster;
+use crate::commands::state::{Line, Signs, State};
 use crate::commands::{self, Context, Level, say, show};
 use crate::exit::ExitCode;
 use crate::filter::Filter;
@@ -218,7 +217,7 @@ fn without_commit(key: &Key) -> Key {
 
 impl Stored {
     fn read(store: &Store, context: &Context) -> Result<Self> {
-        let roster = stored_roster(store, context)?;
+        let roster = Roster::stored(store, context)?;
         let signs = Signs::read(&roster, Some(store))?;
         let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
