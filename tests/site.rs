@@ -266,7 +266,7 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
         "service": LIVE, "also": [], "env": "prod", "region": "sg", "app": "shop", "branch": "master",
         "commit": "845820727e", "state": "unreachable", "concern": "failing", "errors": null,
         "up": 0, "listed": 1, "percent": 90.0, "covered": 9, "total": 10,
-        "replicas": {"answered": 0, "known": 1}, "id": 1, "stored_at": null, "last_pull": null,
+        "replicas": {"answered": 0, "known": 1}, "id": 1, "stored_at": null, "diff": null, "last_pull": null,
         "last_seen": null, "page": "shop/index.html#prod/sg", "report": "shop/prod/sg/master/report.html",
         "source": "none", "badge": "shop/prod/sg/master/badge.svg",
         "latest": "shop/prod/sg/master/latest.json", "history": "shop/prod/sg/history.json",
@@ -488,6 +488,42 @@ fn a_report_without_source_says_so_until_there_is_one() {
         "what is here is found at once"
     );
     assert!(!read(&world, "index.html").contains("no source"));
+}
+
+#[test]
+fn changed_lines_that_a_report_counted_stand_beside_the_total() {
+    let mut source = Source::of(&[
+        ("go.mod", b"module example.com/shop\n"),
+        ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
+    ]);
+    let base = source.head();
+    fs::write(source.folder.path().join("a.go"), "package shop\n\nfunc Buy() {\n\tpay()\n\tsend()\n}\n")
+        .unwrap();
+    source.commit_all();
+    source.commit = source.head();
+    let world = World::new();
+    let _agent = world.start_counted(&source.service(), "example.com/shop/a.go:3.12,6.2 2 3\n");
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    write(&world).ended(0);
+    assert!(!read(&world, "app/index.html").contains("Changed lines"));
+    assert_eq!(json_of(&world, "index.json")["services"][0]["diff"], Value::Null);
+    let before = files(&site(&world));
+    let told = world.run(&["report", "app", "--base", "parent", "--format", "diff-json"]).ended(0);
+    assert_eq!(told.json()[0]["total"], 1);
+    write(&world).ended(0);
+    let rewritten = changed(&before, &files(&site(&world)));
+    let wanted =
+        ["app/index.html", "app/staging/th/latest.json", "app/staging/th/master/latest.json", "index.json"];
+    assert_eq!(rewritten, wanted);
+    let diff = json_of(&world, "app/staging/th/master/latest.json")["diff"].clone();
+    assert_eq!(
+        (&diff["base"], &diff["how"], &diff["hit"], &diff["lines"], &diff["percent"]),
+        (&json!(base), &json!("the first parent"), &json!(1), &json!(1), &json!(100.0))
+    );
+    let page = read(&world, "app/index.html");
+    let shown = format!("<span title=\"Since {base}, the first parent\">100.0% of 1</span>");
+    assert_eq!(page.matches(&shown).count(), 2, "of the branch, and of what stands for all");
 }
 
 #[test]

@@ -21,11 +21,11 @@ use crate::filter::Filter;
 use crate::names::printable;
 use crate::progress::Progress;
 use crate::report::site::{
-    self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
+    self, Changed, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
 use crate::report::{FileReport, Form, NoSource, Packer, Point, Report, Wants};
 use crate::signals::Signals;
-use crate::store::{Key, KeyId, Row, RowFilter, Store};
+use crate::store::{Key, KeyId, Row, RowDiff, RowFilter, RowId, Store};
 use crate::workdir::site::{Occupied, SiteFolder, is_entangled};
 use crate::workdir::{Reading, WorkdirError};
 
@@ -207,6 +207,8 @@ struct Stored {
     latest: HashMap<Key, usize>,
     /// Those of an app in an environment and region, by a key without a commit.
     of_app: HashMap<Key, Vec<usize>>,
+    /// What reports found of the changes of the latest.
+    diffs: HashMap<RowId, RowDiff>,
     /// Keys of which nothing is left.
     dropped: BTreeSet<KeyId>,
 }
@@ -221,12 +223,17 @@ impl Stored {
         let signs = Signs::read(&roster, Some(store))?;
         let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
-        let latest = latest.map(|(at, row)| (row.key.clone(), at)).collect();
+        let latest: HashMap<Key, usize> = latest.map(|(at, row)| (row.key.clone(), at)).collect();
+        let mut diffs = HashMap::new();
+        for at in latest.values() {
+            let id = rows[*at].id;
+            diffs.extend(store.diff(id)?.map(|diff| (id, diff)));
+        }
         let mut of_app: HashMap<Key, Vec<usize>> = HashMap::new();
         for (at, row) in rows.iter().enumerate() {
             of_app.entry(without_commit(&row.key)).or_default().push(at);
         }
-        Ok(Self { signs, roster, latest, of_app, rows, dropped: store.dropped_keys()? })
+        Ok(Self { signs, roster, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
     }
 
     /// Tells whether a site may be of this work directory.
@@ -304,7 +311,7 @@ impl Stored {
             state: site::State { word, text, concern },
             errors: errors.take(ERRORS).collect(),
             replicas: (line.up(), member.places.len()),
-            total: row.map(total),
+            total: row.map(|row| self.total(row)),
             last_pull,
             last_seen: member.last_seen,
         }
@@ -319,11 +326,28 @@ impl Stored {
                 app,
                 branch: row.branch.clone(),
                 commit,
-                total: total(row),
+                total: self.total(row),
                 is_dropped: row.deleted_at.is_some(),
             }
         };
         self.rows.iter().map(past).collect()
+    }
+
+    fn total(&self, row: &Row) -> Total {
+        let fact = row.fact.as_ref();
+        Total {
+            row: row.id.0,
+            stored_at: row.created_at,
+            percent: row.cover_total,
+            coverage: fact.map(|fact| fact.coverage),
+            replicas: fact.map(|fact| (fact.answered, fact.listed)),
+            changed: self.diffs.get(&row.id).map(|diff| Changed {
+                base: diff.base.clone(),
+                how: diff.how.clone(),
+                lines: diff.lines,
+                computed_at: diff.computed_at,
+            }),
+        }
     }
 
     /// Returns the rows of an app in its environment and region up to one.
@@ -394,17 +418,6 @@ fn as_one(mut of: Vec<Service>) -> Option<Service> {
             all
         })
         .map(|all| Service { state: worst, ..all })
-}
-
-fn total(row: &Row) -> Total {
-    let fact = row.fact.as_ref();
-    Total {
-        row: row.id.0,
-        stored_at: row.created_at,
-        percent: row.cover_total,
-        coverage: fact.map(|fact| fact.coverage),
-        replicas: fact.map(|fact| (fact.answered, fact.listed)),
-    }
 }
 
 /// Makes reports.

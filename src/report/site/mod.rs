@@ -141,6 +141,21 @@ pub struct Total {
     pub coverage: Option<Coverage>,
     /// Replicas that answered, of those listed.
     pub replicas: Option<(u32, u32)>,
+    /// What a report found of its changes, where there was one.
+    pub changed: Option<Changed>,
+}
+
+/// How many of the lines that changed up to a commit were executed.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// What they are counted from, as a full hash.
+    pub base: String,
+    /// How that was chosen, in words.
+    pub how: String,
+    /// Changed lines that were executed, at least partly, of all that count.
+    pub lines: Coverage,
+    /// When this was found.
+    pub computed_at: DateTime<Utc>,
 }
 
 /// A row of the history.
@@ -262,6 +277,20 @@ impl Total {
             (Some(now), Some(before)) => now.since(before).to_string(),
             _ => format!("{:+.1}", self.percent() - earlier.percent()),
         }
+    }
+}
+
+impl Changed {
+    fn shown(&self) -> String {
+        match self.lines.total {
+            0 => "none".to_owned(),
+            total => format!("{} of {total}", self.lines),
+        }
+    }
+
+    /// Says what the lines are counted from.
+    fn since(&self) -> String {
+        format!("Since {}, {}", printable(&self.base), printable(&self.how))
     }
 }
 
@@ -623,6 +652,8 @@ struct PlaceView<'s> {
     latest: Option<Row<'s>>,
     chart: Option<Chart>,
     trunk: Option<String>,
+    /// Changed lines of something in the table are known.
+    has_changes: bool,
     branches: Vec<BranchView<'s>>,
 }
 
@@ -653,7 +684,11 @@ impl<'s> AppPage<'s> {
                 .map(|branch| (branch.name.clone(), place.points(&branch.name)))
                 .collect();
             let latest = place.latest();
+            let mut services = place.branches.iter().flat_map(|branch| &branch.services);
+            let has_changes =
+                services.any(|service| service.total.as_ref().is_some_and(|total| total.changed.is_some()));
             PlaceView {
+                has_changes,
                 name: place.name(),
                 anchor: place.anchor(),
                 latest: latest.map(|(branch, service)| Row::of(app, place, branch, service, reports)),
