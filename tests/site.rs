@@ -527,6 +527,23 @@ fn changed_lines_that_a_report_counted_stand_beside_the_total() {
 }
 
 #[test]
+fn a_host_that_does_not_answer_is_waited_for_once() {
+    let town = Town::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let asked = || std::iter::from_fn(|| listener.accept().ok()).count();
+    let address = listener.local_addr().unwrap();
+    town.world.configure(&format!(
+        "[git]\nprotocols = [\"http\"]\ntimeout = \"200ms\"\nrepo = \"http://{address}/{{app}}.git\"\n"
+    ));
+    let said = write(&town.world).ended(3);
+    said.warned("4 reports without source that could be had");
+    assert_eq!(asked(), 1, "of two apps and four commits");
+    write(&town.world).ended(3);
+    assert_eq!(asked(), 0, "nor in the next run");
+}
+
+#[test]
 fn offline_fetches_no_source() {
     let Sourced { world, source, agent: _agent } = Sourced::new();
     let address = source.folder.path().display().to_string();

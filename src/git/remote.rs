@@ -60,6 +60,17 @@ impl RemoteUrl {
     pub fn as_str(&self) -> &str {
         &self.plain
     }
+
+    /// Returns the machine that it is on, with its user and port; `None` for a path.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let host = match self.plain.split_once("://") {
+            Some((_, rest)) => rest.split('/').next(),
+            // As ssh has it; a path with a colon begins with a slash or a dot.
+            None => self.plain.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/')),
+        };
+        host.filter(|host| !host.is_empty())
+    }
 }
 
 impl std::fmt::Debug for RemoteUrl {
@@ -242,6 +253,20 @@ impl Repository {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_tells_whose_it_is() {
+        for (url, host) in [
+            ("https://me:secret@git.example.com:8443/team/app.git", Some("git.example.com:8443")),
+            ("ssh://git@git.example.com/app.git", Some("git@git.example.com")),
+            ("git@git.example.com:team/app.git", Some("git@git.example.com")),
+            ("file:///srv/app.git", None),
+            ("/srv/a:b.git", None),
+            ("./a:b.git", None),
+        ] {
+            assert_eq!(RemoteUrl::new(url).host(), host, "{url}");
+        }
+    }
 
     #[test]
     fn credentials_of_a_url_do_not_show() {

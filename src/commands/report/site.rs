@@ -434,8 +434,8 @@ struct Made {
     /// `None` where the one that is there has all that there is.
     text: Option<Vec<u8>>,
     source: Text,
-    /// Its repository could not be reached.
-    is_silent: bool,
+    /// Why its repository could not be reached.
+    not_fetched: Option<NotFetched>,
 }
 
 impl Desk<'_> {
@@ -514,12 +514,20 @@ impl Desk<'_> {
     ) -> Result<u64> {
         let known = writer.source(&page.path, &origin);
         let (app, now) = (&entry.key.app, self.context.now());
-        let what = self.reader(app, true).what_is_asked(&entry.key.commit);
-        let offline = self.offline || silent.contains(app) || !writer.manifest.may_ask(&what, now);
-        let Made { text, source, is_silent } =
+        let (what, host) = {
+            let reader = self.reader(app, true);
+            (reader.what_is_asked(&entry.key.commit), reader.host().unwrap_or_default())
+        };
+        let may_ask = [&what, &host].into_iter().all(|asked| writer.manifest.may_ask(asked, now));
+        let offline = self.offline || silent.contains(app) || !may_ask;
+        let Made { text, source, not_fetched } =
             self.make(page, entry, &self.reader(app, offline), known.as_ref())?;
-        if is_silent {
+        if let Some(not_fetched) = not_fetched {
             silent.insert(app.clone());
+            if not_fetched.is_timed_out && !host.is_empty() {
+                // Each of its repositories would take as long.
+                writer.manifest.asked(host, now);
+            }
         }
         if !offline && source.could_be_more() {
             writer.manifest.asked(what, now);
@@ -544,15 +552,15 @@ impl Desk<'_> {
             let tree = reader.tree(&at)?;
             anyhow::Ok((at, tree))
         });
-        let (found, is_silent) = match found.transpose() {
-            Ok(found) => (found, false),
+        let (found, not_fetched) = match found.transpose() {
+            Ok(found) => (found, None),
             Err(error) => {
                 self.context.explain(format_args!("{}: {error:#}", chosen.name()));
-                (None, error.is::<NotFetched>())
+                (None, error.downcast::<NotFetched>().ok())
             }
         };
         if found.is_none() && known.is_some() {
-            return Ok(Made { text: None, source: Text::none(), is_silent });
+            return Ok(Made { text: None, source: Text::none(), not_fetched });
         }
         let filter = Filter::default();
         let packer = Packer::new(&filter);
@@ -576,7 +584,7 @@ impl Desk<'_> {
         };
         let source = Text { commit, lacking, shown };
         let text = if known == Some(&source) { None } else { Some(rendered(&report, Form::Html)?) };
-        Ok(Made { text, source, is_silent })
+        Ok(Made { text, source, not_fetched })
     }
 }
 

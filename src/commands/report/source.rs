@@ -27,8 +27,18 @@ pub(super) enum Revision {
 
 /// Source that is somewhere else, and did not come from there.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NotFetched(String);
+#[error("{message}")]
+pub(super) struct NotFetched {
+    message: String,
+    /// Whoever has it did not answer in time, and may not for other repositories either.
+    pub(super) is_timed_out: bool,
+}
+
+impl NotFetched {
+    fn new(message: String, error: &GitError) -> Self {
+        Self { message, is_timed_out: matches!(error, GitError::TimedOut { .. }) }
+    }
+}
 
 /// A commit that is there.
 pub(super) struct AtCommit {
@@ -68,6 +78,11 @@ impl SourceReader<'_> {
     pub(super) fn what_is_asked(&self, commit: &str) -> String {
         let url = self.network().ok().and_then(|network| network.url);
         format!("{} {commit} {}", self.app, url.as_ref().map_or("", RemoteUrl::as_str))
+    }
+
+    /// Names the machine that is asked, where that is configured.
+    pub(super) fn host(&self) -> Option<String> {
+        self.network().ok()?.url?.host().map(str::to_owned)
     }
 
     /// Finds a revision, cloned and fetched where it has to be.
@@ -124,7 +139,7 @@ impl SourceReader<'_> {
                 self.tell(&format!("cloning {shown} into {:?}", path.display()));
                 workdir
                     .make_repository(reading, self.app, |folder| git::clone(url, folder, network))?
-                    .map_err(|error| NotFetched(format!("cannot clone \"{shown}\": {error}")))?;
+                    .map_err(|error| NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))?;
                 Ok(Repository::open(&path, deadline)?)
             }
             (Err(GitError::NoRepository { path }), url) => Err(self.how_to_clone(&path, url.as_ref())),
@@ -195,7 +210,7 @@ impl SourceReader<'_> {
         let fetched = repository.fetch_heads_and_tags(network);
         match (look(), fetched) {
             (Err(missing @ GitError::NoCommit { .. }), Err(error)) => {
-                bail!(NotFetched(format!("{missing}, and fetching failed: {error}")))
+                bail!(NotFetched::new(format!("{missing}, and fetching failed: {error}"), &error))
             }
             (Err(missing @ GitError::NoCommit { .. }), Ok(())) => {
                 bail!("{missing}, nor have the branches and tags of its remote")
