@@ -284,7 +284,7 @@ impl Changed {
     fn shown(&self) -> String {
         match self.lines.total {
             0 => "none".to_owned(),
-            total => format!("{} of {total}", self.lines),
+            total => format!("{} of {}", self.lines, grouped(total)),
         }
     }
 
