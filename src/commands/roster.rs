@@ -3,7 +3,7 @@
 //! Decides and changes nothing itself: what the database should learn comes back as changes, which
 //! `pull` carries out and `list` drops.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -12,8 +12,8 @@ use super::Context;
 use crate::center::{Client, HttpError, Listed, base_url};
 use crate::names::Naming;
 use crate::store::{
-    AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, ScheduleRow, ServiceId, Store,
-    StoreError,
+    AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, Row, ScheduleRow, ServiceId,
+    Store, StoreError,
 };
 use crate::workdir::Workdir;
 
@@ -150,6 +150,12 @@ impl Entry {
         let latest =
             |member: &&Member| member.places.iter().map(|place| place.listed_at).max().or(member.last_seen);
         self.members.iter().max_by_key(latest).expect("a key has a name")
+    }
+
+    /// Tells whether nobody lists it and nothing is left of it.
+    #[must_use]
+    pub(super) fn is_gone(&self, row: Option<&Row>, dropped: &BTreeSet<KeyId>) -> bool {
+        row.is_none() && dropped.contains(&self.id) && self.addresses().is_empty()
     }
 
     /// Returns what is remembered of an address.

@@ -36,8 +36,8 @@ pub struct SiteFolder {
 pub enum Occupied {
     /// Nothing.
     Free,
-    /// A file of so many bytes.
-    File(u64),
+    /// A file.
+    File,
     /// Something else.
     Other,
 }
@@ -97,7 +97,14 @@ impl SiteFolder {
         self.sync()
     }
 
-    /// Returns what stands at a path.
+    /// Returns the size of the file at a path; `None` where there is none.
+    #[must_use]
+    pub fn size(&self, path: &str) -> Option<u64> {
+        let found = fs::symlink_metadata(self.root.join(path)).ok()?;
+        found.is_file().then_some(found.len())
+    }
+
+    /// Returns what stands at a path, before something is written there.
     #[must_use]
     pub fn occupied(&self, path: &str) -> Occupied {
         // A folder that is a link leads out of the site.
@@ -106,7 +113,7 @@ impl SiteFolder {
             return Occupied::Other;
         }
         match fs::symlink_metadata(self.root.join(path)) {
-            Ok(found) if found.is_file() => Occupied::File(found.len()),
+            Ok(found) if found.is_file() => Occupied::File,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Occupied::Free,
             // A folder, a link, or what is below a file.
             _ => Occupied::Other,

@@ -136,7 +136,7 @@ fn list(
             Some(store) => store.latest(&entry.key)?,
             None => None,
         };
-        if row.is_none() && dropped.contains(&entry.id) && entry.addresses().is_empty() {
+        if entry.is_gone(row.as_ref(), &dropped) {
             continue;
         }
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {

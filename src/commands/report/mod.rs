@@ -364,7 +364,8 @@ impl<'a> Chosen<'a> {
     }
 
     fn of(service: &str, args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
-        let rows = store.rows(&RowFilter::default())?;
+        let all = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+        let rows: Vec<Row> = all.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
         let row = match (args.id, &args.commit) {
             (Some(id), _) => row_by_id(id, service, roster, rows.as_slice())?,
             (None, Some(commit)) => match row_by_commit(commit, service, roster, rows.as_slice())? {
@@ -387,17 +388,10 @@ impl<'a> Chosen<'a> {
             (_, "") => None,
             (_, hash) => Some(Revision::Hash(hash.to_owned())),
         };
-        let before = |other: &&Row| is_same_app(&other.key, &row.key) && other.id < row.id;
-        let previous = rows.iter().rev().find(before).cloned();
-        let of_app = rows.iter().filter(|other| is_same_app(&other.key, &row.key)).cloned().collect();
-        let totals = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
-        let totals = totals.iter().filter(|other| is_same_app(&other.key, &row.key) && other.id <= row.id);
-        let trend = totals.map(|row| Point {
-            stored_at: row.created_at,
-            commit: row.key.commit.clone(),
-            percent: row.cover_total,
-        });
-        let trend = trend.collect();
+        let is_of_app = |other: &&Row| is_same_app(&other.key, &row.key);
+        let of_app = rows.iter().filter(is_of_app).cloned().collect();
+        let until = || all.iter().filter(is_of_app).take_while(|other| other.id <= row.id);
+        let (previous, trend) = (before(until(), &row).cloned(), trend(until()));
         let is_of_its_own_commit = !hash.is_empty();
         Ok(Self {
             service: entry.spokesman().name.clone(),
@@ -457,6 +451,21 @@ impl<'a> Chosen<'a> {
         let head = self.head(&Filter::default(), context);
         super::inform(head.line());
     }
+}
+
+/// Returns of the rows of an app up to one, the oldest first, the one before it that is there.
+fn before<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
+    until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
+}
+
+/// Returns their totals.
+fn trend<'r>(until: impl Iterator<Item = &'r Row>) -> Vec<Point> {
+    let point = |row: &Row| Point {
+        stored_at: row.created_at,
+        commit: row.key.commit.clone(),
+        percent: row.cover_total,
+    };
+    until.map(point).collect()
 }
 
 /// Returns the row that `--against` names, by its number or by its service.

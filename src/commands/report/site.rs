@@ -9,10 +9,10 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::source::{NotFetched, Revision, SourceReader};
-use super::{Chosen, ReportArgs, rendered, stored_profile, without_source};
+use super::{Chosen, ReportArgs, before, rendered, stored_profile, trend, without_source};
 use crate::commands::roster::{Entry, Member, Roster};
 use crate::commands::state::{Line, Signs, State};
 use crate::commands::{self, Context, Level, say, show};
@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::report::site::{
     self, Changed, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
-use crate::report::{FileReport, Form, NoSource, Packer, Point, Report, Wants};
+use crate::report::{FileReport, Form, NoSource, Packer, Report, Wants};
 use crate::signals::Signals;
 use crate::store::{Key, KeyId, Row, RowDiff, RowFilter, RowId, Store};
 use crate::workdir::site::{Occupied, SiteFolder, is_entangled};
@@ -258,7 +258,7 @@ impl Stored {
         let mut services = Vec::new();
         for entry in &self.roster.entries {
             let row = self.latest(entry);
-            if row.is_none() && self.dropped.contains(&entry.id) && entry.addresses().is_empty() {
+            if entry.is_gone(row, &self.dropped) {
                 continue;
             }
             let mut branches: BTreeMap<&str, Vec<Service>> = BTreeMap::new();
@@ -275,7 +275,7 @@ impl Stored {
         let state = State::of(member, entry, row, &self.signs);
         let line = Line { entry, member, row: row.cloned(), state, signs: &self.signs };
         let last_pull = entry.schedule.schedule.last_pull;
-        let has_others = line.state_text() != state.word();
+        let said = line.state_text();
         let longest = context.config.pull.steps.wait(usize::MAX);
         // Two of the longest waits without an answer: no timer is at work, or what it does comes to nothing.
         let is_overdue = TimeDelta::from_std(longest * 2)
@@ -286,10 +286,10 @@ impl Stored {
             State::Offline => (state.word(), Concern::Gone),
             State::NeverPulled => (state.word(), Concern::New),
             State::Ok if is_overdue => ("overdue", Concern::Stale),
-            State::Ok if has_others => (state.word(), Concern::Stale),
+            State::Ok if said != state.word() => (state.word(), Concern::Stale),
             State::Ok => (state.word(), Concern::Fine),
         };
-        let text = if word == "overdue" { word.to_owned() } else { line.state_text() };
+        let text = if word == "overdue" { word.to_owned() } else { said };
         let error = |address: &str| {
             let known = entry.state(address);
             match known.last_error {
@@ -356,17 +356,13 @@ impl Stored {
         of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id)
     }
 
-    fn before<'s>(&'s self, row: &'s Row) -> Option<&'s Row> {
-        self.until(row).filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
-    }
-
     /// Returns what a report is to be written from, but for its source.
     fn origin(&self, page: &Page, entry: &Entry, edition: &str) -> Option<Origin> {
         let row = self.latest(entry)?;
         Some(Origin {
             row: row.id.0,
             counts: counts(row),
-            previous: self.before(row).map(|before| before.id.0),
+            previous: before(self.until(row), row).map(|before| before.id.0),
             service: page.service.clone(),
             edition: edition.to_owned(),
             confirmed_at: entry.schedule.schedule.last_pull,
@@ -377,18 +373,13 @@ impl Stored {
     /// Returns the latest row of a key with what its report tells beside it.
     fn chosen<'s>(&'s self, page: &Page, entry: &'s Entry) -> Option<Chosen<'s>> {
         let row = self.latest(entry)?;
-        let trend = self.until(row).map(|row| Point {
-            stored_at: row.created_at,
-            commit: row.key.commit.clone(),
-            percent: row.cover_total,
-        });
         let hash = row.key.commit.as_str();
         Some(Chosen {
             service: page.service.clone(),
             entry,
-            previous: self.before(row).cloned(),
+            previous: before(self.until(row), row).cloned(),
             of_app: Vec::new(),
-            trend: trend.collect(),
+            trend: trend(self.until(row)),
             revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
             is_of_its_own_commit: !hash.is_empty(),
             source_commit: None,
@@ -480,9 +471,7 @@ impl Desk<'_> {
             }
             // One that failed may have left an earlier one there, which is of something else.
             if let Some(source) = writer.source(&page.path, &origin) {
-                let reader = self.reader(&entry.key.app, true);
-                let could_be_had = !entry.key.commit.is_empty() && reader.is_configured();
-                if source.could_be_more() && could_be_had {
+                if source.could_be_more() && self.could_be_had(entry) {
                     writer.tally.bare.push(page.service.clone());
                 }
                 reports.insert(page.path.clone(), source.shown);
@@ -497,6 +486,11 @@ impl Desk<'_> {
         writer.tally.failed += failures.len();
         failures.iter().for_each(commands::fail);
         Ok(reports)
+    }
+
+    /// Tells whether there is anything that its source could come from.
+    fn could_be_had(&self, entry: &Entry) -> bool {
+        !entry.key.commit.is_empty() && self.reader(&entry.key.app, true).is_configured()
     }
 
     fn reader<'r>(&'r self, app: &'r str, offline: bool) -> SourceReader<'r> {
@@ -526,12 +520,11 @@ impl Desk<'_> {
             silent.insert(app.clone());
             if not_fetched.is_timed_out && !host.is_empty() {
                 // Each of its repositories would take as long.
-                writer.manifest.asked(host, now);
+                writer.asked(host, now);
             }
         }
         if !offline && source.could_be_more() {
-            writer.manifest.asked(what, now);
-            writer.is_settled = false;
+            writer.asked(what, now);
         }
         let Some(text) = text else { return Ok(0) };
         writer.put(&page.path, &text, Some(Origin { source, ..origin }))?;
@@ -598,33 +591,31 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Tells whether a file is there as it was written.
-    fn is_intact(&self, path: &str, written: &Written) -> bool {
-        self.files.occupied(path) == Occupied::File(written.bytes)
+    /// Returns what was written to a path, where that is there as it was.
+    fn intact(&self, path: &str) -> Option<&Written> {
+        self.manifest.written(path).filter(|written| self.files.size(path) == Some(written.bytes))
     }
 
     /// Says what there is to do about a report.
     fn need(&self, path: &str, wanted: &Origin) -> Need {
-        let written = self.manifest.written(path).filter(|written| self.is_intact(path, written));
-        written.map_or(Need::Page, |written| written.need(wanted))
+        self.intact(path).map_or(Need::Page, |written| written.need(wanted))
     }
 
     /// Tells whether a file is there with this text.
     fn has(&self, path: &str, text: &[u8]) -> bool {
-        let written = self.manifest.written(path).filter(|written| self.is_intact(path, written));
-        written.is_some_and(|written| written.is_of(text))
-    }
-
-    fn origin(&self, path: &str) -> Option<&Origin> {
-        self.manifest.written(path)?.from.as_ref()
+        self.intact(path).is_some_and(|written| written.is_of(text))
     }
 
     /// Returns what the report that was asked for has of its source, where that is the one that is there.
     fn source(&self, path: &str, wanted: &Origin) -> Option<Text> {
-        let is_it = |there: &&Origin| {
-            (there.row, &there.counts, &there.service) == (wanted.row, &wanted.counts, &wanted.service)
-        };
-        self.origin(path).filter(is_it).map(|origin| origin.source.clone())
+        let origin = self.manifest.written(path)?.from.as_ref()?;
+        origin.is_of(wanted).then(|| origin.source.clone())
+    }
+
+    /// Notes what was asked for and not had.
+    fn asked(&mut self, what: String, now: DateTime<Utc>) {
+        self.manifest.asked(what, now);
+        self.is_settled = false;
     }
 
     /// Returns the paths in whose place something else stands, which is said.
@@ -633,7 +624,7 @@ impl Writer<'_> {
         for path in paths {
             let is_free = match self.files.occupied(path) {
                 Occupied::Free => true,
-                Occupied::File(_) => self.manifest.names(path),
+                Occupied::File => self.manifest.names(path),
                 Occupied::Other => false,
             };
             if !is_free {
@@ -699,7 +690,7 @@ impl Writer<'_> {
     /// Forgets what was announced and did not come to be, so that it is anybody's again.
     fn forget_unwritten(&mut self) {
         let is_free = |path: &&str| self.files.occupied(path) == Occupied::Free;
-        let unwritten: Vec<String> = self.manifest.paths().filter(is_free).map(str::to_owned).collect();
+        let unwritten: Vec<String> = self.manifest.announced().filter(is_free).map(str::to_owned).collect();
         for path in unwritten {
             self.manifest.forget(&path);
             self.is_settled = false;

@@ -81,6 +81,14 @@ pub enum Shown {
     None,
 }
 
+impl Origin {
+    /// Tells whether both are of the same data of the same service.
+    #[must_use]
+    pub fn is_of(&self, wanted: &Self) -> bool {
+        (self.row, &self.counts, &self.service) == (wanted.row, &wanted.counts, &wanted.service)
+    }
+}
+
 impl Text {
     /// Returns what a page without any source has.
     #[must_use]
@@ -198,6 +206,11 @@ impl Manifest {
         self.files.remove(path);
     }
 
+    /// Returns the paths of what was announced and not recorded.
+    pub fn announced(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter(|(_, written)| written.is_none()).map(|(path, _)| path.as_str())
+    }
+
     /// Returns all paths.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
@@ -224,20 +237,17 @@ impl Written {
     /// Says what there is to do about a report that is to be `wanted`, but for its source.
     #[must_use]
     pub fn need(&self, wanted: &Origin) -> Need {
-        let Some(Origin { row, counts, previous, service, edition, confirmed_at, source }) = &self.from
-        else {
-            return Need::Page;
-        };
-        let is_of = (row, counts, previous, service, edition)
-            == (&wanted.row, &wanted.counts, &wanted.previous, &wanted.service, &wanted.edition);
+        let Some(origin) = &self.from else { return Need::Page };
+        let is_like =
+            origin.is_of(wanted) && (origin.previous, &origin.edition) == (wanted.previous, &wanted.edition);
         // Each pull confirms the data of a row, and a page that was written after each would be another each time.
-        let is_told = match (confirmed_at, wanted.confirmed_at) {
-            (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - *told)),
+        let is_told = match (origin.confirmed_at, wanted.confirmed_at) {
+            (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - told)),
             (told, known) => told.is_some() == known.is_some(),
         };
         match () {
-            () if !is_of || !is_told => Need::Page,
-            () if source.could_be_more() => Need::Source,
+            () if !is_like || !is_told => Need::Page,
+            () if origin.source.could_be_more() => Need::Source,
             () => Need::Nothing,
         }
     }

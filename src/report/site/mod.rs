@@ -433,16 +433,15 @@ impl Site {
             for place in &app.places {
                 let history = json::History::of(app, place);
                 put(&format!("{}/{HISTORY}", place.folder), json::text(&history)?)?;
-                if let Some((branch, service)) = place.latest() {
+                let of_place = place.latest().map(|(branch, service)| (&place.folder, branch, service));
+                let of_branches = place.branches.iter().filter_map(|branch| {
+                    let service = branch.stored()?;
+                    Some((&branch.folder, branch, service))
+                });
+                for (folder, branch, service) in of_place.into_iter().chain(of_branches) {
                     let latest = json::Latest::of(app, place, branch, service, reports);
-                    put(&format!("{}/{LATEST}", place.folder), json::text(&latest)?)?;
-                    put(&format!("{}/{BADGE}", place.folder), badge_of(service)?)?;
-                }
-                for branch in &place.branches {
-                    let Some(service) = branch.stored() else { continue };
-                    let latest = json::Latest::of(app, place, branch, service, reports);
-                    put(&format!("{}/{LATEST}", branch.folder), json::text(&latest)?)?;
-                    put(&format!("{}/{BADGE}", branch.folder), badge_of(service)?)?;
+                    put(&format!("{folder}/{LATEST}"), json::text(&latest)?)?;
+                    put(&format!("{folder}/{BADGE}"), badge_of(service)?)?;
                 }
             }
         }
