@@ -7,6 +7,11 @@ use std::fmt;
 use std::ops::{Add, AddAssign};
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use crate::time::iso;
+
 /// Statements covered, of all statements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -14,6 +19,34 @@ pub struct Coverage {
     pub covered: u64,
     /// All statements.
     pub total: u64,
+}
+
+/// How many of the lines that changed up to a commit were executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedLines {
+    /// What the changes are counted from, as a full hash.
+    pub base: String,
+    /// How that was chosen, in words.
+    pub how: String,
+    /// Changed lines that were executed, at least partly, of all that count.
+    pub lines: Coverage,
+    /// When this was found.
+    pub computed_at: DateTime<Utc>,
+}
+
+/// As scripts get it. Where no line counts there is no percentage: nothing was missed.
+impl Serialize for ChangedLines {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { base, how, lines, computed_at } = self;
+        let mut object = serializer.serialize_struct("ChangedLines", 6)?;
+        object.serialize_field("base", base)?;
+        object.serialize_field("how", how)?;
+        object.serialize_field("hit", &lines.covered)?;
+        object.serialize_field("lines", &lines.total)?;
+        object.serialize_field("percent", &(lines.total > 0).then(|| lines.percent()))?;
+        object.serialize_field("computed_at", &iso(*computed_at))?;
+        object.end()
+    }
 }
 
 impl Coverage {

@@ -10,9 +10,10 @@ use super::pick::{is_same_app, pick_app};
 use super::roster::Roster;
 use super::{Context, show};
 use crate::cli::Format;
+use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Row, RowDiff, RowFilter, Store};
+use crate::store::{Row, RowFilter, Store};
 
 /// Show how the coverage of a service went, row by row.
 ///
@@ -66,7 +67,7 @@ struct Step<'a> {
     row: &'a Row,
     before: Option<&'a Row>,
     /// What came of its changes, where that was computed.
-    diff: Option<RowDiff>,
+    diff: Option<ChangedLines>,
 }
 
 impl Step<'_> {
@@ -97,7 +98,7 @@ impl Step<'_> {
             "is_latest": is_latest,
             "cov_file_path": deleted_at.is_none().then_some(cov_file_path),
             "dropped_at": deleted_at.map(show::iso),
-            "diff": self.diff.as_ref().map(show::diff_object),
+            "diff": self.diff,
         })
     }
 

@@ -6,13 +6,11 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
-use serde_json::json;
 
 use super::Context;
-use crate::coverage::Coverage;
+use crate::coverage::ChangedLines;
 use crate::json;
 use crate::names::printable;
-use crate::store::RowDiff;
 
 pub(super) use crate::time::{iso, minute, span};
 
@@ -92,27 +90,13 @@ pub(super) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Res
 }
 
 /// Returns what came of the changes of a row, with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
-pub(super) fn changed_lines(diff: &RowDiff) -> String {
+pub(super) fn changed_lines(diff: &ChangedLines) -> String {
     const SHORT: usize = 8;
     let base = diff.base.get(..SHORT).unwrap_or(&diff.base);
     match diff.lines.total {
         0 => format!("none since {base}"),
         total => format!("{} of {total} since {base}", diff.lines),
     }
-}
-
-/// Returns the same for scripts. Where no line counts there is no percentage: nothing was missed.
-pub(super) fn diff_object(diff: &RowDiff) -> serde_json::Value {
-    let RowDiff { base, how, lines, computed_at } = diff;
-    let Coverage { covered, total } = *lines;
-    json!({
-        "base": base,
-        "how": how,
-        "hit": covered,
-        "lines": total,
-        "percent": (total > 0).then(|| lines.percent()),
-        "computed_at": iso(*computed_at),
-    })
 }
 
 /// Returns a time as people say it on the same day: `14:20`, or with the date before it. UTC.

@@ -11,9 +11,10 @@ use super::pick::pick;
 use super::roster::{Entry, Roster};
 use super::{Context, show};
 use crate::cli::Format;
+use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::names::printable;
-use crate::store::{Row, RowDiff, Store};
+use crate::store::{Row, Store};
 
 /// Print how much of a service is covered, as one number.
 ///
@@ -72,7 +73,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     Ok(if unmet.is_empty() { ExitCode::Done } else { ExitCode::BelowThreshold })
 }
 
-fn object(entry: &Entry, row: &Row, diff: Option<&RowDiff>, context: &Context) -> serde_json::Value {
+fn object(entry: &Entry, row: &Row, diff: Option<&ChangedLines>, context: &Context) -> serde_json::Value {
     let last_pull = entry.schedule.schedule.last_pull;
     let fact = row.fact.as_ref();
     json!({
@@ -91,6 +92,6 @@ fn object(entry: &Entry, row: &Row, diff: Option<&RowDiff>, context: &Context) -
         "last_pull": last_pull.map(show::iso),
         "age_seconds": last_pull.map(|at| (context.now() - at).num_seconds()),
         "cov_file_path": row.cov_file_path,
-        "diff": diff.map(show::diff_object),
+        "diff": diff,
     })
 }

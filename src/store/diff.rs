@@ -3,29 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use rusqlite::{ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::query::time;
 use super::{RowId, Store, StoreError};
-use crate::coverage::Coverage;
+use crate::coverage::{ChangedLines, Coverage};
 use crate::time::iso;
 
 /// How long to wait for whoever writes; a pull lets others in every half second.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How many of the lines that changed up to a row's commit were executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowDiff {
-    /// What the changes are counted from, as a full hash.
-    pub base: String,
-    /// How that was chosen, in words.
-    pub how: String,
-    /// Changed lines that were executed, at least partly, of all that count.
-    pub lines: Coverage,
-    /// When.
-    pub computed_at: DateTime<Utc>,
-}
 
 impl Store {
     /// Remembers what came of the changes of a row, in place of what was known of the same base.
@@ -36,7 +22,7 @@ impl Store {
     pub fn remember_diff(
         path: &Path,
         row: RowId,
-        diff: &RowDiff,
+        diff: &ChangedLines,
         is_default_base: bool,
     ) -> Result<(), StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -49,11 +35,11 @@ impl Store {
         })
     }
 
-    fn insert_diff(&self, row: RowId, diff: &RowDiff, is_default_base: bool) -> rusqlite::Result<()> {
+    fn insert_diff(&self, row: RowId, diff: &ChangedLines, is_default_base: bool) -> rusqlite::Result<()> {
         self.settle()?;
         // Folding in what a pull has written so far is the pull's own affair.
         self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        let RowDiff { base, how, lines, computed_at } = diff;
+        let ChangedLines { base, how, lines, computed_at } = diff;
         let at = iso(*computed_at);
         // A base that was the default one stays that, and is told as that, when it is also asked for by name.
         let sql = "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at, default_at)
@@ -77,11 +63,11 @@ impl Store {
     }
 
     /// Returns what is known of the changes of a row: since its default base, else since the one computed last.
-    pub fn diff(&self, row: RowId) -> Result<Option<RowDiff>, StoreError> {
+    pub fn diff(&self, row: RowId) -> Result<Option<ChangedLines>, StoreError> {
         let sql = "SELECT base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
                    ORDER BY default_at DESC NULLS LAST, computed_at DESC LIMIT 1";
         let read = |row: &rusqlite::Row<'_>| {
-            Ok(RowDiff {
+            Ok(ChangedLines {
                 base: row.get(0)?,
                 how: row.get(1)?,
                 lines: Coverage { covered: row.get(2)?, total: row.get(3)? },

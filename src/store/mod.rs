@@ -18,7 +18,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::lock::Held;
 
 pub use change::{Allocator, Change, NewRow, Writer};
-pub use diff::RowDiff;
 pub use query::{
     AddressState, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
     KnownService, LastAnswer, ListedAddress, Row, RowFilter, RowId, ScheduleRow, ServiceId, StructureId,

@@ -16,6 +16,7 @@ use super::pick::{is_same_app, pick, pick_app};
 use super::roster::{Entry, Roster};
 use super::{Context, Level, show};
 use crate::config::AppConfig;
+use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::git::Tree;
@@ -26,7 +27,7 @@ use crate::report::{
     FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
 };
 use crate::signals::Signals;
-use crate::store::{Row, RowDiff, RowFilter, RowId, Store};
+use crate::store::{Row, RowFilter, RowId, Store};
 use crate::time::minute;
 use crate::workdir::{Reading, StoredReport};
 
@@ -681,8 +682,12 @@ fn remember(diff: &DiffReport, report: &Report<'_>, args: &ReportArgs, context: 
     if report.files.iter().any(is_lost) {
         return;
     }
-    let figure =
-        RowDiff { base: base.clone(), how: how.clone(), lines: diff.coverage(), computed_at: context.now() };
+    let figure = ChangedLines {
+        base: base.clone(),
+        how: how.clone(),
+        lines: diff.coverage(),
+        computed_at: context.now(),
+    };
     let is_default_base = args.base.is_none() && args.against.is_none();
     let row = RowId(diff.head.row);
     if let Err(error) = Store::remember_diff(&context.workdir.database(), row, &figure, is_default_base) {

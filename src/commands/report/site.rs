@@ -16,16 +16,17 @@ use super::{Chosen, ReportArgs, before, rendered, stored_profile, trend, without
 use crate::commands::roster::{Entry, Member, Roster};
 use crate::commands::state::{Line, Signs, State};
 use crate::commands::{self, Context, Level, say, show};
+use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
 use crate::names::printable;
 use crate::progress::Progress;
 use crate::report::site::{
-    self, Changed, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
+    self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
 use crate::report::{FileReport, Form, NoSource, Packer, Report, Wants};
 use crate::signals::Signals;
-use crate::store::{Key, KeyId, Row, RowDiff, RowFilter, RowId, Store};
+use crate::store::{Key, KeyId, Row, RowFilter, RowId, Store};
 use crate::workdir::site::{Occupied, SiteFolder, is_entangled};
 use crate::workdir::{Reading, WorkdirError};
 
@@ -208,7 +209,7 @@ struct Stored {
     /// Those of an app in an environment and region, by a key without a commit.
     of_app: HashMap<Key, Vec<usize>>,
     /// What reports found of the changes of the latest.
-    diffs: HashMap<RowId, RowDiff>,
+    diffs: HashMap<RowId, ChangedLines>,
     /// Keys of which nothing is left.
     dropped: BTreeSet<KeyId>,
 }
@@ -341,12 +342,7 @@ impl Stored {
             percent: row.cover_total,
             coverage: fact.map(|fact| fact.coverage),
             replicas: fact.map(|fact| (fact.answered, fact.listed)),
-            changed: self.diffs.get(&row.id).map(|diff| Changed {
-                base: diff.base.clone(),
-                how: diff.how.clone(),
-                lines: diff.lines,
-                computed_at: diff.computed_at,
-            }),
+            changed: self.diffs.get(&row.id).cloned(),
         }
     }
 

@@ -6,7 +6,8 @@ use std::io;
 use serde::Serialize;
 
 use super::address::{BADGE, HISTORY, INDEX, LATEST};
-use super::{App, Branch, Changed, Past, Place, Service, Shown};
+use super::{App, Branch, Past, Place, Service, Shown};
+use crate::coverage::ChangedLines;
 use crate::json;
 use crate::time::iso;
 
@@ -55,7 +56,7 @@ struct OfService<'s> {
     replicas: Replicas,
     id: Option<i64>,
     stored_at: Option<String>,
-    diff: Option<Diff<'s>>,
+    diff: Option<&'s ChangedLines>,
     last_pull: Option<String>,
     last_seen: Option<String>,
     page: String,
@@ -64,31 +65,6 @@ struct OfService<'s> {
     badge: Option<String>,
     latest: Option<String>,
     history: String,
-}
-
-/// As `history` has it.
-#[derive(Serialize)]
-struct Diff<'s> {
-    base: &'s str,
-    how: &'s str,
-    hit: u64,
-    lines: u64,
-    percent: Option<f64>,
-    computed_at: String,
-}
-
-impl<'s> Diff<'s> {
-    fn of(changed: &'s Changed) -> Self {
-        let Changed { base, how, lines, computed_at } = changed;
-        Self {
-            base,
-            how,
-            hit: lines.covered,
-            lines: lines.total,
-            percent: (lines.total > 0).then(|| lines.percent()),
-            computed_at: iso(*computed_at),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -150,7 +126,7 @@ impl<'s> OfService<'s> {
             replicas: total.and_then(|total| total.replicas).into(),
             id: total.map(|total| total.row),
             stored_at: total.map(|total| iso(total.stored_at)),
-            diff: total.and_then(|total| total.changed.as_ref()).map(Diff::of),
+            diff: total.and_then(|total| total.changed.as_ref()),
             last_pull: last_pull.map(iso),
             // Of what is listed it is the last pull of whatever service.
             last_seen: last_seen.filter(|_| !service.is_listed()).map(iso),

@@ -31,7 +31,7 @@ use chrono::{DateTime, Utc};
 
 use super::badge;
 use super::html::{self, grade, grouped, hash};
-use crate::coverage::Coverage;
+use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
 use crate::time::{iso, minute};
 
@@ -142,20 +142,7 @@ pub struct Total {
     /// Replicas that answered, of those listed.
     pub replicas: Option<(u32, u32)>,
     /// What a report found of its changes, where there was one.
-    pub changed: Option<Changed>,
-}
-
-/// How many of the lines that changed up to a commit were executed.
-#[derive(Clone, Debug)]
-pub struct Changed {
-    /// What they are counted from, as a full hash.
-    pub base: String,
-    /// How that was chosen, in words.
-    pub how: String,
-    /// Changed lines that were executed, at least partly, of all that count.
-    pub lines: Coverage,
-    /// When this was found.
-    pub computed_at: DateTime<Utc>,
+    pub changed: Option<ChangedLines>,
 }
 
 /// A row of the history.
@@ -277,20 +264,6 @@ impl Total {
             (Some(now), Some(before)) => now.since(before).to_string(),
             _ => format!("{:+.1}", self.percent() - earlier.percent()),
         }
-    }
-}
-
-impl Changed {
-    fn shown(&self) -> String {
-        match self.lines.total {
-            0 => "none".to_owned(),
-            total => format!("{} of {}", self.lines, grouped(total)),
-        }
-    }
-
-    /// Says what the lines are counted from.
-    fn since(&self) -> String {
-        format!("Since {}, {}", printable(&self.base), printable(&self.how))
     }
 }
 
@@ -449,6 +422,18 @@ impl Site {
         // The last, so that what it links to is there.
         put(INDEX, rendered(&IndexPage::of(&self.apps, reports))?)
     }
+}
+
+fn shown_lines(changed: &ChangedLines) -> String {
+    match changed.lines.total {
+        0 => "none".to_owned(),
+        total => format!("{} of {}", changed.lines, grouped(total)),
+    }
+}
+
+/// Says what changed lines are counted from.
+fn base_of(changed: &ChangedLines) -> String {
+    format!("Since {}, {}", printable(&changed.base), printable(&changed.how))
 }
 
 fn badge_of(service: &Service) -> io::Result<Vec<u8>> {
