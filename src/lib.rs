@@ -12,6 +12,7 @@ pub mod filter;
 pub mod generation;
 pub mod gosrc;
 pub mod json;
+pub mod linediff;
 pub mod liveness;
 pub mod lock;
 pub mod names;

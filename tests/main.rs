@@ -21,6 +21,7 @@ mod goc_prune;
 mod html;
 mod html_changes;
 mod inbox;
+mod linediff;
 mod list;
 mod prune;
 mod pull;
