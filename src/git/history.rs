@@ -29,7 +29,7 @@ impl Repository {
 
     /// Returns the first parent of a commit; `None` where it has none, or the clone ends there.
     pub fn parent(&self, commit: &ObjectId) -> Result<Option<ObjectId>, GitError> {
-        Ok(self.checked(format!("{commit}^1^{{commit}}\n"))?.pop())
+        self.look_up(&format!("{commit}^1^{{commit}}"))
     }
 
     /// Asks the remote which branch is its default, and fetches that.
@@ -64,15 +64,18 @@ impl Repository {
 
     /// Returns what one of these references points to, the one that goes furthest.
     fn tip(&self, branch: &str, refs: &[String]) -> Result<Option<Tip>, GitError> {
-        let questions: String = refs.iter().flat_map(|name| [name, "^{commit}\n"]).collect();
-        let mut commits = self.checked(questions)?.into_iter();
-        let Some(mut commit) = commits.next() else { return Ok(None) };
-        for other in commits {
-            if self.merge_base(&commit, &other)?.as_ref() == Some(&commit) {
-                commit = other;
+        let mut furthest: Option<ObjectId> = None;
+        for name in refs {
+            let Some(commit) = self.look_up(&format!("{name}^{{commit}}"))? else { continue };
+            let is_further = match &furthest {
+                None => true,
+                Some(known) => self.merge_base(known, &commit)?.as_ref() == Some(known),
+            };
+            if is_further {
+                furthest = Some(commit);
             }
         }
-        Ok(Some(Tip { branch: branch.to_owned(), commit }))
+        Ok(furthest.map(|commit| Tip { branch: branch.to_owned(), commit }))
     }
 
     /// Returns which Go files are not the same in two commits; where contents are missing, `Renames::Unknown` alone

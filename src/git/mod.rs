@@ -5,6 +5,7 @@
 //! never as an argument.
 
 mod history;
+mod lookup;
 mod remote;
 mod run;
 
@@ -12,9 +13,10 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
+use lookup::Lookup;
 use run::{Watch, command, feed};
 
 use crate::names::printable;
@@ -170,6 +172,8 @@ pub struct Repository {
     deadline: Deadline,
     /// Asked for once; it does not change while a report is made.
     is_partial: OnceLock<bool>,
+    /// Started when first asked; those who clone this ask the same.
+    lookup: Arc<Mutex<Option<Lookup>>>,
 }
 
 impl Repository {
@@ -185,7 +189,8 @@ impl Repository {
         } else {
             return Err(GitError::NoRepository { path: path.to_owned() });
         };
-        Ok(Self { path: path.to_owned(), git_dir, deadline, is_partial: OnceLock::new() })
+        let (is_partial, lookup) = (OnceLock::new(), Arc::default());
+        Ok(Self { path: path.to_owned(), git_dir, deadline, is_partial, lookup })
     }
 
     /// Returns the folder it was opened in.
@@ -202,17 +207,22 @@ impl Repository {
         if !(4..=64).contains(&hash.len()) || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(no_commit());
         }
-        let candidates: Vec<ObjectId> = match ObjectId::parse(&hash.to_ascii_lowercase()) {
-            Some(id) => vec![id],
-            // Safe as an argument: hex digits after an equals sign.
-            None => {
-                let argument = format!("--disambiguate={}", hash.to_ascii_lowercase());
-                let listed = self.output("rev-parse", &[&argument], Vec::new())?;
-                String::from_utf8_lossy(&listed).lines().filter_map(ObjectId::parse).collect()
-            }
-        };
-        let questions = lines(&candidates, "", "^{commit}\n");
-        let mut commits = self.checked(questions)?;
+        let asked = hash.to_ascii_lowercase();
+        let is_whole = ObjectId::parse(&asked).is_some();
+        match self.look_up(&format!("{asked}^{{commit}}"))? {
+            Some(commit) if is_whole || commit.as_str().starts_with(&asked) => return Ok(commit),
+            None if is_whole => return Err(no_commit()),
+            // Nothing, several, or what a branch or tag of that name points to.
+            _ => {}
+        }
+        // Safe as an argument: hex digits after an equals sign.
+        let listed = self.output("rev-parse", &[&format!("--disambiguate={asked}")], Vec::new())?;
+        let candidates: Vec<ObjectId> =
+            String::from_utf8_lossy(&listed).lines().filter_map(ObjectId::parse).collect();
+        let mut commits = Vec::new();
+        for candidate in candidates {
+            commits.extend(self.look_up(&format!("{candidate}^{{commit}}"))?);
+        }
         // A tag object and the commit it names may begin alike.
         commits.sort();
         commits.dedup();
@@ -234,22 +244,47 @@ impl Repository {
             return Err(no_commit());
         }
         // What was fetched of a branch is newer than what a clone began with, or what somebody works on.
-        let questions = format!("refs/remotes/origin/{revision}^{{commit}}\n{revision}^{{commit}}\n");
-        match self.checked(questions)?.into_iter().next() {
-            Some(commit) => Ok(commit),
-            // It says of an ambiguous hash what the question above passes over.
-            None => self.commit(revision).map_err(|error| match error {
-                GitError::NoCommit { .. } => no_commit(),
-                error => error,
-            }),
+        for name in [format!("refs/remotes/origin/{revision}^{{commit}}"), format!("{revision}^{{commit}}")] {
+            if let Some(commit) = self.look_up(&name)? {
+                return Ok(commit);
+            }
+        }
+        // It says of an ambiguous hash what the question above passes over.
+        self.commit(revision).map_err(|error| match error {
+            GitError::NoCommit { .. } => no_commit(),
+            error => error,
+        })
+    }
+
+    /// Returns the hash of what a name means, which is one line; `None` where it means nothing, or several things.
+    fn look_up(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        const ACTION: &str = "cat-file";
+        let mut lookup = self.lookup.lock().expect("no panic");
+        let open = match lookup.take() {
+            Some(open) => Ok(open),
+            None => Lookup::start(&self.git_dir),
+        };
+        let answered = open.and_then(|mut open| {
+            let answer = open.ask(name, self.deadline)?;
+            *lookup = Some(open);
+            Ok(answer)
+        });
+        match answered {
+            Ok(answer) => Ok(answer),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Err(GitError::TimedOut { action: ACTION, after: self.deadline.0 })
+            }
+            // One that ends says why it fails.
+            Err(_) => {
+                let answer = self.output(ACTION, &[lookup::CHECK], format!("{name}\n").into_bytes())?;
+                Ok(lookup::hash(&String::from_utf8_lossy(&answer)))
+            }
         }
     }
 
-    /// Asks which of these there are, a line each.
-    fn checked(&self, questions: String) -> Result<Vec<ObjectId>, GitError> {
-        let answers = self.output("cat-file", &["--batch-check=%(objectname)"], questions.into_bytes())?;
-        // "<what was asked> missing" and "<what was asked> ambiguous" are no hashes.
-        Ok(String::from_utf8_lossy(&answers).lines().filter_map(ObjectId::parse).collect())
+    /// Forgets what git had read; references and the end of a shallow clone's history may have moved.
+    fn look_anew(&self) {
+        *self.lookup.lock().expect("no panic") = None;
     }
 
     /// Returns the files of a commit, without links, submodules, and names that are not UTF-8.
@@ -346,6 +381,13 @@ impl Repository {
         drop(out);
         watch.finish(ACTION, &mut child)?;
         read.map(|()| taken).map_err(|source| GitError::Io { action: ACTION, source })
+    }
+
+    /// Reads a file of the repository's own; `None` where another folder may have it, as of a worktree.
+    fn own_file(&self, name: &str) -> Option<io::Result<Vec<u8>>> {
+        let is_elsewhere = !self.git_dir.is_dir() || self.git_dir.join("commondir").exists();
+        #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
+        (!is_elsewhere).then(|| std::fs::read(self.git_dir.join(name)))
     }
 
     /// Runs a command of git to its end and returns what it printed.

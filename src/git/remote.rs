@@ -160,6 +160,11 @@ impl Repository {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         *self.is_partial.get_or_init(|| {
+            // Mostly the file tells enough; git reads it as it is meant, with what it includes.
+            let says = self.own_file("config").and_then(std::io::Result::ok);
+            if says.is_some_and(|says| !may_say_partial(&says)) {
+                return false;
+            }
             // Of alternates, which this does not see, what is missing is found missing one by one.
             let promised = self.output(
                 "config",
@@ -177,6 +182,10 @@ impl Repository {
 
     /// Tells whether history ends before its beginning here.
     pub fn is_shallow(&self) -> Result<bool, GitError> {
+        // So git tells it, too.
+        if let Some(listed) = self.own_file("shallow") {
+            return Ok(listed.is_ok());
+        }
         Ok(self.output("rev-parse", &["--is-shallow-repository"], Vec::new())?.starts_with(b"true"))
     }
 
@@ -246,8 +255,17 @@ impl Repository {
             .arg("--end-of-options")
             .arg(self.remote(network)?)
             .args(refspecs);
-        Watch::run("fetch", git, input, network)
+        let fetched = Watch::run("fetch", git, input, network);
+        // Also where it failed half-way.
+        self.look_anew();
+        fetched
     }
+}
+
+/// Tells whether a configuration may be that of a partial clone, or leads to more of it.
+fn may_say_partial(config: &[u8]) -> bool {
+    let config = String::from_utf8_lossy(config).to_ascii_lowercase();
+    ["promisor", "partialclone", "include", "worktreeconfig"].iter().any(|word| config.contains(word))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(super) fn network_command(protocols: &[String]) -> Command {
 
 fn bare_command() -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that runs git")]
-    let mut git = Command::new("git");
+    let mut git = Command::new(program());
     git.env_clear();
     for name in KEPT {
         if let Some(value) = std::env::var_os(name) {
@@ -62,6 +63,23 @@ fn bare_command() -> Command {
         .env("GIT_NO_REPLACE_OBJECTS", "1")
         .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="]);
     git
+}
+
+/// Returns where git is, looked for once: a program that is named by its path is started without a copy of this
+/// process, which would cost more than the little that git mostly does.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let programs = std::env::split_paths(&folders).map(|folder| folder.join("git"));
+        let is_program = |path: &PathBuf| {
+            path.is_absolute()
+                && path.is_file()
+                && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+        };
+        // Where there is none, starting it tells.
+        programs.into_iter().find(is_program).unwrap_or_else(|| "git".into())
+    })
 }
 
 /// Ends a git that takes too long, and keeps what it says on stderr.
@@ -182,6 +200,9 @@ impl Watch {
 /// early, its message says more than the broken pipe here.
 pub(super) fn feed(child: &mut Child, input: Vec<u8>) {
     let mut stdin = child.stdin.take().expect("it is piped");
+    if input.is_empty() {
+        return;
+    }
     thread::spawn(move || {
         let _ = stdin.write_all(&input);
     });
