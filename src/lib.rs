@@ -16,6 +16,7 @@ pub mod linediff;
 pub mod liveness;
 pub mod lock;
 pub mod names;
+pub mod parallel;
 pub mod patch;
 pub mod ping;
 pub mod profile;

@@ -13,8 +13,8 @@ pub struct FilePatch {
     pub old_path: Option<String>,
     /// Path after; `None` for a deleted file.
     pub new_path: Option<String>,
-    /// The contents are not text.
-    pub is_binary: bool,
+    /// Why nothing is known of its lines, where that is so.
+    pub unread: Option<Unread>,
     /// In order, each without context.
     pub hunks: Vec<Hunk>,
     /// What the lines that came, and those around them, say: numbers as in the new file, in order.
@@ -23,6 +23,15 @@ pub struct FilePatch {
     has_exact_paths: bool,
     /// It began with a header of git's.
     has_header: bool,
+}
+
+/// Why nothing is known of the lines of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The contents are not text.
+    Binary,
+    /// The contents are too large to be compared.
+    TooLarge,
 }
 
 /// Lines that stand in for others.
@@ -149,14 +158,14 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
             && files.last().is_none_or(|file| is_between_hunks || !file.has_header)
         {
             // Without git's header nothing else names it, and what it names cannot be told from the words.
-            files.push(FilePatch { is_binary: true, ..FilePatch::default() });
+            files.push(FilePatch { unread: Some(Unread::Binary), ..FilePatch::default() });
         } else if is_between_hunks && is_of_a_hunk(line) {
             return Err(fault("a line beyond what the header of its hunk says"));
         } else if let Some(file) = files.last_mut().filter(|_| !is_between_hunks) {
             header_line(file, line);
         }
     }
-    files.retain(|file| !(file.is_binary && file.old_path.is_none() && file.new_path.is_none()));
+    files.retain(|file| file.unread.is_none() || file.path().is_some());
     check(&files)?;
     if files.is_empty() && !text.iter().all(u8::is_ascii_whitespace) {
         return Err(PatchError { line: 1, reason: "no file of a unified diff is named" });
@@ -195,7 +204,7 @@ fn header_line(file: &mut FilePatch, line: &[u8]) {
     } else if line.starts_with(b"deleted file mode ") {
         file.new_path = None;
     } else if line.starts_with(b"Binary files ") || line == b"GIT binary patch" {
-        file.is_binary = true;
+        file.unread = Some(Unread::Binary);
     }
     for (start, is_old) in NAMES {
         if let Some(name) = line.strip_prefix(start) {
@@ -431,7 +440,7 @@ mod tests {
         assert_eq!(paths(renamed), some("old name.go", "new.go"));
         let binary =
             only("diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png and b/x.png differ\n");
-        assert!(binary.is_binary);
+        assert_eq!(binary.unread, Some(Unread::Binary));
     }
 
     #[test]

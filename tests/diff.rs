@@ -514,17 +514,7 @@ fn tests_that_changed_are_not_fetched() {
 }
 
 #[test]
-fn many_files_are_looked_at_in_parts_whatever_their_names_are() {
-    check_many_files(None);
-}
-
-#[test]
-fn files_are_looked_at_as_one_where_a_name_is_no_text() {
-    check_many_files(Some(b"p/\xff.go"));
-}
-
-/// Changes a line in each of many files, and makes one more.
-fn check_many_files(made: Option<&[u8]>) {
+fn many_files_are_compared_whatever_their_names_are() {
     let source_of = |name: &str, says: u32| {
         format!(
             "package p\n\nfunc F() {{\n\tprintln(\"{name}\", {says})\n}}\n\nvar _ = \"what stays, so that git sees it move\"\n"
@@ -554,9 +544,7 @@ fn check_many_files(made: Option<&[u8]>) {
         fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
         fs::write(folder.join(name), source_of(name, 2)).unwrap();
     }
-    if let Some(name) = made {
-        fs::write(folder.join(OsStr::from_bytes(name)), "package p\n").unwrap();
-    }
+    fs::write(folder.join(OsStr::from_bytes(b"p/\xff.go")), "package p\n").unwrap();
     source.commit_all();
     let profile: Vec<String> = names.iter().map(|name| format!("m/{name}:3.10,5.2 1 1\n")).collect();
     let world = World::new();
@@ -572,8 +560,53 @@ fn check_many_files(made: Option<&[u8]>) {
     assert_eq!(lines, wanted);
     let left_out: Vec<&Value> =
         report["left_out"].as_array().unwrap().iter().map(|file| &file["why"]).collect();
-    let wanted: &[&str] = if made.is_some() { &["deleted", "no_statements"] } else { &["deleted"] };
-    assert_eq!(left_out, wanted);
+    assert_eq!(left_out, ["deleted", "no_statements"]);
+}
+
+#[test]
+fn what_is_no_text_of_a_file_is_compared_with_nothing() {
+    let huge = |last: u8| [vec![b'\n'; 32 << 20], vec![last]].concat();
+    let made = "package main\n\nfunc made() {\n\tprintln()\n}\n";
+    let mut source = Source::of(&[
+        ("go.mod", b"module example.com/app\n"),
+        ("huge.go", &huge(b' ')),
+        ("shrunk.go", &huge(b' ')),
+        ("file.go", made.as_bytes()),
+        ("main.go", b"package main\n"),
+    ]);
+    let folder = source.folder.path().to_owned();
+    std::os::unix::fs::symlink("file.go", folder.join("link.go")).unwrap();
+    source.commit_all();
+    source.git(&["checkout", "--quiet", "-b", "feature"]);
+    fs::write(folder.join("huge.go"), huge(b'\t')).unwrap();
+    fs::write(folder.join("shrunk.go"), made).unwrap();
+    for name in ["file.go", "link.go"] {
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("link.go"), made).unwrap();
+    std::os::unix::fs::symlink("link.go", folder.join("file.go")).unwrap();
+    source.commit_all();
+    let profile =
+        ["huge", "shrunk", "file", "link"].map(|name| format!("example.com/app/{name}.go:3.13,5.2 1 1\n"));
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of(&profile.concat()));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    let arguments = ["report", "app", "--base", "master", "--format", "diff-json"];
+    let report = world.run(&arguments).ended(0).json().remove(0);
+    let left_out = json!([
+        {"path": "file.go", "why": "not_in_commit"},
+        {"path": "huge.go", "why": "too_large"},
+        {"path": "shrunk.go", "why": "too_large"},
+    ]);
+    assert_eq!(report["left_out"], left_out);
+    let files: Vec<_> = report["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| (&file["path"], &file["new"], &file["total"]))
+        .collect();
+    assert_eq!(files, [(&json!("link.go"), &json!(true), &json!(1))]);
 }
 
 #[test]

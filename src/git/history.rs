@@ -1,7 +1,5 @@
 //! How commits relate, and what changed between two.
 
-use std::thread;
-
 use super::remote::Network;
 use super::{GitError, ObjectId, Repository};
 
@@ -100,65 +98,6 @@ impl Repository {
         ];
         Ok(file_changes(&self.output("diff-tree", &arguments, Vec::new())?))
     }
-
-    /// Returns what changed in some of the Go files from one commit to another, as unified diffs without context,
-    /// each of a part of the files.
-    ///
-    /// The contents of both have to be there.
-    pub fn diff(
-        &self,
-        from: &ObjectId,
-        to: &ObjectId,
-        files: &[&FileChange],
-    ) -> Result<Vec<Vec<u8>>, GitError> {
-        // Starting git costs some milliseconds; below so many files a second one does not pay.
-        const WORTH_ANOTHER: usize = 32;
-        // Git holds each file of a folder against each path that it was given.
-        const MOST_PATHS: usize = 2000;
-        let most = thread::available_parallelism().map_or(1, usize::from).min(8);
-        let parts = files.len().div_ceil(WORTH_ANOTHER).min(most);
-        let paths = |file: &&FileChange| {
-            let sides = [&file.before, &file.after].into_iter().flatten();
-            let mut paths: Vec<String> = sides.map(|at| format!(":(literal){}", at.path)).collect();
-            paths.dedup();
-            paths
-        };
-        let has_odd_name = files.iter().any(|file| !file.has_exact_paths);
-        if has_odd_name || files.len() > parts * MOST_PATHS {
-            return Ok(vec![self.diff_of(from, to, &[ALL_GO_FILES.to_owned()])?]);
-        }
-        thread::scope(|scope| {
-            // Both names of a file that moved are of one part, so git finds the same pairs as in the whole.
-            let parts =
-                (0..parts).map(|part| files.iter().skip(part).step_by(parts).flat_map(paths).collect());
-            let threads: Vec<_> =
-                parts.map(|paths: Vec<String>| scope.spawn(move || self.diff_of(from, to, &paths))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-        })
-    }
-
-    fn diff_of(&self, from: &ObjectId, to: &ObjectId, paths: &[String]) -> Result<Vec<u8>, GitError> {
-        let mut arguments = vec![
-            "-r",
-            "-p",
-            "--unified=0",
-            Renames::Found.option(),
-            // However many files moved, and whatever the repository's configuration says.
-            UNLIMITED_RENAMES,
-            // Attributes of the repository may call a source file binary.
-            "--text",
-            "--no-color",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-            from.as_str(),
-            to.as_str(),
-            "--",
-        ];
-        arguments.extend(paths.iter().map(String::as_str));
-        self.output("diff-tree", &arguments, Vec::new())
-    }
 }
 
 const ALL_GO_FILES: &str = "*.go";
@@ -189,8 +128,6 @@ pub struct FileChange {
     pub before: Option<FileAt>,
     /// `None` for a deleted file.
     pub after: Option<FileAt>,
-    /// The paths are UTF-8.
-    has_exact_paths: bool,
 }
 
 impl FileChange {
@@ -245,7 +182,6 @@ fn file_changes(listed: &[u8]) -> Vec<FileChange> {
         changes.push(FileChange {
             before: at(path, mode_before, before),
             after: at(path_after, mode_after, after),
-            has_exact_paths: [path, path_after].iter().all(|path| str::from_utf8(path).is_ok()),
         });
     }
     changes
@@ -285,7 +221,5 @@ mod tests {
         ];
         assert_eq!(read, wanted);
         assert_eq!(file_changes(b""), []);
-        let odd = [format!(":100644 100644 {none} {none} M\0").as_bytes(), b"\xff.go\0"].concat();
-        assert!(!file_changes(&odd)[0].has_exact_paths && file_changes(listed.as_bytes())[1].has_exact_paths);
     }
 }

@@ -1,21 +1,13 @@
-//! A git that stays, and is asked again and again what a name means: starting one takes longer than its answer.
+//! A git that stays, and is asked again and again: starting one takes longer than its answer.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::ObjectId;
 use super::run::{Deadline, command};
-
-/// What `cat-file` prints of each name.
-pub(super) const CHECK: &str = "--batch-check=%(objectname)";
-
-/// Reads an answer; `<name> missing` and `<name> ambiguous` are no hashes.
-pub(super) fn hash(answer: &str) -> Option<ObjectId> {
-    ObjectId::parse(answer.trim_end_matches('\n'))
-}
+use super::{Answer, read_answer};
 
 /// It knows the references and objects as they are, and of a shallow clone where history ended when it began.
 #[derive(Debug)]
@@ -30,7 +22,7 @@ impl Lookup {
         let mut child = command()
             .arg("--git-dir")
             .arg(git_dir)
-            .args(["cat-file", CHECK])
+            .args(["cat-file", "--batch"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Whoever wants to know why it failed asks a git that ends.
@@ -41,24 +33,14 @@ impl Lookup {
         Ok(Self { child, questions, answers })
     }
 
-    /// Returns the hash of what one name means; `None` where it means nothing, or several things.
-    pub(super) fn ask(&mut self, name: &str, patience: Deadline) -> io::Result<Option<ObjectId>> {
+    /// Returns what one name, or hash, means, and reads what that says.
+    pub(super) fn ask(&mut self, name: &str, says: &mut Vec<u8>, patience: Deadline) -> io::Result<Answer> {
         self.questions.write_all(format!("{name}\n").as_bytes())?;
-        let mut answer = String::new();
-        self.wait(patience)?;
-        match self.answers.read_line(&mut answer)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(hash(&answer)),
-        }
-    }
-
-    /// Waits until there is something to read.
-    fn wait(&self, patience: Deadline) -> io::Result<()> {
         let mut fds = [PollFd::new(self.answers.get_ref(), PollFlags::IN)];
         let patience = Timespec::try_from(patience.0).ok();
         match poll(&mut fds, patience.as_ref())? {
             0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => Ok(()),
+            _ => read_answer(&mut self.answers, says),
         }
     }
 }

@@ -258,26 +258,34 @@ impl Repository {
 
     /// Returns the hash of what a name means, which is one line; `None` where it means nothing, or several things.
     fn look_up(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
-        const ACTION: &str = "cat-file";
+        match self.ask(name, &mut Vec::new())? {
+            Answer::Object { id, .. } => Ok(Some(id)),
+            Answer::Missing => Ok(None),
+        }
+    }
+
+    /// Asks the git that stays what one name means, and reads what that says.
+    fn ask(&self, name: &str, says: &mut Vec<u8>) -> Result<Answer, GitError> {
         let mut lookup = self.lookup.lock().expect("no panic");
         let open = match lookup.take() {
             Some(open) => Ok(open),
             None => Lookup::start(&self.git_dir),
         };
         let answered = open.and_then(|mut open| {
-            let answer = open.ask(name, self.deadline)?;
+            let answer = open.ask(name, says, self.deadline)?;
             *lookup = Some(open);
             Ok(answer)
         });
         match answered {
             Ok(answer) => Ok(answer),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                Err(GitError::TimedOut { action: ACTION, after: self.deadline.0 })
+                Err(GitError::TimedOut { action: CAT_FILE, after: self.deadline.0 })
             }
             // One that ends says why it fails.
             Err(_) => {
-                let answer = self.output(ACTION, &[lookup::CHECK], format!("{name}\n").into_bytes())?;
-                Ok(lookup::hash(&String::from_utf8_lossy(&answer)))
+                let answer = self.output(CAT_FILE, &["--batch"], format!("{name}\n").into_bytes())?;
+                read_answer(&mut answer.as_slice(), says)
+                    .map_err(|source| GitError::Io { action: CAT_FILE, source })
             }
         }
     }
@@ -317,70 +325,67 @@ impl Repository {
         blobs: &[ObjectId],
         take: impl Fn(usize, Content<'_>) -> T + Sync,
     ) -> Result<Vec<T>, GitError> {
-        // Starting git costs some milliseconds; below so many blobs a second one does not pay.
+        let groups: Vec<_> = blobs.iter().map(|blob| [Some(blob)]).collect();
+        self.groups(&groups, |index, [content]| take(index, content.expect("it was asked for")))
+    }
+
+    /// Reads blobs as [`blobs`](Self::blobs) does, `N` of them together; `None` is handed on.
+    pub fn groups<T: Send, const N: usize>(
+        &self,
+        groups: &[[Option<&ObjectId>; N]],
+        take: impl Fn(usize, [Option<Content<'_>>; N]) -> T + Sync,
+    ) -> Result<Vec<T>, GitError> {
+        // Starting git costs some milliseconds; below so many blobs one does not pay, nor a second one.
+        const WORTH_ONE: usize = 8;
         const WORTH_ANOTHER: usize = 64;
+        let blobs = groups.len() * N;
         let most = thread::available_parallelism().map_or(1, usize::from).min(8);
-        let parts = blobs.len().div_ceil(WORTH_ANOTHER).clamp(1, most);
-        let part_len = blobs.len().div_ceil(parts).max(1);
+        let parts = blobs.div_ceil(WORTH_ANOTHER).min(most);
+        if blobs < WORTH_ONE {
+            let mut bodies = [const { Vec::new() }; N];
+            let mut read = Vec::with_capacity(groups.len());
+            for (index, group) in groups.iter().enumerate() {
+                let read_one = |blob: &ObjectId, says: &mut Vec<u8>| self.ask(blob.as_str(), says);
+                read.push(taken(index, group, &mut bodies, &take, read_one)?);
+            }
+            return Ok(read);
+        }
         let take = &take;
-        let results: Vec<Result<Vec<T>, GitError>> = thread::scope(|scope| {
-            let threads: Vec<_> = blobs
-                .chunks(part_len)
-                .enumerate()
-                .map(|(part, blobs)| scope.spawn(move || self.blobs_of_one(part * part_len, blobs, take)))
-                .collect();
+        let results: Vec<Result<Vec<(usize, T)>, GitError>> = thread::scope(|scope| {
+            // In turn, as large files lie side by side.
+            let part = |part| groups.iter().enumerate().skip(part).step_by(parts).collect();
+            let threads: Vec<_> =
+                (0..parts).map(part).map(|part| scope.spawn(|| self.groups_of_one(part, take))).collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
-        let mut all = Vec::with_capacity(blobs.len());
+        let mut all = Vec::with_capacity(groups.len());
         for part in results {
             all.extend(part?);
         }
-        Ok(all)
+        all.sort_unstable_by_key(|(index, _)| *index);
+        Ok(all.into_iter().map(|(_, taken)| taken).collect())
     }
 
-    /// Reads blobs by one git, of which the first has the index `first`.
-    fn blobs_of_one<T>(
+    /// Reads groups of blobs by one git, and hands each on with its index.
+    fn groups_of_one<T, const N: usize>(
         &self,
-        first: usize,
-        blobs: &[ObjectId],
-        take: impl Fn(usize, Content<'_>) -> T,
-    ) -> Result<Vec<T>, GitError> {
-        const ACTION: &str = "cat-file";
+        groups: Vec<(usize, &[Option<&ObjectId>; N])>,
+        take: impl Fn(usize, [Option<Content<'_>>; N]) -> T,
+    ) -> Result<Vec<(usize, T)>, GitError> {
+        let asked = groups.iter().flat_map(|(_, group)| group.iter().flatten());
+        let asked: String = asked.flat_map(|blob| [blob.as_str(), "\n"]).collect();
         let (mut child, watch, stdout) =
-            self.start(ACTION, &["--batch", "--buffer"], lines(blobs, "", "\n").into_bytes())?;
+            self.start(CAT_FILE, &["--batch", "--buffer"], asked.into_bytes())?;
         let mut out = BufReader::with_capacity(256 << 10, stdout);
-        let mut taken = Vec::with_capacity(blobs.len());
-        let read = (|| -> io::Result<()> {
-            let (mut head, mut body) = (Vec::new(), Vec::new());
-            for index in first..first + blobs.len() {
-                head.clear();
-                out.read_until(b'\n', &mut head)?;
-                // "<hash> blob <size>", or "<what was asked> missing".
-                if head.ends_with(b" missing\n") {
-                    taken.push(take(index, Content::Missing));
-                    continue;
-                }
-                let text = String::from_utf8_lossy(&head);
-                let mut words = text.split_ascii_whitespace().skip(1);
-                match (words.next(), words.next().and_then(|size| size.parse::<u64>().ok())) {
-                    (Some("blob"), Some(size)) if size > LARGEST_BLOB => {
-                        io::copy(&mut out.by_ref().take(size + 1), &mut io::sink())?;
-                        taken.push(take(index, Content::TooLarge));
-                    }
-                    (Some("blob"), Some(size)) => {
-                        body.clear();
-                        out.by_ref().take(size).read_to_end(&mut body)?;
-                        out.read_exact(&mut [0])?;
-                        taken.push(take(index, Content::Text(&body)));
-                    }
-                    _ => return Err(io::ErrorKind::UnexpectedEof.into()),
-                }
-            }
-            Ok(())
-        })();
+        let mut bodies = [const { Vec::new() }; N];
+        let mut read_one = |_: &ObjectId, says: &mut Vec<u8>| read_answer(&mut out, says);
+        let read: io::Result<Vec<(usize, T)>> = groups
+            .into_iter()
+            .map(|(index, group)| Ok((index, taken(index, group, &mut bodies, &take, &mut read_one)?)))
+            .collect();
         drop(out);
-        watch.finish(ACTION, &mut child)?;
-        read.map(|()| taken).map_err(|source| GitError::Io { action: ACTION, source })
+        watch.finish(CAT_FILE, &mut child)?;
+        read.map_err(|source| GitError::Io { action: CAT_FILE, source })
     }
 
     /// Reads a file of the repository's own; `None` where another folder may have it, as of a worktree.
@@ -422,4 +427,63 @@ impl Repository {
         let watch = Watch::over(&mut child, self.deadline);
         Ok((child, watch, stdout))
     }
+}
+
+const CAT_FILE: &str = "cat-file";
+
+/// What git says of a name or hash that it was asked for.
+enum Answer {
+    /// It is no such object, or several.
+    Missing,
+    /// It is one.
+    Object { id: ObjectId, is_too_large: bool },
+}
+
+/// Reads what `git cat-file --batch` prints of one: `<hash> <type> <size>`, its bytes and a line end, or
+/// `<what was asked> missing` or `ambiguous`. What is too large is passed over.
+fn read_answer(out: &mut impl BufRead, says: &mut Vec<u8>) -> io::Result<Answer> {
+    let mut head = Vec::new();
+    out.read_until(b'\n', &mut head)?;
+    if head.ends_with(b" missing\n") || head.ends_with(b" ambiguous\n") {
+        return Ok(Answer::Missing);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let words: Vec<&str> = head.trim_end_matches('\n').split(' ').collect();
+    let object = match words[..] {
+        [id, _, size] => ObjectId::parse(id).zip(size.parse::<u64>().ok()),
+        _ => None,
+    };
+    let (id, size) = object.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let is_too_large = size > LARGEST_BLOB;
+    says.clear();
+    if is_too_large {
+        io::copy(&mut out.take(size), &mut io::sink())?;
+    } else {
+        says.reserve(usize::try_from(size).unwrap_or(0));
+        out.take(size).read_to_end(says)?;
+    }
+    out.read_exact(&mut [0])?;
+    Ok(Answer::Object { id, is_too_large })
+}
+
+/// Reads the blobs of a group by `read`, into `bodies`, and hands them on.
+fn taken<T, E, const N: usize>(
+    index: usize,
+    group: &[Option<&ObjectId>; N],
+    bodies: &mut [Vec<u8>; N],
+    take: impl Fn(usize, [Option<Content<'_>>; N]) -> T,
+    mut read: impl FnMut(&ObjectId, &mut Vec<u8>) -> Result<Answer, E>,
+) -> Result<T, E> {
+    let mut answers = [const { None }; N];
+    for ((answer, body), blob) in answers.iter_mut().zip(&mut *bodies).zip(group) {
+        *answer = blob.map(|blob| read(blob, body)).transpose()?;
+    }
+    let content = |at: usize| {
+        answers[at].as_ref().map(|answer| match answer {
+            Answer::Missing => Content::Missing,
+            Answer::Object { is_too_large: true, .. } => Content::TooLarge,
+            Answer::Object { .. } => Content::Text(&bodies[at]),
+        })
+    };
+    Ok(take(index, std::array::from_fn(content)))
 }

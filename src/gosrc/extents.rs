@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// A function declaration with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -502,8 +502,9 @@ struct Lines<'a> {
 impl Lines<'_> {
     /// Returns the line of a byte, and where that line begins; bytes come in ascending order.
     fn of(&mut self, at: usize) -> (usize, usize) {
-        for newline in memchr_iter(b'\n', &self.source[self.at..at]) {
-            self.line += 1;
+        let between = &self.source[self.at..at];
+        self.line += memchr_iter(b'\n', between).count();
+        if let Some(newline) = memrchr(b'\n', between) {
             self.line_start = self.at + newline + 1;
         }
         self.at = at;

@@ -7,12 +7,13 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::joined;
-use super::source::{AtCommit, Revision, SourceReader, is_hash};
+use super::source::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
 use crate::commands;
-use crate::git::{FileAt, FileChange, GitError, ObjectId, Renames, Repository, Tree};
+use crate::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
 use crate::gosrc::scan;
+use crate::linediff;
 use crate::names::printable;
-use crate::patch::{self, FilePatch};
+use crate::patch::{self, FilePatch, Unread};
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
 use crate::store::Row;
 use crate::time::minute;
@@ -53,10 +54,10 @@ pub(super) fn find(
     at: &AtCommit,
     reader: &SourceReader<'_>,
     rows: &[Row],
-) -> Result<(Tree, Changes)> {
+) -> Result<(SourceTree, Changes)> {
     if let Asked::DiffFile(path) = asked {
         let tree = reader.tree(at)?;
-        let changes = of_file(path, at, &tree, reader)?;
+        let changes = of_file(path, at, &tree.files, reader)?;
         return Ok((tree, changes));
     }
     let diffed = || diff(asked, at, reader, rows);
@@ -81,7 +82,7 @@ fn diff(asked: Asked<'_>, at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row]
         let files = repository.changed_files(&base, &at.commit, Renames::Unknown)?;
         // What went and what came is looked at to find out what moved.
         let looked_at =
-            files.iter().filter(|file| file.path_before() != file.path_after() || is_to_read(file));
+            files.iter().filter(|file| file.path_before() != file.path_after() || Pair::of(file).is_some());
         let mut blobs: Vec<ObjectId> = looked_at.flat_map(FileChange::blobs).collect();
         blobs.sort_unstable();
         blobs.dedup();
@@ -90,51 +91,82 @@ fn diff(asked: Asked<'_>, at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row]
         }
     }
     let files = repository.changed_files(&base, &at.commit, Renames::Found)?;
-    let (patches, said) = thread::scope(|scope| {
-        let said = scope.spawn(|| {
-            let regular = |file: &Option<FileAt>| file.as_ref().filter(|file| file.is_regular).cloned();
-            let wanted = files.iter().filter_map(|file| {
-                let after = regular(&file.after).filter(|after| is_candidate(&after.path))?;
-                let before = regular(&file.before).map(|before| before.blob);
-                Some(Readable { path: after.path, blob: after.blob, before })
-            });
-            read(&wanted.collect::<Vec<_>>(), repository)
-        });
-        (patches(&files, &base, at), joined(said))
-    });
-    let (texts, functions_before) = said?;
-    Ok(Changes {
+    let pairs: Vec<Pair<'_>> = files.iter().filter_map(Pair::of).collect();
+    let blobs: Vec<_> =
+        pairs.iter().map(|pair| [pair.before.map(|at| &at.blob), Some(&pair.after.blob)]).collect();
+    let compared = repository.groups(&blobs, |index, contents| pairs[index].compared(contents))?;
+    let others = files.iter().filter(|file| Pair::of(file).is_none());
+    let mut changes = Changes {
         base: Base { commit: Some(base.to_string()), how },
-        patches: patches?,
-        texts,
-        functions_before,
-    })
-}
-
-/// Returns which lines of files changed.
-fn patches(files: &[FileChange], base: &ObjectId, at: &AtCommit) -> Result<Vec<FilePatch>> {
-    let (to_read, others): (Vec<&FileChange>, Vec<&FileChange>) =
-        files.iter().partition(|file| is_to_read(file));
-    let asked_for: HashSet<&str> = to_read.iter().filter_map(|file| file.path_after()).collect();
-    let mut patches = Vec::new();
-    for text in at.repository.diff(base, &at.commit, &to_read)? {
-        let part = patch::parse(&text).context("git printed what is no unified diff")?;
-        // Before or after, a path can be that of a folder, too.
-        patches.extend(
-            part.into_iter().filter(|patch| patch.path().is_some_and(|path| asked_for.contains(path))),
-        );
+        patches: others.map(|file| FilePatch::without_hunks(file.path_before(), file.path_after())).collect(),
+        texts: HashMap::new(),
+        functions_before: HashMap::new(),
+    };
+    for (pair, compared) in pairs.iter().zip(compared) {
+        let Compared { patch, text, functions_before } = compared.with_context(|| {
+            format!("what changed in \"{}\" cannot be known", printable(&pair.after.path))
+        })?;
+        let path = || pair.after.path.clone();
+        changes.texts.extend(text.map(|text| (path(), text)));
+        changes.functions_before.extend(functions_before.map(|functions| (path(), functions)));
+        changes.patches.push(patch);
     }
-    patches.extend(
-        others.into_iter().map(|file| FilePatch::without_hunks(file.path_before(), file.path_after())),
-    );
-    patches.sort_by(|a, b| a.path().cmp(&b.path()));
-    Ok(patches)
+    changes.patches.sort_by(|a, b| a.path().cmp(&b.path()));
+    Ok(changes)
 }
 
-/// Tells whether it matters which lines of a file changed: nothing is ever executed of one that is gone, nor of a
-/// test, and tests are mostly half of what changes.
-fn is_to_read(file: &FileChange) -> bool {
-    file.path_after().is_some_and(|path| !is_test(path))
+/// A changed file of which it matters which lines changed: nothing is ever executed of one that is gone, nor of a test,
+/// and tests are mostly half of what changes.
+struct Pair<'c> {
+    before: Option<&'c FileAt>,
+    after: &'c FileAt,
+}
+
+/// What came of comparing what a file says before and after.
+struct Compared {
+    patch: FilePatch,
+    /// Where the file can count.
+    text: Option<ChangedText>,
+    /// Where the file can count, and was there before.
+    functions_before: Option<HashSet<String>>,
+}
+
+impl<'c> Pair<'c> {
+    fn of(file: &'c FileChange) -> Option<Self> {
+        // What a link says is no text of a file.
+        let regular = |at: &'c Option<FileAt>| at.as_ref().filter(|at| at.is_regular);
+        let after = regular(&file.after).filter(|after| !is_test(&after.path))?;
+        Some(Self { before: regular(&file.before), after })
+    }
+
+    fn compared(&self, [before, after]: [Option<Content<'_>>; 2]) -> Result<Compared> {
+        let Self { before: at_before, after: at_after } = self;
+        let path_before = at_before.map(|at| at.path.as_str());
+        let mut patch = FilePatch::without_hunks(path_before, Some(&at_after.path));
+        if [before, after].iter().flatten().any(|content| matches!(content, Content::Missing)) {
+            bail!("its contents are not in the clone");
+        }
+        let (before, after) = match (at_before, before.and_then(Content::text), after.and_then(Content::text))
+        {
+            (None, _, Some(after)) => (None, after),
+            (_, Some(before), Some(after)) => (Some(before), after),
+            _ => {
+                patch.unread = Some(Unread::TooLarge);
+                return Ok(Compared { patch, text: None, functions_before: None });
+            }
+        };
+        patch.hunks = linediff::hunks(before.unwrap_or_default(), after);
+        let counts = is_candidate(&at_after.path);
+        let functions_of = |before: &[u8]| {
+            let functions = scan(before).ok()?.functions;
+            Some(functions.iter().map(|extent| extent.qualified_name().into_owned()).collect())
+        };
+        Ok(Compared {
+            patch,
+            text: counts.then(|| ChangedText { text: after.into(), scanned: scan(after) }),
+            functions_before: before.filter(|_| counts).and_then(functions_of),
+        })
+    }
 }
 
 /// Fetches what a clone without contents lacks; fails where it lacks some still.
@@ -161,14 +193,14 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
         let candidates = patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch)));
         candidates.filter(|(path, _)| is_candidate(path))
     };
-    let wanted: Vec<Readable> = candidates()
-        .filter_map(|(path, _)| {
-            Some(Readable { path: path.to_owned(), blob: tree.get(path)?.clone(), before: None })
-        })
-        .collect();
-    let blobs: Vec<ObjectId> = wanted.iter().map(|file| file.blob.clone()).collect();
+    let (paths, blobs): (Vec<&str>, Vec<ObjectId>) =
+        candidates().filter_map(|(path, _)| Some((path, tree.get(path)?.clone()))).unzip();
     all_fetched(reader, at, &at.commit, &blobs)?;
-    let (texts, functions_before) = read(&wanted, &at.repository)?;
+    let read = at.repository.blobs(&blobs, |_, content| {
+        content.text().map(|text| ChangedText { text: text.into(), scanned: scan(text) })
+    })?;
+    let texts: HashMap<String, ChangedText> =
+        paths.iter().zip(read).filter_map(|(path, text)| Some(((*path).to_owned(), text?))).collect();
     for (path, patch) in candidates() {
         let Some(ChangedText { text, .. }) = texts.get(path) else { continue };
         let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').map(without_return).collect();
@@ -185,7 +217,7 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
         }
     }
     let base = Base { commit: None, how: format!("\"{shown}\"") };
-    Ok(Changes { base, patches, texts, functions_before })
+    Ok(Changes { base, patches, texts, functions_before: HashMap::new() })
 }
 
 fn without_return(line: &[u8]) -> &[u8] {
@@ -352,50 +384,4 @@ fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: &ObjectId, name: &s
     }
     let base = repository.merge_base(commit, tip)?;
     base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", printable(name)))
-}
-
-/// What changed files say, and which functions they had before, by their paths.
-type Said = (HashMap<String, ChangedText>, HashMap<String, HashSet<String>>);
-
-/// A changed file whose contents count.
-struct Readable {
-    path: String,
-    blob: ObjectId,
-    before: Option<ObjectId>,
-}
-
-/// Reads what files say, and which functions they had before.
-fn read(files: &[Readable], repository: &Repository) -> Result<Said> {
-    enum Side {
-        After(ChangedText),
-        Before(HashSet<String>),
-    }
-    let sides: Vec<(usize, &ObjectId, bool)> = files
-        .iter()
-        .enumerate()
-        .flat_map(|(index, file)| {
-            let before = file.before.as_ref().map(|blob| (index, blob, true));
-            [Some((index, &file.blob, false)), before].into_iter().flatten()
-        })
-        .collect();
-    let blobs: Vec<ObjectId> = sides.iter().map(|(_, blob, _)| (*blob).clone()).collect();
-    let read = repository.blobs(&blobs, |at, content| {
-        let text = content.text()?;
-        let scanned = scan(text);
-        if !sides[at].2 {
-            return Some(Side::After(ChangedText { text: text.to_vec(), scanned }));
-        }
-        let functions = scanned.ok()?.functions;
-        Some(Side::Before(functions.iter().map(|extent| extent.qualified_name().into_owned()).collect()))
-    })?;
-    let (mut texts, mut functions_before) = (HashMap::new(), HashMap::new());
-    for ((index, ..), side) in sides.iter().zip(read) {
-        let path = || files[*index].path.clone();
-        match side {
-            Some(Side::After(text)) => drop(texts.insert(path(), text)),
-            Some(Side::Before(functions)) => drop(functions_before.insert(path(), functions)),
-            None => {}
-        }
-    }
-    Ok((texts, functions_before))
 }

@@ -19,7 +19,6 @@ use crate::config::AppConfig;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
-use crate::git::Tree;
 use crate::names::printable;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
@@ -33,7 +32,7 @@ use crate::workdir::{Reading, StoredReport};
 
 use changes::Asked;
 use outputs::{Output, Outputs, Wanted, WantedParser};
-use source::{AtCommit, Revision, SourceReader};
+use source::{AtCommit, Revision, SourceReader, SourceTree};
 
 /// Files without source that are named without `--verbose`.
 const NAMED_FILES: usize = 5;
@@ -259,7 +258,7 @@ struct Look<'a> {
 /// The source of a commit, before it is read.
 struct Found {
     at: AtCommit,
-    tree: Tree,
+    tree: SourceTree,
     changes: Option<Changes>,
 }
 

@@ -10,6 +10,7 @@ use crate::commands;
 use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, Tree};
 use crate::gosrc::{Modules, is_module_file, scan};
 use crate::names::printable;
+use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
 use crate::report::{NoSource, Source, Wants};
@@ -45,6 +46,13 @@ pub(super) struct AtCommit {
     pub(super) repository: Repository,
     pub(super) network: Network,
     pub(super) commit: ObjectId,
+}
+
+/// What there is at a commit.
+pub(super) struct SourceTree {
+    pub(super) files: Tree,
+    modules: Modules,
+    knows_all_modules: bool,
 }
 
 /// Reads source of one app.
@@ -219,9 +227,24 @@ impl SourceReader<'_> {
         }
     }
 
-    /// Returns the files of a commit.
-    pub(super) fn tree(&self, at: &AtCommit) -> Result<Tree> {
-        let AtCommit { repository, network, commit } = at;
+    /// Returns the files of a commit, and where its modules are.
+    pub(super) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
+        let AtCommit { repository, commit, .. } = at;
+        let files = self.files(at)?;
+        let paths: Vec<&str> = files.keys().map(String::as_str).filter(|path| is_module_file(path)).collect();
+        let blobs: Vec<ObjectId> = paths.iter().map(|path| files[*path].clone()).collect();
+        let lacking = self.fetched(at, commit, &blobs)?;
+        let (present, blobs): (Vec<&str>, Vec<ObjectId>) =
+            paths.iter().zip(blobs).filter(|(_, blob)| !lacking.contains(blob)).unzip();
+        let texts = repository
+            .blobs(&blobs, |_, text| text.text().map(|text| String::from_utf8_lossy(text).into_owned()))?;
+        let knows_all_modules = texts.iter().flatten().count() == paths.len();
+        let texts = present.iter().zip(&texts).filter_map(|(path, text)| Some((*path, text.as_deref()?)));
+        let modules = Modules::new(files.keys().map(String::as_str), texts);
+        Ok(SourceTree { files, modules, knows_all_modules })
+    }
+
+    fn files(&self, AtCommit { repository, network, commit }: &AtCommit) -> Result<Tree> {
         match repository.files(commit) {
             Err(error @ GitError::Failed { .. }) if repository.is_partial() => {
                 if self.offline {
@@ -240,7 +263,7 @@ impl SourceReader<'_> {
         &self,
         profile: &Profile,
         at: &AtCommit,
-        tree: &Tree,
+        SourceTree { files: tree, modules, knows_all_modules }: &SourceTree,
         known: &HashMap<String, ChangedText>,
         only: Option<&HashSet<&str>>,
         wants: Wants<'_>,
@@ -249,26 +272,9 @@ impl SourceReader<'_> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
 
-        let in_tree = || tree.keys().map(String::as_str);
-        let module_paths: Vec<&str> = in_tree().filter(|path| is_module_file(path)).collect();
-        let module_blobs: Vec<ObjectId> = module_paths.iter().map(|path| tree[*path].clone()).collect();
-        let lacking = self.fetched(at, commit, &module_blobs)?;
-        let present: Vec<(&str, ObjectId)> = module_paths
-            .iter()
-            .copied()
-            .zip(module_blobs)
-            .filter(|(_, blob)| !lacking.contains(blob))
-            .collect();
-        let ids: Vec<ObjectId> = present.iter().map(|(_, blob)| blob.clone()).collect();
-        let texts = repository
-            .blobs(&ids, |_, text| text.text().map(|text| String::from_utf8_lossy(text).into_owned()))?;
-        let knows_all_modules = texts.iter().flatten().count() == module_paths.len();
-        let module_files =
-            present.iter().zip(&texts).filter_map(|((path, _), text)| Some((*path, text.as_deref()?)));
-        let modules = Modules::new(in_tree(), module_files);
         let paths = modules.resolve(&names, |path| tree.contains_key(path));
         // Where a module cannot be read, a name that leads nowhere may well be of the commit.
-        let nowhere = if knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
+        let nowhere = if *knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
 
         let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
         let is_to_read = |path: &str| is_wanted(path) && !known.contains_key(path);
@@ -298,22 +304,24 @@ impl SourceReader<'_> {
                 Content::TooLarge => without(Some(path), NoSource::TooLarge, file),
             }
         })?;
+        let resolved = paths.iter().enumerate().filter_map(|(index, path)| Some((index, path.as_deref()?)));
+        let known: Vec<(usize, &str, &ChangedText)> =
+            resolved.filter_map(|(index, path)| Some((index, path, known.get(path)?))).collect();
+        let laid = on_all_cores(&known, |(index, path, ChangedText { text, scanned })| {
+            of_text(path, text, scanned.clone(), &files[*index])
+        });
         let mut read = readable.iter().map(|(index, _)| *index).zip(read).peekable();
+        let mut laid = known.iter().map(|(index, ..)| *index).zip(laid).peekable();
         let sources = files.iter().zip(&paths).enumerate().map(|(index, (file, path))| {
-            match read.next_if(|(read, _)| *read == index) {
-                Some((_, source)) => source,
-                None => match path.as_deref() {
-                    Some(path) if known.contains_key(path) => {
-                        let ChangedText { text, scanned } = &known[path];
-                        of_text(path, text, scanned.clone(), file)
-                    }
-                    Some(path) if !is_wanted(path) => {
-                        let wants = Wants::default();
-                        Source::without_text(Some(path), NoSource::NotRead, file, counts(file), wants)
-                    }
-                    Some(path) => without(Some(path), NoSource::NotInRepository, file),
-                    None => without(None, nowhere.clone(), file),
-                },
+            let is_this = |(of, _): &(usize, Source)| *of == index;
+            match (read.next_if(is_this).or_else(|| laid.next_if(is_this)), path.as_deref()) {
+                (Some((_, source)), _) => source,
+                (None, Some(path)) if !is_wanted(path) => {
+                    let wants = Wants::default();
+                    Source::without_text(Some(path), NoSource::NotRead, file, counts(file), wants)
+                }
+                (None, Some(path)) => without(Some(path), NoSource::NotInRepository, file),
+                (None, None) => without(None, nowhere.clone(), file),
             }
         });
         Ok(sources.collect())

@@ -12,13 +12,15 @@ mod text;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::lines::{self, LineReport, LineState};
 use super::{FileReport, Head, Report};
 use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::gosrc::{CodeLines, Scanned, SyntaxError};
-use crate::patch::FilePatch;
+use crate::parallel::on_all_cores;
+use crate::patch::{FilePatch, Unread};
 
 pub use comparison::{Category, ComparedFile, Comparison};
 pub use text::Excerpts;
@@ -49,7 +51,7 @@ pub struct Changes {
 #[derive(Clone, Debug)]
 pub struct ChangedText {
     /// All of it.
-    pub text: Vec<u8>,
+    pub text: Arc<[u8]>,
     /// What was found in it.
     pub scanned: Result<Scanned, SyntaxError>,
 }
@@ -86,8 +88,8 @@ pub struct ChangedFile {
     pub statements: Coverage,
     /// Functions with changed lines that count.
     pub functions: Vec<ChangedFunction>,
-    /// Its lines, to show; none where its text is not known.
-    pub text: Vec<String>,
+    /// What it says, to show; `None` where that is not known.
+    pub text: Option<Arc<[u8]>>,
 }
 
 /// A function with changed lines.
@@ -121,6 +123,8 @@ pub enum Why {
     NotGo,
     /// It is not text.
     Binary,
+    /// Git says what changed, and it is too large to be compared.
+    TooLarge,
     /// Its name ends with `_test.go`.
     Test,
     /// It lies in a `vendor` folder.
@@ -147,6 +151,7 @@ impl Why {
             Self::Deleted => "deleted",
             Self::NotGo => "not_go",
             Self::Binary => "binary",
+            Self::TooLarge => "too_large",
             Self::Test => "test",
             Self::Vendored => "vendored",
             Self::Generated => "generated",
@@ -165,6 +170,7 @@ impl std::fmt::Display for Why {
             Self::Deleted => "deleted",
             Self::NotGo => "not a Go file",
             Self::Binary => "not text",
+            Self::TooLarge => "too large",
             Self::Test => "a test",
             Self::Vendored => "vendored",
             Self::Generated => "generated",
@@ -221,15 +227,16 @@ impl DiffReport {
             report.files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect();
         let mut files = Vec::new();
         let mut left_out = Vec::new();
-        for patch in patches {
-            let judged = match &patch.new_path {
-                // What became a file of the same name is told by that.
-                None if patches.iter().any(|other| other.new_path == patch.old_path) => continue,
-                None => Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted)),
-                Some(path) => {
-                    changed_file(patch, path, &by_path, changes, filter).map_err(|why| (path.clone(), why))
-                }
-            };
+        let judged = on_all_cores(patches, |patch| match &patch.new_path {
+            // What became a file of the same name is told by that.
+            None if patches.iter().any(|other| other.new_path == patch.old_path) => None,
+            None => Some(Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted))),
+            Some(path) => {
+                let file = changed_file(patch, path, &by_path, changes, filter);
+                Some(file.map_err(|why| (path.clone(), why)))
+            }
+        });
+        for judged in judged.into_iter().flatten() {
             match judged {
                 Ok(file) => files.push(file),
                 Err((path, why)) => left_out.push(LeftOut { path, why }),
@@ -314,8 +321,9 @@ fn changed_file(
 ) -> Result<ChangedFile, Why> {
     match rule_of_path(path) {
         Some(Why::NotGo) => return Err(Why::NotGo),
-        _ if changed.is_binary => return Err(Why::Binary),
+        _ if changed.unread == Some(Unread::Binary) => return Err(Why::Binary),
         Some(why) => return Err(why),
+        None if changed.unread == Some(Unread::TooLarge) => return Err(Why::TooLarge),
         None => {}
     }
     let text = diff.texts.get(path);
@@ -348,9 +356,7 @@ fn changed_file(
         missed: missed(file, changed),
         statements: statements_on(file, &lines, code.as_ref()),
         lines,
-        text: text
-            .map(|text| String::from_utf8_lossy(&text.text).lines().map(str::to_owned).collect())
-            .unwrap_or_default(),
+        text: text.map(|text| Arc::clone(&text.text)),
     })
 }
 

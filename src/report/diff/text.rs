@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use memchr::memchr_iter;
 
 use super::super::text::{color, facts, range};
 use super::{Category, ChangedFile, Comparison, DiffReport, LineState};
@@ -91,26 +92,42 @@ fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Resu
         writeln!(out, "  {kind} func {name}: {} of {}", lines.covered, lines.total)?;
     }
     let most = excerpts.most_ranges.unwrap_or(usize::MAX);
-    for (first, last) in file.missed.iter().copied().take(most) {
-        run(file, first, last, excerpts, out)?;
+    let shown = &file.missed[..file.missed.len().min(most)];
+    let last_shown = shown.last().map_or(0, |(_, last)| last.saturating_add(AROUND));
+    let lines = file.text.as_deref().map(|text| first_lines(text, last_shown as usize));
+    for &(first, last) in shown {
+        run(file, lines.as_deref(), first, last, excerpts, out)?;
     }
-    match file.missed.len().saturating_sub(most) {
+    match file.missed.len() - shown.len() {
         0 => Ok(()),
         more => writeln!(out, "    and {more} more places (--all)"),
     }
 }
 
-fn run(file: &ChangedFile, first: u32, last: u32, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
-    if file.text.is_empty() {
-        return writeln!(out, "    {}", range(first, last));
-    }
+fn first_lines(text: &[u8], most: usize) -> Vec<&[u8]> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut begin = 0;
+    let ends = memchr_iter(b'\n', text).chain([text.len()]).take(most);
+    ends.map(|end| &text[std::mem::replace(&mut begin, end + 1)..end]).collect()
+}
+
+fn run(
+    file: &ChangedFile,
+    lines: Option<&[&[u8]]>,
+    first: u32,
+    last: u32,
+    excerpts: Excerpts,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(lines) = lines else { return writeln!(out, "    {}", range(first, last)) };
     let most = if excerpts.most_ranges.is_some() { LONGEST_RUN } else { u32::MAX };
     let shown = last.min(first.saturating_add(most - 1));
     let until = if shown < last { shown } else { last.saturating_add(AROUND) };
     writeln!(out)?;
     for number in first.saturating_sub(AROUND).max(1)..=until {
-        let Some(text) = file.text.get(number as usize - 1) else { break };
-        let text = printable(&text.replace('\t', "    ")).into_owned();
+        let Some(text) = lines.get(number as usize - 1) else { break };
+        let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text)).replace('\t', "    ");
+        let text = printable(&text);
         let state = file.lines.iter().find(|line| line.line == number).map(super::LineReport::state);
         let (sign, style) = match state {
             Some(LineState::Missed) => ('!', AnsiColor::Red.on_default()),
