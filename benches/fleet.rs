@@ -11,7 +11,7 @@ mod server;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -24,16 +24,26 @@ use server::Server;
 use sim::{Fleet, Size};
 
 const CONCURRENCY: usize = 16;
+const REPLICAS: usize = 3;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.first().map(String::as_str) {
         Some("serve") => serve(&arguments[1..]),
-        Some("download") => download(&arguments[1], |address| drop(get(host(address), PROFILE, false))),
+        Some("download") => download(&arguments[1], |_, address| drop(get(host(address), PROFILE, false))),
+        Some("download-keep") => {
+            let folder = Path::new(&arguments[2]);
+            download(&arguments[1], |index, address| {
+                let body = get(host(address), PROFILE, true);
+                if index % REPLICAS == 0 {
+                    keep(&body, &folder.join(index.to_string()));
+                }
+            });
+        }
         Some("download-ureq") => {
             let config = ureq::Agent::config_builder().input_buffer_size(64 << 10).build();
             let agent = ureq::Agent::new_with_config(config);
-            download(&arguments[1], |address| get_with_ureq(&agent, address));
+            download(&arguments[1], |_, address| get_with_ureq(&agent, address));
         }
         _ => measure(arguments.first().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)),
     }
@@ -58,8 +68,8 @@ fn serve(arguments: &[String]) {
 
 const PROFILE: &str = "/v1/cover/profile";
 
-/// Hands every address that the center lists to `get`, as many at a time as a pull asks.
-fn download(center: &str, get_profile: impl Fn(&str) + Sync) {
+/// Hands every address that the center lists to `get_profile`, with its index, as many at a time as a pull asks.
+fn download(center: &str, get_profile: impl Fn(usize, &str) + Sync) {
     let list = get(host(center), "/v1/cover/list", true);
     let services: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_slice(&list).unwrap();
     let addresses: Vec<String> = services.into_values().flatten().collect();
@@ -67,12 +77,25 @@ fn download(center: &str, get_profile: impl Fn(&str) + Sync) {
     thread::scope(|scope| {
         for _ in 0..CONCURRENCY {
             scope.spawn(|| {
-                while let Some(address) = addresses.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    get_profile(address);
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(address) = addresses.get(index) else { break };
+                    get_profile(index, address);
                 }
             });
         }
     });
+}
+
+/// Writes a file as a pull has to: a power cut afterwards leaves it.
+fn keep(body: &[u8], folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let unfinished = folder.join("unfinished");
+    let mut file = File::create(&unfinished).unwrap();
+    file.write_all(body).unwrap();
+    file.sync_all().unwrap();
+    fs::rename(&unfinished, folder.join(fs::read_dir(folder).unwrap().count().to_string())).unwrap();
+    File::open(folder).unwrap().sync_all().unwrap();
 }
 
 fn host(url: &str) -> &str {
@@ -153,9 +176,10 @@ fn pull(server: &Server, root: &Path, options: &[&str]) -> (f64, u64) {
     timed(&mut command)
 }
 
-/// Downloads in a process of its own; `how` is "download" or "download-ureq".
-fn downloaded(server: &Server, how: &str) -> (f64, u64) {
-    timed(Command::new(std::env::current_exe().unwrap()).args([how, &server.center]))
+/// Downloads in a process of its own; `how` is "download", "download-ureq" or "download-keep", which keeps one body
+/// of each service in a folder.
+fn downloaded(server: &Server, how: &str, folder: Option<&Path>) -> (f64, u64) {
+    timed(Command::new(std::env::current_exe().unwrap()).args([how, &server.center]).args(folder))
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -175,22 +199,24 @@ fn say(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
 
 fn measure(rounds: usize) {
     let scratch = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&[1000, 3, 1_000_000, rounds + 1]);
+    let mut server = Server::start(&[1000, REPLICAS, 1_000_000, rounds + 1]);
     let root = scratch.path().join("fleet");
     println!("1,000 services of 3 replicas, 1 MB each; medians of {rounds}, side by side");
     println!("first pull of all: {:.2} s", pull(&server, &root, &["--force"]).0);
     let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
-    let (mut raw, mut through_ureq) = (Vec::new(), Vec::new());
+    let (mut raw, mut through_ureq, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
         server.order(&format!("round {round}"));
-        raw.push(downloaded(&server, "download"));
+        raw.push(downloaded(&server, "download", None));
         changed.push(pull(&server, &root, &["--force"]));
-        through_ureq.push(downloaded(&server, "download-ureq"));
+        through_ureq.push(downloaded(&server, "download-ureq", None));
         unchanged.push(pull(&server, &root, &["--force"]));
-        raw.push(downloaded(&server, "download"));
+        raw.push(downloaded(&server, "download", None));
+        kept.push(downloaded(&server, "download-keep", Some(&scratch.path().join("kept"))));
     }
     say("all changed", &changed, &raw);
     say("unchanged", &unchanged, &raw);
+    say("all changed, beside a download that keeps one body of each service", &changed, &kept);
     say("all changed, beside a download through ureq", &changed, &through_ureq);
     say("unchanged, beside a download through ureq", &unchanged, &through_ureq);
     drop(server);
