@@ -1,6 +1,6 @@
 //! A git that stays, and is asked again and again: starting one takes longer than its answer.
 
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
@@ -14,11 +14,28 @@ use super::{Answer, read_answer};
 pub(super) struct Lookup {
     child: Child,
     questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    answers: BufReader<Patient>,
+}
+
+/// Waits so long for each part of an answer.
+#[derive(Debug)]
+struct Patient {
+    answers: ChildStdout,
+    deadline: Deadline,
+}
+
+impl Read for Patient {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        let timeout = Timespec::try_from(self.deadline.0).ok();
+        match poll(&mut [PollFd::new(&self.answers, PollFlags::IN)], timeout.as_ref())? {
+            0 => Err(io::ErrorKind::TimedOut.into()),
+            _ => self.answers.read(part),
+        }
+    }
 }
 
 impl Lookup {
-    pub(super) fn start(git_dir: &Path) -> io::Result<Self> {
+    pub(super) fn start(git_dir: &Path, deadline: Deadline) -> io::Result<Self> {
         let mut child = command()
             .arg("--git-dir")
             .arg(git_dir)
@@ -29,19 +46,14 @@ impl Lookup {
             .stderr(Stdio::null())
             .spawn()?;
         let questions = child.stdin.take().expect("it is piped");
-        let answers = BufReader::new(child.stdout.take().expect("it is piped"));
-        Ok(Self { child, questions, answers })
+        let answers = child.stdout.take().expect("it is piped");
+        Ok(Self { child, questions, answers: BufReader::new(Patient { answers, deadline }) })
     }
 
     /// Returns what one name, or hash, means, and reads what that says.
-    pub(super) fn ask(&mut self, name: &str, says: &mut Vec<u8>, patience: Deadline) -> io::Result<Answer> {
+    pub(super) fn ask(&mut self, name: &str, says: &mut Vec<u8>) -> io::Result<Answer> {
         self.questions.write_all(format!("{name}\n").as_bytes())?;
-        let mut fds = [PollFd::new(self.answers.get_ref(), PollFlags::IN)];
-        let patience = Timespec::try_from(patience.0).ok();
-        match poll(&mut fds, patience.as_ref())? {
-            0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => read_answer(&mut self.answers, says),
-        }
+        read_answer(&mut self.answers, says)
     }
 }
 

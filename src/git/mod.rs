@@ -269,10 +269,10 @@ impl Repository {
         let mut lookup = self.lookup.lock().expect("no panic");
         let open = match lookup.take() {
             Some(open) => Ok(open),
-            None => Lookup::start(&self.git_dir),
+            None => Lookup::start(&self.git_dir, self.deadline),
         };
         let answered = open.and_then(|mut open| {
-            let answer = open.ask(name, says, self.deadline)?;
+            let answer = open.ask(name, says)?;
             *lookup = Some(open);
             Ok(answer)
         });
