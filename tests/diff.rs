@@ -570,6 +570,7 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
     let mut source = Source::of(&[
         ("go.mod", b"module example.com/app\n"),
         ("huge.go", &huge(b' ')),
+        ("many.go", &huge(b' ')[30 << 20..]),
         ("shrunk.go", &huge(b' ')),
         ("file.go", made.as_bytes()),
         ("main.go", b"package main\n"),
@@ -577,8 +578,16 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
     let folder = source.folder.path().to_owned();
     std::os::unix::fs::symlink("file.go", folder.join("link.go")).unwrap();
     source.commit_all();
+    let profile = |hits: u32| -> String {
+        let block = |name: &str| format!("example.com/app/{name}.go:3.13,5.2 1 {hits}\n");
+        ["huge", "many", "shrunk", "file", "link"].map(block).concat()
+    };
+    let world = World::new();
+    let _before = world.start_counted(&source.service(), &profile(1));
+    world.pull(0);
     source.git(&["checkout", "--quiet", "-b", "feature"]);
     fs::write(folder.join("huge.go"), huge(b'\t')).unwrap();
+    fs::write(folder.join("many.go"), &huge(b'\t')[29 << 20..]).unwrap();
     fs::write(folder.join("shrunk.go"), made).unwrap();
     for name in ["file.go", "link.go"] {
         fs::remove_file(folder.join(name)).unwrap();
@@ -586,27 +595,35 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
     fs::write(folder.join("link.go"), made).unwrap();
     std::os::unix::fs::symlink("link.go", folder.join("file.go")).unwrap();
     source.commit_all();
-    let profile =
-        ["huge", "shrunk", "file", "link"].map(|name| format!("example.com/app/{name}.go:3.13,5.2 1 1\n"));
-    let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(&profile.concat()));
+    let _agent = world.start_counted(&source.service(), &profile(0));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
-    let arguments = ["report", "app", "--base", "master", "--format", "diff-json"];
-    let report = world.run(&arguments).ended(0).json().remove(0);
+    let report = |options: &[&str]| {
+        let service = source.service();
+        world
+            .run(&[&["report", &service, "--format", "diff-json"], options].concat())
+            .ended(0)
+            .json()
+            .remove(0)
+    };
+    let since_base = report(&["--base", "master"]);
     let left_out = json!([
         {"path": "file.go", "why": "not_in_commit"},
         {"path": "huge.go", "why": "too_large"},
+        {"path": "many.go", "why": "too_large"},
         {"path": "shrunk.go", "why": "too_large"},
     ]);
-    assert_eq!(report["left_out"], left_out);
-    let files: Vec<_> = report["files"]
+    assert_eq!(since_base["left_out"], left_out);
+    let files: Vec<_> = since_base["files"]
         .as_array()
         .unwrap()
         .iter()
         .map(|file| (&file["path"], &file["new"], &file["total"]))
         .collect();
     assert_eq!(files, [(&json!("link.go"), &json!(true), &json!(1))]);
+    // What is not known of lines is told by no category; what became a link went.
+    let against = report(&["--against", "1", "--fail-on", "lost"]);
+    assert_eq!(against["against"]["lines"], json!({"DCB": 1, "UNC": 1}));
 }
 
 #[test]

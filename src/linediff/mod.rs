@@ -1,4 +1,4 @@
-//! Which lines of a text stand in for others: the same that `git diff` marks.
+//! Which lines of a text stand in for others: the same that `git diff --unified=0` marks.
 //!
 //! Two diffs of the same texts can both be right and mark other lines, and people hold a report against what git
 //! shows. So each choice here is the one that git makes by default (its `xdiff`): what both texts end with is

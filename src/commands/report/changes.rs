@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use memchr::memchr_iter;
 
 use super::joined;
 use super::source::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
@@ -98,7 +99,7 @@ fn diff(asked: Asked<'_>, at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row]
     let others = files.iter().filter(|file| Pair::of(file).is_none());
     let mut changes = Changes {
         base: Base { commit: Some(base.to_string()), how },
-        patches: others.map(|file| FilePatch::without_hunks(file.path_before(), file.path_after())).collect(),
+        patches: others.flat_map(not_compared).collect(),
         texts: HashMap::new(),
         functions_before: HashMap::new(),
     };
@@ -115,6 +116,20 @@ fn diff(asked: Asked<'_>, at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row]
     Ok(changes)
 }
 
+/// Returns a changed file without its lines; one that became a link went, and something else came.
+fn not_compared(file: &FileChange) -> Vec<FilePatch> {
+    let (before, after) = (file.path_before(), file.path_after());
+    match &file.after {
+        Some(at) if !at.is_regular && before.is_some() => {
+            vec![FilePatch::without_hunks(before, None), FilePatch::without_hunks(None, after)]
+        }
+        _ => vec![FilePatch::without_hunks(before, after)],
+    }
+}
+
+/// Beyond what people and generators write; two texts of many more lines without much in common take minutes.
+const MOST_LINES: usize = 2 << 20;
+
 /// A changed file of which it matters which lines changed: nothing is ever executed of one that is gone, nor of a test,
 /// and tests are mostly half of what changes.
 struct Pair<'c> {
@@ -129,6 +144,13 @@ struct Compared {
     text: Option<ChangedText>,
     /// Where the file can count, and was there before.
     functions_before: Option<HashSet<String>>,
+}
+
+impl Compared {
+    fn too_large(mut patch: FilePatch) -> Self {
+        patch.unread = Some(Unread::TooLarge);
+        Self { patch, text: None, functions_before: None }
+    }
 }
 
 impl<'c> Pair<'c> {
@@ -150,11 +172,12 @@ impl<'c> Pair<'c> {
         {
             (None, _, Some(after)) => (None, after),
             (_, Some(before), Some(after)) => (Some(before), after),
-            _ => {
-                patch.unread = Some(Unread::TooLarge);
-                return Ok(Compared { patch, text: None, functions_before: None });
-            }
+            _ => return Ok(Compared::too_large(patch)),
         };
+        let is_long = |text: &[u8]| text.len() > MOST_LINES && memchr_iter(b'\n', text).count() > MOST_LINES;
+        if is_long(after) || before.is_some_and(is_long) {
+            return Ok(Compared::too_large(patch));
+        }
         patch.hunks = linediff::hunks(before.unwrap_or_default(), after);
         let counts = is_candidate(&at_after.path);
         let functions_of = |before: &[u8]| {

@@ -143,6 +143,10 @@ impl Comparison {
         paths.dedup();
         for path in paths {
             let patch = by_new.get(path).copied();
+            // Which of its lines were which is not known; the changed files name it.
+            if patch.is_some_and(|patch| patch.unread.is_some()) {
+                continue;
+            }
             let old_path = match patch {
                 Some(patch) => patch.old_path.as_deref(),
                 None => Some(path),
