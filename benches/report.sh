@@ -152,6 +152,7 @@ for app in kubernetes prometheus echo; do
     in_turn "report diff" "$watchdog report --offline $name --base base" \
         "git diff" "git -C $app diff --unified=0 base HEAD -- *.go" \
         "diff-cover" "cd $app && exec diff-cover $folder/$app.xml --compare-branch=base"
-    in_turn "report diff html" "$watchdog report --offline --quiet $name --base base --format html=$app.diff.html" \
+    in_turn "report changed html" "$watchdog report --offline --quiet $name --base base --only-changed --format html=$app.changed.html" \
+        "report diff html" "$watchdog report --offline --quiet $name --base base --format html=$app.diff.html" \
         "diff-cover html" "cd $app && exec diff-cover $folder/$app.xml --compare-branch=base --format html:../$app.dc.html"
 done

@@ -285,6 +285,53 @@ fn what_somebody_works_on_is_not_taken_for_the_default_branch() {
 }
 
 #[test]
+fn every_form_can_be_of_files_that_changed_alone() {
+    let function =
+        |name: &str, says: u8| format!("package main\n\nfunc {name}() {{\n\tprintln({says})\n}}\n");
+    let mut source = Source::of(&[
+        ("go.mod", b"module example.com/app\n"),
+        ("changed.go", function("changed", 1).as_bytes()),
+        ("same.go", function("same", 1).as_bytes()),
+    ]);
+    source.git(&["checkout", "--quiet", "-b", "feature"]);
+    fs::write(source.folder.path().join("changed.go"), function("changed", 2)).unwrap();
+    source.commit_all();
+    let world = World::new();
+    let profile = "example.com/app/changed.go:3.16,5.2 1 1\nexample.com/app/same.go:3.13,5.2 1 0\n";
+    let _agent = world.start_counted(&source.service(), profile);
+    world.pull(0);
+    source.git(&["checkout", "--quiet", "master"]);
+    source.clone_into(&world, &["--bare"]);
+    let report = |options: &[&str]| world.run(&[&["report", "app"], options].concat());
+
+    // The base is the default one.
+    let table = report(&["--only-changed"]).ended(0).stdout;
+    assert_eq!(
+        table,
+        "example.com/app/changed.go:3:\tchanged\t\t100.0%\ntotal:\t\t\t\t(statements)\t100.0%\n"
+    );
+    let json = report(&["--only-changed", "--base", "master", "--format", "json"]).ended(0).json().remove(0);
+    let names: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
+    assert_eq!(
+        (names, &json["filters"]),
+        (vec![&json!("example.com/app/changed.go")], &json!(["only files that changed"]))
+    );
+    let badge = report(&["--only-changed", "--format", "badge"]).ended(0).stdout;
+    assert!(badge.contains(">100.0%<"), "{badge}");
+    let page = |options: &[&str]| {
+        report(&[options, &["--base", "master", "--format", "html"]].concat()).ended(0).stdout
+    };
+    let (part, whole) = (page(&["--only-changed"]), page(&[]));
+    assert!(part.contains("changed.go") && !part.contains("same.go") && whole.contains("same.go"));
+    // Nothing of it passes for the report of the whole, and the changed lines are remembered.
+    assert_eq!(fs::read_dir(world.root().join("app/cov_data")).unwrap().count(), 1);
+    assert_eq!(world.query::<i64>("SELECT hit FROM cover_diff"), 1);
+
+    report(&["--only-changed", "--base", "nowhere"]).ended(1).warned("has no commit \"nowhere\"");
+    report(&["--only-changed", "--against", "1"]).ended(2).warned("cannot be used with");
+}
+
+#[test]
 fn a_gate_asks_for_the_changed_lines() {
     let served = served();
     let gate = |options: &[&str]| served.report(&[&["--format", "diff"], options].concat());

@@ -20,7 +20,7 @@ mod testing;
 mod text;
 mod xml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -404,6 +404,13 @@ impl<'a> Report<'a> {
     /// Leaves out the files that a filter does not take.
     pub fn retain(&mut self, filter: &Filter) {
         self.files.retain(|file| filter.takes(file.name, file.path.as_deref(), file.is_generated));
+    }
+
+    /// Leaves out the files that did not change.
+    pub fn retain_changed(&mut self, changes: &Changes) {
+        let paths: HashSet<&str> =
+            changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect();
+        self.files.retain(|file| file.path.as_deref().is_some_and(|path| paths.contains(path)));
     }
 
     /// Returns about how many bytes a form takes, where those are many.

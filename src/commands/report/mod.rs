@@ -43,6 +43,7 @@ const NAMED_FILES: usize = 5;
 /// app's folder, at the commit of the service, which may be long gone. Without --format it prints, to the
 /// byte, what `go tool cover -func` prints in a checkout of that commit, and stores it beside the profile.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
     /// Full name of the service, or any unambiguous part of it; with --format site --all in place of it.
     #[arg(required_unless_present = "all")]
@@ -101,6 +102,10 @@ pub struct ReportArgs {
     /// this number or the latest of this service, in the categories of lcov's differential coverage.
     #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
     against: Option<String>,
+
+    /// Only files that changed, in every form: a page of them is small enough for a pull request.
+    #[arg(long, conflicts_with = "against")]
+    only_changed: bool,
 
     /// With --against: fail when unchanged code was executed there, and is not here.
     #[arg(long, value_enum, value_name = "WHAT", requires = "against")]
@@ -184,11 +189,19 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
     let known = || reader.known(chosen.revision.as_ref()?);
     chosen.source_commit =
         at.as_ref().map(|at| at.commit.clone()).or_else(known).map(|commit| commit.to_string());
-    let mut report = Report::new(chosen.head(&filter, context), &profile, sources);
+    let mut head = chosen.head(&filter, context);
+    if args.only_changed {
+        head.filters.push("only files that changed".to_owned());
+    }
+    let mut report = Report::new(head, &profile, sources);
     let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &filter));
     report.retain(&filter);
     if report.files.is_empty() && !filter.takes_all() {
         super::warn("no file of the profile is left by --include and --exclude");
+    }
+    let is_resolved = !report.files.iter().any(is_lost);
+    if let Some(changes) = changes.as_ref().filter(|_| args.only_changed) {
+        report.retain_changed(changes);
     }
     if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
         diff.comparison = Some(compared(&report, row, changes, &filter, &reader, &reading)?);
@@ -206,7 +219,8 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
     let plain_html = html.as_ref().filter(|_| diff.is_none());
     let stored = [(table.as_ref(), StoredReport::Func), (plain_html, StoredReport::Html)];
     for (text, kind) in stored {
-        if let Some(text) = text.filter(|_| chosen.is_of_its_own_commit && filter.takes_all()) {
+        let is_whole = chosen.is_of_its_own_commit && filter.takes_all() && !args.only_changed;
+        if let Some(text) = text.filter(|_| is_whole) {
             // It is written all the same.
             if let Err(error) = keep(text, kind, &report, &chosen.row, &reading, context) {
                 super::warn(format!("{error:#}; the report was not stored beside its profile"));
@@ -233,8 +247,9 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
     if let Some(diff) = &diff
         && chosen.is_of_its_own_commit
         && filter.takes_all()
+        && is_resolved
     {
-        remember(diff, &report, args, context);
+        remember(diff, args, context);
     }
     written?;
 
@@ -266,7 +281,7 @@ impl Look<'_> {
     /// Finds the source, where something asks for it; goes on without where nothing depends on it.
     fn at_source(&self, filter: &Filter, reading: &Reading) -> Result<(Option<Found>, ExitCode)> {
         let Self { chosen, reader, outputs, .. } = self;
-        if !outputs.want_source() && filter.takes_all() {
+        if !outputs.want_source() && !outputs.have_changes() && filter.takes_all() {
             return Ok((None, ExitCode::Done));
         }
         let revision = chosen.revision.as_ref();
@@ -319,7 +334,7 @@ impl Look<'_> {
     ) -> Result<Vec<Source>> {
         let Self { reader, outputs, against, .. } = self;
         // Where nothing but changes is reported, no other file need be read.
-        let is_partial = outputs.are_all_changes() && against.is_none();
+        let is_partial = outputs.are_all_of_changes() && against.is_none();
         let paths: Option<HashSet<&str>> = changes
             .as_ref()
             .filter(|_| is_partial)
@@ -672,15 +687,15 @@ fn keep(
     }
 }
 
+/// Tells whether a module could not be read, so that a file of it may be taken for one that is not there.
+fn is_lost(file: &FileReport<'_>) -> bool {
+    file.path.is_none() && file.no_source == Some(NoSource::NotInRepository)
+}
+
 /// Remembers what came of the changes, for `total` and `history`, where a commit is their base; a report is whole
-/// without that. Not where modules could not be read: a changed file may be taken there for one that is not built.
-fn remember(diff: &DiffReport, report: &Report<'_>, args: &ReportArgs, context: &Context) {
+/// without that.
+fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) {
     let Base { commit: Some(base), how } = &diff.base else { return };
-    let is_lost =
-        |file: &FileReport<'_>| file.path.is_none() && file.no_source == Some(NoSource::NotInRepository);
-    if report.files.iter().any(is_lost) {
-        return;
-    }
     let figure = ChangedLines {
         base: base.clone(),
         how: how.clone(),

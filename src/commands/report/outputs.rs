@@ -120,6 +120,8 @@ pub(super) struct Outputs {
     named: Option<PathBuf>,
     /// It was said what changes are counted from.
     names_base: bool,
+    /// Every form is of files that changed.
+    only_changed: bool,
 }
 
 impl Outputs {
@@ -195,9 +197,9 @@ impl Outputs {
                 file,
             ));
         }
-        let outputs = Self { forms: outputs, named: None, names_base };
+        let outputs = Self { forms: outputs, named: None, names_base, only_changed: args.only_changed };
         if names_base && !outputs.have_changes() {
-            return Err("--base, --against and --diff-file are for html and the forms that begin with diff"
+            return Err("--base, --against and --diff-file are for html, the forms that begin with diff, and --only-changed"
                 .to_owned());
         }
         Ok(outputs)
@@ -230,14 +232,14 @@ impl Outputs {
     /// base was named.
     pub(super) fn needs_changes(&self, output: Output) -> bool {
         match output {
-            Output::Whole(form) => form == Form::Html && self.names_base,
+            Output::Whole(form) => self.only_changed || form == Form::Html && self.names_base,
             Output::Changes(_) => true,
         }
     }
 
     /// Every form is of what changed.
-    pub(super) fn are_all_changes(&self) -> bool {
-        self.all().all(|output| matches!(output, Output::Changes(_)))
+    pub(super) fn are_all_of_changes(&self) -> bool {
+        self.only_changed || self.all().all(|output| matches!(output, Output::Changes(_)))
     }
 
     /// Some form says less without source.
