@@ -20,7 +20,7 @@ mod testing;
 mod text;
 mod xml;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -408,8 +408,7 @@ impl<'a> Report<'a> {
 
     /// Leaves out the files that did not change.
     pub fn retain_changed(&mut self, changes: &Changes) {
-        let paths: HashSet<&str> =
-            changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect();
+        let paths = changes.paths_after();
         self.files.retain(|file| file.path.as_deref().is_some_and(|path| paths.contains(path)));
     }
 

@@ -7,13 +7,13 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow, bail};
 use memchr::memchr_iter;
 
-use super::joined;
 use super::source::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
 use crate::commands;
 use crate::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
 use crate::gosrc::scan;
 use crate::linediff;
 use crate::names::printable;
+use crate::parallel::joined;
 use crate::patch::{self, FilePatch, Unread};
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
 use crate::store::Row;

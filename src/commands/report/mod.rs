@@ -5,8 +5,8 @@ mod outputs;
 mod site;
 mod source;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::thread::{self, ScopedJoinHandle};
+use std::collections::{BTreeSet, HashMap};
+use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -20,6 +20,7 @@ use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::printable;
+use crate::parallel::joined;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
 use crate::report::{
@@ -335,19 +336,11 @@ impl Look<'_> {
         let Self { reader, outputs, against, .. } = self;
         // Where nothing but changes is reported, no other file need be read.
         let is_partial = outputs.are_all_of_changes() && against.is_none();
-        let paths: Option<HashSet<&str>> = changes
-            .as_ref()
-            .filter(|_| is_partial)
-            .map(|changes| changes.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect());
+        let paths = changes.as_ref().filter(|_| is_partial).map(Changes::paths_after);
         let no_texts = HashMap::new();
         let texts = changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
         reader.sources(profile, at, tree, texts, paths.as_ref(), wants)
     }
-}
-
-/// Waits for a thread, and panics as it did.
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The row that is reported, and where its source is.

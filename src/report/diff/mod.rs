@@ -47,6 +47,14 @@ pub struct Changes {
     pub functions_before: HashMap<String, HashSet<String>>,
 }
 
+impl Changes {
+    /// Returns the paths of all changed files that are there still.
+    #[must_use]
+    pub fn paths_after(&self) -> HashSet<&str> {
+        self.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect()
+    }
+}
+
 /// What a changed file says.
 #[derive(Clone, Debug)]
 pub struct ChangedText {
