@@ -563,11 +563,73 @@ fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
     world.pull(0);
     let failing = "SELECT count(*) FROM address WHERE failures > 0 OR last_error IS NOT NULL";
     assert_eq!(world.query::<i64>(failing), 0);
-    // A replica that left is in no row any more, also where nothing else changed.
-    world.center.remove(&agents[1].url());
+}
+
+#[test]
+fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
     world.pull(0);
-    assert_eq!(world.query::<String>("SELECT addresses FROM goc_o_staging_service_cover"), agents[0].url());
-    assert_eq!(world.query::<i64>("SELECT answered FROM cover_fact"), 1);
+    let row = || {
+        world.query::<String>(
+            "SELECT json_array(id, created_at, updated_at, deleted_at, env, region, app_name, addresses, git_branch,
+                               git_commit, is_latest, cov_file_path, cover_total, answered, listed)
+             FROM goc_o_staging_service_cover JOIN cover_fact ON row_id = id",
+        )
+    };
+    let stored = row();
+    let replicas = |arguments: &[&str]| {
+        let json = &world.run(arguments).json()[0];
+        let of = if json.is_array() { &json[0] } else { json };
+        of["replicas"].to_string()
+    };
+    let both = r#"{"answered":2,"known":2}"#;
+    let latest = ["report", ECHO, "--format", "json"];
+    assert_eq!([replicas(&latest), replicas(&["total", ECHO, "--format", "json"])], [both, both]);
+
+    // One leaves, the other fails, and another name of the key, of another branch, is listed last.
+    world.center.remove(&agents[1].url());
+    agents[0].behave_once(Behaviour::Status("500 Internal Server Error", "no"));
+    world.center.register_url("staging_th_apa_goc_echoserver_release_845820727e", &agents[0].url());
+    world.pull(3);
+    assert_eq!(row(), stored);
+    let none = r#"{"answered":0,"known":1}"#;
+    assert_eq!([replicas(&latest), replicas(&["total", ECHO, "--format", "json"])], [none, none]);
+    world.run(&["total", ECHO, "--min-replicas", "1"]).ended(5).warned("0 of 1 replicas answered");
+    world
+        .run(&["report", ECHO, "--format", "json", "--min-replicas", "1"])
+        .ended(5)
+        .warned("0 of 1 replicas answered");
+    let explained = world.run(&["list", "--explain", ECHO]).stdout;
+    assert!(explained.contains("0 of 1 replicas"), "{explained}");
+
+    // What is asked of the row itself is as it was stored.
+    assert_eq!(replicas(&["history", ECHO, "--format", "json"]), both);
+    assert_eq!(replicas(&["report", ECHO, "--id", "1", "--format", "json"]), both);
+    // Only the source is missing.
+    world.run(&["report", ECHO, "--id", "1", "--format", "json", "--min-replicas", "2"]).ended(3);
+
+    // The same data again is as fresh as its last pull.
+    world.execute("UPDATE schedule SET last_pull_at = '2020-01-01T00:00:00.000Z'");
+    world.run(&["total", ECHO, "--max-age", "1h"]).ended(5);
+    world.pull(0);
+    world.run(&["total", ECHO, "--max-age", "1h", "--min-replicas", "1"]).ended(0);
+    assert_eq!(row(), stored);
+}
+
+#[test]
+fn replicas_of_the_last_pull_are_taken_from_the_latest_row_of_an_older_database() {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[MAIN], 1);
+    world.pull(0);
+    world.execute(
+        "DROP TABLE replicas; UPDATE cover_fact SET answered = 1, listed = 5; PRAGMA user_version = 6;",
+    );
+    // Brought up to date, and nothing is asked.
+    world.run(&["prune", "--retention-only"]).ended(0);
+    world.execute("UPDATE cover_fact SET answered = 7, listed = 7");
+    let json = &world.run(&["total", ECHO, "--format", "json"]).json()[0];
+    assert_eq!(json["replicas"], serde_json::json!({ "answered": 1, "known": 5 }));
 }
 
 #[test]
@@ -639,7 +701,7 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     // As it was before answers were remembered, and addresses suspected.
     world.execute(
         "DROP TABLE last_answer; DROP TABLE suspicion; DROP TABLE tombstone; DROP INDEX generation_open;
-         DROP TABLE snapshot; DROP TABLE cover_diff;
+         DROP TABLE snapshot; DROP TABLE cover_diff; DROP TABLE replicas;
          ALTER TABLE cover_key DROP COLUMN dropped_at; PRAGMA user_version = 2;",
     );
     world.pull(0);

@@ -12,8 +12,8 @@ use super::Context;
 use crate::center::{Client, HttpError, Listed, base_url};
 use crate::names::Naming;
 use crate::store::{
-    AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, Row, ScheduleRow, ServiceId,
-    Store, StoreError,
+    AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, Replicas, Row, ScheduleRow,
+    ServiceId, Store, StoreError,
 };
 use crate::workdir::Workdir;
 
@@ -41,6 +41,7 @@ pub(super) struct Known {
     listings: Vec<ListedAddress>,
     centers: HashMap<String, DateTime<Utc>>,
     schedules: HashMap<KeyId, ScheduleRow>,
+    replicas: HashMap<KeyId, Replicas>,
     states: HashMap<KeyId, HashMap<String, AddressState>>,
 }
 
@@ -62,6 +63,7 @@ impl Known {
             listings: store.listings()?,
             centers: store.centers()?,
             schedules: store.schedules()?,
+            replicas: store.replicas()?,
             states: store.addresses()?,
         })
     }
@@ -112,6 +114,8 @@ pub(super) struct Entry {
     pub members: Vec<Member>,
     /// What is remembered of its pulls.
     pub schedule: ScheduleRow,
+    /// How many answered at its last pull; `None` where it was never pulled.
+    pub replicas: Option<Replicas>,
     /// How its addresses have been answering.
     pub states: HashMap<String, AddressState>,
     /// The last data of one of its processes came in during this run.
@@ -156,6 +160,15 @@ impl Entry {
     #[must_use]
     pub(super) fn is_gone(&self, row: Option<&Row>, dropped: &BTreeSet<KeyId>) -> bool {
         row.is_none() && dropped.contains(&self.id) && self.addresses().is_empty()
+    }
+
+    /// Returns how many replicas answered at the last pull, of how many, for the latest row of this key.
+    ///
+    /// `None` for a row that another program stored.
+    #[must_use]
+    pub(super) fn replicas_now(&self, latest: &Row) -> Option<(u32, u32)> {
+        let stored = latest.fact.as_ref().map(|fact| (fact.answered, fact.listed));
+        stored.map(|stored| self.replicas.map_or(stored, |found| (found.answered, found.listed)))
     }
 
     /// Returns what is remembered of an address.
@@ -206,7 +219,7 @@ impl Roster {
         allocator: &Allocator,
         now: DateTime<Utc>,
     ) -> Self {
-        let Known { keys, services, listings, centers, schedules, states } = known;
+        let Known { keys, services, listings, centers, schedules, replicas, states } = known;
         let mut assembly = Assembly {
             naming,
             allocator,
@@ -247,7 +260,7 @@ impl Roster {
                 }
             }
         }
-        assembly.finish(schedules, states, silent)
+        assembly.finish(schedules, &replicas, states, silent)
     }
 
     /// Returns the changes that accept that emptied centers mean it: nothing is listed there.
@@ -276,8 +289,9 @@ impl Roster {
         let index = known.unwrap_or_else(|| {
             let id = allocator.key();
             changes.push(Change::Key(id, key.clone()));
-            let (schedule, states) = Default::default();
-            self.entries.push(Entry { id, key, members: Vec::new(), schedule, states, came_in: false });
+            let (schedule, replicas, states) = Default::default();
+            let (members, came_in) = (Vec::new(), false);
+            self.entries.push(Entry { id, key, members, schedule, replicas, states, came_in });
             self.entries.len() - 1
         });
         let entry = &mut self.entries[index];
@@ -425,6 +439,7 @@ impl Assembly<'_> {
     fn finish(
         self,
         mut schedules: HashMap<KeyId, ScheduleRow>,
+        replicas: &HashMap<KeyId, Replicas>,
         mut states: HashMap<KeyId, HashMap<String, AddressState>>,
         silent: Vec<SilentCenter>,
     ) -> Roster {
@@ -436,6 +451,7 @@ impl Assembly<'_> {
                 key,
                 members: Vec::new(),
                 schedule: schedules.remove(&id).unwrap_or_default(),
+                replicas: replicas.get(&id).copied(),
                 states: states.remove(&id).unwrap_or_default(),
                 came_in: false,
             });

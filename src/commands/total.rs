@@ -64,7 +64,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         coverage: fact.map(|fact| fact.coverage),
         percent: row.cover_total,
         last_pull: entry.schedule.schedule.last_pull,
-        replicas: fact.map(|fact| (fact.answered, fact.listed)),
+        replicas: entry.replicas_now(&row),
     };
     let unmet = args.gate.unmet(&data, context.now());
     for message in &unmet {
@@ -76,6 +76,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
 fn object(entry: &Entry, row: &Row, diff: Option<&ChangedLines>, context: &Context) -> serde_json::Value {
     let last_pull = entry.schedule.schedule.last_pull;
     let fact = row.fact.as_ref();
+    let replicas = entry.replicas_now(row);
     json!({
         "service": entry.spokesman().name,
         "env": row.key.env,
@@ -86,7 +87,10 @@ fn object(entry: &Entry, row: &Row, diff: Option<&ChangedLines>, context: &Conte
         "percent": row.cover_total,
         "covered": fact.map(|fact| fact.coverage.covered),
         "total": fact.map(|fact| fact.coverage.total),
-        "replicas": { "answered": fact.map(|fact| fact.answered), "known": fact.map(|fact| fact.listed) },
+        "replicas": {
+            "answered": replicas.map(|(answered, _)| answered),
+            "known": replicas.map(|(_, listed)| listed),
+        },
         "id": row.id.0,
         "stored_at": show::iso(row.created_at),
         "last_pull": last_pull.map(show::iso),

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::{
-    AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, RowId, ScheduleRow,
-    ServiceId, Store, StoreError, StructureId,
+    AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, Replicas, RowId,
+    ScheduleRow, ServiceId, Store, StoreError, StructureId,
 };
 use crate::liveness::{Streak, Suspicion};
 use crate::lock::Held;
@@ -150,19 +150,8 @@ pub enum Change {
     Schedule(KeyId, ScheduleRow),
     /// A new row; it becomes the latest of its key.
     Row(Box<NewRow>),
-    /// Other addresses serve what the latest row shows.
-    RowAddresses {
-        /// Of the row.
-        id: RowId,
-        /// Sorted.
-        addresses: Vec<String>,
-        /// Of the name listed last.
-        branch: String,
-        /// Addresses that answered.
-        answered: u32,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    /// How many replicas of a key answered at its last pull.
+    Replicas(KeyId, Replicas),
     /// An address failed.
     Suspected {
         /// As registered.
@@ -429,17 +418,10 @@ impl<'a> Writer<'a> {
                 ],
             ),
             Change::Row(row) => self.add_row(row),
-            Change::RowAddresses { id, addresses, branch, answered, at } => {
-                run(
-                    "UPDATE goc_o_staging_service_cover SET addresses = ?2, git_branch = ?3, updated_at = ?4
-                     WHERE id = ?1",
-                    params![id, addresses.join(","), branch, iso(*at)],
-                )?;
-                run(
-                    "UPDATE cover_fact SET answered = ?2, listed = ?3 WHERE row_id = ?1",
-                    params![id, answered, addresses.len()],
-                )
-            }
+            Change::Replicas(key, Replicas { answered, listed, pulled_at }) => run(
+                "INSERT OR REPLACE INTO replicas (key_id, answered, listed, pulled_at) VALUES (?1, ?2, ?3, ?4)",
+                params![key, answered, listed, iso(*pulled_at)],
+            ),
             Change::Suspected { address, suspicion } => {
                 let Suspicion { any, plain, witnessed_since, last_failed_at, probe, is_dead } = suspicion;
                 run(
@@ -546,6 +528,7 @@ impl<'a> Writer<'a> {
         // So that a key that comes back is pulled like a new one.
         connection.prepare_cached("DELETE FROM schedule WHERE key_id = ?1")?.execute([key])?;
         connection.prepare_cached("DELETE FROM address WHERE key_id = ?1")?.execute([key])?;
+        connection.prepare_cached("DELETE FROM replicas WHERE key_id = ?1")?.execute([key])?;
         let sql = "UPDATE cover_key SET dropped_at = ?2 WHERE id = ?1";
         connection.prepare_cached(sql)?.execute(params![key, at])?;
         Ok(())

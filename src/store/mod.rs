@@ -20,8 +20,8 @@ use crate::lock::Held;
 pub use change::{Allocator, Change, NewRow, Writer};
 pub use query::{
     AddressState, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
-    KnownService, LastAnswer, ListedAddress, Row, RowFilter, RowId, ScheduleRow, ServiceId, StructureId,
-    Structures,
+    KnownService, LastAnswer, ListedAddress, Replicas, Row, RowFilter, RowId, ScheduleRow, ServiceId,
+    StructureId, Structures,
 };
 
 /// Marks a database file as ours ("gocw").
@@ -35,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_prune.sql"),
     include_str!("migrations/0005_inbox.sql"),
     include_str!("migrations/0006_diff.sql"),
+    include_str!("migrations/0007_replicas.sql"),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).

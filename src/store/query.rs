@@ -122,6 +122,17 @@ pub struct ScheduleRow {
     pub unfinished: bool,
 }
 
+/// How many replicas of a key answered at its last pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replicas {
+    /// Addresses that answered for the key, at this pull or the last one that asked them.
+    pub answered: u32,
+    /// Distinct addresses that were listed or asked.
+    pub listed: u32,
+    /// When the run began.
+    pub pulled_at: DateTime<Utc>,
+}
+
 /// What an edition is to its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditionStatus {
@@ -197,13 +208,11 @@ pub struct Row {
     pub id: RowId,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
-    /// When its addresses were last brought up to date.
-    pub updated_at: DateTime<Utc>,
     /// What it belongs to.
     pub key: Key,
-    /// Sorted.
+    /// Listed or asked when it was stored, sorted.
     pub addresses: Vec<String>,
-    /// Of the name listed last.
+    /// Of the name listed last when it was stored.
     pub branch: String,
     /// Whether it is the newest of its key.
     pub is_latest: bool,
@@ -228,9 +237,9 @@ pub struct Fact {
     pub covered_digest: Fingerprint,
     /// Of the canonical text.
     pub counts_digest: Fingerprint,
-    /// Addresses that answered.
+    /// Addresses that answered when the row was stored.
     pub answered: u32,
-    /// Distinct addresses that were listed.
+    /// Distinct addresses that were listed then.
     pub listed: u32,
 }
 
@@ -330,6 +339,16 @@ impl Store {
                 unfinished: row.get(7)?,
             };
             Ok((row.get(0)?, schedule))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns how many replicas of each key answered at its last pull.
+    pub fn replicas(&self) -> Result<HashMap<KeyId, Replicas>, StoreError> {
+        let sql = "SELECT key_id, answered, listed, pulled_at FROM replicas";
+        let rows = self.rows_of(sql, [], |row| {
+            let replicas = Replicas { answered: row.get(1)?, listed: row.get(2)?, pulled_at: time(row, 3)? };
+            Ok((row.get(0)?, replicas))
         })?;
         Ok(rows.into_iter().collect())
     }
@@ -513,7 +532,7 @@ impl Store {
     pub fn rows(&self, filter: &RowFilter<'_>) -> Result<Vec<Row>, StoreError> {
         let any = Key::default();
         let key = filter.key.unwrap_or(&any);
-        let sql = "SELECT cover.id, cover.created_at, cover.updated_at, env, region, app_name, addresses,
+        let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
                           git_branch, git_commit, is_latest, cov_file_path, cover_total,
                           edition_id, covered, total, covered_digest, counts_digest, answered, listed,
                           deleted_at
@@ -535,7 +554,7 @@ impl Store {
 
     /// Returns the newest row of a key.
     pub fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
-        let sql = "SELECT cover.id, cover.created_at, cover.updated_at, env, region, app_name, addresses,
+        let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
                           git_branch, git_commit, is_latest, cov_file_path, cover_total,
                           edition_id, covered, total, covered_digest, counts_digest, answered, listed,
                           deleted_at
@@ -587,30 +606,29 @@ impl Store {
 }
 
 fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    let fact = match row.get::<_, Option<EditionId>>(12)? {
+    let fact = match row.get::<_, Option<EditionId>>(11)? {
         Some(edition) => Some(Fact {
             edition,
-            coverage: Coverage { covered: row.get(13)?, total: row.get(14)? },
-            covered_digest: fingerprint(row, 15)?,
-            counts_digest: fingerprint(row, 16)?,
-            answered: row.get(17)?,
-            listed: row.get(18)?,
+            coverage: Coverage { covered: row.get(12)?, total: row.get(13)? },
+            covered_digest: fingerprint(row, 14)?,
+            counts_digest: fingerprint(row, 15)?,
+            answered: row.get(16)?,
+            listed: row.get(17)?,
         }),
         None => None,
     };
-    let addresses: String = row.get(6)?;
+    let addresses: String = row.get(5)?;
     Ok(Row {
         id: row.get(0)?,
         created_at: time(row, 1)?,
-        updated_at: time(row, 2)?,
-        key: Key { env: row.get(3)?, region: row.get(4)?, app: row.get(5)?, commit: row.get(8)? },
+        key: Key { env: row.get(2)?, region: row.get(3)?, app: row.get(4)?, commit: row.get(7)? },
         addresses: addresses.split(',').filter(|address| !address.is_empty()).map(str::to_owned).collect(),
-        branch: row.get(7)?,
-        is_latest: row.get::<_, String>(9)? == "y",
-        cov_file_path: row.get(10)?,
-        cover_total: row.get(11)?,
+        branch: row.get(6)?,
+        is_latest: row.get::<_, String>(8)? == "y",
+        cov_file_path: row.get(9)?,
+        cover_total: row.get(10)?,
         fact,
-        deleted_at: maybe_time(row, 19)?,
+        deleted_at: maybe_time(row, 18)?,
     })
 }
 

@@ -136,8 +136,8 @@ impl Explained<'_> {
         }
         let mut field = |name: &str, value: &str| writeln!(out, "  {name:<12} {value}");
         if let Some(row) = &self.row {
-            let replicas =
-                row.fact.as_ref().map(|fact| format!(", {} of {} replicas", fact.answered, fact.listed));
+            let replicas = self.entry.replicas_now(row);
+            let replicas = replicas.map(|(answered, listed)| format!(", {answered} of {listed} replicas"));
             field("total", &format!("{:.1}%{}", row.cover_total, replicas.unwrap_or_default()))?;
             let stored = show::moment(row.created_at, now);
             field("stored", &format!("{stored}, id {}, {}", row.id.0, row.cov_file_path))?;

@@ -15,7 +15,7 @@ use crate::edition::{self, Turnout};
 use crate::names::printable;
 use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest, decode_counts};
 use crate::schedule::{self, Outcome, Reason};
-use crate::store::{AddressState, Change, EditionStatus, Fact, NewRow, Row, ScheduleRow, Store};
+use crate::store::{AddressState, Change, EditionStatus, Fact, NewRow, Replicas, Row, ScheduleRow, Store};
 use crate::workdir::CovPath;
 
 /// What came of one key.
@@ -139,6 +139,10 @@ impl Settlement<'_, '_> {
                 state.retry.failures == 0 && state.last_answer_at.is_some() && state.other_build.is_none()
             })
             .count();
+        if !self.asked.is_empty() || entry.replicas.is_none() {
+            let (answered, listed) = (small(answered), small(addresses.len()));
+            changes.push(Change::Replicas(entry.id, Replicas { answered, listed, pulled_at: now }));
+        }
 
         let latest = self.store.latest(&entry.key)?;
         let before = latest.as_ref().and_then(|row| row.fact.as_ref()).map(|fact| fact.coverage);
@@ -322,13 +326,12 @@ impl Settlement<'_, '_> {
         let is_overdue = |since: Option<DateTime<Utc>>| since.is_some_and(|since| *now - since >= longest);
         let edition = &mut self.ledger.editions[current];
         let fact = latest.and_then(|row| row.fact.as_ref()).filter(|fact| fact.edition == edition.id);
-        if let (Some(row), Some(fact)) = (latest, fact)
+        if let Some(fact) = fact
             && !edition.moved
             && !old.unfinished
             && !entry.came_in
             && !is_overdue(old.counts_moved_at)
         {
-            self.update_addresses(row, fact, addresses, answered, changes);
             return Ok(Shown {
                 changed: false,
                 coverage: Some(fact.coverage),
@@ -365,9 +368,6 @@ impl Settlement<'_, '_> {
         };
         let moved_at = moved.then(|| old.counts_moved_at.unwrap_or(*now));
         if !is_change && !is_overdue(moved_at) {
-            if let (Some(row), Some(fact)) = (latest, fact) {
-                self.update_addresses(row, fact, addresses, answered, changes);
-            }
             return Ok(Shown { changed: false, coverage: Some(coverage), counts_moved_at: moved_at });
         }
 
@@ -397,26 +397,6 @@ impl Settlement<'_, '_> {
             },
         })));
         Ok(Shown { changed: is_change, coverage: Some(coverage), counts_moved_at: None })
-    }
-
-    fn update_addresses(
-        &self,
-        row: &Row,
-        fact: &Fact,
-        addresses: &[String],
-        answered: usize,
-        changes: &mut Vec<Change>,
-    ) {
-        let branch = &self.part.entry.spokesman().branch;
-        if row.addresses != addresses || row.branch != *branch || fact.answered != small(answered) {
-            changes.push(Change::RowAddresses {
-                id: row.id,
-                addresses: addresses.to_vec(),
-                branch: branch.clone(),
-                answered: small(answered),
-                at: self.shared.now,
-            });
-        }
     }
 }
 

@@ -349,6 +349,9 @@ struct Chosen<'a> {
     service: String,
     entry: &'a Entry,
     row: Row,
+    /// Replicas that answered, of those listed: when the row was stored, and for the latest row, where it was not
+    /// named by its id, at the last pull.
+    replicas: Option<(u32, u32)>,
     previous: Option<Row>,
     /// All rows of the app in its environment and region, the newest last.
     of_app: Vec<Row>,
@@ -401,10 +404,15 @@ impl<'a> Chosen<'a> {
         let until = || all.iter().filter(is_of_app).take_while(|other| other.id <= row.id);
         let (previous, trend) = (before(until(), &row).cloned(), trend(until()));
         let is_of_its_own_commit = !hash.is_empty();
+        let replicas = match args.id {
+            None if row.is_latest => entry.replicas_now(&row),
+            _ => row.fact.as_ref().map(|fact| (fact.answered, fact.listed)),
+        };
         Ok(Self {
             service: entry.spokesman().name.clone(),
             entry,
             row,
+            replicas,
             previous,
             of_app,
             trend,
@@ -424,7 +432,7 @@ impl<'a> Chosen<'a> {
     }
 
     fn head(&self, filter: &Filter, context: &Context) -> Head {
-        let Row { id, created_at, key, branch, fact, .. } = &self.row;
+        let Row { id, created_at, key, branch, .. } = &self.row;
         let confirmed_at = self.last_pull();
         Head {
             service: self.service.clone(),
@@ -438,7 +446,7 @@ impl<'a> Chosen<'a> {
             stored_at: *created_at,
             confirmed_at,
             age: context.now() - confirmed_at.unwrap_or(*created_at),
-            replicas: fact.as_ref().map(|fact| (fact.answered, fact.listed)),
+            replicas: self.replicas,
             previous: self.previous.as_ref().map(|row| Previous {
                 row: row.id.0,
                 stored_at: row.created_at,

@@ -314,7 +314,7 @@ impl Stored {
             state: site::State { word, text, concern },
             errors: errors.take(ERRORS).collect(),
             replicas: (line.up(), member.places.len()),
-            total: row.map(|row| self.total(row)),
+            total: row.map(|row| Total { replicas: entry.replicas_now(row), ..self.total(row) }),
             last_pull,
             last_seen: member.last_seen,
         }
@@ -375,6 +375,7 @@ impl Stored {
         Some(Chosen {
             service: page.service.clone(),
             entry,
+            replicas: entry.replicas_now(row),
             previous: before(self.until(row), row).cloned(),
             of_app: Vec::new(),
             trend: trend(self.until(row)),
