@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use super::lines::{self, LineReport};
+use super::readers::{DistinctFunction, distinct, int_count};
 use super::xml::escaped;
 use super::{FileReport, Report, text};
 use crate::coverage::Coverage;
@@ -48,12 +49,13 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     )?;
     // Those of a method stand again in the class, so each is written once and taken twice.
     let lines = WrittenLines::of(&file.lines);
-    for function in &file.functions {
+    // Jenkins refuses a file in which name and signature of two methods of a class are the same.
+    for DistinctFunction { function, name, suffix } in distinct(&file.functions) {
         let own = lines::within(&file.lines, &function.extent);
         writeln!(
             out,
-            "<method name=\"{}\" signature=\"\" {}>\n<lines>",
-            escaped(&function.extent.qualified_name()),
+            "<method name=\"{}\" signature=\"{suffix}\" {}>\n<lines>",
+            escaped(&name),
             rates(lines::coverage(&file.lines[own.clone()]))
         )?;
         out.write_all(lines.between(own))?;
@@ -79,7 +81,7 @@ impl WrittenLines {
             text.extend_from_slice(b"<line number=\"");
             text.extend_from_slice(number.format(line.line).as_bytes());
             text.extend_from_slice(b"\" hits=\"");
-            text.extend_from_slice(number.format(line.hits).as_bytes());
+            text.extend_from_slice(number.format(int_count(line.hits)).as_bytes());
             text.extend_from_slice(b"\"/>\n");
             ends.push(text.len());
         }

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use super::readers::int_count;
 use super::{LineState, Report, text};
 use crate::json;
 
@@ -28,7 +29,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             match line.state() {
                 LineState::Partly => write!(text, "\"{}/{}\"", line.hit_blocks, line.blocks)?,
                 LineState::Hit | LineState::Missed => {
-                    text.extend_from_slice(number.format(line.hits).as_bytes());
+                    text.extend_from_slice(number.format(int_count(line.hits)).as_bytes());
                 }
             }
         }

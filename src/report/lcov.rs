@@ -2,9 +2,9 @@
 //!
 //! It counts lines, so its percentages differ from those over statements.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
+use super::readers::{DistinctFunction, distinct, int_count};
 use super::{FileReport, Report, text};
 use crate::coverage::Coverage;
 use crate::names::printable;
@@ -24,7 +24,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             lines.extend_from_slice(b"DA:");
             lines.extend_from_slice(number.format(line.line).as_bytes());
             lines.push(b',');
-            lines.extend_from_slice(number.format(line.hits).as_bytes());
+            lines.extend_from_slice(number.format(int_count(line.hits)).as_bytes());
             lines.push(b'\n');
         }
         out.write_all(&lines)?;
@@ -43,24 +43,15 @@ fn test_name(report: &Report<'_>) -> String {
 }
 
 fn functions(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
-    // One without statements can be neither hit nor missed, and readers would count it as missed.
-    let functions = || file.functions.iter().filter(|function| function.coverage.total > 0);
-    // lcov takes functions of one name for one, and a file may have `init` and `_` many times.
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let names: Vec<String> = functions()
-        .map(|function| {
-            let name = function.extent.qualified_name().into_owned();
-            let times = seen.entry(name.clone()).or_default();
-            *times += 1;
-            if *times == 1 { name } else { format!("{name}#{times}") }
-        })
-        .collect();
-    for (function, name) in functions().zip(&names) {
-        writeln!(out, "FN:{},{name}", function.extent.start.0)?;
+    // A function without statements can be neither hit nor missed, and readers would count it as missed.
+    let functions = distinct(&file.functions).filter(|distinct| distinct.function.coverage.total > 0);
+    let functions: Vec<DistinctFunction<'_>> = functions.collect();
+    for DistinctFunction { function, name, suffix } in &functions {
+        writeln!(out, "FN:{},{name}{suffix}", function.extent.start.0)?;
     }
-    for (function, name) in functions().zip(&names) {
-        writeln!(out, "FNDA:{},{name}", function.hits)?;
+    for DistinctFunction { function, name, suffix } in &functions {
+        writeln!(out, "FNDA:{},{name}{suffix}", int_count(function.hits))?;
     }
-    let hit = functions().filter(|function| function.hits > 0).count();
-    writeln!(out, "FNF:{}\nFNH:{hit}", names.len())
+    let hit = functions.iter().filter(|distinct| distinct.function.hits > 0).count();
+    writeln!(out, "FNF:{}\nFNH:{hit}", functions.len())
 }

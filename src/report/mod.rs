@@ -14,6 +14,7 @@ mod json;
 mod lcov;
 mod lines;
 mod markdown;
+mod readers;
 pub mod site;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,89 @@
+//! Limits of the programs that read reports, for the forms that have to stay within them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::FunctionReport;
+
+/// Returns a count that fits a signed integer of 32 bits.
+///
+/// Jenkins (`coverage-model`) takes a larger one in Cobertura's XML for 0, so that the hottest lines would be missed
+/// there, and ends at one in an lcov tracefile.
+pub(super) fn int_count(count: u64) -> u64 {
+    const LARGEST: u64 = i32::MAX as u64;
+    count.min(LARGEST)
+}
+
+/// A function under a name that no other of its file has.
+pub(super) struct DistinctFunction<'r> {
+    pub(super) function: &'r FunctionReport,
+    /// `Type.method`, or the bare name.
+    pub(super) name: Cow<'r, str>,
+    /// `#2` for the second of that name, and so on; `""` for the first.
+    pub(super) suffix: String,
+}
+
+/// Returns the functions of a file, told apart: a file may declare `init`, `_` and methods `_` many times.
+///
+/// The suffix counts, since a line would be another one after each edit above it, and two functions can share a line.
+pub(super) fn distinct(functions: &[FunctionReport]) -> impl Iterator<Item = DistinctFunction<'_>> {
+    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    functions.iter().map(move |function| {
+        let name = function.extent.qualified_name();
+        let number = seen.entry(name.clone()).and_modify(|number| *number += 1).or_insert(1);
+        let suffix = if *number == 1 { String::new() } else { format!("#{number}") };
+        DistinctFunction { function, name, suffix }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Form;
+    use super::super::testing::written;
+
+    /// Two functions of one line, methods of one name, and counts beyond 2^31-1.
+    const TWICE: &str = "package m\n\nfunc init() { a() }; func init() { b() }\n\nfunc (T) Do() { a() }\n\nfunc (*U) Do() { a() }\n\nfunc (T) _() { a() }\n\nfunc (T) _() {}\n\nfunc (T) _() { b() }\n";
+    const TWICE_PROFILE: &str = "mode: count\nm/x.go:3.13,3.20 1 2147483647\nm/x.go:3.34,3.41 1 2147483648\n\
+        m/x.go:5.15,5.22 1 9223372036854775807\nm/x.go:7.16,7.23 1 0\nm/x.go:9.14,9.21 1 1\nm/x.go:13.14,13.21 1 0\n";
+
+    #[test]
+    fn functions_of_one_name_are_told_apart_where_readers_take_a_name_for_one_function() {
+        let functions = |form, begin: &str| -> Vec<String> {
+            let text = written(form, TWICE_PROFILE, &[Some(TWICE)]);
+            let lines = text.lines().filter_map(|line| line.strip_prefix(begin));
+            lines.map(|line| line.split(" line-rate").next().unwrap().to_owned()).collect()
+        };
+        // Jenkins refuses a file in which the two together are not unique in a class.
+        assert_eq!(
+            functions(Form::Cobertura, "<method "),
+            [
+                r#"name="init" signature="""#,
+                r##"name="init" signature="#2""##,
+                r#"name="T.Do" signature="""#,
+                r#"name="U.Do" signature="""#,
+                r#"name="T._" signature="""#,
+                r##"name="T._" signature="#2""##,
+                r##"name="T._" signature="#3""##,
+            ]
+        );
+        let names = ["3,init", "3,init#2", "5,T.Do", "7,U.Do", "9,T._", "13,T._#3"];
+        assert_eq!(functions(Form::Lcov, "FN:"), names, "an empty function is none, and has its number");
+    }
+
+    #[test]
+    fn counts_fit_an_int_of_32_bits_where_readers_have_no_larger_one() {
+        let largest_of = |form, begin: &str| {
+            let text = written(form, TWICE_PROFILE, &[Some(TWICE)]);
+            let counts = text.match_indices(begin).map(|(at, _)| {
+                let digits = text[at + begin.len()..].split(|c: char| !c.is_ascii_digit()).next().unwrap();
+                digits.parse::<u64>().unwrap()
+            });
+            counts.max().unwrap()
+        };
+        assert_eq!(largest_of(Form::Cobertura, "hits=\""), 2_147_483_647);
+        assert_eq!(largest_of(Form::Lcov, "DA:5,"), 2_147_483_647);
+        assert_eq!(largest_of(Form::Lcov, "FNDA:"), 2_147_483_647);
+        assert_eq!(largest_of(Form::Codecov, "\"5\":"), 2_147_483_647);
+        assert_eq!(largest_of(Form::Json, "\"hits\":"), 9_223_372_036_854_775_807, "exact for scripts");
+    }
+}
