@@ -126,3 +126,32 @@ fn codecov_gets_a_number_or_a_fraction_for_each_line() {
     let lines = &json["coverage"]["main.go"];
     assert_eq!(lines, &serde_json::json!({"4": 5, "9": 1, "10": 0, "13": 1, "16": 1, "20": 2}));
 }
+
+#[test]
+fn forms_for_other_programs_are_the_same_bytes_for_the_same_row() {
+    const FORMS: [&str; 5] = ["lcov", "cobertura", "codecov", "badge", "diff-github"];
+    let served = served();
+    let written =
+        || FORMS.map(|form| served.world.run(&["report", "app", "-q", "--format", form]).ended(0).stdout);
+    let at_first = written();
+    // The same data, found long ago.
+    served.world.execute("UPDATE schedule SET last_pull_at = '2025-01-01T00:00:00.000Z'");
+    assert_eq!(written(), at_first);
+}
+
+#[test]
+fn a_badge_is_the_same_whatever_is_known_of_the_source() {
+    let source = Source::of(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let world = World::new();
+    let _agent = world.start_counted(&source.service(), PROFILE);
+    world.pull(0);
+    let badge = || world.run(&["report", "app", "-q", "--format", "badge"]).ended(0).stdout;
+    let without_a_repository = badge();
+    source.clone_into(&world, &["--bare"]);
+    assert_eq!(badge(), without_a_repository);
+    let beside = world.home().join("beside.svg");
+    let both = format!("badge={}", beside.display());
+    world.run(&["report", "app", "-q", "--format", &both, "--format", "text"]).ended(0);
+    assert_eq!(fs::read_to_string(beside).unwrap(), without_a_repository);
+    assert!(!without_a_repository.contains("no source"), "{without_a_repository}");
+}

@@ -13,7 +13,9 @@ const PADDING: usize = 10;
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let coverage = report.coverage();
     let value = (coverage.total > 0).then(|| (coverage.percent(), coverage.to_string()));
-    draw(value.as_ref().map(|(percent, shown)| (*percent, shown.as_str())), &text::full_headline(report), out)
+    // The commit as the row has it: no source is looked for to draw a badge, and the full hash stands there.
+    let title = text::row_line(&report.head, &report.head.commit);
+    draw(value.as_ref().map(|(percent, shown)| (*percent, shown.as_str())), &title, out)
 }
 
 /// Draws a percentage and how it is shown; `None` where there is no data.

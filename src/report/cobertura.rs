@@ -19,7 +19,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <!DOCTYPE coverage SYSTEM \"http://cobertura.sourceforge.net/xml/coverage-04.dtd\">"
     )?;
-    writeln!(out, "<!-- {} -->", in_comment(&text::full_headline(report)))?;
+    writeln!(out, "<!-- {} -->", in_comment(&text::row_and_source_line(report)))?;
     writeln!(
         out,
         "<coverage {} lines-covered=\"{}\" lines-valid=\"{}\" branches-covered=\"0\" branches-valid=\"0\" \

@@ -9,7 +9,7 @@ use crate::json;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{\"goc-watchdog\":")?;
-    json::write(&mut *out, &text::full_headline(report))?;
+    json::write(&mut *out, &text::row_and_source_line(report))?;
     out.write_all(b",\n\"coverage\":{")?;
     let mut number = itoa::Buffer::new();
     // A file in one piece: a call for each number of a large service takes as long as finding them.

@@ -37,7 +37,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 /// Returns what the report is of, in the one field that readers let pass, as the one word that lcov takes
 /// there. A comment would say it better, but not all readers know those.
 fn test_name(report: &Report<'_>) -> String {
-    let line = text::full_headline(report);
+    let line = text::row_and_source_line(report);
     let words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("_")
 }

@@ -39,7 +39,7 @@ pub(super) fn distinct(functions: &[FunctionReport]) -> impl Iterator<Item = Dis
 #[cfg(test)]
 mod tests {
     use super::super::Form;
-    use super::super::testing::written;
+    use super::super::testing::{PROFILE, SOURCES, with_report, written};
 
     /// Two functions of one line, methods of one name, and counts beyond 2^31-1.
     const TWICE: &str = "package m\n\nfunc init() { a() }; func init() { b() }\n\nfunc (T) Do() { a() }\n\nfunc (*U) Do() { a() }\n\nfunc (T) _() { a() }\n\nfunc (T) _() {}\n\nfunc (T) _() { b() }\n";
@@ -85,5 +85,20 @@ mod tests {
         assert_eq!(largest_of(Form::Lcov, "FNDA:"), 2_147_483_647);
         assert_eq!(largest_of(Form::Codecov, "\"5\":"), 2_147_483_647);
         assert_eq!(largest_of(Form::Json, "\"hits\":"), 9_223_372_036_854_775_807, "exact for scripts");
+    }
+
+    #[test]
+    fn what_is_written_of_a_row_does_not_tell_when_it_was_last_found_and_where() {
+        for form in [Form::Lcov, Form::Cobertura, Form::Codecov, Form::Badge] {
+            let later = with_report(PROFILE, &SOURCES, |mut report| {
+                report.head.age = chrono::TimeDelta::days(9);
+                report.head.confirmed_at = None;
+                report.head.replicas = Some((0, 1));
+                let mut out = Vec::new();
+                report.write(form, &mut out).unwrap();
+                String::from_utf8(out).unwrap()
+            });
+            assert_eq!(later, written(form, PROFILE, &SOURCES), "{form:?}");
+        }
     }
 }

@@ -49,17 +49,19 @@ const FEWEST_RANGES: usize = 8;
 /// Returns in one line what a report is of: service, commit, time and age of the data, replicas, and
 /// what was left out.
 pub(super) fn headline(head: &Head) -> String {
-    let mut line = format!("{}: {}", printable(&head.service), facts(head));
-    if !head.filters.is_empty() {
-        line.push_str(", ");
-        line.push_str(&printable(&head.filters.join(", ")));
-    }
-    line
+    line_of(head, &facts(head))
 }
 
-/// Returns in one line what a report is of and what it lacks.
-pub(super) fn full_headline(report: &Report<'_>) -> String {
-    let mut line = headline(&report.head);
+/// Returns in one line which row a report is of, and what was left out, for forms that are kept or compared.
+///
+/// The age of the data and the replicas are missing: both change while the row stays the same.
+pub(super) fn row_line(head: &Head, commit: &str) -> String {
+    line_of(head, &row_facts(head, commit).join(", "))
+}
+
+/// Returns the [`row_line`] of a report with its full commit, and what the report lacks.
+pub(super) fn row_and_source_line(report: &Report<'_>) -> String {
+    let mut line = row_line(&report.head, report.head.best_commit());
     if let Some(missing) = what_has_no_source(report) {
         line.push_str(", ");
         line.push_str(&missing);
@@ -67,19 +69,30 @@ pub(super) fn full_headline(report: &Report<'_>) -> String {
     line
 }
 
+fn line_of(head: &Head, facts: &str) -> String {
+    let mut line = format!("{}: {facts}", printable(&head.service));
+    if !head.filters.is_empty() {
+        line.push_str(", ");
+        line.push_str(&printable(&head.filters.join(", ")));
+    }
+    line
+}
+
 /// Returns what there is to know of the data: commit, row, time and age, replicas.
 pub(super) fn facts(head: &Head) -> String {
-    let mut facts = Vec::new();
-    if !head.best_commit().is_empty() {
-        facts.push(format!("commit {}", printable(head.best_commit())));
-    }
-    facts.push(format!("row {}", head.row));
-    facts.push(format!("stored {}", minute(head.stored_at)));
+    let mut facts = row_facts(head, head.best_commit());
     facts.push(format!("{} old", span(head.age)));
     if let Some((answered, known)) = head.replicas {
         facts.push(format!("{answered} of {known} replicas"));
     }
     facts.join(", ")
+}
+
+/// Returns what stays true of the data as long as the row is there.
+fn row_facts(head: &Head, commit: &str) -> Vec<String> {
+    let commit = (!commit.is_empty()).then(|| format!("commit {}", printable(commit)));
+    let row = [format!("row {}", head.row), format!("stored {}", minute(head.stored_at))];
+    commit.into_iter().chain(row).collect()
 }
 
 /// Returns what a report lacks for want of source; `None` where it lacks nothing.
