@@ -87,7 +87,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--drop-keys-older-than', '--drop-keys-older-than', [CompletionResultType]::ParameterName, 'Drop also all data of services that nobody listed for so long, and data set aside that is so old')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4')
             [CompletionResult]::new('--ping', '--ping', [CompletionResultType]::ParameterName, 'Tell a dead-man''s switch there: URL/start at the start, URL when done, URL/CODE for another exit code')
-            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'How many addresses are asked at the same time [default: 256]')
+            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'How many addresses are asked at the same time [default: 64]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'For a connection to an address, and for its silence [default: 4s]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')

@@ -82,7 +82,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --drop-keys-older-than 'Drop also all data of services that nobody listed for so long, and data set aside that is so old'
             cand --wait 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4'
             cand --ping 'Tell a dead-man''s switch there: URL/start at the start, URL when done, URL/CODE for another exit code'
-            cand --concurrency 'How many addresses are asked at the same time [default: 256]'
+            cand --concurrency 'How many addresses are asked at the same time [default: 64]'
             cand --timeout 'For a connection to an address, and for its silence [default: 4s]'
             cand --format 'Form of the output'
             cand --root 'Work directory: database, stored profiles, configuration'

@@ -79,7 +79,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l drop-keys-older-than -d 'Drop also all data of services that nobody listed for so long, and data set aside that is so old' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l wait -d 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l ping -d 'Tell a dead-man\'s switch there: URL/start at the start, URL when done, URL/CODE for another exit code' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 256]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 64]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'For a connection to an address, and for its silence [default: 4s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"

@@ -170,7 +170,7 @@ impl Default for PruneConfig {
         Self {
             pauses: [500, 2000].map(Duration::from_millis).to_vec(),
             recheck: [0, 5, 30].map(Duration::from_secs).to_vec(),
-            concurrency: 256,
+            concurrency: 64,
             timeout: Duration::from_secs(4),
             ping: None,
             confirm_runs: None,

@@ -67,7 +67,14 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    match run(&cli, surroundings()) {
+    let done = run(&cli, surroundings());
+    if let Some(reason) = parallel::refusal() {
+        commands::warn(format_args!(
+            "a thread could not be started ({reason}), so this run went on with fewer and took longer; raise the \
+             limit of processes (ulimit -u, TasksMax= of a systemd unit, the pids limit of a container)"
+        ));
+    }
+    match done {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::Done,
         Err(error) => {

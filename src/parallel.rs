@@ -1,7 +1,113 @@
-//! Work on many things at a time.
+//! Threads: the only place that starts them.
+//!
+//! A thread can be refused: by the limit of a user's processes (`ulimit -u`), of a container (the pids cgroup) or
+//! of a unit (`TasksMax=`), or for want of memory. The standard library panics then. Here the work goes on with
+//! the threads that there are, down to the calling one alone, and [`refusal`] tells of it.
 
+use std::io;
 use std::panic::resume_unwind;
-use std::thread::{self, ScopedJoinHandle};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
+
+/// Why the first thread was refused. One for the process, as its limit is.
+static REFUSAL: OnceLock<String> = OnceLock::new();
+
+/// Returns why a thread could not be started, if one could not.
+#[must_use]
+pub fn refusal() -> Option<&'static str> {
+    REFUSAL.get().map(String::as_str)
+}
+
+/// Work that a thread was asked for.
+#[derive(Debug)]
+#[must_use = "work without a thread is done when it is joined"]
+pub enum Begun<'scope, T, W> {
+    /// A thread does it.
+    Thread(ScopedJoinHandle<'scope, T>),
+    /// No thread could be started, so it is still to be done.
+    Refused(W),
+}
+
+impl<T, W: FnOnce() -> T> Begun<'_, T, W> {
+    /// Waits for the thread, and panics as it did; without a thread, does the work now.
+    #[must_use]
+    pub fn join(self) -> T {
+        match self {
+            Self::Thread(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Self::Refused(work) => work(),
+        }
+    }
+}
+
+/// Begins some work on a thread of its own.
+pub fn begin<'scope, T, W>(scope: &'scope Scope<'scope, '_>, work: W) -> Begun<'scope, T, W>
+where
+    T: Send + 'scope,
+    W: FnOnce() -> T + Send + 'scope,
+{
+    let (kept, run) = Kept::new(work);
+    #[expect(clippy::disallowed_methods, reason = "this is where threads are started")]
+    match limited(|| Builder::new().spawn_scoped(scope, run)) {
+        Ok(thread) => Begun::Thread(thread),
+        Err(error) => Begun::Refused(kept.refused(&error)),
+    }
+}
+
+/// Begins some work on a thread that may outlive the caller; gives the work back where none can be started.
+pub fn begin_detached<T, W>(work: W) -> Result<JoinHandle<T>, W>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    let (kept, run) = Kept::new(work);
+    #[expect(clippy::disallowed_methods, reason = "this is where threads are started")]
+    limited(|| Builder::new().spawn(run)).map_err(|error| kept.refused(&error))
+}
+
+/// Starts up to `most` threads that all do the same, and returns how many could be started.
+///
+/// Where there is none, the caller does the work itself.
+#[must_use]
+pub fn begin_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
+where
+    W: Fn() + Clone + Send + 'scope,
+{
+    (0..most).take_while(|_| matches!(begin(scope, work.clone()), Begun::Thread(_))).count()
+}
+
+/// Work that can be had back: the standard library drops what it cannot start a thread for.
+struct Kept<W>(Arc<Mutex<Option<W>>>);
+
+impl<W> Kept<W> {
+    /// Returns the work to keep, and what a thread is to run.
+    fn new<T>(work: W) -> (Self, impl FnOnce() -> T)
+    where
+        W: FnOnce() -> T,
+    {
+        let slot = Arc::new(Mutex::new(Some(work)));
+        let kept = Self(Arc::clone(&slot));
+        (kept, move || Self(slot).take()())
+    }
+
+    fn refused(self, error: &io::Error) -> W {
+        REFUSAL.get_or_init(|| error.to_string());
+        self.take()
+    }
+
+    fn take(self) -> W {
+        let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        work.expect("either a thread takes it, or whoever could not start one")
+    }
+}
+
+/// Starts a thread, unless a test allows no more.
+fn limited<H>(start: impl FnOnce() -> io::Result<H>) -> io::Result<H> {
+    #[cfg(test)]
+    if !testing::is_allowed() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    start()
+}
 
 /// Maps each of some items, on as many threads as there are cores; returns what came of them, in their order.
 #[must_use]
@@ -12,13 +118,84 @@ pub fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T + Sync)
     thread::scope(|scope| {
         let parts = items.chunks(part_len);
         let threads: Vec<_> =
-            parts.map(|part| scope.spawn(move || part.iter().map(map).collect::<Vec<T>>())).collect();
-        threads.into_iter().flat_map(joined).collect()
+            parts.map(|part| begin(scope, move || part.iter().map(map).collect::<Vec<T>>())).collect();
+        threads.into_iter().flat_map(Begun::join).collect()
     })
 }
 
-/// Waits for a thread, and panics as it did.
-#[must_use]
-pub fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+/// A limit of threads for unit tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::cell::Cell;
+
+    thread_local! {
+        static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// Does some work while this thread may start so many others.
+    pub(crate) fn with_threads<T>(allowed: usize, work: impl FnOnce() -> T) -> T {
+        LEFT.set(Some(allowed));
+        let done = work();
+        LEFT.set(None);
+        done
+    }
+
+    pub(super) fn is_allowed() -> bool {
+        match LEFT.get() {
+            Some(0) => false,
+            left => {
+                LEFT.set(left.map(|left| left - 1));
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::testing::with_threads;
+    use super::*;
+
+    #[test]
+    fn all_items_are_mapped_in_order_whatever_threads_can_be_had() {
+        let items: Vec<usize> = (0..100).collect();
+        let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
+        for allowed in 0..3 {
+            assert_eq!(with_threads(allowed, || on_all_cores(&items, |item| item * 2)), doubled, "{allowed}");
+        }
+        assert!(refusal().is_some());
+    }
+
+    #[test]
+    fn work_without_a_thread_is_done_when_it_is_joined() {
+        let doer = |allowed| {
+            with_threads(allowed, || {
+                thread::scope(|scope| {
+                    begin(scope, || thread::current().id()).join() == thread::current().id()
+                })
+            })
+        };
+        assert_eq!((doer(0), doer(1)), (true, false));
+    }
+
+    #[test]
+    fn detached_work_comes_back_where_no_thread_can_be_had() {
+        let begun = |allowed| with_threads(allowed, || begin_detached(|| 7));
+        assert_eq!(begun(0).map_err(|work| work()).err(), Some(7));
+        assert_eq!(begun(1).map(|thread| thread.join().unwrap()).ok(), Some(7));
+    }
+
+    #[test]
+    fn as_many_workers_start_as_can_be_had() {
+        for (allowed, expected) in [(0, 0), (1, 1), (3, 3), (9, 4)] {
+            let done = AtomicUsize::new(0);
+            let work = || {
+                done.fetch_add(1, Ordering::Relaxed);
+            };
+            let started = with_threads(allowed, || thread::scope(|scope| begin_workers(scope, 4, &work)));
+            assert_eq!((started, done.into_inner()), (expected, expected), "{allowed} allowed");
+        }
+    }
 }

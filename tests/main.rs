@@ -30,4 +30,5 @@ mod retention;
 mod site;
 mod static_binary;
 mod storage;
+mod threads;
 mod timer;

@@ -12,16 +12,18 @@ mod registry;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration::NotHappening;
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
 
 use crate::config::{AddressPolicy, PullConfig};
+use crate::parallel;
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 pub use address::{BadAddress, base_url, host_and_port};
@@ -244,7 +246,7 @@ impl Client {
             .timeout_per_read(Some(options.read_timeout))
             .timeout_global(Some(options.timeout))
             .build();
-        let resolver = CheckedResolver { policy: options.policy.clone(), inner: DefaultResolver::default() };
+        let resolver = CheckedResolver { policy: options.policy.clone() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
         Ok(Self { agent, limits: options.limits, buffers: Arc::default(), has_proxy })
     }
@@ -435,7 +437,25 @@ struct LookupFailed(String);
 #[derive(Debug)]
 struct CheckedResolver {
     policy: AddressPolicy,
-    inner: DefaultResolver,
+}
+
+impl CheckedResolver {
+    /// Resolves a host name in time. ureq does so on a thread of its own as well, and panics where it gets none;
+    /// without one, the timeout is the system's.
+    fn look_up(
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let without_end = NextTimeout { after: NotHappening, ..timeout };
+        let (send, resolved) = mpsc::sync_channel(1);
+        let (uri, config) = (uri.clone(), config.clone());
+        let begun = parallel::begin_detached(move || {
+            let _ = send.send(DefaultResolver::default().resolve(&uri, &config, without_end));
+        });
+        let _ = begun.map_err(|resolve| resolve());
+        resolved.recv_timeout(*timeout.after).unwrap_or(Err(ureq::Error::Timeout(timeout.reason)))
+    }
 }
 
 impl Resolver for CheckedResolver {
@@ -454,7 +474,7 @@ impl Resolver for CheckedResolver {
                 addresses.push(SocketAddr::new(ip, uri.port_u16().unwrap_or(default)));
                 addresses
             }
-            Err(_) => self.inner.resolve(uri, config, timeout).map_err(|error| match error {
+            Err(_) => Self::look_up(uri, config, timeout).map_err(|error| match error {
                 ureq::Error::Io(error) => ureq::Error::Other(Box::new(LookupFailed(error.to_string()))),
                 ureq::Error::Timeout(_) => {
                     ureq::Error::Other(Box::new(LookupFailed(format!("{host:?} was not resolved in time"))))

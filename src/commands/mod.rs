@@ -156,7 +156,7 @@ pub fn fail(message: impl fmt::Display) {
 }
 
 /// Says something that went wrong and did not stop the run.
-fn warn(message: impl fmt::Display) {
+pub fn warn(message: impl fmt::Display) {
     say(Level::Warning, &format!("warning: {message}"));
 }
 

@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use super::{Context, is_closed_pipe, warn};
 use crate::center::Client;
 use crate::exit::ExitCode;
+use crate::parallel::{self, Begun};
 use crate::ping::{Ping, PingUrl};
 
 /// Reads a [`PingUrl`]. Clap's own parsers show the value that they refuse, and this one is a secret.
@@ -36,6 +37,13 @@ impl TypedValueParser for PingUrlParser {
     }
 }
 
+/// The ping of the start.
+enum Sending<T, W> {
+    UnderWay(W),
+    /// It was sent without a thread of its own.
+    Over(T),
+}
+
 /// Does `work`, and tells `url` when it begins, which `work` says by the call that it gets, and how it ended.
 ///
 /// It begins once it holds the lock: a run that ends busy is not heard of, because another one is at work.
@@ -53,11 +61,16 @@ pub(super) fn pinging(
     thread::scope(|scope| {
         let starting = RefCell::new(None);
         let worked = work(&|| {
-            starting.replace(Some(scope.spawn(|| send(Ping::Start))));
+            starting.replace(Some(match parallel::begin(scope, || send(Ping::Start)) {
+                Begun::Refused(send) => Sending::Over(send()),
+                thread @ Begun::Thread(_) => Sending::UnderWay(thread),
+            }));
         });
-        if let Some(starting) = starting.take() {
-            let _ = starting.join().expect("no panic").map_err(warn_of);
-        }
+        let started = starting.take().map(|sending| match sending {
+            Sending::Over(answer) => answer,
+            Sending::UnderWay(thread) => thread.join(),
+        });
+        let _ = started.transpose().map_err(warn_of);
         let code = match &worked {
             Ok(code) => *code,
             Err(error) if is_closed_pipe(error) => ExitCode::Done,

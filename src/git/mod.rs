@@ -20,6 +20,7 @@ use lookup::Lookup;
 use run::{Watch, command, feed};
 
 use crate::names::printable;
+use crate::parallel::{self, Begun};
 
 pub use history::{FileAt, FileChange, Renames, Tip};
 pub use remote::{Network, RemoteUrl, clone};
@@ -350,17 +351,22 @@ impl Repository {
             }
             return Ok(read);
         }
-        let take = &take;
+        // In turn, as large files lie side by side.
+        let part = |part| groups.iter().enumerate().skip(part).step_by(parts).collect();
+        let read = |index| self.groups_of_one(part(index), &take);
+        let read = &read;
         let results: Vec<Result<Vec<(usize, T)>, GitError>> = thread::scope(|scope| {
-            // In turn, as large files lie side by side.
-            let part = |part| groups.iter().enumerate().skip(part).step_by(parts).collect();
             let threads: Vec<_> =
-                (0..parts).map(part).map(|part| scope.spawn(|| self.groups_of_one(part, take))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+                (0..parts).map(|index| parallel::begin(scope, move || read(index))).collect();
+            threads.into_iter().map(Begun::join).collect()
         });
         let mut all = Vec::with_capacity(groups.len());
-        for part in results {
-            all.extend(part?);
+        for (index, result) in results.into_iter().enumerate() {
+            all.extend(match result {
+                // One git at a time may still be had where several are too many processes.
+                Err(GitError::NotStarted(_)) if parts > 1 => read(index)?,
+                result => result?,
+            });
         }
         all.sort_unstable_by_key(|(index, _)| *index);
         Ok(all.into_iter().map(|(_, taken)| taken).collect())
@@ -423,8 +429,8 @@ impl Repository {
         let stdout = child.stdout.take().expect("it is piped");
         // Fewer turns between git and this; where it is refused, it is only slower.
         let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
-        feed(&mut child, input);
-        let watch = Watch::over(&mut child, self.deadline);
+        feed(&mut child, input)?;
+        let watch = Watch::over(&mut child, self.deadline)?;
         Ok((child, watch, stdout))
     }
 }

@@ -1,19 +1,24 @@
 //! Starting git with nothing of this environment that could change what it prints, and ending it in time.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::GitError;
 use super::remote::Network;
+use crate::parallel;
 
 /// How long one run of git may take.
 #[derive(Clone, Copy, Debug)]
@@ -85,58 +90,42 @@ fn program() -> &'static Path {
 /// Ends a git that takes too long, and keeps what it says on stderr.
 pub(super) struct Watch {
     done: Sender<()>,
-    guard: JoinHandle<bool>,
-    stderr: Receiver<Vec<u8>>,
+    guard: JoinHandle<Guarded>,
     deadline: Deadline,
 }
 
+/// How a git ended that was watched.
+#[derive(Default)]
+struct Guarded {
+    /// The start of what it said on stderr.
+    said: Vec<u8>,
+    is_timed_out: bool,
+}
+
 impl Watch {
-    pub(super) fn over(child: &mut Child, deadline: Deadline) -> Self {
+    pub(super) fn over(child: &mut Child, deadline: Deadline) -> Result<Self, GitError> {
         Self::until(child, deadline, None)
     }
 
     /// Watches a transfer, which leads a group of programs of its own: all of them end with it.
-    fn over_transfer(child: &mut Child, network: &Network) -> Self {
+    fn over_transfer(child: &mut Child, network: &Network) -> Result<Self, GitError> {
         Self::until(child, network.deadline, Some(Arc::clone(&network.stop)))
     }
 
-    fn until(child: &mut Child, deadline: Deadline, stop: Option<Arc<AtomicUsize>>) -> Self {
-        const SAID: u64 = 16 << 10;
-        let mut pipe = child.stderr.take().expect("it is piped");
-        let (said, stderr) = channel();
-        thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = pipe.by_ref().take(SAID).read_to_end(&mut text);
-            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
-            let _ = said.send(text);
-        });
+    fn until(
+        child: &mut Child,
+        deadline: Deadline,
+        stop: Option<Arc<AtomicUsize>>,
+    ) -> Result<Self, GitError> {
+        let stderr = child.stderr.take().expect("it is piped");
         let (done, ended) = channel();
         let pid = Pid::from_child(child);
         // The child is waited for only after this thread ended, so the number stays its own.
-        let guard = thread::spawn(move || {
-            const LOOK: Duration = Duration::from_millis(50);
-            const GRACE: Duration = Duration::from_secs(2);
-            let kill = |signal| {
-                let _ = match stop {
-                    Some(_) => kill_process_group(pid, signal),
-                    None => kill_process(pid, signal),
-                };
-            };
-            let mut left = deadline.0;
-            while !left.is_zero() && stop.as_ref().is_none_or(|stop| stop.load(Ordering::Relaxed) == 0) {
-                let wait = if stop.is_some() { left.min(LOOK) } else { left };
-                if ended.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-                    return false;
-                }
-                left = left.saturating_sub(wait);
-            }
-            kill(Signal::TERM);
-            if ended.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
-                kill(Signal::KILL);
-            }
-            true
-        });
-        Self { done, guard, stderr, deadline }
+        let guard = parallel::begin_detached(move || guard(pid, stderr, &ended, deadline, stop.as_deref()));
+        match guard {
+            Ok(guard) => Ok(Self { done, guard, deadline }),
+            Err(_) => Err(without_thread(child)),
+        }
     }
 
     /// Runs a git to its end, and returns the little that it printed.
@@ -148,7 +137,7 @@ impl Watch {
         git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = git.spawn().map_err(GitError::NotStarted)?;
         let mut stdout = child.stdout.take().expect("it is piped");
-        let watch = Self::over_transfer(&mut child, network);
+        let watch = Self::over_transfer(&mut child, network)?;
         let mut answer = Vec::new();
         let read = stdout.read_to_end(&mut answer);
         watch.finish(action, &mut child)?;
@@ -164,24 +153,16 @@ impl Watch {
     ) -> Result<(), GitError> {
         git.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut child = git.spawn().map_err(GitError::NotStarted)?;
-        feed(&mut child, input);
-        Self::over_transfer(&mut child, network).finish(action, &mut child)
+        feed(&mut child, input)?;
+        Self::over_transfer(&mut child, network)?.finish(action, &mut child)
     }
 
     /// Waits for git's end, and fails where it failed or was ended.
     pub(super) fn finish(self, action: &'static str, child: &mut Child) -> Result<(), GitError> {
-        const LOOK: Duration = Duration::from_millis(50);
-        let Self { done, guard, stderr, deadline } = self;
-        // Its stdout is closed: nothing but its end is to be expected. A program that git started may
-        // outlive it with stderr in hand, so after the deadline that is waited for no longer.
-        let said = loop {
-            match stderr.recv_timeout(LOOK) {
-                Err(RecvTimeoutError::Timeout) if !guard.is_finished() => {}
-                said => break said.unwrap_or_default(),
-            }
-        };
+        let Self { done, guard, deadline } = self;
         let _ = done.send(());
-        if guard.join().expect("no panic") {
+        let Guarded { said, is_timed_out } = guard.join().unwrap_or_else(|panic| resume_unwind(panic));
+        if is_timed_out {
             let _ = child.wait();
             return Err(GitError::TimedOut { action, after: deadline.0 });
         }
@@ -196,16 +177,99 @@ impl Watch {
     }
 }
 
-/// Writes to git's stdin from a thread of its own: git answers before it has read everything. Where it ended
-/// early, its message says more than the broken pipe here.
-pub(super) fn feed(child: &mut Child, input: Vec<u8>) {
-    let mut stdin = child.stdin.take().expect("it is piped");
-    if input.is_empty() {
-        return;
+/// Reads what a git says on stderr until it closes that and `ended` tells that nothing more is expected of it.
+/// Ends the git when it takes too long, or when `stop` is no longer 0.
+///
+/// A program that git started may outlive it with stderr in hand, so nothing is waited for after the deadline.
+fn guard(
+    pid: Pid,
+    stderr: ChildStderr,
+    ended: &Receiver<()>,
+    deadline: Deadline,
+    stop: Option<&AtomicUsize>,
+) -> Guarded {
+    const LOOK: Duration = Duration::from_millis(50);
+    const GRACE: Duration = Duration::from_secs(2);
+    #[expect(clippy::disallowed_methods, reason = "a deadline is what this adapter keeps")]
+    let now = Instant::now;
+    let kill = |signal| {
+        let _ = match stop {
+            Some(_) => kill_process_group(pid, signal),
+            None => kill_process(pid, signal),
+        };
+    };
+    let mut guarded = Guarded::default();
+    let mut stderr = Some(stderr);
+    let (mut since, mut limit) = (now(), deadline.0);
+    loop {
+        let left = limit.saturating_sub(since.elapsed());
+        let is_stopped = stop.is_some_and(|stop| stop.load(Ordering::Relaxed) != 0);
+        if !guarded.is_timed_out && (left.is_zero() || is_stopped) {
+            kill(Signal::TERM);
+            guarded.is_timed_out = true;
+            (since, limit) = (now(), GRACE);
+            continue;
+        }
+        if left.is_zero() {
+            kill(Signal::KILL);
+            return guarded;
+        }
+        let wait = if stop.is_some() { left.min(LOOK) } else { left };
+        match &mut stderr {
+            Some(pipe) => {
+                if !listen(pipe, wait, &mut guarded.said) {
+                    stderr = None;
+                }
+            }
+            None if ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) => {}
+            None => return guarded,
+        }
     }
-    thread::spawn(move || {
+}
+
+/// Waits for the next part of what a git says and keeps the start of it; tells whether more may come.
+fn listen(stderr: &mut ChildStderr, wait: Duration, said: &mut Vec<u8>) -> bool {
+    const SAID: usize = 16 << 10;
+    let timeout = Timespec::try_from(wait).ok();
+    match poll(&mut [PollFd::new(&*stderr, PollFlags::IN)], timeout.as_ref()) {
+        Ok(0) | Err(Errno::INTR) => return true,
+        Ok(_) => {}
+        Err(_) => return false,
+    }
+    let mut part = [0; 4096];
+    match stderr.read(&mut part) {
+        Ok(0) | Err(_) => false,
+        Ok(len) => {
+            let kept = len.min(SAID - said.len());
+            said.extend_from_slice(&part[..kept]);
+            true
+        }
+    }
+}
+
+/// Ends a git for which no thread can be had.
+fn without_thread(child: &mut Child) -> GitError {
+    let _ = child.kill();
+    let _ = child.wait();
+    GitError::NotStarted(io::Error::new(io::ErrorKind::WouldBlock, "no thread could be started to watch it"))
+}
+
+/// Writes to git's stdin: at once where the pipe holds all of it, else from a thread, because git answers before
+/// it has read everything. Where it ended early, its message says more than the broken pipe here.
+pub(super) fn feed(child: &mut Child, input: Vec<u8>) -> Result<(), GitError> {
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let is_held_by_pipe = fcntl_getpipe_size(&stdin).is_ok_and(|size| size >= input.len());
+    let mut write = move || {
         let _ = stdin.write_all(&input);
-    });
+    };
+    if is_held_by_pipe {
+        write();
+        return Ok(());
+    }
+    match parallel::begin_detached(write) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(without_thread(child)),
+    }
 }
 
 /// Returns a text in which no URL has a user and password.

@@ -12,7 +12,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::Context;
@@ -25,6 +25,7 @@ use crate::clock::Stopwatch;
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::liveness::Rules;
+use crate::parallel;
 use crate::ping::PingUrl;
 use crate::removal::{Choices, Plan, Tombstone};
 use crate::retention::Keep;
@@ -107,7 +108,7 @@ pub struct PruneArgs {
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with = "dry_run")]
     ping: Option<PingUrl>,
 
-    /// How many addresses are asked at the same time [default: 256].
+    /// How many addresses are asked at the same time [default: 64].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
 
@@ -251,11 +252,12 @@ fn work_and_watch(
     let recheck: &[Duration] = if choices.restore { &config.recheck } else { &[] };
     thread::scope(|scope| {
         let naming = &context.config.naming;
-        let watching = scope.spawn(move || watch::watch(&inbox, prober, recheck, naming));
+        // Without a thread, what was removed is watched once the lock is let go.
+        let watching = parallel::begin(scope, move || watch::watch(&inbox, prober, recheck, naming));
         let done = under_lock(args, &choices, context, prober, survey, &locked, &gone);
         drop(locked);
         drop(gone);
-        let restored = watching.join().map_err(|_| anyhow!("the watch of removed addresses broke off"))?;
+        let restored = watching.join();
         let mut done = done?;
         if let Some(lists) = &mut done.lists {
             lists.restored = restored?;

@@ -11,6 +11,7 @@ use anyhow::Result;
 use crate::center::{Attempt, Client};
 use crate::clock;
 use crate::liveness::{Finding, Kinship, Probe};
+use crate::parallel;
 use crate::profile::{Build, Fingerprint};
 use crate::signals::Signals;
 use crate::store::{Key, Store, StoreError};
@@ -188,20 +189,28 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
     let stopped = AtomicBool::new(false);
     let (results, inbox) = mpsc::channel();
     let mut done: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    let do_next = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        items.get(at).map(|item| (at, work(item)))
+    };
     thread::scope(|scope| {
-        for _ in 0..threads.min(items.len()) {
-            let results = results.clone();
-            let (next, stopped, work) = (&next, &stopped, &work);
-            scope.spawn(move || {
-                while !stopped.load(Ordering::Relaxed) {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { break };
-                    // The receiver lives until the last sender is gone.
-                    let _ = results.send((at, work(item)));
-                }
-            });
+        let (do_next, stopped) = (&do_next, &stopped);
+        let worker = move || {
+            while !stopped.load(Ordering::Relaxed)
+                && let Some(result) = do_next()
+            {
+                // The receiver lives until the last sender is gone.
+                let _ = results.send(result);
+            }
+        };
+        if parallel::begin_workers(scope, threads.min(items.len()), &worker) == 0 {
+            while !is_stopped()
+                && let Some((at, result)) = do_next()
+            {
+                done[at] = Some(result);
+            }
         }
-        drop(results);
+        drop(worker);
         loop {
             match inbox.recv_timeout(TICK) {
                 Ok((at, result)) => done[at] = Some(result),
@@ -219,6 +228,7 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parallel::testing::with_threads;
 
     #[test]
     fn what_is_done_in_parallel_comes_back_in_order() {
@@ -226,6 +236,15 @@ mod tests {
         let doubled = in_parallel(&items, 8, |item| item * 2, || false, || ());
         assert_eq!(doubled, Some(items.iter().map(|item| item * 2).collect()));
         assert_eq!(in_parallel(&[0_usize; 0], 8, |item| *item, || false, || ()), Some(vec![]));
+    }
+
+    #[test]
+    fn without_a_single_further_thread_the_calling_one_does_all() {
+        let items: Vec<usize> = (0..100).collect();
+        let doubled = with_threads(0, || in_parallel(&items, 8, |item| item * 2, || false, || ()));
+        assert_eq!(doubled, Some(items.iter().map(|item| item * 2).collect()));
+        let stopped = with_threads(0, || in_parallel(&items, 8, |item| item * 2, || true, || ()));
+        assert_eq!(stopped, None);
     }
 
     #[test]

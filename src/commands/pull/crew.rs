@@ -12,6 +12,7 @@ use super::settlement::Pulled;
 use super::shared::{Message, Shared, lock};
 use super::unit::Unit;
 use crate::clock::Stopwatch;
+use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::store::{Change, Store, StoreError, Writer};
@@ -84,9 +85,15 @@ impl<'a> Queue<'a> {
     }
 
     /// Works until nothing is left or the run is stopped.
-    pub(super) fn work(&self, shared: &Shared<'_>, store: &Store) {
-        while let Some(task) = self.take(shared) {
-            let done = match task {
+    fn work(&self, shared: &Shared<'_>, store: &Store) {
+        while self.work_once(shared, store) {}
+    }
+
+    /// Does the next task; tells whether there was one.
+    fn work_once(&self, shared: &Shared<'_>, store: &Store) -> bool {
+        let task = self.take(shared);
+        if let Some(task) = &task {
+            let done = match *task {
                 Task::Pull(unit, target) => unit
                     .pull(target, shared, store)
                     .map(|next| next.map(|target| Task::Pull(unit, target)).collect()),
@@ -104,6 +111,7 @@ impl<'a> Queue<'a> {
                 }
             }
         }
+        task.is_some()
     }
 }
 
@@ -147,58 +155,110 @@ pub(super) struct Scribe<'a, 'w> {
     pub(super) progress: &'a Progress,
 }
 
+/// How far a [`Scribe`] got.
+struct Written {
+    haul: Haul,
+    fatal: Option<anyhow::Error>,
+    since_commit: Stopwatch,
+}
+
+impl Written {
+    fn new() -> Self {
+        let haul = Haul { pulled: Vec::new(), stop: None };
+        Self { haul, fatal: None, since_commit: Stopwatch::start() }
+    }
+}
+
 impl Scribe<'_, '_> {
     /// Takes messages until the last sender is gone. `break_off` ends requests that are under way.
-    pub(super) fn write(
+    fn write(
         &mut self,
         messages: &Receiver<Message>,
         bytes: impl Fn() -> u64,
         break_off: impl Fn(),
     ) -> anyhow::Result<Haul> {
-        let mut haul = Haul { pulled: Vec::new(), stop: None };
-        let mut fatal: Option<anyhow::Error> = None;
-        let mut since_commit = Stopwatch::start();
+        let mut written = Written::new();
         loop {
-            let message = messages.recv_timeout(TICK);
-            let written = match message {
-                Ok(Message::Changes(changes)) if fatal.is_none() => self.apply(&changes),
-                Ok(Message::Settled(changes, pulled)) if fatal.is_none() => {
-                    haul.pulled.extend(pulled);
-                    self.apply(&changes)
-                }
-                Ok(Message::Fatal(error)) => {
-                    fatal.get_or_insert(error);
-                    Ok(())
-                }
-                Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
+            let message = match messages.recv_timeout(TICK) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let committed = if since_commit.elapsed() >= COMMIT_EVERY && fatal.is_none() {
-                since_commit = Stopwatch::start();
-                written.and_then(|()| self.writer.commit())
-            } else {
-                written
-            };
-            if let Err(error) = committed {
-                fatal.get_or_insert(error.into());
-            }
-            let stop = Stop::now(self.signals, self.deadline, self.started);
-            let is_new = haul.stop.is_none() && stop.is_some();
-            haul.stop = haul.stop.or(stop);
-            if is_new || fatal.is_some() {
-                let was_stopped = self.stopped.swap(true, Ordering::Relaxed);
-                if !was_stopped || is_new {
-                    break_off();
-                }
-            }
-            let failures = haul.pulled.iter().map(|pulled| pulled.failures.len()).sum();
-            self.progress.show(haul.pulled.len(), bytes(), failures);
+            self.take(message, &mut written, &break_off);
+            self.show(&written, bytes());
         }
-        if let Some(error) = fatal {
-            Err(error)
+        self.finish(written)
+    }
+
+    /// Does the work of the queue itself, where no thread can be had for it, and writes after each task.
+    ///
+    /// A task sends few messages, so they wait without filling the channel. A request under way is not broken off.
+    fn work_and_write(
+        &mut self,
+        queue: &Queue<'_>,
+        shared: &Shared<'_>,
+        store: &Store,
+        messages: &Receiver<Message>,
+    ) -> anyhow::Result<Haul> {
+        let mut written = Written::new();
+        while queue.work_once(shared, store) {
+            while let Ok(message) = messages.try_recv() {
+                self.take(Some(message), &mut written, &|| ());
+            }
+            self.take(None, &mut written, &|| ());
+            self.show(&written, shared.bytes.load(Ordering::Relaxed));
+        }
+        self.finish(written)
+    }
+
+    /// Carries out a message, commits now and then, and looks whether the run is to end.
+    fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
+        let Written { haul, fatal, since_commit } = written;
+        let applied = match message {
+            Some(Message::Changes(changes)) if fatal.is_none() => self.apply(&changes),
+            Some(Message::Settled(changes, pulled)) if fatal.is_none() => {
+                haul.pulled.extend(pulled);
+                self.apply(&changes)
+            }
+            Some(Message::Fatal(error)) => {
+                fatal.get_or_insert(error);
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
+        };
+        let committed = if since_commit.elapsed() >= COMMIT_EVERY && fatal.is_none() {
+            *since_commit = Stopwatch::start();
+            applied.and_then(|()| self.writer.commit())
         } else {
-            self.writer.commit()?;
-            Ok(haul)
+            applied
+        };
+        if let Err(error) = committed {
+            fatal.get_or_insert(error.into());
+        }
+        let stop = Stop::now(self.signals, self.deadline, self.started);
+        let is_new = haul.stop.is_none() && stop.is_some();
+        haul.stop = haul.stop.or(stop);
+        if is_new || fatal.is_some() {
+            let was_stopped = self.stopped.swap(true, Ordering::Relaxed);
+            if !was_stopped || is_new {
+                break_off();
+            }
+        }
+    }
+
+    fn show(&self, written: &Written, bytes: u64) {
+        let pulled = &written.haul.pulled;
+        let failures = pulled.iter().map(|pulled| pulled.failures.len()).sum();
+        self.progress.show(pulled.len(), bytes, failures);
+    }
+
+    fn finish(&mut self, written: Written) -> anyhow::Result<Haul> {
+        match written.fatal {
+            Some(error) => Err(error),
+            None => {
+                self.writer.commit()?;
+                Ok(written.haul)
+            }
         }
     }
 
@@ -207,7 +267,18 @@ impl Scribe<'_, '_> {
     }
 }
 
-/// Lets `threads` threads work on the queue while this one writes.
+/// Ends the run where a thread panics: the others would wait for what it began for ever.
+struct StopsOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for StopsOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Lets up to `threads` threads work on the queue while this one writes; with none to be had, this one does both.
 pub(super) fn work(
     shared: Shared<'_>,
     queue: &Queue<'_>,
@@ -220,16 +291,26 @@ pub(super) fn work(
     let shared = Arc::new(shared);
     let bytes = Arc::clone(&shared.bytes);
     thread::scope(|scope| {
-        for _ in 0..threads.min(queue.len()) {
-            let shared = Arc::clone(&shared);
+        for begun in 0..threads.min(queue.len()) {
+            let worker_shared = Arc::clone(&shared);
             let reader = store.reader();
-            scope.spawn(move || match reader {
-                Ok(reader) => queue.work(&shared, &reader),
+            let worker = parallel::begin(scope, move || match reader {
+                Ok(reader) => {
+                    let _stops = StopsOnPanic(worker_shared.stopped);
+                    queue.work(&worker_shared, &reader);
+                }
                 Err(error) => {
-                    shared.stopped.store(true, Ordering::Relaxed);
-                    shared.send(Message::Fatal(error.into()));
+                    worker_shared.stopped.store(true, Ordering::Relaxed);
+                    worker_shared.send(Message::Fatal(error.into()));
                 }
             });
+            match worker {
+                Begun::Thread(_) => {}
+                Begun::Refused(_) if begun == 0 => {
+                    return scribe.work_and_write(queue, &shared, &store.reader()?, messages);
+                }
+                Begun::Refused(_) => break,
+            }
         }
         // The channel ends with the last thread, so none may be left here.
         drop(shared);

@@ -7,7 +7,6 @@ use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -19,6 +18,7 @@ use crate::config::PullConfig;
 use crate::exit::ExitCode;
 use crate::host::{self, Listener};
 use crate::names::printable;
+use crate::parallel;
 use crate::profile::{self, Profile};
 use crate::snapshot::{Head, LONGEST_NAME, Process};
 use crate::{clock, workdir};
@@ -80,9 +80,11 @@ pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
 /// Does it, or fails once the deadline passed: a file system that hangs cannot be broken off, but left behind.
 fn before(deadline: Duration, task: Task) -> Result<Left> {
     let (send, done) = mpsc::sync_channel(1);
-    thread::spawn(move || {
+    let begun = parallel::begin_detached(move || {
         let _ = send.send(save(&task));
     });
+    // The deadline of each request holds without a thread, too.
+    let _ = begun.map_err(|work| work());
     done.recv_timeout(deadline).unwrap_or_else(|error| match error {
         RecvTimeoutError::Timeout => {
             Err(anyhow!("it took longer than {} (--deadline)", humantime::format_duration(deadline)))

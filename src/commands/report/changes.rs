@@ -13,7 +13,7 @@ use crate::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree}
 use crate::gosrc::scan;
 use crate::linediff;
 use crate::names::printable;
-use crate::parallel::joined;
+use crate::parallel;
 use crate::patch::{self, FilePatch, Unread};
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
 use crate::store::Row;
@@ -67,9 +67,9 @@ pub(super) fn find(
         (reader.tree(at), diffed())
     } else {
         thread::scope(|scope| {
-            let tree = scope.spawn(|| reader.tree(at));
+            let tree = parallel::begin(scope, || reader.tree(at));
             let diffed = diffed();
-            (joined(tree), diffed)
+            (tree.join(), diffed)
         })
     };
     Ok((tree?, changes?))

@@ -20,7 +20,7 @@ use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::printable;
-use crate::parallel::joined;
+use crate::parallel;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
 use crate::report::{
@@ -174,10 +174,10 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
         args.against.as_deref().map(|asked| against(asked, &chosen, &roster, &store)).transpose()?;
     let look = Look { args, chosen: &chosen, reader: &reader, outputs: &outputs, against: against.as_ref() };
     let (profile, found) = thread::scope(|scope| {
-        let profile = scope.spawn(|| stored_profile(&chosen.row, context));
+        let profile = parallel::begin(scope, || stored_profile(&chosen.row, context));
         // Meanwhile git tells what there is.
         let found = look.at_source(&filter, &reading);
-        (joined(profile), found)
+        (profile.join(), found)
     });
     let (profile, (found, code)) = (profile?, found?);
     let packer = Packer::new(&filter);

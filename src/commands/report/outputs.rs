@@ -10,6 +10,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use super::{Context, ReportArgs};
 use crate::names::printable;
+use crate::parallel::{self, Begun};
 use crate::report::diff::{DiffForm, Excerpts};
 use crate::report::{Form, Layout, Packer, Wants};
 use crate::workdir;
@@ -281,9 +282,11 @@ impl Outputs {
         let written: Vec<Result<()>> = thread::scope(|scope| {
             let threads: Vec<_> = possible()
                 .filter_map(|(output, file)| file.as_ref().map(|file| (*output, file)))
-                .map(|(output, file)| scope.spawn(move || write_file(file, |out| write(output, out))))
+                .map(|(output, file)| {
+                    parallel::begin(scope, move || write_file(file, |out| write(output, out)))
+                })
                 .collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+            threads.into_iter().map(Begun::join).collect()
         });
         written.into_iter().collect::<Result<()>>()?;
         if let Some(page) = self.named.as_ref().filter(|_| can(Output::Whole(Form::Html))) {

@@ -1,0 +1,148 @@
+//! Too few threads: the work is done with those that can be had, and nothing waits for the others.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::source::Source;
+use crate::harness::{Said, World, said, skipped};
+use crate::sim::Agent;
+
+const SERVICES: usize = 20;
+const WARNING: &str = "goc-watchdog: warning: a thread could not be started";
+/// The code of `timeout` where it had to end a program.
+const TIMED_OUT: i32 = 124;
+const PANICKED: i32 = 101;
+
+/// A world whose commands run as a user of their own, of whom so many threads may run at the same time.
+struct Limited {
+    world: World,
+    agents: Vec<Agent>,
+    user: u32,
+    binary: PathBuf,
+}
+
+impl Limited {
+    /// Needs root: the kernel counts the threads of a user, and root's have no limit.
+    fn new(user: u32) -> Option<Self> {
+        if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
+            skipped("not root here, so no limit of threads was tried as another user");
+            return None;
+        }
+        if Command::new("setpriv").arg("--version").output().is_err() {
+            skipped("no setpriv here, so no limit of threads was tried as another user");
+            return None;
+        }
+        let world = World::new();
+        let source = Source::of(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
+        let commit = &source.commit[..10];
+        let profile = "example.com/m/a.go:3.13,5.2 1 1\nexample.com/m/a.go:7.13,9.2 1 0";
+        let name = |service: usize| format!("staging_th_app{service}_master_{commit}");
+        let agents = (0..SERVICES).map(|service| world.start_counted(&name(service), profile)).collect();
+        let binary = world.home().join("goc-watchdog");
+        fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+        fs::create_dir_all(world.root().join("app0")).unwrap();
+        let repository = world.root().join("app0/repo");
+        source.git(&[
+            "clone",
+            "--quiet",
+            source.folder.path().to_str().unwrap(),
+            repository.to_str().unwrap(),
+        ]);
+        fs::set_permissions(world.home(), fs::Permissions::from_mode(0o755)).unwrap();
+        give(world.home(), user);
+        Some(Self { world, agents, user, binary })
+    }
+
+    /// Runs a command with so many threads at most, this process's first among them.
+    fn run(&self, threads: usize, arguments: &[&str]) -> Said {
+        let mut command = Command::new("timeout");
+        self.world.equip(&mut command);
+        command
+            .args(["60", "setpriv", &format!("--reuid={0}", self.user), &format!("--regid={0}", self.user)])
+            .args(["--clear-groups", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\"", &threads.to_string()])
+            .arg(&self.binary)
+            .args(arguments);
+        said(&mut command)
+    }
+
+    /// Fails unless it ended so, in time, without a panic, and with one warning where threads were too few.
+    #[track_caller]
+    fn ends(&self, threads: usize, arguments: &[&str], codes: &[i32]) -> Said {
+        let said = self.run(threads, arguments);
+        let told = format!("{threads} threads, {arguments:?}: {said:?}");
+        assert!(said.code != TIMED_OUT && said.code != PANICKED && codes.contains(&said.code), "{told}");
+        assert!(said.stderr.matches(WARNING).count() <= 1, "{told}");
+        assert!(!said.stderr.contains("panicked"), "{told}");
+        said
+    }
+}
+
+const SOURCE: &str = "package m\n\nfunc A() {\n\tprintln(1)\n}\n\nfunc B() {\n\tprintln(2)\n}\n";
+
+fn give(path: &Path, user: u32) {
+    chown(path, Some(user), Some(user)).unwrap();
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), user);
+        }
+    }
+}
+
+#[test]
+fn a_pull_stores_everything_with_the_threads_that_it_gets() {
+    let Some(limited) = Limited::new(61_001) else { return };
+    for threads in 1..=15 {
+        for agent in &limited.agents {
+            agent.hit(&[0], 1);
+        }
+        let pull = ["pull", "--force", "--change=counts", "--concurrency=14"];
+        let said = limited.ends(threads, &pull, &[0]);
+        assert_eq!(said.stderr.contains(WARNING), threads < 15, "{threads}: {}", said.stderr);
+        let rows: usize = limited.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
+        assert_eq!(rows, threads * SERVICES);
+    }
+    limited.world.is_sound();
+}
+
+#[test]
+fn a_name_is_looked_up_without_a_thread_of_its_own() {
+    let Some(limited) = Limited::new(61_002) else { return };
+    let center = limited.world.center.url().replace("127.0.0.1", "localhost");
+    for threads in 1..=3 {
+        limited.ends(threads, &["pull", "--force", "--concurrency=1", "--center", &center], &[0]);
+    }
+}
+
+#[test]
+fn prune_removes_the_dead_with_the_threads_that_it_gets() {
+    let Some(limited) = Limited::new(61_003) else { return };
+    limited.world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n");
+    give(limited.world.home(), limited.user);
+    limited.ends(64, &["pull"], &[0]);
+    for threads in 1..=8 {
+        limited.agents[threads].kill();
+        limited.ends(threads, &["prune", "--concurrency=14"], &[0]);
+        limited.world.minutes_pass(6);
+        limited.ends(threads, &["prune", "--concurrency=14"], &[0]);
+        assert_eq!(limited.world.center.removals().len(), threads, "{threads} threads");
+        limited.ends(threads, &["prune", "--dry-run", "--ping=http://localhost:9/"], &[0, 2]);
+    }
+}
+
+#[test]
+fn reports_and_the_site_are_written_with_the_threads_that_there_are() {
+    let Some(limited) = Limited::new(61_004) else { return };
+    limited.ends(64, &["pull"], &[0]);
+    let page = limited.world.home().join("page.html");
+    let site = limited.world.home().join("site");
+    let [page, site] = [&page, &site].map(|path| path.to_str().unwrap());
+    for threads in 1..=8 {
+        // Without two gits at the same time, and a thread that watches the second, there is no source.
+        let codes: &[i32] = if threads < 4 { &[1, 3] } else { &[0] };
+        let said = limited.ends(threads, &["report", "app0", "--format", "html", "-o", page], codes);
+        assert!(said.code == 0 || said.stderr.contains("cannot run git: "), "{threads}: {}", said.stderr);
+        limited.ends(threads, &["report", "--all", "--format", "site", "-o", site], codes);
+    }
+}
