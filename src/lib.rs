@@ -4,6 +4,7 @@
 //! and no environment; adapters are the only rooms that touch the world, and strangers to each other.
 
 // The pure core.
+pub mod address;
 pub mod config;
 pub mod coverage;
 pub mod edition;

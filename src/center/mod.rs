@@ -4,7 +4,6 @@
 //! whose merged profile blocks on one hung agent, is silently partial with `force`, and fails where
 //! builds differ. Everything that comes back is hostile until it has been read to its framed end.
 
-mod address;
 mod ping;
 mod probe;
 mod registry;
@@ -22,11 +21,11 @@ use ureq::unversioned::transport::time::Duration::NotHappening;
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
 
+use crate::address::{BadAddress, base_url};
 use crate::config::{AddressPolicy, PullConfig};
 use crate::parallel;
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
-pub use address::{BadAddress, base_url, host_and_port};
 pub use probe::Attempt;
 
 /// How requests are made.

@@ -4,7 +4,8 @@ use std::io;
 
 use ureq::Timeout;
 
-use super::{BadAddress, Client, HttpError, base_url, transport};
+use super::{Client, HttpError, transport};
+use crate::address::{BadAddress, base_url};
 use crate::liveness::{Finding, Probe};
 
 /// One attempt at an address.

@@ -6,7 +6,8 @@
 
 use serde::Serialize;
 
-use super::{Client, HttpError, base_url, excerpt, transport};
+use super::{Client, HttpError, excerpt, transport};
+use crate::address::{base_url, registered_form};
 
 /// The body of a removal: one address. A type that could hold none would be one slip from removing all.
 #[derive(Serialize)]
@@ -35,13 +36,12 @@ impl Client {
     /// Without `ip_revise=false` the center would put our own host in place of the process's.
     pub fn register(&self, center: &str, service: &str, address: &str) -> Result<(), HttpError> {
         let url = format!("{}/v1/cover/register", base_url(center)?);
-        // The center parses it, and loses the brackets of an IPv6 host again in what it lists.
-        let dialled = base_url(address)?;
+        let registered = registered_form(address)?;
         let response = self
             .agent
             .post(&url)
             .query("name", service)
-            .query("address", dialled)
+            .query("address", registered)
             .query("ip_revise", "false")
             .send_empty()
             .map_err(|error| transport(&error))?;

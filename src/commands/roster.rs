@@ -9,7 +9,8 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::Context;
-use crate::center::{Client, HttpError, Listed, base_url};
+use crate::address::base_url;
+use crate::center::{Client, HttpError, Listed};
 use crate::names::Naming;
 use crate::store::{
     AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, Replicas, Row, ScheduleRow,

@@ -17,7 +17,7 @@ use super::super::Context;
 use super::super::roster::{Entry, Member, Roster};
 use super::ledger::Ledger;
 use super::shared::{Message, Shared};
-use crate::center::host_and_port;
+use crate::address::host_and_port;
 use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, decode_counts,

@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::PullArgs;
-use crate::center::{Client, Options, host_and_port};
+use crate::address::host_and_port;
+use crate::center::{Client, Options};
 use crate::cli::Global;
 use crate::config::PullConfig;
 use crate::exit::ExitCode;

@@ -1,0 +1,247 @@
+//! Addresses of processes and centers: which can be dialled, and which spellings are one address.
+//!
+//! A center lists what processes registered, unchanged. Everything that is remembered of a process hangs on the
+//! normal form of its address; only what a center is told about it is spelled as the center listed it.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A listed address that no request can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address:?} is not an address: {fault} (expected \"http://host:port\")")]
+pub struct BadAddress {
+    /// As listed.
+    pub address: String,
+    /// What is wrong with it.
+    pub fault: &'static str,
+    /// Another program might dial it all the same.
+    pub is_possible: bool,
+}
+
+/// An address in its parts.
+struct Parts<'a> {
+    is_https: bool,
+    /// An IPv6 address without brackets, or a name in lower case.
+    host: Cow<'a, str>,
+    port: u16,
+    /// Without a slash at its end.
+    path: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// Reads an address.
+    ///
+    /// goc's center loses the brackets of IPv6 hosts (`http://::1:50009`), so what follows the last of several colons
+    /// is the port. User names, queries and fragments are refused: a listed address comes from whoever registered it.
+    fn of(address: &'a str) -> Result<Self, BadAddress> {
+        let bad = |fault| BadAddress { address: address.to_owned(), fault, is_possible: false };
+        if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(bad("it holds white space or a control character"));
+        }
+        let (scheme, rest) = address.split_once("://").ok_or_else(|| bad("the scheme is missing"))?;
+        let is_https = scheme.eq_ignore_ascii_case("https");
+        if !is_https && !scheme.eq_ignore_ascii_case("http") {
+            return Err(bad("the scheme is neither http nor https"));
+        }
+        if rest.contains(['@', '?', '#', '\\']) {
+            return Err(BadAddress { is_possible: true, ..bad("it holds a user name, a query or a fragment") });
+        }
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() {
+            return Err(bad("the host is missing"));
+        }
+        if host.contains([':', '[', ']']) && host.parse::<Ipv6Addr>().is_err() {
+            return Err(bad("the host is no IPv6 address"));
+        }
+        let port = match port {
+            None => default_port(is_https),
+            Some(port) => Some(port)
+                .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|port| port.parse().ok())
+                .filter(|port| *port != 0)
+                .ok_or_else(|| bad("the port is not between 1 and 65535"))?,
+        };
+        Ok(Self { is_https, host: normal_host(host), port, path: path.trim_end_matches('/') })
+    }
+}
+
+fn default_port(is_https: bool) -> u16 {
+    if is_https { 443 } else { 80 }
+}
+
+/// Returns the one way in which a host is written here; a mapped IPv4 address is that address.
+fn normal_host(host: &str) -> Cow<'_, str> {
+    match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(ip) => Cow::Owned(ip.to_string()),
+        Err(_) if host.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(host.to_ascii_lowercase()),
+        Err(_) => Cow::Borrowed(host),
+    }
+}
+
+/// Returns the base URL of an agent or a center in its normal form.
+///
+/// Scheme and host are in lower case, IPv6 hosts have brackets and the form of RFC 5952, a mapped IPv4 host is that
+/// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2).
+pub fn base_url(address: &str) -> Result<String, BadAddress> {
+    let Parts { is_https, host, port, path } = Parts::of(address)?;
+    let scheme = if is_https { "https" } else { "http" };
+    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+    Ok(match port == default_port(is_https) {
+        true => format!("{scheme}://{open}{host}{close}{path}"),
+        false => format!("{scheme}://{open}{host}{close}:{port}{path}"),
+    })
+}
+
+/// Returns the normal form of an address, by which it is known; one that cannot be dialled is known as it is listed.
+#[must_use]
+pub fn normal_form(address: &str) -> String {
+    base_url(address).unwrap_or_else(|_| address.to_owned())
+}
+
+/// Returns host and port of an address; an IPv6 host without its brackets.
+pub fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
+    Parts::of(address).map(|Parts { host, port, .. }| (host.into_owned(), port))
+}
+
+/// Returns an address in the form in which a center has to be given it so that it lists it as it did before.
+///
+/// Only lost brackets are put back, because a center parses what it is given and loses them again.
+pub fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
+    Parts::of(address)?;
+    let (scheme, rest) = address.split_once("://").expect("an address that can be dialled has a scheme");
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Ok(match authority.rsplit_once(':') {
+        Some((host, port)) if host.contains(':') && !host.starts_with('[') => {
+            Cow::Owned(format!("{scheme}://[{host}]:{port}{path}"))
+        }
+        _ => Cow::Borrowed(address),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_ordinary_address_stays_as_it_is() {
+        for address in ["http://10.2.3.4:49970", "https://pod.svc", "http://[fd00::7]:8080/prefix"] {
+            assert_eq!(base_url(address).unwrap(), address);
+            assert_eq!(registered_form(address).unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_address_have_one_normal_form() {
+        for (spelling, normal) in [
+            ("HTTP://Pod.SVC:8080/", "http://pod.svc:8080"),
+            ("http://pod.svc:80", "http://pod.svc"),
+            ("https://pod.svc:443//", "https://pod.svc"),
+            ("https://pod.svc:80", "https://pod.svc:80"),
+            ("http://pod.svc:08080", "http://pod.svc:8080"),
+            ("http://h/Prefix/", "http://h/Prefix"),
+            ("http://[::ffff:10.0.0.1]:7", "http://10.0.0.1:7"),
+            ("http://[::FFFF:a00:1]:7", "http://10.0.0.1:7"),
+            ("http://::ffff:10.0.0.1:7", "http://10.0.0.1:7"),
+            ("http://[0:0:0:0:0:0:0:1]:50009", "http://[::1]:50009"),
+            ("http://::1:50009", "http://[::1]:50009"),
+            ("http://FD00:1::7:8080", "http://[fd00:1::7]:8080"),
+            ("HTTP://[::1]:80/prefix/", "http://[::1]/prefix"),
+            // None that can be dialled.
+            ("http://Pod:99999", "http://Pod:99999"),
+        ] {
+            assert_eq!(normal_form(spelling), normal, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn host_and_port_are_told_apart() {
+        let parts = |address| host_and_port(address).unwrap();
+        assert_eq!(parts("http://10.2.3.4:49970/prefix"), ("10.2.3.4".to_owned(), 49970));
+        assert_eq!(parts("http://::1:50009"), ("::1".to_owned(), 50009));
+        assert_eq!(parts("https://pod.svc"), ("pod.svc".to_owned(), 443));
+        assert_eq!(parts("http://[fd00::7]"), ("fd00::7".to_owned(), 80));
+    }
+
+    #[test]
+    fn only_lost_brackets_are_put_back_for_a_center() {
+        for (listed, registered) in [
+            ("http://::1:50009", "http://[::1]:50009"),
+            ("http://::1:50009/", "http://[::1]:50009/"),
+            ("HTTP://Pod:80/", "HTTP://Pod:80/"),
+        ] {
+            assert_eq!(registered_form(listed).unwrap(), registered);
+        }
+        assert!(registered_form("http://u:p@10.0.0.1:80").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_says_why() {
+        let fault = |address| base_url(address).unwrap_err().fault;
+        assert_eq!(fault("10.2.3.4:80"), "the scheme is missing");
+        assert_eq!(fault("ftp://10.2.3.4:80"), "the scheme is neither http nor https");
+        assert_eq!(fault("http://127.0.0.1:99999"), "the port is not between 1 and 65535");
+        assert_eq!(fault("http://127.0.0.1:+80"), "the port is not between 1 and 65535");
+        assert_eq!(fault("http://127.0.0.1:"), "the port is not between 1 and 65535");
+        assert_eq!(fault("http://:80"), "the host is missing");
+        assert_eq!(fault("http://[]:80"), "the host is missing");
+        assert_eq!(fault("http://u:p@10.0.0.1:80"), "it holds a user name, a query or a fragment");
+        assert_eq!(fault("http://a:b:80"), "the host is no IPv6 address");
+        assert_eq!(fault("http://[::1]a:80"), "the host is no IPv6 address");
+        assert_eq!(fault("http://a\n:80"), "it holds white space or a control character");
+        assert_eq!(
+            base_url("x").unwrap_err().to_string(),
+            "\"x\" is not an address: the scheme is missing (expected \"http://host:port\")"
+        );
+    }
+
+    /// An address, and another spelling of it.
+    fn spelled_twice() -> impl Strategy<Value = (String, String)> {
+        let host = prop_oneof![
+            any::<[u8; 4]>().prop_map(|ip| {
+                let ip = std::net::Ipv4Addr::from(ip);
+                (ip.to_string(), format!("[::ffff:{ip}]"))
+            }),
+            any::<[u16; 8]>().prop_map(|words| {
+                let long: Vec<String> = words.iter().map(|word| format!("{word:04X}")).collect();
+                (format!("[{}]", Ipv6Addr::from(words)), format!("[{}]", long.join(":")))
+            }),
+            any::<[u16; 8]>().prop_map(|words| {
+                (format!("[{}]", Ipv6Addr::from(words)), Ipv6Addr::from(words).to_string())
+            }),
+            "[a-z][a-z0-9-]{0,8}(\\.[a-z]{1,3})?".prop_map(|name| (name.clone(), name.to_uppercase())),
+        ];
+        let port = prop_oneof![Just(80), Just(443), 1..=u16::MAX];
+        let path = prop_oneof![Just(""), Just("/a/B")];
+        (any::<bool>(), host, port, path, 0..3_usize).prop_map(|(is_https, (host, other), port, path, slashes)| {
+            let (scheme, upper) = if is_https { ("https", "HTTPS") } else { ("http", "HTTP") };
+            let short = if port == default_port(is_https) { String::new() } else { format!(":{port}") };
+            let one = format!("{scheme}://{host}{short}{path}");
+            (one, format!("{upper}://{other}:0{port}{path}{}", "/".repeat(slashes)))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn all_spellings_of_an_address_have_one_normal_form_which_is_its_own((one, other) in spelled_twice()) {
+            let normal = base_url(&one).unwrap();
+            prop_assert_eq!(&base_url(&other).unwrap(), &normal);
+            prop_assert_eq!(&base_url(&normal).unwrap(), &normal);
+            prop_assert_eq!(host_and_port(&one).unwrap(), host_and_port(&other).unwrap());
+        }
+
+        #[test]
+        fn a_normal_form_is_its_own_whatever_was_listed(
+            listed in "(https?|HTTP)://[\\[\\]:a-fF0-9./%]{0,12}(:[0-9]{0,5})?[/a]{0,3}"
+        ) {
+            let normal = normal_form(&listed);
+            prop_assert_eq!(normal_form(&normal), normal);
+        }
+    }
+}
