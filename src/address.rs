@@ -44,7 +44,10 @@ impl<'a> Parts<'a> {
             return Err(bad("the scheme is neither http nor https"));
         }
         if rest.contains(['@', '?', '#', '\\']) {
-            return Err(BadAddress { is_possible: true, ..bad("it holds a user name, a query or a fragment") });
+            return Err(BadAddress {
+                is_possible: true,
+                ..bad("it holds a user name, a query or a fragment")
+            });
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (host, port) = match authority.rsplit_once(':') {
@@ -219,12 +222,14 @@ mod tests {
         ];
         let port = prop_oneof![Just(80), Just(443), 1..=u16::MAX];
         let path = prop_oneof![Just(""), Just("/a/B")];
-        (any::<bool>(), host, port, path, 0..3_usize).prop_map(|(is_https, (host, other), port, path, slashes)| {
-            let (scheme, upper) = if is_https { ("https", "HTTPS") } else { ("http", "HTTP") };
-            let short = if port == default_port(is_https) { String::new() } else { format!(":{port}") };
-            let one = format!("{scheme}://{host}{short}{path}");
-            (one, format!("{upper}://{other}:0{port}{path}{}", "/".repeat(slashes)))
-        })
+        (any::<bool>(), host, port, path, 0..3_usize).prop_map(
+            |(is_https, (host, other), port, path, slashes)| {
+                let (scheme, upper) = if is_https { ("https", "HTTPS") } else { ("http", "HTTP") };
+                let short = if port == default_port(is_https) { String::new() } else { format!(":{port}") };
+                let one = format!("{scheme}://{host}{short}{path}");
+                (one, format!("{upper}://{other}:0{port}{path}{}", "/".repeat(slashes)))
+            },
+        )
     }
 
     proptest! {

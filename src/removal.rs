@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::address::normal_form;
 use crate::liveness::{Evidence, Finding, Kinship, Probe, Rules, Suspicion, judge, lasted};
 use crate::profile::Fingerprint;
 
@@ -34,6 +35,8 @@ pub struct Listed {
     pub center: String,
     /// As registered.
     pub address: String,
+    /// In its normal form: one process, however often it is listed.
+    pub identity: String,
     /// Each name under which that center lists it.
     pub names: Vec<Name>,
     /// What asking it came to; `None` where it was listed after the others were asked.
@@ -227,7 +230,11 @@ impl Plan {
             is_witnessed && since.is_some_and(|since| lasted(since, now, BRAKE_LIFTS_AFTER))
         };
         let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        let mut counted = BTreeSet::new();
         for judged in &self.judged {
+            if !counted.insert((&judged.listed.center, &judged.listed.identity)) {
+                continue;
+            }
             let (going, listed) = counts.entry(&judged.listed.center).or_default();
             *listed += 1;
             *going += usize::from(judged.action == Action::Remove && !is_settled(judged));
@@ -263,11 +270,12 @@ fn exhume(
     let mut names: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for listed in listed {
         let of_it = listed.names.iter().map(|name| name.service.as_str());
-        names.entry((&listed.center, &listed.address)).or_default().extend(of_it);
+        names.entry((&listed.center, &listed.identity)).or_default().extend(of_it);
     }
     let (mut restores, mut forgotten) = (Vec::new(), Vec::new());
     for Grave { tombstone, is_back } in graves {
-        let stands_under = names.get(&(tombstone.center.as_str(), tombstone.address.as_str()));
+        let identity = normal_form(&tombstone.address);
+        let stands_under = names.get(&(tombstone.center.as_str(), identity.as_str()));
         let is_listed = stands_under.is_some_and(|names| names.contains(&tombstone.service.as_str()));
         if is_listed || lasted(tombstone.removed_at, now, TOMBSTONE_LASTS) {
             forgotten.push(tombstone);
@@ -312,6 +320,7 @@ mod tests {
         Listed {
             center: "http://center".to_owned(),
             address: format!("http://10.0.0.{number}:1"),
+            identity: format!("http://10.0.0.{number}:1"),
             names: vec![Name { service: "app".to_owned(), kinship: None }],
             probe: Some(probe),
             before,

@@ -28,6 +28,7 @@ mod pull;
 mod report;
 mod retention;
 mod site;
+mod spellings;
 mod static_binary;
 mod storage;
 mod threads;

@@ -9,7 +9,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::Context;
-use crate::address::base_url;
+use crate::address::normal_form;
 use crate::center::{Client, HttpError, Listed};
 use crate::names::Naming;
 use crate::store::{
@@ -30,8 +30,7 @@ pub(super) struct Heard {
 /// Asks each center what it lists.
 #[must_use]
 pub(super) fn ask(client: &Client, centers: &[String]) -> Vec<Heard> {
-    let identity = |url: &String| base_url(url).unwrap_or_else(|_| url.clone());
-    centers.iter().map(|url| Heard { url: identity(url), answer: Some(client.list(url)) }).collect()
+    centers.iter().map(|url| Heard { url: normal_form(url), answer: Some(client.list(url)) }).collect()
 }
 
 /// All that the database knows of keys, names and addresses.
@@ -79,8 +78,10 @@ impl Known {
 /// An address that stands under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// As registered.
+    /// In its normal form, by which it is known.
     pub address: String,
+    /// As registered, which is how its center knows it.
+    pub listed_as: String,
     /// URL of the center that lists it.
     pub center: String,
     /// When it was first seen there, or seen again.
@@ -98,10 +99,18 @@ pub(super) struct Member {
     pub name: String,
     /// `''` where the name fits no pattern.
     pub branch: String,
-    /// Where it is listed now.
+    /// Where it is listed now; an address once for each spelling.
     pub places: Vec<Place>,
     /// When it was last listed; `None` where it never was.
     pub last_seen: Option<DateTime<Utc>>,
+}
+
+impl Member {
+    /// Returns the addresses that are listed now, each by the spelling that is listed first.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Place> {
+        let mut seen = HashSet::new();
+        self.places.iter().filter(move |place| seen.insert(place.address.as_str()))
+    }
 }
 
 /// A key, with all names that are its.
@@ -124,7 +133,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Returns the addresses that are listed now, each once, in the order listed.
+    /// Returns the addresses that are listed now, each once, in their normal form and in the order listed.
     #[must_use]
     pub(super) fn addresses(&self) -> Vec<String> {
         let mut seen = HashSet::new();
@@ -270,7 +279,7 @@ impl Roster {
         let members = self.entries.iter().flat_map(|entry| &entry.members);
         let places = members.flat_map(|member| member.places.iter().map(|place| (member.id, place)));
         let gone = places.filter(|(_, place)| emptied.contains(&place.center.as_str()));
-        gone.map(|(service, place)| Change::Unlisted { service, address: place.address.clone(), at: now })
+        gone.map(|(service, place)| Change::Unlisted { service, address: place.listed_as.clone(), at: now })
             .collect()
     }
 
@@ -366,7 +375,8 @@ impl Assembly<'_> {
         for listing in listings {
             let Some(member) = members.get_mut(&listing.service) else { continue };
             member.places.push(Place {
-                address: listing.address.clone(),
+                address: normal_form(&listing.address),
+                listed_as: listing.address.clone(),
                 center: listing.center.clone(),
                 listed_at: listing.listed_at,
                 assumed: true,
@@ -401,7 +411,8 @@ impl Assembly<'_> {
                 };
                 let (_, member) = self.members.get_mut(name).expect("made above");
                 member.places.push(Place {
-                    address: address.clone(),
+                    address: normal_form(address),
+                    listed_as: address.clone(),
                     center: url.to_owned(),
                     listed_at,
                     assumed: false,

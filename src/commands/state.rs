@@ -61,7 +61,7 @@ pub(super) enum State {
 impl State {
     pub(super) fn of(member: &Member, entry: &Entry, row: Option<&Row>, signs: &Signs) -> Self {
         let states: Vec<(&str, AddressState)> =
-            member.places.iter().map(|place| (place.address.as_str(), entry.state(&place.address))).collect();
+            member.addresses().map(|place| (place.address.as_str(), entry.state(&place.address))).collect();
         let failing = states.iter().filter(|(_, state)| state.retry.failures > 0).count();
         let is_other = |(address, state): &(&str, AddressState)| {
             state.other_build.is_some() && !signs.is_stale(address, state)
@@ -113,12 +113,12 @@ impl Line<'_> {
         let answers = |state: AddressState| {
             state.last_answer_at.is_some() && state.retry.failures == 0 && state.other_build.is_none()
         };
-        self.member.places.iter().filter(|place| answers(self.entry.state(&place.address))).count()
+        self.member.addresses().filter(|place| answers(self.entry.state(&place.address))).count()
     }
 
     pub(super) fn failing(&self) -> usize {
         let fails = |address: &str| self.entry.state(address).retry.failures > 0;
-        self.member.places.iter().filter(|place| fails(&place.address)).count()
+        self.member.addresses().filter(|place| fails(&place.address)).count()
     }
 
     pub(super) fn next_pull(&self, context: &Context) -> Option<DateTime<Utc>> {
@@ -136,8 +136,7 @@ impl Line<'_> {
     pub(super) fn state_text(&self) -> String {
         let suspicions: Vec<&Suspicion> = self
             .member
-            .places
-            .iter()
+            .addresses()
             .filter_map(|place| self.signs.suspicion(&place.address, &self.entry.state(&place.address)))
             .collect();
         let dead = suspicions.iter().filter(|suspicion| suspicion.is_dead).count();

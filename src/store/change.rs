@@ -96,7 +96,7 @@ pub enum Change {
         edition: EditionId,
         /// What it runs.
         structure: StructureId,
-        /// Where it serves; `None` for a sum of closed ones.
+        /// Where it serves, in its normal form; `None` for a sum of closed ones.
         address: Option<String>,
         /// How it counts.
         mode: Mode,
@@ -139,7 +139,7 @@ pub enum Change {
     Address {
         /// Of the key.
         key: KeyId,
-        /// As registered.
+        /// In its normal form ([`crate::address::normal_form`]).
         address: String,
         /// All that is remembered of it.
         state: AddressState,
@@ -154,7 +154,7 @@ pub enum Change {
     Replicas(KeyId, Replicas),
     /// An address failed.
     Suspected {
-        /// As registered.
+        /// In its normal form ([`crate::address::normal_form`]).
         address: String,
         /// All that is remembered of its failures.
         suspicion: Suspicion,
@@ -169,7 +169,7 @@ pub enum Change {
     Closed {
         /// The name, as registered.
         service: String,
-        /// As registered.
+        /// In its normal form ([`crate::address::normal_form`]).
         address: String,
         /// When.
         at: DateTime<Utc>,
@@ -458,16 +458,11 @@ impl<'a> Writer<'a> {
                 "DELETE FROM tombstone WHERE center = ?1 AND address = ?2 AND service = ?3",
                 params![center, address, service],
             ),
-            // Not where the same key has the address under another name, or again.
             Change::Closed { service, address, at } => run(
                 "UPDATE generation SET closed_at = ?3
                  WHERE address = ?2 AND closed_at IS NULL
                    AND edition_id IN (SELECT edition.id FROM edition
-                                      JOIN service ON service.key_id = edition.key_id WHERE service.name = ?1)
-                   AND NOT EXISTS (SELECT 1 FROM service AS named
-                                   JOIN service AS other ON other.key_id = named.key_id
-                                   JOIN listing ON listing.service_id = other.id
-                                   WHERE named.name = ?1 AND listing.address = ?2 AND unlisted_at IS NULL)",
+                                      JOIN service ON service.key_id = edition.key_id WHERE service.name = ?1)",
                 params![service, address, iso(*at)],
             ),
             Change::RowDropped(id, at) => run(

@@ -5,6 +5,7 @@
 //! database, and [`Writer::apply`] carries them out in one transaction. What a report remembers is written
 //! beside that ([`Store::remember_diff`]).
 
+mod addresses;
 mod change;
 mod diff;
 mod query;
@@ -27,15 +28,25 @@ pub use query::{
 /// Marks a database file as ours ("gocw").
 const APPLICATION_ID: i32 = 0x676f_6377;
 
+/// A step that brings a database up to date.
+enum Migration {
+    Sql(&'static str),
+    /// For what no SQL can say.
+    Code(fn(&Connection) -> rusqlite::Result<()>),
+}
+
+use Migration::{Code, Sql};
+
 /// Each with one intent; a released one is never edited.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_coverage.sql"),
-    include_str!("migrations/0002_collection.sql"),
-    include_str!("migrations/0003_answers.sql"),
-    include_str!("migrations/0004_prune.sql"),
-    include_str!("migrations/0005_inbox.sql"),
-    include_str!("migrations/0006_diff.sql"),
-    include_str!("migrations/0007_replicas.sql"),
+const MIGRATIONS: &[Migration] = &[
+    Sql(include_str!("migrations/0001_coverage.sql")),
+    Sql(include_str!("migrations/0002_collection.sql")),
+    Sql(include_str!("migrations/0003_answers.sql")),
+    Sql(include_str!("migrations/0004_prune.sql")),
+    Sql(include_str!("migrations/0005_inbox.sql")),
+    Sql(include_str!("migrations/0006_diff.sql")),
+    Sql(include_str!("migrations/0007_replicas.sql")),
+    Code(addresses::normalize),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).
@@ -226,7 +237,10 @@ impl Store {
         }
         let transaction = self.connection.transaction()?;
         for migration in &MIGRATIONS[version..] {
-            transaction.execute_batch(migration)?;
+            match migration {
+                Sql(sql) => transaction.execute_batch(sql)?,
+                Code(run) => run(&transaction)?,
+            }
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;

@@ -180,7 +180,7 @@ pub struct Generation {
     pub edition: EditionId,
     /// What the process ran.
     pub structure: StructureId,
-    /// `None`: a sum of several that were closed.
+    /// In its normal form. `None`: a sum of several that were closed.
     pub address: Option<String>,
     /// How it counts.
     pub mode: Mode,
@@ -297,7 +297,7 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Returns how every address has been answering, by key and address.
+    /// Returns how every address has been answering, by key and the normal form of the address.
     pub fn addresses(&self) -> Result<HashMap<KeyId, HashMap<String, AddressState>>, StoreError> {
         let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
                           peeked, other_build FROM address";
@@ -402,7 +402,7 @@ impl Store {
         self.rows_of(sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))
     }
 
-    /// Returns what an address served under a name when it was last pulled.
+    /// Returns what an address, in its normal form, served under a name when it was last pulled.
     pub fn last_build(&self, service: &str, address: &str) -> Result<Option<Fingerprint>, StoreError> {
         let sql = "SELECT structure.fingerprint FROM generation
                    JOIN edition ON edition.id = generation.edition_id
@@ -632,7 +632,7 @@ fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-fn generation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
+pub(super) fn generation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
     Ok(Generation {
         id: row.get(0)?,
         edition: row.get(1)?,

@@ -49,7 +49,7 @@ pub(super) fn write(
             Some(number(line.up() as u64))
         }),
         gauge("goc_watchdog_replicas_known", "Addresses that centers list.", &|line| {
-            Some(number(line.member.places.len() as u64))
+            Some(number(line.member.addresses().count() as u64))
         }),
         gauge("goc_watchdog_pull_errors", "Addresses that failed at their last pull.", &|line| {
             Some(number(line.failing() as u64))

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::pick::pick;
-use super::roster::{self, Known, Roster};
+use super::roster::{self, Known, Place, Roster};
 use super::state::{Line, Signs, State};
 use super::{Context, show};
 use crate::center::{Client, Options};
@@ -206,7 +206,7 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<(
             show::cell(&entry.key.app),
             show::cell(&member.branch),
             show::cell(&entry.key.commit),
-            show::cell(&format!("{}/{}", line.up(), member.places.len())),
+            show::cell(&format!("{}/{}", line.up(), member.addresses().count())),
             show::cell(&total.unwrap_or_default()),
             show::cell(&show::ago(entry.schedule.last_change_at, now)),
             show::cell(&show::ago(member.last_seen, now)),
@@ -221,11 +221,12 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<(
 fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
     let Line { entry, member, row, state, signs } = line;
     let fact = row.as_ref().and_then(|row| row.fact.as_ref());
-    let address = |address: &str| {
+    let address = |place: &Place| {
+        let address = place.address.as_str();
         let state = entry.state(address);
         let suspicion = signs.suspicion(address, &state);
         json!({
-            "address": address,
+            "address": place.listed_as,
             "state": match &state {
                 _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",
                 _ if suspicion.is_some() => "suspect",
@@ -253,8 +254,8 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
         "branch": member.branch,
         "commit": entry.key.commit,
         "state": state.word().replace(' ', "_"),
-        "replicas": { "up": line.up(), "known": member.places.len() },
-        "addresses": member.places.iter().map(|place| address(&place.address)).collect::<Vec<_>>(),
+        "replicas": { "up": line.up(), "known": member.addresses().count() },
+        "addresses": member.addresses().map(address).collect::<Vec<_>>(),
         "percent": row.as_ref().map(|row| row.cover_total),
         "covered": fact.map(|fact| fact.coverage.covered),
         "total": fact.map(|fact| fact.coverage.total),

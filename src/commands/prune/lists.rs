@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::super::Context;
 use super::super::roster::{self, Heard, Known, Place, Roster};
 use super::probing::{Prober, Sighting, Target};
+use crate::address::normal_form;
 use crate::liveness::{Kinship, Suspicion};
 use crate::names::Naming;
 use crate::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
@@ -36,18 +37,16 @@ impl Survey {
         let roster = Roster::assemble(known, heard, &naming, &allocator, context.now());
         let mut targets = targets(&roster, &suspicions);
         let listed: HashSet<String> = targets.iter().map(|target| target.address.clone()).collect();
-        let mut buried: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
-        for tombstone in tombstones.iter().filter(|tombstone| !listed.contains(&tombstone.address)) {
-            buried.entry(&tombstone.address).or_default().push(roster::read(&naming, &tombstone.service).0);
+        let mut buried: BTreeMap<String, Vec<Key>> = BTreeMap::new();
+        for tombstone in &tombstones {
+            let address = normal_form(&tombstone.address);
+            if !listed.contains(&address) {
+                buried.entry(address).or_default().push(roster::read(&naming, &tombstone.service).0);
+            }
         }
         let graves: Vec<Target> = buried
             .into_iter()
-            .map(|(address, keys)| Target {
-                address: address.to_owned(),
-                keys,
-                fraction: None,
-                is_doubtful: true,
-            })
+            .map(|(address, keys)| Target { address, keys, fraction: None, is_doubtful: true })
             .collect();
         let Some(mut seen) = prober.survey(&targets, &context.config.prune.pauses)? else { return Ok(None) };
         // Once will do: most stay dead, and there is a next run.
@@ -110,9 +109,11 @@ pub(super) fn situation(
     each_place(roster, |place, name, entry| {
         let address = place.address.as_str();
         let sighting = survey.seen.get(address);
-        let listed = listed.entry((&place.center, address)).or_insert_with(|| Listed {
+        // Each spelling by itself, because a center removes what it is given to the byte.
+        let listed = listed.entry((&place.center, &place.listed_as)).or_insert_with(|| Listed {
             center: place.center.clone(),
-            address: address.to_owned(),
+            address: place.listed_as.clone(),
+            identity: address.to_owned(),
             names: Vec::new(),
             probe: sighting.map(|sighting| sighting.probe.clone()),
             before: suspicions.get(address).cloned(),
@@ -128,7 +129,7 @@ pub(super) fn situation(
     let graves = tombstones.into_iter().map(|tombstone| Grave {
         is_back: survey
             .seen
-            .get(&tombstone.address)
+            .get(&normal_form(&tombstone.address))
             .is_some_and(|sighting| is_back(&tombstone, sighting, &survey.naming)),
         tombstone,
     });
@@ -147,12 +148,13 @@ pub(super) fn remember(
     plan: &Plan,
     roster: &Roster,
     suspicions: &HashMap<String, Suspicion>,
+    naming: &Naming,
     now: DateTime<Utc>,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut listed = HashSet::new();
     for judged in &plan.judged {
-        let address = judged.listed.address.clone();
+        let address = judged.listed.identity.clone();
         if !listed.insert(address.clone()) {
             continue;
         }
@@ -169,8 +171,14 @@ pub(super) fn remember(
     let gone = suspicions.keys().filter(|address| !listed.contains(*address));
     changes.extend(gone.cloned().map(Change::Unsuspected));
     for tombstone in &plan.forgotten {
-        let Tombstone { service, address, .. } = tombstone.clone();
-        changes.push(Change::Closed { service, address, at: now });
+        let (key, _) = roster::read(naming, &tombstone.service);
+        let address = normal_form(&tombstone.address);
+        let of_it = roster.entries.iter().find(|entry| entry.key == key);
+        // Not where the same key has the address under another name or in another spelling, or again.
+        if of_it.is_none_or(|entry| !entry.addresses().contains(&address)) {
+            let service = tombstone.service.clone();
+            changes.push(Change::Closed { service, address, at: now });
+        }
         changes.push(Change::Exhumed(tombstone.clone()));
     }
     changes

@@ -308,7 +308,8 @@ fn remove(
     let plan = Plan::make(situation, choices);
 
     let mut writer = store.writer(locked.held());
-    for change in roster.changes.iter().chain(&lists::remember(&plan, &roster, &suspicions, now)) {
+    let naming = &context.config.naming;
+    for change in roster.changes.iter().chain(&lists::remember(&plan, &roster, &suspicions, naming, now)) {
         writer.apply(change)?;
     }
     writer.commit()?;

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::address::normal_form;
 use crate::center::{Client, HttpError, Listed};
 use crate::removal::Tombstone;
 
 /// Registers each again, and returns for each what went wrong.
 ///
-/// What stands in the list already, under whatever name, registered itself and is let alone. A 200 of the
+/// What stands in the list already, under whatever name and in whatever spelling, registered itself and is let
+/// alone. A 200 of the
 /// center proves nothing, so the list is read again.
 pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option<String>> {
     let mut errors: Vec<Option<String>> = tombstones.iter().map(|_| None).collect();
@@ -36,14 +38,14 @@ pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option
                 if ours.contains(&place) {
                     standing.insert(place);
                 } else {
-                    taken.insert(place.1);
+                    taken.insert(normal_form(address));
                 }
             }
         }
         let is_absent = |at: &usize| {
             let Tombstone { service, address, .. } = tombstones[*at];
             let (service, address) = (service.as_str(), address.as_str());
-            !standing.contains(&(service, address)) && !taken.contains(address)
+            !standing.contains(&(service, address)) && !taken.contains(&normal_form(address))
         };
         let absent: Vec<usize> = indices.into_iter().filter(is_absent).collect();
         if absent.is_empty() {

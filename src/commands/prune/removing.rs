@@ -11,6 +11,7 @@ use super::super::{Context, warn};
 use super::probing::{Prober, Sighting, Target};
 use super::registering::{register, stands};
 use super::watch;
+use crate::address::normal_form;
 use crate::center::{HttpError, Listed};
 use crate::liveness::{Finding, Kinship};
 use crate::names::printable;
@@ -144,7 +145,10 @@ impl Remover<'_> {
 
     /// Probes once more, and gives what may still answer one last pull; returns those that go all the same.
     fn last_look<'j>(&self, batch: &[&'j Judged], removal: &mut Removal) -> Result<Option<Vec<&'j Judged>>> {
-        let targets: Vec<Target> = batch.iter().map(|judged| self.target(judged)).collect();
+        // Spellings of one address are one process, which is asked once.
+        let targets: BTreeMap<&str, Target> =
+            batch.iter().map(|judged| (judged.listed.identity.as_str(), self.target(judged))).collect();
+        let targets: Vec<Target> = targets.into_values().collect();
         let Some(seen) = self.prober.look(&targets)? else { return Ok(None) };
         // Only what accepts a connection can have anything to say.
         let asked: BTreeSet<String> = targets
@@ -157,9 +161,12 @@ impl Remover<'_> {
         if self.is_over() {
             return Ok(None);
         }
+        let seen: HashMap<&str, Sighting> =
+            targets.iter().map(|target| target.address.as_str()).zip(seen).collect();
         let (mut going, mut changes) = (Vec::new(), Vec::new());
-        for (judged, Sighting { probe, .. }) in batch.iter().zip(seen) {
-            let address = &judged.listed.address;
+        for judged in batch {
+            let address = &judged.listed.identity;
+            let probe = seen[address.as_str()].probe.clone();
             let spared = match probe.finding {
                 Finding::Alive => Some("it answers again".to_owned()),
                 Finding::Withheld => Some(probe.detail),
@@ -257,7 +264,7 @@ impl Remover<'_> {
             }
             expected.retain(|(_, known)| known != address);
             removal.outcomes.insert(place(judged), Outcome::Removed);
-            changes.push(Change::Unsuspected(address.to_owned()));
+            changes.push(Change::Unsuspected(judged.listed.identity.clone()));
             changes.extend(services.get(address).into_iter().flatten().map(|service| Change::Unlisted {
                 service: *service,
                 address: address.to_owned(),
@@ -289,7 +296,7 @@ impl Remover<'_> {
         let at = self.context.now();
         let mut tombstones = Vec::new();
         for (service, address) in lost {
-            let build = self.store.last_build(&service, &address)?;
+            let build = self.store.last_build(&service, &normal_form(&address))?;
             let center = center.to_owned();
             expected.remove(&(service.clone(), address.clone()));
             tombstones.push(Tombstone { center, address, service, build, removed_at: at });
@@ -399,7 +406,7 @@ impl Remover<'_> {
         let mut keys: Vec<_> =
             judged.listed.names.iter().map(|name| roster::read(naming, &name.service).0).collect();
         keys.dedup();
-        Target { address: judged.listed.address.clone(), keys, fraction: None, is_doubtful: true }
+        Target { address: judged.listed.identity.clone(), keys, fraction: None, is_doubtful: true }
     }
 
     /// Returns what is to be remembered of addresses that go, one for each name.
@@ -417,7 +424,7 @@ impl Remover<'_> {
                     center: judged.listed.center.clone(),
                     address: judged.listed.address.clone(),
                     service: name.service.clone(),
-                    build: self.store.last_build(&name.service, &judged.listed.address)?,
+                    build: self.store.last_build(&name.service, &judged.listed.identity)?,
                     removed_at: self.context.now(),
                 });
             }
@@ -430,7 +437,7 @@ impl Remover<'_> {
         let places = members.flat_map(|member| member.places.iter().map(|place| (&member.name, place)));
         places
             .filter(|(_, place)| place.center == center && !place.assumed)
-            .map(|(name, place)| (name.clone(), place.address.clone()))
+            .map(|(name, place)| (name.clone(), place.listed_as.clone()))
             .collect()
     }
 
@@ -438,7 +445,7 @@ impl Remover<'_> {
         let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
         for member in self.roster.entries.iter().flat_map(|entry| &entry.members) {
             for place in member.places.iter().filter(|place| place.center == center) {
-                services.entry(&place.address).or_default().push(member.id);
+                services.entry(&place.listed_as).or_default().push(member.id);
             }
         }
         services

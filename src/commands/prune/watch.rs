@@ -9,6 +9,7 @@ use super::super::roster;
 use super::lists::is_back;
 use super::probing::{Prober, Target};
 use super::registering::register;
+use crate::address::normal_form;
 use crate::clock::{self, Stopwatch};
 use crate::names::Naming;
 use crate::removal::Tombstone;
@@ -93,5 +94,6 @@ pub(super) fn watch(
 /// Returns what to ask to find out whether a process is back.
 pub(super) fn target(tombstone: &Tombstone, naming: &Naming) -> Target {
     let (key, _) = roster::read(naming, &tombstone.service);
-    Target { address: tombstone.address.clone(), keys: vec![key], fraction: None, is_doubtful: true }
+    let address = normal_form(&tombstone.address);
+    Target { address, keys: vec![key], fraction: None, is_doubtful: true }
 }

@@ -17,7 +17,7 @@ use super::super::Context;
 use super::super::roster::{Entry, Member, Roster};
 use super::ledger::Ledger;
 use super::shared::{Message, Shared};
-use crate::address::host_and_port;
+use crate::address::{host_and_port, normal_form};
 use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, decode_counts,
@@ -487,13 +487,13 @@ fn joined_to_sum(sum: &Generation, mode: Mode, counts: &[u64], store: &Store) ->
 
 type Listings = HashMap<ServiceId, Vec<String>>;
 
-/// Returns where each name stands or stood, the latest first.
+/// Returns the addresses under which each name stands or stood, the latest first.
 fn listings(store: &Store) -> Result<Listings> {
     let mut all = store.listings()?;
     all.sort_by_key(|listing| std::cmp::Reverse((listing.listed, listing.listed_at)));
     let mut by_service = Listings::new();
     for listing in all {
-        by_service.entry(listing.service).or_default().push(listing.address);
+        by_service.entry(listing.service).or_default().push(normal_form(&listing.address));
     }
     Ok(by_service)
 }
@@ -512,5 +512,5 @@ fn address_of(head: &Head, entry: &Entry, listings: &Listings, ledger: &Ledger) 
         .filter_map(|address| host_and_port(address).ok().map(|(host, port)| (address, host, port)))
         .collect();
     let found = head.find(all.iter().map(|(address, host, port)| (address.as_str(), host.as_str(), *port)));
-    found.map_or_else(|| head.own_address(), str::to_owned)
+    found.map_or_else(|| normal_form(&head.own_address()), str::to_owned)
 }

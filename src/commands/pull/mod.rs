@@ -28,6 +28,7 @@ use super::pick::pick;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
 use super::turn::{FOREVER, Patience};
+use crate::address::normal_form;
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
@@ -303,7 +304,8 @@ fn pull(
     let selection = select(args, &roster.entries)?;
     let plan = match &args.address {
         Some(address) => {
-            Plan::of_address(pick(&args.services[0], &roster.entries)?, address, &roster.entries)
+            let address = normal_form(address);
+            Plan::of_address(pick(&args.services[0], &roster.entries)?, &address, &roster.entries)
         }
         None => Plan::make(&roster.entries, &selection, &shared.rules, now),
     };

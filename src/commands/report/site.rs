@@ -301,7 +301,7 @@ impl Stored {
                 _ => None,
             }
         };
-        let errors = member.places.iter().filter_map(|place| error(&place.address));
+        let errors = member.addresses().filter_map(|place| error(&place.address));
         let Key { env, region, app, commit } = entry.key.clone();
         Service {
             name: member.name.clone(),
@@ -313,7 +313,7 @@ impl Stored {
             commit,
             state: site::State { word, text, concern },
             errors: errors.take(ERRORS).collect(),
-            replicas: (line.up(), member.places.len()),
+            replicas: (line.up(), member.addresses().count()),
             total: row.map(|row| Total { replicas: entry.replicas_now(row), ..self.total(row) }),
             last_pull,
             last_seen: member.last_seen,

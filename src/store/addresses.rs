@@ -1,0 +1,199 @@
+//! Brings addresses that an earlier release stored as they were listed into their normal form.
+//!
+//! Two spellings of one address were two processes until then. What was remembered of both becomes one: of how they
+//! answered what speaks best for the address, of their lives the larger counts. What a center listed stays as it is,
+//! in `listing` and `tombstone`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::query::{GenerationId, generation};
+use super::{Generation, StructureId};
+use crate::address::normal_form;
+use crate::profile::{decode_build, decode_counts, encode_counts};
+use crate::snapshot::larger;
+use crate::time::iso;
+
+/// Does all of it, in the transaction that is open.
+pub(super) fn normalize(connection: &Connection) -> rusqlite::Result<()> {
+    centers(connection)?;
+    answers(connection)?;
+    suspicions(connection)?;
+    schedules(connection)?;
+    lives(connection)
+}
+
+/// Returns the values of a column that are not in their normal form, each with it.
+fn misspelled(connection: &Connection, column: &str, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = format!("SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1");
+    let mut statement = connection.prepare(&sql)?;
+    let mut found = Vec::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let spelling: String = row.get(0)?;
+        let normal = normal_form(&spelling);
+        if normal != spelling {
+            found.push((spelling, normal));
+        }
+    }
+    Ok(found)
+}
+
+fn centers(connection: &Connection) -> rusqlite::Result<()> {
+    for (spelling, normal) in misspelled(connection, "url", "center")? {
+        let sql = "INSERT INTO center (url, last_listed_at) SELECT ?2, last_listed_at FROM center WHERE url = ?1
+                   ON CONFLICT (url) DO UPDATE SET last_listed_at = max(last_listed_at, excluded.last_listed_at)";
+        connection.execute(sql, [&spelling, &normal])?;
+        connection.execute("DELETE FROM center WHERE url = ?1", [&spelling])?;
+        connection.execute("UPDATE listing SET center = ?2 WHERE center = ?1", [&spelling, &normal])?;
+        connection
+            .execute("UPDATE OR REPLACE tombstone SET center = ?2 WHERE center = ?1", [spelling, normal])?;
+    }
+    Ok(())
+}
+
+/// Keeps of several spellings the one that fails least, and of these the one that answered last.
+fn answers(connection: &Connection) -> rusqlite::Result<()> {
+    for (spelling, normal) in misspelled(connection, "address", "address")? {
+        let better = "(other.failures, coalesce(this.last_answer_at, '')) < (this.failures, coalesce(other.last_answer_at, ''))";
+        let sql = format!(
+            "DELETE FROM address AS this WHERE address = ?1 AND EXISTS (
+                 SELECT 1 FROM address AS other
+                 WHERE other.key_id = this.key_id AND other.address = ?2 AND {better})"
+        );
+        connection.execute(&sql, [&spelling, &normal])?;
+        connection
+            .execute("UPDATE OR REPLACE address SET address = ?2 WHERE address = ?1", [spelling, normal])?;
+    }
+    Ok(())
+}
+
+/// Keeps of several spellings the one that failed in the fewest runs.
+fn suspicions(connection: &Connection) -> rusqlite::Result<()> {
+    for (spelling, normal) in misspelled(connection, "address", "suspicion")? {
+        let sql = "DELETE FROM suspicion AS this WHERE address = ?1 AND EXISTS (
+                       SELECT 1 FROM suspicion AS other WHERE other.address = ?2 AND other.runs <= this.runs)";
+        connection.execute(sql, [&spelling, &normal])?;
+        connection
+            .execute("UPDATE OR REPLACE suspicion SET address = ?2 WHERE address = ?1", [spelling, normal])?;
+    }
+    Ok(())
+}
+
+/// So that no service is taken for one whose addresses changed.
+fn schedules(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT key_id, addresses FROM schedule")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (key, text): (i64, String) = (row.get(0)?, row.get(1)?);
+        // One that cannot be read is found where it is used.
+        let Ok(addresses) = serde_json::from_str::<Vec<String>>(&text) else { continue };
+        let normal: BTreeSet<String> = addresses.iter().map(|address| normal_form(address)).collect();
+        if !normal.iter().eq(&addresses) {
+            let normal = serde_json::json!(normal).to_string();
+            connection
+                .execute("UPDATE schedule SET addresses = ?2 WHERE key_id = ?1", params![key, normal])?;
+        }
+    }
+    Ok(())
+}
+
+fn lives(connection: &Connection) -> rusqlite::Result<()> {
+    let mut spellings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (spelling, normal) in misspelled(connection, "address", "generation")? {
+        spellings.entry(normal.clone()).or_insert_with(|| BTreeSet::from([normal])).insert(spelling);
+    }
+    for (normal, spellings) in spellings {
+        let mut alike: BTreeMap<(i64, i64, &'static str), Vec<Generation>> = BTreeMap::new();
+        for spelling in &spellings {
+            let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                       FROM generation WHERE address = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            for life in statement.query_map([spelling], generation)? {
+                let life = life?;
+                let of = (life.edition.0, life.structure.0, life.mode.as_str());
+                alike.entry(of).or_default().push(life);
+            }
+        }
+        for lives in alike.into_values() {
+            for same in same_processes(lives) {
+                join(connection, &same)?;
+            }
+        }
+        let sql = "UPDATE generation SET address = ?2 WHERE address = ?1";
+        for spelling in &spellings {
+            connection.execute(sql, [spelling, &normal])?;
+        }
+    }
+    Ok(())
+}
+
+/// Groups lives at spellings of one address that were the same life of the same process: those of different spellings
+/// that were open at the same time.
+fn same_processes(mut lives: Vec<Generation>) -> Vec<Vec<Generation>> {
+    lives.sort_by_key(|life| (life.opened_at, life.id));
+    let mut groups: Vec<Vec<Generation>> = Vec::new();
+    for life in lives {
+        let is_other_side = |known: &Generation| {
+            known.address != life.address && known.closed_at.is_none_or(|closed| closed > life.opened_at)
+        };
+        let has_own_side = |group: &[Generation]| group.iter().any(|known| known.address == life.address);
+        let fitting = |group: &&mut Vec<Generation>| group.iter().any(is_other_side) && !has_own_side(group);
+        match groups.iter_mut().rev().find(fitting) {
+            Some(group) => group.push(life),
+            None => groups.push(vec![life]),
+        }
+    }
+    groups
+}
+
+/// Makes one life of several, with the larger count of each block.
+fn join(connection: &Connection, lives: &[Generation]) -> rusqlite::Result<()> {
+    let Some(kept) = lives.iter().max_by_key(|life| (life.closed_at.is_none(), life.pulled_at, life.id))
+    else {
+        return Ok(());
+    };
+    // What cannot be read stays beside the other: nothing is lost by that.
+    let Some(blocks) = blocks_of(connection, kept.structure)? else { return Ok(()) };
+    let read = |id: GenerationId| -> rusqlite::Result<Option<Vec<u64>>> {
+        let counts: Vec<u8> = connection
+            .prepare_cached("SELECT counts FROM generation WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        Ok(decode_counts(&counts, blocks).ok())
+    };
+    let Some(stored) = read(kept.id)? else { return Ok(()) };
+    let mut joined = stored.clone();
+    let (mut opened_at, mut pulled_at, mut closed_at) = (kept.opened_at, kept.pulled_at, kept.closed_at);
+    let mut is_joined = false;
+    for life in lives.iter().filter(|life| life.id != kept.id) {
+        let Some(counts) = read(life.id)? else { continue };
+        joined = larger(&joined, &counts);
+        opened_at = opened_at.min(life.opened_at);
+        pulled_at = pulled_at.max(life.pulled_at);
+        closed_at = closed_at.and_then(|closed| life.closed_at.map(|other| closed.max(other)));
+        connection.execute("DELETE FROM generation WHERE id = ?1", [life.id])?;
+        is_joined = true;
+    }
+    if !is_joined {
+        return Ok(());
+    }
+    let sql =
+        "UPDATE generation SET counts = ?2, opened_at = ?3, pulled_at = ?4, closed_at = ?5 WHERE id = ?1";
+    let (counts, closed_at) = (encode_counts(&joined), closed_at.map(iso));
+    connection.execute(sql, params![kept.id, counts, iso(opened_at), iso(pulled_at), closed_at])?;
+    if joined != stored {
+        connection.execute("DELETE FROM last_answer WHERE generation_id = ?1", [kept.id])?;
+    }
+    // The latest row has the sum of both, so a decision about the next is due.
+    let sql = "UPDATE schedule SET unfinished = 1 WHERE key_id = (SELECT key_id FROM edition WHERE id = ?1)";
+    connection.execute(sql, [kept.edition])?;
+    Ok(())
+}
+
+fn blocks_of(connection: &Connection, structure: StructureId) -> rusqlite::Result<Option<usize>> {
+    let sql = "SELECT data FROM structure WHERE id = ?1";
+    let data: Option<Vec<u8>> =
+        connection.prepare_cached(sql)?.query_row([structure], |row| row.get(0)).optional()?;
+    Ok(data.and_then(|data| decode_build(&data).ok()).map(|template| template.build().blocks().len()))
+}
