@@ -1,4 +1,4 @@
-_goc__watchdog() {
+_goc_watchdog() {
     local i cur prev opts cmd
     COMPREPLY=()
     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -14,25 +14,25 @@ _goc__watchdog() {
     do
         case "${cmd},${i}" in
             ",$1")
-                cmd="goc__watchdog"
+                cmd="goc_watchdog"
                 ;;
-            goc__watchdog,history)
-                cmd="goc__watchdog__subcmd__history"
+            goc_watchdog,history)
+                cmd="goc_watchdog__subcmd__history"
                 ;;
-            goc__watchdog,list)
-                cmd="goc__watchdog__subcmd__list"
+            goc_watchdog,list)
+                cmd="goc_watchdog__subcmd__list"
                 ;;
-            goc__watchdog,prune)
-                cmd="goc__watchdog__subcmd__prune"
+            goc_watchdog,prune)
+                cmd="goc_watchdog__subcmd__prune"
                 ;;
-            goc__watchdog,pull)
-                cmd="goc__watchdog__subcmd__pull"
+            goc_watchdog,pull)
+                cmd="goc_watchdog__subcmd__pull"
                 ;;
-            goc__watchdog,report)
-                cmd="goc__watchdog__subcmd__report"
+            goc_watchdog,report)
+                cmd="goc_watchdog__subcmd__report"
                 ;;
-            goc__watchdog,total)
-                cmd="goc__watchdog__subcmd__total"
+            goc_watchdog,total)
+                cmd="goc_watchdog__subcmd__total"
                 ;;
             *)
                 ;;
@@ -40,7 +40,7 @@ _goc__watchdog() {
     done
 
     case "${cmd}" in
-        goc__watchdog)
+        goc_watchdog)
             opts="-q -v -h -V --root --center --quiet --verbose --color --help --version pull prune report list total history"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -66,7 +66,7 @@ _goc__watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        goc__subcmd__watchdog__subcmd__history)
+        goc_watchdog__subcmd__history)
             opts="-q -v -h -V --commit --limit --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -104,7 +104,7 @@ _goc__watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        goc__subcmd__watchdog__subcmd__list)
+        goc_watchdog__subcmd__list)
             opts="-o -q -v -h -V --offline --explain --format --output --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -146,7 +146,7 @@ _goc__watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        goc__subcmd__watchdog__subcmd__prune)
+        goc_watchdog__subcmd__prune)
             opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -212,7 +212,7 @@ _goc__watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        goc__subcmd__watchdog__subcmd__pull)
+        goc_watchdog__subcmd__pull)
             opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -310,7 +310,7 @@ _goc__watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        goc__subcmd__watchdog__subcmd__report)
+        goc_watchdog__subcmd__report)
             opts="-o -q -v -h -V --format --output --id --commit --include --exclude --exclude-generated --sort --limit --base --diff-file --against --only-changed --fail-on --all --offline --fail-under --max-age --min-replicas --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -400,7 +400,7 @@ _goc__watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        goc__subcmd__watchdog__subcmd__total)
+        goc_watchdog__subcmd__total)
             opts="-q -v -h -V --fail-under --max-age --min-replicas --format --root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -446,7 +446,7 @@ _goc__watchdog() {
 }
 
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _goc__watchdog -o nosort -o bashdefault -o default goc-watchdog
+    complete -F _goc_watchdog -o nosort -o bashdefault -o default goc-watchdog
 else
-    complete -F _goc__watchdog -o bashdefault -o default goc-watchdog
+    complete -F _goc_watchdog -o bashdefault -o default goc-watchdog
 fi

@@ -52,6 +52,23 @@ fn page(command: &Command) -> Vec<u8> {
     page
 }
 
+fn completion(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    if shell != Shell::Bash {
+        generate(shell, &mut Cli::command(), "goc-watchdog", &mut script);
+        return script;
+    }
+    // clap_complete 4.6 replaces a hyphen in the program's name by one text where the script notes the command of a
+    // line, and by another where it looks up the command's options, so nothing is found behind a command. A name
+    // without hyphens is the same in both places; the program's own name has to stand where the script registers
+    // its function alone.
+    generate(shell, &mut Cli::command(), "goc_watchdog", &mut script);
+    let script = String::from_utf8(script).unwrap();
+    let registered = "-o default goc_watchdog\n";
+    assert_eq!(script.matches(registered).count(), 2, "one for each kind of bash");
+    script.replace(registered, "-o default goc-watchdog\n").into_bytes()
+}
+
 /// Everything that is generated, by its path in the project.
 fn generated() -> Vec<(PathBuf, Vec<u8>)> {
     let mut cli = Cli::command();
@@ -62,10 +79,8 @@ fn generated() -> Vec<(PathBuf, Vec<u8>)> {
         files.push((format!("man/{name}.1").into(), page(command)));
     }
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
-        let mut script = Vec::new();
-        generate(shell, &mut Cli::command(), "goc-watchdog", &mut script);
         let name = clap_complete::Generator::file_name(&shell, "goc-watchdog");
-        files.push((Path::new("completions").join(name), script));
+        files.push((Path::new("completions").join(name), completion(shell)));
     }
     files
 }

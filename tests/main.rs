@@ -10,6 +10,7 @@ mod harness;
 mod sim;
 
 mod bad_targets;
+mod completions;
 mod crash;
 mod diff;
 mod docs;

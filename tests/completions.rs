@@ -1,0 +1,101 @@
+//! Completions, by the shells that they are for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory as _;
+use goc_watchdog::cli::Cli;
+use tempfile::TempDir;
+
+use crate::harness::has_reader;
+use crate::harness::source::of_project;
+
+/// Lines of a shell up to the cursor, and the words that may stand there.
+type Offered = BTreeMap<String, BTreeSet<String>>;
+
+/// What every shell has to offer, by the program's own definition.
+fn defined() -> Offered {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
+    let mut cli = Cli::command();
+    cli.build();
+    let mut defined: Offered = BTreeMap::new();
+    for command in cli.get_subcommands() {
+        let options = command.get_arguments().filter(|argument| !argument.is_hide_set());
+        let options = options.filter_map(|option| Some(format!("--{}", option.get_long()?)));
+        defined.insert(format!("goc-watchdog {} --", command.get_name()), options.collect());
+    }
+    let report = cli.find_subcommand("report").unwrap();
+    let format = report.get_arguments().find(|argument| argument.get_long() == Some("format")).unwrap();
+    let forms = format.get_possible_values();
+    let forms = forms.iter().map(|form| form.get_name().to_owned()).collect();
+    defined.insert("goc-watchdog report --format ".to_owned(), forms);
+    defined.insert("goc-watchdog rep".to_owned(), words(&["report"]));
+    defined.insert("goc-watchdog pull --to-i".to_owned(), words(&["--to-inbox"]));
+    defined.insert("goc-watchdog --color never report app --sort u".to_owned(), words(&["uncovered"]));
+    defined
+}
+
+/// Asks a shell, by a script that prints each line as `> LINE` and what is offered at its end.
+fn offered(shell: &[&str], lines: &Offered) -> Offered {
+    let home = TempDir::new().unwrap();
+    fs::copy(of_project("tests/fixtures/completions/zshrc"), home.path().join(".zshrc")).unwrap();
+    let script = of_project(&format!("tests/fixtures/completions/complete.{}", shell[0]));
+    // A shell that asks something back would wait for an answer for ever.
+    let mut process = Command::new("timeout")
+        .arg("60")
+        .args(shell)
+        .arg(script)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home.path())
+        .env("TERM", "dumb")
+        .env("COMPLETIONS", of_project("completions"))
+        .current_dir(home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    for line in lines.keys() {
+        writeln!(stdin, "{line}").unwrap();
+    }
+    drop(stdin);
+    let output = process.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut offered = Offered::new();
+    let mut line = "";
+    for word in text.lines() {
+        match word.strip_prefix("> ") {
+            Some(next) => line = next,
+            None if word.is_empty() => {}
+            None => {
+                offered.entry(line.to_owned()).or_default().insert(word.to_owned());
+            }
+        }
+    }
+    offered
+}
+
+fn offers_what_is_defined(shell: &[&str]) {
+    if has_reader(&[shell[0], "--version"]) {
+        let defined = defined();
+        assert_eq!(offered(shell, &defined), defined);
+    }
+}
+
+#[test]
+fn bash_completes_every_option_of_every_command() {
+    offers_what_is_defined(&["bash", "--norc"]);
+}
+
+#[test]
+fn zsh_completes_every_option_of_every_command() {
+    offers_what_is_defined(&["zsh", "-f"]);
+}
+
+#[test]
+fn fish_completes_every_option_of_every_command() {
+    offers_what_is_defined(&["fish", "--no-config"]);
+}
