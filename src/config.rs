@@ -106,6 +106,8 @@ pub struct PullConfig {
     pub adopt: bool,
     /// URL of the proxy.
     pub proxy: Option<String>,
+    /// Whether listed names are asked through the proxy that this host cannot resolve.
+    pub proxy_resolves: bool,
     /// Which addresses may be dialled.
     pub policy: AddressPolicy,
     /// A row of history is written after so long even if nothing changed.
@@ -131,6 +133,7 @@ impl Default for PullConfig {
             peek: true,
             adopt: true,
             proxy: None,
+            proxy_resolves: false,
             policy: AddressPolicy::default(),
             row_at_least_every: Duration::from_secs(24 * 3600),
             fold_after: Duration::from_secs(7 * 24 * 3600),
@@ -273,6 +276,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("peek", &mut pull.peek, switch)?;
         table.set("adopt", &mut pull.adopt, switch)?;
         table.set("proxy", &mut pull.proxy, some(text_of))?;
+        table.set("proxy_resolves", &mut pull.proxy_resolves, switch)?;
         table.set("allow_addresses", &mut pull.policy.allowed, each(parsed(A_RANGE, str::parse)))?;
         table.set("row_at_least_every", &mut pull.row_at_least_every, duration)?;
         table.set("fold_after", &mut pull.fold_after, duration)?;
@@ -631,13 +635,19 @@ pub struct RangeError(String);
 const LINK_LOCAL: &str = "a link-local address, which cloud metadata services use";
 const METADATA: &str = "the address of a cloud metadata service";
 
-/// What is refused unless it is allowed: whoever registers an address chooses what is asked, and what
-/// these answer are credentials.
-const REFUSED: [(IpRange, &str); 4] = [
+/// Ranges that are refused unless they are allowed: whoever registers an address chooses what is asked, and
+/// a metadata service answers with credentials. AWS, EKS (`fd00:ec2::23`), Google (`fd20:ce::254`), Alibaba
+/// (`100.100.100.200`), Azure (`168.63.129.16`) and Oracle (`192.0.0.192`) serve theirs outside of the
+/// link-local ranges, too.
+const REFUSED: [(IpRange, &str); 8] = [
     (IpRange::v4(169, 254, 0, 0, 16), LINK_LOCAL),
     (IpRange::v6(0xfe80 << 112, 10), LINK_LOCAL),
-    (IpRange::v6((0xfd00 << 112) | (0x0ec2 << 96) | 0x0254, 128), METADATA),
+    (IpRange::v6(0xfd00_0ec2_u128 << 96 | 0x0254, 128), METADATA),
+    (IpRange::v6(0xfd00_0ec2_u128 << 96 | 0x0023, 128), METADATA),
+    (IpRange::v6(0xfd20_00ce_u128 << 96 | 0x0254, 128), METADATA),
     (IpRange::v4(100, 100, 100, 200, 32), METADATA),
+    (IpRange::v4(168, 63, 129, 16, 32), METADATA),
+    (IpRange::v4(192, 0, 0, 192, 32), METADATA),
 ];
 
 /// Which addresses may be dialled: all but link-local ones and metadata services of clouds, which the
@@ -668,32 +678,51 @@ impl AddressPolicy {
         Ok(AddressPolicy { allowed: ranges.iter().map(|range| range.parse()).collect::<Result<_, _>>()? })
     }
 
-    /// Refuses an address that must not be dialled. An IPv6 address that embeds an IPv4 address is judged
-    /// as both.
+    /// Refuses an address that must not be dialled. An IPv6 address that embeds IPv4 addresses is judged as
+    /// each of them, too.
     pub fn check(&self, ip: IpAddr) -> Result<(), Refused> {
-        let embedded = embedded_ipv4(ip);
-        let within = |range: &IpRange| range.contains(ip) || embedded.is_some_and(|ip| range.contains(ip));
-        match REFUSED.iter().find(|(range, _)| within(range)) {
-            Some((_, reason)) if !self.allowed.iter().any(within) => Err(Refused { ip, embedded, reason }),
-            _ => Ok(()),
+        let is_allowed = |form: IpAddr| self.allowed.iter().any(|range| range.contains(form));
+        if is_allowed(ip) {
+            return Ok(());
         }
+        for form in forms(ip) {
+            let refused = REFUSED.iter().find(|(range, _)| range.contains(form));
+            if let Some((_, reason)) = refused.filter(|_| !is_allowed(form)) {
+                return Err(Refused { ip, embedded: Some(form).filter(|form| *form != ip), reason });
+            }
+        }
+        Ok(())
     }
 }
 
-/// Returns the IPv4 address that a translator or a tunnel on the way would turn `ip` into.
-fn embedded_ipv4(ip: IpAddr) -> Option<IpAddr> {
-    let IpAddr::V6(ip) = ip else { return None };
-    // IPv4-compatible and IPv4-mapped (RFC 4291), IPv4-translated (RFC 2765), NAT64 (RFC 6052,
-    // RFC 8215), 6to4 (RFC 3056).
-    let ([0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-    | [0, 0, 0, 0, 0xffff, 0, high, low]
-    | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-    | [0x64, 0xff9b, 1, _, _, _, high, low]
-    | [0x2002, high, low, ..]) = ip.segments()
-    else {
-        return None;
-    };
-    Some(IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))))
+/// Returns an address, and each IPv4 address that a translator or a tunnel on the way could turn it into.
+pub(crate) fn forms(ip: IpAddr) -> Vec<IpAddr> {
+    let mut forms = vec![ip];
+    let IpAddr::V6(ip) = ip else { return forms };
+    let bytes = ip.octets();
+    let mut add = |at: [usize; 4]| forms.push(Ipv4Addr::from(at.map(|at| bytes[at])).into());
+    match ip.segments() {
+        // IPv4-compatible and IPv4-mapped (RFC 4291), IPv4-translated (RFC 2765), NAT64 (RFC 6052).
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            add([12, 13, 14, 15]);
+        }
+        // NAT64 of a network's own (RFC 8215): its prefix has 48, 56, 64 or 96 bits, and byte 8 is left out
+        // (RFC 6052, section 2.2).
+        [0x64, 0xff9b, 1, ..] => {
+            [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]].into_iter().for_each(add);
+        }
+        // 6to4 (RFC 3056).
+        [0x2002, ..] => add([2, 3, 4, 5]),
+        // Teredo (RFC 4380): the server, and the client with each bit inverted.
+        [0x2001, 0, .., high, low] => {
+            add([4, 5, 6, 7]);
+            forms.push(Ipv4Addr::from_bits(!(u32::from(high) << 16 | u32::from(low))).into());
+        }
+        // ISATAP (RFC 5214), below any prefix; two bits tell whether the IPv4 address is unique.
+        [.., 0 | 0x100 | 0x200 | 0x300, 0x5efe, _, _] => add([12, 13, 14, 15]),
+        _ => {}
+    }
+    forms
 }
 
 #[cfg(test)]
@@ -734,6 +763,7 @@ mod tests {
             peek = false
             adopt = false
             proxy = "http://proxy:3128"
+            proxy_resolves = true
             allow_addresses = ["169.254.10.0/24"]
             row_at_least_every = "12h"
             fold_after = "3d"
@@ -771,6 +801,7 @@ mod tests {
             peek: false,
             adopt: false,
             proxy: Some("http://proxy:3128".to_owned()),
+            proxy_resolves: true,
             policy: AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap(),
             row_at_least_every: seconds(12 * 3600),
             fold_after: seconds(3 * 24 * 3600),
@@ -846,13 +877,41 @@ mod tests {
             "fd00:ec2::254",
             "100.100.100.200",
             "::ffff:100.100.100.200",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "168.63.129.16",
+            "192.0.0.192",
+            "::ffff:0:169.254.169.254",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00:0",
+            "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:a83f:81:1000::",
+            "2001:0:a9fe:a9fe::1",
+            "2001::5601:5601",
+            "2001:db8::5efe:169.254.169.254",
+            "2001:db8::200:5efe:169.254.169.254",
+            "fd00:1::5efe:192.0.0.192",
         ];
         for ip in refused {
             assert!(AddressPolicy::default().check(ip.parse().unwrap()).is_err(), "{ip}");
         }
-        for ip in
-            ["10.0.0.1", "127.0.0.1", "192.168.1.1", "::1", "fd00:ec2::255", "100.100.100.201", "fec0::1"]
-        {
+        for ip in [
+            "10.0.0.1",
+            "127.0.0.1",
+            "192.168.1.1",
+            "::1",
+            "fd00:ec2::255",
+            "100.100.100.201",
+            "fec0::1",
+            "168.63.129.17",
+            "192.0.0.193",
+            "64:ff9b:1::10.1.2.3",
+            "2001:0:a00:1::f5ff:fffe",
+            "2001:db8::5efe:10.1.2.3",
+            "2001:db8::5eff:169.254.169.254",
+            "2001:db8::169.254.169.254",
+        ] {
             assert_eq!(AddressPolicy::default().check(ip.parse().unwrap()), Ok(()), "{ip}");
         }
     }
@@ -864,6 +923,11 @@ mod tests {
         assert_eq!(policy.check("::ffff:169.254.10.7".parse().unwrap()), Ok(()));
         let refused = policy.check("::ffff:169.254.169.254".parse().unwrap()).unwrap_err();
         assert!(refused.to_string().contains("(169.254.169.254)"), "{refused}");
+        // Where an address stands for several, an exception for one of them is none for the others.
+        let policy = AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap();
+        assert!(policy.check("2001:0:a9fe:a01::5601:5601".parse().unwrap()).is_err());
+        let policy = AddressPolicy::allowing(&["2001::/32".to_owned()]).unwrap();
+        assert_eq!(policy.check("2001::5601:5601".parse().unwrap()), Ok(()));
         for wrong in ["10.0.0.0/33", "x", "10.0.0.0/", "::/129"] {
             assert!(AddressPolicy::allowing(&[wrong.to_owned()]).is_err(), "{wrong}");
         }

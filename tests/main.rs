@@ -9,6 +9,7 @@
 mod harness;
 mod sim;
 
+mod addresses;
 mod bad_targets;
 mod completions;
 mod crash;

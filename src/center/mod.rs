@@ -4,27 +4,27 @@
 //! whose merged profile blocks on one hung agent, is silently partial with `force`, and fails where
 //! builds differ. Everything that comes back is hostile until it has been read to its framed end.
 
+mod dial;
 mod ping;
 mod probe;
 mod registry;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ureq::http::{Response, Uri};
+use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::time::Duration::NotHappening;
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
 
 use crate::address::{BadAddress, base_url};
 use crate::config::{AddressPolicy, PullConfig};
-use crate::parallel;
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
+
+use dial::{AddressFilter, LookupFailed, TargetCheck};
 
 pub use probe::Attempt;
 
@@ -41,8 +41,14 @@ pub struct Options {
     pub limits: Limits,
     /// Only if asked for; the environment's proxies are never used.
     pub proxy: Option<String>,
+    /// Listed names are asked through the proxy that this host cannot resolve.
+    pub proxy_resolves: bool,
     /// Which addresses may be dialled.
     pub policy: AddressPolicy,
+    /// URLs of the centers, which are no processes.
+    pub centers: Vec<String>,
+    /// Addresses of this host, at which a center on this host can be reached.
+    pub host_addresses: Vec<IpAddr>,
     /// How many requests run at the same time.
     pub concurrency: usize,
 }
@@ -57,7 +63,10 @@ impl Options {
             timeout: config.timeout,
             limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
             proxy: config.proxy.clone(),
+            proxy_resolves: config.proxy_resolves,
             policy: config.policy.clone(),
+            centers: Vec::new(),
+            host_addresses: Vec::new(),
             concurrency: config.concurrency,
         }
     }
@@ -211,7 +220,10 @@ fn authorities() -> RootCerts {
 /// Speaks HTTP to centers and agents; shared by threads.
 #[derive(Clone, Debug)]
 pub struct Client {
+    /// Asks listed addresses.
     agent: Agent,
+    /// Asks what is configured: centers, and a dead-man's switch.
+    configured: Agent,
     limits: Limits,
     buffers: Arc<Buffers>,
     has_proxy: bool,
@@ -245,20 +257,30 @@ impl Client {
             .timeout_per_read(Some(options.read_timeout))
             .timeout_global(Some(options.timeout))
             .build();
-        let resolver = CheckedResolver { policy: options.policy.clone() };
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
-        Ok(Self { agent, limits: options.limits, buffers: Arc::default(), has_proxy })
+        let agent_with = |filter: AddressFilter| {
+            let connector = TargetCheck(filter.clone()).chain(DefaultConnector::default());
+            Agent::with_parts(config.clone(), connector, filter)
+        };
+        Ok(Self {
+            agent: agent_with(AddressFilter::for_agents(options)),
+            configured: agent_with(AddressFilter::for_configured(options)),
+            limits: options.limits,
+            buffers: Arc::default(),
+            has_proxy,
+        })
     }
 
     /// Breaks off all requests that are under way, on whichever thread.
     pub fn shutdown(&self) {
         self.agent.clone().shutdown();
+        self.configured.clone().shutdown();
     }
 
     /// Asks a center what it lists.
     pub fn list(&self, center: &str) -> Result<Vec<Listed>, HttpError> {
         let base = base_url(center)?;
-        let response = self.agent.get(format!("{base}/v1/cover/list")).call().map_err(|e| transport(&e))?;
+        let response =
+            self.configured.get(format!("{base}/v1/cover/list")).call().map_err(|e| transport(&e))?;
         let status = response.status().as_u16();
         let text = self.text(response)?;
         if status == 404 && self.is_version_2(&base) {
@@ -277,7 +299,7 @@ impl Client {
     }
 
     fn is_version_2(&self, base: &str) -> bool {
-        let Ok(response) = self.agent.get(format!("{base}/v2/agents")).call() else { return false };
+        let Ok(response) = self.configured.get(format!("{base}/v2/agents")).call() else { return false };
         let Ok(text) = self.text(response) else { return false };
         serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|json| json["items"].is_array())
     }
@@ -421,77 +443,5 @@ impl<R: Read, W: Write> Read for Tee<'_, R, W> {
             return Err(io::Error::other("the output failed"));
         }
         Ok(read)
-    }
-}
-
-/// A host name was not resolved, which an error of the connection itself must not be taken for.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct LookupFailed(String);
-
-/// Resolves a host and lets through only what may be dialled.
-///
-/// The check is here, on the very addresses that the connector is handed, because a name can resolve to
-/// another address between a check and its use.
-#[derive(Debug)]
-struct CheckedResolver {
-    policy: AddressPolicy,
-}
-
-impl CheckedResolver {
-    /// Resolves a host name in time. ureq does so on a thread of its own as well, and panics where it gets none;
-    /// without one, the timeout is the system's.
-    fn look_up(
-        uri: &Uri,
-        config: &ureq::config::Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let without_end = NextTimeout { after: NotHappening, ..timeout };
-        let (send, resolved) = mpsc::sync_channel(1);
-        let (uri, config) = (uri.clone(), config.clone());
-        let begun = parallel::begin_detached(move || {
-            let _ = send.send(DefaultResolver::default().resolve(&uri, &config, without_end));
-        });
-        let _ = begun.map_err(|resolve| resolve());
-        resolved.recv_timeout(*timeout.after).unwrap_or(Err(ureq::Error::Timeout(timeout.reason)))
-    }
-}
-
-impl Resolver for CheckedResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &ureq::config::Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        // Without this, every literal address would cost a resolver thread.
-        let resolved = match host.parse::<IpAddr>() {
-            Ok(ip) => {
-                let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-                let mut addresses = self.empty();
-                addresses.push(SocketAddr::new(ip, uri.port_u16().unwrap_or(default)));
-                addresses
-            }
-            Err(_) => Self::look_up(uri, config, timeout).map_err(|error| match error {
-                ureq::Error::Io(error) => ureq::Error::Other(Box::new(LookupFailed(error.to_string()))),
-                ureq::Error::Timeout(_) => {
-                    ureq::Error::Other(Box::new(LookupFailed(format!("{host:?} was not resolved in time"))))
-                }
-                error => error,
-            })?,
-        };
-        let mut allowed = self.empty();
-        let mut refused = None;
-        for address in &resolved {
-            match self.policy.check(address.ip()) {
-                Ok(()) => allowed.push(*address),
-                Err(error) => refused = Some(error),
-            }
-        }
-        match refused {
-            Some(error) if allowed.is_empty() => Err(ureq::Error::Other(Box::new(error))),
-            _ => Ok(allowed),
-        }
     }
 }

@@ -19,7 +19,10 @@ impl Client {
             timeout: TIMEOUT,
             limits: Limits::default(),
             proxy,
+            proxy_resolves: false,
             policy,
+            centers: Vec::new(),
+            host_addresses: Vec::new(),
             concurrency: 1,
         })
     }
@@ -27,7 +30,7 @@ impl Client {
     /// Tells a dead-man's switch of a run. No error holds more of the URL than its host: neither what was
     /// answered, which may quote it, nor where a redirect goes.
     pub fn ping(&self, url: &PingUrl, ping: Ping) -> Result<(), HttpError> {
-        let response = self.agent.get(url.with(ping)).header("Connection", "close").call();
+        let response = self.configured.get(url.with(ping)).header("Connection", "close").call();
         let status = match response {
             Ok(response) => response.status().as_u16(),
             Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {

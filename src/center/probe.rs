@@ -4,7 +4,7 @@ use std::io;
 
 use ureq::Timeout;
 
-use super::{Client, HttpError, transport};
+use super::{Client, HttpError, LookupFailed, transport};
 use crate::address::{BadAddress, base_url};
 use crate::liveness::{Finding, Probe};
 
@@ -67,7 +67,7 @@ fn finding(error: &ureq::Error) -> Finding {
         ureq::Error::Timeout(Timeout::Connect) => Finding::Unreachable,
         ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => Finding::Silent,
         ureq::Error::HostNotFound => Finding::Unresolved,
-        ureq::Error::Other(other) if other.is::<super::LookupFailed>() => Finding::Unresolved,
+        ureq::Error::Other(other) if other.is::<LookupFailed>() => Finding::Unresolved,
         ureq::Error::Io(error) => match error.kind() {
             ErrorKind::ConnectionRefused => Finding::Refused,
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::TimedOut => {

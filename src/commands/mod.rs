@@ -21,8 +21,10 @@ use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 
+use crate::center::Options;
 use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
+use crate::host;
 use crate::names::printable;
 use crate::workdir::Workdir;
 
@@ -94,6 +96,12 @@ impl Context {
     /// Returns the same for a run that could begin only now.
     fn begun_at(&self, now: DateTime<Utc>) -> Self {
         Self { around: Surroundings { now, ..self.around.clone() }, ..self.clone() }
+    }
+
+    /// Returns how requests to centers and listed addresses are made.
+    fn request_options(&self) -> Options {
+        let (centers, host_addresses) = (self.centers.clone(), host::addresses());
+        Options { centers, host_addresses, ..Options::of(&self.config.pull) }
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -9,6 +9,7 @@ mod center;
 mod fleet;
 mod http;
 mod program;
+mod proxy;
 
 pub(crate) use agent::Agent;
 pub(crate) use agent::Behaviour;
@@ -16,3 +17,4 @@ pub(crate) use center::{Center, Removing};
 pub(crate) use fleet::{Fleet, Size};
 pub(crate) use http::{After, Request, Server, sized};
 pub(crate) use program::Program;
+pub(crate) use proxy::Proxy;

@@ -112,7 +112,7 @@ fn emit(shown: &[u8], file: Option<&Path>) -> Result<()> {
 }
 
 fn client(context: &Context) -> Result<Client> {
-    let options = Options { concurrency: 1, ..Options::of(&context.config.pull) };
+    let options = Options { concurrency: 1, ..context.request_options() };
     Ok(Client::new(&options)?)
 }
 

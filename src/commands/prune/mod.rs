@@ -165,7 +165,7 @@ impl Clients {
             read_timeout: timeout,
             timeout: whole,
             concurrency: args.concurrency(prune),
-            ..Options::of(pull)
+            ..context.request_options()
         };
         // A connection and two silences: more than that, and something drips.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;

@@ -32,7 +32,7 @@ use crate::address::normal_form;
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
-use crate::config::{ChangeRule, PullConfig, parse_duration, parse_size};
+use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
 use crate::names::Naming;
 use crate::ping::PingUrl;
@@ -167,17 +167,16 @@ pub struct PullArgs {
 }
 
 impl PullArgs {
-    /// Returns how requests are made, over what is configured.
-    fn options(&self, config: &PullConfig) -> Options {
-        let base = Options::of(config);
+    /// Returns how requests are made: as `base` says, but for what the command line says.
+    fn options(&self, base: Options) -> Options {
         Options {
             connect_timeout: self.connect_timeout.unwrap_or(base.connect_timeout),
             read_timeout: self.read_timeout.unwrap_or(base.read_timeout),
             timeout: self.timeout.unwrap_or(base.timeout),
             limits: Limits { max_bytes: self.max_body.unwrap_or(base.limits.max_bytes), ..base.limits },
-            proxy: self.proxy.clone().or(base.proxy),
+            proxy: self.proxy.clone().or(base.proxy.clone()),
             concurrency: self.concurrency.map_or(base.concurrency, usize::from),
-            policy: base.policy,
+            ..base
         }
     }
 
@@ -206,7 +205,7 @@ pub fn to_inbox(args: &PullArgs, global: &Global) -> Option<ExitCode> {
 
 /// Runs the command.
 pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
-    let options = args.options(&context.config.pull);
+    let options = args.options(context.request_options());
     let client = Client::new(&options)?;
     if args.raw {
         return raw::run(args, context, &client);

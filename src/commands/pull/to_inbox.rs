@@ -55,7 +55,7 @@ pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
         folder: folder.to_owned(),
         service: args.service.clone().or_else(host::own_service),
         address: args.address.clone(),
-        options: args.options(&within),
+        options: args.options(Options::of(&within)),
     };
     match before(deadline, task) {
         Ok(Left { path, head, profile }) => {

@@ -1,0 +1,105 @@
+//! Listed addresses that must not be asked: metadata services of clouds, and the center itself.
+
+use crate::harness::{ECHO, World, echo};
+use crate::sim::Proxy;
+
+/// Addresses that lead to a metadata service, directly, inside of another address, or in a spelling that
+/// only a resolver reads.
+const METADATA: [&str; 8] = [
+    "http://169.254.169.254:80",
+    "https://169.254.169.254",
+    "http://2852039166:80",
+    "http://[::ffff:169.254.169.254]:81",
+    "http://[64:ff9b:1:a9fe:a9:fe00::]:80",
+    "http://[fd00:ec2::23]:80",
+    "http://168.63.129.16:80",
+    "http://192.0.0.192:80",
+];
+
+fn port_of(url: &str) -> &str {
+    url.rsplit_once(':').unwrap().1
+}
+
+#[test]
+fn no_metadata_service_is_asked_through_a_proxy() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let proxy = Proxy::start();
+    for url in METADATA {
+        world.center.register_url(ECHO, url);
+    }
+    let said = world.run(&["pull", "--force", "--proxy", &proxy.url()]).ended(3);
+    assert_eq!(
+        said.stderr.matches("it may be allowed by [pull] allow_addresses").count(),
+        METADATA.len(),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    let own =
+        [port_of(&world.center.url()), port_of(&agents[0].url())].map(|port| format!("127.0.0.1:{port}"));
+    let targets = proxy.targets();
+    assert!(targets.iter().all(|target| own.contains(target)), "{targets:?}");
+    assert!(own.iter().all(|own| targets.contains(own)), "{targets:?}");
+}
+
+/// A name that no resolver can ask a server for: a label has at most 63 bytes.
+fn unresolvable() -> String {
+    format!("http://{}:80", "x".repeat(64))
+}
+
+#[test]
+fn a_name_that_only_the_proxy_could_resolve_is_asked_for_where_that_is_allowed_alone() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let proxy = Proxy::start();
+    world.center.register_url(ECHO, &unresolvable());
+    let target = unresolvable().replace("http://", "");
+    let pull = || world.run(&["pull", "--force", "--proxy", &proxy.url()]).ended(3);
+    pull().warned("is not resolved on this host, so its address cannot be checked ([pull] proxy_resolves)");
+    assert!(!proxy.targets().contains(&target), "{:?}", proxy.targets());
+    world.configure("[pull]\nproxy_resolves = true\n");
+    pull();
+    assert!(proxy.targets().contains(&target), "{:?}", proxy.targets());
+}
+
+#[test]
+fn the_center_listed_as_a_process_is_refused_in_every_spelling() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let port = port_of(&world.center.url()).to_owned();
+    let spellings = [
+        format!("http://127.0.0.1:{port}"),
+        format!("HTTP://localhost:{port}/"),
+        format!("http://127.0.0.2:{port}"),
+        format!("http://127.1:{port}"),
+        format!("http://0.0.0.0:{port}"),
+        format!("http://[::1]:{port}"),
+    ];
+    for url in &spellings {
+        world.center.register_url(ECHO, url);
+    }
+    let proxy = Proxy::start();
+    for options in [&[][..], &["--proxy", &proxy.url()]] {
+        let said = world.run(&[&["pull", "--force"], options].concat()).ended(3);
+        assert_eq!(
+            said.stderr.matches(&format!("is the address of the center \"{}\"", world.center.url())).count(),
+            spellings.len(),
+            "{}",
+            said.stderr
+        );
+    }
+    // Processes at other ports of the same host are asked as ever.
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    let named = world.run(&["pull", "--raw", "--address", &world.center.url()]).ended(1);
+    named.warned("is the address of the center");
+}
+
+#[test]
+fn the_center_listed_as_a_process_is_not_taken_for_a_dead_one() {
+    let world = World::new();
+    let _agent = world.start(ECHO, &echo());
+    world.center.register_url(ECHO, &world.center.url());
+    world.run(&["prune"]).ended(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+}
