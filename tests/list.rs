@@ -1,11 +1,14 @@
 //! `list`, `total` and `history`: what is known, also when nobody can be asked.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use chrono::DateTime;
+use serde_json::Value;
 
 use crate::harness::{ECHO, World, echo, has_reader};
+use crate::sim::Center;
 
 #[test]
 fn list_shows_each_state() {
@@ -330,6 +333,73 @@ fn metrics_of_a_center_that_is_away_are_the_stored_ones_and_say_so() {
     assert_eq!(said_of(&samples(&text), ECHO)["replicas_up"], "1");
     let text = world.run(&["list", "--format", "prometheus", "--center", &with_password]).ended(3).stdout;
     assert_eq!(text.lines().last().unwrap(), format!("goc_watchdog_center_up{{center=\"{center}\"}} 0"));
+}
+
+#[test]
+fn what_a_center_listed_that_is_asked_no_more_is_offline_and_not_up() {
+    let (world, agents) = World::with_echo(1);
+    world.pull(0);
+    let new = "staging_th_new_master_0123456789";
+    let (mut moved, old) = (Center::start(), world.center.url());
+    moved.register(new, &agents[0]);
+    let moved_to = moved.url();
+    let to_new = |arguments: &[&str]| world.run(&[arguments, &["--center", &moved_to]].concat());
+    let states = |arguments: &[&str]| -> Vec<String> {
+        let listed = &world.run(arguments).ended(0).json()[0];
+        let state = |it: &Value| {
+            let (name, state) = (it["service"].as_str().unwrap(), it["state"].as_str().unwrap());
+            format!("{name} {state} {}/{}", it["replicas"]["up"], it["replicas"]["known"])
+        };
+        listed.as_array().unwrap().iter().map(state).collect()
+    };
+    let offline = ["list", "--offline", "--format", "json"];
+
+    // A pull of named services says nothing of where all are.
+    to_new(&["pull", new]).ended(0);
+    assert_eq!(states(&offline)[0], format!("{ECHO} ok 1/1"));
+
+    to_new(&["pull", "--force"]).ended(0);
+    assert_eq!(states(&offline), [format!("{ECHO} offline 0/0"), format!("{new} ok 1/1")]);
+    let said = world.run(&["list", "--offline"]).ended(0);
+    let message = format!("warning: center \"{old}\": not asked since ");
+    assert!(said.stderr.contains(&message), "{}", said.stderr);
+    assert!(said.stderr.ends_with("UTC; 1 service that it alone listed is offline\n"), "{}", said.stderr);
+    assert!(said.stdout.contains("offline, not asked since "), "{}", said.stdout);
+    let explained = world.run(&["list", "--offline", "--explain", ECHO]).stdout;
+    assert!(explained.contains("no center lists it, not asked since "), "{explained}");
+    let read = samples(&world.run(&["list", "--offline", "--format", "prometheus"]).ended(0).stdout);
+    let of_echo = said_of(&read, ECHO);
+    assert_eq!((of_echo["replicas_up"].as_str(), of_echo["replicas_known"].as_str()), ("0", "0"));
+    assert!(!of_echo.contains_key("next_due_timestamp_seconds"));
+    let site = world.home().join("site");
+    world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
+    let index: Value = serde_json::from_slice(&fs::read(site.join("index.json")).unwrap()).unwrap();
+    let of = |name: &str| {
+        index["services"].as_array().unwrap().iter().find(|it| it["service"] == name).unwrap()["state"]
+            .clone()
+    };
+    assert_eq!((of(ECHO), of(new)), ("offline".into(), "ok".into()));
+
+    // One that does not answer was asked all the same.
+    moved.stop();
+    to_new(&["pull", "--force"]).ended(3);
+    assert_eq!(states(&offline), [format!("{ECHO} offline 0/0"), format!("{new} ok 1/1")]);
+    // So was one that nothing is known of.
+    world.run(&["pull", "--center", "http://127.0.0.1:1"]).ended(1);
+    assert_eq!(states(&offline), [format!("{ECHO} offline 0/0"), format!("{new} offline 0/0")]);
+
+    world.pull(0);
+    assert_eq!(states(&offline)[0], format!("{ECHO} ok 1/1"));
+}
+
+#[test]
+fn a_database_that_does_not_tell_which_centers_were_asked_counts_all() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    world.downgrade_to(8);
+    world.run(&["prune", "--retention-only"]).ended(0);
+    let listed = &world.run(&["list", "--offline", "--format", "json"]).ended(0).json()[0];
+    assert_eq!((&listed[0]["state"], &listed[0]["not_asked_since"]), (&"ok".into(), &Value::Null));
 }
 
 /// Names that would break a line, a label, or out of both.

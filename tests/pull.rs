@@ -622,9 +622,8 @@ fn replicas_of_the_last_pull_are_taken_from_the_latest_row_of_an_older_database(
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN], 1);
     world.pull(0);
-    world.execute(
-        "DROP TABLE replicas; UPDATE cover_fact SET answered = 1, listed = 5; PRAGMA user_version = 6;",
-    );
+    world.execute("UPDATE cover_fact SET answered = 1, listed = 5");
+    world.downgrade_to(6);
     // Brought up to date, and nothing is asked.
     world.run(&["prune", "--retention-only"]).ended(0);
     world.execute("UPDATE cover_fact SET answered = 7, listed = 7");
@@ -699,11 +698,7 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     agents[0].hit(&[MAIN], 1);
     world.pull(0);
     // As it was before answers were remembered, and addresses suspected.
-    world.execute(
-        "DROP TABLE last_answer; DROP TABLE suspicion; DROP TABLE tombstone; DROP INDEX generation_open;
-         DROP TABLE snapshot; DROP TABLE cover_diff; DROP TABLE replicas;
-         ALTER TABLE cover_key DROP COLUMN dropped_at; PRAGMA user_version = 2;",
-    );
+    world.downgrade_to(2);
     world.pull(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM last_answer"), 1);
     agents[0].hit(&[PING], 1);

@@ -158,11 +158,11 @@ fn stored_in_two_spellings(world: &World, agent: &Agent) {
                     ('{other}', '2026-01-01T00:00:00.000Z', 3, '2026-01-01T00:00:00.000Z', 'silent', '', 1);
          UPDATE schedule SET addresses = json_array('{other}', '{}');
          UPDATE listing SET center = '{old_center}';
-         UPDATE center SET url = '{old_center}';
-         PRAGMA user_version = 7;",
+         UPDATE center SET url = '{old_center}';",
         agent.url(),
         agent.url()
     ));
+    world.downgrade_to(7);
     world.center.register_url(ECHO, &other);
 }
 

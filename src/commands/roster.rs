@@ -13,8 +13,8 @@ use crate::address::normal_form;
 use crate::center::{Client, HttpError, Listed};
 use crate::names::Naming;
 use crate::store::{
-    AddressState, Allocator, Change, Key, KeyId, KnownService, ListedAddress, Replicas, Row, ScheduleRow,
-    ServiceId, Store, StoreError,
+    AddressState, Allocator, AskedCenter, Change, Key, KeyId, KnownService, ListedAddress, Replicas, Row,
+    ScheduleRow, ServiceId, Store, StoreError,
 };
 use crate::workdir::Workdir;
 
@@ -40,6 +40,7 @@ pub(super) struct Known {
     services: Vec<KnownService>,
     listings: Vec<ListedAddress>,
     centers: HashMap<String, DateTime<Utc>>,
+    asked: HashMap<String, AskedCenter>,
     schedules: HashMap<KeyId, ScheduleRow>,
     replicas: HashMap<KeyId, Replicas>,
     states: HashMap<KeyId, HashMap<String, AddressState>>,
@@ -62,16 +63,21 @@ impl Known {
             services: store.services()?,
             listings: store.listings()?,
             centers: store.centers()?,
+            asked: store.asked_centers()?,
             schedules: store.schedules()?,
             replicas: store.replicas()?,
             states: store.addresses()?,
         })
     }
 
-    /// Asks no center; what each listed last counts.
+    /// Asks no center; of those that the last pull without names asked, what each listed last counts. Where there was
+    /// no such pull, what any center listed does.
     #[must_use]
     pub(super) fn without_asking(&self) -> Vec<Heard> {
-        self.centers.keys().map(|url| Heard { url: url.clone(), answer: None }).collect()
+        let is_latest = |url: &&String| {
+            self.asked.is_empty() || self.asked.get(*url).is_some_and(|asked| asked.is_latest)
+        };
+        self.centers.keys().filter(is_latest).map(|url| Heard { url: url.clone(), answer: None }).collect()
     }
 }
 
@@ -103,6 +109,8 @@ pub(super) struct Member {
     pub places: Vec<Place>,
     /// When it was last listed; `None` where it never was.
     pub last_seen: Option<DateTime<Utc>>,
+    /// When the center that listed it last was asked, where nobody lists it now and that center does not count.
+    pub not_asked_since: Option<DateTime<Utc>>,
 }
 
 impl Member {
@@ -197,6 +205,17 @@ pub(super) struct Roster {
     pub changes: Vec<Change>,
     /// Centers that did not answer, or suddenly list nothing, each with a message.
     pub silent: Vec<SilentCenter>,
+    /// Centers that list services nobody else does, and do not count; by URL.
+    pub unasked: BTreeMap<String, UnaskedCenter>,
+}
+
+/// A center that is not asked any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UnaskedCenter {
+    /// When it was asked last.
+    pub since: DateTime<Utc>,
+    /// Names that it listed then and nobody lists now.
+    pub services: usize,
 }
 
 /// A center whose last known list stands in for what it does not say.
@@ -229,7 +248,7 @@ impl Roster {
         allocator: &Allocator,
         now: DateTime<Utc>,
     ) -> Self {
-        let Known { keys, services, listings, centers, schedules, replicas, states } = known;
+        let Known { keys, services, listings, centers, asked, schedules, replicas, states } = known;
         let mut assembly = Assembly {
             naming,
             allocator,
@@ -270,7 +289,16 @@ impl Roster {
                 }
             }
         }
-        assembly.finish(schedules, &replicas, states, silent)
+        let mut unasked = BTreeMap::new();
+        for (url, before) in listed_before {
+            let since = asked.get(&url).map(|asked| asked.asked_at).or_else(|| centers.get(&url).copied());
+            if let Some(since) = since
+                && let services @ 1.. = assembly.unasked(&before, since)
+            {
+                unasked.insert(url, UnaskedCenter { since, services });
+            }
+        }
+        Self { silent, unasked, ..assembly.finish(schedules, &replicas, states) }
     }
 
     /// Returns the changes that accept that emptied centers mean it: nothing is listed there.
@@ -307,8 +335,8 @@ impl Roster {
         let entry = &mut self.entries[index];
         let (key, name) = (entry.id, name.to_owned());
         changes.push(Change::Service { id, name: name.clone(), key, branch: branch.clone(), seen_at: now });
-        let (places, last_seen) = (Vec::new(), None);
-        entry.members.push(Member { id, name, branch, places, last_seen });
+        let (places, last_seen, not_asked_since) = (Vec::new(), None, None);
+        entry.members.push(Member { id, name, branch, places, last_seen, not_asked_since });
         (index, changes)
     }
 }
@@ -342,6 +370,7 @@ impl Assembly<'_> {
             branch,
             places: Vec::new(),
             last_seen: None,
+            not_asked_since: None,
         };
         self.members.insert(service.name, (key, member));
     }
@@ -382,6 +411,20 @@ impl Assembly<'_> {
                 assumed: true,
             });
         }
+    }
+
+    /// Notes the names that a center listed which does not count, where nobody lists them now; returns how many.
+    fn unasked(&mut self, listings: &[ListedAddress], since: DateTime<Utc>) -> usize {
+        let mut members = self.by_id();
+        let mut noted = HashSet::new();
+        for listing in listings.iter().filter(|listing| listing.listed) {
+            if let Some(member) = members.get_mut(&listing.service).filter(|member| member.places.is_empty())
+            {
+                member.not_asked_since = member.not_asked_since.max(Some(since));
+                noted.insert(listing.service);
+            }
+        }
+        noted.len()
     }
 
     fn listed(&mut self, url: &str, listed: &[Listed], before: &[ListedAddress]) {
@@ -442,8 +485,14 @@ impl Assembly<'_> {
             branch: branch.clone(),
             seen_at: self.now,
         });
-        let member =
-            Member { id, name: name.to_owned(), branch, places: Vec::new(), last_seen: Some(self.now) };
+        let member = Member {
+            id,
+            name: name.to_owned(),
+            branch,
+            places: Vec::new(),
+            last_seen: Some(self.now),
+            not_asked_since: None,
+        };
         self.members.insert(name.to_owned(), (key, member));
         id
     }
@@ -453,7 +502,6 @@ impl Assembly<'_> {
         mut schedules: HashMap<KeyId, ScheduleRow>,
         replicas: &HashMap<KeyId, Replicas>,
         mut states: HashMap<KeyId, HashMap<String, AddressState>>,
-        silent: Vec<SilentCenter>,
     ) -> Roster {
         let mut entries: BTreeMap<Key, Entry> = BTreeMap::new();
         for (key, member) in self.members.into_values() {
@@ -469,7 +517,8 @@ impl Assembly<'_> {
             });
             entry.members.push(member);
         }
-        Roster { entries: entries.into_values().collect(), changes: self.changes, silent }
+        let (entries, changes) = (entries.into_values().collect(), self.changes);
+        Roster { entries, changes, silent: Vec::new(), unasked: BTreeMap::new() }
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use comfy_table::Color;
 
-use super::Context;
 use super::roster::{Entry, Member, Roster};
+use super::{Context, show};
 use crate::liveness::Suspicion;
 use crate::schedule::{self, Due};
 use crate::store::{AddressState, Row, Store, StoreError};
@@ -132,8 +132,12 @@ impl Line<'_> {
         self.next_pull(context).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
     }
 
-    /// Returns the state with what `prune` found, such as `partial, 1 suspect`.
-    pub(super) fn state_text(&self) -> String {
+    /// Returns the state with what `prune` found, such as `partial, 1 suspect`, or since when the center of what is
+    /// offline is not asked.
+    pub(super) fn state_text(&self, now: DateTime<Utc>) -> String {
+        if let Some(since) = self.member.not_asked_since.filter(|_| self.state == State::Offline) {
+            return format!("{}, not asked since {}", self.state.word(), show::moment(since, now));
+        }
         let suspicions: Vec<&Suspicion> = self
             .member
             .addresses()

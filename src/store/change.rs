@@ -39,6 +39,13 @@ pub enum Change {
         /// When it was first seen.
         seen_at: DateTime<Utc>,
     },
+    /// A pull without names asks these centers, and no others.
+    CentersAsked {
+        /// Their URLs.
+        urls: Vec<String>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A center answered.
     CenterListed {
         /// Its URL.
@@ -328,6 +335,15 @@ impl<'a> Writer<'a> {
                  ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, git_branch = excluded.git_branch",
                 params![id, name, key, branch, iso(*seen_at)],
             ),
+            Change::CentersAsked { urls, at } => {
+                run("UPDATE asked_center SET is_latest = 0 WHERE is_latest", params![])?;
+                urls.iter().try_for_each(|url| {
+                    run(
+                        "INSERT OR REPLACE INTO asked_center (url, asked_at, is_latest) VALUES (?1, ?2, 1)",
+                        params![url, iso(*at)],
+                    )
+                })
+            }
             Change::CenterListed { url, at } => run(
                 "INSERT INTO center (url, last_listed_at) VALUES (?1, ?2)
                  ON CONFLICT (url) DO UPDATE SET last_listed_at = excluded.last_listed_at",

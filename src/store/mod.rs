@@ -20,7 +20,7 @@ use crate::lock::Held;
 
 pub use change::{Allocator, Change, NewRow, Writer};
 pub use query::{
-    AddressState, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
+    AddressState, AskedCenter, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
     KnownService, LastAnswer, ListedAddress, Replicas, Row, RowFilter, RowId, ScheduleRow, ServiceId,
     StructureId, Structures,
 };
@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0006_diff.sql")),
     Sql(include_str!("migrations/0007_replicas.sql")),
     Code(addresses::normalize),
+    Sql(include_str!("migrations/0009_asked_centers.sql")),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).

@@ -92,6 +92,15 @@ pub struct ListedAddress {
     pub unlisted_at: Option<DateTime<Utc>>,
 }
 
+/// A center that was asked by a pull without names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedCenter {
+    /// When it was asked last.
+    pub asked_at: DateTime<Utc>,
+    /// The last such pull asked it.
+    pub is_latest: bool,
+}
+
 /// How an address of a key has been answering.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressState {
@@ -294,6 +303,14 @@ impl Store {
     pub fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let rows = self
             .rows_of("SELECT url, last_listed_at FROM center", [], |row| Ok((row.get(0)?, time(row, 1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns the centers that pulls without names asked, by URL.
+    pub fn asked_centers(&self) -> Result<HashMap<String, AskedCenter>, StoreError> {
+        let rows = self.rows_of("SELECT url, asked_at, is_latest FROM asked_center", [], |row| {
+            Ok((row.get(0)?, AskedCenter { asked_at: time(row, 1)?, is_latest: row.get(2)? }))
+        })?;
         Ok(rows.into_iter().collect())
     }
 

@@ -158,6 +158,35 @@ impl World {
         self.database().execute_batch(sql).unwrap();
     }
 
+    /// Takes everything out of the database that migrations after this one made, so that the next run makes it anew.
+    ///
+    /// For tests of one migration. What they changed in tables that were there before stays.
+    #[track_caller]
+    pub(crate) fn downgrade_to(&self, schema: usize) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
+        let number = |path: &Path| -> usize {
+            path.file_name().unwrap().to_str().unwrap().split('_').next().unwrap().parse().unwrap()
+        };
+        let mut later: Vec<PathBuf> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        later.retain(|path| number(path) > schema);
+        later.sort();
+        for path in later.iter().rev() {
+            for line in fs::read_to_string(path).unwrap().lines() {
+                let words: Vec<&str> = line.trim_end_matches(['(', ' ', ';']).split_whitespace().collect();
+                match words[..] {
+                    ["CREATE", "TABLE", name, ..] => self.execute(&format!("DROP TABLE {name}")),
+                    ["CREATE", "INDEX", name, ..] => self.execute(&format!("DROP INDEX IF EXISTS {name}")),
+                    ["ALTER", "TABLE", table, "ADD", "COLUMN", column, ..] => {
+                        self.execute(&format!("ALTER TABLE {table} DROP COLUMN {column}"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.execute(&format!("PRAGMA user_version = {schema}"));
+    }
+
     /// The text of the latest profile of an app.
     #[track_caller]
     pub(crate) fn latest_text(&self, app: &str) -> String {

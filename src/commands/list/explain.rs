@@ -74,7 +74,9 @@ impl Explained<'_> {
         let schedule = &self.entry.schedule.schedule;
         let addresses = self.entry.addresses();
         if addresses.is_empty() {
-            return (None, "no center lists it".to_owned());
+            let unasked = self.entry.members.iter().filter_map(|member| member.not_asked_since).max();
+            let since = |at| format!(", not asked since {}", show::moment(at, self.context.now()));
+            return (None, format!("no center lists it{}", unasked.map(since).unwrap_or_default()));
         }
         match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
             Due::Now(reason) => (next_pull(self.entry, self.context), reason.to_string()),

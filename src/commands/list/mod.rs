@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::pick::pick;
-use super::roster::{self, Known, Place, Roster};
+use super::roster::{self, Known, Place, Roster, UnaskedCenter};
 use super::state::{Line, Signs, State};
 use super::{Context, show};
 use crate::center::{Client, Options};
@@ -89,6 +89,15 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             .last_heard
             .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
         super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
+    }
+    for (url, UnaskedCenter { since, services }) in roster.unasked.iter().filter(|_| args.offline) {
+        super::warn(format!(
+            "center \"{}\": not asked since {}; {} that it alone listed {} offline",
+            printable(url),
+            show::moment(*since, context.now()),
+            show::count(*services, "services"),
+            if *services == 1 { "is" } else { "are" },
+        ));
     }
     let signs = Signs::read(&roster, store.as_ref())?;
     let mut shown = Vec::new();
@@ -211,7 +220,7 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<(
             show::cell(&show::ago(entry.schedule.last_change_at, now)),
             show::cell(&show::ago(member.last_seen, now)),
             show::cell(&next),
-            show::colored(context, &line.state_text(), state.color()),
+            show::colored(context, &line.state_text(now), state.color()),
         ]);
     }
     show::write_table(&table, out)?;
@@ -262,6 +271,7 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
         "last_change": entry.schedule.last_change_at.map(show::iso),
         "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
         "last_seen": member.last_seen.map(show::iso),
+        "not_asked_since": member.not_asked_since.map(show::iso),
         "next_pull": line.next_pull(context).map(show::iso),
     })
 }

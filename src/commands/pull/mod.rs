@@ -259,6 +259,12 @@ fn pull(
         locked.sweep(&store.stored_files()?)?;
     }
     let mut writer = store.writer(locked.held());
+    if args.services.is_empty() {
+        // By itself, because a run in which no center answers may end before anything else is stored.
+        let urls = context.centers.iter().map(|url| normal_form(url)).collect();
+        writer.apply(&Change::CentersAsked { urls, at: now })?;
+        writer.commit()?;
+    }
     writer.apply(&Change::RunStarted(now))?;
 
     let allocator = Allocator::new(&store)?;

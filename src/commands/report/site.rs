@@ -278,7 +278,7 @@ impl Stored {
         let state = State::of(member, entry, row, &self.signs);
         let line = Line { entry, member, row: row.cloned(), state, signs: &self.signs };
         let last_pull = entry.schedule.schedule.last_pull;
-        let said = line.state_text();
+        let said = line.state_text(context.now());
         let longest = context.config.pull.steps.wait(usize::MAX);
         // Two of the longest waits without an answer: no timer is at work, or what it does comes to nothing.
         let is_overdue = TimeDelta::from_std(longest * 2)
