@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::harness::port::ReservedPort;
 use crate::harness::{ECHO, Said, World, profile_of, skipped};
 
 /// A center, and what is needed to start processes that register with it.
@@ -23,6 +24,8 @@ pub(crate) struct Goc {
     pub(crate) center: String,
     /// The center first, then each process in the order started.
     pub(crate) children: Vec<Child>,
+    /// Of the center and of every process, also after its end.
+    ports: Vec<ReservedPort>,
     pub(crate) world: World,
 }
 
@@ -85,9 +88,10 @@ impl Goc {
     pub(crate) fn start(mode: &str) -> Option<Self> {
         let program = program()?;
         let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let center = format!("http://127.0.0.1:{port}");
-        let mut this = Self { program, folder, center, children: Vec::new(), world: World::new() };
+        let port = ReservedPort::new();
+        let center = format!("http://127.0.0.1:{}", port.number);
+        let (children, ports, world) = (Vec::new(), vec![port], World::new());
+        let mut this = Self { program, folder, center, children, ports, world };
         let server = this.serve("center");
         this.children.push(server);
         let source = this.folder.path().join("source");
@@ -140,11 +144,10 @@ impl Goc {
         fs::hard_link(self.folder.path().join(program), &own).unwrap();
         let address = folder.join("echoserver_profile_listen_addr");
         if !address.exists() {
-            // goc listens where this file says, now and after a restart. Below the ports that the kernel
-            // gives to connections, so that none of the other tests' has it at that moment.
-            let mut ports = std::iter::repeat_with(|| fastrand::u16(20_000..32_000));
-            let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
-            fs::write(&address, format!("127.0.0.1:{free}")).unwrap();
+            // goc listens where this file says, now and after a restart.
+            let port = ReservedPort::new();
+            fs::write(&address, format!("127.0.0.1:{}", port.number)).unwrap();
+            self.ports.push(port);
         }
         let log = fs::File::create(folder.join("log")).unwrap();
         let child = Command::new(own)

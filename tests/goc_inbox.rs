@@ -34,6 +34,16 @@ impl Goc {
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
+    /// What is stored as the latest of this commit.
+    #[track_caller]
+    fn counts_of(&self, commit: &str) -> Vec<u64> {
+        let path: String = self.world.query(&format!(
+            "SELECT cov_file_path FROM goc_o_staging_service_cover
+             WHERE git_commit = '{commit}' AND is_latest = 'y'"
+        ));
+        profile_of(&fs::read_to_string(self.world.root().join(path)).unwrap()).counts
+    }
+
     /// Ends the process that was started last, as Kubernetes does.
     fn terminate(&mut self) {
         let last = self.children.len() - 1;
@@ -103,12 +113,7 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
     }
     assert_eq!(goc.world.files(".snapshot"), [] as [PathBuf; 0]);
     for (commit, wanted) in counted {
-        let path: String = goc.world.query(&format!(
-            "SELECT cov_file_path FROM goc_o_staging_service_cover
-             WHERE git_commit = '{commit}' AND is_latest = 'y'"
-        ));
-        let stored = profile_of(&fs::read_to_string(goc.world.root().join(path)).unwrap());
-        assert_eq!(stored.counts, wanted, "of {commit}");
+        assert_eq!(goc.counts_of(&commit), wanted, "of {commit}");
     }
     goc.world.is_sound();
 }
@@ -143,6 +148,45 @@ fn processes_that_follow_each_other_at_one_address_lose_nothing() {
     }
     assert_eq!(covered_blocks(&goc.world.latest_text("apa_goc_echoserver")), covered);
     goc.world.is_sound();
+}
+
+#[test]
+fn a_port_that_changes_hands_between_pull_and_hook_mixes_no_two_services() {
+    for ends in ["-TERM", "-KILL"] {
+        let Some(mut goc) = Goc::start("count") else { return };
+        goc.world.configure("[pull]\nchange = \"counts\"\n");
+        let inbox = goc.world.root().join("inbox");
+        fs::create_dir_all(&inbox).unwrap();
+        let commits = ["aaaaaaaaaa", "bbbbbbbbbb"];
+        let [first, second] = commits.map(|commit| ECHO.replace("845820727e", commit));
+        let url = goc.process("first", "echoserver", &first);
+        get(&url, "/ping").unwrap();
+        let of_first = profile_of(&goc.profile("first")).counts;
+        goc.run(&["pull"]).ended(0);
+        goc.signal(1, ends);
+        goc.children[1].wait().unwrap();
+
+        // The same build, at the same port: after -KILL the port stands under both names.
+        let (from, to) = ["first", "second"].map(|name| goc.folder().join(name)).into();
+        fs::create_dir(&to).unwrap();
+        let address = "echoserver_profile_listen_addr";
+        fs::copy(from.join(address), to.join(address)).unwrap();
+        let url = goc.process("second", "echoserver", &second);
+        get(&url, "/").unwrap();
+        get(&url, "/nowhere");
+        let of_second = profile_of(&goc.profile("second")).counts;
+        goc.hook("second", &inbox);
+        for _ in 0..2 {
+            goc.run(&["pull", "--force"]);
+            for (commit, wanted) in commits.into_iter().zip([&of_first, &of_second]) {
+                assert_eq!(&goc.counts_of(commit), wanted, "of {commit} after {ends}");
+            }
+        }
+        goc.terminate();
+        goc.run(&["pull", "--force"]);
+        assert_eq!(goc.counts_of(commits[0]), of_first, "after {ends}");
+        goc.world.is_sound();
+    }
 }
 
 fn covered_blocks(profile: &str) -> BTreeSet<String> {

@@ -26,6 +26,8 @@ use crate::{clock, workdir};
 
 /// Well within the 30 seconds that Kubernetes gives a pod.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How often a process is asked whose port another one took meanwhile.
+const TRIES: usize = 3;
 
 /// What is to be saved, and where.
 struct Task {
@@ -104,20 +106,25 @@ fn save(task: &Task) -> Result<Left> {
     let asked: Option<IpAddr> = asked.parse().ok();
     // What listens there is known of this host alone.
     let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
-    let listener = host::listener(port).filter(|_| is_here);
-    let service = match (&task.service, listener.as_ref().and_then(|listener| listener.service.clone())) {
-        (Some(named), _) => named.clone(),
-        (None, Some(found)) => found,
-        (None, None) => bail!("{}", nameless(port, listener.as_ref())),
-    };
-    if service.len() > LONGEST_NAME {
-        bail!("the name of the service is longer than {LONGEST_NAME} bytes");
-    }
-
+    let listener = || host::listener(port).filter(|_| is_here);
     let client = Client::new(&task.options)?;
-    let pulled = client.profile(&address).and_then(|mut incoming| incoming.understand(&[], None, 0));
-    let understood = pulled.with_context(|| format!("profile from \"{}\"", printable(&address)))?;
-    let captured_at = clock::now();
+    let mut before = listener();
+    let mut tries = 0;
+    let (service, understood, captured_at) = loop {
+        let service = service_at(port, task.service.as_deref(), before.as_ref())?;
+        let pulled = client.profile(&address).and_then(|mut incoming| incoming.understand(&[], None, 0));
+        let understood = pulled.with_context(|| format!("profile from \"{}\"", printable(&address)))?;
+        let captured_at = clock::now();
+        let after = listener();
+        if is_answer_of(before.as_ref(), after.as_ref()) {
+            break (service, understood, captured_at);
+        }
+        tries += 1;
+        if tries == TRIES {
+            bail!("another process took port {port} while it was asked");
+        }
+        before = after;
+    };
     let profile = understood.profile;
     let mut text = Vec::new();
     profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
@@ -126,7 +133,7 @@ fn save(task: &Task) -> Result<Left> {
         addresses.insert(0, ip);
     }
     let process =
-        listener.and_then(|listener| Some(Process { id: listener.id, started_at: listener.started_at? }));
+        before.and_then(|listener| Some(Process { id: listener.id, started_at: listener.started_at? }));
     let head = Head {
         service,
         port,
@@ -142,6 +149,29 @@ fn save(task: &Task) -> Result<Left> {
     text.splice(..0, head.lines().into_bytes());
     let path = workdir::inbox::leave(&task.folder, &head.file_name(), &text)?;
     Ok(Left { path, head, profile })
+}
+
+/// Returns the name that the process at a port is registered under: the one that was given, else that of its
+/// environment.
+fn service_at(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Result<String> {
+    let Some(service) = given.or_else(|| listener?.service.as_deref()) else {
+        bail!("{}", nameless(port, listener));
+    };
+    if service.len() > LONGEST_NAME {
+        bail!("the name of the service is longer than {LONGEST_NAME} bytes");
+    }
+    Ok(service.to_owned())
+}
+
+/// Tells whether an answer is that of the process that listened before it was asked for.
+///
+/// A process that ended since has answered. Where another one listens now, either may have.
+fn is_answer_of(before: Option<&Listener>, after: Option<&Listener>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => (before.id, before.started_at) == (after.id, after.started_at),
+        (_, None) => true,
+        (None, Some(_)) => false,
+    }
 }
 
 /// Returns the port that goc wrote for the process: in the current folder, else beside a program that runs. Of
@@ -188,4 +218,29 @@ fn nameless(port: u16, listener: Option<&Listener>) -> String {
         None => format!("GOC_SERVICE_NAME is not in this environment, and nothing listens at port {port}"),
     };
     format!("{what}: name the service with --service")
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_that_of_the_process_that_listens_before_and_after_it() {
+        let process = |id: i32, second: i64| {
+            Some(Listener { id, started_at: DateTime::from_timestamp(second, 0), service: None })
+        };
+        for (before, after, expected) in [
+            (process(7, 0), process(7, 0), true),
+            (process(7, 0), process(8, 5), false),
+            // The kernel gives numbers out again.
+            (process(7, 0), process(7, 5), false),
+            (process(7, 0), None, true),
+            (None, process(8, 5), false),
+            (None, None, true),
+        ] {
+            assert_eq!(is_answer_of(before.as_ref(), after.as_ref()), expected, "{before:?} {after:?}");
+        }
+    }
 }
