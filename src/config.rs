@@ -102,7 +102,7 @@ pub struct PullConfig {
     pub jitter: Option<Duration>,
     /// Whether services that are not due are asked for their fraction.
     pub peek: bool,
-    /// Whether a new build is adopted by itself.
+    /// Whether a new build is adopted by itself, in a deploy or by the votes of addresses.
     pub adopt: bool,
     /// URL of the proxy.
     pub proxy: Option<String>,

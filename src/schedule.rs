@@ -18,6 +18,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 use sha2::{Digest, Sha256};
 
+use crate::edition::MAJORITY_AFTER;
+
 const MINUTE: u64 = 60;
 /// The longest wait that is accepted, a leap year. With it no sum of times overflows.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * MINUTE);
@@ -131,6 +133,18 @@ fn later(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     now.checked_add_signed(delta(by)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
+/// Returns when a wait that began at `since` ends.
+#[must_use]
+pub fn end_of(since: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    later(since, wait)
+}
+
+/// Tells whether a wait that began at `since` is over, for a timer that may fire a little early.
+#[must_use]
+pub fn is_over(since: DateTime<Utc>, wait: Duration, now: DateTime<Utc>) -> bool {
+    end_of(since, wait).signed_duration_since(now) <= slack(wait)
+}
+
 /// What the database remembers of a service's schedule. The default is a service never pulled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
@@ -142,6 +156,8 @@ pub struct Schedule {
     pub next_due: Option<DateTime<Utc>>,
     /// The addresses listed at the last pull, sorted, each once, whether they answered or not.
     pub addresses: Vec<String>,
+    /// When a pull would decide which build it shows (see [`crate::edition::Election`]); `None`: that is decided.
+    pub election: Option<DateTime<Utc>>,
 }
 
 /// What a pull of a service came to, as far as its schedule goes.
@@ -211,6 +227,8 @@ pub enum Reason {
     Peeked,
     /// Its address is about to be taken off the center's list (decided by the caller).
     LastChance,
+    /// Another build has as many votes as the one shown, or more, and the next pull may adopt it.
+    Election,
 }
 
 impl fmt::Display for Reason {
@@ -233,6 +251,7 @@ impl fmt::Display for Reason {
             Reason::Forced => write!(f, "forced"),
             Reason::Peeked => write!(f, "a peek found that coverage moved"),
             Reason::LastChance => write!(f, "its address is about to be removed"),
+            Reason::Election => write!(f, "as many addresses or more serve another build than the one shown"),
         }
     }
 }
@@ -240,7 +259,8 @@ impl fmt::Display for Reason {
 /// Decides whether a service is due.
 ///
 /// A timer may be early by a tenth of the wait, at most a minute. A wait never ends later than the
-/// present `steps` say, so that a shortened configuration takes effect at once.
+/// present `steps` say, so that a shortened configuration takes effect at once. An election that is to be
+/// decided makes a service due earlier.
 #[must_use]
 pub fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, steps: &Steps) -> Due {
     let Some(last_pull) = schedule.last_pull else {
@@ -259,6 +279,10 @@ pub fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, st
     let next_due = schedule.next_due.map_or(now, |next_due| next_due.min(later(last_pull, wait)));
     if next_due.signed_duration_since(now) <= slack(wait) {
         return Due::Now(Reason::Elapsed { step, wait });
+    }
+    if let Some(election) = schedule.election.filter(|election| *election < next_due) {
+        let is_due = election.signed_duration_since(now) <= slack(MAJORITY_AFTER);
+        return if is_due { Due::Now(Reason::Election) } else { Due::Later(election, Reason::Election) };
     }
     Due::Later(next_due, Reason::Waiting { step, wait })
 }
@@ -293,6 +317,7 @@ pub fn after(
         last_pull: Some(now),
         next_due: Some(later(now, spread(steps.wait(step), service, step))),
         addresses: listed.into_iter().map(str::to_owned).collect(),
+        election: schedule.election,
     }
 }
 
@@ -324,7 +349,12 @@ fn spread(wait: Duration, service: &str, step: usize) -> Duration {
 #[must_use]
 pub fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<DateTime<Utc>>, &'a str) {
     // `None` sorts before every time. The longest overdue was due the earliest, whatever the time now.
-    (schedule.next_due, name)
+    (
+        schedule
+            .next_due
+            .map(|next_due| schedule.election.map_or(next_due, |election| election.min(next_due))),
+        name,
+    )
 }
 
 /// What the database remembers of an address that failed. The default is one that did not.
@@ -393,6 +423,7 @@ mod tests {
             last_pull: Some(at(0)),
             next_due: Some(later(at(0), Steps::default().wait(step))),
             addresses: addresses(&["a", "b"]),
+            election: None,
         }
     }
 
@@ -402,6 +433,24 @@ mod tests {
 
     fn after_at(schedule: &Schedule, outcome: Outcome, now: DateTime<Utc>) -> Schedule {
         after(schedule, "svc", outcome, &addresses(&["a", "b"]), now, &Steps::default())
+    }
+
+    #[test]
+    fn an_election_makes_a_service_due_when_it_can_be_decided() {
+        let elects_at = |seconds| Schedule { election: Some(at(seconds)), ..pulled(1) };
+        for (now, due) in [
+            (0, Due::Later(at(300), Reason::Election)),
+            (269, Due::Later(at(300), Reason::Election)),
+            (270, Due::Now(Reason::Election)),
+            (900, Due::Now(Reason::Election)),
+        ] {
+            assert_eq!(due_at(&elects_at(300), at(now)), due, "{now}");
+        }
+        // One that is further away than the step changes nothing.
+        assert_eq!(due_at(&elects_at(86_400), at(0)), due_at(&pulled(1), at(0)));
+        // A pull leaves it to the caller, and it comes before services that are due later.
+        assert_eq!(after_at(&elects_at(300), Outcome::Unchanged, at(9)).election, Some(at(300)));
+        assert_eq!(most_overdue_first(&elects_at(300), "svc").0, Some(at(300)));
     }
 
     #[test]
@@ -616,7 +665,13 @@ mod tests {
     fn any_schedule() -> impl Strategy<Value = Schedule> {
         let time = || prop::option::of((-2_000_000..2_000_000_i64).prop_map(at));
         (0..9_usize, time(), time(), prop::sample::subsequence(addresses(&["a", "b", "c"]), 0..3)).prop_map(
-            |(step, last_pull, next_due, addresses)| Schedule { step, last_pull, next_due, addresses },
+            |(step, last_pull, next_due, addresses)| Schedule {
+                step,
+                last_pull,
+                next_due,
+                addresses,
+                election: None,
+            },
         )
     }
 

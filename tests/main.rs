@@ -15,6 +15,7 @@ mod completions;
 mod crash;
 mod diff;
 mod docs;
+mod election;
 mod examples;
 mod forms;
 mod goc;

@@ -8,6 +8,7 @@ pub mod report;
 pub mod total;
 
 mod gate;
+mod pending;
 mod pick;
 mod ping;
 mod roster;

@@ -11,10 +11,12 @@ use super::{
     AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, Replicas, RowId,
     ScheduleRow, ServiceId, Store, StoreError, StructureId,
 };
+use crate::edition::Election;
 use crate::liveness::{Streak, Suspicion};
 use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
 use crate::removal::Tombstone;
+use crate::schedule::Schedule;
 use crate::time::iso;
 
 /// One change, decided without the database.
@@ -418,21 +420,7 @@ impl<'a> Writer<'a> {
                  ON CONFLICT (key_id) DO UPDATE SET unfinished = 1",
                 params![key],
             ),
-            Change::Schedule(key, ScheduleRow { schedule, last_change_at, counts_moved_at, unfinished }) => run(
-                "INSERT OR REPLACE INTO schedule (key_id, step, last_pull_at, next_due_at, addresses,
-                     last_change_at, counts_moved_at, unfinished)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    key,
-                    schedule.step,
-                    schedule.last_pull.map(iso),
-                    schedule.next_due.map(iso),
-                    serde_json::json!(schedule.addresses).to_string(),
-                    last_change_at.map(iso),
-                    counts_moved_at.map(iso),
-                    unfinished,
-                ],
-            ),
+            Change::Schedule(key, row) => self.set_schedule(*key, row),
             Change::Row(row) => self.add_row(row),
             Change::Replicas(key, Replicas { answered, listed, pulled_at }) => run(
                 "INSERT OR REPLACE INTO replicas (key_id, answered, listed, pulled_at) VALUES (?1, ?2, ?3, ?4)",
@@ -510,9 +498,54 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn set_schedule(&self, key: KeyId, row: &ScheduleRow) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        let ScheduleRow { schedule, last_change_at, counts_moved_at, unfinished, election } = row;
+        // When an election is to be decided is computed from the election.
+        let Schedule { step, last_pull, next_due, addresses, election: _ } = schedule;
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO schedule (key_id, step, last_pull_at, next_due_at, addresses,
+                     last_change_at, counts_moved_at, unfinished)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                key,
+                step,
+                last_pull.map(iso),
+                next_due.map(iso),
+                serde_json::json!(addresses).to_string(),
+                last_change_at.map(iso),
+                counts_moved_at.map(iso),
+                unfinished,
+            ])?;
+        if *election == Election::default() {
+            connection.prepare_cached("DELETE FROM election WHERE key_id = ?1")?.execute([key])?;
+            return Ok(());
+        }
+        let Election { contest, chosen } = election;
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO election (key_id, kind, winner_id, since, votes, listed, chosen_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                key,
+                contest.map(|contest| contest.kind.word()),
+                contest.and_then(|contest| contest.winner),
+                contest.map(|contest| iso(contest.since)),
+                contest.map_or(0, |contest| contest.votes),
+                contest.map_or(0, |contest| contest.listed),
+                chosen,
+            ])?;
+        Ok(())
+    }
+
     fn drop_edition(&self, edition: EditionId) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
         connection.prepare_cached("DELETE FROM generation WHERE edition_id = ?1")?.execute([edition])?;
+        let sql = "DELETE FROM election WHERE winner_id = ?1 OR chosen_id = ?1";
+        connection.prepare_cached(sql)?.execute([edition])?;
         // An edition of which a row tells stays, as nothing but a number.
         let sql = "DELETE FROM edition WHERE id = ?1
                    AND NOT EXISTS (SELECT 1 FROM cover_fact WHERE edition_id = edition.id)";
@@ -538,6 +571,7 @@ impl<'a> Writer<'a> {
         }
         // So that a key that comes back is pulled like a new one.
         connection.prepare_cached("DELETE FROM schedule WHERE key_id = ?1")?.execute([key])?;
+        connection.prepare_cached("DELETE FROM election WHERE key_id = ?1")?.execute([key])?;
         connection.prepare_cached("DELETE FROM address WHERE key_id = ?1")?.execute([key])?;
         connection.prepare_cached("DELETE FROM replicas WHERE key_id = ?1")?.execute([key])?;
         let sql = "UPDATE cover_key SET dropped_at = ?2 WHERE id = ?1";

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0007_replicas.sql")),
     Code(addresses::normalize),
     Sql(include_str!("migrations/0009_asked_centers.sql")),
+    Sql(include_str!("migrations/0010_election.sql")),
 ];
 
 /// How long to wait for a lock of another program (a backup, a person's sqlite3).

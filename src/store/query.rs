@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Store, StoreError};
 use crate::coverage::Coverage;
+use crate::edition::{Contest, ContestKind, Election};
 use crate::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::profile::{Fingerprint, Mode, Template, decode_build};
 use crate::removal::Tombstone;
@@ -129,6 +130,8 @@ pub struct ScheduleRow {
     pub counts_moved_at: Option<DateTime<Utc>>,
     /// Counters were stored, and the run ended before it decided about a row.
     pub unfinished: bool,
+    /// What is remembered of its elections.
+    pub election: Election<EditionId>,
 }
 
 /// How many replicas of a key answered at its last pull.
@@ -348,16 +351,41 @@ impl Store {
                 last_pull: maybe_time(row, 2)?,
                 next_due: maybe_time(row, 3)?,
                 addresses: strings(row, 4)?,
+                election: None,
             };
             let schedule = ScheduleRow {
                 schedule,
                 last_change_at: maybe_time(row, 5)?,
                 counts_moved_at: maybe_time(row, 6)?,
                 unfinished: row.get(7)?,
+                election: Election::default(),
             };
             Ok((row.get(0)?, schedule))
         })?;
-        Ok(rows.into_iter().collect())
+        let mut schedules: HashMap<KeyId, ScheduleRow> = rows.into_iter().collect();
+        for (key, election) in self.elections()? {
+            let row = schedules.entry(key).or_default();
+            row.schedule.election = election.decided_at();
+            row.election = election;
+        }
+        Ok(schedules)
+    }
+
+    fn elections(&self) -> Result<Vec<(KeyId, Election<EditionId>)>, StoreError> {
+        let sql = "SELECT key_id, kind, winner_id, since, votes, listed, chosen_id FROM election";
+        self.rows_of(sql, [], |row| {
+            let contest = match row.get::<_, Option<String>>(1)? {
+                Some(word) => Some(Contest {
+                    kind: ContestKind::from_word(&word).ok_or_else(|| unknown(1, &word))?,
+                    winner: row.get(2)?,
+                    since: time(row, 3)?,
+                    votes: row.get(4)?,
+                    listed: row.get(5)?,
+                }),
+                None => None,
+            };
+            Ok((row.get(0)?, Election { contest, chosen: row.get(6)? }))
+        })
     }
 
     /// Returns how many replicas of each key answered at its last pull.

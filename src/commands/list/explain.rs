@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use humantime::format_duration;
 use serde_json::json;
 
+use super::super::pending::Pending;
 use super::super::roster::Entry;
 use super::super::state::{Signs, next_pull};
 use super::super::{Context, show};
@@ -27,8 +28,14 @@ pub(super) fn run(
         Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
         None => (Vec::new(), Vec::new(), None),
     };
-    let builds = editions.iter().map(|edition| Build::of(edition, &generations)).collect();
-    let explained = Explained { entry, row, builds, signs, context };
+    let election = &entry.schedule.election;
+    let build_of =
+        |id| editions.iter().find(|known| known.id == id)?.structures.last().map(|(_, build)| *build);
+    let pending = Pending::new(election, build_of);
+    let builds =
+        editions.iter().map(|edition| Build::of(edition, &generations, election.chosen == Some(edition.id)));
+    let builds = builds.collect();
+    let explained = Explained { entry, row, builds, pending, signs, context };
     match is_json {
         true => show::write_json(&explained.object(), out)?,
         false => explained.print(out)?,
@@ -40,6 +47,7 @@ struct Explained<'a> {
     entry: &'a Entry,
     row: Option<Row>,
     builds: Vec<Build>,
+    pending: Option<Pending>,
     signs: &'a Signs,
     context: &'a Context,
 }
@@ -47,6 +55,8 @@ struct Explained<'a> {
 /// An edition, and how many generations it has.
 struct Build {
     status: EditionStatus,
+    /// A person chose it, so votes do not replace it.
+    is_chosen: bool,
     fingerprints: Vec<String>,
     open: usize,
     closed: usize,
@@ -54,12 +64,13 @@ struct Build {
 }
 
 impl Build {
-    fn of(edition: &Edition, generations: &[Generation]) -> Self {
+    fn of(edition: &Edition, generations: &[Generation], is_chosen: bool) -> Self {
         let of_it = || generations.iter().filter(|known| known.edition == edition.id);
         let folded = of_it().filter(|known| known.address.is_none()).count();
         let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();
         Self {
             status: edition.status,
+            is_chosen,
             fingerprints: edition.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect(),
             open,
             closed: of_it().count() - open - folded,
@@ -108,6 +119,7 @@ impl Explained<'_> {
         let build = |build: &Build| {
             json!({
                 "status": build.status.as_str(),
+                "chosen_by_hand": build.is_chosen,
                 "fingerprints": build.fingerprints,
                 "generations": { "open": build.open, "closed": build.closed, "folded": build.folded },
             })
@@ -128,6 +140,7 @@ impl Explained<'_> {
             "why": why,
             "addresses": entry.addresses().iter().map(address).collect::<Vec<_>>(),
             "builds": builds.iter().map(build).collect::<Vec<_>>(),
+            "pending": self.pending.as_ref().map(Pending::object),
         })
     }
 
@@ -160,8 +173,9 @@ impl Explained<'_> {
             field("address", &format!("{} ({})", printable(&address), self.how_it_answers(&address)))?;
         }
         for build in &self.builds {
-            let Build { status, fingerprints, open, closed, folded } = build;
+            let Build { status, is_chosen, fingerprints, open, closed, folded } = build;
             let status = match status {
+                EditionStatus::Current if *is_chosen => "shown, chosen by hand",
                 EditionStatus::Current => "shown",
                 EditionStatus::Aside => "set aside",
                 EditionStatus::Former => "history",
@@ -169,6 +183,9 @@ impl Explained<'_> {
             let fingerprints = fingerprints.join(" ");
             let generations = format!("generations: {open} open, {closed} closed, {folded} folded");
             field("build", &format!("{fingerprints} ({status}; {generations})"))?;
+        }
+        if let Some(pending) = &self.pending {
+            field("pending", &pending.sentence(now))?;
         }
         Ok(())
     }

@@ -181,6 +181,11 @@ impl Ledger {
 }
 
 impl LiveEdition {
+    /// Returns the build that stands for the edition where one has to.
+    pub(super) fn newest_build(&self) -> Option<Fingerprint> {
+        self.structures.last().map(|(_, build)| *build)
+    }
+
     /// Gives the sum the structure of all that belongs here, and returns the structures.
     pub(super) fn load(
         &mut self,

@@ -1,6 +1,7 @@
 //! `pull`: from the centers' lists to the latest row of every key.
 
 mod crew;
+mod election;
 mod fold;
 mod intake;
 mod ledger;

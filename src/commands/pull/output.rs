@@ -9,6 +9,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::pending::Pending;
 use super::super::roster::Roster;
 use super::super::{Context, Level, fail, inform, say, show};
 use super::crew::{Haul, Stop};
@@ -174,6 +175,9 @@ fn troubles(pulled: &Pulled, context: &Context) {
             short(adopted.to),
             short(adopted.from)
         ));
+    }
+    if let Some(pending) = &pulled.pending {
+        inform(format_args!("{name}: {}", pending.sentence(context.now())));
     }
     if context.is_verbose && pulled.result != PullResult::NotDue {
         inform(format_args!("{name}: pulled, {}", pulled.reason));
@@ -342,6 +346,7 @@ fn objects(pulled: &Pulled) -> Vec<serde_json::Value> {
                 "from": adopted.from.map(|build| build.short()),
                 "to": adopted.to.map(|build| build.short()),
             })),
+            "pending": pulled.pending.as_ref().map(Pending::object),
             "next_due": iso(pulled.next_due),
         })
     };

@@ -74,10 +74,18 @@ impl<'a> Plan<'a> {
     }
 
     /// Plans one unit that asks `address` alone, and the rows of what came in for others.
+    ///
+    /// Keys that share a listed address with `entry` are parts of its unit: the builds that they show decide
+    /// which addresses vote.
     pub(super) fn of_address(entry: &'a Entry, address: &str, entries: &'a [Entry]) -> Self {
-        let parts = vec![Part::new(entry, Reason::Named, false)];
+        let is_entry = |other: &&Entry| other.id == entry.id;
+        let (own, others): (Vec<_>, Vec<_>) =
+            clusters(entries).into_iter().partition(|cluster| cluster.iter().any(is_entry));
+        let neighbours = own.into_iter().flatten().filter(|other| !is_entry(other));
+        let parts = [Part::new(entry, Reason::Named, false)].into_iter();
+        let parts = parts.chain(neighbours.map(|other| Part::new(other, Reason::CameIn, false))).collect();
         let targets = vec![Target { address: address.to_owned(), parts: vec![0] }];
-        let others = entries.iter().filter(|other| other.came_in && other.id != entry.id);
+        let others = others.into_iter().flatten().filter(|other| other.came_in);
         let others = others.map(|other| Unit::new(vec![Part::new(other, Reason::CameIn, false)], Vec::new()));
         let pulls = [Unit::new(parts, targets)].into_iter().chain(others).collect();
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }

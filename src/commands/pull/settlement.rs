@@ -1,21 +1,25 @@
 //! The end of a key's pull: which edition it shows now, whether that changed, and what is remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::super::pending::Pending;
 use super::super::roster::Entry;
+use super::election::{self, Adopted, OtherKeys};
 use super::ledger::{Answered, Ledger, LiveEdition};
 use super::shared::Shared;
 use super::unit::{Part, Unit};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
-use crate::edition::{self, Turnout};
+use crate::edition::{self, Conditions, Decision, Election};
 use crate::names::printable;
 use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest, decode_counts};
-use crate::schedule::{self, Outcome, Reason};
-use crate::store::{AddressState, Change, EditionStatus, Fact, NewRow, Replicas, Row, ScheduleRow, Store};
+use crate::schedule::{self, Outcome, Reason, Schedule};
+use crate::store::{
+    AddressState, Change, EditionId, EditionStatus, Fact, NewRow, Replicas, Row, ScheduleRow, Store,
+};
 use crate::workdir::CovPath;
 
 /// What came of one key.
@@ -36,6 +40,8 @@ pub(super) struct Pulled {
     /// Addresses whose process belongs to another key, with a name of that key.
     pub(super) elsewhere: Vec<(String, String)>,
     pub(super) adopted: Option<Adopted>,
+    /// A build that may be adopted soon.
+    pub(super) pending: Option<Pending>,
     pub(super) next_due: Option<DateTime<Utc>>,
 }
 
@@ -55,6 +61,7 @@ impl Pulled {
             asides: Vec::new(),
             elsewhere: Vec::new(),
             adopted: None,
+            pending: None,
             next_due: entry.schedule.schedule.next_due,
         }
     }
@@ -98,17 +105,20 @@ pub(super) enum WhyAside {
     Undecided,
 }
 
-/// An edition took the place of another.
-#[derive(Clone, Debug)]
-pub(super) struct Adopted {
-    pub(super) from: Option<Fingerprint>,
-    pub(super) to: Option<Fingerprint>,
+/// The result of a key's election.
+struct Elected {
+    adopted: Option<Adopted>,
+    remembered: Election<EditionId>,
+    pending: Option<Pending>,
 }
 
 /// The end of a key's pull.
 pub(super) struct Settlement<'s, 'a> {
     pub(super) unit: &'s Unit<'a>,
     pub(super) part: &'s Part<'a>,
+    /// Of the part in its unit.
+    pub(super) index: usize,
+    pub(super) others: &'s OtherKeys,
     pub(super) ledger: Ledger,
     pub(super) asked: Vec<&'s str>,
     pub(super) shared: &'s Shared<'s>,
@@ -119,7 +129,7 @@ impl Settlement<'_, '_> {
     pub(super) fn settle(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
         let entry = self.part.entry;
         let now = self.shared.now;
-        let adopted = self.elect(changes)?;
+        let Elected { adopted, remembered: election, pending } = self.elect(changes)?;
         let current = self.ledger.current();
         let states = self.address_states();
         changes.extend(states.iter().map(|(address, state)| Change::Address {
@@ -168,10 +178,11 @@ impl Settlement<'_, '_> {
             outcome => schedule::after(&old.schedule, name, outcome, &entry.addresses(), now, steps),
         };
         let schedule = ScheduleRow {
-            schedule,
+            schedule: Schedule { election: election.decided_at(), ..schedule },
             last_change_at: if shown.changed { Some(now) } else { old.last_change_at },
             counts_moved_at: shown.counts_moved_at,
             unfinished: false,
+            election,
         };
         if schedule != *old || self.ledger.touched {
             changes.push(Change::Schedule(entry.id, schedule.clone()));
@@ -208,43 +219,40 @@ impl Settlement<'_, '_> {
             asides: asides.collect(),
             elsewhere: elsewhere.collect(),
             adopted,
-            next_due: schedule.schedule.next_due,
+            pending,
+            next_due: schedule.schedule.next_due.into_iter().chain(schedule.schedule.election).min(),
         })
     }
 
     /// Lets another edition take the place of the current one where that is due.
-    fn elect(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Option<Adopted>> {
+    fn elect(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Elected> {
         let entry = self.part.entry;
-        let order = entry.addresses();
-        let turnout = |edition: &LiveEdition| {
-            let of_it = |answer: &Answered| answer.edition == edition.id && answer.is_decided;
-            let answered = self.ledger.answered.iter().filter(|(_, answer)| of_it(answer));
-            let answered: Vec<&str> = answered.map(|(address, _)| address.as_str()).collect();
-            let unasked = order.iter().map(String::as_str).filter(|address| {
-                edition.status == EditionStatus::Current
-                    && !self.asked.contains(address)
-                    && entry.state(address).retry.failures == 0
-                    && self.ledger.open_at(address).any(|open| open.edition == edition.id)
-            });
-            let serving: Vec<&str> = answered.into_iter().chain(unasked).collect();
-            let place = |address: &&str| order.iter().position(|listed| listed == address);
-            Turnout {
-                is_current: edition.status == EditionStatus::Current,
-                serving: serving.len(),
-                first: serving.iter().filter_map(place).min().unwrap_or(usize::MAX),
-            }
+        let asked: HashSet<&str> = self.asked.iter().copied().collect();
+        let candidates = election::candidates(self.index, entry, &self.ledger, &asked, self.others);
+        let conditions = Conditions {
+            may_adopt: self.shared.rules.adopt,
+            is_answered: !self.ledger.answered.is_empty(),
+            listed: entry.addresses().len(),
+            now: self.shared.now,
         };
-        let turnouts: Vec<Turnout> = self.ledger.editions.iter().map(turnout).collect();
-        let elected = match &self.shared.rules.adopt_by_hand {
-            Some(wanted) => Some(self.by_hand(wanted)?),
-            None => edition::elect(&turnouts, self.shared.rules.adopt),
+        let Decision { adopted, remembered } = match &self.shared.rules.adopt_by_hand {
+            Some(wanted) => {
+                let wanted = self.by_hand(wanted)?;
+                let chosen = Some(self.ledger.editions[wanted].id);
+                Decision { adopted: Some(wanted), remembered: Election { contest: None, chosen } }
+            }
+            None => edition::elect(&candidates, &entry.schedule.election, conditions),
         };
         let current = self.ledger.current();
-        let Some(elected) = elected.filter(|elected| Some(*elected) != current) else { return Ok(None) };
-        let face = |edition: &LiveEdition| edition.structures.last().map(|(_, fingerprint)| *fingerprint);
+        let editions = &self.ledger.editions;
+        let build_of = |id| editions.iter().find(|known| known.id == id).and_then(LiveEdition::newest_build);
+        let pending = Pending::new(&remembered, build_of);
+        let Some(elected) = adopted.filter(|elected| Some(*elected) != current) else {
+            return Ok(Elected { adopted: None, remembered, pending });
+        };
         let adopted = current.map(|current| Adopted {
-            from: face(&self.ledger.editions[current]),
-            to: face(&self.ledger.editions[elected]),
+            from: self.ledger.editions[current].newest_build(),
+            to: self.ledger.editions[elected].newest_build(),
         });
         for (index, status) in current
             .map(|current| (current, EditionStatus::Former))
@@ -255,7 +263,7 @@ impl Settlement<'_, '_> {
             edition.status = status;
             changes.push(Change::EditionStatus(edition.id, status));
         }
-        Ok(adopted)
+        Ok(Elected { adopted, remembered, pending })
     }
 
     fn by_hand(&self, wanted: &str) -> anyhow::Result<usize> {

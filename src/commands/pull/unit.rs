@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::roster::Entry;
+use super::election::OtherKeys;
 use super::ledger::{Answered, Ledger};
 use super::settlement::{Failure, Pulled, Settlement};
 use super::shared::{Answer, Message, Shared, lock};
@@ -504,6 +505,12 @@ impl<'a> Unit<'a> {
     pub(super) fn settle(&self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
         let mut changes = Vec::new();
         let mut pulled = Vec::new();
+        let mut others = OtherKeys::default();
+        if self.parts.len() > 1 {
+            for (index, part) in self.parts.iter().enumerate() {
+                others.push(part.entry, self.ledger(index, store)?.as_ref().expect("opened just now"));
+            }
+        }
         for (index, part) in self.parts.iter().enumerate() {
             let targets = self.targets.iter().filter(|target| target.parts.contains(&index));
             let asked: Vec<&str> = targets.map(|target| target.address.as_str()).collect();
@@ -511,7 +518,10 @@ impl<'a> Unit<'a> {
                 continue;
             }
             let ledger = self.ledger(index, store)?.take().expect("opened just now");
-            pulled.push(Settlement { unit: self, part, ledger, asked, shared, store }.settle(&mut changes)?);
+            pulled.push(
+                Settlement { unit: self, part, index, others: &others, ledger, asked, shared, store }
+                    .settle(&mut changes)?,
+            );
         }
         shared.send(Message::Settled(changes, pulled));
         Ok(())

@@ -1,0 +1,97 @@
+//! How `pull` and `list --explain` say that another build may be adopted soon.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::show;
+use crate::edition::{ContestKind, Election};
+use crate::profile::Fingerprint;
+use crate::store::EditionId;
+
+/// A build that is adopted if the votes stay as they are.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    build: Option<Fingerprint>,
+    kind: ContestKind,
+    votes: usize,
+    listed: usize,
+    at: DateTime<Utc>,
+}
+
+impl Pending {
+    /// Returns what an election leaves open. `build_of` tells which build stands for an edition.
+    pub(super) fn new(
+        election: &Election<EditionId>,
+        build_of: impl FnOnce(EditionId) -> Option<Fingerprint>,
+    ) -> Option<Self> {
+        let contest = election.contest?;
+        let (winner, at) = (contest.winner?, contest.decided_at()?);
+        let (kind, votes, listed) = (contest.kind, contest.votes, contest.listed);
+        Some(Self { build: build_of(winner), kind, votes, listed, at })
+    }
+
+    /// Returns the sentence for people.
+    pub(super) fn sentence(&self, now: DateTime<Utc>) -> String {
+        let Self { kind, votes, listed, at, .. } = self;
+        let compared = match kind {
+            ContestKind::Majority => "more than serve the one shown",
+            ContestKind::Tie => "as many as serve the one shown",
+        };
+        let addresses = show::count(*listed, "addresses");
+        let left =
+            if *at > now { format!("in {}", show::span(*at - now)) } else { "at the next pull".to_owned() };
+        format!(
+            "build {} is served by {votes} of {addresses}, {compared}; it is adopted if that is still so {left}",
+            self.build()
+        )
+    }
+
+    /// Returns the object for scripts.
+    pub(super) fn object(&self) -> serde_json::Value {
+        json!({
+            "build": self.build(),
+            "votes": self.votes,
+            "addresses": self.listed,
+            "why": self.kind.word(),
+            "at": show::iso(self.at),
+        })
+    }
+
+    fn build(&self) -> String {
+        self.build.map_or_else(|| "-".to_owned(), |build| build.short())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edition::Contest;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
+    }
+
+    fn pending(kind: ContestKind, winner: Option<i64>) -> Option<Pending> {
+        let contest = Contest { kind, winner: winner.map(EditionId), since: at(0), votes: 2, listed: 3 };
+        Pending::new(&Election { contest: Some(contest), chosen: None }, |_| None)
+    }
+
+    #[test]
+    fn a_build_that_may_be_adopted_is_said_with_its_votes_and_the_time_left() {
+        let majority = pending(ContestKind::Majority, Some(7)).unwrap();
+        assert_eq!(
+            majority.sentence(at(60)),
+            "build - is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still so \
+             in 4m"
+        );
+        assert!(majority.sentence(at(300)).ends_with("it is adopted if that is still so at the next pull"));
+        let tie = pending(ContestKind::Tie, Some(7)).unwrap();
+        assert!(tie.sentence(at(0)).contains("as many as serve the one shown"), "{}", tie.sentence(at(0)));
+    }
+
+    #[test]
+    fn nothing_is_pending_where_the_build_shown_stays() {
+        assert!(pending(ContestKind::Tie, None).is_none());
+        assert!(Pending::new(&Election::default(), |_| None).is_none());
+    }
+}

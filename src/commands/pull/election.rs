@@ -1,0 +1,128 @@
+//! Which addresses of a key serve which of its editions, as its election needs it.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::super::roster::Entry;
+use super::ledger::Ledger;
+use crate::edition::Candidate;
+use crate::profile::{Build, Fingerprint};
+use crate::store::{EditionId, EditionStatus, StructureId};
+
+/// An edition took the place of another.
+#[derive(Clone, Debug)]
+pub(super) struct Adopted {
+    pub(super) from: Option<Fingerprint>,
+    pub(super) to: Option<Fingerprint>,
+}
+
+/// The builds that the other keys of a unit show, by the addresses listed under several keys.
+#[derive(Default)]
+pub(super) struct OtherKeys {
+    /// The parts that list an address.
+    listing: HashMap<String, Vec<usize>>,
+    /// By part.
+    shown: Vec<HashSet<Fingerprint>>,
+}
+
+impl OtherKeys {
+    /// Notes the builds that the next part shows.
+    pub(super) fn push(&mut self, entry: &Entry, ledger: &Ledger) {
+        let part = self.shown.len();
+        for address in entry.addresses() {
+            self.listing.entry(address).or_default().push(part);
+        }
+        let current = ledger.current().map(|current| &ledger.editions[current]);
+        let builds = current.into_iter().flat_map(|edition| &edition.structures);
+        self.shown.push(builds.map(|(_, build)| *build).collect());
+    }
+
+    /// Tells whether the address stands under another key than that of `part`, and that key shows this build.
+    fn shows(&self, part: usize, address: &str, build: Fingerprint) -> bool {
+        let parts = self.listing.get(address).into_iter().flatten();
+        parts.filter(|other| **other != part).any(|other| self.shown[*other].contains(&build))
+    }
+}
+
+/// Returns the editions of a key with the addresses that serve and vote for each.
+///
+/// `asked` are the addresses that were asked in this pull, listed or not.
+pub(super) fn candidates(
+    part: usize,
+    entry: &Entry,
+    ledger: &Ledger,
+    asked: &HashSet<&str>,
+    others: &OtherKeys,
+) -> Vec<Candidate<EditionId>> {
+    let order = entry.addresses();
+    let places: HashMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+    let mut listed_at: HashMap<&str, DateTime<Utc>> = HashMap::new();
+    for place in entry.members.iter().flat_map(|member| &member.places) {
+        let known = listed_at.entry(&place.address).or_insert(place.listed_at);
+        *known = place.listed_at.max(*known);
+    }
+    let mut candidates: Vec<Candidate<EditionId>> = ledger
+        .editions
+        .iter()
+        .map(|edition| Candidate {
+            edition: edition.id,
+            is_shown: edition.status == EditionStatus::Current,
+            serving: 0,
+            first: usize::MAX,
+            votes: 0,
+            listed_last: None,
+        })
+        .collect();
+    let indices: HashMap<EditionId, usize> =
+        ledger.editions.iter().zip(0..).map(|(edition, index)| (edition.id, index)).collect();
+    for (address, LastAnswer { edition, build }) in last_answers(ledger) {
+        let Some(&index) = indices.get(&edition) else { continue };
+        let candidate = &mut candidates[index];
+        let place = places.get(address).copied();
+        let is_serving = match ledger.answered.get(address) {
+            Some(_) => true,
+            None => !asked.contains(address) && place.is_some() && entry.state(address).retry.failures == 0,
+        };
+        if is_serving {
+            candidate.serving += 1;
+            candidate.first = candidate.first.min(place.unwrap_or(usize::MAX));
+        }
+        // A profile without any file says nothing of the build.
+        let is_silent = build == Build::empty().fingerprint();
+        if let Some(place) = place.filter(|_| !is_silent && !others.shows(part, address, build)) {
+            candidate.votes += 1;
+            let listed = listed_at.get(address).map(|at| (*at, place));
+            candidate.listed_last = candidate.listed_last.max(listed);
+        }
+    }
+    candidates
+}
+
+#[derive(Clone, Copy)]
+struct LastAnswer {
+    edition: EditionId,
+    build: Fingerprint,
+}
+
+/// Returns the last answer of each address of which it is known that it belongs to this key.
+fn last_answers(ledger: &Ledger) -> HashMap<&str, LastAnswer> {
+    let builds: HashMap<StructureId, Fingerprint> =
+        ledger.editions.iter().flat_map(|edition| edition.structures.iter().copied()).collect();
+    let mut last: HashMap<&str, LastAnswer> = HashMap::new();
+    for open in ledger.generations.iter().filter(|known| known.closed_at.is_none()) {
+        if let (Some(address), Some(&build)) = (open.address.as_deref(), builds.get(&open.structure)) {
+            last.insert(address, LastAnswer { edition: open.edition, build });
+        }
+    }
+    for address in ledger.elsewhere.keys() {
+        last.remove(address.as_str());
+    }
+    for (address, answer) in &ledger.answered {
+        last.remove(address.as_str());
+        if answer.is_decided {
+            last.insert(address, LastAnswer { edition: answer.edition, build: answer.build });
+        }
+    }
+    last
+}

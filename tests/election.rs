@@ -1,0 +1,184 @@
+//! Which build a service shows: the one that most of its listed addresses serve, whoever came first.
+
+use chrono::{TimeDelta, Utc};
+
+use crate::harness::{ECHO, World, echo, profile_of};
+use crate::sim::{Agent, Program};
+
+/// A build of the echo program from a changed source.
+fn other_echo() -> Program {
+    Program::of("example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/main.go:15.30,17.2 1\n")
+}
+
+impl World {
+    /// Lets what is remembered of an election be so many minutes older.
+    fn contest_ages(&self, minutes: i64) {
+        let since = self.query::<String>("SELECT since FROM election");
+        let since: chrono::DateTime<Utc> = since.parse().unwrap();
+        let since =
+            (since - TimeDelta::minutes(minutes)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        self.execute(&format!("UPDATE election SET since = '{since}'"));
+    }
+
+    /// What is remembered of elections: kind, votes, and how many addresses are listed.
+    fn contest(&self) -> Option<(String, i64, i64)> {
+        let mut found = Vec::new();
+        let database = self.database();
+        let mut rows =
+            database.prepare("SELECT kind, votes, listed FROM election WHERE kind IS NOT NULL").unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        found.extend(rows.map(Result::unwrap));
+        found.pop()
+    }
+
+    /// Tells whether the counters shown are those of the build that runs.
+    fn shows_echo(&self) -> bool {
+        profile_of(&self.latest_text("apa_goc_echoserver")).counts.len() == 6
+    }
+}
+
+/// A service that a stray process was first to serve, and the two real ones that came after it.
+fn strayed() -> (World, Agent, [Agent; 2]) {
+    let world = World::new();
+    let stray = world.start(ECHO, &other_echo());
+    stray.hit(&[0, 1], 1);
+    world.pull(0);
+    let real = [world.start(ECHO, &echo()), world.start(ECHO, &echo())];
+    real[0].hit(&[0], 1);
+    (world, stray, real)
+}
+
+#[test]
+fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
+    let (world, _stray, _real) = strayed();
+    let said = world.run(&["pull"]).ended(3);
+    said.warned(
+        "is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still so in",
+    );
+    assert!(!world.shows_echo());
+    // The service is due again when five minutes have passed, and says so.
+    let explained = world.run(&["list", "--explain", ECHO]).ended(0).stdout;
+    assert!(explained.contains("pending      build "), "{explained}");
+    assert!(
+        explained.contains("as many addresses or more serve another build than the one shown"),
+        "{explained}"
+    );
+    let explained = world.run(&["list", "--explain", ECHO, "--format", "json"]).ended(0).json();
+    let pending = &explained[0]["pending"];
+    assert_eq!(
+        (&pending["votes"], &pending["addresses"], &pending["why"]),
+        (&2.into(), &3.into(), &"majority".into())
+    );
+    assert_eq!(pending["at"], explained[0]["next_pull"]);
+    let said = world.run(&["pull", "--no-peek"]).ended(0);
+    assert!(said.stdout.starts_with("pulled 0 services (1 not due)"), "{}", said.stdout);
+
+    world.contest_ages(5);
+    let said = world.run(&["pull", "--no-peek", "--format", "json"]).ended(3).warned("took the place of");
+    let pulled = &said.json()[0];
+    assert_eq!(pulled["adopted"]["to"], pending["build"]);
+    assert_eq!((&pulled["pending"], &pulled["replicas"]["answered"]), (&serde_json::Value::Null, &2.into()));
+    assert!(world.shows_echo());
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    // The stray process is set aside now, and the old build is history.
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM edition WHERE status = 'former'"), 1);
+    assert_eq!(world.contest(), None);
+    world.is_sound();
+}
+
+#[test]
+fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
+    let (world, stray, real) = strayed();
+    world.run(&["pull"]).ended(3);
+    assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
+    // One of the two fails: it is listed, so its vote counts.
+    real[0].kill();
+    world.pull(3);
+    assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
+    // A pull of the stray address alone asks none of the others.
+    stray.hit(&[0], 1);
+    world.run(&["pull", ECHO, "--address", &stray.url()]).ended(0);
+    assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
+    // An address that is no longer listed has no vote: a tie, in which the build shown stays.
+    world.center.remove(&real[0].url());
+    world.pull(3);
+    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 2)));
+    world.contest_ages(60);
+    world.pull(3);
+    assert!(!world.shows_echo());
+    // After a day the one listed last is adopted.
+    world.contest_ages(23 * 60);
+    world.pull(3).warned("took the place of");
+    assert!(world.shows_echo());
+    world.is_sound();
+}
+
+#[test]
+fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let others = [(); 3].map(|()| world.start(ECHO, &other_echo()));
+    world.pull(3);
+    assert_eq!(world.contest(), Some(("majority".to_owned(), 3, 4)));
+    // Two of them are processes of a newer commit at ports that are used again.
+    let newer = "staging_th_apa_goc_echoserver_master_9999999999";
+    let _third = world.start(newer, &other_echo());
+    world.run(&["pull", newer]).ended(0);
+    for other in &others[..2] {
+        world.center.register(newer, other);
+    }
+    world.pull(3);
+    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
+    // Their last answers do not vote here either when they fail.
+    others[0].kill();
+    world.pull(3);
+    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
+    world.is_sound();
+}
+
+#[test]
+fn a_last_answer_does_not_vote_once_another_name_shows_its_build() {
+    let (world, _agents) = World::with_echo(1);
+    world.pull(0);
+    let others = [(); 3].map(|()| world.start(ECHO, &other_echo()));
+    world.pull(3);
+    let newer = "staging_th_apa_goc_echoserver_master_9999999999";
+    let _third = world.start(newer, &other_echo());
+    world.run(&["pull", newer]).ended(0);
+    for other in &others[..2] {
+        other.kill();
+        world.center.register(newer, other);
+    }
+    world.pull(3);
+    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
+}
+
+#[test]
+fn what_a_person_chose_stays_against_a_majority() {
+    let (world, stray, _real) = strayed();
+    world.pull(3);
+    let stray_build =
+        world.query::<String>("SELECT lower(hex(fingerprint)) FROM structure ORDER BY id LIMIT 1");
+    world.run(&["pull", ECHO, "--adopt", &stray_build[..12]]).ended(3);
+    assert_eq!(world.contest(), None);
+    let explained = world.run(&["list", "--explain", ECHO]).ended(0).stdout;
+    assert!(explained.contains("(shown, chosen by hand; "), "{explained}");
+    world.pull(3);
+    assert_eq!(world.contest(), None);
+    // A deploy ends the choice.
+    world.center.remove(&stray.url());
+    world.pull(0).warned("took the place of");
+    assert!(world.shows_echo());
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM election"), 0);
+}
+
+#[test]
+fn where_adoption_is_switched_off_a_majority_changes_nothing() {
+    let (world, _stray, _real) = strayed();
+    world.configure("[pull]\nadopt = false\n");
+    world.pull(3);
+    world.pull(3);
+    assert_eq!(world.contest(), None);
+    assert!(!world.shows_echo());
+}
