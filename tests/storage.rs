@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::{World, said, skipped};
+use crate::harness::{NOBODY, Said, World, is_root, said};
+use crate::sim::Behaviour;
 
 /// Runs every command on a root with this database; each must fail so and leave the file as it is.
 #[track_caller]
@@ -87,23 +87,57 @@ fn a_locked_database_is_said_to_be_locked() {
 }
 
 /// Runs as a user that may not write, where this one may everything.
-fn as_nobody(world: &World, arguments: &[&str]) -> Option<crate::harness::Said> {
-    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    if !is_root {
+fn as_nobody(world: &World, arguments: &[&str]) -> Option<Said> {
+    if !is_root() {
         return Some(world.run(arguments));
     }
-    // The test's folders have to be open to others, the binary too.
-    let binary = world.home().join("goc-watchdog");
-    fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
-    fs::set_permissions(world.home(), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new("setpriv");
-    world.equip(&mut command);
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(binary).args(arguments);
-    if command.output().is_err() {
-        skipped("no setpriv here, so nothing was run as a user that may not write");
-        return None;
+    let mut command = world.as_user(NOBODY, NOBODY, "022", &[world.installed().to_str().unwrap()])?;
+    Some(said(command.args(arguments)))
+}
+
+/// What a program in Python says that asks the public table of a root, opened so.
+const ASK: &str = r#"
+import sqlite3, sys
+table = sqlite3.connect("file:" + sys.argv[1], uri=True)
+print(table.execute("select app_name, is_latest, cover_total from goc_o_staging_service_cover").fetchall())
+"#;
+
+#[test]
+fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let path = world.root().join("sqlite.db");
+    // All may read, and nobody but the owner may write.
+    for file in world.files("") {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
     }
-    Some(said(&mut command))
+    fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    let ask = |name: &str| {
+        let mut command = world.as_user(NOBODY, NOBODY, "022", &["python3", "-c", ASK, name])?;
+        Some(said(&mut command).ended(0).stdout)
+    };
+    let path = path.display();
+    let Some(answer) = ask(&format!("{path}?mode=ro")) else { return };
+    assert_eq!(answer, "[('apa_goc_echoserver', 'y', 20.0)]\n");
+    assert_eq!(ask(&path.to_string()).unwrap(), answer, "opened as any program does");
+
+    // While a pull holds it open, too.
+    agents[0].hit(&[1], 1);
+    agents[0].behave_once(Behaviour::Hold);
+    let pull = world.spawn(&["pull", "--force"]);
+    agents[0].wait_for_pulls(2);
+    assert_eq!(ask(&format!("{path}?mode=ro")).unwrap(), answer);
+    agents[0].release();
+    assert!(pull.wait_with_output().unwrap().status.success());
+
+    let copy = world.home().join("copy.db");
+    fs::copy(world.root().join("sqlite.db"), &copy).unwrap();
+    let rows: i64 = Connection::open(copy)
+        .unwrap()
+        .query_row("SELECT count(*) FROM goc_o_staging_service_cover", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(rows, 2, "a copy of the one file is whole when nothing runs");
 }
 
 #[test]

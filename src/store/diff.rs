@@ -28,7 +28,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, flags, &path.to_string_lossy())?;
         store.connection.busy_timeout(PATIENCE).map_err(store.failed())?;
-        let store = store.checked()?;
+        let mut store = store.checked()?;
+        store.keep_log().map_err(store.failed())?;
         store.insert_diff(row, diff, is_default_base).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned() },
             _ => store.failed()(error),

@@ -139,6 +139,23 @@ fn explain(error: &rusqlite::Error) -> String {
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// The write-ahead log is folded into the database when this connection is closed.
+    folds_log: bool,
+}
+
+/// Leaves the database whole and the files beside it where they are.
+///
+/// SQLite would remove the write-ahead log and its index with the last connection, and whoever may read the database
+/// but not make files beside it could not open it then. The log is emptied, so that a copy of the one file is whole.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if !self.folds_log {
+            return;
+        }
+        // Whoever reads now is not waited for; the next run that writes empties the log.
+        let _ = self.connection.busy_timeout(Duration::ZERO);
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
 }
 
 impl Store {
@@ -149,6 +166,7 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut store = Self::connect(path, flags, &path.to_string_lossy())?;
         let version = store.check_version()?;
+        store.keep_log().map_err(store.failed())?;
         store.prepare(version).map_err(store.failed())?;
         Ok(store)
     }
@@ -200,7 +218,7 @@ impl Store {
         connection.set_prepared_statement_cache_capacity(64);
         // Else SQLite as it is bundled (with STAT4) prepares a statement anew whenever a bound value changes.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), folds_log: false })
     }
 
     fn checked(self) -> Result<Self, StoreError> {
@@ -208,7 +226,7 @@ impl Store {
         if version == MIGRATIONS.len() {
             return Ok(self);
         }
-        Err(StoreError::Outdated { path: self.path, found: version })
+        Err(StoreError::Outdated { path: self.path.clone(), found: version })
     }
 
     /// Returns the number of migrations that were applied, after making sure that the file is ours.
@@ -247,6 +265,13 @@ impl Store {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
         transaction.commit()
+    }
+
+    /// Has the log emptied and not removed when this connection, which may write, is closed.
+    fn keep_log(&mut self) -> rusqlite::Result<()> {
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        self.folds_log = true;
+        Ok(())
     }
 
     /// Sets what every connection that writes needs.

@@ -7,6 +7,7 @@ pub(crate) mod source;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -16,6 +17,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::sim::{Agent, Center, Program};
+
+/// A user who owns nothing, and their group.
+pub(crate) const NOBODY: u32 = 65534;
 
 /// A service of the echo program in the usual naming.
 pub(crate) const ECHO: &str = "staging_th_apa_goc_echoserver_master_845820727e";
@@ -125,6 +129,32 @@ impl World {
             .env("GOC_CENTER", self.center.url())
             .current_dir(self.home.path())
             .stdin(Stdio::null());
+    }
+
+    /// The binary where other users can run it, too; the folders of the test are open to them then.
+    pub(crate) fn installed(&self) -> PathBuf {
+        let binary = self.home.path().join("goc-watchdog");
+        if !binary.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+            fs::set_permissions(self.home(), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        binary
+    }
+
+    /// A command of another user, with this one group and this umask; `None`, said loudly, where this user cannot
+    /// become another.
+    pub(crate) fn as_user(&self, uid: u32, gid: u32, umask: &str, command: &[&str]) -> Option<Command> {
+        if !is_root() || Command::new("setpriv").arg("--version").output().is_err() {
+            skipped("neither root nor setpriv here, so nothing was run as another user");
+            return None;
+        }
+        self.installed();
+        let mut setpriv = Command::new("setpriv");
+        self.equip(&mut setpriv);
+        let (uid, gid) = (uid.to_string(), gid.to_string());
+        setpriv.args(["--reuid", &uid, "--regid", &gid, "--clear-groups", "sh", "-c"]);
+        setpriv.arg(format!("umask {umask}; exec \"$@\"")).arg("sh").args(command);
+        Some(setpriv)
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
@@ -281,6 +311,11 @@ pub(crate) fn has_file(path: &Path) -> bool {
         skipped(&format!("no {} here, with which pages are checked", path.display()));
     }
     is_here
+}
+
+/// Tells whether this user may become another one and give files to others.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Says that something was not tested here, past the test runner, which would keep it to itself.
