@@ -41,7 +41,7 @@ _goc_watchdog() {
 
     case "${cmd}" in
         goc_watchdog)
-            opts="-q -v -h -V --root --center --quiet --verbose --color --help --version pull prune report list total history"
+            opts="-q -v -h -V --root --trust-root --center --quiet --verbose --color --help --version pull prune report list total history"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -67,7 +67,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__history)
-            opts="-q -v -h -V --commit --limit --format --root --center --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --commit --limit --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -105,7 +105,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__list)
-            opts="-o -q -v -h -V --offline --explain --format --output --root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --offline --explain --format --output --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -147,7 +147,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__prune)
-            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --format --root --center --quiet --verbose --color --help --version"
+            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -213,7 +213,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__pull)
-            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --center --quiet --verbose --color --help --version"
+            opts="-f -o -n -q -v -h -V --force --address --raw --to-inbox --service --strict --output --adopt --dry-run --no-peek --change --jitter --wait --ping --concurrency --timeout --connect-timeout --read-timeout --deadline --max-body --proxy --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -311,7 +311,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__report)
-            opts="-o -q -v -h -V --format --output --id --commit --include --exclude --exclude-generated --sort --limit --base --diff-file --against --only-changed --fail-on --all --offline --fail-under --max-age --min-replicas --root --center --quiet --verbose --color --help --version"
+            opts="-o -q -v -h -V --format --output --id --commit --include --exclude --exclude-generated --sort --limit --base --diff-file --against --only-changed --fail-on --all --offline --fail-under --max-age --min-replicas --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -401,7 +401,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__total)
-            opts="-q -v -h -V --fail-under --max-age --min-replicas --format --root --center --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --fail-under --max-age --min-replicas --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

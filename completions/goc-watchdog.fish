@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goc_watchdog_global_optspecs
-    string join \n root= center= q/quiet v/verbose color= h/help V/version
+    string join \n root= trust-root center= q/quiet v/verbose color= h/help V/version
 end
 
 function __fish_goc_watchdog_needs_command
@@ -29,6 +29,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l center -d 'Go
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -68,6 +69,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l raw -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l strict -d 'With --to-inbox: end with 1 where nothing was saved'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s n -l dry-run -d 'Show what would be pulled, and why; nothing is pulled or stored'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l no-peek -d 'Do not ask services that are not due whether their coverage moved'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -94,6 +96,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l no-r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l fix-names -d 'Register addresses that also stand under a name that is not theirs any more under the right one alone'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center-only -d 'Only see to the centers\' lists'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l retention-only -d 'Only see to the stored history; no center and no address is asked'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -137,6 +140,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exc
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Only files that changed, in every form: a page of them is small enough for a pull request'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; work from what is here'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -152,6 +156,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l color
 always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l offline -d 'Ask no center; show what is stored'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -166,6 +171,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l cent
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand total" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -179,6 +185,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l ce
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'

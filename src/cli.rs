@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::history::HistoryArgs;
@@ -39,6 +40,13 @@ pub struct Global {
         global = true
     )]
     pub root: PathBuf,
+
+    /// As root, use a work directory that belongs to another user.
+    ///
+    /// That user decides then what root reads, runs and writes there. A user who calls sudo needs it only for
+    /// folders of others.
+    #[arg(long, env = "GOC_WATCHDOG_TRUST_ROOT", value_parser = FalseyValueParser::new(), global = true)]
+    pub trust_root: bool,
 
     /// Goc center to ask; may be given several times.
     ///

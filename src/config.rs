@@ -39,6 +39,8 @@ pub struct Config {
     pub prune: PruneConfig,
     /// Where source comes from.
     pub git: GitConfig,
+    /// Who may use the files of the root.
+    pub files: FilesConfig,
 }
 
 /// What is configured of one app.
@@ -73,6 +75,13 @@ impl Default for GitConfig {
             timeout: Duration::from_secs(600),
         }
     }
+}
+
+/// Who may use the files of the root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilesConfig {
+    /// The group may write what is created, whatever the umask says.
+    pub group_write: bool,
 }
 
 /// How coverage is pulled.
@@ -304,6 +313,10 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("repo", &mut git.repo, some(parsed(A_PATTERN, parse_repo_pattern)))?;
         table.set("protocols", &mut git.protocols, each(parsed(A_PROTOCOL, parse_protocol)))?;
         table.set("timeout", &mut git.timeout, above_zero)?;
+        table.finish()?;
+    }
+    if let Some(mut table) = top.table("files")? {
+        table.set("group_write", &mut config.files.group_write, switch)?;
         table.finish()?;
     }
     top.finish()?;

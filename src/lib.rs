@@ -4,6 +4,7 @@
 //! and no environment; adapters are the only rooms that touch the world, and strangers to each other.
 
 // The pure core.
+pub mod access;
 pub mod address;
 pub mod config;
 pub mod coverage;
@@ -50,6 +51,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use clap::Parser;
 
+use access::Caller;
 use cli::{Cli, Command};
 use commands::{Context, Surroundings, is_closed_pipe};
 use exit::ExitCode;
@@ -116,6 +118,10 @@ fn stderr_is(journal_stream: Option<&OsStr>) -> bool {
 fn surroundings() -> Surroundings {
     Surroundings {
         now: clock::now(),
+        caller: Caller {
+            uid: rustix::process::geteuid().as_raw(),
+            sudo_uid: env::var_os("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok()),
+        },
         stdout_is_terminal: io::stdout().is_terminal(),
         stdout_width: rustix::termios::tcgetwinsize(io::stdout())
             .ok()

@@ -137,7 +137,7 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
     town.world.pull(0);
     let mut before = town.covered();
     let mut steps = 0;
-    for syscall in ["fsync", "fdatasync", "rename", "unlink", "pwrite64", "write"] {
+    for syscall in ["fsync", "fdatasync", "renameat", "unlink", "unlinkat", "pwrite64", "write"] {
         for nth in 1.. {
             town.live(&mut random);
             // Of calls that are many, every one at first and then a few.
@@ -190,7 +190,7 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     strace
         .args(["-f", "-y", "-s", "8192", "-o"])
         .arg(&trace)
-        .args(["-e", "trace=fsync,fdatasync,rename,unlink,pwrite64,openat"]);
+        .args(["-e", "trace=fsync,fdatasync,renameat,unlinkat,pwrite64,openat"]);
     strace.arg(env!("CARGO_BIN_EXE_goc-watchdog")).args(["pull", "--concurrency", "1"]);
     said(&mut strace).ended(0);
     let trace = fs::read_to_string(trace).unwrap();
@@ -201,7 +201,7 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
         from + found.unwrap_or_else(|| panic!("no {parts:?} after call {from} in\n{}", calls.join("\n")))
     };
     let file = find(0, &["fsync(", "apa_goc_echoserver_1.cov.tmp>"]);
-    let rename = find(file, &["rename(", "_1.cov.tmp\"", "_1.cov\""]);
+    let rename = find(file, &["renameat(", "_1.cov.tmp\"", "_1.cov\""]);
     let folder = find(rename, &["fsync(", "/cov_data>"]);
     // The row, which names the file, goes into the database's log only then, and is synced there.
     let row = find(0, &["pwrite64(", "sqlite.db-wal>", "apa_goc_echoserver_1.cov"]);

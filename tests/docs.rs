@@ -114,7 +114,8 @@ fn the_configuration_that_the_man_page_shows_is_the_default() {
     assert_eq!(shown.pull, goc_watchdog::config::PullConfig::default());
     assert_eq!(shown.git, goc_watchdog::config::GitConfig::default());
     assert_eq!(shown.prune, goc_watchdog::config::PruneConfig::default());
-    for table in ["[pull]", "[prune]", "[git]"] {
+    assert_eq!(shown.files, goc_watchdog::config::FilesConfig::default());
+    for table in ["[pull]", "[prune]", "[git]", "[files]"] {
         assert!(text.contains(table), "{text}");
     }
     // What is not a default is shown behind a #; it has to be right all the same.

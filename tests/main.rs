@@ -17,6 +17,7 @@ mod diff;
 mod docs;
 mod election;
 mod examples;
+mod files;
 mod forms;
 mod goc;
 mod goc_inbox;

@@ -22,6 +22,7 @@ use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 
+use crate::access::Caller;
 use crate::center::Options;
 use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
@@ -37,6 +38,8 @@ const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";
 pub struct Surroundings {
     /// When the run began.
     pub now: DateTime<Utc>,
+    /// The user that runs it.
+    pub caller: Caller,
     /// Stdout is a terminal.
     pub stdout_is_terminal: bool,
     /// Stderr is a terminal.
@@ -62,11 +65,12 @@ pub struct Context {
 impl Context {
     /// Reads the configuration and settles what the options leave open.
     pub fn new(global: &Global, around: Surroundings) -> anyhow::Result<Self> {
-        let workdir = Workdir::new(&global.root);
+        let workdir = Workdir::new(&global.root, around.caller, global.trust_root)?;
         let config = match workdir.configuration()? {
             Some((path, text)) => Config::parse(&text, &path.display().to_string())?,
             None => Config::default(),
         };
+        let workdir = workdir.shared_with_group(config.files.group_write);
         let centers = match (&global.center, &config.centers) {
             (given, _) if !given.is_empty() => given.clone(),
             (_, configured) if !configured.is_empty() => configured.clone(),

@@ -86,6 +86,14 @@ pub enum StoreError {
         /// Its schema.
         found: usize,
     },
+    /// A symbolic link stands in its place.
+    #[error(
+        "{path:?} is a symbolic link, and no database is opened through one; put the file itself in its place"
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// There is no database yet.
     #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
     Missing {
@@ -176,7 +184,7 @@ impl Store {
     /// A folder that this user may not write cannot hold the shared memory that a write-ahead log needs;
     /// with no log lying there the file is whole, and is read as one that does not change.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        if !path.exists() {
+        if !path.exists() && !path.is_symlink() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -212,7 +220,11 @@ impl Store {
     }
 
     fn connect(path: &Path, flags: OpenFlags, name: &str) -> Result<Self, StoreError> {
+        if path.is_symlink() {
+            return Err(StoreError::Link { path: path.to_owned() });
+        }
         let failed = |error| StoreError::Sqlite { path: path.to_owned(), error };
+        let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);

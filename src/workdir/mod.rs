@@ -13,22 +13,34 @@
 //!   <app>/cov_data/<app>_<N>_report.txt, .html
 //! ```
 
+mod folder;
 pub mod inbox;
 pub mod site;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::OFlags;
+
+use crate::access::Caller;
 use crate::lock::Held;
 use crate::names::escape;
+
+use folder::{Folder, Links, Rules};
 
 /// Name of the database in the root.
 pub const DATABASE: &str = "sqlite.db";
 /// Name of the optional configuration in the root.
 pub const CONFIGURATION: &str = "goc-watchdog.toml";
 const INBOX: &str = "inbox";
+const REPO: &str = "repo";
+/// Folder of an app's profiles.
+const COV_DATA: &str = "cov_data";
+/// Largest configuration that is read.
+const LARGEST_CONFIGURATION: u64 = 1 << 20;
 const LOCK: &str = "goc-watchdog.lock";
 const READERS: &str = "goc-watchdog.readers";
 /// Suffix of a file that is being written; what carries it was left by a crash.
@@ -61,6 +73,46 @@ pub enum WorkdirError {
         /// Something in it.
         found: String,
     },
+    /// A symbolic link stands where none is followed.
+    #[error(
+        "{:?} is a symbolic link, and nothing is read or written through one there; \
+         put the file or folder itself in its place",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A symbolic link belongs to somebody who is not trusted with it.
+    #[error(
+        "{:?} is a symbolic link of user {owner}; it is followed when it belongs to this user or to root \
+         (chown -h), else remove it",
+        path.display()
+    )]
+    LinkOfOther {
+        /// The link.
+        path: PathBuf,
+        /// User id of its owner.
+        owner: u32,
+    },
+    /// The root belongs to a user that root does not trust.
+    #[error(
+        "the work directory {:?} belongs to {owner}, and this is root: run as that user, or say --trust-root \
+         (GOC_WATCHDOG_TRUST_ROOT=1) where that user may decide what root does there",
+        path.display()
+    )]
+    OtherOwner {
+        /// The root.
+        path: PathBuf,
+        /// User id and name of its owner.
+        owner: String,
+    },
+    /// The configuration is too large to be one.
+    #[error("cannot read {:?}: it is larger than 1 MiB", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file system refused.
     #[error("{action} {:?}", path.display())]
     Io {
@@ -82,8 +134,21 @@ impl WorkdirError {
                 source.kind(),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
             ),
-            Self::Busy { .. } | Self::Foreign { .. } => false,
+            Self::Link { .. } | Self::LinkOfOther { .. } => true,
+            Self::Busy { .. } | Self::Foreign { .. } | Self::OtherOwner { .. } | Self::TooLarge { .. } => {
+                false
+            }
         }
+    }
+
+    /// Tells whether nothing stands there.
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Tells whether this user may not write there.
+    fn is_unwritable(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if unwritable(source))
     }
 }
 
@@ -95,7 +160,9 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Work
 /// A work directory that may be read.
 #[derive(Clone, Debug)]
 pub struct Workdir {
+    /// Resolved: no part of it is a link.
     root: PathBuf,
+    rules: Rules,
 }
 
 /// The exclusive lock on a work directory; the kernel releases it when the process ends, however.
@@ -125,15 +192,41 @@ pub struct Reading {
 
 impl Workdir {
     /// Names a work directory, which need not exist yet.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+    ///
+    /// Links in the path are followed now and never again. Fails where the root belongs to a user whose folders
+    /// `caller` does not trust, unless `trusts` says so.
+    pub fn new(root: &Path, caller: Caller, trusts: bool) -> Result<Self, WorkdirError> {
+        let root = resolved(root);
+        if let Ok(found) = fs::metadata(&root)
+            && !trusts
+            && !caller.trusts_root_of(found.uid())
+        {
+            return Err(WorkdirError::OtherOwner { path: root, owner: user(found.uid()) });
+        }
+        Ok(Self { root, rules: Rules { caller, group_write: false } })
     }
 
-    /// Returns the root as it was given.
+    /// Lets the group write what is created from now on, whatever the umask says.
+    #[must_use]
+    pub fn shared_with_group(mut self, group_write: bool) -> Self {
+        self.rules.group_write = group_write;
+        self
+    }
+
+    /// Returns the root, without links.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    fn open_root(&self) -> Result<Folder, WorkdirError> {
+        Folder::open_root(&self.root, self.rules)
+    }
+
+    /// Opens the folder of what has a path relative to the root, and returns its name there.
+    fn open_folder_of<'p>(&self, relative: &'p str, makes: bool) -> Result<(Folder, &'p str), WorkdirError> {
+        let (folder, name) = relative.rsplit_once('/').expect("below an app's folder");
+        Ok((self.open_root()?.below(folder, makes)?, name))
     }
 
     /// Returns the path of the database.
@@ -142,10 +235,28 @@ impl Workdir {
         self.root.join(DATABASE)
     }
 
-    /// Returns the path of the inbox.
-    #[must_use]
-    pub fn inbox(&self) -> PathBuf {
-        self.root.join(INBOX)
+    /// Returns the path of the inbox. A link in its place is followed where it belongs to this user or to root.
+    pub fn inbox(&self) -> Result<PathBuf, WorkdirError> {
+        self.followed(&[INBOX])?;
+        Ok(self.root.join(INBOX))
+    }
+
+    /// Returns the path of an app's repository, there or not. A link in the place of that or of the app's folder is
+    /// followed where it belongs to this user or to root.
+    pub fn repository(&self, app: &str) -> Result<PathBuf, WorkdirError> {
+        let app = escape(app);
+        self.followed(&[&app, REPO])?;
+        Ok(self.root.join(app).join(REPO))
+    }
+
+    /// Fails where one of these folders, each in the one before, is a link that is not followed.
+    fn followed(&self, names: &[&str]) -> Result<(), WorkdirError> {
+        let open = |folder: Folder, name: &&str| folder.child(name, Links::Trusted);
+        match self.open_root().and_then(|root| names.iter().try_fold(root, open)) {
+            Err(refused @ (WorkdirError::Link { .. } | WorkdirError::LinkOfOther { .. })) => Err(refused),
+            // Whoever needs it says what else is wrong.
+            _ => Ok(()),
+        }
     }
 
     /// Returns the absolute path of what is stored under a path relative to the root.
@@ -170,15 +281,24 @@ impl Workdir {
         freed
     }
 
-    /// Reads the configuration; `None` where there is none.
+    /// Reads the configuration; `None` where there is none. It may be a link, as Kubernetes mounts one.
     pub fn configuration(&self) -> Result<Option<(PathBuf, String)>, WorkdirError> {
         let path = self.root.join(CONFIGURATION);
-        #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some((path, text))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io_error("cannot read", &path)(error)),
+        let file = match self.open_root().and_then(|root| root.open_linked_file(CONFIGURATION)) {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => return Ok(None),
+            // A root that is no folder is named by whoever needs it.
+            Err(_) if !self.root.is_dir() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut text = String::new();
+        file.take(LARGEST_CONFIGURATION + 1)
+            .read_to_string(&mut text)
+            .map_err(io_error("cannot read", &path))?;
+        if text.len() as u64 > LARGEST_CONFIGURATION {
+            return Err(WorkdirError::TooLarge { path });
         }
+        Ok(Some((path, text)))
     }
 
     /// Returns the kind of network file system that the root is on, if it is on one.
@@ -204,37 +324,61 @@ impl Workdir {
     ///
     /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
     pub fn lock(&self) -> Result<Locked, WorkdirError> {
-        make_folder(&self.root)?;
-        let path = self.root.join(LOCK);
-        let file = open_lock(&path)?;
+        self.make_root()?;
+        let root = self.open_root()?;
+        let file = root.open_lock(LOCK, OFlags::RDWR)?;
         match file.try_lock() {
-            Ok(()) => Ok(Locked { workdir: self.clone(), held: Held::new(), _file: file }),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(WorkdirError::Busy { path: self.root.join(LOCK) }),
+            Err(TryLockError::Error(error)) => {
+                return Err(io_error("cannot lock", &self.root.join(LOCK))(error));
+            }
+        }
+        // Now, because a reader may lack the right to make it.
+        root.open_lock(READERS, OFlags::RDWR)?;
+        Ok(Locked { workdir: self.clone(), held: Held::new(), _file: file })
+    }
+
+    fn make_root(&self) -> Result<(), WorkdirError> {
+        if self.root.is_dir() {
+            return Ok(());
+        }
+        let parent = self.root.parent().unwrap_or(Path::new("/"));
+        make_folder(parent)?;
+        match DirBuilder::new().mode(0o770).create(&self.root) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.root.is_dir() => return Ok(()),
+            Err(error) => return Err(io_error("cannot create", &self.root)(error)),
+        }
+        if self.rules.group_write {
+            let shared = fs::Permissions::from_mode(0o2770);
+            fs::set_permissions(&self.root, shared).map_err(io_error("cannot create", &self.root))?;
+        }
+        sync_folder(parent)
+    }
+
+    /// Holds off sweeping until the guard is dropped. Fails at once with [`WorkdirError::Busy`] during a sweep.
+    ///
+    /// The lock is shared by whoever may read it. Where there is none, and this user may not make one, there is
+    /// nothing to hold on to, and reading goes on.
+    pub fn reading(&self) -> Result<Reading, WorkdirError> {
+        let file = match self.open_root().and_then(|root| root.open_lock(READERS, OFlags::RDONLY)) {
+            Ok(file) => file,
+            Err(error) if error.is_unwritable() => return Ok(Reading { _file: None }),
+            Err(error) => return Err(error),
+        };
+        let path = self.root.join(READERS);
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Reading { _file: Some(file) }),
             Err(TryLockError::WouldBlock) => Err(WorkdirError::Busy { path }),
             Err(TryLockError::Error(error)) => Err(io_error("cannot lock", &path)(error)),
         }
     }
 
-    /// Holds off sweeping until the guard is dropped.
-    ///
-    /// In a root that this user may not write there is nothing to hold on to, and reading goes on.
-    pub fn reading(&self) -> Result<Reading, WorkdirError> {
-        let path = self.root.join(READERS);
-        let file = match open_lock(&path) {
-            Ok(file) => file,
-            Err(WorkdirError::Io { source, .. }) if unwritable(&source) => {
-                return Ok(Reading { _file: None });
-            }
-            Err(error) => return Err(error),
-        };
-        file.lock_shared().map_err(io_error("cannot lock", &path))?;
-        Ok(Reading { _file: Some(file) })
-    }
-
     /// Opens a stored file.
     pub fn open_stored(&self, relative: &str) -> Result<File, WorkdirError> {
-        let path = self.stored(relative);
-        #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
-        File::open(&path).map_err(io_error("cannot open", &path))
+        let (folder, name) = self.open_folder_of(relative, false)?;
+        folder.open_file(name)
     }
 
     /// Makes the repository of an app: `fill` makes it in a folder that is not there yet, which then takes
@@ -247,21 +391,19 @@ impl Workdir {
         app: &str,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<Result<(), E>, WorkdirError> {
-        let path = self.stored(&repository(app));
-        make_folder(path.parent().expect("below the root"))?;
-        let scratch = self.scratch()?;
-        let unfinished = scratch.join("repo");
-        let filled = fill(&unfinished);
-        #[expect(clippy::disallowed_methods, reason = "git synced what it wrote")]
-        let renamed = match &filled {
-            Ok(()) => fs::rename(&unfinished, &path),
-            Err(_) => Ok(()),
-        };
-        let _ = fs::remove_dir_all(&scratch);
-        match renamed {
-            Err(error) if !path.exists() => Err(io_error("cannot rename to", &path)(error)),
-            _ => Ok(filled),
-        }
+        let folder = self.open_root()?.make_child(&escape(app), Links::Trusted)?;
+        self.in_scratch(|scratch| {
+            let filled = fill(&scratch.path().join(REPO));
+            if filled.is_ok() {
+                // What is in it has the modes that git gave it, and is closed with the folder around it.
+                scratch.child(REPO, Links::Refused)?.close_to_others()?;
+                let renamed = scratch.rename(REPO, &folder, REPO);
+                if folder.file_type(REPO)?.is_none() {
+                    renamed?;
+                }
+            }
+            Ok(filled)
+        })
     }
 
     /// Writes a report beside its profile, whole or not at all; nothing in a root that this user may not
@@ -271,45 +413,34 @@ impl Workdir {
     /// tell when a pull last found the data so, either will do. The guard keeps what is being written from
     /// being swept.
     pub fn store_report(&self, _reading: &Reading, relative: &str, text: &[u8]) -> Result<(), WorkdirError> {
-        let path = self.stored(relative);
-        if has_text(&path, text).is_ok_and(|has_text| has_text) {
+        let (folder, name) = self.open_folder_of(relative, false)?;
+        let known = folder.open_file(name);
+        if known.is_ok_and(|known| has_text(known, text).is_ok_and(|has_text| has_text)) {
             return Ok(());
         }
-        let stored = self.scratch().and_then(|scratch| {
-            let unfinished = scratch.join("report");
-            let written = write_synced(&unfinished, |out| out.write_all(text)).and_then(|()| {
-                #[expect(clippy::disallowed_methods, reason = "the file was synced")]
-                fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
-            });
-            let _ = fs::remove_dir_all(&scratch);
-            written
+        let stored = self.in_scratch(|scratch| {
+            scratch.write_new("report", |out| out.write_all(text))?;
+            scratch.rename("report", &folder, name)
         });
         match stored {
-            Err(WorkdirError::Io { source, .. }) if unwritable(&source) => Ok(()),
+            Err(error) if error.is_unwritable() => Ok(()),
             stored => stored,
         }
     }
 
-    /// Returns a folder of this run alone, where something is made without the lock. Containers that share a
-    /// root share numbers of processes, so the name is drawn by lot.
-    fn scratch(&self) -> Result<PathBuf, WorkdirError> {
-        let scratch = self.root.join(SCRATCH);
-        make_folder(&scratch)?;
-        loop {
-            let folder = scratch.join(format!("{:016x}", fastrand::u64(..)));
-            match fs::create_dir(&folder) {
-                Ok(()) => return Ok(folder),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(io_error("cannot create", &folder)(error)),
-            }
-        }
+    /// Makes a folder of this run alone, where something is made without the lock, and removes it again. Containers
+    /// that share a root share numbers of processes, so the name is drawn by lot.
+    fn in_scratch<T>(
+        &self,
+        work: impl FnOnce(&Folder) -> Result<T, WorkdirError>,
+    ) -> Result<T, WorkdirError> {
+        let all = self.open_root()?.make_child(SCRATCH, Links::Refused)?;
+        let name = format!("{:016x}", fastrand::u64(..));
+        let own = all.make_child(&name, Links::Refused)?;
+        let done = work(&own);
+        let _ = all.remove_all(&name);
+        done
     }
-}
-
-/// Returns the path of an app's git repository, relative to the root.
-#[must_use]
-pub fn repository(app: &str) -> String {
-    format!("{}/repo", escape(app))
 }
 
 /// A report that is kept beside its profile.
@@ -334,9 +465,7 @@ impl StoredReport {
 }
 
 /// Tells whether a file says what is to be written, without taking all of it into memory.
-fn has_text(path: &Path, text: &[u8]) -> io::Result<bool> {
-    #[expect(clippy::disallowed_methods, reason = "this adapter reads the work directory")]
-    let mut file = File::open(path)?;
+fn has_text(mut file: File, text: &[u8]) -> io::Result<bool> {
     if file.metadata()?.len() != text.len() as u64 {
         return Ok(false);
     }
@@ -405,6 +534,20 @@ impl Locked {
         &self.held
     }
 
+    /// Returns the path of the database, which is created empty where there is none, so that it and the files that
+    /// SQLite puts beside it, with its mode, are closed to others.
+    pub fn database(&self) -> Result<PathBuf, WorkdirError> {
+        let root = self.workdir.open_root()?;
+        match root.file_type(DATABASE)? {
+            Some(kind) if kind.is_symlink() => {
+                return Err(WorkdirError::Link { path: self.workdir.database() });
+            }
+            Some(_) => {}
+            None => drop(root.create(DATABASE, OFlags::RDWR)?),
+        }
+        Ok(self.workdir.database())
+    }
+
     /// Writes a file so that it is there whole, also after a power cut, or not at all.
     ///
     /// `write` fills a temporary file in the same folder; it is synced, renamed, and the folder synced.
@@ -414,84 +557,87 @@ impl Locked {
         relative: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), WorkdirError> {
-        let path = self.workdir.root.join(relative);
-        let folder = path.parent().expect("below the root");
-        make_folder(folder)?;
-        let mut unfinished = path.clone().into_os_string();
-        unfinished.push(UNFINISHED);
-        let unfinished = PathBuf::from(unfinished);
-        let stored = write_synced(&unfinished, write).and_then(|()| {
-            #[expect(clippy::disallowed_methods, reason = "the file was synced, the folder is next")]
-            fs::rename(&unfinished, &path).map_err(io_error("cannot rename to", &path))
-        });
-        if stored.is_err() {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "an unfinished file would only take up a full disk"
-            )]
-            let _ = fs::remove_file(&unfinished);
-        }
-        stored?;
-        sync_folder(folder)
+        let (folder, name) = self.workdir.open_folder_of(relative, true)?;
+        folder.write_whole(name, write)
     }
 
     /// Removes what reports were making when they were ended; nothing while one is running.
     pub fn sweep_scratch(&self) -> Result<(), WorkdirError> {
-        let folder = self.workdir.root.join(SCRATCH);
-        if !folder.is_dir() {
-            return Ok(());
-        }
-        let left = names_in(&folder)?;
+        let root = self.workdir.open_root()?;
+        let scratch = match root.child(SCRATCH, Links::Refused) {
+            Err(error) if error.is_not_found() => return Ok(()),
+            opened => opened?,
+        };
+        let left = scratch.names()?;
         if left.is_empty() {
             return Ok(());
         }
-        let readers = self.workdir.root.join(READERS);
-        let guard = open_lock(&readers)?;
+        let guard = root.open_lock(READERS, OFlags::RDWR)?;
         if guard.try_lock().is_err() {
             return Ok(());
         }
-        for name in left {
-            let path = folder.join(name);
-            #[expect(clippy::disallowed_methods, reason = "this is the sweep")]
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(io_error("cannot remove", &path))?;
-        }
-        Ok(())
+        left.iter().try_for_each(|name| scratch.remove_all(name))
     }
 
     /// Removes what nobody needs: unfinished files, and profiles that `referenced` does not name, with
     /// the reports beside them.
     ///
     /// Nothing is removed while a reader opens a file; the next run sweeps again. Folders and files that
-    /// are not named as ours are let alone.
+    /// are not named as ours are let alone, and what lies behind a link that is not followed.
     pub fn sweep(&self, referenced: &BTreeSet<String>) -> Result<Freed, WorkdirError> {
-        let root = &self.workdir.root;
-        let readers = root.join(READERS);
-        let guard = open_lock(&readers)?;
+        let root = self.workdir.open_root()?;
+        let guard = root.open_lock(READERS, OFlags::RDWR)?;
         match guard.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Freed { is_put_off: true, ..Freed::default() }),
-            Err(TryLockError::Error(error)) => return Err(io_error("cannot lock", &readers)(error)),
+            Err(TryLockError::Error(error)) => {
+                return Err(io_error("cannot lock", &root.path().join(READERS))(error));
+            }
         }
         let mut freed = Freed::default();
-        for app_folder in names_in(root)? {
-            let cov_data = root.join(&app_folder).join("cov_data");
-            if !cov_data.is_dir() {
-                continue;
-            }
-            for name in names_in(&cov_data)? {
-                if !is_orphan(&app_folder, &name, referenced) {
-                    continue;
+        for app_folder in root.names()? {
+            let app = root.child(&app_folder, Links::Trusted);
+            let Ok(cov_data) = app.and_then(|app| app.child(COV_DATA, Links::Refused)) else { continue };
+            for name in cov_data.names()? {
+                if is_orphan(&app_folder, &name, referenced) {
+                    let bytes = cov_data.size(&name);
+                    cov_data.remove(&name)?;
+                    freed.bytes += bytes;
+                    freed.files += 1;
                 }
-                let path = cov_data.join(&name);
-                freed.bytes += fs::symlink_metadata(&path).map_or(0, |file| file.len());
-                #[expect(clippy::disallowed_methods, reason = "this is the sweep")]
-                fs::remove_file(&path).map_err(io_error("cannot remove", &path))?;
-                freed.files += 1;
             }
         }
         Ok(freed)
     }
+}
+
+/// Returns a path without links: where it leads to, as far as that is there, and what is not there yet below that.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let known = path.ancestors().find_map(|above| Some((above.canonicalize().ok()?, above)));
+    let Some((real, above)) = known else { return path };
+    let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
+    rest.components().fold(real, |real, part| match part {
+        Component::ParentDir => real.parent().map_or(real.clone(), Path::to_owned),
+        part => real.join(part),
+    })
+}
+
+/// Returns a user's id, with the name where this machine knows one.
+fn user(id: u32) -> String {
+    let name = named_in_passwd(id);
+    name.map_or_else(|| format!("user {id}"), |name| format!("user {name} ({id})"))
+}
+
+fn named_in_passwd(id: u32) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this adapter reads who owns a work directory")]
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let id = id.to_string();
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    })
 }
 
 /// Reads a file outside of the work directory, up to a gigabyte; `-` is stdin.

@@ -12,9 +12,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::{WorkdirError, io_error, make_folder, names_in, open_lock, sync_folder, write_synced};
+use super::{WorkdirError, io_error, make_folder, names_in, open_lock, resolved, sync_folder, write_synced};
 
 const MANIFEST: &str = ".goc-watchdog-site.json";
 const LOCK: &str = ".goc-watchdog-site.lock";
@@ -184,17 +184,6 @@ fn refuse_foreign(root: &Path) -> Result<(), WorkdirError> {
 /// Tells whether a folder, there already or not, is the work directory, in it, or around it.
 #[must_use]
 pub fn is_entangled(root: &Path, folder: &Path) -> bool {
-    let real = |path: &Path| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        // Of what is not there yet, what is above it.
-        let known = path.ancestors().find_map(|above| Some((above.canonicalize().ok()?, above)));
-        let Some((real, above)) = known else { return path };
-        let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
-        rest.components().fold(real, |real, part| match part {
-            Component::ParentDir => real.parent().map_or(real.clone(), Path::to_owned),
-            part => real.join(part),
-        })
-    };
-    let (root, folder) = (real(root), real(folder));
+    let (root, folder) = (resolved(root), resolved(folder));
     folder.starts_with(&root) || root.starts_with(&folder)
 }

@@ -275,7 +275,7 @@ fn under_lock(
     locked: &Locked,
     gone: &mpsc::Sender<Vec<Tombstone>>,
 ) -> Result<Done> {
-    let store = Store::open(&context.workdir.database(), locked.held())?;
+    let store = Store::open(&locked.database()?, locked.held())?;
     let mut done = Done::default();
     if let Some(survey) = survey {
         done.lists = Some(remove(choices, context, prober, survey, locked, &store, gone)?);
@@ -373,7 +373,7 @@ fn bring_up_to_date(
         Err(code) => return Ok(Err(code)),
     };
     if is_outdated {
-        Store::open(&context.workdir.database(), turn.locked.held())?;
+        Store::open(&turn.locked.database()?, turn.locked.held())?;
     }
     Ok(Ok(turn.begin(context)))
 }

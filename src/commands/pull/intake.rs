@@ -91,17 +91,25 @@ impl Found {
 /// Looks into the inboxes.
 pub(super) fn look(context: &Context) -> Found {
     let now = context.now();
-    let own = context.workdir.inbox();
+    let mut found = Found::default();
+    let own = match context.workdir.inbox() {
+        Ok(own) => Some(own),
+        Err(error) => {
+            super::super::fail(format_args!("inbox: {}", explained(error)));
+            found.is_partial = true;
+            None
+        }
+    };
     let configured = context.config.inboxes.iter().map(|folder| context.workdir.root().join(folder));
-    let (mut found, mut looked_into) = (Found::default(), HashSet::new());
-    for folder in [own.clone()].into_iter().chain(configured) {
+    let mut looked_into = HashSet::new();
+    for folder in own.clone().into_iter().chain(configured) {
         if !looked_into.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
             continue;
         }
         let files = match inbox::files(&folder, snapshot::SUFFIX, now) {
             Ok(Some(files)) => files,
             // That of the root is made by whoever needs it; one that was configured is a mount that went.
-            Ok(None) if folder == own => Vec::new(),
+            Ok(None) if own.as_ref() == Some(&folder) => Vec::new(),
             Ok(None) => {
                 super::super::fail(format_args!("inbox {:?} is not there", folder.display()));
                 found.is_partial = true;

@@ -254,7 +254,7 @@ fn pull(
 ) -> Result<ExitCode> {
     let started = Stopwatch::start();
     let now = context.now();
-    let store = Store::open(&context.workdir.database(), locked.held())?;
+    let store = Store::open(&locked.database()?, locked.held())?;
     locked.sweep_scratch()?;
     if !store.last_run_ended()? {
         locked.sweep(&store.stored_files()?)?;

@@ -15,7 +15,7 @@ use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
 use crate::report::{NoSource, Source, Wants};
 use crate::signals::Signals;
-use crate::workdir::{Reading, repository};
+use crate::workdir::Reading;
 
 /// Which commit a source is of.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub(super) struct SourceReader<'a> {
 impl SourceReader<'_> {
     /// Returns the full hash of a revision, as far as it is known here.
     pub(super) fn known(&self, revision: &Revision) -> Option<ObjectId> {
-        let path = self.context.workdir.stored(&repository(self.app));
+        let path = self.context.workdir.repository(self.app).ok()?;
         let repository = Repository::open(&path, Deadline(self.context.config.git.timeout)).ok()?;
         match revision {
             Revision::Hash(hash) => repository.commit(hash).ok(),
@@ -78,7 +78,7 @@ impl SourceReader<'_> {
 
     /// Tells whether there is a repository, or is said where there is one.
     pub(super) fn is_configured(&self) -> bool {
-        self.context.workdir.stored(&repository(self.app)).exists()
+        self.context.workdir.repository(self.app).is_ok_and(|path| path.exists())
             || self.network().is_ok_and(|network| network.url.is_some())
     }
 
@@ -134,7 +134,7 @@ impl SourceReader<'_> {
     fn open(&self, reading: &Reading, network: &Network) -> Result<Repository> {
         let deadline = network.deadline;
         let workdir = &self.context.workdir;
-        let path = workdir.stored(&repository(self.app));
+        let path = workdir.repository(self.app)?;
         match (Repository::open(&path, deadline), &network.url) {
             (Err(GitError::NoRepository { .. }), Some(url)) if !self.offline => {
                 let shown = printable(url.as_str());

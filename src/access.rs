@@ -1,0 +1,91 @@
+//! Which users a work directory is trusted with. Pure: user ids go in, decisions come out.
+
+/// The user that runs the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Effective user id.
+    pub uid: u32,
+    /// User id of whoever started `sudo`, as `SUDO_UID` has it.
+    pub sudo_uid: Option<u32>,
+}
+
+const ROOT: u32 = 0;
+
+impl Caller {
+    /// Tells whether this user may work in a root folder of `owner` without being told that it is safe.
+    ///
+    /// Only root is refused anything, because only root could be made to do what the owner may not. As git has it,
+    /// a user who calls `sudo` trusts their own folders (`ensure_valid_ownership` in git's setup.c).
+    #[must_use]
+    pub fn trusts_root_of(self, owner: u32) -> bool {
+        self.uid != ROOT || owner == ROOT || self.sudo_uid == Some(owner)
+    }
+
+    /// Tells whether this user follows a symbolic link of `owner`, in a work directory of `root_owner`.
+    ///
+    /// Root got this far in a folder of another user only because that user is trusted.
+    #[must_use]
+    pub fn follows_link_of(self, owner: u32, root_owner: u32) -> bool {
+        owner == self.uid || owner == ROOT || (self.uid == ROOT && owner == root_owner)
+    }
+
+    /// Tells whether files that this user creates are handed to the owner of the root folder, who could not use
+    /// them later otherwise.
+    #[must_use]
+    pub fn gives_files_to(self, root_owner: u32) -> bool {
+        self.uid == ROOT && root_owner != ROOT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_alone_is_careful_whose_folder_it_works_in() {
+        let cases = [
+            // uid, SUDO_UID, owner of the folder, trusted
+            (1000, None, 1000, true),
+            (1000, None, 1001, true),
+            (1000, Some(1001), 1002, true),
+            (0, None, 0, true),
+            (0, Some(1000), 0, true),
+            (0, Some(1000), 1000, true),
+            (0, Some(1000), 1001, false),
+            (0, None, 1000, false),
+        ];
+        for (uid, sudo_uid, owner, is_trusted) in cases {
+            let caller = Caller { uid, sudo_uid };
+            assert_eq!(caller.trusts_root_of(owner), is_trusted, "{caller:?} in a folder of {owner}");
+        }
+    }
+
+    #[test]
+    fn links_are_followed_that_this_user_or_root_made() {
+        let cases = [
+            // uid, owner of the link, owner of the folder, followed
+            (1000, 1000, 1000, true),
+            (1000, 0, 1000, true),
+            (1000, 1001, 1000, false),
+            (1000, 1001, 1001, false),
+            (0, 0, 0, true),
+            (0, 1000, 0, false),
+            (0, 1000, 1000, true),
+            (0, 1001, 1000, false),
+        ];
+        for (uid, owner, root_owner, is_followed) in cases {
+            let caller = Caller { uid, sudo_uid: None };
+            let found = caller.follows_link_of(owner, root_owner);
+            assert_eq!(found, is_followed, "user {uid}, link of {owner}, folder of {root_owner}");
+        }
+    }
+
+    #[test]
+    fn root_hands_new_files_to_the_owner_of_the_folder() {
+        for (uid, owner, gives) in [(0, 1000, true), (0, 0, false), (1000, 1001, false), (1000, 1000, false)]
+        {
+            let caller = Caller { uid, sudo_uid: None };
+            assert_eq!(caller.gives_files_to(owner), gives, "user {uid}, folder of {owner}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Files of the work directory: links that are not followed, and folders of other users.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{NOBODY, Said, World, is_root, said, skipped};
+
+/// Creates a folder that belongs to somebody else, with a file of theirs in it.
+fn precious(world: &World) -> PathBuf {
+    let folder = world.home().join("precious");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("letter"), "dear").unwrap();
+    folder
+}
+
+/// Fails unless the folder that [`precious`] made is as it was.
+#[track_caller]
+fn is_untouched(folder: &Path) {
+    let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["letter"]);
+    assert_eq!(fs::read_to_string(folder.join("letter")).unwrap(), "dear");
+}
+
+#[test]
+fn a_link_in_place_of_the_scratch_folder_is_named_and_the_folder_behind_it_left_alone() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let folder = precious(&world);
+    let link = world.root().join("goc-watchdog.tmp");
+    let _ = fs::remove_dir(&link);
+    symlink(&folder, &link).unwrap();
+    for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
+        world.run(arguments).ended(1).warned("goc-watchdog.tmp\" is a symbolic link");
+        is_untouched(&folder);
+    }
+}
+
+#[test]
+fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
+    for name in ["goc-watchdog.lock", "goc-watchdog.readers", "sqlite.db"] {
+        let (world, agents) = World::with_echo(1);
+        agents[0].hit(&[0], 1);
+        fs::create_dir(world.root()).unwrap();
+        let folder = precious(&world);
+        // A link to nothing would make a new file there.
+        for target in ["letter", "new"] {
+            let link = world.root().join(name);
+            symlink(folder.join(target), &link).unwrap();
+            let message = format!("{name}\" is a symbolic link");
+            world.run(&["pull"]).ended(1).warned(&message);
+            if name == "sqlite.db" {
+                world.run(&["total", "echoserver"]).ended(1).warned(&message);
+            }
+            is_untouched(&folder);
+            fs::remove_file(link).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_link_in_place_of_an_unfinished_profile_is_replaced() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let folder = precious(&world);
+    let unfinished = world.root().join("apa_goc_echoserver/cov_data/apa_goc_echoserver_2.cov.tmp");
+    symlink(folder.join("letter"), unfinished).unwrap();
+    agents[0].hit(&[1], 1);
+    world.pull(0);
+    is_untouched(&folder);
+    assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
+    world.is_sound();
+}
+
+#[test]
+fn a_link_in_place_of_a_profile_is_not_read() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let profile = world.root().join("apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov");
+    let elsewhere = world.home().join("elsewhere.cov");
+    fs::rename(&profile, &elsewhere).unwrap();
+    symlink(&elsewhere, &profile).unwrap();
+    world
+        .run(&["report", "echoserver", "--format", "lcov"])
+        .ended(1)
+        .warned("apa_goc_echoserver_1.cov\" is a symbolic link");
+}
+
+#[test]
+fn the_configuration_and_folders_of_apps_may_lie_elsewhere() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    // As Kubernetes mounts a ConfigMap: the file is a link through a link.
+    let mounted = world.home().join("mounted");
+    fs::create_dir_all(mounted.join("..2026_11_29")).unwrap();
+    symlink("..2026_11_29", mounted.join("..data")).unwrap();
+    fs::write(mounted.join("..2026_11_29/goc-watchdog.toml"), "[pull]\nchange = \"counts\"\n").unwrap();
+    symlink("..data/goc-watchdog.toml", mounted.join("goc-watchdog.toml")).unwrap();
+    // The root itself, an app, and the inbox on another disk.
+    let (disk, real) = (world.home().join("disk"), world.home().join("real"));
+    fs::create_dir_all(disk.join("app")).unwrap();
+    fs::create_dir(disk.join("inbox")).unwrap();
+    fs::create_dir(&real).unwrap();
+    symlink(&real, world.root()).unwrap();
+    symlink(mounted.join("goc-watchdog.toml"), real.join("goc-watchdog.toml")).unwrap();
+    symlink(disk.join("app"), real.join("apa_goc_echoserver")).unwrap();
+    symlink(disk.join("inbox"), real.join("inbox")).unwrap();
+    world.pull(0);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
+    assert!(disk.join("app/cov_data/apa_goc_echoserver_2.cov").is_file());
+    world.run(&["prune", "--keep", "1", "--keep-days", "0"]).ended(0);
+    assert!(!disk.join("app/cov_data/apa_goc_echoserver_1.cov").exists(), "prune sweeps there, too");
+    fs::write(disk.join("inbox/x.snapshot"), "no snapshot").unwrap();
+    world.pull(3).warned("x.snapshot");
+}
+
+#[test]
+fn a_link_of_another_user_in_place_of_an_app_is_named_and_the_others_are_stored() {
+    if !is_root() {
+        skipped("not root, so no link of another user was made");
+        return;
+    }
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let other = world.start("staging_th_other_master_0123456789", &crate::harness::echo());
+    other.hit(&[0], 1);
+    let folder = precious(&world);
+    fs::create_dir(world.root()).unwrap();
+    let link = world.root().join("other");
+    symlink(&folder, &link).unwrap();
+    lchown(&link, Some(NOBODY), None).unwrap();
+    world.run(&["pull", "--force"]).warned("root/other\" is a symbolic link of user 65534");
+    is_untouched(&folder);
+}
+
+#[test]
+fn a_link_in_place_of_cov_data_fails_that_app_alone() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let other = world.start("staging_th_other_master_0123456789", &crate::harness::echo());
+    other.hit(&[0], 1);
+    let folder = precious(&world);
+    fs::create_dir_all(world.root().join("other")).unwrap();
+    symlink(&folder, world.root().join("other/cov_data")).unwrap();
+    world.run(&["pull", "--force"]).warned("other/cov_data\" is a symbolic link");
+    is_untouched(&folder);
+}
+
+#[test]
+fn a_configuration_that_is_no_regular_file_is_refused_at_once() {
+    let world = World::new();
+    fs::create_dir(world.root()).unwrap();
+    let path = world.root().join("goc-watchdog.toml");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let list = || {
+        let mut command = Command::new("timeout");
+        world.equip(&mut command);
+        command.args(["10", env!("CARGO_BIN_EXE_goc-watchdog"), "list", "--offline"]);
+        said(&mut command)
+    };
+    list().ended(1).warned("goc-watchdog.toml\": it is no regular file");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    list().ended(1).warned("goc-watchdog.toml\": it is no regular file");
+    fs::remove_dir(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    list().ended(1).warned("goc-watchdog.toml\": it is no regular file");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "#".repeat(2 << 20)).unwrap();
+    list().ended(1).warned("goc-watchdog.toml\": it is larger than 1 MiB");
+}
+
+/// Runs the binary as root after `sudo` by a user, if by one.
+fn as_root(world: &World, sudo_uid: Option<u32>, arguments: &[&str]) -> Said {
+    let mut command = world.command(arguments);
+    command.envs(sudo_uid.map(|uid| ("SUDO_UID", uid.to_string())));
+    said(&mut command)
+}
+
+#[test]
+fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
+    if !is_root() {
+        skipped("not root, so no root worked in a folder of another user");
+        return;
+    }
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    // The folder's own configuration has no say in it, and is not read before that is settled.
+    world.configure("trust_root = true\n");
+    chown(world.root(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let root = world.root().canonicalize().unwrap();
+    let message = format!("the work directory {root:?} belongs to user nobody (65534), and this is root");
+    for arguments in [&["pull"][..], &["list", "--offline"], &["total", "echoserver"], &["prune"]] {
+        for sudo_uid in [None, Some(1000)] {
+            let said = as_root(&world, sudo_uid, arguments).ended(1).warned(&message).warned("--trust-root");
+            assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+        }
+    }
+    assert!(!root.join("sqlite.db").exists());
+    world.run(&["pull", "--trust-root"]).ended(1).warned("unknown key \"trust_root\"");
+
+    fs::remove_file(root.join("goc-watchdog.toml")).unwrap();
+    let mut trusting = world.command(&["pull"]);
+    said(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "1")).ended(0);
+    said(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "0")).ended(1);
+    // A user who calls sudo trusts their own folder, and can go on without it.
+    agents[0].hit(&[1], 1);
+    as_root(&world, Some(NOBODY), &["pull", "--force"]).ended(0);
+    for path in world.files("") {
+        assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY, "{} is not theirs", path.display());
+    }
+}
+
+/// Pulls in a new root under a umask, and returns the permissions of all that is there then.
+fn modes(umask: &str, configuration: Option<&str>) -> Vec<(String, String)> {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    if let Some(text) = configuration {
+        world.configure(text);
+    }
+    let mut shell = Command::new("sh");
+    world.equip(&mut shell);
+    let script = format!("umask {umask}; exec \"$0\" pull");
+    said(shell.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")])).ended(0);
+    let mode = |path: &Path| format!("{:o}", fs::metadata(path).unwrap().permissions().mode() & 0o7777);
+    let mut found = Vec::new();
+    let mut folders = vec![world.root()];
+    while let Some(folder) = folders.pop() {
+        found.push((folder.strip_prefix(world.home()).unwrap().display().to_string(), mode(&folder)));
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("goc-watchdog.toml") {
+                found.push((path.strip_prefix(world.home()).unwrap().display().to_string(), mode(&path)));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn others_get_nothing_of_what_is_created_and_the_group_what_the_umask_leaves() {
+    let wanted = |folder: &str, file: &str| {
+        let folders = ["root", "root/apa_goc_echoserver", "root/apa_goc_echoserver/cov_data"];
+        let files = [
+            "root/apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov",
+            "root/goc-watchdog.lock",
+            "root/goc-watchdog.readers",
+            "root/sqlite.db",
+            "root/sqlite.db-shm",
+            "root/sqlite.db-wal",
+        ];
+        let folders = folders.map(|name| (name.to_owned(), folder.to_owned()));
+        let files = files.map(|name| (name.to_owned(), file.to_owned()));
+        let mut all: Vec<_> = folders.into_iter().chain(files).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(modes("022", None), wanted("750", "640"));
+    assert_eq!(modes("027", None), wanted("750", "640"));
+    assert_eq!(modes("077", None), wanted("700", "600"));
+    assert_eq!(modes("002", None), wanted("770", "660"));
+    assert_eq!(modes("000", None), wanted("770", "660"));
+    let mut shared = modes("022", Some("[files]\ngroup_write = true\n"));
+    // The root was there already, made by the test.
+    shared.retain(|(name, _)| name != "root");
+    let mut wanted = wanted("770", "660");
+    wanted.retain(|(name, _)| name != "root");
+    assert_eq!(shared, wanted);
+}
