@@ -2,9 +2,14 @@
 //!
 //! Reads what `git diff` and `diff -u` print, with any number of context lines. What is no diff, or a hunk
 //! that is cut short, is an error with its line, so that half a diff never passes for a small one.
+//!
+//! Names are read as they stand there, with their prefixes; [`place`] finds the files that they mean.
+
+mod place;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+
+pub(crate) use place::place;
 
 /// What changed in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,10 +24,12 @@ pub struct FilePatch {
     pub hunks: Vec<Hunk>,
     /// What the lines that came, and those around them, say: numbers as in the new file, in order.
     pub shown: Vec<(u32, Box<[u8]>)>,
-    /// The paths are from lines that name nothing else, and no `---` line says it better.
+    /// The paths are from lines that name nothing else and have no prefixes; no `---` line says it better.
     has_exact_paths: bool,
     /// It began with a header of git's.
     has_header: bool,
+    /// Both names in that header, where it can be taken apart; also of a file that was added or deleted.
+    names_in_header: Option<(String, String)>,
 }
 
 /// Why nothing is known of the lines of a file.
@@ -119,9 +126,12 @@ pub struct PatchError {
 }
 
 /// Reads a diff of any number of files, each named once.
+///
+/// Colours are passed over.
 pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
+    let text = without_colors(text);
     // What follows the last line end is no line.
-    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let body = text.strip_suffix(b"\n").unwrap_or(&text);
     let mut lines = body.split(|&byte| byte == b'\n').enumerate();
     let mut files: Vec<FilePatch> = Vec::new();
     while let Some((index, line)) = lines.next() {
@@ -142,7 +152,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
             }
             let file = files.last_mut().expect("one was pushed");
             if !file.has_exact_paths {
-                (file.old_path, file.new_path) = without_prefixes(plain(old), plain(new));
+                (file.old_path, file.new_path) = (plain(old), plain(new));
             }
         } else if line.starts_with(b"@@") {
             let file = files.last_mut().ok_or(fault("a hunk without the name of its file"))?;
@@ -166,33 +176,41 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
         }
     }
     files.retain(|file| file.unread.is_none() || file.path().is_some());
-    check(&files)?;
+    if files.iter().any(|file| file.path().is_none()) {
+        return Err(PatchError { line: 1, reason: "a file that is neither before nor after" });
+    }
     if files.is_empty() && !text.iter().all(u8::is_ascii_whitespace) {
         return Err(PatchError { line: 1, reason: "no file of a unified diff is named" });
     }
     Ok(files)
 }
 
+/// Takes off the colours that git writes with `color.ui = always`, around a line or parts of it.
+///
+/// A line of a diff without colours never begins with an escape; its text may hold some, and keeps them.
+fn without_colors(text: &[u8]) -> Cow<'_, [u8]> {
+    const BEGIN: &[u8] = b"\x1b[";
+    if !text.starts_with(BEGIN) && memchr::memmem::find(text, b"\n\x1b[").is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, BEGIN) {
+        let parameters = &rest[at + BEGIN.len()..];
+        let digits = parameters.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+        // `m` sets a colour, `K` clears to the end of the line.
+        let is_color = matches!(parameters.get(digits), Some(b'm' | b'K'));
+        let end = at + BEGIN.len() + if is_color { digits + 1 } else { 0 };
+        plain.extend_from_slice(&rest[..if is_color { at } else { end }]);
+        rest = &rest[end..];
+    }
+    plain.extend_from_slice(rest);
+    Cow::Owned(plain)
+}
+
 /// Tells whether a line would be of a hunk, if one were open; `-- ` begins the end of a mail.
 fn is_of_a_hunk(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'+' | b' ')) || (line.starts_with(b"-") && !line.starts_with(b"-- "))
-}
-
-fn check(files: &[FilePatch]) -> Result<(), PatchError> {
-    let mut seen = HashSet::new();
-    for file in files {
-        let Some(path) = file.path() else {
-            return Err(PatchError { line: 1, reason: "a file that is neither before nor after" });
-        };
-        // A link that became a file is deleted and made.
-        if !seen.insert((path, file.new_path.is_some())) {
-            return Err(PatchError {
-                line: 1,
-                reason: "a file stands twice; give one diff from base to commit",
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Reads the lines of git's header that say more than the names.
@@ -235,21 +253,15 @@ fn named_by_header(names: &[u8]) -> FilePatch {
                 let (old, new) = (&names[..*at], &names[(*at + 1).min(names.len())..]);
                 names[*at] == b' ' && (old == new || below(old).is_some_and(|old| Some(old) == below(new)))
             };
-            let cut = (0..names.len()).find(same).unwrap_or(names.len());
+            let mut spaces = (0..names.len()).filter(|at| names[*at] == b' ');
+            let only_space = spaces.next().filter(|_| spaces.next().is_none());
+            let cut = (0..names.len()).find(same).or(only_space).unwrap_or(names.len());
             (&names[..cut], names.get(cut + 1..).unwrap_or_default())
         }
     };
-    let (old_path, new_path) = without_prefixes(plain(old), plain(new));
-    FilePatch { old_path, new_path, has_header: true, ..FilePatch::default() }
-}
-
-/// Cuts git's `a/` and `b/` off two names, where both have them: a folder may be called so.
-fn without_prefixes(old: Option<String>, new: Option<String>) -> (Option<String>, Option<String>) {
-    let has = |name: &Option<String>, prefix: &str| name.as_ref().is_none_or(|name| name.starts_with(prefix));
-    if has(&old, "a/") && has(&new, "b/") {
-        return (old.map(|name| name[2..].to_owned()), new.map(|name| name[2..].to_owned()));
-    }
-    (old, new)
+    let (old_path, new_path) = (plain(old), plain(new));
+    let names_in_header = old_path.clone().zip(new_path.clone());
+    FilePatch { old_path, new_path, has_header: true, names_in_header, ..FilePatch::default() }
 }
 
 /// Returns the byte after the quote that ends a quoted name.
@@ -429,13 +441,13 @@ mod tests {
     #[test]
     fn new_deleted_renamed_and_binary_files_are_told_apart() {
         let new = "diff --git a/x.go b/x.go\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/x.go\n@@ -0,0 +1 @@\n+a\n";
-        assert_eq!(paths(new), (None, Some("x.go".to_owned())));
+        assert_eq!(paths(new), (None, Some("b/x.go".to_owned())));
         assert_eq!(
             paths("diff --git a/x.go b/x.go\nnew file mode 100644\nindex 0..1\n"),
-            (None, Some("x.go".to_owned()))
+            (None, Some("b/x.go".to_owned()))
         );
         let deleted = "diff --git a/x b.go b/x b.go\ndeleted file mode 100644\n--- a/x b.go\t\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n";
-        assert_eq!(paths(deleted), (Some("x b.go".to_owned()), None));
+        assert_eq!(paths(deleted), (Some("a/x b.go".to_owned()), None));
         let renamed = "diff --git a/old name.go b/new.go\nsimilarity index 100%\nrename from old name.go\nrename to new.go\n";
         assert_eq!(paths(renamed), some("old name.go", "new.go"));
         let binary =
@@ -446,8 +458,11 @@ mod tests {
     #[test]
     fn names_are_read_as_git_quotes_them() {
         let quoted = "diff --git \"a/\\303\\274 \\\"q\\\"\\t.go\" \"b/\\303\\274 \\\"q\\\"\\t.go\"\n--- \"a/\\303\\274 \\\"q\\\"\\t.go\"\n+++ \"b/\\303\\274 \\\"q\\\"\\t.go\"\n@@ -1 +1 @@\n-a\n+b\n";
-        assert_eq!(paths(quoted), some("ü \"q\"\t.go", "ü \"q\"\t.go"));
-        assert_eq!(paths("diff --git a/a b b/a b\nold mode 100644\nnew mode 100755\n"), some("a b", "a b"));
+        assert_eq!(paths(quoted), some("a/ü \"q\"\t.go", "b/ü \"q\"\t.go"));
+        assert_eq!(
+            paths("diff --git a/a b b/a b\nold mode 100644\nnew mode 100755\n"),
+            some("a/a b", "b/a b")
+        );
         assert_eq!(
             paths("--- x.go\t2026-01-01\n+++ x.go\t2026-01-02\n@@ -1 +1 @@\n-a\n+b\n"),
             some("x.go", "x.go")
@@ -467,10 +482,24 @@ mod tests {
                     --- a/y\n+++ b/y\n@@ -1 +1 @@\n--- a\n+++ b\n";
         let files = parse(text.as_bytes()).unwrap();
         let names: Vec<_> = files.iter().map(|file| file.new_path.as_deref().unwrap()).collect();
-        assert_eq!(names, ["m", "x", "y"]);
+        assert_eq!(names, ["b/m", "b/x", "b/y"]);
         assert_eq!(files[2].hunks, [hunk(1, 1, 1, 1)], "lines that look like a header are lines");
         assert_eq!(parse(b"").unwrap(), []);
         assert_eq!(parse(b"\n").unwrap(), []);
+    }
+
+    #[test]
+    fn colours_are_no_part_of_a_diff() {
+        let plain = "diff --git a/x.go b/x.go\nindex 1..2 100644\n--- a/x.go\n+++ b/x.go\n@@ -1,2 +1,3 @@ func f() {\n a\n-b\n+c\n+\n";
+        // As git 2.39 writes it, with the marks of its whitespace errors; and changed lines alone.
+        let colored = "\x1b[1mdiff --git a/x.go b/x.go\x1b[m\n\x1b[1mindex 1..2 100644\x1b[m\n\x1b[1m--- a/x.go\x1b[m\n\
+                       \x1b[1m+++ b/x.go\x1b[m\n\x1b[36m@@ -1,2 +1,3 @@\x1b[m func f() {\x1b[m\n a\x1b[m\n\x1b[31m-b\x1b[m\n\
+                       \x1b[32m+\x1b[m\x1b[32mc\x1b[m\n\x1b[1;38;5;10m+\x1b[m\x1b[K\n";
+        assert_eq!(parse(colored.as_bytes()), parse(plain.as_bytes()));
+        let partly = plain.replace("-b", "\x1b[31m-b\x1b[m").replace("+c", "\x1b[32m+c\x1b[m");
+        assert_eq!(parse(partly.as_bytes()), parse(plain.as_bytes()));
+        let text = "--- x\n+++ x\n@@ -1 +1 @@\n-a\n+\x1b[31mred\x1b[2J\n";
+        assert_eq!(only(text).shown, [(1, b"\x1b[31mred\x1b[2J"[..].into())], "escapes of a source are text");
     }
 
     #[test]
@@ -489,10 +518,6 @@ mod tests {
         assert_eq!(
             refused(&format!("{header}@@ -1 +1 @@\n-a\n+b\n")),
             "line 6: this hunk comes before the one above it; is this the diff of two states?"
-        );
-        assert_eq!(
-            refused(&format!("{header}{header}")),
-            "line 1: a file stands twice; give one diff from base to commit"
         );
         let combined =
             "line 6: a combined diff of a merge; give one from its base, as git diff BASE COMMIT prints it";

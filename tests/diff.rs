@@ -821,6 +821,27 @@ fn a_unified_diff_can_say_what_changed() {
 }
 
 #[test]
+fn prefixes_and_colours_of_a_diff_change_nothing() {
+    let served = served();
+    let said = |options: &[&str]| {
+        let diff = served.source.git(&[options, &["master", "feature"]].concat());
+        fs::write(served.world.home().join("changes.diff"), diff).unwrap();
+        let json = served.json(&["--diff-file", "changes.diff"]);
+        (json["files"].clone(), json["left_out"].clone())
+    };
+    let plain = said(&["diff"]);
+    for options in [
+        &["-c", "diff.mnemonicPrefix=true", "diff"][..],
+        &["-c", "diff.noprefix=true", "diff"],
+        &["diff", "--src-prefix=x/old/", "--dst-prefix=x/new/"],
+        &["diff", "--color=always"],
+        &["-c", "color.diff.meta=normal", "-c", "color.diff.frag=normal", "diff", "--color=always"],
+    ] {
+        assert_eq!(said(options), plain, "{options:?}");
+    }
+}
+
+#[test]
 fn a_merge_base_that_a_shallow_clone_cannot_know_is_not_guessed() {
     let served = served();
     let repository = crate::harness::source::repository(&served.world);

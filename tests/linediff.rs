@@ -215,7 +215,8 @@ fn the_lines_that_changed_are_those_of_git() {
         std::fs::write(source.folder.path().join(name), text).unwrap();
     }
     source.commit_all();
-    let diff = source.git(&["diff", "--unified=0", "--no-renames", "--text", "HEAD~1", "HEAD"]);
+    let diff =
+        source.git(&["diff", "--no-prefix", "--unified=0", "--no-renames", "--text", "HEAD~1", "HEAD"]);
     let theirs: HashMap<String, Vec<Hunk>> = patch::parse(diff.as_bytes())
         .unwrap()
         .into_iter()

@@ -211,7 +211,8 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
     let shown = printable(&shown);
     let text = workdir::read_outside(path)?;
     let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
-    place(&mut patches, tree).with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
+    patch::place(&mut patches, tree)
+        .with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
     let candidates = || {
         let candidates = patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch)));
         candidates.filter(|(path, _)| is_candidate(path))
@@ -245,44 +246,6 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
 
 fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// Finds out what the paths of a diff begin with (prefixes of git and `diff -r`, a folder that it was made in), and
-/// gives them as the tree has them.
-fn place(patches: &mut [FilePatch], tree: &Tree) -> Result<()> {
-    let is_go = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.strip_suffix(".go").is_some());
-    let paths: Vec<String> = patches
-        .iter()
-        .filter_map(|patch| patch.new_path.as_deref())
-        .filter(is_go)
-        .map(str::to_owned)
-        .collect();
-    if paths.is_empty() {
-        return Ok(());
-    }
-    let fits =
-        |place: &dyn Fn(&str) -> String| paths.iter().filter(|path| tree.contains_key(&place(path))).count();
-    let cut = |path: &str| path.split_once('/').map_or(path, |(_, rest)| rest).to_owned();
-    let as_it_is = |path: &str| path.to_owned();
-    let folder = paths.iter().find_map(|path| {
-        let mut above = tree.keys().filter_map(|known| known.strip_suffix(path.as_str())?.strip_suffix('/'));
-        let only = above.next()?;
-        above.next().is_none().then(|| only.to_owned())
-    });
-    let below =
-        |path: &str| folder.as_ref().map_or_else(|| path.to_owned(), |folder| format!("{folder}/{path}"));
-    let ways: [&dyn Fn(&str) -> String; 3] = [&as_it_is, &cut, &below];
-    // The first of those that fit best.
-    let best = ways.into_iter().rev().max_by_key(|way| fits(*way)).expect("there are three");
-    if fits(best) == 0 {
-        bail!("none of its {} Go files is there, such as \"{}\"", paths.len(), printable(&paths[0]));
-    }
-    for patch in patches {
-        for path in [&mut patch.old_path, &mut patch.new_path].into_iter().flatten() {
-            *path = best(path);
-        }
-    }
-    Ok(())
 }
 
 /// Returns the base, and how it was chosen.

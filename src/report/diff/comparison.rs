@@ -272,7 +272,7 @@ mod tests {
         let before = "mode: count\nm/a.go:3.10,6.2 2 1\nm/kept.go:3.10,6.2 2 1\nm/tagged.go:3.10,6.2 2 0\n";
         let now = "mode: count\nm/kept.go:3.10,6.2 2 1\n";
         let patches = parse(
-            b"--- a/a.go\n+++ b/a.go\n@@ -4 +4 @@\n-\tg()\n+\tz()\n--- a/tagged.go\n+++ b/tagged.go\n@@ -1 +0,0 @@\n-x\n",
+            b"--- a.go\n+++ a.go\n@@ -4 +4 @@\n-\tg()\n+\tz()\n--- tagged.go\n+++ tagged.go\n@@ -1 +0,0 @@\n-x\n",
         )
         .unwrap();
         let compared = with_report(before, &[text, text, text], |before| {
