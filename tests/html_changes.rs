@@ -250,6 +250,48 @@ fn changed_lines_stand_first_and_are_listed_sorted_and_narrowed() {
     browser.was_quiet();
 }
 
+/// Of each row of the table of files that is laid out, what is wrong with where its cells are on the screen.
+const CROOKED_ROWS: &str = "(() => {
+    const cells = (row) => [...row.cells].filter((cell) => cell.checkVisibility())
+        .map((cell) => cell.getBoundingClientRect());
+    const rows = [...document.querySelectorAll('#files tr')].filter((row) => row.checkVisibility());
+    const head = cells(rows[0]);
+    return rows.flatMap((row) => {
+        const { top, bottom } = row.getBoundingClientRect();
+        const own = cells(row);
+        const faults = own.flatMap(({ left, right, top: above, bottom: below }, at) => [
+            (above < top || below > bottom) && `cell ${at} is outside of its row`,
+            at > 0 && left < own[at - 1].right && `cell ${at} is not right of the one before`,
+            (left !== head[at]?.left || right !== head[at]?.right) && `cell ${at} is not below its heading`,
+            (left < 0 || right > innerWidth) && `cell ${at} is off the screen`,
+            right - left < 64 && `cell ${at} has no room`,
+        ].filter(Boolean));
+        if (own.length !== head.length) faults.push('not as many cells as headings');
+        return faults.map((fault) => `${row.innerText.split('\\n')[0]}: ${fault}`);
+    });
+})()";
+
+#[test]
+fn each_cell_of_the_table_stands_in_its_row_below_its_heading_at_every_width() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = served();
+    let pages = [served.page(&[]), served.world.home().join("changes.html")];
+    let form = format!("html={}", pages[1].display());
+    served.report(&["--base", "master", "--format", &form]).ended(0);
+    for (page, is_with_changes) in pages.iter().zip([false, true]) {
+        browser.open(page, "");
+        for width in [1920, 1280, 1024, 961, 960, 801, 800, 641, 640, 390, 320] {
+            browser.resize(width, 900);
+            // What is below the screen has no layout until a picture is taken.
+            browser.call("Page.captureScreenshot", &json!({}));
+            assert_eq!(browser.eval(CROOKED_ROWS), json!([]), "{width} pixels, {}", page.display());
+            assert!(browser.eval("document.documentElement.scrollWidth").as_f64() <= Some(f64::from(width)));
+            let has_changed = browser.texts("#files thead .changed").len() == 1;
+            assert_eq!(has_changed, is_with_changes, "{width} pixels");
+        }
+    }
+}
+
 #[test]
 fn keys_and_buttons_walk_through_what_changed_and_was_missed_in_all_files() {
     let Some(mut browser) = Browser::start() else { return };
