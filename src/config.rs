@@ -105,6 +105,10 @@ pub struct PullConfig {
     pub deadline: Option<Duration>,
     /// The longest answer that is read.
     pub max_body_bytes: u64,
+    /// The most names that are taken of a center's list.
+    pub max_names: usize,
+    /// The most addresses that are taken of a center's list, of all names together.
+    pub max_addresses: usize,
     /// Where runs are reported to.
     pub ping: Option<PingUrl>,
     /// A run waits at random up to so long before it starts.
@@ -137,6 +141,8 @@ impl Default for PullConfig {
             read_timeout: Duration::from_secs(20),
             deadline: None,
             max_body_bytes: 256 << 20,
+            max_names: 100_000,
+            max_addresses: 300_000,
             ping: None,
             jitter: None,
             peek: true,
@@ -280,6 +286,8 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("read_timeout", &mut pull.read_timeout, above_zero)?;
         table.set("deadline", &mut pull.deadline, some(above_zero))?;
         table.set("max_body", &mut pull.max_body_bytes, size)?;
+        table.set("max_names", &mut pull.max_names, whole(1..=100_000_000))?;
+        table.set("max_addresses", &mut pull.max_addresses, whole(1..=100_000_000))?;
         table.set("ping", &mut pull.ping, some(parsed(A_PING_URL, str::parse)))?;
         table.set("jitter", &mut pull.jitter, some(duration))?;
         table.set("peek", &mut pull.peek, switch)?;
@@ -771,6 +779,8 @@ mod tests {
             read_timeout = "2s"
             deadline = "5m"
             max_body = "1MiB"
+            max_names = 10
+            max_addresses = 20
             ping = "https://hc.example/pull?k=v"
             jitter = "30s"
             peek = false
@@ -809,6 +819,8 @@ mod tests {
             read_timeout: seconds(2),
             deadline: Some(seconds(300)),
             max_body_bytes: 1 << 20,
+            max_names: 10,
+            max_addresses: 20,
             ping: Some("https://hc.example/pull?k=v".parse().unwrap()),
             jitter: Some(seconds(30)),
             peek: false,

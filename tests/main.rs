@@ -25,6 +25,7 @@ mod goc_prune;
 mod html;
 mod html_changes;
 mod inbox;
+mod limits;
 mod linediff;
 mod list;
 mod prune;

@@ -5,11 +5,11 @@
 //! builds differ. Everything that comes back is hostile until it has been read to its framed end.
 
 mod dial;
+mod list;
 mod ping;
 mod probe;
 mod registry;
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,7 @@ use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader,
 
 use dial::{AddressFilter, LookupFailed, TargetCheck};
 
+pub use list::{CenterList, Cut, ListLimits, Listed};
 pub use probe::Attempt;
 
 /// How requests are made.
@@ -39,6 +40,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Bounds of an answer.
     pub limits: Limits,
+    /// Bounds of what a center lists.
+    pub list_limits: ListLimits,
     /// Only if asked for; the environment's proxies are never used.
     pub proxy: Option<String>,
     /// Listed names are asked through the proxy that this host cannot resolve.
@@ -62,6 +65,7 @@ impl Options {
             read_timeout: config.read_timeout,
             timeout: config.timeout,
             limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
+            list_limits: ListLimits { max_names: config.max_names, max_addresses: config.max_addresses },
             proxy: config.proxy.clone(),
             proxy_resolves: config.proxy_resolves,
             policy: config.policy.clone(),
@@ -107,6 +111,9 @@ pub enum HttpError {
     /// The answer is complete, and not what a goc center says.
     #[error("not a goc center: {0}")]
     NotACenter(String),
+    /// The center lists more than is taken.
+    #[error("{0}")]
+    ListTooLong(Cut),
     /// The center speaks the protocol of goc v2.
     #[error(
         "this center speaks the protocol of goc v2, whose agents can only be asked through it; \
@@ -129,15 +136,6 @@ impl From<ReadError> for HttpError {
 
 fn quoted(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(": {body:?}") }
-}
-
-/// A name that the center lists, with its addresses in the order listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The registered name, unchanged.
-    pub name: String,
-    /// As registered; a center can list what cannot be dialled.
-    pub addresses: Vec<String>,
 }
 
 /// An agent's answer on its way in; its head was read.
@@ -225,6 +223,9 @@ pub struct Client {
     /// Asks what is configured: centers, and a dead-man's switch.
     configured: Agent,
     limits: Limits,
+    list_limits: ListLimits,
+    /// For a whole request with its answer.
+    timeout: Duration,
     buffers: Arc<Buffers>,
     has_proxy: bool,
 }
@@ -265,6 +266,8 @@ impl Client {
             agent: agent_with(AddressFilter::for_agents(options)),
             configured: agent_with(AddressFilter::for_configured(options)),
             limits: options.limits,
+            list_limits: options.list_limits,
+            timeout: options.timeout,
             buffers: Arc::default(),
             has_proxy,
         })
@@ -276,26 +279,43 @@ impl Client {
         self.configured.clone().shutdown();
     }
 
-    /// Asks a center what it lists.
+    /// Asks a center what it lists; fails where that is more than the limits let through.
     pub fn list(&self, center: &str) -> Result<Vec<Listed>, HttpError> {
+        let CenterList { services, cut } = self.list_known_first(center, None, &|_| false)?;
+        match cut {
+            None => Ok(services),
+            Some(cut) => Err(HttpError::ListTooLong(cut)),
+        }
+    }
+
+    /// Asks a center what it lists; of a list beyond the limits what is known comes first.
+    ///
+    /// `within` bounds the request where it is shorter than the timeout.
+    pub fn list_known_first(
+        &self,
+        center: &str,
+        within: Option<Duration>,
+        is_known: &dyn Fn(&str) -> bool,
+    ) -> Result<CenterList, HttpError> {
         let base = base_url(center)?;
-        let response =
-            self.configured.get(format!("{base}/v1/cover/list")).call().map_err(|e| transport(&e))?;
+        let whole = within.map_or(self.timeout, |within| within.min(self.timeout));
+        let request = self.configured.get(format!("{base}/v1/cover/list"));
+        let request = request.config().timeout_global(Some(whole)).build();
+        let response = request.call().map_err(|error| transport(&error))?;
         let status = response.status().as_u16();
+        if status == 200 {
+            return list::read(
+                response.into_body().into_reader(),
+                self.limits.max_bytes,
+                self.list_limits,
+                is_known,
+            );
+        }
         let text = self.text(response)?;
         if status == 404 && self.is_version_2(&base) {
             return Err(HttpError::Version2);
         }
-        if status != 200 {
-            return Err(HttpError::Status { status, body: excerpt(&text) });
-        }
-        let listed: BTreeMap<String, Vec<String>> = serde_json::from_slice(&text).map_err(|_| {
-            HttpError::NotACenter(format!(
-                "expected {{\"name\":[\"http://...\"]}}, found {:?}",
-                excerpt(&text)
-            ))
-        })?;
-        Ok(listed.into_iter().map(|(name, addresses)| Listed { name, addresses }).collect())
+        Err(HttpError::Status { status, body: excerpt(&text) })
     }
 
     fn is_version_2(&self, base: &str) -> bool {

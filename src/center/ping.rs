@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Client, HttpError, Options, transport};
+use super::{Client, HttpError, ListLimits, Options, transport};
 use crate::config::AddressPolicy;
 use crate::ping::{Ping, PingUrl};
 use crate::profile::Limits;
@@ -18,6 +18,7 @@ impl Client {
             read_timeout: TIMEOUT,
             timeout: TIMEOUT,
             limits: Limits::default(),
+            list_limits: ListLimits { max_names: 0, max_addresses: 0 },
             proxy,
             proxy_resolves: false,
             policy,

@@ -4,13 +4,14 @@
 //! `pull` carries out and `list` drops.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::Context;
 use crate::address::normal_form;
-use crate::center::{Client, HttpError, Listed};
+use crate::center::{CenterList, Client, HttpError, Listed};
 use crate::names::Naming;
 use crate::store::{
     AddressState, Allocator, AskedCenter, Change, Key, KeyId, KnownService, ListedAddress, Replicas, Row,
@@ -24,13 +25,30 @@ pub(super) struct Heard {
     /// Its URL.
     pub url: String,
     /// What it lists; `None` where it was not asked, and what it listed last counts.
-    pub answer: Option<Result<Vec<Listed>, HttpError>>,
+    pub answer: Option<Result<CenterList, HttpError>>,
 }
 
-/// Asks each center what it lists.
+/// Asks each center what it lists. One that lists more than the limits let through did not answer.
 #[must_use]
 pub(super) fn ask(client: &Client, centers: &[String]) -> Vec<Heard> {
-    centers.iter().map(|url| Heard { url: normal_form(url), answer: Some(client.list(url)) }).collect()
+    let whole = |services| CenterList { services, cut: None };
+    let of = |url: &String| Heard { url: normal_form(url), answer: Some(client.list(url).map(whole)) };
+    centers.iter().map(of).collect()
+}
+
+/// Asks each center what it lists, known names first where that is beyond the limits, for as long as there is time.
+#[must_use]
+pub(super) fn ask_known_first(
+    client: &Client,
+    centers: &[String],
+    known: &Known,
+    time_left: impl Fn() -> Option<Duration>,
+) -> Vec<Heard> {
+    let of = |url: &String| {
+        let answer = client.list_known_first(url, time_left(), &|name| known.knows(name));
+        Heard { url: normal_form(url), answer: Some(answer) }
+    };
+    centers.iter().map(of).collect()
 }
 
 /// All that the database knows of keys, names and addresses.
@@ -68,6 +86,11 @@ impl Known {
             replicas: store.replicas()?,
             states: store.addresses()?,
         })
+    }
+
+    /// Tells whether a name was registered before.
+    fn knows(&self, name: &str) -> bool {
+        self.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
     }
 
     /// Asks no center; of those that the last pull without names asked, what each listed last counts. Where there was
@@ -205,6 +228,8 @@ pub(super) struct Roster {
     pub changes: Vec<Change>,
     /// Centers that did not answer, or suddenly list nothing, each with a message.
     pub silent: Vec<SilentCenter>,
+    /// Centers that list more than was taken, each with a message.
+    pub cut: Vec<(String, String)>,
     /// Centers that list services nobody else does, and do not count; by URL.
     pub unasked: BTreeMap<String, UnaskedCenter>,
 }
@@ -268,13 +293,14 @@ impl Roster {
             let last_heard = centers.get(center).copied();
             assembly.remember(listings, last_heard);
         }
-        let mut silent = Vec::new();
+        let (mut silent, mut cuts) = (Vec::new(), Vec::new());
         for Heard { url, answer } in heard {
             let before = listed_before.remove(&url).unwrap_or_default();
             let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
             let last_heard = centers.get(&url).copied();
             let lists_nothing = |listed: &[Listed]| listed.iter().all(|service| service.addresses.is_empty());
-            let is_empty = matches!(&answer, Some(Ok(listed)) if lists_nothing(listed));
+            let is_empty =
+                matches!(&answer, Some(Ok(list)) if list.cut.is_none() && lists_nothing(&list.services));
             match answer {
                 None => assembly.assume(&stood),
                 Some(Ok(_)) if is_empty && !stood.is_empty() => {
@@ -282,7 +308,10 @@ impl Roster {
                     assembly.assume(&stood);
                     silent.push(SilentCenter { url, emptied: true, message, last_heard });
                 }
-                Some(Ok(listed)) => assembly.listed(&url, &listed, &before),
+                Some(Ok(CenterList { services, cut })) => {
+                    assembly.listed(&url, &services, &before, cut.is_some_and(|cut| cut.of_known));
+                    cuts.extend(cut.map(|cut| (url, cut.to_string())));
+                }
                 Some(Err(error)) => {
                     assembly.assume(&stood);
                     silent.push(SilentCenter { url, emptied: false, message: error.to_string(), last_heard });
@@ -298,7 +327,24 @@ impl Roster {
                 unasked.insert(url, UnaskedCenter { since, services });
             }
         }
-        Self { silent, unasked, ..assembly.finish(schedules, &replicas, states) }
+        Self { silent, cut: cuts, unasked, ..assembly.finish(schedules, &replicas, states) }
+    }
+
+    /// Tells whether a center did not answer, or not for all that it lists.
+    #[must_use]
+    pub(super) fn is_partial(&self) -> bool {
+        !self.silent.is_empty() || !self.cut.is_empty()
+    }
+
+    /// Returns the changes that forget names which nobody lists and whose key was never pulled.
+    #[must_use]
+    pub(super) fn forget_never_pulled(&self) -> Vec<Change> {
+        let is_forgotten = |entry: &&Entry| {
+            entry.schedule == ScheduleRow::default()
+                && !entry.came_in
+                && entry.members.iter().all(|member| member.places.is_empty())
+        };
+        self.entries.iter().filter(is_forgotten).map(|entry| Change::NeverPulledForgotten(entry.id)).collect()
     }
 
     /// Returns the changes that accept that emptied centers mean it: nothing is listed there.
@@ -427,7 +473,8 @@ impl Assembly<'_> {
         noted.len()
     }
 
-    fn listed(&mut self, url: &str, listed: &[Listed], before: &[ListedAddress]) {
+    /// Takes in what a center lists. Where some of what is known was left out, what is missing stays as it was.
+    fn listed(&mut self, url: &str, listed: &[Listed], before: &[ListedAddress], is_partial: bool) {
         let now = self.now;
         self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });
         let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
@@ -463,6 +510,12 @@ impl Assembly<'_> {
             }
             let (_, member) = self.members.get_mut(name).expect("made above");
             member.last_seen = Some(now);
+        }
+        let stood: Vec<((ServiceId, &str), &ListedAddress)> = stood.into_iter().collect();
+        if is_partial {
+            let standing = stood.iter().map(|(_, listing)| *listing).filter(|listing| listing.listed);
+            self.assume(&standing.collect::<Vec<_>>());
+            return;
         }
         for ((service, address), listing) in stood {
             if listing.listed {
@@ -518,7 +571,7 @@ impl Assembly<'_> {
             entry.members.push(member);
         }
         let (entries, changes) = (entries.into_values().collect(), self.changes);
-        Roster { entries, changes, silent: Vec::new(), unasked: BTreeMap::new() }
+        Roster { entries, changes, silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
     }
 }
 

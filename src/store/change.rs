@@ -144,6 +144,8 @@ pub enum Change {
     },
     /// Snapshots that were taken in before this are known no longer.
     SnapshotsForgotten(DateTime<Utc>),
+    /// A key of which nothing was ever stored is to go, with its names.
+    NeverPulledForgotten(KeyId),
     /// How an address of a key answers.
     Address {
         /// Of the key.
@@ -396,6 +398,7 @@ impl<'a> Writer<'a> {
             Change::SnapshotsForgotten(before) => {
                 run("DELETE FROM snapshot WHERE taken_at < ?1", params![iso(*before)])
             }
+            Change::NeverPulledForgotten(key) => self.forget_key(*key),
             Change::Address { key, address, state } => {
                 let AddressState { last_answer_at, retry, last_error, fraction, peeked, other_build } = state;
                 run(
@@ -576,6 +579,32 @@ impl<'a> Writer<'a> {
         connection.prepare_cached("DELETE FROM replicas WHERE key_id = ?1")?.execute([key])?;
         let sql = "UPDATE cover_key SET dropped_at = ?2 WHERE id = ?1";
         connection.prepare_cached(sql)?.execute(params![key, at])?;
+        Ok(())
+    }
+
+    fn forget_key(&self, key: KeyId) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        // Whatever the caller knows: data may have come in meanwhile, and rows of a key that was dropped stay.
+        let sql = "SELECT EXISTS (SELECT 1 FROM edition WHERE key_id = ?1)
+                       OR EXISTS (SELECT 1 FROM schedule WHERE key_id = ?1
+                                  AND (last_pull_at IS NOT NULL OR unfinished))
+                       OR EXISTS (SELECT 1 FROM cover_key JOIN goc_o_staging_service_cover AS cover
+                                      ON (cover.env, cover.region, cover.app_name, cover.git_commit)
+                                       = (cover_key.env, cover_key.region, cover_key.app_name, cover_key.git_commit)
+                                  WHERE cover_key.id = ?1)";
+        if connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))? {
+            return Ok(());
+        }
+        for sql in [
+            "DELETE FROM listing WHERE service_id IN (SELECT id FROM service WHERE key_id = ?1)",
+            "DELETE FROM service WHERE key_id = ?1",
+            "DELETE FROM address WHERE key_id = ?1",
+            "DELETE FROM replicas WHERE key_id = ?1",
+            "DELETE FROM schedule WHERE key_id = ?1",
+            "DELETE FROM cover_key WHERE id = ?1",
+        ] {
+            connection.prepare_cached(sql)?.execute([key])?;
+        }
         Ok(())
     }
 

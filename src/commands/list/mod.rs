@@ -79,8 +79,10 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Some(store) => (Known::read(store)?, Allocator::new(store)?),
         None => (Known::default(), Allocator::empty()),
     };
-    let heard =
-        if args.offline { known.without_asking() } else { roster::ask(&client(context)?, &context.centers) };
+    let heard = match args.offline {
+        true => known.without_asking(),
+        false => roster::ask_known_first(&client(context)?, &context.centers, &known, || None),
+    };
     let asked: Vec<String> =
         heard.iter().filter(|heard| heard.answer.is_some()).map(|heard| heard.url.clone()).collect();
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
@@ -89,6 +91,9 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             .last_heard
             .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
         super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
+    }
+    for (url, message) in &roster.cut {
+        super::warn(format!("center \"{url}\" {message}"));
     }
     for (url, UnaskedCenter { since, services }) in roster.unasked.iter().filter(|_| args.offline) {
         super::warn(format!(
@@ -110,7 +115,7 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         None => list(args, &roster, &asked, store.as_ref(), &signs, context, &mut shown)?,
     }
     emit(&shown, args.output.as_deref())?;
-    Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
+    Ok(if roster.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }
 
 /// Writes what is to be shown to the file, whole or not at all, or else to stdout.

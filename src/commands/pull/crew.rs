@@ -163,8 +163,8 @@ struct Written {
 }
 
 impl Written {
-    fn new() -> Self {
-        let haul = Haul { pulled: Vec::new(), stop: None };
+    fn new(stop: Option<Stop>) -> Self {
+        let haul = Haul { pulled: Vec::new(), stop };
         Self { haul, fatal: None, since_commit: Stopwatch::start() }
     }
 }
@@ -177,7 +177,7 @@ impl Scribe<'_, '_> {
         bytes: impl Fn() -> u64,
         break_off: impl Fn(),
     ) -> anyhow::Result<Haul> {
-        let mut written = Written::new();
+        let mut written = Written::new(self.stop());
         loop {
             let message = match messages.recv_timeout(TICK) {
                 Ok(message) => Some(message),
@@ -200,7 +200,7 @@ impl Scribe<'_, '_> {
         store: &Store,
         messages: &Receiver<Message>,
     ) -> anyhow::Result<Haul> {
-        let mut written = Written::new();
+        let mut written = Written::new(self.stop());
         while queue.work_once(shared, store) {
             while let Ok(message) = messages.try_recv() {
                 self.take(Some(message), &mut written, &|| ());
@@ -235,7 +235,7 @@ impl Scribe<'_, '_> {
         if let Err(error) = committed {
             fatal.get_or_insert(error.into());
         }
-        let stop = Stop::now(self.signals, self.deadline, self.started);
+        let stop = self.stop();
         let is_new = haul.stop.is_none() && stop.is_some();
         haul.stop = haul.stop.or(stop);
         if is_new || fatal.is_some() {
@@ -244,6 +244,11 @@ impl Scribe<'_, '_> {
                 break_off();
             }
         }
+    }
+
+    /// Returns why the run is to end now, if it is.
+    fn stop(&self) -> Option<Stop> {
+        Stop::now(self.signals, self.deadline, self.started)
     }
 
     fn show(&self, written: &Written, bytes: u64) {
@@ -288,6 +293,10 @@ pub(super) fn work(
     messages: &Receiver<Message>,
 ) -> anyhow::Result<Haul> {
     let client = shared.client;
+    // What came before may have taken all the time there is.
+    if scribe.stop().is_some() {
+        scribe.stopped.store(true, Ordering::Relaxed);
+    }
     let shared = Arc::new(shared);
     let bytes = Arc::clone(&shared.bytes);
     thread::scope(|scope| {

@@ -269,15 +269,17 @@ fn pull(
     writer.apply(&Change::RunStarted(now))?;
 
     let allocator = Allocator::new(&store)?;
-    let heard = roster::ask(client, &context.centers);
-    let roster = Roster::assemble(Known::read(&store)?, heard, &context.config.naming, &allocator, now);
+    let deadline = args.deadline.or(context.config.pull.deadline);
+    let known = Known::read(&store)?;
+    let time_left = || deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
+    let heard = roster::ask_known_first(client, &context.centers, &known, time_left);
+    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, now);
     let mut roster = with_named_address(args, roster, &allocator, context)?;
     let found = intake::look(context);
     report_silence(&roster, !found.letters.is_empty(), context)?;
     roster.changes.iter().try_for_each(|change| writer.apply(change))?;
     writer.commit()?;
 
-    let deadline = args.deadline.or(context.config.pull.deadline);
     let folded_until = fold::until(context.config.pull.fold_after, now);
     let stopped = AtomicBool::new(false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
@@ -336,6 +338,9 @@ fn pull(
 
     if haul.stop.is_none() {
         accept_emptied_centers(&roster, &store, now, |change| Ok(writer.apply(change)?))?;
+        if args.services.is_empty() {
+            roster.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
+        }
         fold::fold(&store, &allocator, folded_until, now, |change| Ok(writer.apply(change)?))?;
         writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
     }
@@ -429,8 +434,11 @@ fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
     Ok(Selection::Named(named))
 }
 
-/// Warns of each center that says nothing, and fails where nothing can be done without it.
+/// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
 fn report_silence(roster: &Roster, has_letters: bool, context: &Context) -> Result<()> {
+    for (url, message) in &roster.cut {
+        super::warn(format!("center \"{url}\" {message}"));
+    }
     for silent in &roster.silent {
         let known = has_letters || roster.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
@@ -489,7 +497,7 @@ fn exit_code(
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
     let partly =
-        haul.pulled.iter().any(failed) || found.has_trouble() || !roster.silent.is_empty() || named_offline;
+        haul.pulled.iter().any(failed) || found.has_trouble() || roster.is_partial() || named_offline;
     match haul.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
         Some(Stop::Deadline) => ExitCode::Partly,
@@ -501,11 +509,11 @@ fn exit_code(
 /// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
 fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
     let (known, allocator) = Known::of_root(&context.workdir)?;
-    let heard = roster::ask(client, &context.centers);
+    let heard = roster::ask_known_first(client, &context.centers, &known, || args.deadline);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     report_silence(&roster, false, context)?;
     let selection = select(args, &roster.entries)?;
     let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());
     output::print_plan(&plan, args.format, context)?;
-    Ok(if roster.silent.is_empty() { ExitCode::Done } else { ExitCode::Partly })
+    Ok(if roster.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }

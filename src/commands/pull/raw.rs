@@ -42,7 +42,7 @@ pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
 
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
     let (known, allocator) = Known::of_root(&context.workdir)?;
-    let heard = roster::ask(client, &context.centers);
+    let heard = roster::ask_known_first(client, &context.centers, &known, || None);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     super::report_silence(&roster, false, context)?;
     Ok(pick(service, &roster.entries)?.addresses())

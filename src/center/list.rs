@@ -1,0 +1,277 @@
+//! Reads what a center lists, bounded: a list without end must not fill memory, nor crowd out what is known.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufReader, Read};
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{HttpError, excerpt, transport};
+use crate::profile::ParseError;
+
+/// How much of a center's list is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListLimits {
+    /// Names.
+    pub max_names: usize,
+    /// Addresses of all names together.
+    pub max_addresses: usize,
+}
+
+/// A name that the center lists, with its addresses in the order listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The registered name, unchanged.
+    pub name: String,
+    /// As registered; a center can list what cannot be dialled.
+    pub addresses: Vec<String>,
+}
+
+/// What a center lists, as far as the limits let it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CenterList {
+    /// Sorted by name.
+    pub services: Vec<Listed>,
+    /// What was left out.
+    pub cut: Option<Cut>,
+}
+
+/// How much of a list was left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// Names that the center lists.
+    pub names: usize,
+    /// Addresses that it lists.
+    pub addresses: usize,
+    /// Names that were left out.
+    pub names_left_out: usize,
+    /// Addresses that were left out, also those of such names.
+    pub addresses_left_out: usize,
+    /// Something that is known was left out, too.
+    pub of_known: bool,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { names, addresses, names_left_out, addresses_left_out, of_known } = self;
+        write!(
+            out,
+            "lists {names} names with {addresses} addresses, of which {names_left_out} and {addresses_left_out} are \
+             left out ([pull] max_names, max_addresses)"
+        )?;
+        if *of_known { write!(out, ", known ones among them") } else { Ok(()) }
+    }
+}
+
+/// Names of one kind, with as many addresses as all may have together.
+#[derive(Default)]
+struct Part {
+    names: BTreeMap<String, Vec<String>>,
+    addresses: usize,
+}
+
+/// Takes a list from a reader: what `is_known` first, then the others, each in the order of their names.
+pub(super) fn read(
+    reader: impl Read,
+    max_bytes: u64,
+    limits: ListLimits,
+    is_known: &dyn Fn(&str) -> bool,
+) -> Result<CenterList, HttpError> {
+    let mut watched = Watched { inner: reader.take(max_bytes + 1), head: Vec::new(), bytes: 0 };
+    let mut deserializer =
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, &mut watched));
+    let seed = List { limits, is_known };
+    let read = deserializer.deserialize_map(seed).and_then(|list| deserializer.end().map(|()| list));
+    drop(deserializer);
+    match read {
+        Ok(list) => Ok(list),
+        Err(_) if watched.bytes > max_bytes => Err(ParseError::TooLong { limit: max_bytes }.into()),
+        Err(error) if error.is_io() => Err(transport(&io::Error::from(error).into())),
+        Err(_) => Err(HttpError::NotACenter(format!(
+            "expected {{\"name\":[\"http://...\"]}}, found {:?}",
+            excerpt(&watched.head)
+        ))),
+    }
+}
+
+/// Counts what is read, and keeps its beginning for a message.
+struct Watched<R> {
+    inner: R,
+    head: Vec<u8>,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const HEAD: usize = 1024;
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        let wanted = HEAD.saturating_sub(self.head.len()).min(read);
+        self.head.extend_from_slice(&buffer[..wanted]);
+        Ok(read)
+    }
+}
+
+struct List<'a> {
+    limits: ListLimits,
+    is_known: &'a dyn Fn(&str) -> bool,
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = CenterList;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("names with addresses")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CenterList, A::Error> {
+        let Self { limits, is_known } = self;
+        let (mut known, mut others) = (Part::default(), Part::default());
+        let mut cut = Cut::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let is_known = is_known(&name);
+            let part = if is_known { &mut known } else { &mut others };
+            // Of a name that comes twice the last one counts.
+            if let Some(before) = part.names.remove(&name) {
+                part.addresses -= before.len();
+                cut.names -= 1;
+                cut.addresses -= before.len();
+            }
+            let has_room = part.names.len() < limits.max_names;
+            let most = if has_room { limits.max_addresses - part.addresses } else { 0 };
+            let (addresses, left_out) = map.next_value_seed(Addresses { most })?;
+            cut.names += 1;
+            cut.addresses += addresses.len() + left_out;
+            if has_room && (left_out == 0 || !addresses.is_empty()) {
+                part.addresses += addresses.len();
+                part.names.insert(name, addresses);
+            }
+            cut.of_known |= is_known && (left_out > 0 || !has_room);
+        }
+        let mut services: Vec<Listed> = Vec::new();
+        let mut room = limits.max_addresses;
+        for (name, mut addresses) in known.names.into_iter().chain(others.names) {
+            let most = room.min(addresses.len());
+            if services.len() == limits.max_names || (most == 0 && !addresses.is_empty()) {
+                continue;
+            }
+            addresses.truncate(most);
+            room -= most;
+            services.push(Listed { name, addresses });
+        }
+        services.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        cut.names_left_out = cut.names - services.len();
+        cut.addresses_left_out = cut.addresses - (limits.max_addresses - room);
+        let is_whole = cut.names_left_out == 0 && cut.addresses_left_out == 0;
+        Ok(CenterList { services, cut: (!is_whole).then_some(cut) })
+    }
+}
+
+/// Takes at most so many texts of a list, and counts the others.
+struct Addresses {
+    most: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Addresses {
+    type Value = (Vec<String>, usize);
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Addresses {
+    type Value = (Vec<String>, usize);
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of addresses")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut taken = Vec::new();
+        while taken.len() < self.most {
+            match list.next_element()? {
+                Some(address) => taken.push(address),
+                None => return Ok((taken, 0)),
+            }
+        }
+        let mut left_out = 0;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            left_out += 1;
+        }
+        taken.shrink_to_fit();
+        Ok((taken, left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: ListLimits = ListLimits { max_names: 3, max_addresses: 4 };
+
+    fn list(text: &str, known: &[&str]) -> Result<CenterList, HttpError> {
+        read(text.as_bytes(), 1000, LIMITS, &|name| known.contains(&name))
+    }
+
+    fn taken(list: &CenterList) -> String {
+        let of = |service: &Listed| format!("{}:{}", service.name, service.addresses.join(","));
+        list.services.iter().map(of).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_list_within_the_limits_is_taken_whole_and_sorted() {
+        let list = list(r#"{"b":["1","2"],"a":[],"c":["3"]}"#, &[]).unwrap();
+        assert_eq!((taken(&list).as_str(), list.cut), ("a: b:1,2 c:3", None));
+        assert_eq!(super::tests::list("{}", &[]).unwrap(), CenterList::default());
+    }
+
+    #[test]
+    fn of_a_name_that_comes_twice_the_last_counts() {
+        let list = list(r#"{"a":["1","2","3"],"a":["4"],"b":["5","6","7"]}"#, &[]).unwrap();
+        assert_eq!((taken(&list).as_str(), list.cut), ("a:4 b:5,6,7", None));
+    }
+
+    #[test]
+    fn known_names_come_first_wherever_they_are_listed() {
+        let text = r#"{"a":["1"],"b":["2"],"c":["3"],"d":["4"],"y":["5"],"z":["6"]}"#;
+        for (known, expected, of_known) in [
+            (&[][..], "a:1 b:2 c:3", false),
+            (&["z"], "a:1 b:2 z:6", false),
+            (&["y", "z", "c"], "c:3 y:5 z:6", false),
+            (&["y", "z", "c", "d"], "c:3 d:4 y:5", true),
+        ] {
+            let list = list(text, known).unwrap();
+            assert_eq!(taken(&list), expected);
+            let cut = Cut { names: 6, addresses: 6, names_left_out: 3, addresses_left_out: 3, of_known };
+            assert_eq!(list.cut, Some(cut), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_beyond_the_limit_are_left_out_and_a_name_without_any_with_them() {
+        let text = r#"{"a":["1","2","3"],"b":["4","5","6"],"c":["7"]}"#;
+        let list = super::tests::list(text, &["b"]).unwrap();
+        let cut = Cut { names: 3, addresses: 7, names_left_out: 1, addresses_left_out: 3, of_known: false };
+        assert_eq!((taken(&list).as_str(), list.cut), ("a:1 b:4,5,6", Some(cut)));
+        let list = super::tests::list(r#"{"a":["1","2","3","4","5","6"]}"#, &["a"]).unwrap();
+        assert_eq!(taken(&list), "a:1,2,3,4");
+        assert!(list.cut.unwrap().of_known);
+        assert_eq!(
+            list.cut.unwrap().to_string(),
+            "lists 1 names with 6 addresses, of which 0 and 2 are left out ([pull] max_names, max_addresses), known \
+             ones among them"
+        );
+    }
+
+    #[test]
+    fn what_is_no_list_is_no_center() {
+        for text in ["", "[]", "{", r#"{"a":"b"}"#, r#"{"a":[1]}"#, "{} {}", "<html>"] {
+            let error = list(text, &[]).unwrap_err();
+            assert!(matches!(error, HttpError::NotACenter(_)), "{text}: {error}");
+        }
+        let error = list(&format!("{{\"a\":[\"{}\"]}}", "1".repeat(1000)), &[]).unwrap_err();
+        assert!(matches!(error, HttpError::NotAProfile(ParseError::TooLong { limit: 1000 })), "{error}");
+    }
+}
