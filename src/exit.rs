@@ -30,7 +30,10 @@ impl ExitCode {
         (Self::Failed, "failed"),
         (Self::Usage, "the command line is wrong"),
         (Self::Partly, "partly done: some targets failed, the rest is stored"),
-        (Self::Busy, "busy: another run holds the lock on the work directory, or on a site"),
+        (
+            Self::Busy,
+            "busy: another run holds the lock on the work directory, or on a site; or another program kept the database locked for 10 seconds",
+        ),
         (Self::BelowThreshold, "below a threshold that was asked for"),
         (Self::Interrupted, "ended by SIGINT (Ctrl-C)"),
         (Self::Terminated, "ended by SIGTERM"),

@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::Done,
         Err(error) => {
             commands::fail(format_args!("{error:#}"));
-            ExitCode::Failed
+            commands::exit_code(&error)
         }
     }
 }

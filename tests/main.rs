@@ -38,3 +38,4 @@ mod static_binary;
 mod storage;
 mod threads;
 mod timer;
+mod upgrades;

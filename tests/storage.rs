@@ -81,7 +81,11 @@ fn a_locked_database_is_said_to_be_locked() {
     world.pull(0);
     let other = world.database();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    world.run(&["pull", "--force"]).ended(1).warned("kept it locked for 10 seconds");
+    world
+        .run(&["pull", "--force"])
+        .ended(4)
+        .warned("sqlite.db\": another program keeps it locked; waiting up to 10s")
+        .warned("another program kept it locked for 10 seconds");
     drop(other);
     world.pull(0);
 }
@@ -138,6 +142,54 @@ fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
         .query_row("SELECT count(*) FROM goc_o_staging_service_cover", [], |row| row.get(0))
         .unwrap();
     assert_eq!(rows, 2, "a copy of the one file is whole when nothing runs");
+}
+
+#[test]
+fn a_report_waits_for_a_sweep_that_does_not_end_and_says_so() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let readers = fs::File::open(world.root().join("goc-watchdog.readers")).unwrap();
+    readers.lock().unwrap();
+    world
+        .run(&["report", "echoserver"])
+        .ended(4)
+        .warned("goc-watchdog.readers: prune is removing files; waiting up to 10s")
+        .warned("goc-watchdog.readers: another run holds the lock, still after 10s");
+    drop(readers);
+    world.run(&["report", "echoserver", "--format", "lcov"]).ended(3).warned("needs the source");
+}
+
+#[test]
+fn what_an_earlier_release_left_open_to_others_is_named_once_and_not_changed() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(world.pull(0).stderr, "", "all that this release creates is closed");
+    let mode = |name: &str, mode| {
+        fs::set_permissions(world.root().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("sqlite.db", 0o644);
+    mode("apa_goc_echoserver", 0o755);
+    mode("apa_goc_echoserver/cov_data", 0o755);
+    let told = world.pull(0);
+    let root = world.root().canonicalize().unwrap();
+    let root = root.display();
+    let warning = format!(
+        "goc-watchdog: warning: other users of this machine can read sqlite.db, apa_goc_echoserver/cov_data in {root}; \
+         to close it (this is said once): cd {root} && "
+    );
+    let command = told.stderr.trim_end().strip_prefix(&warning).unwrap_or_else(|| panic!("{}", told.stderr));
+    assert_eq!(world.pull(0).stderr, "");
+    let found = fs::metadata(world.root().join("sqlite.db")).unwrap().permissions().mode();
+    assert_eq!(found & 0o777, 0o644, "modes of what is there are not changed");
+    // The command that is shown does it.
+    let mut shell = std::process::Command::new("sh");
+    world.equip(&mut shell);
+    said(shell.args(["-c", command]).current_dir(world.root())).ended(0);
+    let found = fs::metadata(world.root().join("sqlite.db")).unwrap().permissions().mode();
+    assert_eq!(found & 0o777, 0o640);
 }
 
 #[test]

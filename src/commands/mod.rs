@@ -20,15 +20,18 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
 use crate::access::Caller;
 use crate::center::Options;
 use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
+use crate::exit::ExitCode;
 use crate::host;
 use crate::names::printable;
-use crate::workdir::Workdir;
+use crate::store::{self, Outdated, Store, StoreError};
+use crate::workdir::{Locked, Workdir, WorkdirError};
 
 /// Where a center is asked that nobody named: goc's own default.
 const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";
@@ -76,6 +79,12 @@ impl Context {
             (_, configured) if !configured.is_empty() => configured.clone(),
             _ => vec![DEFAULT_CENTER.to_owned()],
         };
+        if !global.quiet {
+            store::tell_waits(|path| {
+                let path = path.display();
+                inform(format_args!("{path:?}: another program keeps it locked; waiting up to 10s"));
+            });
+        }
         let has_color = match global.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
@@ -116,6 +125,13 @@ impl Context {
     /// Tells whether somebody watches, or wants to know everything.
     fn has_spectator(&self) -> bool {
         !self.is_quiet && (self.is_verbose || self.around.stderr_is_terminal)
+    }
+
+    /// Says something that is worth knowing and no fault.
+    fn tell(&self, message: impl fmt::Display) {
+        if !self.is_quiet {
+            inform(message);
+        }
     }
 
     /// Says why, where that was asked for.
@@ -187,6 +203,60 @@ fn say(level: Level, message: &str) {
         // Where nobody can be told, that is no reason to end.
         let _ = writeln!(io::stderr(), "{priority}{name}{}", printable(line));
     }
+}
+
+/// Opens the database for writing, makes it or brings it up to date where needed, and says what that changed. The
+/// database of an earlier release is copied first.
+fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<Store> {
+    let path = locked.database()?;
+    let copy = match Store::outdated(&path)? {
+        Some(outdated) => Some(keep_copy(&outdated, locked).with_context(|| {
+            let path = path.display();
+            format!("cannot keep a copy of {path:?}, so it was not brought up to date for this release")
+        })?),
+        None => None,
+    };
+    let store = Store::open(&path, locked.held())?;
+    if let (Some(copy), Some(upgrade)) = (copy, store.upgrade()) {
+        let path = path.display();
+        let changes: Vec<_> = upgrade.changes().collect();
+        context.tell(format_args!(
+            "{path:?} was brought up to date for this release (schema {} to {}): {}; the database before that is \
+             kept as {copy}",
+            upgrade.from,
+            upgrade.to,
+            changes.join("; ")
+        ));
+    }
+    Ok(store)
+}
+
+/// Copies a database as it was before this release, once; returns the name of the copy.
+fn keep_copy(outdated: &Outdated, locked: &Locked) -> anyhow::Result<String> {
+    let name = concat!("sqlite.db.before-", env!("CARGO_PKG_VERSION"));
+    // The copy of an earlier schema is not that of this one, though releases have a version each.
+    let other = format!("{name}-schema-{}", outdated.schema());
+    for name in [name, &other] {
+        let path = locked.workdir().stored(name);
+        if !path.exists() {
+            locked.keep_copy(name, |path| outdated.copy_into(path))??;
+            return Ok(name.to_owned());
+        }
+        if Store::schema(&path).is_ok_and(|schema| schema == outdated.schema()) {
+            return Ok(name.to_owned());
+        }
+    }
+    bail!("{:?} is no copy of it", locked.workdir().stored(&other).display())
+}
+
+/// Returns what a run ends with that failed so.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let is_busy = error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(StoreError::Busy { .. }))
+            || matches!(cause.downcast_ref(), Some(WorkdirError::Busy { .. }))
+    });
+    if is_busy { ExitCode::Busy } else { ExitCode::Failed }
 }
 
 /// Tells whether an error is only that nobody reads the output any more.

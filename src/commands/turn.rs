@@ -1,5 +1,6 @@
 //! The lock: one run at a time works in a root, and the others say so and end, unless they may wait.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,10 +11,82 @@ use super::{Context, Level, say};
 use crate::clock::{self, Stopwatch};
 use crate::exit::ExitCode;
 use crate::signals::Signals;
-use crate::workdir::{Locked, WorkdirError};
+use crate::workdir::{Freed, Locked, Reading, WorkdirError};
 
 /// What `--wait` means without a value: longer than anybody does.
 pub(super) const FOREVER: &str = "100years";
+
+/// How long is waited for what no `--wait` asked for.
+const SHORT: Duration = Duration::from_secs(10);
+/// When it is said that something is waited for.
+const SAID_AFTER: Duration = Duration::from_secs(1);
+
+/// Holds off sweeping, or returns what the run ends with: a sweep took too long, which is said, or a signal.
+pub(super) fn reading(signals: &Signals, context: &Context) -> Result<Result<Reading, ExitCode>> {
+    let attempt = || match context.workdir.reading() {
+        Err(WorkdirError::Busy { .. }) => Ok(None),
+        reading => Ok(Some(reading?)),
+    };
+    let path = context.workdir.readers();
+    let path = path.display();
+    match wait_shortly(attempt, &format!("{path}: prune is removing files"), signals, context)? {
+        Waited::Done(reading) => Ok(Ok(reading)),
+        Waited::Signal(signal) => Ok(Err(ExitCode::of_signal(signal))),
+        Waited::InVain => {
+            let wait = format_duration(SHORT);
+            say(Level::Warning, &format!("{path}: another run holds the lock, still after {wait}"));
+            Ok(Err(ExitCode::Busy))
+        }
+    }
+}
+
+/// Sweeps once nobody opens a stored file, or puts that off.
+pub(super) fn sweep(
+    locked: &Locked,
+    referenced: &BTreeSet<String>,
+    signals: &Signals,
+    context: &Context,
+) -> Result<Freed> {
+    let attempt = || Ok(Some(locked.sweep(referenced)?).filter(|freed| !freed.is_put_off));
+    match wait_shortly(attempt, "reports are being read", signals, context)? {
+        Waited::Done(freed) => Ok(freed),
+        Waited::Signal(_) | Waited::InVain => Ok(Freed { is_put_off: true, ..Freed::default() }),
+    }
+}
+
+enum Waited<T> {
+    Done(T),
+    Signal(i32),
+    InVain,
+}
+
+/// Tries until there is something, for [`SHORT`] at most; says after [`SAID_AFTER`] why it waits.
+fn wait_shortly<T>(
+    mut attempt: impl FnMut() -> Result<Option<T>>,
+    why: &str,
+    signals: &Signals,
+    context: &Context,
+) -> Result<Waited<T>> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let since = Stopwatch::start();
+    let mut is_said = false;
+    loop {
+        if let Some(done) = attempt()? {
+            return Ok(Waited::Done(done));
+        }
+        let waited = since.elapsed();
+        if waited >= SHORT {
+            return Ok(Waited::InVain);
+        }
+        if waited >= SAID_AFTER && !is_said {
+            is_said = true;
+            context.tell(format_args!("{why}; waiting up to {}", format_duration(SHORT)));
+        }
+        if let Some(signal) = clock::wait(PAUSE, signals) {
+            return Ok(Waited::Signal(signal));
+        }
+    }
+}
 
 /// How long a run waits, all in all, while others hold the lock.
 pub(super) struct Patience {

@@ -24,6 +24,8 @@ use crate::time::iso;
 pub enum Change {
     /// A run began.
     RunStarted(DateTime<Utc>),
+    /// Something was said that is said once, at this time.
+    Told(&'static str, DateTime<Utc>),
     /// The run came to its end.
     RunEnded(DateTime<Utc>),
     /// A key that was not known.
@@ -325,6 +327,9 @@ impl<'a> Writer<'a> {
         };
         match change {
             Change::RunStarted(at) => run("INSERT INTO run (started_at) VALUES (?1)", params![iso(*at)]),
+            Change::Told(topic, at) => {
+                run("INSERT INTO told (topic, told_at) VALUES (?1, ?2)", params![topic, iso(*at)])
+            }
             Change::RunEnded(at) => run(
                 "UPDATE run SET ended_at = ?1 WHERE id = (SELECT max(id) FROM run)",
                 params![iso(*at)],

@@ -31,7 +31,7 @@ impl Store {
         let mut store = store.checked()?;
         store.keep_log().map_err(store.failed())?;
         store.insert_diff(row, diff, is_default_base).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned() },
+            Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned(), waited: PATIENCE },
             _ => store.failed()(error),
         })
     }

@@ -9,6 +9,8 @@ mod addresses;
 mod change;
 mod diff;
 mod query;
+mod upgrade;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +19,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::Held;
+
+pub use upgrade::{Outdated, Upgrade};
+pub use waiting::tell_waits;
 
 pub use change::{Allocator, Change, NewRow, Writer};
 pub use query::{
@@ -49,10 +54,8 @@ const MIGRATIONS: &[Migration] = &[
     Code(addresses::normalize),
     Sql(include_str!("migrations/0009_asked_centers.sql")),
     Sql(include_str!("migrations/0010_election.sql")),
+    Sql(include_str!("migrations/0011_told.sql")),
 ];
-
-/// How long to wait for a lock of another program (a backup, a person's sqlite3).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The database could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -100,11 +103,13 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// Others wrote it for as long as this one waited.
-    #[error("{path:?} was being written all the time")]
+    /// Another program (a backup, a person's sqlite3) kept it locked for as long as this one waited.
+    #[error("database {path:?}: another program kept it locked for {} seconds", waited.as_secs())]
     Busy {
         /// The file.
         path: PathBuf,
+        /// How long.
+        waited: Duration,
     },
     /// SQLite failed.
     #[error("database {path:?}: {}", explain(error))]
@@ -131,9 +136,6 @@ fn explain(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseCorrupt) => {
             "the file is damaged; keep a copy, then try: sqlite3 FILE .recover | sqlite3 NEW"
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program kept it locked for 10 seconds"
-        }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "this user may not write it",
         Some(ErrorCode::CannotOpen) => "it cannot be opened by this user",
         Some(ErrorCode::DiskFull) => "the disk is full; what was stored before is intact",
@@ -149,6 +151,8 @@ pub struct Store {
     path: PathBuf,
     /// The write-ahead log is folded into the database when this connection is closed.
     folds_log: bool,
+    /// How this connection brought the database up to date, if it did.
+    upgrade: Option<Upgrade>,
 }
 
 /// Leaves the database whole and the files beside it where they are.
@@ -176,6 +180,9 @@ impl Store {
         let version = store.check_version()?;
         store.keep_log().map_err(store.failed())?;
         store.prepare(version).map_err(store.failed())?;
+        if version != 0 && version != MIGRATIONS.len() {
+            store.upgrade = Some(Upgrade { from: version, to: MIGRATIONS.len() });
+        }
         Ok(store)
     }
 
@@ -225,12 +232,13 @@ impl Store {
         }
         let failed = |error| StoreError::Sqlite { path: path.to_owned(), error };
         let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let mut connection = Connection::open_with_flags(name, flags).map_err(failed)?;
+        let shown = path.to_owned();
+        connection.busy_handler(Some(move |attempt| waiting::wait(attempt, &shown))).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         // Else SQLite as it is bundled (with STAT4) prepares a statement anew whenever a bound value changes.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
-        Ok(Self { connection, path: path.to_owned(), folds_log: false })
+        Ok(Self { connection, path: path.to_owned(), folds_log: false, upgrade: None })
     }
 
     fn checked(self) -> Result<Self, StoreError> {
@@ -295,7 +303,18 @@ impl Store {
     /// Wraps an error of SQLite with the name of the file.
     fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         let path = self.path.clone();
-        move |error| StoreError::Sqlite { path: path.clone(), error }
+        move |error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StoreError::Busy { path: path.clone(), waited: waiting::LONGEST }
+            }
+            _ => StoreError::Sqlite { path: path.clone(), error },
+        }
+    }
+
+    /// Tells whether something that is said once was said.
+    pub fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM told WHERE topic = ?1)";
+        self.connection.query_row(sql, [topic], |row| row.get(0)).map_err(self.failed())
     }
 
     fn damaged(&self, what: impl Into<String>) -> StoreError {

@@ -203,6 +203,32 @@ impl Folder {
         self.sync()
     }
 
+    /// Has a file in it made by a program that is given its path, whole or not at all; it survives a power cut.
+    pub(super) fn fill_whole<E>(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Result<(), E>, WorkdirError> {
+        let unfinished = format!("{name}{UNFINISHED}");
+        self.remove_if_there(&unfinished)?;
+        let created = self.create(&unfinished, OFlags::RDWR)?;
+        let path = self.path.join(&unfinished);
+        let filled = fill(&path);
+        let done = match &filled {
+            Ok(()) => created
+                .sync_all()
+                .map_err(io_error("cannot sync", &path))
+                .and_then(|()| self.rename(&unfinished, self, name)),
+            Err(_) => Ok(()),
+        };
+        if filled.is_err() || done.is_err() {
+            let _ = self.remove_if_there(&unfinished);
+        }
+        done?;
+        self.sync()?;
+        Ok(filled)
+    }
+
     /// Moves what it holds under a name to a name in another folder, in place of what is there.
     pub(super) fn rename(&self, name: &str, to: &Self, to_name: &str) -> Result<(), WorkdirError> {
         renameat(&self.handle, name, &to.handle, to_name)
@@ -256,6 +282,12 @@ impl Folder {
     /// Returns what kind of thing it holds under a name; `None` where there is nothing.
     pub(super) fn file_type(&self, name: &str) -> Result<Option<FileType>, WorkdirError> {
         Ok(self.stat(name)?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
+    }
+
+    /// Returns the permissions of what it holds under a name, where that is no link.
+    pub(super) fn permissions(&self, name: &str) -> Result<Option<u32>, WorkdirError> {
+        let stat = self.stat(name)?.filter(|stat| !FileType::from_raw_mode(stat.st_mode).is_symlink());
+        Ok(stat.map(|stat| stat.st_mode & PERMISSIONS))
     }
 
     /// Returns the size of a file in it.

@@ -235,6 +235,12 @@ impl Workdir {
         self.root.join(DATABASE)
     }
 
+    /// Returns the path of the lock that readers share.
+    #[must_use]
+    pub fn readers(&self) -> PathBuf {
+        self.root.join(READERS)
+    }
+
     /// Returns the path of the inbox. A link in its place is followed where it belongs to this user or to root.
     pub fn inbox(&self) -> Result<PathBuf, WorkdirError> {
         self.followed(&[INBOX])?;
@@ -367,7 +373,7 @@ impl Workdir {
             Err(error) if error.is_unwritable() => return Ok(Reading { _file: None }),
             Err(error) => return Err(error),
         };
-        let path = self.root.join(READERS);
+        let path = self.readers();
         match file.try_lock_shared() {
             Ok(()) => Ok(Reading { _file: Some(file) }),
             Err(TryLockError::WouldBlock) => Err(WorkdirError::Busy { path }),
@@ -546,6 +552,43 @@ impl Locked {
             None => drop(root.create(DATABASE, OFlags::RDWR)?),
         }
         Ok(self.workdir.database())
+    }
+
+    /// Keeps a copy of the database in the root: `fill` writes it into an empty file that is there already, which then
+    /// gets its name; it survives a power cut.
+    pub fn keep_copy<E>(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Result<(), E>, WorkdirError> {
+        self.workdir.open_root()?.fill_whole(name, fill)
+    }
+
+    /// Returns what users outside of the group can read or lock in the root, as paths relative to it: created by
+    /// an earlier release, or opened by somebody.
+    pub fn open_to_others(&self) -> Result<Vec<String>, WorkdirError> {
+        const READ: u32 = 0o004;
+        const PASS: u32 = 0o001;
+        let root = self.workdir.open_root()?;
+        if root.permissions(".")?.is_none_or(|mode| mode & PASS == 0) {
+            return Ok(Vec::new());
+        }
+        let is_open = |name: &str, wanted: u32| -> Result<bool, WorkdirError> {
+            Ok(root.permissions(name)?.is_some_and(|mode| mode & wanted != 0))
+        };
+        let mut open = Vec::new();
+        for name in [DATABASE, LOCK, READERS] {
+            if is_open(name, READ)? {
+                open.push(name.to_owned());
+            }
+        }
+        for name in root.names()? {
+            let cov_data = format!("{name}/{COV_DATA}");
+            if is_open(&cov_data, READ | PASS).unwrap_or(false) && is_open(&name, PASS)? {
+                open.push(cov_data);
+            }
+        }
+        Ok(open)
     }
 
     /// Writes a file so that it is there whole, also after a power cut, or not at all.

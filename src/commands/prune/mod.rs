@@ -275,14 +275,14 @@ fn under_lock(
     locked: &Locked,
     gone: &mpsc::Sender<Vec<Tombstone>>,
 ) -> Result<Done> {
-    let store = Store::open(&locked.database()?, locked.held())?;
+    let store = super::open_store(locked, context)?;
     let mut done = Done::default();
     if let Some(survey) = survey {
         done.lists = Some(remove(choices, context, prober, survey, locked, &store, gone)?);
     }
     if !args.center_only && prober.signals.received().is_none() {
         let mut thinning = Thinning::plan(&store, &args.keep(&context.config.prune), context)?;
-        thinning.carry_out(&store, locked, context.now())?;
+        thinning.carry_out(&store, locked, prober.signals, context)?;
         done.thinning = Some(thinning);
     }
     Ok(done)
@@ -373,7 +373,7 @@ fn bring_up_to_date(
         Err(code) => return Ok(Err(code)),
     };
     if is_outdated {
-        Store::open(&turn.locked.database()?, turn.locked.held())?;
+        super::open_store(&turn.locked, context)?;
     }
     Ok(Ok(turn.begin(context)))
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::super::Context;
 use super::super::roster::{Entry, Known, Roster};
+use super::super::{Context, turn};
 use crate::retention::{Keep, KeptRow, Use, outlived, spent};
+use crate::signals::Signals;
 use crate::store::{
     Allocator, Change, EditionId, EditionStatus, Key, KeyId, Row, RowFilter, ScheduleRow, Store,
 };
@@ -88,7 +89,14 @@ impl Thinning {
 
     /// Carries it out: rows first, so that no row is ever without its file, then the files, with whatever
     /// a crash left of earlier ones.
-    pub(super) fn carry_out(&mut self, store: &Store, locked: &Locked, now: DateTime<Utc>) -> Result<()> {
+    pub(super) fn carry_out(
+        &mut self,
+        store: &Store,
+        locked: &Locked,
+        signals: &Signals,
+        context: &Context,
+    ) -> Result<()> {
+        let now = context.now();
         let mut writer = store.writer(locked.held());
         let changes = self
             .rows
@@ -103,7 +111,7 @@ impl Thinning {
             writer.apply(&Change::StructuresSwept)?;
         }
         writer.commit()?;
-        self.freed = locked.sweep(&store.stored_files()?)?;
+        self.freed = turn::sweep(locked, &store.stored_files()?, signals, context)?;
         locked.sweep_scratch()?;
         Ok(())
     }

@@ -35,7 +35,7 @@ use crate::cli::{Format, Global};
 use crate::clock::{self, Stopwatch};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
-use crate::names::Naming;
+use crate::names::{Naming, printable};
 use crate::ping::PingUrl;
 use crate::profile::Limits;
 use crate::progress::Progress;
@@ -254,7 +254,8 @@ fn pull(
 ) -> Result<ExitCode> {
     let started = Stopwatch::start();
     let now = context.now();
-    let store = Store::open(&locked.database()?, locked.held())?;
+    let store = super::open_store(locked, context)?;
+    tell_what_is_open(&store, locked, now)?;
     locked.sweep_scratch()?;
     if !store.last_run_ended()? {
         locked.sweep(&store.stored_files()?)?;
@@ -349,6 +350,34 @@ fn pull(
 
     output::print(&haul, &found.taken, &plan, &roster, &started, args.format, context)?;
     Ok(exit_code(&haul, &found, &plan, &selection, &roster))
+}
+
+/// Says, once a root, what others can read or lock there: an earlier release created it so, and modes of what is
+/// there are not changed.
+fn tell_what_is_open(store: &Store, locked: &Locked, now: DateTime<Utc>) -> Result<()> {
+    const TOPIC: &str = "open to others";
+    const NAMED: usize = 3;
+    if store.is_told(TOPIC)? {
+        return Ok(());
+    }
+    let open = locked.open_to_others()?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let root = locked.workdir().root().display();
+    let shown: Vec<_> = open.iter().take(NAMED).map(|name| printable(name)).collect();
+    let more = match open.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    super::warn(format!(
+        "other users of this machine can read {}{more} in {root}; to close it (this is said once): cd {root} && \
+         chmod -R o= sqlite.db* goc-watchdog.lock goc-watchdog.readers ./*/cov_data",
+        shown.join(", ")
+    ));
+    let mut writer = store.writer(locked.held());
+    writer.apply(&Change::Told(TOPIC, now))?;
+    Ok(writer.commit()?)
 }
 
 /// What another command needs to pull with.

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use super::gate::{Data, GateArgs, below};
 use super::pick::{is_same_app, pick, pick_app};
 use super::roster::{Entry, Roster};
-use super::{Context, Level, show};
+use super::{Context, Level, show, turn};
 use crate::config::AppConfig;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
@@ -138,7 +138,11 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     let ended = match (site::asked(args), &args.service) {
         (Err(message), _) => Ok(usage(&message)),
         (Ok(Some(folder)), _) => site::write(folder, args.offline, context, &signals),
-        (Ok(None), Some(service)) => report(service, args, context, &signals),
+        // Before the row is chosen, so that its file is there when it is opened.
+        (Ok(None), Some(service)) => match turn::reading(&signals, context)? {
+            Ok(reading) => report(service, args, context, &signals, &reading),
+            Err(code) => Ok(code),
+        },
         (Ok(None), None) => Ok(usage("--all without SERVICE is for --format site -o DIR")),
     };
     match signals.received() {
@@ -152,7 +156,13 @@ fn usage(message: &str) -> ExitCode {
     ExitCode::Usage
 }
 
-fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals) -> Result<ExitCode> {
+fn report(
+    service: &str,
+    args: &ReportArgs,
+    context: &Context,
+    signals: &Signals,
+    reading: &Reading,
+) -> Result<ExitCode> {
     let filter = Filter {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
@@ -162,8 +172,6 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
         Ok(outputs) => outputs,
         Err(message) => return Ok(usage(&message)),
     };
-    // Before the row is chosen, so that its file is there when it is opened.
-    let reading = context.workdir.reading()?;
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = Roster::stored(&store, context)?;
     let mut chosen = Chosen::of(service, args, &roster, &store)?;
@@ -176,7 +184,7 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
     let (profile, found) = thread::scope(|scope| {
         let profile = parallel::begin(scope, || stored_profile(&chosen.row, context));
         // Meanwhile git tells what there is.
-        let found = look.at_source(&filter, &reading);
+        let found = look.at_source(&filter, reading);
         (profile.join(), found)
     });
     let (profile, (found, code)) = (profile?, found?);
@@ -205,7 +213,7 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
         report.retain_changed(changes);
     }
     if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, &against) {
-        diff.comparison = Some(compared(&report, row, changes, &filter, &reader, &reading)?);
+        diff.comparison = Some(compared(&report, row, changes, &filter, &reader, reading)?);
     }
 
     let table = match outputs.have(Form::Func) && at.is_some() {
@@ -223,7 +231,7 @@ fn report(service: &str, args: &ReportArgs, context: &Context, signals: &Signals
         let is_whole = chosen.is_of_its_own_commit && filter.takes_all() && !args.only_changed;
         if let Some(text) = text.filter(|_| is_whole) {
             // It is written all the same.
-            if let Err(error) = keep(text, kind, &report, &chosen.row, &reading, context) {
+            if let Err(error) = keep(text, kind, &report, &chosen.row, reading, context) {
                 super::warn(format!("{error:#}; the report was not stored beside its profile"));
             }
         }

@@ -98,7 +98,10 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
 /// Writes what changed.
 pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
     // Before the rows are read, so that their files are there when they are opened.
-    let reading = context.workdir.reading()?;
+    let reading = match commands::turn::reading(signals, context)? {
+        Ok(reading) => reading,
+        Err(code) => return Ok(code),
+    };
     let store = Store::open_read_only(&context.workdir.database())?;
     if is_entangled(context.workdir.root(), folder) {
         let shown = printable(&folder.display().to_string()).into_owned();

@@ -1,0 +1,94 @@
+//! Databases of earlier releases: told, copied, and what bringing them up to date changed.
+
+use std::path::Path;
+
+use rusqlite::OpenFlags;
+
+use super::{MIGRATIONS, Store, StoreError};
+
+/// What each migration since the first release (schema 6) changes, for people, by its number.
+const CHANGES: &[(usize, &str)] = &[
+    (7, "the replicas of the last pull are kept apart from stored rows"),
+    (8, "spellings of one address became one"),
+    (9, "the centers that pulls ask are remembered"),
+    (10, "the build that may take the place of the one shown is remembered"),
+    (11, "messages that are said once are remembered"),
+];
+
+/// The database of an earlier release.
+#[derive(Debug)]
+pub struct Outdated {
+    store: Store,
+    schema: usize,
+}
+
+impl Outdated {
+    /// Returns the number of migrations that it has.
+    #[must_use]
+    pub fn schema(&self) -> usize {
+        self.schema
+    }
+
+    /// Copies it, with what lies in its write-ahead log, into an empty file.
+    pub fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
+        let copied = self.store.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
+        copied.map(drop).map_err(self.store.failed())
+    }
+}
+
+/// A database that was brought up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    /// Schema before.
+    pub from: usize,
+    /// Schema now.
+    pub to: usize,
+}
+
+impl Upgrade {
+    /// Returns what it changed, for people.
+    pub fn changes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let Self { from, to } = *self;
+        CHANGES.iter().filter(move |(number, _)| (from + 1..=to).contains(number)).map(|(_, change)| *change)
+    }
+}
+
+impl Store {
+    /// Opens a database that an earlier release wrote, to copy it; `None` where there is none, or it is up to date.
+    pub fn outdated(path: &Path) -> Result<Option<Outdated>, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut store = Self::connect(path, flags, &path.to_string_lossy())?;
+        let schema = store.check_version()?;
+        if schema == 0 || schema == MIGRATIONS.len() {
+            return Ok(None);
+        }
+        store.keep_log().map_err(store.failed())?;
+        Ok(Some(Outdated { store, schema }))
+    }
+
+    /// Returns the number of migrations that a database of ours has.
+    pub fn schema(path: &Path) -> Result<usize, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::connect(path, flags, &path.to_string_lossy())?.check_version()
+    }
+
+    /// Returns how this connection brought the database up to date, if it did.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Upgrade> {
+        self.upgrade
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_migrations_change_is_told_of_those_that_were_applied() {
+        let changes = |from, to| Upgrade { from, to }.changes().collect::<Vec<_>>();
+        assert_eq!(changes(7, 9), [CHANGES[1].1, CHANGES[2].1]);
+        assert_eq!(changes(9, 9), [""; 0]);
+        assert!(CHANGES.iter().all(|(number, _)| (7..=MIGRATIONS.len()).contains(number)));
+        assert!(CHANGES.iter().all(|(_, change)| !change.ends_with('.')), "parts of a sentence");
+    }
+}
