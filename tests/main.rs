@@ -39,3 +39,4 @@ mod storage;
 mod threads;
 mod timer;
 mod upgrades;
+mod users;

@@ -1,0 +1,129 @@
+//! Set-ups of several users: the shipped ones, run as they say, and what others may read then.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+
+use crate::harness::source::of_project;
+use crate::harness::{ECHO, NOBODY, Said, World, said};
+
+/// Who runs the program, as a service or a pod does.
+const SERVICE: u32 = 61_001;
+/// The group of a team, or of the pods of a namespace.
+const TEAM: u32 = 61_002;
+/// Another user of that group.
+const MEMBER: u32 = 61_003;
+
+/// Runs the binary as a user; `None`, said loudly, where this one cannot become another.
+fn run(world: &World, uid: u32, gid: u32, umask: &str, arguments: &[&str]) -> Option<Said> {
+    let binary = world.installed();
+    let command = [&[binary.to_str().unwrap()], arguments].concat();
+    Some(said(&mut world.as_user(uid, gid, umask, &command)?))
+}
+
+/// Makes a folder as an administrator does for a user and a group.
+fn folder_of(path: &Path, uid: u32, gid: u32, mode: u32) {
+    fs::create_dir(path).unwrap();
+    let _ = chown(path, Some(uid), Some(gid));
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The value of a key of a shipped unit.
+fn setting(unit: &str, key: &str) -> String {
+    let text = fs::read_to_string(of_project(&format!("examples/systemd/{unit}"))).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("no {key} in {unit}")).to_owned()
+}
+
+#[test]
+fn the_systemd_services_work_as_their_user_with_their_umask_and_the_group_may_read() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let unit = "goc-watchdog-pull.service";
+    let state = u32::from_str_radix(&setting(unit, "StateDirectoryMode"), 8).unwrap();
+    folder_of(&world.root(), SERVICE, TEAM, state);
+    // Its group is the team's, as where an administrator puts people into it.
+    for unit in [unit, "goc-watchdog-prune.service"] {
+        let command = setting(unit, "ExecStart");
+        let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+        let Some(ran) = run(&world, SERVICE, TEAM, &setting(unit, "UMask"), &arguments) else { return };
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{command}");
+    }
+    for arguments in [&["total", "echoserver"][..], &["list", "--offline"], &["history", "echoserver"]] {
+        let member = run(&world, MEMBER, TEAM, "022", arguments).unwrap().ended(0);
+        assert!(member.stdout.contains("20.0"), "{}", member.stdout);
+        let stranger = run(&world, NOBODY, NOBODY, "022", arguments).unwrap();
+        assert_ne!(stranger.code, 0, "{}", stranger.stdout);
+    }
+    let report = run(&world, MEMBER, TEAM, "022", &["report", "echoserver", "--format", "lcov"]);
+    // Partly: there is no source.
+    report.unwrap().ended(3);
+    // Who may only read is told in a line why nothing can be stored.
+    let pull = run(&world, MEMBER, TEAM, "022", &["pull"]).unwrap().ended(1);
+    assert_eq!(pull.stderr.lines().count(), 1, "{}", pull.stderr);
+    assert!(pull.stderr.contains("Permission denied"), "{}", pull.stderr);
+}
+
+#[test]
+fn a_team_that_shares_its_root_pulls_in_turn() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, TEAM, 0o2770);
+    fs::write(world.root().join("goc-watchdog.toml"), "[files]\ngroup_write = true\n").unwrap();
+    for (block, uid) in [SERVICE, MEMBER, SERVICE].into_iter().enumerate() {
+        agents[0].hit(&[block], 1);
+        let Some(ran) = run(&world, uid, TEAM, "022", &["pull", "--force"]) else { return };
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "user {uid}");
+        run(&world, uid, TEAM, "022", &["prune", "--keep", "1", "--keep-days", "0"]).unwrap().ended(0);
+    }
+    assert_eq!(world.files(".cov").len(), 1, "each may remove what the other stored");
+    world.is_sound();
+}
+
+#[test]
+fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let inbox = world.home().join("inbox");
+    folder_of(&inbox, 0, TEAM, 0o2770);
+    folder_of(&world.root(), SERVICE, TEAM, 0o750);
+    fs::write(world.root().join("goc-watchdog.toml"), format!("inbox = [{inbox:?}]\n")).unwrap();
+    let (into, address) =
+        (format!("--to-inbox={}", inbox.display()), format!("--address={}", agents[0].url()));
+    let hook = ["pull", &into, &address, "--service", ECHO, "--strict", "--deadline", "5m"];
+    let Some(left) = run(&world, MEMBER, TEAM, "077", &hook) else { return };
+    left.ended(0);
+    agents[0].kill();
+    world.center.remove_all();
+    run(&world, SERVICE, TEAM, "027", &["pull", "--quiet"]).unwrap();
+    assert_eq!(fs::read_dir(&inbox).unwrap().count(), 0, "it was taken in and removed");
+    let total = run(&world, SERVICE, TEAM, "027", &["total", "echoserver"]).unwrap().ended(0);
+    assert_eq!(total.stdout, "20.0\n");
+}
+
+#[test]
+fn metrics_and_a_site_are_for_other_users_to_read() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, SERVICE, 0o750);
+    let (metrics, site) = (world.home().join("metrics"), world.home().join("coverage"));
+    folder_of(&metrics, SERVICE, SERVICE, 0o755);
+    folder_of(&site, SERVICE, SERVICE, 0o755);
+    let metrics = metrics.join("goc-watchdog.prom").display().to_string();
+    let site = site.display().to_string();
+    let Some(pulled) = run(&world, SERVICE, SERVICE, "022", &["pull"]) else { return };
+    pulled.ended(0);
+    let list = ["list", "--offline", "--format", "prometheus", "-o", &metrics];
+    run(&world, SERVICE, SERVICE, "022", &list).unwrap().ended(0);
+    run(&world, SERVICE, SERVICE, "022", &["report", "--all", "--format", "site", "-o", &site])
+        .unwrap()
+        .ended(0);
+    let read = |path: &str| {
+        let mut command = world.as_user(NOBODY, NOBODY, "022", &["cat", path]).unwrap();
+        said(&mut command).ended(0).stdout
+    };
+    assert!(read(&metrics).contains("goc_watchdog"), "as the node exporter reads it");
+    for page in ["index.html", "index.json", "apa_goc_echoserver/staging/th/badge.svg"] {
+        assert!(!read(&format!("{site}/{page}")).is_empty(), "{page}, as nginx reads it");
+    }
+}
