@@ -78,23 +78,27 @@ pub struct Filter {
     pub exclude: Vec<Glob>,
     /// No file that says that a program wrote it.
     pub exclude_generated: bool,
+    /// No file that the commit lacks.
+    pub exclude_without_source: bool,
 }
 
 impl Filter {
     /// Tells whether every file is wanted.
     #[must_use]
     pub fn takes_all(&self) -> bool {
-        let Self { include, exclude, exclude_generated } = self;
-        include.is_empty() && exclude.is_empty() && !exclude_generated
+        let Self { include, exclude, exclude_generated, exclude_without_source } = self;
+        include.is_empty() && exclude.is_empty() && !exclude_generated && !exclude_without_source
     }
 
-    /// Tells whether a file is wanted, by its import path and its path in the repository.
+    /// Tells whether a file is wanted, by its import path and its path in the repository, which a file that the
+    /// commit lacks has not.
     #[must_use]
     pub fn takes(&self, name: &str, path: Option<&str>, is_generated: bool) -> bool {
         let fits = |glob: &Glob| glob.fits(name) || path.is_some_and(|path| glob.fits(path));
         (self.include.is_empty() || self.include.iter().any(fits))
             && !self.exclude.iter().any(fits)
             && !(self.exclude_generated && is_generated)
+            && !(self.exclude_without_source && path.is_none())
     }
 
     /// Returns what it leaves out, in words.
@@ -107,6 +111,9 @@ impl Filter {
         words.extend(texts("exclude", &self.exclude));
         if self.exclude_generated {
             words.push("exclude generated files".to_owned());
+        }
+        if self.exclude_without_source {
+            words.push("exclude files without source".to_owned());
         }
         words
     }
@@ -145,6 +152,7 @@ mod tests {
             include: vec!["internal".parse().unwrap(), "m/x.go".parse().unwrap()],
             exclude: vec!["*_gen.go".parse().unwrap()],
             exclude_generated: true,
+            exclude_without_source: false,
         };
         assert!(filter.takes("example.com/m/internal/a.go", None, false));
         assert!(filter.takes("example.com/m/x.go", Some("m/x.go"), false), "by its path in the repository");
@@ -155,6 +163,14 @@ mod tests {
             filter.words(),
             ["include internal", "include m/x.go", "exclude *_gen.go", "exclude generated files"]
         );
+    }
+
+    #[test]
+    fn a_file_that_the_commit_lacks_is_taken_unless_it_is_left_out() {
+        let filter = Filter { exclude_without_source: true, ..Filter::default() };
+        assert!(Filter::default().takes("m/made.go", None, false) && !filter.takes("m/made.go", None, false));
+        assert!(filter.takes("m/x.go", Some("x.go"), false) && !filter.takes_all());
+        assert_eq!(filter.words(), ["exclude files without source"]);
     }
 
     #[test]

@@ -79,6 +79,37 @@ fn lcov_and_genhtml_read_the_tracefile() {
 }
 
 #[test]
+fn genhtml_reads_a_tracefile_without_the_files_that_the_commit_lacks() {
+    if !has_reader(&["genhtml", "--version"]) {
+        return;
+    }
+    let served = served();
+    let report = |options: &[&str]| {
+        served.world.run(&[&["report", "app", "--format", "lcov=coverage.info"], options].concat()).ended(0)
+    };
+    report(&[]).warned("genhtml ends at what is not in the commit; --exclude-without-source leaves it out\n");
+    report(&["--format", "text=coverage.txt", "--exclude-without-source"]);
+    let text = fs::read_to_string(served.world.home().join("coverage.txt")).unwrap();
+    assert!(text.contains("\nexclude files without source\n") && text.contains(" 5/6 "), "{text}");
+    fs::copy(served.world.home().join("coverage.info"), served.source.folder.path().join("coverage.info"))
+        .unwrap();
+    served.source.read_by(&["genhtml", "--quiet", "--output-directory", "html", "coverage.info"]);
+    let gate = ["report", "app", "-q", "--exclude-without-source", "--format", "badge", "--fail-under"];
+    served.world.run(&[&gate[..], &["83"]].concat()).ended(0);
+    served.world.run(&[&gate[..], &["84"]].concat()).ended(5).warned("83.3%");
+}
+
+#[test]
+fn what_has_source_is_not_guessed_where_no_commit_is_here() {
+    let source = Source::of(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let world = World::new();
+    let _agent = world.start_counted(&source.service(), PROFILE);
+    world.pull(0);
+    let report = world.run(&["report", "app", "--format", "badge", "--exclude-without-source"]);
+    report.ended(1).warned("which files have no source is told by the commit");
+}
+
+#[test]
 fn cobertura_is_valid_and_diff_cover_finds_the_changed_lines() {
     if !has_reader(&["xmllint", "--version"]) || !has_reader(&["diff-cover", "--version"]) {
         return;

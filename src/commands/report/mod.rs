@@ -81,6 +81,10 @@ pub struct ReportArgs {
     #[arg(long)]
     exclude_generated: bool,
 
+    /// No files that the commit lacks, such as those written at build time; genhtml, which reads lcov, ends at each.
+    #[arg(long)]
+    exclude_without_source: bool,
+
     /// With --format text: what comes first.
     #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
     sort: Order,
@@ -167,6 +171,7 @@ fn report(
         include: args.include.clone(),
         exclude: args.exclude.clone(),
         exclude_generated: args.exclude_generated,
+        exclude_without_source: args.exclude_without_source,
     };
     let mut outputs = match Outputs::new(args, context) {
         Ok(outputs) => outputs,
@@ -204,10 +209,7 @@ fn report(
     }
     let mut report = Report::new(head, &profile, sources);
     let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &filter));
-    report.retain(&filter);
-    if report.files.is_empty() && !filter.takes_all() {
-        super::warn("no file of the profile is left by --include and --exclude");
-    }
+    narrow(&mut report, &filter)?;
     let is_resolved = !report.files.iter().any(is_lost);
     if let Some(changes) = changes.as_ref().filter(|_| args.only_changed) {
         report.retain_changed(changes);
@@ -239,7 +241,7 @@ fn report(
     if table.is_some() {
         chosen.say(context);
     }
-    say_what_has_no_source(&report, context);
+    say_what_has_no_source(&report, outputs.have(Form::Lcov), context);
     let can = |output| match output {
         Output::Whole(Form::Func) => table.is_some(),
         output => diff.is_some() || !outputs.needs_changes(output),
@@ -268,6 +270,18 @@ fn report(
         super::fail(format_args!("{}: {message}", chosen.name()));
     }
     Ok(if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) })
+}
+
+/// Leaves out the files that the filter does not take.
+fn narrow(report: &mut Report<'_>, filter: &Filter) -> Result<()> {
+    if filter.exclude_without_source && report.files.iter().any(is_lost) {
+        bail!("which files have no source cannot be known, since a go.mod of the commit is not in the clone");
+    }
+    report.retain(filter);
+    if report.files.is_empty() && !filter.takes_all() {
+        super::warn("no file of the profile is left by --include and --exclude");
+    }
+    Ok(())
 }
 
 /// What decides which source is read.
@@ -301,6 +315,9 @@ impl Look<'_> {
             Ok(at) => return Ok((Some(self.found(at)?), ExitCode::Done)),
             Err(error) if filter.exclude_generated => {
                 return Err(error.context("which files are generated stands in their source"));
+            }
+            Err(error) if filter.exclude_without_source => {
+                return Err(error.context("which files have no source is told by the commit"));
             }
             Err(error) => error,
         };
@@ -718,7 +735,7 @@ fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) {
     }
 }
 
-fn say_what_has_no_source(report: &Report<'_>, context: &Context) {
+fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context) {
     let missing: Vec<_> = report
         .files
         .iter()
@@ -738,6 +755,11 @@ fn say_what_has_no_source(report: &Report<'_>, context: &Context) {
     lines.extend(missing.iter().take(shown).map(|(file, why)| format!("  {}: {why}", printable(file.name))));
     if missing.len() > shown {
         lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
+    }
+    if has_lcov && missing.iter().any(|(file, _)| file.path.is_none()) {
+        lines.push(
+            "  genhtml ends at what is not in the commit; --exclude-without-source leaves it out".to_owned(),
+        );
     }
     super::warn(lines.join("\n"));
 }

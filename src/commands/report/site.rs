@@ -55,6 +55,7 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
         include,
         exclude,
         exclude_generated,
+        exclude_without_source,
         sort,
         limit,
         base,
@@ -80,8 +81,8 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
     if let Some((_, option)) = of_one.iter().find(|(is_given, _)| *is_given) {
         return Err(format!("{option} is for the report of one service, and a site is of all"));
     }
-    if !include.is_empty() || !exclude.is_empty() || *exclude_generated {
-        return Err("--include, --exclude and --exclude-generated are for the report of one service: \
+    if !include.is_empty() || !exclude.is_empty() || *exclude_generated || *exclude_without_source {
+        return Err("--include and the --exclude options are for the report of one service: \
                     a site shows totals of the history, which are of whole profiles"
             .to_owned());
     }
