@@ -1,4 +1,4 @@
-//! Which users a work directory is trusted with. Pure: user ids go in, decisions come out.
+//! Users that a work directory is shared with, and who of them is trusted. Pure: user ids go in, decisions come out.
 
 /// The user that runs the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -153,6 +153,20 @@ fn a_link_in_place_of_cov_data_fails_that_app_alone() {
 }
 
 #[test]
+fn prune_names_a_link_in_place_of_cov_data_and_removes_nothing_behind_it() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let (cov_data, moved) = (world.root().join("apa_goc_echoserver/cov_data"), world.home().join("moved"));
+    fs::rename(&cov_data, &moved).unwrap();
+    fs::write(moved.join("apa_goc_echoserver_7.cov"), "as an orphan").unwrap();
+    symlink(&moved, &cov_data).unwrap();
+    let prune = ["prune", "--retention-only"];
+    world.run(&prune).ended(3).warned("apa_goc_echoserver/cov_data\" is a symbolic link");
+    assert_eq!(fs::read_dir(&moved).unwrap().count(), 2);
+}
+
+#[test]
 fn a_configuration_that_is_no_regular_file_is_refused_at_once() {
     let world = World::new();
     fs::create_dir(world.root()).unwrap();

@@ -99,7 +99,7 @@ fn as_nobody(world: &World, arguments: &[&str]) -> Option<Said> {
     Some(said(command.args(arguments)))
 }
 
-/// What a program in Python says that asks the public table of a root, opened so.
+/// A program in Python that asks the public table of a root, opened by this name.
 const ASK: &str = r#"
 import sqlite3, sys
 table = sqlite3.connect("file:" + sys.argv[1], uri=True)

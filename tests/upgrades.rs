@@ -22,7 +22,7 @@ const RELEASES: [Release; 1] = [Release { version: "0.1.0", schema: 6 }];
 const SHOP: &str = "staging_th_shop_main_0123456789";
 const CART: &str = "staging_th_cart_main_89abcdef01";
 
-/// What the newest profile of each service of such a root covers.
+/// Blocks that the newest profile of each service of such a root covers.
 const COVERED: [(&str, &[&str]); 2] = [
     ("cart", &["example.com/cart/cart.go:1.1,5.2 3"]),
     ("shop", &["example.com/shop/common.go:1.1,3.2 2", "example.com/shop/server.go:1.1,5.2 3"]),
@@ -72,7 +72,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         assert!(said.contains(&format!("(schema {} to ", release.schema)) && said.ends_with(&copy), "{said}");
         assert_eq!(names_before(&world), [copy.as_str()]);
 
-        // Whatever was stored is there, with what was pulled and what waited in the inbox.
+        // All that was stored is there, with what was pulled and what waited in the inbox.
         for (app, wanted) in COVERED {
             let covered = covered(&world, app);
             assert!(wanted.iter().all(|block| covered.contains(*block)), "{app}: {covered:?}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::harness::source::of_project;
 use crate::harness::{ECHO, NOBODY, Said, World, said};
 
-/// Who runs the program, as a service or a pod does.
+/// The user of a service or a pod.
 const SERVICE: u32 = 61_001;
 /// The group of a team, or of the pods of a namespace.
 const TEAM: u32 = 61_002;
@@ -58,7 +58,7 @@ fn the_systemd_services_work_as_their_user_with_their_umask_and_the_group_may_re
     let report = run(&world, MEMBER, TEAM, "022", &["report", "echoserver", "--format", "lcov"]);
     // Partly: there is no source.
     report.unwrap().ended(3);
-    // Who may only read is told in a line why nothing can be stored.
+    // A member who may only read is told in a line why nothing can be stored.
     let pull = run(&world, MEMBER, TEAM, "022", &["pull"]).unwrap().ended(1);
     assert_eq!(pull.stderr.lines().count(), 1, "{}", pull.stderr);
     assert!(pull.stderr.contains("Permission denied"), "{}", pull.stderr);

@@ -29,7 +29,7 @@ impl Store {
         let store = Self::connect(path, flags, &path.to_string_lossy())?;
         store.connection.busy_timeout(PATIENCE).map_err(store.failed())?;
         let mut store = store.checked()?;
-        store.keep_log().map_err(store.failed())?;
+        store.folds_log = true;
         store.insert_diff(row, diff, is_default_base).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned(), waited: PATIENCE },
             _ => store.failed()(error),

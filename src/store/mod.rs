@@ -164,7 +164,7 @@ impl Drop for Store {
         if !self.folds_log {
             return;
         }
-        // Whoever reads now is not waited for; the next run that writes empties the log.
+        // Readers are not waited for: the next run that writes empties the log.
         let _ = self.connection.busy_timeout(Duration::ZERO);
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
@@ -178,7 +178,7 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut store = Self::connect(path, flags, &path.to_string_lossy())?;
         let version = store.check_version()?;
-        store.keep_log().map_err(store.failed())?;
+        store.folds_log = true;
         store.prepare(version).map_err(store.failed())?;
         if version != 0 && version != MIGRATIONS.len() {
             store.upgrade = Some(Upgrade { from: version, to: MIGRATIONS.len() });
@@ -233,6 +233,8 @@ impl Store {
         let failed = |error| StoreError::Sqlite { path: path.to_owned(), error };
         let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection = Connection::open_with_flags(name, flags).map_err(failed)?;
+        // Else the last connection that may write would remove the log, which readers who may not write need.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         let shown = path.to_owned();
         connection.busy_handler(Some(move |attempt| waiting::wait(attempt, &shown))).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -285,13 +287,6 @@ impl Store {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
         transaction.commit()
-    }
-
-    /// Has the log emptied and not removed when this connection, which may write, is closed.
-    fn keep_log(&mut self) -> rusqlite::Result<()> {
-        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        self.folds_log = true;
-        Ok(())
     }
 
     /// Sets what every connection that writes needs.

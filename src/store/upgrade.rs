@@ -6,7 +6,7 @@ use rusqlite::OpenFlags;
 
 use super::{MIGRATIONS, Store, StoreError};
 
-/// What each migration since the first release (schema 6) changes, for people, by its number.
+/// Changes of each migration since the first release (schema 6), for people, by its number.
 const CHANGES: &[(usize, &str)] = &[
     (7, "the replicas of the last pull are kept apart from stored rows"),
     (8, "spellings of one address became one"),
@@ -57,12 +57,11 @@ impl Store {
     /// Opens a database that an earlier release wrote, to copy it; `None` where there is none, or it is up to date.
     pub fn outdated(path: &Path) -> Result<Option<Outdated>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut store = Self::connect(path, flags, &path.to_string_lossy())?;
+        let store = Self::connect(path, flags, &path.to_string_lossy())?;
         let schema = store.check_version()?;
         if schema == 0 || schema == MIGRATIONS.len() {
             return Ok(None);
         }
-        store.keep_log().map_err(store.failed())?;
         Ok(Some(Outdated { store, schema }))
     }
 

@@ -20,7 +20,7 @@ pub fn tell_waits(notice: fn(&Path)) {
     let _ = NOTICE.set(notice);
 }
 
-/// What comes next.
+/// The next step of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Wait,

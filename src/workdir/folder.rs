@@ -30,7 +30,7 @@ pub(super) struct Rules {
     pub(super) group_write: bool,
 }
 
-/// Which symbolic links are followed.
+/// Symbolic links that are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Links {
     /// None.
@@ -99,6 +99,10 @@ impl Folder {
 
     /// Opens a folder below it by names that are separated by `/`, of which only the first may be a link.
     pub(super) fn below(&self, path: &str, makes: bool) -> Result<Self, WorkdirError> {
+        let escapes = |name: &str| ["", ".", ".."].contains(&name);
+        if path.split('/').any(escapes) {
+            return Err(io_error("cannot open", &self.path.join(path))(io::ErrorKind::InvalidInput.into()));
+        }
         let mut names = path.split('/');
         let first = names.next().unwrap_or_default();
         let open = |folder: &Self, name, links| match makes {
@@ -196,7 +200,7 @@ impl Folder {
         self.remove_if_there(&unfinished)?;
         let written = self.write_new(&unfinished, write).and_then(|()| self.rename(&unfinished, self, name));
         if written.is_err() {
-            // It would only take up a full disk.
+            // An unfinished file would only take up a full disk.
             let _ = self.remove_if_there(&unfinished);
         }
         written?;

@@ -260,7 +260,7 @@ impl Workdir {
         let open = |folder: Folder, name: &&str| folder.child(name, Links::Trusted);
         match self.open_root().and_then(|root| names.iter().try_fold(root, open)) {
             Err(refused @ (WorkdirError::Link { .. } | WorkdirError::LinkOfOther { .. })) => Err(refused),
-            // Whoever needs it says what else is wrong.
+            // Other faults are said when the folder is used.
             _ => Ok(()),
         }
     }
@@ -401,7 +401,7 @@ impl Workdir {
         self.in_scratch(|scratch| {
             let filled = fill(&scratch.path().join(REPO));
             if filled.is_ok() {
-                // What is in it has the modes that git gave it, and is closed with the folder around it.
+                // Files in it have the modes that git gave them, and are closed with the folder around them.
                 scratch.child(REPO, Links::Refused)?.close_to_others()?;
                 let renamed = scratch.rename(REPO, &folder, REPO);
                 if folder.file_type(REPO)?.is_none() {
@@ -552,6 +552,18 @@ impl Locked {
             None => drop(root.create(DATABASE, OFlags::RDWR)?),
         }
         Ok(self.workdir.database())
+    }
+
+    /// Names the links in the place of folders that hold profiles: nothing behind them is swept.
+    pub fn links_in_the_way(&self, profiles: &BTreeSet<String>) -> Result<Vec<WorkdirError>, WorkdirError> {
+        let root = self.workdir.open_root()?;
+        let folders: BTreeSet<&str> =
+            profiles.iter().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+        let opened = folders.into_iter().map(|folder| root.below(folder, false));
+        let is_link = |error: &WorkdirError| {
+            matches!(error, WorkdirError::Link { .. } | WorkdirError::LinkOfOther { .. })
+        };
+        Ok(opened.filter_map(Result::err).filter(is_link).collect())
     }
 
     /// Keeps a copy of the database in the root: `fill` writes it into an empty file that is there already, which then

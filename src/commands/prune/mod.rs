@@ -379,7 +379,11 @@ fn bring_up_to_date(
 }
 
 fn exit_code(done: &Done) -> ExitCode {
-    let Some(lists) = &done.lists else { return ExitCode::Done };
+    let thinned = match &done.thinning {
+        Some(thinning) if thinning.is_partial => ExitCode::Partly,
+        _ => ExitCode::Done,
+    };
+    let Some(lists) = &done.lists else { return thinned };
     let is_short = lists.removal.has_failures() || lists.restored.iter().any(|it| it.error.is_some());
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let partly = if is_short || !lists.silent.is_empty() { ExitCode::Partly } else { ExitCode::Done };
@@ -388,5 +392,5 @@ fn exit_code(done: &Done) -> ExitCode {
         && lists.plan.judged.is_empty()
         && lists.silent.iter().any(|silent| !silent.emptied);
     let vain = if is_in_vain { ExitCode::Failed } else { ExitCode::Done };
-    braked.or(vain).or(partly)
+    braked.or(vain).or(partly).or(thinned)
 }

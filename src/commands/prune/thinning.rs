@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::super::roster::{Entry, Known, Roster};
-use super::super::{Context, turn};
+use super::super::{Context, fail, turn};
 use crate::retention::{Keep, KeptRow, Use, outlived, spent};
 use crate::signals::Signals;
 use crate::store::{
@@ -25,6 +25,8 @@ pub(super) struct Thinning {
     pub(super) asides: Vec<DroppedAside>,
     /// Files, removed or to be removed.
     pub(super) freed: Freed,
+    /// A folder of profiles could not be swept, which was said.
+    pub(super) is_partial: bool,
     /// Bytes of counters in the database, which it uses again.
     pub(super) counter_bytes: u64,
 }
@@ -111,7 +113,12 @@ impl Thinning {
             writer.apply(&Change::StructuresSwept)?;
         }
         writer.commit()?;
-        self.freed = turn::sweep(locked, &store.stored_files()?, signals, context)?;
+        let stored = store.stored_files()?;
+        for link in locked.links_in_the_way(&stored)? {
+            fail(link);
+            self.is_partial = true;
+        }
+        self.freed = turn::sweep(locked, &stored, signals, context)?;
         locked.sweep_scratch()?;
         Ok(())
     }
