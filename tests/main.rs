@@ -31,6 +31,7 @@ mod list;
 mod prune;
 mod pull;
 mod report;
+mod repositories;
 mod retention;
 mod site;
 mod spellings;

@@ -1,12 +1,12 @@
 //! Reports from stored profiles and git objects.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use crate::harness::git_server::GitServer;
 use crate::harness::source::{Source, repository};
 use crate::harness::{Said, World, skipped};
 use crate::sim::{Agent, Program};
@@ -587,34 +587,6 @@ fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
     }
 }
 
-/// Serves a bare repository's files over HTTP to whoever knows the password, for as long as the test runs.
-fn serve(repository: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut head = String::new();
-            let mut lines = BufReader::new(stream.try_clone().unwrap());
-            while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap() > 0 {}
-            let path =
-                head.split(' ').nth(1).unwrap().split('?').next().unwrap().trim_start_matches("/r.git/");
-            // "me:hush"
-            let (status, body) = match head.contains("Authorization: Basic bWU6aHVzaA==") {
-                true => match fs::read(repository.join(path)) {
-                    Ok(body) => ("200 OK", body),
-                    Err(_) => ("404 Not Found", Vec::new()),
-                },
-                false => ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"", Vec::new()),
-            };
-            let head =
-                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
-        }
-    });
-    address.to_string()
-}
-
 #[test]
 fn a_transfer_that_hangs_is_ended() {
     let (world, _source, _agent) = pulled();
@@ -663,7 +635,7 @@ fn credentials_of_a_url_are_used_and_neither_shown_nor_stored() {
     let served = source.folder.path().join("r.git");
     source.git(&["clone", "--quiet", "--bare", ".", "r.git"]);
     source.git(&["--git-dir", "r.git", "update-server-info"]);
-    let address = serve(served);
+    let address = GitServer::start(served, "hush").address;
     let configure = |credentials: &str| {
         world.configure(&format!(
             "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://{credentials}{address}/r.git\"\n"

@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod port;
+pub(crate) mod git_server;
 pub(crate) mod source;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,86 @@
+//! A server of one bare repository over HTTP (git's "dumb" protocol), for as long as the test runs.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Answers with the files of a repository whoever is `me` and knows the password.
+pub(crate) struct GitServer {
+    /// Host and port.
+    pub(crate) address: String,
+    /// The `Authorization` headers that came, in order.
+    authorizations: Arc<Mutex<Vec<String>>>,
+}
+
+/// Holds the answer to each authorized request until the test allows it.
+pub(crate) struct Hold {
+    /// Gives a value when a request waits.
+    pub(crate) reached: Receiver<()>,
+    /// Lets the waiting request go on; dropped, it lets all go on.
+    pub(crate) go_on: Sender<()>,
+}
+
+impl GitServer {
+    /// Serves `<address>/r.git`.
+    pub(crate) fn start(repository: PathBuf, password: &str) -> Self {
+        Self::serve(repository, password, None)
+    }
+
+    /// Serves it too, each authorized request when the test says so.
+    pub(crate) fn start_held(repository: PathBuf, password: &str) -> (Self, Hold) {
+        let (reaches, reached) = channel();
+        let (go_on, allowed) = channel();
+        (Self::serve(repository, password, Some((reaches, allowed))), Hold { reached, go_on })
+    }
+
+    /// Returns what clients sent to be let in.
+    pub(crate) fn authorizations(&self) -> Vec<String> {
+        self.authorizations.lock().unwrap().clone()
+    }
+
+    fn serve(repository: PathBuf, password: &str, held: Option<(Sender<()>, Receiver<()>)>) -> Self {
+        let right = format!("Basic {}", STANDARD.encode(format!("me:{password}")));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let authorizations = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&authorizations);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = String::new();
+                let mut lines = BufReader::new(stream.try_clone().unwrap());
+                while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap_or(0) > 0 {}
+                let Some(path) = head.split(' ').nth(1).and_then(|path| path.split('?').next()) else {
+                    continue;
+                };
+                let authorization = head.lines().find_map(|line| line.strip_prefix("Authorization: "));
+                seen.lock().unwrap().extend(authorization.map(str::to_owned));
+                let is_allowed = authorization == Some(right.as_str());
+                if let Some((reaches, allowed)) = held.as_ref().filter(|_| is_allowed) {
+                    let _ = reaches.send(());
+                    let _ = allowed.recv();
+                }
+                let (status, body) = match is_allowed {
+                    true => match fs::read(repository.join(path.trim_start_matches("/r.git/"))) {
+                        Ok(body) => ("200 OK", body),
+                        Err(_) => ("404 Not Found", Vec::new()),
+                    },
+                    false => ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"", Vec::new()),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+            }
+        });
+        Self { address, authorizations }
+    }
+}
