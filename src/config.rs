@@ -65,6 +65,17 @@ pub struct GitConfig {
     pub protocols: Vec<String>,
     /// How long one run of git may take.
     pub timeout: Duration,
+    /// Users whose clones are read beside those of this user, root and the owner of the work directory.
+    pub trust_owners: Vec<User>,
+}
+
+/// A user of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(String),
 }
 
 impl Default for GitConfig {
@@ -73,6 +84,7 @@ impl Default for GitConfig {
             repo: None,
             protocols: ["https", "ssh", "file"].map(str::to_owned).to_vec(),
             timeout: Duration::from_secs(600),
+            trust_owners: Vec::new(),
         }
     }
 }
@@ -321,6 +333,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("repo", &mut git.repo, some(parsed(A_PATTERN, parse_repo_pattern)))?;
         table.set("protocols", &mut git.protocols, each(parsed(A_PROTOCOL, parse_protocol)))?;
         table.set("timeout", &mut git.timeout, above_zero)?;
+        table.set("trust_owners", &mut git.trust_owners, each(user))?;
         table.finish()?;
     }
     if let Some(mut table) = top.table("files")? {
@@ -462,6 +475,17 @@ fn switch(value: &Value) -> Result<bool, Fault> {
 
 fn text_of(value: &Value) -> Result<String, Fault> {
     value.get_ref().as_str().map(str::to_owned).ok_or_else(|| mismatch(value, "a text in quotes"))
+}
+
+fn user(value: &Value) -> Result<User, Fault> {
+    let user = match value.get_ref() {
+        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok().map(User::Id),
+        DeValue::String(name) if !name.is_empty() => {
+            Some(name.parse().map_or_else(|_| User::Name(name.clone().into_owned()), User::Id))
+        }
+        _ => None,
+    };
+    user.ok_or_else(|| mismatch(value, "the name of a user in quotes, or a user id"))
 }
 
 fn path(value: &Value) -> Result<PathBuf, Fault> {
@@ -868,6 +892,18 @@ mod tests {
             ("center = \"http://a\"\ncenters = [\"http://b\"]", "2: both center and centers"),
             ("pull = 3", "pull: found 3, expected a table [pull]"),
             ("[apps.x]\nrepos = 1", "unknown key \"repos\" in [apps.x], did you mean \"repo\"?"),
+            (
+                "[git]\ntrust_owner = []",
+                "2: unknown key \"trust_owner\" in [git], did you mean \"trust_owners\"?",
+            ),
+            (
+                "[git]\ntrust_owners = [\n-1]",
+                "3: trust_owners in [git]: found -1, expected the name of a user",
+            ),
+            (
+                "[git]\ntrust_owners = [\"\"]",
+                "found \"\", expected the name of a user in quotes, or a user id",
+            ),
             ("[pull", "1: "),
         ];
         for (text, expected) in cases {

@@ -554,7 +554,9 @@ fn tests_that_changed_are_not_fetched() {
     );
     let lacks = |file: &str| {
         let hash = source.git(&["rev-parse", &format!("feature:{file}")]);
-        let listed = source.git(&["--git-dir", to, "rev-list", "--objects", "--missing=print", "feature"]);
+        let fetched = to.replace("/repo", "/repo.fetch");
+        let listed =
+            source.git(&["--git-dir", &fetched, "rev-list", "--objects", "--missing=print", &source.commit]);
         listed.contains(&format!("?{}", hash.trim()))
     };
     assert_eq!(["main.go", "main_test.go"].map(lacks), [false, true]);

@@ -1,11 +1,13 @@
 //! Where source comes from: clones of anybody's, and other machines.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 
-use crate::harness::World;
 use crate::harness::git_server::{GitServer, Hold};
-use crate::harness::source::Source;
+use crate::harness::source::{Source, repository};
+use crate::harness::{World, said, skipped};
 use crate::sim::{Agent, Program};
 
 const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
@@ -23,7 +25,7 @@ fn pulled() -> (World, Source, Agent) {
 }
 
 /// Makes the bare repository that a server has of a source.
-fn published(source: &Source) -> std::path::PathBuf {
+fn published(source: &Source) -> PathBuf {
     let served = source.folder.path().join("r.git");
     if !served.exists() {
         source.git(&["clone", "--quiet", "--bare", ".", "r.git"]);
@@ -95,4 +97,366 @@ fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched(
 
 fn holds(file: &Path, part: &[u8]) -> bool {
     fs::read(file).unwrap().windows(part.len()).any(|bytes| bytes == part)
+}
+
+/// Commits nothing more, and has a process of that commit pulled.
+fn goes_on(world: &World, source: &mut Source) -> Agent {
+    source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
+    source.commit = source.head();
+    let agent = world.start(&source.service(), &Program::of(PROFILE));
+    world.pull(0);
+    agent
+}
+
+fn file_url(source: &Source) -> String {
+    format!("file://{}", source.folder.path().display())
+}
+
+/// Writes into the configuration of a clone.
+fn set(clone: &Path, source: &Source, settings: &[(&str, &str)]) {
+    for (key, value) in settings {
+        source.git(&["--git-dir", clone.to_str().unwrap(), "config", "--add", key, value]);
+    }
+}
+
+/// Has a clone name a program in every place that git knows. Returns the file that each of them would make.
+fn booby_trapped_at(world: &World, source: &Source, clone: &Path) -> PathBuf {
+    let witness = world.home().join("witness");
+    let touch = format!("touch {}", witness.display());
+    let program = world.home().join("program");
+    fs::write(&program, format!("#!/bin/sh\n{touch}\nexec git-upload-pack \"$@\"\n")).unwrap();
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let program = program.to_str().unwrap();
+    let hooks = world.home().join("hooks");
+    for folder in [&hooks, &clone.join("hooks")] {
+        fs::create_dir_all(folder).unwrap();
+        for hook in ["reference-transaction", "pre-auto-gc", "post-checkout", "fsmonitor-watchman", "update"]
+        {
+            symlink(program, folder.join(hook)).unwrap();
+        }
+    }
+    let included = world.home().join("included");
+    fs::write(&included, format!("[credential]\n\thelper = \"!{touch}\"\n")).unwrap();
+    let shell = format!("!{touch}");
+    set(
+        clone,
+        source,
+        &[
+            ("credential.helper", &shell),
+            ("include.path", included.to_str().unwrap()),
+            ("core.hooksPath", hooks.to_str().unwrap()),
+            ("core.fsmonitor", program),
+            ("core.sshCommand", program),
+            ("core.gitProxy", program),
+            ("core.askPass", program),
+            ("core.alternateRefsCommand", &touch),
+            ("core.pager", &touch),
+            ("core.editor", program),
+            ("core.attributesFile", "/dev/null"),
+            ("pager.cat-file", &touch),
+            ("pager.for-each-ref", &touch),
+            ("alias.cat-file", &shell),
+            ("remote.origin.uploadpack", program),
+            ("uploadpack.packObjectsHook", program),
+            ("gpg.program", program),
+            ("log.showSignature", "true"),
+            ("diff.external", program),
+            ("diff.go.command", program),
+            ("diff.go.textconv", program),
+            ("filter.go.smudge", program),
+            ("filter.go.clean", program),
+            ("filter.go.process", program),
+            ("filter.go.required", "true"),
+            ("merge.go.driver", program),
+            ("protocol.ext.allow", "always"),
+            ("protocol.allow", "always"),
+            ("gc.auto", "1"),
+            ("maintenance.auto", "true"),
+            ("fetch.fsckObjects", "true"),
+            ("submodule.recurse", "true"),
+        ],
+    );
+    fs::create_dir_all(clone.join("info")).unwrap();
+    fs::write(clone.join("info/attributes"), "*.go diff=go filter=go merge=go\n").unwrap();
+    witness
+}
+
+#[test]
+fn a_clone_runs_nothing_whatever_its_configuration_names() {
+    let (world, mut source, _agent) = pulled();
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    source.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let to = repository(&world);
+    let kinds: [&[&str]; 4] = [&["--bare"], &[], &["--depth=1"], &["--bare", "--filter=blob:none"]];
+    let mut agents = Vec::new();
+    for kind in kinds {
+        let _ = fs::remove_dir_all(&to);
+        let _ = fs::remove_dir_all(world.root().join("app/repo.fetch"));
+        source.git(&[&["clone", "--quiet"][..], kind, &[&file_url(&source), to.to_str().unwrap()]].concat());
+        fs::write(source.folder.path().join("more.go"), format!("package main // {kind:?}\n")).unwrap();
+        source.commit_all();
+        agents.push(world.start(&source.service(), &Program::of(PROFILE)));
+        world.pull(0);
+        let git_dir = if kind.contains(&"--bare") { to.clone() } else { to.join(".git") };
+        let witness = booby_trapped_at(&world, &source, &git_dir);
+        let promises = [
+            ("remote.another.url", file_url(&source)),
+            ("remote.another.promisor", "true".to_owned()),
+            ("remote.another.partialCloneFilter", "blob:none".to_owned()),
+            ("remote.another.uploadpack", world.home().join("program").display().to_string()),
+        ];
+        set(&git_dir, &source, &promises.each_ref().map(|(key, value)| (*key, value.as_str())));
+        let service = source.service();
+        for options in [&["--offline"][..], &[], &["--format=diff-json", "--base=parent"], &["--format=json"]]
+        {
+            let report = world.run(&[&["report", &service][..], options].concat());
+            assert!(report.code == 0 || options == ["--offline"], "{kind:?} {options:?}: {}", report.stderr);
+            assert!(!witness.exists(), "{kind:?} {options:?}");
+        }
+        let _ = fs::remove_dir_all(world.home().join("hooks"));
+    }
+}
+
+#[test]
+fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
+    let (world, source, _agent) = pulled();
+    source.git(&["config", "uploadpack.allowFilter", "true"]);
+    let to = repository(&world);
+    source.git(&[
+        "clone",
+        "--quiet",
+        "--bare",
+        "--filter=blob:none",
+        &file_url(&source),
+        to.to_str().unwrap(),
+    ]);
+    let witness = booby_trapped_at(&world, &source, &to);
+    // Also where reading comes upon what is missing.
+    set(&to, &source, &[("extensions.partialClone", "origin")]);
+    world.run(&["report", "app", "--offline"]).ended(0).warned("not in the clone");
+    assert_eq!(world.run(&["report", "app"]).ended(0).stdout, TABLE);
+    assert!(!witness.exists());
+}
+
+#[test]
+fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
+    let (world, mut source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let _second = goes_on(&world, &mut source);
+    let server = GitServer::start(published(&source), "hush");
+    let to = repository(&world);
+    let url = format!("http://{}/r.git", server.address);
+    source.git(&["--git-dir", to.to_str().unwrap(), "remote", "set-url", "origin", &url]);
+    let witness = booby_trapped_at(&world, &source, &to);
+    let helper = "!printf 'username=me\\npassword=hush\\n'";
+    set(&to, &source, &[("credential.helper", helper)]);
+    world.configure("[git]\nprotocols = [\"http\"]\n");
+    let service = source.service();
+    let report = || world.run(&["report", &service]);
+    report()
+        .ended(1)
+        .warned("the clone's own configuration has ")
+        .warned("\"credential.helper\"")
+        .warned("the git configuration of the user who runs this (git config --global), or in the URL of [apps.app] repo");
+    assert!(server.authorizations().is_empty() && !witness.exists());
+    // Each of the two places that the message names.
+    fs::write(
+        world.home().join(".gitconfig"),
+        format!("[credential]\n\thelper = \"{}\"\n", helper.replace('\\', "\\\\")),
+    )
+    .unwrap();
+    assert_eq!(report().ended(0).stdout, TABLE);
+    fs::remove_file(world.home().join(".gitconfig")).unwrap();
+    fs::remove_dir_all(world.root().join("app/repo.fetch")).unwrap();
+    world.configure(&format!(
+        "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://me:hush@{}/r.git\"\n",
+        server.address
+    ));
+    assert_eq!(report().ended(0).stdout, TABLE);
+    assert!(!witness.exists());
+}
+
+#[test]
+fn the_configured_password_goes_nowhere_else_whatever_the_clone_says() {
+    let (world, mut source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let _second = goes_on(&world, &mut source);
+    let thief = GitServer::start(published(&source), "other");
+    let (host, port) = thief.address.split_once(':').unwrap();
+    let to = repository(&world);
+    let stolen = format!("http://{}/", thief.address);
+    set(
+        &to,
+        &source,
+        &[
+            ("http.sslVerify", "false"),
+            ("http.curloptResolve", &format!("git.invalid:{port}:{host}")),
+            (&format!("url.{stolen}.insteadOf"), "http://git.invalid/"),
+            ("http.proxy", &stolen),
+            ("remote.origin.proxy", &stolen),
+        ],
+    );
+    world.configure("[apps.app]\n");
+    for url in
+        [format!("http://me:hush@git.invalid:{port}/r.git"), "http://me:hush@git.invalid/r.git".to_owned()]
+    {
+        world.configure(&format!("[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"{url}\"\n"));
+        world.run(&["report", &source.service()]).ended(1).warned("\"http.curloptresolve\"");
+    }
+    assert_eq!(thief.authorizations(), Vec::<String>::new());
+}
+
+/// All files below a folder with what they say.
+fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path.clone(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
+    let (world, mut source, _agent) = pulled();
+    let to = repository(&world);
+    // As git-sync has it: a shallow clone with a worktree, which a link leads to.
+    let synced = world.home().join("synced");
+    source.git(&["clone", "--quiet", "--depth=1", &file_url(&source), synced.to_str().unwrap()]);
+    let [first, second] = ["1", "2"].map(|name| world.home().join(name));
+    let git = |arguments: &[&str]| source.git(&[&["-C", synced.to_str().unwrap()], arguments].concat());
+    git(&["worktree", "add", "--quiet", "--detach", first.to_str().unwrap(), "HEAD"]);
+    symlink(&first, &to).unwrap();
+    let before = snapshot(&synced);
+    assert_eq!(world.run(&["report", "app"]).ended(0).stdout, TABLE);
+    let _second = goes_on(&world, &mut source);
+    let service = source.service();
+    assert_eq!(world.run(&["report", &service]).ended(0).stdout, TABLE);
+    let parent = ["report", &service, "--format=diff-json", "--base=parent"];
+    world.run(&parent).ended(0);
+    assert!(snapshot(&synced) == before, "the clone is as it was");
+    // The clone goes on by itself, and the link moves.
+    let git = |arguments: &[&str]| source.git(&[&["-C", synced.to_str().unwrap()], arguments].concat());
+    git(&["fetch", "--quiet", "--depth=1", "origin", "master"]);
+    git(&["worktree", "add", "--quiet", "--detach", second.to_str().unwrap(), "FETCH_HEAD"]);
+    fs::remove_file(&to).unwrap();
+    symlink(&second, &to).unwrap();
+    git(&["worktree", "remove", "--force", first.to_str().unwrap()]);
+    assert_eq!(world.run(&["report", &service, "--offline"]).ended(0).stdout, TABLE);
+    world.run(&parent).ended(0);
+}
+
+#[test]
+fn what_a_clone_cleans_away_is_fetched_again() {
+    let (world, mut source, _agent) = pulled();
+    source.clone_into(&world, &["--bare", "--no-local"]);
+    let _second = goes_on(&world, &mut source);
+    world.configure(&format!("[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
+    assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
+    // What was fetched has its parent in the clone alone.
+    let to = repository(&world);
+    let git = |arguments: &[&str]| source.git(&[&["--git-dir", to.to_str().unwrap()], arguments].concat());
+    git(&["update-ref", "-d", "refs/heads/master"]);
+    git(&["reflog", "expire", "--expire=now", "--all"]);
+    git(&["gc", "--quiet", "--prune=now"]);
+    let _third = goes_on(&world, &mut source);
+    assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
+    world.run(&["report", &source.service(), "--format=diff-json", "--base=parent"]).ended(0);
+}
+
+/// Tells whether this test may act as another user; says loudly where not.
+fn is_root() -> bool {
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !is_root {
+        skipped("not root here, so nothing was tried as another user");
+    }
+    is_root
+}
+
+const NOBODY: u32 = 65534;
+
+fn give(folder: &Path, user: u32) {
+    lchown(folder, Some(user), Some(user)).unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() && !path.is_symlink() {
+            true => give(&path, user),
+            false => lchown(&path, Some(user), Some(user)).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
+    if !is_root() {
+        return;
+    }
+    let (world, source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let to = repository(&world);
+    give(&to, NOBODY);
+    let report = |options: &[&str]| world.run(&[&["report", "app"], options].concat());
+    let said_so = "belongs to user nobody (65534), whose clones are not read";
+    let refused = report(&[]).ended(3).warned(said_so).warned("[git] trust_owners = [\"nobody\"]");
+    assert_eq!(refused.stdout, "");
+    let json = report(&["--format", "json"]).ended(3).warned(said_so).json().remove(0);
+    assert_eq!((&json["total"], &json["source_commit"]), (&2.into(), &serde_json::Value::Null));
+    world.run(&["report", "--all", "--format=site", "-o", "site"]).ended(3);
+    world.pull(0);
+    for trusted in ["\"nobody\"", "65534", "\"65534\""] {
+        world.configure(&format!("[git]\ntrust_owners = [{trusted}]\n"));
+        assert_eq!(report(&[]).ended(0).stdout, TABLE, "{trusted}");
+    }
+    world.configure("[git]\ntrust_owners = [\"git-sink\"]\n");
+    report(&[]).ended(3).warned("/etc/passwd knows no \"git-sink\", give a number");
+    let sudo = said(world.command(&["report", "app"]).env("SUDO_UID", "65534"));
+    assert_eq!(sudo.ended(0).stdout, TABLE, "as git does");
+    // A part of it is enough, and so is a folder that it borrows objects from.
+    world.configure("");
+    give(&to, 0);
+    report(&[]).ended(0);
+    chown(to.join("config"), Some(NOBODY), None).unwrap();
+    report(&[]).ended(3).warned("repo/config\" belongs to user nobody");
+    chown(to.join("config"), Some(0), None).unwrap();
+    let lent = world.home().join("lent");
+    fs::create_dir(&lent).unwrap();
+    chown(&lent, Some(NOBODY), None).unwrap();
+    fs::write(to.join("objects/info/alternates"), format!("{}\n", lent.display())).unwrap();
+    report(&[]).ended(3).warned("lent\" belongs to user nobody");
+}
+
+#[test]
+fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read() {
+    if !is_root() {
+        return;
+    }
+    let (world, mut source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let there = source.service();
+    let _second = goes_on(&world, &mut source);
+    fs::set_permissions(world.home(), PermissionsExt::from_mode(0o755)).unwrap();
+    fs::set_permissions(source.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    give(&world.root(), NOBODY);
+    let app = world.root().join("app");
+    chown(&app, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&app, PermissionsExt::from_mode(0o755)).unwrap();
+    give(&repository(&world), 0);
+    let as_nobody = |service: &str| {
+        let mut command = world.command(&["report", service]);
+        said(command.uid(NOBODY).gid(NOBODY))
+    };
+    assert_eq!(as_nobody(&there).ended(0).stdout, TABLE);
+    let refused = as_nobody(&source.service()).ended(1);
+    refused
+        .warned("nothing can be fetched, as ")
+        .warned("app/repo.fetch\" cannot be written: Permission denied");
+    assert!(!app.join("repo.fetch").exists());
 }

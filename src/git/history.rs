@@ -43,7 +43,7 @@ impl Repository {
         const REMOTE_HEADS: &str = "refs/remotes/";
         let none = || GitError::NoDefaultBranch { path: self.path.clone() };
         let arguments = ["--format=%(symref)", "refs/remotes/*/HEAD"];
-        let listed = self.output("for-each-ref", &arguments, Vec::new())?;
+        let listed = self.output_of_clone("for-each-ref", &arguments, Vec::new())?;
         let listed = String::from_utf8_lossy(&listed);
         let heads = || listed.lines().filter_map(|line| line.strip_prefix(REMOTE_HEADS)?.split_once('/'));
         let head = heads().find(|(remote, _)| *remote == "origin").or_else(|| heads().next());
@@ -51,8 +51,9 @@ impl Repository {
             return self.tip(branch, &[format!("{REMOTE_HEADS}{remote}/{branch}")])?.ok_or_else(none);
         }
         // A bare clone's own is what it found at the remote; of any other it is what somebody works on.
-        let is_bare = self.output("rev-parse", &["--is-bare-repository"], Vec::new())?.starts_with(b"true");
-        let head = self.output("symbolic-ref", &["--quiet", "HEAD"], Vec::new());
+        let is_bare =
+            self.output_of_clone("rev-parse", &["--is-bare-repository"], Vec::new())?.starts_with(b"true");
+        let head = self.output_of_clone("symbolic-ref", &["--quiet", "HEAD"], Vec::new());
         let (true, Ok(head)) = (is_bare, head) else { return Err(none()) };
         let head = String::from_utf8_lossy(&head);
         let branch = head.trim().strip_prefix("refs/heads/").ok_or_else(none)?;
@@ -64,10 +65,10 @@ impl Repository {
     fn tip(&self, branch: &str, refs: &[String]) -> Result<Option<Tip>, GitError> {
         let mut furthest: Option<ObjectId> = None;
         for name in refs {
-            let Some(commit) = self.look_up(&format!("{name}^{{commit}}"))? else { continue };
+            let Some(commit) = self.furthest_named(&format!("{name}^{{commit}}"))? else { continue };
             let is_further = match &furthest {
                 None => true,
-                Some(known) => self.merge_base(known, &commit)?.as_ref() == Some(known),
+                Some(known) => self.is_ancestor(known, &commit)?,
             };
             if is_further {
                 furthest = Some(commit);

@@ -3,11 +3,19 @@
 //! Only objects are read, by plumbing commands whose output does not depend on anybody's configuration;
 //! no working tree is looked at or changed. What comes from outside reaches git on its standard input,
 //! never as an argument.
+//!
+//! A clone may be anybody's whom the configuration trusts, and nothing that its own configuration says is carried
+//! out: what is missing there is fetched into a repository beside it.
 
+mod fetching;
 mod history;
+mod layout;
 mod lookup;
+mod owners;
 mod remote;
 mod run;
+mod settings;
+mod url;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
@@ -16,6 +24,8 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
+use fetching::FetchFolder;
+use layout::Layout;
 use lookup::Lookup;
 use run::{Watch, command, feed};
 
@@ -23,8 +33,10 @@ use crate::names::printable;
 use crate::parallel::{self, Begun};
 
 pub use history::{FileAt, FileChange, Renames, Tip};
-pub use remote::{Network, RemoteUrl, clone};
+pub use owners::Owners;
+pub use remote::{Network, clone};
 pub use run::Deadline;
+pub use url::RemoteUrl;
 
 /// Git could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +46,50 @@ pub enum GitError {
     NoRepository {
         /// Where it was looked for.
         path: PathBuf,
+    },
+    /// A repository is of a user whose repositories are not read.
+    #[error("{:?} belongs to user {owner}, whose repositories are not read", path.display())]
+    NotTrusted {
+        /// A part of the repository.
+        path: PathBuf,
+        /// User id.
+        owner: u32,
+    },
+    /// A part of a repository cannot be looked at.
+    #[error("cannot read {:?}: {source}", path.display())]
+    Unreadable {
+        /// The part.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no place to fetch into.
+    #[error("nothing can be fetched, as {:?} cannot be written: {source}", path.display())]
+    NotWritable {
+        /// The folder that is fetched into.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder to fetch into is of somebody else.
+    #[error("nothing is fetched into {:?}, which belongs to user {owner}; remove it, and it is made again", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// User id.
+        owner: u32,
+    },
+    /// Fetching failed, perhaps for want of settings that only the clone has.
+    #[error(
+        "{error}; the clone's own configuration has {keys}, which nothing heeds: say it in the git configuration of the user who runs this (git config --global), or in the URL of {setting}"
+    )]
+    SettingsUnheeded {
+        /// What failed.
+        error: Box<GitError>,
+        /// Names of settings.
+        keys: String,
+        /// Where this program's own setting is.
+        setting: String,
     },
     /// Git is not installed, or could not be started.
     #[error("cannot run git: {0}")]
@@ -105,6 +161,18 @@ pub enum GitError {
     },
 }
 
+impl GitError {
+    /// Tells whether another machine, or git itself, took too long.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::SettingsUnheeded { error, .. } => error.is_timed_out(),
+            _ => false,
+        }
+    }
+}
+
 /// The largest file whose content is read; the largest Go files that people keep have a tenth of it.
 pub const LARGEST_BLOB: u64 = 32 << 20;
 
@@ -165,11 +233,14 @@ impl<'a> Content<'a> {
     }
 }
 
-/// A clone, of any kind.
+/// A clone, of any kind, with what was fetched beside it.
 #[derive(Clone, Debug)]
 pub struct Repository {
     path: PathBuf,
-    git_dir: PathBuf,
+    layout: Layout,
+    fetching: FetchFolder,
+    /// Objects and history are read from the folder beside the clone, which has all of both.
+    is_fetched: Arc<OnceLock<()>>,
     deadline: Deadline,
     /// Asked for once; it does not change while a report is made.
     is_partial: OnceLock<bool>,
@@ -179,19 +250,24 @@ pub struct Repository {
 
 impl Repository {
     /// Opens the repository in a folder: a bare one, or one with a working tree. Those in the folders
-    /// above are never taken for it.
-    pub fn open(path: &Path, deadline: Deadline) -> Result<Self, GitError> {
-        let inner = path.join(".git");
-        let is_bare = || path.join("HEAD").is_file() && path.join("objects").is_dir();
-        let git_dir = if inner.exists() {
-            inner
-        } else if is_bare() {
-            path.to_owned()
-        } else {
-            return Err(GitError::NoRepository { path: path.to_owned() });
-        };
+    /// above are never taken for it. What is fetched goes into, and is read from, the folder `fetched`.
+    pub fn open(path: &Path, fetched: &Path, owners: &Owners, deadline: Deadline) -> Result<Self, GitError> {
+        let layout = Layout::find(path, owners)?;
+        let fetching = FetchFolder::new(fetched, &layout, owners);
+        let is_fetched = Arc::new(OnceLock::new());
+        if fetching.is_readable() {
+            let _ = is_fetched.set(());
+        }
         let (is_partial, lookup) = (OnceLock::new(), Arc::default());
-        Ok(Self { path: path.to_owned(), git_dir, deadline, is_partial, lookup })
+        Ok(Self { path: path.to_owned(), layout, fetching, is_fetched, deadline, is_partial, lookup })
+    }
+
+    /// Returns the git folder that objects and history are read from.
+    fn history(&self) -> &Path {
+        match self.is_fetched.get() {
+            Some(()) => self.fetching.path(),
+            None => &self.layout.git_dir,
+        }
     }
 
     /// Returns the folder it was opened in.
@@ -246,7 +322,7 @@ impl Repository {
         }
         // What was fetched of a branch is newer than what a clone began with, or what somebody works on.
         for name in [format!("refs/remotes/origin/{revision}^{{commit}}"), format!("{revision}^{{commit}}")] {
-            if let Some(commit) = self.look_up(&name)? {
+            if let Some(commit) = self.furthest_named(&name)? {
                 return Ok(commit);
             }
         }
@@ -265,12 +341,36 @@ impl Repository {
         }
     }
 
+    /// Returns the commit that a name means in the clone, or in the folder beside it: the one that goes further, of
+    /// two that went apart the one that was fetched.
+    fn furthest_named(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let here = self.look_up(name)?;
+        if self.is_fetched.get().is_none() {
+            return Ok(here);
+        }
+        let question = format!("{name}\n").into_bytes();
+        let answer = self.output_of_clone(CAT_FILE, &["--batch"], question)?;
+        let answer = read_answer(&mut answer.as_slice(), &mut Vec::new());
+        let in_clone = match answer.map_err(|source| GitError::Io { action: CAT_FILE, source })? {
+            Answer::Object { id, .. } => Some(id),
+            Answer::Missing => None,
+        };
+        match (here, in_clone) {
+            (Some(here), Some(in_clone)) if self.is_ancestor(&here, &in_clone)? => Ok(Some(in_clone)),
+            (here, in_clone) => Ok(here.or(in_clone)),
+        }
+    }
+
+    fn is_ancestor(&self, one: &ObjectId, of: &ObjectId) -> Result<bool, GitError> {
+        Ok(one == of || self.merge_base(one, of)?.as_ref() == Some(one))
+    }
+
     /// Asks the git that stays what one name means, and reads what that says.
     fn ask(&self, name: &str, says: &mut Vec<u8>) -> Result<Answer, GitError> {
         let mut lookup = self.lookup.lock().expect("no panic");
         let open = match lookup.take() {
             Some(open) => Ok(open),
-            None => Lookup::start(&self.git_dir, self.deadline),
+            None => Lookup::start(self.history(), self.deadline),
         };
         let answered = open.and_then(|mut open| {
             let answer = open.ask(name, says)?;
@@ -394,16 +494,31 @@ impl Repository {
         read.map_err(|source| GitError::Io { action: CAT_FILE, source })
     }
 
-    /// Reads a file of the repository's own; `None` where another folder may have it, as of a worktree.
-    fn own_file(&self, name: &str) -> Option<io::Result<Vec<u8>>> {
-        let is_elsewhere = !self.git_dir.is_dir() || self.git_dir.join("commondir").exists();
+    /// Reads a file of the clone's own.
+    fn own_file(&self, name: &str) -> io::Result<Vec<u8>> {
         #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
-        (!is_elsewhere).then(|| std::fs::read(self.git_dir.join(name)))
+        std::fs::read(self.layout.common_dir.join(name))
+    }
+
+    /// Runs a command of git in the clone itself, whatever was fetched beside it.
+    fn output_of_clone(
+        &self,
+        action: &'static str,
+        arguments: &[&str],
+        input: Vec<u8>,
+    ) -> Result<Vec<u8>, GitError> {
+        Self::ended(action, self.start_in(&self.layout.git_dir, action, arguments, input)?)
     }
 
     /// Runs a command of git to its end and returns what it printed.
     fn output(&self, action: &'static str, arguments: &[&str], input: Vec<u8>) -> Result<Vec<u8>, GitError> {
-        let (mut child, watch, mut stdout) = self.start(action, arguments, input)?;
+        Self::ended(action, self.start(action, arguments, input)?)
+    }
+
+    fn ended(
+        action: &'static str,
+        (mut child, watch, mut stdout): (Child, Watch, ChildStdout),
+    ) -> Result<Vec<u8>, GitError> {
         let mut output = Vec::new();
         let read = stdout.read_to_end(&mut output);
         watch.finish(action, &mut child)?;
@@ -416,9 +531,19 @@ impl Repository {
         arguments: &[&str],
         input: Vec<u8>,
     ) -> Result<(Child, Watch, ChildStdout), GitError> {
+        self.start_in(self.history(), action, arguments, input)
+    }
+
+    fn start_in(
+        &self,
+        git_dir: &Path,
+        action: &'static str,
+        arguments: &[&str],
+        input: Vec<u8>,
+    ) -> Result<(Child, Watch, ChildStdout), GitError> {
         let mut child = command()
             .arg("--git-dir")
-            .arg(&self.git_dir)
+            .arg(git_dir)
             .arg(action)
             .args(arguments)
             .stdin(Stdio::piped())

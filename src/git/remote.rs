@@ -1,16 +1,19 @@
 //! What git fetches from other machines: clones, commits, and the contents of files.
 //!
 //! Here alone git reads the user's configuration, for proxies, certificates and credential helpers; what it
-//! prints is not read. It asks nobody: without credentials it fails.
+//! prints is not read. It asks nobody: without credentials it fails. The configuration of a clone is not among what
+//! it reads: it fetches into a repository beside it, and of the clone's remote takes the URL alone.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use super::fetching::Facts;
 use super::run::{Deadline, Watch, command, network_command};
+use super::settings::{RemoteSetting, filter_of, remote_settings, unheeded_settings, url_of};
+use super::url::RemoteUrl;
 use super::{GitError, ObjectId, Repository, lines};
 
 /// How git may reach other machines.
@@ -24,132 +27,43 @@ pub struct Network {
     pub deadline: Deadline,
     /// Ends a transfer when it is no longer 0.
     pub stop: Arc<AtomicUsize>,
-}
-
-/// The URL of a repository. Its credentials never show, and are never stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RemoteUrl {
-    plain: String,
-    credential: Option<Credential>,
-}
-
-/// A user name, and mostly a password, that a URL held before its `@`.
-#[derive(Clone, PartialEq, Eq)]
-struct Credential {
-    /// The part of the URL that the credential is for, as in `https://host:8443`.
-    place: String,
-    user: String,
-    password: Option<String>,
-}
-
-impl RemoteUrl {
-    /// Takes the credentials out of a URL: all before an `@`; of ssh only a password, as its user name is
-    /// part of the address and ssh takes no password from there.
-    #[must_use]
-    pub fn new(url: &str) -> Self {
-        let separated = || {
-            let (scheme, rest) = url.split_once("://")?;
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let (user_info, host) = authority.rsplit_once('@')?;
-            let (user, password) = match user_info.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (user_info, None),
-            };
-            if scheme.ends_with("ssh") {
-                return Some(Self { plain: format!("{scheme}://{user}@{host}{path}"), credential: None });
-            }
-            let place = format!("{scheme}://{host}");
-            let credential = Credential {
-                place: place.clone(),
-                user: percent_decoded(user),
-                password: password.map(percent_decoded),
-            };
-            Some(Self { plain: format!("{place}{path}"), credential: Some(credential) })
-        };
-        separated().unwrap_or_else(|| Self { plain: url.to_owned(), credential: None })
-    }
-
-    /// Returns it without credentials.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.plain
-    }
-
-    /// Returns the machine that it is on, with its user and port; `None` for a path.
-    #[must_use]
-    pub fn host(&self) -> Option<&str> {
-        let host = match self.plain.split_once("://") {
-            Some((_, rest)) => rest.split('/').next(),
-            // As ssh has it; a path with a colon begins with a slash or a dot.
-            None => self.plain.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/')),
-        };
-        host.filter(|host| !host.is_empty())
-    }
-}
-
-impl std::fmt::Debug for RemoteUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.plain)
-    }
+    /// Names the setting that the URL stands in, or may, as in `[apps.echo] repo`.
+    pub setting: String,
 }
 
 impl Network {
-    /// Returns a git for this network.
-    fn command(&self) -> Command {
-        let mut git = network_command(&self.protocols);
-        if let Some(credential) = self.url.as_ref().and_then(|url| url.credential.as_ref()) {
+    /// Returns a git for a URL in this network.
+    fn command(&self, url: &RemoteUrl) -> Command {
+        let mut git = network_command(&self.protocols, url.is_of_ssh() && has_ssh_command());
+        if let Some(credential) = url.credential() {
             credential.hand_over(&mut git);
         }
         git
     }
 }
 
-/// Names of the environment variables through which the credential helper below gets its answer.
-const USER_VARIABLE: &str = "GOC_WATCHDOG_GIT_USER";
-const PASSWORD_VARIABLE: &str = "GOC_WATCHDOG_GIT_PASSWORD";
-/// A credential helper (gitcredentials(7)) that answers with these variables. `printf` is built into the shell,
-/// so no argument of any process holds a secret.
-const HELPER: &str = r#"!f() { if test "$1" = get; then printf 'username=%s\npassword=%s\n' "$GOC_WATCHDOG_GIT_USER" "$GOC_WATCHDOG_GIT_PASSWORD"; fi; }; f"#;
-
-impl Credential {
-    /// Hands the credential to a git in its environment, which only this user and root can read. In a URL it would
-    /// stand in the arguments of git's helper programs, which everybody can read.
-    fn hand_over(&self, git: &mut Command) {
-        let Self { place, user, password } = self;
-        let helper = (format!("credential.{place}.helper"), HELPER);
-        let entries = match password {
-            // An empty entry takes out the helpers before it: a configured password comes before a stored one.
-            Some(_) => vec![(helper.0.clone(), ""), helper],
-            // Tokens often stand in place of a user name. The user's own helpers may know a password for it.
-            None => vec![(format!("credential.{place}.username"), user.as_str()), helper],
-        };
-        git.env("GIT_CONFIG_COUNT", entries.len().to_string());
-        for (number, (key, value)) in entries.iter().enumerate() {
-            git.env(format!("GIT_CONFIG_KEY_{number}"), key).env(format!("GIT_CONFIG_VALUE_{number}"), value);
-        }
-        git.env(USER_VARIABLE, user).env(PASSWORD_VARIABLE, password.as_deref().unwrap_or_default());
-    }
+/// Tells whether the user, or this machine, has an ssh command of their own.
+fn has_ssh_command() -> bool {
+    let says = |scope| {
+        let mut git = network_command(&[], true);
+        git.args(["config", scope, "--includes", "core.sshCommand"]).stdin(Stdio::null());
+        git.output().is_ok_and(|output| output.status.success())
+    };
+    says("--global") || says("--system")
 }
 
-/// Decodes `%2F` and the like (RFC 3986), as git does in a URL's user name and password.
-fn percent_decoded(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let byte = match (first, after) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
-            _ => None,
-        };
-        decoded.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[2..] } else { after };
+/// Returns the program that serves a repository. One on this machine may be anybody's, and must fetch nothing itself:
+/// git before 2.45 would run what its configuration names then.
+fn upload_pack(url: &RemoteUrl) -> &'static str {
+    match url.host() {
+        Some(_) => "--upload-pack=git-upload-pack",
+        None => "--upload-pack=GIT_ALLOW_PROTOCOL= GIT_NO_LAZY_FETCH=1 git-upload-pack",
     }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// Clones `url` as a bare repository, whole, so that what is fetched now is there for good.
 pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitError> {
-    let mut git = network.command();
+    let mut git = network.command(url);
     git.args([
         "clone",
         "--quiet",
@@ -158,6 +72,7 @@ pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitE
         "--no-hardlinks",
         "--template=",
         "--origin=origin",
+        upload_pack(url),
     ])
     .args(["--end-of-options", url.as_str()])
     .arg(into);
@@ -215,12 +130,11 @@ impl Repository {
     pub fn is_partial(&self) -> bool {
         *self.is_partial.get_or_init(|| {
             // Mostly the file tells enough; git reads it as it is meant, with what it includes.
-            let says = self.own_file("config").and_then(std::io::Result::ok);
-            if says.is_some_and(|says| !may_say_partial(&says)) {
+            if self.own_file("config").is_ok_and(|says| !may_say_partial(&says)) {
                 return false;
             }
             // Of alternates, which this does not see, what is missing is found missing one by one.
-            let promised = self.output(
+            let promised = self.output_of_clone(
                 "config",
                 &["--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"],
                 Vec::new(),
@@ -236,20 +150,28 @@ impl Repository {
 
     /// Tells whether history ends before its beginning here.
     pub fn is_shallow(&self) -> Result<bool, GitError> {
-        // So git tells it, too.
-        if let Some(listed) = self.own_file("shallow") {
-            return Ok(listed.is_ok());
+        let marks = match self.is_fetched.get() {
+            Some(()) => std::fs::metadata(self.fetching.path().join("shallow")),
+            None => std::fs::metadata(self.layout.common_dir.join("shallow")),
+        };
+        match marks {
+            Ok(marks) => Ok(marks.len() > 0),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(GitError::Unreadable { path: self.path.clone(), source }),
         }
-        Ok(self.output("rev-parse", &["--is-shallow-repository"], Vec::new())?.starts_with(b"true"))
     }
 
     /// Returns the name of the remote's default branch.
     pub(super) fn remote_head(&self, network: &Network) -> Result<String, GitError> {
-        let mut git = network.command();
-        git.arg("--git-dir").arg(&self.git_dir);
-        git.args(["ls-remote", "--upload-pack=git-upload-pack", "--symref", "--end-of-options"]);
-        git.arg(self.remote(network)?).arg("HEAD");
-        let answer = Watch::answer("ls-remote", git, network)?;
+        let url = self.remote(network)?;
+        let mut git = network.command(&url);
+        // Also to ask, git goes where no configuration but its own is heeded.
+        let held = self.fetching.prepare(&self.facts(&url)?, network)?;
+        git.arg("--git-dir").arg(self.fetching.path());
+        git.args(["ls-remote", upload_pack(&url), "--symref", "--end-of-options", "origin", "HEAD"]);
+        let answer = Watch::answer("ls-remote", git, network);
+        drop(held);
+        let answer = answer.map_err(|error| self.with_settings_unheeded(error, network))?;
         let answer = String::from_utf8_lossy(&answer);
         let named =
             answer.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
@@ -261,18 +183,62 @@ impl Repository {
         self.fetch(&[], [refspec], Vec::new(), network)
     }
 
-    /// Returns the name of the remote, or the configured URL where the repository has none.
-    fn remote(&self, network: &Network) -> Result<OsString, GitError> {
-        let listed = self.output("remote", &[], Vec::new())?;
-        let listed = String::from_utf8_lossy(&listed);
-        let name = listed.lines().find(|name| *name == "origin").or(listed.lines().next());
-        // What is configured moves with the repository; what a clone was made from may be gone.
-        match (name, &network.url) {
-            (_, Some(url)) if !self.is_partial() => Ok(url.as_str().into()),
-            (Some(name), _) => Ok(name.into()),
-            (None, Some(url)) => Ok(url.as_str().into()),
-            (None, None) => Err(GitError::NoRemote { path: self.path.clone() }),
+    /// Returns where the repository is configured to come from, else where the clone says that it does.
+    fn remote(&self, network: &Network) -> Result<RemoteUrl, GitError> {
+        if let Some(url) = &network.url {
+            return Ok(url.clone());
         }
+        let settings = self.remote_settings()?;
+        let url = url_of(&settings).ok_or_else(|| GitError::NoRemote { path: self.path.clone() })?;
+        let url = RemoteUrl::new(url);
+        let is_path = url.host().is_none() && !url.as_str().contains("://");
+        if !is_path {
+            return Ok(url);
+        }
+        // Git takes a path from the folder of the clone on.
+        let path = self.path.join(url.as_str());
+        let path = std::path::absolute(&path).unwrap_or(path);
+        Ok(RemoteUrl::for_path(&path))
+    }
+
+    /// Returns what the clone's configuration says of remotes.
+    fn remote_settings(&self) -> Result<Vec<RemoteSetting>, GitError> {
+        match self.output_of_clone("config", &["--null", "--get-regexp", r"^remote\."], Vec::new()) {
+            Ok(listed) => Ok(remote_settings(&String::from_utf8_lossy(&listed))),
+            // None at all.
+            Err(GitError::Failed { code: Some(1), .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns what the repository beside the clone has to know of it.
+    fn facts(&self, url: &RemoteUrl) -> Result<Facts, GitError> {
+        let listed = self.output_of_clone("for-each-ref", &["--format=%(objectname)"], Vec::new())?;
+        // Of a detached one there may be no other reference.
+        let head = self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], b"HEAD\n".to_vec())?;
+        let (listed, head) = (String::from_utf8_lossy(&listed), String::from_utf8_lossy(&head));
+        let mut tips: BTreeSet<ObjectId> =
+            listed.lines().chain(head.lines()).filter_map(ObjectId::parse).collect();
+        // A commit that no reference leads to any more is there until somebody cleans up.
+        let gone: Vec<ObjectId> = self.fetching.known_tips().difference(&tips).cloned().collect();
+        let mut has_lost = false;
+        if !gone.is_empty() {
+            let question = lines(&gone, "", "\n").into_bytes();
+            let still = match self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], question) {
+                // A partial clone would fetch what is missing, which it may not here.
+                Err(GitError::Failed { .. }) => Vec::new(),
+                still => still?,
+            };
+            let still: Vec<ObjectId> =
+                String::from_utf8_lossy(&still).lines().filter_map(ObjectId::parse).collect();
+            has_lost = still.len() < gone.len();
+            tips.extend(still);
+        }
+        let filter = match self.is_partial() {
+            true => Some(filter_of(&self.remote_settings()?)),
+            false => None,
+        };
+        Ok(Facts { url: url.as_str().to_owned(), tips, has_lost, filter })
     }
 
     fn fetch<const N: usize>(
@@ -282,9 +248,13 @@ impl Repository {
         input: Vec<u8>,
         network: &Network,
     ) -> Result<(), GitError> {
-        let mut git = network.command();
-        git.arg("--git-dir")
-            .arg(&self.git_dir)
+        let url = self.remote(network)?;
+        let held = self.fetching.prepare(&self.facts(&url)?, network)?;
+        let mut git = network.command(&url);
+        // One fetch gets what was asked for; git would begin others for what it comes upon, and these others in turn.
+        git.env("GIT_NO_LAZY_FETCH", "1")
+            .arg("--git-dir")
+            .arg(self.fetching.path())
             // Nothing but what was asked for: no other references, no submodules, no clean-up behind our back.
             .args([
                 "-c",
@@ -294,25 +264,46 @@ impl Repository {
                 "-c",
                 "fetch.negotiationAlgorithm=default",
             ])
-            // Programs that a clone's own configuration may name.
-            .args(["-c", "core.alternateRefsCommand=true", "-c", "core.gitProxy="])
+            // What the clone has is known already, and git would look for it by a program.
+            .args(["-c", "core.alternateRefsCommand=true"])
             .args([
                 "fetch",
-                "--upload-pack=git-upload-pack",
+                upload_pack(&url),
                 "--quiet",
                 "--no-tags",
                 "--no-prune",
                 "--no-write-fetch-head",
+                "--no-recurse-submodules",
             ])
-            .arg("--no-recurse-submodules")
             .args(options)
-            .arg("--end-of-options")
-            .arg(self.remote(network)?)
+            .args(["--end-of-options", "origin"])
             .args(refspecs);
         let fetched = Watch::run("fetch", git, input, network);
+        drop(held);
         // Also where it failed half-way.
+        if self.fetching.is_readable() {
+            let _ = self.is_fetched.set(());
+        }
         self.look_anew();
-        fetched
+        fetched.map_err(|error| self.with_settings_unheeded(error, network))
+    }
+
+    /// Names beside a failure the settings of the clone that might have helped.
+    fn with_settings_unheeded(&self, error: GitError, network: &Network) -> GitError {
+        if !matches!(error, GitError::Failed { .. } | GitError::TimedOut { .. }) {
+            return error;
+        }
+        let arguments = ["--null", "--show-scope", "--name-only", "--list"];
+        let listed = self.output_of_clone("config", &arguments, Vec::new()).unwrap_or_default();
+        let keys = unheeded_settings(&String::from_utf8_lossy(&listed));
+        match keys.is_empty() {
+            true => error,
+            false => GitError::SettingsUnheeded {
+                error: Box::new(error),
+                keys: keys.join(", "),
+                setting: network.setting.clone(),
+            },
+        }
     }
 }
 
@@ -320,90 +311,4 @@ impl Repository {
 fn may_say_partial(config: &[u8]) -> bool {
     let config = String::from_utf8_lossy(config).to_ascii_lowercase();
     ["promisor", "partialclone", "include", "worktreeconfig"].iter().any(|word| config.contains(word))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    #[test]
-    fn a_url_tells_whose_it_is() {
-        for (url, host) in [
-            ("https://me:secret@git.example.com:8443/team/app.git", Some("git.example.com:8443")),
-            ("ssh://git@git.example.com/app.git", Some("git@git.example.com")),
-            ("git@git.example.com:team/app.git", Some("git@git.example.com")),
-            ("file:///srv/app.git", None),
-            ("/srv/a:b.git", None),
-            ("./a:b.git", None),
-        ] {
-            assert_eq!(RemoteUrl::new(url).host(), host, "{url}");
-        }
-    }
-
-    #[test]
-    fn credentials_of_a_url_do_not_show() {
-        let plain = |url: &str| format!("{:?}", RemoteUrl::new(url));
-        assert_eq!(plain("https://me:p@ss@host/a/b@c.git"), "https://host/a/b@c.git");
-        assert_eq!(plain("https://token@host/a.git"), "https://host/a.git");
-        assert_eq!(plain("ssh://git:pw@host:22/a.git"), "ssh://git@host:22/a.git");
-        for unchanged in ["ssh://git@host/a.git", "git@host:a.git", "https://host/a.git", "/srv/a.git"] {
-            assert_eq!(plain(unchanged), unchanged);
-            assert!(RemoteUrl::new(unchanged).credential.is_none());
-        }
-    }
-
-    /// The arguments of a git for this URL, and its environment.
-    fn handed_over(url: &str) -> (String, HashMap<String, String>) {
-        let network = Network {
-            protocols: vec!["https".to_owned()],
-            url: Some(RemoteUrl::new(url)),
-            deadline: Deadline(std::time::Duration::from_secs(1)),
-            stop: Arc::default(),
-        };
-        let git = network.command();
-        let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
-        let arguments: Vec<String> = git.get_args().map(text).collect();
-        let environment = git.get_envs().filter_map(|(key, value)| Some((text(key), text(value?)))).collect();
-        (arguments.join(" "), environment)
-    }
-
-    #[test]
-    fn a_password_is_handed_over_in_two_variables_and_nowhere_else() {
-        let (arguments, mut environment) = handed_over("https://me:p%40ss:w%2Frd@git.example:8443/a.git");
-        assert_eq!(environment.remove(USER_VARIABLE).as_deref(), Some("me"));
-        assert_eq!(environment.remove(PASSWORD_VARIABLE).as_deref(), Some("p@ss:w/rd"));
-        for (key, value) in [
-            ("GIT_CONFIG_COUNT", "2"),
-            ("GIT_CONFIG_KEY_0", "credential.https://git.example:8443.helper"),
-            ("GIT_CONFIG_VALUE_0", ""),
-            ("GIT_CONFIG_KEY_1", "credential.https://git.example:8443.helper"),
-            ("GIT_CONFIG_VALUE_1", HELPER),
-        ] {
-            assert_eq!(environment.get(key).map(String::as_str), Some(value), "{key}");
-        }
-        let rest = format!("{arguments}{environment:?}");
-        assert!(!rest.contains("p@ss") && !rest.contains("p%40ss"), "{rest}");
-    }
-
-    #[test]
-    fn a_token_in_place_of_a_user_leaves_the_user_s_own_helpers_in_charge() {
-        let (_, environment) = handed_over("https://t%6Fken@git.example/a.git");
-        assert_eq!(environment["GIT_CONFIG_KEY_0"], "credential.https://git.example.username");
-        assert_eq!(environment["GIT_CONFIG_VALUE_0"], "token");
-        assert_eq!(environment["GIT_CONFIG_KEY_1"], "credential.https://git.example.helper");
-        assert_eq!(environment[PASSWORD_VARIABLE], "");
-        let (_, environment) = handed_over("ssh://git:pw@git.example/a.git");
-        assert!(!environment.contains_key(USER_VARIABLE) && !environment.contains_key("GIT_CONFIG_COUNT"));
-    }
-
-    #[test]
-    fn percent_signs_that_encode_nothing_stay() {
-        for (text, wanted) in
-            [("a%2fb", "a/b"), ("100%", "100%"), ("%zz%4", "%zz%4"), ("%C3%BC", "ü"), ("", "")]
-        {
-            assert_eq!(percent_decoded(text), wanted);
-        }
-    }
 }

@@ -29,22 +29,29 @@ const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
 
 /// Returns a git that asks nobody, heeds no configuration but the repository's own, runs no hooks and no
 /// monitor of a file system, shows objects as they are, and reaches no other machine.
+///
+/// Of the repository's own configuration the commands that read objects, references and settings run nothing:
+/// `tests/repositories.rs` has a clone that names a program in every place that git knows.
 pub(super) fn command() -> Command {
     let mut git = bare_command();
     git.env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        // Of a clone without blobs, what is missing is said, not fetched one by one.
+        // Of a clone without blobs, what is missing is said, not fetched one by one. Git before 2.45 knows the first
+        // of these not; the second ends its fetch before it runs anything.
         .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_ALLOW_PROTOCOL", "");
+        .env("GIT_ALLOW_PROTOCOL", "")
+        // Ancestry that a clone made up (gitrepository-layout(5)).
+        .env("GIT_GRAFT_FILE", "/dev/null/none");
     git
 }
 
-/// Returns a git that may reach other machines, by these protocols.
-pub(super) fn network_command(protocols: &[String]) -> Command {
+/// Returns a git that may reach other machines, by these protocols. An ssh command of the user's own is taken as it is.
+pub(super) fn network_command(protocols: &[String], has_ssh_command: bool) -> Command {
     let mut git = bare_command();
-    git.env("GIT_ALLOW_PROTOCOL", protocols.join(":"))
-        .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-        .env("GCM_INTERACTIVE", "never");
+    git.env("GIT_ALLOW_PROTOCOL", protocols.join(":")).env("GCM_INTERACTIVE", "never");
+    if !has_ssh_command {
+        git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+    }
     if let Some(agent) = std::env::var_os("SSH_AUTH_SOCK") {
         git.env("SSH_AUTH_SOCK", agent);
     }
@@ -273,7 +280,7 @@ pub(super) fn feed(child: &mut Child, input: Vec<u8>) -> Result<(), GitError> {
 }
 
 /// Returns a text in which no URL has a user and password.
-fn without_credentials(text: &str) -> String {
+pub(super) fn without_credentials(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

@@ -9,6 +9,7 @@
 //!   sqlite.db
 //!   inbox/                    what leaving pods left
 //!   <app>/repo/                         git clone, made by its owner
+//!   <app>/repo.fetch/                   what was fetched beside it
 //!   <app>/cov_data/<app>_<N>.cov
 //!   <app>/cov_data/<app>_<N>_report.txt, .html
 //! ```
@@ -253,6 +254,12 @@ impl Workdir {
         let app = escape(app);
         self.followed(&[&app, REPO])?;
         Ok(self.root.join(app).join(REPO))
+    }
+
+    /// Returns the path of the repository that commits of an app are fetched into, there or not.
+    #[must_use]
+    pub fn fetch_repository(&self, app: &str) -> PathBuf {
+        self.root.join(escape(app)).join("repo.fetch")
     }
 
     /// Fails where one of these folders, each in the one before, is a link that is not followed.

@@ -35,9 +35,9 @@ impl GitServer {
 
     /// Serves it too, each authorized request when the test says so.
     pub(crate) fn start_held(repository: PathBuf, password: &str) -> (Self, Hold) {
-        let (reaches, reached) = channel();
+        let (waits, reached) = channel();
         let (go_on, allowed) = channel();
-        (Self::serve(repository, password, Some((reaches, allowed))), Hold { reached, go_on })
+        (Self::serve(repository, password, Some((waits, allowed))), Hold { reached, go_on })
     }
 
     /// Returns what clients sent to be let in.
@@ -45,7 +45,7 @@ impl GitServer {
         self.authorizations.lock().unwrap().clone()
     }
 
-    fn serve(repository: PathBuf, password: &str, held: Option<(Sender<()>, Receiver<()>)>) -> Self {
+    fn serve(repository: PathBuf, password: &str, gate: Option<(Sender<()>, Receiver<()>)>) -> Self {
         let right = format!("Basic {}", STANDARD.encode(format!("me:{password}")));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -63,8 +63,8 @@ impl GitServer {
                 let authorization = head.lines().find_map(|line| line.strip_prefix("Authorization: "));
                 seen.lock().unwrap().extend(authorization.map(str::to_owned));
                 let is_allowed = authorization == Some(right.as_str());
-                if let Some((reaches, allowed)) = held.as_ref().filter(|_| is_allowed) {
-                    let _ = reaches.send(());
+                if let Some((waits, allowed)) = gate.as_ref().filter(|_| is_allowed) {
+                    let _ = waits.send(());
                     let _ = allowed.recv();
                 }
                 let (status, body) = match is_allowed {

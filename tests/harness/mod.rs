@@ -1,8 +1,8 @@
 //! A world for one test: a work directory, a center, and the binary in an environment of its own.
 
 pub(crate) mod browser;
-pub(crate) mod port;
 pub(crate) mod git_server;
+pub(crate) mod port;
 pub(crate) mod source;
 
 use std::collections::BTreeSet;

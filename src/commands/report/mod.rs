@@ -33,7 +33,7 @@ use crate::workdir::{Reading, StoredReport};
 
 use changes::Asked;
 use outputs::{Output, Outputs, Wanted, WantedParser};
-use source::{AtCommit, Revision, SourceReader, SourceTree};
+use source::{AtCommit, NotTrusted, Revision, SourceReader, SourceTree};
 
 /// Files without source that are named without `--verbose`.
 const NAMED_FILES: usize = 5;
@@ -322,6 +322,10 @@ impl Look<'_> {
             Err(error) => error,
         };
         match outputs.in_need_of_source() {
+            (true, _) if error.is::<NotTrusted>() => {
+                super::fail(format_args!("{error:#}"));
+                Ok((None, ExitCode::Partly))
+            }
             (true, true) => Err(error),
             (true, false) => {
                 super::fail(format_args!("{error:#}"));

@@ -7,8 +7,10 @@ use anyhow::{Result, anyhow, bail};
 
 use super::Context;
 use crate::commands;
-use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, RemoteUrl, Repository, Tree};
+use crate::config::User;
+use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
 use crate::gosrc::{Modules, is_module_file, scan};
+use crate::host;
 use crate::names::printable;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
@@ -37,9 +39,14 @@ pub(super) struct NotFetched {
 
 impl NotFetched {
     fn new(message: String, error: &GitError) -> Self {
-        Self { message, is_timed_out: matches!(error, GitError::TimedOut { .. }) }
+        Self { message, is_timed_out: error.is_timed_out() }
     }
 }
+
+/// A clone of a user whose clones are not read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotTrusted(String);
 
 /// A commit that is there.
 pub(super) struct AtCommit {
@@ -69,7 +76,7 @@ impl SourceReader<'_> {
     /// Returns the full hash of a revision, as far as it is known here.
     pub(super) fn known(&self, revision: &Revision) -> Option<ObjectId> {
         let path = self.context.workdir.repository(self.app).ok()?;
-        let repository = Repository::open(&path, Deadline(self.context.config.git.timeout)).ok()?;
+        let repository = self.opened(&path).ok()?;
         match revision {
             Revision::Hash(hash) => repository.commit(hash).ok(),
             Revision::Any(revision) => repository.revision(revision).ok(),
@@ -114,6 +121,7 @@ impl SourceReader<'_> {
             url: url.as_deref().map(RemoteUrl::new),
             deadline: Deadline(git.timeout),
             stop: self.signals.flag(),
+            setting: format!("[apps.{}] repo", toml_key(self.app)),
         })
     }
 
@@ -131,11 +139,45 @@ impl SourceReader<'_> {
         Ok(pattern.replace("{app}", self.app))
     }
 
+    /// Opens the clone in a folder.
+    fn opened(&self, path: &Path) -> Result<Repository, GitError> {
+        let (workdir, git) = (&self.context.workdir, &self.context.config.git);
+        let trusted = git.trust_owners.iter().filter_map(|user| match user {
+            User::Id(id) => Some(*id),
+            User::Name(name) => host::user_id(name),
+        });
+        let owners = Owners::new(workdir.root(), trusted);
+        Repository::open(path, &workdir.fetch_repository(self.app), &owners, Deadline(git.timeout))
+    }
+
+    /// Says of whom a clone is that is not read, and where to say that it may be.
+    fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
+        let name = host::user_name(owner);
+        let (user, key) = match &name {
+            Some(name) => (format!("user {} ({owner})", printable(name)), format!("{name:?}")),
+            None => (format!("user {owner}"), owner.to_string()),
+        };
+        let unknown = self.context.config.git.trust_owners.iter().filter_map(|user| match user {
+            User::Name(name) if host::user_id(name).is_none() => Some(format!("\"{}\"", printable(name))),
+            User::Name(_) | User::Id(_) => None,
+        });
+        let unknown: Vec<String> = unknown.collect();
+        let unknown = match unknown.is_empty() {
+            true => String::new(),
+            false => format!(" (/etc/passwd knows no {}, give a number)", unknown.join(", ")),
+        };
+        NotTrusted(format!(
+            "no source of {}: {:?} belongs to {user}, whose clones are not read; give it to a user who is trusted \
+             (chown -R), or trust this one: [git] trust_owners = [{key}]{unknown}",
+            printable(self.app),
+            path.display()
+        ))
+    }
+
     fn open(&self, reading: &Reading, network: &Network) -> Result<Repository> {
-        let deadline = network.deadline;
         let workdir = &self.context.workdir;
         let path = workdir.repository(self.app)?;
-        match (Repository::open(&path, deadline), &network.url) {
+        match (self.opened(&path), &network.url) {
             (Err(GitError::NoRepository { .. }), Some(url)) if !self.offline => {
                 let shown = printable(url.as_str());
                 if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
@@ -148,8 +190,9 @@ impl SourceReader<'_> {
                 workdir
                     .make_repository(reading, self.app, |folder| git::clone(url, folder, network))?
                     .map_err(|error| NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))?;
-                Ok(Repository::open(&path, deadline)?)
+                Ok(self.opened(&path)?)
             }
+            (Err(GitError::NotTrusted { path, owner }), _) => Err(self.not_trusted(&path, owner).into()),
             (Err(GitError::NoRepository { path }), url) => Err(self.how_to_clone(&path, url.as_ref())),
             (opened, _) => Ok(opened?),
         }

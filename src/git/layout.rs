@@ -1,0 +1,109 @@
+//! Where the parts of a clone are: found without git, before git reads anything of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::GitError;
+use super::owners::Owners;
+
+/// The folders of a clone, without links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Of this worktree, where there are several.
+    pub(super) git_dir: PathBuf,
+    /// Of all worktrees: configuration, references and objects.
+    pub(super) common_dir: PathBuf,
+}
+
+impl Layout {
+    /// Finds the repository in a folder: a bare one, or one with a working tree, a linked one too. Those in the
+    /// folders above are never taken for it. Fails where a part of it, or of the object folders that it borrows
+    /// from, belongs to a user who is not trusted.
+    pub(super) fn find(path: &Path, owners: &Owners) -> Result<Self, GitError> {
+        let none = || GitError::NoRepository { path: path.to_owned() };
+        let inner = path.join(".git");
+        let is_bare = || path.join("HEAD").is_file() && path.join("objects").is_dir();
+        if !inner.exists() && !is_bare() {
+            return Err(none());
+        }
+        owners.check(path)?;
+        let git_dir = if inner.exists() {
+            owners.check(&inner)?;
+            let leads_to = linked(&inner, "gitdir: ").map_err(|source| unreadable(&inner, source))?;
+            leads_to.unwrap_or(inner)
+        } else {
+            path.to_owned()
+        };
+        owners.check(&git_dir)?;
+        let git_dir = git_dir.canonicalize().map_err(|_| none())?;
+        let common = git_dir.join("commondir");
+        let common_dir = linked(&common, "").map_err(|source| unreadable(&common, source))?;
+        let common_dir = common_dir.unwrap_or_else(|| git_dir.clone());
+        owners.check(&common_dir)?;
+        let common_dir = common_dir.canonicalize().map_err(|_| none())?;
+        for part in ["config", "HEAD", "refs", "packed-refs", "shallow", "info"] {
+            owners.check(&common_dir.join(part))?;
+        }
+        let layout = Self { git_dir, common_dir };
+        check_objects(layout.objects(), owners)?;
+        Ok(layout)
+    }
+
+    /// Returns the folder of its objects.
+    pub(super) fn objects(&self) -> PathBuf {
+        self.common_dir.join("objects")
+    }
+}
+
+/// Checks whose a folder of objects is, and those that it and they borrow from.
+fn check_objects(objects: PathBuf, owners: &Owners) -> Result<(), GitError> {
+    let mut seen = BTreeSet::new();
+    let mut to_check = vec![objects];
+    while let Some(objects) = to_check.pop() {
+        owners.check(&objects)?;
+        // A folder that is not there lends nothing.
+        let Ok(objects) = objects.canonicalize() else { continue };
+        let list = objects.join("info/alternates");
+        owners.check(&list)?;
+        if !seen.insert(objects.clone()) || !list.exists() {
+            continue;
+        }
+        let borrowed = read(&list).map_err(|source| unreadable(&list, source))?;
+        for line in borrowed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if line.starts_with('"') {
+                let source = std::io::Error::other("a quoted path, which git alone can read");
+                return Err(unreadable(&list, source));
+            }
+            to_check.push(objects.join(line));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the folder that a file names after `prefix`, from the folder of the file on; `None` where it is no file.
+fn linked(file: &Path, prefix: &str) -> std::io::Result<Option<PathBuf>> {
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let text = read(file)?;
+    let folder = text.trim_end_matches(['\r', '\n']).strip_prefix(prefix);
+    Ok(folder.map(|folder| file.parent().unwrap_or(Path::new("")).join(folder)))
+}
+
+/// Reads a small file of a repository.
+fn read(file: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    const LONGEST: u64 = 1 << 20;
+    let mut text = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
+    let length = fs::File::open(file)?.take(LONGEST + 1).read_to_end(&mut text)?;
+    match length as u64 > LONGEST {
+        true => Err(std::io::ErrorKind::FileTooLarge.into()),
+        false => Ok(String::from_utf8_lossy(&text).into_owned()),
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> GitError {
+    GitError::Unreadable { path: path.to_owned(), source }
+}

@@ -1,0 +1,104 @@
+//! Whose repositories are read. Git's own check of that is off wherever a repository is named by `--git-dir`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::GitError;
+
+const ROOT: u32 = 0;
+
+/// Users whose repositories are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// The user that runs the program.
+    user: u32,
+    /// Owner of the work directory.
+    of_root: Option<u32>,
+    trusted: BTreeSet<u32>,
+}
+
+impl Owners {
+    /// Trusts this process's user, root, the owner of the work directory and those that are configured; under
+    /// `sudo` also who called it, as git does (`ensure_valid_ownership` in its path.c).
+    #[must_use]
+    pub fn new(root: &Path, configured: impl IntoIterator<Item = u32>) -> Self {
+        let user = rustix::process::geteuid().as_raw();
+        let sudo = std::env::var_os("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
+        let of_root = fs::metadata(root).ok().map(|root| root.uid());
+        Self::of_users(user, sudo, of_root, configured)
+    }
+
+    fn of_users(
+        user: u32,
+        sudo: Option<u32>,
+        of_root: Option<u32>,
+        configured: impl IntoIterator<Item = u32>,
+    ) -> Self {
+        let mut trusted = BTreeSet::from([user, ROOT]);
+        trusted.extend(of_root);
+        trusted.extend(sudo.filter(|_| user == ROOT));
+        trusted.extend(configured);
+        Self { user, of_root, trusted }
+    }
+
+    /// Fails where a file or folder, or what a link leads to, belongs to somebody else. What is not there belongs
+    /// to nobody.
+    pub(super) fn check(&self, path: &Path) -> Result<(), GitError> {
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(GitError::Unreadable { path: path.to_owned(), source }),
+        };
+        match self.trusted.contains(&metadata.uid()) {
+            true => Ok(()),
+            false => Err(GitError::NotTrusted { path: path.to_owned(), owner: metadata.uid() }),
+        }
+    }
+
+    /// Tells whether git may fetch into a folder of this owner: its configuration is heeded there.
+    pub(super) fn may_fetch_into(&self, owner: u32) -> bool {
+        owner == self.user || (self.user == ROOT && Some(owner) == self.of_root)
+    }
+
+    /// Returns the owner of the work directory where root makes files that this owner has to use later.
+    pub(super) fn heir(&self) -> Option<u32> {
+        self.of_root.filter(|owner| self.user == ROOT && *owner != ROOT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_read_of_this_user_root_the_owner_of_the_work_directory_and_those_configured() {
+        let owners = Owners::of_users(1000, Some(1005), Some(1001), [65533]);
+        let trusted = [0, 1000, 1001, 1005, 1002, 65533].map(|uid| owners.trusted.contains(&uid));
+        assert_eq!(trusted, [true, true, true, false, false, true], "sudo counts for root alone");
+        let root = Owners::of_users(0, Some(1005), Some(0), []);
+        assert_eq!([0, 1005, 65534].map(|uid| root.trusted.contains(&uid)), [true, true, false]);
+    }
+
+    #[test]
+    fn git_fetches_into_folders_of_its_own_user() {
+        let cases = [
+            // user, owner of the work directory, owner of the folder, allowed
+            (1000, 1000, 1000, true),
+            (1000, 1001, 1001, false),
+            (1000, 1000, 0, false),
+            (0, 0, 0, true),
+            (0, 1000, 1000, true),
+            (0, 0, 1000, false),
+        ];
+        for (user, of_root, owner, is_allowed) in cases {
+            let owners = Owners::of_users(user, None, Some(of_root), [owner]);
+            assert_eq!(owners.may_fetch_into(owner), is_allowed, "{user} {of_root} {owner}");
+        }
+        assert_eq!(Owners::of_users(0, None, Some(1000), []).heir(), Some(1000));
+        assert_eq!(Owners::of_users(0, None, Some(0), []).heir(), None);
+        assert_eq!(Owners::of_users(1000, None, Some(1001), []).heir(), None);
+    }
+}
