@@ -28,6 +28,7 @@ mod inbox;
 mod limits;
 mod linediff;
 mod list;
+mod modules;
 mod prune;
 mod pull;
 mod report;

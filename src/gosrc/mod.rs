@@ -5,8 +5,9 @@
 
 mod extents;
 mod lines;
+mod modfile;
 mod modules;
 
 pub use extents::{FuncExtent, Scanned, Spanning, SyntaxError, scan};
 pub use lines::CodeLines;
-pub use modules::{Modules, is_module_file};
+pub use modules::{Doubt, Modules, Resolved, is_module_file};

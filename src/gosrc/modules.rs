@@ -1,10 +1,18 @@
 //! Which file of a repository a name in a profile means.
 //!
-//! A profile names files by import path. What that is in the tree follows from the `go.mod` files of the
-//! tree (nested modules, local replacements), its `vendor` folders, and, in a repository from before
-//! modules, from where the names fit best. A name is looked up among the tree's files and nowhere else.
+//! A profile names files by import path. A repository may hold several modules, some of one name, and what a name
+//! means follows from the one that was built: its own folder, what its `go.mod` or a `go.work` replaces or uses, its
+//! `vendor` folder, as the go command has it (go.dev/ref/mod). Nothing tells which module was built but the names
+//! themselves: it is the one by which most of them are found. A name is looked up among the tree's files and nowhere
+//! else.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::modfile::ModuleFile;
+
+/// The module of Go's own library, whose packages are named without it.
+const STD: &str = "std";
 
 /// Tells whether the modules of a tree are read from the file at this path.
 #[must_use]
@@ -16,23 +24,51 @@ pub fn is_module_file(path: &str) -> bool {
 /// Where the import paths of a tree lie.
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
+    /// By folder, of all `go.mod` files that Go looks into.
+    files: BTreeMap<String, ModuleFile>,
+    /// By folder, of all `go.work` files.
+    workspaces: BTreeMap<String, ModuleFile>,
     /// Folders by module path, the shallowest first.
     folders: BTreeMap<String, Vec<String>>,
     /// Folders that a `go.mod` makes a module of its own.
     roots: HashSet<String>,
-    /// Local replacements.
-    replaced: Vec<Replaced>,
     /// Folders called `vendor` that Go looks into, the shallowest first.
     vendored: Vec<String>,
+    /// Those of them that say what they hold, as every one of a module does since Go 1.14.
+    listed_vendored: HashSet<String>,
 }
 
-/// A folder of the tree that stands for a module.
+/// What names mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The path of each name in the tree; `None` for what is not there.
+    pub paths: Vec<Option<String>>,
+    /// Modules that the names fit in several folders.
+    pub doubts: Vec<Doubt>,
+}
+
+/// A module that lies in several folders, each of which has all the files of it that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Replaced {
-    /// The module whose `go.mod` says so; `None` for a `go.work`, which holds for all.
-    by: Option<String>,
-    module: String,
-    folder: String,
+pub struct Doubt {
+    /// Its path.
+    pub module: String,
+    /// The folder that is taken for it, `""` for the root.
+    pub taken: String,
+    /// The others.
+    pub others: Vec<String>,
+}
+
+/// What the go command may have built: one module, or those of a workspace.
+#[derive(Clone, Debug, Default)]
+struct Build<'m> {
+    /// Folders of modules that are certain; `None` for a module that is not in the repository.
+    certain: BTreeMap<&'m str, Option<String>>,
+    /// Those of them that stand in the place of others.
+    replaced: HashSet<&'m str>,
+    /// Modules that are required, and may be those that the repository declares.
+    required: HashSet<&'m str>,
+    /// The `vendor` folder that all other packages come from.
+    vendor: Option<String>,
 }
 
 impl Modules {
@@ -45,59 +81,66 @@ impl Modules {
         paths: impl IntoIterator<Item = &'a str>,
         module_files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        let mut found: Vec<(String, String)> = Vec::new();
-        let (mut roots, mut workspaces) = (HashSet::new(), HashSet::new());
-        let mut replaced = Vec::new();
+        let mut modules = Self::default();
         for (path, text) in module_files {
             let folder = parent(path);
-            if is_set_apart(folder) {
-                roots.insert(folder.to_owned());
-                continue;
-            }
-            let file = ModuleFile::parse(text);
-            if is_work(path) {
-                workspaces.insert(folder.to_owned());
-            } else {
-                roots.insert(folder.to_owned());
-                found.extend(file.module.clone().map(|module| (module, folder.to_owned())));
-            }
-            let by = file.module.filter(|_| !is_work(path));
-            for (module, target) in file.replaced {
-                let folder = joined(folder, &target);
-                replaced.extend(folder.map(|folder| Replaced { by: by.clone(), module, folder }));
+            match (is_work(path), is_set_apart(folder)) {
+                (true, true) => {}
+                (true, false) => {
+                    modules.workspaces.insert(folder.to_owned(), ModuleFile::parse(text));
+                }
+                (false, is_set_apart) => {
+                    modules.roots.insert(folder.to_owned());
+                    if !is_set_apart {
+                        modules.files.insert(folder.to_owned(), ModuleFile::parse(text));
+                    }
+                }
             }
         }
-        found.sort_by_cached_key(|(_, folder)| (depth(folder), folder.clone()));
-        let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (module, folder) in found {
-            folders.entry(module).or_default().push(folder);
+        let mut by_depth: Vec<(&String, &ModuleFile)> = modules.files.iter().collect();
+        by_depth.sort_by_key(|(folder, _)| depth(folder));
+        for (folder, file) in by_depth {
+            if let Some(module) = &file.module {
+                modules.folders.entry(module.clone()).or_default().push(folder.clone());
+            }
         }
         let mut vendored = HashSet::new();
-        let has_modules = !folders.is_empty();
+        let has_modules = !modules.folders.is_empty();
         for path in paths {
             let Some(at) = position_of_vendor(path) else { continue };
-            let owner = parent(&path[..at]);
-            let is_looked_into = roots.contains(owner) || workspaces.contains(owner) || !has_modules;
-            if is_looked_into && !is_set_apart(owner) {
-                vendored.insert(&path[..at]);
+            let (folder, owner) = (&path[..at], parent(&path[..at]));
+            let is_of_module = modules.roots.contains(owner) || modules.workspaces.contains_key(owner);
+            if (is_of_module || !has_modules) && !is_set_apart(owner) {
+                vendored.insert(folder);
+                if &path[at..] == "/modules.txt" {
+                    modules.listed_vendored.insert(folder.to_owned());
+                }
             }
         }
-        let mut vendored: Vec<String> = vendored.into_iter().map(str::to_owned).collect();
-        vendored.sort_by_key(|folder| (folder.matches('/').count(), folder.clone()));
-        Self { folders, roots, replaced, vendored }
+        modules.vendored = vendored.into_iter().map(str::to_owned).collect();
+        modules.vendored.sort_by_key(|folder| (folder.matches('/').count(), folder.clone()));
+        modules
     }
 
-    /// Returns the path of each name in the tree; `None` for what is not there.
+    /// Returns what each name means in the tree.
     ///
     /// `exists` tells whether the tree has a file at a path.
     #[must_use]
-    pub fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> Vec<Option<String>> {
-        let folders = self.folders_for(self.main_module(names));
+    pub fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> Resolved {
+        let (build, mut doubts) = self.build_of(names, &exists);
         let mut paths: Vec<Option<String>> =
-            names.iter().map(|name| self.path_by_modules(name, &folders, &exists)).collect();
+            names.iter().map(|name| self.path_in(&build, name, &exists)).collect();
+        let open: Vec<usize> = (0..names.len()).filter(|&at| paths[at].is_none()).collect();
+        let elsewhere = self.declared(names, &open, &build, &exists, &mut doubts);
+        for &at in &open {
+            paths[at] = self.path_elsewhere(&build, &elsewhere, names[at], &exists);
+        }
         // Only without a module at the root may a part of the name that is nowhere written be guessed.
         if !self.roots.contains("") {
-            let is_free = |name: &str| !folders.keys().any(|module| is_within(name, module));
+            let replaced =
+                || self.all_files().flat_map(|file| &file.replaced).map(|replaced| &replaced.module);
+            let is_free =
+                |name: &str| !self.folders.keys().chain(replaced()).any(|module| is_within(name, module));
             let (free, unknown): (Vec<&str>, Vec<Option<String>>) = names
                 .iter()
                 .zip(&paths)
@@ -113,61 +156,242 @@ impl Modules {
                     .map(str::to_owned);
             }
         }
-        paths
+        Resolved { paths, doubts }
     }
 
-    /// Returns the module that most names are of: the one that was built, as far as anybody can tell.
-    fn main_module(&self, names: &[&str]) -> Option<&str> {
-        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-        for name in names {
-            let modules = self.folders.keys().filter(|module| is_within(name, module));
-            if let Some(module) = modules.max_by_key(|module| module.len()) {
-                *votes.entry(module).or_default() += 1;
+    fn all_files(&self) -> impl Iterator<Item = &ModuleFile> {
+        self.workspaces.values().chain(self.files.values())
+    }
+
+    /// Finds out what was built: by which module, or workspace, most names are found.
+    fn build_of(&self, names: &[&str], exists: &impl Fn(&str) -> bool) -> (Build<'_>, Vec<Doubt>) {
+        let mut tried = HashSet::new();
+        let mut best: Option<Tried<'_>> = None;
+        let mut rivals = Vec::new();
+        for (module, folder) in self.named_modules(names, exists) {
+            let workspace = self.workspace_of(folder);
+            if workspace.is_some_and(|workspace| !tried.insert(workspace)) {
+                continue;
+            }
+            let build = match workspace {
+                Some(workspace) => self.build_of_workspace(workspace),
+                None => self.build_of_module(module, folder),
+            };
+            let paths: Vec<Option<String>> =
+                names.iter().map(|name| self.path_in(&build, name, exists)).collect();
+            let found = paths.iter().flatten().count();
+            let is_required = |name: &&&str| build.required.iter().any(|module| is_within(name, module));
+            let lacking = names.iter().zip(&paths).filter(|(_, path)| path.is_none()).map(|(name, _)| name);
+            let may_be_found = lacking.filter(is_required).count();
+            let this = Tried { rank: (found + may_be_found, found), module, folder, build, paths };
+            match best.as_ref().map_or(Ordering::Greater, |best| this.rank.cmp(&best.rank)) {
+                Ordering::Greater => {
+                    best = Some(this);
+                    rivals.clear();
+                }
+                Ordering::Equal => rivals.push(this),
+                Ordering::Less => {}
             }
         }
-        votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(module, _)| module)
+        let Some(best) = best else { return (Build::default(), Vec::new()) };
+        let differs = |rival: &&Tried<'_>| {
+            let mut pairs = best.paths.iter().zip(&rival.paths);
+            pairs.any(|(one, other)| one.is_some() && other.is_some() && one != other)
+        };
+        let others: Vec<String> =
+            rivals.iter().filter(differs).map(|rival| rival.folder.to_owned()).collect();
+        let doubts = match others.is_empty() {
+            true => Vec::new(),
+            false => vec![Doubt { module: best.module.to_owned(), taken: best.folder.to_owned(), others }],
+        };
+        (best.build, doubts)
     }
 
-    /// Returns where each module lies, the likeliest first: where the module that was built, or the workspace,
-    /// says; where it is declared; where another module's replacement says, which Go does not heed.
-    fn folders_for(&self, main: Option<&str>) -> BTreeMap<&str, Vec<&str>> {
-        let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let is_heeded = |replaced: &&Replaced| replaced.by.is_none() || replaced.by.as_deref() == main;
-        for replaced in self.replaced.iter().filter(is_heeded) {
-            folders.entry(&replaced.module).or_default().push(&replaced.folder);
+    /// Returns the modules of which files are named, with each of their folders, the shallowest first.
+    fn named_modules(&self, names: &[&str], exists: &impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
+        let mut found = BTreeSet::new();
+        for name in names.iter().filter(|name| is_import_path(name)) {
+            for (at, _) in name.match_indices('/') {
+                found.extend(self.folders.get_key_value(&name[..at]).map(|(module, _)| module.as_str()));
+            }
         }
-        for (module, declared) in &self.folders {
-            folders.entry(module).or_default().extend(declared.iter().map(String::as_str));
+        if let Some((std, folders)) = self.folders.get_key_value(STD) {
+            let has = |name: &str| folders.iter().any(|folder| exists(&within(folder, name)));
+            found.extend(names.iter().any(|name| is_import_path(name) && has(name)).then_some(std.as_str()));
         }
-        for replaced in self.replaced.iter().filter(|replaced| !is_heeded(replaced)) {
-            folders.entry(&replaced.module).or_default().push(&replaced.folder);
-        }
-        folders
+        let mut modules: Vec<(&str, &str)> = found
+            .into_iter()
+            .flat_map(|module| self.folders[module].iter().map(move |folder| (module, folder.as_str())))
+            .collect();
+        modules.sort_by_key(|(_, folder)| (depth(folder), *folder));
+        modules
     }
 
-    fn path_by_modules(
+    /// Returns the folder of the workspace that a module is built in: the nearest above it, where that uses it.
+    fn workspace_of(&self, folder: &str) -> Option<&str> {
+        let mut above = folder;
+        loop {
+            if let Some((workspace, file)) = self.workspaces.get_key_value(above) {
+                let mut used = file.used.iter().filter_map(|used| joined(workspace, used));
+                return used.any(|used| used == folder).then_some(workspace.as_str());
+            }
+            if above.is_empty() {
+                return None;
+            }
+            above = parent(above);
+        }
+    }
+
+    fn build_of_module(&self, module: &str, folder: &str) -> Build<'_> {
+        let mut build = Build::default();
+        let Some(file) = self.files.get(folder) else { return build };
+        let own = self.folders.get_key_value(module).map(|(module, _)| module.as_str());
+        build.certain.extend(own.map(|module| (module, Some(folder.to_owned()))));
+        build.require(file);
+        build.replace(folder, file, &selected([file]));
+        // Where nothing else is said, a module that tells no version of Go is taken for one of 1.16.
+        let vendor = within(folder, VENDOR);
+        let is_vendored =
+            file.go_minor.is_none_or(|minor| minor >= 14) && self.listed_vendored.contains(&vendor);
+        build.vendor = is_vendored.then_some(vendor);
+        build
+    }
+
+    fn build_of_workspace(&self, workspace: &str) -> Build<'_> {
+        let mut build = Build::default();
+        let Some(work) = self.workspaces.get(workspace) else { return build };
+        let used: Vec<(String, &ModuleFile)> = work
+            .used
+            .iter()
+            .filter_map(|used| joined(workspace, used))
+            .filter_map(|folder| self.files.get(&folder).map(|file| (folder, file)))
+            .collect();
+        let selected = selected(used.iter().map(|(_, file)| *file));
+        for (folder, file) in &used {
+            build.certain.extend(file.module.as_deref().map(|module| (module, Some(folder.clone()))));
+        }
+        build.replace(workspace, work, &selected);
+        for (folder, file) in &used {
+            build.replace(folder, file, &selected);
+            build.require(file);
+        }
+        let vendor = within(workspace, VENDOR);
+        let is_vendored =
+            work.go_minor.is_some_and(|minor| minor >= 22) && self.listed_vendored.contains(&vendor);
+        build.vendor = is_vendored.then_some(vendor);
+        build
+    }
+
+    /// Returns the path of a name as a build has it.
+    fn path_in(&self, build: &Build<'_>, name: &str, exists: &impl Fn(&str) -> bool) -> Option<String> {
+        if !is_import_path(name) {
+            return None;
+        }
+        let in_folder = |folder: &str, rest: &str| {
+            let path = within(folder, rest);
+            (exists(&path) && !self.crosses_a_root(folder, &path)).then_some(path)
+        };
+        // The longest module path that fits is the one that Go takes.
+        let mut end = name.rfind('/');
+        while let Some(at) = end {
+            let folder = build.certain.get(&name[..at]).and_then(Option::as_deref);
+            let is_main = || build.vendor.is_none() || !build.replaced.contains(&name[..at]);
+            if let Some(path) =
+                folder.filter(|_| is_main()).and_then(|folder| in_folder(folder, &name[at + 1..]))
+            {
+                return Some(path);
+            }
+            end = name[..at].rfind('/');
+        }
+        let std = build.certain.get(STD).and_then(Option::as_deref);
+        let vendored =
+            || build.vendor.as_deref().map(|vendor| within(vendor, name)).filter(|path| exists(path));
+        std.and_then(|folder| in_folder(folder, name)).or_else(vendored)
+    }
+
+    /// Returns where modules lie that a build leaves open: where the repository declares them. Of several folders
+    /// it is the first that has the most of the files that are named.
+    fn declared<'m>(
+        &'m self,
+        names: &[&str],
+        open: &[usize],
+        build: &Build<'_>,
+        exists: &impl Fn(&str) -> bool,
+        doubts: &mut Vec<Doubt>,
+    ) -> BTreeMap<&'m str, &'m str> {
+        let mut of_module: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for name in open.iter().map(|&at| names[at]).filter(|name| is_import_path(name)) {
+            for (at, _) in name.match_indices('/') {
+                if let Some((module, _)) = self.folders.get_key_value(&name[..at]) {
+                    of_module.entry(module).or_default().push(&name[at + 1..]);
+                }
+            }
+        }
+        of_module.retain(|module, _| !build.certain.contains_key(module));
+        let mut declared = BTreeMap::new();
+        for (module, rests) in of_module {
+            let found = |folder: &String| {
+                let has = |rest: &&&str| {
+                    let path = within(folder, rest);
+                    exists(&path) && !self.crosses_a_root(folder, &path)
+                };
+                rests.iter().filter(has).count()
+            };
+            let found: Vec<(usize, &str)> =
+                self.folders[module].iter().map(|folder| (found(folder), folder.as_str())).collect();
+            let most = found.iter().map(|(number, _)| *number).max().unwrap_or(0);
+            let mut best = found.iter().filter(|(number, _)| *number == most).map(|(_, folder)| *folder);
+            let Some(taken) = best.next().filter(|_| most > 0) else { continue };
+            let others: Vec<String> = best.map(str::to_owned).collect();
+            if !others.is_empty() {
+                doubts.push(Doubt { module: module.to_owned(), taken: taken.to_owned(), others });
+            }
+            declared.insert(module, taken);
+        }
+        declared
+    }
+
+    /// Returns the path of a name that the build does not have: in a module that the repository declares, in a folder
+    /// that a replacement elsewhere names, in any `vendor` folder.
+    fn path_elsewhere(
         &self,
+        build: &Build<'_>,
+        declared: &BTreeMap<&str, &str>,
         name: &str,
-        folders: &BTreeMap<&str, Vec<&str>>,
         exists: &impl Fn(&str) -> bool,
     ) -> Option<String> {
         if !is_import_path(name) {
             return None;
         }
-        // The longest module path that fits is the one that Go takes.
         let mut end = name.rfind('/');
         while let Some(at) = end {
-            for folder in folders.get(&name[..at]).into_iter().flatten() {
-                let path = within(folder, &name[at + 1..]);
-                if exists(&path) && !self.crosses_a_root(folder, &path) {
+            let (module, rest) = (&name[..at], &name[at + 1..]);
+            // Of what the build has in one folder, another has something else.
+            let is_open = !build.certain.contains_key(module);
+            let folders = declared.get(module).map(|folder| (*folder).to_owned()).into_iter();
+            for folder in folders.chain(self.replaced_anywhere(module)).filter(|_| is_open) {
+                let path = within(&folder, rest);
+                if exists(&path) && !self.crosses_a_root(&folder, &path) {
                     return Some(path);
                 }
             }
             end = name[..at].rfind('/');
         }
-        let vendored = self.vendored.iter().map(|folder| within(folder, name));
+        let is_certain = build.certain.keys().any(|module| is_within(name, module));
+        let vendored = self.vendored.iter().filter(|_| build.vendor.is_none() && !is_certain);
+        let vendored = vendored.map(|folder| within(folder, name));
         let workspace = self.folders.is_empty().then(|| [format!("src/{name}"), name.to_owned()]);
         vendored.chain(workspace.into_iter().flatten()).find(|path| exists(path))
+    }
+
+    /// Returns the folders that stand for a module by any replacement.
+    fn replaced_anywhere(&self, module: &str) -> Vec<String> {
+        let files = self.workspaces.iter().chain(&self.files);
+        let folders = files.flat_map(|(folder, file)| {
+            let of_module = file.replaced.iter().filter(|replaced| replaced.module == module);
+            of_module.filter_map(|replaced| joined(folder, replaced.folder.as_ref()?))
+        });
+        folders.collect()
     }
 
     /// Tells whether another module begins between the folder of one and a file below it.
@@ -181,6 +405,75 @@ impl Modules {
         }
         false
     }
+}
+
+/// A build, and what it finds.
+struct Tried<'m> {
+    /// How many names the build finds with the modules that it requires, and without these.
+    rank: (usize, usize),
+    module: &'m str,
+    folder: &'m str,
+    build: Build<'m>,
+    paths: Vec<Option<String>>,
+}
+
+impl<'m> Build<'m> {
+    /// Notes what a file requires beside what is certain.
+    fn require(&mut self, file: &'m ModuleFile) {
+        let required = file.required.iter().map(|(module, _)| module.as_str());
+        self.required.extend(required.filter(|module| !self.certain.contains_key(module)));
+    }
+
+    /// Carries out the replacements of a file, as far as nothing is said of their modules yet.
+    fn replace(&mut self, folder: &str, file: &'m ModuleFile, selected: &HashMap<&'m str, &'m str>) {
+        let modules: BTreeSet<&str> = file.replaced.iter().map(|replaced| replaced.module.as_str()).collect();
+        for module in
+            modules.into_iter().filter(|module| !self.certain.contains_key(module)).collect::<Vec<_>>()
+        {
+            let of_module = || file.replaced.iter().filter(|replaced| replaced.module == module);
+            // A replacement of the version that is selected comes before one of all versions, and of others none counts.
+            let of_version = of_module().find(|replaced| match (&replaced.version, selected.get(module)) {
+                (Some(version), Some(selected)) => version == selected,
+                (Some(_), None) => true,
+                (None, _) => false,
+            });
+            let Some(replaced) =
+                of_version.or_else(|| of_module().find(|replaced| replaced.version.is_none()))
+            else {
+                continue;
+            };
+            let target = replaced.folder.as_ref().and_then(|target| joined(folder, target));
+            self.certain.insert(module, target);
+            self.replaced.insert(module);
+        }
+        let certain = &self.certain;
+        self.required.retain(|module| !certain.contains_key(module));
+    }
+}
+
+/// Returns the version of each required module: the highest of several.
+fn selected<'m>(files: impl IntoIterator<Item = &'m ModuleFile>) -> HashMap<&'m str, &'m str> {
+    let mut selected: HashMap<&str, &str> = HashMap::new();
+    for (module, version) in files.into_iter().flat_map(|file| &file.required) {
+        let known = selected.entry(module).or_insert(version);
+        if by_version(version, known) == Ordering::Greater {
+            *known = version;
+        }
+    }
+    selected
+}
+
+/// Compares two versions such as `v1.2.3-pre.1` (semver.org, without the rules for parts that are not numbers).
+fn by_version(one: &str, other: &str) -> Ordering {
+    let parts = |version: &str| {
+        let version = version.trim_start_matches('v').split('+').next().unwrap_or_default().to_owned();
+        let (core, pre) =
+            version.split_once('-').map_or((version.as_str(), None), |(core, pre)| (core, Some(pre)));
+        let core: Vec<u64> = core.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        // What is not released yet comes before what is.
+        (core, pre.is_none(), pre.unwrap_or_default().to_owned())
+    };
+    parts(one).cmp(&parts(other))
 }
 
 /// Returns the import path of the tree's root that explains the most names, the longest of several.
@@ -200,65 +493,7 @@ fn common_prefix<'a>(
     best.map(|(prefix, _)| prefix)
 }
 
-/// What a `go.mod` or `go.work` says that matters here.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct ModuleFile {
-    module: Option<String>,
-    /// Module paths, and the folders of this repository that stand for them.
-    replaced: Vec<(String, String)>,
-}
-
-impl ModuleFile {
-    fn parse(text: &str) -> Self {
-        let mut file = Self::default();
-        let mut block: Option<String> = None;
-        for line in text.trim_start_matches('\u{feff}').lines() {
-            let words = words(line);
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            match (&block, &words[..]) {
-                (Some(_), [")"]) => block = None,
-                (None, [verb, "("]) => block = Some((*verb).to_owned()),
-                (Some(verb), arguments) => file.directive(verb, arguments),
-                (None, [verb, arguments @ ..]) => file.directive(verb, arguments),
-                (None, []) => {}
-            }
-        }
-        file
-    }
-
-    fn directive(&mut self, verb: &str, arguments: &[&str]) {
-        match (verb, arguments) {
-            ("module", [path]) => self.module = Some((*path).to_owned()),
-            ("replace", [module, "=>", target] | [module, _, "=>", target])
-                if target.starts_with("./") || target.starts_with("../") || matches!(*target, "." | "..") =>
-            {
-                self.replaced.push(((*module).to_owned(), (*target).to_owned()));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Splits a line into words; quotes are taken off, a comment ends it.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while !rest.is_empty() && !rest.starts_with("//") {
-        let quote = rest.chars().next().filter(|first| matches!(first, '"' | '`'));
-        let (word, after) = match quote {
-            Some(quote) => rest[1..].split_once(quote).unwrap_or((&rest[1..], "")),
-            None if rest.starts_with(['(', ')']) => rest.split_at(1),
-            None => {
-                let end = rest.find(|c: char| c.is_whitespace() || c == '(' || c == ')');
-                let end = end.into_iter().chain(rest.find("//").filter(|at| *at > 0)).min();
-                rest.split_at(end.unwrap_or(rest.len()))
-            }
-        };
-        words.push(word.to_owned());
-        rest = after.trim_start();
-    }
-    words
-}
+const VENDOR: &str = "vendor";
 
 fn is_work(path: &str) -> bool {
     path.ends_with("go.work")
@@ -306,7 +541,6 @@ fn is_set_apart(folder: &str) -> bool {
 
 /// Returns the length of a path up to and with its first folder called `vendor`.
 fn position_of_vendor(path: &str) -> Option<usize> {
-    const VENDOR: &str = "vendor";
     if path.starts_with("vendor/") {
         return Some(VENDOR.len());
     }
@@ -322,11 +556,17 @@ fn is_import_path(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Resolves one name in a tree of these paths; a path with a text is a module file.
-    fn resolve(tree: &[(&str, &str)], names: &[&str]) -> Vec<Option<String>> {
+    /// Resolves names in a tree of these paths; a path with a text is a module file.
+    fn resolved(tree: &[(&str, &str)], names: &[&str]) -> Resolved {
         let paths = || tree.iter().map(|(path, _)| *path);
         let files = tree.iter().filter(|(path, _)| is_module_file(path)).copied();
         Modules::new(paths(), files).resolve(names, |path| paths().any(|known| known == path))
+    }
+
+    fn resolve(tree: &[(&str, &str)], names: &[&str]) -> Vec<Option<String>> {
+        let Resolved { paths, doubts } = resolved(tree, names);
+        assert_eq!(doubts, []);
+        paths
     }
 
     fn some(paths: &[&str]) -> Vec<Option<String>> {
@@ -394,6 +634,8 @@ mod tests {
         let tree = [
             ("go.mod", "module example.com/a\nreplace example.com/lib => ./forks/lib\n"),
             ("main.go", ""),
+            ("more.go", ""),
+            ("third.go", ""),
             ("lib/go.mod", "module example.com/lib\nreplace example.com/a => ../other\n"),
             ("lib/lib.go", ""),
             ("lib/more.go", ""),
@@ -404,16 +646,194 @@ mod tests {
         ];
         let names = [
             "example.com/a/main.go",
+            "example.com/a/more.go",
+            "example.com/a/third.go",
             "example.com/lib/lib.go",
             "example.com/lib/more.go",
             "example.com/far/far.go",
         ];
-        // Names of two modules are equally many here; the later by name would be taken for the one built.
-        let names = [&names[..], &["example.com/a/gone1.go", "example.com/a/gone2.go"]].concat();
+        // Two folders of one module are never mixed.
+        let wanted = ["main.go", "more.go", "third.go", "forks/lib/lib.go", "", "far/far.go"];
+        assert_eq!(resolve(&tree, &names), some(&wanted));
+    }
+
+    #[test]
+    fn of_two_modules_of_one_name_the_one_that_has_all_files_is_meant() {
+        let tree = [
+            ("svc/one/go.mod", "module app\n"),
+            ("svc/one/main.go", ""),
+            ("svc/one/x/x.go", ""),
+            ("svc/two/go.mod", "module app\n"),
+            ("svc/two/main.go", ""),
+            ("svc/two/y/y.go", ""),
+        ];
         assert_eq!(
-            resolve(&tree, &names)[..4],
-            some(&["main.go", "forks/lib/lib.go", "lib/more.go", "far/far.go"])
+            resolve(&tree, &["app/main.go", "app/y/y.go"]),
+            some(&["svc/two/main.go", "svc/two/y/y.go"])
         );
+        let nowhere = ["app/main.go", "app/x/x.go", "app/gone.go", "app/x/none.go"];
+        assert_eq!(resolve(&tree, &nowhere), some(&["svc/one/main.go", "svc/one/x/x.go", "", ""]));
+        let both = resolved(&tree, &["app/main.go"]);
+        assert_eq!(both.paths, some(&["svc/one/main.go"]));
+        let doubt = Doubt {
+            module: "app".to_owned(),
+            taken: "svc/one".to_owned(),
+            others: vec!["svc/two".to_owned()],
+        };
+        assert_eq!(both.doubts, [doubt]);
+        // Files that no folder has all of are never mixed.
+        let mixed = resolved(&tree, &["app/main.go", "app/x/x.go", "app/y/y.go"]);
+        assert_eq!(mixed.paths, some(&["svc/one/main.go", "svc/one/x/x.go", ""]));
+        assert_eq!(mixed.doubts.len(), 1);
+    }
+
+    #[test]
+    fn a_library_that_lies_in_two_folders_is_doubted_where_nothing_tells_which_is_built() {
+        let tree = [
+            ("svc/go.mod", "module a.com/svc\nrequire a.com/lib v1.0.0\n"),
+            ("svc/s.go", ""),
+            ("lib/go.mod", "module a.com/lib\n"),
+            ("lib/l.go", ""),
+            ("old/lib/go.mod", "module a.com/lib\n"),
+            ("old/lib/l.go", ""),
+            ("old/lib/gone.go", ""),
+        ];
+        let names = ["a.com/svc/s.go", "a.com/lib/l.go"];
+        let resolved_names = resolved(&tree, &names);
+        assert_eq!(resolved_names.paths, some(&["svc/s.go", "lib/l.go"]));
+        assert_eq!(resolved_names.doubts[0].others, ["old/lib"]);
+        let names = ["a.com/svc/s.go", "a.com/lib/l.go", "a.com/lib/gone.go"];
+        assert_eq!(resolve(&tree, &names), some(&["svc/s.go", "old/lib/l.go", "old/lib/gone.go"]));
+    }
+
+    #[test]
+    fn replacements_hold_as_the_go_command_has_them() {
+        let with = |go_mod: &'static str| {
+            [
+                ("go.mod", go_mod),
+                ("a.go", ""),
+                ("x1/go.mod", "module o.com/x\n"),
+                ("x1/l.go", ""),
+                ("x2/go.mod", "module o.com/x\n"),
+                ("x2/l.go", ""),
+            ]
+        };
+        let cases = [
+            // Of two versions the one that is required.
+            (
+                "require o.com/x v1.2.0\nreplace (\n\to.com/x v1.1.0 => ./x1\n\to.com/x v1.2.0 => ./x2\n)",
+                "x2/l.go",
+            ),
+            (
+                "require o.com/x v1.1.0\nreplace (\n\to.com/x v1.1.0 => ./x1\n\to.com/x v1.2.0 => ./x2\n)",
+                "x1/l.go",
+            ),
+            // One of a version that is not required is not heeded, one of all versions is.
+            ("require o.com/x v1.2.0\nreplace o.com/x v1.1.0 => ./x1\nreplace o.com/x => ./x2", "x2/l.go"),
+            // One of the version comes before one of all.
+            ("require o.com/x v1.1.0\nreplace o.com/x => ./x2\nreplace o.com/x v1.1.0 => ./x1", "x1/l.go"),
+            // What is replaced by a module elsewhere is not in this repository.
+            ("require o.com/x v1.2.0\nreplace o.com/x => fork.com/x v1.0.0", ""),
+        ];
+        for (says, wanted) in cases {
+            let go_mod: &'static str = format!("module ex.com/m\ngo 1.21\n{says}\n").leak();
+            let found = resolve(&with(go_mod), &["ex.com/m/a.go", "o.com/x/l.go"]);
+            assert_eq!(found, some(&["a.go", wanted]), "{says}");
+        }
+    }
+
+    #[test]
+    fn what_a_workspace_uses_comes_before_replacements() {
+        let tree = [
+            ("go.work", "go 1.21\nuse (\n.\n./x\n)\n"),
+            ("go.mod", "module ex.com/m\nrequire o.com/x v1.2.0\nreplace o.com/x => ./fork\n"),
+            ("a.go", ""),
+            ("fork/go.mod", "module o.com/x\n"),
+            ("fork/l.go", ""),
+            ("x/go.mod", "module o.com/x\n"),
+            ("x/l.go", ""),
+        ];
+        let names = ["ex.com/m/a.go", "o.com/x/l.go"];
+        assert_eq!(resolve(&tree, &names), some(&["a.go", "x/l.go"]));
+        let elsewhere = [("go.work", "use ./x\n")];
+        let tree = [&elsewhere[..], &tree[1..]].concat();
+        assert_eq!(resolve(&tree, &names), some(&["a.go", "fork/l.go"]), "a workspace without this module");
+    }
+
+    #[test]
+    fn a_nested_module_that_is_not_built_hides_no_folder() {
+        let tree = [
+            ("go.mod", "module ex.com/m\n"),
+            ("a.go", ""),
+            ("sub/l.go", ""),
+            ("tools/go.mod", "module ex.com/m/sub\n"),
+            ("tools/l.go", ""),
+        ];
+        assert_eq!(resolve(&tree, &["ex.com/m/a.go", "ex.com/m/sub/l.go"]), some(&["a.go", "sub/l.go"]));
+    }
+
+    #[test]
+    fn packages_come_from_the_vendor_folder_of_the_module_that_was_built() {
+        let tree = [
+            ("other/go.mod", "module ex.com/other\ngo 1.21\nrequire v.com/q v1.0.0\n"),
+            ("other/vendor/modules.txt", ""),
+            ("other/vendor/v.com/q/l.go", ""),
+            ("svc/go.mod", "module ex.com/svc\ngo 1.21\nrequire v.com/q v1.0.0\n"),
+            ("svc/a.go", ""),
+            ("svc/vendor/modules.txt", ""),
+            ("svc/vendor/v.com/q/l.go", ""),
+            ("svc/vendor/ex.com/own/l.go", ""),
+            ("own/go.mod", "module ex.com/own\n"),
+            ("own/l.go", ""),
+        ];
+        let names = ["ex.com/svc/a.go", "v.com/q/l.go", "ex.com/own/l.go"];
+        let wanted = ["svc/a.go", "svc/vendor/v.com/q/l.go", "svc/vendor/ex.com/own/l.go"];
+        assert_eq!(resolve(&tree, &names), some(&wanted));
+    }
+
+    #[test]
+    fn the_service_is_the_main_module_however_small_it_is() {
+        let tree = [
+            ("lib1/go.mod", "module ex.com/lib\n"),
+            ("lib1/a.go", ""),
+            ("lib1/b.go", ""),
+            ("lib1/c.go", ""),
+            ("lib2/go.mod", "module ex.com/lib\n"),
+            ("lib2/a.go", ""),
+            ("lib2/b.go", ""),
+            ("lib2/c.go", ""),
+            ("svc1/go.mod", "module ex.com/svc1\nrequire ex.com/lib v0.0.0\nreplace ex.com/lib => ../lib1\n"),
+            ("svc1/a.go", ""),
+            ("svc2/go.mod", "module ex.com/svc2\nrequire ex.com/lib v0.0.0\nreplace ex.com/lib => ../lib2\n"),
+            ("svc2/a.go", ""),
+        ];
+        let names = ["ex.com/svc2/a.go", "ex.com/lib/a.go", "ex.com/lib/b.go", "ex.com/lib/c.go"];
+        let wanted = ["svc2/a.go", "lib2/a.go", "lib2/b.go", "lib2/c.go"];
+        assert_eq!(resolve(&tree, &names), some(&wanted));
+    }
+
+    #[test]
+    fn the_library_of_go_itself_is_named_without_its_module() {
+        let tree = [
+            ("src/go.mod", "module std\n\ngo 1.26\n"),
+            ("src/fmt/print.go", ""),
+            ("src/vendor/modules.txt", ""),
+            ("src/vendor/golang.org/x/net/a.go", ""),
+            ("src/cmd/go.mod", "module cmd\n"),
+            ("src/cmd/go/main.go", ""),
+            ("test/fmt/print.go", ""),
+        ];
+        let names = ["fmt/print.go", "vendor/golang.org/x/net/a.go", "cmd/go/main.go", "net/none.go"];
+        let wanted = ["src/fmt/print.go", "src/vendor/golang.org/x/net/a.go", "src/cmd/go/main.go", ""];
+        assert_eq!(resolve(&tree, &names), some(&wanted));
+    }
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let highest = ["v1.9.0", "v1.10.0-rc.1", "v1.10.0", "v0.0.0-20250101000000-abcdef012345"];
+        let mut sorted = highest;
+        sorted.sort_by(|one, other| by_version(one, other));
+        assert_eq!(sorted, [highest[3], highest[0], highest[1], highest[2]]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::Context;
 use crate::commands;
 use crate::config::User;
 use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
-use crate::gosrc::{Modules, is_module_file, scan};
+use crate::gosrc::{Doubt, Modules, Resolved, is_module_file, scan};
 use crate::host;
 use crate::names::printable;
 use crate::parallel::on_all_cores;
@@ -315,7 +315,8 @@ impl SourceReader<'_> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
 
-        let paths = modules.resolve(&names, |path| tree.contains_key(path));
+        let Resolved { paths, doubts } = modules.resolve(&names, |path| tree.contains_key(path));
+        doubts.iter().for_each(say_doubt);
         // Where a module cannot be read, a name that leads nowhere may well be of the commit.
         let nowhere = if *knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
 
@@ -405,6 +406,19 @@ impl SourceReader<'_> {
             commands::inform(message);
         }
     }
+}
+
+/// Says that another folder of the repository could be meant as well.
+fn say_doubt(Doubt { module, taken, others }: &Doubt) {
+    let shown =
+        |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { printable(folder) });
+    let others: Vec<String> = others.iter().map(|folder| shown(folder)).collect();
+    commands::warn(format!(
+        "the repository has \"{}\" several times, and the profile fits each: the source is that of {}, not that of {}",
+        printable(module),
+        shown(taken),
+        others.join(", ")
+    ));
 }
 
 /// Tells whether a revision is a hash, or the beginning of one, by its looks.
