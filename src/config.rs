@@ -65,6 +65,8 @@ pub struct GitConfig {
     pub protocols: Vec<String>,
     /// How long one run of git may take.
     pub timeout: Duration,
+    /// A commit of more files is not read.
+    pub max_files: usize,
     /// Users whose clones are read beside those of this user, root and the owner of the work directory.
     pub trust_owners: Vec<User>,
 }
@@ -84,6 +86,7 @@ impl Default for GitConfig {
             repo: None,
             protocols: ["https", "ssh", "file"].map(str::to_owned).to_vec(),
             timeout: Duration::from_secs(600),
+            max_files: 1_000_000,
             trust_owners: Vec::new(),
         }
     }
@@ -333,6 +336,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("repo", &mut git.repo, some(parsed(A_PATTERN, parse_repo_pattern)))?;
         table.set("protocols", &mut git.protocols, each(parsed(A_PROTOCOL, parse_protocol)))?;
         table.set("timeout", &mut git.timeout, above_zero)?;
+        table.set("max_files", &mut git.max_files, whole(1..=100_000_000))?;
         table.set("trust_owners", &mut git.trust_owners, each(user))?;
         table.finish()?;
     }

@@ -29,6 +29,7 @@ mod limits;
 mod linediff;
 mod list;
 mod modules;
+mod odd_sources;
 mod prune;
 mod pull;
 mod report;

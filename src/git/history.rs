@@ -97,7 +97,46 @@ impl Repository {
             "--",
             ALL_GO_FILES,
         ];
-        Ok(file_changes(&self.output("diff-tree", &arguments, Vec::new())?))
+        let mut files = file_changes(&self.output("diff-tree", &arguments, Vec::new())?);
+        if renames == Renames::Found && files.iter().any(|file| file.before.is_none()) {
+            self.find_renames_from_other_files(from, to, &mut files)?;
+        }
+        Ok(files)
+    }
+
+    /// Finds which of the files that came were called like no Go file before.
+    fn find_renames_from_other_files(
+        &self,
+        from: &ObjectId,
+        to: &ObjectId,
+        files: &mut [FileChange],
+    ) -> Result<(), GitError> {
+        // A partial clone lacks the contents of files that nobody asked for.
+        if self.is_partial() {
+            return Ok(());
+        }
+        let renamed_only = "--diff-filter=R";
+        let arguments = [
+            "-r",
+            "--raw",
+            "-z",
+            "--no-abbrev",
+            Renames::Found.option(),
+            // As many as `git diff` compares by itself; of more it finds those that moved unchanged.
+            "-l1000",
+            renamed_only,
+            from.as_str(),
+            to.as_str(),
+        ];
+        let renamed = file_changes(&self.output("diff-tree", &arguments, Vec::new())?);
+        for FileChange { before, after } in renamed {
+            let is_other = before.as_ref().is_some_and(|before| before.path.strip_suffix(".go").is_none());
+            let came = files.iter_mut().find(|file| file.before.is_none() && file.after == after);
+            if let Some(file) = came.filter(|_| is_other) {
+                file.before = before;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,9 +15,9 @@ mod owners;
 mod remote;
 mod run;
 mod settings;
+mod tree;
 mod url;
 
-use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
@@ -28,6 +28,7 @@ use fetching::FetchFolder;
 use layout::Layout;
 use lookup::Lookup;
 use run::{Watch, command, feed};
+use tree::Listed;
 
 use crate::names::printable;
 use crate::parallel::{self, Begun};
@@ -36,6 +37,7 @@ pub use history::{FileAt, FileChange, Renames, Tip};
 pub use owners::Owners;
 pub use remote::{Network, clone};
 pub use run::Deadline;
+pub use tree::Tree;
 pub use url::RemoteUrl;
 
 /// Git could not do what was asked.
@@ -128,6 +130,16 @@ pub enum GitError {
         /// The start of the answer.
         answer: String,
     },
+    /// A commit has more files than are listed.
+    #[error(
+        "commit {commit} has more than {most} files, or paths beyond all measure, so none of it is read ([git] max_files)"
+    )]
+    TooManyFiles {
+        /// The commit.
+        commit: ObjectId,
+        /// The limit.
+        most: usize,
+    },
     /// The repository has no such commit.
     #[error("{:?} has no commit \"{}\"", path.display(), printable(revision))]
     NoCommit {
@@ -207,9 +219,6 @@ impl std::fmt::Display for ObjectId {
 fn lines(ids: &[ObjectId], before: &str, after: &str) -> String {
     ids.iter().flat_map(|id| [before, id.as_str(), after]).collect()
 }
-
-/// The files of a commit: the blob of each, by its path from the root of the repository.
-pub type Tree = HashMap<String, ObjectId>;
 
 /// What is to be had of a file.
 #[derive(Clone, Copy, Debug)]
@@ -396,27 +405,24 @@ impl Repository {
         *self.lookup.lock().expect("no panic") = None;
     }
 
-    /// Returns the files of a commit, without links, submodules, and names that are not UTF-8.
-    pub fn files(&self, commit: &ObjectId) -> Result<Tree, GitError> {
-        let listed = self.output("ls-tree", &["-r", "-z", "--full-tree", commit.as_str()], Vec::new())?;
-        let mut files = Tree::new();
-        for entry in listed.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()) {
-            // "<mode> <type> <hash>\t<path>"
-            let (head, path) = entry.split_at(entry.iter().position(|&byte| byte == b'\t').unwrap_or(0));
-            let head = str::from_utf8(head).unwrap_or_default();
-            let mut words = head.split(' ');
-            let (mode, _, blob) = (words.next(), words.next(), words.next().and_then(ObjectId::parse));
-            let Some(blob) = blob else {
-                return Err(GitError::Unexpected { action: "ls-tree", answer: head.to_owned() });
-            };
-            if !mode.is_some_and(|mode| mode.starts_with("100")) {
-                continue;
-            }
-            if let Ok(path) = str::from_utf8(&path[1..]) {
-                files.insert(path.to_owned(), blob);
-            }
+    /// Returns the files and links of a commit, of which it has at most so many.
+    pub fn files(&self, commit: &ObjectId, most: usize) -> Result<Tree, GitError> {
+        let arguments = ["-r", "-z", "--full-tree", commit.as_str()];
+        let (mut child, watch, stdout) = self.start(LS_TREE, &arguments, Vec::new())?;
+        let mut out = BufReader::with_capacity(256 << 10, stdout);
+        let listed = Tree::read(&mut out, most);
+        if !matches!(listed, Ok(Listed::Whole(_))) {
+            // It would go on, and nobody reads the rest.
+            let _ = child.kill();
         }
-        Ok(files)
+        drop(out);
+        let finished = watch.finish(LS_TREE, &mut child);
+        match listed {
+            Ok(Listed::Whole(tree)) => finished.map(|()| tree),
+            Ok(Listed::TooMany) => Err(GitError::TooManyFiles { commit: commit.clone(), most }),
+            Ok(Listed::Unexpected(answer)) => Err(GitError::Unexpected { action: LS_TREE, answer }),
+            Err(source) => Err(GitError::Io { action: LS_TREE, source }),
+        }
     }
 
     /// Reads blobs, spread over several gits, and hands each to `take` with its index, on several threads;
@@ -561,6 +567,7 @@ impl Repository {
 }
 
 const CAT_FILE: &str = "cat-file";
+const LS_TREE: &str = "ls-tree";
 
 /// What git says of a name or hash that it was asked for.
 enum Answer {

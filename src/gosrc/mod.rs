@@ -5,9 +5,11 @@
 
 mod extents;
 mod lines;
+mod links;
 mod modfile;
 mod modules;
 
 pub use extents::{FuncExtent, Scanned, Spanning, SyntaxError, scan};
 pub use lines::CodeLines;
+pub use links::{Links, LostLink};
 pub use modules::{Doubt, Modules, Resolved, is_module_file};

@@ -104,6 +104,22 @@ pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>)
     found
 }
 
+/// Returns the lines of a file that is compiled twice: each as executed as the more executed of the two.
+pub(super) fn joined(one: &[LineReport], other: &[LineReport]) -> Vec<LineReport> {
+    let mut all: Vec<LineReport> = one.iter().chain(other).copied().collect();
+    all.sort_by_key(|line| line.line);
+    all.dedup_by(|later, earlier| {
+        let is_same = later.line == earlier.line;
+        if is_same {
+            earlier.blocks = earlier.blocks.max(later.blocks);
+            earlier.hit_blocks = earlier.hit_blocks.max(later.hit_blocks);
+            earlier.hits = earlier.hits.max(later.hits);
+        }
+        is_same
+    });
+    all
+}
+
 /// Tells whether a block has code on a line that it spans; where no text is known, it does.
 pub(super) fn has_code(block: &Block, line: u32, code: Option<&CodeLines<'_>>) -> bool {
     let from = if line == block.start.0 { block.start.1 } else { 0 };

@@ -28,7 +28,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::coverage::Coverage;
 use crate::filter::Filter;
-use crate::gosrc::{CodeLines, FuncExtent, Scanned, SyntaxError};
+use crate::gosrc::{CodeLines, FuncExtent, LostLink, Scanned, SyntaxError};
 use crate::profile::{Block, BuildFile, Profile};
 
 use diff::{Changes, DiffReport};
@@ -49,6 +49,8 @@ pub enum NoSource {
     NotInRepository,
     /// The file is larger than any that people write.
     TooLarge,
+    /// The commit has a link there that leads to no file of it.
+    Link(LostLink),
     /// What the commit has does not parse.
     DoesNotParse(SyntaxError),
 }
@@ -60,6 +62,7 @@ impl std::fmt::Display for NoSource {
             Self::NotInCommit => f.write_str("not in the commit"),
             Self::NotInRepository => f.write_str("its content is not in the repository"),
             Self::TooLarge => f.write_str("too large"),
+            Self::Link(why) => write!(f, "{why}"),
             Self::DoesNotParse(error) => write!(f, "does not parse, {error}"),
         }
     }
@@ -123,12 +126,14 @@ impl Source {
         counts: &[u64],
         wants: Wants<'_>,
     ) -> Self {
-        // Where line comments moved positions, those of blocks say nothing of the lines of this text.
+        // Where line comments moved positions, those of blocks say nothing of the lines of this text, and may lie
+        // beyond its end.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::of(text, scanned));
         let blocks = file.blocks;
-        let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let lines =
+            if wants.lines && !is_moved { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
             Declared { functions: covered_functions(blocks, counts, functions), is_generated }
         });

@@ -61,37 +61,42 @@ pub(super) fn find(
         let changes = of_file(path, at, &tree.files, reader)?;
         return Ok((tree, changes));
     }
-    let diffed = || diff(asked, at, reader, rows);
-    let (tree, changes) = if at.repository.is_partial() {
+    let choose = || {
+        let (base, how) = choose(asked, at, reader, rows)?;
+        // Git compares trees in memory, so both are listed within bounds before.
+        reader.files(at, &base)?;
+        Ok::<_, anyhow::Error>((base, how))
+    };
+    let (tree, chosen) = if at.repository.is_partial() {
         // One fetch at a time.
-        (reader.tree(at), diffed())
+        (reader.tree(at), choose())
     } else {
         thread::scope(|scope| {
             let tree = parallel::begin(scope, || reader.tree(at));
-            let diffed = diffed();
-            (tree.join(), diffed)
+            let chosen = choose();
+            (tree.join(), chosen)
         })
     };
-    Ok((tree?, changes?))
+    let (tree, (base, how)) = (tree?, chosen?);
+    Ok((tree, diff(&base, how, at, reader)?))
 }
 
-/// Returns what git says that changed, and since when.
-fn diff(asked: Asked<'_>, at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row]) -> Result<Changes> {
-    let (base, how) = choose(asked, at, reader, rows)?;
+/// Returns what git says that changed since a base.
+fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) -> Result<Changes> {
     let repository = &at.repository;
     if repository.is_partial() {
-        let files = repository.changed_files(&base, &at.commit, Renames::Unknown)?;
+        let files = repository.changed_files(base, &at.commit, Renames::Unknown)?;
         // What went and what came is looked at to find out what moved.
         let looked_at =
             files.iter().filter(|file| file.path_before() != file.path_after() || Pair::of(file).is_some());
         let mut blobs: Vec<ObjectId> = looked_at.flat_map(FileChange::blobs).collect();
         blobs.sort_unstable();
         blobs.dedup();
-        for commit in [&base, &at.commit] {
+        for commit in [base, &at.commit] {
             all_fetched(reader, at, commit, &blobs)?;
         }
     }
-    let files = repository.changed_files(&base, &at.commit, Renames::Found)?;
+    let files = repository.changed_files(base, &at.commit, Renames::Found)?;
     let pairs: Vec<Pair<'_>> = files.iter().filter_map(Pair::of).collect();
     let blobs: Vec<_> =
         pairs.iter().map(|pair| [pair.before.map(|at| &at.blob), Some(&pair.after.blob)]).collect();
@@ -211,14 +216,14 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
     let shown = printable(&shown);
     let text = workdir::read_outside(path)?;
     let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
-    patch::place(&mut patches, tree)
+    patch::place(&mut patches, tree.files())
         .with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
     let candidates = || {
         let candidates = patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch)));
         candidates.filter(|(path, _)| is_candidate(path))
     };
     let (paths, blobs): (Vec<&str>, Vec<ObjectId>) =
-        candidates().filter_map(|(path, _)| Some((path, tree.get(path)?.clone()))).unzip();
+        candidates().filter_map(|(path, _)| Some((path, tree.blob(path)?.clone()))).unzip();
     all_fetched(reader, at, &at.commit, &blobs)?;
     let read = at.repository.blobs(&blobs, |_, content| {
         content.text().map(|text| ChangedText { text: text.into(), scanned: scan(text) })

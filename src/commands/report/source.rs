@@ -9,7 +9,7 @@ use super::Context;
 use crate::commands;
 use crate::config::User;
 use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
-use crate::gosrc::{Doubt, Modules, Resolved, is_module_file, scan};
+use crate::gosrc::{Doubt, Links, LostLink, Modules, Resolved, is_module_file, scan};
 use crate::host;
 use crate::names::printable;
 use crate::parallel::on_all_cores;
@@ -58,6 +58,7 @@ pub(super) struct AtCommit {
 /// What there is at a commit.
 pub(super) struct SourceTree {
     pub(super) files: Tree,
+    links: Links,
     modules: Modules,
     knows_all_modules: bool,
 }
@@ -270,31 +271,45 @@ impl SourceReader<'_> {
         }
     }
 
-    /// Returns the files of a commit, and where its modules are.
+    /// Returns the files of a commit, where its links lead, and where its modules are.
     pub(super) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
+        /// As long as a path may be (`PATH_MAX`).
+        const LONGEST_LINK: usize = 4096;
         let AtCommit { repository, commit, .. } = at;
-        let files = self.files(at)?;
-        let paths: Vec<&str> = files.keys().map(String::as_str).filter(|path| is_module_file(path)).collect();
-        let blobs: Vec<ObjectId> = paths.iter().map(|path| files[*path].clone()).collect();
+        let files = self.files(at, commit)?;
+        let of_modules = files.paths().filter(|path| is_module_file(path));
+        let of_modules = of_modules.filter_map(|path| Some((path, files.blob(path)?)));
+        let (paths, blobs): (Vec<&str>, Vec<ObjectId>) =
+            of_modules.chain(files.links()).map(|(path, blob)| (path, blob.clone())).unzip();
         let lacking = self.fetched(at, commit, &blobs)?;
         let (present, blobs): (Vec<&str>, Vec<ObjectId>) =
             paths.iter().zip(blobs).filter(|(_, blob)| !lacking.contains(blob)).unzip();
         let texts = repository
             .blobs(&blobs, |_, text| text.text().map(|text| String::from_utf8_lossy(text).into_owned()))?;
         let knows_all_modules = texts.iter().flatten().count() == paths.len();
-        let texts = present.iter().zip(&texts).filter_map(|(path, text)| Some((*path, text.as_deref()?)));
-        let modules = Modules::new(files.keys().map(String::as_str), texts);
-        Ok(SourceTree { files, modules, knows_all_modules })
+        let texts = present.iter().zip(texts).filter_map(|(path, text)| Some((*path, text?)));
+        let (modules, links): (Vec<_>, Vec<_>) = texts.partition(|(path, _)| files.has(path));
+        let links = links.into_iter().filter(|(_, target)| target.len() <= LONGEST_LINK);
+        let links = Links::new(links.map(|(path, target)| (path.to_owned(), target)));
+        let modules = modules.iter().map(|(path, text)| (*path, text.as_str()));
+        let modules = Modules::new(files.paths(), modules);
+        Ok(SourceTree { files, links, modules, knows_all_modules })
     }
 
-    fn files(&self, AtCommit { repository, network, commit }: &AtCommit) -> Result<Tree> {
-        match repository.files(commit) {
+    /// Lists the files of a commit, fetched where the clone has no folders.
+    pub(super) fn files(
+        &self,
+        AtCommit { repository, network, .. }: &AtCommit,
+        commit: &ObjectId,
+    ) -> Result<Tree> {
+        let most = self.context.config.git.max_files;
+        match repository.files(commit, most) {
             Err(error @ GitError::Failed { .. }) if repository.is_partial() => {
                 if self.offline {
                     bail!("{error}; without --offline the folders of the commit are fetched");
                 }
                 repository.fetch_trees(commit, network)?;
-                Ok(repository.files(commit)?)
+                Ok(repository.files(commit, most)?)
             }
             files => Ok(files?),
         }
@@ -306,7 +321,7 @@ impl SourceReader<'_> {
         &self,
         profile: &Profile,
         at: &AtCommit,
-        SourceTree { files: tree, modules, knows_all_modules }: &SourceTree,
+        source: &SourceTree,
         known: &HashMap<String, ChangedText>,
         only: Option<&HashSet<&str>>,
         wants: Wants<'_>,
@@ -315,24 +330,39 @@ impl SourceReader<'_> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
 
-        let Resolved { paths, doubts } = modules.resolve(&names, |path| tree.contains_key(path));
+        let SourceTree { files: tree, links, modules, knows_all_modules } = source;
+        // A link that leads nowhere is what is meant, too.
+        let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
+        let Resolved { paths, doubts } = modules.resolve(&names, |path| tree.has(path) || leads(path));
         doubts.iter().for_each(say_doubt);
+        let mut lost: HashMap<usize, LostLink> = HashMap::new();
+        let paths = paths.into_iter().enumerate().map(|(index, path)| match links.follow(path.as_ref()?) {
+            Some(Ok(to)) => Some(to),
+            Some(Err(why)) => {
+                lost.insert(index, why);
+                path
+            }
+            None => path,
+        });
+        let paths: Vec<Option<String>> = paths.collect();
         // Where a module cannot be read, a name that leads nowhere may well be of the commit.
         let nowhere = if *knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
 
         let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
         let is_to_read = |path: &str| is_wanted(path) && !known.contains_key(path);
         let to_read = paths.iter().flatten().filter(|path| is_to_read(path));
-        let to_read: Vec<ObjectId> = to_read.map(|path| tree[path.as_str()].clone()).collect();
+        let to_read: Vec<ObjectId> = to_read.filter_map(|path| tree.blob(path).cloned()).collect();
         let lacking = self.fetched(at, commit, &to_read)?;
         // What is read, and of which file it is.
         let readable: Vec<(usize, &str)> = paths
             .iter()
             .enumerate()
             .filter_map(|(index, path)| path.as_deref().map(|path| (index, path)))
-            .filter(|(_, path)| is_to_read(path) && !lacking.contains(&tree[*path]))
+            .filter(|(_, path)| {
+                is_to_read(path) && tree.blob(path).is_some_and(|blob| !lacking.contains(blob))
+            })
             .collect();
-        let ids: Vec<ObjectId> = readable.iter().map(|(_, path)| tree[*path].clone()).collect();
+        let ids: Vec<ObjectId> = readable.iter().filter_map(|(_, path)| tree.blob(path).cloned()).collect();
         let counts = |file: &BuildFile<'_>| &profile.counts[file.range.0..file.range.1];
         let without =
             |path, why, file: &BuildFile<'_>| Source::without_text(path, why, file, counts(file), wants);
@@ -364,7 +394,10 @@ impl SourceReader<'_> {
                     let wants = Wants::default();
                     Source::without_text(Some(path), NoSource::NotRead, file, counts(file), wants)
                 }
-                (None, Some(path)) => without(Some(path), NoSource::NotInRepository, file),
+                (None, Some(path)) => {
+                    let why = lost.get(&index).map_or(NoSource::NotInRepository, |why| NoSource::Link(*why));
+                    without(Some(path), why, file)
+                }
                 (None, None) => without(None, nowhere.clone(), file),
             }
         });

@@ -10,6 +10,8 @@ mod json;
 mod markdown;
 mod text;
 
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -145,6 +147,10 @@ pub enum Why {
     NoStatements,
     /// The profile does not know it: it is not linked into the program, or left out by build tags.
     NotBuilt,
+    /// Its `//line` comments move positions, so that nothing tells which of its lines were executed.
+    MovedLines,
+    /// A diff says nothing of its lines, though it is text: an attribute keeps it out of diffs.
+    NoDiff,
     /// Nothing that changed in it is code.
     NoCodeChanged,
     /// The service's commit has no such file.
@@ -166,6 +172,8 @@ impl Why {
             Self::Excluded => "excluded",
             Self::NoStatements => "no_statements",
             Self::NotBuilt => "not_built",
+            Self::MovedLines => "moved_lines",
+            Self::NoDiff => "no_diff",
             Self::NoCodeChanged => "no_code_changed",
             Self::NotInCommit => "not_in_commit",
         }
@@ -185,6 +193,10 @@ impl std::fmt::Display for Why {
             Self::Excluded => "excluded",
             Self::NoStatements => "has no statements",
             Self::NotBuilt => "not in the profile: not linked into the program, or left out by build tags",
+            Self::MovedLines => {
+                "its //line comments give its lines other numbers, so what was executed of them is not known"
+            }
+            Self::NoDiff => "the diff has no lines of it, as .gitattributes says -diff or binary",
             Self::NoCodeChanged => "no code changed",
             Self::NotInCommit => "not in the commit",
         })
@@ -231,8 +243,7 @@ impl DiffReport {
     #[must_use]
     pub fn new(report: &Report<'_>, changes: &Changes, filter: &Filter) -> Self {
         let Changes { base, patches, .. } = changes;
-        let by_path: HashMap<&str, &FileReport<'_>> =
-            report.files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect();
+        let by_path = by_path(report);
         let mut files = Vec::new();
         let mut left_out = Vec::new();
         let judged = on_all_cores(patches, |patch| match &patch.new_path {
@@ -320,16 +331,44 @@ impl ChangedFile {
     }
 }
 
+/// Returns the files of a report by their paths. A file that is compiled under several names, as links make it, is
+/// executed where any of them is.
+fn by_path<'r>(report: &'r Report<'_>) -> HashMap<&'r str, Cow<'r, FileReport<'r>>> {
+    let mut by_path: HashMap<&str, Cow<'_, FileReport<'_>>> = HashMap::new();
+    for file in &report.files {
+        let Some(path) = file.path.as_deref() else { continue };
+        match by_path.entry(path) {
+            Entry::Vacant(free) => {
+                free.insert(Cow::Borrowed(file));
+            }
+            Entry::Occupied(mut known) => {
+                let lines = lines::joined(&known.get().lines, &file.lines);
+                let known = known.get_mut();
+                if file.coverage.covered > known.coverage.covered {
+                    *known = Cow::Borrowed(file);
+                }
+                let known = known.to_mut();
+                known.line_coverage = lines::coverage(&lines);
+                known.lines = lines;
+            }
+        }
+    }
+    by_path
+}
+
 fn changed_file(
     changed: &FilePatch,
     path: &str,
-    by_path: &HashMap<&str, &FileReport<'_>>,
+    by_path: &HashMap<&str, Cow<'_, FileReport<'_>>>,
     diff: &Changes,
     filter: &Filter,
 ) -> Result<ChangedFile, Why> {
     match rule_of_path(path) {
         Some(Why::NotGo) => return Err(Why::NotGo),
-        _ if changed.unread == Some(Unread::Binary) => return Err(Why::Binary),
+        _ if changed.unread == Some(Unread::Binary) => {
+            let is_text = diff.texts.get(path).is_some_and(|text| !text.text.contains(&0));
+            return Err(if is_text { Why::NoDiff } else { Why::Binary });
+        }
         Some(why) => return Err(why),
         None if changed.unread == Some(Unread::TooLarge) => return Err(Why::TooLarge),
         None => {}
@@ -350,6 +389,9 @@ fn changed_file(
         let has_functions = scanned.is_none_or(|scanned| !scanned.functions.is_empty());
         return Err(if has_functions { Why::NotBuilt } else { Why::NoStatements });
     };
+    if scanned.is_some_and(|scanned| scanned.has_moved_lines) {
+        return Err(Why::MovedLines);
+    }
     let lines: Vec<LineReport> =
         file.lines.iter().copied().filter(|line| changed.has_added(line.line)).collect();
     if lines.is_empty() {

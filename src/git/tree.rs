@@ -1,0 +1,135 @@
+//! The files of a commit, listed within bounds: a few small objects can stand for billions of paths.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Read as _};
+
+use super::ObjectId;
+
+/// The files of a commit and its symbolic links, by their paths from the root of the repository; without submodules,
+/// and names that are not UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: HashMap<String, ObjectId>,
+    links: HashMap<String, ObjectId>,
+}
+
+/// What came of listing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// All of it.
+    Whole(Tree),
+    /// More than was asked for.
+    TooMany,
+    /// The beginning of something that git never says.
+    Unexpected(String),
+}
+
+impl Tree {
+    /// Returns the content of a file.
+    #[must_use]
+    pub fn blob(&self, path: &str) -> Option<&ObjectId> {
+        self.files.get(path)
+    }
+
+    /// Tells whether it has a file, a link not counted.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Returns the content of each file by its path.
+    #[must_use]
+    pub fn files(&self) -> &HashMap<String, ObjectId> {
+        &self.files
+    }
+
+    /// Returns the paths of all files, in no order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// Returns all links with the blobs that say where they lead, in no order.
+    pub fn links(&self) -> impl Iterator<Item = (&str, &ObjectId)> {
+        self.links.iter().map(|(path, blob)| (path.as_str(), blob))
+    }
+
+    /// Reads what `git ls-tree -r -z` prints: `<mode> <type> <hash>\t<path>`, each ended by a zero byte. At most
+    /// `most` entries are taken, and of paths at most 256 bytes for each of these.
+    pub(super) fn read(mut out: impl BufRead, most: usize) -> io::Result<Listed> {
+        const BYTES_OF_A_PATH: u64 = 256;
+        let mut tree = Self::default();
+        let mut left = BYTES_OF_A_PATH.saturating_mul(most as u64);
+        let mut entry = Vec::new();
+        for _ in 0..=most {
+            entry.clear();
+            (&mut out).take(left.max(1)).read_until(0, &mut entry)?;
+            if entry.is_empty() {
+                return Ok(Listed::Whole(tree));
+            }
+            if entry.pop() != Some(0) {
+                // Git ended early, which it tells by its exit code, or the path is longer than all may be.
+                return Ok(if left > entry.len() as u64 + 1 { Listed::Whole(tree) } else { Listed::TooMany });
+            }
+            left = left.saturating_sub(entry.len() as u64);
+            let (head, path) = entry.split_at(entry.iter().position(|&byte| byte == b'\t').unwrap_or(0));
+            let head = String::from_utf8_lossy(head);
+            let mut words = head.split(' ');
+            let (mode, _, blob) = (words.next(), words.next(), words.next().and_then(ObjectId::parse));
+            let (Some(mode), Some(blob)) = (mode, blob) else {
+                return Ok(Listed::Unexpected(head.into_owned()));
+            };
+            let of_kind = match mode {
+                mode if mode.starts_with("100") => &mut tree.files,
+                "120000" => &mut tree.links,
+                _ => continue,
+            };
+            if let Ok(path) = str::from_utf8(&path[1..]) {
+                of_kind.insert(path.to_owned(), blob);
+            }
+        }
+        Ok(Listed::TooMany)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(text: &str, most: usize) -> Listed {
+        Tree::read(text.as_bytes(), most).unwrap()
+    }
+
+    #[test]
+    fn files_and_links_are_listed_within_bounds() {
+        let hash = "a".repeat(40);
+        let text = format!(
+            "100644 blob {hash}\ta.go\0100755 blob {hash}\tb\tc.go\0120000 blob {hash}\tlinked\0160000 commit {hash}\tsub\0"
+        );
+        let Listed::Whole(tree) = listed(&text, 4) else { panic!("it is within bounds") };
+        let mut paths: Vec<&str> = tree.paths().collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["a.go", "b\tc.go"]);
+        assert_eq!(tree.links().map(|(path, _)| path).collect::<Vec<_>>(), ["linked"]);
+        assert_eq!(listed(&text, 3), Listed::TooMany);
+        assert_eq!(listed("", 0), Listed::Whole(Tree::default()));
+        assert_eq!(listed("what is this\0", 9), Listed::Unexpected(String::new()));
+        let long = format!("100644 blob {hash}\t{}\0", "d/".repeat(4096));
+        assert_eq!(listed(&long, 1), Listed::TooMany);
+    }
+
+    #[test]
+    fn of_a_listing_without_end_only_so_much_is_read() {
+        struct Endless(u64);
+        impl io::Read for Endless {
+            fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+                let entry = format!("100644 blob {}\tf{}.go\0", "a".repeat(40), self.0);
+                self.0 += 1;
+                part[..entry.len()].copy_from_slice(entry.as_bytes());
+                Ok(entry.len())
+            }
+        }
+        let mut endless = io::BufReader::new(Endless(0));
+        assert_eq!(Tree::read(&mut endless, 1000).unwrap(), Listed::TooMany);
+        assert!(endless.get_ref().0 < 2000, "{} entries were read", endless.get_ref().0);
+    }
+}

@@ -1,0 +1,230 @@
+//! Source that is not what it looks like: links, lines with other numbers, other names, and more than there can be.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::harness::source::{Source, repository};
+use crate::harness::{World, skipped};
+use crate::sim::{Agent, Behaviour, Program};
+
+const REAL: &str = "package real\n\nfunc R() {\n\tprintln()\n}\n";
+const SHARED: &str = "package app\n\nfunc A(x int) int {\n\tif x > 1 {\n\t\treturn 2\n\t}\n\treturn 1\n}\n";
+const PROFILE: &str = "mode: count\nexample.com/app/a.go:3.19,4.11 1 1\nexample.com/app/a.go:4.11,6.3 1 0\n\
+                       example.com/app/a.go:7.2,7.10 1 1\nexample.com/app/cmd/deep/r.go:3.10,5.2 1 1\n\
+                       example.com/app/linked/r.go:3.10,5.2 1 0\n";
+
+/// A process with this profile of the source's commit, pulled, and a clone.
+fn pulled(source: &Source, profile: &str) -> (World, Agent) {
+    let world = World::new();
+    let agent = world.start(&source.service(), &Program::of(""));
+    agent.behave(Behaviour::Body(profile.as_bytes().to_vec()));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    (world, agent)
+}
+
+/// A repository with a file that is a link, and a folder that two links lead to.
+fn linked() -> Source {
+    let mut source = Source::of(&[
+        ("go.mod", b"module example.com/app\n\ngo 1.21\n"),
+        ("shared/a.txt", SHARED.as_bytes()),
+        ("real/r.go", REAL.as_bytes()),
+    ]);
+    let folder = source.folder.path();
+    fs::create_dir(folder.join("cmd")).unwrap();
+    for (target, link) in [("shared/a.txt", "a.go"), ("real", "linked"), ("../real", "cmd/deep")] {
+        symlink(target, folder.join(link)).unwrap();
+    }
+    source.commit_all();
+    source
+}
+
+#[test]
+fn links_to_files_and_folders_are_followed_as_go_does() {
+    let source = linked();
+    let (world, _agent) = pulled(&source, PROFILE);
+    let table = world.run(&["report", "app"]).ended(0).stdout;
+    assert!(
+        table.starts_with(
+            "example.com/app/a.go:3:\t\t\tA\t\t66.7%\nexample.com/app/cmd/deep/r.go:3:\tR\t\t100.0%\n"
+        ),
+        "{table}"
+    );
+    let json = world.run(&["report", "app", "--format=json"]).ended(0).json().remove(0);
+    let paths: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert_eq!(paths, ["shared/a.txt", "real/r.go", "real/r.go"]);
+    if Command::new("go").arg("version").output().is_err() {
+        assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
+        skipped("no Go here, so links were not followed by the real go tool cover");
+        return;
+    }
+    let profile = world.home().join("p.cov");
+    fs::write(&profile, PROFILE).unwrap();
+    assert_eq!(table, source.read_by(&["go", "tool", "cover", &format!("-func={}", profile.display())]));
+}
+
+#[test]
+fn links_out_of_the_repository_and_in_circles_are_no_source_and_say_so() {
+    let mut source = linked();
+    let folder = source.folder.path();
+    for (target, link) in [
+        ("/etc/hostname", "out.go"),
+        ("../../../../../../etc/hostname", "up.go"),
+        ("loop1.go", "loop2.go"),
+        ("loop2.go", "loop1.go"),
+        ("nothing.go", "dead.go"),
+    ] {
+        symlink(target, folder.join(link)).unwrap();
+    }
+    source.commit_all();
+    let more = ["dead", "loop1", "out", "up"].map(|name| format!("example.com/app/{name}.go:1.1,2.2 1 0\n"));
+    let (world, _agent) = pulled(&source, &format!("{PROFILE}{}", more.concat()));
+    world
+        .run(&["report", "app"])
+        .ended(0)
+        .warned("example.com/app/dead.go: not in the commit\n")
+        .warned("example.com/app/loop1.go: symbolic links lead in a circle\n")
+        .warned("example.com/app/out.go: a symbolic link leads out of the repository\n")
+        .warned("example.com/app/up.go: a symbolic link leads out of the repository\n");
+}
+
+#[test]
+fn what_changed_behind_links_is_executed_where_any_of_its_names_is() {
+    let mut source = linked();
+    source.git(&["checkout", "--quiet", "-b", "feature"]);
+    fs::write(source.folder.path().join("real/r.go"), REAL.replace("println()", "println(2)")).unwrap();
+    source.commit_all();
+    let (world, _agent) = pulled(&source, PROFILE);
+    let json = world.run(&["report", "app", "--format=diff-json", "--base=parent"]).ended(0).json().remove(0);
+    assert_eq!((&json["covered"], &json["total"]), (&json!(1), &json!(1)), "{json}");
+    assert_eq!(json["files"][0]["path"], "real/r.go");
+    world.run(&["report", "app", "--format=diff", "--base=parent", "--fail-under=100"]).ended(0);
+}
+
+#[test]
+fn lines_that_comments_number_anew_are_in_no_report_of_lines_and_a_change_of_them_says_why() {
+    let text =
+        |says: &str| format!("package main\n\nfunc main() {{\n//line gen.y:100\n\tprintln({says})\n}}\n");
+    let mut source =
+        Source::of(&[("main.go", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    fs::write(source.folder.path().join("main.go"), text("2")).unwrap();
+    source.commit_all();
+    let (world, _agent) = pulled(&source, "mode: count\nexample.com/app/main.go:3.13,101.2 1 1\n");
+    let lcov = world.run(&["report", "app", "--format=lcov"]).ended(0).stdout;
+    assert!(lcov.contains("FNDA:1,main\n") && !lcov.contains("DA:100") && !lcov.contains("DA:101"), "{lcov}");
+    let json = world.run(&["report", "app", "--format=diff-json", "--base=parent"]).ended(0).json().remove(0);
+    assert_eq!(json["left_out"], json!([{"path": "main.go", "why": "moved_lines"}]));
+    let diff = world.run(&["report", "app", "--format=diff", "--base=parent"]).ended(0).stdout;
+    assert!(diff.contains("//line comments give its lines other numbers"), "{diff}");
+    let total = world.run(&["report", "app", "--format=json"]).ended(0).json().remove(0);
+    assert_eq!((&total["covered"], &total["total"]), (&json!(1), &json!(1)), "statements count as ever");
+}
+
+/// A repository whose `a.go` was `a.txt` one commit before, but for one line, and its profile.
+fn renamed() -> (Source, &'static str) {
+    let text = |says: &str| {
+        format!(
+            "package app\n\nfunc A() {{\n\tprintln({says})\n\tprintln(7)\n\tprintln(8)\n\tprintln(9)\n}}\n"
+        )
+    };
+    let mut source = Source::of(&[("a.txt", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    source.git(&["mv", "a.txt", "a.go"]);
+    fs::write(source.folder.path().join("a.go"), text("2")).unwrap();
+    source.commit_all();
+    (source, "mode: count\nexample.com/app/a.go:3.10,8.2 4 1\n")
+}
+
+#[test]
+fn a_go_file_that_had_another_kind_of_name_is_compared_with_what_it_was() {
+    let (source, profile) = renamed();
+    let (world, _agent) = pulled(&source, profile);
+    let json = world.run(&["report", "app", "--format=diff-json", "--base=parent"]).ended(0).json().remove(0);
+    let file = &json["files"][0];
+    assert_eq!(
+        (&file["path"], &file["old_path"], &file["hit"]),
+        (&json!("a.go"), &json!("a.txt"), &json!([4]))
+    );
+}
+
+#[test]
+fn a_file_that_attributes_keep_out_of_a_diff_is_named_by_that_rule() {
+    let (mut source, profile) = renamed();
+    fs::write(source.folder.path().join(".gitattributes"), "*.go -diff\n").unwrap();
+    fs::write(source.folder.path().join("a.go"), "package app\n\nfunc A() {\n\tprintln(3)\n}\n").unwrap();
+    source.commit_all();
+    let (world, _agent) = pulled(&source, profile);
+    fs::write(world.home().join("changes.diff"), source.git(&["diff", "HEAD^", "HEAD"])).unwrap();
+    let report = ["report", "app", "--format=diff-json", "--diff-file=changes.diff"];
+    let json = world.run(&report).ended(0).json().remove(0);
+    let left_out = json["left_out"].as_array().unwrap();
+    assert!(left_out.contains(&json!({"path": "a.go", "why": "no_diff"})), "{json}");
+}
+
+#[test]
+fn a_block_with_two_numbers_of_statements_counts_twice_and_is_said() {
+    let (source, _) = renamed();
+    let (world, _agent) = pulled(
+        &source,
+        "mode: count\nexample.com/app/a.go:3.10,8.2 1 1\nexample.com/app/a.go:3.10,8.2 4 0\n",
+    );
+    let said = world.run(&["report", "app"]).ended(0).warned(
+        "example.com/app/a.go:3.10,8.2 stands in the profile with 1 and with 4 statements; both count here, and go tool \
+         cover refuses such a profile",
+    );
+    assert!(said.stdout.ends_with("20.0%\n"), "{}", said.stdout);
+}
+
+/// A tree of ten folders, in each the same, ten levels deep: ten billion files of eleven objects.
+fn tree_bomb(source: &Source) -> String {
+    let tree_of = |entries: String| {
+        let mut git = Command::new("git")
+            .arg("mktree")
+            .current_dir(source.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        git.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
+        String::from_utf8(git.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
+    };
+    let blob = source.git(&["rev-parse", "HEAD:a.go"]).trim().to_owned();
+    let entries = |kind: &str, of: &str| {
+        (0..10).fold(String::new(), |all, at| all + &format!("{kind} {of}\tf{at}.go\n"))
+    };
+    (0..9).fold(tree_of(entries("100644 blob", &blob)), |below, _| tree_of(entries("040000 tree", &below)))
+}
+
+#[test]
+fn a_commit_of_more_files_than_there_can_be_is_not_read() {
+    let (mut source, profile) = renamed();
+    let bomb = tree_bomb(&source);
+    let head = source.head();
+    let bombed = source.git(&["commit-tree", &bomb, "-p", &head, "-mbomb"]).trim().to_owned();
+    source.git(&["reset", "--quiet", "--soft", &bombed]);
+    source.git(&["commit", "--quiet", "--message=back"]);
+    let after = source.head();
+    let said = |commit: &str| format!("commit {commit} has more than 20000 files");
+    let changes = ["--format=diff", "--base=parent"];
+    for (commit, options) in [(&bombed, &[][..]), (&bombed, &changes), (&after, &changes)] {
+        source.commit.clone_from(commit);
+        let world = World::new();
+        world.configure("[git]\nmax_files = 20000\n");
+        let agent = world.start(&source.service(), &Program::of(""));
+        agent.behave(Behaviour::Body(profile.as_bytes().to_vec()));
+        world.pull(0);
+        let to = repository(&world);
+        fs::create_dir_all(&to).unwrap();
+        fs::write(to.join("HEAD"), "ref: refs/heads/none\n").unwrap();
+        for folder in ["objects/info", "refs"] {
+            fs::create_dir_all(to.join(folder)).unwrap();
+        }
+        let objects = source.folder.path().join(".git/objects");
+        fs::write(to.join("objects/info/alternates"), format!("{}\n", objects.display())).unwrap();
+        let report = ["report", "app", "--offline"];
+        world.run(&[&report[..], options].concat()).ended(1).warned(&said(&bombed));
+    }
+}
