@@ -100,7 +100,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Remove also where so many are dead at once that the fault is likely on this side')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Remove also where so many are dead at once that the fault is likely on this side')
             [CompletionResult]::new('--no-restore', '--no-restore', [CompletionResultType]::ParameterName, 'Do not register again what was removed and answers now')
-            [CompletionResult]::new('--fix-names', '--fix-names', [CompletionResultType]::ParameterName, 'Register addresses that also stand under a name that is not theirs any more under the right one alone')
+            [CompletionResult]::new('--fix-names', '--fix-names', [CompletionResultType]::ParameterName, 'Register addresses that also stand under a name that is not theirs any more under the right one alone; a run that cannot ends with 3, and each later one tries again')
             [CompletionResult]::new('--center-only', '--center-only', [CompletionResultType]::ParameterName, 'Only see to the centers'' lists')
             [CompletionResult]::new('--retention-only', '--retention-only', [CompletionResultType]::ParameterName, 'Only see to the stored history; no center and no address is asked')
             [CompletionResult]::new('--trust-root', '--trust-root', [CompletionResultType]::ParameterName, 'As root, use a work directory that belongs to another user')

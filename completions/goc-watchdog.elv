@@ -95,7 +95,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand -f 'Remove also where so many are dead at once that the fault is likely on this side'
             cand --force 'Remove also where so many are dead at once that the fault is likely on this side'
             cand --no-restore 'Do not register again what was removed and answers now'
-            cand --fix-names 'Register addresses that also stand under a name that is not theirs any more under the right one alone'
+            cand --fix-names 'Register addresses that also stand under a name that is not theirs any more under the right one alone; a run that cannot ends with 3, and each later one tries again'
             cand --center-only 'Only see to the centers'' lists'
             cand --retention-only 'Only see to the stored history; no center and no address is asked'
             cand --trust-root 'As root, use a work directory that belongs to another user'

@@ -93,7 +93,7 @@ never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s n -l dry-run -d 'Show what would be done, and why; nothing is removed or remembered'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s f -l force -d 'Remove also where so many are dead at once that the fault is likely on this side'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l no-restore -d 'Do not register again what was removed and answers now'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l fix-names -d 'Register addresses that also stand under a name that is not theirs any more under the right one alone'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l fix-names -d 'Register addresses that also stand under a name that is not theirs any more under the right one alone; a run that cannot ends with 3, and each later one tries again'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center-only -d 'Only see to the centers\' lists'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l retention-only -d 'Only see to the stored history; no center and no address is asked'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l trust-root -d 'As root, use a work directory that belongs to another user'

@@ -16,7 +16,7 @@ use crate::profile::{Build, Relation};
 /// What asking an address came to. The order is that of how much it says against the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
-    /// It answers as goc.
+    /// An agent answers.
     Alive,
     /// Nothing was learnt, for a reason on our side; that is no word against it.
     Withheld,
@@ -26,22 +26,13 @@ pub enum Finding {
     Unreachable,
     /// Its host name does not resolve, or it is no address that anybody could dial.
     Unresolved,
-    /// It answers as goc, with the build of another program: its port was taken over.
-    OtherProgram,
     /// Its host refuses the connection: nothing listens there.
     Refused,
 }
 
 impl Finding {
-    const ALL: [Self; 7] = [
-        Self::Alive,
-        Self::Withheld,
-        Self::Silent,
-        Self::Unreachable,
-        Self::Unresolved,
-        Self::OtherProgram,
-        Self::Refused,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Alive, Self::Withheld, Self::Silent, Self::Unreachable, Self::Unresolved, Self::Refused];
 
     /// Returns the word that is stored, and that scripts read.
     #[must_use]
@@ -52,7 +43,6 @@ impl Finding {
             Self::Silent => "silent",
             Self::Unreachable => "unreachable",
             Self::Unresolved => "unresolved",
-            Self::OtherProgram => "other_program",
             Self::Refused => "refused",
         }
     }
@@ -71,7 +61,7 @@ impl Finding {
 
     /// Tells whether it comes from the host itself, so that a fault between us and it is ruled out.
     fn is_plain(self) -> bool {
-        matches!(self, Self::Refused | Self::OtherProgram)
+        self == Self::Refused
     }
 }
 
@@ -85,7 +75,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Returns what an address that answers as goc is probed to.
+    /// Returns what an address where an agent answers is probed to.
     #[must_use]
     pub fn alive() -> Self {
         Self { finding: Finding::Alive, detail: String::new() }
@@ -99,32 +89,30 @@ impl Probe {
 }
 
 /// How a build that an address serves stands to the one that a key shows.
+///
+/// No word against the address: an agent answers there, whatever it serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kinship {
     /// It is that build, or one of its module that agrees with it.
     Own,
-    /// It is another build of the same program: other blocks in the same files.
-    Rebuilt,
-    /// It is another program.
-    Stranger,
+    /// It is another build of the same program, or another program.
+    Other,
     /// The key shows no build, or the answer holds none.
     Unknown,
 }
 
 impl Kinship {
     /// Judges `build` by what a key shows.
-    ///
-    /// Only a program without a file in common and of another module is a stranger. A process that was
-    /// built anew in its place (a dirty tree, say) differs in a file, is registered rightly, and lives.
     #[must_use]
     pub fn of(build: &Build, shown: &[&Build]) -> Self {
         if build.file_count() == 0 || shown.iter().all(|shown| shown.file_count() == 0) {
             return Self::Unknown;
         }
-        if shown.iter().any(|shown| matches!(shown.relation(build), Relation::Conflicts { .. })) {
-            return Self::Rebuilt;
+        let conflicts = |shown: &&Build| matches!(shown.relation(build), Relation::Conflicts { .. });
+        match !shown.iter().any(conflicts) && shown.iter().any(|shown| edition::fits(shown, build, false)) {
+            true => Self::Own,
+            false => Self::Other,
         }
-        if shown.iter().any(|shown| edition::fits(shown, build, false)) { Self::Own } else { Self::Stranger }
     }
 }
 
@@ -140,13 +128,13 @@ pub struct Confirmation {
 /// How much it takes for an address to be dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Where its host says so itself: refused, or another program.
+    /// Where its host refuses the connection.
     pub plain: Confirmation,
     /// Whatever the failure.
     pub any: Confirmation,
 }
 
-/// 2 runs over 5 minutes where the host says so itself, else 3 runs over half an hour.
+/// 2 runs over 5 minutes where the host refuses the connection, else 3 runs over half an hour.
 impl Default for Rules {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
@@ -290,15 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn refused_or_taken_over_is_dead_after_two_runs_five_minutes_apart() {
+    fn refused_is_dead_after_two_runs_five_minutes_apart() {
+        use Finding::Refused;
         let rules = Rules::default();
-        for finding in [Finding::Refused, Finding::OtherProgram] {
-            assert_eq!(course(&[(0, finding), (5, finding)], &rules), ["suspect", "dead"]);
-            assert_eq!(
-                course(&[(0, finding), (1, finding), (4, finding), (5, finding)], &rules),
-                ["suspect", "suspect", "suspect", "dead"]
-            );
-        }
+        assert_eq!(course(&[(0, Refused), (5, Refused)], &rules), ["suspect", "dead"]);
+        assert_eq!(
+            course(&[(0, Refused), (1, Refused), (4, Refused), (5, Refused)], &rules),
+            ["suspect", "suspect", "suspect", "dead"]
+        );
     }
 
     #[test]
@@ -402,11 +389,13 @@ mod tests {
         for finding in Finding::ALL {
             assert_eq!(Finding::from_word(finding.word()), Some(finding));
         }
-        assert_eq!(Finding::from_word("dead"), None);
+        for unknown in ["dead", "other_program"] {
+            assert_eq!(Finding::from_word(unknown), None);
+        }
     }
 
     #[test]
-    fn only_another_program_is_a_stranger() {
+    fn a_build_is_a_keys_own_where_it_agrees_with_what_the_key_shows() {
         let build =
             |text: &str| parse(format!("mode: count\n{text}").as_bytes(), Limits::default()).unwrap().build;
         let server = build("x.io/o/m/lib/a.go:1.1,2.2 1 0\nx.io/o/m/server/s.go:1.1,2.2 1 0\n");
@@ -416,8 +405,8 @@ mod tests {
         for (answered, kinship) in [
             (&server, Kinship::Own),
             (&worker, Kinship::Own),
-            (&dirty, Kinship::Rebuilt),
-            (&other, Kinship::Stranger),
+            (&dirty, Kinship::Other),
+            (&other, Kinship::Other),
             (&build(""), Kinship::Unknown),
         ] {
             assert_eq!(Kinship::of(answered, &[&server]), kinship);

@@ -26,6 +26,8 @@ pub struct Name {
     pub service: String,
     /// How what the address serves stands to the name's key; `None` where nobody looked that closely.
     pub kinship: Option<Kinship>,
+    /// The build that the last pull found there, where it is not the one that the name's key shows.
+    pub other_build: Option<Fingerprint>,
 }
 
 /// An address that a center lists, with what is known of it.
@@ -48,17 +50,27 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Returns the build that the last pull found there, where none of its names shows that one.
+    #[must_use]
+    pub fn other_build(&self) -> Option<Fingerprint> {
+        let is_shown = |name: &Name| name.other_build.is_none() || name.kinship == Some(Kinship::Own);
+        if self.names.iter().any(is_shown) {
+            return None;
+        }
+        self.names.iter().find_map(|name| name.other_build)
+    }
+
     /// Splits its names into those that what it serves belongs to, and stale ones.
     ///
     /// A name is stale only where its key shows a build that is not what the address serves, while
     /// another name's key shows just that. In doubt none is.
     fn split(&self) -> Option<Renaming> {
-        let of = |wanted: &[Kinship]| -> Vec<String> {
-            let fitting = |name: &&Name| name.kinship.is_some_and(|kinship| wanted.contains(&kinship));
+        let of = |wanted: Kinship| -> Vec<String> {
+            let fitting = |name: &&Name| name.kinship == Some(wanted);
             self.names.iter().filter(fitting).map(|name| name.service.clone()).collect()
         };
-        let stale = of(&[Kinship::Rebuilt, Kinship::Stranger]);
-        if stale.is_empty() || of(&[Kinship::Own]).is_empty() {
+        let stale = of(Kinship::Other);
+        if stale.is_empty() || of(Kinship::Own).is_empty() {
             return None;
         }
         let right = self.names.iter().map(|name| &name.service).filter(|name| !stale.contains(name));
@@ -88,18 +100,22 @@ pub struct Tombstone {
     pub build: Option<Fingerprint>,
     /// When it was removed.
     pub removed_at: DateTime<Utc>,
+    /// An agent answered there when it was taken off the list. Every later run registers it again, whatever it
+    /// is told and however long that takes.
+    pub was_alive: bool,
 }
 
 impl Tombstone {
     /// Tells whether a process that answers there now is the one that was removed.
     ///
-    /// Where it is not known what that one served, any process will do that is no stranger to the name:
-    /// a new one would have registered itself, and then stand in the list.
+    /// Where it is not known what that one served, any process will do that does not serve another build than
+    /// the name shows, or any at all where one was alive: a new one would have registered itself, and then stand
+    /// in the list.
     #[must_use]
     pub fn fits(&self, answer: Fingerprint, kinship: Kinship) -> bool {
         match self.build {
             Some(build) => build == answer,
-            None => matches!(kinship, Kinship::Own | Kinship::Unknown),
+            None => self.was_alive || matches!(kinship, Kinship::Own | Kinship::Unknown),
         }
     }
 }
@@ -277,10 +293,15 @@ fn exhume(
         let identity = normal_form(&tombstone.address);
         let stands_under = names.get(&(tombstone.center.as_str(), identity.as_str()));
         let is_listed = stands_under.is_some_and(|names| names.contains(&tombstone.service.as_str()));
-        if is_listed || lasted(tombstone.removed_at, now, TOMBSTONE_LASTS) {
+        let is_old = lasted(tombstone.removed_at, now, TOMBSTONE_LASTS);
+        let is_wanted = match tombstone.was_alive {
+            // It stands under a part of its names where a run broke off that was to fix them.
+            true => is_back,
+            false => is_back && choices.restore && stands_under.is_none() && !is_old,
+        };
+        if is_listed || (is_old && !is_wanted) {
             forgotten.push(tombstone);
-        } else if is_back && choices.restore && stands_under.is_none() && answered.contains(&tombstone.center)
-        {
+        } else if is_wanted && answered.contains(&tombstone.center) {
             restores.push(tombstone);
         }
     }
@@ -316,12 +337,20 @@ mod tests {
         Probe { finding: Finding::Refused, detail: "connection refused".to_owned() }
     }
 
+    fn name(service: &str, kinship: Option<Kinship>) -> Name {
+        Name { service: service.to_owned(), kinship, other_build: None }
+    }
+
+    fn print(byte: u8) -> Fingerprint {
+        Fingerprint::from_bytes(&[byte; 32]).unwrap()
+    }
+
     fn listed(number: usize, probe: Probe, before: Option<Suspicion>) -> Listed {
         Listed {
             center: "http://center".to_owned(),
             address: format!("http://10.0.0.{number}:1"),
             identity: format!("http://10.0.0.{number}:1"),
-            names: vec![Name { service: "app".to_owned(), kinship: None }],
+            names: vec![name("app", None)],
             probe: Some(probe),
             before,
             last_answer_at: None,
@@ -454,29 +483,25 @@ mod tests {
     }
 
     fn named(names: &[(&str, Kinship)]) -> Listed {
-        let name = |&(service, kinship): &(&str, Kinship)| Name {
-            service: service.to_owned(),
-            kinship: Some(kinship),
-        };
-        Listed { names: names.iter().map(name).collect(), ..alive(1) }
+        let names = names.iter().map(|&(service, kinship)| name(service, Some(kinship)));
+        Listed { names: names.collect(), ..alive(1) }
     }
 
     #[test]
     fn a_name_is_stale_only_where_another_is_right() {
-        use Kinship::{Own, Rebuilt, Stranger, Unknown};
+        use Kinship::{Other, Own, Unknown};
         let fix = Choices { fix_names: true, ..CHOICES };
         for (names, without, with) in [
-            (&[("new", Own), ("old", Rebuilt)][..], "s", "r"),
-            (&[("new", Own), ("old", Stranger)], "s", "r"),
+            (&[("new", Own), ("old", Other)][..], "s", "r"),
             (&[("new", Own), ("old", Own)], "k", "k"),
-            (&[("new", Unknown), ("old", Rebuilt)], "k", "k"),
+            (&[("new", Unknown), ("old", Other)], "k", "k"),
             (&[("new", Own), ("old", Unknown)], "k", "k"),
-            (&[("only", Rebuilt)], "k", "k"),
+            (&[("only", Other)], "k", "k"),
         ] {
             assert_eq!(actions(&plan(vec![named(names)], CHOICES)), without, "{names:?}");
             assert_eq!(actions(&plan(vec![named(names)], fix)), with, "{names:?}");
         }
-        let three = named(&[("new", Own), ("old", Rebuilt), ("unknown", Unknown)]);
+        let three = named(&[("new", Own), ("old", Other), ("unknown", Unknown)]);
         let renaming =
             Renaming { right: vec!["new".to_owned(), "unknown".to_owned()], stale: vec!["old".to_owned()] };
         assert_eq!(plan(vec![three], fix).judged[0].action, Action::Rename(renaming));
@@ -484,11 +509,11 @@ mod tests {
 
     #[test]
     fn a_braked_center_is_not_renamed_in_either() {
-        use Kinship::{Own, Rebuilt};
+        use Kinship::{Other, Own};
         let mut all = fleet(&[1, 1, 1], 0);
         all.push(Listed {
             address: "http://10.0.0.9:1".to_owned(),
-            ..named(&[("new", Own), ("old", Rebuilt)])
+            ..named(&[("new", Own), ("old", Other)])
         });
         assert_eq!(actions(&plan(all, Choices { fix_names: true, ..CHOICES })), "hhhs");
     }
@@ -500,14 +525,14 @@ mod tests {
             service: "app".to_owned(),
             build: None,
             removed_at: at(NOW - hours),
+            was_alive: false,
         };
         Grave { tombstone, is_back }
     }
 
     #[test]
     fn what_answers_again_within_a_week_is_registered_again() {
-        let taken_over =
-            Listed { names: vec![Name { service: "another".to_owned(), kinship: None }], ..alive(4) };
+        let taken_over = Listed { names: vec![name("another", None)], ..alive(4) };
         let situation = |graves| Situation {
             listed: vec![alive(3), taken_over.clone()],
             graves,
@@ -536,14 +561,62 @@ mod tests {
     }
 
     #[test]
+    fn what_was_removed_alive_is_registered_again_whatever_a_run_is_told() {
+        let under_a_part_of_its_names = Listed { names: vec![name("right", None)], ..alive(4) };
+        let grave = |number, hours, is_back| {
+            let mut grave = grave(number, hours, is_back);
+            grave.tombstone.was_alive = true;
+            grave
+        };
+        let situation = Situation {
+            listed: vec![under_a_part_of_its_names, alive(5)],
+            graves: vec![
+                grave(1, 1, true),
+                grave(2, 1, false),
+                grave(3, 8 * 24, true),
+                grave(4, 1, true),
+                grave(5, 1, true),
+                grave(6, 8 * 24, false),
+            ],
+            answered: ["http://center".to_owned()].into(),
+            now: at(NOW),
+        };
+        let plan = Plan::make(situation, &Choices { restore: false, ..CHOICES });
+        let addresses = |tombstones: &[Tombstone]| -> Vec<String> {
+            tombstones.iter().map(|tombstone| tombstone.address.clone()).collect()
+        };
+        assert_eq!(
+            addresses(&plan.restores),
+            ["http://10.0.0.1:1", "http://10.0.0.3:1", "http://10.0.0.4:1"]
+        );
+        assert_eq!(addresses(&plan.forgotten), ["http://10.0.0.5:1", "http://10.0.0.6:1"]);
+    }
+
+    #[test]
+    fn an_address_serves_another_build_where_none_of_its_names_shows_it() {
+        let named = |names: &[(Option<Kinship>, Option<u8>)]| {
+            let name = |&(kinship, build): &(Option<Kinship>, Option<u8>)| Name {
+                other_build: build.map(print),
+                ..name("app", kinship)
+            };
+            Listed { names: names.iter().map(name).collect(), ..alive(1) }.other_build()
+        };
+        assert_eq!(named(&[(None, None)]), None);
+        assert_eq!(named(&[(None, Some(1))]), Some(print(1)));
+        assert_eq!(named(&[(None, Some(1)), (None, Some(1))]), Some(print(1)));
+        assert_eq!(named(&[(None, Some(1)), (None, None)]), None);
+        // It was started anew with the right build since the pull.
+        assert_eq!(named(&[(Some(Kinship::Own), Some(1)), (Some(Kinship::Other), Some(1))]), None);
+    }
+
+    #[test]
     fn a_tombstone_fits_the_build_that_was_removed() {
-        let print = |byte| Fingerprint::from_bytes(&[byte; 32]).unwrap();
         let tombstone = |build| Tombstone { build, ..grave(1, 1, true).tombstone };
         assert!(tombstone(Some(print(1))).fits(print(1), Kinship::Unknown));
         assert!(!tombstone(Some(print(1))).fits(print(2), Kinship::Own));
         assert!(tombstone(None).fits(print(2), Kinship::Own));
         assert!(tombstone(None).fits(print(2), Kinship::Unknown));
-        assert!(!tombstone(None).fits(print(2), Kinship::Stranger));
-        assert!(!tombstone(None).fits(print(2), Kinship::Rebuilt));
+        assert!(!tombstone(None).fits(print(2), Kinship::Other));
+        assert!(Tombstone { was_alive: true, ..tombstone(None) }.fits(print(2), Kinship::Other));
     }
 }

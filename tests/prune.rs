@@ -10,6 +10,7 @@ use crate::sim::{Agent, Behaviour, Program, Removing};
 
 /// Pauses that a test can bear. What hangs is waited for twice as long.
 const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\", \"20ms\"]\ntimeout = \"2s\"\n";
+const NO_SUCH_CALL: Behaviour = Behaviour::Status("404 Not Found", "404 page not found\n");
 const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
 
 /// A world of so many echo processes, pulled once.
@@ -65,7 +66,8 @@ impl World {
     fn is_listed(&self, agents: &[&Agent]) {
         let mut wanted: Vec<String> = agents.iter().map(|agent| agent.url()).collect();
         wanted.sort();
-        let listed: Vec<String> = self.center.listed().into_iter().map(|(_, address)| address).collect();
+        let mut listed: Vec<String> = self.center.listed().into_iter().map(|(_, address)| address).collect();
+        listed.sort();
         assert_eq!(listed, wanted);
     }
 }
@@ -176,11 +178,31 @@ fn one_last_pull_is_stored_and_spares_who_answers_it() {
     }
     // Too busy for a probe, and not for a profile.
     agents[0].hit(&[3], 7);
+    agents[0].behave_once(Behaviour::Hang);
     agents[0].behave_once(Behaviour::Well);
     let said = world.prune(&["--format", "json"], 0);
     let line = about(&said, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
     assert_eq!(world.echo_counts()[0], 7);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+}
+
+#[test]
+fn a_profile_that_no_pull_can_read_spares_an_address_at_the_last_moment() {
+    let (world, agents) = pulled(3);
+    world.configure("[pull]\nmax_body = \"1KiB\"\n[prune]\npauses = []\nrecheck = []\ntimeout = \"300ms\"\n");
+    agents[0].behave(Behaviour::Hang);
+    for _ in 0..2 {
+        world.prune(&[], 0);
+        world.minutes_pass(16);
+    }
+    agents[0].behave_for_coverage(Behaviour::Hang);
+    agents[0].behave(Behaviour::Endless("example.com/apa/echo/main.go:10.13,12.2 2 1\n"));
+    agents[0].behave_once(Behaviour::Hang);
+    let said = world.prune(&["--format", "json"], 0);
+    let line = about(&said, &agents[0]);
+    assert_eq!([&line["result"], &line["detail"]], ["spared", "it answers again"]);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
 }
@@ -215,21 +237,87 @@ fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
 }
 
 #[test]
-fn a_port_that_another_program_took_over_goes_and_a_rebuilt_service_stays() {
-    let (world, agents) = pulled(3);
-    agents[0].run(&another_program());
-    agents[1].run(&rebuilt_echo());
-    agents[1].hit(&[0], 1);
+fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
+    let world = World::new();
+    let stray = world.start(ECHO, &another_program());
+    stray.hit(&[0], 1);
+    world.pull(0);
+    let pods = [world.start(ECHO, &echo()), world.start(ECHO, &echo())];
+    for _ in 0..2 {
+        let said = world.prune(&["--format", "json"], 0);
+        let summary = summary(&said);
+        assert_eq!([&summary["alive"], &summary["suspect"], &summary["removed"]], [3, 0, 0]);
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+        world.pull(3);
+        world.minutes_pass(5);
+    }
+    world.is_listed(&[&stray, &pods[0], &pods[1]]);
+    // The pull found what they serve, and both commands show it.
     let said = world.prune(&["--format", "json"], 0);
-    assert_eq!(about(&said, &agents[0])["finding"], "other_program");
+    for pod in &pods {
+        let line = about(&said, pod);
+        assert_eq!([&line["state"], &line["action"]], ["alive", "keep"]);
+        assert!(line["other_build"].is_string(), "{line}");
+    }
+    assert_eq!(summary(&said)["other_builds"], 2);
+    let text = world.prune(&["--dry-run"], 0).stdout;
+    assert_eq!(text.matches("other build").count(), 2, "{text}");
+    let list = world.run(&["list", "--offline", "--format", "json"]).ended(0).json();
+    let states = list[0][0]["addresses"].as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap());
+    assert_eq!(states.collect::<Vec<_>>(), ["ok", "other_build", "other_build"]);
+}
+
+#[test]
+fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
+    let answer = |head: &str, body: &str| Behaviour::Raw(format!("{head}\r\n\r\n{body}").into_bytes());
+    let profile = "mode: count\nexample.com/apa/echo/main.go:10.13,12.2 2 1\n";
+    let (short, chunked) = ("Content-Length: 20", "Transfer-Encoding: chunked");
+    let agents = [
+        Behaviour::Well,
+        Behaviour::PostOnly,
+        Behaviour::Endless("example.com/apa/echo/main.go:10.13,12.2 2 1\n"),
+        Behaviour::CutBefore(5),
+        Behaviour::CutBefore(80),
+        Behaviour::Body(b"mode: count\ninvalid block format, err: EOF\n".to_vec()),
+        Behaviour::Body(b"mode: ".to_vec()),
+        // Neither length nor chunks; and both, with a body that is not chunked.
+        answer("HTTP/1.1 200 OK", profile),
+        answer(&format!("HTTP/1.1 200 OK\r\n{short}\r\n{chunked}"), profile),
+        answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"), profile),
+        answer(&format!("HTTP/1.1 200 OK\r\n{short}\r\nContent-Length: 21"), profile),
+        answer("HTTP/1.1 200 OK\r\nContent-Length: x", profile),
+        answer("HTTP/1.1 200 OK\r\nContent-Length: 999", profile),
+        answer(&format!("HTTP/1.1 200 OK\r\n{short}\r\nContent-Encoding: gzip"), profile),
+        answer(&format!("HTTP/1.1 500 Internal Server Error\r\n{short}"), profile),
+    ];
+    let world = World::new();
+    world.configure(&format!("[pull]\nmax_body = \"1KiB\"\n{QUICK}"));
+    let agents = agents.map(|behaviour| {
+        let agent = world.start(ECHO, &echo());
+        agent.behave_for_coverage(NO_SUCH_CALL);
+        agent.behave(behaviour);
+        agent
+    });
+    let page = world.start("page", &echo());
+    page.behave_for_coverage(NO_SUCH_CALL);
+    page.behave(Behaviour::Body(b"<html>mode: dark</html>".to_vec()));
+    for _ in 0..4 {
+        let said = world.prune(&["--format", "json"], 0);
+        let summary = summary(&said);
+        assert_eq!([&summary["asked"], &summary["alive"]], [16, 15], "{}", said.stdout);
+        world.minutes_pass(11);
+    }
+    // Another program's page is none, and the only one that went.
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn an_agent_that_is_too_slow_for_its_fraction_and_not_for_its_profile_is_alive() {
+    let (world, agents) = pulled(2);
+    world.configure("[prune]\npauses = []\ntimeout = \"300ms\"\n");
+    agents[0].behave_for_coverage(Behaviour::Hang);
+    let said = world.prune(&["--format", "json"], 0);
     assert_eq!(summary(&said)["alive"], 2);
-    // What it serves is set aside by a pull, and is no reason to let it come back.
-    world.pull(3);
-    world.minutes_pass(5);
-    let said = world.prune(&["--format", "json"], 0);
-    assert_eq!([&summary(&said)["removed"], &summary(&said)["restored"]], [1, 0]);
-    world.prune(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
 }
 
 #[test]
@@ -458,16 +546,85 @@ fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
     assert!(world.center.listed().contains(&(ECHO.to_owned(), listed)), "{:?}", world.center.listed());
 }
 
-#[test]
-fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
-    let (world, agents) = pulled(2);
-    // It was deployed anew at the same address, and registered under the new commit.
+/// A world with a process that was deployed anew at its address, and stands under its old name, too.
+fn with_a_stale_name() -> (World, Vec<Agent>) {
+    let (world, mut agents) = pulled(2);
     agents[0].run(&rebuilt_echo());
     agents[0].hit(&[0], 1);
     let other = world.start(NEXT, &rebuilt_echo());
     other.hit(&[1], 1);
     world.center.register(NEXT, &agents[0]);
     world.pull(0);
+    agents.push(other);
+    (world, agents)
+}
+
+/// Kills a run that fixes names between the removal and the registration.
+fn kill_between_removal_and_registration(world: &World) {
+    let pid = std::sync::Arc::new(std::sync::OnceLock::new());
+    let killed = std::sync::Arc::clone(&pid);
+    let mut is_done = false;
+    world.center.after_each_removal(move |_| {
+        let pid: &u32 = killed.wait();
+        if !std::mem::replace(&mut is_done, true) {
+            assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
+        }
+    });
+    let mut run = world.spawn(&["prune", "--fix-names"]);
+    pid.set(run.id()).unwrap();
+    assert!(!run.wait().unwrap().success());
+}
+
+#[test]
+fn killed_while_it_fixes_a_name_the_next_run_registers_the_right_one() {
+    for option in [&[][..], &["--no-restore"], &["--fix-names"]] {
+        let (world, agents) = with_a_stale_name();
+        kill_between_removal_and_registration(&world);
+        world.is_listed(&[&agents[1], &agents[2]]);
+        // A week is no reason to forget a process that answers.
+        world.minutes_pass(8 * 24 * 60);
+        let said = world.prune(&[option, &["--format", "json"]].concat(), 0);
+        assert_eq!(about(&said, &agents[0])["result"], "restored");
+        assert!(world.center.listed().contains(&(NEXT.to_owned(), agents[0].url())));
+        world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
+        world.prune(&[], 0);
+        assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
+    }
+}
+
+#[test]
+fn a_name_that_was_fixed_in_part_is_fixed_by_the_next_run() {
+    const THIRD: &str = "staging_th_apa_goc_echoserver_master_eeeeeeeeee";
+    let (world, agents) = with_a_stale_name();
+    // Nothing was ever pulled for it alone, so that it may be right, too.
+    world.center.register(THIRD, &agents[0]);
+    kill_between_removal_and_registration(&world);
+    world.is_listed(&[&agents[1], &agents[2]]);
+    // The kill came a moment later.
+    world.center.register(NEXT, &agents[0]);
+    world.prune(&[], 0);
+    let of_it: Vec<String> =
+        world.center.listed().into_iter().filter(|it| it.1 == agents[0].url()).map(|it| it.0).collect();
+    assert_eq!(of_it, [THIRD, NEXT]);
+}
+
+#[test]
+fn a_fixed_name_that_the_center_does_not_register_is_tried_in_every_run() {
+    let (world, agents) = with_a_stale_name();
+    world.center.ignore_registrations(true);
+    world.prune(&["--fix-names"], 3).warned("rename failed: ");
+    for option in [&[][..], &["--no-restore"]] {
+        world.prune(option, 3).warned("restore failed: ");
+    }
+    world.is_listed(&[&agents[1], &agents[2]]);
+    world.center.ignore_registrations(false);
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
+}
+
+#[test]
+fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
+    let (world, agents) = with_a_stale_name();
     let said = world.prune(&["--format", "json"], 0);
     let line = about(&said, &agents[0]);
     assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
@@ -481,7 +638,7 @@ fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
     let mut wanted = vec![
         (ECHO.to_owned(), agents[1].url()),
         (NEXT.to_owned(), agents[0].url()),
-        (NEXT.to_owned(), other.url()),
+        (NEXT.to_owned(), agents[2].url()),
     ];
     wanted.sort();
     assert_eq!(world.center.listed(), wanted);
@@ -578,6 +735,36 @@ fn a_database_of_an_earlier_release_is_brought_up_to_date() {
     world.prune(&["--dry-run"], 1).warned("the next pull or prune brings it up to date");
     world.prune_twice(&[], 0);
     world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn a_suspicion_of_another_program_does_not_outlive_the_release_that_had_it() {
+    const BEFORE: [&str; 6] = [
+        include_str!("../src/store/migrations/0001_coverage.sql"),
+        include_str!("../src/store/migrations/0002_collection.sql"),
+        include_str!("../src/store/migrations/0003_answers.sql"),
+        include_str!("../src/store/migrations/0004_prune.sql"),
+        include_str!("../src/store/migrations/0005_inbox.sql"),
+        include_str!("../src/store/migrations/0006_diff.sql"),
+    ];
+    let (world, agents) = World::with_echo(2);
+    world.configure(QUICK);
+    let old = rusqlite::Connection::open(world.root().join("sqlite.db")).unwrap();
+    for migration in BEFORE {
+        old.execute_batch(migration).unwrap();
+    }
+    old.execute_batch("PRAGMA application_id = 0x676f6377; PRAGMA user_version = 6").unwrap();
+    for (agent, finding) in agents.iter().zip(["other_program", "silent"]) {
+        old.execute(
+            "INSERT INTO suspicion VALUES (?1, ?2, 1, ?2, 1, ?2, ?2, ?3, 'words', 1)",
+            [&agent.url(), "2023-01-01T00:00:00.000Z", finding],
+        )
+        .unwrap();
+    }
+    world.prune(&["--retention-only"], 0);
+    assert_eq!(world.query::<String>("SELECT group_concat(address) FROM suspicion"), agents[1].url());
+    world.prune(&[], 0);
+    world.is_listed(&[&agents[0], &agents[1]]);
 }
 
 #[test]

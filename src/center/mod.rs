@@ -8,6 +8,7 @@ mod dial;
 mod list;
 mod ping;
 mod probe;
+mod raw;
 mod registry;
 
 use std::io::{self, Read, Write};
@@ -27,7 +28,7 @@ use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader,
 use dial::{AddressFilter, LookupFailed, TargetCheck};
 
 pub use list::{CenterList, Cut, ListLimits, Listed};
-pub use probe::Attempt;
+pub use probe::Effort;
 
 /// How requests are made.
 #[derive(Clone, Debug)]
@@ -222,12 +223,8 @@ pub struct Client {
     agent: Agent,
     /// Asks what is configured: centers, and a dead-man's switch.
     configured: Agent,
-    limits: Limits,
-    list_limits: ListLimits,
-    /// For a whole request with its answer.
-    timeout: Duration,
+    options: Options,
     buffers: Arc<Buffers>,
-    has_proxy: bool,
 }
 
 impl Client {
@@ -241,7 +238,6 @@ impl Client {
             })?),
             None => None,
         };
-        let has_proxy = proxy.is_some();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -265,11 +261,8 @@ impl Client {
         Ok(Self {
             agent: agent_with(AddressFilter::for_agents(options)),
             configured: agent_with(AddressFilter::for_configured(options)),
-            limits: options.limits,
-            list_limits: options.list_limits,
-            timeout: options.timeout,
+            options: options.clone(),
             buffers: Arc::default(),
-            has_proxy,
         })
     }
 
@@ -298,7 +291,7 @@ impl Client {
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<CenterList, HttpError> {
         let base = base_url(center)?;
-        let whole = within.map_or(self.timeout, |within| within.min(self.timeout));
+        let whole = within.map_or(self.options.timeout, |within| within.min(self.options.timeout));
         let request = self.configured.get(format!("{base}/v1/cover/list"));
         let request = request.config().timeout_global(Some(whole)).build();
         let response = request.call().map_err(|error| transport(&error))?;
@@ -306,8 +299,8 @@ impl Client {
         if status == 200 {
             return list::read(
                 response.into_body().into_reader(),
-                self.limits.max_bytes,
-                self.list_limits,
+                self.options.limits.max_bytes,
+                self.options.list_limits,
                 is_known,
             );
         }
@@ -326,7 +319,7 @@ impl Client {
 
     /// Asks the process at `address` for its profile.
     pub fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
-        let reader = Reader::new(self.open(address)?, self.limits, self.buffers.take());
+        let reader = Reader::new(self.open(address)?, self.options.limits, self.buffers.take());
         Ok(Incoming { reader: Some(reader), buffers: &self.buffers })
     }
 
@@ -335,7 +328,7 @@ impl Client {
     /// Fails as reading it from [`Self::profile`] does, after what came until then was written.
     pub fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
         let mut tee = Tee { inner: Counted { inner: self.open(address)?, bytes: 0 }, out, failed: None };
-        let read = profile::read(&mut tee, self.limits, &[]);
+        let read = profile::read(&mut tee, self.options.limits, &[]);
         if let Some(error) = tee.failed {
             return Err(HttpError::Output(error));
         }
@@ -349,17 +342,11 @@ impl Client {
         let base = base_url(address)?;
         let response =
             self.agent.get(format!("{base}/v1/cover/coverage")).call().map_err(|e| transport(&e))?;
-        Self::fraction_in(response).map_err(|error| transport(&error))
-    }
-
-    fn fraction_in(response: Response<Body>) -> Result<Option<String>, ureq::Error> {
-        let status = response.status().as_u16();
+        let is_answer = response.status() == 200;
         let mut text = Vec::new();
-        response.into_body().into_reader().take(64).read_to_end(&mut text)?;
-        let text = String::from_utf8(text).unwrap_or_default();
-        let text = text.trim();
-        let is_fraction = text.parse::<f64>().is_ok_and(|fraction| (0.0..=1.0).contains(&fraction));
-        Ok((status == 200 && is_fraction).then(|| text.to_owned()))
+        let mut body = response.into_body().into_reader().take(64);
+        body.read_to_end(&mut text).map_err(|error| transport(&error.into()))?;
+        Ok(fraction_of(&text).filter(|_| is_answer).map(str::to_owned))
     }
 
     /// Opens the answer with the profile: by GET, by POST where an agent allows nothing else.
@@ -395,13 +382,20 @@ impl Client {
 
     fn text(&self, response: Response<Body>) -> Result<Vec<u8>, HttpError> {
         let mut text = Vec::new();
-        let mut body = response.into_body().into_reader().take(self.limits.max_bytes + 1);
+        let mut body = response.into_body().into_reader().take(self.options.limits.max_bytes + 1);
         body.read_to_end(&mut text).map_err(|error| transport(&error.into()))?;
-        if text.len() as u64 > self.limits.max_bytes {
-            return Err(ParseError::TooLong { limit: self.limits.max_bytes }.into());
+        if text.len() as u64 > self.options.limits.max_bytes {
+            return Err(ParseError::TooLong { limit: self.options.limits.max_bytes }.into());
         }
         Ok(text)
     }
+}
+
+/// Returns the fraction of hit blocks that a text is.
+fn fraction_of(text: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(text).ok()?.trim();
+    let is_fraction = text.parse::<f64>().is_ok_and(|fraction| (0.0..=1.0).contains(&fraction));
+    is_fraction.then_some(text)
 }
 
 /// Says what went wrong below HTTP in the words of the person who has to mend it.

@@ -1,50 +1,136 @@
-//! Whether anybody is there: one attempt, and what its failure says.
+//! One attempt to find out whether an agent answers at an address, and the meaning of its failure.
+//!
+//! An agent is told by its first bytes alone: a fraction, or the mode line of a profile. Nothing that goes
+//! wrong behind them (a limit, a cut, a line that does not parse, contradictory framing) makes it less alive.
 
-use std::io;
+use std::io::{self, Read};
 
-use ureq::Timeout;
+use ureq::http::Response;
+use ureq::unversioned::transport::{Connector as _, DefaultConnector};
+use ureq::{Agent, Body, Timeout};
 
-use super::{Client, HttpError, LookupFailed, transport};
+use super::dial::{AddressFilter, TargetCheck};
+use super::raw::Recorder;
+use super::{Client, HttpError, LookupFailed, fraction_of, transport};
 use crate::address::{BadAddress, base_url};
 use crate::liveness::{Finding, Probe};
 
-/// One attempt at an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// It answers as goc does, with this fraction of blocks that were hit.
-    Fraction(String),
-    /// It answers something else; some agents do not have this call.
-    Other(u16),
-    /// It does not answer.
-    Failed(Probe),
+/// The call that is made first, because its answer is the shortest.
+const COVERAGE: &str = "/v1/cover/coverage";
+const PROFILE: &str = "/v1/cover/profile";
+/// The first bytes of each profile.
+const MODE: &[u8] = b"mode: ";
+/// More than a fraction has, and more than it takes to know a profile.
+const HEAD_BYTES: usize = 64;
+
+/// How much an attempt may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// An address that takes the connection and says nothing is asked for its fraction alone.
+    Quick,
+    /// Such an address is asked for its profile, too, and may be silent for as long again.
+    Thorough,
+}
+
+/// The start of an answer.
+struct Head {
+    status: u16,
+    bytes: Vec<u8>,
+}
+
+impl Head {
+    /// Reads until the answer can be told, also where it breaks off or never ends.
+    fn of(response: Response<Body>) -> Result<Self, ureq::Error> {
+        let status = response.status().as_u16();
+        let mut body = response.into_body().into_reader();
+        let mut bytes = vec![0; HEAD_BYTES];
+        let mut length = 0;
+        while length < HEAD_BYTES && !bytes[..length].starts_with(MODE) {
+            match body.read(&mut bytes[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if length == 0 => return Err(error.into()),
+                Err(_) => break,
+            }
+        }
+        bytes.truncate(length);
+        Ok(Self { status, bytes })
+    }
+
+    fn is_fraction(&self) -> bool {
+        self.status == 200 && fraction_of(&self.bytes).is_some()
+    }
+
+    fn is_profile(&self) -> bool {
+        self.bytes.starts_with(MODE)
+    }
 }
 
 impl Client {
-    /// Connects to an address and asks it for its fraction of hit blocks.
+    /// Connects to an address and finds out whether an agent answers there.
+    ///
+    /// An agent gives its fraction of hit blocks; one that lacks this call gives its profile.
     #[must_use]
-    pub fn attempt(&self, address: &str) -> Attempt {
+    pub fn probe(&self, address: &str, effort: Effort) -> Probe {
         let base = match base_url(address) {
             Ok(base) => base,
-            Err(bad) => return Attempt::Failed(undialled(&bad)),
+            Err(bad) => return undialled(&bad),
         };
-        // Closed at once: thousands of addresses are asked once each.
-        let asked = self.agent.get(format!("{base}/v1/cover/coverage")).header("Connection", "close").call();
-        let response = match asked {
-            Ok(response) => response,
-            Err(error) => return Attempt::Failed(self.failure(&error)),
+        let coverage = match self.head(&base, COVERAGE) {
+            Ok(head) if head.is_fraction() => return Probe::alive(),
+            Ok(head) => Probe {
+                finding: Finding::Silent,
+                detail: format!("does not answer as goc ({})", head.status),
+            },
+            Err(error) => match self.failure(&error) {
+                failure if failure.finding == Finding::Silent && effort == Effort::Thorough => failure,
+                failure => return failure,
+            },
         };
-        let status = response.status().as_u16();
-        match Self::fraction_in(response) {
-            Ok(Some(fraction)) => Attempt::Fraction(fraction),
-            Ok(None) => Attempt::Other(status),
-            Err(error) => Attempt::Failed(self.failure(&error)),
+        let profile = match self.head(&base, PROFILE) {
+            Ok(head) if head.is_profile() => return Probe::alive(),
+            Ok(head) => Probe { finding: Finding::Silent, detail: format!("answered {}", head.status) },
+            Err(error) => self.failure(&error),
+        };
+        Probe {
+            finding: coverage.finding.min(profile.finding),
+            detail: format!("{}; its profile: {}", coverage.detail, profile.detail),
         }
+    }
+
+    /// Asks for the start of an answer: by GET, by POST where an agent allows nothing else.
+    fn head(&self, base: &str, path: &str) -> Result<Head, ureq::Error> {
+        let url = format!("{base}{path}");
+        // Closed at once: thousands of addresses are asked once each.
+        let head = self.head_of(|agent| agent.get(&url).header("Connection", "close").call())?;
+        if head.status != 405 {
+            return Ok(head);
+        }
+        self.head_of(|agent| {
+            let request = agent.post(&url).header("Connection", "close").content_type("application/json");
+            request.send("{}")
+        })
+    }
+
+    /// Asks, and asks once more for the bytes as they come where they are no answer by the rules of HTTP.
+    fn head_of(
+        &self,
+        ask: impl Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
+    ) -> Result<Head, ureq::Error> {
+        let head = ask(&self.agent).and_then(Head::of);
+        let Err(error @ (ureq::Error::Protocol(_) | ureq::Error::BodyStalled)) = head else { return head };
+        let (filter, recorder) = (AddressFilter::for_agents(&self.options), Recorder::default());
+        let connector =
+            TargetCheck(filter.clone()).chain(DefaultConnector::default()).chain(recorder.clone());
+        // It fails as before; the recorder has what came.
+        let _ = ask(&Agent::with_parts(self.agent.config().clone(), connector, filter));
+        recorder.answer().map(|(status, bytes)| Head { status, bytes }).ok_or(error)
     }
 
     fn failure(&self, error: &ureq::Error) -> Probe {
         let finding = match finding(error) {
             // A proxy that is away says nothing about who is behind it.
-            Finding::Refused | Finding::Unreachable | Finding::Unresolved if self.has_proxy => {
+            Finding::Refused | Finding::Unreachable | Finding::Unresolved if self.options.proxy.is_some() => {
                 Finding::Withheld
             }
             finding => finding,

@@ -17,6 +17,8 @@ pub(super) struct Signs {
     suspicions: HashMap<String, Suspicion>,
     /// Those that serve what some name shows under which they stand.
     at_home: HashSet<String>,
+    /// When each last answered a pull, under whatever name.
+    answers: HashMap<String, DateTime<Utc>>,
 }
 
 impl Signs {
@@ -29,7 +31,15 @@ impl Signs {
         let of = |entry: &Entry| -> Vec<String> {
             entry.addresses().into_iter().filter(|address| is_at_home(&entry.state(address))).collect()
         };
-        Ok(Self { suspicions, at_home: roster.entries.iter().flat_map(of).collect() })
+        let mut answers: HashMap<String, DateTime<Utc>> = HashMap::new();
+        for (address, state) in roster.entries.iter().flat_map(|entry| &entry.states) {
+            let Some(at) = state.last_answer_at.filter(|_| suspicions.contains_key(address)) else {
+                continue;
+            };
+            let last = answers.entry(address.clone()).or_insert(at);
+            *last = at.max(*last);
+        }
+        Ok(Self { suspicions, at_home: roster.entries.iter().flat_map(of).collect(), answers })
     }
 
     /// Tells whether an address is listed under a name of `state` that is another's by now.
@@ -38,11 +48,11 @@ impl Signs {
     }
 
     /// Returns what is known of the failures of an address that did not answer a pull since.
-    pub(super) fn suspicion(&self, address: &str, state: &AddressState) -> Option<&Suspicion> {
-        self.suspicions.get(address).filter(|suspicion| {
-            let own_answer = state.last_answer_at.filter(|_| state.other_build.is_none());
-            own_answer.is_none_or(|answer| answer <= suspicion.last_failed_at)
-        })
+    pub(super) fn suspicion(&self, address: &str) -> Option<&Suspicion> {
+        let answered = self.answers.get(address);
+        self.suspicions
+            .get(address)
+            .filter(|suspicion| answered.is_none_or(|answered| *answered <= suspicion.last_failed_at))
     }
 }
 
@@ -138,11 +148,8 @@ impl Line<'_> {
         if let Some(since) = self.member.not_asked_since.filter(|_| self.state == State::Offline) {
             return format!("{}, not asked since {}", self.state.word(), show::moment(since, now));
         }
-        let suspicions: Vec<&Suspicion> = self
-            .member
-            .addresses()
-            .filter_map(|place| self.signs.suspicion(&place.address, &self.entry.state(&place.address)))
-            .collect();
+        let suspicions: Vec<&Suspicion> =
+            self.member.addresses().filter_map(|place| self.signs.suspicion(&place.address)).collect();
         let dead = suspicions.iter().filter(|suspicion| suspicion.is_dead).count();
         let parts = [(suspicions.len() - dead, "suspect"), (dead, "dead")];
         let parts = parts.iter().filter(|(number, _)| *number > 0);

@@ -455,15 +455,16 @@ impl<'a> Writer<'a> {
                 )
             }
             Change::Unsuspected(address) => run("DELETE FROM suspicion WHERE address = ?1", params![address]),
-            Change::Buried(Tombstone { center, address, service, build, removed_at }) => run(
-                "INSERT OR REPLACE INTO tombstone (center, address, service, build, removed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            Change::Buried(Tombstone { center, address, service, build, removed_at, was_alive }) => run(
+                "INSERT OR REPLACE INTO tombstone (center, address, service, build, removed_at, was_alive)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     center,
                     address,
                     service,
                     build.as_ref().map(Fingerprint::as_bytes),
-                    iso(*removed_at)
+                    iso(*removed_at),
+                    was_alive,
                 ],
             ),
             Change::Exhumed(Tombstone { center, address, service, .. }) => run(

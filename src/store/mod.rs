@@ -55,6 +55,8 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0009_asked_centers.sql")),
     Sql(include_str!("migrations/0010_election.sql")),
     Sql(include_str!("migrations/0011_told.sql")),
+    Sql(include_str!("migrations/0012_agents_live.sql")),
+    Sql(include_str!("migrations/0013_removed_alive.sql")),
 ];
 
 /// The database could not be used.

@@ -425,7 +425,7 @@ impl Store {
 
     /// Returns what was removed and may come back.
     pub fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
-        let sql = "SELECT center, address, service, build, removed_at FROM tombstone
+        let sql = "SELECT center, address, service, build, removed_at, was_alive FROM tombstone
                    ORDER BY center, address, service";
         self.rows_of(sql, [], |row| {
             Ok(Tombstone {
@@ -434,6 +434,7 @@ impl Store {
                 service: row.get(2)?,
                 build: row.get::<_, Option<Vec<u8>>>(3)?.and_then(|bytes| Fingerprint::from_bytes(&bytes)),
                 removed_at: time(row, 4)?,
+                was_alive: row.get(5)?,
             })
         })
     }

@@ -13,6 +13,8 @@ const CHANGES: &[(usize, &str)] = &[
     (9, "the centers that pulls ask are remembered"),
     (10, "the build that may take the place of the one shown is remembered"),
     (11, "messages that are said once are remembered"),
+    (12, "suspicions of addresses at which an agent answers were dropped"),
+    (13, "a process that is taken off a center's list alive is remembered as such"),
 ];
 
 /// The database of an earlier release.

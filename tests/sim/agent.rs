@@ -61,6 +61,7 @@ struct Process {
     peeks: usize,
     pulls: usize,
     is_released: bool,
+    coverage: Option<Behaviour>,
 }
 
 impl Agent {
@@ -80,6 +81,7 @@ impl Agent {
             peeks: 0,
             pulls: 0,
             is_released: false,
+            coverage: None,
         };
         let inner = Arc::new_cyclic(|inner: &std::sync::Weak<Inner>| {
             let server = listen(address, inner.clone()).expect("a free port");
@@ -117,6 +119,11 @@ impl Agent {
     /// From now on.
     pub(crate) fn behave(&self, behaviour: Behaviour) {
         self.process().always = behaviour;
+    }
+
+    /// Where it is asked for its fraction, whatever it does with other requests, from now on.
+    pub(crate) fn behave_for_coverage(&self, behaviour: Behaviour) {
+        self.process().coverage = Some(behaviour);
     }
 
     /// At the next request for a profile that has no other orders yet.
@@ -204,12 +211,13 @@ impl Inner {
                 let mut process = self.process.lock().unwrap();
                 process.peeks += 1;
                 self.asked.notify_all();
-                let always = process.always.clone();
+                let always = process.coverage.as_ref().unwrap_or(&process.always).clone();
                 let body = fraction(&process.counts);
                 drop(process);
                 let answer = match always {
                     Behaviour::Hang => return hang(stream),
                     Behaviour::Status(status, body) => sized(status, TEXT, body.as_bytes()),
+                    Behaviour::Raw(bytes) => bytes,
                     Behaviour::PostOnly if request.method != "POST" => {
                         sized("405 Method Not Allowed", TEXT, b"405 method not allowed\n")
                     }

@@ -104,7 +104,7 @@ impl Explained<'_> {
         let (next, why) = self.next();
         let address = |address: &String| {
             let state = entry.state(address);
-            let suspicion = self.signs.suspicion(address, &state);
+            let suspicion = self.signs.suspicion(address);
             json!({
                 "address": address,
                 "last_answer": state.last_answer_at.map(show::iso),
@@ -207,7 +207,7 @@ impl Explained<'_> {
         if self.signs.is_stale(address, &state) {
             said.push("listed here under a stale name (goc-watchdog prune --fix-names)".to_owned());
         }
-        said.extend(self.signs.suspicion(address, &state).map(|suspicion| {
+        said.extend(self.signs.suspicion(address).map(|suspicion| {
             format!(
                 "{}: {} ({} in {})",
                 if suspicion.is_dead { "dead" } else { "suspect" },

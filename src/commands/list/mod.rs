@@ -238,7 +238,7 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
     let address = |place: &Place| {
         let address = place.address.as_str();
         let state = entry.state(address);
-        let suspicion = signs.suspicion(address, &state);
+        let suspicion = signs.suspicion(address);
         json!({
             "address": place.listed_as,
             "state": match &state {

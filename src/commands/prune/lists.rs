@@ -9,10 +9,11 @@ use super::super::Context;
 use super::super::roster::{self, Heard, Known, Place, Roster};
 use super::probing::{Prober, Sighting, Target};
 use crate::address::normal_form;
-use crate::liveness::{Kinship, Suspicion};
+use crate::center::Effort;
+use crate::liveness::{Finding, Kinship, Suspicion};
 use crate::names::Naming;
 use crate::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
-use crate::store::{Allocator, Change, Key};
+use crate::store::{AddressState, Allocator, Change, Key};
 
 /// Everything that was asked, and what was seen.
 pub(super) struct Survey {
@@ -25,17 +26,22 @@ pub(super) struct Survey {
 impl Survey {
     /// Asks the centers what they list, and everybody there; `None` where a signal ended it.
     pub(super) fn take(prober: &Prober<'_>, context: &Context) -> Result<Option<Self>> {
-        let (known, allocator, suspicions, tombstones) = match super::reader(context)? {
-            Some(store) => {
-                (Known::read(&store)?, Allocator::new(&store)?, store.suspicions()?, store.tombstones()?)
-            }
-            None => (Known::default(), Allocator::empty(), HashMap::new(), Vec::new()),
+        let (known, allocator, tombstones) = match super::reader(context)? {
+            Some(store) => (Known::read(&store)?, Allocator::new(&store)?, store.tombstones()?),
+            None => (Known::default(), Allocator::empty(), Vec::new()),
         };
         let naming = context.config.naming.clone();
         let heard = roster::ask(prober.patient, &context.centers);
         let answered = answered(&heard);
         let roster = Roster::assemble(known, heard, &naming, &allocator, context.now());
-        let mut targets = targets(&roster, &suspicions);
+        let mut targets = targets(&roster);
+        for tombstone in tombstones.iter().filter(|tombstone| tombstone.was_alive) {
+            let address = normal_form(&tombstone.address);
+            if let Some(target) = targets.iter_mut().find(|target| target.address == address) {
+                target.keys.push(roster::read(&naming, &tombstone.service).0);
+                target.wants_build = true;
+            }
+        }
         let listed: HashSet<String> = targets.iter().map(|target| target.address.clone()).collect();
         let mut buried: BTreeMap<String, Vec<Key>> = BTreeMap::new();
         for tombstone in &tombstones {
@@ -44,13 +50,11 @@ impl Survey {
                 buried.entry(address).or_default().push(roster::read(&naming, &tombstone.service).0);
             }
         }
-        let graves: Vec<Target> = buried
-            .into_iter()
-            .map(|(address, keys)| Target { address, keys, fraction: None, is_doubtful: true })
-            .collect();
+        let graves: Vec<Target> =
+            buried.into_iter().map(|(address, keys)| Target { address, keys, wants_build: true }).collect();
         let Some(mut seen) = prober.survey(&targets, &context.config.prune.pauses)? else { return Ok(None) };
         // Once will do: most stay dead, and there is a next run.
-        let Some(seen_there) = prober.look(&graves)? else { return Ok(None) };
+        let Some(seen_there) = prober.look(&graves, Effort::Thorough)? else { return Ok(None) };
         targets.extend(graves);
         seen.extend(seen_there);
         let seen = targets.into_iter().map(|target| target.address).zip(seen).collect();
@@ -75,23 +79,20 @@ fn each_place<'a>(roster: &'a Roster, mut visit: impl FnMut(&'a Place, &'a str, 
     }
 }
 
-fn targets(roster: &Roster, suspicions: &HashMap<String, Suspicion>) -> Vec<Target> {
+fn targets(roster: &Roster) -> Vec<Target> {
     let mut targets: BTreeMap<&str, Target> = BTreeMap::new();
     each_place(roster, |place, _, entry| {
         let address = place.address.as_str();
         let target = targets.entry(address).or_insert_with(|| Target {
             address: address.to_owned(),
             keys: Vec::new(),
-            fraction: None,
-            is_doubtful: suspicions.contains_key(address),
+            wants_build: false,
         });
         if !target.keys.contains(&entry.key) {
             target.keys.push(entry.key.clone());
         }
-        let state = entry.state(address);
-        target.is_doubtful |=
-            target.keys.len() > 1 || state.other_build.is_some() || state.retry.failures > 0;
-        target.fraction = target.fraction.take().or(state.fraction);
+        // What it serves tells which of its names are stale.
+        target.wants_build = target.keys.len() > 1;
     });
     targets.into_values().collect()
 }
@@ -120,11 +121,9 @@ pub(super) fn situation(
             last_answer_at: None,
         });
         let kinship = sighting.and_then(|sighting| sighting.kinship(&entry.key));
-        listed.names.push(Name { service: name.to_owned(), kinship });
-        // An answer with another build may be that of who took the port over.
-        let state = entry.state(address);
-        let own_answer = state.last_answer_at.filter(|_| state.other_build.is_none());
-        listed.last_answer_at = listed.last_answer_at.max(own_answer);
+        let AddressState { last_answer_at, other_build, .. } = entry.state(address);
+        listed.names.push(Name { service: name.to_owned(), kinship, other_build });
+        listed.last_answer_at = listed.last_answer_at.max(last_answer_at);
     });
     let graves = tombstones.into_iter().map(|tombstone| Grave {
         is_back: survey
@@ -140,7 +139,11 @@ pub(super) fn situation(
 pub(super) fn is_back(tombstone: &Tombstone, sighting: &Sighting, naming: &Naming) -> bool {
     let (key, _) = roster::read(naming, &tombstone.service);
     let kinship = sighting.kinship(&key).unwrap_or(Kinship::Unknown);
-    sighting.build.is_some_and(|build| tombstone.fits(build, kinship))
+    match sighting.build {
+        Some(build) => tombstone.fits(build, kinship),
+        // No pull could read what it serves either, for the same reason perhaps, such as its size.
+        None => tombstone.build.is_none() && sighting.probe.finding == Finding::Alive,
+    }
 }
 
 /// Returns what the database should learn of a plan before it is carried out.

@@ -41,10 +41,10 @@ use watch::Restored;
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
-/// A process registers once, at its start: a live one that is removed is lost until it starts again. So
-/// each address is asked several times, and one that fails is only suspect. It is dead when it was
-/// refused, or taken over by another program, in 2 runs at least 5 minutes apart; when it was silent, out
-/// of reach, or its name unknown, in 3 runs over at least 30 minutes. What it counted stays.
+/// A process registers once, at its start: a live one that is removed is lost until it starts again. So an
+/// address at which an agent answers stays, whatever it serves. Others are asked several times, and one that
+/// fails is only suspect. It is dead when it was refused in 2 runs at least 5 minutes apart; when it was
+/// silent, out of reach, or its name unknown, in 3 runs over at least 30 minutes. What it counted stays.
 ///
 /// Nothing is removed from a center when more than half of its addresses would go at once (of fewer than
 /// four: all), because the fault is likely on this side then; the exit code is 1. What answers again
@@ -75,7 +75,8 @@ pub struct PruneArgs {
     #[arg(long)]
     no_restore: bool,
 
-    /// Register addresses that also stand under a name that is not theirs any more under the right one alone.
+    /// Register addresses that also stand under a name that is not theirs any more under the right one alone; a
+    /// run that cannot ends with 3, and each later one tries again.
     #[arg(long)]
     fix_names: bool,
 

@@ -17,6 +17,7 @@ use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::liveness::{Finding, Suspicion};
 use crate::names::printable;
+use crate::profile::Fingerprint;
 use crate::removal::{Action, Brake, Judged, Tombstone};
 use crate::store::Row;
 
@@ -31,6 +32,7 @@ struct Line {
     stale: Vec<String>,
     finding: Option<Finding>,
     detail: String,
+    other_build: Option<Fingerprint>,
     suspicion: Option<Suspicion>,
     action: &'static str,
     /// `None` where nothing was to be done, or nothing is done in this run.
@@ -58,6 +60,7 @@ impl Line {
                 Some(Outcome::Spared(why)) => why.clone(),
                 _ => probed,
             },
+            other_build: listed.other_build(),
             suspicion: suspicion.clone(),
             action,
             result: outcome.map(|outcome| match outcome {
@@ -80,6 +83,7 @@ impl Line {
             stale: Vec::new(),
             finding: Some(Finding::Alive),
             detail: String::new(),
+            other_build: None,
             suspicion: None,
             action: "restore",
             result: result.map(|error| error.clone().map_or(Ok("restored"), Err)),
@@ -95,17 +99,26 @@ impl Line {
         }
     }
 
+    /// Tells whether the only thing to say about it is that it serves another build.
+    fn shows_other_build(&self) -> bool {
+        self.other_build.is_some() && self.stale.is_empty() && self.state() == "alive"
+    }
+
     fn is_not_tried(&self) -> bool {
         self.result.as_ref().is_some_and(|result| result.as_ref().is_err_and(|error| error == NOT_TRIED))
     }
 
     /// Tells whether there is anything to say about it.
     fn is_news(&self) -> bool {
-        self.action != "keep" || self.state() != "alive" || !self.stale.is_empty()
+        self.action != "keep"
+            || self.state() != "alive"
+            || !self.stale.is_empty()
+            || self.other_build.is_some()
     }
 
     fn object(&self) -> serde_json::Value {
-        let Self { center, address, services, stale, finding, detail, suspicion, action, result } = self;
+        let Self { center, address, services, stale, finding, detail, .. } = self;
+        let Self { other_build, suspicion, action, result, .. } = self;
         json!({
             "center": center,
             "address": address,
@@ -114,6 +127,7 @@ impl Line {
             "state": self.state(),
             "finding": finding.map(Finding::word),
             "detail": (!detail.is_empty()).then_some(detail),
+            "other_build": other_build.map(|build| build.short()),
             "runs": suspicion.as_ref().map_or(0, |suspicion| suspicion.any.runs),
             "since": suspicion.as_ref().map(|suspicion| show::iso(suspicion.any.since)),
             "action": action,
@@ -129,6 +143,7 @@ impl Line {
             (Some(Err(_)), _) => "failed",
             (None, "hold") => "held back",
             (None, "keep") if !self.stale.is_empty() => "stale name",
+            (None, "keep") if self.shows_other_build() => "other build",
             (None, "keep") => self.state(),
             (None, action) => action,
         }
@@ -151,6 +166,10 @@ impl Line {
                 show::count(suspicion.any.runs as usize, "runs"),
                 show::span(context.now() - suspicion.any.since)
             ),
+            (None, Some(Finding::Alive)) if self.action == "keep" && self.shows_other_build() => {
+                let build = self.other_build.map(|build| build.short()).unwrap_or_default();
+                format!("answers, and serves build {build}, which is not the one shown")
+            }
             (None, None) => "listed a moment ago, not asked yet".to_owned(),
             (None, _) if self.action == "restore" => "answers again".to_owned(),
             (None, _) => self.detail.clone(),
@@ -174,6 +193,7 @@ struct Summary {
     held_back: usize,
     failed: usize,
     stale_names: usize,
+    other_builds: usize,
     braked_centers: Vec<String>,
     silent_centers: Vec<String>,
     dropped_profiles: usize,
@@ -209,6 +229,7 @@ impl Summary {
             held_back: ended("held back"),
             failed: ended("failed"),
             stale_names: listed().map(|line| line.stale.len()).sum(),
+            other_builds: listed().filter(|line| line.other_build.is_some()).count(),
             braked_centers: brakes.map(|brake| brake.center.clone()).collect(),
             silent_centers: silent.map(|silent| silent.url.clone()).collect(),
             dropped_profiles: thinning.rows.len()

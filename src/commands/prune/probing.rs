@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::center::{Attempt, Client};
+use crate::center::{Client, Effort};
 use crate::clock;
 use crate::liveness::{Finding, Kinship, Probe};
 use crate::parallel;
@@ -25,10 +25,8 @@ pub(super) struct Target {
     pub(super) address: String,
     /// What its data belongs to, by each name that it stands under.
     pub(super) keys: Vec<Key>,
-    /// The fraction of hit blocks that it showed last.
-    pub(super) fraction: Option<String>,
-    /// There is a reason to look at its build, whatever it answers.
-    pub(super) is_doubtful: bool,
+    /// Its build is needed to tell which process it is, or which of its names are right.
+    pub(super) wants_build: bool,
 }
 
 /// What was seen at an address.
@@ -41,10 +39,6 @@ pub(super) struct Sighting {
 }
 
 impl Sighting {
-    fn of(probe: Probe) -> Self {
-        Self { probe, build: None, kinships: Vec::new() }
-    }
-
     /// Returns how what it serves stands to a key; `None` where nobody looked.
     pub(super) fn kinship(&self, key: &Key) -> Option<Kinship> {
         self.kinships.iter().find(|(known, _)| known == key).map(|(_, kinship)| *kinship)
@@ -64,12 +58,14 @@ pub(super) struct Prober<'a> {
 }
 
 impl Prober<'_> {
-    /// Asks each target until it answers, with a pause before each further attempt.
+    /// Asks each target until an agent answers, with a pause before each further attempt.
     ///
     /// `None` where a signal ended it.
     pub(super) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Option<Vec<Sighting>>> {
-        let Some(mut seen) = self.look(targets)? else { return Ok(None) };
-        for &pause in pauses {
+        // One attempt is to be thorough, and the last one is made at the fewest addresses.
+        let effort = |at: usize| if at == pauses.len() { Effort::Thorough } else { Effort::Quick };
+        let Some(mut seen) = self.look(targets, effort(0))? else { return Ok(None) };
+        for (at, &pause) in pauses.iter().enumerate() {
             let failing: Vec<usize> =
                 (0..seen.len()).filter(|&at| seen[at].probe.finding != Finding::Alive).collect();
             if failing.is_empty() {
@@ -79,22 +75,18 @@ impl Prober<'_> {
                 return Ok(None);
             }
             let again: Vec<Target> = failing.iter().map(|&at| targets[at].clone()).collect();
-            let Some(again) = self.look(&again)? else { return Ok(None) };
+            let Some(again) = self.look(&again, effort(at + 1))? else { return Ok(None) };
             for (at, again) in failing.into_iter().zip(again) {
-                let Sighting { probe, build, kinships } = again;
-                let before = std::mem::replace(&mut seen[at].probe, Probe::alive());
-                seen[at].probe = before.milder(probe);
-                if build.is_some() {
-                    (seen[at].build, seen[at].kinships) = (build, kinships);
-                }
+                let before = std::mem::replace(&mut seen[at], again);
+                seen[at].probe = before.probe.milder(seen[at].probe.clone());
             }
         }
         Ok(Some(seen))
     }
 
     /// Asks each target once; `None` where a signal ended it.
-    pub(super) fn look(&self, targets: &[Target]) -> Result<Option<Vec<Sighting>>> {
-        let work = |target: &Target| self.sight(target);
+    pub(super) fn look(&self, targets: &[Target], effort: Effort) -> Result<Option<Vec<Sighting>>> {
+        let work = |target: &Target| self.sight(target, effort);
         let seen = in_parallel(
             targets,
             self.concurrency,
@@ -111,48 +103,27 @@ impl Prober<'_> {
         }
     }
 
-    fn sight(&self, target: &Target) -> Result<Sighting> {
-        match self.quick.attempt(&target.address) {
-            Attempt::Fraction(fraction) if !target.is_doubtful && !fell(target, &fraction) => {
-                Ok(Sighting::of(Probe::alive()))
+    fn sight(&self, target: &Target, effort: Effort) -> Result<Sighting> {
+        let probe = self.quick.probe(&target.address, effort);
+        let mut sighting = Sighting { probe, build: None, kinships: Vec::new() };
+        if target.wants_build
+            && sighting.probe.finding == Finding::Alive
+            && let Some(build) = self.build_at(&target.address)
+        {
+            for key in &target.keys {
+                sighting.kinships.push((key.clone(), self.kinship(key, &build)?));
             }
-            Attempt::Fraction(_) => {
-                Ok(self.look_closer(target)?.unwrap_or_else(|_| Sighting::of(Probe::alive())))
-            }
-            // Not every agent has the call, but each has a profile.
-            Attempt::Other(status) => Ok(self.look_closer(target)?.unwrap_or_else(|error| {
-                let detail = match status {
-                    200 => format!("does not answer as goc; its profile: {error}"),
-                    _ => format!("does not answer as goc ({status}); its profile: {error}"),
-                };
-                Sighting::of(Probe { finding: Finding::Silent, detail })
-            })),
-            Attempt::Failed(probe) => Ok(Sighting::of(probe)),
+            sighting.build = Some(build.fingerprint());
         }
+        Ok(sighting)
     }
 
-    /// Looks at the build that an address serves.
-    fn look_closer(&self, target: &Target) -> Result<Result<Sighting, String>> {
+    /// Returns the build that an address serves; `None` where its profile cannot be read.
+    fn build_at(&self, address: &str) -> Option<Arc<Build>> {
+        let mut incoming = self.patient.profile(address).ok()?;
         // Its imprint is thrown away, so no seed is drawn.
-        let read =
-            self.patient.profile(&target.address).and_then(|mut incoming| incoming.understand(&[], None, 0));
-        let build = match read {
-            Ok(understood) => understood.profile.build,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let mut kinships = Vec::new();
-        for key in &target.keys {
-            kinships.push((key.clone(), self.kinship(key, &build)?));
-        }
-        let is_stranger = !kinships.is_empty() && kinships.iter().all(|(_, it)| *it == Kinship::Stranger);
-        let print = build.fingerprint();
-        let probe = if is_stranger {
-            let detail = format!("another program answers there (build {})", print.short());
-            Probe { finding: Finding::OtherProgram, detail }
-        } else {
-            Probe::alive()
-        };
-        Ok(Ok(Sighting { probe, build: Some(print), kinships }))
+        let understood = incoming.understand(&[], None, 0).ok()?;
+        Some(understood.profile.build)
     }
 
     fn kinship(&self, key: &Key, build: &Build) -> Result<Kinship, StoreError> {
@@ -165,14 +136,6 @@ impl Prober<'_> {
         let shown: Vec<&Build> = templates.iter().map(|template| &**template.build()).collect();
         Ok(Kinship::of(build, &shown))
     }
-}
-
-/// Tells whether a fraction is lower than it was. It only grows within one life of one process, so another
-/// one may be there; at 0 nothing is known of what it is.
-fn fell(target: &Target, fraction: &str) -> bool {
-    let number = |text: &str| text.parse::<f64>().unwrap_or(0.0);
-    let now = number(fraction);
-    now <= 0.0 || target.fraction.as_deref().is_some_and(|before| now < number(before))
 }
 
 /// Does some work for each item on so many threads; returns what came of each, in the items' order.

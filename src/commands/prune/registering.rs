@@ -8,9 +8,9 @@ use crate::removal::Tombstone;
 
 /// Registers each again, and returns for each what went wrong.
 ///
-/// What stands in the list already, under whatever name and in whatever spelling, registered itself and is let
-/// alone. A 200 of the
-/// center proves nothing, so the list is read again.
+/// An address that stands in the list already, under whatever name and in whatever spelling, registered itself
+/// and is let alone, unless it was removed alive, to stand under all of its right names. A 200 of the center
+/// proves nothing, so the list is read again.
 pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option<String>> {
     let mut errors: Vec<Option<String>> = tombstones.iter().map(|_| None).collect();
     let mut by_center: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -43,9 +43,9 @@ pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option
             }
         }
         let is_absent = |at: &usize| {
-            let Tombstone { service, address, .. } = tombstones[*at];
+            let Tombstone { service, address, was_alive, .. } = tombstones[*at];
             let (service, address) = (service.as_str(), address.as_str());
-            !standing.contains(&(service, address)) && !taken.contains(&normal_form(address))
+            !standing.contains(&(service, address)) && (*was_alive || !taken.contains(&normal_form(address)))
         };
         let absent: Vec<usize> = indices.into_iter().filter(is_absent).collect();
         if absent.is_empty() {

@@ -12,8 +12,8 @@ use super::probing::{Prober, Sighting, Target};
 use super::registering::{register, stands};
 use super::watch;
 use crate::address::normal_form;
-use crate::center::{HttpError, Listed};
-use crate::liveness::{Finding, Kinship};
+use crate::center::{Effort, HttpError, Listed};
+use crate::liveness::{Finding, Kinship, Probe};
 use crate::names::printable;
 use crate::removal::{Action, Judged, Plan, Renaming, Tombstone};
 use crate::store::{Allocator, Change, ServiceId, Store};
@@ -146,31 +146,42 @@ impl Remover<'_> {
     /// Probes once more, and gives what may still answer one last pull; returns those that go all the same.
     fn last_look<'j>(&self, batch: &[&'j Judged], removal: &mut Removal) -> Result<Option<Vec<&'j Judged>>> {
         // Spellings of one address are one process, which is asked once.
-        let targets: BTreeMap<&str, Target> =
-            batch.iter().map(|judged| (judged.listed.identity.as_str(), self.target(judged))).collect();
-        let targets: Vec<Target> = targets.into_values().collect();
-        let Some(seen) = self.prober.look(&targets)? else { return Ok(None) };
-        // Only what accepts a connection can have anything to say.
-        let asked: BTreeSet<String> = targets
+        let targets: BTreeMap<&str, Target> = batch
             .iter()
-            .zip(&seen)
-            .filter(|(_, sighting)| sighting.probe.finding == Finding::Silent)
-            .map(|(target, _)| target.address.clone())
+            .map(|judged| (judged.listed.identity.as_str(), self.target(judged, false)))
             .collect();
+        let targets: Vec<Target> = targets.into_values().collect();
+        let Some(seen) = self.prober.look(&targets, Effort::Quick)? else { return Ok(None) };
+        let mut found: HashMap<&str, Probe> =
+            targets.iter().zip(seen).map(|(target, seen)| (target.address.as_str(), seen.probe)).collect();
+        // Only what accepts a connection can have anything to say.
+        let silent = |address: &str| found[address].finding == Finding::Silent;
+        let asked: BTreeSet<String> =
+            targets.iter().filter(|it| silent(&it.address)).map(|it| it.address.clone()).collect();
         let answered = self.last_pull(&asked)?;
         if self.is_over() {
             return Ok(None);
         }
-        let seen: HashMap<&str, Sighting> =
-            targets.iter().map(|target| target.address.as_str()).zip(seen).collect();
+        // A profile that is too large for a pull, or breaks off, is an agent's all the same.
+        let doubtful: Vec<Target> = targets
+            .iter()
+            .filter(|it| asked.contains(&it.address) && !answered.contains(&it.address))
+            .cloned()
+            .collect();
+        let Some(seen) = self.prober.look(&doubtful, Effort::Thorough)? else { return Ok(None) };
+        for (target, seen) in doubtful.iter().zip(seen) {
+            if let Some(probe) = found.get_mut(target.address.as_str()) {
+                *probe = seen.probe;
+            }
+        }
         let (mut going, mut changes) = (Vec::new(), Vec::new());
         for judged in batch {
             let address = &judged.listed.identity;
-            let probe = seen[address.as_str()].probe.clone();
+            let probe = &found[address.as_str()];
             let spared = match probe.finding {
-                Finding::Alive => Some("it answers again".to_owned()),
-                Finding::Withheld => Some(probe.detail),
                 _ if answered.contains(address) => Some("it answered the last pull".to_owned()),
+                Finding::Alive => Some("it answers again".to_owned()),
+                Finding::Withheld => Some(probe.detail.clone()),
                 _ => None,
             };
             let Some(why) = spared else {
@@ -186,7 +197,7 @@ impl Remover<'_> {
         Ok(Some(going))
     }
 
-    /// Pulls once more; returns the addresses that answered for their own key.
+    /// Pulls once more; returns the addresses that answered.
     fn last_pull(&self, addresses: &BTreeSet<String>) -> Result<BTreeSet<String>> {
         if addresses.is_empty() {
             return Ok(BTreeSet::new());
@@ -299,20 +310,24 @@ impl Remover<'_> {
             let build = self.store.last_build(&service, &normal_form(&address))?;
             let center = center.to_owned();
             expected.remove(&(service.clone(), address.clone()));
-            tombstones.push(Tombstone { center, address, service, build, removed_at: at });
+            tombstones.push(Tombstone { center, address, service, build, removed_at: at, was_alive: false });
         }
         let naming = &self.context.config.naming;
         let targets: Vec<Target> =
-            tombstones.iter().map(|it| Target { is_doubtful: false, ..watch::target(it, naming) }).collect();
+            tombstones.iter().map(|it| Target { wants_build: false, ..watch::target(it, naming) }).collect();
         // Before they are asked: a run that ends here leaves them to the next one.
         self.write(tombstones.iter().cloned().map(Change::Buried))?;
-        let Some(seen) = self.prober.look(&targets)? else { return Ok(false) };
+        let Some(seen) = self.prober.look(&targets, Effort::Thorough)? else { return Ok(false) };
         let (living, gone): (Vec<_>, Vec<_>) = tombstones
             .into_iter()
             .zip(seen)
             .partition(|(_, sighting)| sighting.probe.finding == Finding::Alive);
         self.write(gone.into_iter().map(|(tombstone, _)| Change::Exhumed(tombstone)))?;
-        let living: Vec<Tombstone> = living.into_iter().map(|(tombstone, _)| tombstone).collect();
+        let living: Vec<Tombstone> = living
+            .into_iter()
+            .map(|(tombstone, _)| Tombstone { build: None, was_alive: true, ..tombstone })
+            .collect();
+        self.write(living.iter().cloned().map(Change::Buried))?;
         if living.is_empty() {
             return Ok(true);
         }
@@ -340,7 +355,7 @@ impl Remover<'_> {
             if self.is_over() {
                 break;
             }
-            let Some(seen) = self.prober.look(&[self.target(judged)])? else { break };
+            let Some(seen) = self.prober.look(&[self.target(judged, true)], Effort::Thorough)? else { break };
             if !self.is_as_planned(renaming, &seen[0]) {
                 let why = "what it serves changed meanwhile".to_owned();
                 removal.outcomes.insert(place(judged), Outcome::Spared(why));
@@ -350,7 +365,7 @@ impl Remover<'_> {
                 .tombstones(&[judged])?
                 .into_iter()
                 .filter(|tombstone| renaming.right.contains(&tombstone.service))
-                .map(|tombstone| Tombstone { build: seen[0].build, ..tombstone })
+                .map(|tombstone| Tombstone { build: seen[0].build, was_alive: true, ..tombstone })
                 .collect();
             self.write(tombstones.iter().cloned().map(Change::Buried))?;
             match self.send(center, &[judged], removal) {
@@ -396,29 +411,23 @@ impl Remover<'_> {
     fn is_as_planned(&self, renaming: &Renaming, sighting: &Sighting) -> bool {
         let kinship =
             |service: &String| sighting.kinship(&roster::read(&self.context.config.naming, service).0);
-        let differs = |service| matches!(kinship(service), Some(Kinship::Rebuilt | Kinship::Stranger));
+        let differs = |service| kinship(service) == Some(Kinship::Other);
         renaming.right.iter().any(|service| kinship(service) == Some(Kinship::Own))
             && renaming.stale.iter().all(differs)
     }
 
-    fn target(&self, judged: &Judged) -> Target {
+    fn target(&self, judged: &Judged, wants_build: bool) -> Target {
         let naming = &self.context.config.naming;
         let mut keys: Vec<_> =
             judged.listed.names.iter().map(|name| roster::read(naming, &name.service).0).collect();
         keys.dedup();
-        Target { address: judged.listed.identity.clone(), keys, fraction: None, is_doubtful: true }
+        Target { address: judged.listed.identity.clone(), keys, wants_build }
     }
 
     /// Returns what is to be remembered of addresses that go, one for each name.
-    ///
-    /// Where another program has the port there is none: who stood there cannot come back without starting
-    /// again, and then registers itself.
     fn tombstones(&self, going: &[&Judged]) -> Result<Vec<Tombstone>> {
         let mut tombstones = Vec::new();
-        let is_taken = |judged: &Judged| {
-            judged.listed.probe.as_ref().is_some_and(|probe| probe.finding == Finding::OtherProgram)
-        };
-        for judged in going.iter().filter(|judged| !is_taken(judged)) {
+        for judged in going {
             for name in &judged.listed.names {
                 tombstones.push(Tombstone {
                     center: judged.listed.center.clone(),
@@ -426,6 +435,7 @@ impl Remover<'_> {
                     service: name.service.clone(),
                     build: self.store.last_build(&name.service, &judged.listed.identity)?,
                     removed_at: self.context.now(),
+                    was_alive: false,
                 });
             }
         }

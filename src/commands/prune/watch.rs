@@ -10,6 +10,7 @@ use super::lists::is_back;
 use super::probing::{Prober, Target};
 use super::registering::register;
 use crate::address::normal_form;
+use crate::center::Effort;
 use crate::clock::{self, Stopwatch};
 use crate::names::Naming;
 use crate::removal::Tombstone;
@@ -74,7 +75,7 @@ pub(super) fn watch(
             continue;
         }
         let targets: Vec<Target> = due.iter().map(|removed| target(&removed.tombstone, naming)).collect();
-        let Some(seen) = prober.look(&targets)? else { return Ok(restored) };
+        let Some(seen) = prober.look(&targets, Effort::Thorough)? else { return Ok(restored) };
         let (mut back, mut gone) = (Vec::new(), Vec::new());
         for (removed, sighting) in due.into_iter().zip(seen) {
             if is_back(&removed.tombstone, &sighting, naming) { &mut back } else { &mut gone }.push(removed);
@@ -94,6 +95,5 @@ pub(super) fn watch(
 /// Returns what to ask to find out whether a process is back.
 pub(super) fn target(tombstone: &Tombstone, naming: &Naming) -> Target {
     let (key, _) = roster::read(naming, &tombstone.service);
-    let address = normal_form(&tombstone.address);
-    Target { address, keys: vec![key], fraction: None, is_doubtful: true }
+    Target { address: normal_form(&tombstone.address), keys: vec![key], wants_build: true }
 }

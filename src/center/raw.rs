@@ -1,0 +1,135 @@
+//! The bytes of an answer as they came, for answers whose framing contradicts itself.
+//!
+//! HTTP gives no body for them: two lengths, or chunks that are none. Their first bytes still tell whether
+//! an agent sent them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+/// The end of the head, and of each line in it.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+/// How much of an answer is kept at most; a head is shorter.
+const KEPT_BYTES: usize = 64 << 10;
+/// How much of a body is waited for.
+const BODY_BYTES: usize = 6;
+
+/// Keeps the first bytes that come over the connection it makes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recorder(Arc<Mutex<Vec<u8>>>);
+
+impl Recorder {
+    /// Returns the status and the body of the answer as far as it came; `None` where its head has no end.
+    pub(super) fn answer(&self) -> Option<(u16, Vec<u8>)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = body(&kept)?.to_vec();
+        let status = std::str::from_utf8(kept.get(9..12)?).ok()?.parse().ok()?;
+        Some((status, body))
+    }
+}
+
+impl Connector<Box<dyn Transport>> for Recorder {
+    type Out = Recording;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        chained: Option<Box<dyn Transport>>,
+    ) -> Result<Option<Recording>, ureq::Error> {
+        let kept = Arc::clone(&self.0);
+        // A proxy's answer comes before that of the address, over a connection of its own.
+        kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(chained.map(|inner| Recording { inner, kept }))
+    }
+}
+
+/// A connection whose first bytes are kept.
+#[derive(Debug)]
+pub(super) struct Recording {
+    inner: Box<dyn Transport>,
+    kept: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Recording {
+    /// Waits for more, and keeps it; tells whether anything came.
+    fn record(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let before = self.inner.buffers().input().len();
+        let came = self.inner.await_input(timeout)?;
+        let new = self.inner.buffers().input().get(before..).unwrap_or_default();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = KEPT_BYTES.saturating_sub(kept.len());
+        kept.extend_from_slice(&new[..new.len().min(room)]);
+        Ok(came)
+    }
+
+    fn waits_for_a_body(&self) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        body(&kept).is_some_and(|body| body.len() < BODY_BYTES)
+    }
+}
+
+impl Transport for Recording {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let came = self.record(timeout)?;
+        // The head alone makes the request fail, and its connection ends before the body is there.
+        while came && self.waits_for_a_body() {
+            if !self.record(timeout).unwrap_or(false) {
+                break;
+            }
+        }
+        Ok(came)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+/// Returns what follows the head of an answer, without the size of a first chunk.
+fn body(answer: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memmem::find(answer, HEAD_END)?;
+    let body = &answer[end + HEAD_END.len()..];
+    let Some(line) = memchr::memmem::find(body, b"\r\n") else { return Some(body) };
+    let is_size = (1..=16).contains(&line) && body[..line].iter().all(u8::is_ascii_hexdigit);
+    Some(if is_size { &body[line + 2..] } else { body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_begins_behind_the_head_and_the_size_of_its_first_chunk() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nA: b\r\n\r\nmode: count\n", Some("mode: count\n")),
+            ("HTTP/1.1 200 OK\r\nA: b\r\n\r\n2f\r\nmode: count\n", Some("mode: count\n")),
+            ("HTTP/1.1 200 OK\r\nA: b\r\n\r\n0.5", Some("0.5")),
+            ("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", Some("")),
+            ("HTTP/1.1 200 OK\r\nA: b\r\n", None),
+            ("", None),
+        ] {
+            let found = body(answer.as_bytes()).map(|body| std::str::from_utf8(body).unwrap());
+            assert_eq!(found, expected, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_status_is_none() {
+        let recorder = |bytes: &[u8]| Recorder(Arc::new(Mutex::new(bytes.to_vec())));
+        assert_eq!(recorder(b"HTTP/1.1 405 No\r\n\r\nno").answer(), Some((405, b"no".to_vec())));
+        assert_eq!(recorder(b"SSH-2.0\r\n\r\nmode: count").answer(), None);
+        assert_eq!(recorder(b"\r\n\r\n").answer(), None);
+    }
+}
