@@ -91,6 +91,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--ping', '--ping', [CompletionResultType]::ParameterName, 'Tell a dead-man''s switch there: URL/start at the start, URL when done, URL/CODE for another exit code')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'How many addresses are asked at the same time [default: 64]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'For a connection to an address, and for its silence [default: 4s]')
+            [CompletionResult]::new('--deadline', '--deadline', [CompletionResultType]::ParameterName, 'For all that is asked and done at addresses and centers; what it cuts off stays as it was')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Work directory: database, stored profiles, configuration')
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'Goc center to ask; may be given several times')

@@ -147,7 +147,7 @@ _goc_watchdog() {
             return 0
             ;;
         goc_watchdog__subcmd__prune)
-            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --format --root --trust-root --center --quiet --verbose --color --help --version"
+            opts="-n -f -q -v -h -V --dry-run --force --confirm-runs --confirm-over --no-restore --fix-names --keep --keep-days --drop-keys-older-than --center-only --retention-only --wait --ping --concurrency --timeout --deadline --format --root --trust-root --center --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -186,6 +186,10 @@ _goc_watchdog() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -86,6 +86,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --ping 'Tell a dead-man''s switch there: URL/start at the start, URL when done, URL/CODE for another exit code'
             cand --concurrency 'How many addresses are asked at the same time [default: 64]'
             cand --timeout 'For a connection to an address, and for its silence [default: 4s]'
+            cand --deadline 'For all that is asked and done at addresses and centers; what it cuts off stays as it was'
             cand --format 'Form of the output'
             cand --root 'Work directory: database, stored profiles, configuration'
             cand --center 'Goc center to ask; may be given several times'

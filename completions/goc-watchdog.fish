@@ -83,6 +83,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l wait
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l ping -d 'Tell a dead-man\'s switch there: URL/start at the start, URL when done, URL/CODE for another exit code' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 64]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'For a connection to an address, and for its silence [default: 4s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l deadline -d 'For all that is asked and done at addresses and centers; what it cuts off stays as it was' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l root -d 'Work directory: database, stored profiles, configuration' -r -F

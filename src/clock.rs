@@ -32,6 +32,39 @@ impl Stopwatch {
     }
 }
 
+/// When a run is to end, if that was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deadline(Option<(Stopwatch, Duration)>);
+
+impl Deadline {
+    /// Of a run that may take as long as it likes.
+    pub const NONE: Self = Self(None);
+
+    /// Begins to count; there is no end without a limit.
+    #[must_use]
+    pub fn after(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| (Stopwatch::start(), limit)))
+    }
+
+    /// Returns the deadline of a run that could do nothing for so long.
+    #[must_use]
+    pub fn put_off(self, by: Duration) -> Self {
+        Self(self.0.map(|(since, limit)| (since, limit.saturating_add(by))))
+    }
+
+    /// Returns how much time is left; `None` where there is no end.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        self.0.map(|(since, limit)| limit.saturating_sub(since.elapsed()))
+    }
+
+    /// Tells whether no time is left.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
+    }
+}
+
 /// Waits, and returns early with the signal that came meanwhile.
 #[must_use]
 pub fn wait(how_long: Duration, signals: &Signals) -> Option<i32> {

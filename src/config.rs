@@ -112,6 +112,8 @@ pub struct PullConfig {
     pub concurrency: usize,
     /// For a whole request with its answer.
     pub timeout: Duration,
+    /// For a whole request to a center with its answer.
+    pub center_timeout: Duration,
     /// For the connection.
     pub connect_timeout: Duration,
     /// Longest silence within an answer.
@@ -152,6 +154,7 @@ impl Default for PullConfig {
             change: ChangeRule::default(),
             concurrency: 16,
             timeout: Duration::from_secs(120),
+            center_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(20),
             deadline: None,
@@ -182,6 +185,8 @@ pub struct PruneConfig {
     pub concurrency: usize,
     /// For a connection, and for silence on it.
     pub timeout: Duration,
+    /// For a whole run.
+    pub deadline: Option<Duration>,
     /// Where runs are reported to.
     pub ping: Option<PingUrl>,
     /// In how many runs an address has to fail; `None`: what its failure asks for.
@@ -205,6 +210,7 @@ impl Default for PruneConfig {
             recheck: [0, 5, 30].map(Duration::from_secs).to_vec(),
             concurrency: 64,
             timeout: Duration::from_secs(4),
+            deadline: None,
             ping: None,
             confirm_runs: None,
             confirm_over: None,
@@ -297,6 +303,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("change", &mut pull.change, parsed(A_CHANGE, parse_change))?;
         table.set("concurrency", &mut pull.concurrency, whole(1..=1024))?;
         table.set("timeout", &mut pull.timeout, above_zero)?;
+        table.set("center_timeout", &mut pull.center_timeout, above_zero)?;
         table.set("connect_timeout", &mut pull.connect_timeout, above_zero)?;
         table.set("read_timeout", &mut pull.read_timeout, above_zero)?;
         table.set("deadline", &mut pull.deadline, some(above_zero))?;
@@ -321,6 +328,7 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("recheck", &mut prune.recheck, each(duration))?;
         table.set("concurrency", &mut prune.concurrency, whole(1..=1024))?;
         table.set("timeout", &mut prune.timeout, above_zero)?;
+        table.set("deadline", &mut prune.deadline, some(above_zero))?;
         table.set("ping", &mut prune.ping, some(parsed(A_PING_URL, str::parse)))?;
         table.set("confirm_runs", &mut prune.confirm_runs, some(small(1..=1000)))?;
         table.set("confirm_over", &mut prune.confirm_over, some(duration))?;
@@ -803,6 +811,7 @@ mod tests {
             change = "counts"
             concurrency = 4
             timeout = "10s"
+            center_timeout = "6s"
             connect_timeout = "1s"
             read_timeout = "2s"
             deadline = "5m"
@@ -823,6 +832,7 @@ mod tests {
             recheck = []
             concurrency = 2
             timeout = "1s"
+            deadline = "9m"
             ping = "https://hc.example/prune"
             confirm_runs = 4
             confirm_over = "1h"
@@ -843,6 +853,7 @@ mod tests {
             change: ChangeRule::Counts,
             concurrency: 4,
             timeout: seconds(10),
+            center_timeout: seconds(6),
             connect_timeout: seconds(1),
             read_timeout: seconds(2),
             deadline: Some(seconds(300)),
@@ -865,6 +876,7 @@ mod tests {
             recheck: vec![],
             concurrency: 2,
             timeout: seconds(1),
+            deadline: Some(seconds(540)),
             ping: Some("https://hc.example/prune".parse().unwrap()),
             confirm_runs: Some(4),
             confirm_over: Some(seconds(3600)),

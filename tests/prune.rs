@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -793,6 +794,70 @@ fn a_center_that_is_away_is_left_alone() {
     world.center.start_again();
     world.prune(&[], 0);
     world.is_listed(&[&agents[1], &agents[2]]);
+}
+
+#[test]
+fn a_center_whose_list_drips_is_given_up_and_not_asked_again_with_the_lock() {
+    let (world, agents) = pulled(3);
+    world.configure(&format!("[pull]\ncenter_timeout = \"300ms\"\n{QUICK}"));
+    agents[0].kill();
+    let before = world.center.lists();
+    world.center.drip(Duration::from_millis(20));
+    world.prune(&["--center-only"], 1).warned("the whole answer took too long); nothing is removed there");
+    assert_eq!(world.center.lists(), before + 1);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+}
+
+#[test]
+fn a_deadline_ends_a_list_that_drips() {
+    let (world, _agents) = pulled(1);
+    world.center.drip(Duration::from_millis(20));
+    let said = world.prune(&["--deadline", "400ms", "--format", "json"], 3);
+    assert_eq!(summary(&said)["ended_by"], "deadline");
+}
+
+#[test]
+fn what_a_deadline_cuts_off_stays_as_it_was() {
+    let (world, agents) = pulled(3);
+    world.configure("[prune]\npauses = []\ntimeout = \"10m\"\n");
+    agents[0].behave(Behaviour::Hang);
+    let arguments = ["--deadline", "1s", "--format", "json"];
+    let said = world.prune(&arguments, 3).warned("the deadline ended it before all was done: 1 address");
+    let line = about(&said, &agents[0]);
+    assert_eq!(
+        [&line["state"], &line["finding"], &line["action"]],
+        [&"unknown".into(), &Value::Null, &"keep".into()]
+    );
+    assert_eq!(
+        [&summary(&said)["ended_by"], &summary(&said)["asked"]],
+        [&Value::from("deadline"), &2.into()]
+    );
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.prune(&[&arguments[..], &["--dry-run"]].concat(), 3);
+    // What did answer is judged, though no time is left for removals.
+    agents[1].kill();
+    world.configure("[prune]\npauses = []\ntimeout = \"10m\"\ndeadline = \"1s\"\n");
+    world.prune(&[], 3);
+    assert_eq!(world.query::<String>("SELECT group_concat(address) FROM suspicion"), agents[1].url());
+}
+
+#[test]
+fn a_deadline_ends_the_watch_of_what_was_removed() {
+    let (world, agents) = pulled(3);
+    world.configure("[prune]\npauses = []\nrecheck = [\"10m\"]\ntimeout = \"2s\"\n");
+    agents[0].kill();
+    let said = world.prune_twice(&["--deadline", "3s", "--format", "json"], 3);
+    assert_eq!(about(&said, &agents[0])["result"], "removed");
+    assert_eq!(summary(&said)["ended_by"], "deadline");
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 1);
+}
+
+#[test]
+fn a_run_in_time_says_so() {
+    let (world, _agents) = pulled(1);
+    let said = world.prune(&["--deadline", "10m", "--format", "json"], 0);
+    assert_eq!(summary(&said)["ended_by"], "completion");
 }
 
 #[test]

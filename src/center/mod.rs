@@ -19,9 +19,10 @@ use std::time::Duration;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
-use ureq::{Agent, Body, BodyReader, Proxy, Timeout};
+use ureq::{Agent, Body, BodyReader, Proxy, RequestBuilder, Timeout};
 
 use crate::address::{BadAddress, base_url};
+use crate::clock::Deadline;
 use crate::config::{AddressPolicy, PullConfig};
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
@@ -39,6 +40,8 @@ pub struct Options {
     pub read_timeout: Duration,
     /// For a whole request with its answer.
     pub timeout: Duration,
+    /// The same for what is configured: a center, or a dead-man's switch. `timeout` holds for it, too.
+    pub center_timeout: Duration,
     /// Bounds of an answer.
     pub limits: Limits,
     /// Bounds of what a center lists.
@@ -65,6 +68,7 @@ impl Options {
             connect_timeout: config.connect_timeout,
             read_timeout: config.read_timeout,
             timeout: config.timeout,
+            center_timeout: config.center_timeout,
             limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
             list_limits: ListLimits { max_names: config.max_names, max_addresses: config.max_addresses },
             proxy: config.proxy.clone(),
@@ -224,6 +228,7 @@ pub struct Client {
     /// Asks what is configured: centers, and a dead-man's switch.
     configured: Agent,
     options: Options,
+    deadline: Deadline,
     buffers: Arc<Buffers>,
 }
 
@@ -238,32 +243,61 @@ impl Client {
             })?),
             None => None,
         };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(proxy)
-            .tls_config(TlsConfig::builder().root_certs(authorities()).build())
-            .user_agent(concat!("goc-watchdog/", env!("CARGO_PKG_VERSION")))
-            .accept_encoding("identity")
-            .max_idle_connections(options.concurrency)
-            .max_idle_connections_per_host(1)
-            // More would only leave the processor's cache on its way to the parser.
-            .input_buffer_size(64 << 10)
-            .output_buffer_size(4 << 10)
-            .timeout_connect(Some(options.connect_timeout))
-            .timeout_per_read(Some(options.read_timeout))
-            .timeout_global(Some(options.timeout))
-            .build();
-        let agent_with = |filter: AddressFilter| {
-            let connector = TargetCheck(filter.clone()).chain(DefaultConnector::default());
-            Agent::with_parts(config.clone(), connector, filter)
+        let config = |whole: Duration| {
+            Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .proxy(proxy.clone())
+                .tls_config(TlsConfig::builder().root_certs(authorities()).build())
+                .user_agent(concat!("goc-watchdog/", env!("CARGO_PKG_VERSION")))
+                .accept_encoding("identity")
+                .max_idle_connections(options.concurrency)
+                .max_idle_connections_per_host(1)
+                // More would only leave the processor's cache on its way to the parser.
+                .input_buffer_size(64 << 10)
+                .output_buffer_size(4 << 10)
+                .timeout_connect(Some(options.connect_timeout))
+                .timeout_per_read(Some(options.read_timeout))
+                .timeout_global(Some(whole))
+                .build()
         };
+        let agent_with = |filter: AddressFilter, whole| {
+            let connector = TargetCheck(filter.clone()).chain(DefaultConnector::default());
+            Agent::with_parts(config(whole), connector, filter)
+        };
+        let center_timeout = options.center_timeout.min(options.timeout);
         Ok(Self {
-            agent: agent_with(AddressFilter::for_agents(options)),
-            configured: agent_with(AddressFilter::for_configured(options)),
-            options: options.clone(),
+            agent: agent_with(AddressFilter::for_agents(options), options.timeout),
+            configured: agent_with(AddressFilter::for_configured(options), center_timeout),
+            options: Options { center_timeout, ..options.clone() },
+            deadline: Deadline::NONE,
             buffers: Arc::default(),
         })
+    }
+
+    /// Returns the same client, whose requests end with the deadline.
+    #[must_use]
+    pub fn until(&self, deadline: Deadline) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
+    /// Lets a request to a listed address end with the deadline.
+    fn bounded<Any>(&self, request: RequestBuilder<Any>) -> RequestBuilder<Any> {
+        self.ended_within(self.options.timeout, request)
+    }
+
+    /// Lets a request to what is configured end with the deadline.
+    fn bounded_there<Any>(&self, request: RequestBuilder<Any>) -> RequestBuilder<Any> {
+        self.ended_within(self.options.center_timeout, request)
+    }
+
+    fn ended_within<Any>(&self, whole: Duration, request: RequestBuilder<Any>) -> RequestBuilder<Any> {
+        /// None at all would mean without end.
+        const LEAST: Duration = Duration::from_millis(1);
+        match self.deadline.left().filter(|left| *left < whole) {
+            Some(left) => request.config().timeout_global(Some(left.max(LEAST))).build(),
+            None => request,
+        }
     }
 
     /// Breaks off all requests that are under way, on whichever thread.
@@ -291,9 +325,11 @@ impl Client {
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<CenterList, HttpError> {
         let base = base_url(center)?;
-        let whole = within.map_or(self.options.timeout, |within| within.min(self.options.timeout));
-        let request = self.configured.get(format!("{base}/v1/cover/list"));
-        let request = request.config().timeout_global(Some(whole)).build();
+        let request = self.bounded_there(self.configured.get(format!("{base}/v1/cover/list")));
+        let request = match within.filter(|within| *within < self.options.center_timeout) {
+            Some(within) => request.config().timeout_global(Some(within)).build(),
+            None => request,
+        };
         let response = request.call().map_err(|error| transport(&error))?;
         let status = response.status().as_u16();
         if status == 200 {
@@ -312,7 +348,8 @@ impl Client {
     }
 
     fn is_version_2(&self, base: &str) -> bool {
-        let Ok(response) = self.configured.get(format!("{base}/v2/agents")).call() else { return false };
+        let request = self.bounded_there(self.configured.get(format!("{base}/v2/agents")));
+        let Ok(response) = request.call() else { return false };
         let Ok(text) = self.text(response) else { return false };
         serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|json| json["items"].is_array())
     }
@@ -352,11 +389,10 @@ impl Client {
     /// Opens the answer with the profile: by GET, by POST where an agent allows nothing else.
     fn open(&self, address: &str) -> Result<BodyReader<'static>, HttpError> {
         let url = format!("{}/v1/cover/profile", base_url(address)?);
-        let mut response = self.agent.get(&url).call().map_err(|e| transport(&e))?;
+        let mut response = self.bounded(self.agent.get(&url)).call().map_err(|e| transport(&e))?;
         if response.status() == 405 {
             response = self
-                .agent
-                .post(&url)
+                .bounded(self.agent.post(&url))
                 .content_type("application/json")
                 .send("{}")
                 .map_err(|e| transport(&e))?;

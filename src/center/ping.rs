@@ -17,6 +17,7 @@ impl Client {
             connect_timeout: TIMEOUT,
             read_timeout: TIMEOUT,
             timeout: TIMEOUT,
+            center_timeout: TIMEOUT,
             limits: Limits::default(),
             list_limits: ListLimits { max_names: 0, max_addresses: 0 },
             proxy,

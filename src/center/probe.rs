@@ -102,13 +102,14 @@ impl Client {
     fn head(&self, base: &str, path: &str) -> Result<Head, ureq::Error> {
         let url = format!("{base}{path}");
         // Closed at once: thousands of addresses are asked once each.
-        let head = self.head_of(|agent| agent.get(&url).header("Connection", "close").call())?;
+        let head =
+            self.head_of(|agent| self.bounded(agent.get(&url)).header("Connection", "close").call())?;
         if head.status != 405 {
             return Ok(head);
         }
         self.head_of(|agent| {
-            let request = agent.post(&url).header("Connection", "close").content_type("application/json");
-            request.send("{}")
+            let request = self.bounded(agent.post(&url)).header("Connection", "close");
+            request.content_type("application/json").send("{}")
         })
     }
 

@@ -23,8 +23,7 @@ impl Client {
         let url = format!("{}/v1/cover/remove", base_url(center)?);
         let body = serde_json::to_vec(&OneAddress { address: [address] }).expect("text can be JSON");
         let response = self
-            .configured
-            .post(&url)
+            .bounded_there(self.configured.post(&url))
             .content_type("application/json")
             .send(&body[..])
             .map_err(|error| transport(&error))?;
@@ -38,8 +37,7 @@ impl Client {
         let url = format!("{}/v1/cover/register", base_url(center)?);
         let registered = registered_form(address)?;
         let response = self
-            .configured
-            .post(&url)
+            .bounded_there(self.configured.post(&url))
             .query("name", service)
             .query("address", registered)
             .query("ip_revise", "false")

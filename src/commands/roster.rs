@@ -244,7 +244,7 @@ pub(super) struct UnaskedCenter {
 }
 
 /// A center whose last known list stands in for what it does not say.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SilentCenter {
     /// Its URL.
     pub url: String,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
 
 use super::agent::Agent;
 use super::http::{After, Request, Server, sized};
@@ -47,6 +49,9 @@ struct State {
     removals: Vec<String>,
     registrations: Vec<String>,
     sequel: Option<Sequel>,
+    /// How long the center waits after each byte of its list.
+    drip: Option<Duration>,
+    lists: usize,
 }
 
 const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
@@ -122,6 +127,16 @@ impl Center {
         self.state().answer = Some((status, body.to_owned()));
     }
 
+    /// Sends its list byte by byte from now on.
+    pub(crate) fn drip(&self, pause: Duration) {
+        self.state().drip = Some(pause);
+    }
+
+    /// How often its list was asked for.
+    pub(crate) fn lists(&self) -> usize {
+        self.state().lists
+    }
+
     /// Speaks the protocol of goc v2 from now on.
     pub(crate) fn become_version_2(&self) {
         self.state().is_version_2 = true;
@@ -147,9 +162,19 @@ fn listen(address: SocketAddr, state: &Arc<Mutex<State>>) -> io::Result<Server> 
     Server::start(
         address,
         Arc::new(move |request: &Request, stream: &mut TcpStream| {
-            let answer = state.lock().unwrap().answer(request);
+            let (answer, drip) = {
+                let mut state = state.lock().unwrap();
+                (state.answer(request), state.drip.filter(|_| request.path == "/v1/cover/list"))
+            };
             let Some(answer) = answer else { return Ok(After::Close) };
-            stream.write_all(&answer)?;
+            let Some(pause) = drip else {
+                stream.write_all(&answer)?;
+                return Ok(After::KeepAlive);
+            };
+            for byte in answer.chunks(1) {
+                stream.write_all(byte)?;
+                thread::sleep(pause);
+            }
             Ok(After::KeepAlive)
         }),
     )
@@ -176,6 +201,7 @@ impl State {
             return None;
         }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        self.lists += usize::from(path == "/v1/cover/list");
         Some(match (path, &self.answer) {
             ("/v2/agents", _) if self.is_version_2 => sized("200 OK", JSON, br#"{"items":[]}"#),
             ("/v1/cover/list", Some((status, body))) => sized(status, JSON, body.as_bytes()),

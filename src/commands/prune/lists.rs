@@ -6,10 +6,10 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::super::Context;
-use super::super::roster::{self, Heard, Known, Place, Roster};
+use super::super::roster::{self, Heard, Known, Place, Roster, SilentCenter};
 use super::probing::{Prober, Sighting, Target};
 use crate::address::normal_form;
-use crate::center::Effort;
+use crate::center::{CenterList, Effort};
 use crate::liveness::{Finding, Kinship, Suspicion};
 use crate::names::Naming;
 use crate::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
@@ -19,22 +19,33 @@ use crate::store::{AddressState, Allocator, Change, Key};
 pub(super) struct Survey {
     pub(super) roster: Roster,
     pub(super) answered: BTreeSet<String>,
+    /// What each center said.
+    lists: HashMap<String, CenterList>,
     seen: HashMap<String, Sighting>,
+    /// The deadline ended it before all were asked.
+    pub(super) is_cut: bool,
     naming: Naming,
 }
 
 impl Survey {
     /// Asks the centers what they list, and everybody there; `None` where a signal ended it.
     pub(super) fn take(prober: &Prober<'_>, context: &Context) -> Result<Option<Self>> {
-        let (known, allocator, tombstones) = match super::reader(context)? {
-            Some(store) => (Known::read(&store)?, Allocator::new(&store)?, store.tombstones()?),
-            None => (Known::default(), Allocator::empty(), Vec::new()),
+        let (known, allocator, suspicions, tombstones) = match super::reader(context)? {
+            Some(store) => {
+                (Known::read(&store)?, Allocator::new(&store)?, store.suspicions()?, store.tombstones()?)
+            }
+            None => (Known::default(), Allocator::empty(), HashMap::new(), Vec::new()),
         };
         let naming = context.config.naming.clone();
-        let heard = roster::ask(prober.patient, &context.centers);
+        let heard = roster::ask(&prober.patient, &context.centers);
         let answered = answered(&heard);
+        let list = |heard: &Heard| Some((heard.url.clone(), heard.answer.as_ref()?.as_ref().ok()?.clone()));
+        let lists = heard.iter().filter_map(list).collect();
         let roster = Roster::assemble(known, heard, &naming, &allocator, context.now());
         let mut targets = targets(&roster);
+        // Where time is short, a suspicion is settled first, and each run leaves out others.
+        fastrand::shuffle(&mut targets);
+        targets.sort_by_key(|target| !suspicions.contains_key(&target.address));
         for tombstone in tombstones.iter().filter(|tombstone| tombstone.was_alive) {
             let address = normal_form(&tombstone.address);
             if let Some(target) = targets.iter_mut().find(|target| target.address == address) {
@@ -52,13 +63,38 @@ impl Survey {
         }
         let graves: Vec<Target> =
             buried.into_iter().map(|(address, keys)| Target { address, keys, wants_build: true }).collect();
-        let Some(mut seen) = prober.survey(&targets, &context.config.prune.pauses)? else { return Ok(None) };
+        let mut seen = prober.survey(&targets, &context.config.prune.pauses)?;
         // Once will do: most stay dead, and there is a next run.
-        let Some(seen_there) = prober.look(&graves, Effort::Thorough)? else { return Ok(None) };
+        seen.extend(prober.look_at_each(&graves, Effort::Thorough)?);
+        if prober.signals.received().is_some() {
+            return Ok(None);
+        }
+        let is_cut = prober.deadline.has_passed();
         targets.extend(graves);
-        seen.extend(seen_there);
-        let seen = targets.into_iter().map(|target| target.address).zip(seen).collect();
-        Ok(Some(Self { roster, answered, seen, naming }))
+        let seen = targets.into_iter().map(|target| target.address).zip(seen);
+        let seen = seen.filter_map(|(address, sighting)| Some((address, sighting?))).collect();
+        Ok(Some(Self { roster, answered, lists, seen, is_cut, naming }))
+    }
+
+    /// Asks those centers again that answered; where no time is left for it, what they said stands.
+    pub(super) fn ask_again(&self, prober: &Prober<'_>, centers: &[String]) -> Vec<Heard> {
+        let ask = |center: &String| -> Vec<Heard> {
+            let url = normal_form(center);
+            match self.lists.get(&url) {
+                // A center that drips must not take as long once more while the lock is held.
+                None => vec![Heard { url, answer: None }],
+                Some(list) if prober.deadline.has_passed() => {
+                    vec![Heard { url, answer: Some(Ok(list.clone())) }]
+                }
+                Some(_) => roster::ask(&prober.patient, std::slice::from_ref(center)),
+            }
+        };
+        centers.iter().flat_map(ask).collect()
+    }
+
+    /// Returns the centers that did not answer.
+    pub(super) fn silent(&self) -> impl Iterator<Item = SilentCenter> {
+        self.roster.silent.iter().filter(|silent| !silent.emptied).cloned()
     }
 }
 

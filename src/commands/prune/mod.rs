@@ -21,7 +21,7 @@ use super::roster::{self, Known, Roster, SilentCenter};
 use super::turn::{FOREVER, Patience};
 use crate::center::{Client, Options};
 use crate::cli::Format;
-use crate::clock::Stopwatch;
+use crate::clock::{Deadline, Stopwatch};
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::liveness::Rules;
@@ -37,7 +37,7 @@ use lists::Survey;
 use probing::Prober;
 use removing::{Removal, Remover};
 use thinning::Thinning;
-use watch::Restored;
+use watch::{Restored, Watched};
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
@@ -117,6 +117,10 @@ pub struct PruneArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
+    /// For all that is asked and done at addresses and centers; what it cuts off stays as it was.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "retention_only")]
+    deadline: Option<Duration>,
+
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -155,6 +159,8 @@ struct Clients {
     quick: Client,
     /// Has the patience that a list or a profile takes, though none with silence.
     patient: Client,
+    /// As patient, for the last pulls of addresses, which are broken off together.
+    pulling: Client,
 }
 
 impl Clients {
@@ -170,7 +176,8 @@ impl Clients {
         };
         // A connection and two silences: more than that, and something drips.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;
-        Ok(Self { quick, patient: Client::new(&options(pull.timeout.max(timeout)))? })
+        let patient = options(pull.timeout.max(timeout));
+        Ok(Self { quick, patient: Client::new(&patient)?, pulling: Client::new(&patient)? })
     }
 }
 
@@ -181,6 +188,8 @@ struct Done {
     lists: Option<Lists>,
     /// What was done about the history; `None` where it was let alone.
     thinning: Option<Thinning>,
+    /// A signal ended it.
+    has_signal: bool,
 }
 
 /// What a run did about the lists of the centers.
@@ -190,6 +199,15 @@ struct Lists {
     removal: Removal,
     silent: Vec<SilentCenter>,
     restored: Vec<Restored>,
+    /// The deadline ended it before all was done.
+    is_cut: bool,
+}
+
+impl Lists {
+    /// Returns how many listed addresses nothing was learnt of.
+    fn unasked(&self) -> usize {
+        self.plan.judged.iter().filter(|judged| judged.listed.probe.is_none()).count()
+    }
 }
 
 /// Runs the command.
@@ -211,13 +229,18 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         },
     };
     let context = &context;
+    let limit = args.deadline.or(context.config.prune.deadline);
+    let deadline = Deadline::after(limit);
     let prober = Prober {
-        quick: &clients.quick,
-        patient: &clients.patient,
+        quick: clients.quick.clone(),
+        patient: clients.patient.clone(),
         concurrency: args.concurrency(&context.config.prune),
         signals: &signals,
+        deadline: Deadline::NONE,
         store: reader(context)?.map(Mutex::new),
     };
+    // The other half is for what comes of it, or a long list would never lose its dead addresses.
+    let prober = prober.until(Deadline::after(limit.map(|limit| limit / 2)));
     // Without the lock: asking takes its time, and keeps nobody else from working.
     let survey = if args.retention_only { None } else { Survey::take(&prober, context)? };
     if let Some(signal) = signals.received() {
@@ -226,12 +249,15 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     if args.dry_run {
         return dry_run(args, context, survey, &started);
     }
+    let waiting = Stopwatch::start();
     let turn = match patience.take(&signals, context)? {
         Ok(turn) => turn,
         Err(code) => return Ok(code),
     };
+    let prober = prober.until(deadline.put_off(waiting.elapsed()));
     begin();
-    let done = work_and_watch(args, context, &prober, survey.as_ref(), turn.locked)?;
+    let mut done = work_and_watch(args, context, &prober, &clients.pulling, survey.as_ref(), turn.locked)?;
+    done.has_signal = signals.received().is_some();
     output::print(&done, args.format, false, &started, context)?;
     Ok(match signals.received() {
         Some(signal) => ExitCode::of_signal(signal),
@@ -244,6 +270,7 @@ fn work_and_watch(
     args: &PruneArgs,
     context: &Context,
     prober: &Prober<'_>,
+    pulling: &Client,
     survey: Option<&Survey>,
     locked: Locked,
 ) -> Result<Done> {
@@ -255,69 +282,77 @@ fn work_and_watch(
         let naming = &context.config.naming;
         // Without a thread, what was removed is watched once the lock is let go.
         let watching = parallel::begin(scope, move || watch::watch(&inbox, prober, recheck, naming));
-        let done = under_lock(args, &choices, context, prober, survey, &locked, &gone);
+        let work = Work { args, choices: &choices, context, prober, pulling, locked: &locked, gone: &gone };
+        let done = work.carry_out(survey);
         drop(locked);
         drop(gone);
-        let restored = watching.join();
+        let watched = watching.join();
         let mut done = done?;
         if let Some(lists) = &mut done.lists {
-            lists.restored = restored?;
+            let Watched { restored, is_cut } = watched?;
+            lists.restored = restored;
+            lists.is_cut |= is_cut;
         }
         Ok(done)
     })
 }
 
-fn under_lock(
-    args: &PruneArgs,
-    choices: &Choices,
-    context: &Context,
-    prober: &Prober<'_>,
-    survey: Option<&Survey>,
-    locked: &Locked,
-    gone: &mpsc::Sender<Vec<Tombstone>>,
-) -> Result<Done> {
-    let store = super::open_store(locked, context)?;
-    let mut done = Done::default();
-    if let Some(survey) = survey {
-        done.lists = Some(remove(choices, context, prober, survey, locked, &store, gone)?);
-    }
-    if !args.center_only && prober.signals.received().is_none() {
-        let mut thinning = Thinning::plan(&store, &args.keep(&context.config.prune), context)?;
-        thinning.carry_out(&store, locked, prober.signals, context)?;
-        done.thinning = Some(thinning);
-    }
-    Ok(done)
+/// What is needed to carry out a run under the lock.
+struct Work<'a> {
+    args: &'a PruneArgs,
+    choices: &'a Choices,
+    context: &'a Context,
+    prober: &'a Prober<'a>,
+    pulling: &'a Client,
+    locked: &'a Locked,
+    gone: &'a mpsc::Sender<Vec<Tombstone>>,
 }
 
-/// Plans on what the centers list now, remembers who failed, and carries the plan out.
-fn remove(
-    choices: &Choices,
-    context: &Context,
-    prober: &Prober<'_>,
-    survey: &Survey,
-    locked: &Locked,
-    store: &Store,
-    gone: &mpsc::Sender<Vec<Tombstone>>,
-) -> Result<Lists> {
-    let now = context.now();
-    let allocator = Allocator::new(store)?;
-    let heard = roster::ask(prober.patient, &context.centers);
-    let answered = lists::answered(&heard);
-    let roster = Roster::assemble(Known::read(store)?, heard, &context.config.naming, &allocator, now);
-    let suspicions = store.suspicions()?;
-    let situation = lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
-    let plan = Plan::make(situation, choices);
-
-    let mut writer = store.writer(locked.held());
-    let naming = &context.config.naming;
-    for change in roster.changes.iter().chain(&lists::remember(&plan, &roster, &suspicions, naming, now)) {
-        writer.apply(change)?;
+impl Work<'_> {
+    fn carry_out(&self, survey: Option<&Survey>) -> Result<Done> {
+        let Self { args, context, prober, locked, .. } = *self;
+        let store = super::open_store(locked, context)?;
+        let mut done = Done::default();
+        if let Some(survey) = survey {
+            done.lists = Some(self.remove(survey, &store)?);
+        }
+        // Whatever the deadline, or a disk could fill: nobody else is waited for here.
+        if !args.center_only && prober.signals.received().is_none() {
+            let mut thinning = Thinning::plan(&store, &args.keep(&context.config.prune), context)?;
+            thinning.carry_out(&store, locked, prober.signals, context)?;
+            done.thinning = Some(thinning);
+        }
+        Ok(done)
     }
-    writer.commit()?;
-    drop(writer);
-    let remover = Remover { context, prober, locked, store, allocator: &allocator, roster: &roster, gone };
-    let removal = remover.carry_out(&plan)?;
-    Ok(Lists { plan, removal, silent: roster.silent, restored: Vec::new() })
+
+    /// Plans on what the centers list now, remembers who failed, and carries the plan out.
+    fn remove(&self, survey: &Survey, store: &Store) -> Result<Lists> {
+        let Self { choices, context, prober, pulling, locked, gone, .. } = *self;
+        let now = context.now();
+        let naming = &context.config.naming;
+        let allocator = Allocator::new(store)?;
+        let heard = survey.ask_again(prober, &context.centers);
+        let answered = lists::answered(&heard);
+        let mut roster = Roster::assemble(Known::read(store)?, heard, naming, &allocator, now);
+        roster.silent.extend(survey.silent());
+        let suspicions = store.suspicions()?;
+        let situation = lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
+        let plan = Plan::make(situation, choices);
+
+        let mut writer = store.writer(locked.held());
+        for change in roster.changes.iter().chain(&lists::remember(&plan, &roster, &suspicions, naming, now))
+        {
+            writer.apply(change)?;
+        }
+        writer.commit()?;
+        drop(writer);
+        let (allocator, roster_now) = (&allocator, &roster);
+        let remover =
+            Remover { context, prober, pulling, locked, store, allocator, roster: roster_now, gone };
+        let removal = remover.carry_out(&plan)?;
+        let is_cut = survey.is_cut || removal.is_cut;
+        Ok(Lists { plan, removal, silent: roster.silent, restored: Vec::new(), is_cut })
+    }
 }
 
 /// Prints what would be done. Takes no lock, so that it can be run beside anything.
@@ -336,9 +371,10 @@ fn dry_run(
             None => Default::default(),
         };
         let (roster, answered, now) = (&survey.roster, survey.answered.clone(), context.now());
+        let is_cut = survey.is_cut;
         let situation = lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
         let plan = Plan::make(situation, &args.choices(config));
-        done.lists = Some(Lists { plan, silent: survey.roster.silent, ..Lists::default() });
+        done.lists = Some(Lists { plan, silent: survey.roster.silent, is_cut, ..Lists::default() });
     }
     if let Some(store) = store.filter(|_| !args.center_only) {
         done.thinning = Some(Thinning::plan(&store, &args.keep(config), context)?);
@@ -387,7 +423,8 @@ fn exit_code(done: &Done) -> ExitCode {
     let Some(lists) = &done.lists else { return thinned };
     let is_short = lists.removal.has_failures() || lists.restored.iter().any(|it| it.error.is_some());
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
-    let partly = if is_short || !lists.silent.is_empty() { ExitCode::Partly } else { ExitCode::Done };
+    let is_partly = is_short || lists.is_cut || !lists.silent.is_empty();
+    let partly = if is_partly { ExitCode::Partly } else { ExitCode::Done };
     // Where the lists were all that there was to do, and none could be read, nothing was done.
     let is_in_vain = done.thinning.is_none()
         && lists.plan.judged.is_empty()

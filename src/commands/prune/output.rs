@@ -170,7 +170,7 @@ impl Line {
                 let build = self.other_build.map(|build| build.short()).unwrap_or_default();
                 format!("answers, and serves build {build}, which is not the one shown")
             }
-            (None, None) => "listed a moment ago, not asked yet".to_owned(),
+            (None, None) => "not asked in this run".to_owned(),
             (None, _) if self.action == "restore" => "answers again".to_owned(),
             (None, _) => self.detail.clone(),
         };
@@ -205,12 +205,13 @@ struct Summary {
     #[serde(skip)]
     has_lists: bool,
     seconds: f64,
+    ended_by: &'static str,
     is_dry_run: bool,
 }
 
 impl Summary {
     fn of(lines: &[Line], done: &Done, is_dry_run: bool, started: &Stopwatch) -> Self {
-        let Done { lists, thinning } = done;
+        let Done { lists, thinning, .. } = done;
         let brakes = lists.iter().flat_map(|lists| &lists.plan.brakes);
         let silent = lists.iter().flat_map(|lists| &lists.silent);
         let nothing = Thinning::default();
@@ -241,6 +242,11 @@ impl Summary {
             freed_counter_bytes: thinning.counter_bytes,
             has_lists: lists.is_some(),
             seconds: started.elapsed().as_secs_f64(),
+            ended_by: match lists {
+                _ if done.has_signal => "signal",
+                Some(lists) if lists.is_cut => "deadline",
+                _ => "completion",
+            },
             is_dry_run,
         }
     }
@@ -392,6 +398,16 @@ fn troubles(done: &Lists, lines: &[Line], context: &Context) {
         if context.is_verbose && line.finding == Some(Finding::Withheld) {
             inform(format_args!("\"{address}\": nothing is known of it, {}", line.detail));
         }
+    }
+    if done.is_cut {
+        let unasked = match done.unasked() {
+            0 => String::new(),
+            unasked => format!(": {} were not asked", show::count(unasked, "addresses")),
+        };
+        say(
+            Level::Warning,
+            &format!("the deadline ended it before all was done{unasked}; the next run goes on"),
+        );
     }
     let left = lines.iter().filter(|line| line.is_not_tried()).count();
     if left > 0 {

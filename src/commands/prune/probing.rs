@@ -1,6 +1,6 @@
 //! Asking addresses whether anybody is there: many at once, several times, before any lock is taken.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,13 +9,15 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::center::{Client, Effort};
-use crate::clock;
+use crate::clock::{self, Deadline};
 use crate::liveness::{Finding, Kinship, Probe};
 use crate::parallel;
 use crate::profile::{Build, Fingerprint};
 use crate::signals::Signals;
 use crate::store::{Key, Store, StoreError};
 
+/// How many addresses each thread asks before those that failed are asked again, where there is a deadline.
+const TURNS_A_PART: usize = 8;
 /// How often the waiting thread looks for a signal.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -45,62 +47,94 @@ impl Sighting {
     }
 }
 
-/// Asks addresses.
+/// Asks addresses, and their centers.
 pub(super) struct Prober<'a> {
     /// Gives up early.
-    pub(super) quick: &'a Client,
-    /// Has the patience that a profile takes.
-    pub(super) patient: &'a Client,
+    pub(super) quick: Client,
+    /// Has the patience that a profile or a list takes.
+    pub(super) patient: Client,
     pub(super) concurrency: usize,
     pub(super) signals: &'a Signals,
+    /// No request of the two clients goes on beyond it.
+    pub(super) deadline: Deadline,
     /// For the builds that keys show; `None` where nothing was pulled yet.
     pub(super) store: Option<Mutex<Store>>,
 }
 
 impl Prober<'_> {
+    /// Returns the same, with another deadline.
+    pub(super) fn until(self, deadline: Deadline) -> Self {
+        Self { quick: self.quick.until(deadline), patient: self.patient.until(deadline), deadline, ..self }
+    }
+
+    /// Tells whether the run is to end now.
+    pub(super) fn is_over(&self) -> bool {
+        self.signals.received().is_some() || self.deadline.has_passed()
+    }
+
     /// Asks each target until an agent answers, with a pause before each further attempt.
     ///
-    /// `None` where a signal ended it.
-    pub(super) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Option<Vec<Sighting>>> {
+    /// `None` for what the end of the run left without an answer and without all of its attempts.
+    pub(super) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
+        // Where the time may not do for all of them, some are to be asked to the end.
+        let part_len = match self.deadline.left() {
+            Some(_) => self.concurrency.saturating_mul(TURNS_A_PART),
+            None => targets.len(),
+        };
+        let mut seen = Vec::with_capacity(targets.len());
+        for part in targets.chunks(part_len.max(1)) {
+            seen.extend(self.survey_part(part, pauses)?);
+        }
+        Ok(seen)
+    }
+
+    fn survey_part(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
         // One attempt is to be thorough, and the last one is made at the fewest addresses.
         let effort = |at: usize| if at == pauses.len() { Effort::Thorough } else { Effort::Quick };
-        let Some(mut seen) = self.look(targets, effort(0))? else { return Ok(None) };
+        let mut seen = self.look_at_each(targets, effort(0))?;
         for (at, &pause) in pauses.iter().enumerate() {
-            let failing: Vec<usize> =
-                (0..seen.len()).filter(|&at| seen[at].probe.finding != Finding::Alive).collect();
+            let is_failing =
+                |seen: &Option<Sighting>| seen.as_ref().is_some_and(|it| it.probe.finding != Finding::Alive);
+            let failing: Vec<usize> = (0..seen.len()).filter(|&at| is_failing(&seen[at])).collect();
             if failing.is_empty() {
                 break;
             }
-            if clock::wait(pause, self.signals).is_some() {
-                return Ok(None);
-            }
+            let pause = self.deadline.left().map_or(pause, |left| left.min(pause));
+            let _ = clock::wait(pause, self.signals);
             let again: Vec<Target> = failing.iter().map(|&at| targets[at].clone()).collect();
-            let Some(again) = self.look(&again, effort(at + 1))? else { return Ok(None) };
+            let again = self.look_at_each(&again, effort(at + 1))?;
             for (at, again) in failing.into_iter().zip(again) {
-                let before = std::mem::replace(&mut seen[at], again);
-                seen[at].probe = before.probe.milder(seen[at].probe.clone());
+                let before = seen[at].take();
+                seen[at] = before.zip(again).map(|(before, again)| Sighting {
+                    probe: before.probe.milder(again.probe.clone()),
+                    ..again
+                });
             }
         }
-        Ok(Some(seen))
+        Ok(seen)
     }
 
-    /// Asks each target once; `None` where a signal ended it.
+    /// Asks each target once; `None` where the run ended before all were asked.
     pub(super) fn look(&self, targets: &[Target], effort: Effort) -> Result<Option<Vec<Sighting>>> {
-        let work = |target: &Target| self.sight(target, effort);
+        Ok(self.look_at_each(targets, effort)?.into_iter().collect())
+    }
+
+    /// Asks each target once; `None` for those that the end of the run left out.
+    pub(super) fn look_at_each(&self, targets: &[Target], effort: Effort) -> Result<Vec<Option<Sighting>>> {
         let seen = in_parallel(
             targets,
             self.concurrency,
-            work,
-            || self.signals.received().is_some(),
+            |target| self.sight(target, effort),
+            || self.is_over(),
             || {
-                self.quick.shutdown();
-                self.patient.shutdown();
+                // A deadline ends each request by itself, and what was begun is still to be finished then.
+                if self.signals.received().is_some() {
+                    self.quick.shutdown();
+                    self.patient.shutdown();
+                }
             },
         );
-        match seen {
-            Some(seen) => Ok(Some(seen.into_iter().collect::<Result<_>>()?)),
-            None => Ok(None),
-        }
+        seen.into_iter().map(Option::transpose).collect()
     }
 
     fn sight(&self, target: &Target, effort: Effort) -> Result<Sighting> {
@@ -140,56 +174,56 @@ impl Prober<'_> {
 
 /// Does some work for each item on so many threads; returns what came of each, in the items' order.
 ///
-/// Once `is_stopped`, `break_off` ends what is under way, nothing more is begun, and `None` comes back.
+/// Once `is_stopped`, `break_off` ends what is under way, and nothing more is begun. `None` stands for what was
+/// not done by then: its result would be that of the end.
 pub(super) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
     work: impl Fn(&T) -> R + Sync,
-    is_stopped: impl Fn() -> bool,
+    is_stopped: impl Fn() -> bool + Sync,
     break_off: impl Fn(),
-) -> Option<Vec<R>> {
+) -> Vec<Option<R>> {
     let next = AtomicUsize::new(0);
-    let stopped = AtomicBool::new(false);
     let (results, inbox) = mpsc::channel();
     let mut done: Vec<Option<R>> = items.iter().map(|_| None).collect();
     let do_next = || {
         let at = next.fetch_add(1, Ordering::Relaxed);
-        items.get(at).map(|item| (at, work(item)))
+        let result = work(items.get(at).filter(|_| !is_stopped())?);
+        (!is_stopped()).then_some((at, result))
     };
     thread::scope(|scope| {
-        let (do_next, stopped) = (&do_next, &stopped);
+        let do_next = &do_next;
         let worker = move || {
-            while !stopped.load(Ordering::Relaxed)
-                && let Some(result) = do_next()
-            {
+            while let Some(result) = do_next() {
                 // The receiver lives until the last sender is gone.
                 let _ = results.send(result);
             }
         };
         if parallel::begin_workers(scope, threads.min(items.len()), &worker) == 0 {
-            while !is_stopped()
-                && let Some((at, result)) = do_next()
-            {
+            while let Some((at, result)) = do_next() {
                 done[at] = Some(result);
             }
         }
         drop(worker);
+        let mut is_broken_off = false;
         loop {
             match inbox.recv_timeout(TICK) {
                 Ok((at, result)) => done[at] = Some(result),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if is_stopped() && !stopped.swap(true, Ordering::Relaxed) {
+            if is_stopped() && !std::mem::replace(&mut is_broken_off, true) {
                 break_off();
             }
         }
     });
-    if stopped.into_inner() { None } else { done.into_iter().collect() }
+    done
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
     use crate::parallel::testing::with_threads;
 
@@ -197,17 +231,28 @@ mod tests {
     fn what_is_done_in_parallel_comes_back_in_order() {
         let items: Vec<usize> = (0..1000).collect();
         let doubled = in_parallel(&items, 8, |item| item * 2, || false, || ());
-        assert_eq!(doubled, Some(items.iter().map(|item| item * 2).collect()));
-        assert_eq!(in_parallel(&[0_usize; 0], 8, |item| *item, || false, || ()), Some(vec![]));
+        assert_eq!(doubled, items.iter().map(|item| Some(item * 2)).collect::<Vec<_>>());
+        assert_eq!(in_parallel(&[0_usize; 0], 8, |item| *item, || false, || ()), []);
     }
 
     #[test]
     fn without_a_single_further_thread_the_calling_one_does_all() {
         let items: Vec<usize> = (0..100).collect();
         let doubled = with_threads(0, || in_parallel(&items, 8, |item| item * 2, || false, || ()));
-        assert_eq!(doubled, Some(items.iter().map(|item| item * 2).collect()));
+        assert_eq!(doubled, items.iter().map(|item| Some(item * 2)).collect::<Vec<_>>());
         let stopped = with_threads(0, || in_parallel(&items, 8, |item| item * 2, || true, || ()));
-        assert_eq!(stopped, None);
+        assert_eq!(stopped, vec![None; 100]);
+    }
+
+    #[test]
+    fn what_was_done_before_the_end_stands_and_what_the_end_cut_off_does_not() {
+        let is_over = AtomicBool::new(false);
+        let work = |item: &usize| {
+            is_over.store(*item == 2, Ordering::Relaxed);
+            *item
+        };
+        let done = in_parallel(&[0, 1, 2, 3], 1, work, || is_over.load(Ordering::Relaxed), || ());
+        assert_eq!(done, [Some(0), Some(1), None, None]);
     }
 
     #[test]
@@ -215,13 +260,15 @@ mod tests {
         let items: Vec<usize> = (0..1000).collect();
         let is_broken_off = AtomicBool::new(false);
         let begun = AtomicUsize::new(0);
+        let is_stopped = || begun.load(Ordering::Relaxed) == 4;
         let work = |_: &usize| {
             begun.fetch_add(1, Ordering::Relaxed);
             while !is_broken_off.load(Ordering::Relaxed) {
                 thread::yield_now();
             }
         };
-        let done = in_parallel(&items, 4, work, || true, || is_broken_off.store(true, Ordering::Relaxed));
-        assert_eq!((done, begun.into_inner()), (None, 4));
+        let done = in_parallel(&items, 4, work, is_stopped, || is_broken_off.store(true, Ordering::Relaxed));
+        assert_eq!(done, vec![None; 1000]);
+        assert_eq!(begun.into_inner(), 4);
     }
 }

@@ -12,7 +12,8 @@ use super::probing::{Prober, Sighting, Target};
 use super::registering::{register, stands};
 use super::watch;
 use crate::address::normal_form;
-use crate::center::{Effort, HttpError, Listed};
+use crate::center::{Client, Effort, HttpError, Listed};
+use crate::clock::Deadline;
 use crate::liveness::{Finding, Kinship, Probe};
 use crate::names::printable;
 use crate::removal::{Action, Judged, Plan, Renaming, Tombstone};
@@ -48,6 +49,8 @@ pub(super) struct Removal {
     pub(super) restored: Vec<(Tombstone, Option<String>)>,
     /// Those that a center dropped though nobody named them, and why one could not be registered again.
     pub(super) dropped: Vec<(Tombstone, Option<String>)>,
+    /// The deadline ended it before all was done.
+    pub(super) is_cut: bool,
 }
 
 impl Removal {
@@ -64,6 +67,8 @@ impl Removal {
 pub(super) struct Remover<'a> {
     pub(super) context: &'a Context,
     pub(super) prober: &'a Prober<'a>,
+    /// For the last pulls.
+    pub(super) pulling: &'a Client,
     pub(super) locked: &'a Locked,
     pub(super) store: &'a Store,
     pub(super) allocator: &'a Allocator,
@@ -78,9 +83,11 @@ type Entry = (String, String);
 impl Remover<'_> {
     pub(super) fn carry_out(&self, plan: &Plan) -> Result<Removal> {
         let mut removal = Removal::default();
-        let restores: Vec<&Tombstone> = plan.restores.iter().collect();
-        let errors = register(self.prober.patient, &restores);
-        removal.restored = plan.restores.iter().cloned().zip(errors).collect();
+        if !self.is_over() {
+            let restores: Vec<&Tombstone> = plan.restores.iter().collect();
+            let errors = register(&self.prober.patient, &restores);
+            removal.restored = plan.restores.iter().cloned().zip(errors).collect();
+        }
 
         let mut by_center: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
         for judged in &plan.judged {
@@ -106,6 +113,9 @@ impl Remover<'_> {
                 self.rename(center, &renamed, &mut expected, &mut removal)?;
             }
         }
+        let is_done = removal.restored.len() == plan.restores.len()
+            && removal.outcomes.values().all(|outcome| *outcome != Outcome::NotTried);
+        removal.is_cut = self.prober.deadline.has_passed() && !is_done;
         Ok(removal)
     }
 
@@ -129,7 +139,7 @@ impl Remover<'_> {
             let tombstones = self.tombstones(&going)?;
             self.write(tombstones.iter().cloned().map(Change::Buried))?;
             let (sent, is_there) = self.send(center, &going, removal);
-            let listed = self.prober.patient.list(center);
+            let listed = self.finishing().list(center);
             let is_sound = self.settle(center, &sent, &tombstones, listed, expected, removal)?;
             if !is_sound || !is_there || self.is_over() {
                 return Ok(false);
@@ -140,7 +150,13 @@ impl Remover<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.prober.signals.received().is_some()
+        self.prober.is_over()
+    }
+
+    /// Returns the client for what must not be left half done: to learn what became of a removal, and to register
+    /// again. Its requests have a timeout of their own.
+    fn finishing(&self) -> Client {
+        self.prober.patient.until(Deadline::NONE)
     }
 
     /// Probes once more, and gives what may still answer one last pull; returns those that go all the same.
@@ -203,12 +219,13 @@ impl Remover<'_> {
             return Ok(BTreeSet::new());
         }
         let pulling = Pulling {
-            client: self.prober.patient,
+            client: self.pulling,
             signals: self.prober.signals,
             locked: self.locked,
             store: self.store,
             allocator: self.allocator,
             concurrency: self.prober.concurrency,
+            deadline: self.prober.deadline,
         };
         pull::last_chance(addresses, &self.roster.entries, &pulling, self.context)?;
         let now = self.context.now();
@@ -226,7 +243,10 @@ impl Remover<'_> {
     fn send<'j>(&self, center: &str, going: &[&'j Judged], removal: &mut Removal) -> (Vec<&'j Judged>, bool) {
         let mut sent = Vec::new();
         for judged in going {
-            match self.prober.patient.remove(center, &judged.listed.address) {
+            if self.is_over() {
+                return (sent, false);
+            }
+            match self.finishing().remove(center, &judged.listed.address) {
                 Ok(()) => sent.push(*judged),
                 Err(error) => {
                     removal.outcomes.insert(place(judged), Outcome::Failed(error.to_string()));
@@ -337,7 +357,7 @@ impl Remover<'_> {
             printable(center),
             living.len()
         ));
-        let errors = register(self.prober.patient, &living.iter().collect::<Vec<_>>());
+        let errors = register(&self.finishing(), &living.iter().collect::<Vec<_>>());
         removal.dropped.extend(living.into_iter().zip(errors));
         Ok(false)
     }
@@ -373,8 +393,9 @@ impl Remover<'_> {
                 (_, true) => {}
                 (_, false) => break,
             }
-            let errors = register(self.prober.patient, &tombstones.iter().collect::<Vec<_>>());
-            let listed = self.prober.patient.list(center);
+            let finishing = self.finishing();
+            let errors = register(&finishing, &tombstones.iter().collect::<Vec<_>>());
+            let listed = finishing.list(center);
             let is_stale = |listed: &[Listed]| {
                 renaming.stale.iter().any(|stale| stands(listed, stale, &judged.listed.address))
             };

@@ -26,11 +26,25 @@ pub(super) struct Restored {
     pub(super) error: Option<String>,
 }
 
+/// What came of the watch.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) restored: Vec<Restored>,
+    /// The deadline ended it before all was looked after.
+    pub(super) is_cut: bool,
+}
+
 struct Removed {
     tombstone: Tombstone,
     since: Stopwatch,
     looks: usize,
     error: Option<String>,
+}
+
+impl Removed {
+    fn new(tombstone: Tombstone) -> Self {
+        Self { tombstone, since: Stopwatch::start(), looks: 0, error: None }
+    }
 }
 
 /// Probes each address that comes in so long after its removal, in the background of further removals.
@@ -41,22 +55,26 @@ pub(super) fn watch(
     prober: &Prober<'_>,
     recheck: &[Duration],
     naming: &Naming,
-) -> Result<Vec<Restored>> {
+) -> Result<Watched> {
     let mut restored = Vec::new();
     let mut watched: Vec<Removed> = Vec::new();
     let mut is_open = true;
     loop {
         while is_open {
             match inbox.try_recv() {
-                Ok(tombstones) => watched.extend(tombstones.into_iter().map(|tombstone| Removed {
-                    tombstone,
-                    since: Stopwatch::start(),
-                    looks: 0,
-                    error: None,
-                })),
+                Ok(tombstones) => watched.extend(tombstones.into_iter().map(Removed::new)),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => is_open = false,
             }
+        }
+        if prober.signals.received().is_some() {
+            return Ok(Watched { restored, is_cut: false });
+        }
+        if prober.deadline.has_passed() {
+            // Until nothing more can come, so that the run knows whether it leaves anything to the next one.
+            watched.extend(inbox.iter().flatten().map(Removed::new));
+            let is_cut = watched.iter().any(|removed| removed.looks < recheck.len());
+            return Ok(Watched { restored, is_cut });
         }
         let is_due = |removed: &Removed| {
             recheck.get(removed.looks).is_none_or(|after| removed.since.elapsed() >= *after)
@@ -69,19 +87,23 @@ pub(super) fn watch(
             removed.error.map(|error| Restored { tombstone: removed.tombstone, error: Some(error) })
         }));
         if due.is_empty() {
-            if (!is_open && watched.is_empty()) || clock::wait(TICK, prober.signals).is_some() {
-                return Ok(restored);
+            if !is_open && watched.is_empty() {
+                return Ok(Watched { restored, is_cut: false });
             }
+            let _ = clock::wait(TICK, prober.signals);
             continue;
         }
         let targets: Vec<Target> = due.iter().map(|removed| target(&removed.tombstone, naming)).collect();
-        let Some(seen) = prober.look(&targets, Effort::Thorough)? else { return Ok(restored) };
+        let Some(seen) = prober.look(&targets, Effort::Thorough)? else {
+            watched.extend(due);
+            continue;
+        };
         let (mut back, mut gone) = (Vec::new(), Vec::new());
         for (removed, sighting) in due.into_iter().zip(seen) {
             if is_back(&removed.tombstone, &sighting, naming) { &mut back } else { &mut gone }.push(removed);
         }
         let tombstones: Vec<&Tombstone> = back.iter().map(|removed| &removed.tombstone).collect();
-        let errors = register(prober.patient, &tombstones);
+        let errors = register(&prober.patient, &tombstones);
         for (removed, error) in back.into_iter().zip(errors) {
             match error {
                 None => restored.push(Restored { tombstone: removed.tombstone, error: None }),

@@ -32,7 +32,7 @@ use super::turn::{FOREVER, Patience};
 use crate::address::normal_form;
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
-use crate::clock::{self, Stopwatch};
+use crate::clock::{self, Deadline, Stopwatch};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
 use crate::names::{Naming, printable};
@@ -388,6 +388,7 @@ pub(super) struct Pulling<'a> {
     pub(super) store: &'a Store,
     pub(super) allocator: &'a Allocator,
     pub(super) concurrency: usize,
+    pub(super) deadline: Deadline,
 }
 
 /// Pulls these listed addresses now and stores what they serve; for `prune`, before it removes them.
@@ -399,8 +400,8 @@ pub(super) fn last_chance(
     pulling: &Pulling<'_>,
     context: &Context,
 ) -> Result<()> {
-    let Pulling { client, signals, locked, store, allocator, concurrency } = *pulling;
-    let started = Stopwatch::start();
+    let Pulling { client, signals, locked, store, allocator, concurrency, deadline } = *pulling;
+    let (started, deadline) = (Stopwatch::start(), deadline.left());
     let plan = Plan::of_listed(entries, addresses);
     let queue = Queue::new(&plan, false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
@@ -421,7 +422,7 @@ pub(super) fn last_chance(
         templates: Mutex::default(),
     };
     let (stopped, progress, started) = (&stopped, &progress, &started);
-    let mut scribe = Scribe { writer: &mut writer, stopped, signals, deadline: None, started, progress };
+    let mut scribe = Scribe { writer: &mut writer, stopped, signals, deadline, started, progress };
     crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
     Ok(())
 }
