@@ -164,9 +164,13 @@ impl Folder {
     /// Gives what was just created the mode and the owner that it is to have.
     fn adapt(&self, handle: &OwnedFd, mode: Mode) -> io::Result<()> {
         if self.rules.group_write {
-            // A folder keeps the bit that hands its group on.
-            let inherited = fstat(handle)?.st_mode & SET_GROUP;
-            fchmod(handle, mode | Mode::from_raw_mode(inherited))?;
+            let found = fstat(handle)?.st_mode & PERMISSIONS;
+            // A folder keeps the bit that hands its group on. To set that is forbidden to hardened services
+            // (RestrictSUIDSGID), so nothing is set where the umask left all of it.
+            let wanted = mode.as_raw_mode() | (found & SET_GROUP);
+            if found != wanted {
+                fchmod(handle, Mode::from_raw_mode(wanted))?;
+            }
         }
         let (user, group) = self.root_owner;
         if self.rules.caller.gives_files_to(user) {
