@@ -13,6 +13,7 @@ mod addresses;
 mod bad_targets;
 mod completions;
 mod crash;
+mod damages;
 mod diff;
 mod docs;
 mod election;

@@ -44,6 +44,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let app = pick_app(&args.service, &roster.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+    super::tell_damages(&store);
     rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
     if rows.is_empty() && !commit.is_empty() {
         bail!("nothing is stored of {} at commit \"{}\"", printable(&app.app), printable(&commit));

@@ -184,6 +184,15 @@ pub fn fail(message: impl fmt::Display) {
     say(Level::Error, &message.to_string());
 }
 
+/// Names the stored values that could not be read; tells whether there are any.
+fn tell_damages(store: &Store) -> bool {
+    let damages = store.damages();
+    for damage in &damages {
+        fail(damage);
+    }
+    !damages.is_empty()
+}
+
 /// Says something that went wrong and did not stop the run.
 pub fn warn(message: impl fmt::Display) {
     say(Level::Warning, &format!("warning: {message}"));

@@ -41,6 +41,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let entry = pick(&args.service, &roster.entries)?;
     let name = printable(&entry.spokesman().name);
     let latest = store.latest(&entry.key)?;
+    super::tell_damages(&store);
     if latest.is_none() && store.dropped_keys()?.contains(&entry.id) {
         bail!("{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})");
     }

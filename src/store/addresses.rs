@@ -110,7 +110,7 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
             let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                        FROM generation WHERE address = ?1";
             let mut statement = connection.prepare_cached(sql)?;
-            for life in statement.query_map([spelling], generation)? {
+            for life in statement.query_map([spelling], |row| generation(row, |_| ()))? {
                 let life = life?;
                 let of = (life.edition.0, life.structure.0, life.mode.as_str());
                 alike.entry(of).or_default().push(life);

@@ -88,6 +88,8 @@ pub enum Change {
         /// As [`crate::profile::encode_build`] writes it.
         data: Vec<u8>,
     },
+    /// A structure that could not be read any more, as [`crate::profile::encode_build`] writes it.
+    StructureMended(StructureId, Vec<u8>),
     /// An edition that was not known.
     Edition {
         /// Of the edition.
@@ -311,6 +313,23 @@ impl<'a> Writer<'a> {
         self.execute(change).map_err(self.store.failed())
     }
 
+    /// Carries out changes that belong together: all of them, or none.
+    pub fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let failed = self.store.failed();
+        let run = |sql| self.store.connection.execute_batch(sql).map_err(&failed);
+        if !self.open {
+            run("BEGIN IMMEDIATE")?;
+            self.open = true;
+        }
+        run("SAVEPOINT together")?;
+        let applied = changes.iter().try_for_each(|change| self.execute(change).map_err(&failed));
+        if applied.is_err() {
+            // SQLite has rolled back all by itself where it failed for want of space or memory.
+            let _ = run("ROLLBACK TO together");
+        }
+        applied.and_then(|()| run("RELEASE together"))
+    }
+
     /// Ends the open transaction. Once it returns, the changes survive a power cut.
     pub fn commit(&mut self) -> Result<(), StoreError> {
         if self.open {
@@ -372,6 +391,9 @@ impl<'a> Writer<'a> {
                 "INSERT INTO structure (id, fingerprint, data) VALUES (?1, ?2, ?3)",
                 params![id, fingerprint.as_bytes(), data],
             ),
+            Change::StructureMended(id, data) => {
+                run("UPDATE structure SET data = ?2 WHERE id = ?1", params![id, data])
+            }
             Change::Edition { id, key, at } => run(
                 "INSERT INTO edition (id, key_id, status, created_at) VALUES (?1, ?2, 'aside', ?3)",
                 params![id, key, iso(*at)],

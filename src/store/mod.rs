@@ -7,6 +7,7 @@
 
 mod addresses;
 mod change;
+mod damage;
 mod diff;
 mod query;
 mod upgrade;
@@ -23,7 +24,10 @@ use crate::lock::Held;
 pub use upgrade::{Outdated, Upgrade};
 pub use waiting::tell_waits;
 
+use damage::Damages;
+
 pub use change::{Allocator, Change, NewRow, Writer};
+pub use damage::Damage;
 pub use query::{
     AddressState, AskedCenter, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
     KnownService, LastAnswer, ListedAddress, Replicas, Row, RowFilter, RowId, ScheduleRow, ServiceId,
@@ -131,6 +135,23 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Tells whether a stored value is at fault, so that all that has nothing to do with it can go on.
+    #[must_use]
+    pub fn is_of_one_value(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Sqlite { error, .. } => damage::is_of_value(error),
+            Self::NotOurs { .. }
+            | Self::FromTheFuture { .. }
+            | Self::Outdated { .. }
+            | Self::Missing { .. }
+            | Self::Link { .. }
+            | Self::Busy { .. } => false,
+        }
+    }
+}
+
 /// Says what a person can do about an error of SQLite.
 fn explain(error: &rusqlite::Error) -> String {
     let hint = match error.sqlite_error_code() {
@@ -151,6 +172,7 @@ fn explain(error: &rusqlite::Error) -> String {
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    damages: Damages,
     /// The write-ahead log is folded into the database when this connection is closed.
     folds_log: bool,
     /// How this connection brought the database up to date, if it did.
@@ -220,7 +242,9 @@ impl Store {
 
     /// Opens another connection, for a thread that only reads.
     pub fn reader(&self) -> Result<Self, StoreError> {
-        Self::open_read_only(&self.path)
+        let mut reader = Self::open_read_only(&self.path)?;
+        reader.damages = self.damages.clone();
+        Ok(reader)
     }
 
     /// Returns the one that carries out changes.
@@ -242,7 +266,13 @@ impl Store {
         connection.set_prepared_statement_cache_capacity(64);
         // Else SQLite as it is bundled (with STAT4) prepares a statement anew whenever a bound value changes.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
-        Ok(Self { connection, path: path.to_owned(), folds_log: false, upgrade: None })
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            damages: Damages::default(),
+            folds_log: false,
+            upgrade: None,
+        })
     }
 
     fn checked(self) -> Result<Self, StoreError> {

@@ -6,11 +6,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, params};
 
+use super::damage::{Owner, described, is_of_value};
 use super::{Store, StoreError};
 use crate::coverage::Coverage;
 use crate::edition::{Contest, ContestKind, Election};
 use crate::liveness::{Finding, Probe, Streak, Suspicion};
-use crate::profile::{Fingerprint, Mode, Template, decode_build};
+use crate::profile::{Fingerprint, Mode, Template, decode_build, decode_counts};
 use crate::removal::Tombstone;
 use crate::schedule::{AddressRetry, Schedule};
 use crate::time::iso;
@@ -289,7 +290,8 @@ impl Store {
     pub fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
         let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
                    ORDER BY service_id, position, address";
-        self.rows_of(sql, [], |row| {
+        let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Service(row.get(0)?));
+        self.sound_rows_of("listing", sql, [], owner, |row| {
             let unlisted_at = maybe_time(row, 4)?;
             Ok(ListedAddress {
                 service: row.get(0)?,
@@ -304,16 +306,21 @@ impl Store {
 
     /// Returns when each center last answered, by URL.
     pub fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
-        let rows = self
-            .rows_of("SELECT url, last_listed_at FROM center", [], |row| Ok((row.get(0)?, time(row, 1)?)))?;
-        Ok(rows.into_iter().collect())
+        let sql = "SELECT url, last_listed_at FROM center";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, time(row, 1)?));
+        Ok(self.sound_rows_of("center", sql, [], |_| Ok(Owner::Nobody), read)?.into_iter().collect())
     }
 
     /// Returns the centers that pulls without names asked, by URL.
     pub fn asked_centers(&self) -> Result<HashMap<String, AskedCenter>, StoreError> {
-        let rows = self.rows_of("SELECT url, asked_at, is_latest FROM asked_center", [], |row| {
-            Ok((row.get(0)?, AskedCenter { asked_at: time(row, 1)?, is_latest: row.get(2)? }))
-        })?;
+        let sql = "SELECT url, asked_at, is_latest FROM asked_center";
+        let rows = self.sound_rows_of(
+            "asked_center",
+            sql,
+            [],
+            |_| Ok(Owner::Nobody),
+            |row| Ok((row.get(0)?, AskedCenter { asked_at: time(row, 1)?, is_latest: row.get(2)? })),
+        )?;
         Ok(rows.into_iter().collect())
     }
 
@@ -321,7 +328,7 @@ impl Store {
     pub fn addresses(&self) -> Result<HashMap<KeyId, HashMap<String, AddressState>>, StoreError> {
         let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
                           peeked, other_build FROM address";
-        let rows = self.rows_of(sql, [], |row| {
+        let rows = self.sound_rows_of("address", sql, [], key_owner, |row| {
             let state = AddressState {
                 last_answer_at: maybe_time(row, 2)?,
                 retry: AddressRetry { failures: row.get(3)?, next_try: maybe_time(row, 4)? },
@@ -345,23 +352,19 @@ impl Store {
     pub fn schedules(&self) -> Result<HashMap<KeyId, ScheduleRow>, StoreError> {
         let sql = "SELECT key_id, step, last_pull_at, next_due_at, addresses, last_change_at,
                           counts_moved_at, unfinished FROM schedule";
+        let mut damaged = Vec::new();
         let rows = self.rows_of(sql, [], |row| {
-            let schedule = Schedule {
-                step: row.get(1)?,
-                last_pull: maybe_time(row, 2)?,
-                next_due: maybe_time(row, 3)?,
-                addresses: strings(row, 4)?,
-                election: None,
-            };
-            let schedule = ScheduleRow {
-                schedule,
-                last_change_at: maybe_time(row, 5)?,
-                counts_moved_at: maybe_time(row, 6)?,
-                unfinished: row.get(7)?,
-                election: Election::default(),
-            };
-            Ok((row.get(0)?, schedule))
+            let key = row.get(0)?;
+            match schedule_row(row) {
+                Err(error) if is_of_value(&error) => {
+                    damaged.push((Owner::Key(key), described("schedule", row, &error)));
+                    // The next pull decides anew about the row, and writes this again.
+                    Ok((key, ScheduleRow { unfinished: true, ..ScheduleRow::default() }))
+                }
+                schedule => Ok((key, schedule?)),
+            }
         })?;
+        self.note_all(damaged)?;
         let mut schedules: HashMap<KeyId, ScheduleRow> = rows.into_iter().collect();
         for (key, election) in self.elections()? {
             let row = schedules.entry(key).or_default();
@@ -373,7 +376,7 @@ impl Store {
 
     fn elections(&self) -> Result<Vec<(KeyId, Election<EditionId>)>, StoreError> {
         let sql = "SELECT key_id, kind, winner_id, since, votes, listed, chosen_id FROM election";
-        self.rows_of(sql, [], |row| {
+        self.sound_rows_of("election", sql, [], key_owner, |row| {
             let contest = match row.get::<_, Option<String>>(1)? {
                 Some(word) => Some(Contest {
                     kind: ContestKind::from_word(&word).ok_or_else(|| unknown(1, &word))?,
@@ -391,7 +394,7 @@ impl Store {
     /// Returns how many replicas of each key answered at its last pull.
     pub fn replicas(&self) -> Result<HashMap<KeyId, Replicas>, StoreError> {
         let sql = "SELECT key_id, answered, listed, pulled_at FROM replicas";
-        let rows = self.rows_of(sql, [], |row| {
+        let rows = self.sound_rows_of("replicas", sql, [], key_owner, |row| {
             let replicas = Replicas { answered: row.get(1)?, listed: row.get(2)?, pulled_at: time(row, 3)? };
             Ok((row.get(0)?, replicas))
         })?;
@@ -402,7 +405,8 @@ impl Store {
     pub fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
         let sql = "SELECT address, since, runs, plain_since, plain_runs, witnessed_since, last_failed_at,
                           finding, detail, is_dead FROM suspicion";
-        let rows = self.rows_of(sql, [], |row| {
+        let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Address(row.get(0)?));
+        let rows = self.sound_rows_of("suspicion", sql, [], owner, |row| {
             let word: String = row.get(7)?;
             let suspicion = Suspicion {
                 any: Streak { since: time(row, 1)?, runs: row.get(2)? },
@@ -427,7 +431,8 @@ impl Store {
     pub fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
         let sql = "SELECT center, address, service, build, removed_at, was_alive FROM tombstone
                    ORDER BY center, address, service";
-        self.rows_of(sql, [], |row| {
+        let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Address(row.get(1)?));
+        self.sound_rows_of("tombstone", sql, [], owner, |row| {
             Ok(Tombstone {
                 center: row.get(0)?,
                 address: row.get(1)?,
@@ -500,7 +505,7 @@ impl Store {
             "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation JOIN edition ON edition.id = generation.edition_id
                    WHERE edition.key_id = ?1 ORDER BY generation.id";
-        self.rows_of(sql, [key], generation)
+        self.generations_of(sql, [key])
     }
 
     /// Returns generations that were closed before `until`, at most `limit`, those that fold together in
@@ -509,7 +514,7 @@ impl Store {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
-        self.rows_of(sql, params![iso(until), limit], generation)
+        self.generations_of(sql, params![iso(until), limit])
     }
 
     /// Returns the sum into which closed generations of a build were folded, if there is one.
@@ -520,15 +525,19 @@ impl Store {
     ) -> Result<Option<Generation>, StoreError> {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE edition_id = ?1 AND structure_id = ?2 AND address IS NULL";
-        Ok(self.rows_of(sql, params![edition, structure], generation)?.pop())
+        Ok(self.generations_of(sql, params![edition, structure])?.pop())
     }
 
-    /// Returns the encoded counters of a generation; `None` if it was folded meanwhile.
-    pub fn counts(&self, generation: GenerationId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.connection
+    /// Returns the counters of a generation whose build has so many blocks; `None` if it was folded meanwhile.
+    pub fn counts(&self, generation: GenerationId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
+        let stored: Option<Vec<u8>> = self
+            .connection
             .prepare_cached("SELECT counts FROM generation WHERE id = ?1")
             .and_then(|mut sql| sql.query_row([generation], |row| row.get(0)).optional())
-            .map_err(self.failed())
+            .map_err(self.failed())?;
+        let damaged =
+            |error| self.damaged(format!("table generation, column counts of id {}: {error}", generation.0));
+        stored.map(|counts| decode_counts(&counts, blocks).map_err(damaged)).transpose()
     }
 
     /// Returns what the last answer of a generation looked like, where the counters stored are all it said.
@@ -556,15 +565,16 @@ impl Store {
             .prepare_cached("SELECT data FROM structure WHERE id = ?1")
             .and_then(|mut sql| sql.query_row([structure], |row| row.get(0)))
             .map_err(self.failed())?;
-        decode_build(&data).map_err(|error| self.damaged(format!("structure {}: {error}", structure.0)))
+        decode_build(&data).map_err(|error| {
+            self.damaged(format!("table structure, column data of id {}: {error}", structure.0))
+        })
     }
 
     /// Returns all structures by fingerprint.
     pub fn structures(&self) -> Result<Structures, StoreError> {
-        let rows = self.rows_of("SELECT fingerprint, id FROM structure", [], |row| {
-            Ok((fingerprint(row, 0)?, row.get(1)?))
-        })?;
-        Ok(rows.into_iter().collect())
+        let sql = "SELECT fingerprint, id FROM structure";
+        let read = |row: &rusqlite::Row<'_>| Ok((fingerprint(row, 0)?, row.get(1)?));
+        Ok(self.sound_rows_of("structure", sql, [], |_| Ok(Owner::Nobody), read)?.into_iter().collect())
     }
 
     /// Returns the last number of each app's profiles, by folder.
@@ -595,7 +605,7 @@ impl Store {
             key.commit,
             filter.with_dropped,
         ];
-        self.rows_of(sql, bound, public_row)
+        self.sound_rows_of(PUBLIC_TABLE, sql, bound, row_owner, public_row)
     }
 
     /// Returns the newest row of a key.
@@ -607,12 +617,8 @@ impl Store {
                    FROM goc_o_staging_service_cover AS cover LEFT JOIN cover_fact ON row_id = cover.id
                    WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4
                      AND is_latest = 'y' AND deleted_at IS NULL";
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut sql| {
-                sql.query_row(params![key.env, key.region, key.app, key.commit], public_row).optional()
-            })
-            .map_err(self.failed())
+        let bound = params![key.env, key.region, key.app, key.commit];
+        Ok(self.sound_rows_of(PUBLIC_TABLE, sql, bound, row_owner, public_row)?.pop())
     }
 
     /// Returns every stored file that a row names, relative to the root.
@@ -637,6 +643,18 @@ impl Store {
             .map_err(self.failed())
     }
 
+    fn generations_of(&self, sql: &str, bound: impl rusqlite::Params) -> Result<Vec<Generation>, StoreError> {
+        let mut damaged = Vec::new();
+        let generations = self.rows_of(sql, bound, |row| {
+            let edition = row.get(1)?;
+            generation(row, |error| {
+                damaged.push((Owner::Edition(edition), described("generation", row, error)));
+            })
+        })?;
+        self.note_all(damaged)?;
+        Ok(generations)
+    }
+
     fn rows_of<T>(
         &self,
         sql: &str,
@@ -649,6 +667,34 @@ impl Store {
         };
         collect().map_err(self.failed())
     }
+}
+
+/// The name of the public table.
+const PUBLIC_TABLE: &str = "goc_o_staging_service_cover";
+
+fn key_owner(row: &rusqlite::Row<'_>) -> rusqlite::Result<Owner> {
+    row.get(0).map(Owner::Key)
+}
+
+fn row_owner(row: &rusqlite::Row<'_>) -> rusqlite::Result<Owner> {
+    row.get(0).map(Owner::Row)
+}
+
+fn schedule_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ScheduleRow> {
+    let schedule = Schedule {
+        step: row.get(1)?,
+        last_pull: maybe_time(row, 2)?,
+        next_due: maybe_time(row, 3)?,
+        addresses: strings(row, 4)?,
+        election: None,
+    };
+    Ok(ScheduleRow {
+        schedule,
+        last_change_at: maybe_time(row, 5)?,
+        counts_moved_at: maybe_time(row, 6)?,
+        unfinished: row.get(7)?,
+        election: Election::default(),
+    })
 }
 
 fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
@@ -678,16 +724,34 @@ fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-pub(super) fn generation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
+/// Reads a generation. Its counters must not be lost for a time that cannot be read, so another stands in for that,
+/// and `damaged` is called.
+pub(super) fn generation(
+    row: &rusqlite::Row<'_>,
+    mut damaged: impl FnMut(&rusqlite::Error),
+) -> rusqlite::Result<Generation> {
+    let mut lenient = |time: rusqlite::Result<DateTime<Utc>>| match time {
+        Err(error) if is_of_value(&error) => {
+            damaged(&error);
+            Ok(None)
+        }
+        time => time.map(Some),
+    };
+    let (opened_at, pulled_at) = (lenient(time(row, 5))?, lenient(time(row, 6))?);
+    let known = opened_at.or(pulled_at).unwrap_or(DateTime::UNIX_EPOCH);
+    let closed_at = match maybe_time(row, 7) {
+        Ok(closed_at) => closed_at,
+        Err(error) => Some(lenient(Err(error))?.unwrap_or(pulled_at.unwrap_or(known))),
+    };
     Ok(Generation {
         id: row.get(0)?,
         edition: row.get(1)?,
         structure: row.get(2)?,
         address: row.get(3)?,
         mode: Mode::from_word(&row.get::<_, String>(4)?),
-        opened_at: time(row, 5)?,
-        pulled_at: time(row, 6)?,
-        closed_at: maybe_time(row, 7)?,
+        opened_at: opened_at.unwrap_or(known),
+        pulled_at: pulled_at.unwrap_or(known),
+        closed_at,
     })
 }
 

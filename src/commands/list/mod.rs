@@ -115,7 +115,8 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         None => list(args, &roster, &asked, store.as_ref(), &signs, context, &mut shown)?,
     }
     emit(&shown, args.output.as_deref())?;
-    Ok(if roster.is_partial() { ExitCode::Partly } else { ExitCode::Done })
+    let is_damaged = store.as_ref().is_some_and(super::tell_damages);
+    Ok(if roster.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
 }
 
 /// Writes what is to be shown to the file, whole or not at all, or else to stdout.

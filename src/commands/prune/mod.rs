@@ -190,6 +190,8 @@ struct Done {
     thinning: Option<Thinning>,
     /// A signal ended it.
     has_signal: bool,
+    /// Stored values could not be read.
+    is_damaged: bool,
 }
 
 /// What a run did about the lists of the centers.
@@ -322,6 +324,7 @@ impl Work<'_> {
             thinning.carry_out(&store, locked, prober.signals, context)?;
             done.thinning = Some(thinning);
         }
+        done.is_damaged = super::tell_damages(&store);
         Ok(done)
     }
 
@@ -378,6 +381,7 @@ fn dry_run(
     }
     if let Some(store) = store.filter(|_| !args.center_only) {
         done.thinning = Some(Thinning::plan(&store, &args.keep(config), context)?);
+        done.is_damaged = super::tell_damages(&store);
     }
     output::print(&done, args.format, true, started, context)?;
     Ok(exit_code(&done))
@@ -420,6 +424,7 @@ fn exit_code(done: &Done) -> ExitCode {
         Some(thinning) if thinning.is_partial => ExitCode::Partly,
         _ => ExitCode::Done,
     };
+    let thinned = if done.is_damaged { thinned.or(ExitCode::Partly) } else { thinned };
     let Some(lists) = &done.lists else { return thinned };
     let is_short = lists.removal.has_failures() || lists.restored.iter().any(|it| it.error.is_some());
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };

@@ -15,7 +15,7 @@ use crate::clock::Stopwatch;
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Change, Store, StoreError, Writer};
+use crate::store::{Store, Writer};
 
 /// How often the writing thread looks up from its work, and how often it commits at least.
 const TICK: Duration = Duration::from_millis(50);
@@ -159,13 +159,15 @@ pub(super) struct Scribe<'a, 'w> {
 struct Written {
     haul: Haul,
     fatal: Option<anyhow::Error>,
+    /// The database takes what is sent.
+    is_writable: bool,
     since_commit: Stopwatch,
 }
 
 impl Written {
     fn new(stop: Option<Stop>) -> Self {
         let haul = Haul { pulled: Vec::new(), stop };
-        Self { haul, fatal: None, since_commit: Stopwatch::start() }
+        Self { haul, fatal: None, is_writable: true, since_commit: Stopwatch::start() }
     }
 }
 
@@ -213,12 +215,12 @@ impl Scribe<'_, '_> {
 
     /// Carries out a message, commits now and then, and looks whether the run is to end.
     fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
-        let Written { haul, fatal, since_commit } = written;
+        let Written { haul, fatal, is_writable, since_commit } = written;
         let applied = match message {
-            Some(Message::Changes(changes)) if fatal.is_none() => self.apply(&changes),
-            Some(Message::Settled(changes, pulled)) if fatal.is_none() => {
+            Some(Message::Changes(changes)) if *is_writable => self.writer.apply_all(&changes),
+            Some(Message::Settled(changes, pulled)) if *is_writable => {
                 haul.pulled.extend(pulled);
-                self.apply(&changes)
+                self.writer.apply_all(&changes)
             }
             Some(Message::Fatal(error)) => {
                 fatal.get_or_insert(error);
@@ -226,13 +228,14 @@ impl Scribe<'_, '_> {
             }
             Some(_) | None => Ok(()),
         };
-        let committed = if since_commit.elapsed() >= COMMIT_EVERY && fatal.is_none() {
+        let committed = if since_commit.elapsed() >= COMMIT_EVERY && *is_writable {
             *since_commit = Stopwatch::start();
             applied.and_then(|()| self.writer.commit())
         } else {
             applied
         };
         if let Err(error) = committed {
+            *is_writable = false;
             fatal.get_or_insert(error.into());
         }
         let stop = self.stop();
@@ -258,17 +261,12 @@ impl Scribe<'_, '_> {
     }
 
     fn finish(&mut self, written: Written) -> anyhow::Result<Haul> {
+        // Also where the run failed: whatever was settled until then is true.
+        let committed = self.writer.commit();
         match written.fatal {
             Some(error) => Err(error),
-            None => {
-                self.writer.commit()?;
-                Ok(written.haul)
-            }
+            None => Ok(committed.map(|()| written.haul)?),
         }
-    }
-
-    fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        changes.iter().try_for_each(|change| self.writer.apply(change))
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::profile::{Merged, decode_counts, encode_counts};
-use crate::store::{Allocator, Change, Generation, Store};
+use crate::profile::{Merged, encode_counts};
+use crate::store::{Allocator, Change, Generation, Store, StoreError, StructureId};
 
 /// How many generations a run folds at most; the next one goes on.
 const FOLDED_AT_ONCE: usize = 10_000;
@@ -29,15 +29,15 @@ pub(super) fn fold(
     let closed = store.closed_before(until, FOLDED_AT_ONCE)?;
     for alike in closed.chunk_by(|a, b| (a.edition, a.structure) == (b.edition, b.structure)) {
         let Generation { edition, structure, .. } = alike[0];
-        let template = store.structure(structure)?;
-        let build = template.build();
-        let mut sum = Merged::new(Arc::clone(build));
         let before = store.folded(edition, structure)?;
-        for generation in before.iter().chain(alike) {
-            let Some(counts) = store.counts(generation.id)? else { continue };
-            sum.add(generation.mode, build, &decode_counts(&counts, build.blocks().len())?)?;
-        }
-        let profile = sum.into_profile();
+        let profile = match sum_of(before.iter().chain(alike), structure, store) {
+            // Generations that cannot be read stay as they are.
+            Err(error) if error.is_of_one_value() => {
+                store.note_damage(edition, &error)?;
+                continue;
+            }
+            sum => sum?.into_profile(),
+        };
         let (mode, counts) = (profile.mode, encode_counts(&profile.counts));
         apply(&if let Some(before) = before {
             Change::GenerationMoved { id: before.id, mode, at: now, counts, answer: None }
@@ -50,4 +50,21 @@ pub(super) fn fold(
         }
     }
     Ok(())
+}
+
+/// Adds generations of one structure.
+fn sum_of<'g>(
+    generations: impl Iterator<Item = &'g Generation>,
+    structure: StructureId,
+    store: &Store,
+) -> Result<Merged, StoreError> {
+    let template = store.structure(structure)?;
+    let build = template.build();
+    let mut sum = Merged::new(Arc::clone(build));
+    for generation in generations {
+        if let Some(counts) = store.counts(generation.id, build.blocks().len())? {
+            sum.add(generation.mode, build, &counts).expect("all are of one build");
+        }
+    }
+    Ok(sum)
 }

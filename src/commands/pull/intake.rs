@@ -15,13 +15,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::Context;
 use super::super::roster::{Entry, Member, Roster};
+use super::fault::Reach;
 use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
 use crate::names::Naming;
 use crate::profile::{
-    Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, decode_counts,
-    encode_counts, mix,
+    Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, encode_counts, mix,
 };
 use crate::snapshot::{self, BadSnapshot, Checked, Head, Life, Place};
 use crate::store::{
@@ -221,12 +221,19 @@ impl Intake<'_, '_, '_> {
                 if (self.is_over)() {
                     break;
                 }
-                let fate = match self.take_one(letter, &mut entries, &listings, &mut desk)? {
-                    Ok(fate) => {
-                        done.push(&letter.file);
-                        fate
+                let fate = match self.take_one(letter, &mut entries, &listings, &mut desk) {
+                    Err(error) if Reach::of(&error) == Reach::Service => {
+                        // Half of what it holds may be of a snapshot that was not taken in.
+                        desk = None;
+                        refuse(&letter.file, Refused::Stuck(format!("{error:#}")), self.shared.now)
                     }
-                    Err(refused) => refuse(&letter.file, refused, self.shared.now),
+                    fate => match fate? {
+                        Ok(fate) => {
+                            done.push(&letter.file);
+                            fate
+                        }
+                        Err(refused) => refuse(&letter.file, refused, self.shared.now),
+                    },
                 };
                 let file = letter.file.path().display().to_string();
                 found.taken.push(Taken { file, head: Some(letter.head.clone()), fate });
@@ -413,8 +420,8 @@ impl Origin {
             (0..ledger.generations.len()).filter(|&index| is_of_it(&ledger.generations[index])).collect();
         let mut counted = Vec::new();
         for &index in &of_it {
-            let stored = store.counts(ledger.generations[index].id)?;
-            counted.push(decode_counts(&stored.context("counters of a generation are gone")?, counts.len())?);
+            let stored = store.counts(ledger.generations[index].id, counts.len())?;
+            counted.push(stored.context("counters of a generation are gone")?);
         }
         let lives = of_it.iter().zip(&counted).map(|(&index, counts)| {
             let Generation { opened_at, pulled_at, closed_at, .. } = ledger.generations[index];
@@ -483,8 +490,7 @@ impl Origin {
 
 /// Holds what is so old that its generation may be part of a sum against that, by the larger count.
 fn joined_to_sum(sum: &Generation, mode: Mode, counts: &[u64], store: &Store) -> Result<Vec<Change>> {
-    let stored = store.counts(sum.id)?.context("counters of a sum are gone")?;
-    let stored = decode_counts(&stored, counts.len())?;
+    let stored = store.counts(sum.id, counts.len())?.context("counters of a sum are gone")?;
     let joined = snapshot::larger(&stored, counts);
     if joined == stored {
         return Ok(Vec::new());

@@ -1,9 +1,10 @@
 //! What comes to be known of one key in a run: its editions, who answered, who failed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::super::roster::Entry;
+use super::fault::Reach;
 use super::shared::{Message, Shared};
 use crate::edition;
 use crate::profile::{Build, Fingerprint, Merged, Template};
@@ -28,6 +29,8 @@ pub(super) struct Ledger {
     pub(super) failed: BTreeMap<String, String>,
     pub(super) elsewhere: BTreeMap<String, (String, Fingerprint)>,
     pub(super) touched: bool,
+    /// Stored values of the key that cannot be read.
+    pub(super) faults: BTreeSet<String>,
     pub(super) restarted: usize,
     pub(super) bytes: u64,
 }
@@ -73,10 +76,10 @@ impl Ledger {
         }
         let asides = self.editions.iter_mut().rev().filter(|edition| edition.status == EditionStatus::Aside);
         for edition in asides.take(ASIDES_COMPARED) {
-            edition.load(shared, store)?;
+            edition.load(&mut self.faults, shared, store)?;
         }
         for edition in self.editions.iter_mut().filter(|edition| edition.status == EditionStatus::Current) {
-            self.templates = edition.load(shared, store)?;
+            self.templates = edition.load(&mut self.faults, shared, store)?;
         }
         self.is_loaded = true;
         Ok(())
@@ -162,7 +165,7 @@ impl Ledger {
             self.editions.len() - 1
         });
         let edition = &mut self.editions[index];
-        edition.load(shared, store)?;
+        edition.load(&mut self.faults, shared, store)?;
         if !edition.structures.contains(&member) {
             edition.structures.push(member);
         }
@@ -186,9 +189,11 @@ impl LiveEdition {
         self.structures.last().map(|(_, build)| *build)
     }
 
-    /// Gives the sum the structure of all that belongs here, and returns the structures.
+    /// Gives the sum the structure of all that belongs here, and returns the structures; those that cannot be read
+    /// are left out, and noted.
     pub(super) fn load(
         &mut self,
+        faults: &mut BTreeSet<String>,
         shared: &Shared<'_>,
         store: &Store,
     ) -> anyhow::Result<Vec<(StructureId, Arc<Template>)>> {
@@ -197,7 +202,13 @@ impl LiveEdition {
         }
         let mut templates = Vec::new();
         for &(structure, _) in &self.structures {
-            let template = shared.template(store, structure)?;
+            let template = match shared.template(store, structure) {
+                Err(error) if Reach::of(&error) == Reach::Service => {
+                    faults.insert(format!("{error:#}"));
+                    continue;
+                }
+                template => template?,
+            };
             let build = template.build();
             self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)?;
             templates.push((structure, template));

@@ -2,6 +2,7 @@
 
 mod crew;
 mod election;
+mod fault;
 mod fold;
 mod intake;
 mod ledger;
@@ -40,7 +41,7 @@ use crate::ping::PingUrl;
 use crate::profile::Limits;
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Allocator, Change, Store};
+use crate::store::{Allocator, Change, Damage, Store};
 use crate::workdir::Locked;
 
 use crew::{Haul, Queue, Scribe, Stop};
@@ -296,6 +297,7 @@ fn pull(
         bytes: Arc::default(),
         structures: Mutex::new(store.structures()?),
         templates: Mutex::default(),
+        damaged: Mutex::default(),
     };
     let intake = Intake {
         shared: &shared,
@@ -348,8 +350,9 @@ fn pull(
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
 
-    output::print(&haul, &found.taken, &plan, &roster, &started, args.format, context)?;
-    Ok(exit_code(&haul, &found, &plan, &selection, &roster))
+    let damages = store.damages();
+    output::print(&haul, &found.taken, &damages, &plan, &roster, &started, args.format, context)?;
+    Ok(exit_code(&haul, &found, &damages, &plan, &selection, &roster))
 }
 
 /// Says, once a root, what others can read or lock there: an earlier release created it so, and modes of what is
@@ -420,6 +423,7 @@ pub(super) fn last_chance(
         bytes: Arc::default(),
         structures: Mutex::new(store.structures()?),
         templates: Mutex::default(),
+        damaged: Mutex::default(),
     };
     let (stopped, progress, started) = (&stopped, &progress, &started);
     let mut scribe = Scribe { writer: &mut writer, stopped, signals, deadline, started, progress };
@@ -519,15 +523,21 @@ fn accept_emptied_centers(
 fn exit_code(
     haul: &Haul,
     found: &Found,
+    damages: &[Damage],
     plan: &Plan<'_>,
     selection: &Selection,
     roster: &Roster,
 ) -> ExitCode {
-    let failed = |pulled: &Pulled| !pulled.failures.is_empty() || !pulled.asides.is_empty();
+    let failed = |pulled: &Pulled| {
+        !pulled.failures.is_empty() || !pulled.asides.is_empty() || !pulled.faults.is_empty()
+    };
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
-    let partly =
-        haul.pulled.iter().any(failed) || found.has_trouble() || roster.is_partial() || named_offline;
+    let partly = !damages.is_empty()
+        || haul.pulled.iter().any(failed)
+        || found.has_trouble()
+        || roster.is_partial()
+        || named_offline;
     match haul.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
         Some(Stop::Deadline) => ExitCode::Partly,

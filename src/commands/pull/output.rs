@@ -20,6 +20,7 @@ use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::coverage::Coverage;
 use crate::names::printable;
+use crate::store::Damage;
 
 pub(super) use super::super::show::moment;
 
@@ -35,9 +36,11 @@ pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
 }
 
 /// Prints what came of a run.
+#[expect(clippy::too_many_arguments, reason = "all that a run did, and how it is shown")]
 pub(super) fn print(
     haul: &Haul,
     taken: &[Taken],
+    damages: &[Damage],
     plan: &Plan<'_>,
     roster: &Roster,
     started: &Stopwatch,
@@ -49,6 +52,9 @@ pub(super) fn print(
     for taken in taken {
         of_inbox(taken, context);
     }
+    for damage in damages {
+        fail(damage);
+    }
     for pulled in &pulled {
         troubles(pulled, context);
     }
@@ -59,6 +65,8 @@ pub(super) fn print(
         changed: pulled.iter().filter(|pulled| pulled.result == PullResult::Changed).count(),
         unchanged: pulled.iter().filter(|pulled| pulled.result == PullResult::Unchanged).count(),
         nothing_answered: pulled.iter().filter(|pulled| pulled.result == PullResult::NothingAnswered).count(),
+        damages: damages.iter().map(Damage::to_string).collect(),
+        not_stored: pulled.iter().filter(|pulled| pulled.result == PullResult::NotStored).count(),
         not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
         cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
         failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
@@ -81,7 +89,7 @@ pub(super) fn print(
         Format::Json => {
             taken.iter().map(snapshot_object).try_for_each(|object| show::print_json(&object))?;
             for pulled in &pulled {
-                objects(pulled).iter().try_for_each(show::print_json)?;
+                objects(pulled, damages).iter().try_for_each(show::print_json)?;
             }
             show::print_json(&json!({ "summary": summary }))
         }
@@ -137,6 +145,13 @@ fn of_inbox(taken: &Taken, context: &Context) {
 /// Says on stderr what went wrong with a service, whatever the form of the output.
 fn troubles(pulled: &Pulled, context: &Context) {
     let name = printable(&pulled.names[0]);
+    for fault in &pulled.faults {
+        let outcome = match pulled.result {
+            PullResult::NotStored => "; its counters are kept in the database, its row is not stored",
+            _ => "",
+        };
+        fail(format_args!("{name}: {fault}{outcome}; the next pull tries again"));
+    }
     for failure in &pulled.failures {
         let next_try = failure
             .next_try
@@ -205,6 +220,7 @@ fn table(rows: &[&Pulled], context: &Context) -> Result<()> {
             PullResult::Changed => show::colored(context, "changed", Color::Green),
             PullResult::Unchanged | PullResult::NotDue => show::cell("unchanged"),
             PullResult::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
+            PullResult::NotStored => show::colored(context, "not stored", Color::Red),
         };
         table.add_row([
             show::cell(&pulled.names.join(" ")),
@@ -235,6 +251,8 @@ struct Summary {
     changed: usize,
     unchanged: usize,
     nothing_answered: usize,
+    not_stored: usize,
+    damages: Vec<String>,
     not_due: usize,
     cut_off: usize,
     failed_addresses: usize,
@@ -255,6 +273,7 @@ impl std::fmt::Display for Summary {
             (self.changed, "changed"),
             (self.unchanged, "unchanged"),
             (self.nothing_answered, "without an answer"),
+            (self.not_stored, "not stored"),
             (self.not_due, "not due"),
             (self.cut_off, "cut off and still due"),
         ] {
@@ -305,11 +324,12 @@ fn snapshot_object(taken: &Taken) -> serde_json::Value {
 }
 
 /// Returns one object for each name of the key.
-fn objects(pulled: &Pulled) -> Vec<serde_json::Value> {
+fn objects(pulled: &Pulled, damages: &[Damage]) -> Vec<serde_json::Value> {
     let result = match pulled.result {
         PullResult::Changed => "changed",
         PullResult::Unchanged => "unchanged",
         PullResult::NothingAnswered => "nothing_answered",
+        PullResult::NotStored => "not_stored",
         PullResult::NotDue => "not_due",
     };
     let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);
@@ -348,6 +368,8 @@ fn objects(pulled: &Pulled) -> Vec<serde_json::Value> {
             })),
             "pending": pulled.pending.as_ref().map(Pending::object),
             "next_due": iso(pulled.next_due),
+            "faults": damages.iter().filter(|damage| damage.services.contains(name)).map(|damage| &damage.what)
+                .chain(&pulled.faults).collect::<Vec<_>>(),
         })
     };
     pulled.names.iter().map(object).collect()

@@ -1,6 +1,6 @@
 //! The end of a key's pull: which edition it shows now, whether that changed, and what is remembered.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::pending::Pending;
 use super::super::roster::Entry;
 use super::election::{self, Adopted, OtherKeys};
+use super::fault::{BadAdoption, Reach};
 use super::ledger::{Answered, Ledger, LiveEdition};
 use super::shared::Shared;
 use super::unit::{Part, Unit};
@@ -15,7 +16,7 @@ use crate::config::ChangeRule;
 use crate::coverage::Coverage;
 use crate::edition::{self, Conditions, Decision, Election};
 use crate::names::printable;
-use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest, decode_counts};
+use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest};
 use crate::schedule::{self, Outcome, Reason, Schedule};
 use crate::store::{
     AddressState, Change, EditionId, EditionStatus, Fact, NewRow, Replicas, Row, ScheduleRow, Store,
@@ -43,10 +44,22 @@ pub(super) struct Pulled {
     /// A build that may be adopted soon.
     pub(super) pending: Option<Pending>,
     pub(super) next_due: Option<DateTime<Utc>>,
+    /// Faults on our own side; each concerns this key alone.
+    pub(super) faults: BTreeSet<String>,
 }
 
 impl Pulled {
+    /// Tells of a key of which nothing could be decided.
+    pub(super) fn not_stored(entry: &Entry, reason: Reason, faults: BTreeSet<String>) -> Self {
+        let result = PullResult::NotStored;
+        Self { reason, result, faults, ..Self::of_nothing(entry) }
+    }
+
     pub(super) fn peek_failed(entry: &Entry, failure: Failure) -> Self {
+        Self { failures: vec![failure], ..Self::of_nothing(entry) }
+    }
+
+    fn of_nothing(entry: &Entry) -> Self {
         Self {
             names: entry.members.iter().map(|member| member.name.clone()).collect(),
             reason: Reason::Peeked,
@@ -57,12 +70,13 @@ impl Pulled {
             known: entry.addresses().len(),
             bytes: 0,
             restarted: 0,
-            failures: vec![failure],
+            failures: Vec::new(),
             asides: Vec::new(),
             elsewhere: Vec::new(),
             adopted: None,
             pending: None,
             next_due: entry.schedule.schedule.next_due,
+            faults: BTreeSet::new(),
         }
     }
 }
@@ -76,6 +90,8 @@ pub(super) enum PullResult {
     Unchanged,
     /// No address answered for the key.
     NothingAnswered,
+    /// Its counters are in the database, and its row could not be stored.
+    NotStored,
     /// It was not due, and only a peek was tried.
     NotDue,
 }
@@ -160,9 +176,11 @@ impl Settlement<'_, '_> {
         let serves_current = |answer: &Answered| shown_id == Some(answer.edition);
         let own_answers = self.ledger.answered.values().filter(|answer| serves_current(answer)).count();
         let shown = match current {
-            Some(current) => self.show(current, latest.as_ref(), &addresses, answered, changes)?,
-            None => Shown::default(),
+            Some(current) => self.show_if_can(current, latest.as_ref(), &addresses, answered, changes)?,
+            None => Some(Shown::default()),
         };
+        let is_stored = shown.is_some();
+        let shown = shown.unwrap_or_default();
 
         let outcome = match own_answers {
             _ if shown.changed => Outcome::Changed,
@@ -184,9 +202,11 @@ impl Settlement<'_, '_> {
             unfinished: false,
             election,
         };
-        if schedule != *old || self.ledger.touched {
-            changes.push(Change::Schedule(entry.id, schedule.clone()));
-        }
+        let is_new = is_stored && (schedule != *old || self.ledger.touched);
+        changes.extend(is_new.then(|| Change::Schedule(entry.id, schedule.clone())));
+        // The next run tries again, whatever else is due.
+        let is_faulty = !self.ledger.faults.is_empty();
+        changes.extend(is_faulty.then_some(Change::Unfinished(entry.id)));
 
         let failures = self.ledger.failed.iter().map(|(address, error)| Failure {
             address: address.clone(),
@@ -205,6 +225,7 @@ impl Settlement<'_, '_> {
             names: entry.members.iter().map(|member| member.name.clone()).collect(),
             reason: self.part.reason,
             result: match outcome {
+                _ if !is_stored => PullResult::NotStored,
                 Outcome::Changed => PullResult::Changed,
                 Outcome::Unchanged | Outcome::UnchangedAtRetry => PullResult::Unchanged,
                 Outcome::NothingAnswered => PullResult::NothingAnswered,
@@ -220,7 +241,12 @@ impl Settlement<'_, '_> {
             elsewhere: elsewhere.collect(),
             adopted,
             pending,
-            next_due: schedule.schedule.next_due.into_iter().chain(schedule.schedule.election).min(),
+            next_due: if is_stored {
+                schedule.schedule.next_due.into_iter().chain(schedule.schedule.election).min()
+            } else {
+                old.schedule.next_due
+            },
+            faults: self.ledger.faults,
         })
     }
 
@@ -280,13 +306,14 @@ impl Settlement<'_, '_> {
             Ok(index)
         } else {
             let known: Vec<String> = builds().map(|(_, known)| known).collect();
-            anyhow::bail!(
+            let message = format!(
                 "--adopt \"{}\" fits {} builds of {}, known are: {}",
                 printable(&wanted),
                 fitting.len(),
                 printable(&self.part.entry.spokesman().name),
                 known.join(", ")
-            )
+            );
+            Err(BadAdoption(message).into())
         }
     }
 
@@ -316,6 +343,24 @@ impl Settlement<'_, '_> {
             states.insert(address.clone(), state);
         }
         states
+    }
+
+    /// Shows the current edition; `None`, and the fault is noted, where that fails for this key alone.
+    fn show_if_can(
+        &mut self,
+        current: usize,
+        latest: Option<&Row>,
+        addresses: &[String],
+        answered: usize,
+        changes: &mut Vec<Change>,
+    ) -> anyhow::Result<Option<Shown>> {
+        match self.show(current, latest, addresses, answered, changes) {
+            Err(error) if Reach::of(&error) == Reach::Service => {
+                self.ledger.faults.insert(format!("{error:#}"));
+                Ok(None)
+            }
+            shown => shown.map(Some),
+        }
     }
 
     /// Brings the latest row up to what the current edition holds.
@@ -355,9 +400,10 @@ impl Settlement<'_, '_> {
             if known.edition != id || self.ledger.replaced.contains(&known.id) {
                 continue;
             }
-            let Some(counts) = self.store.counts(known.id)? else { continue };
             let template = self.shared.template(self.store, known.structure)?;
-            let counts = decode_counts(&counts, template.build().blocks().len())?;
+            let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
+                continue;
+            };
             sum.add(known.mode, template.build(), &counts)?;
             templates.push(template);
         }

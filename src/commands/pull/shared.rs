@@ -1,6 +1,6 @@
 //! What the threads of a run share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,7 +14,7 @@ use crate::center::{Client, HttpError, Incoming};
 use crate::config::{ChangeRule, PullConfig};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 use crate::schedule::{Retry, Steps};
-use crate::store::{Allocator, Change, Store, StructureId, Structures};
+use crate::store::{Allocator, Change, Store, StoreError, StructureId, Structures};
 use crate::workdir::Locked;
 
 /// What threads send to the one that writes.
@@ -23,7 +23,7 @@ pub(super) enum Message {
     Changes(Vec<Change>),
     /// A key is done with, after these changes.
     Settled(Vec<Change>, Vec<Pulled>),
-    /// The run cannot go on.
+    /// The run cannot go on, and what was sent before is still to be stored.
     Fatal(anyhow::Error),
 }
 
@@ -73,6 +73,8 @@ pub(super) struct Shared<'a> {
     pub(super) bytes: Arc<AtomicU64>,
     pub(super) structures: Mutex<Structures>,
     pub(super) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
+    /// Structures that are stored and cannot be read.
+    pub(super) damaged: Mutex<HashSet<StructureId>>,
 }
 
 impl Shared<'_> {
@@ -113,6 +115,13 @@ impl Shared<'_> {
     ) -> anyhow::Result<StructureId> {
         let mut structures = lock(&self.structures);
         if let Some(&id) = structures.get(&build.fingerprint()) {
+            if let Some(template) = template
+                && lock(&self.damaged).remove(&id)
+            {
+                let data = encode_build(template);
+                self.send(Message::Changes(vec![Change::StructureMended(id, data)]));
+                lock(&self.templates).insert(id, Arc::downgrade(template));
+            }
             return Ok(id);
         }
         let template = template.context("a build without a template that is not known")?;
@@ -129,7 +138,11 @@ impl Shared<'_> {
         if let Some(template) = lock(&self.templates).get(&id).and_then(Weak::upgrade) {
             return Ok(template);
         }
-        let template = Arc::new(store.structure(id)?);
+        let read = store.structure(id);
+        if read.as_ref().is_err_and(StoreError::is_of_one_value) {
+            lock(&self.damaged).insert(id);
+        }
+        let template = Arc::new(read?);
         lock(&self.templates).insert(id, Arc::downgrade(&template));
         Ok(template)
     }

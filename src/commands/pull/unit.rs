@@ -5,12 +5,13 @@
 //! database is to learn; memory holds one sum an edition, whatever the number of replicas. The thread
 //! that has the last answer settles the unit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::roster::Entry;
 use super::election::OtherKeys;
+use super::fault::Reach;
 use super::ledger::{Answered, Ledger};
 use super::settlement::{Failure, Pulled, Settlement};
 use super::shared::{Answer, Message, Shared, lock};
@@ -18,7 +19,7 @@ use crate::center::{HttpError, Incoming};
 use crate::edition::{self, Claim};
 use crate::generation::{self, Verdict};
 use crate::profile::{
-    Fingerprint, Imprint, Last, Profile, Template, Understood, decode_counts, encode_counts, hit_fraction,
+    Fingerprint, Imprint, Last, Profile, Template, Understood, encode_counts, hit_fraction,
 };
 use crate::schedule::Reason;
 use crate::store::{
@@ -50,11 +51,13 @@ pub(super) struct Part<'a> {
     /// Every address is asked, not only those whose retry is due.
     pub(super) full: bool,
     ledger: Mutex<Option<Ledger>>,
+    /// Faults on our own side that kept an answer from being stored.
+    faults: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Part<'a> {
     pub(super) fn new(entry: &'a Entry, reason: Reason, full: bool) -> Self {
-        Self { entry, reason, full, ledger: Mutex::default() }
+        Self { entry, reason, full, ledger: Mutex::default(), faults: Mutex::default() }
     }
 }
 
@@ -172,7 +175,15 @@ impl<'a> Unit<'a> {
         shared: &Shared<'_>,
         store: &Store,
     ) -> anyhow::Result<std::ops::Range<usize>> {
-        self.ask(&self.targets[target], shared, store)?;
+        let asked = self.ask(&self.targets[target], shared, store);
+        if let Err(error) = asked {
+            if Reach::of(&error) == Reach::Root {
+                return Err(error);
+            }
+            for &part in &self.targets[target].parts {
+                lock(&self.parts[part].faults).insert(format!("{error:#}"));
+            }
+        }
         let mut progress = lock(&self.progress);
         let left =
             if target < self.exclusive { &mut progress.exclusive_left } else { &mut progress.shared_left };
@@ -289,7 +300,14 @@ impl<'a> Unit<'a> {
             let stored = match &seat.previous {
                 Some(previous) => match counted.take().filter(|counted| counted.generation == previous.id) {
                     Some(counted) => Some(counted.counts),
-                    None => stored_counts(previous.id, profile.build.blocks().len(), store)?,
+                    None => match store.counts(previous.id, profile.build.blocks().len()) {
+                        // Counters that cannot be read are left as they are, and the process counts anew.
+                        Err(error) if error.is_of_one_value() => {
+                            lock(&self.parts[seat.part].faults).insert(error.to_string());
+                            None
+                        }
+                        counts => counts?,
+                    },
                 },
                 None => None,
             };
@@ -319,12 +337,20 @@ impl<'a> Unit<'a> {
             let mut ledger = self.opened(part);
             let ledger = ledger.as_mut().expect("opened before the address was asked");
             ledger.load(shared, store)?;
-            if let Some(structure) = ledger.open_at(&target.address).map(|open| open.structure).next() {
+            let open = ledger.open_at(&target.address).map(|open| open.structure).next();
+            if let Some(structure) = open {
                 let template = match ledger.templates.iter().find(|(id, _)| *id == structure) {
-                    Some((_, template)) => Arc::clone(template),
-                    None => shared.template(store, structure)?,
+                    Some((_, template)) => Ok(Arc::clone(template)),
+                    None => shared.template(store, structure),
                 };
-                known.insert(0, template);
+                match template {
+                    Ok(template) => known.insert(0, template),
+                    // The answer brings the structure along.
+                    Err(error) if Reach::of(&error) == Reach::Service => {
+                        ledger.faults.insert(format!("{error:#}"));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             known.extend(ledger.templates.iter().map(|(_, template)| Arc::clone(template)));
         }
@@ -508,7 +534,12 @@ impl<'a> Unit<'a> {
         let mut others = OtherKeys::default();
         if self.parts.len() > 1 {
             for (index, part) in self.parts.iter().enumerate() {
-                others.push(part.entry, self.ledger(index, store)?.as_ref().expect("opened just now"));
+                match self.ledger(index, store) {
+                    Ok(ledger) => others.push(part.entry, ledger.as_ref().expect("opened just now")),
+                    Err(error) if Reach::of(&error) == Reach::Root => return Err(error),
+                    // Its own settlement names it.
+                    Err(_) => {}
+                }
             }
         }
         for (index, part) in self.parts.iter().enumerate() {
@@ -517,11 +548,22 @@ impl<'a> Unit<'a> {
             if asked.is_empty() && !part.entry.schedule.unfinished && !part.entry.came_in {
                 continue;
             }
-            let ledger = self.ledger(index, store)?.take().expect("opened just now");
-            pulled.push(
-                Settlement { unit: self, part, index, others: &others, ledger, asked, shared, store }
-                    .settle(&mut changes)?,
-            );
+            let faults = std::mem::take(&mut *lock(&part.faults));
+            let settled = self.ledger(index, store).and_then(|mut ledger| {
+                let mut ledger = ledger.take().expect("opened just now");
+                ledger.faults.extend(faults.iter().cloned());
+                let others = &others;
+                Settlement { unit: self, part, index, others, ledger, asked, shared, store }
+                    .settle(&mut changes)
+            });
+            pulled.push(match settled {
+                Err(error) if Reach::of(&error) == Reach::Service => {
+                    changes.push(Change::Unfinished(part.entry.id));
+                    let faults = faults.into_iter().chain([format!("{error:#}")]).collect();
+                    Pulled::not_stored(part.entry, part.reason, faults)
+                }
+                settled => settled?,
+            });
         }
         shared.send(Message::Settled(changes, pulled));
         Ok(())
@@ -541,16 +583,20 @@ fn read_on(
         return Ok((shared.read(incoming, known, None), None));
     };
     let generation = before.generation.id;
-    let template = shared.template(store, before.generation.structure)?;
-    let counts = stored_counts(generation, template.build().blocks().len(), store)?.unwrap_or_default();
+    let stored = shared.template(store, before.generation.structure).and_then(|template| {
+        let counts = store.counts(generation, template.build().blocks().len())?.unwrap_or_default();
+        Ok((template, counts))
+    });
+    let (template, counts) = match stored {
+        Ok(stored) => stored,
+        // Only a damaged database comes here, and below; another answer needs nothing of it.
+        Err(error) if Reach::of(&error) == Reach::Service => {
+            return Ok((shared.ask(&target.address, known), None));
+        }
+        Err(error) => return Err(error),
+    };
     match Last::new(&before.imprint, &template, &counts) {
         Some(last) => Ok((shared.read(incoming, known, Some(&last)), Some(Counted { generation, counts }))),
-        // Only a damaged database comes here; another answer needs nothing of it.
         None => Ok((shared.ask(&target.address, known), None)),
     }
-}
-
-fn stored_counts(generation: GenerationId, blocks: usize, store: &Store) -> anyhow::Result<Option<Vec<u64>>> {
-    let counts = store.counts(generation)?;
-    Ok(counts.map(|counts| decode_counts(&counts, blocks)).transpose()?)
 }

@@ -406,6 +406,7 @@ impl<'a> Chosen<'a> {
 
     fn of(service: &str, args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
         let all = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+        super::tell_damages(store);
         let rows: Vec<Row> = all.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
         let row = match (args.id, &args.commit) {
             (Some(id), _) => row_by_id(id, service, roster, rows.as_slice())?,

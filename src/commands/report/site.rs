@@ -133,6 +133,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
         );
     }
     let site = Site::new(stored.services(context), stored.history());
+    let is_damaged = commands::tell_damages(&store);
     // Whoever closes the database last clears its log away, which one that only reads could not.
     drop(store);
 
@@ -163,7 +164,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
             printable(&index.display().to_string())
         ));
     }
-    Ok(if !bare.is_empty() || failed > 0 { ExitCode::Partly } else { ExitCode::Done })
+    Ok(if !bare.is_empty() || failed > 0 || is_damaged { ExitCode::Partly } else { ExitCode::Done })
 }
 
 fn bring_up_to_date(site: &Site, desk: &Desk<'_>, writer: &mut Writer<'_>) -> Result<()> {

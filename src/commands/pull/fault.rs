@@ -1,0 +1,81 @@
+//! Whether a fault on our own side costs one service or the whole run.
+
+use crate::store::StoreError;
+use crate::workdir::WorkdirError;
+
+/// How far a fault reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The others go on.
+    Service,
+    /// Nothing more can be stored, or nothing should be.
+    Root,
+}
+
+impl Reach {
+    /// Returns how far a fault reaches that a service met.
+    ///
+    /// A fault that is known for neither costs its service alone: the others meet it themselves where it is theirs.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        let is_of_root = error.chain().find_map(|cause| {
+            if let Some(error) = cause.downcast_ref::<StoreError>() {
+                return Some(!error.is_of_one_value());
+            }
+            if let Some(error) = cause.downcast_ref::<WorkdirError>() {
+                return Some(!error.is_of_one_file());
+            }
+            cause.downcast_ref::<BadAdoption>().map(|_| true)
+        });
+        if is_of_root == Some(true) { Self::Root } else { Self::Service }
+    }
+}
+
+/// `--adopt` names no build, or several, of the service.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct BadAdoption(pub(super) String);
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_of_one_file_or_value_costs_its_service_alone() {
+        let path = || PathBuf::from("root/app/cov_data/app_1.cov.tmp");
+        let file = |kind: io::ErrorKind| {
+            anyhow!(WorkdirError::Io { action: "cannot create", path: path(), source: kind.into() })
+        };
+        let sqlite = |code| {
+            let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            anyhow!(StoreError::Sqlite { path: path(), error })
+        };
+        let value = rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, "x".into());
+        for (error, reach) in [
+            (file(io::ErrorKind::PermissionDenied), Reach::Service),
+            (file(io::ErrorKind::NotADirectory), Reach::Service),
+            (file(io::ErrorKind::IsADirectory), Reach::Service),
+            (file(io::ErrorKind::AlreadyExists), Reach::Service),
+            (anyhow!(StoreError::Damaged { path: path(), what: "counts".to_owned() }), Reach::Service),
+            (anyhow!(StoreError::Sqlite { path: path(), error: value }), Reach::Service),
+            (anyhow!("blocks of a file conflict"), Reach::Service),
+            (file(io::ErrorKind::StorageFull), Reach::Root),
+            (file(io::ErrorKind::QuotaExceeded), Reach::Root),
+            (file(io::ErrorKind::ReadOnlyFilesystem), Reach::Root),
+            (anyhow!(WorkdirError::Busy { path: path() }), Reach::Root),
+            (sqlite(rusqlite::ffi::SQLITE_FULL), Reach::Root),
+            (sqlite(rusqlite::ffi::SQLITE_CORRUPT), Reach::Root),
+            (sqlite(rusqlite::ffi::SQLITE_IOERR), Reach::Root),
+            (sqlite(rusqlite::ffi::SQLITE_BUSY), Reach::Root),
+            (anyhow!(StoreError::Missing { path: path() }), Reach::Root),
+            (anyhow!(BadAdoption("--adopt fits no build".to_owned())), Reach::Root),
+        ] {
+            assert_eq!(Reach::of(&error), reach, "{error:?}");
+            assert_eq!(Reach::of(&error.context("of a service")), reach);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Stored values that cannot be read: each costs what it belongs to, and is named.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Error, Row, ToSql};
+
+use super::{EditionId, KeyId, RowId, ServiceId, Store, StoreError};
+
+/// A stored value that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// The names of the services that it belongs to, sorted; none where it belongs to no service.
+    pub services: Vec<String>,
+    /// The file, the table, the column, and what was found there.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [first, others @ ..] = &self.services[..] {
+            write!(out, "{first}")?;
+            if !others.is_empty() {
+                write!(out, " and {} more", others.len())?;
+            }
+            write!(out, ": ")?;
+        }
+        write!(out, "{}", self.what)
+    }
+}
+
+/// What a stored value belongs to.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    Key(KeyId),
+    Service(ServiceId),
+    Edition(EditionId),
+    Row(RowId),
+    Address(String),
+    /// No service.
+    Nobody,
+}
+
+/// The damages that a store and its readers met.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Damages(Arc<Mutex<BTreeSet<Damage>>>);
+
+/// Tells whether an error is of a value that was read, not of the database.
+pub(super) fn is_of_value(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::QueryReturnedNoRows
+    )
+}
+
+impl Store {
+    /// Returns the damaged values that were met so far, by this store and its readers.
+    #[must_use]
+    pub fn damages(&self) -> Vec<Damage> {
+        self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Notes that a value of an edition could not be read, which another error tells of.
+    pub fn note_damage(&self, edition: EditionId, error: &StoreError) -> Result<(), StoreError> {
+        let services = self.names_of(&Owner::Edition(edition)).map_err(self.failed())?;
+        let damage = Damage { services, what: error.to_string() };
+        self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).insert(damage);
+        Ok(())
+    }
+
+    /// Notes values that cannot be read, each with what it belongs to.
+    pub(super) fn note_all(&self, damaged: Vec<(Owner, String)>) -> Result<(), StoreError> {
+        for (owner, what) in damaged {
+            let services = self.names_of(&owner).map_err(self.failed())?;
+            let what = format!("database {:?}: {what}", self.path.display().to_string());
+            self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).insert(Damage { services, what });
+        }
+        Ok(())
+    }
+
+    fn names_of(&self, owner: &Owner) -> rusqlite::Result<Vec<String>> {
+        let (sql, id): (_, &dyn ToSql) = match owner {
+            Owner::Key(key) => ("SELECT name FROM service WHERE key_id = ?1 ORDER BY name", key),
+            Owner::Service(service) => ("SELECT name FROM service WHERE id = ?1", service),
+            Owner::Edition(edition) => (
+                "SELECT name FROM service JOIN edition USING (key_id) WHERE edition.id = ?1 ORDER BY name",
+                edition,
+            ),
+            Owner::Row(row) => (
+                "SELECT name FROM service JOIN cover_key ON cover_key.id = key_id
+                 JOIN goc_o_staging_service_cover AS cover USING (env, region, app_name, git_commit)
+                 WHERE cover.id = ?1 ORDER BY name",
+                row,
+            ),
+            Owner::Address(address) => (
+                "SELECT DISTINCT name FROM service JOIN listing ON service_id = service.id
+                 WHERE address = ?1 ORDER BY name",
+                address,
+            ),
+            Owner::Nobody => return Ok(Vec::new()),
+        };
+        self.connection.prepare_cached(sql)?.query_map([id], |row| row.get(0))?.collect()
+    }
+
+    /// Reads rows, and passes over those with a value that cannot be read: each is noted.
+    pub(super) fn sound_rows_of<T>(
+        &self,
+        table: &str,
+        sql: &str,
+        bound: impl rusqlite::Params,
+        owner: impl Fn(&Row<'_>) -> rusqlite::Result<Owner>,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut damaged = Vec::new();
+        let collect = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(bound)?;
+            let mut sound = Vec::new();
+            while let Some(row) = rows.next()? {
+                match read(row) {
+                    Ok(value) => sound.push(value),
+                    Err(error) if is_of_value(&error) => {
+                        damaged.push((owner(row).unwrap_or(Owner::Nobody), described(table, row, &error)));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(sound)
+        };
+        let sound = collect().map_err(self.failed())?;
+        self.note_all(damaged)?;
+        Ok(sound)
+    }
+}
+
+/// Says which value of a row cannot be read.
+pub(super) fn described(table: &str, row: &Row<'_>, error: &Error) -> String {
+    let column = |index: usize| row.as_ref().column_name(index).unwrap_or("?").to_owned();
+    match error {
+        Error::FromSqlConversionFailure(index, _, what) => {
+            format!("table {table}, column {}: {what}", column(*index))
+        }
+        Error::IntegralValueOutOfRange(index, number) => {
+            format!("table {table}, column {}: unexpected {number}", column(*index))
+        }
+        Error::InvalidColumnType(_, name, kind) => {
+            format!("table {table}, column {name}: unexpected {kind}")
+        }
+        error => format!("table {table}: {error}"),
+    }
+}

@@ -1,0 +1,311 @@
+//! Broken things on our own side: each costs its own service alone, and is named.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{World, said, skipped};
+use crate::sim::{Agent, Program};
+
+const BROKEN: &str = "staging_th_broken_master_1111111111";
+const OTHERS: [&str; 3] = [
+    "staging_th_first_master_2222222222",
+    "staging_th_second_master_3333333333",
+    "staging_th_third_master_4444444444",
+];
+
+/// A user that nobody else is.
+const USER: u32 = 61_011;
+const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n";
+
+/// Four services of one process each; the first is about to be broken.
+struct Four {
+    world: World,
+    broken: Agent,
+    others: Vec<Agent>,
+}
+
+impl Four {
+    /// All were pulled once, with one block of four covered.
+    fn pulled() -> Self {
+        let four = Self::new();
+        four.hit(0);
+        four.world.pull(0);
+        four
+    }
+
+    fn new() -> Self {
+        let world = World::new();
+        world.configure(QUICK);
+        // Of another program each, so that no structure is shared.
+        let start = |name: &str| {
+            let block = |line| format!("example.com/{name}/a.go:{line}.1,{line}.9 1\n");
+            world.start(name, &Program::of(&(1..=4).map(block).collect::<String>()))
+        };
+        let broken = start(BROKEN);
+        let others = OTHERS.map(start).into();
+        Self { world, broken, others }
+    }
+
+    fn hit(&self, block: usize) {
+        for agent in self.others.iter().chain([&self.broken]) {
+            agent.hit(&[block], 1);
+        }
+    }
+
+    /// How many blocks the latest row of each other service covers.
+    fn covered_by_others(&self) -> [i64; 3] {
+        OTHERS.map(|name| self.covered(name))
+    }
+
+    fn covered(&self, name: &str) -> i64 {
+        let app = name.split('_').nth(2).unwrap();
+        self.world.query(&format!(
+            "SELECT covered FROM cover_fact JOIN goc_o_staging_service_cover AS cover ON cover.id = row_id
+             WHERE app_name = '{app}' AND is_latest = 'y' AND deleted_at IS NULL"
+        ))
+    }
+}
+
+/// What is broken, how it is broken and repaired, and what the message about it says.
+type Breakage = (&'static str, fn(&World), fn(&World), &'static str);
+
+fn folder(world: &World) -> std::path::PathBuf {
+    world.root().join("broken/cov_data")
+}
+
+#[test]
+fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
+    let breakages: [Breakage; 3] = [
+        (
+            "a stray file at the app's path",
+            |world| {
+                fs::rename(world.root().join("broken"), world.home().join("aside")).unwrap();
+                fs::write(world.root().join("broken"), "stray").unwrap();
+            },
+            |world| {
+                fs::remove_file(world.root().join("broken")).unwrap();
+                fs::rename(world.home().join("aside"), world.root().join("broken")).unwrap();
+            },
+            "broken",
+        ),
+        (
+            "a folder where the profile is to be",
+            |world| fs::create_dir_all(folder(world).join("broken_2.cov/x")).unwrap(),
+            |world| fs::remove_dir_all(folder(world).join("broken_2.cov")).unwrap(),
+            "broken_2.cov",
+        ),
+        (
+            "a stray file at the place of cov_data",
+            |world| {
+                fs::rename(folder(world), world.home().join("aside")).unwrap();
+                fs::write(folder(world), "stray").unwrap();
+            },
+            |world| {
+                fs::remove_file(folder(world)).unwrap();
+                fs::rename(world.home().join("aside"), folder(world)).unwrap();
+            },
+            "cov_data",
+        ),
+    ];
+    for (what, break_it, repair, named) in breakages {
+        let four = Four::pulled();
+        four.hit(1);
+        break_it(&four.world);
+        let said = four.world.run(&["pull", "--force", "--format", "json"]);
+        let broken = said
+            .json()
+            .into_iter()
+            .find(|object| object["service"] == BROKEN)
+            .unwrap_or_else(|| panic!("{what}: {said:?}"));
+        let said = said.ended(3).warned(&format!("goc-watchdog: {BROKEN}: "));
+        assert_eq!(broken["result"], "not_stored", "{what}");
+        assert!(broken["faults"][0].as_str().unwrap().contains(named), "{what}: {broken}");
+        assert!(said.stderr.contains("its counters are kept in the database"), "{what}: {}", said.stderr);
+        assert_eq!(four.covered_by_others(), [2; 3], "{what}");
+        assert_eq!(four.covered(BROKEN), 1, "{what}");
+
+        // The process restarts meanwhile, and its counters are gone but for the database.
+        four.broken.restart();
+        four.world.run(&["pull"]).ended(3).warned(BROKEN);
+        repair(&four.world);
+        four.world.run(&["pull"]).ended(0);
+        assert_eq!(four.covered(BROKEN), 2, "{what}");
+        four.world.is_sound();
+    }
+}
+
+#[test]
+fn a_folder_of_another_user_costs_its_service_alone() {
+    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
+        skipped("not root here, so no folder was given to another user");
+        return;
+    }
+    let four = Four::new();
+    four.hit(0);
+    // As after `sudo goc-watchdog pull newapp`.
+    fs::create_dir_all(folder(&four.world)).unwrap();
+    let binary = four.world.home().join("goc-watchdog");
+    fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+    for path in [four.world.home(), &four.world.root(), &four.world.root().join("broken")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        chown(path, Some(USER), Some(USER)).unwrap();
+    }
+    let pull = || {
+        let mut command = Command::new("setpriv");
+        four.world.equip(&mut command);
+        let user = [format!("--reuid={USER}"), format!("--regid={USER}"), "--clear-groups".to_owned()];
+        said(command.args(user).arg(&binary).args(["pull", "--force"]))
+    };
+    pull().ended(3).warned(BROKEN).warned("cov_data").warned("Permission denied");
+    let rows: i64 = four.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
+    assert_eq!((rows, four.covered_by_others()), (3, [1; 3]));
+    chown(folder(&four.world), Some(USER), Some(USER)).unwrap();
+    pull().ended(0);
+    assert_eq!(four.covered(BROKEN), 1);
+}
+
+/// A damage of a stored value of the broken service, by SQL; whether the next pull heals it by itself; and what the
+/// message about it says.
+const DAMAGES: &[(&str, bool, &str)] = &[
+    (
+        "UPDATE schedule SET next_due_at = 'soon' WHERE key_id = KEY",
+        true,
+        "table schedule, column next_due_at",
+    ),
+    ("UPDATE schedule SET addresses = '[' WHERE key_id = KEY", true, "table schedule, column addresses"),
+    ("UPDATE schedule SET step = 'first' WHERE key_id = KEY", true, "table schedule, column step"),
+    (
+        "UPDATE address SET last_answer_at = 'late' WHERE key_id = KEY",
+        true,
+        "table address, column last_answer_at",
+    ),
+    ("UPDATE address SET failures = -1 WHERE key_id = KEY", true, "table address, column failures"),
+    ("UPDATE replicas SET pulled_at = x'00ff' WHERE key_id = KEY", true, "table replicas, column pulled_at"),
+    ("UPDATE listing SET listed_at = '' WHERE service_id = SERVICE", true, "table listing, column listed_at"),
+    (
+        "UPDATE listing SET unlisted_at = 'x' WHERE service_id = SERVICE",
+        true,
+        "table listing, column unlisted_at",
+    ),
+    (
+        "UPDATE generation SET opened_at = 'x' WHERE edition_id = EDITION",
+        false,
+        "table generation, column opened_at",
+    ),
+    (
+        "UPDATE generation SET closed_at = 'x' WHERE edition_id = EDITION",
+        false,
+        "table generation, column closed_at",
+    ),
+    (
+        "UPDATE generation SET counts = x'01' WHERE edition_id = EDITION",
+        false,
+        "table generation, column counts",
+    ),
+    (
+        "UPDATE generation SET counts = zeroblob(99) WHERE edition_id = EDITION",
+        false,
+        "table generation, column counts",
+    ),
+    ("UPDATE structure SET data = x'00' WHERE id = STRUCTURE", true, "table structure, column data"),
+    ("UPDATE cover_fact SET counts_digest = x'00' WHERE row_id = ROW", true, "column counts_digest"),
+    (
+        "UPDATE goc_o_staging_service_cover SET created_at = 'yesterday' WHERE id = ROW",
+        true,
+        "table goc_o_staging_service_cover, column created_at",
+    ),
+];
+
+impl Four {
+    fn damage(&self, sql: &str) {
+        let key = "(SELECT id FROM cover_key WHERE app_name = 'broken')";
+        let edition = format!("(SELECT id FROM edition WHERE key_id = {key})");
+        let structure = format!("(SELECT structure_id FROM generation WHERE edition_id = {edition})");
+        let row = "(SELECT id FROM goc_o_staging_service_cover WHERE app_name = 'broken')";
+        let service = format!("(SELECT id FROM service WHERE key_id = {key})");
+        let sql = sql
+            .replace("KEY", key)
+            .replace("EDITION", &edition)
+            .replace("STRUCTURE", &structure)
+            .replace("ROW", row)
+            .replace("SERVICE", &service);
+        self.world.execute(&sql);
+    }
+}
+
+#[test]
+fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
+    for (sql, heals, named) in DAMAGES {
+        let four = Four::pulled();
+        four.damage(sql);
+        four.hit(1);
+        for arguments in [&["list"][..], &["list", "--offline"], &["total", "first"], &["history", "second"]]
+        {
+            let said = four.world.run(arguments);
+            assert!([0, 3].contains(&said.code), "{sql}: {arguments:?}: {said:?}");
+        }
+        let said = four.world.run(&["pull", "--force", "--format", "json"]);
+        assert_eq!(said.code, 3, "{sql}: {said:?}");
+        let line = said.stderr.lines().find(|line| line.contains(named));
+        let line = line.unwrap_or_else(|| panic!("{sql}: {}", said.stderr));
+        assert!(line.contains(BROKEN) && line.contains("sqlite.db"), "{sql}: {line}");
+        let object = said.json().into_iter().find(|object| object["service"] == BROKEN).unwrap();
+        let faults: Vec<&str> =
+            object["faults"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(faults.iter().any(|fault| fault.contains(named)), "{sql}: {object}");
+        assert_eq!(four.covered_by_others(), [2; 3], "{sql}");
+
+        // The answer is stored, whatever became of the row.
+        let stored: i64 = four.world.query(
+            "SELECT count(*) FROM generation JOIN edition ON edition.id = edition_id
+             JOIN cover_key ON cover_key.id = key_id WHERE app_name = 'broken' AND length(counts) > 1",
+        );
+        assert!(stored >= 1, "{sql}");
+        let again = four.world.run(&["pull", "--force"]);
+        assert_eq!(again.code, if *heals { 0 } else { 3 }, "{sql}: {again:?}");
+        if *heals {
+            assert_eq!(four.covered(BROKEN), 2, "{sql}");
+        }
+        let said = four.world.run(&["prune"]);
+        assert_eq!(said.code, if said.stderr.is_empty() { 0 } else { 3 }, "{sql}: {said:?}");
+        let site = four.world.home().join("site");
+        let said = four.world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
+        assert!([0, 3].contains(&said.code), "{sql}: {said:?}");
+        assert!(site.join("index.html").exists(), "{sql}: {said:?}");
+    }
+}
+
+#[test]
+fn generations_that_cannot_be_folded_keep_no_others_from_it() {
+    let four = Four::new();
+    four.world.configure(&format!("{QUICK}[pull]\nfold_after = \"0s\"\n"));
+    four.hit(0);
+    four.world.pull(0);
+    for agent in four.others.iter().chain([&four.broken]) {
+        agent.restart();
+    }
+    four.hit(1);
+    four.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
+    four.world.run(&["pull", "--force"]).ended(3).warned("table generation, column counts");
+    // The first life of each becomes old with the second pull, and is folded then.
+    four.world.run(&["pull", "--force"]).ended(3);
+    let folded: i64 = four.world.query("SELECT count(*) FROM generation WHERE address IS NULL");
+    assert_eq!(folded, 3);
+}
+
+#[test]
+fn damaged_records_of_prune_cost_nobody_else() {
+    let four = Four::pulled();
+    four.others[0].kill();
+    four.broken.kill();
+    four.world.run(&["prune"]).ended(0);
+    four.world.minutes_pass(6);
+    let address = four.broken.url();
+    four.world.execute(&format!("UPDATE suspicion SET since = 'x' WHERE address = '{address}'"));
+    let said = four.world.run(&["prune"]).ended(3).warned("table suspicion, column since").warned(BROKEN);
+    let removals = four.world.center.removals().concat();
+    assert!(removals.contains(&four.others[0].url()) && !removals.contains(&address), "{}", said.stderr);
+}
