@@ -167,6 +167,20 @@ fn prune_names_a_link_in_place_of_cov_data_and_removes_nothing_behind_it() {
 }
 
 #[test]
+fn nothing_is_fetched_through_a_link() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let folder = precious(&world);
+    symlink(&folder, world.root().join("apa_goc_echoserver/repo.fetch")).unwrap();
+    world
+        .run(&["report", "echoserver", "--format", "lcov"])
+        .ended(3)
+        .warned("apa_goc_echoserver/repo.fetch\" is a symbolic link");
+    is_untouched(&folder);
+}
+
+#[test]
 fn a_configuration_that_is_no_regular_file_is_refused_at_once() {
     let world = World::new();
     fs::create_dir(world.root()).unwrap();

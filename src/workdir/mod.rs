@@ -38,6 +38,7 @@ pub const DATABASE: &str = "sqlite.db";
 pub const CONFIGURATION: &str = "goc-watchdog.toml";
 const INBOX: &str = "inbox";
 const REPO: &str = "repo";
+const FETCHED: &str = "repo.fetch";
 /// Folder of an app's profiles.
 const COV_DATA: &str = "cov_data";
 /// Largest configuration that is read.
@@ -253,13 +254,17 @@ impl Workdir {
     pub fn repository(&self, app: &str) -> Result<PathBuf, WorkdirError> {
         let app = escape(app);
         self.followed(&[&app, REPO])?;
+        let fetched = self.open_root().and_then(|root| root.below(&format!("{app}/{FETCHED}"), false));
+        if let Err(refused @ WorkdirError::Link { .. }) = fetched {
+            return Err(refused);
+        }
         Ok(self.root.join(app).join(REPO))
     }
 
     /// Returns the path of the repository that commits of an app are fetched into, there or not.
     #[must_use]
     pub fn fetch_repository(&self, app: &str) -> PathBuf {
-        self.root.join(escape(app)).join("repo.fetch")
+        self.root.join(escape(app)).join(FETCHED)
     }
 
     /// Fails where one of these folders, each in the one before, is a link that is not followed.
