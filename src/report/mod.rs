@@ -127,13 +127,12 @@ impl Source {
         wants: Wants<'_>,
     ) -> Self {
         // Where line comments moved positions, those of blocks say nothing of the lines of this text, and may lie
-        // beyond its end.
+        // beyond its end. The page shows them by number; forms that name lines of the file have none of it.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::of(text, scanned));
         let blocks = file.blocks;
-        let lines =
-            if wants.lines && !is_moved { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
             Declared { functions: covered_functions(blocks, counts, functions), is_generated }
         });
@@ -141,7 +140,11 @@ impl Source {
         let shown = (!is_moved).then_some(text);
         let quoted = shown.filter(|_| wants.quotes).map(Into::into);
         let source = Self { path: Some(path.into()), read, lines, text: quoted, place: None };
-        source.packed(file, counts, shown, wants)
+        let mut source = source.packed(file, counts, shown, wants);
+        if is_moved {
+            source.lines = Vec::new();
+        }
+        source
     }
 
     fn packed(mut self, file: &BuildFile<'_>, counts: &[u64], text: Option<&[u8]>, wants: Wants<'_>) -> Self {
