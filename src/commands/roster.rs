@@ -4,6 +4,7 @@
 //! `pull` carries out and `list` drops.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,8 +15,8 @@ use crate::address::normal_form;
 use crate::center::{CenterList, Client, HttpError, Listed};
 use crate::names::Naming;
 use crate::store::{
-    AddressState, Allocator, AskedCenter, Change, Key, KeyId, KnownService, ListedAddress, Replicas, Row,
-    ScheduleRow, ServiceId, Store, StoreError,
+    AddressState, AddressStates, Allocator, AskedCenter, Change, Key, KeyId, KnownService, ListedAddress,
+    Replicas, Row, ScheduleRow, ServiceId, Store, StoreError,
 };
 use crate::workdir::Workdir;
 
@@ -61,7 +62,7 @@ pub(super) struct Known {
     asked: HashMap<String, AskedCenter>,
     schedules: HashMap<KeyId, ScheduleRow>,
     replicas: HashMap<KeyId, Replicas>,
-    states: HashMap<KeyId, HashMap<String, AddressState>>,
+    states: AddressStates,
 }
 
 impl Known {
@@ -108,15 +109,23 @@ impl Known {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// In its normal form, by which it is known.
-    pub address: String,
+    pub address: Arc<str>,
     /// As registered, which is how its center knows it.
-    pub listed_as: String,
+    pub listed_as: Arc<str>,
     /// URL of the center that lists it.
-    pub center: String,
+    pub center: Arc<str>,
     /// When it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
     /// The center does not answer for it: it was listed when it last did.
     pub assumed: bool,
+}
+
+impl Place {
+    fn new(spelling: Arc<str>, center: &Arc<str>, listed_at: DateTime<Utc>) -> Self {
+        let normal = normal_form(&spelling);
+        let address = if *normal == *spelling { Arc::clone(&spelling) } else { normal.into() };
+        Self { address, listed_as: spelling, center: Arc::clone(center), listed_at, assumed: false }
+    }
 }
 
 /// A name, with where its processes are.
@@ -140,7 +149,7 @@ impl Member {
     /// Returns the addresses that are listed now, each by the spelling that is listed first.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &Place> {
         let mut seen = HashSet::new();
-        self.places.iter().filter(move |place| seen.insert(place.address.as_str()))
+        self.places.iter().filter(move |place| seen.insert(&*place.address))
     }
 }
 
@@ -157,8 +166,8 @@ pub(super) struct Entry {
     pub schedule: ScheduleRow,
     /// How many answered at its last pull; `None` where it was never pulled.
     pub replicas: Option<Replicas>,
-    /// How its addresses have been answering.
-    pub states: HashMap<String, AddressState>,
+    /// How its addresses have been answering, sorted by address.
+    pub states: Vec<(String, AddressState)>,
     /// The last data of one of its processes came in during this run.
     pub came_in: bool,
 }
@@ -169,7 +178,7 @@ impl Entry {
     pub(super) fn addresses(&self) -> Vec<String> {
         let mut seen = HashSet::new();
         let places = self.members.iter().flat_map(|member| &member.places);
-        places.filter(|place| seen.insert(&place.address)).map(|place| place.address.clone()).collect()
+        places.filter(|place| seen.insert(&place.address)).map(|place| (*place.address).to_owned()).collect()
     }
 
     /// Returns when an address was listed under this key.
@@ -186,7 +195,7 @@ impl Entry {
     }
 
     fn places_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Place> {
-        self.members.iter().flat_map(|member| &member.places).filter(move |place| place.address == address)
+        self.members.iter().flat_map(|member| &member.places).filter(move |place| *place.address == *address)
     }
 
     /// Returns the name that was listed last, which speaks for the key where one name must.
@@ -215,7 +224,8 @@ impl Entry {
     /// Returns what is remembered of an address.
     #[must_use]
     pub(super) fn state(&self, address: &str) -> AddressState {
-        self.states.get(address).cloned().unwrap_or_default()
+        let found = self.states.binary_search_by(|(known, _)| known.as_str().cmp(address));
+        found.map(|at| self.states[at].1.clone()).unwrap_or_default()
     }
 }
 
@@ -285,17 +295,17 @@ impl Roster {
         for service in services {
             assembly.known_service(service);
         }
-        let mut listed_before: HashMap<String, Vec<ListedAddress>> = HashMap::new();
+        let mut listed_before: HashMap<Arc<str>, Vec<ListedAddress>> = HashMap::new();
         for listing in listings {
-            listed_before.entry(listing.center.clone()).or_default().push(listing);
+            listed_before.entry(Arc::clone(&listing.center)).or_default().push(listing);
         }
         for (center, listings) in &listed_before {
-            let last_heard = centers.get(center).copied();
+            let last_heard = centers.get(&**center).copied();
             assembly.remember(listings, last_heard);
         }
         let (mut silent, mut cuts) = (Vec::new(), Vec::new());
         for Heard { url, answer } in heard {
-            let before = listed_before.remove(&url).unwrap_or_default();
+            let before = listed_before.remove(&*url).unwrap_or_default();
             let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
             let last_heard = centers.get(&url).copied();
             let lists_nothing = |listed: &[Listed]| listed.iter().all(|service| service.addresses.is_empty());
@@ -320,11 +330,11 @@ impl Roster {
         }
         let mut unasked = BTreeMap::new();
         for (url, before) in listed_before {
-            let since = asked.get(&url).map(|asked| asked.asked_at).or_else(|| centers.get(&url).copied());
+            let since = asked.get(&*url).map(|asked| asked.asked_at).or_else(|| centers.get(&*url).copied());
             if let Some(since) = since
                 && let services @ 1.. = assembly.unasked(&before, since)
             {
-                unasked.insert(url, UnaskedCenter { since, services });
+                unasked.insert((*url).to_owned(), UnaskedCenter { since, services });
             }
         }
         Self { silent, cut: cuts, unasked, ..assembly.finish(schedules, &replicas, states) }
@@ -352,9 +362,13 @@ impl Roster {
     pub(super) fn unlist(&self, emptied: &[&str], now: DateTime<Utc>) -> Vec<Change> {
         let members = self.entries.iter().flat_map(|entry| &entry.members);
         let places = members.flat_map(|member| member.places.iter().map(|place| (member.id, place)));
-        let gone = places.filter(|(_, place)| emptied.contains(&place.center.as_str()));
-        gone.map(|(service, place)| Change::Unlisted { service, address: place.listed_as.clone(), at: now })
-            .collect()
+        let gone = places.filter(|(_, place)| emptied.contains(&&*place.center));
+        gone.map(|(service, place)| Change::Unlisted {
+            service,
+            address: (*place.listed_as).to_owned(),
+            at: now,
+        })
+        .collect()
     }
 
     /// Adds a name that no center lists and nobody knew, with no address; returns the index of its entry, and what
@@ -392,7 +406,8 @@ struct Assembly<'a> {
     allocator: &'a Allocator,
     now: DateTime<Utc>,
     key_ids: HashMap<Key, KeyId>,
-    members: BTreeMap<String, (Key, Member)>,
+    /// By name, which a member gets at the end.
+    members: BTreeMap<String, (KeyId, Member)>,
     changes: Vec<Change>,
 }
 
@@ -412,13 +427,13 @@ impl Assembly<'_> {
         }
         let member = Member {
             id: service.id,
-            name: service.name.clone(),
+            name: String::new(),
             branch,
             places: Vec::new(),
             last_seen: None,
             not_asked_since: None,
         };
-        self.members.insert(service.name, (key, member));
+        self.members.insert(service.name, (key_id, member));
     }
 
     fn key_id(&mut self, key: &Key) -> KeyId {
@@ -449,12 +464,10 @@ impl Assembly<'_> {
         let mut members = self.by_id();
         for listing in listings {
             let Some(member) = members.get_mut(&listing.service) else { continue };
+            member.places.reserve_exact(1);
             member.places.push(Place {
-                address: normal_form(&listing.address),
-                listed_as: listing.address.clone(),
-                center: listing.center.clone(),
-                listed_at: listing.listed_at,
                 assumed: true,
+                ..Place::new(Arc::clone(&listing.address), &listing.center, listing.listed_at)
             });
         }
     }
@@ -478,15 +491,20 @@ impl Assembly<'_> {
         let now = self.now;
         self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });
         let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
-            before.iter().map(|listing| ((listing.service, listing.address.as_str()), listing)).collect();
+            before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
+        let center: Arc<str> = url.into();
         for Listed { name, addresses } in listed {
             let service = self.service(name);
+            if let Some((_, member)) = self.members.get_mut(name) {
+                member.places.reserve_exact(addresses.len());
+            }
             let mut seen = HashSet::new();
             for (position, address) in addresses.iter().enumerate() {
                 if !seen.insert(address) {
                     continue;
                 }
                 let before = stood.remove(&(service, address.as_str()));
+                let spelling = before.map_or_else(|| address.as_str().into(), |it| Arc::clone(&it.address));
                 let listed_at = if let Some(listing) = before.filter(|listing| listing.listed) {
                     listing.listed_at
                 } else {
@@ -500,13 +518,7 @@ impl Assembly<'_> {
                     now
                 };
                 let (_, member) = self.members.get_mut(name).expect("made above");
-                member.places.push(Place {
-                    address: normal_form(address),
-                    listed_as: address.clone(),
-                    center: url.to_owned(),
-                    listed_at,
-                    assumed: false,
-                });
+                member.places.push(Place::new(spelling, &center, listed_at));
             }
             let (_, member) = self.members.get_mut(name).expect("made above");
             member.last_seen = Some(now);
@@ -540,13 +552,13 @@ impl Assembly<'_> {
         });
         let member = Member {
             id,
-            name: name.to_owned(),
+            name: String::new(),
             branch,
             places: Vec::new(),
             last_seen: Some(self.now),
             not_asked_since: None,
         };
-        self.members.insert(name.to_owned(), (key, member));
+        self.members.insert(name.to_owned(), (key_id, member));
         id
     }
 
@@ -554,23 +566,30 @@ impl Assembly<'_> {
         self,
         mut schedules: HashMap<KeyId, ScheduleRow>,
         replicas: &HashMap<KeyId, Replicas>,
-        mut states: HashMap<KeyId, HashMap<String, AddressState>>,
+        mut states: AddressStates,
     ) -> Roster {
-        let mut entries: BTreeMap<Key, Entry> = BTreeMap::new();
-        for (key, member) in self.members.into_values() {
-            let id = self.key_ids[&key];
-            let entry = entries.entry(key.clone()).or_insert_with(|| Entry {
+        let mut keys: HashMap<KeyId, Key> = self.key_ids.into_iter().map(|(key, id)| (id, key)).collect();
+        let mut indices: HashMap<KeyId, usize> = HashMap::with_capacity(keys.len());
+        let mut entries: Vec<Entry> = Vec::with_capacity(keys.len());
+        for (name, (id, member)) in self.members {
+            let member = Member { name, ..member };
+            if let Some(index) = indices.get(&id) {
+                entries[*index].members.push(member);
+                continue;
+            }
+            indices.insert(id, entries.len());
+            entries.push(Entry {
                 id,
-                key,
-                members: Vec::new(),
+                key: keys.remove(&id).expect("each name has a key"),
+                members: vec![member],
                 schedule: schedules.remove(&id).unwrap_or_default(),
                 replicas: replicas.get(&id).copied(),
                 states: states.remove(&id).unwrap_or_default(),
                 came_in: false,
             });
-            entry.members.push(member);
         }
-        let (entries, changes) = (entries.into_values().collect(), self.changes);
+        entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let changes = self.changes;
         Roster { entries, changes, silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
     }
 }

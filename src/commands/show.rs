@@ -89,6 +89,20 @@ pub(super) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Res
     writeln!(out)
 }
 
+/// Writes objects as one array in a line of JSON, each made when it is its turn.
+pub(super) fn write_json_each<T: Serialize>(
+    objects: impl Iterator<Item = T>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut separator = "[";
+    for object in objects {
+        out.write_all(separator.as_bytes())?;
+        json::write(&mut *out, &object)?;
+        separator = ",";
+    }
+    writeln!(out, "{}", if separator == "[" { "[]" } else { "]" })
+}
+
 /// Returns what came of the changes of a row, with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
 pub(super) fn changed_lines(diff: &ChangedLines) -> String {
     const SHORT: usize = 8;

@@ -71,7 +71,7 @@ pub(super) enum State {
 impl State {
     pub(super) fn of(member: &Member, entry: &Entry, row: Option<&Row>, signs: &Signs) -> Self {
         let states: Vec<(&str, AddressState)> =
-            member.addresses().map(|place| (place.address.as_str(), entry.state(&place.address))).collect();
+            member.addresses().map(|place| (&*place.address, entry.state(&place.address))).collect();
         let failing = states.iter().filter(|(_, state)| state.retry.failures > 0).count();
         let is_other = |(address, state): &(&str, AddressState)| {
             state.other_build.is_some() && !signs.is_stale(address, state)

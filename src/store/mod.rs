@@ -29,9 +29,9 @@ use damage::Damages;
 pub use change::{Allocator, Change, NewRow, Writer};
 pub use damage::Damage;
 pub use query::{
-    AddressState, AskedCenter, Edition, EditionId, EditionStatus, Fact, Generation, GenerationId, Key, KeyId,
-    KnownService, LastAnswer, ListedAddress, Replicas, Row, RowFilter, RowId, ScheduleRow, ServiceId,
-    StructureId, Structures,
+    AddressState, AddressStates, AskedCenter, Edition, EditionId, EditionStatus, Fact, Generation,
+    GenerationId, Key, KeyId, KnownService, LastAnswer, ListedAddress, Replicas, Row, RowFilter, RowId,
+    ScheduleRow, ServiceId, StructureId, Structures,
 };
 
 /// Marks a database file as ours ("gocw").

@@ -1,6 +1,7 @@
 //! What can be asked of the database.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::ToSql;
@@ -83,9 +84,9 @@ pub struct ListedAddress {
     /// The name.
     pub service: ServiceId,
     /// As registered.
-    pub address: String,
+    pub address: Arc<str>,
     /// URL of the center that lists it.
-    pub center: String,
+    pub center: Arc<str>,
     /// When it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
     /// Whether it stands there still.
@@ -267,6 +268,9 @@ pub struct RowFilter<'a> {
     pub with_dropped: bool,
 }
 
+/// How addresses have been answering, by key; those of a key sorted by address.
+pub type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
+
 /// The fingerprint of every structure, with its id.
 pub type Structures = HashMap<Fingerprint, StructureId>;
 
@@ -291,12 +295,19 @@ impl Store {
         let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
                    ORDER BY service_id, position, address";
         let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Service(row.get(0)?));
+        let mut centers: HashSet<Arc<str>> = HashSet::new();
         self.sound_rows_of("listing", sql, [], owner, |row| {
             let unlisted_at = maybe_time(row, 4)?;
+            let center: Arc<str> = row.get(2)?;
+            // There are few, and many addresses of each.
+            let center = centers.get(&center).cloned().unwrap_or_else(|| {
+                centers.insert(Arc::clone(&center));
+                center
+            });
             Ok(ListedAddress {
                 service: row.get(0)?,
                 address: row.get(1)?,
-                center: row.get(2)?,
+                center,
                 listed_at: time(row, 3)?,
                 listed: unlisted_at.is_none(),
                 unlisted_at,
@@ -325,10 +336,11 @@ impl Store {
     }
 
     /// Returns how every address has been answering, by key and the normal form of the address.
-    pub fn addresses(&self) -> Result<HashMap<KeyId, HashMap<String, AddressState>>, StoreError> {
+    pub fn addresses(&self) -> Result<AddressStates, StoreError> {
         let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
-                          peeked, other_build FROM address";
-        let rows = self.sound_rows_of("address", sql, [], key_owner, |row| {
+                          peeked, other_build FROM address ORDER BY key_id, address";
+        let mut addresses = AddressStates::new();
+        self.sound_rows_of("address", sql, [], key_owner, |row| {
             let state = AddressState {
                 last_answer_at: maybe_time(row, 2)?,
                 retry: AddressRetry { failures: row.get(3)?, next_try: maybe_time(row, 4)? },
@@ -339,12 +351,12 @@ impl Store {
                     .get::<_, Option<Vec<u8>>>(8)?
                     .and_then(|bytes| Fingerprint::from_bytes(&bytes)),
             };
-            Ok((row.get::<_, KeyId>(0)?, row.get::<_, String>(1)?, state))
+            // Most keys have one address, for which a map of its own would be large.
+            let of_key: &mut Vec<_> = addresses.entry(row.get(0)?).or_default();
+            of_key.reserve_exact(1);
+            of_key.push((row.get(1)?, state));
+            Ok(())
         })?;
-        let mut addresses: HashMap<KeyId, HashMap<String, AddressState>> = HashMap::new();
-        for (key, address, state) in rows {
-            addresses.entry(key).or_default().insert(address, state);
-        }
         Ok(addresses)
     }
 

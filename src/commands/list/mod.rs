@@ -161,8 +161,7 @@ fn list(
     }
     match args.format {
         Format::Json => {
-            let objects: Vec<_> = lines.iter().map(|line| object(line, context)).collect();
-            show::write_json(&objects, out)?;
+            show::write_json_each(lines.iter().map(|line| object(line, context)), out)?;
         }
         Format::Text => table(&lines, context, out)?,
         Format::Prometheus => {
@@ -237,11 +236,11 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
     let Line { entry, member, row, state, signs } = line;
     let fact = row.as_ref().and_then(|row| row.fact.as_ref());
     let address = |place: &Place| {
-        let address = place.address.as_str();
+        let address = &*place.address;
         let state = entry.state(address);
         let suspicion = signs.suspicion(address);
         json!({
-            "address": place.listed_as,
+            "address": *place.listed_as,
             "state": match &state {
                 _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",
                 _ if suspicion.is_some() => "suspect",

@@ -118,7 +118,7 @@ fn each_place<'a>(roster: &'a Roster, mut visit: impl FnMut(&'a Place, &'a str, 
 fn targets(roster: &Roster) -> Vec<Target> {
     let mut targets: BTreeMap<&str, Target> = BTreeMap::new();
     each_place(roster, |place, _, entry| {
-        let address = place.address.as_str();
+        let address = &*place.address;
         let target = targets.entry(address).or_insert_with(|| Target {
             address: address.to_owned(),
             keys: Vec::new(),
@@ -144,12 +144,12 @@ pub(super) fn situation(
 ) -> Situation {
     let mut listed: BTreeMap<(&str, &str), Listed> = BTreeMap::new();
     each_place(roster, |place, name, entry| {
-        let address = place.address.as_str();
+        let address = &*place.address;
         let sighting = survey.seen.get(address);
         // Each spelling by itself, because a center removes what it is given to the byte.
         let listed = listed.entry((&place.center, &place.listed_as)).or_insert_with(|| Listed {
-            center: place.center.clone(),
-            address: place.listed_as.clone(),
+            center: (*place.center).to_owned(),
+            address: (*place.listed_as).to_owned(),
             identity: address.to_owned(),
             names: Vec::new(),
             probe: sighting.map(|sighting| sighting.probe.clone()),
@@ -206,7 +206,7 @@ pub(super) fn remember(
     }
     // Where a center is silent, what it listed before may still be there.
     let assumed = roster.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.places);
-    listed.extend(assumed.map(|place| place.address.clone()));
+    listed.extend(assumed.map(|place| (*place.address).to_owned()));
     let gone = suspicions.keys().filter(|address| !listed.contains(*address));
     changes.extend(gone.cloned().map(Change::Unsuspected));
     for tombstone in &plan.forgotten {

@@ -231,7 +231,7 @@ impl Remover<'_> {
         let now = self.context.now();
         let states = self.store.addresses()?;
         let answered = states.values().flatten().filter(|(address, state)| {
-            addresses.contains(*address)
+            addresses.contains(address)
                 && state.last_answer_at.is_some_and(|at| at.timestamp_millis() == now.timestamp_millis())
         });
         Ok(answered.map(|(address, _)| address.clone()).collect())
@@ -467,15 +467,15 @@ impl Remover<'_> {
         let members = self.roster.entries.iter().flat_map(|entry| &entry.members);
         let places = members.flat_map(|member| member.places.iter().map(|place| (&member.name, place)));
         places
-            .filter(|(_, place)| place.center == center && !place.assumed)
-            .map(|(name, place)| (name.clone(), place.listed_as.clone()))
+            .filter(|(_, place)| *place.center == *center && !place.assumed)
+            .map(|(name, place)| (name.clone(), (*place.listed_as).to_owned()))
             .collect()
     }
 
     fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
         let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
         for member in self.roster.entries.iter().flat_map(|entry| &entry.members) {
-            for place in member.places.iter().filter(|place| place.center == center) {
+            for place in member.places.iter().filter(|place| *place.center == *center) {
                 services.entry(&place.listed_as).or_default().push(member.id);
             }
         }

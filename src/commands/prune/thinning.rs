@@ -139,7 +139,7 @@ fn outlived_keys(
     let rows_of = |entry: &Entry| by_key.get(&entry.key).map(Vec::as_slice).unwrap_or_default();
     let last_used = |entry: &Entry| {
         let seen = entry.members.iter().filter_map(|member| member.last_seen);
-        let answered = entry.states.values().filter_map(|state| state.last_answer_at);
+        let answered = entry.states.iter().filter_map(|(_, state)| state.last_answer_at);
         let stored = rows_of(entry).iter().map(|row| row.created_at);
         seen.chain(answered).chain(entry.schedule.schedule.last_pull).chain(stored).max()
     };

@@ -502,8 +502,8 @@ fn accept_emptied_centers(
     let is_gone = |entry: &&Entry| {
         let known = states.get(&entry.id);
         entry.addresses().iter().all(|address| {
-            let state = known.and_then(|known| known.get(address));
-            state.is_some_and(|state| state.retry.failures > 0)
+            let state = known.and_then(|known| known.iter().find(|(known, _)| known == address));
+            state.is_some_and(|(_, state)| state.retry.failures > 0)
         })
     };
     let assumed = |entry: &&Entry| entry.addresses().iter().any(|address| entry.is_assumed(address));

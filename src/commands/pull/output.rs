@@ -47,7 +47,7 @@ pub(super) fn print(
     format: Format,
     context: &Context,
 ) -> Result<()> {
-    let mut pulled = haul.pulled.clone();
+    let mut pulled: Vec<&Pulled> = haul.pulled.iter().collect();
     pulled.sort_by(|a, b| a.names.cmp(&b.names));
     for taken in taken {
         of_inbox(taken, context);
@@ -95,10 +95,10 @@ pub(super) fn print(
         }
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
-            let is_asked_for = |pulled: &&Pulled| {
+            let is_asked_for = |pulled: &Pulled| {
                 pulled.result != PullResult::NotDue && (context.around.stdout_is_terminal || is_named(pulled))
             };
-            let rows: Vec<&Pulled> = pulled.iter().filter(is_asked_for).collect();
+            let rows: Vec<&Pulled> = pulled.into_iter().filter(|pulled| is_asked_for(pulled)).collect();
             if !rows.is_empty() {
                 table(&rows, context)?;
             }
