@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let begun = Instant::now();
-    let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
+    let limits = Limits::of_lines();
     let (profile, template) = read(File::open(first)?, limits, &[])?;
     let known = [Arc::new(template.expect("the first is of no known build"))];
     let mut merged = Merged::new(Arc::clone(&profile.build));

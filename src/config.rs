@@ -126,6 +126,12 @@ pub struct PullConfig {
     pub max_names: usize,
     /// The most addresses that are taken of a center's list, of all names together.
     pub max_addresses: usize,
+    /// Most files of an answer.
+    pub max_files: usize,
+    /// Most blocks of an answer.
+    pub max_blocks: usize,
+    /// For all answers that are decoded at the same time.
+    pub memory_bytes: u64,
     /// Where runs are reported to.
     pub ping: Option<PingUrl>,
     /// A run waits at random up to so long before it starts.
@@ -161,6 +167,9 @@ impl Default for PullConfig {
             max_body_bytes: 256 << 20,
             max_names: 100_000,
             max_addresses: 300_000,
+            max_files: 100_000,
+            max_blocks: 5_000_000,
+            memory_bytes: 1 << 30,
             ping: None,
             jitter: None,
             peek: true,
@@ -310,6 +319,9 @@ fn read(text: &str) -> Result<Config, Fault> {
         table.set("max_body", &mut pull.max_body_bytes, size)?;
         table.set("max_names", &mut pull.max_names, whole(1..=100_000_000))?;
         table.set("max_addresses", &mut pull.max_addresses, whole(1..=100_000_000))?;
+        table.set("max_files", &mut pull.max_files, whole(1..=1_000_000_000))?;
+        table.set("max_blocks", &mut pull.max_blocks, whole(1..=1_000_000_000))?;
+        table.set("memory", &mut pull.memory_bytes, size)?;
         table.set("ping", &mut pull.ping, some(parsed(A_PING_URL, str::parse)))?;
         table.set("jitter", &mut pull.jitter, some(duration))?;
         table.set("peek", &mut pull.peek, switch)?;
@@ -818,6 +830,9 @@ mod tests {
             max_body = "1MiB"
             max_names = 10
             max_addresses = 20
+            max_files = 10
+            max_blocks = 100
+            memory = "64MiB"
             ping = "https://hc.example/pull?k=v"
             jitter = "30s"
             peek = false
@@ -860,6 +875,9 @@ mod tests {
             max_body_bytes: 1 << 20,
             max_names: 10,
             max_addresses: 20,
+            max_files: 10,
+            max_blocks: 100,
+            memory_bytes: 64 << 20,
             ping: Some("https://hc.example/pull?k=v".parse().unwrap()),
             jitter: Some(seconds(30)),
             peek: false,

@@ -17,6 +17,7 @@ pub mod json;
 pub mod linediff;
 pub mod liveness;
 pub mod lock;
+pub mod memory;
 pub mod names;
 pub mod parallel;
 pub mod patch;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::harness::{ECHO, World, echo, has_reader, said};
-use crate::sim::Behaviour;
+use crate::sim::{Agent, Behaviour, Program};
 
 /// Pulls two replicas of which the second behaves so; checks that what was stored stays, that the first
 /// was taken in, and returns what was said of the second.
@@ -96,6 +96,48 @@ fn an_empty_answer_is_no_profile() {
 fn an_answer_beyond_the_limit_is_broken_off() {
     let fault = fault_of(Behaviour::Endless("example.com/a/b.go:1.1,2.2 1 1\n"), &["--max-body", "1MiB"]);
     assert!(fault.contains("1048576"), "{fault}");
+}
+
+/// A program of a thousand files of one block.
+fn thousand_files(module: usize) -> Program {
+    let lines: Vec<String> = (0..1000).map(|file| format!("m/{module}/{file}.go:1.1,2.2 1")).collect();
+    Program::of(&lines.join("\n"))
+}
+
+/// The echo program, and one of a thousand files.
+fn world_with_files(configuration: &str) -> (World, Vec<Agent>) {
+    let (world, mut agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    agents.push(world.start("staging_th_big_master_0123456789", &thousand_files(0)));
+    world.configure(configuration);
+    (world, agents)
+}
+
+#[test]
+fn an_answer_of_too_many_files_or_blocks_names_the_limit_and_its_key() {
+    for (configuration, fault) in [
+        ("max_files = 999", "more than 999 files, the limit for one answer ([pull] max_files)"),
+        ("max_blocks = 999", "more than 999 blocks, the limit for one answer ([pull] max_blocks)"),
+        (
+            "memory = \"300KiB\"",
+            "decoding needs more memory than the 307200 bytes for all answers at once ([pull] memory)",
+        ),
+    ] {
+        let (world, _agents) = world_with_files(&format!("[pull]\n{configuration}\n"));
+        world.pull(3).warned(fault);
+        assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
+    }
+}
+
+#[test]
+fn answers_that_together_need_more_memory_than_there_is_are_all_taken_in() {
+    let (world, mut agents) = world_with_files("[pull]\nmemory = \"1MiB\"\n");
+    for other in 1..8 {
+        let name = format!("staging_th_other{other}_master_0123456789");
+        agents.push(world.start(&name, &thousand_files(other)));
+    }
+    world.pull(0);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 9);
 }
 
 #[test]

@@ -555,7 +555,7 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
 }
 
 #[test]
-fn what_is_refused_leaves_no_trace_and_what_cannot_be_read_is_tried_again() {
+fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);
     let good = world.leave(&agents[0], ECHO);
@@ -567,16 +567,20 @@ fn what_is_refused_leaves_no_trace_and_what_cannot_be_read_is_tried_again() {
     assert_eq!(results(&world.take(3)).len(), 2);
     assert!(!world.run(&["list", "--all"]).stdout.contains("develop"), "a name that nothing vouches for");
 
-    // Larger than is taken: neither lost nor called bad.
+    // Larger than is taken: not tried in each run, and not lost.
     agents[0].hit(&[1], 1);
     let large = world.leave(&agents[0], ECHO);
     world.center.remove_all();
     agents[0].kill();
     let said = world.run(&["pull", "--no-peek", "--max-body", "100"]).ended(3);
     said.warned("larger than --max-body");
-    assert!(large.exists());
-    world.run(&["pull", "--no-peek"]);
     assert!(!large.exists());
+    let again = world.run(&["pull", "--no-peek", "--max-body", "100"]);
+    assert!(!again.stderr.contains("--max-body"), "{}", again.stderr);
+    let aside = world.inbox().join("bad").join(large.file_name().unwrap());
+    fs::rename(aside, &large).unwrap();
+    let merged = world.run(&["pull", "--no-peek", "--format", "json"]).json();
+    assert!(merged.iter().any(|line| line["result"] == "merged"), "{merged:?}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ use ureq::{Agent, Body, BodyReader, Proxy, RequestBuilder, Timeout};
 use crate::address::{BadAddress, base_url};
 use crate::clock::Deadline;
 use crate::config::{AddressPolicy, PullConfig};
+use crate::memory::{NoRoom, Reservation};
 use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 use dial::{AddressFilter, LookupFailed, TargetCheck};
@@ -69,8 +70,13 @@ impl Options {
             read_timeout: config.read_timeout,
             timeout: config.timeout,
             center_timeout: config.center_timeout,
-            limits: Limits { max_bytes: config.max_body_bytes, ..Limits::default() },
             list_limits: ListLimits { max_names: config.max_names, max_addresses: config.max_addresses },
+            limits: Limits {
+                max_bytes: config.max_body_bytes,
+                max_files: config.max_files,
+                max_blocks: config.max_blocks,
+                ..Limits::default()
+            },
             proxy: config.proxy.clone(),
             proxy_resolves: config.proxy_resolves,
             policy: config.policy.clone(),
@@ -125,6 +131,9 @@ pub enum HttpError {
          goc-watchdog needs a center of goc v1 (github.com/qiniu/goc, release v1.4)"
     )]
     Version2,
+    /// There is no memory to decode the answer.
+    #[error(transparent)]
+    Memory(#[from] NoRoom),
     /// What was received could not be passed on.
     #[error("cannot write the profile: {0}")]
     Output(io::Error),
@@ -134,6 +143,7 @@ impl From<ReadError> for HttpError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Parse(error) => error.into(),
+            ReadError::Memory(error) => error.into(),
             ReadError::Io(error) => transport(&error.into()),
         }
     }
@@ -164,6 +174,16 @@ impl Incoming<'_> {
         seed: u64,
     ) -> Result<Understood, HttpError> {
         self.reader().understand(known, last, seed).map_err(HttpError::from)
+    }
+
+    /// Bounds what is decoded by this reservation.
+    pub fn reserve(&mut self, reservation: Reservation) {
+        self.reader().reserve(reservation);
+    }
+
+    /// Returns the reservation of what was decoded.
+    pub fn take_reservation(&mut self) -> Option<Reservation> {
+        self.reader().take_reservation()
     }
 
     /// Tells whether a part of it was recognised, so that the last answer is needed to understand it.

@@ -17,6 +17,7 @@ use super::imprint::Imprinting;
 use super::reader::{Last, Understood};
 use super::write::push_tail;
 use super::{Block, Build, Fingerprint, MAX_COUNT, Mode, Profile};
+use crate::memory::NoRoom;
 
 /// Bounds on what is read, because it comes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +26,23 @@ pub struct Limits {
     pub max_bytes: u64,
     /// Longest line.
     pub max_line_bytes: usize,
+    /// Most files.
+    pub max_files: usize,
+    /// Most blocks, each time that one stands there.
+    pub max_blocks: usize,
+}
+
+impl Limits {
+    /// Bounds lines alone, for a file that its owner names.
+    #[must_use]
+    pub fn of_lines() -> Self {
+        Self { max_bytes: u64::MAX, max_files: usize::MAX, max_blocks: usize::MAX, ..Self::default() }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 256 << 20, max_line_bytes: 64 << 10 }
+        Self { max_bytes: 256 << 20, max_line_bytes: 64 << 10, max_files: 100_000, max_blocks: 5_000_000 }
     }
 }
 
@@ -74,6 +87,18 @@ pub enum ParseError {
         /// [`Limits::max_bytes`].
         limit: u64,
     },
+    /// The text names more files than its limit.
+    #[error("more than {limit} files, the limit for one answer ([pull] max_files)")]
+    TooManyFiles {
+        /// [`Limits::max_files`].
+        limit: usize,
+    },
+    /// The text has more blocks than its limit.
+    #[error("more than {limit} blocks, the limit for one answer ([pull] max_blocks)")]
+    TooManyBlocks {
+        /// [`Limits::max_blocks`].
+        limit: usize,
+    },
     /// The text ends inside a line.
     #[error("line {line}: cut short, the text ends with {found:?}")]
     Cut {
@@ -93,6 +118,9 @@ pub enum ReadError {
     /// The text is not a profile.
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// There is no memory to decode it.
+    #[error(transparent)]
+    Memory(#[from] NoRoom),
 }
 
 /// What an answer taught about its build: the text of each line up to its count, in the order in
@@ -168,6 +196,14 @@ impl Template {
         &self.build
     }
 
+    /// Returns about how many bytes it holds, its build and the counters of a sum over that included.
+    #[must_use]
+    pub fn heap_bytes(&self) -> u64 {
+        let per_block = size_of::<Block>() + size_of::<TemplateLine>() + size_of::<u64>();
+        let names: usize = self.build.names.iter().map(|name| name.len() + 2 * size_of::<usize>() + 16).sum();
+        (names + self.tails.capacity() + self.lines.len() * per_block) as u64
+    }
+
     /// Returns the blocks of the file at `index` in order of arrival.
     pub(super) fn arrival(&self, index: usize) -> impl Iterator<Item = &Block> {
         let (start, end) = self.build.file(index).range;
@@ -235,7 +271,18 @@ struct Loose {
     /// Index of the file being read, and its name with a colon.
     current: usize,
     head: Vec<u8>,
+    /// Number of rows, and length of all names.
+    rows: usize,
+    name_bytes: usize,
 }
+
+/// Bytes that a row and a file of an unknown build take at most while they are decoded, names aside, which stand
+/// there three times. A whole pull of 13 million files of one row took 350 bytes a file, and one of 2 million rows
+/// in 400 files 70 bytes a row.
+const ROW_BYTES: usize = 120;
+const FILE_BYTES: usize = 320;
+/// Bytes that a block of a known build takes: its counter, what is stored of it, and both as they are encoded.
+const COUNTER_BYTES: usize = 32;
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(limits: Limits, known: &'a [Arc<Template>], imprinting: Option<Imprinting>) -> Self {
@@ -311,7 +358,28 @@ impl<'a> Scanner<'a> {
         if let Some(imprinting) = &mut self.imprinting {
             imprinting.pause(&text[section..at]);
         }
-        Ok(at)
+        // Once for each buffer: a text cannot grow far beyond its limits within one.
+        self.too_many().map_or(Ok(at), Err)
+    }
+
+    /// Returns about how many bytes the profile takes, as far as it was read.
+    pub(super) fn heap_bytes(&self) -> u64 {
+        let Loose { files, rows, name_bytes, .. } = &self.loose;
+        let loose = rows * ROW_BYTES + files.len() * FILE_BYTES + 3 * name_bytes;
+        let counters = self.matching.as_ref().map_or(0, |matching| matching.counts.len() * COUNTER_BYTES);
+        (loose + counters) as u64
+    }
+
+    fn too_many(&self) -> Option<ParseError> {
+        let Limits { max_files, max_blocks, .. } = self.limits;
+        let (files, rows) = match &self.matching {
+            Some(matching) => (matching.seen.len(), matching.counts.len()),
+            None => (self.loose.files.len(), self.loose.rows),
+        };
+        if files > max_files {
+            return Some(ParseError::TooManyFiles { limit: max_files });
+        }
+        (rows > max_blocks).then_some(ParseError::TooManyBlocks { limit: max_blocks })
     }
 
     pub(super) fn too_long(&self, line: &[u8]) -> ParseError {
@@ -348,6 +416,7 @@ impl<'a> Scanner<'a> {
             && let Ok((block, count)) = block_tail(&line[loose.head.len()..])
         {
             loose.files[loose.current].1.push((block, count));
+            loose.rows += 1;
             return Ok(false);
         }
         let not_a_block = || ParseError::NotABlock { line: self.line + 1, found: excerpt(line) };
@@ -359,6 +428,7 @@ impl<'a> Scanner<'a> {
         let name = str::from_utf8(name).map_err(|_| not_a_block())?;
         loose.enter(name);
         loose.files[loose.current].1.push((block, count));
+        loose.rows += 1;
         Ok(true)
     }
 
@@ -369,6 +439,7 @@ impl<'a> Scanner<'a> {
         let build = &matching.template.build;
         let mut keep = |index: usize, lines: Range<usize>| {
             self.loose.enter(build.file(index).name);
+            self.loose.rows += lines.len();
             let rows = &mut self.loose.files[self.loose.current].1;
             rows.extend(lines.map(|line| {
                 let block = matching.template.lines[line].block as usize;
@@ -566,6 +637,7 @@ impl Loose {
             index
         } else {
             self.by_name.insert(name.into(), self.files.len());
+            self.name_bytes += name.len();
             self.files.push((name.into(), Vec::new()));
             self.files.len() - 1
         };
@@ -913,9 +985,26 @@ mod tests {
     }
 
     #[test]
+    fn a_text_has_no_more_files_and_blocks_than_its_limits() {
+        let text = "mode: set\na.go:1.1,2.2 1 0\na.go:3.1,4.2 1 0\nb.go:1.1,2.2 1 0\n";
+        let within = |max_files, max_blocks| Limits { max_files, max_blocks, ..Limits::default() };
+        assert!(parse(text.as_bytes(), within(2, 3)).is_ok());
+        let files = "more than 1 files, the limit for one answer ([pull] max_files)";
+        let blocks = "more than 2 blocks, the limit for one answer ([pull] max_blocks)";
+        assert_eq!(said_within(text, within(1, 9)), files);
+        assert_eq!(said_within(text, within(9, 2)), blocks);
+        // Of a build that was known before the limits were made narrower.
+        let (_, template) = read(text.as_bytes(), Limits::default(), &[]).unwrap();
+        let known = [Arc::new(template.unwrap())];
+        for (limits, expected) in [(within(1, 9), files), (within(9, 2), blocks)] {
+            assert_eq!(read(text.as_bytes(), limits, &known).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
     fn limits_are_inclusive() {
         let text = "mode: count\na.go:1.1,2.2 1 0\n";
-        let limits = Limits { max_bytes: 29, max_line_bytes: 16 };
+        let limits = Limits { max_bytes: 29, max_line_bytes: 16, ..Limits::default() };
         assert_eq!(said_within(text, limits), text);
         assert_eq!(
             said_within(text, Limits { max_line_bytes: 15, ..limits }),
@@ -929,7 +1018,7 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_broken_off() {
-        let limits = Limits { max_bytes: u64::MAX, max_line_bytes: 1000 };
+        let limits = Limits { max_line_bytes: 1000, ..Limits::of_lines() };
         for (start, number) in [("", 1), ("mode: count\n", 2)] {
             let mut endless = io::repeat(b'x').take(1 << 30);
             assert_eq!(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Profile;
 use super::imprint::{Imprint, Imprinting};
 use super::parse::{Limits, ParseError, ReadError, Scanner, Template, section_head};
+use crate::memory::Reservation;
 
 /// Size of a buffer, unless a long section or line needs a larger one: several have to fit into the
 /// processor's cache side by side.
@@ -31,7 +32,7 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
     match read(text, limits, &[]) {
         Ok((profile, _)) => Ok(profile),
         Err(ReadError::Parse(error)) => Err(error),
-        Err(ReadError::Io(error)) => unreachable!("reading from memory failed: {error}"),
+        Err(error) => unreachable!("reading from memory failed: {error}"),
     }
 }
 
@@ -92,7 +93,12 @@ pub struct Reader<R> {
     has_ended: bool,
     /// The mode line, and which sections of an imprint were there.
     recognised: Option<(Vec<u8>, Vec<bool>)>,
+    /// For what is decoded, where that is bounded.
+    reservation: Option<Reservation>,
 }
+
+/// Memory is reserved in steps of so many bytes.
+const RESERVED_AT_ONCE: u64 = 256 << 10;
 
 impl<R: Read> Reader<R> {
     /// Starts reading; `buffer` is one that is lent, so that it need not be made again for each answer.
@@ -101,7 +107,27 @@ impl<R: Read> Reader<R> {
         if buffer.len() < BUFFER_BYTES {
             buffer.resize(BUFFER_BYTES, 0);
         }
-        Self { source, limits, buffer, start: 0, end: 0, bytes: 0, has_ended: false, recognised: None }
+        Self {
+            source,
+            limits,
+            buffer,
+            start: 0,
+            end: 0,
+            bytes: 0,
+            has_ended: false,
+            recognised: None,
+            reservation: None,
+        }
+    }
+
+    /// Bounds what is decoded by this reservation, which grows with it.
+    pub fn reserve(&mut self, reservation: Reservation) {
+        self.reservation = Some(reservation);
+    }
+
+    /// Returns the reservation of what was decoded.
+    pub fn take_reservation(&mut self) -> Option<Reservation> {
+        self.reservation.take()
     }
 
     /// Returns how many bytes came so far.
@@ -205,6 +231,9 @@ impl<R: Read> Reader<R> {
     fn scan(&mut self, mut scanner: Scanner<'_>) -> Result<Understood, ReadError> {
         loop {
             self.start += scanner.scan(&self.buffer[self.start..self.end])?;
+            if let Some(reservation) = &mut self.reservation {
+                reservation.grow_to(scanner.heap_bytes().next_multiple_of(RESERVED_AT_ONCE))?;
+            }
             let rest = self.end - self.start;
             if rest == self.buffer.len() && rest > self.limits.max_line_bytes {
                 return Err(scanner.too_long(&self.buffer).into());

@@ -16,15 +16,13 @@ const SLACK: TimeDelta = TimeDelta::seconds(60);
 
 /// A stored generation of the address and build that the snapshot is of.
 #[derive(Clone, Copy, Debug)]
-pub struct Life<'a> {
+pub struct Life {
     /// When it was first seen.
     pub opened_at: DateTime<Utc>,
     /// When its counters were read.
     pub pulled_at: DateTime<Utc>,
     /// When it was found to be over; `None` while it goes on.
     pub closed_at: Option<DateTime<Utc>>,
-    /// Its counters.
-    pub counts: &'a [u64],
 }
 
 /// What a snapshot is to the lives that are stored.
@@ -41,19 +39,21 @@ pub enum Place {
 /// Finds the place of a snapshot among all lives of its address and build.
 ///
 /// `started_at` is when its process began, where that is known, and `captured_at` when its counters `counts`
-/// were read, both by another clock than the times of `lives`.
-#[must_use]
-pub fn place(
+/// were read, both by another clock than the times of `lives`. `counts_of` returns the counters of the life with
+/// an index; it is asked once, and only for lives that the clocks allow, so that of a crash loop with thousands
+/// of lives few are decoded, one at a time.
+pub fn place<E>(
     mode: Mode,
-    lives: &[Life<'_>],
+    lives: &[Life],
     started_at: Option<DateTime<Utc>>,
     captured_at: DateTime<Utc>,
     counts: &[u64],
-) -> Place {
+    mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
+) -> Result<Place, E> {
     // What was read before the process began is another's.
-    let may_be_its = |life: &Life<'_>| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
+    let may_be_its = |life: &Life| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
     // One process at a time serves at an address, so a life lies between what is surely seen of others.
-    let is_between = |life: &Life<'_>| {
+    let is_between = |life: &Life| {
         lives.iter().all(|other| {
             let is_over_before =
                 life.pulled_at + SLACK < other.opened_at && other.opened_at + SLACK < captured_at;
@@ -70,23 +70,31 @@ pub fn place(
         let since_its_end = closed_at.map_or(TimeDelta::zero(), |closed| captured_at - closed);
         ((opened_at - captured_at).max(since_its_end).max(TimeDelta::zero()), std::cmp::Reverse(opened_at))
     });
-    let fits =
-        candidates.iter().filter_map(|&index| Some((index, fit(mode, &lives[index], captured_at, counts)?)));
-    match fits.min_by_key(|(_, fit)| fit.rank()) {
-        None => Place::Own(counts.to_vec()),
-        Some((_, Fit::Held)) => Place::Known,
+    let mut best: Option<(usize, Fit)> = None;
+    // Of all candidates together, for a snapshot that fits one by its time alone.
+    let mut counted = vec![0_u64; counts.len()];
+    for index in candidates {
+        let then = counts_of(index)?;
+        match fit(mode, &lives[index], &then, captured_at, counts) {
+            Some(Fit::Held) => return Ok(Place::Known),
+            Some(fit) if best.as_ref().is_none_or(|(_, best)| fit.rank() < best.rank()) => {
+                best = Some((index, fit));
+            }
+            _ => {}
+        }
+        counted.iter_mut().zip(&then).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
+    }
+    Ok(match best {
+        None | Some((_, Fit::Held)) => Place::Own(counts.to_vec()),
         Some((index, Fit::Good(counts) | Fit::AgainstTheClocks(counts))) => Place::Joins(index, counts),
         // By the larger count of each block, which stands beside the life: its counters must stay those of the
         // process that was read last, or what else is of that would look like a restart.
         Some((_, Fit::ByTime)) => {
-            let counted = |block: usize| {
-                candidates.iter().fold(0_u64, |sum, &index| sum.saturating_add(lives[index].counts[block]))
-            };
-            let rest = counts.iter().enumerate().map(|(block, count)| count.saturating_sub(counted(block)));
+            let rest = counts.iter().zip(&counted).map(|(count, counted)| count.saturating_sub(*counted));
             let rest: Vec<u64> = rest.collect();
             if rest.iter().all(|&count| count == 0) { Place::Known } else { Place::Own(rest) }
         }
-    }
+    })
 }
 
 /// How a snapshot fits a life.
@@ -113,17 +121,17 @@ impl Fit {
     }
 }
 
-/// Tells how a snapshot fits this life; `None` where it cannot be of it.
-fn fit(mode: Mode, life: &Life<'_>, captured_at: DateTime<Utc>, counts: &[u64]) -> Option<Fit> {
+/// Tells how a snapshot fits this life, which has the counters `then`; `None` where it cannot be of it.
+fn fit(mode: Mode, life: &Life, then: &[u64], captured_at: DateTime<Utc>, counts: &[u64]) -> Option<Fit> {
     // Within the slack either may have been read first, and size alone decides.
     let may_be_before = captured_at <= life.pulled_at + SLACK;
     let may_be_after = life.pulled_at <= captured_at + SLACK;
-    if may_be_before && counts.iter().zip(life.counts).all(|(count, then)| count <= then) {
+    if may_be_before && counts.iter().zip(then).all(|(count, then)| count <= then) {
         return Some(Fit::Held);
     }
-    if may_be_after && let Verdict::Continues(counts) = judge(mode, life.counts, counts) {
+    if may_be_after && let Verdict::Continues(counts) = judge(mode, then, counts) {
         return Some(match captured_at < life.pulled_at {
-            _ if counts == life.counts => Fit::Held,
+            _ if counts == then => Fit::Held,
             true => Fit::AgainstTheClocks(counts),
             false => Fit::Good(counts),
         });
@@ -131,11 +139,11 @@ fn fit(mode: Mode, life: &Life<'_>, captured_at: DateTime<Utc>, counts: &[u64]) 
     // A few counters that are lower in what was read later are noise of that reading. Where it is not sure that it
     // was read later, one counter of few is none.
     let is_noise = match may_be_after {
-        true => is_nearly_no_larger(counts, life.counts),
-        false => judge(mode, counts, life.counts) != Verdict::Restarted,
+        true => is_nearly_no_larger(counts, then),
+        false => judge(mode, counts, then) != Verdict::Restarted,
     };
     if may_be_before && is_noise {
-        return Some(Fit::Good(larger(counts, life.counts)));
+        return Some(Fit::Good(larger(counts, then)));
     }
     let was_open = life.opened_at <= captured_at && !may_be_after;
     was_open.then_some(Fit::ByTime)
@@ -165,12 +173,41 @@ mod tests {
         Utc.timestamp_opt(1_800_000_000 + second, 0).unwrap()
     }
 
-    fn life(opened: i64, pulled: i64, closed: Option<i64>, counts: &[u64]) -> Life<'_> {
-        Life { opened_at: at(opened), pulled_at: at(pulled), closed_at: closed.map(at), counts }
+    fn life(opened: i64, pulled: i64, closed: Option<i64>, counts: &[u64]) -> (Life, Vec<u64>) {
+        let life = Life { opened_at: at(opened), pulled_at: at(pulled), closed_at: closed.map(at) };
+        (life, counts.to_vec())
     }
 
-    fn placed(lives: &[Life<'_>], started: Option<i64>, captured: i64, counts: &[u64]) -> Place {
-        place(Mode::Count, lives, started.map(at), at(captured), counts)
+    fn placed(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64, counts: &[u64]) -> Place {
+        placed_by(lives, started, captured, counts).0
+    }
+
+    /// Also returns how many lives were decoded.
+    fn placed_by(
+        lives: &[(Life, Vec<u64>)],
+        started: Option<i64>,
+        captured: i64,
+        counts: &[u64],
+    ) -> (Place, usize) {
+        let times: Vec<Life> = lives.iter().map(|(life, _)| *life).collect();
+        let mut decoded = 0;
+        let counts_of = |index: usize| {
+            decoded += 1;
+            Ok::<_, std::convert::Infallible>(lives[index].1.clone())
+        };
+        let Ok(place) = place(Mode::Count, &times, started.map(at), at(captured), counts, counts_of);
+        (place, decoded)
+    }
+
+    #[test]
+    fn of_a_crash_loop_only_the_lives_that_the_clocks_allow_are_decoded() {
+        let lives: Vec<(Life, Vec<u64>)> =
+            (0..1400).map(|n| life(300 * n, 300 * n + 100, Some(300 * (n + 1)), &[1, 0])).collect();
+        for started in [None, Some(300 * 700)] {
+            let (place, decoded) = placed_by(&lives, started, 300 * 700 + 200, &[1, 1]);
+            assert_eq!(place, Place::Joins(700, vec![1, 1]));
+            assert!(decoded <= 3, "{decoded} lives");
+        }
     }
 
     #[test]
@@ -270,7 +307,7 @@ mod tests {
     }
 
     fn take(stored: &mut Vec<Stored>, left: &Left, knows_start: bool) {
-        let lives: Vec<Life<'_>> = stored
+        let lives: Vec<(Life, Vec<u64>)> = stored
             .iter()
             .map(|life| self::life(life.opened, life.pulled, life.closed, &life.counts))
             .collect();

@@ -296,7 +296,7 @@ pub(super) fn work(
         scribe.stopped.store(true, Ordering::Relaxed);
     }
     let shared = Arc::new(shared);
-    let bytes = Arc::clone(&shared.bytes);
+    let (bytes, memory) = (Arc::clone(&shared.bytes), Arc::clone(&shared.memory));
     thread::scope(|scope| {
         for begun in 0..threads.min(queue.len()) {
             let worker_shared = Arc::clone(&shared);
@@ -321,6 +321,13 @@ pub(super) fn work(
         }
         // The channel ends with the last thread, so none may be left here.
         drop(shared);
-        scribe.write(messages, || bytes.load(Ordering::Relaxed), || client.shutdown())
+        scribe.write(
+            messages,
+            || bytes.load(Ordering::Relaxed),
+            || {
+                client.shutdown();
+                memory.close();
+            },
+        )
     })
 }

@@ -19,6 +19,7 @@ use super::fault::Reach;
 use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
+use crate::memory::NoRoom;
 use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, encode_counts, mix,
@@ -346,9 +347,7 @@ impl Intake<'_, '_, '_> {
         let mut opened = open(file)?;
         if head.profile_bytes > self.limits.max_bytes {
             let bytes = head.profile_bytes;
-            return Err(Refused::Stuck(format!(
-                "its profile has {bytes} bytes and is larger than --max-body"
-            )));
+            return Err(Refused::Bad(format!("its profile has {bytes} bytes and is larger than --max-body")));
         }
         match opened.metadata().map_err(stuck)?.len().cmp(&(start + head.profile_bytes)) {
             Ordering::Less => return unfinished("it is cut short"),
@@ -357,13 +356,18 @@ impl Intake<'_, '_, '_> {
         }
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
         let mut checked = Checked::new(opened);
-        let understood = Reader::new(&mut checked, self.limits, Vec::new()).understand(known, None, 0);
+        let mut reader = Reader::new(&mut checked, self.limits, Vec::new());
+        reader.reserve(self.shared.memory.reader(false));
+        let understood = reader.understand(known, None, 0);
+        drop(reader);
         // Of what is no profile the rest tells whether it was left so, or damaged.
         io::copy(&mut checked, &mut io::sink()).map_err(stuck)?;
         match understood {
             Err(ReadError::Io(error)) => Err(stuck(error)),
             _ if !checked.is_whole(head) => unfinished("its profile is not the one that its head tells of"),
             Err(ReadError::Parse(error)) => Err(Refused::Bad(error.to_string())),
+            Err(ReadError::Memory(error @ NoRoom::TooLarge { .. })) => Err(Refused::Bad(error.to_string())),
+            Err(ReadError::Memory(error @ NoRoom::Crowded { .. })) => Err(Refused::Stuck(error.to_string())),
             Ok(understood) => Ok(understood),
         }
     }
@@ -418,18 +422,17 @@ impl Origin {
         };
         let of_it: Vec<usize> =
             (0..ledger.generations.len()).filter(|&index| is_of_it(&ledger.generations[index])).collect();
-        let mut counted = Vec::new();
-        for &index in &of_it {
-            let stored = store.counts(ledger.generations[index].id, counts.len())?;
-            counted.push(stored.context("counters of a generation are gone")?);
-        }
-        let lives = of_it.iter().zip(&counted).map(|(&index, counts)| {
+        let lives = of_it.iter().map(|&index| {
             let Generation { opened_at, pulled_at, closed_at, .. } = ledger.generations[index];
-            Life { opened_at, pulled_at, closed_at, counts }
+            Life { opened_at, pulled_at, closed_at }
         });
-        let lives: Vec<Life<'_>> = lives.collect();
+        let lives: Vec<Life> = lives.collect();
         let started_at = head.process.map(|process| process.started_at);
-        Ok(match snapshot::place(self.mode, &lives, started_at, self.at, counts) {
+        let counts_of = |life: usize| -> Result<Vec<u64>> {
+            let stored = store.counts(ledger.generations[of_it[life]].id, counts.len())?;
+            stored.context("counters of a generation are gone")
+        };
+        Ok(match snapshot::place(self.mode, &lives, started_at, self.at, counts, counts_of)? {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
             place => place,
         })

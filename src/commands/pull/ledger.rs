@@ -7,6 +7,7 @@ use super::super::roster::Entry;
 use super::fault::Reach;
 use super::shared::{Message, Shared};
 use crate::edition;
+use crate::memory::Reservation;
 use crate::profile::{Build, Fingerprint, Merged, Template};
 use crate::store::{
     Change, Edition, EditionId, EditionStatus, Generation, GenerationId, KeyId, Store, StructureId,
@@ -31,6 +32,8 @@ pub(super) struct Ledger {
     pub(super) touched: bool,
     /// Stored values of the key that cannot be read.
     pub(super) faults: BTreeSet<String>,
+    /// The memory of what is kept until the key is settled.
+    pub(super) kept: Vec<Reservation>,
     pub(super) restarted: usize,
     pub(super) bytes: u64,
 }
@@ -45,6 +48,8 @@ pub(super) struct LiveEdition {
     pub(super) moved: bool,
     /// Made in this run for an answer of which nobody can tell whose it is.
     pub(super) is_undecided: bool,
+    /// The memory of structures that were read from the database.
+    kept: Option<Reservation>,
 }
 
 pub(super) struct Answered {
@@ -64,7 +69,15 @@ impl Ledger {
         }
         let mut live = Vec::new();
         for Edition { id, status, structures } in editions {
-            live.push(LiveEdition { id, status, structures, sum: None, moved: false, is_undecided: false });
+            live.push(LiveEdition {
+                id,
+                status,
+                structures,
+                sum: None,
+                moved: false,
+                is_undecided: false,
+                kept: None,
+            });
         }
         Ok(Self { editions: live, generations: store.generations(entry.id)?, ..Self::default() })
     }
@@ -161,6 +174,7 @@ impl Ledger {
                 sum: None,
                 moved: false,
                 is_undecided: !is_decided,
+                kept: None,
             });
             self.editions.len() - 1
         });
@@ -213,6 +227,8 @@ impl LiveEdition {
             self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)?;
             templates.push((structure, template));
         }
+        let bytes = templates.iter().map(|(_, template)| template.heap_bytes()).sum();
+        self.kept = Some(shared.memory.keep(bytes));
         Ok(templates)
     }
 }

@@ -36,6 +36,7 @@ use crate::cli::{Format, Global};
 use crate::clock::{self, Deadline, Stopwatch};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
+use crate::memory::Memory;
 use crate::names::{Naming, printable};
 use crate::ping::PingUrl;
 use crate::profile::Limits;
@@ -295,6 +296,7 @@ fn pull(
         messages,
         stopped: &stopped,
         bytes: Arc::default(),
+        memory: Memory::new(context.config.pull.memory_bytes),
         structures: Mutex::new(store.structures()?),
         templates: Mutex::default(),
         damaged: Mutex::default(),
@@ -421,6 +423,7 @@ pub(super) fn last_chance(
         messages,
         stopped: &stopped,
         bytes: Arc::default(),
+        memory: Memory::new(context.config.pull.memory_bytes),
         structures: Mutex::new(store.structures()?),
         templates: Mutex::default(),
         damaged: Mutex::default(),

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::settlement::Pulled;
 use crate::center::{Client, HttpError, Incoming};
 use crate::config::{ChangeRule, PullConfig};
+use crate::memory::{Memory, NoRoom, Reservation};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 use crate::schedule::{Retry, Steps};
 use crate::store::{Allocator, Change, Store, StoreError, StructureId, Structures};
@@ -55,6 +56,8 @@ impl Rules {
 /// An answer that was read to its end.
 pub(super) struct Answer {
     pub(super) understood: Understood,
+    /// The memory that it takes.
+    pub(super) reservation: Option<Reservation>,
     /// Size of its text.
     pub(super) bytes: u64,
 }
@@ -71,6 +74,8 @@ pub(super) struct Shared<'a> {
     pub(super) messages: SyncSender<Message>,
     pub(super) stopped: &'a AtomicBool,
     pub(super) bytes: Arc<AtomicU64>,
+    /// Of all that is decoded at the same time.
+    pub(super) memory: Arc<Memory>,
     pub(super) structures: Mutex<Structures>,
     pub(super) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
     /// Structures that are stored and cannot be read.
@@ -89,20 +94,43 @@ impl Shared<'_> {
 
     /// Asks an address for its profile and reads all of it.
     pub(super) fn ask(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
-        self.read(self.client.profile(address)?, known, None)
+        self.read(address, self.client.profile(address)?, known, None)
     }
 
     /// Reads the rest of an answer that was held against the last one.
+    ///
+    /// Where too many answers are read at the same time for the memory of a run, it is asked for once more, when
+    /// nothing else is read.
     pub(super) fn read(
         &self,
+        address: &str,
+        incoming: Incoming<'_>,
+        known: &[Arc<Template>],
+        last: Option<&Last<'_>>,
+    ) -> Result<Answer, HttpError> {
+        match self.read_within(self.memory.reader(false), incoming, known, last) {
+            Err(HttpError::Memory(NoRoom::Crowded { .. })) => {
+                let alone = self.memory.reader(true);
+                self.read_within(alone, self.client.profile(address)?, known, None)
+            }
+            read => read,
+        }
+    }
+
+    fn read_within(
+        &self,
+        reservation: Reservation,
         mut incoming: Incoming<'_>,
         known: &[Arc<Template>],
         last: Option<&Last<'_>>,
     ) -> Result<Answer, HttpError> {
+        incoming.reserve(reservation);
         let understood = incoming.understand(known, last, self.seed)?;
+        let mut reservation = incoming.take_reservation();
+        reservation.iter_mut().for_each(Reservation::decoded);
         let bytes = incoming.bytes();
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(Answer { understood, bytes })
+        Ok(Answer { understood, reservation, bytes })
     }
 
     /// Returns the id of a structure, which is made known where it is new.

@@ -18,6 +18,7 @@ use super::shared::{Answer, Message, Shared, lock};
 use crate::center::{HttpError, Incoming};
 use crate::edition::{self, Claim};
 use crate::generation::{self, Verdict};
+use crate::memory::Reservation;
 use crate::profile::{
     Fingerprint, Imprint, Last, Profile, Template, Understood, encode_counts, hit_fraction,
 };
@@ -286,8 +287,10 @@ impl<'a> Unit<'a> {
         store: &Store,
     ) -> anyhow::Result<()> {
         let mut asked_again = false;
+        let mut learned_bytes = 0;
         let (seat, stored) = loop {
             let template = answer.understood.template.take().map(Arc::new);
+            learned_bytes += template.as_ref().map_or(0, |template| template.heap_bytes());
             let profile = &answer.understood.profile;
             let Some(seat) = self.seat(target, profile, template.as_ref(), shared, store)? else {
                 let build = profile.build.fingerprint().short();
@@ -314,6 +317,8 @@ impl<'a> Unit<'a> {
             let fell = stored.as_ref().is_some_and(|stored| generation::fell(stored, &profile.counts));
             if fell && !asked_again {
                 asked_again = true;
+                // Held while the second one is read, which must not wait for it.
+                answer.reservation.iter_mut().for_each(Reservation::keep_all);
                 // A counter that fell can be noise of one reading, so a second one decides.
                 if let Ok(again) = shared.ask(&target.address, known) {
                     answer = again;
@@ -322,7 +327,13 @@ impl<'a> Unit<'a> {
             }
             break (seat, stored);
         };
-        self.take_in(target, seat, answer, stored.as_deref(), shared)
+        let (reservation, part) = (answer.reservation.take(), seat.part);
+        self.take_in(target, seat, answer, stored.as_deref(), shared)?;
+        if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
+            reservation.keep(learned_bytes);
+            self.opened(part).as_mut().expect("opened before the address was asked").kept.push(reservation);
+        }
+        Ok(())
     }
 
     /// Returns the structures that an answer of this address may have, the likeliest first.
@@ -580,7 +591,7 @@ fn read_on(
     store: &Store,
 ) -> anyhow::Result<(Result<Answer, HttpError>, Option<Counted>)> {
     let Some(before) = before.filter(|_| incoming.recognised_any()) else {
-        return Ok((shared.read(incoming, known, None), None));
+        return Ok((shared.read(&target.address, incoming, known, None), None));
     };
     let generation = before.generation.id;
     let stored = shared.template(store, before.generation.structure).and_then(|template| {
@@ -596,7 +607,10 @@ fn read_on(
         Err(error) => return Err(error),
     };
     match Last::new(&before.imprint, &template, &counts) {
-        Some(last) => Ok((shared.read(incoming, known, Some(&last)), Some(Counted { generation, counts }))),
+        Some(last) => Ok((
+            shared.read(&target.address, incoming, known, Some(&last)),
+            Some(Counted { generation, counts }),
+        )),
         None => Ok((shared.ask(&target.address, known), None)),
     }
 }

@@ -609,7 +609,7 @@ fn starts_alike(asked: &str, stored: &str) -> bool {
 
 fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     // It was checked when it was taken in, and merged ones may be larger than any answer.
-    let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
+    let limits = Limits::of_lines();
     let file = context.workdir.open_stored(&row.cov_file_path)?;
     let (profile, _) = crate::profile::read(file, limits, &[])
         .with_context(|| format!("{:?}", context.workdir.stored(&row.cov_file_path).display()))?;

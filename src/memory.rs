@@ -1,0 +1,283 @@
+//! Bounds the memory of all that is decoded at the same time, for all threads of a run together.
+//!
+//! A thread reserves before it decodes more, and waits while others hold the rest. Nobody waits for somebody who
+//! waits: the last reader that could still end is told that the memory is [`NoRoom::Crowded`], gives up what it
+//! has, and may read again alone. A reader that is alone never waits.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often a waiting thread looks whether the run was stopped.
+const TICK: Duration = Duration::from_millis(50);
+/// After so many looks a thread gives up: other answers take minutes to come.
+const MOST_TICKS: u32 = 20 * 120;
+/// So many looks a thread waits where all that could come back is kept for services that are not settled yet.
+const TICKS_FOR_KEPT: u32 = 20 * 2;
+
+/// More memory was not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoom {
+    /// Nobody else could give any back.
+    #[error("decoding needs more memory than the {total} bytes for all answers at once ([pull] memory)")]
+    TooLarge {
+        /// The bound.
+        total: u64,
+    },
+    /// Others hold it, and wait, too.
+    #[error("other answers hold the {total} bytes of memory for all at once ([pull] memory)")]
+    Crowded {
+        /// The bound.
+        total: u64,
+    },
+}
+
+/// The memory that all reservations share.
+#[derive(Debug)]
+pub struct Memory {
+    total: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    used: u64,
+    /// Of that, what is kept until a service is settled.
+    kept: u64,
+    /// Readers, and how many of them wait for memory.
+    readers: usize,
+    waiting: usize,
+    /// Reservations of decoded answers, which end soon and wait for nobody.
+    decoded: usize,
+    /// A reader is alone, or waits to be.
+    has_loner: bool,
+    /// The run ends, so nobody waits any more.
+    is_over: bool,
+}
+
+/// Memory that somebody holds; given back when it is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    memory: Arc<Memory>,
+    bytes: u64,
+    stage: Stage,
+    is_alone: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Reading,
+    Decoded,
+    Kept,
+}
+
+impl Memory {
+    /// Makes the bound of a run.
+    #[must_use]
+    pub fn new(total: u64) -> Arc<Self> {
+        Arc::new(Self { total, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// Begins to read an answer. `is_alone` waits until nobody else reads, and lets nobody else begin.
+    #[must_use]
+    pub fn reader(self: &Arc<Self>, is_alone: bool) -> Reservation {
+        let mut state = self.wait_while(self.state(), |state| state.has_loner);
+        if is_alone {
+            // Before it waits, or those that begin meanwhile would keep it from its turn.
+            state.has_loner = true;
+            state = self.wait_while(state, |state| state.readers > 0);
+        }
+        state.readers += 1;
+        Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Reading, is_alone }
+    }
+
+    /// Counts what is held in any case, and cannot wait.
+    #[must_use]
+    pub fn keep(self: &Arc<Self>, bytes: u64) -> Reservation {
+        let mut state = self.state();
+        state.used += bytes;
+        state.kept += bytes;
+        drop(state);
+        Reservation { memory: Arc::clone(self), bytes, stage: Stage::Kept, is_alone: false }
+    }
+
+    /// Ends all waiting, because the run is to end.
+    pub fn close(&self) {
+        self.state().is_over = true;
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while<'s>(
+        &self,
+        mut state: MutexGuard<'s, State>,
+        is_early: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'s, State> {
+        for _ in 0..MOST_TICKS {
+            if state.is_over || !is_early(&state) {
+                break;
+            }
+            state = self.wait(state);
+        }
+        state
+    }
+
+    fn wait<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Reservation {
+    /// Holds at least so many bytes from now on; waits for others to give them back.
+    pub fn grow_to(&mut self, bytes: u64) -> Result<(), NoRoom> {
+        let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
+        let memory = Arc::clone(&self.memory);
+        let total = memory.total;
+        let mut state = memory.state();
+        // What is kept comes back when its service is settled, if not for sure.
+        let mut patience = if bytes <= total { TICKS_FOR_KEPT } else { 0 };
+        for _ in 0..MOST_TICKS {
+            if state.used.saturating_add(more) <= total {
+                state.used += more;
+                self.bytes = bytes;
+                return Ok(());
+            }
+            if state.is_over {
+                break;
+            }
+            let others = state.readers - 1;
+            if others == state.waiting && state.decoded == 0 {
+                if state.kept > 0 && patience > 0 {
+                    patience -= 1;
+                    state = memory.wait(state);
+                    continue;
+                }
+                return Err(match others {
+                    0 => NoRoom::TooLarge { total },
+                    _ => NoRoom::Crowded { total },
+                });
+            }
+            state.waiting += 1;
+            state = memory.wait(state);
+            state.waiting -= 1;
+        }
+        Err(NoRoom::Crowded { total })
+    }
+
+    /// Says that the answer was read; what follows waits for nobody.
+    pub fn decoded(&mut self) {
+        self.turn(Stage::Decoded, self.bytes);
+    }
+
+    /// Goes on with all of its bytes.
+    pub fn keep_all(&mut self) {
+        self.keep(self.bytes);
+    }
+
+    /// Goes on with these bytes alone, for as long as they are needed.
+    pub fn keep(&mut self, bytes: u64) {
+        self.turn(Stage::Kept, bytes);
+    }
+
+    fn turn(&mut self, next: Stage, bytes: u64) {
+        let mut state = self.memory.state();
+        state.leave(self.stage, self.bytes, &mut self.is_alone);
+        state.decoded += usize::from(next == Stage::Decoded);
+        state.used = state.used - self.bytes + bytes;
+        state.kept += if next == Stage::Kept { bytes } else { 0 };
+        (self.stage, self.bytes) = (next, bytes);
+        drop(state);
+        self.memory.changed.notify_all();
+    }
+}
+
+impl State {
+    fn leave(&mut self, stage: Stage, bytes: u64, is_alone: &mut bool) {
+        match stage {
+            Stage::Reading => self.readers -= 1,
+            Stage::Decoded => self.decoded -= 1,
+            Stage::Kept => self.kept -= bytes,
+        }
+        if std::mem::take(is_alone) {
+            self.has_loner = false;
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut state = self.memory.state();
+        state.leave(self.stage, self.bytes, &mut self.is_alone);
+        state.used -= self.bytes;
+        drop(state);
+        self.memory.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_fits_is_had_at_once_and_given_back() {
+        let memory = Memory::new(100);
+        let (mut one, mut two) = (memory.reader(false), memory.reader(false));
+        one.grow_to(60).unwrap();
+        two.grow_to(40).unwrap();
+        one.keep(10);
+        two.grow_to(90).unwrap();
+        assert_eq!(memory.state().used, 100);
+        drop((one, two));
+        let state = memory.state();
+        assert_eq!((state.used, state.kept, state.readers), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_reader_that_is_alone_fails_at_once_where_all_is_too_little() {
+        let memory = Memory::new(100);
+        let mut one = memory.reader(false);
+        one.grow_to(60).unwrap();
+        assert_eq!(one.grow_to(101), Err(NoRoom::TooLarge { total: 100 }));
+    }
+
+    #[test]
+    fn a_reader_waits_for_one_that_goes_on() {
+        let memory = Memory::new(100);
+        let mut one = memory.reader(false);
+        one.grow_to(60).unwrap();
+        thread::scope(|scope| {
+            let mut two = memory.reader(false);
+            two.grow_to(30).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "a thread of a test")]
+            let waits = scope.spawn(move || two.grow_to(80));
+            while memory.state().waiting == 0 {
+                thread::yield_now();
+            }
+            one.decoded();
+            drop(one);
+            assert_eq!(waits.join().unwrap(), Ok(()));
+        });
+    }
+
+    #[test]
+    fn of_readers_that_all_wait_the_last_gives_up_and_reads_alone() {
+        let memory = Memory::new(100);
+        let read = |is_alone: bool| {
+            let mut reader = memory.reader(is_alone);
+            (1..=9).try_for_each(|step| reader.grow_to(10 * step)).map(|()| reader.decoded())
+        };
+        thread::scope(|scope| {
+            for _ in 0..6 {
+                #[expect(clippy::disallowed_methods, reason = "a thread of a test")]
+                scope.spawn(|| read(false).or_else(|_| read(true)).unwrap());
+            }
+        });
+        let state = memory.state();
+        assert_eq!((state.used, state.readers, state.decoded, state.has_loner), (0, 0, 0, false));
+    }
+}
