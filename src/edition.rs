@@ -4,10 +4,14 @@
 //! share packages are one. An answer that contradicts the edition its key shows is never poured in; it
 //! goes into an edition of its own, where nothing of it is lost.
 //!
+//! Files that another build does not have contradict nothing, so a set of files leaves its edition by what its
+//! addresses serve ([`replaced`]).
+//!
 //! A *vote* is a distinct listed address by its last answer. One stray process therefore never decides
 //! for long which edition a key shows, whoever came first.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +34,34 @@ pub fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
         Relation::Conflicts { .. } => false,
         Relation::Disjoint => !elsewhere && union.may_share_module(build),
     }
+}
+
+/// An address that answers, with the sets of files of one edition that it served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served<S> {
+    /// The set that it serves now.
+    pub now: S,
+    /// The sets that it served before, in any order.
+    pub before: Vec<S>,
+}
+
+/// Returns the sets of files of an edition that were replaced by another build, each with its successor.
+///
+/// A rebuild that only renames, removes or adds files contradicts nothing, so its files alone do not tell it
+/// from a server and a worker of one key. The addresses do: a set is replaced when an address that served it
+/// serves another one now, and no address that answers serves it any more. Sets seen side by side stay one
+/// edition, and so do sets of which no address served both.
+#[must_use]
+pub fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
+    let served: BTreeSet<S> = answering.iter().map(|address| address.now).collect();
+    let mut replaced = BTreeMap::new();
+    for Served { now, before } in answering {
+        for old in before.iter().filter(|old| !served.contains(old)) {
+            let successor = replaced.entry(*old).or_insert(*now);
+            *successor = *now.max(successor);
+        }
+    }
+    replaced
 }
 
 /// What a key has to say about an answer from an address that stands under several.
@@ -281,6 +313,44 @@ mod tests {
         assert!(!fits(&server, &worker, true));
         let stranger_elsewhere = build("y.io/o/m/s.go:1.1,2.2 1 0\n");
         assert!(!fits(&server, &stranger, false) && !fits(&server, &stranger_elsewhere, false));
+    }
+
+    #[test]
+    fn a_set_of_files_is_replaced_by_the_next_one_at_its_address_once_nobody_serves_it() {
+        // Of each address that answers: the set it serves, and those that it served before.
+        type Address = (char, &'static str);
+        for (what, addresses, expected) in [
+            ("a rebuild in place", &[('b', "a")][..], "a>b"),
+            ("nothing new", &[('a', ""), ('a', "a")], ""),
+            ("a restart of the same build", &[('a', "a")], ""),
+            ("a rolling deploy, the first of two", &[('b', "a"), ('a', "")], ""),
+            ("a rolling deploy, both", &[('b', "a"), ('b', "a")], "a>b"),
+            (
+                "the last old one left, and the first new one is at an old address",
+                &[('b', "a"), ('b', "")],
+                "a>b",
+            ),
+            ("pods at new addresses", &[('b', ""), ('b', "")], ""),
+            ("a server beside a worker", &[('s', ""), ('w', "")], ""),
+            ("a worker that is silent now", &[('s', "")], ""),
+            ("the worker rebuilt", &[('s', ""), ('x', "w")], "w>x"),
+            ("both rebuilt", &[('t', "s"), ('x', "w")], "s>t w>x"),
+            ("server and worker changed places", &[('s', "w"), ('w', "s")], ""),
+            (
+                "an address changed from worker to server, and the worker is at another",
+                &[('s', "w"), ('w', "")],
+                "",
+            ),
+            ("back to the build before", &[('a', "ab")], "b>a"),
+            ("the third build", &[('c', "ab")], "a>c b>c"),
+            ("two successors: the newest", &[('b', "a"), ('c', "a")], "a>c"),
+            ("nobody answers", &[], ""),
+        ] {
+            let served = |&(now, before): &Address| Served { now, before: before.chars().collect() };
+            let served: Vec<Served<char>> = addresses.iter().map(served).collect();
+            let found = replaced(&served).into_iter().map(|(old, new)| format!("{old}>{new}"));
+            assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{what}");
+        }
     }
 
     #[test]

@@ -486,7 +486,8 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
 
 #[test]
 fn a_late_snapshot_closes_nothing_that_is_younger() {
-    let (world, agents) = World::with_echo(1);
+    // The other one serves the server's files beside the worker's, so that both are one build.
+    let (world, agents) = World::with_echo(2);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 5);
     let server = world.leave(&agents[0], ECHO);

@@ -33,6 +33,7 @@ mod modules;
 mod odd_sources;
 mod prune;
 mod pull;
+mod rebuilds;
 mod report;
 mod repositories;
 mod retention;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Build, MAX_COUNT, Mode, Profile, Relation};
+use super::{Build, BuildFile, MAX_COUNT, Mode, Profile, Relation};
 
 /// Two builds that cannot be merged: a file of both has different blocks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,18 @@ impl Merged {
         Profile { mode, build: self.build, counts }
     }
 
+    /// Drops the files whose names `keep` refuses, with their counts.
+    pub fn retain_files(&mut self, keep: impl Fn(&str) -> bool) {
+        let kept: Vec<_> = self.build.files().filter(|file| keep(file.name)).collect();
+        if kept.len() == self.build.file_count() {
+            return;
+        }
+        let counts = kept.iter().flat_map(|file| &self.counts[file.range.0..file.range.1]).copied().collect();
+        let build = Build::from_files(&kept);
+        self.counts = counts;
+        self.build = Arc::new(build);
+    }
+
     /// Widens the structure by the files of `build` that it lacks, without any count.
     pub fn take_in(&mut self, build: &Build) -> Result<(), Conflict> {
         if self.build.fingerprint() == build.fingerprint() {
@@ -111,9 +123,14 @@ impl Build {
         let mut files: Vec<_> = self.files().collect();
         files.extend(other.files().filter(|file| self.find(file.name).is_none()));
         files.sort_unstable_by_key(|file| file.name);
+        Self::from_files(&files)
+    }
+
+    /// Returns a structure of these files, which are sorted by name.
+    fn from_files(files: &[BuildFile<'_>]) -> Self {
         let mut first = vec![0];
         let mut blocks = Vec::new();
-        for file in &files {
+        for file in files {
             blocks.extend_from_slice(file.blocks);
             first.push(u32::try_from(blocks.len()).expect("fewer than 2^32 blocks"));
         }
@@ -202,6 +219,19 @@ mod tests {
             merged(&[both, worker, server]),
             both.replace("5\n", "10\n").replace("2\ns", "4\ns").replace("3\n", "6\n")
         );
+    }
+
+    #[test]
+    fn files_that_are_left_out_take_their_counts_along_and_leave_the_others() {
+        let all =
+            profile("mode: count\na.go:1.1,2.2 1 1\nb.go:1.1,2.2 1 2\nb.go:3.1,4.2 1 3\nc.go:1.1,2.2 1 4\n");
+        let mut left = sum([&all]);
+        left.retain_files(|name| name != "b.go");
+        let expected = "mode: count\na.go:1.1,2.2 1 1\nc.go:1.1,2.2 1 4\n";
+        assert_eq!(canonical(&left.clone().into_profile()), expected);
+        assert_eq!(*left.build(), profile(expected).build);
+        left.retain_files(|_| true);
+        assert_eq!(canonical(&left.into_profile()), expected);
     }
 
     #[test]

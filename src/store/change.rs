@@ -101,6 +101,15 @@ pub enum Change {
     },
     /// What an edition is to its key.
     EditionStatus(EditionId, EditionStatus),
+    /// All counters of a structure belong to another edition of the key.
+    StructureMoved {
+        /// Of the structure.
+        structure: StructureId,
+        /// Where they were.
+        from: EditionId,
+        /// Where they are now.
+        to: EditionId,
+    },
     /// A process was pulled for the first time.
     GenerationOpened {
         /// Of the generation.
@@ -401,6 +410,10 @@ impl<'a> Writer<'a> {
             Change::EditionStatus(id, status) => {
                 run("UPDATE edition SET status = ?2 WHERE id = ?1", params![id, status.as_str()])
             }
+            Change::StructureMoved { structure, from, to } => run(
+                "UPDATE generation SET edition_id = ?3 WHERE structure_id = ?1 AND edition_id = ?2",
+                params![structure, from, to],
+            ),
             Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer } => run(
                 "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",

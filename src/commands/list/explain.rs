@@ -32,8 +32,10 @@ pub(super) fn run(
     let build_of =
         |id| editions.iter().find(|known| known.id == id)?.structures.last().map(|(_, build)| *build);
     let pending = Pending::new(election, build_of);
-    let builds =
-        editions.iter().map(|edition| Build::of(edition, &generations, election.chosen == Some(edition.id)));
+    let builds = editions
+        .iter()
+        .filter(|edition| !edition.structures.is_empty())
+        .map(|edition| Build::of(edition, &generations, election.chosen == Some(edition.id)));
     let builds = builds.collect();
     let explained = Explained { entry, row, builds, pending, signs, context };
     match is_json {

@@ -383,7 +383,9 @@ fn seat(
     store: &Store,
 ) -> Result<EditionId> {
     let member = (structure, profile.build.fingerprint());
-    let index = ledger.edition_of(&profile.build, member, false);
+    // A snapshot may be late: that of a build which was replaced belongs to the history of that build.
+    let known = ledger.edition_with(structure);
+    let index = known.or_else(|| ledger.edition_of(&profile.build, member, false));
     let index = ledger.make_room(index, entry.id, &profile.build, member, true, shared, store)?;
     let id = ledger.editions[index].id;
     if ledger.current().is_none() {

@@ -44,6 +44,8 @@ pub(super) struct LiveEdition {
     pub(super) structures: Vec<(StructureId, Fingerprint)>,
     /// Of this run's answers alone; its structure holds at least theirs.
     pub(super) sum: Option<Merged>,
+    /// The structures of this run's answers. They stay here until its end.
+    answered: HashSet<StructureId>,
     /// Counters moved in this run.
     pub(super) moved: bool,
     /// Made in this run for an answer of which nobody can tell whose it is.
@@ -69,15 +71,7 @@ impl Ledger {
         }
         let mut live = Vec::new();
         for Edition { id, status, structures } in editions {
-            live.push(LiveEdition {
-                id,
-                status,
-                structures,
-                sum: None,
-                moved: false,
-                is_undecided: false,
-                kept: None,
-            });
+            live.push(LiveEdition { structures, ..LiveEdition::new(id, status) });
         }
         Ok(Self { editions: live, generations: store.generations(entry.id)?, ..Self::default() })
     }
@@ -132,8 +126,11 @@ impl Ledger {
         self.editions.iter().position(|edition| edition.status == EditionStatus::Current)
     }
 
-    /// Returns the edition that a build belongs to: the one that has it, the current one first, else one
-    /// that it fits.
+    /// Returns the edition that an answer belongs to: the current one if it has the build or the build fits it,
+    /// else one that has the build, else one that it fits.
+    ///
+    /// A build that fits the current edition is moved there with all that it counted before. It was set aside
+    /// for another build, or replaced, and is served beside the current one again.
     pub(super) fn edition_of(
         &self,
         build: &Build,
@@ -146,9 +143,21 @@ impl Ledger {
         };
         let newest_first =
             || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
-        self.edition_with(member.0)
-            .or_else(|| self.current().filter(fits))
+        let has_it = |index: &usize| self.editions[*index].has(member.0);
+        let may_join = |index: &usize| fits(index) && !self.is_answered_elsewhere(*index, member.0);
+        let current = self.current();
+        current
+            .filter(has_it)
+            .or_else(|| current.filter(may_join))
+            .or_else(|| self.edition_with(member.0))
             .or_else(|| newest_first().find(fits))
+    }
+
+    /// Tells whether an answer of this run belongs to another edition that has this build, or is about to.
+    fn is_answered_elsewhere(&self, index: usize, structure: StructureId) -> bool {
+        let others = self.editions.iter().enumerate().filter(|(other, _)| *other != index);
+        let mut decided = others.map(|(_, edition)| edition).filter(|edition| !edition.is_undecided);
+        decided.any(|edition| edition.answered.contains(&structure))
     }
 
     /// Makes room for a build in an edition of a key, in a new one where none is given; returns its index.
@@ -168,18 +177,17 @@ impl Ledger {
             // Before anybody joins this edition and refers to it.
             shared.send(Message::Changes(vec![Change::Edition { id, key, at: shared.now }]));
             self.editions.push(LiveEdition {
-                id,
-                status: EditionStatus::Aside,
-                structures: Vec::new(),
-                sum: None,
-                moved: false,
                 is_undecided: !is_decided,
-                kept: None,
+                ..LiveEdition::new(id, EditionStatus::Aside)
             });
             self.editions.len() - 1
         });
+        if self.editions[index].status == EditionStatus::Current && !self.editions[index].has(member.0) {
+            self.bring_back(index, key, member, shared);
+        }
         let edition = &mut self.editions[index];
         edition.load(&mut self.faults, shared, store)?;
+        edition.answered.insert(member.0);
         if !edition.structures.contains(&member) {
             edition.structures.push(member);
         }
@@ -187,10 +195,66 @@ impl Ledger {
         Ok(index)
     }
 
+    /// Moves what other editions have counted of a build into the current one.
+    fn bring_back(
+        &mut self,
+        current: usize,
+        key: KeyId,
+        member: (StructureId, Fingerprint),
+        shared: &Shared<'_>,
+    ) {
+        for index in 0..self.editions.len() {
+            if index != current && !self.editions[index].is_undecided && self.editions[index].has(member.0) {
+                let moved = self.move_structure(member, index, current);
+                shared.send(Message::Changes(vec![Change::Unfinished(key), moved]));
+                self.touched = true;
+            }
+        }
+    }
+
+    /// Moves all that was counted of a build from one edition to another, here; returns the change that does it
+    /// in the database.
+    pub(super) fn move_structure(
+        &mut self,
+        member: (StructureId, Fingerprint),
+        from: usize,
+        to: usize,
+    ) -> Change {
+        let (structure, (from_id, to_id)) = (member.0, (self.editions[from].id, self.editions[to].id));
+        let moved = |known: &&mut Generation| known.edition == from_id && known.structure == structure;
+        self.generations.iter_mut().filter(moved).for_each(|known| known.edition = to_id);
+        self.editions[from].structures.retain(|known| *known != member);
+        if !self.editions[to].has(structure) {
+            self.editions[to].structures.push(member);
+        }
+        for index in [from, to] {
+            self.editions[index].moved = true;
+        }
+        Change::StructureMoved { structure, from: from_id, to: to_id }
+    }
+
+    /// Returns the index of an edition of the history that holds nothing yet; makes one where there is none.
+    pub(super) fn history(&mut self, key: KeyId, shared: &Shared<'_>, changes: &mut Vec<Change>) -> usize {
+        let is_free = |edition: &LiveEdition| {
+            edition.status != EditionStatus::Current && edition.structures.is_empty() && !edition.is_undecided
+        };
+        let index = self.editions.iter().position(is_free).unwrap_or_else(|| {
+            let id = shared.allocator.edition();
+            changes.push(Change::Edition { id, key, at: shared.now });
+            self.editions.push(LiveEdition::new(id, EditionStatus::Aside));
+            self.editions.len() - 1
+        });
+        let edition = &mut self.editions[index];
+        if edition.status != EditionStatus::Former {
+            edition.status = EditionStatus::Former;
+            changes.push(Change::EditionStatus(edition.id, EditionStatus::Former));
+        }
+        index
+    }
+
     /// Returns the edition that has a structure: the current one if it does, else the newest.
     pub(super) fn edition_with(&self, structure: StructureId) -> Option<usize> {
-        let has_it =
-            |index: &usize| self.editions[*index].structures.iter().any(|(known, _)| *known == structure);
+        let has_it = |index: &usize| self.editions[*index].has(structure);
         let newest_first =
             || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
         self.current().filter(has_it).or_else(|| newest_first().find(has_it))
@@ -198,6 +262,35 @@ impl Ledger {
 }
 
 impl LiveEdition {
+    fn new(id: EditionId, status: EditionStatus) -> Self {
+        Self {
+            id,
+            status,
+            structures: Vec::new(),
+            sum: None,
+            answered: HashSet::new(),
+            moved: false,
+            is_undecided: false,
+            kept: None,
+        }
+    }
+
+    /// Leaves files out of the sum that no build of the edition has any more.
+    pub(super) fn leave_replaced(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+        let Some(sum) = &mut self.sum else { return Ok(()) };
+        let mut left = Vec::new();
+        for &(structure, _) in &self.structures {
+            left.push(shared.template(store, structure)?);
+        }
+        sum.retain_files(|name| left.iter().any(|template| template.build().find(name).is_some()));
+        Ok(())
+    }
+
+    /// Tells whether a structure belongs to it.
+    pub(super) fn has(&self, structure: StructureId) -> bool {
+        self.structures.iter().any(|(known, _)| *known == structure)
+    }
+
     /// Returns the build that stands for the edition where one has to.
     pub(super) fn newest_build(&self) -> Option<Fingerprint> {
         self.structures.last().map(|(_, build)| *build)

@@ -11,6 +11,7 @@ mod plan;
 mod raw;
 mod settlement;
 mod shared;
+mod succession;
 mod to_inbox;
 mod unit;
 

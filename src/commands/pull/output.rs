@@ -181,7 +181,7 @@ fn troubles(pulled: &Pulled, context: &Context) {
     if context.is_quiet {
         return;
     }
-    if let Some(adopted) = &pulled.adopted {
+    for adopted in &pulled.adopted {
         let short = |build: Option<crate::profile::Fingerprint>| {
             build.map_or_else(|| "-".to_owned(), |build| build.short())
         };
@@ -362,7 +362,7 @@ fn objects(pulled: &Pulled, damages: &[Damage]) -> Vec<serde_json::Value> {
                 "address": address,
                 "service": service,
             })).collect::<Vec<_>>(),
-            "adopted": pulled.adopted.as_ref().map(|adopted| json!({
+            "adopted": pulled.adopted.first().map(|adopted| json!({
                 "from": adopted.from.map(|build| build.short()),
                 "to": adopted.to.map(|build| build.short()),
             })),

@@ -11,6 +11,7 @@ use super::election::{self, Adopted, OtherKeys};
 use super::fault::{BadAdoption, Reach};
 use super::ledger::{Answered, Ledger, LiveEdition};
 use super::shared::Shared;
+use super::succession;
 use super::unit::{Part, Unit};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
@@ -20,6 +21,7 @@ use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_di
 use crate::schedule::{self, Outcome, Reason, Schedule};
 use crate::store::{
     AddressState, Change, EditionId, EditionStatus, Fact, NewRow, Replicas, Row, ScheduleRow, Store,
+    StructureId,
 };
 use crate::workdir::CovPath;
 
@@ -40,7 +42,7 @@ pub(super) struct Pulled {
     pub(super) asides: Vec<Aside>,
     /// Addresses whose process belongs to another key, with a name of that key.
     pub(super) elsewhere: Vec<(String, String)>,
-    pub(super) adopted: Option<Adopted>,
+    pub(super) adopted: Vec<Adopted>,
     /// A build that may be adopted soon.
     pub(super) pending: Option<Pending>,
     pub(super) next_due: Option<DateTime<Utc>>,
@@ -73,7 +75,7 @@ impl Pulled {
             failures: Vec::new(),
             asides: Vec::new(),
             elsewhere: Vec::new(),
-            adopted: None,
+            adopted: Vec::new(),
             pending: None,
             next_due: entry.schedule.schedule.next_due,
             faults: BTreeSet::new(),
@@ -123,7 +125,7 @@ pub(super) enum WhyAside {
 
 /// The result of a key's election.
 struct Elected {
-    adopted: Option<Adopted>,
+    adopted: Vec<Adopted>,
     remembered: Election<EditionId>,
     pending: Option<Pending>,
 }
@@ -145,7 +147,13 @@ impl Settlement<'_, '_> {
     pub(super) fn settle(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
         let entry = self.part.entry;
         let now = self.shared.now;
-        let Elected { adopted, remembered: election, pending } = self.elect(changes)?;
+        let Elected { mut adopted, remembered: mut election, pending } = self.elect(changes)?;
+        let replaced = self.replace(changes)?;
+        if !replaced.is_empty() {
+            // A deploy ends the choice of a person.
+            election.chosen = None;
+        }
+        adopted.extend(replaced);
         let current = self.ledger.current();
         let states = self.address_states();
         changes.extend(states.iter().map(|(address, state)| Change::Address {
@@ -158,13 +166,7 @@ impl Settlement<'_, '_> {
         addresses.extend(self.asked.iter().map(|address| (*address).to_owned()));
         addresses.sort_unstable();
         addresses.dedup();
-        let answered = addresses
-            .iter()
-            .filter(|address| {
-                let state = states.get(*address).cloned().unwrap_or_else(|| entry.state(address));
-                state.retry.failures == 0 && state.last_answer_at.is_some() && state.other_build.is_none()
-            })
-            .count();
+        let answered = answered_of(&addresses, &states, entry);
         if !self.asked.is_empty() || entry.replicas.is_none() {
             let (answered, listed) = (small(answered), small(addresses.len()));
             changes.push(Change::Replicas(entry.id, Replicas { answered, listed, pulled_at: now }));
@@ -182,13 +184,7 @@ impl Settlement<'_, '_> {
         let is_stored = shown.is_some();
         let shown = shown.unwrap_or_default();
 
-        let outcome = match own_answers {
-            _ if shown.changed => Outcome::Changed,
-            0 if self.asked.is_empty() => Outcome::UnchangedAtRetry,
-            0 => Outcome::NothingAnswered,
-            _ if self.part.full => Outcome::Unchanged,
-            _ => Outcome::UnchangedAtRetry,
-        };
+        let outcome = self.outcome(own_answers, shown.changed);
         let old = &entry.schedule;
         let (name, steps) = (&entry.spokesman().name, &self.shared.rules.steps);
         let schedule = match outcome {
@@ -250,6 +246,17 @@ impl Settlement<'_, '_> {
         })
     }
 
+    /// Returns what the pull means for the next one. `own_answers` were of the build that the key shows.
+    fn outcome(&self, own_answers: usize, is_changed: bool) -> Outcome {
+        match own_answers {
+            _ if is_changed => Outcome::Changed,
+            0 if self.asked.is_empty() => Outcome::UnchangedAtRetry,
+            0 => Outcome::NothingAnswered,
+            _ if self.part.full => Outcome::Unchanged,
+            _ => Outcome::UnchangedAtRetry,
+        }
+    }
+
     /// Lets another edition take the place of the current one where that is due.
     fn elect(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Elected> {
         let entry = self.part.entry;
@@ -274,7 +281,7 @@ impl Settlement<'_, '_> {
         let build_of = |id| editions.iter().find(|known| known.id == id).and_then(LiveEdition::newest_build);
         let pending = Pending::new(&remembered, build_of);
         let Some(elected) = adopted.filter(|elected| Some(*elected) != current) else {
-            return Ok(Elected { adopted: None, remembered, pending });
+            return Ok(Elected { adopted: Vec::new(), remembered, pending });
         };
         let adopted = current.map(|current| Adopted {
             from: self.ledger.editions[current].newest_build(),
@@ -289,7 +296,34 @@ impl Settlement<'_, '_> {
             edition.status = status;
             changes.push(Change::EditionStatus(edition.id, status));
         }
-        Ok(Elected { adopted, remembered, pending })
+        Ok(Elected { adopted: adopted.into_iter().collect(), remembered, pending })
+    }
+
+    /// Moves the sets of files that another build replaced from the edition shown into the history.
+    fn replace(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Vec<Adopted>> {
+        let Some(current) = self.ledger.current().filter(|_| self.shared.rules.adopt) else {
+            return Ok(Vec::new());
+        };
+        let edition = &self.ledger.editions[current];
+        if edition.structures.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let asked: HashSet<&str> = self.asked.iter().copied().collect();
+        let served = succession::served(self.part.entry, &self.ledger, edition, &asked);
+        let replaced = edition::replaced(&served);
+        if replaced.is_empty() {
+            return Ok(Vec::new());
+        }
+        let members: BTreeMap<StructureId, Fingerprint> = edition.structures.iter().copied().collect();
+        let history = self.ledger.history(self.part.entry.id, self.shared, changes);
+        let mut adopted = Vec::new();
+        for (old, new) in replaced {
+            changes.push(self.ledger.move_structure((old, members[&old]), current, history));
+            adopted.push(Adopted { from: Some(members[&old]), to: Some(members[&new]) });
+        }
+        self.ledger.editions[current].leave_replaced(self.shared, self.store)?;
+        self.ledger.touched = true;
+        Ok(adopted)
     }
 
     fn by_hand(&self, wanted: &str) -> anyhow::Result<usize> {
@@ -452,6 +486,15 @@ impl Settlement<'_, '_> {
         })));
         Ok(Shown { changed: is_change, coverage: Some(coverage), counts_moved_at: None })
     }
+}
+
+/// Counts the addresses whose last answer was of the build that the key shows. What `states` lacks was not asked now.
+fn answered_of(addresses: &[String], states: &BTreeMap<String, AddressState>, entry: &Entry) -> usize {
+    let answers = |address: &&String| {
+        let state = states.get(*address).cloned().unwrap_or_else(|| entry.state(address));
+        state.retry.failures == 0 && state.last_answer_at.is_some() && state.other_build.is_none()
+    };
+    addresses.iter().filter(answers).count()
 }
 
 #[derive(Default)]

@@ -203,7 +203,7 @@ impl<'a> Unit<'a> {
         for &part in &target.parts {
             drop(self.ledger(part, store)?);
         }
-        let before = self.before(target, store)?;
+        let before = self.before(target, shared, store)?;
         let repeats = |incoming: &mut Incoming<'_>| match &before {
             Some(before) => incoming.repeats(&before.imprint),
             None => Ok(false),
@@ -236,13 +236,14 @@ impl<'a> Unit<'a> {
 
     /// Returns the open generation that goes on if its last answer comes again, where nothing else could
     /// come of that answer.
-    fn before(&self, target: &Target, store: &Store) -> anyhow::Result<Option<Before>> {
+    fn before(&self, target: &Target, shared: &Shared<'_>, store: &Store) -> anyhow::Result<Option<Before>> {
         let [part] = target.parts[..] else { return Ok(None) };
         let entry = self.parts[part].entry;
-        let ledger = self.opened(part);
-        let ledger = ledger.as_ref().expect("opened before the address was asked");
-        let mut open = ledger.open_at(&target.address);
-        let (Some(generation), None) = (open.next(), open.next()) else { return Ok(None) };
+        let mut ledger = self.opened(part);
+        let ledger = ledger.as_mut().expect("opened before the address was asked");
+        let open: Vec<&Generation> = ledger.open_at(&target.address).take(2).collect();
+        let [generation] = open[..] else { return Ok(None) };
+        let generation = generation.clone();
         let Some(index) = ledger.edition_with(generation.structure) else { return Ok(None) };
         let edition = &ledger.editions[index];
         // Before a key shows anything, all answers together decide what that is.
@@ -252,11 +253,19 @@ impl<'a> Unit<'a> {
         }
         let member = edition.structures.iter().find(|(structure, _)| *structure == generation.structure);
         let Some(&(_, build)) = member else { return Ok(None) };
+        if index != current {
+            // A build that fits what is shown joins it again.
+            ledger.load(shared, store)?;
+            let template = shared.template(store, generation.structure)?;
+            if ledger.edition_of(template.build(), (generation.structure, build), false) == Some(current) {
+                return Ok(None);
+            }
+        }
         let Some(LastAnswer { fraction, imprint }) = store.last_answer(generation.id)? else {
             return Ok(None);
         };
         let Some(imprint) = Imprint::decode(&imprint) else { return Ok(None) };
-        Ok(Some(Before { generation: generation.clone(), build, fraction, imprint }))
+        Ok(Some(Before { generation, build, fraction, imprint }))
     }
 
     /// Notes that an address answered as it did before.
@@ -265,8 +274,10 @@ impl<'a> Unit<'a> {
         let mut ledger = self.opened(target.parts[0]);
         let ledger = ledger.as_mut().expect("opened before the address was asked");
         ledger.bytes += bytes;
+        // Another thread may have moved its build to the current edition meanwhile.
+        let now = ledger.open_at(&target.address).find(|open| open.id == before.generation.id);
         let answered = Answered {
-            edition: before.generation.edition,
+            edition: now.map_or(before.generation.edition, |open| open.edition),
             build: before.build,
             fraction: before.fraction.clone(),
             is_decided: true,

@@ -1,0 +1,54 @@
+//! Sets of files of the edition that a key shows, as its addresses serve them one after the other.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::super::roster::Entry;
+use super::ledger::{Ledger, LiveEdition};
+use crate::edition::Served;
+use crate::profile::{Build, Fingerprint};
+use crate::store::{Generation, StructureId};
+
+/// Returns the addresses that answer with a set of files of `edition`, with the sets of it that they served before.
+///
+/// An address that was not asked in this pull and did not fail at its last one counts with its last answer. One
+/// that no center vouches for now replaces nothing.
+pub(super) fn served(
+    entry: &Entry,
+    ledger: &Ledger,
+    edition: &LiveEdition,
+    asked: &HashSet<&str>,
+) -> Vec<Served<StructureId>> {
+    let structures: HashMap<Fingerprint, StructureId> =
+        edition.structures.iter().map(|(structure, build)| (*build, *structure)).collect();
+    // A profile without any file says nothing of the build.
+    let silent = structures.get(&Build::empty().fingerprint()).copied();
+    let mut before: HashMap<&str, Vec<StructureId>> = HashMap::new();
+    let mut now: BTreeMap<&str, StructureId> = BTreeMap::new();
+    let listed = entry.addresses();
+    let is_unasked = |address: &str| !asked.contains(address) && entry.state(address).retry.failures == 0;
+    let unasked: HashSet<&str> =
+        listed.iter().map(String::as_str).filter(|address| is_unasked(address)).collect();
+    let of_it = |known: &&Generation| known.edition == edition.id && Some(known.structure) != silent;
+    for known in ledger.generations.iter().filter(of_it) {
+        let Some(address) = known.address.as_deref() else { continue };
+        before.entry(address).or_default().push(known.structure);
+        if known.closed_at.is_none() && unasked.contains(address) {
+            now.insert(address, known.structure);
+        }
+    }
+    for (address, answer) in &ledger.answered {
+        let structure = structures.get(&answer.build).copied().filter(|structure| Some(*structure) != silent);
+        if let Some(structure) = structure.filter(|_| answer.edition == edition.id && answer.is_decided) {
+            now.insert(address, structure);
+        }
+    }
+    let of_address = |(address, now): (&str, StructureId)| {
+        let mut before = before.remove(address).unwrap_or_default();
+        before.retain(|set| *set != now);
+        if !before.is_empty() && entry.is_assumed(address) {
+            before.clear();
+        }
+        Served { now, before }
+    };
+    now.into_iter().map(of_address).collect()
+}
