@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::names::in_message;
+
 /// A listed address that no request can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address:?} is not an address: {fault} (expected \"http://host:port\")")]
+#[error("\"{}\" is not an address: {fault} (expected \"http://host:port\")", shown_url(address))]
 pub struct BadAddress {
     /// As listed.
     pub address: String,
@@ -126,11 +128,62 @@ pub fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
     })
 }
 
+/// Returns a URL as messages show it: in one line, its middle left out where it is long, and without its secrets,
+/// which are the user and the password before the host, and each value of its query.
+#[must_use]
+pub fn shown_url(url: &str) -> String {
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+    let (place, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let authority = place.split('/').next().unwrap_or_default();
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    // A slash in a password looks like the end of the host, and what stands before it like a port.
+    let is_cut_by_slash = !authority.contains('@')
+        && !authority.ends_with(']')
+        && port.parse::<u16>().is_err()
+        && !port.is_empty();
+    let end_of_user = if is_cut_by_slash { place.rfind('@') } else { authority.rfind('@') };
+    let place = match end_of_user {
+        // The user of ssh is part of the address.
+        Some(at) if scheme.ends_with("ssh://") && !place[..at].contains(':') => place.to_owned(),
+        Some(at) => format!("***{}", &place[at..]),
+        None => place.to_owned(),
+    };
+    let hidden = |part: &str| match part.split_once('=') {
+        Some((key, _)) => format!("{key}=***"),
+        None if part.len() <= 1 => part.to_owned(),
+        None => format!("{}***", &part[..1]),
+    };
+    let query: Vec<String> = query.split('&').map(hidden).collect();
+    in_message(&format!("{scheme}{place}{}", query.join("&"))).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_url_shows_no_password_and_no_value_of_its_query() {
+        for (url, expected) in [
+            ("http://10.2.3.4:80/a", "http://10.2.3.4:80/a"),
+            ("http://user:secret@h:80/a", "http://***@h:80/a"),
+            ("http://user:sec/ret@h:80", "http://***@h:80"),
+            ("http://token@h", "http://***@h"),
+            ("https://h/a.git?token=secret&b=secret", "https://h/a.git?token=***&b=***"),
+            ("https://h/a?secret", "https://h/a?***"),
+            ("https://h/a#secret", "https://h/a#***"),
+            ("https://h:443/@org/a", "https://h:443/@org/a"),
+            ("https://[::1]/@org/a", "https://[::1]/@org/a"),
+            ("ssh://git@h/a", "ssh://git@h/a"),
+            ("ssh://git:secret@h/a", "ssh://***@h/a"),
+            ("git@h:a/b", "***@h:a/b"),
+            ("http://a\nb", r"http://a\nb"),
+        ] {
+            assert_eq!(shown_url(url), expected);
+        }
+        assert!(shown_url(&format!("http://{}", "x".repeat(100_000))).len() < 500);
+    }
 
     #[test]
     fn an_ordinary_address_stays_as_it_is() {

@@ -51,7 +51,7 @@ pub struct Global {
     /// Goc center to ask; may be given several times.
     ///
     /// Without it the configuration's centers are asked, without those <http://127.0.0.1:7777>.
-    #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', global = true)]
+    #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', value_parser = trimmed, global = true)]
     pub center: Vec<String>,
 
     /// Say nothing but errors.
@@ -65,6 +65,12 @@ pub struct Global {
     /// When to use colours; `NO_COLOR` is heeded.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub color: ColorWhen,
+}
+
+/// Takes the white space around a value away: a secret that is a file ends in a newline, a list has spaces.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+fn trimmed(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.trim().to_owned())
 }
 
 /// Form of the output of most commands.

@@ -3,6 +3,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>: one sample that it cannot read, or two of
 //! the same labels, and it drops the whole file.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 /// A value that goes up and down, with a sample for each set of labels.
@@ -23,23 +24,56 @@ pub type Labels<'a> = Vec<(&'static str, &'a str)>;
 pub fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()> {
     for Gauge { name, help, samples } in gauges.iter().filter(|gauge| !gauge.samples.is_empty()) {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+        // Two names can be one once they are escaped.
+        let mut written = HashSet::new();
         for (labels, value) in samples {
             let labels: Vec<String> =
                 labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-            writeln!(out, "{name}{{{}}} {value}", labels.join(","))?;
+            let labels = labels.join(",");
+            if !written.contains(&labels) {
+                writeln!(out, "{name}{{{labels}}} {value}")?;
+                written.insert(labels);
+            }
         }
     }
     Ok(())
 }
 
-/// The three characters that a label's value cannot hold as they are; there is no escape for others.
+/// Escapes the three characters that a label's value cannot hold as they are. The format has no escape for other
+/// control characters, so these show as everywhere else (`\u{1b}`), and reach no terminal raw.
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\\' => text.push_str(r"\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str(r"\n"),
+            c if c.is_control() => {
+                text.push('\\');
+                text.extend(c.escape_default());
+            }
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_are_one_once_they_are_escaped_are_one_sample() {
+        let samples = ["a\r", r"a\r"].map(|name| (vec![("service", name)], 1.0)).to_vec();
+        let mut text = Vec::new();
+        write(&[Gauge { name: "up", help: "Up.", samples }], &mut text).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn control_characters_of_a_label_are_escaped() {
+        assert_eq!(escaped("a\u{1b}[31m\r\n\"\\"), r#"a\\u{1b}[31m\\r\n\"\\"#);
+    }
 
     #[test]
     fn gauges_are_as_the_format_says() {
@@ -59,7 +93,7 @@ mod tests {
             "# HELP up Who answers.\n",
             "# TYPE up gauge\n",
             "up{service=\"a\",branch=\"\"} 1\n",
-            "up{service=\"q\\\"b\\\\n\\nl\r}=,é\"} 0.25\n",
+            "up{service=\"q\\\"b\\\\n\\nl\\\\r}=,é\"} 0.25\n",
             "# HELP at When.\n",
             "# TYPE at gauge\n",
             "at{} 1795610000.125\n",

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use chrono::DateTime;
 use serde_json::Value;
 
-use crate::harness::{ECHO, World, echo, has_reader};
+use crate::harness::{ECHO, World, echo, has_reader, said};
 use crate::sim::Center;
 
 #[test]
@@ -414,6 +414,11 @@ const HOSTILE: [&str; 8] = [
     "staging_th_a\"b\\\n_master_0123456789",
 ];
 
+/// How a label shows a name: control characters reach no terminal raw.
+fn as_label(name: &str) -> String {
+    name.replace('\r', r"\r").replace('\u{1b}', r"\u{1b}")
+}
+
 #[test]
 fn hostile_names_are_labels_and_nothing_else() {
     let world = World::new();
@@ -421,7 +426,7 @@ fn hostile_names_are_labels_and_nothing_else() {
     world.pull(0);
     let read = samples(&world.run(&["list", "--format", "prometheus"]).ended(0).stdout);
     for name in HOSTILE {
-        assert_eq!(said_of(&read, name)["statements"], "10", "{name:?}");
+        assert_eq!(said_of(&read, &as_label(name))["statements"], "10", "{name:?}");
     }
     let apps: Vec<&str> =
         read.iter().filter_map(|(_, labels, _)| labels.get("app").map(|it| &**it)).collect();
@@ -452,7 +457,7 @@ json.dump(read['goc_watchdog_coverage_ratio'], sys.stdout)";
     let output = command.args(["-c", script, "metrics.prom"]).current_dir(world.home()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read: BTreeMap<String, f64> = serde_json::from_slice(&output.stdout).unwrap();
-    let expected = HOSTILE.map(|name| (name.to_owned(), if name == HOSTILE[0] { 0.2 } else { 0.0 }));
+    let expected = HOSTILE.map(|name| (as_label(name), if name == HOSTILE[0] { 0.2 } else { 0.0 }));
     assert_eq!(read, BTreeMap::from(expected));
     drop(agents);
 }
@@ -490,4 +495,37 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_others_may_read_it() {
         .ended(1)
         .warned("nosuch/goc.prom");
     world.run(&["list", "--format", "prometheus", "--explain", "echoserver"]).ended(2).warned("--explain");
+}
+
+#[test]
+fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let with_center = |arguments: &[&str], center: &str| {
+        let mut command = world.command(arguments);
+        said(command.env("GOC_CENTER", center))
+    };
+    let url = world.center.url();
+    with_center(&["pull"], &format!("{url}\n")).ended(0);
+    with_center(&["pull", "--force"], &format!(" {url}, {url}\n")).ended(0);
+    let wrong = with_center(&["list"], "http://user:secret@127.0.0.1:1?token=secret\nx");
+    assert!(wrong.stderr.lines().all(|line| line.starts_with("goc-watchdog: ")), "{}", wrong.stderr);
+    assert!(!wrong.stderr.contains("secret") && wrong.stderr.contains("***"), "{}", wrong.stderr);
+}
+
+#[test]
+fn names_from_outside_are_no_commands_and_no_message_is_endless() {
+    let world = World::new();
+    let name = "::error::\u{1b}[31mx";
+    world.center.register_url(name, &format!("http://{}", "y".repeat(100_000)));
+    let said = world.run(&["pull", "--force"]).ended(3);
+    let list = world.run(&["list"]);
+    let prometheus = world.run(&["list", "--format", "prometheus"]).stdout;
+    for text in [&said.stderr, &said.stdout, &list.stdout, &list.stderr] {
+        assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
+        assert!(text.len() < 10_000, "{} bytes", text.len());
+    }
+    assert!(!prometheus.contains('\u{1b}') && prometheus.contains(r"\\u{1b}[31m"), "{prometheus}");
+    // Scripts get all of it.
+    assert!(world.run(&["list", "--format", "json"]).stdout.len() > 100_000);
 }

@@ -13,7 +13,7 @@ use ureq::unversioned::transport::time::Duration::NotHappening;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
 use super::Options;
-use crate::address::host_and_port;
+use crate::address::{host_and_port, shown_url};
 use crate::config::{AddressPolicy, forms};
 use crate::parallel;
 
@@ -83,7 +83,7 @@ impl AddressFilter {
     pub(super) fn for_agents(options: &Options) -> Self {
         let centers = options.centers.iter().filter_map(|url| {
             let (host, port) = host_and_port(url).ok()?;
-            Some((url.clone(), host, port))
+            Some((shown_url(url), host, port))
         });
         let host_addresses = options.host_addresses.clone();
         let centers = Arc::new(Centers { centers: centers.collect(), host_addresses });

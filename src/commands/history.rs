@@ -12,7 +12,7 @@ use super::{Context, show};
 use crate::cli::Format;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::store::{Row, RowFilter, Store};
 
 /// Show how the coverage of a service went, row by row.
@@ -47,7 +47,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     super::tell_damages(&store);
     rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
     if rows.is_empty() && !commit.is_empty() {
-        bail!("nothing is stored of {} at commit \"{}\"", printable(&app.app), printable(&commit));
+        bail!("nothing is stored of {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
     }
     let first = rows.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
     let steps = (first..rows.len()).map(|index| {

@@ -29,7 +29,7 @@ use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
 use crate::exit::ExitCode;
 use crate::host;
-use crate::names::printable;
+use crate::names::{printable, shortened};
 use crate::store::{self, Outdated, Store, StoreError};
 use crate::workdir::{Locked, Workdir, WorkdirError};
 
@@ -203,6 +203,9 @@ fn inform(message: impl fmt::Display) {
     say(Level::Information, &message.to_string());
 }
 
+/// Characters of one line of a message, beyond which its middle is left out.
+const LONGEST_LINE: usize = 4000;
+
 /// Prints a message on stderr. Lines are the message's own; what came from outside was made printable
 /// where it was put in, and is once more here.
 fn say(level: Level, message: &str) {
@@ -210,7 +213,8 @@ fn say(level: Level, message: &str) {
     for (number, line) in message.lines().enumerate() {
         let name = if number == 0 { "goc-watchdog: " } else { "" };
         // Where nobody can be told, that is no reason to end.
-        let _ = writeln!(io::stderr(), "{priority}{name}{}", printable(line));
+        let line = printable(line);
+        let _ = writeln!(io::stderr(), "{priority}{name}{}", shortened(&line, LONGEST_LINE / 2));
     }
 }
 

@@ -1,6 +1,5 @@
 //! How things look: tables, times, and what stands for what is not there.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
@@ -10,7 +9,7 @@ use serde::Serialize;
 use super::Context;
 use crate::coverage::ChangedLines;
 use crate::json;
-use crate::names::printable;
+use crate::names::{printable, shortened};
 
 pub(super) use crate::time::{iso, minute, span};
 
@@ -56,20 +55,10 @@ pub(super) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> 
 
 /// Returns a cell with text from outside; the middle of what would push all else off the screen is left out.
 pub(super) fn cell(text: &str) -> Cell {
+    const END: usize = 60;
     match text {
         "" => Cell::new(NOTHING),
-        _ => Cell::new(shortened(&printable(text))),
-    }
-}
-
-fn shortened(text: &str) -> Cow<'_, str> {
-    const END: usize = 60;
-    let (first, last) = (text.char_indices().nth(END), text.char_indices().nth_back(END - 1));
-    match (first, last) {
-        (Some((first, _)), Some((last, _))) if first < last => {
-            Cow::Owned(format!("{}…{}", &text[..first], &text[last..]))
-        }
-        _ => Cow::Borrowed(text),
+        _ => Cell::new(shortened(&printable(text), END)),
     }
 }
 
@@ -140,10 +129,10 @@ mod tests {
 
     #[test]
     fn long_names_keep_their_ends() {
-        assert_eq!(shortened("日本語"), "日本語");
+        assert_eq!(shortened("日本語", 60), "日本語");
         let long = format!("{}{}{}", "é".repeat(60), "x".repeat(9000), "z".repeat(60));
-        assert_eq!(shortened(&long), format!("{}…{}", "é".repeat(60), "z".repeat(60)));
-        assert_eq!(shortened(&"a".repeat(120)), "a".repeat(120));
+        assert_eq!(shortened(&long, 60), format!("{}…{}", "é".repeat(60), "z".repeat(60)));
+        assert_eq!(shortened(&"a".repeat(120), 60), "a".repeat(120));
     }
 
     #[test]

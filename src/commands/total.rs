@@ -13,7 +13,7 @@ use super::{Context, show};
 use crate::cli::Format;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::store::{Row, Store};
 
 /// Print how much of a service is covered, as one number.
@@ -39,7 +39,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = Roster::stored(&store, context)?;
     let entry = pick(&args.service, &roster.entries)?;
-    let name = printable(&entry.spokesman().name);
+    let name = in_message(&entry.spokesman().name);
     let latest = store.latest(&entry.key)?;
     super::tell_damages(&store);
     if latest.is_none() && store.dropped_keys()?.contains(&entry.id) {

@@ -11,7 +11,7 @@ use super::super::pending::Pending;
 use super::super::roster::Entry;
 use super::super::state::{Signs, next_pull};
 use super::super::{Context, show};
-use crate::names::printable;
+use crate::names::in_message;
 use crate::schedule::{self, Due};
 use crate::store::{Edition, EditionStatus, Generation, Row, Store};
 
@@ -149,7 +149,7 @@ impl Explained<'_> {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let now = self.context.now();
         for member in &self.entry.members {
-            writeln!(out, "{}", printable(&member.name))?;
+            writeln!(out, "{}", in_message(&member.name))?;
         }
         let mut field = |name: &str, value: &str| writeln!(out, "  {name:<12} {value}");
         if let Some(row) = &self.row {
@@ -172,7 +172,7 @@ impl Explained<'_> {
         let wait = self.context.config.pull.steps.wait(schedule.schedule.step);
         field("step", &format!("{}, a wait of {}", schedule.schedule.step + 1, format_duration(wait)))?;
         for address in self.entry.addresses() {
-            field("address", &format!("{} ({})", printable(&address), self.how_it_answers(&address)))?;
+            field("address", &format!("{} ({})", in_message(&address), self.how_it_answers(&address)))?;
         }
         for build in &self.builds {
             let Build { status, is_chosen, fingerprints, open, closed, folded } = build;
@@ -203,7 +203,7 @@ impl Explained<'_> {
         if state.retry.failures > 0 {
             said.push(format!("{} in a row", show::count(state.retry.failures as usize, "failures")));
             said.extend(state.retry.next_try.map(|at| format!("next try {}", show::moment(at, now))));
-            said.extend(state.last_error.as_deref().map(|error| printable(error).into_owned()));
+            said.extend(state.last_error.as_deref().map(|error| in_message(error).into_owned()));
         }
         said.extend(state.other_build.map(|build| format!("serves build {}", build.short())));
         if self.signs.is_stale(address, &state) {
@@ -213,7 +213,7 @@ impl Explained<'_> {
             format!(
                 "{}: {} ({} in {})",
                 if suspicion.is_dead { "dead" } else { "suspect" },
-                printable(&suspicion.probe.detail),
+                in_message(&suspicion.probe.detail),
                 show::count(suspicion.any.runs as usize, "runs"),
                 show::span(now - suspicion.any.since)
             )

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::Context;
 use super::super::state::Line;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
 /// One number of a service; `None` where it is not known.
@@ -83,7 +83,7 @@ pub(super) fn show(
     write(lines, centers, context, &mut text)?;
     String::from_utf8_lossy(&text)
         .split_terminator('\n')
-        .try_for_each(|line| writeln!(out, "{}", printable(line)))
+        .try_for_each(|line| writeln!(out, "{}", in_message(line)))
 }
 
 fn labels<'a>(line: &'a Line<'_>) -> Labels<'a> {

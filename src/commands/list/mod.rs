@@ -15,9 +15,10 @@ use super::pick::pick;
 use super::roster::{self, Known, Place, Roster, UnaskedCenter};
 use super::state::{Line, Signs, State};
 use super::{Context, show};
+use crate::address::shown_url;
 use crate::center::{Client, Options};
 use crate::exit::ExitCode;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::store::{Allocator, Store, StoreError};
 use crate::workdir;
 
@@ -90,15 +91,20 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         let since = silent
             .last_heard
             .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
-        super::warn(format!("center \"{}\": {}{}", silent.url, silent.message, since.unwrap_or_default()));
+        super::warn(format!(
+            "center \"{}\": {}{}",
+            shown_url(&silent.url),
+            silent.message,
+            since.unwrap_or_default()
+        ));
     }
     for (url, message) in &roster.cut {
-        super::warn(format!("center \"{url}\" {message}"));
+        super::warn(format!("center \"{}\" {message}", shown_url(url)));
     }
     for (url, UnaskedCenter { since, services }) in roster.unasked.iter().filter(|_| args.offline) {
         super::warn(format!(
             "center \"{}\": not asked since {}; {} that it alone listed {} offline",
-            printable(url),
+            shown_url(url),
             show::moment(*since, context.now()),
             show::count(*services, "services"),
             if *services == 1 { "is" } else { "are" },
@@ -123,7 +129,7 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
 fn emit(shown: &[u8], file: Option<&Path>) -> Result<()> {
     let Some(file) = file else { return Ok(io::stdout().lock().write_all(shown)?) };
     let written = workdir::write_whole(file, |out| out.write_all(shown))?;
-    written.with_context(|| format!("cannot write \"{}\"", printable(&file.display().to_string())))
+    written.with_context(|| format!("cannot write \"{}\"", in_message(&file.display().to_string())))
 }
 
 fn client(context: &Context) -> Result<Client> {

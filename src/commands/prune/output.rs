@@ -13,10 +13,11 @@ use super::super::{Context, Level, fail, inform, say, show, warn};
 use super::removing::Outcome;
 use super::thinning::Thinning;
 use super::{Done, Lists};
+use crate::address::shown_url;
 use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::liveness::{Finding, Suspicion};
-use crate::names::printable;
+use crate::names::in_message;
 use crate::profile::Fingerprint;
 use crate::removal::{Action, Brake, Judged, Tombstone};
 use crate::store::Row;
@@ -375,7 +376,7 @@ fn lines(done: &Lists, is_dry_run: bool) -> Vec<Line> {
 /// Says on stderr what went wrong, whatever the form of the output.
 fn troubles(done: &Lists, lines: &[Line], context: &Context) {
     for silent in &done.silent {
-        warn(format!("center \"{}\": {}; nothing is removed there", silent.url, silent.message));
+        warn(format!("center \"{}\": {}; nothing is removed there", shown_url(&silent.url), silent.message));
     }
     for Brake { center, going, listed } in &done.plan.brakes {
         let (what, of) = match going == listed {
@@ -387,11 +388,11 @@ fn troubles(done: &Lists, lines: &[Line], context: &Context) {
              fault of the network or of this host; nothing is removed there. Where they really are dead: \
              goc-watchdog prune --force, or wait; it goes on by itself once they have failed for 24 hours \
              while another address answers",
-            printable(center)
+            shown_url(center)
         ));
     }
     for line in lines {
-        let address = printable(&line.address);
+        let address = in_message(&line.address);
         if let Some(Err(error)) = line.result.as_ref().filter(|_| !line.is_not_tried()) {
             fail(format_args!("\"{address}\": {} failed: {error}", line.action));
         }

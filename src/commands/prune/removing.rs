@@ -11,11 +11,10 @@ use super::super::{Context, warn};
 use super::probing::{Prober, Sighting, Target};
 use super::registering::{register, stands};
 use super::watch;
-use crate::address::normal_form;
+use crate::address::{normal_form, shown_url};
 use crate::center::{Client, Effort, HttpError, Listed};
 use crate::clock::Deadline;
 use crate::liveness::{Finding, Kinship, Probe};
-use crate::names::printable;
 use crate::removal::{Action, Judged, Plan, Renaming, Tombstone};
 use crate::store::{Allocator, Change, ServiceId, Store};
 use crate::workdir::Locked;
@@ -354,7 +353,7 @@ impl Remover<'_> {
         warn(format!(
             "center \"{}\" lost {} addresses that answer and that nobody asked it to remove; they are \
              registered again, and nothing more is removed there",
-            printable(center),
+            shown_url(center),
             living.len()
         ));
         let errors = register(&self.finishing(), &living.iter().collect::<Vec<_>>());

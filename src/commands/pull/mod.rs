@@ -31,7 +31,7 @@ use super::pick::pick;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
 use super::turn::{FOREVER, Patience};
-use crate::address::normal_form;
+use crate::address::{normal_form, shown_url};
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Deadline, Stopwatch};
@@ -475,16 +475,16 @@ fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
 /// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
 fn report_silence(roster: &Roster, has_letters: bool, context: &Context) -> Result<()> {
     for (url, message) in &roster.cut {
-        super::warn(format!("center \"{url}\" {message}"));
+        super::warn(format!("center \"{}\" {message}", shown_url(url)));
     }
     for silent in &roster.silent {
         let known = has_letters || roster.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
-            bail!("center \"{}\": {}", silent.url, silent.message);
+            bail!("center \"{}\": {}", shown_url(&silent.url), silent.message);
         }
         super::warn(format!(
             "center \"{}\": {}; pulling the addresses it listed {}",
-            silent.url,
+            shown_url(&silent.url),
             silent.message,
             silent.last_heard.map_or_else(|| "before".to_owned(), |at| output::moment(at, context.now()))
         ));

@@ -19,14 +19,14 @@ use super::settlement::{PullResult, Pulled, WhyAside};
 use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::coverage::Coverage;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::store::Damage;
 
 pub(super) use super::super::show::moment;
 
 /// Says why a service is not pulled.
 pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
-    let name = printable(&waiting.entry.spokesman().name);
+    let name = in_message(&waiting.entry.spokesman().name);
     match waiting.until {
         Some((until, reason)) => {
             format!("{name}: not pulled, {reason}, due {}", show::minute(until))
@@ -115,8 +115,8 @@ fn is_named(pulled: &Pulled) -> bool {
 
 /// Says on stderr what became of a file of the inbox, where that is not what was hoped for.
 fn of_inbox(taken: &Taken, context: &Context) {
-    let file = printable(&taken.file);
-    let name = taken.head.as_ref().map(|head| printable(&head.service));
+    let file = in_message(&taken.file);
+    let name = taken.head.as_ref().map(|head| in_message(&head.service));
     match (&taken.fate, name) {
         (Fate::Bad(reason), _) => {
             super::super::fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
@@ -144,7 +144,7 @@ fn of_inbox(taken: &Taken, context: &Context) {
 
 /// Says on stderr what went wrong with a service, whatever the form of the output.
 fn troubles(pulled: &Pulled, context: &Context) {
-    let name = printable(&pulled.names[0]);
+    let name = in_message(&pulled.names[0]);
     for fault in &pulled.faults {
         let outcome = match pulled.result {
             PullResult::NotStored => "; its counters are kept in the database, its row is not stored",
@@ -159,12 +159,12 @@ fn troubles(pulled: &Pulled, context: &Context) {
             .unwrap_or_default();
         fail(format_args!(
             "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
-            printable(&failure.address),
+            in_message(&failure.address),
             failure.error
         ));
     }
     for aside in &pulled.asides {
-        let address = printable(&aside.address);
+        let address = in_message(&aside.address);
         let build = aside.build.short();
         let message = match aside.why {
             WhyAside::OtherBuild => format!(
@@ -199,8 +199,8 @@ fn troubles(pulled: &Pulled, context: &Context) {
         for (address, other) in &pulled.elsewhere {
             inform(format_args!(
                 "{name}: \"{}\" is a process of {} now",
-                printable(address),
-                printable(other)
+                in_message(address),
+                in_message(other)
             ));
         }
         if pulled.restarted > 0 {

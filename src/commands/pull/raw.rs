@@ -1,6 +1,7 @@
 //! `pull --raw`: one process's profile as it is.
 
-use std::io;
+use std::borrow::Cow;
+use std::io::{self, Write};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
@@ -10,7 +11,7 @@ use super::super::roster::{self, Known, Roster};
 use super::PullArgs;
 use crate::center::Client;
 use crate::exit::ExitCode;
-use crate::names::printable;
+use crate::names::{in_message, printable};
 use crate::workdir;
 
 /// Passes a profile on; nothing is locked and nothing is stored.
@@ -20,24 +21,89 @@ pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
         (None, [service]) => addresses_of(service, context, client)?,
         (None, _) => bail!("--raw needs one SERVICE, or --address URL"),
     };
-    let mut last_error = anyhow!("no center lists \"{}\"", printable(&args.services.join(" ")));
+    let mut last_error = anyhow!("no center lists \"{}\"", in_message(&args.services.join(" ")));
     for address in addresses {
         let pulled = match &args.output {
             Some(path) => workdir::write_whole(path, |out| client.raw(&address, out))?,
+            None if context.around.stdout_is_terminal => {
+                let mut out = Escaping::new(io::stdout().lock());
+                let pulled = client.raw(&address, &mut out);
+                if out.finish()? {
+                    super::super::warn(
+                        "control characters are shown escaped at a terminal; -o FILE or a pipe has the profile as it is",
+                    );
+                }
+                pulled
+            }
             None => client.raw(&address, &mut io::stdout().lock()),
         };
         match pulled {
             Ok(_) => return Ok(ExitCode::Done),
             // What was written cannot be taken back, so no other address may follow it.
             Err(error) if args.output.is_none() => {
-                return Err(error).with_context(|| format!("profile from \"{}\"", printable(&address)));
+                return Err(error).with_context(|| format!("profile from \"{}\"", in_message(&address)));
             }
             Err(error) => {
-                last_error = anyhow!(error).context(format!("profile from \"{}\"", printable(&address)));
+                last_error = anyhow!(error).context(format!("profile from \"{}\"", in_message(&address)));
             }
         }
     }
     Err(last_error)
+}
+
+/// Passes text on to a terminal, line by line, made printable.
+struct Escaping<W> {
+    out: W,
+    line: Vec<u8>,
+    has_escaped: bool,
+}
+
+impl<W: Write> Escaping<W> {
+    /// A line without end is passed on in pieces of so many bytes.
+    const LONGEST: usize = 64 << 10;
+
+    fn new(out: W) -> Self {
+        Self { out, line: Vec::new(), has_escaped: false }
+    }
+
+    fn pass_on(&mut self, end: &[u8]) -> io::Result<()> {
+        let text = String::from_utf8_lossy(&self.line);
+        let shown = printable(&text);
+        self.has_escaped |= matches!(shown, Cow::Owned(_));
+        self.out.write_all(shown.as_bytes())?;
+        self.out.write_all(end)?;
+        self.line.clear();
+        Ok(())
+    }
+
+    /// Passes on what is left, and tells whether anything was escaped.
+    fn finish(mut self) -> io::Result<bool> {
+        self.pass_on(b"")?;
+        self.out.flush()?;
+        Ok(self.has_escaped)
+    }
+}
+
+impl<W: Write> Write for Escaping<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(rest) => {
+                    self.line.extend_from_slice(rest);
+                    self.pass_on(b"\n")?;
+                }
+                None => self.line.extend_from_slice(piece),
+            }
+            if self.line.len() > Self::LONGEST {
+                self.pass_on(b"")?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
@@ -46,4 +112,32 @@ fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
     super::report_silence(&roster, false, context)?;
     Ok(pick(service, &roster.entries)?.addresses())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(pieces: &[&[u8]]) -> (String, bool) {
+        let mut shown = Vec::new();
+        let mut out = Escaping::new(&mut shown);
+        for piece in pieces {
+            out.write_all(piece).unwrap();
+        }
+        let has_escaped = out.finish().unwrap();
+        (String::from_utf8(shown).unwrap(), has_escaped)
+    }
+
+    #[test]
+    fn control_characters_are_escaped_and_a_profile_stays_as_it_is() {
+        let profile = b"mode: set\na/b.go:1.1,2.2 1 0\n";
+        assert_eq!(
+            escaped(&[&profile[..12], &profile[12..]]),
+            ("mode: set\na/b.go:1.1,2.2 1 0\n".into(), false)
+        );
+        assert_eq!(
+            escaped(&[b"a\x1b", b"]0;x\x07\n::error::\nrest"]),
+            ("a\\u{1b}]0;x\\u{7}\n\\u{3a}:error::\nrest".into(), true)
+        );
+    }
 }

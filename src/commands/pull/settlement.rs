@@ -16,7 +16,7 @@ use super::unit::{Part, Unit};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
 use crate::edition::{self, Conditions, Decision, Election};
-use crate::names::printable;
+use crate::names::in_message;
 use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest};
 use crate::schedule::{self, Outcome, Reason, Schedule};
 use crate::store::{
@@ -342,9 +342,9 @@ impl Settlement<'_, '_> {
             let known: Vec<String> = builds().map(|(_, known)| known).collect();
             let message = format!(
                 "--adopt \"{}\" fits {} builds of {}, known are: {}",
-                printable(&wanted),
+                in_message(&wanted),
                 fitting.len(),
-                printable(&self.part.entry.spokesman().name),
+                in_message(&self.part.entry.spokesman().name),
                 known.join(", ")
             );
             Err(BadAdoption(message).into())

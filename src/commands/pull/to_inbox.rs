@@ -18,7 +18,7 @@ use crate::cli::Global;
 use crate::config::PullConfig;
 use crate::exit::ExitCode;
 use crate::host::{self, Listener};
-use crate::names::printable;
+use crate::names::in_message;
 use crate::parallel;
 use crate::profile::{self, Profile};
 use crate::snapshot::{Head, LONGEST_NAME, Process};
@@ -62,13 +62,13 @@ pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
     match before(deadline, task) {
         Ok(Left { path, head, profile }) => {
             if !global.quiet {
-                let (name, coverage) = (printable(&head.service).into_owned(), profile.coverage());
+                let (name, coverage) = (in_message(&head.service).into_owned(), profile.coverage());
                 // Whether anybody reads it or not.
                 let _ = writeln!(
                     io::stdout(),
                     "{name}: {coverage} of {} statements, left in {}",
                     coverage.total,
-                    printable(&path.display().to_string())
+                    in_message(&path.display().to_string())
                 );
             }
             ExitCode::Done
@@ -113,7 +113,7 @@ fn save(task: &Task) -> Result<Left> {
     let (service, understood, captured_at) = loop {
         let service = service_at(port, task.service.as_deref(), before.as_ref())?;
         let pulled = client.profile(&address).and_then(|mut incoming| incoming.understand(&[], None, 0));
-        let understood = pulled.with_context(|| format!("profile from \"{}\"", printable(&address)))?;
+        let understood = pulled.with_context(|| format!("profile from \"{}\"", in_message(&address)))?;
         let captured_at = clock::now();
         let after = listener();
         if is_answer_of(before.as_ref(), after.as_ref()) {
@@ -190,13 +190,13 @@ fn port() -> Result<u16> {
         ([], [], Some(file)) => {
             bail!(
                 "\"{}\" says no port, name the process with --address",
-                printable(&file.path.display().to_string())
+                in_message(&file.path.display().to_string())
             )
         }
         _ => {
             let listed = files.iter().map(|file| {
                 let port = file.port.map_or_else(|| "no port".to_owned(), |port| format!("port {port}"));
-                format!("\n  {}: {port}", printable(&file.path.display().to_string()))
+                format!("\n  {}: {port}", in_message(&file.path.display().to_string()))
             });
             bail!(
                 "several processes wrote an address, choose one with --address http://127.0.0.1:PORT:{}",

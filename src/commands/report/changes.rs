@@ -12,7 +12,7 @@ use crate::commands;
 use crate::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
 use crate::gosrc::scan;
 use crate::linediff;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::parallel;
 use crate::patch::{self, FilePatch, Unread};
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
@@ -110,7 +110,7 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
     };
     for (pair, compared) in pairs.iter().zip(compared) {
         let Compared { patch, text, functions_before } = compared.with_context(|| {
-            format!("what changed in \"{}\" cannot be known", printable(&pair.after.path))
+            format!("what changed in \"{}\" cannot be known", in_message(&pair.after.path))
         })?;
         let path = || pair.after.path.clone();
         changes.texts.extend(text.map(|text| (path(), text)));
@@ -213,7 +213,7 @@ fn all_fetched(
 /// Takes what changed from a file, which has to be of this commit.
 fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -> Result<Changes> {
     let shown = path.display().to_string();
-    let shown = printable(&shown);
+    let shown = in_message(&shown);
     let text = workdir::read_outside(path)?;
     let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
     patch::place(&mut patches, tree.files())
@@ -240,8 +240,8 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
             bail!(
                 "\"{shown}\" is not of commit {}: line {number} of \"{}\" is not \"{}\" there",
                 at.commit,
-                printable(path),
-                printable(&String::from_utf8_lossy(says))
+                in_message(path),
+                in_message(&String::from_utf8_lossy(says))
             );
         }
     }
@@ -276,7 +276,7 @@ fn choose(
         Asked::Revision(revision) => {
             let tip = reader.find(repository, &Revision::Any(revision.to_owned()), network)?;
             let base = merge_base(at, reader, &tip, revision)?;
-            let shown = printable(revision);
+            let shown = in_message(revision);
             if base == *commit {
                 if is_hash(revision) {
                     bail!(
@@ -300,7 +300,7 @@ fn choose(
                     Ok::<_, GitError>(known)
                 })?,
             };
-            let branch = format!("{} ({})", printable(&tip.branch), tip.commit);
+            let branch = format!("{} ({})", in_message(&tip.branch), tip.commit);
             let base = merge_base(at, reader, &tip.commit, &tip.branch)?;
             if base == *commit {
                 return before_on_branch(at, reader, rows, &branch);
@@ -374,5 +374,5 @@ fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: &ObjectId, name: &s
         repository.fetch_heads_and_tags(network).context("the clone is shallow, and completing it failed")?;
     }
     let base = repository.merge_base(commit, tip)?;
-    base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", printable(name)))
+    base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", in_message(name)))
 }

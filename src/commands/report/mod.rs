@@ -19,7 +19,7 @@ use crate::config::AppConfig;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
-use crate::names::printable;
+use crate::names::in_message;
 use crate::parallel;
 use crate::profile::{Limits, Profile};
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
@@ -418,14 +418,14 @@ impl<'a> Chosen<'a> {
         };
         let entry = roster.entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;
-        let name = printable(&entry.spokesman().name);
+        let name = in_message(&entry.spokesman().name);
         let hash = row.key.commit.as_str();
         let revision = match (&args.commit, hash) {
             (Some(revision), "") => Some(Revision::Any(revision.clone())),
             (Some(asked), hash) if !starts_alike(asked, hash) => bail!(
                 "{name} has commit \"{}\", not \"{}\" (goc-watchdog history {name})",
-                printable(hash),
-                printable(asked)
+                in_message(hash),
+                in_message(asked)
             ),
             (_, "") => None,
             (_, hash) => Some(Revision::Hash(hash.to_owned())),
@@ -455,7 +455,7 @@ impl<'a> Chosen<'a> {
     }
 
     fn name(&self) -> String {
-        printable(&self.service).into_owned()
+        in_message(&self.service).into_owned()
     }
 
     fn last_pull(&self) -> Option<chrono::DateTime<chrono::Utc>> {
@@ -528,8 +528,8 @@ fn against(asked: &str, chosen: &Chosen<'_>, roster: &Roster, store: &Store) -> 
         bail!(
             "row {} is of \"{}\", and lines of another app than \"{}\" have nothing to be held against",
             row.id.0,
-            printable(&row.key.app),
-            printable(&chosen.row.key.app)
+            in_message(&row.key.app),
+            in_message(&chosen.row.key.app)
         );
     }
     Ok(row)
@@ -556,7 +556,7 @@ fn compared(
 }
 
 fn latest(entry: &Entry, store: &Store) -> Result<Row> {
-    let name = printable(&entry.spokesman().name);
+    let name = in_message(&entry.spokesman().name);
     store.latest(&entry.key)?.ok_or_else(|| {
         anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
     })
@@ -564,7 +564,7 @@ fn latest(entry: &Entry, store: &Store) -> Result<Row> {
 
 fn row_by_id(id: i64, service: &str, roster: &Roster, rows: &[Row]) -> Result<Row> {
     let app = pick_app(service, &roster.entries)?;
-    let name = printable(&app.app);
+    let name = in_message(&app.app);
     let row = rows.iter().find(|row| row.id.0 == id);
     let row = row.ok_or_else(|| anyhow!("there is no row {id} (goc-watchdog history {name})"))?;
     if !is_same_app(&row.key, &app) {
@@ -581,19 +581,19 @@ fn row_by_commit(commit: &str, service: &str, roster: &Roster, rows: &[Row]) -> 
         return Ok(None);
     }
     let fitting: Vec<&Row> = of_app.filter(|row| starts_alike(commit, &row.key.commit)).collect();
-    let name = printable(&app.app);
+    let name = in_message(&app.app);
     let commits: BTreeSet<&str> = fitting.iter().map(|row| row.key.commit.as_str()).collect();
     if commits.len() > 1 {
         let commits: Vec<&str> = commits.into_iter().collect();
         bail!(
             "commit \"{}\" of {name} is ambiguous, give more digits:\n  {}",
-            printable(commit),
+            in_message(commit),
             commits.join("\n  ")
         );
     }
     let row = fitting.into_iter().next_back();
     let row = row.ok_or_else(|| {
-        let commit = printable(commit);
+        let commit = in_message(commit);
         anyhow!("nothing is stored of {name} at commit \"{commit}\" (goc-watchdog history {name})")
     })?;
     Ok(Some(row.clone()))
@@ -672,7 +672,7 @@ fn unmet(
         if !packages.iter().any(|package| glob.fits(package.name)) && report.head.filters.is_empty() {
             super::warn(format!(
                 "\"{}\" fits no package, so nothing is asked to reach {threshold}",
-                printable(glob.as_str())
+                in_message(glob.as_str())
             ));
         }
     }
@@ -680,7 +680,7 @@ fn unmet(
         let fitting = app.packages.iter().filter(|(glob, _)| glob.fits(package.name));
         if let Some((_, threshold)) = fitting.max_by_key(|(glob, _)| glob.as_str().len()) {
             let message = below(&of(package.coverage), *threshold);
-            unmet.extend(message.map(|message| format!("package {}: {message}", printable(package.name))));
+            unmet.extend(message.map(|message| format!("package {}: {message}", in_message(package.name))));
         }
     }
     unmet
@@ -753,7 +753,7 @@ fn say_what_go_refuses(report: &Report<'_>, context: &Context) {
     super::warn(format!(
         "{}:{}.{},{}.{} stands in the profile with {} and with {} statements; both count here, and go tool cover refuses \
          such a profile",
-        printable(file.name),
+        in_message(file.name),
         one.start.0,
         one.start.1,
         one.end.0,
@@ -780,7 +780,7 @@ fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context
         report.coverage().total
     )];
     let shown = if context.is_verbose { missing.len() } else { NAMED_FILES };
-    lines.extend(missing.iter().take(shown).map(|(file, why)| format!("  {}: {why}", printable(file.name))));
+    lines.extend(missing.iter().take(shown).map(|(file, why)| format!("  {}: {why}", in_message(file.name))));
     if missing.len() > shown {
         lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
     }

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use super::{Context, ReportArgs};
-use crate::names::printable;
+use crate::names::in_message;
 use crate::parallel::{self, Begun};
 use crate::report::diff::{DiffForm, Excerpts};
 use crate::report::{Form, Layout, Packer, Wants};
@@ -145,7 +145,7 @@ impl Outputs {
             let output = output.display().to_string();
             return Err(format!(
                 "every form has a file of its own, so nothing is left for --output \"{}\"",
-                printable(&output)
+                in_message(&output)
             ));
         }
         let mut outputs: Vec<(Output, Option<PathBuf>)> = Vec::new();
@@ -158,7 +158,7 @@ impl Outputs {
             };
             if file.as_deref().is_some_and(is_taken) {
                 let file = file.unwrap_or_default().display().to_string();
-                return Err(format!("two forms would go to \"{}\"", printable(&file)));
+                return Err(format!("two forms would go to \"{}\"", in_message(&file)));
             }
             let is_shown = file.is_none() && context.around.stdout_is_terminal;
             let has_color = context.has_color && file.is_none();
@@ -303,5 +303,5 @@ impl Outputs {
 
 fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let written = workdir::write_whole(file, |out| write(out))?;
-    written.with_context(|| format!("cannot write \"{}\"", printable(&file.display().to_string())))
+    written.with_context(|| format!("cannot write \"{}\"", in_message(&file.display().to_string())))
 }

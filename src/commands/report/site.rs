@@ -19,7 +19,7 @@ use crate::commands::{self, Context, Level, say, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::progress::Progress;
 use crate::report::site::{
     self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
@@ -105,7 +105,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
     };
     let store = Store::open_read_only(&context.workdir.database())?;
     if is_entangled(context.workdir.root(), folder) {
-        let shown = printable(&folder.display().to_string()).into_owned();
+        let shown = in_message(&folder.display().to_string()).into_owned();
         bail!(
             "a site is for everybody and \"{shown}\" is the work directory or overlaps it, give another folder"
         );
@@ -149,7 +149,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
     }
     let Tally { written, unchanged, removed, bare, failed } = writer.tally;
     if !bare.is_empty() {
-        let named: Vec<_> = bare.iter().take(NAMED).map(|name| printable(name)).collect();
+        let named: Vec<_> = bare.iter().take(NAMED).map(|name| in_message(name)).collect();
         let more = if bare.len() > NAMED { ", ..." } else { "" };
         commands::warn(format!(
             "{} without source that could be had: {}{more}; goc-watchdog report SERVICE says why",
@@ -161,7 +161,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
         let index = folder.join("index.html");
         commands::inform(format!(
             "{written} written, {unchanged} unchanged, {removed} removed: {}",
-            printable(&index.display().to_string())
+            in_message(&index.display().to_string())
         ));
     }
     Ok(if !bare.is_empty() || failed > 0 || is_damaged { ExitCode::Partly } else { ExitCode::Done })
@@ -471,7 +471,7 @@ impl Desk<'_> {
                     bytes += length;
                     unsettled += 1;
                 }
-                Err(error) => failures.push(format!("{}: {error:#}", printable(&page.service))),
+                Err(error) => failures.push(format!("{}: {error:#}", in_message(&page.service))),
             }
             // One that failed may have left an earlier one there, which is of something else.
             if let Some(source) = writer.source(&page.path, &origin) {

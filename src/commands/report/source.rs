@@ -6,12 +6,13 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail};
 
 use super::Context;
+use crate::address::shown_url;
 use crate::commands;
 use crate::config::User;
 use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
 use crate::gosrc::{Doubt, Links, LostLink, Modules, Resolved, is_module_file, scan};
 use crate::host;
-use crate::names::printable;
+use crate::names::in_message;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
@@ -133,8 +134,8 @@ impl SourceReader<'_> {
             let table = toml_key(self.app);
             bail!(
                 "the app \"{}\" cannot stand in the URL \"{}\"; give its repository by itself:\n  [apps.{table}]\n  repo = \"URL\"",
-                printable(self.app),
-                printable(RemoteUrl::new(pattern).as_str())
+                in_message(self.app),
+                shown_url(RemoteUrl::new(pattern).as_str())
             );
         }
         Ok(pattern.replace("{app}", self.app))
@@ -155,11 +156,11 @@ impl SourceReader<'_> {
     fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
         let name = host::user_name(owner);
         let (user, key) = match &name {
-            Some(name) => (format!("user {} ({owner})", printable(name)), format!("{name:?}")),
+            Some(name) => (format!("user {} ({owner})", in_message(name)), format!("{name:?}")),
             None => (format!("user {owner}"), owner.to_string()),
         };
         let unknown = self.context.config.git.trust_owners.iter().filter_map(|user| match user {
-            User::Name(name) if host::user_id(name).is_none() => Some(format!("\"{}\"", printable(name))),
+            User::Name(name) if host::user_id(name).is_none() => Some(format!("\"{}\"", in_message(name))),
             User::Name(_) | User::Id(_) => None,
         });
         let unknown: Vec<String> = unknown.collect();
@@ -170,7 +171,7 @@ impl SourceReader<'_> {
         NotTrusted(format!(
             "no source of {}: {:?} belongs to {user}, whose clones are not read; give it to a user who is trusted \
              (chown -R), or trust this one: [git] trust_owners = [{key}]{unknown}",
-            printable(self.app),
+            in_message(self.app),
             path.display()
         ))
     }
@@ -180,7 +181,7 @@ impl SourceReader<'_> {
         let path = workdir.repository(self.app)?;
         match (self.opened(&path), &network.url) {
             (Err(GitError::NoRepository { .. }), Some(url)) if !self.offline => {
-                let shown = printable(url.as_str());
+                let shown = shown_url(url.as_str());
                 if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
                     bail!(
                         "{:?} is in the way of a clone of {shown}: it is no git repository, and not empty",
@@ -200,10 +201,10 @@ impl SourceReader<'_> {
     }
 
     fn how_to_clone(&self, path: &Path, url: Option<&RemoteUrl>) -> anyhow::Error {
-        let app = printable(self.app);
+        let app = in_message(self.app);
         let head =
             format!("a report needs the source of {app}, and {:?} is no git repository", path.display());
-        let shown = url.map_or("URL".into(), |url| printable(url.as_str()));
+        let shown = url.map_or("URL".into(), |url| shown_url(url.as_str()));
         let command = format!("git clone --bare {shown} {}", shell_word(&path.display().to_string()));
         match url {
             Some(_) => {
@@ -241,7 +242,7 @@ impl SourceReader<'_> {
                     Err(error) => {
                         commands::warn(format!(
                             "{error}; \"{}\" is taken as this clone knows it",
-                            printable(name)
+                            in_message(name)
                         ));
                         Ok(known)
                     }
@@ -444,11 +445,11 @@ impl SourceReader<'_> {
 /// Says that another folder of the repository could be meant as well.
 fn say_doubt(Doubt { module, taken, others }: &Doubt) {
     let shown =
-        |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { printable(folder) });
+        |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { in_message(folder) });
     let others: Vec<String> = others.iter().map(|folder| shown(folder)).collect();
     commands::warn(format!(
         "the repository has \"{}\" several times, and the profile fits each: the source is that of {}, not that of {}",
-        printable(module),
+        in_message(module),
         shown(taken),
         others.join(", ")
     ));
