@@ -3,7 +3,7 @@
 //! Pure. What is dropped loses its files; rows are only marked, so that totals stay for the trend.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,15 @@ pub struct Keep {
     pub younger_than: Duration,
     /// Keys that nobody has listed for so long go as a whole; `None`: none does.
     pub keys_younger_than: Option<Duration>,
+}
+
+/// The stored files that rows name, relative to the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowFiles {
+    /// Of rows that have theirs.
+    pub kept: BTreeSet<String>,
+    /// Of rows of which only figures are left.
+    pub dropped: BTreeSet<String>,
 }
 
 /// A row of the public table, as far as its age goes.

@@ -29,6 +29,7 @@ mod inbox;
 mod limits;
 mod linediff;
 mod list;
+mod mending;
 mod modules;
 mod odd_sources;
 mod prune;

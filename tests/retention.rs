@@ -145,7 +145,14 @@ fn orphans_of_a_crash_go_and_files_of_others_stay() {
     }
     fs::write(folder.join("notes.txt"), "mine").unwrap();
     let said = world.thin(&[]);
-    assert!(said.stdout.starts_with("freed 4 files"), "{}", said.stdout);
+    assert!(said.stdout.starts_with("freed 2 files"), "{}", said.stdout);
+    let aside = folder.join("aside");
+    assert_eq!(
+        fs::read_dir(&aside).unwrap().count(),
+        2,
+        "whole files that no row knows are kept for a while"
+    );
+    fs::remove_dir_all(aside).unwrap();
     assert_eq!(world.stored_names(), ["1.cov", "1_report.html", "1_report.txt", "notes.txt"]);
 }
 

@@ -7,7 +7,9 @@ pub mod pull;
 pub mod report;
 pub mod total;
 
+mod fault;
 mod gate;
+mod mending;
 mod pending;
 mod pick;
 mod ping;

@@ -1,6 +1,5 @@
 //! The lock: one run at a time works in a root, and the others say so and end, unless they may wait.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use humantime::format_duration;
 use super::{Context, Level, say};
 use crate::clock::{self, Stopwatch};
 use crate::exit::ExitCode;
+use crate::retention::RowFiles;
 use crate::signals::Signals;
-use crate::workdir::{Freed, Locked, Reading, WorkdirError};
+use crate::workdir::{Freed, Locked, Reading, Swept, WorkdirError};
 
 /// What `--wait` means without a value: longer than anybody does.
 pub(super) const FOREVER: &str = "100years";
@@ -43,14 +43,20 @@ pub(super) fn reading(signals: &Signals, context: &Context) -> Result<Result<Rea
 /// Sweeps once nobody opens a stored file, or puts that off.
 pub(super) fn sweep(
     locked: &Locked,
-    referenced: &BTreeSet<String>,
+    files: &RowFiles,
+    aside_for: Duration,
     signals: &Signals,
     context: &Context,
-) -> Result<Freed> {
-    let attempt = || Ok(Some(locked.sweep(referenced)?).filter(|freed| !freed.is_put_off));
+) -> Result<Swept> {
+    let attempt = || {
+        let swept = locked.sweep(files, Some(aside_for), context.now())?;
+        Ok(Some(swept).filter(|swept| !swept.freed.is_put_off))
+    };
     match wait_shortly(attempt, "reports are being read", signals, context)? {
-        Waited::Done(freed) => Ok(freed),
-        Waited::Signal(_) | Waited::InVain => Ok(Freed { is_put_off: true, ..Freed::default() }),
+        Waited::Done(swept) => Ok(swept),
+        Waited::Signal(_) | Waited::InVain => {
+            Ok(Swept { freed: Freed { is_put_off: true, ..Freed::default() }, ..Swept::default() })
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be changed in the database, and the one that changes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -174,6 +174,15 @@ pub enum Change {
     Schedule(KeyId, ScheduleRow),
     /// A new row; it becomes the latest of its key.
     Row(Box<NewRow>),
+    /// The file of a row was written again, perhaps with higher counts.
+    FileWritten {
+        /// Of the row.
+        row: RowId,
+        /// Of the canonical text.
+        counts_digest: Fingerprint,
+        /// Its length.
+        bytes: u64,
+    },
     /// How many replicas of a key answered at its last pull.
     Replicas(KeyId, Replicas),
     /// An address failed.
@@ -225,6 +234,8 @@ pub struct NewRow {
     pub number: (String, u64),
     /// The figures.
     pub fact: Fact,
+    /// Length of the file.
+    pub file_bytes: u64,
 }
 
 /// Hands out ids and numbers to the threads of the one process that holds the lock.
@@ -235,7 +246,7 @@ pub struct Allocator {
     structures: AtomicI64,
     editions: AtomicI64,
     generations: AtomicI64,
-    numbers: Mutex<HashMap<String, u64>>,
+    numbers: Mutex<Numbers>,
 }
 
 impl Allocator {
@@ -248,7 +259,7 @@ impl Allocator {
             structures: after("structure")?,
             editions: after("edition")?,
             generations: after("generation")?,
-            numbers: Mutex::new(store.app_numbers()?),
+            numbers: Mutex::new(Numbers { last: store.app_numbers()?, compared: HashSet::new() }),
         })
     }
 
@@ -292,12 +303,29 @@ impl Allocator {
     }
 
     /// Returns the number of the next profile of an app; numbers are never used again.
-    pub fn number(&self, app_folder: &str) -> u64 {
+    ///
+    /// An older database may have been put back, so numbers go on behind the highest one that is stored, too; `stored`
+    /// returns that, and is called once for each folder.
+    pub fn number<E>(&self, app_folder: &str, stored: impl FnOnce() -> Result<u64, E>) -> Result<u64, E> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = numbers.entry(app_folder.to_owned()).or_default();
-        *number += 1;
-        *number
+        let Numbers { last, compared } = &mut *numbers;
+        let last = last.entry(app_folder.to_owned()).or_default();
+        if !compared.contains(app_folder) {
+            *last = (*last).max(stored()?);
+            compared.insert(app_folder.to_owned());
+        }
+        *last += 1;
+        Ok(*last)
     }
+}
+
+/// The numbers of profiles that were used.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The last one, by folder.
+    last: HashMap<String, u64>,
+    /// Folders of which it was compared with what is stored.
+    compared: HashSet<String>,
 }
 
 /// Carries out changes, in transactions that the caller ends. What is not committed is undone when the
@@ -513,6 +541,10 @@ impl<'a> Writer<'a> {
                                       JOIN service ON service.key_id = edition.key_id WHERE service.name = ?1)",
                 params![service, address, iso(*at)],
             ),
+            Change::FileWritten { row, counts_digest, bytes } => run(
+                "UPDATE cover_fact SET counts_digest = ?2, file_bytes = ?3 WHERE row_id = ?1",
+                params![row, counts_digest.as_bytes(), bytes],
+            ),
             Change::RowDropped(id, at) => run(
                 "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
                  WHERE id = ?1 AND deleted_at IS NULL",
@@ -651,7 +683,7 @@ impl<'a> Writer<'a> {
 
     fn add_row(&self, row: &NewRow) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
-        let NewRow { key, at, addresses, branch, cov_file_path, number, fact } = row;
+        let NewRow { key, at, addresses, branch, cov_file_path, number, fact, file_bytes } = row;
         let at = iso(*at);
         connection
             .prepare_cached(
@@ -681,8 +713,8 @@ impl<'a> Writer<'a> {
         connection
             .prepare_cached(
                 "INSERT INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest,
-                     answered, listed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     answered, listed, file_bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 id,
@@ -693,6 +725,7 @@ impl<'a> Writer<'a> {
                 counts_digest.as_bytes(),
                 answered,
                 listed,
+                file_bytes,
             ])?;
         connection
             .prepare_cached(

@@ -30,8 +30,8 @@ pub use change::{Allocator, Change, NewRow, Writer};
 pub use damage::Damage;
 pub use query::{
     AddressState, AddressStates, AskedCenter, Edition, EditionId, EditionStatus, Fact, Generation,
-    GenerationId, Key, KeyId, KnownService, LastAnswer, ListedAddress, Replicas, Row, RowFilter, RowId,
-    ScheduleRow, ServiceId, StructureId, Structures,
+    GenerationId, Key, KeyId, KnownService, LastAnswer, LatestFile, ListedAddress, Replicas, Row, RowFilter,
+    RowId, ScheduleRow, ServiceId, StructureId, Structures,
 };
 
 /// Marks a database file as ours ("gocw").
@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0011_told.sql")),
     Sql(include_str!("migrations/0012_agents_live.sql")),
     Sql(include_str!("migrations/0013_removed_alive.sql")),
+    Sql(include_str!("migrations/0014_file_bytes.sql")),
 ];
 
 /// The database could not be used.
@@ -109,6 +110,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Nobody can tell whether there is a database.
+    #[error("database {path:?}: it cannot be looked at: {error}")]
+    Hidden {
+        /// The file.
+        path: PathBuf,
+        /// Why not. Its text is in the message, so it is no source that would be said again.
+        error: std::io::Error,
+    },
     /// Another program (a backup, a person's sqlite3) kept it locked for as long as this one waited.
     #[error("database {path:?}: another program kept it locked for {} seconds", waited.as_secs())]
     Busy {
@@ -118,7 +127,7 @@ pub enum StoreError {
         waited: Duration,
     },
     /// SQLite failed.
-    #[error("database {path:?}: {}", explain(error))]
+    #[error("database {path:?}: {}", explain(path, error))]
     Sqlite {
         /// The file.
         path: PathBuf,
@@ -147,24 +156,49 @@ impl StoreError {
             | Self::Outdated { .. }
             | Self::Missing { .. }
             | Self::Link { .. }
+            | Self::Hidden { .. }
             | Self::Busy { .. } => false,
         }
     }
 }
 
 /// Says what a person can do about an error of SQLite.
-fn explain(error: &rusqlite::Error) -> String {
+fn explain(path: &Path, error: &rusqlite::Error) -> String {
     let hint = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => "this is no SQLite database, nothing was changed",
         Some(ErrorCode::DatabaseCorrupt) => {
             "the file is damaged; keep a copy, then try: sqlite3 FILE .recover | sqlite3 NEW"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "this user may not write it",
-        Some(ErrorCode::CannotOpen) => "it cannot be opened by this user",
+        Some(ErrorCode::CannotOpen) => return why_not_opened(path, error),
         Some(ErrorCode::DiskFull) => "the disk is full; what was stored before is intact",
-        _ => return error.to_string(),
+        _ => return with_code(error),
     };
     format!("{hint} ({error})")
+}
+
+/// Adds SQLite's extended code, which tells what its few words leave open.
+fn with_code(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(code, _) => {
+            let meaning = rusqlite::ffi::code_to_str(code.extended_code);
+            format!("{error} (SQLite code {}: {meaning})", code.extended_code)
+        }
+        error => error.to_string(),
+    }
+}
+
+/// Says why a file cannot be opened; SQLite keeps that to itself.
+fn why_not_opened(path: &Path, error: &rusqlite::Error) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the system's reason is asked for")]
+    match std::fs::File::open(path) {
+        Err(reason) if reason.kind() == std::io::ErrorKind::PermissionDenied => {
+            format!("it cannot be opened by this user ({reason})")
+        }
+        Err(reason) => format!("it cannot be opened ({reason})"),
+        // The file, but not what SQLite keeps beside it.
+        Ok(_) => format!("the files beside it cannot be opened or made: {}", with_code(error)),
+    }
 }
 
 /// A connection to the database.
@@ -215,8 +249,11 @@ impl Store {
     /// A folder that this user may not write cannot hold the shared memory that a write-ahead log needs;
     /// with no log lying there the file is whole, and is read as one that does not change.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        if !path.exists() && !path.is_symlink() {
-            return Err(StoreError::Missing { path: path.to_owned() });
+        match path.try_exists() {
+            // A link is named as such where it is opened.
+            Ok(false) if !path.is_symlink() => return Err(StoreError::Missing { path: path.to_owned() }),
+            Ok(_) => {}
+            Err(error) => return Err(StoreError::Hidden { path: path.to_owned(), error }),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Self::connect(path, flags, &path.to_string_lossy()).and_then(Self::checked);

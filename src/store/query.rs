@@ -14,6 +14,7 @@ use crate::edition::{Contest, ContestKind, Election};
 use crate::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::profile::{Fingerprint, Mode, Template, decode_build, decode_counts};
 use crate::removal::Tombstone;
+use crate::retention::RowFiles;
 use crate::schedule::{AddressRetry, Schedule};
 use crate::time::iso;
 
@@ -255,6 +256,27 @@ pub struct Fact {
     pub answered: u32,
     /// Distinct addresses that were listed then.
     pub listed: u32,
+}
+
+/// The file of the latest row of a key, and how it is known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatestFile {
+    /// The row.
+    pub row: RowId,
+    /// Its key.
+    pub key: KeyId,
+    /// A name of the key.
+    pub service: String,
+    /// The edition whose data it is.
+    pub edition: EditionId,
+    /// Relative to the root.
+    pub path: String,
+    /// Its length; `None` where an earlier release wrote it.
+    pub bytes: Option<u64>,
+    /// Of the blocks that were executed.
+    pub covered_digest: Fingerprint,
+    /// Of the canonical text.
+    pub counts_digest: Fingerprint,
 }
 
 /// Which rows to read.
@@ -633,10 +655,45 @@ impl Store {
         Ok(self.sound_rows_of(PUBLIC_TABLE, sql, bound, row_owner, public_row)?.pop())
     }
 
-    /// Returns every stored file that a row names, relative to the root.
-    pub fn stored_files(&self) -> Result<BTreeSet<String>, StoreError> {
-        let sql = "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE deleted_at IS NULL";
-        Ok(self.rows_of(sql, [], |row| row.get(0))?.into_iter().collect())
+    /// Returns every stored file that a row names.
+    pub fn row_files(&self) -> Result<RowFiles, StoreError> {
+        let sql = "SELECT cov_file_path, deleted_at IS NULL FROM goc_o_staging_service_cover";
+        let rows = self.rows_of(sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
+        let mut files = RowFiles::default();
+        for (path, is_kept) in rows {
+            if is_kept { &mut files.kept } else { &mut files.dropped }.insert(path);
+        }
+        Ok(files)
+    }
+
+    /// Returns the files of the latest rows, of which this program knows what is in them.
+    pub fn latest_files(&self) -> Result<Vec<LatestFile>, StoreError> {
+        let sql = "SELECT cover.id, cover_key.id,
+                          (SELECT name FROM service WHERE key_id = cover_key.id ORDER BY name LIMIT 1),
+                          edition_id, cov_file_path, file_bytes, covered_digest, counts_digest
+                   FROM goc_o_staging_service_cover AS cover
+                   JOIN cover_fact ON row_id = cover.id
+                   JOIN cover_key USING (env, region, app_name, git_commit)
+                   WHERE is_latest = 'y' AND deleted_at IS NULL ORDER BY cover.id";
+        self.sound_rows_of("cover_fact", sql, [], row_owner, |row| {
+            Ok(LatestFile {
+                row: row.get(0)?,
+                key: row.get(1)?,
+                service: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                edition: row.get(3)?,
+                path: row.get(4)?,
+                bytes: row.get(5)?,
+                covered_digest: fingerprint(row, 6)?,
+                counts_digest: fingerprint(row, 7)?,
+            })
+        })
+    }
+
+    /// Returns the id of a key; `None` where it is not known.
+    pub fn key_id(&self, key: &Key) -> Result<Option<KeyId>, StoreError> {
+        let sql =
+            "SELECT id FROM cover_key WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
+        Ok(self.rows_of(sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))?.pop())
     }
 
     /// Tells whether the last run came to its end; also true where none was made.

@@ -15,6 +15,7 @@ const CHANGES: &[(usize, &str)] = &[
     (11, "messages that are said once are remembered"),
     (12, "suspicions of addresses at which an agent answers were dropped"),
     (13, "a process that is taken off a center's list alive is remembered as such"),
+    (14, "the size of each stored profile is remembered"),
 ];
 
 /// The database of an earlier release.

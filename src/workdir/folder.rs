@@ -6,9 +6,10 @@ use std::io::{self, BufWriter};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat,
-    readlinkat, renameat, statat, unlinkat,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, fchmod, fchown, fstat, fsync,
+    mkdirat, openat, readlinkat, renameat, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -302,6 +303,19 @@ impl Folder {
     pub(super) fn size(&self, name: &str) -> u64 {
         let stat = self.stat(name).ok().flatten();
         stat.and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or_default()
+    }
+
+    /// Returns when what stands there was modified; `None` where there is nothing.
+    pub(super) fn modified_at(&self, name: &str) -> Result<Option<DateTime<Utc>>, WorkdirError> {
+        Ok(self.stat(name)?.and_then(|stat| DateTime::from_timestamp(stat.st_mtime, 0)))
+    }
+
+    /// Has a file in it modified then.
+    pub(super) fn set_modified_at(&self, name: &str, at: DateTime<Utc>) -> Result<(), WorkdirError> {
+        let at = Timespec { tv_sec: at.timestamp(), tv_nsec: 0 };
+        let times = Timestamps { last_access: at, last_modification: at };
+        utimensat(&self.handle, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|error| io_error("cannot set the time of", &self.path.join(name))(error.into()))
     }
 
     fn stat(&self, name: &str) -> Result<Option<rustix::fs::Stat>, WorkdirError> {

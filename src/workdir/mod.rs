@@ -12,6 +12,7 @@
 //!   <app>/repo.fetch/                   what was fetched beside it
 //!   <app>/cov_data/<app>_<N>.cov
 //!   <app>/cov_data/<app>_<N>_report.txt, .html
+//!   <app>/cov_data/aside/               such files that no row knows
 //! ```
 
 mod folder;
@@ -23,12 +24,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::OFlags;
+use chrono::{DateTime, Utc};
+use rustix::fs::{FileType, OFlags};
 
 use crate::access::Caller;
+use crate::liveness::lasted;
 use crate::lock::Held;
 use crate::names::escape;
+use crate::retention::RowFiles;
 
 use folder::{Folder, Links, Rules};
 
@@ -51,6 +56,8 @@ const UNFINISHED: &str = ".tmp";
 const SCRATCH: &str = "goc-watchdog.tmp";
 const COV: &str = ".cov";
 const REPORT: &str = "_report.txt";
+/// Folder in `cov_data` for what no row of the database knows.
+pub const ASIDE: &str = "aside";
 /// What stands beside a profile, and goes with it.
 const PAGE: &str = "_report.html";
 const REPORTS: [&str; 2] = [REPORT, PAGE];
@@ -143,6 +150,12 @@ impl WorkdirError {
         }
     }
 
+    /// Tells whether there is nothing, not even the folder that it would be in.
+    fn is_of_nothing(&self) -> bool {
+        matches!(self, Self::Io { source, .. }
+            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    }
+
     /// Tells whether nothing stands there.
     fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
@@ -173,6 +186,17 @@ pub struct Locked {
     workdir: Workdir,
     held: Held,
     _file: File,
+}
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Files that were removed.
+    pub freed: Freed,
+    /// Paths of files that no row knows, relative to the root; each was moved aside.
+    pub aside: Vec<String>,
+    /// Each costs the one file or folder that it names.
+    pub failed: Vec<WorkdirError>,
 }
 
 /// What a sweep removed, or would.
@@ -393,6 +417,40 @@ impl Workdir {
         }
     }
 
+    /// Returns the highest number in the names of an app's files; 0 where it has none.
+    pub fn highest_number(&self, app_folder: &str) -> Result<u64, WorkdirError> {
+        let mut highest = 0;
+        for path in [format!("{app_folder}/{COV_DATA}/{ASIDE}"), format!("{app_folder}/{COV_DATA}")] {
+            let folder = match self.open_root()?.below(&path, false) {
+                Err(error) if error.is_of_nothing() => continue,
+                folder => folder?,
+            };
+            for name in folder.names()? {
+                if let Some((number, _)) = numbered(app_folder, &name)
+                    && folder.file_type(&name)? == Some(FileType::RegularFile)
+                {
+                    highest = highest.max(number);
+                }
+            }
+        }
+        Ok(highest)
+    }
+
+    /// Returns the length of a stored file; `None` where there is none.
+    pub fn size(&self, relative: &str) -> Result<Option<u64>, WorkdirError> {
+        let (folder, name) = match self.open_folder_of(relative, false) {
+            Err(error) if error.is_of_nothing() => return Ok(None),
+            opened => opened?,
+        };
+        match folder.file_type(name)? {
+            Some(FileType::RegularFile) => Ok(Some(folder.size(name))),
+            Some(_) => {
+                Err(io_error("cannot read", &folder.path().join(name))(io::Error::other("it is no file")))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// Opens a stored file.
     pub fn open_stored(&self, relative: &str) -> Result<File, WorkdirError> {
         let (folder, name) = self.open_folder_of(relative, false)?;
@@ -535,7 +593,7 @@ impl CovPath {
     #[must_use]
     pub fn relative(&self) -> String {
         let Self { app_folder, number } = self;
-        format!("{app_folder}/cov_data/{app_folder}_{number}.cov")
+        format!("{app_folder}/{COV_DATA}/{app_folder}_{number}{COV}")
     }
 }
 
@@ -646,36 +704,117 @@ impl Locked {
         left.iter().try_for_each(|name| scratch.remove_all(name))
     }
 
-    /// Removes what nobody needs: unfinished files, and profiles that `referenced` does not name, with
-    /// the reports beside them.
+    /// Removes what nobody needs: unfinished files, and profiles of rows that were dropped, with the reports beside them.
+    ///
+    /// A whole file that no row knows may be all that is left of something, as after an older database was put back:
+    /// it is moved aside. With `aside_for`, what lies there longer than that goes.
     ///
     /// Nothing is removed while a reader opens a file; the next run sweeps again. Folders and files that
-    /// are not named as ours are let alone, and what lies behind a link that is not followed.
-    pub fn sweep(&self, referenced: &BTreeSet<String>) -> Result<Freed, WorkdirError> {
+    /// are not named as ours are let alone, and what lies behind a link that is not followed. What fails costs
+    /// nothing else.
+    pub fn sweep(
+        &self,
+        files: &RowFiles,
+        aside_for: Option<Duration>,
+        now: DateTime<Utc>,
+    ) -> Result<Swept, WorkdirError> {
         let root = self.workdir.open_root()?;
         let guard = root.open_lock(READERS, OFlags::RDWR)?;
+        let mut swept = Swept::default();
         match guard.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Freed { is_put_off: true, ..Freed::default() }),
+            Err(TryLockError::WouldBlock) => {
+                swept.freed.is_put_off = true;
+                return Ok(swept);
+            }
             Err(TryLockError::Error(error)) => {
                 return Err(io_error("cannot lock", &root.path().join(READERS))(error));
             }
         }
-        let mut freed = Freed::default();
         for app_folder in root.names()? {
             let app = root.child(&app_folder, Links::Trusted);
             let Ok(cov_data) = app.and_then(|app| app.child(COV_DATA, Links::Refused)) else { continue };
-            for name in cov_data.names()? {
-                if is_orphan(&app_folder, &name, referenced) {
-                    let bytes = cov_data.size(&name);
-                    cov_data.remove(&name)?;
-                    freed.bytes += bytes;
-                    freed.files += 1;
-                }
+            if let Err(error) = swept.sweep_app(&app_folder, &cov_data, files, now) {
+                swept.failed.push(error);
+            }
+            if let Some(longest) = aside_for
+                && let Ok(aside) = cov_data.child(ASIDE, Links::Refused)
+                && let Err(error) = swept.sweep_aside(&app_folder, &aside, longest, now)
+            {
+                swept.failed.push(error);
             }
         }
-        Ok(freed)
+        Ok(swept)
     }
+}
+
+impl Swept {
+    fn sweep_app(
+        &mut self,
+        app_folder: &str,
+        cov_data: &Folder,
+        files: &RowFiles,
+        now: DateTime<Utc>,
+    ) -> Result<(), WorkdirError> {
+        for name in cov_data.names()? {
+            let done = match fate(app_folder, &name, files) {
+                Fate::Stays => continue,
+                Fate::Goes => self.remove(cov_data, &name),
+                Fate::MovesAside => match cov_data.file_type(&name) {
+                    Ok(Some(FileType::RegularFile)) => move_aside(cov_data, &name, now).map(|()| {
+                        self.aside.push(format!("{app_folder}/{COV_DATA}/{name}"));
+                    }),
+                    // A folder of such a name is not ours.
+                    looked_at => looked_at.map(drop),
+                },
+            };
+            if let Err(error) = done {
+                self.failed.push(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_aside(
+        &mut self,
+        app_folder: &str,
+        aside: &Folder,
+        longest: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<(), WorkdirError> {
+        for name in aside.names()? {
+            let is_old = aside.modified_at(&name)?.is_some_and(|moved_at| lasted(moved_at, now, longest));
+            if is_old
+                && numbered(app_folder, &name).is_some()
+                && let Err(error) = self.remove(aside, &name)
+            {
+                self.failed.push(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, folder: &Folder, name: &str) -> Result<(), WorkdirError> {
+        let bytes = folder.size(name);
+        folder.remove(name)?;
+        self.freed.files += 1;
+        self.freed.bytes += bytes;
+        Ok(())
+    }
+}
+
+/// Moves a file into the folder for what no row knows, and notes when. Its name is free there, because numbers are not
+/// used again; whoever put a file of that name there by hand keeps it.
+fn move_aside(cov_data: &Folder, name: &str, now: DateTime<Utc>) -> Result<(), WorkdirError> {
+    let aside = cov_data.make_child(ASIDE, Links::Refused)?;
+    let to = match aside.file_type(name)? {
+        None => name.to_owned(),
+        Some(_) => format!("{name}.{:08x}", fastrand::u32(..)),
+    };
+    cov_data.set_modified_at(name, now)?;
+    cov_data.rename(name, &aside, &to)?;
+    aside.sync()?;
+    cov_data.sync()
 }
 
 /// Returns a path without links: where it leads to, as far as that is there, and what is not there yet below that.
@@ -780,17 +919,33 @@ pub fn write_whole<T, E>(
     }
 }
 
-/// Tells whether a file of ours belongs to no row: unfinished, or of a profile that `referenced` lacks.
-fn is_orphan(app_folder: &str, name: &str, referenced: &BTreeSet<String>) -> bool {
-    let Some(numbered) = name.strip_prefix(app_folder).and_then(|rest| rest.strip_prefix('_')) else {
-        return false;
-    };
+/// What a sweep does with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Goes,
+    MovesAside,
+}
+
+/// Decides about a file in the `cov_data` of an app.
+fn fate(app_folder: &str, name: &str, files: &RowFiles) -> Fate {
+    let Some((number, kind)) = numbered(app_folder, name) else { return Fate::Stays };
+    let cov = format!("{app_folder}/{COV_DATA}/{app_folder}_{number}{COV}");
+    match kind {
+        _ if kind.ends_with(UNFINISHED) => Fate::Goes,
+        _ if files.kept.contains(&cov) => Fate::Stays,
+        _ if files.dropped.contains(&cov) => Fate::Goes,
+        _ => Fate::MovesAside,
+    }
+}
+
+/// Returns the number in the name of a file of ours, and what follows it.
+fn numbered<'n>(app_folder: &str, name: &'n str) -> Option<(u64, &'n str)> {
+    let numbered = name.strip_prefix(app_folder)?.strip_prefix('_')?;
     let (number, kind) = numbered.split_at(numbered.bytes().take_while(u8::is_ascii_digit).count());
-    let finished = kind.strip_suffix(UNFINISHED);
-    let cov = format!("{app_folder}/cov_data/{app_folder}_{number}{COV}");
-    !number.is_empty()
-        && REPORTS.iter().chain([&COV]).any(|known| *known == finished.unwrap_or(kind))
-        && (finished.is_some() || !referenced.contains(&cov))
+    let finished = kind.strip_suffix(UNFINISHED).unwrap_or(kind);
+    let is_ours = REPORTS.iter().chain([&COV]).any(|known| *known == finished);
+    number.parse().ok().filter(|_| is_ours).map(|number| (number, kind))
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, WorkdirError> {
@@ -852,26 +1007,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orphans_are_ours_and_of_no_row() {
-        let referenced = BTreeSet::from(["app/cov_data/app_1.cov".to_owned()]);
-        let names = [
-            ("app_1.cov", false),
-            ("app_1_report.txt", false),
-            ("app_1.cov.tmp", true),
-            ("app_2.cov", true),
-            ("app_2_report.txt", true),
-            ("app_1_report.html", false),
-            ("app_2_report.html", true),
-            ("app_2_report.html.tmp", true),
-            ("app_2_report.pdf", false),
-            ("app_2_3.cov", false),
-            ("app_2_notes.txt", false),
-            ("app_.cov", false),
-            ("other_2.cov", false),
-            ("app_2.cov.bak", false),
-        ];
-        for (name, wanted) in names {
-            assert_eq!(is_orphan("app", name, &referenced), wanted, "{name}");
+    fn only_what_a_row_dropped_goes_and_what_no_row_knows_moves_aside() {
+        let path = |number| BTreeSet::from([format!("app/cov_data/app_{number}.cov")]);
+        let files = RowFiles { kept: path(1), dropped: path(2) };
+        for (name, wanted) in [
+            ("app_1.cov", Fate::Stays),
+            ("app_1_report.txt", Fate::Stays),
+            ("app_1_report.html", Fate::Stays),
+            ("app_1.cov.tmp", Fate::Goes),
+            ("app_2.cov", Fate::Goes),
+            ("app_2_report.txt", Fate::Goes),
+            ("app_2_report.html", Fate::Goes),
+            ("app_2_report.html.tmp", Fate::Goes),
+            ("app_3.cov.tmp", Fate::Goes),
+            ("app_3.cov", Fate::MovesAside),
+            ("app_3_report.html", Fate::MovesAside),
+            ("app_2_report.pdf", Fate::Stays),
+            ("app_2_3.cov", Fate::Stays),
+            ("app_2_notes.txt", Fate::Stays),
+            ("app_.cov", Fate::Stays),
+            ("other_2.cov", Fate::Stays),
+            ("app_2.cov.bak", Fate::Stays),
+        ] {
+            assert_eq!(fate("app", name, &files), wanted, "{name}");
         }
     }
 }

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::Context;
+use super::mending::{Depth, Mended, mend};
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Known, Roster, SilentCenter};
 use super::turn::{FOREVER, Patience};
@@ -190,7 +191,9 @@ struct Done {
     thinning: Option<Thinning>,
     /// A signal ended it.
     has_signal: bool,
-    /// Stored values could not be read.
+    /// What became of stored profiles that were missing or damaged.
+    mended: Mended,
+    /// Stored values could not be read, or files not written again.
     is_damaged: bool,
 }
 
@@ -321,10 +324,15 @@ impl Work<'_> {
         // Whatever the deadline, or a disk could fill: nobody else is waited for here.
         if !args.center_only && prober.signals.received().is_none() {
             let mut thinning = Thinning::plan(&store, &args.keep(&context.config.prune), context)?;
-            thinning.carry_out(&store, locked, prober.signals, context)?;
+            let keep = args.keep(&context.config.prune);
+            thinning.carry_out(&store, locked, &keep, prober.signals, context)?;
             done.thinning = Some(thinning);
+            let mut writer = store.writer(locked.held());
+            let is_over = || prober.signals.received().is_some();
+            done.mended = mend(&store, locked, Depth::Content, is_over, |change| writer.apply(change))?;
+            writer.commit()?;
         }
-        done.is_damaged = super::tell_damages(&store);
+        done.is_damaged = super::tell_damages(&store) || !done.mended.lost.is_empty();
         Ok(done)
     }
 

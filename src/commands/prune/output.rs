@@ -203,6 +203,8 @@ struct Summary {
     freed_files: usize,
     freed_bytes: u64,
     freed_counter_bytes: u64,
+    rewritten_files: Vec<String>,
+    lost_files: Vec<String>,
     #[serde(skip)]
     has_lists: bool,
     seconds: f64,
@@ -212,7 +214,7 @@ struct Summary {
 
 impl Summary {
     fn of(lines: &[Line], done: &Done, is_dry_run: bool, started: &Stopwatch) -> Self {
-        let Done { lists, thinning, .. } = done;
+        let Done { lists, thinning, mended, .. } = done;
         let brakes = lists.iter().flat_map(|lists| &lists.plan.brakes);
         let silent = lists.iter().flat_map(|lists| &lists.silent);
         let nothing = Thinning::default();
@@ -241,6 +243,8 @@ impl Summary {
             freed_files: thinning.freed.files,
             freed_bytes: thinning.freed.bytes,
             freed_counter_bytes: thinning.counter_bytes,
+            rewritten_files: mended.rewritten.clone(),
+            lost_files: mended.lost.clone(),
             has_lists: lists.is_some(),
             seconds: started.elapsed().as_secs_f64(),
             ended_by: match lists {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
+use super::super::mending::tell_swept;
 use super::super::roster::{Entry, Known, Roster};
 use super::super::{Context, fail, turn};
 use crate::retention::{Keep, KeptRow, Use, outlived, spent};
@@ -95,6 +96,7 @@ impl Thinning {
         &mut self,
         store: &Store,
         locked: &Locked,
+        keep: &Keep,
         signals: &Signals,
         context: &Context,
     ) -> Result<()> {
@@ -113,12 +115,14 @@ impl Thinning {
             writer.apply(&Change::StructuresSwept)?;
         }
         writer.commit()?;
-        let stored = store.stored_files()?;
-        for link in locked.links_in_the_way(&stored)? {
+        let files = store.row_files()?;
+        for link in locked.links_in_the_way(&files.kept)? {
             fail(link);
             self.is_partial = true;
         }
-        self.freed = turn::sweep(locked, &stored, signals, context)?;
+        let swept = turn::sweep(locked, &files, keep.younger_than, signals, context)?;
+        tell_swept(&swept);
+        self.freed = swept.freed;
         locked.sweep_scratch()?;
         Ok(())
     }

@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::Context;
+use super::super::fault::Reach;
 use super::super::roster::{Entry, Member, Roster};
-use super::fault::Reach;
 use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::super::fault::Reach;
 use super::super::roster::Entry;
-use super::fault::Reach;
 use super::shared::{Message, Shared};
 use crate::edition;
 use crate::memory::Reservation;

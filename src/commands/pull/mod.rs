@@ -2,7 +2,6 @@
 
 mod crew;
 mod election;
-mod fault;
 mod fold;
 mod intake;
 mod ledger;
@@ -27,6 +26,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::Context;
+use super::mending::{Depth, Mended, mend};
 use super::pick::pick;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
@@ -43,7 +43,7 @@ use crate::ping::PingUrl;
 use crate::profile::Limits;
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Allocator, Change, Damage, Store};
+use crate::store::{Allocator, Change, Store};
 use crate::workdir::Locked;
 
 use crew::{Haul, Queue, Scribe, Stop};
@@ -261,7 +261,8 @@ fn pull(
     tell_what_is_open(&store, locked, now)?;
     locked.sweep_scratch()?;
     if !store.last_run_ended()? {
-        locked.sweep(&store.stored_files()?)?;
+        let swept = locked.sweep(&store.row_files()?, None, now)?;
+        super::mending::tell_swept(&swept);
     }
     let mut writer = store.writer(locked.held());
     if args.services.is_empty() {
@@ -342,6 +343,7 @@ fn pull(
     progress.finish();
     let haul = haul?;
 
+    let mut mended = Mended::default();
     if haul.stop.is_none() {
         accept_emptied_centers(&roster, &store, now, |change| Ok(writer.apply(change)?))?;
         if args.services.is_empty() {
@@ -349,13 +351,17 @@ fn pull(
         }
         fold::fold(&store, &allocator, folded_until, now, |change| Ok(writer.apply(change)?))?;
         writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
+        let depth = if args.force { Depth::Content } else { Depth::Size };
+        let is_over = || Stop::now(signals, deadline, &started).is_some();
+        mended = mend(&store, locked, depth, is_over, |change| writer.apply(change))?;
     }
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
 
     let damages = store.damages();
-    output::print(&haul, &found.taken, &damages, &plan, &roster, &started, args.format, context)?;
-    Ok(exit_code(&haul, &found, &damages, &plan, &selection, &roster))
+    let is_whole = damages.is_empty() && mended.lost.is_empty();
+    output::print(&haul, &found.taken, &damages, &mended, &plan, &roster, &started, args.format, context)?;
+    Ok(exit_code(&haul, &found, is_whole, &plan, &selection, &roster))
 }
 
 /// Says, once a root, what others can read or lock there: an earlier release created it so, and modes of what is
@@ -527,7 +533,7 @@ fn accept_emptied_centers(
 fn exit_code(
     haul: &Haul,
     found: &Found,
-    damages: &[Damage],
+    is_whole: bool,
     plan: &Plan<'_>,
     selection: &Selection,
     roster: &Roster,
@@ -537,7 +543,7 @@ fn exit_code(
     };
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
-    let partly = !damages.is_empty()
+    let partly = !is_whole
         || haul.pulled.iter().any(failed)
         || found.has_trouble()
         || roster.is_partial()

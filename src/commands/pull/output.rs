@@ -9,6 +9,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::mending::Mended;
 use super::super::pending::Pending;
 use super::super::roster::Roster;
 use super::super::{Context, Level, fail, inform, say, show};
@@ -41,6 +42,7 @@ pub(super) fn print(
     haul: &Haul,
     taken: &[Taken],
     damages: &[Damage],
+    mended: &Mended,
     plan: &Plan<'_>,
     roster: &Roster,
     started: &Stopwatch,
@@ -66,6 +68,8 @@ pub(super) fn print(
         unchanged: pulled.iter().filter(|pulled| pulled.result == PullResult::Unchanged).count(),
         nothing_answered: pulled.iter().filter(|pulled| pulled.result == PullResult::NothingAnswered).count(),
         damages: damages.iter().map(Damage::to_string).collect(),
+        rewritten_files: mended.rewritten.clone(),
+        lost_files: mended.lost.clone(),
         not_stored: pulled.iter().filter(|pulled| pulled.result == PullResult::NotStored).count(),
         not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
         cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
@@ -253,6 +257,8 @@ struct Summary {
     nothing_answered: usize,
     not_stored: usize,
     damages: Vec<String>,
+    rewritten_files: Vec<String>,
+    lost_files: Vec<String>,
     not_due: usize,
     cut_off: usize,
     failed_addresses: usize,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::super::fault::{BadAdoption, Reach};
+use super::super::mending::written;
 use super::super::pending::Pending;
 use super::super::roster::Entry;
 use super::election::{self, Adopted, OtherKeys};
-use super::fault::{BadAdoption, Reach};
 use super::ledger::{Answered, Ledger, LiveEdition};
 use super::shared::Shared;
 use super::succession;
@@ -460,13 +461,19 @@ impl Settlement<'_, '_> {
         }
 
         let folder = crate::names::escape(&entry.key.app);
-        let number = self.shared.allocator.number(&folder);
+        let workdir = self.shared.locked.workdir();
+        let number = self.shared.allocator.number(&folder, || workdir.highest_number(&folder))?;
         let path = CovPath::new(&entry.key.app, number).relative();
         templates.extend(self.ledger.templates.iter().map(|(_, template)| Arc::clone(template)));
         let known = templates.iter().find(|known| known.build().fingerprint() == profile.build.fingerprint());
-        self.shared.locked.store(&path, |out| match known {
-            Some(template) => profile::write_known(profile.mode, template, &profile.counts, out),
-            None => profile::write(profile.mode, &profile.build, &profile.counts, out),
+        let mut file_bytes = 0;
+        self.shared.locked.store(&path, |out| {
+            match known {
+                Some(template) => profile::write_known(profile.mode, template, &profile.counts, out)?,
+                None => profile::write(profile.mode, &profile.build, &profile.counts, out)?,
+            }
+            file_bytes = written(out)?;
+            Ok(())
         })?;
         changes.push(Change::Row(Box::new(NewRow {
             key: entry.key.clone(),
@@ -475,6 +482,7 @@ impl Settlement<'_, '_> {
             branch: entry.spokesman().branch.clone(),
             cov_file_path: path,
             number: (folder, number),
+            file_bytes,
             fact: Fact {
                 edition: id,
                 coverage,

@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::super::fault::Reach;
 use super::super::roster::Entry;
 use super::election::OtherKeys;
-use super::fault::Reach;
 use super::ledger::{Answered, Ledger};
 use super::settlement::{Failure, Pulled, Settlement};
 use super::shared::{Answer, Message, Shared, lock};

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use super::gate::{Data, GateArgs, below};
+use super::mending::stored_profile;
 use super::pick::{is_same_app, pick, pick_app};
 use super::roster::{Entry, Roster};
 use super::{Context, Level, show, turn};
@@ -21,7 +22,7 @@ use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::names::in_message;
 use crate::parallel;
-use crate::profile::{Limits, Profile};
+use crate::profile::Profile;
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
 use crate::report::{
     FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
@@ -605,15 +606,6 @@ fn starts_alike(asked: &str, stored: &str) -> bool {
     let asked = asked.to_ascii_lowercase();
     let length = asked.len().min(stored.len());
     length >= SHORTEST && asked.as_bytes()[..length] == stored.as_bytes()[..length]
-}
-
-fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
-    // It was checked when it was taken in, and merged ones may be larger than any answer.
-    let limits = Limits::of_lines();
-    let file = context.workdir.open_stored(&row.cov_file_path)?;
-    let (profile, _) = crate::profile::read(file, limits, &[])
-        .with_context(|| format!("{:?}", context.workdir.stored(&row.cov_file_path).display()))?;
-    Ok(profile)
 }
 
 fn without_source(profile: &Profile, wants: Wants<'_>) -> Vec<Source> {

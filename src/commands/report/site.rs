@@ -11,8 +11,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::super::mending::stored_profile;
 use super::source::{NotFetched, Revision, SourceReader};
-use super::{Chosen, ReportArgs, before, rendered, stored_profile, trend, without_source};
+use super::{Chosen, ReportArgs, before, rendered, trend, without_source};
 use crate::commands::roster::{Entry, Member, Roster};
 use crate::commands::state::{Line, Signs, State};
 use crate::commands::{self, Context, Level, say, show};

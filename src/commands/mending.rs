@@ -1,0 +1,212 @@
+//! Stored profiles that are missing or damaged: those of latest rows are made again from the counters in the database.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::error::Error as _;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use super::fault::Reach;
+use super::{Context, fail, warn};
+use crate::names::printable;
+use crate::profile::{
+    self, Limits, Merged, ParseError, Profile, ReadError, Template, counts_digest, covered_digest,
+};
+use crate::store::{Change, EditionId, KeyId, LatestFile, Row, Store, StoreError, StructureId};
+use crate::workdir::{ASIDE, Locked, Swept, Workdir};
+
+/// How closely stored profiles are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// A file of the size that was written is taken for what was written.
+    Size,
+    /// Each is read.
+    Content,
+}
+
+/// What came of the profiles that were not as they were stored.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mended {
+    /// Paths, relative to the root.
+    pub(super) rewritten: Vec<String>,
+    /// Paths of those that could not be written again.
+    pub(super) lost: Vec<String>,
+}
+
+/// Looks at the profile of every latest row until `is_over`, and writes again what is missing or damaged; says both.
+pub(super) fn mend(
+    store: &Store,
+    locked: &Locked,
+    depth: Depth,
+    is_over: impl Fn() -> bool,
+    mut apply: impl FnMut(&Change) -> Result<(), StoreError>,
+) -> Result<Mended> {
+    let mut mended = Mended::default();
+    for file in store.latest_files()? {
+        if is_over() {
+            break;
+        }
+        let shown = printable(&locked.workdir().stored(&file.path).display().to_string()).into_owned();
+        let name = printable(&file.service).into_owned();
+        let fault = match condition(&file, locked.workdir(), depth) {
+            Ok(Condition::Sound { bytes }) => {
+                if depth == Depth::Content && file.bytes.is_none() {
+                    // Stored by an earlier release: its size alone tells from now on.
+                    apply(&Change::FileWritten { row: file.row, counts_digest: file.counts_digest, bytes })?;
+                }
+                continue;
+            }
+            Ok(Condition::Faulty(fault)) => fault,
+            Err(error) => {
+                fail(format_args!("{name}: stored profile: {error:#}"));
+                mended.lost.push(file.path);
+                continue;
+            }
+        };
+        match write_again(&file, store, locked) {
+            Ok(Some(change)) => {
+                apply(&change)?;
+                warn(format_args!("{name}: \"{shown}\" {fault}; it was written again from the database"));
+                mended.rewritten.push(file.path);
+            }
+            Ok(None) => {
+                apply(&Change::Unfinished(file.key))?;
+                fail(format_args!(
+                    "{name}: \"{shown}\" {fault}, and the database holds more by now; the next pull stores a new row"
+                ));
+                mended.lost.push(file.path);
+            }
+            Err(error) if Reach::of(&error) == Reach::Service => {
+                fail(format_args!("{name}: \"{shown}\" {fault}, and was not written again: {error:#}"));
+                mended.lost.push(file.path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(mended)
+}
+
+/// Says what a sweep could not do, and what it found that no row knows.
+pub(super) fn tell_swept(swept: &Swept) {
+    for path in &swept.aside {
+        warn(format_args!(
+            "\"{}\" is of no row of the database, as after an older sqlite.db was put back; it was moved to {ASIDE}/ \
+             beside it, where prune removes it in time",
+            printable(path)
+        ));
+    }
+    for error in &swept.failed {
+        let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+        warn(format_args!("left as it is: {error}{why}"));
+    }
+}
+
+/// Returns the profile of a row: of its file, or for the latest of its key, where that is missing or damaged, of the
+/// counters in the database, which is said.
+pub(super) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
+    let read = read(&row.cov_file_path, &context.workdir);
+    let Some(fact) = &row.fact else { return read };
+    let fault = match read {
+        Ok(profile) if counts_digest(&profile) == fact.counts_digest => return Ok(profile),
+        Ok(_) => {
+            let path = context.workdir.stored(&row.cov_file_path);
+            anyhow!("{:?} is not what was stored", path.display())
+        }
+        Err(error) => error,
+    };
+    if !row.is_latest {
+        return Err(fault);
+    }
+    let store = Store::open_read_only(&context.workdir.database())?;
+    let Some(key) = store.key_id(&row.key)? else { return Err(fault) };
+    match rebuilt(&store, key, fact.edition) {
+        Ok(profile) if covered_digest(&profile.build, &profile.counts) == fact.covered_digest => {
+            warn(format_args!(
+                "{fault:#}; this report is made from the database, goc-watchdog prune writes the file again"
+            ));
+            Ok(profile)
+        }
+        _ => Err(fault),
+    }
+}
+
+/// What a stored profile is like.
+enum Condition {
+    /// As it was written.
+    Sound { bytes: u64 },
+    /// Not so, for this reason.
+    Faulty(String),
+}
+
+fn condition(file: &LatestFile, workdir: &Workdir, depth: Depth) -> Result<Condition> {
+    let Some(bytes) = workdir.size(&file.path)? else {
+        return Ok(Condition::Faulty("is missing".to_owned()));
+    };
+    if let Some(written) = file.bytes.filter(|written| *written != bytes) {
+        return Ok(Condition::Faulty(format!("has {bytes} bytes, {written} were written")));
+    }
+    if depth == Depth::Size {
+        return Ok(Condition::Sound { bytes });
+    }
+    match read(&file.path, workdir) {
+        Ok(profile) if counts_digest(&profile) == file.counts_digest => Ok(Condition::Sound { bytes }),
+        Ok(_) => Ok(Condition::Faulty("is not what was stored".to_owned())),
+        Err(error) if error.chain().any(|cause| cause.downcast_ref::<ParseError>().is_some()) => {
+            Ok(Condition::Faulty("is no profile any more".to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn read(path: &str, workdir: &Workdir) -> Result<Profile> {
+    // It was checked when it was taken in, and merged ones may be larger than any answer.
+    let limits = Limits::of_lines();
+    let file = workdir.open_stored(path)?;
+    let read = profile::read(file, limits, &[]).map_err(|error| match error {
+        ReadError::Parse(error) => anyhow!(error),
+        ReadError::Io(error) => anyhow!(error),
+        ReadError::Memory(error) => anyhow!(error),
+    });
+    Ok(read.with_context(|| format!("{:?}", workdir.stored(path).display()))?.0)
+}
+
+/// Writes the profile of a latest row from the counters in the database, and returns what that changes; `None` where
+/// they cover more than the row says.
+fn write_again(file: &LatestFile, store: &Store, locked: &Locked) -> Result<Option<Change>> {
+    let profile = rebuilt(store, file.key, file.edition)?;
+    if covered_digest(&profile.build, &profile.counts) != file.covered_digest {
+        return Ok(None);
+    }
+    let mut bytes = 0;
+    locked.store(&file.path, |out| {
+        profile::write(profile.mode, &profile.build, &profile.counts, out)?;
+        bytes = written(out)?;
+        Ok(())
+    })?;
+    Ok(Some(Change::FileWritten { row: file.row, counts_digest: counts_digest(&profile), bytes }))
+}
+
+/// Returns how long a file has become.
+pub(super) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
+    out.flush()?;
+    Ok(out.get_ref().metadata()?.len())
+}
+
+/// Adds up what the database holds of an edition.
+fn rebuilt(store: &Store, key: KeyId, edition: EditionId) -> Result<Profile> {
+    let mut templates: HashMap<StructureId, Template> = HashMap::new();
+    let mut sum: Option<Merged> = None;
+    for known in store.generations(key)?.iter().filter(|known| known.edition == edition) {
+        let template = match templates.entry(known.structure) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(store.structure(known.structure)?),
+        };
+        let build = template.build();
+        let Some(counts) = store.counts(known.id, build.blocks().len())? else { continue };
+        sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).add(known.mode, build, &counts)?;
+    }
+    Ok(sum.context("the database has no counters of it")?.into_profile())
+}

@@ -1,0 +1,151 @@
+//! Stored profiles that are missing or damaged, and files that no row knows.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::harness::{ECHO, World};
+use crate::sim::Agent;
+
+const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n";
+
+/// A world of one process with one stored profile.
+fn stored() -> (World, Agent) {
+    let (world, mut agents) = World::with_echo(1);
+    world.configure(QUICK);
+    let agent = agents.remove(0);
+    agent.hit(&[0], 3);
+    world.pull(0);
+    (world, agent)
+}
+
+fn folder(world: &World) -> PathBuf {
+    world.root().join("apa_goc_echoserver/cov_data")
+}
+
+fn profile(world: &World, number: u32) -> PathBuf {
+    folder(world).join(format!("apa_goc_echoserver_{number}.cov"))
+}
+
+#[test]
+fn a_latest_profile_that_is_missing_or_damaged_is_written_again_and_that_is_said() {
+    type Damage = fn(&[u8]) -> Option<Vec<u8>>;
+    let damages: [(&str, &[&str], Damage); 5] = [
+        ("is missing", &["pull"], |_| None),
+        ("bytes", &["pull"], |text| Some(text[..text.len() / 2].to_vec())),
+        ("is missing", &["prune"], |_| None),
+        ("is not what was stored", &["prune"], |text| {
+            Some(String::from_utf8(text.to_vec()).unwrap().replace(" 3\n", " 7\n").into_bytes())
+        }),
+        ("is no profile any more", &["pull", "--force"], |text| Some(vec![0; text.len()])),
+    ];
+    for (what, arguments, damage) in damages {
+        let (world, _agent) = stored();
+        let path = profile(&world, 1);
+        let text = fs::read(&path).unwrap();
+        let break_it = || match damage(&text) {
+            Some(broken) => fs::write(&path, broken).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        };
+        break_it();
+        let reported =
+            world.run(&["report", "echoserver", "--format", "json"]).warned("made from the database");
+        assert!([0, 3].contains(&reported.code) && reported.stdout.contains("\"covered\""), "{reported:?}");
+        let said = world.run(arguments).ended(0).warned(what).warned("written again from the database");
+        assert!(said.stderr.contains(ECHO) && said.stderr.contains("echoserver_1.cov"), "{}", said.stderr);
+        assert!(fs::read(&path).unwrap() == text, "{arguments:?}");
+        assert_eq!(world.run(arguments).ended(0).stderr, "", "it is said once");
+
+        // The same with a database of an earlier release, which knows no size.
+        break_it();
+        world.execute("UPDATE cover_fact SET file_bytes = NULL");
+        world.run(&["prune"]).ended(0).warned("written again from the database");
+        assert!(fs::read(&path).unwrap() == text, "{arguments:?}");
+        world.is_sound();
+    }
+}
+
+#[test]
+fn counts_that_moved_on_since_the_row_are_in_the_file_that_is_written_again() {
+    let (world, agent) = stored();
+    agent.hit(&[0], 2);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 3, "no block became covered");
+    fs::remove_file(profile(&world, 1)).unwrap();
+    world.run(&["pull"]).ended(0).warned("written again");
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
+    assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
+    world.is_sound();
+}
+
+#[test]
+fn a_profile_that_cannot_be_written_again_is_named_and_the_others_are() {
+    let (world, _agent) = stored();
+    let other = world.start("staging_th_other_master_1234567890", &crate::harness::echo());
+    other.hit(&[1], 1);
+    world.pull(0);
+    for path in world.files(".cov") {
+        fs::remove_file(path).unwrap();
+    }
+    world.execute("UPDATE generation SET counts = x'01' WHERE id = 1");
+    let said = world.run(&["prune"]).ended(3).warned("was not written again").warned("table generation");
+    assert!(said.stderr.contains(ECHO), "{}", said.stderr);
+    assert_eq!(world.files(".cov").len(), 1);
+}
+
+#[test]
+fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
+    for arguments in [&["pull", "--force"][..], &["prune"]] {
+        let (world, agent) = stored();
+        world.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        let database = world.root().join("sqlite.db");
+        let older = fs::read(&database).unwrap();
+        for block in [1, 2] {
+            agent.hit(&[block], 1);
+            world.pull(0);
+        }
+        let newer = fs::read(profile(&world, 3)).unwrap();
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(world.root().join(format!("sqlite.db{suffix}")));
+        }
+        fs::write(&database, older).unwrap();
+        fs::write(folder(&world).join("apa_goc_echoserver_3.cov.tmp"), "unfinished").unwrap();
+
+        agent.hit(&[3], 1);
+        world.run(arguments).ended(0);
+        world.pull(0);
+        assert!(profile(&world, 4).exists(), "numbers go on");
+        // Either it is where it was, or it was moved aside and that was said.
+        let said = world.run(&["prune"]).ended(0);
+        let aside = folder(&world).join("aside/apa_goc_echoserver_3.cov");
+        assert!(fs::read(&aside).unwrap() == newer, "{arguments:?}: {}", said.stderr);
+        assert_eq!(world.files(".tmp"), [] as [PathBuf; 0]);
+        assert_eq!(world.run(&["prune"]).ended(0).stderr, "", "it is named once");
+        world.is_sound();
+
+        let old = SystemTime::now() - Duration::from_secs(31 * 24 * 3600);
+        fs::OpenOptions::new().write(true).open(&aside).unwrap().set_modified(old).unwrap();
+        world.run(&["prune"]).ended(0);
+        assert!(!aside.exists() && folder(&world).join("aside/apa_goc_echoserver_2.cov").exists());
+    }
+}
+
+#[test]
+fn a_file_that_no_row_knows_is_named_when_it_is_moved_aside() {
+    let (world, _agent) = stored();
+    fs::write(profile(&world, 7), "mode: set\n").unwrap();
+    world.run(&["prune"]).ended(0).warned("echoserver_7.cov").warned("aside");
+    assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
+}
+
+#[test]
+fn what_cannot_be_swept_stops_nothing() {
+    let (world, agent) = stored();
+    // The last run did not end, so the next one sweeps.
+    world.execute("UPDATE run SET ended_at = NULL");
+    let other = world.root().join("other/cov_data");
+    fs::create_dir_all(other.join("other_1.cov.tmp")).unwrap();
+    agent.hit(&[1], 1);
+    world.pull(0).warned("other_1.cov.tmp");
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 4);
+}
