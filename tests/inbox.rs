@@ -615,3 +615,66 @@ fn options_that_the_hook_does_not_heed_are_refused() {
         .ended(1)
         .warned("longer than");
 }
+
+#[test]
+fn last_data_that_waited_while_the_clock_went_back_is_counted_once() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nchange = \"counts\"\n");
+    agents[0].hit(&[0, 1], 5);
+    world.pull(0);
+    agents[0].hit(&[0, 1], 2);
+    let left = world.leave(&agents[0], ECHO);
+    world.center.remove(&agents[0].url());
+    agents[0].kill();
+    // All that is stored is of a time that is still to come, and so is the snapshot.
+    let of_later = world.forge(&left, |head| {
+        head["captured_at"] = json!("2099-01-02T00:00:00Z");
+        head["process"] = json!({"id": 7, "started_at": "2098-12-31T00:00:00Z"});
+    });
+    fs::remove_file(&left).unwrap();
+    world.execute(
+        "UPDATE generation SET opened_at = '2099-01-01T00:00:00.000Z', pulled_at = '2099-01-01T00:00:00.000Z'",
+    );
+    assert_eq!(results(&world.take(3)), ["merged"]);
+    assert!(!of_later.exists());
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 14);
+    world.is_sound();
+}
+
+#[test]
+fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nchange = \"counts\"\n");
+    agents[0].hit(&[0, 1], 5);
+    let left = world.leave(&agents[0], ECHO);
+    let text = fs::read(&left).unwrap();
+    fs::remove_file(&left).unwrap();
+    world.pull(0);
+    agents[0].restart();
+    agents[0].hit(&[2], 1);
+    world.pull(0);
+    world.days_pass(8);
+    let closed_at = world.query::<String>("SELECT closed_at FROM generation WHERE closed_at IS NOT NULL");
+    world.pull(0);
+
+    // By this setting it would not have been folded yet.
+    world.configure("[pull]\nchange = \"counts\"\nfold_after = \"30d\"\n");
+    fs::write(&left, text).unwrap();
+    world.forge(&left, |head| {
+        head["captured_at"] = json!(closed_at);
+        head["process"] = json!({"id": 7, "started_at": "2026-01-01T00:00:00Z"});
+    });
+    fs::remove_file(&left).unwrap();
+    assert_eq!(results(&world.take(0)), ["known"]);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 11);
+    let of_sum = "SELECT pulled_at FROM generation WHERE address IS NULL";
+    assert_eq!(world.query::<String>(of_sum), closed_at, "the sum tells when its last process ended");
+    // Another process that counted less than the sum is younger than all that is in it.
+    let other = Agent::start(&echo());
+    other.hit(&[0, 1], 3);
+    world.leave(&other, ECHO);
+    other.kill();
+    assert_eq!(results(&world.take(0)), ["merged"]);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 17);
+    world.is_sound();
+}

@@ -4,7 +4,7 @@
 //! which lives can it *not* be? Where one is left, the larger count of each block is kept, which counts nothing
 //! twice; only where none is left it is a life of its own. The covered set is exact whatever the clocks say. Hits
 //! can be counted twice where nothing tells lives apart: within [`SLACK`], or where nobody knows when the process
-//! began.
+//! began. Where a time is still to come, because a clock went back, no time is asked: hits are understated then.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -25,6 +25,17 @@ pub struct Life {
     pub closed_at: Option<DateTime<Utc>>,
 }
 
+/// The data of a snapshot. Its times are by another clock than those of a [`Life`].
+#[derive(Clone, Copy, Debug)]
+pub struct Capture<'a> {
+    /// When its process began, where that is known.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When its counters were read.
+    pub captured_at: DateTime<Utc>,
+    /// Its counters.
+    pub counts: &'a [u64],
+}
+
 /// What a snapshot is to the lives that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -32,24 +43,94 @@ pub enum Place {
     Known,
     /// It belongs to the life with this index, which has these counters then.
     Joins(usize, Vec<u64>),
+    /// It may belong to a life that was folded into the sum, which has these counters then.
+    JoinsSum(Vec<u64>),
     /// It is a life of its own, which has counted this beside the others.
     Own(Vec<u64>),
 }
 
+/// Tells whether a snapshot may be of a life that is part of a sum, of which the last was seen at `last_at`.
+#[must_use]
+pub fn may_be_in_sum(captured_at: DateTime<Utc>, last_at: DateTime<Utc>) -> bool {
+    captured_at <= last_at + SLACK
+}
+
 /// Finds the place of a snapshot among all lives of its address and build.
 ///
-/// `started_at` is when its process began, where that is known, and `captured_at` when its counters `counts`
-/// were read, both by another clock than the times of `lives`. `counts_of` returns the counters of the life with
-/// an index; it is asked once, and only for lives that the clocks allow, so that of a crash loop with thousands
-/// of lives few are decoded, one at a time.
+/// `sum` has the counters of the lives that were folded, where the snapshot may be of one of them, and `now` is by
+/// the clock of the times of `lives`. `counts_of` returns the counters of the life with an index; it is asked once,
+/// and where times can be trusted only for lives that they allow, so that of a crash loop with thousands of lives
+/// few are decoded, one at a time.
 pub fn place<E>(
     mode: Mode,
     lives: &[Life],
-    started_at: Option<DateTime<Utc>>,
-    captured_at: DateTime<Utc>,
+    sum: Option<&[u64]>,
+    capture: &Capture<'_>,
+    now: DateTime<Utc>,
+    counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
+) -> Result<Place, E> {
+    let is_to_come = |time: DateTime<Utc>| time > now + SLACK;
+    let is_in_doubt = is_to_come(capture.captured_at)
+        || lives
+            .iter()
+            .any(|life| [life.opened_at, life.pulled_at].into_iter().chain(life.closed_at).any(is_to_come));
+    if is_in_doubt {
+        return place_by_counters(mode, lives, sum, capture.counts, counts_of);
+    }
+    let capture = Capture { captured_at: capture.captured_at.min(now), ..*capture };
+    Ok(match (place_by_times(mode, lives, &capture, counts_of)?, sum) {
+        (Place::Own(counts), Some(sum)) => match larger(sum, &counts) {
+            joined if joined == sum => Place::Known,
+            joined => Place::JoinsSum(joined),
+        },
+        (place, _) => place,
+    })
+}
+
+/// Finds the place where no time can be trusted. All lives and the snapshot together count the larger of the two
+/// for each block, so that nothing is counted twice whichever life the snapshot is of.
+fn place_by_counters<E>(
+    mode: Mode,
+    lives: &[Life],
+    sum: Option<&[u64]>,
     counts: &[u64],
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
 ) -> Result<Place, E> {
+    let mut rest = beyond(counts, sum.unwrap_or_default());
+    // The life that it continues and to which it adds least, one that goes on before one that is over.
+    let mut continued: Option<((u128, bool), usize, Vec<u64>)> = None;
+    for (index, life) in lives.iter().enumerate() {
+        let then = counts_of(index)?;
+        rest = beyond(&rest, &then);
+        if let Verdict::Continues(counts) = judge(mode, &then, counts) {
+            let added = counts.iter().zip(&then).map(|(now, then)| u128::from(now - then)).sum();
+            let rank = (added, life.closed_at.is_some());
+            if continued.as_ref().is_none_or(|(least, ..)| rank < *least) {
+                continued = Some((rank, index, then));
+            }
+        }
+    }
+    if rest.iter().all(|&count| count == 0) {
+        return Ok(Place::Known);
+    }
+    let with_rest = |counts: &[u64]| {
+        counts.iter().zip(&rest).map(|(count, rest)| count.saturating_add(*rest)).collect::<Vec<u64>>()
+    };
+    Ok(match (continued, sum) {
+        (Some((_, index, then)), _) => Place::Joins(index, with_rest(&then)),
+        (None, Some(sum)) => Place::JoinsSum(with_rest(sum)),
+        (None, None) => Place::Own(rest),
+    })
+}
+
+/// Finds the place by times and counters.
+fn place_by_times<E>(
+    mode: Mode,
+    lives: &[Life],
+    capture: &Capture<'_>,
+    mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
+) -> Result<Place, E> {
+    let Capture { started_at, captured_at, counts } = *capture;
     // What was read before the process began is another's.
     let may_be_its = |life: &Life| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
     // One process at a time serves at an address, so a life lies between what is surely seen of others.
@@ -90,8 +171,7 @@ pub fn place<E>(
         // By the larger count of each block, which stands beside the life: its counters must stay those of the
         // process that was read last, or what else is of that would look like a restart.
         Some((_, Fit::ByTime)) => {
-            let rest = counts.iter().zip(&counted).map(|(count, counted)| count.saturating_sub(*counted));
-            let rest: Vec<u64> = rest.collect();
+            let rest = beyond(counts, &counted);
             if rest.iter().all(|&count| count == 0) { Place::Known } else { Place::Own(rest) }
         }
     })
@@ -155,6 +235,12 @@ pub fn larger(one: &[u64], other: &[u64]) -> Vec<u64> {
     one.iter().zip(other).map(|(&one, &other)| one.max(other)).collect()
 }
 
+/// Returns by how much each count is larger than the other.
+fn beyond(counts: &[u64], others: &[u64]) -> Vec<u64> {
+    let others = others.iter().chain(std::iter::repeat(&0));
+    counts.iter().zip(others).map(|(count, other)| count.saturating_sub(*other)).collect()
+}
+
 /// Tells whether all blocks that were hit are hit there too, and at most one in a hundred of them less often.
 fn is_nearly_no_larger(counts: &[u64], then: &[u64]) -> bool {
     let hit = || counts.iter().zip(then).filter(|(count, _)| **count > 0);
@@ -179,14 +265,27 @@ mod tests {
     }
 
     fn placed(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64, counts: &[u64]) -> Place {
-        placed_by(lives, started, captured, counts).0
+        placed_at(lives, None, started, captured, 1_000_000, counts)
+    }
+
+    fn placed_at(
+        lives: &[(Life, Vec<u64>)],
+        sum: Option<&[u64]>,
+        started: Option<i64>,
+        captured: i64,
+        now: i64,
+        counts: &[u64],
+    ) -> Place {
+        placed_by(lives, sum, started, captured, now, counts).0
     }
 
     /// Also returns how many lives were decoded.
     fn placed_by(
         lives: &[(Life, Vec<u64>)],
+        sum: Option<&[u64]>,
         started: Option<i64>,
         captured: i64,
+        now: i64,
         counts: &[u64],
     ) -> (Place, usize) {
         let times: Vec<Life> = lives.iter().map(|(life, _)| *life).collect();
@@ -195,7 +294,8 @@ mod tests {
             decoded += 1;
             Ok::<_, std::convert::Infallible>(lives[index].1.clone())
         };
-        let Ok(place) = place(Mode::Count, &times, started.map(at), at(captured), counts, counts_of);
+        let capture = Capture { started_at: started.map(at), captured_at: at(captured), counts };
+        let Ok(place) = place(Mode::Count, &times, sum, &capture, at(now), counts_of);
         (place, decoded)
     }
 
@@ -204,7 +304,7 @@ mod tests {
         let lives: Vec<(Life, Vec<u64>)> =
             (0..1400).map(|n| life(300 * n, 300 * n + 100, Some(300 * (n + 1)), &[1, 0])).collect();
         for started in [None, Some(300 * 700)] {
-            let (place, decoded) = placed_by(&lives, started, 300 * 700 + 200, &[1, 1]);
+            let (place, decoded) = placed_by(&lives, None, started, 300 * 700 + 200, 1_000_000, &[1, 1]);
             assert_eq!(place, Place::Joins(700, vec![1, 1]));
             assert!(decoded <= 3, "{decoded} lives");
         }
@@ -268,6 +368,40 @@ mod tests {
         assert_eq!(placed(&lives, Some(-9), 1061, &[3, 0, 0]), Place::Own(vec![3, 0, 0]));
     }
 
+    #[test]
+    fn where_a_time_is_still_to_come_counters_alone_decide_and_all_lives_count_the_larger_of_each() {
+        // Our clock went back to 500, and the snapshot waited. Its process began before all of them, or after.
+        let lives = [life(0, 900, Some(1000), &[4, 2, 0]), life(1000, 2000, None, &[1, 0, 7])];
+        for (started, captured) in [(Some(-9), 400), (Some(1500), 2500), (None, 1200)] {
+            let placed = |counts: &[u64]| placed_at(&lives, None, started, captured, 500, counts);
+            assert_eq!(placed(&[4, 1, 0]), Place::Known, "held by the first");
+            assert_eq!(placed(&[1, 0, 9]), Place::Joins(1, vec![1, 0, 9]), "goes on with the second");
+            assert_eq!(placed(&[6, 3, 0]), Place::Joins(0, vec![5, 3, 0]), "goes on with the first");
+            assert_eq!(placed(&[6, 3, 8]), Place::Joins(1, vec![2, 1, 8]), "the one to which it adds least");
+            assert_eq!(placed(&[0, 3, 9]), Place::Own(vec![0, 1, 2]), "goes on with neither");
+        }
+        // The snapshot alone, by more than the slack.
+        let lives = [life(0, 300, None, &[4, 2, 0])];
+        assert_eq!(placed_at(&lives, None, Some(400), 561, 500, &[9, 9, 9]), Place::Joins(0, vec![9, 9, 9]));
+        assert_eq!(placed_at(&lives, None, Some(400), 560, 500, &[9, 9, 9]), Place::Own(vec![9, 9, 9]));
+        assert_eq!(placed_at(&[], None, Some(400), 561, 500, &[9, 9, 9]), Place::Own(vec![9, 9, 9]));
+    }
+
+    #[test]
+    fn what_may_be_of_a_folded_life_counts_beyond_the_sum_alone() {
+        assert!(may_be_in_sum(at(960), at(900)));
+        assert!(!may_be_in_sum(at(961), at(900)));
+        let sum = Some(&[9, 0, 3][..]);
+        let lives = [life(2000, 3000, None, &[1, 5, 0])];
+        for (now, known) in [(3000, [9, 0, 2]), (1000, [9, 5, 3])] {
+            assert_eq!(placed_at(&lives, sum, None, 900, now, &known), Place::Known, "{now}");
+        }
+        assert_eq!(placed_at(&lives, sum, None, 900, 3000, &[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
+        assert_eq!(placed_at(&lives, sum, None, 900, 1000, &[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
+        // A life that is stored is none that was folded.
+        assert_eq!(placed_at(&lives, sum, None, 3100, 3100, &[2, 5, 0]), Place::Joins(0, vec![2, 5, 0]));
+    }
+
     /// What happens at one address.
     #[derive(Clone, Debug)]
     enum Event {
@@ -306,27 +440,29 @@ mod tests {
         counts: Vec<u64>,
     }
 
-    fn take(stored: &mut Vec<Stored>, left: &Left, knows_start: bool) {
+    fn take(stored: &mut Vec<Stored>, left: &Left, knows_start: bool, now: i64) {
         let lives: Vec<(Life, Vec<u64>)> = stored
             .iter()
             .map(|life| self::life(life.opened, life.pulled, life.closed, &life.counts))
             .collect();
-        match placed(&lives, knows_start.then_some(left.started), left.captured, &left.counts) {
+        let captured = left.captured.min(now);
+        match placed_at(&lives, None, knows_start.then_some(left.started), left.captured, now, &left.counts) {
             Place::Known => {}
+            Place::JoinsSum(_) => unreachable!("nothing was folded"),
             Place::Joins(index, counts) => {
                 stored[index].counts = counts;
-                stored[index].pulled = stored[index].pulled.max(left.captured);
+                stored[index].pulled = stored[index].pulled.max(captured);
             }
             Place::Own(counts) => {
                 let is_newest = stored.iter().all(|life| life.pulled <= left.captured);
                 if is_newest {
                     let open = stored.iter_mut().filter(|life| life.closed.is_none());
-                    open.for_each(|life| life.closed = Some(left.captured));
+                    open.for_each(|life| life.closed = Some(captured));
                 }
                 stored.push(Stored {
-                    opened: left.captured,
-                    pulled: left.captured,
-                    closed: (!is_newest).then_some(left.captured),
+                    opened: captured,
+                    pulled: captured,
+                    closed: (!is_newest).then_some(captured),
                     counts,
                 });
                 stored.sort_by_key(|life| life.opened);
@@ -342,6 +478,7 @@ mod tests {
             knows_start in any::<bool>(),
             skew in -30_i64..=30,
             pause in prop_oneof![Just(1), Just(200)],
+            went_back in prop::option::of(1..3000_i64),
         ) {
             let mut stored: Vec<Stored> = Vec::new();
             let mut inbox: Vec<Left> = Vec::new();
@@ -371,7 +508,7 @@ mod tests {
                     Event::Take(_) if inbox.is_empty() => {}
                     Event::Take(number) => {
                         let left = inbox[number % inbox.len()].clone();
-                        take(&mut stored, &left, knows_start);
+                        take(&mut stored, &left, knows_start, now);
                         (0..8).for_each(|block| seen[block] |= left.counts[block] > 0);
                     }
                     Event::Pull => {
@@ -391,6 +528,13 @@ mod tests {
                             }
                         }
                     }
+                }
+            }
+            // Our clock goes back, and what still lies there is taken in, also what was taken in before.
+            if let Some(seconds) = went_back {
+                for left in &inbox {
+                    take(&mut stored, left, knows_start, now - seconds);
+                    (0..8).for_each(|block| seen[block] |= left.counts[block] > 0);
                 }
             }
             for block in 0..8 {

@@ -22,7 +22,6 @@ pub(super) fn fold(
     store: &Store,
     allocator: &Allocator,
     until: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
     mut apply: impl FnMut(&Change) -> Result<()>,
 ) -> Result<()> {
     let Some(until) = until else { return Ok(()) };
@@ -38,11 +37,12 @@ pub(super) fn fold(
             }
             sum => sum?.into_profile(),
         };
-        let (mode, counts) = (profile.mode, encode_counts(&profile.counts));
+        let (mode, counts, answer) = (profile.mode, encode_counts(&profile.counts), None);
+        let at = before.iter().chain(alike).map(last_seen).max().expect("at least one is folded");
         apply(&if let Some(before) = before {
-            Change::GenerationMoved { id: before.id, mode, at: now, counts, answer: None }
+            Change::GenerationMoved { id: before.id, mode, at, counts, answer }
         } else {
-            let (id, address, at, answer) = (allocator.generation(), None, now, None);
+            let (id, address) = (allocator.generation(), None);
             Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer }
         })?;
         for generation in alike {
@@ -50,6 +50,12 @@ pub(super) fn fold(
         }
     }
     Ok(())
+}
+
+/// Returns the latest time at which a generation may have counted. The sum of an earlier release has the time of
+/// its folding there, which is later.
+fn last_seen(generation: &Generation) -> DateTime<Utc> {
+    generation.closed_at.map_or(generation.pulled_at, |closed_at| closed_at.max(generation.pulled_at))
 }
 
 /// Adds generations of one structure.

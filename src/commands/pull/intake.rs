@@ -24,7 +24,7 @@ use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, encode_counts, mix,
 };
-use crate::snapshot::{self, BadSnapshot, Checked, Head, Life, Place};
+use crate::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
 use crate::store::{
     Change, EditionId, EditionStatus, Generation, GenerationId, ServiceId, Store, StructureId, Writer,
 };
@@ -192,8 +192,6 @@ pub(super) struct Intake<'i, 'a, 'w> {
     pub(super) roster: &'i mut Roster,
     pub(super) naming: &'i Naming,
     pub(super) limits: Limits,
-    /// What was closed before may be part of a sum.
-    pub(super) folded_until: Option<DateTime<Utc>>,
     /// Tells that the run is to end.
     pub(super) is_over: &'i dyn Fn() -> bool,
 }
@@ -295,15 +293,20 @@ impl Intake<'_, '_, '_> {
         let address = address_of(head, entry, listings, ledger);
         let at = head.captured_at.min(self.shared.now);
         let origin = Origin { edition, structure, mode: profile.mode, address, at };
-        let mut changes = match origin.place(head, &profile.counts, ledger, self.store)? {
+        let sum = self.store.folded(edition, structure)?;
+        let sum = sum.filter(|sum| snapshot::may_be_in_sum(at, sum.pulled_at));
+        let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.shared.now, self.store)?;
+        let mut changes = match place {
             Place::Known => Vec::new(),
             Place::Joins(index, counts) => vec![origin.moved(index, &counts, ledger)],
+            Place::JoinsSum(counts) => {
+                let Generation { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
+                let (mode, counts) = (mix(mode, profile.mode), encode_counts(&counts));
+                vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
+            }
             Place::Own(counts) => {
-                let folded = self.store.folded(edition, structure)?;
-                match folded.filter(|_| self.folded_until.is_some_and(|until| at < until)) {
-                    Some(sum) => joined_to_sum(&sum, profile.mode, &counts, self.store)?,
-                    None => origin.opened(self.shared.allocator.generation(), &counts, entry, ledger),
-                }
+                let id = self.shared.allocator.generation();
+                origin.opened(id, head.captured_at, &counts, entry, ledger)
             }
         };
         let has_moved = !changes.is_empty();
@@ -417,24 +420,37 @@ struct Origin {
 
 impl Origin {
     /// Finds the place of its counters; an index is that of a generation of the ledger.
-    fn place(&self, head: &Head, counts: &[u64], ledger: &Ledger, store: &Store) -> Result<Place> {
+    fn place(
+        &self,
+        head: &Head,
+        counts: &[u64],
+        sum: Option<&Generation>,
+        ledger: &Ledger,
+        now: DateTime<Utc>,
+        store: &Store,
+    ) -> Result<Place> {
         let is_of_it = |known: &Generation| {
             known.address.as_ref() == Some(&self.address)
                 && (known.edition, known.structure, known.mode) == (self.edition, self.structure, self.mode)
         };
         let of_it: Vec<usize> =
             (0..ledger.generations.len()).filter(|&index| is_of_it(&ledger.generations[index])).collect();
+        let counts_of = |known: &Generation| {
+            store.counts(known.id, counts.len())?.context("counters of a generation are gone")
+        };
+        let summed = sum.map(counts_of).transpose()?;
         let lives = of_it.iter().map(|&index| {
             let Generation { opened_at, pulled_at, closed_at, .. } = ledger.generations[index];
             Life { opened_at, pulled_at, closed_at }
         });
         let lives: Vec<Life> = lives.collect();
-        let started_at = head.process.map(|process| process.started_at);
-        let counts_of = |life: usize| -> Result<Vec<u64>> {
-            let stored = store.counts(ledger.generations[of_it[life]].id, counts.len())?;
-            stored.context("counters of a generation are gone")
+        let capture = Capture {
+            started_at: head.process.map(|process| process.started_at),
+            captured_at: head.captured_at,
+            counts,
         };
-        Ok(match snapshot::place(self.mode, &lives, started_at, self.at, counts, counts_of)? {
+        let counts_of = |life: usize| counts_of(&ledger.generations[of_it[life]]);
+        Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, now, counts_of)? {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
             place => place,
         })
@@ -449,12 +465,20 @@ impl Origin {
     }
 
     /// Opens a generation; where nothing was seen at its address since, what was open there is over.
-    fn opened(&self, id: GenerationId, counts: &[u64], entry: &Entry, ledger: &mut Ledger) -> Vec<Change> {
+    fn opened(
+        &self,
+        id: GenerationId,
+        captured_at: DateTime<Utc>,
+        counts: &[u64],
+        entry: &Entry,
+        ledger: &mut Ledger,
+    ) -> Vec<Change> {
         let Self { edition, structure, mode, address, at } = self;
         let (edition, structure, mode, at) = (*edition, *structure, *mode, *at);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
+        // Where our clock went back, the stored times are later than now, and only its own time compares with them.
         let is_newest =
-            ledger.generations.iter().filter(|known| here(known)).all(|known| known.pulled_at <= at);
+            ledger.generations.iter().filter(|known| here(known)).all(|known| known.pulled_at <= captured_at);
         let mut changes = Vec::new();
         if is_newest {
             let open = ledger.generations.iter_mut().filter(|known| known.closed_at.is_none() && here(known));
@@ -491,17 +515,6 @@ impl Origin {
         }
         changes
     }
-}
-
-/// Holds what is so old that its generation may be part of a sum against that, by the larger count.
-fn joined_to_sum(sum: &Generation, mode: Mode, counts: &[u64], store: &Store) -> Result<Vec<Change>> {
-    let stored = store.counts(sum.id, counts.len())?.context("counters of a sum are gone")?;
-    let joined = snapshot::larger(&stored, counts);
-    if joined == stored {
-        return Ok(Vec::new());
-    }
-    let (id, at, mode) = (sum.id, sum.pulled_at, mix(sum.mode, mode));
-    Ok(vec![Change::GenerationMoved { id, mode, at, counts: encode_counts(&joined), answer: None }])
 }
 
 type Listings = HashMap<ServiceId, Vec<String>>;

@@ -285,7 +285,6 @@ fn pull(
     roster.changes.iter().try_for_each(|change| writer.apply(change))?;
     writer.commit()?;
 
-    let folded_until = fold::until(context.config.pull.fold_after, now);
     let stopped = AtomicBool::new(false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
     let shared = Shared {
@@ -311,7 +310,6 @@ fn pull(
         roster: &mut roster,
         naming: &context.config.naming,
         limits: options.limits,
-        folded_until,
         is_over: &|| Stop::now(signals, deadline, &started).is_some(),
     };
     let found = intake.take(found)?;
@@ -349,7 +347,8 @@ fn pull(
         if args.services.is_empty() {
             roster.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
         }
-        fold::fold(&store, &allocator, folded_until, now, |change| Ok(writer.apply(change)?))?;
+        let until = fold::until(context.config.pull.fold_after, now);
+        fold::fold(&store, &allocator, until, |change| Ok(writer.apply(change)?))?;
         writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
         let depth = if args.force { Depth::Content } else { Depth::Size };
         let is_over = || Stop::now(signals, deadline, &started).is_some();
