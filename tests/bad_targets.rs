@@ -147,6 +147,31 @@ fn a_line_without_end_is_broken_off() {
 }
 
 #[test]
+fn a_profile_without_its_last_newline_is_whole_where_its_length_is_told() {
+    let text = "mode: count\nexample.com/a/b.go:1.1,2.2 1 7";
+    let (world, agents) = World::with_echo(1);
+    let sized = |bytes: usize| {
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n");
+        Behaviour::Raw(format!("{head}{text}").into_bytes())
+    };
+    let chunk = format!("{:x}\r\n{text}\r\n0\r\n\r\n", text.len());
+    let chunked =
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
+    agents[0].behave(Behaviour::Raw(chunked.into_bytes()));
+    world.pull(3).warned("line 2: cut short");
+    agents[0].behave(sized(text.len() + 1));
+    world.pull(3).warned("the answer was cut short");
+    agents[0].behave(sized(text.len()));
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [7]);
+    // Held against the last answer, it is the same.
+    world.pull(0);
+    assert_eq!(world.echo_counts(), [7]);
+    let raw = world.run(&["pull", "--raw", "--address", &agents[0].url()]).ended(0);
+    assert_eq!(raw.stdout, text);
+}
+
+#[test]
 fn a_status_is_shown_with_the_start_of_its_body() {
     let fault = fault_of(Behaviour::Status("503 Service Unavailable", "upstream connect error\nmore"), &[]);
     assert_eq!(fault, "answered 503: \"upstream connect error…\"");

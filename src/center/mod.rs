@@ -25,7 +25,7 @@ use crate::address::{BadAddress, base_url};
 use crate::clock::Deadline;
 use crate::config::{AddressPolicy, PullConfig};
 use crate::memory::{NoRoom, Reservation};
-use crate::profile::{self, Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
+use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 use dial::{AddressFilter, LookupFailed, TargetCheck};
 
@@ -376,7 +376,11 @@ impl Client {
 
     /// Asks the process at `address` for its profile.
     pub fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
-        let reader = Reader::new(self.open(address)?, self.options.limits, self.buffers.take());
+        let Opened { body, is_sized } = self.open(address)?;
+        let mut reader = Reader::new(body, self.options.limits, self.buffers.take());
+        if is_sized {
+            reader.trust_end();
+        }
         Ok(Incoming { reader: Some(reader), buffers: &self.buffers })
     }
 
@@ -384,8 +388,14 @@ impl Client {
     ///
     /// Fails as reading it from [`Self::profile`] does, after what came until then was written.
     pub fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
-        let mut tee = Tee { inner: Counted { inner: self.open(address)?, bytes: 0 }, out, failed: None };
-        let read = profile::read(&mut tee, self.options.limits, &[]);
+        let Opened { body, is_sized } = self.open(address)?;
+        let mut tee = Tee { inner: Counted { inner: body, bytes: 0 }, out, failed: None };
+        let mut reader = Reader::new(&mut tee, self.options.limits, Vec::new());
+        if is_sized {
+            reader.trust_end();
+        }
+        let read = reader.understand(&[], None, 0);
+        drop(reader);
         if let Some(error) = tee.failed {
             return Err(HttpError::Output(error));
         }
@@ -407,7 +417,7 @@ impl Client {
     }
 
     /// Opens the answer with the profile: by GET, by POST where an agent allows nothing else.
-    fn open(&self, address: &str) -> Result<BodyReader<'static>, HttpError> {
+    fn open(&self, address: &str) -> Result<Opened, HttpError> {
         let url = format!("{}/v1/cover/profile", base_url(address)?);
         let mut response = self.bounded(self.agent.get(&url)).call().map_err(|e| transport(&e))?;
         if response.status() == 405 {
@@ -433,7 +443,8 @@ impl Client {
         if !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding") {
             return Err(HttpError::NoFraming);
         }
-        Ok(response.into_body().into_reader())
+        let is_sized = headers.contains_key("content-length") && !headers.contains_key("transfer-encoding");
+        Ok(Opened { body: response.into_body().into_reader(), is_sized })
     }
 
     fn text(&self, response: Response<Body>) -> Result<Vec<u8>, HttpError> {
@@ -496,6 +507,14 @@ impl<R: Read> Read for Counted<R> {
         self.bytes += read as u64;
         Ok(read)
     }
+}
+
+/// An answer with a profile, of which the head was read.
+struct Opened {
+    body: BodyReader<'static>,
+    /// Whether its head tells its length: reading fails where it ends before. An agent that breaks off while it
+    /// sends chunks may end them as if that were all.
+    is_sized: bool,
 }
 
 /// Writes what it reads; a failure to write ends the reading and is kept apart from one to read.

@@ -95,6 +95,7 @@ pub struct Reader<R> {
     recognised: Option<(Vec<u8>, Vec<bool>)>,
     /// For what is decoded, where that is bounded.
     reservation: Option<Reservation>,
+    is_end_trusted: bool,
 }
 
 /// Memory is reserved in steps of so many bytes.
@@ -117,7 +118,13 @@ impl<R: Read> Reader<R> {
             has_ended: false,
             recognised: None,
             reservation: None,
+            is_end_trusted: false,
         }
+    }
+
+    /// Takes a last line without newline for a whole one, because the source fails where it ends too early.
+    pub fn trust_end(&mut self) {
+        self.is_end_trusted = true;
     }
 
     /// Bounds what is decoded by this reservation, which grows with it.
@@ -268,6 +275,15 @@ impl<R: Read> Reader<R> {
         if self.bytes > self.limits.max_bytes {
             return Err(ParseError::TooLong { limit: self.limits.max_bytes }.into());
         }
+        if self.has_ended
+            && self.is_end_trusted
+            && self.end > self.start
+            && self.buffer[self.end - 1] != b'\n'
+        {
+            self.buffer[self.end] = b'\n';
+            self.end += 1;
+            return Ok(true);
+        }
         Ok(read > 0)
     }
 }
@@ -321,6 +337,27 @@ mod tests {
                           b.go:0.0,9.9 1 17\n\
                           a.go:1.1,2.2 1 3\n\
                           c:1.go:1.1,2.2 1 0\n";
+
+    #[test]
+    fn a_last_line_without_newline_is_whole_where_the_end_is_trusted() {
+        let text = "mode: set\na.go:1.1,2.2 1 0\na.go:3.1,4.2 1 1";
+        let read = |text: &str, is_end_trusted: bool| {
+            let mut reader = Reader::new(text.as_bytes(), Limits::default(), Vec::new());
+            if is_end_trusted {
+                reader.trust_end();
+            }
+            reader
+                .understand(&[], None, 7)
+                .map(|understood| understood.profile)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(read(text, true), Ok(profile(format!("{text}\n"))));
+        assert_eq!(read(&format!("{text}\n"), true), Ok(profile(format!("{text}\n"))));
+        assert_eq!(read("mode: set", true), Ok(profile("mode: set\n")));
+        assert!(read(text, false).unwrap_err().contains("line 3: cut short"));
+        assert!(read(&text[..text.len() - 2], true).unwrap_err().starts_with("line 3: expected"));
+        assert!(read("", true).is_err());
+    }
 
     #[test]
     fn an_answer_that_comes_again_in_another_order_is_known_without_being_understood() {

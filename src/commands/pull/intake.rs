@@ -360,6 +360,8 @@ impl Intake<'_, '_, '_> {
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
         let mut checked = Checked::new(opened);
         let mut reader = Reader::new(&mut checked, self.limits, Vec::new());
+        // The head of the snapshot tells its length and digest.
+        reader.trust_end();
         reader.reserve(self.shared.memory.reader(false));
         let understood = reader.understand(known, None, 0);
         drop(reader);
