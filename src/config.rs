@@ -29,6 +29,8 @@ pub struct Config {
     pub centers: Vec<String>,
     /// Folders beside that of the root in which pods leave their last data.
     pub inboxes: Vec<PathBuf>,
+    /// Whose files are taken in from the inboxes; `None`: anybody's.
+    pub inbox_owners: Option<Vec<InboxOwner>>,
     /// How service names are read.
     pub naming: Naming,
     /// The configured apps by name.
@@ -69,6 +71,26 @@ pub struct GitConfig {
     pub max_files: usize,
     /// Users whose clones are read beside those of this user, root and the owner of the work directory.
     pub trust_owners: Vec<User>,
+}
+
+/// A user or a group whose files in an inbox are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InboxOwner {
+    /// A user.
+    User(User),
+    /// A group by number, written `gid:N`.
+    Group(u32),
+}
+
+impl InboxOwner {
+    /// Tells whether a file of this user and group is trusted. `user_id` returns the number of a user.
+    pub fn has(&self, uid: u32, gid: u32, user_id: impl Fn(&str) -> Option<u32>) -> bool {
+        match self {
+            Self::User(User::Id(trusted)) => *trusted == uid,
+            Self::User(User::Name(name)) => user_id(name) == Some(uid),
+            Self::Group(trusted) => *trusted == gid,
+        }
+    }
 }
 
 /// A user of this machine.
@@ -283,6 +305,7 @@ fn read(text: &str) -> Result<Config, Fault> {
     }
 
     top.set("inbox", &mut config.inboxes, each(path))?;
+    top.set("inbox_owners", &mut config.inbox_owners, inbox_owners)?;
 
     if let Some(mut apps) = top.table("apps")? {
         for app in apps.entries.keys() {
@@ -511,6 +534,27 @@ fn user(value: &Value) -> Result<User, Fault> {
     };
     user.ok_or_else(|| mismatch(value, "the name of a user in quotes, or a user id"))
 }
+
+/// Reads `"any"`, or a list of users and groups; an empty list trusts nobody.
+fn inbox_owners(value: &Value) -> Result<Option<Vec<InboxOwner>>, Fault> {
+    match value.get_ref() {
+        DeValue::String(text) if text == "any" => Ok(None),
+        DeValue::Array(_) => each(inbox_owner)(value).map(Some),
+        _ => Err(mismatch(value, INBOX_OWNERS)),
+    }
+}
+
+fn inbox_owner(value: &Value) -> Result<InboxOwner, Fault> {
+    let text = text_of(value).unwrap_or_default();
+    match text.strip_prefix("gid:") {
+        Some(gid) => gid.parse().map(InboxOwner::Group).map_err(|_| mismatch(value, INBOX_OWNERS)),
+        None if text == "any" || text.contains(':') => Err(mismatch(value, INBOX_OWNERS)),
+        None => user(value).map(InboxOwner::User),
+    }
+}
+
+const INBOX_OWNERS: &str =
+    "\"any\", or a list of user numbers, user names and groups such as [65532, \"deploy\", \"gid:2000\"]";
 
 fn path(value: &Value) -> Result<PathBuf, Fault> {
     text_of(value)
@@ -815,6 +859,7 @@ mod tests {
         let text = r#"
             centers = ["http://a:7777", "https://b"]
             inbox = ["/mnt/inbox"]
+            inbox_owners = [65532, "deploy", "gid:2000"]
             [apps.apa_goc_echoserver]
             repo = "https://git.example/echo.git"
             [pull]
@@ -860,6 +905,12 @@ mod tests {
         let seconds = Duration::from_secs;
         assert_eq!(config.centers, ["http://a:7777", "https://b"]);
         assert_eq!(config.inboxes, [PathBuf::from("/mnt/inbox")]);
+        let owners = [
+            InboxOwner::User(User::Id(65532)),
+            InboxOwner::User(User::Name("deploy".to_owned())),
+            InboxOwner::Group(2000),
+        ];
+        assert_eq!(config.inbox_owners.as_deref(), Some(&owners[..]));
         let repo = config.apps["apa_goc_echoserver"].repo.as_deref();
         assert_eq!(repo, Some("https://git.example/echo.git"));
         let expected = PullConfig {
@@ -943,6 +994,20 @@ mod tests {
         for (text, expected) in cases {
             let fault = fault_of(text);
             assert!(fault.starts_with("goc-watchdog.toml:") && fault.contains(expected), "{text:?}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_file_in_an_inbox_is_trusted_by_its_user_or_its_group() {
+        let config = Config::parse("inbox_owners = [7, \"deploy\", \"gid:9\"]", "").unwrap();
+        let user_id = |name: &str| (name == "deploy").then_some(8);
+        let is_trusted =
+            |uid, gid| config.inbox_owners.iter().flatten().any(|owner| owner.has(uid, gid, user_id));
+        assert!(is_trusted(7, 1) && is_trusted(8, 1) && is_trusted(1, 9));
+        assert!(!is_trusted(9, 7) && !is_trusted(0, 0));
+        assert_eq!(Config::parse("inbox_owners = \"any\"", "").unwrap().inbox_owners, None);
+        for wrong in ["\"deploy\"", "[\"uid:5\"]", "[\"any\"]", "[\"gid:\"]"] {
+            assert!(Config::parse(&format!("inbox_owners = {wrong}"), "").is_err(), "{wrong}");
         }
     }
 

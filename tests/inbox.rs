@@ -1,7 +1,7 @@
 //! `pull --to-inbox`, and the pull that takes in what it left.
 
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -582,6 +582,23 @@ fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
     fs::rename(aside, &large).unwrap();
     let merged = world.run(&["pull", "--no-peek", "--format", "json"]).json();
     assert!(merged.iter().any(|line| line["result"] == "merged"), "{merged:?}");
+}
+
+#[test]
+fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let path = world.leave(&agents[0], ECHO);
+    let file = fs::metadata(&path).unwrap();
+    let (uid, gid) = (file.uid(), file.gid());
+    world.configure(&format!("inbox_owners = [{}, \"gid:{}\", \"nobody-of-this-name\"]", uid + 1, gid + 1));
+    let said = world.run(&["pull", "--force"]).ended(3);
+    let reason = format!("its owner (user {uid}, group {gid}) is none of inbox_owners");
+    assert_eq!(said.stderr.matches(&reason).count(), 1, "{}", said.stderr);
+    assert!(path.exists());
+    world.configure(&format!("inbox_owners = [\"gid:{gid}\"]"));
+    world.pull(0);
+    assert!(!path.exists());
 }
 
 #[test]

@@ -85,6 +85,12 @@ impl InboxFile {
         age(&self.path(), now).is_some_and(|age| age < FRESH)
     }
 
+    /// Tells whether it is not there any more, because another root took it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        fs::symlink_metadata(self.path()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Opens it; `None` where it is no regular file.
     pub fn open(&self) -> Result<Option<File>, WorkdirError> {
         let path = self.path();
@@ -130,7 +136,12 @@ impl InboxFile {
     pub fn remove(&self) -> Result<(), WorkdirError> {
         let path = self.path();
         #[expect(clippy::disallowed_methods, reason = "what is in the inbox goes when it was taken in")]
-        fs::remove_file(&path).map_err(io_error("cannot remove", &path))
+        let removed = fs::remove_file(&path);
+        match removed {
+            // Another root took it, too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(io_error("cannot remove", &path)),
+        }
     }
 }
 
@@ -196,6 +207,14 @@ fn errno(error: &io::Error) -> Errno {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_another_root_took_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = InboxFile { folder: folder.path().to_owned(), name: "a.snapshot".to_owned() };
+        assert!(file.is_gone());
+        file.remove().unwrap();
+    }
 
     #[test]
     fn of_what_cannot_be_taken_in_the_newest_are_kept() {

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -19,6 +20,8 @@ use super::super::roster::{Entry, Member, Roster};
 use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
+use crate::config::InboxOwner;
+use crate::host;
 use crate::memory::NoRoom;
 use crate::names::Naming;
 use crate::profile::{
@@ -123,11 +126,12 @@ pub(super) fn look(context: &Context) -> Found {
             }
         };
         for file in files {
-            match head_of(&file) {
+            match head_of(&file, context.config.inbox_owners.as_deref()) {
                 Ok((head, start)) => found.letters.push(Letter { file, head, start }),
                 Err(refused) => {
                     let name = file.path().display().to_string();
-                    found.taken.push(Taken { file: name, head: None, fate: refuse(&file, refused, now) });
+                    let fate = refuse(&file, refused, now);
+                    found.taken.extend(fate.map(|fate| Taken { file: name, head: None, fate }));
                 }
             }
         }
@@ -152,17 +156,33 @@ fn explained(error: WorkdirError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
-fn open(file: &InboxFile) -> Result<File, Refused> {
+/// Opens a file that one of `owners` left.
+fn open(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<File, Refused> {
     match file.open() {
-        Ok(Some(opened)) => Ok(opened),
+        Ok(Some(opened)) => match distrust(&opened, owners) {
+            Some(reason) => Err(Refused::Stuck(reason)),
+            None => Ok(opened),
+        },
         Ok(None) => Err(Refused::Bad("it is no regular file".to_owned())),
         Err(error) => Err(Refused::Stuck(explained(error))),
     }
 }
 
-fn head_of(file: &InboxFile) -> Result<(Head, u64), Refused> {
+/// Returns why the owner of an opened file is not trusted; `None` where it is.
+fn distrust(opened: &File, owners: Option<&[InboxOwner]>) -> Option<String> {
+    let owners = owners?;
+    let metadata = match opened.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) => return Some(error.to_string()),
+    };
+    let (uid, gid) = (metadata.uid(), metadata.gid());
+    let is_trusted = owners.iter().any(|owner| owner.has(uid, gid, host::user_id));
+    (!is_trusted).then(|| format!("its owner (user {uid}, group {gid}) is none of inbox_owners"))
+}
+
+fn head_of(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<(Head, u64), Refused> {
     let mut text = Vec::new();
-    let read = open(file)?.take(snapshot::LONGEST_HEAD as u64).read_to_end(&mut text);
+    let read = open(file, owners)?.take(snapshot::LONGEST_HEAD as u64).read_to_end(&mut text);
     read.map_err(|error| Refused::Stuck(error.to_string()))?;
     match snapshot::read_head(&text) {
         Ok((head, start)) => Ok((head, start as u64)),
@@ -171,16 +191,19 @@ fn head_of(file: &InboxFile) -> Result<(Head, u64), Refused> {
     }
 }
 
-fn refuse(file: &InboxFile, refused: Refused, now: DateTime<Utc>) -> Fate {
-    let reason = match refused {
-        Refused::Stuck(reason) => return Fate::Stuck(reason),
-        Refused::Unfinished(reason) if file.is_fresh(now) => return Fate::Unfinished(reason),
-        Refused::Unfinished(reason) | Refused::Bad(reason) => reason,
+/// Moves a file aside that is bad; returns its fate, and `None` where another root took it meanwhile.
+fn refuse(file: &InboxFile, refused: Refused, now: DateTime<Utc>) -> Option<Fate> {
+    let fate = match refused {
+        _ if file.is_gone() => return None,
+        Refused::Stuck(reason) => Fate::Stuck(reason),
+        Refused::Unfinished(reason) if file.is_fresh(now) => Fate::Unfinished(reason),
+        Refused::Unfinished(reason) | Refused::Bad(reason) => match file.set_aside(&reason) {
+            Ok(()) => Fate::Bad(reason),
+            Err(_) if file.is_gone() => return None,
+            Err(error) => Fate::Stuck(format!("{reason}; {}", explained(error))),
+        },
     };
-    match file.set_aside(&reason) {
-        Ok(()) => Fate::Bad(reason),
-        Err(error) => Fate::Stuck(format!("{reason}; {}", explained(error))),
-    }
+    Some(fate)
 }
 
 /// Where what is taken in is held against what is stored.
@@ -192,6 +215,8 @@ pub(super) struct Intake<'i, 'a, 'w> {
     pub(super) roster: &'i mut Roster,
     pub(super) naming: &'i Naming,
     pub(super) limits: Limits,
+    /// Whose files are taken in; `None`: anybody's.
+    pub(super) owners: Option<&'i [InboxOwner]>,
     /// Tells that the run is to end.
     pub(super) is_over: &'i dyn Fn() -> bool,
 }
@@ -224,16 +249,17 @@ impl Intake<'_, '_, '_> {
                     Err(error) if Reach::of(&error) == Reach::Service => {
                         // Half of what it holds may be of a snapshot that was not taken in.
                         desk = None;
-                        refuse(&letter.file, Refused::Stuck(format!("{error:#}")), self.shared.now)
+                        Some(Fate::Stuck(format!("{error:#}")))
                     }
                     fate => match fate? {
                         Ok(fate) => {
                             done.push(&letter.file);
-                            fate
+                            Some(fate)
                         }
                         Err(refused) => refuse(&letter.file, refused, self.shared.now),
                     },
                 };
+                let Some(fate) = fate else { continue };
                 let file = letter.file.path().display().to_string();
                 found.taken.push(Taken { file, head: Some(letter.head.clone()), fate });
             }
@@ -347,7 +373,7 @@ impl Intake<'_, '_, '_> {
         let Letter { file, head, start } = letter;
         let stuck = |error: io::Error| Refused::Stuck(error.to_string());
         let unfinished = |reason: &str| Err(Refused::Unfinished(reason.to_owned()));
-        let mut opened = open(file)?;
+        let mut opened = open(file, self.owners)?;
         if head.profile_bytes > self.limits.max_bytes {
             let bytes = head.profile_bytes;
             return Err(Refused::Bad(format!("its profile has {bytes} bytes and is larger than --max-body")));

@@ -310,6 +310,7 @@ fn pull(
         roster: &mut roster,
         naming: &context.config.naming,
         limits: options.limits,
+        owners: context.config.inbox_owners.as_deref(),
         is_over: &|| Stop::now(signals, deadline, &started).is_some(),
     };
     let found = intake.take(found)?;
