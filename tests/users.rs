@@ -127,3 +127,19 @@ fn metrics_and_a_site_are_for_other_users_to_read() {
         assert!(!read(&format!("{site}/{page}")).is_empty(), "{page}, as nginx reads it");
     }
 }
+
+#[test]
+fn where_the_current_folder_cannot_be_looked_at_a_new_folder_is_refused_with_its_reason() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, TEAM, 0o750);
+    let Some(pulled) = run(&world, SERVICE, TEAM, "027", &["pull"]) else { return };
+    pulled.ended(0);
+    let closed = world.home().join("closed");
+    folder_of(&closed, 0, 0, 0o700);
+    let binary = world.installed();
+    let site = ["report", "--all", "--format", "site", "-o", "site"];
+    let command = [&[binary.to_str().unwrap()], &site[..]].concat();
+    let mut command = world.as_user(SERVICE, TEAM, "027", &command).unwrap();
+    said(command.current_dir(closed)).ended(1).warned("\"site\"").warned("Permission denied");
+}

@@ -984,13 +984,16 @@ fn make_folder(folder: &Path) -> Result<(), WorkdirError> {
     if folder.is_dir() {
         return Ok(());
     }
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    make_folder(parent)?;
-    match fs::create_dir(folder) {
-        Ok(()) => sync_folder(parent),
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    let mut created = fs::create_dir(folder);
+    if let (Err(error), Some(above)) = (&created, above)
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        make_folder(above)?;
+        created = fs::create_dir(folder);
+    }
+    match created {
+        Ok(()) => sync_folder(above.unwrap_or(Path::new("."))),
         // Two threads may store the first profiles of one app at the same time.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(io_error("cannot create", folder)(error)),
