@@ -14,7 +14,7 @@ use crate::names::in_message;
 pub struct BadAddress {
     /// As listed.
     pub address: String,
-    /// What is wrong with it.
+    /// The fault of the address.
     pub fault: &'static str,
     /// Another program might dial it all the same.
     pub is_possible: bool,

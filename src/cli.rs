@@ -43,7 +43,7 @@ pub struct Global {
 
     /// As root, use a work directory that belongs to another user.
     ///
-    /// That user decides then what root reads, runs and writes there. A user who calls sudo needs it only for
+    /// The owner decides then what root reads, runs and writes there. A user who calls sudo needs it only for
     /// folders of others.
     #[arg(long, env = "GOC_WATCHDOG_TRUST_ROOT", value_parser = FalseyValueParser::new(), global = true)]
     pub trust_root: bool,

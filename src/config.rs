@@ -41,7 +41,7 @@ pub struct Config {
     pub prune: PruneConfig,
     /// Where source comes from.
     pub git: GitConfig,
-    /// Who may use the files of the root.
+    /// Access of users to the files of the root.
     pub files: FilesConfig,
 }
 
@@ -114,7 +114,7 @@ impl Default for GitConfig {
     }
 }
 
-/// Who may use the files of the root.
+/// Access of users to the files of the root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FilesConfig {
     /// The group may write what is created, whatever the umask says.
@@ -1083,7 +1083,7 @@ mod tests {
         assert_eq!(policy.check("::ffff:169.254.10.7".parse().unwrap()), Ok(()));
         let refused = policy.check("::ffff:169.254.169.254".parse().unwrap()).unwrap_err();
         assert!(refused.to_string().contains("(169.254.169.254)"), "{refused}");
-        // Where an address stands for several, an exception for one of them is none for the others.
+        // An address may embed several others; an exception for one of them is none for the rest.
         let policy = AddressPolicy::allowing(&["169.254.10.0/24".to_owned()]).unwrap();
         assert!(policy.check("2001:0:a9fe:a01::5601:5601".parse().unwrap()).is_err());
         let policy = AddressPolicy::allowing(&["2001::/32".to_owned()]).unwrap();

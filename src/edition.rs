@@ -1,4 +1,4 @@
-//! Which answers belong together, judged by their builds, and which of them a key shows, by votes.
+//! Answers grouped into editions by their builds, and the edition that a key shows, chosen by votes.
 //!
 //! An *edition* is a set of builds that agree in every file they share: a server and a worker that
 //! share packages are one. An answer that contradicts the edition its key shows is never poured in; it
@@ -116,7 +116,7 @@ pub struct Candidate<E> {
     pub listed_last: Option<(DateTime<Utc>, usize)>,
 }
 
-/// What a key remembers from one election to the next.
+/// State of a key from one election to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Election<E> {
     /// An election that is not decided yet.
@@ -215,7 +215,7 @@ pub struct Conditions {
 pub struct Decision<E> {
     /// Index of the edition that takes the place of the one shown; `None`: nothing changes.
     pub adopted: Option<usize>,
-    /// What the key remembers for the next election.
+    /// State of the key for the next election.
     pub remembered: Election<E>,
 }
 
@@ -382,7 +382,7 @@ mod tests {
         DateTime::from_timestamp(1_700_000_000 + minute * 60, 0).unwrap()
     }
 
-    /// Who serves an edition now, its votes, and the minute at which the last of those was listed.
+    /// Addresses that serve an edition now, its votes, and the minute at which the last of those was listed.
     type Standing = (usize, usize, i64);
 
     /// Edition 0 is shown, the others follow.
@@ -561,7 +561,7 @@ mod tests {
         assert_eq!(elect(&of, &before, off), Decision { adopted: None, remembered: Election::default() });
     }
 
-    /// What is listed: which edition each address served last, and whether it answers now.
+    /// The list: the edition that each address served last, and whether it answers now.
     fn world() -> impl Strategy<Value = Vec<(usize, bool)>> {
         prop::collection::vec((0..4_usize, prop::bool::weighted(0.8)), 1..9)
     }

@@ -95,7 +95,7 @@ impl Probe {
 pub enum Kinship {
     /// It is that build, or one of its module that agrees with it.
     Own,
-    /// It is another build of the same program, or another program.
+    /// Another build of the same program, or another program.
     Other,
     /// The key shows no build, or the answer holds none.
     Unknown,
@@ -128,7 +128,7 @@ pub struct Confirmation {
 /// How much it takes for an address to be dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Where its host refuses the connection.
+    /// If its host refuses the connection.
     pub plain: Confirmation,
     /// Whatever the failure.
     pub any: Confirmation,

@@ -137,7 +137,7 @@ impl Reservation {
         let memory = Arc::clone(&self.memory);
         let total = memory.total;
         let mut state = memory.state();
-        // What is kept comes back when its service is settled, if not for sure.
+        // Memory that is kept comes back when its service is settled, though nobody knows when.
         let mut patience = if bytes <= total { TICKS_FOR_KEPT } else { 0 };
         for _ in 0..MOST_TICKS {
             if state.used.saturating_add(more) <= total {

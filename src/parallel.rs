@@ -66,7 +66,7 @@ where
 
 /// Starts up to `most` threads that all do the same, and returns how many could be started.
 ///
-/// Where there is none, the caller does the work itself.
+/// Without a thread, the caller does the work itself.
 #[must_use]
 pub fn begin_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
 where

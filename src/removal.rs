@@ -295,7 +295,7 @@ fn exhume(
         let is_listed = stands_under.is_some_and(|names| names.contains(&tombstone.service.as_str()));
         let is_old = lasted(tombstone.removed_at, now, TOMBSTONE_LASTS);
         let is_wanted = match tombstone.was_alive {
-            // It stands under a part of its names where a run broke off that was to fix them.
+            // After a run that broke off while it fixed names, the address stands under a part of them.
             true => is_back,
             false => is_back && choices.restore && stands_under.is_none() && !is_old,
         };
@@ -605,7 +605,7 @@ mod tests {
         assert_eq!(named(&[(None, Some(1))]), Some(print(1)));
         assert_eq!(named(&[(None, Some(1)), (None, Some(1))]), Some(print(1)));
         assert_eq!(named(&[(None, Some(1)), (None, None)]), None);
-        // It was started anew with the right build since the pull.
+        // The process was started anew with the right build since the pull.
         assert_eq!(named(&[(Some(Kinship::Own), Some(1)), (Some(Kinship::Other), Some(1))]), None);
     }
 

@@ -446,7 +446,7 @@ mod tests {
         ] {
             assert_eq!(due_at(&elects_at(300), at(now)), due, "{now}");
         }
-        // One that is further away than the step changes nothing.
+        // An election that is further away than the step changes nothing.
         assert_eq!(due_at(&elects_at(86_400), at(0)), due_at(&pulled(1), at(0)));
         // A pull leaves it to the caller, and it comes before services that are due later.
         assert_eq!(after_at(&elects_at(300), Outcome::Unchanged, at(9)).election, Some(at(300)));

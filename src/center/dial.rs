@@ -1,4 +1,4 @@
-//! Which addresses a connection may lead to.
+//! Addresses that a connection may lead to.
 //!
 //! Whoever registers a process chooses what is asked, so each connection is checked where it is made:
 //! directly on the very addresses that are dialled, because a name can resolve to another address between

@@ -28,12 +28,12 @@ pub struct Listed {
     pub addresses: Vec<String>,
 }
 
-/// What a center lists, as far as the limits let it.
+/// The list of a center, as far as the limits let it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CenterList {
     /// Sorted by name.
     pub services: Vec<Listed>,
-    /// What was left out.
+    /// The part that was left out.
     pub cut: Option<Cut>,
 }
 

@@ -123,7 +123,7 @@ impl Client {
         let (filter, recorder) = (AddressFilter::for_agents(&self.options), Recorder::default());
         let connector =
             TargetCheck(filter.clone()).chain(DefaultConnector::default()).chain(recorder.clone());
-        // It fails as before; the recorder has what came.
+        // The request fails as before; the recorder has the bytes that came.
         let _ = ask(&Agent::with_parts(self.agent.config().clone(), connector, filter));
         recorder.answer().map(|(status, bytes)| Head { status, bytes }).ok_or(error)
     }

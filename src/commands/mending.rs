@@ -27,7 +27,7 @@ pub(super) enum Depth {
     Content,
 }
 
-/// What came of the profiles that were not as they were stored.
+/// Stored profiles that were found missing or damaged.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mended {
     /// Paths, relative to the root.
@@ -133,7 +133,7 @@ pub(super) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     }
 }
 
-/// What a stored profile is like.
+/// The state of a stored profile.
 enum Condition {
     /// As it was written.
     Sound { bytes: u64 },
@@ -162,7 +162,7 @@ fn condition(file: &LatestFile, workdir: &Workdir, depth: Depth) -> Result<Condi
 }
 
 fn read(path: &str, workdir: &Workdir) -> Result<Profile> {
-    // It was checked when it was taken in, and merged ones may be larger than any answer.
+    // The profile was checked when it was taken in, and a merged one may be larger than any answer.
     let limits = Limits::of_lines();
     let file = workdir.open_stored(path)?;
     let read = profile::read(file, limits, &[]).map_err(|error| match error {

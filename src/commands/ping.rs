@@ -40,7 +40,7 @@ impl TypedValueParser for PingUrlParser {
 /// The ping of the start.
 enum Sending<T, W> {
     UnderWay(W),
-    /// It was sent without a thread of its own.
+    /// The ping was sent without a thread of its own.
     Over(T),
 }
 

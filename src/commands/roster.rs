@@ -137,7 +137,7 @@ pub(super) struct Member {
     pub name: String,
     /// `''` where the name fits no pattern.
     pub branch: String,
-    /// Where it is listed now; an address once for each spelling.
+    /// Its addresses that are listed now, once for each spelling.
     pub places: Vec<Place>,
     /// When it was last listed; `None` where it never was.
     pub last_seen: Option<DateTime<Utc>>,

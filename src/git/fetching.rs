@@ -35,10 +35,10 @@ pub(super) struct FetchFolder {
     owners: Owners,
 }
 
-/// What a clone tells a repository beside it.
+/// Facts about a clone that the repository beside it needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// Where it is fetched from, without credentials.
+    /// URL to fetch from, without credentials.
     pub(super) url: String,
     /// Commits that the clone has, with all that lies before them.
     pub(super) tips: BTreeSet<ObjectId>,
@@ -218,7 +218,7 @@ impl FetchFolder {
     }
 }
 
-/// Where references to what the clone has are.
+/// Folder of the references to the clone's commits.
 const OF_CLONE: &str = "refs/clone/";
 
 impl Drop for Held<'_> {
@@ -227,7 +227,7 @@ impl Drop for Held<'_> {
         let Some(heir) = self.folder.owners.heir() else { return };
         let mut folders = vec![self.folder.path.clone()];
         while let Some(folder) = folders.pop() {
-            // Where it cannot be given, the next fetch says whose it is.
+            // A failure is no reason to end; the next fetch names the owner.
             let _ = lchown(&folder, Some(heir), None);
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 match entry.file_type() {

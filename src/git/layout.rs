@@ -1,4 +1,4 @@
-//! Where the parts of a clone are: found without git, before git reads anything of it.
+//! Paths of the parts of a clone, found without git, before git reads anything of it.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -86,11 +86,11 @@ pub enum GitError {
         "{error}; the clone's own configuration has {keys}, which nothing heeds: say it in the git configuration of the user who runs this (git config --global), or in the URL of {setting}"
     )]
     SettingsUnheeded {
-        /// What failed.
+        /// The failure itself.
         error: Box<GitError>,
         /// Names of settings.
         keys: String,
-        /// Where this program's own setting is.
+        /// Name of this program's own setting.
         setting: String,
     },
     /// Git is not installed, or could not be started.
@@ -101,7 +101,7 @@ pub enum GitError {
     Io {
         /// The git command.
         action: &'static str,
-        /// What failed.
+        /// The failure itself.
         source: io::Error,
     },
     /// Git ended with an error.
@@ -412,7 +412,7 @@ impl Repository {
         let mut out = BufReader::with_capacity(256 << 10, stdout);
         let listed = Tree::read(&mut out, most);
         if !matches!(listed, Ok(Listed::Whole(_))) {
-            // It would go on, and nobody reads the rest.
+            // Git would go on, and nobody reads the rest.
             let _ = child.kill();
         }
         drop(out);
@@ -469,7 +469,7 @@ impl Repository {
         let mut all = Vec::with_capacity(groups.len());
         for (index, result) in results.into_iter().enumerate() {
             all.extend(match result {
-                // One git at a time may still be had where several are too many processes.
+                // A limit of processes may still allow one git at a time.
                 Err(GitError::NotStarted(_)) if parts > 1 => read(index)?,
                 result => result?,
             });

@@ -251,7 +251,8 @@ impl Repository {
         let url = self.remote(network)?;
         let held = self.fetching.prepare(&self.facts(&url)?, network)?;
         let mut git = network.command(&url);
-        // One fetch gets what was asked for; git would begin others for what it comes upon, and these others in turn.
+        // This fetch gets all that was asked for. Git would begin a fetch for each object that it misses on the way, and
+        // those fetches others in turn.
         git.env("GIT_NO_LAZY_FETCH", "1")
             .arg("--git-dir")
             .arg(self.fetching.path())
@@ -264,7 +265,7 @@ impl Repository {
                 "-c",
                 "fetch.negotiationAlgorithm=default",
             ])
-            // What the clone has is known already, and git would look for it by a program.
+            // The commits of the clone are known already, and git would start a program to find them.
             .args(["-c", "core.alternateRefsCommand=true"])
             .args([
                 "fetch",

@@ -1,4 +1,4 @@
-//! What the configuration of a clone says. Text goes in, values come out; nothing of it is carried out.
+//! The configuration of a clone as data. Text goes in, values come out; nothing of it is carried out.
 
 use super::run::without_credentials;
 use crate::names::printable;

@@ -13,7 +13,7 @@ pub struct Tree {
     links: HashMap<String, ObjectId>,
 }
 
-/// What came of listing.
+/// The result of a listing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Listed {
     /// All of it.

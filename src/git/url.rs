@@ -1,4 +1,4 @@
-//! Where a repository is, and how its password is given to git.
+//! URL of a repository, and handing its password to git.
 
 use std::path::Path;
 use std::process::Command;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-/// Where the links of a tree lead, by their paths.
+/// Targets of the symbolic links of a tree, by their paths.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     targets: HashMap<String, String>,
@@ -11,9 +11,9 @@ pub struct Links {
 /// Why a link leads to no file of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostLink {
-    /// It leads out of the tree.
+    /// The link leads out of the tree.
     Outside,
-    /// It leads back to itself, or over more links than Linux follows.
+    /// The link leads back to itself, or over more links than Linux follows.
     Circle,
 }
 

@@ -1,4 +1,4 @@
-//! What a `go.mod` or `go.work` says of where modules are.
+//! Places of modules, as a `go.mod` or `go.work` names them.
 
 /// The directives that matter for that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct ModuleFile {
     pub(super) used: Vec<String>,
 }
 
-/// One `replace`.
+/// A `replace` directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Replacement {
     pub(super) module: String,

@@ -38,7 +38,7 @@ pub struct Modules {
     listed_vendored: HashSet<String>,
 }
 
-/// What names mean.
+/// The meaning of import paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
     /// The path of each name in the tree; `None` for what is not there.
@@ -58,7 +58,7 @@ pub struct Doubt {
     pub others: Vec<String>,
 }
 
-/// What the go command may have built: one module, or those of a workspace.
+/// A build that the go command may have made: of one module, or of those of a workspace.
 #[derive(Clone, Debug, Default)]
 struct Build<'m> {
     /// Folders of modules that are certain; `None` for a module that is not in the repository.
@@ -249,7 +249,7 @@ impl Modules {
         build.certain.extend(own.map(|module| (module, Some(folder.to_owned()))));
         build.require(file);
         build.replace(folder, file, &selected([file]));
-        // Where nothing else is said, a module that tells no version of Go is taken for one of 1.16.
+        // The go command takes a module without a version of Go for one of 1.16.
         let vendor = within(folder, VENDOR);
         let is_vendored =
             file.go_minor.is_none_or(|minor| minor >= 14) && self.listed_vendored.contains(&vendor);
@@ -470,7 +470,7 @@ fn by_version(one: &str, other: &str) -> Ordering {
         let (core, pre) =
             version.split_once('-').map_or((version.as_str(), None), |(core, pre)| (core, Some(pre)));
         let core: Vec<u64> = core.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-        // What is not released yet comes before what is.
+        // A pre-release comes before its release.
         (core, pre.is_none(), pre.unwrap_or_default().to_owned())
     };
     parts(one).cmp(&parts(other))
@@ -728,11 +728,11 @@ mod tests {
                 "require o.com/x v1.1.0\nreplace (\n\to.com/x v1.1.0 => ./x1\n\to.com/x v1.2.0 => ./x2\n)",
                 "x1/l.go",
             ),
-            // One of a version that is not required is not heeded, one of all versions is.
+            // A replace of a version that is not required is not heeded, a replace of all versions is.
             ("require o.com/x v1.2.0\nreplace o.com/x v1.1.0 => ./x1\nreplace o.com/x => ./x2", "x2/l.go"),
-            // One of the version comes before one of all.
+            // A replace of the version comes before a replace of all versions.
             ("require o.com/x v1.1.0\nreplace o.com/x => ./x2\nreplace o.com/x v1.1.0 => ./x1", "x1/l.go"),
-            // What is replaced by a module elsewhere is not in this repository.
+            // A module that is replaced by one elsewhere is not in this repository.
             ("require o.com/x v1.2.0\nreplace o.com/x => fork.com/x v1.0.0", ""),
         ];
         for (says, wanted) in cases {

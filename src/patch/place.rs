@@ -1,4 +1,4 @@
-//! Which files of a commit the names in a diff mean.
+//! Files of a commit that the names in a diff mean.
 //!
 //! A name begins with a prefix that whoever made the diff chose: git's `a/` and `b/`, those of
 //! `diff.mnemonicPrefix`, any other, or none; and it may be relative to a folder. A diff is of one kind throughout,

@@ -43,7 +43,7 @@ pub enum Place {
     Known,
     /// It belongs to the life with this index, which has these counters then.
     Joins(usize, Vec<u64>),
-    /// It may belong to a life that was folded into the sum, which has these counters then.
+    /// The snapshot may be of a life that was folded into the sum, which has these counters then.
     JoinsSum(Vec<u64>),
     /// It is a life of its own, which has counted this beside the others.
     Own(Vec<u64>),

@@ -87,7 +87,7 @@ fn schedules(connection: &Connection) -> rusqlite::Result<()> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, text): (i64, String) = (row.get(0)?, row.get(1)?);
-        // One that cannot be read is found where it is used.
+        // A value that cannot be read is found where it is used.
         let Ok(addresses) = serde_json::from_str::<Vec<String>>(&text) else { continue };
         let normal: BTreeSet<String> = addresses.iter().map(|address| normal_form(address)).collect();
         if !normal.iter().eq(&addresses) {
@@ -154,7 +154,7 @@ fn join(connection: &Connection, lives: &[Generation]) -> rusqlite::Result<()> {
     else {
         return Ok(());
     };
-    // What cannot be read stays beside the other: nothing is lost by that.
+    // Counters that cannot be read stay beside the others: nothing is lost by that.
     let Some(blocks) = blocks_of(connection, kept.structure)? else { return Ok(()) };
     let read = |id: GenerationId| -> rusqlite::Result<Option<Vec<u64>>> {
         let counts: Vec<u8> = connection

@@ -105,9 +105,9 @@ pub enum Change {
     StructureMoved {
         /// Of the structure.
         structure: StructureId,
-        /// Where they were.
+        /// The edition that they leave.
         from: EditionId,
-        /// Where they are now.
+        /// The edition that they move to.
         to: EditionId,
     },
     /// A process was pulled for the first time.
@@ -118,7 +118,7 @@ pub enum Change {
         edition: EditionId,
         /// What it runs.
         structure: StructureId,
-        /// Where it serves, in its normal form; `None` for a sum of closed ones.
+        /// Its address, in its normal form; `None` for a sum of closed ones.
         address: Option<String>,
         /// How it counts.
         mode: Mode,

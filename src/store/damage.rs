@@ -30,7 +30,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What a stored value belongs to.
+/// The owner of a stored value.
 #[derive(Clone, Debug)]
 pub(super) enum Owner {
     Key(KeyId),

@@ -133,7 +133,7 @@ pub struct ScheduleRow {
     pub counts_moved_at: Option<DateTime<Utc>>,
     /// Counters were stored, and the run ended before it decided about a row.
     pub unfinished: bool,
-    /// What is remembered of its elections.
+    /// State of its elections.
     pub election: Election<EditionId>,
 }
 

@@ -188,7 +188,7 @@ pub struct Locked {
     _file: File,
 }
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Default)]
 pub struct Swept {
     /// Files that were removed.
@@ -757,10 +757,10 @@ impl Swept {
         now: DateTime<Utc>,
     ) -> Result<(), WorkdirError> {
         for name in cov_data.names()? {
-            let done = match fate(app_folder, &name, files) {
-                Fate::Stays => continue,
-                Fate::Goes => self.remove(cov_data, &name),
-                Fate::MovesAside => match cov_data.file_type(&name) {
+            let done = match sweep_action(app_folder, &name, files) {
+                SweepAction::Stays => continue,
+                SweepAction::Goes => self.remove(cov_data, &name),
+                SweepAction::MovesAside => match cov_data.file_type(&name) {
                     Ok(Some(FileType::RegularFile)) => move_aside(cov_data, &name, now).map(|()| {
                         self.aside.push(format!("{app_folder}/{COV_DATA}/{name}"));
                     }),
@@ -919,23 +919,23 @@ pub fn write_whole<T, E>(
     }
 }
 
-/// What a sweep does with a file.
+/// The step of a sweep for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum SweepAction {
     Stays,
     Goes,
     MovesAside,
 }
 
 /// Decides about a file in the `cov_data` of an app.
-fn fate(app_folder: &str, name: &str, files: &RowFiles) -> Fate {
-    let Some((number, kind)) = numbered(app_folder, name) else { return Fate::Stays };
+fn sweep_action(app_folder: &str, name: &str, files: &RowFiles) -> SweepAction {
+    let Some((number, kind)) = numbered(app_folder, name) else { return SweepAction::Stays };
     let cov = format!("{app_folder}/{COV_DATA}/{app_folder}_{number}{COV}");
     match kind {
-        _ if kind.ends_with(UNFINISHED) => Fate::Goes,
-        _ if files.kept.contains(&cov) => Fate::Stays,
-        _ if files.dropped.contains(&cov) => Fate::Goes,
-        _ => Fate::MovesAside,
+        _ if kind.ends_with(UNFINISHED) => SweepAction::Goes,
+        _ if files.kept.contains(&cov) => SweepAction::Stays,
+        _ if files.dropped.contains(&cov) => SweepAction::Goes,
+        _ => SweepAction::MovesAside,
     }
 }
 
@@ -1014,25 +1014,25 @@ mod tests {
         let path = |number| BTreeSet::from([format!("app/cov_data/app_{number}.cov")]);
         let files = RowFiles { kept: path(1), dropped: path(2) };
         for (name, wanted) in [
-            ("app_1.cov", Fate::Stays),
-            ("app_1_report.txt", Fate::Stays),
-            ("app_1_report.html", Fate::Stays),
-            ("app_1.cov.tmp", Fate::Goes),
-            ("app_2.cov", Fate::Goes),
-            ("app_2_report.txt", Fate::Goes),
-            ("app_2_report.html", Fate::Goes),
-            ("app_2_report.html.tmp", Fate::Goes),
-            ("app_3.cov.tmp", Fate::Goes),
-            ("app_3.cov", Fate::MovesAside),
-            ("app_3_report.html", Fate::MovesAside),
-            ("app_2_report.pdf", Fate::Stays),
-            ("app_2_3.cov", Fate::Stays),
-            ("app_2_notes.txt", Fate::Stays),
-            ("app_.cov", Fate::Stays),
-            ("other_2.cov", Fate::Stays),
-            ("app_2.cov.bak", Fate::Stays),
+            ("app_1.cov", SweepAction::Stays),
+            ("app_1_report.txt", SweepAction::Stays),
+            ("app_1_report.html", SweepAction::Stays),
+            ("app_1.cov.tmp", SweepAction::Goes),
+            ("app_2.cov", SweepAction::Goes),
+            ("app_2_report.txt", SweepAction::Goes),
+            ("app_2_report.html", SweepAction::Goes),
+            ("app_2_report.html.tmp", SweepAction::Goes),
+            ("app_3.cov.tmp", SweepAction::Goes),
+            ("app_3.cov", SweepAction::MovesAside),
+            ("app_3_report.html", SweepAction::MovesAside),
+            ("app_2_report.pdf", SweepAction::Stays),
+            ("app_2_3.cov", SweepAction::Stays),
+            ("app_2_notes.txt", SweepAction::Stays),
+            ("app_.cov", SweepAction::Stays),
+            ("other_2.cov", SweepAction::Stays),
+            ("app_2.cov.bak", SweepAction::Stays),
         ] {
-            assert_eq!(fate("app", name, &files), wanted, "{name}");
+            assert_eq!(sweep_action("app", name, &files), wanted, "{name}");
         }
     }
 }

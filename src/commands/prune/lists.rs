@@ -19,7 +19,7 @@ use crate::store::{AddressState, Allocator, Change, Key};
 pub(super) struct Survey {
     pub(super) roster: Roster,
     pub(super) answered: BTreeSet<String>,
-    /// What each center said.
+    /// The answer of each center.
     lists: HashMap<String, CenterList>,
     seen: HashMap<String, Sighting>,
     /// The deadline ended it before all were asked.
@@ -43,7 +43,7 @@ impl Survey {
         let lists = heard.iter().filter_map(list).collect();
         let roster = Roster::assemble(known, heard, &naming, &allocator, context.now());
         let mut targets = targets(&roster);
-        // Where time is short, a suspicion is settled first, and each run leaves out others.
+        // Suspects are asked first, the others in random order, so that short runs leave out others each time.
         fastrand::shuffle(&mut targets);
         targets.sort_by_key(|target| !suspicions.contains_key(&target.address));
         for tombstone in tombstones.iter().filter(|tombstone| tombstone.was_alive) {
@@ -127,7 +127,7 @@ fn targets(roster: &Roster) -> Vec<Target> {
         if !target.keys.contains(&entry.key) {
             target.keys.push(entry.key.clone());
         }
-        // What it serves tells which of its names are stale.
+        // The build that the address serves tells which of its names are stale.
         target.wants_build = target.keys.len() > 1;
     });
     targets.into_values().collect()

@@ -191,7 +191,7 @@ struct Done {
     thinning: Option<Thinning>,
     /// A signal ended it.
     has_signal: bool,
-    /// What became of stored profiles that were missing or damaged.
+    /// Stored profiles that were missing or damaged.
     mended: Mended,
     /// Stored values could not be read, or files not written again.
     is_damaged: bool,
@@ -302,7 +302,7 @@ fn work_and_watch(
     })
 }
 
-/// What is needed to carry out a run under the lock.
+/// Everything that the part of a run under the lock needs.
 struct Work<'a> {
     args: &'a PruneArgs,
     choices: &'a Choices,

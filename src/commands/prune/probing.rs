@@ -76,7 +76,7 @@ impl Prober<'_> {
     ///
     /// `None` for what the end of the run left without an answer and without all of its attempts.
     pub(super) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
-        // Where the time may not do for all of them, some are to be asked to the end.
+        // If time is short, a part of the addresses is asked to the end, rather than all of them half.
         let part_len = match self.deadline.left() {
             Some(_) => self.concurrency.saturating_mul(TURNS_A_PART),
             None => targets.len(),
@@ -89,7 +89,7 @@ impl Prober<'_> {
     }
 
     fn survey_part(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
-        // One attempt is to be thorough, and the last one is made at the fewest addresses.
+        // The last attempt is the thorough one, because the fewest addresses are left for it.
         let effort = |at: usize| if at == pauses.len() { Effort::Thorough } else { Effort::Quick };
         let mut seen = self.look_at_each(targets, effort(0))?;
         for (at, &pause) in pauses.iter().enumerate() {

@@ -26,7 +26,7 @@ pub(super) struct Restored {
     pub(super) error: Option<String>,
 }
 
-/// What came of the watch.
+/// The result of the watch.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) restored: Vec<Restored>,

@@ -291,7 +291,7 @@ pub(super) fn work(
     messages: &Receiver<Message>,
 ) -> anyhow::Result<Haul> {
     let client = shared.client;
-    // What came before may have taken all the time there is.
+    // The steps before may have taken all the time of the run.
     if scribe.stop().is_some() {
         scribe.stopped.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Which addresses of a key serve which of its editions, as its election needs it.
+//! The editions of a key with the addresses that serve them, as its election needs them.
 
 use std::collections::{HashMap, HashSet};
 

@@ -504,7 +504,7 @@ impl Origin {
         let Self { edition, structure, mode, address, at } = self;
         let (edition, structure, mode, at) = (*edition, *structure, *mode, *at);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
-        // Where our clock went back, the stored times are later than now, and only its own time compares with them.
+        // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
         let is_newest =
             ledger.generations.iter().filter(|known| here(known)).all(|known| known.pulled_at <= captured_at);
         let mut changes = Vec::new();
