@@ -1,7 +1,11 @@
 //! Listed addresses that must not be asked: metadata services of clouds, and the center itself.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::{Arc, OnceLock};
+
 use crate::harness::{ECHO, World, echo};
-use crate::sim::Proxy;
+use crate::sim::{After, Proxy, Request, Server, sized};
 
 /// Addresses that lead to a metadata service, directly, inside of another address, or in a spelling that
 /// only a resolver reads.
@@ -102,4 +106,27 @@ fn the_center_listed_as_a_process_is_not_taken_for_a_dead_one() {
     world.center.register_url(ECHO, &world.center.url());
     world.run(&["prune"]).ended(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
+}
+
+#[test]
+fn a_center_that_answers_as_a_process_too_is_asked_as_one() {
+    let world = World::new();
+    let url: Arc<OnceLock<String>> = Arc::default();
+    let own = Arc::clone(&url);
+    let answer = move |request: &Request, stream: &mut TcpStream| {
+        let body = match request.path.as_str() {
+            "/v1/cover/list" => format!("{{\"{ECHO}\":[\"{}\"]}}", own.get().unwrap()),
+            "/v1/cover/coverage" => "0.5".to_owned(),
+            _ => "mode: count\nexample.com/a/b.go:1.1,2.2 1 5\nexample.com/a/b.go:3.1,4.2 1 0\n".to_owned(),
+        };
+        stream.write_all(&sized("200 OK", "", body.as_bytes()))?;
+        Ok(After::KeepAlive)
+    };
+    let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
+    let center = url.get_or_init(|| format!("http://{}", server.address()));
+    for _ in 0..2 {
+        // Asked for its profile, then peeked at.
+        world.run(&["pull", "--center", center]).ended(0);
+    }
+    assert_eq!(world.run(&["total", "echoserver"]).ended(0).stdout, "50.0\n");
 }

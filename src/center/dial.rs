@@ -25,7 +25,7 @@ pub(super) struct LookupFailed(String);
 /// A listed address is that of a center, which answers with the merged coverage of all its processes.
 #[derive(Debug, thiserror::Error)]
 #[error("{address} is the address of the center \"{center}\", not of a process")]
-struct CenterItself {
+pub(super) struct CenterItself {
     address: SocketAddr,
     center: String,
 }

@@ -27,7 +27,7 @@ use crate::config::{AddressPolicy, PullConfig};
 use crate::memory::{NoRoom, Reservation};
 use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
-use dial::{AddressFilter, LookupFailed, TargetCheck};
+use dial::{AddressFilter, CenterItself, LookupFailed, TargetCheck};
 
 pub use list::{CenterList, Cut, ListLimits, Listed};
 pub use probe::Effort;
@@ -406,9 +406,22 @@ impl Client {
     ///
     /// `None` where it answers something else: not every agent has this call.
     pub fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
-        let base = base_url(address)?;
-        let response =
-            self.agent.get(format!("{base}/v1/cover/coverage")).call().map_err(|e| transport(&e))?;
+        let url = format!("{}/v1/cover/coverage", base_url(address)?);
+        match self.agent.get(&url).call() {
+            Err(error) if is_center_itself(&error) => match Self::fraction_by(&self.configured, &url) {
+                Ok(Some(fraction)) => Ok(Some(fraction)),
+                _ => Err(transport(&error)),
+            },
+            answer => Self::fraction_in(answer),
+        }
+    }
+
+    fn fraction_by(agent: &Agent, url: &str) -> Result<Option<String>, HttpError> {
+        Self::fraction_in(agent.get(url).call())
+    }
+
+    fn fraction_in(answer: Result<Response<Body>, ureq::Error>) -> Result<Option<String>, HttpError> {
+        let response = answer.map_err(|e| transport(&e))?;
         let is_answer = response.status() == 200;
         let mut text = Vec::new();
         let mut body = response.into_body().into_reader().take(64);
@@ -418,11 +431,21 @@ impl Client {
 
     /// Opens the answer with the profile: by GET, by POST where an agent allows nothing else.
     fn open(&self, address: &str) -> Result<Opened, HttpError> {
-        let url = format!("{}/v1/cover/profile", base_url(address)?);
-        let mut response = self.bounded(self.agent.get(&url)).call().map_err(|e| transport(&e))?;
+        let base = base_url(address)?;
+        let url = format!("{base}/v1/cover/profile");
+        let mut agent = &self.agent;
+        let mut answer = self.bounded(agent.get(&url)).call();
+        // A center has no coverage call, so one that answers it is a process as well.
+        if answer.as_ref().is_err_and(is_center_itself)
+            && let Ok(Some(_)) = Self::fraction_by(&self.configured, &format!("{base}/v1/cover/coverage"))
+        {
+            agent = &self.configured;
+            answer = self.bounded(agent.get(&url)).call();
+        }
+        let mut response = answer.map_err(|e| transport(&e))?;
         if response.status() == 405 {
             response = self
-                .bounded(self.agent.post(&url))
+                .bounded(agent.post(&url))
                 .content_type("application/json")
                 .send("{}")
                 .map_err(|e| transport(&e))?;
@@ -456,6 +479,11 @@ impl Client {
         }
         Ok(text)
     }
+}
+
+/// Tells whether a request was refused because it would have gone to a configured center.
+fn is_center_itself(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Other(refused) if refused.is::<CenterItself>())
 }
 
 /// Returns the fraction of hit blocks that a text is.
