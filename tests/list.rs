@@ -508,7 +508,8 @@ fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() 
     let url = world.center.url();
     with_center(&["pull"], &format!("{url}\n")).ended(0);
     with_center(&["pull", "--force"], &format!(" {url}, {url}\n")).ended(0);
-    let wrong = with_center(&["list"], "http://user:secret@127.0.0.1:1?token=secret\nx");
+    let wrong = with_center(&["list"], "http://user:secret@127.0.0.1:1?token=secret\nx").ended(1);
+    assert_eq!(wrong.stdout, "", "what is stored would hide the slip");
     assert!(wrong.stderr.lines().all(|line| line.starts_with("goc-watchdog: ")), "{}", wrong.stderr);
     assert!(!wrong.stderr.contains("secret") && wrong.stderr.contains("***"), "{}", wrong.stderr);
 }

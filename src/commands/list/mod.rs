@@ -15,7 +15,7 @@ use super::pick::pick;
 use super::roster::{self, Known, Place, Roster, UnaskedCenter};
 use super::state::{Line, Signs, State};
 use super::{Context, show};
-use crate::address::shown_url;
+use crate::address::{base_url, shown_url};
 use crate::center::{Client, Options};
 use crate::exit::ExitCode;
 use crate::names::in_message;
@@ -63,6 +63,21 @@ enum Format {
     Prometheus,
 }
 
+/// Fails where none of the centers has a URL that could be asked: a slip that a table of what is stored would hide.
+fn named_centers(centers: &[String]) -> Result<()> {
+    let mut faults = Vec::new();
+    for center in centers {
+        match base_url(center) {
+            Ok(_) => return Ok(()),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match faults.into_iter().next() {
+        Some(fault) => Err(fault).context("center"),
+        None => Ok(()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     if args.explain.is_some() && args.format == Format::Prometheus {
@@ -80,6 +95,9 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Some(store) => (Known::read(store)?, Allocator::new(store)?),
         None => (Known::default(), Allocator::empty()),
     };
+    if !args.offline && args.format == Format::Text {
+        named_centers(&context.centers)?;
+    }
     let heard = match args.offline {
         true => known.without_asking(),
         false => roster::ask_known_first(&client(context)?, &context.centers, &known, || None),
