@@ -108,9 +108,9 @@ pub struct Tombstone {
 impl Tombstone {
     /// Tells whether a process that answers there now is the one that was removed.
     ///
-    /// Where it is not known what that one served, any process will do that does not serve another build than
-    /// the name shows, or any at all where one was alive: a new one would have registered itself, and then stand
-    /// in the list.
+    /// A tombstone without a build fits any process that does not serve another build than the name shows, and any
+    /// process at all if the removed one was alive: a new process would have registered itself, and stand in the
+    /// list.
     #[must_use]
     pub fn fits(&self, answer: Fingerprint, kinship: Kinship) -> bool {
         match self.build {

@@ -1,4 +1,4 @@
-//! One attempt to find out whether an agent answers at an address, and the meaning of its failure.
+//! A single attempt to find out whether an agent answers at an address, and the meaning of its failure.
 //!
 //! An agent is told by its first bytes alone: a fraction, or the mode line of a profile. Nothing that goes
 //! wrong behind them (a limit, a cut, a line that does not parse, contradictory framing) makes it less alive.

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::GitError;
+use crate::access::Caller;
 
 const ROOT: u32 = 0;
 
@@ -24,11 +25,9 @@ impl Owners {
     /// Trusts this process's user, root, the owner of the work directory and those that are configured; under
     /// `sudo` also who called it, as git does (`ensure_valid_ownership` in its path.c).
     #[must_use]
-    pub fn new(root: &Path, configured: impl IntoIterator<Item = u32>) -> Self {
-        let user = rustix::process::geteuid().as_raw();
-        let sudo = std::env::var_os("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
+    pub fn new(root: &Path, caller: Caller, configured: impl IntoIterator<Item = u32>) -> Self {
         let of_root = fs::metadata(root).ok().map(|root| root.uid());
-        Self::of_users(user, sudo, of_root, configured)
+        Self::of_users(caller.uid, caller.sudo_uid, of_root, configured)
     }
 
     fn of_users(

@@ -126,8 +126,8 @@ impl Source {
         counts: &[u64],
         wants: Wants<'_>,
     ) -> Self {
-        // Where line comments moved positions, those of blocks say nothing of the lines of this text, and may lie
-        // beyond its end. The page shows them by number; forms that name lines of the file have none of it.
+        // Line comments (`//line`) give blocks positions of another text, which may lie beyond the end of this one. The
+        // page shows them by number; forms that name lines of the file leave them out.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::of(text, scanned));

@@ -99,8 +99,8 @@ impl Shared<'_> {
 
     /// Reads the rest of an answer that was held against the last one.
     ///
-    /// Where too many answers are read at the same time for the memory of a run, it is asked for once more, when
-    /// nothing else is read.
+    /// The address is asked once more, while nothing else is read, if the memory of the run did not do for all
+    /// answers that were read at the same time.
     pub(super) fn read(
         &self,
         address: &str,

@@ -148,7 +148,7 @@ impl SourceReader<'_> {
             User::Id(id) => Some(*id),
             User::Name(name) => host::user_id(name),
         });
-        let owners = Owners::new(workdir.root(), trusted);
+        let owners = Owners::new(workdir.root(), self.context.around.caller, trusted);
         Repository::open(path, &workdir.fetch_repository(self.app), &owners, Deadline(git.timeout))
     }
 
