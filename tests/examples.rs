@@ -527,6 +527,31 @@ fn configuration() -> String {
     manifest("ConfigMap", "goc-watchdog")["data"]["goc-watchdog.toml"].as_str().unwrap().to_owned()
 }
 
+/// The preStop hook of the deployment, for a process and an inbox of a test.
+pub(crate) struct Hook {
+    /// Without the program.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+impl Hook {
+    pub(crate) fn of_the_deployment(agent: &Agent, inbox: &Path) -> Self {
+        let service = pod("echoserver");
+        let container = &service["containers"][0];
+        let mount = mounted(&service, "goc-watchdog-inbox");
+        let command = words(&container["lifecycle"]["preStop"]["exec"]["command"]);
+        let argument = |word: &&str| match word.starts_with("--address=") {
+            true => format!("--address={}", agent.url()),
+            false => word.replace(&mount, inbox.to_str().unwrap()),
+        };
+        let variable = |it: &Value| ["name", "value"].map(|key| it[key].as_str().unwrap().to_owned()).into();
+        Self {
+            arguments: command[1..].iter().map(argument).collect(),
+            variables: list(&container["env"]).iter().map(variable).collect(),
+        }
+    }
+}
+
 #[test]
 fn kubernetes_takes_the_manifests() {
     if !has_reader(&["kubernetes-validate", "--version"]) {
@@ -588,26 +613,15 @@ fn what_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
     let inbox = world.home().join("inbox");
     fs::create_dir(&inbox).unwrap();
     let inbox = inbox.to_str().unwrap();
-    let (service, pull) = (pod("echoserver"), pod("goc-watchdog-pull"));
+    let pull = pod("goc-watchdog-pull");
     world.configure(&configuration().replace(&mounted(&pull, "goc-watchdog-inbox"), inbox));
     let pull = words(&pull["containers"][0]["args"]);
     world.run(&pull).ended(0);
     agents[0].hit(&[0], 1);
 
-    let container = &service["containers"][0];
-    let hook = words(&container["lifecycle"]["preStop"]["exec"]["command"]);
-    let hook = hook[1..].iter().map(|word| {
-        if word.starts_with("--address=") {
-            format!("--address={}", agents[0].url())
-        } else {
-            word.replace(&mounted(&service, "goc-watchdog-inbox"), inbox)
-        }
-    });
+    let hook = Hook::of_the_deployment(&agents[0], Path::new(inbox));
     let mut command = world.command(&[]);
-    command.env_clear().args(hook);
-    for variable in list(&container["env"]) {
-        command.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
-    }
+    command.env_clear().args(hook.arguments).envs(hook.variables);
     assert_eq!(said(&mut command).ended(0).stderr, "");
     agents[0].kill();
     assert_eq!(fs::read_dir(inbox).unwrap().count(), 1);

@@ -1,5 +1,6 @@
 //! `pull --to-inbox`, and the pull that takes in what it left.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -599,6 +600,59 @@ fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
     world.configure(&format!("inbox_owners = [\"gid:{gid}\"]"));
     world.pull(0);
     assert!(!path.exists());
+}
+
+#[test]
+fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let first = world.home().join("first");
+    fs::rename(world.leave(&agents[0], ECHO), &first).unwrap();
+    world.center.remove_all();
+    let own = format!("inbox = [{:?}]\n", world.inbox());
+    let other = world.home().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("goc-watchdog.toml"), own).unwrap();
+    let pull = |root: &Path| {
+        let mut command = world.command(&["pull", "--no-peek", "--format", "json"]);
+        command.env("GOC_WATCHDOG_ROOT", root).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    for round in 0..3 {
+        let service = |index: u32| format!("staging_th_app{index}_master_{round:010x}");
+        for index in 0..40 {
+            world.forge(&first, |head| head["service"] = json!(service(index)));
+            // Not every file is one to take in: both roots want to move these aside.
+            fs::write(world.inbox().join(format!("bad-{round}-{index}.snapshot")), "no snapshot").unwrap();
+        }
+        let pulls = [world.root(), other.clone()].map(|root| pull(&root));
+        let mut merged = BTreeSet::new();
+        let mut bad = 0;
+        for child in pulls {
+            let output = child.wait_with_output().unwrap();
+            let (said, warned) =
+                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            for line in said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+                match line["result"].as_str() {
+                    Some("merged") => drop(merged.insert(line["service"].as_str().unwrap().to_owned())),
+                    Some("bad") => bad += 1,
+                    _ => {}
+                }
+            }
+            assert!(!warned.contains("No such file"), "{warned}");
+        }
+        let wanted: BTreeSet<String> = (0..40).map(service).collect();
+        assert_eq!((&merged, bad), (&wanted, 40), "each is taken by a root, and set aside by one");
+        assert_eq!(snapshots(&world.inbox()), Vec::<PathBuf>::new());
+        let aside = fs::read_dir(world.inbox().join("bad")).unwrap();
+        let names: Vec<String> =
+            aside.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let (reasons, files): (Vec<&String>, Vec<&String>) =
+            names.iter().partition(|name| name.ends_with(".reason"));
+        let reasons: BTreeSet<&str> = reasons.iter().map(|name| name.trim_end_matches(".reason")).collect();
+        let files: BTreeSet<&str> = files.iter().map(|name| name.as_str()).collect();
+        assert_eq!(reasons, files, "a reason is beside each file, and nowhere else");
+    }
 }
 
 #[test]

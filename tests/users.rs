@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
+use crate::examples::Hook;
 use crate::harness::source::of_project;
-use crate::harness::{ECHO, NOBODY, Said, World, said};
+use crate::harness::{NOBODY, Said, World, said};
 
 /// The user of a service or a pod.
 const SERVICE: u32 = 61_001;
@@ -81,22 +82,38 @@ fn a_team_that_shares_its_root_pulls_in_turn() {
 }
 
 #[test]
-fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group() {
+fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group_where_inbox_owners_has_it() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);
+    // As the kubelet makes a volume of an fsGroup.
     let inbox = world.home().join("inbox");
-    folder_of(&inbox, 0, TEAM, 0o2770);
+    folder_of(&inbox, 0, TEAM, 0o2775);
     folder_of(&world.root(), SERVICE, TEAM, 0o750);
-    fs::write(world.root().join("goc-watchdog.toml"), format!("inbox = [{inbox:?}]\n")).unwrap();
-    let (into, address) =
-        (format!("--to-inbox={}", inbox.display()), format!("--address={}", agents[0].url()));
-    let hook = ["pull", &into, &address, "--service", ECHO, "--strict", "--deadline", "5m"];
-    let Some(left) = run(&world, MEMBER, TEAM, "077", &hook) else { return };
-    left.ended(0);
+    let trust = |owners: &str| {
+        let text = format!("inbox = [{inbox:?}]\n{owners}\n");
+        fs::write(world.root().join("goc-watchdog.toml"), text).unwrap();
+    };
+    let hook = Hook::of_the_deployment(&agents[0], &inbox);
+    let binary = world.installed().display().to_string();
+    let arguments = hook.arguments.iter().map(String::as_str);
+    // The umask of the process does not matter.
+    let command: Vec<&str> = [&*binary].into_iter().chain(arguments).collect();
+    let Some(mut pod) = world.as_user(MEMBER, TEAM, "077", &command) else { return };
+    let left = said(pod.envs(hook.variables)).ended(0);
+    assert_eq!(left.stderr, "");
     agents[0].kill();
     world.center.remove_all();
-    run(&world, SERVICE, TEAM, "027", &["pull", "--quiet"]).unwrap();
-    assert_eq!(fs::read_dir(&inbox).unwrap().count(), 0, "it was taken in and removed");
+
+    let lie = || fs::read_dir(&inbox).unwrap().count();
+    let pull = || run(&world, SERVICE, TEAM, "027", &["pull", "--quiet"]).unwrap();
+    trust(&format!("inbox_owners = [{SERVICE}, \"gid:{MEMBER}\"]"));
+    let refused = pull().ended(3);
+    let reason = format!("its owner (user {MEMBER}, group {TEAM}) is none of inbox_owners");
+    assert_eq!(refused.stderr.matches(&reason).count(), 1, "{}", refused.stderr);
+    assert_eq!(lie(), 1, "it stays");
+    trust(&format!("inbox_owners = [\"gid:{TEAM}\"]"));
+    assert_eq!(pull().ended(0).stderr, "");
+    assert_eq!(lie(), 0, "it was taken in and removed");
     let total = run(&world, SERVICE, TEAM, "027", &["total", "echoserver"]).unwrap().ended(0);
     assert_eq!(total.stdout, "20.0\n");
 }

@@ -106,8 +106,9 @@ impl InboxFile {
         }
     }
 
-    /// Moves it out of the way, with the reason beside it; what was moved there long before goes.
-    pub fn set_aside(&self, reason: &str) -> Result<(), WorkdirError> {
+    /// Moves it out of the way, with the reason beside it; what was moved there long before goes. Returns whether it
+    /// was there to move: another root may have taken it.
+    pub fn set_aside(&self, reason: &str) -> Result<bool, WorkdirError> {
         let bad = self.folder.join(BAD);
         let moved = (|| {
             let folder = open_folder(&self.folder)?;
@@ -124,10 +125,15 @@ impl InboxFile {
                 false => self.name.clone(),
             };
             let beside = if is_taken { &name } else { stem };
+            // The move comes first: of two roots only one moves it, and the other has no reason to leave there.
+            match renameat(&folder, &*self.name, &into, &*name) {
+                Err(Errno::NOENT) => return Ok(false),
+                moved => moved?,
+            }
             put(&into, &format!("{beside}{REASON}"), format!("{reason}\n").as_bytes())?;
-            renameat(&folder, &*self.name, &into, &*name)?;
             keep_newest(&into, &name)?;
-            Ok(fsync(&into)?)
+            fsync(&into)?;
+            Ok(true)
         })();
         moved.map_err(io_error("cannot move into", &bad))
     }
@@ -169,7 +175,11 @@ fn keep_newest(folder: &OwnedFd, newest: &str) -> io::Result<()> {
     files.sort_unstable();
     let too_many = (files.len() + 1).saturating_sub(MOST_BAD);
     for (_, name) in &files[..too_many] {
-        unlinkat(folder, &**name, AtFlags::empty())?;
+        match unlinkat(folder, &**name, AtFlags::empty()) {
+            // Another root keeps the same folder small.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
         for beside in [name, stem(name)] {
             let _ = unlinkat(folder, format!("{beside}{REASON}"), AtFlags::empty());
         }
@@ -214,6 +224,8 @@ mod tests {
         let file = InboxFile { folder: folder.path().to_owned(), name: "a.snapshot".to_owned() };
         assert!(file.is_gone());
         file.remove().unwrap();
+        assert!(!file.set_aside("too bad").unwrap());
+        assert_eq!(names_in(&folder.path().join(BAD)).unwrap(), Vec::<String>::new(), "no reason of nothing");
     }
 
     #[test]
@@ -227,7 +239,7 @@ mod tests {
             #[expect(clippy::disallowed_methods, reason = "as a stranger writes it")]
             fs::write(folder.path().join(name), "bad").unwrap();
             let file = InboxFile { folder: folder.path().to_owned(), name: name.clone() };
-            file.set_aside("too bad").unwrap();
+            assert!(file.set_aside("too bad").unwrap());
             let bad = names_in(&folder.path().join(BAD)).unwrap();
             let (reasons, files): (Vec<&String>, Vec<&String>) =
                 bad.iter().partition(|name| name.ends_with(REASON));

@@ -198,8 +198,8 @@ fn refuse(file: &InboxFile, refused: Refused, now: DateTime<Utc>) -> Option<Fate
         Refused::Stuck(reason) => Fate::Stuck(reason),
         Refused::Unfinished(reason) if file.is_fresh(now) => Fate::Unfinished(reason),
         Refused::Unfinished(reason) | Refused::Bad(reason) => match file.set_aside(&reason) {
-            Ok(()) => Fate::Bad(reason),
-            Err(_) if file.is_gone() => return None,
+            Ok(true) => Fate::Bad(reason),
+            Ok(false) => return None,
             Err(error) => Fate::Stuck(format!("{reason}; {}", explained(error))),
         },
     };
