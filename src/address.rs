@@ -133,28 +133,34 @@ pub fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
 #[must_use]
 pub fn shown_url(url: &str) -> String {
     let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
-    let (place, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let authority = place.split('/').next().unwrap_or_default();
-    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-    // A slash in a password looks like the end of the host, and what stands before it like a port.
-    let is_cut_by_slash = !authority.contains('@')
-        && !authority.ends_with(']')
-        && port.parse::<u16>().is_err()
-        && !port.is_empty();
-    let end_of_user = if is_cut_by_slash { place.rfind('@') } else { authority.rfind('@') };
-    let place = match end_of_user {
+    let (user, rest) = match end_of_user(rest) {
         // The user of ssh is part of the address.
-        Some(at) if scheme.ends_with("ssh://") && !place[..at].contains(':') => place.to_owned(),
-        Some(at) => format!("***{}", &place[at..]),
-        None => place.to_owned(),
+        Some(at) if scheme.ends_with("ssh://") && !rest[..at].contains(':') => ("", rest),
+        Some(at) => ("***", &rest[at..]),
+        None => ("", rest),
     };
+    let (place, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
     let hidden = |part: &str| match part.split_once('=') {
         Some((key, _)) => format!("{key}=***"),
         None if part.len() <= 1 => part.to_owned(),
         None => format!("{}***", &part[..1]),
     };
     let query: Vec<String> = query.split('&').map(hidden).collect();
-    in_message(&format!("{scheme}{place}{}", query.join("&"))).into_owned()
+    in_message(&format!("{scheme}{user}{place}{}", query.join("&"))).into_owned()
+}
+
+/// Returns where the `@` is that ends the user and password of a URL, whose scheme is left out here.
+#[must_use]
+pub fn end_of_user(rest: &str) -> Option<usize> {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let begin = authority.split(['?', '#']).next().unwrap_or_default();
+    let port = begin.rsplit_once(':').map_or("", |(_, port)| port);
+    // A slash in a password looks like the end of the host, and the text before it like a port.
+    let is_cut_by_slash = !port.is_empty() && port.parse::<u16>().is_err() && !begin.ends_with(']');
+    let without_query = || rest.split(['?', '#']).next().unwrap_or_default();
+    authority
+        .rfind('@')
+        .or_else(|| is_cut_by_slash.then(|| without_query().rfind('@').or_else(|| rest.rfind('@'))).flatten())
 }
 
 #[cfg(test)]
@@ -169,7 +175,11 @@ mod tests {
             ("http://10.2.3.4:80/a", "http://10.2.3.4:80/a"),
             ("http://user:secret@h:80/a", "http://***@h:80/a"),
             ("http://user:sec/ret@h:80", "http://***@h:80"),
+            ("http://user:sec?ret@h/a", "http://***@h/a"),
+            ("http://user:sec?r/et@h/a", "http://***@h/a"),
+            ("http://user:se#c@r?et@h/a?b=c@d", "http://***@h/a?b=***"),
             ("http://token@h", "http://***@h"),
+            ("https://h:443/a?b=c@d", "https://h:443/a?b=***"),
             ("https://h/a.git?token=secret&b=secret", "https://h/a.git?token=***&b=***"),
             ("https://h/a?secret", "https://h/a?***"),
             ("https://h/a#secret", "https://h/a#***"),

@@ -42,9 +42,10 @@ fn arguments_of_all() -> Vec<String> {
     arguments.map(|arguments| String::from_utf8_lossy(&arguments).replace('\0', " ")).collect()
 }
 
-/// Fails where a process shows the password while a transfer is in the middle; ends when `is_done` says so.
+/// Fails where a process shows the password while a transfer is in the middle; ends when `is_done` says so. The
+/// arguments of git's helper for HTTP begin with `helper`.
 #[track_caller]
-fn no_process_shows(password: &str, address: &str, hold: &Hold, mut is_done: impl FnMut() -> bool) {
+fn no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_done: impl FnMut() -> bool) {
     use std::sync::mpsc::RecvTimeoutError::Timeout;
     let mut looked = 0;
     while !is_done() {
@@ -53,9 +54,7 @@ fn no_process_shows(password: &str, address: &str, hold: &Hold, mut is_done: imp
             reached => reached.unwrap(),
         }
         let shown = arguments_of_all();
-        let is_transfer =
-            |arguments: &&String| arguments.contains("git-remote-http") && arguments.contains(address);
-        assert!(shown.iter().any(|arguments| is_transfer(&arguments)), "the transfer is held");
+        assert!(shown.iter().any(|arguments| arguments.contains(helper)), "the transfer is held");
         let telling: Vec<&String> = shown.iter().filter(|arguments| arguments.contains(password)).collect();
         assert!(telling.is_empty(), "{telling:?}");
         looked += 1;
@@ -76,7 +75,8 @@ fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched(
     ));
     let report = |service: &str| {
         let mut child = world.spawn(&["report", service]);
-        no_process_shows(&password, &server.address, &hold, || child.try_wait().unwrap().is_some());
+        let helper = format!("git-remote-http origin http://{}/", server.address);
+        no_process_shows(&password, &helper, &hold, || child.try_wait().unwrap().is_some());
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8(output.stdout).unwrap(), TABLE);
@@ -93,6 +93,38 @@ fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched(
         let is_ours = file.ends_with("goc-watchdog.toml");
         assert!(is_ours || !holds(&file, password.as_bytes()), "{}", file.display());
     }
+}
+
+#[test]
+fn no_process_file_or_message_shows_the_query_of_a_repository_s_url() {
+    let (world, mut source, _agent) = pulled();
+    let secret = format!("token{}", std::process::id());
+    let (server, hold) = GitServer::start_held(published(&source), &secret);
+    world.configure(&format!(
+        "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://me:{secret}@{}/r.git?token={secret}\"\n",
+        server.address
+    ));
+    let report = |service: &str| {
+        let mut child = world.spawn(&["-v", "report", service]);
+        no_process_shows(&secret, "git-remote-http goc-watchdog", &hold, || {
+            child.try_wait().unwrap().is_some()
+        });
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && !stderr.contains(&secret), "{stderr}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), TABLE);
+    };
+    report("app");
+    let _second = goes_on(&world, &mut source);
+    published(&source);
+    report(&source.service());
+    for file in world.files("") {
+        let is_ours = file.ends_with("goc-watchdog.toml");
+        assert!(is_ours || !holds(&file, secret.as_bytes()), "{}", file.display());
+    }
+    // Whoever fetches by hand finds the address without its secrets.
+    let config = fs::read_to_string(repository(&world).join("config")).unwrap();
+    assert!(config.contains(&format!("url = http://{}/r.git\n", server.address)), "{config}");
 }
 
 fn holds(file: &Path, part: &[u8]) -> bool {

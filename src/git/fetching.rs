@@ -38,7 +38,7 @@ pub(super) struct FetchFolder {
 /// Facts about a clone that the repository beside it needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// URL to fetch from, without credentials.
+    /// URL to fetch from, without its secrets.
     pub(super) url: String,
     /// Commits that the clone has, with all that lies before them.
     pub(super) tips: BTreeSet<ObjectId>,

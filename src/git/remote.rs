@@ -34,11 +34,25 @@ pub struct Network {
 impl Network {
     /// Returns a git for a URL in this network.
     fn command(&self, url: &RemoteUrl) -> Command {
-        let mut git = network_command(&self.protocols, url.is_of_ssh() && has_ssh_command());
-        if let Some(credential) = url.credential() {
-            credential.hand_over(&mut git);
-        }
+        let mut protocols = self.protocols.clone();
+        protocols.extend(url.helper().filter(|_| self.allows(url)).map(str::to_owned));
+        let mut git = network_command(&protocols, url.is_of_ssh() && has_ssh_command());
+        url.hand_over(&mut git);
         git
+    }
+
+    fn allows(&self, url: &RemoteUrl) -> bool {
+        let scheme = url.as_str().split_once("://").map(|(scheme, _)| scheme);
+        self.protocols.iter().any(|protocol| Some(protocol.as_str()) == scheme)
+    }
+
+    /// Returns what a git of [`Network::command`] is told to fetch from.
+    fn address(&self, url: &RemoteUrl) -> String {
+        match url.helper() {
+            Some(helper) if self.allows(url) => format!("{helper}::{}", url.as_str()),
+            // Git refuses a protocol that is not allowed, and names it, before it asks anybody.
+            _ => url.as_str().to_owned(),
+        }
     }
 }
 
@@ -64,6 +78,7 @@ fn upload_pack(url: &RemoteUrl) -> &'static str {
 /// Clones `url` as a bare repository, whole, so that what is fetched now is there for good.
 pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitError> {
     let mut git = network.command(url);
+    let address = network.address(url);
     git.args([
         "clone",
         "--quiet",
@@ -74,13 +89,20 @@ pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitE
         "--origin=origin",
         upload_pack(url),
     ])
-    .args(["--end-of-options", url.as_str()])
+    .args(["--end-of-options", &address])
     .arg(into);
     Watch::run("clone", git, Vec::new(), network)?;
+    let configure = |key, value| {
+        let mut config = command();
+        config.arg("--git-dir").arg(into).args(["config", key, value]);
+        Watch::run("config", config, Vec::new(), network)
+    };
+    // Whoever fetches by hand has no such helper.
+    if address != url.as_str() {
+        configure("remote.origin.url", url.as_str())?;
+    }
     // A bare clone has no such line, and for whoever fetches by hand its branches would never move again.
-    let mut config = command();
-    config.arg("--git-dir").arg(into).args(["config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*"]);
-    Watch::run("config", config, Vec::new(), network)
+    configure("remote.origin.fetch", "+refs/heads/*:refs/heads/*")
 }
 
 impl Repository {
@@ -166,7 +188,7 @@ impl Repository {
         let url = self.remote(network)?;
         let mut git = network.command(&url);
         // Also to ask, git goes where no configuration but its own is heeded.
-        let held = self.fetching.prepare(&self.facts(&url)?, network)?;
+        let held = self.fetching.prepare(&self.facts(network.address(&url))?, network)?;
         git.arg("--git-dir").arg(self.fetching.path());
         git.args(["ls-remote", upload_pack(&url), "--symref", "--end-of-options", "origin", "HEAD"]);
         let answer = Watch::answer("ls-remote", git, network);
@@ -212,7 +234,7 @@ impl Repository {
     }
 
     /// Returns what the repository beside the clone has to know of it.
-    fn facts(&self, url: &RemoteUrl) -> Result<Facts, GitError> {
+    fn facts(&self, url: String) -> Result<Facts, GitError> {
         let listed = self.output_of_clone("for-each-ref", &["--format=%(objectname)"], Vec::new())?;
         // Of a detached one there may be no other reference.
         let head = self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], b"HEAD\n".to_vec())?;
@@ -238,7 +260,7 @@ impl Repository {
             true => Some(filter_of(&self.remote_settings()?)),
             false => None,
         };
-        Ok(Facts { url: url.as_str().to_owned(), tips, has_lost, filter })
+        Ok(Facts { url, tips, has_lost, filter })
     }
 
     fn fetch<const N: usize>(
@@ -249,7 +271,7 @@ impl Repository {
         network: &Network,
     ) -> Result<(), GitError> {
         let url = self.remote(network)?;
-        let held = self.fetching.prepare(&self.facts(&url)?, network)?;
+        let held = self.fetching.prepare(&self.facts(network.address(&url))?, network)?;
         let mut git = network.command(&url);
         // This fetch gets all that was asked for. Git would begin a fetch for each object that it misses on the way, and
         // those fetches others in turn.

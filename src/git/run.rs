@@ -1,5 +1,6 @@
 //! Starting git with nothing of this environment that could change what it prints, and ending it in time.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::panic::resume_unwind;
@@ -18,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::GitError;
 use super::remote::Network;
+use crate::address::shown_url;
 use crate::parallel;
 
 /// How long one run of git may take.
@@ -279,17 +281,32 @@ pub(super) fn feed(child: &mut Child, input: Vec<u8>) -> Result<(), GitError> {
     }
 }
 
-/// Returns a text in which no URL has a user and password.
+/// Returns a text whose URLs have neither user and password nor values of a query.
 pub(super) fn without_credentials(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        cleaned.push_str(before);
-        let authority = after.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(after.len());
-        rest = after[..authority].rfind('@').map_or(after, |sign| &after[sign + 1..]);
+        let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let begin = rest[..at].trim_end_matches(is_of_scheme).len();
+        let (before, url) = rest.split_at(begin);
+        let word = url.split(char::is_whitespace).next().unwrap_or_default();
+        // Git quotes a URL and goes on behind the quote.
+        let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'));
+        let end = quote.and_then(|quote| word.rfind(quote)).unwrap_or(word.len());
+        cleaned.extend([before, &shown_url(&without_inner(&word[..end]))]);
+        rest = &url[end..];
     }
     cleaned + rest
+}
+
+/// Returns a URL that has another one in its path, such as that of a mirror, without all before its last `@`.
+fn without_inner(url: &str) -> Cow<'_, str> {
+    match (url.find("://"), url.rfind("://"), url.rfind('@')) {
+        (Some(first), Some(last), Some(at)) if first < last && last < at => {
+            Cow::Owned(format!("{}***{}", &url[..first + 3], &url[at..]))
+        }
+        _ => Cow::Borrowed(url),
+    }
 }
 
 #[cfg(test)]
@@ -297,8 +314,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_cut_out_of_every_url() {
-        let said = "cannot read 'https://me:p@ss@host/x.git' or ssh://git@h:22/y, not a@b";
-        assert_eq!(without_credentials(said), "cannot read 'https://host/x.git' or ssh://h:22/y, not a@b");
+    fn secrets_are_cut_out_of_every_url() {
+        for (said, shown) in [
+            (
+                "cannot read 'https://me:p@ss@host/x.git' or ssh://git@h:22/y, not a@b",
+                "cannot read 'https://***@host/x.git' or ssh://git@h:22/y, not a@b",
+            ),
+            (
+                "unable to access 'https://me:p/w@host/x.git/': URL using bad/illegal format",
+                "unable to access 'https://***@host/x.git/': URL using bad/illegal format",
+            ),
+            (
+                "repository 'https://host/x.git?token=hu'sh/' not found\nsee https://host/?a=hush next",
+                "repository 'https://host/x.git?token=***' not found\nsee https://host/?a=*** next",
+            ),
+            ("https://mirror/https://me:hush@host/x.git", "https://***@host/x.git"),
+            ("://", "://"),
+        ] {
+            assert_eq!(without_credentials(said), shown);
+        }
     }
 }

@@ -115,7 +115,7 @@ mod tests {
             [
                 "\"credential.helper\"",
                 "\"http.https://git.example/.extraheader\"",
-                "\"url.https://git.example/.insteadof\"",
+                "\"url.https://***@git.example/.insteadof\"",
                 "\"core.sshcommand\"",
                 "\"remote.origin.uploadpack\"",
             ]

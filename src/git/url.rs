@@ -1,12 +1,16 @@
-//! URL of a repository, and handing its password to git.
+//! URL of a repository, and handing its secrets to git.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The URL of a repository. Its credentials never show, and are never stored.
+use crate::address::{end_of_user, shown_url};
+
+/// The URL of a repository. Its credentials and its query never show, and are never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RemoteUrl {
     plain: String,
+    /// The part from `?` on, of a URL of HTTP alone.
+    query: Option<String>,
     credential: Option<Credential>,
 }
 
@@ -20,46 +24,87 @@ pub(super) struct Credential {
 }
 
 impl RemoteUrl {
-    /// Takes the credentials out of a URL: all before an `@`; of ssh only a password, as its user name is
+    /// Takes the secrets out of a URL: its query, and all before an `@`; of ssh only a password, as its user name is
     /// part of the address and ssh takes no password from there.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        let separated = || {
-            let (scheme, rest) = url.split_once("://")?;
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let (user_info, host) = authority.rsplit_once('@')?;
-            let (user, password) = match user_info.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (user_info, None),
-            };
-            if scheme.ends_with("ssh") {
-                return Some(Self { plain: format!("{scheme}://{user}@{host}{path}"), credential: None });
-            }
-            let place = format!("{scheme}://{host}");
-            let credential = Credential {
-                place: place.clone(),
-                user: percent_decoded(user),
-                password: password.map(percent_decoded),
-            };
-            Some(Self { plain: format!("{place}{path}"), credential: Some(credential) })
+        let Some((scheme, rest)) = url.split_once("://") else { return Self::without_secrets(url) };
+        let (user_info, rest) = match end_of_user(rest) {
+            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
+            None => (None, rest),
         };
-        separated().unwrap_or_else(|| Self { plain: url.to_owned(), credential: None })
+        let user_info = user_info.map(|text| match text.split_once(':') {
+            Some((user, password)) => (user, Some(password)),
+            None => (text, None),
+        });
+        if scheme.ends_with("ssh") {
+            let user = user_info.map_or(String::new(), |(user, _)| format!("{user}@"));
+            return Self::without_secrets(&format!("{scheme}://{user}{rest}"));
+        }
+        let begin_of_query = match scheme {
+            "http" | "https" => rest.find(['?', '#']),
+            _ => None,
+        };
+        let (rest, query) = rest.split_at(begin_of_query.unwrap_or(rest.len()));
+        let credential = user_info.map(|(user, password)| Credential {
+            place: format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()),
+            user: percent_decoded(user),
+            password: password.map(percent_decoded),
+        });
+        let query = Some(query.to_owned()).filter(|query| !query.is_empty());
+        Self { plain: format!("{scheme}://{rest}"), query, credential }
     }
 
-    /// Returns it without credentials.
+    fn without_secrets(plain: &str) -> Self {
+        Self { plain: plain.to_owned(), query: None, credential: None }
+    }
+
+    /// Returns it without credentials and query.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.plain
     }
 
-    /// Names a repository by its path on this machine.
-    pub(super) fn for_path(path: &Path) -> Self {
-        Self { plain: path.display().to_string(), credential: None }
+    /// Returns it as messages show it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown_url(&format!("{}{}", self.plain, self.query.as_deref().unwrap_or_default()))
     }
 
-    /// Returns its credentials, where it has some.
-    pub(super) fn credential(&self) -> Option<&Credential> {
-        self.credential.as_ref()
+    /// Names a repository by its path on this machine.
+    pub(super) fn for_path(path: &Path) -> Self {
+        Self::without_secrets(&path.display().to_string())
+    }
+
+    /// Returns the name of the helper that git has to be told to fetch with, where the URL alone does not do.
+    pub(super) fn helper(&self) -> Option<&'static str> {
+        self.query.as_ref().map(|_| QUERY_HELPER)
+    }
+
+    /// Hands its secrets to a git in its environment, which only this user and root can read. In a URL they would
+    /// stand in the arguments of git's helper programs, which everybody can read.
+    pub(super) fn hand_over(&self, git: &mut Command) {
+        let mut entries = Vec::new();
+        if let Some(credential) = &self.credential {
+            entries.extend(credential.entries());
+            git.env(USER_VARIABLE, &credential.user);
+            git.env(PASSWORD_VARIABLE, credential.password.as_deref().unwrap_or_default());
+        }
+        if let Some(query) = &self.query {
+            let Self { plain, .. } = self;
+            let scheme = plain.split("://").next().unwrap_or_default();
+            // A helper that is given a remote's name alone takes the URL from the configuration (gitremote-helpers(7)).
+            let run = format!("!f() {{ exec git remote-{scheme} {QUERY_HELPER}; }}; f");
+            entries.push((format!("alias.remote-{QUERY_HELPER}"), run));
+            entries.push((format!("remote.{QUERY_HELPER}.url"), format!("{plain}{query}")));
+        }
+        if entries.is_empty() {
+            return;
+        }
+        git.env("GIT_CONFIG_COUNT", entries.len().to_string());
+        for (number, (key, value)) in entries.iter().enumerate() {
+            git.env(format!("GIT_CONFIG_KEY_{number}"), key).env(format!("GIT_CONFIG_VALUE_{number}"), value);
+        }
     }
 
     /// Tells whether ssh is what fetches from it.
@@ -88,6 +133,8 @@ impl std::fmt::Debug for RemoteUrl {
     }
 }
 
+/// Name of the remote whose URL has a query, and of the alias by which git fetches from it (`<helper>::<address>`).
+const QUERY_HELPER: &str = "goc-watchdog";
 /// Names of the environment variables through which the credential helper below gets its answer.
 const USER_VARIABLE: &str = "GOC_WATCHDOG_GIT_USER";
 const PASSWORD_VARIABLE: &str = "GOC_WATCHDOG_GIT_PASSWORD";
@@ -96,22 +143,16 @@ const PASSWORD_VARIABLE: &str = "GOC_WATCHDOG_GIT_PASSWORD";
 const HELPER: &str = r#"!f() { if test "$1" = get; then printf 'username=%s\npassword=%s\n' "$GOC_WATCHDOG_GIT_USER" "$GOC_WATCHDOG_GIT_PASSWORD"; fi; }; f"#;
 
 impl Credential {
-    /// Hands the credential to a git in its environment, which only this user and root can read. In a URL it would
-    /// stand in the arguments of git's helper programs, which everybody can read.
-    pub(super) fn hand_over(&self, git: &mut Command) {
+    /// Returns the configuration that has git ask for it.
+    fn entries(&self) -> Vec<(String, String)> {
         let Self { place, user, password } = self;
-        let helper = (format!("credential.{place}.helper"), HELPER);
-        let entries = match password {
+        let helper = (format!("credential.{place}.helper"), HELPER.to_owned());
+        match password {
             // An empty entry takes out the helpers before it: a configured password comes before a stored one.
-            Some(_) => vec![(helper.0.clone(), ""), helper],
+            Some(_) => vec![(helper.0.clone(), String::new()), helper],
             // Tokens often stand in place of a user name. The user's own helpers may know a password for it.
-            None => vec![(format!("credential.{place}.username"), user.as_str()), helper],
-        };
-        git.env("GIT_CONFIG_COUNT", entries.len().to_string());
-        for (number, (key, value)) in entries.iter().enumerate() {
-            git.env(format!("GIT_CONFIG_KEY_{number}"), key).env(format!("GIT_CONFIG_VALUE_{number}"), value);
+            None => vec![(format!("credential.{place}.username"), user.clone()), helper],
         }
-        git.env(USER_VARIABLE, user).env(PASSWORD_VARIABLE, password.as_deref().unwrap_or_default());
     }
 }
 
@@ -156,6 +197,9 @@ mod tests {
         let plain = |url: &str| format!("{:?}", RemoteUrl::new(url));
         assert_eq!(plain("https://me:p@ss@host/a/b@c.git"), "https://host/a/b@c.git");
         assert_eq!(plain("https://token@host/a.git"), "https://host/a.git");
+        assert_eq!(plain("https://me:p/w@host/a.git"), "https://host/a.git");
+        assert_eq!(plain("https://me:p?w@host/a.git?token=t#u"), "https://host/a.git");
+        assert_eq!(plain("file:///srv/a?b@c.git"), "file:///srv/a?b@c.git");
         assert_eq!(plain("ssh://git:pw@host:22/a.git"), "ssh://git@host:22/a.git");
         for unchanged in ["ssh://git@host/a.git", "git@host:a.git", "https://host/a.git", "/srv/a.git"] {
             assert_eq!(plain(unchanged), unchanged);
@@ -166,9 +210,7 @@ mod tests {
     /// The arguments of a git for this URL, and its environment.
     fn handed_over(url: &str) -> (String, HashMap<String, String>) {
         let mut git = super::super::run::command();
-        if let Some(credential) = RemoteUrl::new(url).credential() {
-            credential.hand_over(&mut git);
-        }
+        RemoteUrl::new(url).hand_over(&mut git);
         let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
         let arguments: Vec<String> = git.get_args().map(text).collect();
         let environment = git.get_envs().filter_map(|(key, value)| Some((text(key), text(value?)))).collect();
@@ -191,6 +233,25 @@ mod tests {
         }
         let rest = format!("{arguments}{environment:?}");
         assert!(!rest.contains("p@ss") && !rest.contains("p%40ss"), "{rest}");
+    }
+
+    #[test]
+    fn a_query_is_handed_over_in_the_environment_and_nowhere_else() {
+        let url = RemoteUrl::new("https://me:hush@git.example/a.git?token=secret");
+        assert_eq!((url.helper(), url.as_str()), (Some("goc-watchdog"), "https://git.example/a.git"));
+        assert_eq!(url.shown(), "https://git.example/a.git?token=***");
+        let (arguments, environment) = handed_over("https://me:hush@git.example/a.git?token=secret");
+        for (key, value) in [
+            ("GIT_CONFIG_COUNT", "4"),
+            ("GIT_CONFIG_KEY_2", "alias.remote-goc-watchdog"),
+            ("GIT_CONFIG_VALUE_2", "!f() { exec git remote-https goc-watchdog; }; f"),
+            ("GIT_CONFIG_KEY_3", "remote.goc-watchdog.url"),
+            ("GIT_CONFIG_VALUE_3", "https://git.example/a.git?token=secret"),
+        ] {
+            assert_eq!(environment.get(key).map(String::as_str), Some(value), "{key}");
+        }
+        assert!(!arguments.contains("secret"), "{arguments}");
+        assert_eq!(RemoteUrl::new("https://git.example/a.git").helper(), None);
     }
 
     #[test]

@@ -57,9 +57,7 @@ impl GitServer {
                 let mut head = String::new();
                 let mut lines = BufReader::new(stream.try_clone().unwrap());
                 while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap_or(0) > 0 {}
-                let Some(path) = head.split(' ').nth(1).and_then(|path| path.split('?').next()) else {
-                    continue;
-                };
+                let Some(path) = head.split(' ').nth(1).map(asked_for) else { continue };
                 let authorization = head.lines().find_map(|line| line.strip_prefix("Authorization: "));
                 seen.lock().unwrap().extend(authorization.map(str::to_owned));
                 let is_allowed = authorization == Some(right.as_str());
@@ -82,5 +80,16 @@ impl GitServer {
             }
         });
         Self { address, authorizations }
+    }
+}
+
+/// Returns the path that a request means. Git appends to a URL, so what it asks for stands after a query's value, as
+/// in `/r.git?token=x/info/refs&service=git-upload-pack`.
+fn asked_for(target: &str) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let first = query.split('&').next().unwrap_or_default();
+    match first.strip_prefix("token=").and_then(|value| value.split_once('/')) {
+        Some((_, rest)) => format!("{path}/{rest}"),
+        None => path.to_owned(),
     }
 }

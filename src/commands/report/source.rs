@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail};
 
 use super::Context;
-use crate::address::shown_url;
 use crate::commands;
 use crate::config::User;
 use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
@@ -135,7 +134,7 @@ impl SourceReader<'_> {
             bail!(
                 "the app \"{}\" cannot stand in the URL \"{}\"; give its repository by itself:\n  [apps.{table}]\n  repo = \"URL\"",
                 in_message(self.app),
-                shown_url(RemoteUrl::new(pattern).as_str())
+                RemoteUrl::new(pattern).shown()
             );
         }
         Ok(pattern.replace("{app}", self.app))
@@ -181,7 +180,7 @@ impl SourceReader<'_> {
         let path = workdir.repository(self.app)?;
         match (self.opened(&path), &network.url) {
             (Err(GitError::NoRepository { .. }), Some(url)) if !self.offline => {
-                let shown = shown_url(url.as_str());
+                let shown = url.shown();
                 if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
                     bail!(
                         "{:?} is in the way of a clone of {shown}: it is no git repository, and not empty",
@@ -204,7 +203,7 @@ impl SourceReader<'_> {
         let app = in_message(self.app);
         let head =
             format!("a report needs the source of {app}, and {:?} is no git repository", path.display());
-        let shown = url.map_or("URL".into(), |url| shown_url(url.as_str()));
+        let shown = url.map_or("URL".to_owned(), RemoteUrl::shown);
         let command = format!("git clone --bare {shown} {}", shell_word(&path.display().to_string()));
         match url {
             Some(_) => {
