@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::port::ReservedPort;
 use crate::harness::{ECHO, Said, World, profile_of, skipped};
+use crate::sim::ReservedPort;
 
 /// A center, and what is needed to start processes that register with it.
 pub(crate) struct Goc {
@@ -88,8 +88,8 @@ impl Goc {
     pub(crate) fn start(mode: &str) -> Option<Self> {
         let program = program()?;
         let folder = TempDir::new().unwrap();
-        let port = ReservedPort::new();
-        let center = format!("http://127.0.0.1:{}", port.number);
+        let port = ReservedPort::local();
+        let center = format!("http://{}", port.address());
         let (children, ports, world) = (Vec::new(), vec![port], World::new());
         let mut this = Self { program, folder, center, children, ports, world };
         let server = this.serve("center");
@@ -145,8 +145,8 @@ impl Goc {
         let address = folder.join("echoserver_profile_listen_addr");
         if !address.exists() {
             // goc listens where this file says, now and after a restart.
-            let port = ReservedPort::new();
-            fs::write(&address, format!("127.0.0.1:{}", port.number)).unwrap();
+            let port = ReservedPort::local();
+            fs::write(&address, port.address().to_string()).unwrap();
             self.ports.push(port);
         }
         let log = fs::File::create(folder.join("log")).unwrap();

@@ -38,6 +38,7 @@ mod rebuilds;
 mod report;
 mod repositories;
 mod retention;
+mod simulation;
 mod site;
 mod spellings;
 mod static_binary;

@@ -2,7 +2,6 @@
 
 pub(crate) mod browser;
 pub(crate) mod git_server;
-pub(crate) mod port;
 pub(crate) mod source;
 
 use std::collections::BTreeSet;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::http::{After, Request, Server, chunked, sized};
+use super::port::ReservedPort;
 use super::program::{Program, fraction};
 
 /// How a process answers.
@@ -46,7 +47,8 @@ pub(crate) struct Agent {
 }
 
 struct Inner {
-    address: SocketAddr,
+    /// Stays reserved while nothing listens there.
+    port: ReservedPort,
     server: Mutex<Option<Server>>,
     process: Mutex<Process>,
     asked: Condvar,
@@ -84,9 +86,10 @@ impl Agent {
             coverage: None,
         };
         let inner = Arc::new_cyclic(|inner: &std::sync::Weak<Inner>| {
-            let server = listen(address, inner.clone()).expect("a free port");
+            let port = ReservedPort::new(address).expect("a free port");
+            let server = listen(&port, inner.clone());
             Inner {
-                address: server.address(),
+                port,
                 server: Mutex::new(Some(server)),
                 process: Mutex::new(process),
                 asked: Condvar::new(),
@@ -97,7 +100,7 @@ impl Agent {
 
     /// The URL under which it is registered.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.inner.address)
+        format!("http://{}", self.inner.port.address())
     }
 
     /// Adds `times` to the counters of these blocks.
@@ -154,7 +157,7 @@ impl Agent {
     /// A process starts at the address again, counters at 0.
     pub(crate) fn revive(&self) {
         self.restart();
-        let server = listen(self.inner.address, Arc::downgrade(&self.inner)).expect("its own port");
+        let server = listen(&self.inner.port, Arc::downgrade(&self.inner));
         *self.inner.server.lock().unwrap() = Some(server);
     }
 
@@ -191,14 +194,12 @@ impl Agent {
     }
 }
 
-fn listen(address: SocketAddr, inner: std::sync::Weak<Inner>) -> io::Result<Server> {
-    Server::start(
-        address,
-        Arc::new(move |request: &Request, stream: &mut TcpStream| match inner.upgrade() {
-            Some(inner) => inner.answer(request, stream),
-            None => Ok(After::Close),
-        }),
-    )
+fn listen(port: &ReservedPort, inner: std::sync::Weak<Inner>) -> Server {
+    let answer = move |request: &Request, stream: &mut TcpStream| match inner.upgrade() {
+        Some(inner) => inner.answer(request, stream),
+        None => Ok(After::Close),
+    };
+    Server::start_at(port, Arc::new(answer)).expect("its own port")
 }
 
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";

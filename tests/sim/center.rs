@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use super::agent::Agent;
 use super::http::{After, Request, Server, sized};
+use super::port::ReservedPort;
 
 /// A running center. What registers stays listed, also when it is dead.
 pub(crate) struct Center {
-    address: SocketAddr,
+    /// Stays reserved while nothing listens there.
+    port: ReservedPort,
     server: Option<Server>,
     state: Arc<Mutex<State>>,
 }
@@ -60,12 +62,13 @@ const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 impl Center {
     pub(crate) fn start() -> Self {
         let state = Arc::default();
-        let server = listen(([127, 0, 0, 1], 0).into(), &state).expect("a free port");
-        Self { address: server.address(), server: Some(server), state }
+        let port = ReservedPort::local();
+        let server = listen(&port, &state);
+        Self { port, server: Some(server), state }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.port.address())
     }
 
     /// Lists an address under a name, as a process does at its start.
@@ -149,7 +152,7 @@ impl Center {
     pub(crate) fn start_again(&mut self) {
         self.server = None;
         self.state().is_dead = false;
-        self.server = Some(listen(self.address, &self.state).expect("its own port"));
+        self.server = Some(listen(&self.port, &self.state));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -157,27 +160,25 @@ impl Center {
     }
 }
 
-fn listen(address: SocketAddr, state: &Arc<Mutex<State>>) -> io::Result<Server> {
+fn listen(port: &ReservedPort, state: &Arc<Mutex<State>>) -> Server {
     let state = Arc::clone(state);
-    Server::start(
-        address,
-        Arc::new(move |request: &Request, stream: &mut TcpStream| {
-            let (answer, drip) = {
-                let mut state = state.lock().unwrap();
-                (state.answer(request), state.drip.filter(|_| request.path == "/v1/cover/list"))
-            };
-            let Some(answer) = answer else { return Ok(After::Close) };
-            let Some(pause) = drip else {
-                stream.write_all(&answer)?;
-                return Ok(After::KeepAlive);
-            };
-            for byte in answer.chunks(1) {
-                stream.write_all(byte)?;
-                thread::sleep(pause);
-            }
-            Ok(After::KeepAlive)
-        }),
-    )
+    let answer = move |request: &Request, stream: &mut TcpStream| {
+        let (answer, drip) = {
+            let mut state = state.lock().unwrap();
+            (state.answer(request), state.drip.filter(|_| request.path == "/v1/cover/list"))
+        };
+        let Some(answer) = answer else { return Ok(After::Close) };
+        let Some(pause) = drip else {
+            stream.write_all(&answer)?;
+            return Ok(After::KeepAlive);
+        };
+        for byte in answer.chunks(1) {
+            stream.write_all(byte)?;
+            thread::sleep(pause);
+        }
+        Ok(After::KeepAlive)
+    };
+    Server::start_at(port, Arc::new(answer)).expect("its own port")
 }
 
 impl State {

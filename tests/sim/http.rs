@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use rustix::net::{Shutdown, shutdown};
+
+use super::port::ReservedPort;
+
 /// A request, read to its end.
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -27,6 +31,7 @@ pub(crate) type Handler = dyn Fn(&Request, &mut TcpStream) -> io::Result<After> 
 /// Listens until it is dropped; then nothing listens there, and every connection is closed.
 pub(crate) struct Server {
     address: SocketAddr,
+    listener: Arc<TcpListener>,
     door: Arc<Door>,
     listening: Option<JoinHandle<()>>,
 }
@@ -40,28 +45,22 @@ struct Door {
 impl Server {
     /// Listens on `address`; port 0 takes a free one.
     pub(crate) fn start(address: SocketAddr, handler: Arc<Handler>) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::listen(TcpListener::bind(address)?, handler)
+    }
+
+    /// Listens at a port that stays reserved when it ends.
+    pub(crate) fn start_at(port: &ReservedPort, handler: Arc<Handler>) -> io::Result<Self> {
+        Self::listen(port.listen()?, handler)
+    }
+
+    fn listen(listener: TcpListener, handler: Arc<Handler>) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let door = Arc::new(Door::default());
+        let (listener, door) = (Arc::new(listener), Arc::new(Door::default()));
         let listening = thread::spawn({
-            let door = Arc::clone(&door);
-            move || {
-                for stream in listener.incoming().flatten() {
-                    if door.is_shut.load(Ordering::SeqCst) {
-                        return;
-                    }
-                    if let Ok(handle) = stream.try_clone() {
-                        let mut open = door.open.lock().unwrap();
-                        open.retain(|known| known.peer_addr().is_ok());
-                        open.push(handle);
-                    }
-                    let handler = Arc::clone(&handler);
-                    // A connection that breaks ends its thread, as in any server.
-                    thread::spawn(move || drop(serve(stream, &*handler)));
-                }
-            }
+            let (listener, door) = (Arc::clone(&listener), Arc::clone(&door));
+            move || accept(&listener, &door, &handler)
         });
-        Ok(Self { address, door, listening: Some(listening) })
+        Ok(Self { address, listener, door, listening: Some(listening) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -69,15 +68,30 @@ impl Server {
     }
 }
 
+fn accept(listener: &TcpListener, door: &Door, handler: &Arc<Handler>) {
+    loop {
+        let accepted = listener.accept();
+        if door.is_shut.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok((stream, _)) = accepted else { continue };
+        if let Ok(handle) = stream.try_clone() {
+            let mut open = door.open.lock().unwrap();
+            open.retain(|known| known.peer_addr().is_ok());
+            open.push(handle);
+        }
+        let handler = Arc::clone(handler);
+        // A connection that breaks ends its thread, as in any server.
+        thread::spawn(move || drop(serve(stream, &*handler)));
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.door.is_shut.store(true, Ordering::SeqCst);
-        // Wakes the thread that listens, so that the listener is closed when this returns.
-        let own = match self.address {
-            SocketAddr::V4(_) => SocketAddr::new([127, 0, 0, 1].into(), self.address.port()),
-            SocketAddr::V6(_) => self.address,
-        };
-        drop(TcpStream::connect(own));
+        // A program that another test starts at this moment holds a copy of each descriptor until it is executed, so
+        // that the kernel would go on taking connections after the listener is closed. The thread is woken by this.
+        shutdown(&self.listener, Shutdown::Both).expect("a listener");
         if let Some(listening) = self.listening.take() {
             drop(listening.join());
         }

@@ -8,6 +8,7 @@ mod agent;
 mod center;
 mod fleet;
 mod http;
+mod port;
 mod program;
 mod proxy;
 
@@ -16,5 +17,6 @@ pub(crate) use agent::Behaviour;
 pub(crate) use center::{Center, Removing};
 pub(crate) use fleet::{Fleet, Size};
 pub(crate) use http::{After, Request, Server, sized};
+pub(crate) use port::ReservedPort;
 pub(crate) use program::Program;
 pub(crate) use proxy::Proxy;

@@ -1,0 +1,46 @@
+//! A port that nobody else gets, whether or not a process listens at it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with};
+
+/// A port of this host that the kernel gives to no other program and to no connection until this value is dropped.
+///
+/// A process that ended without leaving its center stays listed there, and is asked again. Another test's process of
+/// the same build that took its port meanwhile would answer, and nothing in that answer tells the two apart.
+///
+/// A socket that is bound and does not listen holds the port, and connections to it are refused. Whoever knows the
+/// number can listen there all the same: with `SO_REUSEADDR`, which the standard library and Go set, sockets that do
+/// not listen are in nobody's way.
+pub(crate) struct ReservedPort {
+    address: SocketAddr,
+    _socket: OwnedFd,
+}
+
+impl ReservedPort {
+    /// Reserves a free port at this address where it names port 0.
+    pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        set_socket_reuseaddr(&socket, true)?;
+        bind(&socket, &address)?;
+        let address = getsockname(&socket)?.try_into().expect("an address of the family it was bound to");
+        Ok(Self { address, _socket: socket })
+    }
+
+    /// Reserves one at 127.0.0.1.
+    pub(crate) fn local() -> Self {
+        Self::new(([127, 0, 0, 1], 0).into()).expect("a free port")
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn listen(&self) -> io::Result<TcpListener> {
+        TcpListener::bind(self.address)
+    }
+}

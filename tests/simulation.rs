@@ -1,0 +1,55 @@
+//! The simulated fleet itself: what other tests build on.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
+
+use crate::harness::echo;
+use crate::sim::Agent;
+
+fn address_of(agent: &Agent) -> SocketAddr {
+    agent.url().strip_prefix("http://").unwrap().parse().unwrap()
+}
+
+/// Does some work while four others start one program after the other, as tests do.
+fn while_programs_start<T>(work: impl FnOnce() -> T) -> T {
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    Command::new("true").status().unwrap();
+                }
+            });
+        }
+        let done = work();
+        is_done.store(true, Ordering::Relaxed);
+        done
+    })
+}
+
+#[test]
+fn a_killed_process_refuses_connections_while_other_tests_start_programs() {
+    let is_refused = |_: &usize| {
+        let agent = Agent::start(&echo());
+        agent.kill();
+        TcpStream::connect(address_of(&agent)).is_err_and(|it| it.kind() == ErrorKind::ConnectionRefused)
+    };
+    assert_eq!(while_programs_start(|| (0..100).filter(is_refused).count()), 100);
+}
+
+#[test]
+fn the_port_of_a_killed_process_is_taken_until_it_starts_again() {
+    let agent = Agent::start(&echo());
+    agent.kill();
+    // The kernel looks for a free port by the same rule.
+    let other = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    assert_eq!(bind(&other, &address_of(&agent)), Err(Errno::ADDRINUSE));
+    agent.revive();
+    TcpStream::connect(address_of(&agent)).unwrap();
+}
