@@ -147,8 +147,7 @@ fn a_folder_of_another_user_costs_its_service_alone() {
     four.hit(0);
     // As after `sudo goc-watchdog pull newapp`.
     fs::create_dir_all(folder(&four.world)).unwrap();
-    let binary = four.world.home().join("goc-watchdog");
-    fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+    let binary = four.world.installed();
     for path in [four.world.home(), &four.world.root(), &four.world.root().join("broken")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         chown(path, Some(USER), Some(USER)).unwrap();

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::harness::git_server::GitServer;
 use crate::harness::source::{Source, repository};
-use crate::harness::{Said, World, skipped};
+use crate::harness::{Said, World, make_script, skipped};
 use crate::sim::{Agent, Program};
 
 /// What every repository can name, there or not.
@@ -606,9 +606,7 @@ fn a_signal_ends_a_transfer_with_all_its_programs() {
     let bin = world.home().join("bin");
     fs::create_dir(&bin).unwrap();
     // An ssh that never ends, and says who it is.
-    fs::write(bin.join("ssh"), "#!/bin/sh\necho $$ >\"$HOME/ssh.pid\"\nexec cat /dev/zero >/dev/null\n")
-        .unwrap();
-    fs::set_permissions(bin.join("ssh"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    make_script(&bin.join("ssh"), "echo $$ >\"$HOME/ssh.pid\"\nexec cat /dev/zero >/dev/null\n");
     world.configure("[apps.app]\nrepo = \"ssh://git@host.invalid/app.git\"\n");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut child = world.command(&["report", "app"]).env("PATH", path).spawn().unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::harness::git_server::{GitServer, Hold};
 use crate::harness::source::{Source, repository};
-use crate::harness::{World, said, skipped};
+use crate::harness::{World, make_script, said, skipped};
 use crate::sim::{Agent, Program};
 
 const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
@@ -156,8 +156,7 @@ fn booby_trapped_at(world: &World, source: &Source, clone: &Path) -> PathBuf {
     let witness = world.home().join("witness");
     let touch = format!("touch {}", witness.display());
     let program = world.home().join("program");
-    fs::write(&program, format!("#!/bin/sh\n{touch}\nexec git-upload-pack \"$@\"\n")).unwrap();
-    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    make_script(&program, &format!("{touch}\nexec git-upload-pack \"$@\"\n"));
     let program = program.to_str().unwrap();
     let hooks = world.home().join("hooks");
     for folder in [&hooks, &clone.join("hooks")] {

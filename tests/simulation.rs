@@ -9,7 +9,7 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, bind, socket};
 
-use crate::harness::echo;
+use crate::harness::{World, echo, make_script};
 use crate::sim::Agent;
 
 fn address_of(agent: &Agent) -> SocketAddr {
@@ -41,6 +41,17 @@ fn a_killed_process_refuses_connections_while_other_tests_start_programs() {
         TcpStream::connect(address_of(&agent)).is_err_and(|it| it.kind() == ErrorKind::ConnectionRefused)
     };
     assert_eq!(while_programs_start(|| (0..100).filter(is_refused).count()), 100);
+}
+
+#[test]
+fn a_script_that_a_test_makes_runs_while_other_tests_start_programs() {
+    let world = World::new();
+    let runs = |at: &usize| {
+        let script = world.home().join(format!("script{at}"));
+        make_script(&script, "exit 7\n");
+        Command::new(&script).status().is_ok_and(|status| status.code() == Some(7))
+    };
+    assert_eq!(while_programs_start(|| (0..100).filter(runs).count()), 100);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{ECHO, Said, World, said};
+use crate::harness::{ECHO, Said, World, make_program, said};
 
 /// What an image holds that was made `FROM scratch`, and the names that a container's runtime adds.
 struct Image(TempDir);
@@ -19,7 +19,7 @@ impl Image {
         let binary = std::env::var_os("GOC_WATCHDOG_STATIC").map(PathBuf::from);
         let binary = binary.expect("GOC_WATCHDOG_STATIC names the statically linked binary");
         let folder = TempDir::new().unwrap();
-        fs::copy(binary, folder.path().join("goc-watchdog")).unwrap();
+        make_program(&folder.path().join("goc-watchdog"), fs::File::open(binary).unwrap());
         fs::create_dir(folder.path().join("etc")).unwrap();
         fs::write(folder.path().join("etc/hosts"), "127.0.0.1 center\n").unwrap();
         Self(folder)

@@ -1,7 +1,7 @@
 //! Too few threads: the work is done with those that can be had, and nothing waits for the others.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,8 +40,7 @@ impl Limited {
         let profile = "example.com/m/a.go:3.13,5.2 1 1\nexample.com/m/a.go:7.13,9.2 1 0";
         let name = |service: usize| format!("staging_th_app{service}_master_{commit}");
         let agents = (0..SERVICES).map(|service| world.start_counted(&name(service), profile)).collect();
-        let binary = world.home().join("goc-watchdog");
-        fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+        let binary = world.installed();
         fs::create_dir_all(world.root().join("app0")).unwrap();
         let repository = world.root().join("app0/repo");
         source.git(&[
@@ -50,7 +49,6 @@ impl Limited {
             source.folder.path().to_str().unwrap(),
             repository.to_str().unwrap(),
         ]);
-        fs::set_permissions(world.home(), fs::Permissions::from_mode(0o755)).unwrap();
         give(world.home(), user);
         Some(Self { world, agents, user, binary })
     }

@@ -135,7 +135,7 @@ impl World {
     pub(crate) fn installed(&self) -> PathBuf {
         let binary = self.home.path().join("goc-watchdog");
         if !binary.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_goc-watchdog"), &binary).unwrap();
+            make_program(&binary, fs::File::open(env!("CARGO_BIN_EXE_goc-watchdog")).unwrap());
             fs::set_permissions(self.home(), fs::Permissions::from_mode(0o755)).unwrap();
         }
         binary
@@ -331,6 +331,23 @@ pub(crate) fn said(command: &mut Command) -> Said {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Makes a program of what is read, for everybody to run.
+///
+/// This process must not write it: a program that another test starts at this moment would hold the file open for
+/// writing until it is executed, and nothing can execute such a file ("Text file busy").
+pub(crate) fn make_program(path: &Path, text: impl Into<Stdio>) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 022 && cat >\"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(text);
+    assert!(shell.status().unwrap().success());
+}
+
+/// Makes a shell script.
+pub(crate) fn make_script(path: &Path, commands: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 022 && printf '#!/bin/sh\\n%s' \"$2\" >\"$1\" && chmod 755 \"$1\"", "sh"]);
+    assert!(shell.arg(path).arg(commands).status().unwrap().success());
 }
 
 /// Sends a signal such as `-TERM`.
