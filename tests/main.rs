@@ -32,6 +32,7 @@ mod list;
 mod mending;
 mod modules;
 mod odd_sources;
+mod places;
 mod prune;
 mod pull;
 mod rebuilds;

@@ -108,9 +108,12 @@ pub(super) fn tell_swept(swept: &Swept) {
 /// counters in the database, which is said.
 pub(super) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     let read = read(&row.cov_file_path, &context.workdir);
-    let Some(fact) = &row.fact else { return read };
+    let Some(fact) = &row.fact else { return read.map(Profile::at_distinct_places) };
     let fault = match read {
-        Ok(profile) if counts_digest(&profile) == fact.counts_digest => return Ok(profile),
+        // An earlier release left blocks at one place.
+        Ok(profile) if counts_digest(&profile) == fact.counts_digest => {
+            return Ok(profile.at_distinct_places());
+        }
         Ok(_) => {
             let path = context.workdir.stored(&row.cov_file_path);
             anyhow!("{:?} is not what was stored", path.display())
@@ -208,5 +211,5 @@ fn rebuilt(store: &Store, key: KeyId, edition: EditionId) -> Result<Profile> {
         let Some(counts) = store.counts(known.id, build.blocks().len())? else { continue };
         sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).add(known.mode, build, &counts)?;
     }
-    Ok(sum.context("the database has no counters of it")?.into_profile())
+    Ok(sum.context("the database has no counters of it")?.into_profile().at_distinct_places())
 }

@@ -127,7 +127,7 @@ impl Build {
     }
 
     /// Returns a structure of these files, which are sorted by name.
-    fn from_files(files: &[BuildFile<'_>]) -> Self {
+    pub(super) fn from_files(files: &[BuildFile<'_>]) -> Self {
         let mut first = vec![0];
         let mut blocks = Vec::new();
         for file in files {

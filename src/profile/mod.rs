@@ -8,6 +8,7 @@ mod codec;
 mod imprint;
 mod merge;
 mod parse;
+mod places;
 mod reader;
 mod write;
 

@@ -973,7 +973,8 @@ mod tests {
     }
 
     /// Line comments of generated parsers put blocks of different code at one place (Loki's goyacc output does).
-    /// Go's tools refuse such a profile; a service whose coverage is never kept would be worse.
+    /// Go's tools refuse such a profile; a service whose coverage is never kept would be worse. In what is stored each
+    /// has a place of its own.
     #[test]
     fn blocks_of_one_place_with_different_numbers_of_statements_are_two() {
         let text = "mode: count\na.go:50.0,50.0 3 4\na.go:50.0,50.0 1 3\na.go:50.0,50.0 3 1\n";

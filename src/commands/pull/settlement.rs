@@ -446,7 +446,7 @@ impl Settlement<'_, '_> {
         {
             return Ok(Shown::default());
         }
-        let profile = sum.into_profile();
+        let profile = sum.into_profile().at_distinct_places();
         let coverage = profile.coverage();
         let covered = covered_digest(&profile.build, &profile.counts);
         let counts = counts_digest(&profile);

@@ -243,7 +243,6 @@ fn report(
         chosen.say(context);
     }
     say_what_has_no_source(&report, outputs.have(Form::Lcov), context);
-    say_what_go_refuses(&report, context);
     let can = |output| match output {
         Output::Whole(Form::Func) => table.is_some(),
         output => diff.is_some() || !outputs.needs_changes(output),
@@ -731,28 +730,6 @@ fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) {
     if let Err(error) = Store::remember_diff(&context.workdir.database(), row, &figure, is_default_base) {
         context.explain(format!("{error}; history and total will not know of these changes"));
     }
-}
-
-/// Says of blocks at one place with different numbers of statements, as line comments of generated files make them:
-/// Go's own tools refuse a profile with such.
-fn say_what_go_refuses(report: &Report<'_>, context: &Context) {
-    let refused = report.files.iter().find_map(|file| {
-        let mut pairs = file.blocks.windows(2);
-        let pair = pairs.find(|pair| (pair[0].start, pair[0].end) == (pair[1].start, pair[1].end))?;
-        Some((file, pair))
-    });
-    let Some((file, [one, other])) = refused.filter(|_| !context.is_quiet) else { return };
-    super::warn(format!(
-        "{}:{}.{},{}.{} stands in the profile with {} and with {} statements; both count here, and go tool cover refuses \
-         such a profile",
-        in_message(file.name),
-        one.start.0,
-        one.start.1,
-        one.end.0,
-        one.end.1,
-        one.statements,
-        other.statements
-    ));
 }
 
 fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context) {

@@ -1,0 +1,70 @@
+//! Blocks at one place with different numbers of statements, which Go's own tools refuse in a profile.
+
+use std::fs;
+
+use crate::harness::World;
+use crate::sim::Program;
+
+const PARSER: &str = "staging_th_app_main_1234567";
+
+/// As line comments of a generated parser make it: different code at one place.
+const TWINS: &str = "example.com/app/y.go:3.10,5.2 1\n\
+                     example.com/app/y.go:50.0,50.0 3\n\
+                     example.com/app/y.go:50.0,50.0 1\n\
+                     example.com/app/y.go:50.0,50.1 2\n";
+
+#[test]
+fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_process_counted() {
+    let world = World::new();
+    let agent = world.start(PARSER, &Program::of(TWINS));
+    agent.hit(&[0, 2], 4);
+    assert_eq!(world.pull(0).stderr, "");
+    // The end of the later one is a column further, as Go's cover tool writes it (dedup in cmd/cover).
+    let stored = "mode: count\n\
+                  example.com/app/y.go:3.10,5.2 1 4\n\
+                  example.com/app/y.go:50.0,50.0 1 4\n\
+                  example.com/app/y.go:50.0,50.1 3 0\n\
+                  example.com/app/y.go:50.0,50.2 2 0\n";
+    assert_eq!(world.latest_text("app"), stored);
+    let total = world.run(&["total", PARSER, "--format", "json"]).ended(0).json();
+    assert_eq!((&total[0]["covered"], &total[0]["total"]), (&2.into(), &7.into()), "{}", total[0]);
+    agent.hit(&[1], 2);
+    world.pull(0);
+    assert!(world.latest_text("app").contains("50.0,50.1 3 2\n"), "{}", world.latest_text("app"));
+    // It is no damage, and what was lost is written again as it was.
+    let text = world.latest_text("app");
+    assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
+    let path = world.files(".cov").pop().unwrap();
+    fs::remove_file(path).unwrap();
+    world.run(&["prune"]).ended(0).warned("written again");
+    assert_eq!(world.latest_text("app"), text);
+    world.is_sound();
+}
+
+#[test]
+fn forms_of_lines_have_the_line_of_several_blocks_once() {
+    let world = World::new();
+    let agent = world.start(PARSER, &Program::of(TWINS));
+    agent.hit(&[0, 2], 4);
+    world.pull(0);
+    let lcov = world.run(&["report", PARSER, "--format", "lcov"]);
+    let lines: Vec<&str> = lcov.stdout.lines().filter(|line| line.starts_with("DA:50,")).collect();
+    assert_eq!(lines, ["DA:50,4"]);
+    let cobertura = world.run(&["report", PARSER, "--format", "cobertura"]);
+    assert_eq!(cobertura.stdout.matches("<line number=\"50\"").count(), 1, "{}", cobertura.stdout);
+    let codecov = world.run(&["report", PARSER, "--format", "codecov"]);
+    assert_eq!(codecov.stdout.matches("\"50\":").count(), 1, "{}", codecov.stdout);
+}
+
+#[test]
+fn replicas_that_count_another_number_of_statements_are_two_builds() {
+    let world = World::new();
+    let one = world.start(PARSER, &Program::of("example.com/app/a.go:3.13,5.2 1\n"));
+    let other = world.start(PARSER, &Program::of("example.com/app/a.go:3.13,5.2 2\n"));
+    one.hit(&[0], 1);
+    other.hit(&[0], 1);
+    let said = world.pull(3);
+    said.warned("which contradicts the one shown");
+    assert_eq!(world.latest_text("app").lines().count(), 2, "the blocks of one of them");
+    world.is_sound();
+}
