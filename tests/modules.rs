@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use crate::harness::source::Source;
 use crate::harness::{World, skipped};
 use crate::sim::{Agent, Behaviour, Program};
@@ -83,4 +85,76 @@ fn a_profile_that_fits_two_modules_of_one_name_is_reported_with_a_warning() {
          the source is that of \"svc/one\", not that of \"svc/two\"",
     );
     assert_eq!(report.json()[0]["files"][0]["path"], "svc/one/main.go");
+}
+
+/// The repository `mono` with a process of a module that both its folders can be, after a change of `svc/two`.
+fn changed(profile: &str) -> (World, Source, Agent) {
+    let mut found = Vec::new();
+    files(&fixtures().join("mono"), "", &mut found);
+    let found: Vec<(&str, &[u8])> =
+        found.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
+    let mut source = Source::of(&found);
+    let main = source.folder.path().join("svc/two/main.go");
+    let text = fs::read_to_string(&main).unwrap();
+    fs::write(&main, text.replace("println(1)", "println(2)")).unwrap();
+    source.commit_all();
+    let world = World::new();
+    let agent = world.start(&source.service(), &Program::of(""));
+    agent.behave(Behaviour::Body(format!("mode: count\n{profile}").into_bytes()));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    (world, source, agent)
+}
+
+const GATE: [&str; 5] = ["report", "app", "--format=diff-json", "--base=parent", "--fail-under=100"];
+
+#[test]
+fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_are_not_covered() {
+    // Only svc/two has y/y.go, so both names are of it.
+    let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 0\napp/y/y.go:3.13,5.2 1 1\n");
+    let said =
+        world.run(&GATE).ended(5).warned("0.0% of the changed lines (0 of 1) is below 100%, 1 more to cover");
+    assert!(!said.stderr.contains("several times"), "{}", said.stderr);
+    let json = said.json().remove(0);
+    assert_eq!(
+        (&json["files"][0]["path"], &json["files"][0]["missed"]),
+        (&json!("svc/two/main.go"), &json!([5]))
+    );
+    let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 1\napp/y/y.go:3.13,5.2 1 0\n");
+    assert_eq!(world.run(&GATE).ended(0).stderr, "");
+}
+
+#[test]
+fn a_gate_on_changes_warns_where_the_profile_fits_several_folders() {
+    let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 1\n");
+    let said = world.run(&GATE).ended(0).warned("the repository has \"app\" several times");
+    let json = said.json().remove(0);
+    assert_eq!(json["left_out"], json!([{"path": "svc/two/main.go", "why": "not_built"}]));
+}
+
+/// Go's own repository has its library and its commands below `src`, and the names of the library have no module.
+#[test]
+fn the_repository_of_go_itself_is_reported_with_its_source() {
+    let source = Source::of(&[
+        ("src/go.mod", b"module std\n\ngo 1.21\n"),
+        ("src/fmt/print.go", b"package fmt\n\nfunc Print() {\n\tprintln(1)\n}\n"),
+        ("src/cmd/go.mod", b"module cmd\n\ngo 1.21\n"),
+        ("src/cmd/go/main.go", b"package main\n\nfunc main() {\n\tprintln(2)\n}\n"),
+        ("test/fmt/print.go", b"package fmt\n\nfunc Other() {}\n"),
+    ]);
+    let world = World::new();
+    let agent = world.start(&source.service(), &Program::of(""));
+    let profile = b"mode: count\ncmd/go/main.go:3.13,5.2 1 0\nfmt/print.go:3.14,5.2 1 7\n";
+    agent.behave(Behaviour::Body(profile.to_vec()));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    let table = world.run(&["report", "app"]).ended(0);
+    assert_eq!(table.stderr, "");
+    assert_eq!(
+        table.stdout,
+        "cmd/go/main.go:3:\tmain\t\t0.0%\nfmt/print.go:3:\t\tPrint\t\t100.0%\ntotal:\t\t\t(statements)\t50.0%\n"
+    );
+    let json = world.run(&["report", "app", "--format=json"]).ended(0).json().remove(0);
+    let paths: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert_eq!(paths, ["src/cmd/go/main.go", "src/fmt/print.go"]);
 }
