@@ -136,7 +136,7 @@ Register-ArgumentCompleter -Native -CommandName 'goc-watchdog' -ScriptBlock {
             [CompletionResult]::new('--center', '--center', [CompletionResultType]::ParameterName, 'Goc center to ask; may be given several times')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours; `NO_COLOR` is heeded')
             [CompletionResult]::new('--exclude-generated', '--exclude-generated', [CompletionResultType]::ParameterName, 'No files that say `// Code generated ... DO NOT EDIT.`')
-            [CompletionResult]::new('--exclude-without-source', '--exclude-without-source', [CompletionResultType]::ParameterName, 'No files that the commit lacks, such as those written at build time; genhtml, which reads lcov, ends at each')
+            [CompletionResult]::new('--exclude-without-source', '--exclude-without-source', [CompletionResultType]::ParameterName, 'No files that the commit lacks, such as those written at build time and links that lead to none of its files; genhtml, which reads lcov, ends at each')
             [CompletionResult]::new('--only-changed', '--only-changed', [CompletionResultType]::ParameterName, 'Only files that changed, in every form: a page of them is small enough for a pull request')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Fetch nothing; work from what is here')

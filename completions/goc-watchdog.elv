@@ -130,7 +130,7 @@ set edit:completion:arg-completer[goc-watchdog] = {|@words|
             cand --center 'Goc center to ask; may be given several times'
             cand --color 'When to use colours; `NO_COLOR` is heeded'
             cand --exclude-generated 'No files that say `// Code generated ... DO NOT EDIT.`'
-            cand --exclude-without-source 'No files that the commit lacks, such as those written at build time; genhtml, which reads lcov, ends at each'
+            cand --exclude-without-source 'No files that the commit lacks, such as those written at build time and links that lead to none of its files; genhtml, which reads lcov, ends at each'
             cand --only-changed 'Only files that changed, in every form: a page of them is small enough for a pull request'
             cand --all 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
             cand --offline 'Fetch nothing; work from what is here'

@@ -138,7 +138,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l col
 always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'No files that say `// Code generated ... DO NOT EDIT.`'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'No files that the commit lacks, such as those written at build time; genhtml, which reads lcov, ends at each'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'No files that the commit lacks, such as those written at build time and links that lead to none of its files; genhtml, which reads lcov, ends at each'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Only files that changed, in every form: a page of them is small enough for a pull request'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; work from what is here'

@@ -78,8 +78,22 @@ pub struct Filter {
     pub exclude: Vec<Glob>,
     /// No file that says that a program wrote it.
     pub exclude_generated: bool,
-    /// No file that the commit lacks.
+    /// No file that the commit lacks, also where a symbolic link of it leads there.
     pub exclude_without_source: bool,
+}
+
+/// A file, as far as a filter asks about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Import path and file name.
+    pub name: &'a str,
+    /// From the root of the repository, also that of a symbolic link that leads to no file; `None` where the
+    /// repository has no such path.
+    pub path: Option<&'a str>,
+    /// The file says that a program wrote it.
+    pub is_generated: bool,
+    /// The commit has the file, not only its name.
+    pub is_in_commit: bool,
 }
 
 impl Filter {
@@ -90,15 +104,15 @@ impl Filter {
         include.is_empty() && exclude.is_empty() && !exclude_generated && !exclude_without_source
     }
 
-    /// Tells whether a file is wanted, by its import path and its path in the repository, which a file that the
-    /// commit lacks has not.
+    /// Tells whether a file is wanted.
     #[must_use]
-    pub fn takes(&self, name: &str, path: Option<&str>, is_generated: bool) -> bool {
+    pub fn takes(&self, file: Candidate<'_>) -> bool {
+        let Candidate { name, path, is_generated, is_in_commit } = file;
         let fits = |glob: &Glob| glob.fits(name) || path.is_some_and(|path| glob.fits(path));
         (self.include.is_empty() || self.include.iter().any(fits))
             && !self.exclude.iter().any(fits)
             && !(self.exclude_generated && is_generated)
-            && !(self.exclude_without_source && path.is_none())
+            && (!self.exclude_without_source || is_in_commit)
     }
 
     /// Returns what it leaves out, in words.
@@ -125,6 +139,11 @@ mod tests {
 
     fn fits(glob: &str, path: &str) -> bool {
         glob.parse::<Glob>().unwrap().fits(path)
+    }
+
+    /// A file that the commit lacks.
+    fn lacked(name: &str) -> Candidate<'_> {
+        Candidate { name, path: None, is_generated: false, is_in_commit: false }
     }
 
     #[test]
@@ -154,11 +173,13 @@ mod tests {
             exclude_generated: true,
             exclude_without_source: false,
         };
-        assert!(filter.takes("example.com/m/internal/a.go", None, false));
-        assert!(filter.takes("example.com/m/x.go", Some("m/x.go"), false), "by its path in the repository");
-        assert!(!filter.takes("example.com/m/internal/a_gen.go", None, false));
-        assert!(!filter.takes("example.com/m/internal/a.go", None, true));
-        assert!(!filter.takes("example.com/m/y.go", None, false));
+        let internal = lacked("example.com/m/internal/a.go");
+        assert!(filter.takes(internal));
+        let by_path = Candidate { path: Some("m/x.go"), ..lacked("example.com/m/x.go") };
+        assert!(filter.takes(by_path), "by its path in the repository");
+        assert!(!filter.takes(lacked("example.com/m/internal/a_gen.go")));
+        assert!(!filter.takes(Candidate { is_generated: true, ..internal }));
+        assert!(!filter.takes(lacked("example.com/m/y.go")));
         assert_eq!(
             filter.words(),
             ["include internal", "include m/x.go", "exclude *_gen.go", "exclude generated files"]
@@ -168,8 +189,11 @@ mod tests {
     #[test]
     fn a_file_that_the_commit_lacks_is_taken_unless_it_is_left_out() {
         let filter = Filter { exclude_without_source: true, ..Filter::default() };
-        assert!(Filter::default().takes("m/made.go", None, false) && !filter.takes("m/made.go", None, false));
-        assert!(filter.takes("m/x.go", Some("x.go"), false) && !filter.takes_all());
+        let made = lacked("m/made.go");
+        assert!(Filter::default().takes(made) && !filter.takes(made));
+        let lost_link = Candidate { path: Some("x.go"), ..lacked("m/x.go") };
+        assert!(Filter::default().takes(lost_link) && !filter.takes(lost_link));
+        assert!(filter.takes(Candidate { is_in_commit: true, ..lost_link }) && !filter.takes_all());
         assert_eq!(filter.words(), ["exclude files without source"]);
     }
 

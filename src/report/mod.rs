@@ -27,7 +27,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::coverage::Coverage;
-use crate::filter::Filter;
+use crate::filter::{Candidate, Filter};
 use crate::gosrc::{CodeLines, FuncExtent, LostLink, Scanned, SyntaxError};
 use crate::profile::{Block, BuildFile, Profile};
 
@@ -151,9 +151,15 @@ impl Source {
         if let Some(packer) = wants.packer {
             let declared = self.read.as_ref().ok();
             let functions = declared.map_or(&[][..], |declared| &declared.functions);
-            let is_generated = declared.is_some_and(|declared| declared.is_generated);
+            let path = self.path.as_deref();
+            let candidate = Candidate {
+                name: file.name,
+                path,
+                is_generated: declared.is_some_and(|declared| declared.is_generated),
+                is_in_commit: is_in_commit(path, self.read.as_ref().err()),
+            };
             let figures = html::Figures { blocks: file.blocks, counts, lines: &self.lines, functions };
-            self.place = packer.put(file, self.path.as_deref(), is_generated, &figures, text);
+            self.place = packer.put(candidate, &figures, text);
         }
         self
     }
@@ -285,11 +291,21 @@ impl FileReport<'_> {
         self.name.rsplit_once('/').map_or(self.name, |(_, name)| name)
     }
 
+    /// Tells whether the commit has the file, which neither a path that it lacks nor a lost link is.
+    #[must_use]
+    pub fn is_in_commit(&self) -> bool {
+        is_in_commit(self.path.as_deref(), self.no_source.as_ref())
+    }
+
     /// Returns its path in the repository, or its import path where it is not in one.
     #[must_use]
     pub fn best_path(&self) -> &str {
         self.path.as_deref().unwrap_or(self.name)
     }
+}
+
+fn is_in_commit(path: Option<&str>, no_source: Option<&NoSource>) -> bool {
+    path.is_some() && !matches!(no_source, Some(NoSource::Link(_)))
 }
 
 /// One function with a body.
@@ -412,7 +428,14 @@ impl<'a> Report<'a> {
 
     /// Leaves out the files that a filter does not take.
     pub fn retain(&mut self, filter: &Filter) {
-        self.files.retain(|file| filter.takes(file.name, file.path.as_deref(), file.is_generated));
+        self.files.retain(|file| {
+            filter.takes(Candidate {
+                name: file.name,
+                path: file.path.as_deref(),
+                is_generated: file.is_generated,
+                is_in_commit: file.is_in_commit(),
+            })
+        });
     }
 
     /// Leaves out the files that did not change.

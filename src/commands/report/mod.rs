@@ -82,7 +82,8 @@ pub struct ReportArgs {
     #[arg(long)]
     exclude_generated: bool,
 
-    /// No files that the commit lacks, such as those written at build time; genhtml, which reads lcov, ends at each.
+    /// No files that the commit lacks, such as those written at build time and links that lead to none of its files;
+    /// genhtml, which reads lcov, ends at each.
     #[arg(long)]
     exclude_without_source: bool,
 
@@ -753,7 +754,7 @@ fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context
     if missing.len() > shown {
         lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
     }
-    if has_lcov && missing.iter().any(|(file, _)| file.path.is_none()) {
+    if has_lcov && missing.iter().any(|(file, _)| !file.is_in_commit()) {
         lines.push(
             "  genhtml ends at what is not in the commit; --exclude-without-source leaves it out".to_owned(),
         );

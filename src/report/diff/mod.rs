@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::lines::{self, LineReport, LineState};
 use super::{FileReport, Head, Report};
 use crate::coverage::Coverage;
-use crate::filter::Filter;
+use crate::filter::{Candidate, Filter};
 use crate::gosrc::{CodeLines, Scanned, SyntaxError};
 use crate::parallel::on_all_cores;
 use crate::patch::{FilePatch, Unread};
@@ -379,7 +379,8 @@ fn changed_file(
     if scanned.map_or(known.is_some_and(|file| file.is_generated), |scanned| scanned.is_generated) {
         return Err(Why::Generated);
     }
-    if !filter.takes(known.map_or(path, |file| file.name), Some(path), false) {
+    let name = known.map_or(path, |file| file.name);
+    if !filter.takes(Candidate { name, path: Some(path), is_generated: false, is_in_commit: true }) {
         return Err(Why::Excluded);
     }
     let Some(file) = known else {

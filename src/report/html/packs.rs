@@ -16,8 +16,8 @@ use std::thread::{self, ThreadId};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use crate::filter::Filter;
-use crate::profile::{Block, BuildFile};
+use crate::filter::{Candidate, Filter};
+use crate::profile::Block;
 use crate::report::{FunctionReport, LineReport, LineState};
 
 /// Bytes of files after which a stream ends; of Kubernetes, four times as many make 1 % less.
@@ -85,13 +85,11 @@ impl<'f> Packer<'f> {
     /// Puts a file into the stream of this thread; `None` where the page is not to have it.
     pub(in crate::report) fn put(
         &self,
-        file: &BuildFile<'_>,
-        path: Option<&str>,
-        is_generated: bool,
+        file: Candidate<'_>,
         figures: &Figures<'_>,
         text: Option<&[u8]>,
     ) -> Option<Place> {
-        if !self.filter.takes(file.name, path, is_generated) {
+        if !self.filter.takes(file) {
             return None;
         }
         let open = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -425,8 +423,8 @@ mod tests {
         let packer = Packer::new(&filter);
         let put = |name, is_generated| {
             let figures = Figures { blocks: &[], counts: &[], lines: &[], functions: &[] };
-            let file = BuildFile { name, blocks: &[], range: (0, 0) };
-            packer.put(&file, None, is_generated, &figures, Some(name.as_bytes()))
+            let file = Candidate { name, path: None, is_generated, is_in_commit: false };
+            packer.put(file, &figures, Some(name.as_bytes()))
         };
         assert!(put("m/a/x.go", false).is_none());
         assert!(put("m/b/made.go", true).is_none());
