@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::ops::RangeInclusive;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -17,7 +17,7 @@ use goc_watchdog::exit::ExitCode;
 use serde_json::Value;
 
 use crate::harness::source::{Source, of_project};
-use crate::harness::{ECHO, Said, World, has_reader, said};
+use crate::harness::{ECHO, NOBODY, Said, World, has_reader, said};
 use crate::sim::{Agent, Program};
 
 /// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
@@ -204,7 +204,7 @@ fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
     world.pull(0);
     let folder = world.home().join("coverage");
     world.run(&["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()]).ended(0);
-    let served = Served::start(program, &world, &folder);
+    let served = Served::start(Command::new(program), &world, &folder);
 
     let index = served.get("/", "");
     assert_eq!(
@@ -236,6 +236,56 @@ fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
     }
 }
 
+#[test]
+fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
+    let program = if Path::new(NGINX).exists() { NGINX } else { "nginx" };
+    if !has_reader(&[program, "-v"]) {
+        return;
+    }
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    // The binary beside the root, which its owner may write, as the folder of the site.
+    let binary = world.installed();
+    let folder = world.home().join("coverage");
+    for (folder, mode) in [(world.root(), 0o750), (folder.clone(), 0o755)] {
+        fs::create_dir(&folder).unwrap();
+        let _ = chown(&folder, Some(SITE_OWNER), Some(SITE_OWNER));
+        fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let text = example("site/crontab");
+    let line = text.lines().rfind(|line| line.contains("goc-watchdog report")).unwrap();
+    let (command, _) = cron_line(line).unwrap().1.rsplit_once(' ').unwrap();
+    let script = format!("goc-watchdog pull --quiet && {command} {}", folder.display());
+    let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
+    let Some(mut cron) = world.as_user(SITE_OWNER, SITE_OWNER, "022", &["sh", "-c", &script]) else { return };
+    let wrote = said(cron.env("PATH", path));
+    assert_eq!((wrote.code, &*wrote.stdout, &*wrote.stderr), (0, "", ""), "{script}");
+
+    let (user, group) = user_of_nginx();
+    let served = Served::start(world.as_user(user, group, "022", &[program]).unwrap(), &world, &folder);
+    let pages = files_below(&folder);
+    assert!(pages.iter().any(|page| page.ends_with("badge.svg")), "{pages:?}");
+    for page in pages.iter().map(|page| page.strip_prefix(&folder).unwrap().to_str().unwrap()) {
+        let wanted = if page.starts_with('.') { 404 } else { 200 };
+        assert_eq!(served.get(&format!("/{page}"), "").status(), wanted, "{page}");
+    }
+    assert_eq!(served.get("/", "").status(), 200);
+}
+
+/// The user whose crontab writes the site.
+const SITE_OWNER: u32 = 61_001;
+
+/// The user and group that Debian's nginx runs as; those of a user who owns nothing where there are none.
+fn user_of_nginx() -> (u32, u32) {
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let line = users.lines().find_map(|line| line.strip_prefix("www-data:"));
+    let ids = line.and_then(|line| {
+        let mut fields = line.split(':').skip(1);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    });
+    ids.unwrap_or((NOBODY, NOBODY))
+}
+
 /// Where Debian has it, which is in the `PATH` of root alone.
 const NGINX: &str = "/usr/sbin/nginx";
 
@@ -251,9 +301,12 @@ struct Answer {
 }
 
 impl Served {
-    fn start(program: &str, world: &World, folder: &Path) -> Self {
+    /// Starts nginx by a command that its arguments are added to.
+    fn start(mut nginx: Command, world: &World, folder: &Path) -> Self {
         let own = world.home().join("nginx");
         fs::create_dir(&own).unwrap();
+        // Another user makes its socket there.
+        fs::set_permissions(&own, PermissionsExt::from_mode(0o777)).unwrap();
         let (path, socket) = (own.join("nginx.conf"), own.join("socket"));
         let server = example("site/nginx.conf")
             .replace("    listen [::]:80;\n", "")
@@ -270,7 +323,7 @@ impl Served {
              access_log off;\n{folders}include /etc/nginx/mime.types;\n{server}}}\n"
         );
         fs::write(&path, text).unwrap();
-        let mut nginx = Command::new(program)
+        let mut nginx = nginx
             .args(["-e", "stderr", "-p", &own.to_string(), "-c", path.to_str().unwrap()])
             .spawn()
             .unwrap();
@@ -466,6 +519,53 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
         let forbidden: Vec<_> =
             made.iter().filter(|call| !call.starts_with("<...") && !allowed.contains(**call)).collect();
         assert!(forbidden.is_empty(), "{unit} makes {forbidden:?}");
+        let of_other_properties: Vec<&str> =
+            trace.lines().filter(|line| forbidden_beside_the_filter(unit, line)).collect();
+        assert!(of_other_properties.is_empty(), "{unit}: {of_other_properties:#?}");
+    }
+}
+
+/// Tells whether a call that strace saw is one that another property of a unit forbids than its filter.
+fn forbidden_beside_the_filter(unit: &str, call: &str) -> bool {
+    let forbids = |key| settings(unit, key) == ["yes"];
+    let [families] = settings(unit, "RestrictAddressFamilies").try_into().expect("one list");
+    let of_other_family = call.split_once("socket(").is_some_and(|(_, arguments)| {
+        !families.split(' ').any(|family| arguments.starts_with(&format!("{family},")))
+    });
+    // systemd.exec(5) of MemoryDenyWriteExecute=.
+    let makes_code = call.contains("PROT_WRITE|PROT_EXEC")
+        || call.contains("mprotect(") && call.contains("PROT_EXEC")
+        || call.contains("SHM_EXEC");
+    let is_of_mode = ["mkdir", "chmod", "open", "mknod"].iter().any(|name| call.contains(name));
+    // strace writes modes in octal, with as many digits as they have.
+    let sets_id = regex::Regex::new(r"\b0[2-7][0-7]{3}\b").unwrap();
+    let makes_namespace = call.contains("CLONE_NEW") || call.contains("unshare(") || call.contains("setns(");
+    of_other_family
+        || makes_code && forbids("MemoryDenyWriteExecute")
+        || is_of_mode && sets_id.is_match(call) && forbids("RestrictSUIDSGID")
+        || makes_namespace && forbids("RestrictNamespaces")
+}
+
+#[test]
+fn what_the_other_properties_of_the_services_forbid_is_told_from_what_they_allow() {
+    let unit = "goc-watchdog-pull.service";
+    for bad in [
+        "7 socket(AF_PACKET, SOCK_RAW, 0) = 3",
+        "7 mmap(NULL, 4096, PROT_READ|PROT_WRITE|PROT_EXEC, MAP_PRIVATE, -1, 0) = 0x7f",
+        "7 mprotect(0x7f, 4096, PROT_READ|PROT_EXEC) = 0",
+        "7 fchmod(5, 02770) = 0",
+        "7 mkdirat(5, \"a\", 02770) = 0",
+        "7 clone(child_stack=NULL, flags=CLONE_NEWUSER|SIGCHLD) = 8",
+    ] {
+        assert!(forbidden_beside_the_filter(unit, bad), "{bad}");
+    }
+    for good in [
+        "7 socket(AF_INET6, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_TCP) = 3",
+        "7 mmap(NULL, 4096, PROT_READ|PROT_EXEC, MAP_PRIVATE, 3, 0) = 0x7f",
+        "7 fchmod(5, 0770) = 0",
+        "7 openat(5, \"a\", O_WRONLY|O_CREAT|O_EXCL, 0660) = 6",
+    ] {
+        assert!(!forbidden_beside_the_filter(unit, good), "{good}");
     }
 }
 

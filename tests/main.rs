@@ -12,6 +12,7 @@ mod sim;
 mod addresses;
 mod bad_targets;
 mod completions;
+mod confined;
 mod crash;
 mod damages;
 mod diff;

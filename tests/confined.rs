@@ -1,0 +1,226 @@
+//! The shipped systemd services, run as systemd would run them on this machine: with their user, their umask and what
+//! their unit lets them see and write. Where no systemd runs, its properties are applied one by one.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::source::of_project;
+use crate::harness::{ECHO, Said, World, is_root, said, skipped};
+use crate::sim::Agent;
+
+/// User and group that `goc-watchdog` stands for in the units.
+const SERVICE: u32 = 61_001;
+/// A folder in which these tests put an inbox: a unit sees it, and none writes there by itself.
+const INBOX: &str = "/srv/inbox";
+
+/// The settings of a shipped unit's service, in order.
+fn settings(unit: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(of_project(&format!("examples/systemd/{unit}"))).unwrap();
+    let (_, service) = text.split_once("[Service]\n").unwrap();
+    let lines =
+        service.lines().take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.into(), value.into())).collect()
+}
+
+/// Properties that need no mount and no privilege taken away.
+///
+/// `examples::the_services_make_no_system_call_that_their_filter_forbids` holds the restrictions against the calls that
+/// are made. The state directory is the folder of the test, which has its mode.
+const ELSEWHERE: [&str; 19] = [
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "ProtectClock",
+    "ProtectHostname",
+    "ProtectKernelLogs",
+    "ProtectKernelModules",
+    "RemoveIPC",
+    "RestrictAddressFamilies",
+    "RestrictNamespaces",
+    "RestrictRealtime",
+    "RestrictSUIDSGID",
+    "StateDirectory",
+    "StateDirectoryMode",
+    "SuccessExitStatus",
+    "SystemCallArchitectures",
+    "SystemCallErrorNumber",
+    "SystemCallFilter",
+    "TimeoutStartSec",
+    "Type",
+];
+
+/// A process as a unit has it: a script of its mounts, then its privileges, then its command.
+#[derive(Default)]
+struct Process {
+    /// Run by root in a mount namespace that nobody else sees, before all becomes read-only.
+    mounts: String,
+    writable: Vec<String>,
+    /// Options of setpriv(1).
+    privileges: Vec<String>,
+    umask: String,
+    environment: Vec<String>,
+    command: Vec<String>,
+}
+
+/// Makes all read-only but the paths of the unit and folders that are private anyway, and fails where root could still
+/// write.
+const READ_ONLY: &str = r#"
+for at in $(awk '{print $5}' /proc/self/mountinfo | sort -u); do
+    case "$at " in
+        /proc[/\ ]*|/sys[/\ ]*|/dev[/\ ]*|/tmp\ |/var/tmp\ ) continue;;
+    esac
+    is_writable=no
+    for path in $WRITABLE; do [ "$at" != "$path" ] || is_writable=yes; done
+    [ $is_writable = yes ] || mount -o remount,bind,ro "$(printf %b "$at")" || :
+done
+for path in / /etc /usr /var/lib; do
+    [ ! -w $path ] || { echo "$path can still be written" >&2; exit 99; }
+done
+"#;
+const NO_HOMES: &str =
+    "for at in /home /root /run/user; do [ ! -d $at ] || mount -t tmpfs -o mode=0,ro tmpfs $at; done\n";
+const OWN_TMP: &str = "for at in /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs $at; done\n";
+const OWN_DEVICES: &str = "\
+mount -t tmpfs -o mode=755 tmpfs /mnt
+for node in null zero full random urandom tty; do touch /mnt/$node; mount --bind /dev/$node /mnt/$node; done
+mkdir /mnt/shm; mount -t tmpfs -o mode=1777 tmpfs /mnt/shm; mount --move /mnt /dev
+";
+
+impl Process {
+    fn of(unit: &str) -> Self {
+        let mut process = Self::default();
+        let mut proc_options = Vec::new();
+        let mut late = String::new();
+        for (key, value) in settings(unit) {
+            match (&*key, &*value) {
+                ("User", _) => process.privileges.push(format!("--reuid={SERVICE}")),
+                ("Group", _) => process.privileges.push(format!("--regid={SERVICE}")),
+                ("NoNewPrivileges", "yes") => process.privileges.push("--no-new-privs".into()),
+                ("CapabilityBoundingSet", "") => process.privileges.push("--bounding-set=-all".into()),
+                ("AmbientCapabilities", "") => {
+                    process.privileges.extend(["--inh-caps=-all".into(), "--ambient-caps=-all".into()]);
+                }
+                ("UMask", umask) => umask.clone_into(&mut process.umask),
+                ("Environment", variable) => process.environment.push(variable.into()),
+                ("ExecStart", command) => process.command = command.split(' ').map(Into::into).collect(),
+                ("ReadWritePaths", path) => process.writable.push(path.into()),
+                ("ProtectSystem", "strict") => late.push_str(READ_ONLY),
+                ("ProtectHome", "yes") => process.mounts.push_str(NO_HOMES),
+                ("PrivateTmp", "yes") => process.mounts.push_str(OWN_TMP),
+                ("PrivateDevices", "yes") => process.mounts.push_str(OWN_DEVICES),
+                ("ProtectProc", value) => proc_options.push(format!("hidepid={value}")),
+                ("ProcSubset", value) => proc_options.push(format!("subset={value}")),
+                ("ProtectControlGroups" | "ProtectKernelTunables", "yes") => {
+                    late.push_str("mount -o remount,bind,ro /sys\n");
+                }
+                (key, _) if ELSEWHERE.contains(&key) => {}
+                _ => panic!("{key}={value} of {unit} is applied by nothing here"),
+            }
+        }
+        // Last, as the mounts before are found in it.
+        process.mounts.push_str(&late);
+        process.mounts.extend(["mount -t proc -o ", &proc_options.join(","), " proc /proc\n"]);
+        process
+    }
+
+    /// Runs it over the root of a world, which has the path that the unit names, as has the binary.
+    fn run(&self, world: &World) -> Said {
+        let lines = [
+            "set -eu",
+            "mount -t tmpfs -o mode=755 tmpfs /usr/local/bin",
+            "cp \"$BINARY\" /usr/local/bin/goc-watchdog",
+            "mount -t tmpfs -o mode=755 tmpfs /var/lib",
+            "mkdir /var/lib/goc-watchdog",
+            "mount --bind \"$ROOT\" /var/lib/goc-watchdog",
+            "mount -t tmpfs -o mode=755 tmpfs /srv",
+            "mkdir /srv/inbox",
+            "[ ! -d \"$INBOX\" ] || mount --bind \"$INBOX\" /srv/inbox",
+            &self.mounts,
+            "cd /",
+            "umask $MASK",
+            "exec \"$@\"",
+        ];
+        let mut command = Command::new("unshare");
+        world.equip(&mut command);
+        command.args(["--mount", "--propagation", "private", "sh", "-c", &lines.join("\n"), "sh"]);
+        command.args(["setpriv", "--clear-groups"]).args(&self.privileges);
+        command.args(["env", "-i", "HOME=/var/lib/goc-watchdog", "PATH=/usr/local/bin:/usr/bin:/bin"]);
+        command.args(&self.environment).arg(format!("GOC_CENTER={}", world.center.url())).args(&self.command);
+        command.env("BINARY", env!("CARGO_BIN_EXE_goc-watchdog")).env("ROOT", world.root());
+        command.env("INBOX", world.home().join("inbox")).env("MASK", &self.umask);
+        said(command.env("WRITABLE", self.writable.join(" ")))
+    }
+}
+
+/// Tells whether this machine lets the properties of a unit be applied; says loudly where not.
+fn may_confine() -> bool {
+    let namespace = "mount -t tmpfs tmpfs /srv && mount -t proc -o hidepid=invisible,subset=pid proc /proc";
+    let unshare =
+        Command::new("unshare").args(["--mount", "--propagation", "private", "sh", "-c", namespace]).output();
+    let may = is_root() && unshare.is_ok_and(|output| output.status.success());
+    if !may {
+        skipped("neither root nor mount namespaces here, so no unit was run as systemd confines it");
+    }
+    may
+}
+
+/// Makes a folder of the services' user.
+fn folder_of_service(path: &Path, mode: u32) {
+    fs::create_dir(path).unwrap();
+    chown(path, Some(SERVICE), Some(SERVICE)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A world whose root is the state directory of the services.
+fn installed() -> (World, Vec<Agent>) {
+    let (world, agents) = World::with_echo(2);
+    agents[0].hit(&[0], 1);
+    let settings = settings("goc-watchdog-pull.service");
+    let mode = settings.iter().find(|(key, _)| key == "StateDirectoryMode").unwrap();
+    folder_of_service(&world.root(), u32::from_str_radix(&mode.1, 8).unwrap());
+    (world, agents)
+}
+
+#[test]
+fn the_systemd_services_work_as_they_are_confined() {
+    if !may_confine() {
+        return;
+    }
+    let (world, agents) = installed();
+    let [pull, prune] = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"].map(Process::of);
+    for _ in 0..2 {
+        for process in [&pull, &prune] {
+            let ran = process.run(&world);
+            assert_eq!((ran.code, &*ran.stderr), (0, ""), "{:?}", process.command);
+        }
+    }
+    assert_eq!(world.run(&["--trust-root", "total", "echoserver"]).ended(0).stdout, "20.0\n");
+    drop(agents);
+    // A fault is told there as anywhere.
+    world.center.remove_all();
+    fs::remove_file(world.root().join("sqlite.db")).unwrap();
+    fs::create_dir(world.root().join("sqlite.db")).unwrap();
+    pull.run(&world).ended(1).warned("sqlite.db");
+}
+
+#[test]
+fn an_inbox_that_the_unit_may_not_write_is_named_and_one_line_of_the_unit_mends_it() {
+    if !may_confine() {
+        return;
+    }
+    let (world, agents) = installed();
+    let inbox = world.home().join("inbox");
+    folder_of_service(&inbox, 0o770);
+    fs::write(world.root().join("goc-watchdog.toml"), format!("inbox = [{INBOX:?}]\n")).unwrap();
+    let into = format!("--to-inbox={}", inbox.display());
+    let address = format!("--address={}", agents[0].url());
+    let service = format!("--service={ECHO}");
+    world.run(&["pull", &into, &address, &service, "--strict", "--deadline", "5m"]).ended(0);
+    let mut pull = Process::of("goc-watchdog-pull.service");
+    pull.run(&world).ended(3).warned("cannot remove \"/srv/inbox/").warned("Read-only file system");
+    assert_eq!(fs::read_dir(&inbox).unwrap().count(), 1);
+    pull.writable.push(INBOX.into());
+    assert_eq!(pull.run(&world).ended(0).stderr, "");
+    assert_eq!(fs::read_dir(&inbox).unwrap().count(), 0);
+}
