@@ -6,6 +6,7 @@
 
 use std::io;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
 
@@ -16,6 +17,31 @@ static REFUSAL: OnceLock<String> = OnceLock::new();
 #[must_use]
 pub fn refusal() -> Option<&'static str> {
     REFUSAL.get().map(String::as_str)
+}
+
+/// How many threads are at work.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// Tells whether threads that were started here are at work: the place of one that ends can be had.
+#[must_use]
+pub(crate) fn are_running() -> bool {
+    RUNNING.load(Ordering::Relaxed) > 0
+}
+
+/// Counts a thread until its work ends, also by a panic.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Work that a thread was asked for.
@@ -86,7 +112,11 @@ impl<W> Kept<W> {
     {
         let slot = Arc::new(Mutex::new(Some(work)));
         let kept = Self(Arc::clone(&slot));
-        (kept, move || Self(slot).take()())
+        let run = move || {
+            let _counted = Counted::new();
+            Self(slot).take()()
+        };
+        (kept, run)
     }
 
     fn refused(self, error: &io::Error) -> W {

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::run::{Deadline, command};
+use super::running::spawn;
 use super::{Answer, read_answer};
 
 /// It knows the references and objects as they are, and of a shallow clone where history ended when it began.
@@ -36,15 +37,11 @@ impl Read for Patient {
 
 impl Lookup {
     pub(super) fn start(git_dir: &Path, deadline: Deadline) -> io::Result<Self> {
-        let mut child = command()
-            .arg("--git-dir")
-            .arg(git_dir)
-            .args(["cat-file", "--batch"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // Whoever wants to know why it failed asks a git that ends.
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut git = command();
+        git.arg("--git-dir").arg(git_dir).args(["cat-file", "--batch"]);
+        // A failure is looked into by another git, whose messages are read.
+        git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = spawn(&mut git)?;
         let questions = child.stdin.take().expect("it is piped");
         let answers = child.stdout.take().expect("it is piped");
         Ok(Self { child, questions, answers: BufReader::new(Patient { answers, deadline }) })

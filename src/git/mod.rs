@@ -14,20 +14,21 @@ mod lookup;
 mod owners;
 mod remote;
 mod run;
+mod running;
 mod settings;
 mod tree;
 mod url;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use fetching::FetchFolder;
 use layout::Layout;
 use lookup::Lookup;
-use run::{Watch, command, feed};
+use run::command;
+use running::Running;
 use tree::Listed;
 
 use crate::names::printable;
@@ -187,9 +188,6 @@ impl GitError {
 
 /// The largest file whose content is read; the largest Go files that people keep have a tenth of it.
 pub const LARGEST_BLOB: u64 = 32 << 20;
-
-/// As much as Linux gives without asking (`/proc/sys/fs/pipe-max-size`).
-const PIPE_BYTES: usize = 1 << 20;
 
 /// The full hash of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -408,20 +406,15 @@ impl Repository {
     /// Returns the files and links of a commit, of which it has at most so many.
     pub fn files(&self, commit: &ObjectId, most: usize) -> Result<Tree, GitError> {
         let arguments = ["-r", "-z", "--full-tree", commit.as_str()];
-        let (mut child, watch, stdout) = self.start(LS_TREE, &arguments, Vec::new())?;
-        let mut out = BufReader::with_capacity(256 << 10, stdout);
-        let listed = Tree::read(&mut out, most);
-        if !matches!(listed, Ok(Listed::Whole(_))) {
-            // Git would go on, and nobody reads the rest.
-            let _ = child.kill();
-        }
-        drop(out);
-        let finished = watch.finish(LS_TREE, &mut child);
-        match listed {
-            Ok(Listed::Whole(tree)) => finished.map(|()| tree),
+        let mut out = BufReader::with_capacity(256 << 10, self.start(LS_TREE, &arguments, Vec::new())?);
+        match Tree::read(&mut out, most) {
+            Ok(Listed::Whole(tree)) => out.into_inner().finish().map(|()| tree),
             Ok(Listed::TooMany) => Err(GitError::TooManyFiles { commit: commit.clone(), most }),
             Ok(Listed::Unexpected(answer)) => Err(GitError::Unexpected { action: LS_TREE, answer }),
-            Err(source) => Err(GitError::Io { action: LS_TREE, source }),
+            Err(source) => {
+                out.into_inner().finish()?;
+                Err(GitError::Io { action: LS_TREE, source })
+            }
         }
     }
 
@@ -486,17 +479,15 @@ impl Repository {
     ) -> Result<Vec<(usize, T)>, GitError> {
         let asked = groups.iter().flat_map(|(_, group)| group.iter().flatten());
         let asked: String = asked.flat_map(|blob| [blob.as_str(), "\n"]).collect();
-        let (mut child, watch, stdout) =
-            self.start(CAT_FILE, &["--batch", "--buffer"], asked.into_bytes())?;
-        let mut out = BufReader::with_capacity(256 << 10, stdout);
+        let git = self.start(CAT_FILE, &["--batch", "--buffer"], asked.into_bytes())?;
+        let mut out = BufReader::with_capacity(256 << 10, git);
         let mut bodies = [const { Vec::new() }; N];
         let mut read_one = |_: &ObjectId, says: &mut Vec<u8>| read_answer(&mut out, says);
         let read: io::Result<Vec<(usize, T)>> = groups
             .into_iter()
             .map(|(index, group)| Ok((index, taken(index, group, &mut bodies, &take, &mut read_one)?)))
             .collect();
-        drop(out);
-        watch.finish(CAT_FILE, &mut child)?;
+        out.into_inner().finish()?;
         read.map_err(|source| GitError::Io { action: CAT_FILE, source })
     }
 
@@ -513,30 +504,15 @@ impl Repository {
         arguments: &[&str],
         input: Vec<u8>,
     ) -> Result<Vec<u8>, GitError> {
-        Self::ended(action, self.start_in(&self.layout.git_dir, action, arguments, input)?)
+        self.start_in(&self.layout.git_dir, action, arguments, input)?.output()
     }
 
     /// Runs a command of git to its end and returns what it printed.
     fn output(&self, action: &'static str, arguments: &[&str], input: Vec<u8>) -> Result<Vec<u8>, GitError> {
-        Self::ended(action, self.start(action, arguments, input)?)
+        self.start(action, arguments, input)?.output()
     }
 
-    fn ended(
-        action: &'static str,
-        (mut child, watch, mut stdout): (Child, Watch, ChildStdout),
-    ) -> Result<Vec<u8>, GitError> {
-        let mut output = Vec::new();
-        let read = stdout.read_to_end(&mut output);
-        watch.finish(action, &mut child)?;
-        read.map(|_| output).map_err(|source| GitError::Io { action, source })
-    }
-
-    fn start(
-        &self,
-        action: &'static str,
-        arguments: &[&str],
-        input: Vec<u8>,
-    ) -> Result<(Child, Watch, ChildStdout), GitError> {
+    fn start(&self, action: &'static str, arguments: &[&str], input: Vec<u8>) -> Result<Running, GitError> {
         self.start_in(self.history(), action, arguments, input)
     }
 
@@ -546,23 +522,10 @@ impl Repository {
         action: &'static str,
         arguments: &[&str],
         input: Vec<u8>,
-    ) -> Result<(Child, Watch, ChildStdout), GitError> {
-        let mut child = command()
-            .arg("--git-dir")
-            .arg(git_dir)
-            .arg(action)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(GitError::NotStarted)?;
-        let stdout = child.stdout.take().expect("it is piped");
-        // Fewer turns between git and this; where it is refused, it is only slower.
-        let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
-        feed(&mut child, input)?;
-        let watch = Watch::over(&mut child, self.deadline)?;
-        Ok((child, watch, stdout))
+    ) -> Result<Running, GitError> {
+        let mut git = command();
+        git.arg("--git-dir").arg(git_dir).arg(action).args(arguments);
+        Running::start(action, git, input, self.deadline)
     }
 }
 

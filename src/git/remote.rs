@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::fetching::Facts;
-use super::run::{Deadline, Watch, command, network_command};
+use super::run::{Deadline, command, network_command};
+use super::running::Running;
 use super::settings::{RemoteSetting, filter_of, remote_settings, unheeded_settings, url_of};
 use super::url::RemoteUrl;
 use super::{GitError, ObjectId, Repository, lines};
@@ -91,11 +92,11 @@ pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitE
     ])
     .args(["--end-of-options", &address])
     .arg(into);
-    Watch::run("clone", git, Vec::new(), network)?;
+    Running::run("clone", git, Vec::new(), network)?;
     let configure = |key, value| {
         let mut config = command();
         config.arg("--git-dir").arg(into).args(["config", key, value]);
-        Watch::run("config", config, Vec::new(), network)
+        Running::run("config", config, Vec::new(), network)
     };
     // Whoever fetches by hand has no such helper.
     if address != url.as_str() {
@@ -191,7 +192,7 @@ impl Repository {
         let held = self.fetching.prepare(&self.facts(network.address(&url))?, network)?;
         git.arg("--git-dir").arg(self.fetching.path());
         git.args(["ls-remote", upload_pack(&url), "--symref", "--end-of-options", "origin", "HEAD"]);
-        let answer = Watch::answer("ls-remote", git, network);
+        let answer = Running::answer("ls-remote", git, network);
         drop(held);
         let answer = answer.map_err(|error| self.with_settings_unheeded(error, network))?;
         let answer = String::from_utf8_lossy(&answer);
@@ -301,7 +302,7 @@ impl Repository {
             .args(options)
             .args(["--end-of-options", "origin"])
             .args(refspecs);
-        let fetched = Watch::run("fetch", git, input, network);
+        let fetched = Running::run("fetch", git, input, network);
         drop(held);
         // Also where it failed half-way.
         if self.fetching.is_readable() {
