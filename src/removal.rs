@@ -63,26 +63,55 @@ impl Listed {
     /// Splits its names into those that what it serves belongs to, and stale ones.
     ///
     /// A name is stale only where its key shows a build that is not what the address serves, while
-    /// another name's key shows just that. In doubt none is.
-    fn split(&self) -> Option<Renaming> {
-        let of = |wanted: Kinship| -> Vec<String> {
-            let fitting = |name: &&Name| name.kinship == Some(wanted);
-            self.names.iter().filter(fitting).map(|name| name.service.clone()).collect()
-        };
-        let stale = of(Kinship::Other);
-        if stale.is_empty() || of(Kinship::Own).is_empty() {
+    /// another name's key shows just that, in this spelling of the address or another. In doubt none is.
+    fn split(&self, rightful: &Rightful) -> Option<Renaming> {
+        let (stale, right): (Vec<&Name>, Vec<&Name>) =
+            self.names.iter().partition(|name| name.kinship == Some(Kinship::Other));
+        if stale.is_empty() {
             return None;
         }
-        let right = self.names.iter().map(|name| &name.service).filter(|name| !stale.contains(name));
-        Some(Renaming { right: right.cloned().collect(), stale })
+        let rightful = rightful.get(&(self.center.clone(), self.identity.clone()))?;
+        let mut registrations: Vec<Registration> = right.iter().map(|name| self.registration(name)).collect();
+        if !right.iter().any(|name| name.kinship == Some(Kinship::Own)) {
+            registrations.extend(rightful.iter().cloned());
+        }
+        let stale = stale.into_iter().map(|name| name.service.clone()).collect();
+        Some(Renaming { right: registrations, stale })
     }
+
+    fn registration(&self, name: &Name) -> Registration {
+        Registration { service: name.service.clone(), address: self.address.clone() }
+    }
+}
+
+/// By center and identity: each name whose key shows what the address serves, as it is registered.
+type Rightful = BTreeMap<(String, String), Vec<Registration>>;
+
+fn rightful(listed: &[Listed]) -> Rightful {
+    let mut rightful = Rightful::new();
+    for listed in listed {
+        for name in listed.names.iter().filter(|name| name.kinship == Some(Kinship::Own)) {
+            let place = (listed.center.clone(), listed.identity.clone());
+            rightful.entry(place).or_default().push(listed.registration(name));
+        }
+    }
+    rightful
+}
+
+/// An address under a name, both as they are spelled there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The name.
+    pub service: String,
+    /// The address.
+    pub address: String,
 }
 
 /// The names of an address that stands under a stale one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renaming {
-    /// To be registered again.
-    pub right: Vec<String>,
+    /// To be registered again; those of another spelling stand already, and are made sure of.
+    pub right: Vec<Registration>,
     /// Not what it serves.
     pub stale: Vec<String>,
 }
@@ -214,6 +243,7 @@ impl Plan {
         let is_alive =
             |listed: &Listed| listed.probe.as_ref().is_some_and(|probe| probe.finding == Finding::Alive);
         let is_witnessed = listed.iter().any(is_alive);
+        let rightful = rightful(&listed);
         let (restores, forgotten) = exhume(graves, &listed, &answered, now, choices);
         let judged = listed.into_iter().map(|listed| {
             let evidence = Evidence { last_answer_at: listed.last_answer_at, is_witnessed, now };
@@ -224,7 +254,7 @@ impl Plan {
             // One that was not asked in this run, or not to any end, is not removed by it.
             let has_failed = listed.probe.as_ref().is_some_and(|probe| probe.finding.is_failure());
             let is_dead = has_failed && suspicion.as_ref().is_some_and(|suspicion| suspicion.is_dead);
-            let action = match listed.split() {
+            let action = match listed.split(&rightful) {
                 _ if is_dead => Action::Remove,
                 Some(renaming) if is_alive(&listed) && choices.fix_names => Action::Rename(renaming),
                 Some(renaming) if is_alive(&listed) => Action::KeepStale(renaming),
@@ -502,9 +532,42 @@ mod tests {
             assert_eq!(actions(&plan(vec![named(names)], fix)), with, "{names:?}");
         }
         let three = named(&[("new", Own), ("old", Other), ("unknown", Unknown)]);
-        let renaming =
-            Renaming { right: vec!["new".to_owned(), "unknown".to_owned()], stale: vec!["old".to_owned()] };
-        assert_eq!(plan(vec![three], fix).judged[0].action, Action::Rename(renaming));
+        assert_eq!(plan(vec![three], fix).judged[0].action, renaming(&[("new", 1), ("unknown", 1)], "old"));
+    }
+
+    /// A renaming to names at addresses of these numbers.
+    fn renaming(right: &[(&str, usize)], stale: &str) -> Action {
+        let right = right
+            .iter()
+            .map(|&(service, number)| Registration {
+                service: service.to_owned(),
+                address: format!("http://10.0.0.{number}:1"),
+            })
+            .collect();
+        Action::Rename(Renaming { right, stale: vec![stale.to_owned()] })
+    }
+
+    #[test]
+    fn a_stale_name_is_seen_in_any_spelling_and_what_is_right_in_another_stays() {
+        use Kinship::{Other, Own, Unknown};
+        let fix = Choices { fix_names: true, ..CHOICES };
+        let spelled = |number, identity: &str, names| Listed {
+            address: format!("http://10.0.0.{number}:1"),
+            identity: identity.to_owned(),
+            ..named(names)
+        };
+        let spellings = |names| vec![spelled(1, "one", &[("new", Own)]), spelled(2, "one", names), alive(3)];
+        let fixed = plan(spellings(&[("old", Other), ("unknown", Unknown)]), fix);
+        assert_eq!(actions(&fixed), "krk");
+        assert_eq!(fixed.judged[1].action, renaming(&[("unknown", 2), ("new", 1)], "old"));
+        assert_eq!(actions(&plan(spellings(&[("old", Other)]), CHOICES)), "ksk");
+        // Of another process, or at another center, nothing follows.
+        let mut apart = spellings(&[("old", Other)]);
+        "two".clone_into(&mut apart[0].identity);
+        assert_eq!(actions(&plan(apart, fix)), "kkk");
+        let mut apart = spellings(&[("old", Other)]);
+        "http://other".clone_into(&mut apart[0].center);
+        assert_eq!(actions(&plan(apart, fix)), "kkk");
     }
 
     #[test]

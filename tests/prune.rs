@@ -647,6 +647,32 @@ fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
 }
 
 #[test]
+fn a_stale_name_in_a_spelling_of_its_own_is_fixed_and_the_right_one_stays_as_it_is_spelled() {
+    let (world, agents) = with_a_stale_name();
+    let spelled = agents[0].url().replace("http:", "HTTP:");
+    world.center.remove(&agents[0].url());
+    world.center.register_url(ECHO, &spelled);
+    world.center.register(NEXT, &agents[0]);
+    world.pull(0);
+    let about = |said: &Said| said.json().into_iter().find(|line| line["address"] == *spelled).unwrap();
+    let line = about(&world.prune(&["--format", "json"], 0));
+    assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
+    assert_eq!(world.center.removals(), [""; 0]);
+
+    let said = world.prune(&["--fix-names", "--format", "json"], 0);
+    assert_eq!(about(&said)["result"], "renamed");
+    assert_eq!(world.center.removals().len(), 1);
+    let mut wanted = vec![
+        (ECHO.to_owned(), agents[1].url()),
+        (NEXT.to_owned(), agents[0].url()),
+        (NEXT.to_owned(), agents[2].url()),
+    ];
+    wanted.sort();
+    assert_eq!(world.center.listed(), wanted);
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
+}
+
+#[test]
 fn a_dead_process_under_two_names_goes_under_both() {
     let (world, agents) = pulled(4);
     world.center.register(NEXT, &agents[0]);

@@ -15,7 +15,7 @@ use crate::address::{normal_form, shown_url};
 use crate::center::{Client, Effort, HttpError, Listed};
 use crate::clock::Deadline;
 use crate::liveness::{Finding, Kinship, Probe};
-use crate::removal::{Action, Judged, Plan, Renaming, Tombstone};
+use crate::removal::{Action, Judged, Plan, Registration, Renaming, Tombstone};
 use crate::store::{Allocator, Change, ServiceId, Store};
 use crate::workdir::Locked;
 
@@ -380,12 +380,12 @@ impl Remover<'_> {
                 removal.outcomes.insert(place(judged), Outcome::Spared(why));
                 continue;
             }
-            let tombstones: Vec<Tombstone> = self
-                .tombstones(&[judged])?
-                .into_iter()
-                .filter(|tombstone| renaming.right.contains(&tombstone.service))
-                .map(|tombstone| Tombstone { build: seen[0].build, was_alive: true, ..tombstone })
-                .collect();
+            let removed_at = self.context.now();
+            let tombstones = renaming.right.iter().cloned().map(|Registration { service, address }| {
+                let (center, build) = (center.to_owned(), seen[0].build);
+                Tombstone { center, address, service, build, removed_at, was_alive: true }
+            });
+            let tombstones: Vec<Tombstone> = tombstones.collect();
             self.write(tombstones.iter().cloned().map(Change::Buried))?;
             match self.send(center, &[judged], removal) {
                 (sent, true) if sent.is_empty() => continue,
@@ -432,14 +432,19 @@ impl Remover<'_> {
         let kinship =
             |service: &String| sighting.kinship(&roster::read(&self.context.config.naming, service).0);
         let differs = |service| kinship(service) == Some(Kinship::Other);
-        renaming.right.iter().any(|service| kinship(service) == Some(Kinship::Own))
+        renaming.right.iter().any(|right| kinship(&right.service) == Some(Kinship::Own))
             && renaming.stale.iter().all(differs)
     }
 
     fn target(&self, judged: &Judged, wants_build: bool) -> Target {
         let naming = &self.context.config.naming;
-        let mut keys: Vec<_> =
-            judged.listed.names.iter().map(|name| roster::read(naming, &name.service).0).collect();
+        let right = match &judged.action {
+            Action::Rename(renaming) => &renaming.right[..],
+            _ => &[],
+        };
+        let names = judged.listed.names.iter().map(|name| &name.service);
+        let names = names.chain(right.iter().map(|right| &right.service));
+        let mut keys: Vec<_> = names.map(|name| roster::read(naming, name).0).collect();
         keys.dedup();
         Target { address: judged.listed.identity.clone(), keys, wants_build }
     }
