@@ -14,8 +14,7 @@ const ROOT: u32 = 0;
 /// Users whose repositories are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
-    /// The user that runs the program.
-    user: u32,
+    caller: Caller,
     /// Owner of the work directory.
     of_root: Option<u32>,
     trusted: BTreeSet<u32>,
@@ -27,20 +26,15 @@ impl Owners {
     #[must_use]
     pub fn new(root: &Path, caller: Caller, configured: impl IntoIterator<Item = u32>) -> Self {
         let of_root = fs::metadata(root).ok().map(|root| root.uid());
-        Self::of_users(caller.uid, caller.sudo_uid, of_root, configured)
+        Self::of_users(caller, of_root, configured)
     }
 
-    fn of_users(
-        user: u32,
-        sudo: Option<u32>,
-        of_root: Option<u32>,
-        configured: impl IntoIterator<Item = u32>,
-    ) -> Self {
-        let mut trusted = BTreeSet::from([user, ROOT]);
+    fn of_users(caller: Caller, of_root: Option<u32>, configured: impl IntoIterator<Item = u32>) -> Self {
+        let mut trusted = BTreeSet::from([caller.uid, ROOT]);
         trusted.extend(of_root);
-        trusted.extend(sudo.filter(|_| user == ROOT));
+        trusted.extend(caller.sudo_uid.filter(|_| caller.uid == ROOT));
         trusted.extend(configured);
-        Self { user, of_root, trusted }
+        Self { caller, of_root, trusted }
     }
 
     /// Fails where a file or folder, or what a link leads to, belongs to somebody else. What is not there belongs
@@ -59,12 +53,12 @@ impl Owners {
 
     /// Tells whether git may fetch into a folder of this owner: its configuration is heeded there.
     pub(super) fn may_fetch_into(&self, owner: u32) -> bool {
-        owner == self.user || (self.user == ROOT && Some(owner) == self.of_root)
+        owner == self.caller.uid || (self.caller.uid == ROOT && Some(owner) == self.of_root)
     }
 
-    /// Returns the owner of the work directory where root makes files that this owner has to use later.
+    /// Returns the owner of the work directory where what is fetched is handed to them.
     pub(super) fn heir(&self) -> Option<u32> {
-        self.of_root.filter(|owner| self.user == ROOT && *owner != ROOT)
+        self.of_root.filter(|owner| self.caller.gives_files_to(*owner))
     }
 }
 
@@ -74,10 +68,10 @@ mod tests {
 
     #[test]
     fn a_repository_is_read_of_this_user_root_the_owner_of_the_work_directory_and_those_configured() {
-        let owners = Owners::of_users(1000, Some(1005), Some(1001), [65533]);
+        let owners = Owners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some(1001), [65533]);
         let trusted = [0, 1000, 1001, 1005, 1002, 65533].map(|uid| owners.trusted.contains(&uid));
         assert_eq!(trusted, [true, true, true, false, false, true], "sudo counts for root alone");
-        let root = Owners::of_users(0, Some(1005), Some(0), []);
+        let root = Owners::of_users(Caller { uid: 0, sudo_uid: Some(1005) }, Some(0), []);
         assert_eq!([0, 1005, 65534].map(|uid| root.trusted.contains(&uid)), [true, true, false]);
     }
 
@@ -93,11 +87,8 @@ mod tests {
             (0, 0, 1000, false),
         ];
         for (user, of_root, owner, is_allowed) in cases {
-            let owners = Owners::of_users(user, None, Some(of_root), [owner]);
+            let owners = Owners::of_users(Caller { uid: user, sudo_uid: None }, Some(of_root), [owner]);
             assert_eq!(owners.may_fetch_into(owner), is_allowed, "{user} {of_root} {owner}");
         }
-        assert_eq!(Owners::of_users(0, None, Some(1000), []).heir(), Some(1000));
-        assert_eq!(Owners::of_users(0, None, Some(0), []).heir(), None);
-        assert_eq!(Owners::of_users(1000, None, Some(1001), []).heir(), None);
     }
 }

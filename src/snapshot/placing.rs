@@ -264,39 +264,39 @@ mod tests {
         (life, counts.to_vec())
     }
 
-    fn placed(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64, counts: &[u64]) -> Place {
-        placed_at(lives, None, started, captured, 1_000_000, counts)
-    }
-
-    fn placed_at(
-        lives: &[(Life, Vec<u64>)],
-        sum: Option<&[u64]>,
+    /// A snapshot without its counters, and all that is known when it is taken in.
+    #[derive(Clone, Copy)]
+    struct Snapshot<'a> {
+        lives: &'a [(Life, Vec<u64>)],
+        sum: Option<&'a [u64]>,
         started: Option<i64>,
         captured: i64,
         now: i64,
-        counts: &[u64],
-    ) -> Place {
-        placed_by(lives, sum, started, captured, now, counts).0
     }
 
-    /// Also returns how many lives were decoded.
-    fn placed_by(
-        lives: &[(Life, Vec<u64>)],
-        sum: Option<&[u64]>,
-        started: Option<i64>,
-        captured: i64,
-        now: i64,
-        counts: &[u64],
-    ) -> (Place, usize) {
-        let times: Vec<Life> = lives.iter().map(|(life, _)| *life).collect();
-        let mut decoded = 0;
-        let counts_of = |index: usize| {
-            decoded += 1;
-            Ok::<_, std::convert::Infallible>(lives[index].1.clone())
-        };
-        let capture = Capture { started_at: started.map(at), captured_at: at(captured), counts };
-        let Ok(place) = place(Mode::Count, &times, sum, &capture, at(now), counts_of);
-        (place, decoded)
+    /// One that is taken in long after all of it.
+    fn snapshot(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
+        Snapshot { lives, sum: None, started, captured, now: 1_000_000 }
+    }
+
+    impl Snapshot<'_> {
+        fn place(&self, counts: &[u64]) -> Place {
+            self.place_and_decoded(counts).0
+        }
+
+        /// Also returns how many lives were decoded.
+        fn place_and_decoded(&self, counts: &[u64]) -> (Place, usize) {
+            let times: Vec<Life> = self.lives.iter().map(|(life, _)| *life).collect();
+            let mut decoded = 0;
+            let counts_of = |index: usize| {
+                decoded += 1;
+                Ok::<_, std::convert::Infallible>(self.lives[index].1.clone())
+            };
+            let capture =
+                Capture { started_at: self.started.map(at), captured_at: at(self.captured), counts };
+            let Ok(place) = place(Mode::Count, &times, self.sum, &capture, at(self.now), counts_of);
+            (place, decoded)
+        }
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
         let lives: Vec<(Life, Vec<u64>)> =
             (0..1400).map(|n| life(300 * n, 300 * n + 100, Some(300 * (n + 1)), &[1, 0])).collect();
         for started in [None, Some(300 * 700)] {
-            let (place, decoded) = placed_by(&lives, None, started, 300 * 700 + 200, 1_000_000, &[1, 1]);
+            let (place, decoded) = snapshot(&lives, started, 300 * 700 + 200).place_and_decoded(&[1, 1]);
             assert_eq!(place, Place::Joins(700, vec![1, 1]));
             assert!(decoded <= 3, "{decoded} lives");
         }
@@ -313,32 +313,32 @@ mod tests {
     #[test]
     fn the_last_words_of_a_process_go_on_with_what_was_pulled_of_it() {
         let lives = [life(0, 900, None, &[1, 0, 5])];
-        assert_eq!(placed(&lives, Some(-50), 1500, &[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
-        assert_eq!(placed(&lives, Some(-50), 1500, &[1, 0, 5]), Place::Known);
+        assert_eq!(snapshot(&lives, Some(-50), 1500).place(&[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
+        assert_eq!(snapshot(&lives, Some(-50), 1500).place(&[1, 0, 5]), Place::Known);
     }
 
     #[test]
     fn what_started_after_the_last_pull_is_a_life_of_its_own_though_it_passed_all_counts() {
         let lives = [life(0, 900, None, &[1, 0, 5])];
-        assert_eq!(placed(&lives, Some(1000), 1500, &[1, 2, 9]), Place::Own(vec![1, 2, 9]));
-        assert_eq!(placed(&lives, None, 1500, &[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
-        assert_eq!(placed(&lives, None, 1500, &[0, 2, 1]), Place::Own(vec![0, 2, 1]));
-        assert_eq!(placed(&[], None, 1500, &[0, 2, 1]), Place::Own(vec![0, 2, 1]));
+        assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[1, 2, 9]), Place::Own(vec![1, 2, 9]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[0, 2, 1]), Place::Own(vec![0, 2, 1]));
+        assert_eq!(snapshot(&[], None, 1500).place(&[0, 2, 1]), Place::Own(vec![0, 2, 1]));
     }
 
     #[test]
     fn a_late_one_that_the_next_pull_of_its_life_holds_changes_nothing() {
         let lives = [life(0, 3000, Some(4000), &[4, 0, 5]), life(4000, 8000, None, &[9, 9, 9])];
-        assert_eq!(placed(&lives, Some(-9), 1500, &[3, 0, 5]), Place::Known);
+        assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 0, 5]), Place::Known);
         // Not larger than anything that came after, and yet of the first life: the second had not begun.
-        assert_eq!(placed(&lives, Some(-9), 1500, &[3, 1, 5]), Place::Own(vec![0, 1, 0]));
+        assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 1, 5]), Place::Own(vec![0, 1, 0]));
     }
 
     #[test]
     fn what_else_was_counted_while_a_life_was_open_stands_beside_it_by_the_larger_count() {
         for closed in [None, Some(4000)] {
             let lives = [life(0, 3000, closed, &[4, 9, 5, 1])];
-            assert_eq!(placed(&lives, Some(-9), 1500, &[9, 0, 9, 9]), Place::Own(vec![5, 0, 4, 8]));
+            assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[9, 0, 9, 9]), Place::Own(vec![5, 0, 4, 8]));
         }
     }
 
@@ -346,45 +346,55 @@ mod tests {
     fn between_two_lives_counters_decide() {
         // The first was last seen at 900 and found to be over at 2000.
         let lives = [life(0, 900, Some(2000), &[4, 2, 0]), life(2000, 2000, None, &[1, 0, 7])];
-        assert_eq!(placed(&lives, None, 1500, &[5, 2, 0]), Place::Joins(0, vec![5, 2, 0]));
-        assert_eq!(placed(&lives, None, 1500, &[1, 0, 3]), Place::Known);
-        assert_eq!(placed(&lives, None, 1500, &[0, 8, 0]), Place::Own(vec![0, 8, 0]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[5, 2, 0]), Place::Joins(0, vec![5, 2, 0]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[1, 0, 3]), Place::Known);
+        assert_eq!(snapshot(&lives, None, 1500).place(&[0, 8, 0]), Place::Own(vec![0, 8, 0]));
         // Its process began when the first was over already.
-        assert_eq!(placed(&lives, Some(1000), 1500, &[5, 2, 0]), Place::Own(vec![5, 2, 0]));
+        assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[5, 2, 0]), Place::Own(vec![5, 2, 0]));
     }
 
     #[test]
     fn within_a_minute_size_alone_decides() {
         let lives = [life(0, 1000, None, &[4, 2, 0])];
         for captured in [945, 1055] {
-            assert_eq!(placed(&lives, Some(-9), captured, &[3, 2, 0]), Place::Known, "{captured}");
-            assert_eq!(placed(&lives, Some(-9), captured, &[4, 3, 0]), Place::Joins(0, vec![4, 3, 0]));
+            assert_eq!(snapshot(&lives, Some(-9), captured).place(&[3, 2, 0]), Place::Known, "{captured}");
             assert_eq!(
-                placed(&lives, Some(-9), captured, &[0, 3, 8]),
+                snapshot(&lives, Some(-9), captured).place(&[4, 3, 0]),
+                Place::Joins(0, vec![4, 3, 0])
+            );
+            assert_eq!(
+                snapshot(&lives, Some(-9), captured).place(&[0, 3, 8]),
                 Place::Own(vec![0, 3, 8]),
                 "{captured}"
             );
         }
-        assert_eq!(placed(&lives, Some(-9), 1061, &[3, 0, 0]), Place::Own(vec![3, 0, 0]));
+        assert_eq!(snapshot(&lives, Some(-9), 1061).place(&[3, 0, 0]), Place::Own(vec![3, 0, 0]));
     }
 
     #[test]
     fn where_a_time_is_still_to_come_counters_alone_decide_and_all_lives_count_the_larger_of_each() {
         // Our clock went back to 500, and the snapshot waited. Its process began before all of them, or after.
+        fn early(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
+            Snapshot { now: 500, ..snapshot(lives, started, captured) }
+        }
         let lives = [life(0, 900, Some(1000), &[4, 2, 0]), life(1000, 2000, None, &[1, 0, 7])];
         for (started, captured) in [(Some(-9), 400), (Some(1500), 2500), (None, 1200)] {
-            let placed = |counts: &[u64]| placed_at(&lives, None, started, captured, 500, counts);
-            assert_eq!(placed(&[4, 1, 0]), Place::Known, "held by the first");
-            assert_eq!(placed(&[1, 0, 9]), Place::Joins(1, vec![1, 0, 9]), "goes on with the second");
-            assert_eq!(placed(&[6, 3, 0]), Place::Joins(0, vec![5, 3, 0]), "goes on with the first");
-            assert_eq!(placed(&[6, 3, 8]), Place::Joins(1, vec![2, 1, 8]), "the one to which it adds least");
-            assert_eq!(placed(&[0, 3, 9]), Place::Own(vec![0, 1, 2]), "goes on with neither");
+            let snapshot = early(&lives, started, captured);
+            assert_eq!(snapshot.place(&[4, 1, 0]), Place::Known, "held by the first");
+            assert_eq!(snapshot.place(&[1, 0, 9]), Place::Joins(1, vec![1, 0, 9]), "goes on with the second");
+            assert_eq!(snapshot.place(&[6, 3, 0]), Place::Joins(0, vec![5, 3, 0]), "goes on with the first");
+            assert_eq!(
+                snapshot.place(&[6, 3, 8]),
+                Place::Joins(1, vec![2, 1, 8]),
+                "the one to which it adds least"
+            );
+            assert_eq!(snapshot.place(&[0, 3, 9]), Place::Own(vec![0, 1, 2]), "goes on with neither");
         }
         // The snapshot alone, by more than the slack.
         let lives = [life(0, 300, None, &[4, 2, 0])];
-        assert_eq!(placed_at(&lives, None, Some(400), 561, 500, &[9, 9, 9]), Place::Joins(0, vec![9, 9, 9]));
-        assert_eq!(placed_at(&lives, None, Some(400), 560, 500, &[9, 9, 9]), Place::Own(vec![9, 9, 9]));
-        assert_eq!(placed_at(&[], None, Some(400), 561, 500, &[9, 9, 9]), Place::Own(vec![9, 9, 9]));
+        assert_eq!(early(&lives, Some(400), 561).place(&[9, 9, 9]), Place::Joins(0, vec![9, 9, 9]));
+        assert_eq!(early(&lives, Some(400), 560).place(&[9, 9, 9]), Place::Own(vec![9, 9, 9]));
+        assert_eq!(early(&[], Some(400), 561).place(&[9, 9, 9]), Place::Own(vec![9, 9, 9]));
     }
 
     #[test]
@@ -393,13 +403,14 @@ mod tests {
         assert!(!may_be_in_sum(at(961), at(900)));
         let sum = Some(&[9, 0, 3][..]);
         let lives = [life(2000, 3000, None, &[1, 5, 0])];
+        let folded = |captured, now| Snapshot { sum, now, ..snapshot(&lives, None, captured) };
         for (now, known) in [(3000, [9, 0, 2]), (1000, [9, 5, 3])] {
-            assert_eq!(placed_at(&lives, sum, None, 900, now, &known), Place::Known, "{now}");
+            assert_eq!(folded(900, now).place(&known), Place::Known, "{now}");
         }
-        assert_eq!(placed_at(&lives, sum, None, 900, 3000, &[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
-        assert_eq!(placed_at(&lives, sum, None, 900, 1000, &[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
+        assert_eq!(folded(900, 3000).place(&[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
+        assert_eq!(folded(900, 1000).place(&[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
         // A life that is stored is none that was folded.
-        assert_eq!(placed_at(&lives, sum, None, 3100, 3100, &[2, 5, 0]), Place::Joins(0, vec![2, 5, 0]));
+        assert_eq!(folded(3100, 3100).place(&[2, 5, 0]), Place::Joins(0, vec![2, 5, 0]));
     }
 
     /// What happens at one address.
@@ -446,7 +457,8 @@ mod tests {
             .map(|life| self::life(life.opened, life.pulled, life.closed, &life.counts))
             .collect();
         let captured = left.captured.min(now);
-        match placed_at(&lives, None, knows_start.then_some(left.started), left.captured, now, &left.counts) {
+        let started = knows_start.then_some(left.started);
+        match (Snapshot { now, ..snapshot(&lives, started, left.captured) }).place(&left.counts) {
             Place::Known => {}
             Place::JoinsSum(_) => unreachable!("nothing was folded"),
             Place::Joins(index, counts) => {

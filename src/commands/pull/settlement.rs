@@ -131,6 +131,17 @@ struct Elected {
     pending: Option<Pending>,
 }
 
+/// What a latest row is made of, besides counters.
+struct NextRow<'r> {
+    /// Index of the edition that the key shows.
+    current: usize,
+    /// The row that is there.
+    latest: Option<&'r Row>,
+    addresses: &'r [String],
+    /// How many of the addresses answered.
+    answered: usize,
+}
+
 /// The end of a key's pull.
 pub(super) struct Settlement<'s, 'a> {
     pub(super) unit: &'s Unit<'a>,
@@ -179,7 +190,10 @@ impl Settlement<'_, '_> {
         let serves_current = |answer: &Answered| shown_id == Some(answer.edition);
         let own_answers = self.ledger.answered.values().filter(|answer| serves_current(answer)).count();
         let shown = match current {
-            Some(current) => self.show_if_can(current, latest.as_ref(), &addresses, answered, changes)?,
+            Some(current) => {
+                let latest = latest.as_ref();
+                self.show_if_can(&NextRow { current, latest, addresses: &addresses, answered }, changes)?
+            }
             None => Some(Shown::default()),
         };
         let is_stored = shown.is_some();
@@ -383,13 +397,10 @@ impl Settlement<'_, '_> {
     /// Shows the current edition; `None`, and the fault is noted, where that fails for this key alone.
     fn show_if_can(
         &mut self,
-        current: usize,
-        latest: Option<&Row>,
-        addresses: &[String],
-        answered: usize,
+        next: &NextRow<'_>,
         changes: &mut Vec<Change>,
     ) -> anyhow::Result<Option<Shown>> {
-        match self.show(current, latest, addresses, answered, changes) {
+        match self.show(next, changes) {
             Err(error) if Reach::of(&error) == Reach::Service => {
                 self.ledger.faults.insert(format!("{error:#}"));
                 Ok(None)
@@ -399,15 +410,9 @@ impl Settlement<'_, '_> {
     }
 
     /// Brings the latest row up to what the current edition holds.
-    fn show(
-        &mut self,
-        current: usize,
-        latest: Option<&Row>,
-        addresses: &[String],
-        answered: usize,
-        changes: &mut Vec<Change>,
-    ) -> anyhow::Result<Shown> {
+    fn show(&mut self, next: &NextRow<'_>, changes: &mut Vec<Change>) -> anyhow::Result<Shown> {
         let Shared { now, rules, .. } = self.shared;
+        let NextRow { current, latest, addresses, answered } = *next;
         let entry = self.part.entry;
         let old = &entry.schedule;
         let longest = TimeDelta::from_std(rules.row_at_least_every).unwrap_or(TimeDelta::MAX);
