@@ -197,3 +197,50 @@ fn blocks_of(connection: &Connection, structure: StructureId) -> rusqlite::Resul
         connection.prepare_cached(sql)?.query_row([structure], |row| row.get(0)).optional()?;
     Ok(data.and_then(|data| decode_build(&data).ok()).map(|template| template.build().blocks().len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::EditionId;
+    use super::*;
+    use crate::profile::Mode;
+
+    fn life(spelling: &str, opened: i64, closed: Option<i64>) -> Generation {
+        let at = |minute: i64| chrono::DateTime::from_timestamp(minute * 60, 0).unwrap();
+        Generation {
+            id: GenerationId(opened),
+            edition: EditionId(1),
+            structure: StructureId(1),
+            address: Some(spelling.to_owned()),
+            mode: Mode::Count,
+            opened_at: at(opened),
+            pulled_at: at(closed.unwrap_or(100)),
+            closed_at: closed.map(at),
+        }
+    }
+
+    #[test]
+    fn lives_of_two_spellings_are_one_process_where_both_were_open_at_a_time() {
+        type Lives<'a> = &'a [(&'a str, i64, Option<i64>)];
+        // Each life by the minute in which it was opened.
+        let cases: [(Lives<'_>, &[&[i64]]); 10] = [
+            (&[], &[]),
+            (&[("a", 1, None)], &[&[1]]),
+            (&[("a", 1, None), ("b", 2, None)], &[&[1, 2]]),
+            (&[("b", 2, None), ("a", 1, None)], &[&[1, 2]]),
+            (&[("a", 1, Some(3)), ("b", 2, Some(4))], &[&[1, 2]]),
+            (&[("a", 1, Some(2)), ("b", 2, None)], &[&[1], &[2]]),
+            (&[("a", 1, None), ("a", 2, None)], &[&[1], &[2]]),
+            (&[("a", 1, Some(5)), ("b", 2, Some(6)), ("a", 5, None), ("b", 7, None)], &[&[1, 2], &[5, 7]]),
+            (&[("a", 1, None), ("b", 2, None), ("c", 3, None)], &[&[1, 2, 3]]),
+            // The process of the first spelling was started anew, which nobody saw at the second.
+            (&[("a", 1, Some(3)), ("b", 2, None), ("a", 4, None)], &[&[1, 2], &[4]]),
+        ];
+        for (lives, expected) in cases {
+            let stored = lives.iter().map(|&(spelling, opened, closed)| life(spelling, opened, closed));
+            let groups = same_processes(stored.collect());
+            let found: Vec<Vec<i64>> =
+                groups.iter().map(|group| group.iter().map(|life| life.id.0).collect()).collect();
+            assert_eq!(found, expected, "{lives:?}");
+        }
+    }
+}
