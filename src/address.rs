@@ -91,7 +91,8 @@ fn normal_host(host: &str) -> Cow<'_, str> {
 /// Returns the base URL of an agent or a center in its normal form.
 ///
 /// Scheme and host are in lower case, IPv6 hosts have brackets and the form of RFC 5952, a mapped IPv4 host is that
-/// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2).
+/// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2). Else a path stays as it is, dot
+/// segments and percent signs included: goc's center lists no path, and a proxy may tell its spellings apart.
 pub fn base_url(address: &str) -> Result<String, BadAddress> {
     let Parts { is_https, host, port, path } = Parts::of(address)?;
     let scheme = if is_https { "https" } else { "http" };
@@ -219,6 +220,9 @@ mod tests {
             ("http://::1:50009", "http://[::1]:50009"),
             ("http://FD00:1::7:8080", "http://[fd00:1::7]:8080"),
             ("HTTP://[::1]:80/prefix/", "http://[::1]/prefix"),
+            // goc's center lists no path, and a proxy that reads one may tell its spellings apart.
+            ("http://h:80/a/../b", "http://h/a/../b"),
+            ("http://h/%41", "http://h/%41"),
             // None that can be dialled.
             ("http://Pod:99999", "http://Pod:99999"),
         ] {

@@ -28,6 +28,9 @@ use crate::workdir;
 /// unreachable (all fail); offline (no center lists it); other build (a replica serves another build
 /// than the one shown); stale name (a replica serves what another name shows, and stands there too);
 /// never pulled. After it, how many replicas `prune` found suspect or dead.
+///
+/// The exit code is 3 when a center does not answer. Where none has a URL that can be one, the table is refused (1);
+/// the other forms go on from what is stored (3).
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Only names that hold one of these parts.
