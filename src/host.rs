@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process as ProcEntry};
+use rustix::process::{Resource, getrlimit};
 
 /// The name that a process that goc built registers under.
 const SERVICE: &str = "GOC_SERVICE_NAME";
@@ -93,6 +94,12 @@ pub fn name() -> String {
 #[must_use]
 pub fn boot_id() -> Option<String> {
     procfs::sys::kernel::random::boot_id().ok().map(|id| id.trim().to_owned())
+}
+
+/// Returns how many files this process may have open at a time; `None` where there is no limit.
+#[must_use]
+pub fn most_open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
 }
 
 /// Returns the files that goc wrote into the current folder.

@@ -78,14 +78,16 @@ pub fn main() -> ExitCode {
              limit of processes (ulimit -u, TasksMax= of a systemd unit, the pids limit of a container)"
         ));
     }
-    match done {
+    let code = match done {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::Done,
         Err(error) => {
             commands::fail(format_args!("{error:#}"));
             commands::exit_code(&error)
         }
-    }
+    };
+    commands::tell_limit_of_files();
+    code
 }
 
 /// Runs one command.

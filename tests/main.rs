@@ -11,6 +11,7 @@ mod sim;
 
 mod addresses;
 mod bad_targets;
+mod causes;
 mod completions;
 mod confined;
 mod crash;

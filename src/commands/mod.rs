@@ -21,6 +21,7 @@ mod turn;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
@@ -208,9 +209,31 @@ fn inform(message: impl fmt::Display) {
 /// Characters of one line of a message, beyond which its middle is left out.
 const LONGEST_LINE: usize = 4000;
 
+/// Whether a message said that this process has too many files open (EMFILE).
+static HAS_TOO_MANY_FILES: AtomicBool = AtomicBool::new(false);
+
+/// Notes where a message, said or not, tells of too many open files.
+fn heed_limit_of_files(message: &str) {
+    if message.contains("(os error 24)") || message.contains("(ulimit -n)") {
+        HAS_TOO_MANY_FILES.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Says once, after all else, how to raise the limit of open files where that was met.
+pub fn tell_limit_of_files() {
+    if HAS_TOO_MANY_FILES.load(Ordering::Relaxed) {
+        let limit = host::most_open_files().map_or("few".to_owned(), |limit| limit.to_string());
+        warn(format_args!(
+            "this process may have {limit} files open at a time, which were too few; raise the limit (ulimit -n, \
+             LimitNOFILE= of a systemd unit), or ask fewer processes at a time (--concurrency of pull and prune)"
+        ));
+    }
+}
+
 /// Prints a message on stderr. Lines are the message's own; what came from outside was made printable
 /// where it was put in, and is once more here.
 fn say(level: Level, message: &str) {
+    heed_limit_of_files(message);
     let priority = if speaks_to_journal() { level.prefix() } else { "" };
     for (number, line) in message.lines().enumerate() {
         let name = if number == 0 { "goc-watchdog: " } else { "" };

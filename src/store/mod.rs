@@ -10,6 +10,7 @@ mod change;
 mod damage;
 mod diff;
 mod query;
+mod reason;
 mod upgrade;
 mod waiting;
 
@@ -127,12 +128,14 @@ pub enum StoreError {
         waited: Duration,
     },
     /// SQLite failed.
-    #[error("database {path:?}: {}", explain(path, error))]
+    #[error("database {path:?}: {reason}")]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// What SQLite said. Its text is in the message, so it is no source that would be said again.
         error: rusqlite::Error,
+        /// Why, as it was found when it happened, and the next step.
+        reason: String,
     },
     /// What is stored cannot be understood.
     #[error("database {path:?}: {what}")]
@@ -145,6 +148,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Wraps an error of SQLite, with the reason as it is found now.
+    #[must_use]
+    pub fn of_sqlite(path: &Path, error: rusqlite::Error) -> Self {
+        Self::Sqlite { path: path.to_owned(), reason: reason::explain(path, &error), error }
+    }
+
+    /// Tells whether a file cannot be opened, which may be so of one more connection alone.
+    #[must_use]
+    pub fn is_not_opened(&self) -> bool {
+        matches!(self, Self::Sqlite { error, .. } if error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
+    }
+
     /// Tells whether a stored value is at fault, so that all that has nothing to do with it can go on.
     #[must_use]
     pub fn is_of_one_value(&self) -> bool {
@@ -159,45 +174,6 @@ impl StoreError {
             | Self::Hidden { .. }
             | Self::Busy { .. } => false,
         }
-    }
-}
-
-/// Says what a person can do about an error of SQLite.
-fn explain(path: &Path, error: &rusqlite::Error) -> String {
-    let hint = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => "this is no SQLite database, nothing was changed",
-        Some(ErrorCode::DatabaseCorrupt) => {
-            "the file is damaged; keep a copy, then try: sqlite3 FILE .recover | sqlite3 NEW"
-        }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "this user may not write it",
-        Some(ErrorCode::CannotOpen) => return why_not_opened(path, error),
-        Some(ErrorCode::DiskFull) => "the disk is full; what was stored before is intact",
-        _ => return with_code(error),
-    };
-    format!("{hint} ({error})")
-}
-
-/// Adds SQLite's extended code, which tells what its few words leave open.
-fn with_code(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqliteFailure(code, _) => {
-            let meaning = rusqlite::ffi::code_to_str(code.extended_code);
-            format!("{error} (SQLite code {}: {meaning})", code.extended_code)
-        }
-        error => error.to_string(),
-    }
-}
-
-/// Says why a file cannot be opened; SQLite keeps that to itself.
-fn why_not_opened(path: &Path, error: &rusqlite::Error) -> String {
-    #[expect(clippy::disallowed_methods, reason = "the system's reason is asked for")]
-    match std::fs::File::open(path) {
-        Err(reason) if reason.kind() == std::io::ErrorKind::PermissionDenied => {
-            format!("it cannot be opened by this user ({reason})")
-        }
-        Err(reason) => format!("it cannot be opened ({reason})"),
-        // The file, but not what SQLite keeps beside it.
-        Ok(_) => format!("the files beside it cannot be opened or made: {}", with_code(error)),
     }
 }
 
@@ -293,7 +269,7 @@ impl Store {
         if path.is_symlink() {
             return Err(StoreError::Link { path: path.to_owned() });
         }
-        let failed = |error| StoreError::Sqlite { path: path.to_owned(), error };
+        let failed = |error| StoreError::of_sqlite(path, error);
         let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection = Connection::open_with_flags(name, flags).map_err(failed)?;
         // Else the last connection that may write would remove the log, which readers who may not write need.
@@ -371,7 +347,7 @@ impl Store {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 StoreError::Busy { path: path.clone(), waited: waiting::LONGEST }
             }
-            _ => StoreError::Sqlite { path: path.clone(), error },
+            _ => StoreError::of_sqlite(&path, error),
         }
     }
 

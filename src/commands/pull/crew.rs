@@ -15,7 +15,7 @@ use crate::clock::Stopwatch;
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Store, Writer};
+use crate::store::{Store, StoreError, Writer};
 
 /// How often the writing thread looks up from its work, and how often it commits at least.
 const TICK: Duration = Duration::from_millis(50);
@@ -301,6 +301,10 @@ pub(super) fn work(
         for begun in 0..threads.min(queue.len()) {
             let worker_shared = Arc::clone(&shared);
             let reader = store.reader();
+            // The threads before it may have taken the last files that this process may open, and go on.
+            if begun > 0 && reader.as_ref().is_err_and(StoreError::is_not_opened) {
+                break;
+            }
             let worker = parallel::begin(scope, move || match reader {
                 Ok(reader) => {
                     let _stops = StopsOnPanic(worker_shared.stopped);

@@ -553,6 +553,7 @@ impl Desk<'_> {
         let (found, not_fetched) = match found.transpose() {
             Ok(found) => (found, None),
             Err(error) => {
+                commands::heed_limit_of_files(&format!("{error:#}"));
                 self.context.explain(format_args!("{}: {error:#}", chosen.name()));
                 (None, error.downcast::<NotFetched>().ok())
             }

@@ -1,0 +1,139 @@
+//! Faults of the system under this program: each message names the file, the real cause and the next step.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::harness::source::Source;
+use crate::harness::{Said, World, said};
+use crate::sim::{Agent, Program};
+
+const PANICKED: i32 = 101;
+/// Codes of a run for which something of this machine was too little.
+const CODES: [i32; 3] = [0, 1, 3];
+
+/// Runs the binary below a limit that the shell sets, such as `ulimit -n 9`.
+fn limited(world: &World, limit: &str, arguments: &[&str]) -> Said {
+    let mut command = Command::new("bash");
+    world.equip(&mut command);
+    let script = format!("{limit}; exec \"$0\" \"$@\"");
+    said(command.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")]).args(arguments))
+}
+
+const SOURCE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
+
+/// Four services that were pulled, the first with its repository.
+fn four() -> (World, Vec<Agent>) {
+    let world = World::new();
+    let source = Source::of(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
+    let name = |app: usize| format!("staging_th_app{app}_master_{}", &source.commit[..10]);
+    let profile = Program::of("example.com/m/a.go:3.13,5.2 1\nexample.com/m/a.go:7.12,9.2 1\n");
+    let agents: Vec<Agent> = (0..4).map(|app| world.start(&name(app), &profile)).collect();
+    for agent in &agents {
+        agent.hit(&[0], 1);
+    }
+    world.pull(0);
+    let repository = world.root().join("app0/repo");
+    let from = source.folder.path().to_str().unwrap();
+    source.git(&["clone", "--quiet", "--bare", from, repository.to_str().unwrap()]);
+    (world, agents)
+}
+
+#[test]
+fn with_too_few_open_files_each_command_says_so_and_how_to_raise_the_limit() {
+    let (world, agents) = four();
+    let commands: [&[&str]; 6] = [
+        &["pull", "--force"],
+        &["prune"],
+        &["list"],
+        &["total", "app0"],
+        &["report", "app0"],
+        &["report", "--all", "--format", "site", "-o", "site"],
+    ];
+    let wrong = [
+        "does not exist",
+        "not an address",
+        "is no git repository",
+        "Permission denied",
+        "damaged",
+        "full",
+        "panicked",
+        "dmesg",
+    ];
+    for most in (4..=14).chain([17, 20, 25, 30, 40]) {
+        for arguments in commands {
+            if arguments[0] == "pull" {
+                for agent in &agents {
+                    agent.hit(&[0], 1);
+                }
+            }
+            let said = limited(&world, &format!("ulimit -n {most}"), arguments);
+            let told = format!("{most} files, {arguments:?}: {said:?}");
+            assert!(said.code != PANICKED && CODES.contains(&said.code), "{told}");
+            let named: Vec<&&str> = wrong.iter().filter(|part| said.stderr.contains(**part)).collect();
+            assert!(named.is_empty(), "{named:?}: {told}");
+            let limit = format!("this process may have {most} files open at a time, which were too few");
+            let number = said.stderr.matches(&limit).count();
+            let is_met = said.code != 0 || said.stderr.contains("(os error 24)");
+            assert_eq!(number, usize::from(is_met), "{told}");
+        }
+    }
+    assert_eq!(world.center.removals(), Vec::<String>::new());
+    world.pull(0);
+    world.is_sound();
+}
+
+#[test]
+fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let path = |name: &str| world.root().join(name);
+    let pull = || world.run(&["pull", "--force"]);
+    let set_aside = |name: &str| {
+        if path(name).exists() {
+            fs::rename(path(name), path("aside")).unwrap();
+        }
+    };
+    let put_back = |name: &str| {
+        if path("aside").exists() {
+            fs::rename(path("aside"), path(name)).unwrap();
+        }
+    };
+    for (name, named) in [
+        ("sqlite.db", "it cannot be opened: it is a folder; move it away"),
+        ("sqlite.db-wal", "sqlite.db-wal\" beside it cannot be opened: it is a folder; move it away"),
+        ("sqlite.db-shm", "sqlite.db-shm\" beside it cannot be opened: it is a folder; move it away"),
+    ] {
+        set_aside(name);
+        fs::create_dir(path(name)).unwrap();
+        pull().ended(1).warned("database \"").warned(named);
+        // Only reading does without a shared memory.
+        let list = world.run(&["list", "--offline"]);
+        assert!(list.code == 0 || list.stderr.contains(named), "{list:?}");
+        fs::remove_dir(path(name)).unwrap();
+        put_back(name);
+    }
+    set_aside("sqlite.db-shm");
+    symlink("elsewhere", path("sqlite.db-shm")).unwrap();
+    pull().ended(1).warned("sqlite.db-shm\" beside it cannot be opened: it is a symbolic link");
+    fs::remove_file(path("sqlite.db-shm")).unwrap();
+    put_back("sqlite.db-shm");
+    pull().ended(0);
+}
+
+#[test]
+fn a_write_that_the_system_refuses_names_the_file_the_operation_and_the_next_step() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let rows = "SELECT count(*) FROM goc_o_staging_service_cover";
+    agents[0].hit(&[1], 1);
+    // The log has 4 KiB a page, the shared memory 32 KiB in one go.
+    let said = limited(&world, "trap '' XFSZ; ulimit -f 8", &["pull", "--force"]).ended(1);
+    said.warned("sqlite.db\": ").warned("this process may write no file of more than 8192 bytes (ulimit -f)");
+    assert_eq!(world.query::<i64>(rows), 1);
+    world.pull(0);
+    assert_eq!(world.query::<i64>(rows), 2);
+    world.is_sound();
+}
