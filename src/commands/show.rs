@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 
 use super::Context;
@@ -12,6 +12,12 @@ use crate::json;
 use crate::names::{printable, shortened};
 
 pub(super) use crate::time::{iso, minute, span};
+
+/// Empty columns after each column of a table.
+const GAP: u16 = 2;
+
+/// Rows of a table that are laid out at a time; a row of ten cells takes about 3 KB until it is written.
+const BLOCK: usize = 512;
 
 /// What stands in a table where there is nothing to say.
 pub(super) const NOTHING: &str = "-";
@@ -35,7 +41,7 @@ pub(super) fn table(context: &Context, header: &[&str]) -> Table {
     };
     table.set_header(header.iter().map(bold));
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
     }
     table
 }
@@ -49,6 +55,61 @@ pub(super) fn print_table(table: &Table) -> io::Result<()> {
 pub(super) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Writes a table of any number of rows, as [`write_table`] would, without all of its cells in memory.
+///
+/// `cells` is called twice for each row of a long table: the widths of the columns must be known before the first row
+/// is written.
+pub(super) fn write_rows<T, const N: usize>(
+    context: &Context,
+    header: &[&str; N],
+    rows: &[T],
+    cells: impl Fn(&T) -> [Cell; N],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_blocks(&table(context, header), rows, cells, out)
+}
+
+/// Fills `empty`, which has its header, with the rows of one block after the other.
+fn write_blocks<T, const N: usize>(
+    empty: &Table,
+    rows: &[T],
+    cells: impl Fn(&T) -> [Cell; N],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let filled = |rows: &[T]| {
+        let mut table = empty.clone();
+        table.add_rows(rows.iter().map(&cells));
+        table
+    };
+    if rows.len() <= BLOCK {
+        return write_table(&filled(rows), out);
+    }
+    let mut widths = [0; N];
+    for block in rows.chunks(BLOCK) {
+        for (width, in_block) in widths.iter_mut().zip(filled(block).column_max_content_widths()) {
+            *width = in_block.max(*width);
+        }
+    }
+    let whole: usize = widths.iter().map(|width| usize::from(width.saturating_add(GAP))).sum();
+    let is_wrapped = !matches!(empty.content_arrangement(), ContentArrangement::Disabled)
+        && empty.width().is_some_and(|width| usize::from(width) < whole);
+    if is_wrapped {
+        // Where lines are wrapped depends on all cells of a column, not on the longest alone.
+        return write_table(&filled(rows), out);
+    }
+    for (number, block) in rows.chunks(BLOCK).enumerate() {
+        let mut table = filled(block);
+        for (column, width) in table.column_iter_mut().zip(widths) {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(GAP))));
+        }
+        // The header is one line, for it is not wrapped.
+        for line in table.lines().skip(usize::from(number > 0)) {
+            writeln!(out, "{}", line.trim_end())?;
+        }
     }
     Ok(())
 }
@@ -133,6 +194,39 @@ mod tests {
         let long = format!("{}{}{}", "é".repeat(60), "x".repeat(9000), "z".repeat(60));
         assert_eq!(shortened(&long, 60), format!("{}…{}", "é".repeat(60), "z".repeat(60)));
         assert_eq!(shortened(&"a".repeat(120), 60), "a".repeat(120));
+    }
+
+    /// Returns a table that is laid out for a terminal of `width` columns; `None`: for nobody who watches.
+    fn empty(width: Option<u16>) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).force_no_tty().set_header(["SERVICE", "", "WHY"]);
+        if let Some(width) = width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, GAP));
+        });
+        table
+    }
+
+    #[test]
+    fn a_table_in_blocks_is_the_table() {
+        let cells = |row: &usize| {
+            let name = if row % 700 == 699 { "日本語".repeat(row / 70) } else { format!("app{row}") };
+            [cell(&name), cell(&"é".repeat(row % 3)), cell(["no connection", "", "a\u{1b}b"][row % 3])]
+        };
+        let rows: Vec<usize> = (0..=3 * BLOCK).collect();
+        for number in [0, 1, BLOCK, BLOCK + 1, 2 * BLOCK, rows.len()] {
+            for width in [None, Some(20), Some(80), Some(150), Some(u16::MAX)] {
+                let rows = &rows[..number];
+                let (mut whole, mut in_blocks) = (Vec::new(), Vec::new());
+                let mut table = empty(width);
+                table.add_rows(rows.iter().map(cells));
+                write_table(&table, &mut whole).unwrap();
+                write_blocks(&empty(width), rows, cells, &mut in_blocks).unwrap();
+                assert!(whole == in_blocks, "{number} rows at {width:?}");
+            }
+        }
     }
 
     #[test]

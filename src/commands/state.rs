@@ -7,6 +7,7 @@ use comfy_table::Color;
 
 use super::roster::{Entry, Member, Roster};
 use super::{Context, show};
+use crate::coverage::Coverage;
 use crate::liveness::Suspicion;
 use crate::schedule::{self, Due};
 use crate::store::{AddressState, Row, Store, StoreError};
@@ -109,11 +110,26 @@ impl State {
     }
 }
 
+/// The figures of a stored row that a list shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Figures {
+    /// Percentage of all statements, unrounded.
+    pub(super) cover_total: f64,
+    /// `None` for a row that another program stored.
+    pub(super) coverage: Option<Coverage>,
+}
+
+impl Figures {
+    pub(super) fn of(row: &Row) -> Self {
+        Self { cover_total: row.cover_total, coverage: row.fact.as_ref().map(|fact| fact.coverage) }
+    }
+}
+
 /// One line of the list.
 pub(super) struct Line<'a> {
     pub(super) entry: &'a Entry,
     pub(super) member: &'a Member,
-    pub(super) row: Option<Row>,
+    pub(super) stored: Option<Figures>,
     pub(super) state: State,
     pub(super) signs: &'a Signs,
 }

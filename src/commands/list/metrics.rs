@@ -18,57 +18,70 @@ pub(super) fn write(
     lines: &[Line<'_>],
     centers: &BTreeMap<String, bool>,
     context: &Context,
-    out: impl Write,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    each(lines, centers, context, |gauge| prometheus::write(&[gauge], &mut *out))
+}
+
+/// Makes one gauge after the other: all of them together are hundreds of bytes a service.
+fn each(
+    lines: &[Line<'_>],
+    centers: &BTreeMap<String, bool>,
+    context: &Context,
+    mut take: impl FnMut(Gauge<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let now = context.now();
-    let gauge = |name, help, number: Number<'_>| {
-        let samples = lines.iter().filter_map(|line| Some((labels(line), number(line)?))).collect();
-        Gauge { name, help, samples }
-    };
-    let coverage = |line: &Line<'_>| line.row.as_ref()?.fact.as_ref().map(|fact| fact.coverage);
+    let coverage = |line: &Line<'_>| line.stored?.coverage;
     let last_pull = |line: &Line<'_>| line.entry.schedule.schedule.last_pull;
-    let gauges = [
-        gauge(
+    let numbers: [(&'static str, &'static str, Number<'_>); 9] = [
+        (
             "goc_watchdog_coverage_ratio",
             "Statements executed, of all, from 0 to 1, as stored last.",
-            &|line| line.row.as_ref().map(|row| row.cover_total / 100.0),
+            &|line| line.stored.map(|stored| stored.cover_total / 100.0),
         ),
-        gauge("goc_watchdog_statements_covered", "Statements executed, as stored last.", &|line| {
+        ("goc_watchdog_statements_covered", "Statements executed, as stored last.", &|line| {
             coverage(line).map(|coverage| number(coverage.covered))
         }),
-        gauge("goc_watchdog_statements", "Statements in all, as stored last.", &|line| {
+        ("goc_watchdog_statements", "Statements in all, as stored last.", &|line| {
             coverage(line).map(|coverage| number(coverage.total))
         }),
-        gauge("goc_watchdog_data_timestamp_seconds", "When a pull last got an answer.", &|line| {
+        ("goc_watchdog_data_timestamp_seconds", "When a pull last got an answer.", &|line| {
             last_pull(line).map(seconds)
         }),
-        gauge("goc_watchdog_data_age_seconds", "How long that was ago when this was written.", &|line| {
+        ("goc_watchdog_data_age_seconds", "How long that was ago when this was written.", &|line| {
             last_pull(line).map(|at| (now - at).as_seconds_f64())
         }),
-        gauge("goc_watchdog_replicas_up", "Addresses that answered their last pull.", &|line| {
+        ("goc_watchdog_replicas_up", "Addresses that answered their last pull.", &|line| {
             Some(number(line.up() as u64))
         }),
-        gauge("goc_watchdog_replicas_known", "Addresses that centers list.", &|line| {
+        ("goc_watchdog_replicas_known", "Addresses that centers list.", &|line| {
             Some(number(line.member.addresses().count() as u64))
         }),
-        gauge("goc_watchdog_pull_errors", "Addresses that failed at their last pull.", &|line| {
+        ("goc_watchdog_pull_errors", "Addresses that failed at their last pull.", &|line| {
             Some(number(line.failing() as u64))
         }),
-        gauge(
+        (
             "goc_watchdog_next_due_timestamp_seconds",
             "When the service, or one of its addresses that failed, is or was due to be pulled.",
             &|line| line.due(context).map(seconds),
         ),
-        Gauge {
-            name: "goc_watchdog_center_up",
-            help: "Whether the center answered; 0 also where it suddenly lists nothing.",
-            samples: centers
-                .iter()
-                .map(|(center, is_up)| (vec![("center", center.as_str())], f64::from(u8::from(*is_up))))
-                .collect(),
-        },
     ];
-    prometheus::write(&gauges, out)
+    for (name, help, number) in numbers {
+        let samples = lines.iter().filter_map(|line| Some((labels(line), number(line)?))).collect();
+        take(Gauge { name, help, samples })?;
+    }
+    take(center_up(centers))
+}
+
+fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
+    Gauge {
+        name: "goc_watchdog_center_up",
+        help: "Whether the center answered; 0 also where it suddenly lists nothing.",
+        samples: centers
+            .iter()
+            .map(|(center, is_up)| (vec![("center", center.as_str())], f64::from(u8::from(*is_up))))
+            .collect(),
+    }
 }
 
 /// Writes the same for a terminal. The format has no escapes for control characters, and names that differ
@@ -79,11 +92,13 @@ pub(super) fn show(
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut text = Vec::new();
-    write(lines, centers, context, &mut text)?;
-    String::from_utf8_lossy(&text)
-        .split_terminator('\n')
-        .try_for_each(|line| writeln!(out, "{}", in_message(line)))
+    each(lines, centers, context, |gauge| {
+        let mut text = Vec::new();
+        prometheus::write(&[gauge], &mut text)?;
+        String::from_utf8_lossy(&text)
+            .split_terminator('\n')
+            .try_for_each(|line| writeln!(out, "{}", in_message(line)))
+    })
 }
 
 fn labels<'a>(line: &'a Line<'_>) -> Labels<'a> {

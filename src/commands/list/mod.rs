@@ -4,7 +4,7 @@ mod explain;
 mod metrics;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::pick::pick;
 use super::roster::{self, Known, Place, Roster, UnaskedCenter};
-use super::state::{Line, Signs, State};
+use super::state::{Figures, Line, Signs, State};
 use super::{Context, show};
 use crate::address::{base_url, shown_url};
 use crate::center::{Client, Options};
@@ -132,24 +132,34 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         ));
     }
     let signs = Signs::read(&roster, store.as_ref())?;
-    let mut shown = Vec::new();
+    let file = args.output.as_deref();
     match &args.explain {
         Some(service) => {
             let entry = pick(service, &roster.entries)?;
             let is_json = args.format == Format::Json;
+            let mut shown = Vec::new();
             explain::run(entry, store.as_ref(), &signs, is_json, context, &mut shown)?;
+            emit(file, |out| out.write_all(&shown))?;
         }
-        None => list(args, &roster, &asked, store.as_ref(), &signs, context, &mut shown)?,
+        None => {
+            // Read to the end before the first byte is written, because reading may fail.
+            let lines = lines(args, &roster, store.as_ref(), &signs)?;
+            let centers = centers_up(&roster, &asked);
+            emit(file, |out| write(&lines, &centers, args.format, context, out))?;
+        }
     }
-    emit(&shown, args.output.as_deref())?;
     let is_damaged = store.as_ref().is_some_and(super::tell_damages);
     Ok(if roster.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
 }
 
-/// Writes what is to be shown to the file, whole or not at all, or else to stdout.
-fn emit(shown: &[u8], file: Option<&Path>) -> Result<()> {
-    let Some(file) = file else { return Ok(io::stdout().lock().write_all(shown)?) };
-    let written = workdir::write_whole(file, |out| out.write_all(shown))?;
+/// Lets `write` write what is to be shown to the file, whole or not at all, or else to stdout.
+fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let Some(file) = file else {
+        let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+        write(&mut out)?;
+        return Ok(out.flush()?);
+    };
+    let written = workdir::write_whole(file, |out| write(out))?;
     written.with_context(|| format!("cannot write \"{}\"", in_message(&file.display().to_string())))
 }
 
@@ -158,15 +168,13 @@ fn client(context: &Context) -> Result<Client> {
     Ok(Client::new(&options)?)
 }
 
-fn list(
+/// Returns what the list is about, with what is stored of each.
+fn lines<'a>(
     args: &ListArgs,
-    roster: &Roster,
-    asked: &[String],
+    roster: &'a Roster,
     store: Option<&Store>,
-    signs: &Signs,
-    context: &Context,
-    out: &mut dyn Write,
-) -> Result<()> {
+    signs: &'a Signs,
+) -> Result<Vec<Line<'a>>> {
     let dropped = match store {
         Some(store) => store.dropped_keys()?,
         None => BTreeSet::new(),
@@ -183,23 +191,27 @@ fn list(
         }
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
             let state = State::of(member, entry, row.as_ref(), signs);
-            lines.push(Line { entry, member, row: row.clone(), state, signs });
+            lines.push(Line { entry, member, stored: row.as_ref().map(Figures::of), state, signs });
         }
     }
-    match args.format {
-        Format::Json => {
-            show::write_json_each(lines.iter().map(|line| object(line, context)), out)?;
+    Ok(lines)
+}
+
+fn write(
+    lines: &[Line<'_>],
+    centers: &BTreeMap<String, bool>,
+    format: Format,
+    context: &Context,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Json => show::write_json_each(lines.iter().map(|line| object(line, context)), out),
+        Format::Text => table(lines, context, out),
+        Format::Prometheus if context.around.stdout_is_terminal => {
+            metrics::show(lines, centers, context, out)
         }
-        Format::Text => table(&lines, context, out)?,
-        Format::Prometheus => {
-            let centers = centers_up(roster, asked);
-            match context.around.stdout_is_terminal {
-                false => metrics::write(&lines, &centers, context, out)?,
-                true => metrics::show(&lines, &centers, context, out)?,
-            }
-        }
+        Format::Prometheus => metrics::write(lines, centers, context, out),
     }
-    Ok(())
 }
 
 /// Returns of each center that was asked whether it answered.
@@ -213,7 +225,7 @@ fn centers_up(roster: &Roster, asked: &[String]) -> BTreeMap<String, bool> {
     centers
 }
 
-fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<()> {
+fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Result<()> {
     if lines.is_empty() && !context.is_quiet {
         super::inform("no service is listed, and none is stored");
         return Ok(());
@@ -231,17 +243,16 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<(
         "NEXT PULL",
         "STATE",
     ];
-    let mut table = show::table(context, &header);
     let now = context.now();
-    for line in lines {
-        let Line { entry, member, row, state, signs: _ } = line;
+    let cells = |line: &Line<'_>| {
+        let Line { entry, member, stored, state, signs: _ } = line;
         let next = match line.next_pull(context) {
             Some(at) if at <= now => "now".to_owned(),
             Some(at) => format!("in {}", show::span(at - now)),
             None => String::new(),
         };
-        let total = row.as_ref().map(|row| format!("{:.1}%", row.cover_total));
-        table.add_row([
+        let total = stored.map(|stored| format!("{:.1}%", stored.cover_total));
+        [
             show::cell(&entry.key.env),
             show::cell(&entry.key.region),
             show::cell(&entry.key.app),
@@ -253,15 +264,14 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> Result<(
             show::cell(&show::ago(member.last_seen, now)),
             show::cell(&next),
             show::colored(context, &line.state_text(now), state.color()),
-        ]);
-    }
-    show::write_table(&table, out)?;
-    Ok(())
+        ]
+    };
+    show::write_rows(context, &header, lines, cells, out)
 }
 
 fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
-    let Line { entry, member, row, state, signs } = line;
-    let fact = row.as_ref().and_then(|row| row.fact.as_ref());
+    let Line { entry, member, stored, state, signs } = line;
+    let coverage = stored.and_then(|stored| stored.coverage);
     let address = |place: &Place| {
         let address = &*place.address;
         let state = entry.state(address);
@@ -297,9 +307,9 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
         "state": state.word().replace(' ', "_"),
         "replicas": { "up": line.up(), "known": member.addresses().count() },
         "addresses": member.addresses().map(address).collect::<Vec<_>>(),
-        "percent": row.as_ref().map(|row| row.cover_total),
-        "covered": fact.map(|fact| fact.coverage.covered),
-        "total": fact.map(|fact| fact.coverage.total),
+        "percent": stored.map(|stored| stored.cover_total),
+        "covered": coverage.map(|coverage| coverage.covered),
+        "total": coverage.map(|coverage| coverage.total),
         "last_change": entry.schedule.last_change_at.map(show::iso),
         "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
         "last_seen": member.last_seen.map(show::iso),

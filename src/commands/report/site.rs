@@ -15,7 +15,7 @@ use super::super::mending::stored_profile;
 use super::source::{NotFetched, Revision, SourceReader};
 use super::{Chosen, ReportArgs, before, rendered, trend, without_source};
 use crate::commands::roster::{Entry, Member, Roster};
-use crate::commands::state::{Line, Signs, State};
+use crate::commands::state::{Figures, Line, Signs, State};
 use crate::commands::{self, Context, Level, say, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
@@ -282,7 +282,7 @@ impl Stored {
 
     fn service(&self, entry: &Entry, member: &Member, row: Option<&Row>, context: &Context) -> Service {
         let state = State::of(member, entry, row, &self.signs);
-        let line = Line { entry, member, row: row.cloned(), state, signs: &self.signs };
+        let line = Line { entry, member, stored: row.map(Figures::of), state, signs: &self.signs };
         let last_pull = entry.schedule.schedule.last_pull;
         let said = line.state_text(context.now());
         let longest = context.config.pull.steps.wait(usize::MAX);
