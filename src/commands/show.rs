@@ -1,6 +1,6 @@
 //! How things look: tables, times, and what stands for what is not there.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use chrono::{DateTime, Utc};
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
@@ -57,6 +57,18 @@ pub(super) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> 
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// Prints a table of any number of rows, as [`write_rows`] writes it.
+pub(super) fn print_rows<T, const N: usize>(
+    context: &Context,
+    header: &[&str; N],
+    rows: &[T],
+    cells: impl Fn(&T) -> [Cell; N],
+) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    write_rows(context, header, rows, cells, &mut out)?;
+    out.flush()
 }
 
 /// Writes a table of any number of rows, as [`write_table`] would, without all of its cells in memory.

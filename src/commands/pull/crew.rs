@@ -158,6 +158,8 @@ pub(super) struct Scribe<'a, 'w> {
 /// How far a [`Scribe`] got.
 struct Written {
     haul: Haul,
+    /// Addresses that failed, of all that was pulled.
+    failures: usize,
     fatal: Option<anyhow::Error>,
     /// The database takes what is sent.
     is_writable: bool,
@@ -167,7 +169,7 @@ struct Written {
 impl Written {
     fn new(stop: Option<Stop>) -> Self {
         let haul = Haul { pulled: Vec::new(), stop };
-        Self { haul, fatal: None, is_writable: true, since_commit: Stopwatch::start() }
+        Self { haul, failures: 0, fatal: None, is_writable: true, since_commit: Stopwatch::start() }
     }
 }
 
@@ -215,10 +217,11 @@ impl Scribe<'_, '_> {
 
     /// Carries out a message, commits now and then, and looks whether the run is to end.
     fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
-        let Written { haul, fatal, is_writable, since_commit } = written;
+        let Written { haul, failures, fatal, is_writable, since_commit } = written;
         let applied = match message {
             Some(Message::Changes(changes)) if *is_writable => self.writer.apply_all(&changes),
             Some(Message::Settled(changes, pulled)) if *is_writable => {
+                *failures += pulled.iter().map(|pulled| pulled.failures.len()).sum::<usize>();
                 haul.pulled.extend(pulled);
                 self.writer.apply_all(&changes)
             }
@@ -255,9 +258,7 @@ impl Scribe<'_, '_> {
     }
 
     fn show(&self, written: &Written, bytes: u64) {
-        let pulled = &written.haul.pulled;
-        let failures = pulled.iter().map(|pulled| pulled.failures.len()).sum();
-        self.progress.show(pulled.len(), bytes, failures);
+        self.progress.show(written.haul.pulled.len(), bytes, written.failures);
     }
 
     fn finish(&mut self, written: Written) -> anyhow::Result<Haul> {

@@ -282,7 +282,8 @@ fn pull(
     let mut roster = with_named_address(args, roster, &allocator, context)?;
     let found = intake::look(context);
     report_silence(&roster, !found.letters.is_empty(), context)?;
-    roster.changes.iter().try_for_each(|change| writer.apply(change))?;
+    // Let go one after the other: the first run of a large center has three for each name.
+    std::mem::take(&mut roster.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
     writer.commit()?;
 
     let stopped = AtomicBool::new(false);

@@ -1,27 +1,29 @@
 //! What a pull says: a line a service where somebody watches or asked for it, one line under cron.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use comfy_table::Color;
+use comfy_table::{Cell, Color};
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
 use super::super::mending::Mended;
 use super::super::pending::Pending;
-use super::super::roster::Roster;
+use super::super::roster::{Entry, Member, Roster};
 use super::super::{Context, Level, fail, inform, say, show};
 use super::crew::{Haul, Stop};
 use super::intake::{Fate, Taken};
 use super::plan::{Plan, Waiting};
 use super::settlement::{PullResult, Pulled, WhyAside};
+use super::unit::Part;
 use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::coverage::Coverage;
 use crate::names::in_message;
-use crate::store::Damage;
+use crate::store::{Damage, KeyId};
 
 pub(super) use super::super::show::moment;
 
@@ -49,8 +51,7 @@ pub(super) fn print(
     format: Format,
     context: &Context,
 ) -> Result<()> {
-    let mut pulled: Vec<&Pulled> = haul.pulled.iter().collect();
-    pulled.sort_by(|a, b| a.names.cmp(&b.names));
+    let pulled = by_name(&haul.pulled, &roster.entries);
     for taken in taken {
         of_inbox(taken, context);
     }
@@ -60,28 +61,30 @@ pub(super) fn print(
     for pulled in &pulled {
         troubles(pulled, context);
     }
+    let results = || pulled.iter().map(|(_, pulled)| *pulled);
+    let count_of = |result| results().filter(|pulled| pulled.result == result).count();
     let planned: usize = plan.pulls.iter().map(|unit| unit.parts().len()).sum();
-    let settled = pulled.iter().filter(|pulled| pulled.result != PullResult::NotDue).count();
+    let settled = pulled.len() - count_of(PullResult::NotDue);
     let summary = Summary {
         pulled: settled,
-        changed: pulled.iter().filter(|pulled| pulled.result == PullResult::Changed).count(),
-        unchanged: pulled.iter().filter(|pulled| pulled.result == PullResult::Unchanged).count(),
-        nothing_answered: pulled.iter().filter(|pulled| pulled.result == PullResult::NothingAnswered).count(),
+        changed: count_of(PullResult::Changed),
+        unchanged: count_of(PullResult::Unchanged),
+        nothing_answered: count_of(PullResult::NothingAnswered),
         damages: damages.iter().map(Damage::to_string).collect(),
         rewritten_files: mended.rewritten.clone(),
         lost_files: mended.lost.clone(),
-        not_stored: pulled.iter().filter(|pulled| pulled.result == PullResult::NotStored).count(),
+        not_stored: count_of(PullResult::NotStored),
         not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
         cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
-        failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
-        set_aside_addresses: pulled.iter().map(|pulled| pulled.asides.len()).sum(),
+        failed_addresses: results().map(|pulled| pulled.failures.len()).sum(),
+        set_aside_addresses: results().map(|pulled| pulled.asides.len()).sum(),
         silent_centers: roster.silent.iter().map(|silent| silent.url.clone()).collect(),
         snapshots: taken.iter().filter(|taken| matches!(taken.fate, Fate::Merged | Fate::Known)).count(),
         set_aside_snapshots: taken
             .iter()
             .filter(|taken| matches!(taken.fate, Fate::Bad(_) | Fate::OtherBuild(_)))
             .count(),
-        bytes: pulled.iter().map(|pulled| pulled.bytes).sum(),
+        bytes: results().map(|pulled| pulled.bytes).sum(),
         seconds: started.elapsed().as_secs_f64(),
         ended_by: match haul.stop {
             None => "completion",
@@ -99,10 +102,10 @@ pub(super) fn print(
         }
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
-            let is_asked_for = |pulled: &Pulled| {
+            let is_asked_for = |(_, pulled): &(&Entry, &Pulled)| {
                 pulled.result != PullResult::NotDue && (context.around.stdout_is_terminal || is_named(pulled))
             };
-            let rows: Vec<&Pulled> = pulled.into_iter().filter(|pulled| is_asked_for(pulled)).collect();
+            let rows: Vec<(&Entry, &Pulled)> = pulled.into_iter().filter(is_asked_for).collect();
             if !rows.is_empty() {
                 table(&rows, context)?;
             }
@@ -110,6 +113,19 @@ pub(super) fn print(
             Ok(())
         }
     }
+}
+
+/// Returns each with its key, in the order of their names.
+fn by_name<'a>(pulled: &'a [Pulled], entries: &'a [Entry]) -> Vec<(&'a Entry, &'a Pulled)> {
+    let by_id: HashMap<KeyId, &Entry> = entries.iter().map(|entry| (entry.id, entry)).collect();
+    let entry = |pulled: &Pulled| *by_id.get(&pulled.key).expect("only keys of the roster are pulled");
+    let mut sorted: Vec<_> = pulled.iter().map(|pulled| (entry(pulled), pulled)).collect();
+    sorted.sort_by(|(a, _), (b, _)| names(a).cmp(names(b)));
+    sorted
+}
+
+fn names(entry: &Entry) -> impl Iterator<Item = &str> {
+    entry.members.iter().map(|member| member.name.as_str())
 }
 
 fn is_named(pulled: &Pulled) -> bool {
@@ -147,8 +163,8 @@ fn of_inbox(taken: &Taken, context: &Context) {
 }
 
 /// Says on stderr what went wrong with a service, whatever the form of the output.
-fn troubles(pulled: &Pulled, context: &Context) {
-    let name = in_message(&pulled.names[0]);
+fn troubles((entry, pulled): &(&Entry, &Pulled), context: &Context) {
+    let name = in_message(&entry.members[0].name);
     for fault in &pulled.faults {
         let outcome = match pulled.result {
             PullResult::NotStored => "; its counters are kept in the database, its row is not stored",
@@ -216,9 +232,8 @@ fn troubles(pulled: &Pulled, context: &Context) {
     }
 }
 
-fn table(rows: &[&Pulled], context: &Context) -> Result<()> {
-    let mut table = show::table(context, &["SERVICE", "TOTAL", "CHANGE", "REPLICAS", "RESULT"]);
-    for pulled in rows {
+fn table(rows: &[(&Entry, &Pulled)], context: &Context) -> Result<()> {
+    let cells = |(entry, pulled): &(&Entry, &Pulled)| {
         let replicas = format!("{} of {}", pulled.answered, pulled.known);
         let result = match pulled.result {
             PullResult::Changed => show::colored(context, "changed", Color::Green),
@@ -226,15 +241,16 @@ fn table(rows: &[&Pulled], context: &Context) -> Result<()> {
             PullResult::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
             PullResult::NotStored => show::colored(context, "not stored", Color::Red),
         };
-        table.add_row([
-            show::cell(&pulled.names.join(" ")),
+        [
+            show::cell(&names(entry).collect::<Vec<_>>().join(" ")),
             show::cell(&total(pulled.coverage)),
             show::cell(&difference(pulled)),
             show::cell(&replicas),
             result,
-        ]);
-    }
-    show::print_table(&table)?;
+        ]
+    };
+    let header = ["SERVICE", "TOTAL", "CHANGE", "REPLICAS", "RESULT"];
+    show::print_rows(context, &header, rows, cells)?;
     Ok(())
 }
 
@@ -330,7 +346,7 @@ fn snapshot_object(taken: &Taken) -> serde_json::Value {
 }
 
 /// Returns one object for each name of the key.
-fn objects(pulled: &Pulled, damages: &[Damage]) -> Vec<serde_json::Value> {
+fn objects((entry, pulled): &(&Entry, &Pulled), damages: &[Damage]) -> Vec<serde_json::Value> {
     let result = match pulled.result {
         PullResult::Changed => "changed",
         PullResult::Unchanged => "unchanged",
@@ -339,7 +355,7 @@ fn objects(pulled: &Pulled, damages: &[Damage]) -> Vec<serde_json::Value> {
         PullResult::NotDue => "not_due",
     };
     let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);
-    let object = |name: &String| {
+    let object = |Member { name, .. }: &Member| {
         json!({
             "service": name,
             "result": result,
@@ -372,13 +388,13 @@ fn objects(pulled: &Pulled, damages: &[Damage]) -> Vec<serde_json::Value> {
                 "from": adopted.from.map(|build| build.short()),
                 "to": adopted.to.map(|build| build.short()),
             })),
-            "pending": pulled.pending.as_ref().map(Pending::object),
+            "pending": pulled.pending.as_deref().map(Pending::object),
             "next_due": iso(pulled.next_due),
             "faults": damages.iter().filter(|damage| damage.services.contains(name)).map(|damage| &damage.what)
                 .chain(&pulled.faults).collect::<Vec<_>>(),
         })
     };
-    pulled.names.iter().map(object).collect()
+    entry.members.iter().map(object).collect()
 }
 
 /// Prints what a run would do.
@@ -412,26 +428,39 @@ pub(super) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> 
             Ok(())
         }
         Format::Text => {
-            let mut table = show::table(context, &["SERVICE", "ADDRESSES", "DUE", "REASON"]);
-            for (part, addresses) in pulls {
-                let name = &part.entry.spokesman().name;
-                table.add_row([
-                    show::cell(name),
-                    show::cell(&addresses.len().to_string()),
-                    show::cell("now"),
-                    show::cell(&part.reason.to_string()),
-                ]);
-            }
-            for waiting in &plan.waiting {
-                let (due, reason) = match waiting.until {
-                    Some((until, reason)) => (moment(until, context.now()), reason.to_string()),
-                    None => (String::new(), "no center lists it".to_owned()),
-                };
-                let name = &waiting.entry.spokesman().name;
-                table.add_row([show::cell(name), show::cell("0"), show::cell(&due), show::cell(&reason)]);
-            }
-            show::print_table(&table)?;
-            Ok(())
+            let pulls = pulls.map(|(part, addresses)| Planned::Pulled(part, addresses.len()));
+            let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(Planned::Waiting)).collect();
+            let header = ["SERVICE", "ADDRESSES", "DUE", "REASON"];
+            Ok(show::print_rows(context, &header, &rows, |row| row.cells(context))?)
         }
+    }
+}
+
+/// A key of a plan, as a row of a table.
+enum Planned<'a> {
+    /// Pulled from so many addresses.
+    Pulled(&'a Part<'a>, usize),
+    Waiting(&'a Waiting<'a>),
+}
+
+impl Planned<'_> {
+    fn cells(&self, context: &Context) -> [Cell; 4] {
+        let (entry, addresses, due, reason) = match self {
+            Self::Pulled(part, addresses) => {
+                (part.entry, *addresses, "now".to_owned(), part.reason.to_string())
+            }
+            Self::Waiting(Waiting { entry, until: Some((until, reason)) }) => {
+                (*entry, 0, moment(*until, context.now()), reason.to_string())
+            }
+            Self::Waiting(Waiting { entry, until: None }) => {
+                (*entry, 0, String::new(), "no center lists it".to_owned())
+            }
+        };
+        [
+            show::cell(&entry.spokesman().name),
+            show::cell(&addresses.to_string()),
+            show::cell(&due),
+            show::cell(&reason),
+        ]
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Plan<'a> {
             }
             return;
         };
-        let mut parts = Vec::new();
+        let mut parts = Vec::with_capacity(cluster.len());
         let mut asked = BTreeSet::new();
         for (entry, decision) in cluster.iter().copied().zip(decisions) {
             match decision {
@@ -231,10 +231,13 @@ fn targets(cluster: &[&Entry], asked: BTreeSet<String>) -> Vec<Target> {
             listing.entry(address).or_default().push(part);
         }
     }
-    asked
-        .into_iter()
-        .filter_map(|address| Some(Target { parts: listing.remove(&address)?, address }))
-        .collect()
+    let mut targets = Vec::with_capacity(asked.len());
+    targets.extend(asked.into_iter().filter_map(|address| {
+        let mut parts = listing.remove(&address)?;
+        parts.shrink_to_fit();
+        Some(Target { address, parts })
+    }));
+    targets
 }
 
 /// Groups keys that share an address, directly or by others between them.

@@ -21,15 +21,15 @@ use crate::names::in_message;
 use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest};
 use crate::schedule::{self, Outcome, Reason, Schedule};
 use crate::store::{
-    AddressState, Change, EditionId, EditionStatus, Fact, NewRow, Replicas, Row, ScheduleRow, Store,
+    AddressState, Change, EditionId, EditionStatus, Fact, KeyId, NewRow, Replicas, Row, ScheduleRow, Store,
     StructureId,
 };
 use crate::workdir::CovPath;
 
-/// What came of one key.
+/// What came of one key. A run keeps one of each until its end, so nothing is copied that the roster has.
 #[derive(Clone, Debug)]
 pub(super) struct Pulled {
-    pub(super) names: Vec<String>,
+    pub(super) key: KeyId,
     pub(super) reason: Reason,
     pub(super) result: PullResult,
     pub(super) coverage: Option<Coverage>,
@@ -45,7 +45,7 @@ pub(super) struct Pulled {
     pub(super) elsewhere: Vec<(String, String)>,
     pub(super) adopted: Vec<Adopted>,
     /// A build that may be adopted soon.
-    pub(super) pending: Option<Pending>,
+    pub(super) pending: Option<Box<Pending>>,
     pub(super) next_due: Option<DateTime<Utc>>,
     /// Faults on our own side; each concerns this key alone.
     pub(super) faults: BTreeSet<String>,
@@ -64,7 +64,7 @@ impl Pulled {
 
     fn of_nothing(entry: &Entry) -> Self {
         Self {
-            names: entry.members.iter().map(|member| member.name.clone()).collect(),
+            key: entry.id,
             reason: Reason::Peeked,
             result: PullResult::NotDue,
             coverage: None,
@@ -219,11 +219,10 @@ impl Settlement<'_, '_> {
         let is_faulty = !self.ledger.faults.is_empty();
         changes.extend(is_faulty.then_some(Change::Unfinished(entry.id)));
 
-        let failures = self.ledger.failed.iter().map(|(address, error)| Failure {
-            address: address.clone(),
-            error: error.clone(),
-            next_try: states.get(address).and_then(|state| state.retry.next_try),
-        });
+        let mut failures = Vec::with_capacity(self.ledger.failed.len());
+        failures.extend(std::mem::take(&mut self.ledger.failed).into_iter().map(|(address, error)| {
+            Failure { next_try: states.get(&address).and_then(|state| state.retry.next_try), address, error }
+        }));
         let asides = self.ledger.answered.iter().filter(|(_, answer)| !serves_current(answer));
         let asides = asides.map(|(address, answer)| Aside {
             address: address.clone(),
@@ -233,7 +232,7 @@ impl Settlement<'_, '_> {
         let elsewhere =
             self.ledger.elsewhere.iter().map(|(address, (name, _))| (address.clone(), name.clone()));
         Ok(Pulled {
-            names: entry.members.iter().map(|member| member.name.clone()).collect(),
+            key: entry.id,
             reason: self.part.reason,
             result: match outcome {
                 _ if !is_stored => PullResult::NotStored,
@@ -247,11 +246,11 @@ impl Settlement<'_, '_> {
             known: addresses.len(),
             bytes: self.ledger.bytes,
             restarted: self.ledger.restarted,
-            failures: failures.collect(),
+            failures,
             asides: asides.collect(),
             elsewhere: elsewhere.collect(),
             adopted,
-            pending,
+            pending: pending.map(Box::new),
             next_due: if is_stored {
                 schedule.schedule.next_due.into_iter().chain(schedule.schedule.election).min()
             } else {

@@ -5,7 +5,7 @@
 //! database is to learn; memory holds one sum an edition, whatever the number of replicas. The thread
 //! that has the last answer settles the unit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -35,14 +35,17 @@ pub(super) struct Target {
 }
 
 /// Keys that are pulled together.
+///
+/// A run makes one for almost every service before it asks anybody, so what only the units at work need is made when
+/// an address is asked.
 pub(super) struct Unit<'a> {
-    parts: Vec<Part<'a>>,
+    parts: Box<[Part<'a>]>,
     /// Those that stand under one key first.
-    targets: Vec<Target>,
+    targets: Box<[Target]>,
     exclusive: usize,
     progress: Mutex<Progress>,
     /// What addresses showed when they were peeked at, where that was more than the database knows.
-    peeked: Mutex<HashMap<String, String>>,
+    peeked: Mutex<BTreeMap<String, String>>,
 }
 
 /// One key of a unit.
@@ -51,7 +54,7 @@ pub(super) struct Part<'a> {
     pub(super) reason: Reason,
     /// Every address is asked, not only those whose retry is due.
     pub(super) full: bool,
-    ledger: Mutex<Option<Ledger>>,
+    ledger: Mutex<Option<Box<Ledger>>>,
     /// Faults on our own side that kept an answer from being stored.
     faults: Mutex<BTreeSet<String>>,
 }
@@ -96,6 +99,7 @@ impl<'a> Unit<'a> {
         targets.sort_by_key(|target| target.parts.len() > 1);
         let exclusive = targets.iter().take_while(|target| target.parts.len() == 1).count();
         let progress = Progress { exclusive_left: exclusive, shared_left: targets.len() - exclusive };
+        let (parts, targets) = (parts.into_boxed_slice(), targets.into_boxed_slice());
         Self { parts, targets, exclusive, progress: Mutex::new(progress), peeked: Mutex::default() }
     }
 
@@ -380,16 +384,16 @@ impl<'a> Unit<'a> {
     }
 
     /// Opens a key's ledger where no thread has done so yet.
-    fn ledger(&self, part: usize, store: &Store) -> anyhow::Result<MutexGuard<'_, Option<Ledger>>> {
+    fn ledger(&self, part: usize, store: &Store) -> anyhow::Result<MutexGuard<'_, Option<Box<Ledger>>>> {
         let part = &self.parts[part];
         let mut ledger = lock(&part.ledger);
         if ledger.is_none() {
-            *ledger = Some(Ledger::open(part.entry, store)?);
+            *ledger = Some(Box::new(Ledger::open(part.entry, store)?));
         }
         Ok(ledger)
     }
 
-    fn opened(&self, part: usize) -> MutexGuard<'_, Option<Ledger>> {
+    fn opened(&self, part: usize) -> MutexGuard<'_, Option<Box<Ledger>>> {
         lock(&self.parts[part].ledger)
     }
 
@@ -572,7 +576,7 @@ impl<'a> Unit<'a> {
             }
             let faults = std::mem::take(&mut *lock(&part.faults));
             let settled = self.ledger(index, store).and_then(|mut ledger| {
-                let mut ledger = ledger.take().expect("opened just now");
+                let mut ledger = *ledger.take().expect("opened just now");
                 ledger.faults.extend(faults.iter().cloned());
                 let others = &others;
                 Settlement { unit: self, part, index, others, ledger, asked, shared, store }
