@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{World, said, skipped};
+use crate::harness::{World, is_root, said};
 use crate::sim::{Agent, Program};
 
 const BROKEN: &str = "staging_th_broken_master_1111111111";
@@ -139,8 +139,7 @@ fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
 
 #[test]
 fn a_folder_of_another_user_costs_its_service_alone() {
-    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
-        skipped("not root here, so no folder was given to another user");
+    if !is_root() {
         return;
     }
     let four = Four::new();

@@ -469,7 +469,7 @@ fn system_calls(set: &str, sets: &BTreeMap<&str, Vec<&str>>) -> BTreeSet<String>
 
 #[test]
 fn the_services_make_no_system_call_that_their_filter_forbids() {
-    if !has_reader(&["systemd-analyze", "--version"]) || !has_reader(&["strace", "-V"]) {
+    if !has_reader(&["systemd-analyze", "--version"]) || !has_reader(&["strace", "-o", "/dev/null", "true"]) {
         return;
     }
     let known = said(Command::new("systemd-analyze").args(["syscall-filter", "--no-pager"])).ended(0).stdout;

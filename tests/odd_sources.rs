@@ -195,13 +195,8 @@ fn blocks_at_one_place_with_two_numbers_of_statements_both_count_as_in_gos_table
 /// A tree of ten folders, in each the same, ten levels deep: ten billion files of eleven objects.
 fn tree_bomb(source: &Source) -> String {
     let tree_of = |entries: String| {
-        let mut git = Command::new("git")
-            .arg("mktree")
-            .current_dir(source.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut git =
+            source.git_command().arg("mktree").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         git.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
         String::from_utf8(git.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
     };

@@ -1,13 +1,13 @@
 //! Where source comes from: clones of anybody's, and other machines.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use crate::harness::git_server::{GitServer, Hold};
 use crate::harness::source::{Source, repository};
-use crate::harness::{World, make_script, said, skipped};
+use crate::harness::{NOBODY, World, is_root, make_script, said};
 use crate::sim::{Agent, Program};
 
 const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
@@ -402,17 +402,6 @@ fn what_a_clone_cleans_away_is_fetched_again() {
     assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
     world.run(&["report", &source.service(), "--format=diff-json", "--base=parent"]).ended(0);
 }
-
-/// Tells whether this test may act as another user; says loudly where not.
-fn is_root() -> bool {
-    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    if !is_root {
-        skipped("not root here, so nothing was tried as another user");
-    }
-    is_root
-}
-
-const NOBODY: u32 = 65534;
 
 fn give(folder: &Path, user: u32) {
     lchown(folder, Some(user), Some(user)).unwrap();

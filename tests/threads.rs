@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::source::Source;
-use crate::harness::{Said, World, said, skipped};
+use crate::harness::{Said, World, is_root, said, unused_user};
 use crate::sim::Agent;
 
 const SERVICES: usize = 20;
@@ -25,15 +25,11 @@ struct Limited {
 
 impl Limited {
     /// Needs root: the kernel counts the threads of a user, and root's have no limit.
-    fn new(user: u32) -> Option<Self> {
-        if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
-            skipped("not root here, so no limit of threads was tried as another user");
+    fn new() -> Option<Self> {
+        if !is_root() {
             return None;
         }
-        if Command::new("setpriv").arg("--version").output().is_err() {
-            skipped("no setpriv here, so no limit of threads was tried as another user");
-            return None;
-        }
+        let user = unused_user();
         let world = World::new();
         let source = Source::of(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
         let commit = &source.commit[..10];
@@ -58,7 +54,7 @@ impl Limited {
         let mut command = Command::new("timeout");
         self.world.equip(&mut command);
         command
-            .args(["60", "setpriv", &format!("--reuid={0}", self.user), &format!("--regid={0}", self.user)])
+            .args(["300", "setpriv", &format!("--reuid={0}", self.user), &format!("--regid={0}", self.user)])
             .args(["--clear-groups", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\"", &threads.to_string()])
             .arg(&self.binary)
             .args(arguments);
@@ -90,7 +86,7 @@ fn give(path: &Path, user: u32) {
 
 #[test]
 fn a_pull_stores_everything_with_the_threads_that_it_gets() {
-    let Some(limited) = Limited::new(61_001) else { return };
+    let Some(limited) = Limited::new() else { return };
     for (run, threads) in (1..=14).chain([40]).enumerate() {
         for agent in &limited.agents {
             agent.hit(&[0], 1);
@@ -106,7 +102,7 @@ fn a_pull_stores_everything_with_the_threads_that_it_gets() {
 
 #[test]
 fn a_name_is_looked_up_without_a_thread_of_its_own() {
-    let Some(limited) = Limited::new(61_002) else { return };
+    let Some(limited) = Limited::new() else { return };
     let center = limited.world.center.url().replace("127.0.0.1", "localhost");
     for threads in 1..=3 {
         limited.ends(threads, &["pull", "--force", "--concurrency=1", "--center", &center], &[0]);
@@ -115,7 +111,7 @@ fn a_name_is_looked_up_without_a_thread_of_its_own() {
 
 #[test]
 fn prune_removes_the_dead_with_the_threads_that_it_gets() {
-    let Some(limited) = Limited::new(61_003) else { return };
+    let Some(limited) = Limited::new() else { return };
     limited.world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n");
     give(limited.world.home(), limited.user);
     limited.ends(64, &["pull"], &[0]);
@@ -131,7 +127,7 @@ fn prune_removes_the_dead_with_the_threads_that_it_gets() {
 
 #[test]
 fn reports_and_the_site_are_written_with_the_threads_that_there_are() {
-    let Some(limited) = Limited::new(61_004) else { return };
+    let Some(limited) = Limited::new() else { return };
     limited.ends(64, &["pull"], &[0]);
     let page = limited.world.home().join("page.html");
     let site = limited.world.home().join("site");

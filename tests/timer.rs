@@ -56,7 +56,7 @@ fn in_the_journal_each_line_has_its_priority() {
     held.try_lock().unwrap();
     let (code, text) = with_stderr_on_a_socket(&world, &["pull"], journal);
     assert_eq!((code, priorities(&text)), (4, vec!["<4>"]), "{text}");
-    drop(held);
+    held.unlock().unwrap();
 
     world.center.remove_all();
     let (code, text) = with_stderr_on_a_socket(&world, &["list"], journal);

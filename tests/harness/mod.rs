@@ -7,9 +7,11 @@ pub(crate) mod source;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use goc_watchdog::profile::{Limits, Profile, parse};
 use rusqlite::{Connection, OpenFlags};
@@ -20,6 +22,10 @@ use crate::sim::{Agent, Center, Program};
 
 /// A user who owns nothing, and their group.
 pub(crate) const NOBODY: u32 = 65534;
+
+/// Deadlines to try one after the other, where a test needs something done before one passes: a busy machine is no
+/// failure.
+pub(crate) const DEADLINES: [&str; 3] = ["500ms", "5s", "50s"];
 
 /// A service of the echo program in the usual naming.
 pub(crate) const ECHO: &str = "staging_th_apa_goc_echoserver_master_845820727e";
@@ -72,6 +78,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        set_umask();
         Self { home: TempDir::new().unwrap(), center: Center::start() }
     }
 
@@ -144,8 +151,7 @@ impl World {
     /// A command of another user, with this one group and this umask; `None`, said loudly, where this user cannot
     /// become another.
     pub(crate) fn as_user(&self, uid: u32, gid: u32, umask: &str, command: &[&str]) -> Option<Command> {
-        if !is_root() || Command::new("setpriv").arg("--version").output().is_err() {
-            skipped("neither root nor setpriv here, so nothing was run as another user");
+        if !is_root() {
             return None;
         }
         self.installed();
@@ -313,9 +319,35 @@ pub(crate) fn has_file(path: &Path) -> bool {
     is_here
 }
 
-/// Tells whether this user may become another one and give files to others.
+/// Tells whether this user may become another one and give files to others; says loudly where not.
+///
+/// Root may not in a namespace that knows no other user, nor without the capabilities for it, and no other user gets
+/// to a folder for temporary files that is closed to them.
 pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    static IS_ROOT: OnceLock<bool> = OnceLock::new();
+    let probe = || {
+        let (id, folder) = (NOBODY.to_string(), TempDir::new().unwrap());
+        let is_given = chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_ok();
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid", &id, "--regid", &id, "--clear-groups", "test", "-w"]).arg(folder.path());
+        is_given && other.output().is_ok_and(|output| output.status.success())
+    };
+    let is_root = rustix::process::geteuid().is_root() && *IS_ROOT.get_or_init(probe);
+    if !is_root {
+        skipped(
+            "this user cannot become another one here (root? setpriv? TMPDIR?), so nothing was tried as one",
+        );
+    }
+    is_root
+}
+
+/// Returns a user of whom nothing runs, so that a limit of their threads is this test's alone. The kernel counts them
+/// for the whole machine, where the same test may run a second time at this moment.
+pub(crate) fn unused_user() -> u32 {
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    // Below are people and services, above are the users that systemd makes up.
+    let next = NEXT.get_or_init(|| AtomicU32::new(fastrand::u32(20_000..60_000)));
+    next.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Says that something was not tested here, past the test runner, which would keep it to itself.
@@ -348,6 +380,11 @@ pub(crate) fn make_script(path: &Path, commands: &str) {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 022 && printf '#!/bin/sh\\n%s' \"$2\" >\"$1\" && chmod 755 \"$1\"", "sh"]);
     assert!(shell.arg(path).arg(commands).status().unwrap().success());
+}
+
+/// Makes what tests leave to the umask the same everywhere, in this process and those that it starts.
+pub(crate) fn set_umask() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
 /// Sends a signal such as `-TERM`.

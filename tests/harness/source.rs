@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::World;
+use super::{World, set_umask};
 
 /// A repository with one commit, beside the world.
 pub(crate) struct Source {
@@ -17,6 +17,7 @@ pub(crate) struct Source {
 impl Source {
     /// Commits these files.
     pub(crate) fn of(files: &[(&str, &[u8])]) -> Self {
+        set_umask();
         let folder = TempDir::new().unwrap();
         for (path, text) in files {
             let path = folder.path().join(path);
@@ -39,16 +40,21 @@ impl Source {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 
+    /// A git in the folder, with no settings of this machine.
+    pub(crate) fn git_command(&self) -> Command {
+        let mut git = Command::new("git");
+        without_git_settings(&mut git);
+        git.args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=false"])
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        git
+    }
+
     #[track_caller]
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=false"])
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .output()
-            .unwrap();
+        let output = self.git_command().args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -56,8 +62,9 @@ impl Source {
     /// Runs a program of another project beside the source, and returns what it printed.
     #[track_caller]
     pub(crate) fn read_by(&self, command: &[&str]) -> String {
-        let output =
-            Command::new(command[0]).args(&command[1..]).current_dir(self.folder.path()).output().unwrap();
+        let mut reader = Command::new(command[0]);
+        without_git_settings(&mut reader);
+        let output = reader.args(&command[1..]).current_dir(self.folder.path()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
         said
@@ -96,6 +103,14 @@ jsonschema.Draft202012Validator(schema).validate(report)
         let to = repository(world);
         let to = to.to_str().unwrap();
         self.git(&[&["clone", "--quiet"][..], kind, &[self.folder.path().to_str().unwrap(), to]].concat());
+    }
+}
+
+/// Keeps from a command what the environment tells git, such as the repository whose hook runs these tests.
+fn without_git_settings(command: &mut Command) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"GIT_")) {
+        command.env_remove(name);
     }
 }
 
