@@ -38,13 +38,13 @@ fn body(text: &str) -> Behaviour {
 
 #[test]
 fn a_hung_process_times_out() {
-    assert_eq!(fault_of(Behaviour::Hang, &["--read-timeout", "200ms"]), "timed out (connected, then silent)");
+    assert_eq!(fault_of(Behaviour::Hang, &["--read-timeout", "2s"]), "timed out (connected, then silent)");
 }
 
 #[test]
 fn a_dripping_process_times_out_as_a_whole() {
-    let drip = Behaviour::Drip(Duration::from_millis(50));
-    assert_eq!(fault_of(drip, &["--timeout", "300ms"]), "timed out (the whole answer took too long)");
+    let drip = Behaviour::Drip(Duration::from_millis(100));
+    assert_eq!(fault_of(drip, &["--timeout", "2s"]), "timed out (the whole answer took too long)");
 }
 
 #[test]

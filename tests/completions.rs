@@ -44,7 +44,7 @@ fn offered(shell: &[&str], lines: &Offered) -> Offered {
     let script = of_project(&format!("tests/fixtures/completions/complete.{}", shell[0]));
     // A shell that asks something back would wait for an answer for ever.
     let mut process = Command::new("timeout")
-        .arg("60")
+        .arg("300")
         .args(shell)
         .arg(script)
         .env_clear()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::harness::{ECHO, World, echo, profile_of, said, signal, skipped};
+use crate::harness::{DEADLINES, ECHO, World, echo, profile_of, said, signal, skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A few services with a few replicas, big enough that a kill can hit anything.
@@ -103,14 +103,17 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
     assert!(killed >= 50, "only {killed} of 200 runs were killed before they ended");
 }
 
-/// Tells whether strace is here, and says loudly where it is not.
+/// Tells whether strace is here and may trace, and says loudly where not.
 fn has_strace() -> bool {
-    let found = Command::new("strace").arg("-V").output().is_ok();
-    if !found {
+    let Ok(traced) = Command::new("strace").args(["-o", "/dev/null", "true"]).output() else {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "strace is missing");
         skipped("strace is not installed, so it was not killed at each step");
+        return false;
+    };
+    if !traced.status.success() {
+        skipped("strace may trace nothing here, so it was not killed at each step");
     }
-    found
+    traced.status.success()
 }
 
 /// Runs it under strace, which kills it at the `nth` call of `syscall`; tells whether there was one.
@@ -251,12 +254,14 @@ fn two_pulls_started_at_once_store_each_row_once() {
 #[test]
 fn a_signal_ends_it_at_once_with_its_code_and_nothing_half_stored() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
-        let (world, agents) = World::with_echo(2);
+        let (world, mut agents) = World::with_echo(2);
+        // By one thread they are asked in this order, so the answer of the first is there when the second is asked.
+        agents.sort_by_key(Agent::url);
         agents[0].hit(&[0], 1);
         world.pull(0);
         agents[0].hit(&[1], 1);
         agents[1].behave_once(Behaviour::Hang);
-        let child = world.spawn(&["pull", "--force"]);
+        let child = world.spawn(&["pull", "--force", "--concurrency", "1"]);
         agents[1].wait_for_pulls(2);
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
@@ -274,9 +279,14 @@ fn a_deadline_stores_what_came_and_leaves_the_rest_due() {
     let quick = world.start(ECHO, &echo());
     let hung = world.start("staging_th_apa_hung_master_0123456789", &echo());
     quick.hit(&[0], 1);
-    hung.behave_once(Behaviour::Hang);
-    let said = world.run(&["pull", "--deadline", "500ms"]).ended(3);
-    assert!(said.stdout.contains("1 cut off and still due"), "{}", said.stdout);
+    hung.behave(Behaviour::Hang);
+    // On a busy machine a short deadline may cut off the other, too, which is due then as before.
+    let cut_off = |deadline: &&str| {
+        let said = world.run(&["pull", "--deadline", deadline]);
+        said.stdout.contains("1 cut off and still due").then_some(said)
+    };
+    DEADLINES.iter().find_map(cut_off).expect("one that answers in time").ended(3);
+    hung.behave(Behaviour::Well);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     let said = world.run(&["pull", "--no-peek"]).ended(0);
     assert!(said.stdout.starts_with("pulled 1 service (1 changed, 1 not due)"), "{}", said.stdout);
@@ -293,7 +303,8 @@ fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
         return;
     }
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(mount.path())));
-    let unmounted = Command::new("umount").arg(mount.path()).status().unwrap();
+    // A program that another test starts may hold a file there until it is executed.
+    let unmounted = Command::new("umount").arg("--lazy").arg(mount.path()).status().unwrap();
     assert!(unmounted.success());
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);

@@ -210,7 +210,7 @@ fn replicas_are_pulled_merged_and_outlive_hangs_kills_and_restarts() {
 
     // Stopped: it accepts connections and never answers.
     goc.signal(1, "-STOP");
-    let hung = goc.run(&["pull", "--force", "--read-timeout", "300ms"]).ended(3);
+    let hung = goc.run(&["pull", "--force", "--read-timeout", "2s"]).ended(3);
     hung.warned("timed out (connected, then silent)");
     goc.signal(1, "-CONT");
     goc.run(&["pull", "--force"]).ended(0);

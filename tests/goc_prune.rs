@@ -13,7 +13,7 @@ use crate::harness::{ECHO, Said};
 use crate::sim::{After, Request, Server};
 
 const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
-const QUICK: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"1s\"\n";
+const QUICK: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"5s\"\n";
 
 impl Goc {
     /// What the center lists: each name with an address.

@@ -387,13 +387,16 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
     agent.behave(Behaviour::CutBefore(5));
     hook(&["--address", &url, "--service", ECHO], 1).warned("cut short");
     agent.behave(Behaviour::Hang);
-    hook(&["--address", &url, "--service", ECHO, "--deadline", "200ms"], 1).warned("200ms");
+    let hung = hook(&["--address", &url, "--service", ECHO, "--deadline", "200ms"], 1).warned(nothing);
+    // The request may end before the whole does, which began later if this machine is busy.
+    assert!(hung.stderr.contains("200ms") || hung.stderr.contains("timed out"), "{}", hung.stderr);
     agent.behave(Behaviour::Well);
 
     let missing = world.home().join("missing");
     let into = |folder: &Path| {
         let folder = folder.to_str().unwrap();
-        world.run(&["pull", "--to-inbox", folder, "--address", &url, "--service", ECHO])
+        let of = ["pull", "--to-inbox", folder, "--address", &url, "--service", ECHO];
+        world.run(&[&of[..], UNHURRIED].concat())
     };
     into(&missing).ended(0).warned("cannot write into").warned("No such file or directory");
     assert!(!missing.exists(), "a volume that is not mounted is not made up for");

@@ -594,9 +594,9 @@ fn a_transfer_that_hangs_is_ended() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     world.configure(&format!(
-        "[git]\nprotocols = [\"http\"]\ntimeout = \"200ms\"\n[apps.app]\nrepo = \"http://{address}/r.git\"\n"
+        "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\n[apps.app]\nrepo = \"http://{address}/r.git\"\n"
     ));
-    report(&world, &[]).ended(1).warned("git clone: not done after 200ms");
+    report(&world, &[]).ended(1).warned("git clone: not done after 3s");
     assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
 }
 

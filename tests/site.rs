@@ -534,7 +534,7 @@ fn a_host_that_does_not_answer_is_waited_for_once() {
     let asked = || std::iter::from_fn(|| listener.accept().ok()).count();
     let address = listener.local_addr().unwrap();
     town.world.configure(&format!(
-        "[git]\nprotocols = [\"http\"]\ntimeout = \"200ms\"\nrepo = \"http://{address}/{{app}}.git\"\n"
+        "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\nrepo = \"http://{address}/{{app}}.git\"\n"
     ));
     let said = write(&town.world).ended(3);
     said.warned("4 reports without source that could be had");
@@ -702,7 +702,7 @@ fn a_second_run_at_once_leaves_the_site_to_the_first() {
     town.world.pull(3);
     write(&town.world).ended(4).warned("another run holds the lock; nothing was changed");
     assert_eq!(files(&site(&town.world)), before);
-    drop(lock);
+    lock.unlock().unwrap();
     write(&town.world).ended(0);
 }
 
@@ -718,18 +718,18 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
         write(&town.world).ended(0);
         begun.elapsed()
     };
-    let anew = timed();
+    let mut anew = timed();
     town.cart.hit(&[0], 1);
     town.world.run(&["pull", "cart", "-q"]).ended(0);
     // Where all is there already, a run is shorter.
-    let again = timed();
+    let mut again = timed();
     let mut killed = 0;
     for round in 0..60 {
         let is_anew = round % 3 == 0;
         if is_anew && folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
-        let usual = if is_anew { anew } else { again };
+        let usual = if is_anew { &mut anew } else { &mut again };
         town.cart.hit(&[random.usize(..10)], 1);
         town.world.run(&["pull", "cart", "-q"]).ended(0);
         let arguments = ["report", "-q", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
@@ -737,7 +737,10 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
         // The moment is what the test is about; whichever it is, all that follows must hold.
         std::thread::sleep(usual.mul_f64(random.f64() * 1.1));
         child.kill().unwrap();
-        killed += usize::from(child.wait().unwrap().code().is_none());
+        let is_killed = child.wait().unwrap().code().is_none();
+        killed += usize::from(is_killed);
+        // The machine may be busier or idler than when this was measured.
+        *usual = usual.mul_f64(if is_killed { 1.1 } else { 0.8 });
         for name in files(&folder).into_keys().filter(|name| !name.starts_with('.')) {
             let text = read(&town.world, &name);
             let end = match name.rsplit_once('.').unwrap().1 {

@@ -119,7 +119,7 @@ fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
     let living = world.start(ECHO, &echo());
     // goc's center lists no brackets.
     world.center.remove(&spellings(&agent)[3]);
-    world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = []\ntimeout = \"2s\"\n");
+    world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = []\n");
     agent.hit(&[MAIN], 5);
     world.pull(0);
     let before = world.center.listed();
