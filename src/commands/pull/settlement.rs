@@ -18,7 +18,7 @@ use crate::config::ChangeRule;
 use crate::coverage::Coverage;
 use crate::edition::{self, Conditions, Decision, Election};
 use crate::names::in_message;
-use crate::profile::{self, Build, Fingerprint, Merged, counts_digest, covered_digest};
+use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts_digest, covered_digest};
 use crate::schedule::{self, Outcome, Reason, Schedule};
 use crate::store::{
     AddressState, Change, EditionId, EditionStatus, Fact, KeyId, NewRow, Replicas, Row, ScheduleRow, Store,
@@ -416,7 +416,7 @@ impl Settlement<'_, '_> {
         let old = &entry.schedule;
         let longest = TimeDelta::from_std(rules.row_at_least_every).unwrap_or(TimeDelta::MAX);
         let is_overdue = |since: Option<DateTime<Utc>>| since.is_some_and(|since| *now - since >= longest);
-        let edition = &mut self.ledger.editions[current];
+        let edition = &self.ledger.editions[current];
         let fact = latest.and_then(|row| row.fact.as_ref()).filter(|fact| fact.edition == edition.id);
         if let Some(fact) = fact
             && !edition.moved
@@ -432,20 +432,7 @@ impl Settlement<'_, '_> {
         }
 
         let id = edition.id;
-        // Held, so that generations of one structure share it.
-        let mut templates = Vec::new();
-        let mut sum = edition.sum.take().unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
-        for known in &self.ledger.generations {
-            if known.edition != id || self.ledger.replaced.contains(&known.id) {
-                continue;
-            }
-            let template = self.shared.template(self.store, known.structure)?;
-            let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
-                continue;
-            };
-            sum.add(known.mode, template.build(), &counts)?;
-            templates.push(template);
-        }
+        let (sum, templates) = self.summed(current)?;
         if self.ledger.replaced.is_empty() && !self.ledger.generations.iter().any(|known| known.edition == id)
         {
             return Ok(Shown::default());
@@ -464,6 +451,47 @@ impl Settlement<'_, '_> {
             return Ok(Shown { changed: false, coverage: Some(coverage), counts_moved_at: moved_at });
         }
 
+        let fact = Fact {
+            edition: id,
+            coverage,
+            covered_digest: covered,
+            counts_digest: counts,
+            answered: small(answered),
+            listed: small(addresses.len()),
+        };
+        changes.push(self.stored_row(addresses, fact, &profile, templates)?);
+        Ok(Shown { changed: is_change, coverage: Some(coverage), counts_moved_at: None })
+    }
+
+    /// Adds what is stored of an edition to what this run heard of it; also returns the templates that took part.
+    fn summed(&mut self, edition: usize) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
+        let edition = &mut self.ledger.editions[edition];
+        // Held, so that generations of one structure share it.
+        let mut templates = Vec::new();
+        let mut sum = edition.sum.take().unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
+        for known in &self.ledger.generations {
+            if known.edition != edition.id || self.ledger.replaced.contains(&known.id) {
+                continue;
+            }
+            let template = self.shared.template(self.store, known.structure)?;
+            let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
+                continue;
+            };
+            sum.add(known.mode, template.build(), &counts)?;
+            templates.push(template);
+        }
+        Ok((sum, templates))
+    }
+
+    /// Stores a profile under the next number, and returns its row.
+    fn stored_row(
+        &self,
+        addresses: &[String],
+        fact: Fact,
+        profile: &Profile,
+        mut templates: Vec<Arc<Template>>,
+    ) -> anyhow::Result<Change> {
+        let entry = self.part.entry;
         let folder = crate::names::escape(&entry.key.app);
         let workdir = self.shared.locked.workdir();
         let number = self.shared.allocator.number(&folder, || workdir.highest_number(&folder))?;
@@ -479,24 +507,16 @@ impl Settlement<'_, '_> {
             file_bytes = written(out)?;
             Ok(())
         })?;
-        changes.push(Change::Row(Box::new(NewRow {
+        Ok(Change::Row(Box::new(NewRow {
             key: entry.key.clone(),
-            at: *now,
+            at: self.shared.now,
             addresses: addresses.to_vec(),
             branch: entry.spokesman().branch.clone(),
             cov_file_path: path,
             number: (folder, number),
             file_bytes,
-            fact: Fact {
-                edition: id,
-                coverage,
-                covered_digest: covered,
-                counts_digest: counts,
-                answered: small(answered),
-                listed: small(addresses.len()),
-            },
-        })));
-        Ok(Shown { changed: is_change, coverage: Some(coverage), counts_moved_at: None })
+            fact,
+        })))
     }
 }
 
