@@ -1,11 +1,11 @@
 //! Faults of the system under this program: each message names the file, the real cause and the next step.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use crate::harness::source::Source;
-use crate::harness::{Said, World, said};
+use crate::harness::{NOBODY, Said, World, is_root, said};
 use crate::sim::{Agent, Program};
 
 const PANICKED: i32 = 101;
@@ -136,4 +136,62 @@ fn a_write_that_the_system_refuses_names_the_file_the_operation_and_the_next_ste
     world.pull(0);
     assert_eq!(world.query::<i64>(rows), 2);
     world.is_sound();
+}
+
+#[test]
+fn a_root_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+    let world = World::new();
+    symlink("loop", world.home().join("loop")).unwrap();
+    let long = "x".repeat(300);
+    fs::write(world.home().join("file"), "").unwrap();
+    for (root, reason) in [
+        ("loop", "Too many levels of symbolic links"),
+        ("loop/root", "Too many levels of symbolic links"),
+        (long.as_str(), "File name too long"),
+        ("file/root", "ot a directory"),
+    ] {
+        for arguments in
+            [&["pull"][..], &["list", "--offline"], &["total", "app"], &["report", "app"], &["prune"]]
+        {
+            let said = world.run(&[&["--root", root], arguments].concat()).ended(1);
+            assert!(said.stderr.contains(reason), "{root} {arguments:?}: {}", said.stderr);
+            let wrong = ["does not exist", "File exists"].iter().find(|part| said.stderr.contains(**part));
+            assert_eq!(wrong, None, "{root} {arguments:?}: {}", said.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_this_user_may_not_enter_is_not_said_to_be_missing() {
+    let (world, _agents) = four();
+    let mode = |path: &str, mode| {
+        fs::set_permissions(world.root().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let user = if is_root() { NOBODY } else { rustix::process::geteuid().as_raw() };
+    let run = |arguments: &[&str]| {
+        if !is_root() {
+            return Some(world.run(arguments));
+        }
+        let binary = world.installed();
+        let command = [&[binary.to_str().unwrap()], arguments].concat();
+        Some(said(&mut world.as_user(user, user, "022", &command)?))
+    };
+    if is_root() {
+        world.installed();
+        Command::new("chown").args(["-R", &user.to_string()]).arg(world.root()).status().unwrap();
+    }
+    mode("app0/repo", 0);
+    let Some(report) = run(&["report", "app0"]) else { return };
+    mode("app0/repo", 0o755);
+    report.ended(1).warned("cannot read \"").warned("app0/repo/.git\": Permission denied");
+    mode("", 0o600);
+    let all: Vec<Said> = [&["list", "--offline"][..], &["pull"], &["report", "app0"]]
+        .iter()
+        .filter_map(|line| run(line))
+        .collect();
+    mode("", 0o755);
+    for said in all {
+        let said = said.ended(1).warned("Permission denied");
+        assert!(!said.stderr.contains("does not exist"), "{}", said.stderr);
+    }
 }

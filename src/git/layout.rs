@@ -23,12 +23,18 @@ impl Layout {
     pub(super) fn find(path: &Path, owners: &Owners) -> Result<Self, GitError> {
         let none = || GitError::NoRepository { path: path.to_owned() };
         let inner = path.join(".git");
+        let is_there = |path: &Path| match path.metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if is_of_nothing(&error) => Ok(false),
+            Err(source) => Err(unreadable(path, source)),
+        };
         let is_bare = || path.join("HEAD").is_file() && path.join("objects").is_dir();
-        if !inner.exists() && !is_bare() {
+        let has_inner = is_there(&inner)?;
+        if !has_inner && !is_bare() {
             return Err(none());
         }
         owners.check(path)?;
-        let git_dir = if inner.exists() {
+        let git_dir = if has_inner {
             owners.check(&inner)?;
             let leads_to = linked(&inner, "gitdir: ").map_err(|source| unreadable(&inner, source))?;
             leads_to.unwrap_or(inner)
@@ -54,6 +60,11 @@ impl Layout {
     pub(super) fn objects(&self) -> PathBuf {
         self.common_dir.join("objects")
     }
+}
+
+/// Tells whether there is nothing, not even the folder that it would be in.
+fn is_of_nothing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// Checks whose a folder of objects is, and those that it and they borrow from.

@@ -112,7 +112,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Nobody can tell whether there is a database.
-    #[error("database {path:?}: it cannot be looked at: {error}")]
+    #[error(
+        "database {path:?}: it cannot be looked at: {error}; check the path of the root (--root), and that this user \
+         may enter each folder of it"
+    )]
     Hidden {
         /// The file.
         path: PathBuf,

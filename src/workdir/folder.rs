@@ -55,7 +55,11 @@ impl Folder {
     /// Opens the root.
     pub(super) fn open_root(path: &Path, rules: Rules) -> Result<Self, WorkdirError> {
         let opened = rustix::fs::open(path, folder_flags() | OFlags::NOFOLLOW, Mode::empty());
-        let handle = opened.map_err(|error| io_error("cannot open", path)(error.into()))?;
+        let handle = opened.map_err(|error| {
+            // A link that leads nowhere, or in a circle, is "not a directory" here; a look through it tells more.
+            let reason = std::fs::metadata(path).err().unwrap_or_else(|| error.into());
+            io_error("cannot open", path)(reason)
+        })?;
         let stat = fstat(&handle).map_err(|error| io_error("cannot look at", path)(error.into()))?;
         Ok(Self { handle, path: path.to_owned(), root_owner: (stat.st_uid, stat.st_gid), rules })
     }

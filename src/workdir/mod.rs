@@ -382,7 +382,7 @@ impl Workdir {
     }
 
     fn make_root(&self) -> Result<(), WorkdirError> {
-        if self.root.is_dir() {
+        if is_folder(&self.root)? {
             return Ok(());
         }
         let parent = self.root.parent().unwrap_or(Path::new("/"));
@@ -979,9 +979,20 @@ fn fill_synced(
     file.sync_all().map_err(io_error("cannot sync", path))
 }
 
+/// Tells whether there is a folder; fails where something else stands there, or nobody can tell.
+fn is_folder(path: &Path) -> Result<bool, WorkdirError> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(true),
+        Ok(_) => Err(io_error("cannot use", path)(io::ErrorKind::NotADirectory.into())),
+        // A link that leads nowhere is no place for a folder.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(false),
+        Err(error) => Err(io_error("cannot look at", path)(error)),
+    }
+}
+
 /// Makes a folder and those above it, each synced into the one that holds it.
 fn make_folder(folder: &Path) -> Result<(), WorkdirError> {
-    if folder.is_dir() {
+    if is_folder(folder)? {
         return Ok(());
     }
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
