@@ -158,10 +158,10 @@ pub fn end_of_user(rest: &str) -> Option<usize> {
     let port = begin.rsplit_once(':').map_or("", |(_, port)| port);
     // A slash in a password looks like the end of the host, and the text before it like a port.
     let is_cut_by_slash = !port.is_empty() && port.parse::<u16>().is_err() && !begin.ends_with(']');
-    let without_query = || rest.split(['?', '#']).next().unwrap_or_default();
-    authority
-        .rfind('@')
-        .or_else(|| is_cut_by_slash.then(|| without_query().rfind('@').or_else(|| rest.rfind('@'))).flatten())
+    let behind_slash =
+        || rest.split(['?', '#']).next().and_then(|place| place.rfind('@')).or_else(|| rest.rfind('@'));
+    let found = begin.rfind('@').or_else(|| authority.rfind('@'));
+    found.or_else(|| is_cut_by_slash.then(behind_slash).flatten())
 }
 
 #[cfg(test)]

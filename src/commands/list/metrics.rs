@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::Context;
 use super::super::state::Line;
+use crate::address::end_of_user;
 use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
@@ -127,10 +128,9 @@ fn seconds(at: DateTime<Utc>) -> f64 {
 /// Returns a center's URL without what lets one in there.
 pub(super) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    format!("{scheme}://{host}{path}")
+    let rest = end_of_user(rest).map_or(rest, |at| &rest[at + 1..]);
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{place}")
 }
 
 #[cfg(test)]
@@ -142,5 +142,6 @@ mod tests {
         assert_eq!(without_credentials("http://10.0.0.1:7777"), "http://10.0.0.1:7777");
         assert_eq!(without_credentials("https://u:p@c.example/goc?token=1"), "https://c.example/goc");
         assert_eq!(without_credentials("http://u:p@ss@c:7777#x@y"), "http://c:7777");
+        assert_eq!(without_credentials("http://u:p/ss@c:7777/goc"), "http://c:7777/goc");
     }
 }

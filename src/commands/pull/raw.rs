@@ -76,9 +76,11 @@ impl<W: Write> Escaping<W> {
         Ok(())
     }
 
-    /// Passes on what is left, and tells whether anything was escaped.
+    /// Passes on what is left, and tells whether anything was escaped. A message that follows has a line of its own.
     fn finish(mut self) -> io::Result<bool> {
-        self.pass_on(b"")?;
+        if !self.line.is_empty() {
+            self.pass_on(b"\n")?;
+        }
         self.out.flush()?;
         Ok(self.has_escaped)
     }
@@ -137,7 +139,7 @@ mod tests {
         );
         assert_eq!(
             escaped(&[b"a\x1b", b"]0;x\x07\n::error::\nrest"]),
-            ("a\\u{1b}]0;x\\u{7}\n\\u{3a}:error::\nrest".into(), true)
+            ("a\\u{1b}]0;x\\u{7}\n\\u{3a}:error::\nrest\n".into(), true)
         );
     }
 }

@@ -1,0 +1,200 @@
+//! Text from outside in messages: no command of a CI runner, no escape of a terminal, no secret of a URL.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+
+use crate::harness::source::Source;
+use crate::harness::{ECHO, Said, World, has_reader, said};
+use crate::sim::{Behaviour, Program};
+
+/// Fails where a line is a command of a workflow, or something reaches a terminal raw.
+#[track_caller]
+fn is_harmless(text: &str) {
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
+    assert!(!text.contains("##[") && !text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+}
+
+#[test]
+fn a_changed_file_whose_name_begins_with_colons_is_no_command_of_a_workflow() {
+    const NAME: &str = "::error title=x::y.go";
+    const BEFORE: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n";
+    let mut source = Source::of(&[(NAME, BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    std::fs::write(source.folder.path().join(NAME), BEFORE.replace("run(1)", "run(2)")).unwrap();
+    source.commit_all();
+    let world = World::new();
+    let _agent =
+        world.start(&source.service(), &Program::of(&format!("example.com/app/{NAME}:3.13,5.2 1\n")));
+    world.pull(0);
+    source.clone_into(&world, &["--bare"]);
+    for format in ["diff", "diff-json", "diff-markdown"] {
+        let report = world.run(&["report", "app", "--base=parent", "--format", format]).ended(0);
+        is_harmless(&report.stdout);
+        is_harmless(&report.stderr);
+    }
+    let report = world.run(&["report", "app", "--base=parent", "--format", "diff"]).ended(0);
+    let line = r"\u{3a}:error title=x::y.go: 0 of 1 changed lines";
+    assert!(report.stdout.lines().any(|found| found == line), "{}", report.stdout);
+    // Of its own commands each is one, whatever is in them.
+    let report = world.run(&["report", "app", "--base=parent", "--format", "diff-github"]).ended(0);
+    for line in report.stdout.lines() {
+        assert!(line.starts_with("::warning file=") || line.starts_with("::notice title="), "{line}");
+        assert!(!line.contains("::error"), "{line}");
+    }
+}
+
+/// Answers each request for a repository with these bytes; returns host and port.
+fn git_server(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap_or(0) > 0 {}
+            let _ = stream.write_all(&answer);
+        }
+    });
+    address
+}
+
+fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
+    const SAID: &str =
+        "denied\n::error::owned\u{1b}]0;x\u{7}\n##[error]x\nsee https://me:hush@h/r.git?token=hush\n";
+    let source = Source::of(&[("go.mod", b"module example.com/app\n")]);
+    let world = World::new();
+    let _agent = world.start(&source.service(), &Program::of("example.com/app/main.go:3.13,5.2 1\n"));
+    world.pull(0);
+    let refused = format!("{:04x}ERR {SAID}", SAID.len() + 8);
+    let advertisement = format!("001e# service=git-upload-pack\n0000{refused}");
+    for (what, answer, shown) in [
+        (
+            "a refusal of git's protocol",
+            http("200 OK", "application/x-git-upload-pack-advertisement", &advertisement),
+            r"\u{3a}:error::owned",
+        ),
+        ("a page beside a status", http("403 Forbidden", "text/plain", SAID), "remote: ::error::owned"),
+        ("a status alone", http("404 Not Found", "text/html", ""), "not found"),
+        ("no HTTP", SAID.as_bytes().to_vec(), "unable to access"),
+    ] {
+        let address = git_server(answer);
+        for url in [
+            format!("http://me:hush@{address}/r.git?token=hush"),
+            format!("http://me:hu%2Fsh@{address}/r.git?a=hush&token=hu/sh"),
+            format!("http://hush@{address}/r.git"),
+        ] {
+            world.configure(&format!("[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"{url}\"\n"));
+            for options in [&[][..], &["-v"], &["--offline"]] {
+                let said = world.run(&[&["report", "app"][..], options].concat()).ended(1);
+                is_harmless(&said.stderr);
+                let has_secret =
+                    ["hush", "hu/sh", "hu%2Fsh"].iter().any(|secret| said.stderr.contains(secret));
+                assert!(!has_secret, "{what}: {url}: {}", said.stderr);
+                assert!(options == ["--offline"] || said.stderr.contains(shown), "{what}: {}", said.stderr);
+            }
+        }
+    }
+    // Git says the URL of a protocol that is not allowed, or that is none.
+    for url in ["http://me:hush@127.0.0.1:1/r.git?token=hush", "ext::sh -c hush% x://me:hush@h/"] {
+        world.configure(&format!("[apps.app]\nrepo = \"{url}\"\n"));
+        let said = world.run(&["report", "app"]).ended(1).warned("not allowed");
+        assert!(!said.stderr.contains(":hush"), "{}", said.stderr);
+    }
+}
+
+/// Runs the binary at a terminal of its own, and returns all that it shows there.
+fn at_a_terminal(world: &World, arguments: &str) -> Option<Said> {
+    if !has_reader(&["script", "--version"]) {
+        return None;
+    }
+    let mut script = Command::new("script");
+    world.equip(&mut script);
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_goc-watchdog"));
+    Some(said(script.env("SHELL", "/bin/sh").args(["-qec", &command, "/dev/null"])))
+}
+
+#[test]
+fn a_profile_passed_on_to_a_real_terminal_has_no_escapes_of_the_process() {
+    let (world, agents) = World::with_echo(1);
+    let body = "mode: count\n\u{1b}]0;owned\u{7}\u{9b}31m\n::error::x\nrest";
+    agents[0].behave(Behaviour::Body(body.as_bytes().to_vec()));
+    let address = agents[0].url();
+    let Some(shown) = at_a_terminal(&world, &format!("pull --raw --address {address}")) else { return };
+    is_harmless(&shown.stdout);
+    assert!(!shown.stdout.contains('\u{9b}'), "{:?}", shown.stdout);
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert_eq!(lines[..4], ["mode: count", r"\u{1b}]0;owned\u{7}\u{9b}31m", r"\u{3a}:error::x", "rest"]);
+    // A pipe has the bytes as they are.
+    assert_eq!(world.run(&["pull", "--raw", "--address", &address]).stdout, body);
+}
+
+#[test]
+fn names_of_a_center_do_not_reach_a_real_terminal_raw() {
+    let world = World::new();
+    world.center.register_url("::error::\u{1b}]0;owned\u{7}", "http://127.0.0.1:1");
+    for arguments in ["list --color never", "pull --force --color never", "prune --color never"] {
+        let Some(shown) = at_a_terminal(&world, arguments) else { return };
+        assert!(!shown.stdout.contains("\u{1b}]0;owned") && !shown.stdout.contains('\u{7}'), "{shown:?}");
+        assert!(!shown.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{shown:?}");
+    }
+}
+
+#[test]
+fn no_message_shows_the_password_or_the_query_of_a_center_s_url() {
+    let commands: [&[&str]; 9] = [
+        &["pull", "--force"],
+        &["pull", "--dry-run"],
+        &["pull", ECHO],
+        &["pull", "--raw", ECHO],
+        &["prune"],
+        &["list"],
+        &["list", "--format", "prometheus"],
+        &["list", "--explain", "echoserver"],
+        &["-v", "list", "--format", "json"],
+    ];
+    let answers = [
+        ("500 Internal Server Error", "no"),
+        ("302 Found", "no"),
+        ("200 OK", "not JSON"),
+        ("200 OK", "[]"),
+        ("401 Unauthorized", "no"),
+    ];
+    for is_stored in [false, true] {
+        let (world, agents) = World::with_echo(1);
+        agents[0].hit(&[0], 1);
+        if is_stored {
+            world.pull(0);
+        }
+        let address = world.center.url().trim_start_matches("http://").to_owned();
+        for url in [
+            format!("http://me:hush@{address}/?token=hush"),
+            format!("http://me:hu/hush@{address}"),
+            "http://me:hush@127.0.0.1:1/a?token=hush".to_owned(),
+            "http://me:hush@h:99999#hush".to_owned(),
+            "ftp://me:hush@h".to_owned(),
+        ] {
+            // The others do not reach the center.
+            let reached = if url.contains("/?token=") { &answers[..] } else { &answers[..1] };
+            for (status, body) in reached {
+                world.center.answer(status, body);
+                for arguments in commands {
+                    let mut command = world.command(arguments);
+                    let said = said(command.env("GOC_CENTER", &url));
+                    let shown = format!("{}{}", said.stdout, said.stderr);
+                    assert!(!shown.contains("hush"), "{url} {arguments:?} {status}: {shown}");
+                }
+            }
+        }
+    }
+}
