@@ -1,13 +1,16 @@
 //! Where source comes from: clones of anybody's, and other machines.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::harness::git_server::{GitServer, Hold};
 use crate::harness::source::{Source, repository};
-use crate::harness::{NOBODY, World, is_root, make_script, said};
+use crate::harness::{NOBODY, World, is_root, make_script, said, skipped};
 use crate::sim::{Agent, Program};
 
 const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
@@ -212,6 +215,42 @@ fn booby_trapped_at(world: &World, source: &Source, clone: &Path) -> PathBuf {
     witness
 }
 
+/// Puts a program before the git of this machine that notes what it is given. Returns a `PATH` that has it, and the notes.
+fn noted_git(world: &World) -> (OsString, PathBuf) {
+    let (bin, notes) = (world.home().join("bin"), world.home().join("notes"));
+    fs::create_dir(&bin).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let git =
+        std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let commands = format!(
+        "echo \"$PWD|$GIT_DIR $GIT_COMMON_DIR|$*\" >> {}\nexec {} \"$@\"\n",
+        notes.display(),
+        git.display()
+    );
+    make_script(&bin.join("git"), &commands);
+    (std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path))).unwrap(), notes)
+}
+
+/// Fails where git was run in a clone: all but where it read a file of its configuration, in no repository.
+#[track_caller]
+fn git_was_not_run_in(clone: &Path, notes: &Path) {
+    let notes = fs::read_to_string(notes).unwrap();
+    let is_in_clone = |folder: &str| Path::new(folder).starts_with(clone);
+    let mut read = 0;
+    for note in notes.lines() {
+        let [folder, variables, arguments] = note.splitn(3, '|').collect::<Vec<_>>()[..] else {
+            panic!("{note}")
+        };
+        let reads_settings = arguments.contains("--git-dir /dev/null/none config --file config");
+        assert!(!is_in_clone(folder) || reads_settings, "{note}");
+        assert!(!variables.split(' ').any(is_in_clone), "{note}");
+        let given = arguments.split_once("--git-dir ").map(|(_, rest)| rest.split(' ').next().unwrap());
+        assert!(!given.is_some_and(is_in_clone), "{note}");
+        read += usize::from(arguments.contains(" cat-file "));
+    }
+    assert!(read > 0, "{notes}");
+}
+
 #[test]
 fn a_clone_runs_nothing_whatever_its_configuration_names() {
     let (world, mut source, _agent) = pulled();
@@ -220,6 +259,7 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
     let to = repository(&world);
     let kinds: [&[&str]; 4] = [&["--bare"], &[], &["--depth=1"], &["--bare", "--filter=blob:none"]];
     let mut agents = Vec::new();
+    let (path, notes) = noted_git(&world);
     for kind in kinds {
         let _ = fs::remove_dir_all(&to);
         let _ = fs::remove_dir_all(world.root().join("app/repo.fetch"));
@@ -240,11 +280,92 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
         let service = source.service();
         for options in [&["--offline"][..], &[], &["--format=diff-json", "--base=parent"], &["--format=json"]]
         {
-            let report = world.run(&[&["report", &service][..], options].concat());
+            let mut command = world.command(&[&["report", &service][..], options].concat());
+            let report = said(command.env("PATH", &path));
             assert!(report.code == 0 || options == ["--offline"], "{kind:?} {options:?}: {}", report.stderr);
             assert!(!witness.exists(), "{kind:?} {options:?}");
         }
         let _ = fs::remove_dir_all(world.home().join("hooks"));
+    }
+    // Whatever settings the next release of git knows: it sees none of the clone's.
+    git_was_not_run_in(&to, &notes);
+}
+
+#[test]
+fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
+    let (world, mut source, _agent) = pulled();
+    // A second commit, which has a parent.
+    let _second = goes_on(&world, &mut source);
+    let service = source.service();
+    let to = repository(&world);
+    let at = to.to_str().unwrap();
+    let main = world.home().join("main");
+    let plain = main.to_str().unwrap();
+    let tmp = world.home().join("tmp");
+    fs::create_dir(&tmp).unwrap();
+    let reads = |kind: &str| {
+        for options in [&["--offline"][..], &["--offline", "--base=master", "--format=diff-json"]] {
+            let mut command = world.command(&[&["report", &service], options].concat());
+            let report = said(command.env("TMPDIR", &tmp)).ended(0);
+            assert!(options.len() > 1 || report.stdout == TABLE, "{kind}: {}", report.stdout);
+        }
+        let _ = fs::remove_dir_all(&to).or_else(|_| fs::remove_file(&to));
+        assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0, "{kind}");
+    };
+    source.git(&["clone", "--quiet", &file_url(&source), plain]);
+    source.git(&["-C", plain, "worktree", "add", "--quiet", "-b", "other", at]);
+    reads("a worktree");
+    source.git(&["clone", "--quiet", "--bare", "--shared", plain, at]);
+    let objects = main.canonicalize().unwrap().join(".git/objects");
+    let up = "../".repeat(to.join("objects").canonicalize().unwrap().components().count() - 1);
+    let relative = format!("{up}{}\n", objects.strip_prefix("/").unwrap().display());
+    fs::write(to.join("objects/info/alternates"), relative).unwrap();
+    reads("objects borrowed by a relative path");
+    source.git(&["clone", "--quiet", "--bare", plain, at]);
+    fs::remove_file(to.join("HEAD")).unwrap();
+    fs::write(to.join("refs/heads/master"), format!("{}\n", source.commit)).unwrap();
+    symlink("refs/heads/master", to.join("HEAD")).unwrap();
+    reads("a HEAD that is a link");
+    source.git(&["clone", "--quiet", "--bare", plain, at]);
+    source.git(&["--git-dir", at, "config", "extensions.worktreeConfig", "true"]);
+    fs::write(to.join("config.worktree"), "[core]\n\tbare = true\n").unwrap();
+    reads("a configuration of its worktree");
+    source.git(&["clone", "--quiet", "--bare", plain, at]);
+    // Whatever the next release of git keeps otherwise, this one does not guess at.
+    source.git(&["--git-dir", at, "config", "core.repositoryformatversion", "1"]);
+    source.git(&["--git-dir", at, "config", "extensions.unheardOf", "true"]);
+    world.run(&["report", &service, "--offline"]).ended(1).warned("unheardof");
+    fs::remove_dir_all(&to).unwrap();
+    // Where temporary files cannot be written, memory can.
+    source.git(&["clone", "--quiet", "--bare", plain, at]);
+    let mut command = world.command(&["report", &service, "--offline"]);
+    assert_eq!(said(command.env("TMPDIR", world.home().join("none"))).ended(0).stdout, TABLE);
+}
+
+#[test]
+fn clones_with_other_hashes_or_references_in_tables_are_read_as_any() {
+    for format in ["--object-format=sha256", "--ref-format=reftable"] {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("main.go"), MAIN).unwrap();
+        fs::write(folder.path().join("go.mod"), "module example.com/app\n").unwrap();
+        let mut source = Source { folder, commit: String::new() };
+        let init = ["init", "--quiet", "--initial-branch=master", format];
+        let is_known = source.git_command().args(init).output().unwrap().status.success();
+        if !is_known {
+            skipped(&format!("git is too old here for {format}"));
+            continue;
+        }
+        source.commit_all();
+        source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
+        source.commit = source.head();
+        let world = World::new();
+        let _agent = world.start(&source.service(), &Program::of(PROFILE));
+        world.pull(0);
+        let to = repository(&world);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        symlink(source.folder.path(), &to).unwrap();
+        assert_eq!(world.run(&["report", "app", "--offline"]).ended(0).stdout, TABLE, "{format}");
+        world.run(&["report", "app", "--offline", "--base=master", "--format=diff-json"]).ended(0);
     }
 }
 
@@ -383,6 +504,21 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
     git(&["worktree", "remove", "--force", first.to_str().unwrap()]);
     assert_eq!(world.run(&["report", &service, "--offline"]).ended(0).stdout, TABLE);
     world.run(&parent).ended(0);
+}
+
+#[test]
+fn a_team_that_may_write_the_root_may_not_write_what_git_obeys() {
+    let (world, mut source, _agent) = pulled();
+    source.clone_into(&world, &["--bare"]);
+    let _second = goes_on(&world, &mut source);
+    world.configure(&format!("[files]\ngroup_write = true\n[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
+    assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
+    let fetched = world.root().join("app/repo.fetch");
+    assert_eq!(
+        fs::metadata(&fetched).unwrap().permissions().mode() & 0o027,
+        0,
+        "neither the group nor others may write it"
+    );
 }
 
 #[test]

@@ -68,6 +68,10 @@ impl FetchFolder {
         &self.path
     }
 
+    pub(super) fn layout(&self) -> Layout {
+        Layout { git_dir: self.path.clone(), common_dir: self.path.clone() }
+    }
+
     /// Tells whether objects can be read here in place of the clone: with those that were fetched and those that the
     /// clone has now. What moved in the clone is taken over, where this user may write.
     pub(super) fn is_readable(&self) -> bool {
@@ -241,12 +245,12 @@ impl Drop for Held<'_> {
 
 /// Returns the configuration of such a repository: all that git heeds beside the user's own.
 fn config(Facts { url, tips, filter, .. }: &Facts) -> String {
-    let mut text = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n".to_owned();
+    let mut text = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n".to_owned();
     if tips.first().is_some_and(|tip| tip.as_str().len() == 64) {
-        text.push_str("\tobjectformat = sha256\n");
+        text.push_str("[extensions]\n\tobjectformat = sha256\n");
     }
     if filter.is_some() {
-        text.push_str("\tpartialclone = origin\n");
+        text.push_str("[extensions]\n\tpartialclone = origin\n");
     }
     text.extend(["[remote \"origin\"]\n\turl = ", &quoted(url), "\n"]);
     if let Some(filter) = filter {
@@ -291,7 +295,9 @@ fn text_of(path: &Path) -> io::Result<String> {
     bytes_of(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Makes a folder that other users cannot look into, as all of a work directory.
+/// Makes a folder that other users cannot look into and that the group may not write, whatever `[files] group_write`
+/// says of the rest of a work directory: git obeys the configuration in here, which whoever may write the folder could
+/// replace.
 fn make_folder(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o750).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -329,7 +335,7 @@ mod tests {
         assert_eq!(
             config(&facts),
             "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n\
-             \tpartialclone = origin\n[remote \"origin\"]\n\
+             [extensions]\n\tpartialclone = origin\n[remote \"origin\"]\n\
              \turl = \"file:///a\\\"b\\\\c\\n[core]\\n\tsshCommand = x\"\n\
              \tpromisor = true\n\tpartialclonefilter = \"blob:none\"\n"
         );

@@ -51,8 +51,7 @@ impl Repository {
             return self.tip(branch, &[format!("{REMOTE_HEADS}{remote}/{branch}")])?.ok_or_else(none);
         }
         // A bare clone's own is what it found at the remote; of any other it is what somebody works on.
-        let is_bare =
-            self.output_of_clone("rev-parse", &["--is-bare-repository"], Vec::new())?.starts_with(b"true");
+        let is_bare = self.is_bare()?;
         let head = self.output_of_clone("symbolic-ref", &["--quiet", "HEAD"], Vec::new());
         let (true, Ok(head)) = (is_bare, head) else { return Err(none()) };
         let head = String::from_utf8_lossy(&head);

@@ -103,7 +103,7 @@ fn linked(file: &Path, prefix: &str) -> std::io::Result<Option<PathBuf>> {
 }
 
 /// Reads a small file of a repository.
-fn read(file: &Path) -> std::io::Result<String> {
+pub(super) fn read(file: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
     const LONGEST: u64 = 1 << 20;
     let mut text = Vec::new();

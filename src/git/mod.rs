@@ -5,7 +5,8 @@
 //! never as an argument.
 //!
 //! A clone may be anybody's whom the configuration trusts, and nothing that its own configuration says is carried
-//! out: what is missing there is fetched into a repository beside it.
+//! out: git reads it through a folder that has links to its objects and references and nothing else of it, and what is
+//! missing there is fetched into a repository beside it.
 
 mod fetching;
 mod history;
@@ -18,6 +19,7 @@ mod running;
 mod settings;
 mod tree;
 mod url;
+mod view;
 
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ use lookup::Lookup;
 use run::command;
 use running::Running;
 use tree::Listed;
+use view::{FORMAT_SETTINGS, FormatSetting, View, format_settings, may_say_format};
 
 use crate::names::printable;
 use crate::parallel::{self, Begun};
@@ -74,8 +77,19 @@ pub enum GitError {
         /// Why not.
         source: io::Error,
     },
+    /// There is no place for the folder through which git reads.
+    #[error(
+        "git reads a repository through a folder of links, and {:?} cannot be made (set TMPDIR to a folder that can be written): {source}",
+        path.display()
+    )]
+    NoView {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The folder to fetch into is of somebody else.
-    #[error("nothing is fetched into {:?}, which belongs to user {owner}; remove it, and it is made again", path.display())]
+    #[error("nothing is fetched into {:?}, which belongs to user {owner}; remove it or move it away, and it is made again", path.display())]
     NotOurs {
         /// The folder.
         path: PathBuf,
@@ -253,6 +267,14 @@ pub struct Repository {
     is_partial: OnceLock<bool>,
     /// Started when first asked; those who clone this ask the same.
     lookup: Arc<Mutex<Option<Lookup>>>,
+    views: Arc<Views>,
+}
+
+/// The folders that git is given, made when first needed.
+#[derive(Debug, Default)]
+struct Views {
+    of_clone: OnceLock<View>,
+    of_fetched: OnceLock<View>,
 }
 
 impl Repository {
@@ -265,16 +287,73 @@ impl Repository {
         if fetching.is_readable() {
             let _ = is_fetched.set(());
         }
-        let (is_partial, lookup) = (OnceLock::new(), Arc::default());
-        Ok(Self { path: path.to_owned(), layout, fetching, is_fetched, deadline, is_partial, lookup })
+        let (is_partial, lookup, views) = (OnceLock::new(), Arc::default(), Arc::default());
+        Ok(Self { path: path.to_owned(), layout, fetching, is_fetched, deadline, is_partial, lookup, views })
     }
 
-    /// Returns the git folder that objects and history are read from.
-    fn history(&self) -> &Path {
+    /// Returns the folder through which objects and history are read.
+    fn history(&self) -> Result<&Path, GitError> {
         match self.is_fetched.get() {
-            Some(()) => self.fetching.path(),
-            None => &self.layout.git_dir,
+            Some(()) => self.view(&self.views.of_fetched, &self.fetching.layout()),
+            None => self.view_of_clone(),
         }
+    }
+
+    /// Returns the folder through which the clone is read, whatever was fetched beside it.
+    fn view_of_clone(&self) -> Result<&Path, GitError> {
+        self.view(&self.views.of_clone, &self.layout)
+    }
+
+    fn view<'v>(&self, made: &'v OnceLock<View>, layout: &Layout) -> Result<&'v Path, GitError> {
+        let view = match made.get() {
+            Some(view) => view,
+            // Of two threads one makes it in vain.
+            None => {
+                let view = View::of(layout, &self.format(layout)?)?;
+                made.get_or_init(|| view)
+            }
+        };
+        Ok(view.git_dir())
+    }
+
+    /// Returns how a repository is stored. Git takes that from no file that is included.
+    fn format(&self, layout: &Layout) -> Result<Vec<FormatSetting>, GitError> {
+        if !may_say_format(&file_of(layout, CONFIG).unwrap_or_default()) {
+            return Ok(Vec::new());
+        }
+        let arguments = ["--no-includes", "--null", "--get-regexp", FORMAT_SETTINGS];
+        Ok(format_settings(&self.settings_in(&layout.common_dir, CONFIG, &arguments)?))
+    }
+
+    /// Returns what `git config` prints of the clone's own files, with those that they include.
+    fn own_settings(&self, arguments: &[&str]) -> Result<String, GitError> {
+        let arguments = [&["--includes"], arguments].concat();
+        let mut settings = self.settings_in(&self.layout.common_dir, CONFIG, &arguments)?;
+        if self.layout.git_dir.join(CONFIG_OF_WORKTREE).is_file() {
+            settings += &self.settings_in(&self.layout.git_dir, CONFIG_OF_WORKTREE, &arguments)?;
+        }
+        Ok(settings)
+    }
+
+    /// Has git read a configuration as a file, in no repository.
+    fn settings_in(&self, folder: &Path, file: &str, arguments: &[&str]) -> Result<String, GitError> {
+        let mut git = command();
+        git.current_dir(folder)
+            .args(["--git-dir", "/dev/null/none", "config", "--file", file])
+            .args(arguments);
+        match Running::start("config", git, Vec::new(), self.deadline)?.output() {
+            Ok(settings) => Ok(String::from_utf8_lossy(&settings).into_owned()),
+            // None at all.
+            Err(GitError::Failed { code: Some(1), .. }) => Ok(String::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells whether the clone has no working tree.
+    fn is_bare(&self) -> Result<bool, GitError> {
+        let is_linked = self.layout.git_dir != self.layout.common_dir;
+        let says = self.own_settings(&["--type=bool", "--get", "core.bare"])?;
+        Ok(!is_linked && says.lines().last() == Some("true"))
     }
 
     /// Returns the folder it was opened in.
@@ -377,7 +456,7 @@ impl Repository {
         let mut lookup = self.lookup.lock().expect("no panic");
         let open = match lookup.take() {
             Some(open) => Ok(open),
-            None => Lookup::start(self.history(), self.deadline),
+            None => Lookup::start(self.history()?, self.deadline),
         };
         let answered = open.and_then(|mut open| {
             let answer = open.ask(name, says)?;
@@ -491,12 +570,6 @@ impl Repository {
         read.map_err(|source| GitError::Io { action: CAT_FILE, source })
     }
 
-    /// Reads a file of the clone's own.
-    fn own_file(&self, name: &str) -> io::Result<Vec<u8>> {
-        #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
-        std::fs::read(self.layout.common_dir.join(name))
-    }
-
     /// Runs a command of git in the clone itself, whatever was fetched beside it.
     fn output_of_clone(
         &self,
@@ -504,7 +577,7 @@ impl Repository {
         arguments: &[&str],
         input: Vec<u8>,
     ) -> Result<Vec<u8>, GitError> {
-        self.start_in(&self.layout.git_dir, action, arguments, input)?.output()
+        self.start_in(self.view_of_clone()?, action, arguments, input)?.output()
     }
 
     /// Runs a command of git to its end and returns what it printed.
@@ -513,7 +586,7 @@ impl Repository {
     }
 
     fn start(&self, action: &'static str, arguments: &[&str], input: Vec<u8>) -> Result<Running, GitError> {
-        self.start_in(self.history(), action, arguments, input)
+        self.start_in(self.history()?, action, arguments, input)
     }
 
     fn start_in(
@@ -529,6 +602,14 @@ impl Repository {
     }
 }
 
+/// Reads a file of a repository's own.
+fn file_of(layout: &Layout, name: &str) -> io::Result<Vec<u8>> {
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
+    std::fs::read(layout.common_dir.join(name))
+}
+
+const CONFIG: &str = "config";
+const CONFIG_OF_WORKTREE: &str = "config.worktree";
 const CAT_FILE: &str = "cat-file";
 const LS_TREE: &str = "ls-tree";
 

@@ -153,16 +153,12 @@ impl Repository {
     pub fn is_partial(&self) -> bool {
         *self.is_partial.get_or_init(|| {
             // Mostly the file tells enough; git reads it as it is meant, with what it includes.
-            if self.own_file("config").is_ok_and(|says| !may_say_partial(&says)) {
+            if super::file_of(&self.layout, super::CONFIG).is_ok_and(|says| !may_say_partial(&says)) {
                 return false;
             }
             // Of alternates, which this does not see, what is missing is found missing one by one.
-            let promised = self.output_of_clone(
-                "config",
-                &["--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"],
-                Vec::new(),
-            );
-            promised.is_ok_and(|promised| !promised.is_empty())
+            let promised = r"^(remote\..*\.promisor|extensions\.partialclone)$";
+            self.own_settings(&["--get-regexp", promised]).is_ok_and(|promised| !promised.is_empty())
         })
     }
 
@@ -226,12 +222,7 @@ impl Repository {
 
     /// Returns what the clone's configuration says of remotes.
     fn remote_settings(&self) -> Result<Vec<RemoteSetting>, GitError> {
-        match self.output_of_clone("config", &["--null", "--get-regexp", r"^remote\."], Vec::new()) {
-            Ok(listed) => Ok(remote_settings(&String::from_utf8_lossy(&listed))),
-            // None at all.
-            Err(GitError::Failed { code: Some(1), .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        Ok(remote_settings(&self.own_settings(&["--null", "--get-regexp", r"^remote\."])?))
     }
 
     /// Returns what the repository beside the clone has to know of it.
@@ -317,9 +308,8 @@ impl Repository {
         if !matches!(error, GitError::Failed { .. } | GitError::TimedOut { .. }) {
             return error;
         }
-        let arguments = ["--null", "--show-scope", "--name-only", "--list"];
-        let listed = self.output_of_clone("config", &arguments, Vec::new()).unwrap_or_default();
-        let keys = unheeded_settings(&String::from_utf8_lossy(&listed));
+        let keys =
+            unheeded_settings(&self.own_settings(&["--null", "--name-only", "--list"]).unwrap_or_default());
         match keys.is_empty() {
             true => error,
             false => GitError::SettingsUnheeded {

@@ -15,11 +15,10 @@ pub struct Deadline(pub Duration);
 /// What of the environment git needs to run at all.
 const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
 
-/// Returns a git that asks nobody, heeds no configuration but the repository's own, runs no hooks and no
-/// monitor of a file system, shows objects as they are, and reaches no other machine.
+/// Returns a git that asks nobody, heeds no configuration but that of the folder that it is given, runs no hooks and
+/// no monitor of a file system, shows objects as they are, and reaches no other machine.
 ///
-/// Of the repository's own configuration the commands that read objects, references and settings run nothing:
-/// `tests/repositories.rs` has a clone that names a program in every place that git knows.
+/// The folder is a [`View`](super::view::View), never a clone.
 pub(super) fn command() -> Command {
     let mut git = bare_command();
     git.env("GIT_CONFIG_NOSYSTEM", "1")

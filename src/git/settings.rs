@@ -43,12 +43,11 @@ pub(super) fn filter_of(settings: &[RemoteSetting]) -> String {
 
 /// Returns the names of a clone's settings that git would have heeded in a fetch, and which might have made it succeed.
 ///
-/// Reads what `git config --null --show-scope --name-only --list` prints.
+/// Reads what `git config --null --name-only --list` prints of the clone's own files.
 pub(super) fn unheeded_settings(listed: &str) -> Vec<String> {
     const MOST: usize = 5;
     let mut keys: Vec<String> = Vec::new();
-    let mut words = listed.split('\0');
-    while let (Some(scope), Some(name)) = (words.next(), words.next()) {
+    for name in listed.split('\0') {
         let section = name.split('.').next().unwrap_or_default();
         let key = name.rsplit('.').next().unwrap_or_default();
         let matters = match section {
@@ -59,7 +58,7 @@ pub(super) fn unheeded_settings(listed: &str) -> Vec<String> {
             _ => false,
         };
         let shown = format!("\"{}\"", printable(&without_credentials(name)));
-        if matters && matches!(scope, "local" | "worktree") && !keys.contains(&shown) {
+        if matters && !keys.contains(&shown) {
             keys.push(shown);
         }
     }
@@ -98,18 +97,16 @@ mod tests {
     #[test]
     fn settings_of_a_clone_that_fetching_does_without_are_named_without_passwords() {
         let listed = [
-            ("command", "core.askpass"),
-            ("local", "core.bare"),
-            ("local", "credential.helper"),
-            ("local", "credential.helper"),
-            ("local", "http.https://git.example/.extraheader"),
-            ("local", "url.https://me:hush@git.example/.insteadof"),
-            ("worktree", "core.sshcommand"),
-            ("local", "remote.origin.url"),
-            ("local", "remote.origin.uploadpack"),
-            ("global", "http.proxy"),
+            "core.bare",
+            "credential.helper",
+            "credential.helper",
+            "http.https://git.example/.extraheader",
+            "url.https://me:hush@git.example/.insteadof",
+            "core.sshcommand",
+            "remote.origin.url",
+            "remote.origin.uploadpack",
         ];
-        let listed: String = listed.iter().flat_map(|(scope, name)| [scope, "\0", name, "\0"]).collect();
+        let listed: String = listed.iter().flat_map(|name| [name, "\0"]).collect();
         assert_eq!(
             unheeded_settings(&listed),
             [
@@ -120,7 +117,7 @@ mod tests {
                 "\"remote.origin.uploadpack\"",
             ]
         );
-        let many = (0..9).fold(String::new(), |many, at| many + &format!("local\0http.x{at}.proxy\0"));
+        let many = (0..9).fold(String::new(), |many, at| many + &format!("http.x{at}.proxy\0"));
         assert_eq!(unheeded_settings(&many)[5], "and 4 more");
         assert_eq!(unheeded_settings(""), Vec::<String>::new());
     }
