@@ -277,6 +277,27 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
 }
 
 #[test]
+fn counters_that_cannot_be_decoded_are_named_with_the_step_that_heals() {
+    let four = Four::pulled();
+    four.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
+    four.hit(1);
+    let id: i64 = four.world.query("SELECT id FROM generation WHERE counts = x'01'");
+    let step = format!("DELETE FROM generation WHERE id = {id}");
+    let database = four.world.root().canonicalize().unwrap().join("sqlite.db");
+    four.world
+        .run(&["pull", "--force"])
+        .ended(3)
+        .warned(&format!(
+            "goc-watchdog: {BROKEN}: database {database:?}: table generation, column counts of id {id}: "
+        ))
+        .warned(&format!("or give up what that process counted alone: sqlite3 FILE \"{step}\""));
+    four.world.execute(&step);
+    four.world.run(&["pull", "--force"]).ended(0);
+    assert_eq!(four.covered(BROKEN), 2);
+    four.world.is_sound();
+}
+
+#[test]
 fn generations_that_cannot_be_folded_keep_no_others_from_it() {
     let four = Four::new();
     four.world.configure(&format!("{QUICK}[pull]\nfold_after = \"0s\"\n"));

@@ -569,8 +569,13 @@ impl Store {
             .prepare_cached("SELECT counts FROM generation WHERE id = ?1")
             .and_then(|mut sql| sql.query_row([generation], |row| row.get(0)).optional())
             .map_err(self.failed())?;
-        let damaged =
-            |error| self.damaged(format!("table generation, column counts of id {}: {error}", generation.0));
+        let damaged = |error| {
+            let id = generation.0;
+            self.damaged(format!(
+                "table generation, column counts of id {id}: {error}; put back a copy of the database, or give up what \
+                 that process counted alone: sqlite3 FILE \"DELETE FROM generation WHERE id = {id}\""
+            ))
+        };
         stored.map(|counts| decode_counts(&counts, blocks).map_err(damaged)).transpose()
     }
 
