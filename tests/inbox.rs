@@ -752,3 +752,90 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 17);
     world.is_sound();
 }
+
+#[test]
+fn a_process_that_is_listed_after_its_snapshot_was_taken_in_is_counted_once() {
+    let world = World::new();
+    world.configure("[pull]\nchange = \"counts\"\n");
+    let agent = Agent::start(&echo());
+    agent.hit(&[0, 1], 3);
+    let left = world.leave(&agent, ECHO);
+    // Of weeks ago, and no center lists it: its life is taken for over.
+    world.forge(&left, |head| {
+        head["addresses"] = json!(["127.0.0.1"]);
+        head["captured_at"] = json!("2026-01-02T00:00:00Z");
+        head["process"] = json!({"id": 7, "started_at": "2026-01-01T00:00:00Z"});
+    });
+    fs::remove_file(&left).unwrap();
+    assert_eq!(results(&world.take(0)), ["merged"]);
+    agent.hit(&[0, 1], 2);
+    world.center.register(ECHO, &agent);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 10);
+    agent.hit(&[2], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 11);
+    world.is_sound();
+}
+
+#[test]
+fn a_pull_after_the_clock_went_back_replaces_what_a_snapshot_left_beside_later_times() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nchange = \"counts\"\n");
+    agents[0].hit(&[0, 1], 5);
+    world.pull(0);
+    // The clock was ahead when the first process was pulled.
+    world.execute(
+        "UPDATE generation SET opened_at = '2099-01-01T00:00:00.000Z', pulled_at = '2099-01-01T00:00:00.000Z'",
+    );
+    agents[0].restart();
+    agents[0].hit(&[0, 2], 7);
+    world.leave(&agents[0], ECHO);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 24);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 25);
+    world.is_sound();
+}
+
+#[test]
+fn that_the_clock_went_back_is_remembered_when_its_times_have_passed() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nchange = \"counts\"\n");
+    agents[0].hit(&[0, 1], 5);
+    world.pull(0);
+    agents[0].hit(&[0, 1], 2);
+    let left = world.leave(&agents[0], ECHO);
+    let text = fs::read(&left).unwrap();
+    fs::remove_file(&left).unwrap();
+    world.center.remove(&agents[0].url());
+    agents[0].kill();
+    // The clock was two hours ahead when the process was pulled, and is right in the next run.
+    let hours_pass = |hours: &str| {
+        let moved =
+            |column: &str| format!("{column} = strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '{hours} hours')");
+        world.execute(&format!(
+            "UPDATE generation SET {}, {}; UPDATE run SET {}, {}",
+            moved("opened_at"),
+            moved("pulled_at"),
+            moved("started_at"),
+            moved("ended_at")
+        ));
+    };
+    hours_pass("+2");
+    world.run(&["pull"]);
+    hours_pass("-3");
+    fs::write(&left, text).unwrap();
+    world.forge(&left, |head| {
+        let left_at: chrono::DateTime<chrono::Utc> = head["captured_at"].as_str().unwrap().parse().unwrap();
+        let before = |hours: i64| json!(left_at - chrono::TimeDelta::hours(hours));
+        head["captured_at"] = before(3);
+        head["process"] = json!({"id": 7, "started_at": before(4)});
+    });
+    fs::remove_file(&left).unwrap();
+    let taken = world.run(&["pull", "--no-peek"]);
+    assert!(taken.stdout.contains("1 snapshot taken in"), "{}", taken.stdout);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 14);
+    world.is_sound();
+}

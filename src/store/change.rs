@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 
 use super::{
@@ -17,7 +17,11 @@ use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
 use crate::removal::Tombstone;
 use crate::schedule::Schedule;
+use crate::snapshot::Jump;
 use crate::time::iso;
+
+/// How long a jump of the clock is remembered at least; the last one is for ever.
+const JUMPS_REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// One change, decided without the database.
 #[derive(Clone, Debug)]
@@ -146,6 +150,8 @@ pub enum Change {
     AnswerRemembered(GenerationId, LastAnswer),
     /// A generation is over.
     GenerationClosed(GenerationId, DateTime<Utc>),
+    /// A generation that was found to be over goes on.
+    GenerationReopened(GenerationId),
     /// A generation was added to a sum and is to go.
     GenerationFolded(GenerationId),
     /// A snapshot was taken in.
@@ -157,6 +163,8 @@ pub enum Change {
     },
     /// Snapshots that were taken in before this are known no longer.
     SnapshotsForgotten(DateTime<Utc>),
+    /// The clock of this machine went back.
+    ClockWentBack(Jump),
     /// A key of which nothing was ever stored is to go, with its names.
     NeverPulledForgotten(KeyId),
     /// How an address of a key answers.
@@ -458,6 +466,9 @@ impl<'a> Writer<'a> {
                 run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, iso(*at)])
                     .and_then(|()| self.remember(*id, None))
             }
+            Change::GenerationReopened(id) => {
+                run("UPDATE generation SET closed_at = NULL WHERE id = ?1", params![id])
+            }
             Change::GenerationFolded(id) => run("DELETE FROM generation WHERE id = ?1", params![id]),
             Change::SnapshotTaken { identity, at } => run(
                 "INSERT OR REPLACE INTO snapshot (identity, taken_at) VALUES (?1, ?2)",
@@ -465,6 +476,15 @@ impl<'a> Writer<'a> {
             ),
             Change::SnapshotsForgotten(before) => {
                 run("DELETE FROM snapshot WHERE taken_at < ?1", params![iso(*before)])
+            }
+            Change::ClockWentBack(Jump { to, from }) => {
+                let forgotten = iso(*to - JUMPS_REMEMBERED);
+                run("DELETE FROM clock_jump WHERE went_to < ?1", params![forgotten])?;
+                run(
+                    "INSERT OR REPLACE INTO clock_jump (went_to, came_from, last_generation)
+                     SELECT ?1, ?2, coalesce(max(id), 0) FROM generation",
+                    params![iso(*to), iso(*from)],
+                )
             }
             Change::NeverPulledForgotten(key) => self.forget_key(*key),
             Change::Address { key, address, state } => {

@@ -63,6 +63,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0012_agents_live.sql")),
     Sql(include_str!("migrations/0013_removed_alive.sql")),
     Sql(include_str!("migrations/0014_file_bytes.sql")),
+    Sql(include_str!("migrations/0015_clock_jump.sql")),
 ];
 
 /// The database could not be used.

@@ -16,6 +16,7 @@ use crate::profile::{Fingerprint, Mode, Template, decode_build, decode_counts};
 use crate::removal::Tombstone;
 use crate::retention::RowFiles;
 use crate::schedule::{AddressRetry, Schedule};
+use crate::snapshot::Jump;
 use crate::time::iso;
 
 macro_rules! ids {
@@ -699,6 +700,24 @@ impl Store {
         let sql =
             "SELECT id FROM cover_key WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
         Ok(self.rows_of(sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))?.pop())
+    }
+
+    /// Returns the latest time that the last run is known to have seen.
+    pub fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) FROM run ORDER BY id DESC LIMIT 1";
+        Ok(self.rows_of(sql, [], |row| time(row, 0))?.pop())
+    }
+
+    /// Returns the jumps of the clock.
+    pub fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
+        let sql = "SELECT went_to, came_from FROM clock_jump";
+        self.rows_of(sql, [], |row| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? }))
+    }
+
+    /// Returns the last generation that was stored before the clock last went back.
+    pub fn last_before_jump(&self) -> Result<Option<GenerationId>, StoreError> {
+        let sql = "SELECT last_generation FROM clock_jump ORDER BY last_generation DESC LIMIT 1";
+        Ok(self.rows_of(sql, [], |row| row.get(0))?.pop())
     }
 
     /// Tells whether the last run came to its end; also true where none was made.

@@ -16,6 +16,7 @@ const CHANGES: &[(usize, &str)] = &[
     (12, "suspicions of addresses at which an agent answers were dropped"),
     (13, "a process that is taken off a center's list alive is remembered as such"),
     (14, "the size of each stored profile is remembered"),
+    (15, "jumps of the clock are remembered"),
 ];
 
 /// The database of an earlier release.

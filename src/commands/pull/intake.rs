@@ -318,10 +318,9 @@ impl Intake<'_, '_, '_> {
 
         let address = address_of(head, entry, listings, ledger);
         let at = head.captured_at.min(self.shared.now);
-        let origin = Origin { edition, structure, mode: profile.mode, address, at };
+        let origin = Origin { edition, structure, mode: profile.mode, address, at, now: self.shared.now };
         let sum = self.store.folded(edition, structure)?;
-        let sum = sum.filter(|sum| snapshot::may_be_in_sum(at, sum.pulled_at));
-        let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.shared.now, self.store)?;
+        let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.shared, self.store)?;
         let mut changes = match place {
             Place::Known => Vec::new(),
             Place::Joins(index, counts) => vec![origin.moved(index, &counts, ledger)],
@@ -444,6 +443,7 @@ struct Origin {
     address: String,
     /// When it was taken, and not later than now.
     at: DateTime<Utc>,
+    now: DateTime<Utc>,
 }
 
 impl Origin {
@@ -454,7 +454,7 @@ impl Origin {
         counts: &[u64],
         sum: Option<&Generation>,
         ledger: &Ledger,
-        now: DateTime<Utc>,
+        shared: &Shared<'_>,
         store: &Store,
     ) -> Result<Place> {
         let is_of_it = |known: &Generation| {
@@ -466,19 +466,18 @@ impl Origin {
         let counts_of = |known: &Generation| {
             store.counts(known.id, counts.len())?.context("counters of a generation are gone")
         };
-        let summed = sum.map(counts_of).transpose()?;
-        let lives = of_it.iter().map(|&index| {
-            let Generation { opened_at, pulled_at, closed_at, .. } = ledger.generations[index];
-            Life { opened_at, pulled_at, closed_at }
-        });
-        let lives: Vec<Life> = lives.collect();
+        let lives: Vec<Life> = of_it.iter().map(|&index| shared.life(&ledger.generations[index])).collect();
         let capture = Capture {
             started_at: head.process.map(|process| process.started_at),
             captured_at: head.captured_at,
             counts,
         };
+        let doubt = &shared.doubt;
+        let is_in_doubt = doubt.concerns_any(&capture, &lives);
+        let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
+        let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
         let counts_of = |life: usize| counts_of(&ledger.generations[of_it[life]]);
-        Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, now, counts_of)? {
+        Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)? {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
             place => place,
         })
@@ -501,8 +500,8 @@ impl Origin {
         entry: &Entry,
         ledger: &mut Ledger,
     ) -> Vec<Change> {
-        let Self { edition, structure, mode, address, at } = self;
-        let (edition, structure, mode, at) = (*edition, *structure, *mode, *at);
+        let Self { edition, structure, mode, address, at, now } = self;
+        let (edition, structure, mode, at, now) = (*edition, *structure, *mode, *at, *now);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
         // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
         let is_newest =
@@ -526,7 +525,7 @@ impl Origin {
             mode,
             opened_at: at,
             pulled_at: at,
-            closed_at: is_over.then_some(at),
+            closed_at: is_over.then_some(now),
         });
         changes.push(Change::GenerationOpened {
             id,
@@ -539,7 +538,9 @@ impl Origin {
             answer: None,
         });
         if is_over {
-            changes.push(Change::GenerationClosed(id, at));
+            // Not the time of the snapshot: an old one would be folded at once, and then nothing tells that its process
+            // is counted where that is pulled again.
+            changes.push(Change::GenerationClosed(id, now));
         }
         changes
     }

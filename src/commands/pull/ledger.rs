@@ -93,9 +93,11 @@ impl Ledger {
     }
 
     pub(super) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
-        self.generations
-            .iter()
-            .filter(move |known| known.closed_at.is_none() && known.address.as_deref() == Some(address))
+        self.at(address).filter(|known| known.closed_at.is_none())
+    }
+
+    pub(super) fn at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+        self.generations.iter().filter(move |known| known.address.as_deref() == Some(address))
     }
 
     /// Tells whether a build is the one that the key shows, or that its first answers serve.

@@ -43,7 +43,8 @@ use crate::ping::PingUrl;
 use crate::profile::Limits;
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Allocator, Change, Store};
+use crate::snapshot::{Doubt, Jump};
+use crate::store::{Allocator, Change, Store, Writer};
 use crate::workdir::Locked;
 
 use crew::{Haul, Queue, Scribe, Stop};
@@ -265,13 +266,7 @@ fn pull(
         super::mending::tell_swept(&swept);
     }
     let mut writer = store.writer(locked.held());
-    if args.services.is_empty() {
-        // By itself, because a run in which no center answers may end before anything else is stored.
-        let urls = context.centers.iter().map(|url| normal_form(url)).collect();
-        writer.apply(&Change::CentersAsked { urls, at: now })?;
-        writer.commit()?;
-    }
-    writer.apply(&Change::RunStarted(now))?;
+    note_start(args, context, &store, &mut writer)?;
 
     let allocator = Allocator::new(&store)?;
     let deadline = args.deadline.or(context.config.pull.deadline);
@@ -294,6 +289,8 @@ fn pull(
         allocator: &allocator,
         rules: args.rules(context),
         now,
+        doubt: Doubt::new(now, store.clock_jumps()?),
+        last_before_jump: store.last_before_jump()?,
         seed: fastrand::u64(..),
         messages,
         stopped: &stopped,
@@ -365,6 +362,21 @@ fn pull(
     Ok(exit_code(&haul, &found, is_whole, &plan, &selection, &roster))
 }
 
+/// Stores that a run begins, which centers it asks, and whether the clock went back since the last one.
+fn note_start(args: &PullArgs, context: &Context, store: &Store, writer: &mut Writer<'_>) -> Result<()> {
+    let now = context.now();
+    if args.services.is_empty() {
+        // By itself, because a run in which no center answers may end before anything else is stored.
+        let urls = context.centers.iter().map(|url| normal_form(url)).collect();
+        writer.apply(&Change::CentersAsked { urls, at: now })?;
+        writer.commit()?;
+    }
+    if let Some(jump) = store.last_run_at()?.and_then(|last| Jump::between(last, now)) {
+        writer.apply(&Change::ClockWentBack(jump))?;
+    }
+    Ok(writer.apply(&Change::RunStarted(now))?)
+}
+
 /// Says, once a root, what others can read or lock there: an earlier release created it so, and modes of what is
 /// there are not changed.
 fn tell_what_is_open(store: &Store, locked: &Locked, now: DateTime<Utc>) -> Result<()> {
@@ -427,6 +439,8 @@ pub(super) fn last_chance(
         allocator,
         rules: Rules::of(&context.config.pull),
         now: context.now(),
+        doubt: Doubt::new(context.now(), store.clock_jumps()?),
+        last_before_jump: store.last_before_jump()?,
         seed: fastrand::u64(..),
         messages,
         stopped: &stopped,

@@ -15,7 +15,8 @@ use crate::config::{ChangeRule, PullConfig};
 use crate::memory::{Memory, NoRoom, Reservation};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 use crate::schedule::{Retry, Steps};
-use crate::store::{Allocator, Change, Store, StoreError, StructureId, Structures};
+use crate::snapshot::{Doubt, Life};
+use crate::store::{Allocator, Change, Generation, GenerationId, Store, StoreError, StructureId, Structures};
 use crate::workdir::Locked;
 
 /// What threads send to the one that writes.
@@ -69,6 +70,10 @@ pub(super) struct Shared<'a> {
     pub(super) allocator: &'a Allocator,
     pub(super) rules: Rules,
     pub(super) now: DateTime<Utc>,
+    /// Of the times that are stored.
+    pub(super) doubt: Doubt,
+    /// The last generation that was stored before our clock last went back.
+    pub(super) last_before_jump: Option<GenerationId>,
     /// For the imprints that this run takes of answers.
     pub(super) seed: u64,
     pub(super) messages: SyncSender<Message>,
@@ -86,6 +91,13 @@ impl Shared<'_> {
     /// Sends to the thread that writes; it takes messages until the last sender is gone.
     pub(super) fn send(&self, message: Message) {
         let _ = self.messages.send(message);
+    }
+
+    /// Returns what the times of a generation tell.
+    pub(super) fn life(&self, generation: &Generation) -> Life {
+        let Generation { id, opened_at, pulled_at, closed_at, .. } = *generation;
+        let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
+        Life { opened_at, pulled_at, closed_at, is_from_before_jump }
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -20,9 +20,10 @@ use crate::edition::{self, Claim};
 use crate::generation::{self, Verdict};
 use crate::memory::Reservation;
 use crate::profile::{
-    Fingerprint, Imprint, Last, Profile, Template, Understood, encode_counts, hit_fraction,
+    Fingerprint, Imprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
 };
 use crate::schedule::Reason;
+use crate::snapshot::{self, Life, Resumed};
 use crate::store::{
     AddressState, Change, EditionId, EditionStatus, Generation, GenerationId, LastAnswer, Store, StructureId,
 };
@@ -90,7 +91,28 @@ struct Seat {
     edition: EditionId,
     structure: StructureId,
     previous: Option<Generation>,
+    beside: Beside,
     is_decided: bool,
+}
+
+/// Closed generations of which any may be the one that goes on, too.
+#[derive(Default)]
+struct Beside {
+    generations: Vec<Generation>,
+    /// Their counters together.
+    counts: Vec<u64>,
+}
+
+impl Beside {
+    /// Returns the changes that leave one generation with all that they count.
+    fn changes(&self, mode: Mode) -> Vec<Change> {
+        let Some((&Generation { id, pulled_at: at, .. }, gone)) = self.generations.split_first() else {
+            return Vec::new();
+        };
+        let counts = encode_counts(&self.counts);
+        let moved = Change::GenerationMoved { id, mode, at, counts, answer: None };
+        [moved].into_iter().chain(gone.iter().map(|gone| Change::GenerationFolded(gone.id))).collect()
+    }
 }
 
 impl<'a> Unit<'a> {
@@ -303,7 +325,7 @@ impl<'a> Unit<'a> {
     ) -> anyhow::Result<()> {
         let mut asked_again = false;
         let mut learned_bytes = 0;
-        let (seat, stored) = loop {
+        let (seat, stored, fell) = loop {
             let template = answer.understood.template.take().map(Arc::new);
             learned_bytes += template.as_ref().map_or(0, |template| template.heap_bytes());
             let profile = &answer.understood.profile;
@@ -340,7 +362,23 @@ impl<'a> Unit<'a> {
                     continue;
                 }
             }
-            break (seat, stored);
+            break (seat, stored, fell);
+        };
+        let profile = &answer.understood.profile;
+        // Counters that did not fall go on.
+        let goes_on = stored.as_ref().is_some_and(|stored| {
+            !fell || generation::judge(profile.mode, stored, &profile.counts) != Verdict::Restarted
+        });
+        let resumed = match goes_on && !self.is_in_doubt(&seat, &target.address, shared) {
+            true => None,
+            false => self.resumed(&seat, &target.address, profile, shared, store)?,
+        };
+        let (seat, stored) = match resumed {
+            Some((previous, resumed, others)) => {
+                let beside = Beside { generations: others, counts: resumed.rest };
+                (Seat { previous: Some(previous), beside, ..seat }, Some(resumed.then))
+            }
+            None => (seat, stored),
         };
         let (reservation, part) = (answer.reservation.take(), seat.part);
         self.take_in(target, seat, answer, stored.as_deref(), shared)?;
@@ -349,6 +387,46 @@ impl<'a> Unit<'a> {
             self.opened(part).as_mut().expect("opened before the address was asked").kept.push(reservation);
         }
         Ok(())
+    }
+
+    /// Tells whether an answer that goes on with the open generation may go on with another one, too.
+    fn is_in_doubt(&self, seat: &Seat, address: &str, shared: &Shared<'_>) -> bool {
+        let ledger = self.opened(seat.part);
+        let ledger = ledger.as_ref().expect("opened before the address was asked");
+        shared.doubt.concerns_closed(ledger.at(address).map(|known| shared.life(known)))
+    }
+
+    /// Returns the generation that goes on with an answer, if there is one, its counters, and others that may.
+    fn resumed(
+        &self,
+        seat: &Seat,
+        address: &str,
+        profile: &Profile,
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<Option<(Generation, Resumed, Vec<Generation>)>> {
+        let Profile { mode, counts: answered, .. } = profile;
+        let here: Vec<Generation> = {
+            let ledger = self.opened(seat.part);
+            let ledger = ledger.as_ref().expect("opened before the address was asked");
+            ledger.at(address).cloned().collect()
+        };
+        let lives: Vec<Life> = here.iter().map(|known| shared.life(known)).collect();
+        let counts_of = |index: usize| {
+            let known = &here[index];
+            let is_of_it =
+                (known.edition, known.structure, known.mode) == (seat.edition, seat.structure, *mode);
+            match store.counts(known.id, answered.len()) {
+                _ if !is_of_it => Ok(None),
+                Err(error) if error.is_of_one_value() => Ok(None),
+                counts => counts,
+            }
+        };
+        let resumed = snapshot::resumed(*mode, &lives, answered, &shared.doubt, counts_of)?;
+        Ok(resumed.map(|resumed| {
+            let others = resumed.others.iter().map(|other| here[*other].clone()).collect();
+            (here[resumed.index].clone(), resumed, others)
+        }))
     }
 
     /// Returns the structures that an answer of this address may have, the likeliest first.
@@ -447,7 +525,8 @@ impl<'a> Unit<'a> {
             .open_at(&target.address)
             .find(|open| open.edition == id && open.structure == structure && open.mode == profile.mode)
             .cloned();
-        Ok(Some(Seat { part, edition: id, structure, previous, is_decided: decided }))
+        let beside = Beside::default();
+        Ok(Some(Seat { part, edition: id, structure, previous, beside, is_decided: decided }))
     }
 
     /// Returns the part that a process at a shared address belongs to.
@@ -476,7 +555,7 @@ impl<'a> Unit<'a> {
         stored: Option<&[u64]>,
         shared: &Shared<'_>,
     ) -> anyhow::Result<()> {
-        let Seat { part: owner, edition, structure, previous, is_decided } = seat;
+        let Seat { part: owner, edition, structure, previous, beside, is_decided } = seat;
         let Understood { profile: Profile { mode, build, counts: answered }, imprint, .. } =
             answer.understood;
         let fraction = hit_fraction(&answered);
@@ -503,6 +582,9 @@ impl<'a> Unit<'a> {
         let address = Some(target.address.clone());
         let at = shared.now;
         let (counts, replaced) = if let (Verdict::Continues(counts), Some(previous)) = (verdict, previous) {
+            if previous.closed_at.is_some() {
+                changes.push(Change::GenerationReopened(previous.id));
+            }
             let is_all_it_said = counts == answered;
             let answer = to_remember.filter(|_| is_all_it_said);
             if stored != Some(&counts[..]) {
@@ -529,6 +611,7 @@ impl<'a> Unit<'a> {
             });
             (answered, id)
         };
+        changes.extend(beside.changes(mode));
         let moved = changes.len() > 1;
         for &part in target.parts.iter().filter(|&&part| part != owner) {
             let name = self.parts[owner].entry.spokesman().name.clone();
@@ -541,6 +624,10 @@ impl<'a> Unit<'a> {
         let live = ledger.editions.iter_mut().find(|live| live.id == edition).expect("seated in it");
         live.sum.as_mut().expect("made when seated").add(mode, &build, &counts)?;
         live.moved |= moved;
+        if !beside.generations.is_empty() {
+            live.sum.as_mut().expect("made when seated").add(mode, &build, &beside.counts)?;
+            ledger.replaced.extend(beside.generations.iter().map(|known| known.id));
+        }
         ledger.replaced.insert(replaced);
         ledger.touched |= moved;
         ledger.restarted += closed;
