@@ -153,7 +153,9 @@ pub fn listener(port: u16) -> Option<Listener> {
         open.into_iter()
             .any(|open| matches!(open.target, FDTarget::Socket(socket) if sockets.contains(&socket)))
     };
-    let process = processes().find(holds)?;
+    // A program that the process starts holds a copy of its sockets until it is executed, and may have a lower number.
+    let process =
+        processes().filter(holds).min_by_key(|process| process.stat().map_or(u64::MAX, |it| it.starttime))?;
     let service = process.environ().ok().and_then(|mut all| service_in(all.remove(OsStr::new(SERVICE))));
     Some(Listener { id: process.pid(), started_at: started_at(&process), service })
 }
