@@ -165,7 +165,7 @@ impl<E> Contest<E> {
 /// How the votes of two editions compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContestKind {
-    /// Another edition has more votes than the one shown.
+    /// Another edition has more votes than the one shown, or all that answers serves it.
     Majority,
     /// Another edition has as many votes as the one shown, and none has more.
     Tie,
@@ -223,7 +223,9 @@ pub struct Decision<E> {
 ///
 /// A key that shows none takes the edition that most addresses serve, of two alike the one listed first.
 /// Else, in this order:
-/// - Nothing serves the shown edition, and all that answers serves one other: that one is adopted at once.
+/// - Nothing serves the shown edition, and all that answers serves one other, which has at least as many votes: the
+///   other is adopted at once. With fewer votes, as when the pods of the shown one fail in one pull, it has to be so
+///   as long as a majority has to.
 /// - The shown edition was chosen by hand: it stays.
 /// - Another edition has more votes than the shown one, now and in a pull [`MAJORITY_AFTER`] ago, and in
 ///   every pull between: it is adopted.
@@ -256,16 +258,16 @@ pub fn elect<E: Copy + Eq>(
     if !is_answered {
         return keep(remembered.contest);
     }
-    if shown.serving == 0
-        && let [(only, _)] = served().collect::<Vec<_>>()[..]
-    {
-        return adopt(only);
-    }
+    let is_alone = shown.serving == 0 && served().count() == 1;
     let strongest = served()
         .filter(|(index, _)| *index != shown_index)
         .max_by_key(|(_, candidate)| (candidate.votes, candidate.listed_last));
-    let Some((rival_index, rival)) = strongest.filter(|_| chosen.is_none()) else { return keep(None) };
+    let Some((rival_index, rival)) = strongest.filter(|_| is_alone || chosen.is_none()) else {
+        return keep(None);
+    };
     let (kind, winner) = match rival.votes.cmp(&shown.votes) {
+        Ordering::Less if is_alone => (ContestKind::Majority, Some(rival.edition)),
+        _ if is_alone => return adopt(rival_index),
         Ordering::Less => return keep(None),
         Ordering::Equal if rival.votes == 0 => return keep(None),
         Ordering::Equal => {
@@ -445,7 +447,8 @@ mod tests {
             (&[(1, 1, 0), (2, 2, 0)][..], None),
             (&[(0, 0, 0), (2, 2, 0)], Some(1)),
             // Also where dead addresses that served the shown one are still listed.
-            (&[(0, 3, 0), (1, 1, 0)], Some(1)),
+            (&[(0, 3, 0), (3, 3, 0)], Some(1)),
+            (&[(0, 3, 0), (2, 2, 0)], None),
             (&[(0, 0, 0), (2, 2, 0), (1, 1, 0)], None),
             (&[(0, 0, 0), (0, 0, 0)], None),
             (&[(0, 3, 0), (0, 4, 0)], None),
@@ -458,6 +461,17 @@ mod tests {
             elect(&candidates(&[(0, 0, 0), (2, 2, 0)]), &Election::default(), switched_off).adopted,
             None
         );
+    }
+
+    #[test]
+    fn one_pull_in_which_all_of_the_shown_build_fail_lets_no_smaller_build_take_its_place() {
+        let (failing, answering) = (&[(0, 4, 0), (1, 1, 0)][..], &[(4, 4, 0), (1, 1, 0)][..]);
+        assert_eq!(course(&[(0, failing), (5, answering), (10, failing), (14, failing)]), []);
+        assert_eq!(course(&[(0, failing), (5, failing)]), [(5, 1)]);
+        // A build that a person chose gives way to a deploy in the same way.
+        let chosen = Election { contest: None, chosen: Some(0) };
+        let pending = elect(&candidates(failing), &chosen, conditions(0)).remembered;
+        assert_eq!(elect(&candidates(failing), &pending, conditions(5)).adopted, Some(1));
     }
 
     #[test]

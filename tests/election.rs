@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 
 use crate::harness::{ECHO, World, echo, profile_of};
-use crate::sim::{Agent, Program};
+use crate::sim::{Agent, Behaviour, Program};
 
 /// A build of the echo program from a changed source.
 fn other_echo() -> Program {
@@ -111,6 +111,59 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     world.pull(3).warned("took the place of");
     assert!(world.shows_echo());
     world.is_sound();
+}
+
+#[test]
+fn one_pull_in_which_all_real_processes_fail_shows_no_stray_one() {
+    let (world, agents) = World::with_echo(4);
+    world.pull(0);
+    let _stray = world.start(ECHO, &other_echo());
+    world.pull(3);
+    for agent in &agents {
+        agent.behave_once(Behaviour::Status("503 Service Unavailable", ""));
+    }
+    world.pull(3);
+    assert!(world.shows_echo());
+    assert_eq!(world.contest(), Some(("majority".to_owned(), 1, 5)));
+    world.pull(3);
+    assert_eq!((world.shows_echo(), world.contest()), (true, None));
+}
+
+#[test]
+fn processes_whose_profile_has_no_file_vote_by_the_answer_before() {
+    let (world, agents) = World::with_echo(2);
+    world.pull(0);
+    let _stray = world.start(ECHO, &other_echo());
+    world.pull(3);
+    for agent in &agents {
+        agent.behave(Behaviour::Body(b"mode: count\n".to_vec()));
+    }
+    for _ in 0..2 {
+        world.run(&["pull", "--force"]);
+        assert_eq!((world.shows_echo(), world.contest()), (true, None));
+    }
+}
+
+#[test]
+fn a_damaged_value_of_one_key_costs_the_processes_of_another_no_vote() {
+    let world = World::new();
+    let neighbour = world.start("aaa_th_apa_goc_neighbour_master_1111111111", &other_echo());
+    world.pull(0);
+    let real = [(); 3].map(|()| world.start(ECHO, &echo()));
+    world.pull(0);
+    // The neighbour's port was given to a process that registered under this name.
+    world.center.register(ECHO, &neighbour);
+    world.execute(
+        "UPDATE structure SET fingerprint = x'00' WHERE id IN
+         (SELECT structure_id FROM generation JOIN edition ON edition.id = edition_id JOIN service USING (key_id)
+          WHERE name LIKE 'aaa%')",
+    );
+    for _ in 0..2 {
+        world.run(&["pull", "--force"]);
+        assert!(world.shows_echo());
+        assert_eq!(world.contest(), None);
+    }
+    drop(real);
 }
 
 #[test]

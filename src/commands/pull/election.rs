@@ -8,7 +8,7 @@ use super::super::roster::Entry;
 use super::ledger::Ledger;
 use crate::edition::Candidate;
 use crate::profile::{Build, Fingerprint};
-use crate::store::{EditionId, EditionStatus, StructureId};
+use crate::store::{EditionId, EditionStatus, Generation, StructureId};
 
 /// An edition took the place of another.
 #[derive(Clone, Debug)]
@@ -22,26 +22,26 @@ pub(super) struct Adopted {
 pub(super) struct OtherKeys {
     /// The parts that list an address.
     listing: HashMap<String, Vec<usize>>,
-    /// By part.
-    shown: Vec<HashSet<Fingerprint>>,
+    /// By part. A part whose stored values cannot be read shows none.
+    shown: HashMap<usize, HashSet<Fingerprint>>,
 }
 
 impl OtherKeys {
-    /// Notes the builds that the next part shows.
-    pub(super) fn push(&mut self, entry: &Entry, ledger: &Ledger) {
-        let part = self.shown.len();
+    /// Notes the builds that a part shows.
+    pub(super) fn note(&mut self, part: usize, entry: &Entry, ledger: &Ledger) {
         for address in entry.addresses() {
             self.listing.entry(address).or_default().push(part);
         }
         let current = ledger.current().map(|current| &ledger.editions[current]);
         let builds = current.into_iter().flat_map(|edition| &edition.structures);
-        self.shown.push(builds.map(|(_, build)| *build).collect());
+        self.shown.insert(part, builds.map(|(_, build)| *build).collect());
     }
 
     /// Tells whether the address stands under another key than that of `part`, and that key shows this build.
     fn shows(&self, part: usize, address: &str, build: Fingerprint) -> bool {
         let parts = self.listing.get(address).into_iter().flatten();
-        parts.filter(|other| **other != part).any(|other| self.shown[*other].contains(&build))
+        let shows = |other: &usize| self.shown.get(other).is_some_and(|builds| builds.contains(&build));
+        parts.filter(|other| **other != part).any(shows)
     }
 }
 
@@ -88,9 +88,7 @@ pub(super) fn candidates(
             candidate.serving += 1;
             candidate.first = candidate.first.min(place.unwrap_or(usize::MAX));
         }
-        // A profile without any file says nothing of the build.
-        let is_silent = build == Build::empty().fingerprint();
-        if let Some(place) = place.filter(|_| !is_silent && !others.shows(part, address, build)) {
+        if let Some(place) = place.filter(|_| !others.shows(part, address, build)) {
             candidate.votes += 1;
             let listed = listed_at.get(address).map(|at| (*at, place));
             candidate.listed_last = candidate.listed_last.max(listed);
@@ -106,19 +104,34 @@ struct LastAnswer {
 }
 
 /// Returns the last answer of each address of which it is known that it belongs to this key.
+///
+/// A profile without any file says nothing of the build, so the answer before it stands.
 fn last_answers(ledger: &Ledger) -> HashMap<&str, LastAnswer> {
+    let silent = Build::empty().fingerprint();
     let builds: HashMap<StructureId, Fingerprint> =
         ledger.editions.iter().flat_map(|edition| edition.structures.iter().copied()).collect();
+    let answer_of = |known: &Generation| {
+        let build = builds.get(&known.structure).copied()?;
+        Some(LastAnswer { edition: known.edition, build })
+    };
     let mut last: HashMap<&str, LastAnswer> = HashMap::new();
     for open in ledger.generations.iter().filter(|known| known.closed_at.is_none()) {
-        if let (Some(address), Some(&build)) = (open.address.as_deref(), builds.get(&open.structure)) {
-            last.insert(address, LastAnswer { edition: open.edition, build });
-        }
+        let Some(address) = open.address.as_deref() else { continue };
+        let said = |known: &&Generation| {
+            known.address.as_deref() == Some(address) && answer_of(known).is_some_and(|it| it.build != silent)
+        };
+        let answer = match answer_of(open) {
+            Some(answer) if answer.build == silent => {
+                ledger.generations.iter().filter(said).max_by_key(|known| known.pulled_at).and_then(answer_of)
+            }
+            answer => answer,
+        };
+        last.extend(answer.map(|answer| (address, answer)));
     }
     for address in ledger.elsewhere.keys() {
         last.remove(address.as_str());
     }
-    for (address, answer) in &ledger.answered {
+    for (address, answer) in ledger.answered.iter().filter(|(_, answer)| answer.build != silent) {
         last.remove(address.as_str());
         if answer.is_decided {
             last.insert(address, LastAnswer { edition: answer.edition, build: answer.build });

@@ -648,7 +648,9 @@ impl<'a> Unit<'a> {
         if self.parts.len() > 1 {
             for (index, part) in self.parts.iter().enumerate() {
                 match self.ledger(index, store) {
-                    Ok(ledger) => others.push(part.entry, ledger.as_ref().expect("opened just now")),
+                    Ok(ledger) => {
+                        others.note(index, part.entry, ledger.as_ref().expect("opened just now"));
+                    }
                     Err(error) if Reach::of(&error) == Reach::Root => return Err(error),
                     // Its own settlement names it.
                     Err(_) => {}
