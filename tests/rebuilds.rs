@@ -2,7 +2,7 @@
 //! build. A server and a worker of one service, seen side by side, stay one.
 
 use crate::harness::{ECHO, World};
-use crate::sim::{Agent, Program};
+use crate::sim::{Agent, Behaviour, Program};
 
 const MAIN: &str = "example.com/app/main.go:3.13,5.2 2\n";
 const A: &str = "example.com/app/a.go:3.10,5.2 1\nexample.com/app/a.go:7.10,9.2 1\n";
@@ -97,6 +97,27 @@ fn a_rolling_deploy_is_one_until_nobody_serves_the_old_files_any_more() {
 }
 
 #[test]
+fn a_server_and_a_worker_that_changed_places_stay_one_when_one_of_them_fails() {
+    let world = World::new();
+    let [one, other] =
+        [world.start(ECHO, &program(&[MAIN, SERVER])), world.start(ECHO, &program(&[MAIN, WORKER]))];
+    other.hit(&[1], 1);
+    world.pull(0);
+    one.run(&program(&[MAIN, WORKER]));
+    other.run(&program(&[MAIN, SERVER]));
+    world.pull(0);
+    let before = world.figures(ECHO);
+    for failing in [&one, &other] {
+        failing.behave(Behaviour::Status("503 Service Unavailable", ""));
+        world.pull(3);
+        assert_eq!(world.figures(ECHO), before);
+        failing.behave(Behaviour::Well);
+        world.pull(0);
+    }
+    assert_eq!((world.figures(ECHO), world.builds("former")), (before, 0));
+}
+
+#[test]
 fn a_worker_that_was_rebuilt_is_shown_beside_the_server_that_stayed() {
     let world = World::new();
     let server = world.start(ECHO, &program(&[MAIN, SERVER]));
@@ -141,12 +162,12 @@ fn a_worker_that_was_silent_is_shown_again_once_it_answers_beside_the_server() {
     let world = World::new();
     // The server's port was the worker's before.
     let server = world.start(ECHO, &program(&[MAIN, WORKER]));
+    let worker = world.start(ECHO, &program(&[MAIN, WORKER]));
     server.hit(&[1], 1);
+    worker.hit(&[1], 2);
     world.pull(0);
     server.run(&program(&[MAIN, SERVER]));
     server.hit(&[1], 1);
-    let worker = world.start(ECHO, &program(&[MAIN, WORKER]));
-    worker.hit(&[1], 2);
     world.pull(0);
     assert_eq!(world.figures(ECHO).1, "main=0 s=1 w=3");
     worker.kill();

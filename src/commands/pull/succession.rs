@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
+
 use super::super::roster::Entry;
 use super::ledger::{Ledger, LiveEdition};
 use crate::edition::Served;
@@ -11,7 +13,8 @@ use crate::store::{Generation, StructureId};
 /// Returns the addresses that answer with a set of files of `edition`, with the sets of it that they served before.
 ///
 /// An address that was not asked in this pull and did not fail at its last one counts with its last answer. One
-/// that no center vouches for now replaces nothing.
+/// that no center vouches for now replaces nothing. A set that another process began to serve when the address
+/// began with its present one, or later, is not left behind by it: a server and a worker changed places.
 pub(super) fn served(
     entry: &Entry,
     ledger: &Ledger,
@@ -24,6 +27,8 @@ pub(super) fn served(
     let silent = structures.get(&Build::empty().fingerprint()).copied();
     let mut before: HashMap<&str, Vec<StructureId>> = HashMap::new();
     let mut now: BTreeMap<&str, StructureId> = BTreeMap::new();
+    let mut begun_last: HashMap<StructureId, DateTime<Utc>> = HashMap::new();
+    let mut since: HashMap<(&str, StructureId), DateTime<Utc>> = HashMap::new();
     let listed = entry.addresses();
     let is_unasked = |address: &str| !asked.contains(address) && entry.state(address).retry.failures == 0;
     let unasked: HashSet<&str> =
@@ -32,8 +37,13 @@ pub(super) fn served(
     for known in ledger.generations.iter().filter(of_it) {
         let Some(address) = known.address.as_deref() else { continue };
         before.entry(address).or_default().push(known.structure);
-        if known.closed_at.is_none() && unasked.contains(address) {
-            now.insert(address, known.structure);
+        let last = begun_last.entry(known.structure).or_insert(known.opened_at);
+        *last = known.opened_at.max(*last);
+        if known.closed_at.is_none() {
+            since.insert((address, known.structure), known.opened_at);
+            if unasked.contains(address) {
+                now.insert(address, known.structure);
+            }
         }
     }
     for (address, answer) in &ledger.answered {
@@ -44,7 +54,9 @@ pub(super) fn served(
     }
     let of_address = |(address, now): (&str, StructureId)| {
         let mut before = before.remove(address).unwrap_or_default();
-        before.retain(|set| *set != now);
+        // A set that began with this pull is later than all that is stored.
+        let since = since.get(&(address, now));
+        before.retain(|set| *set != now && since.is_none_or(|since| begun_last[set] < *since));
         if !before.is_empty() && entry.is_assumed(address) {
             before.clear();
         }
