@@ -13,7 +13,8 @@ use crate::sim::{Agent, Behaviour, Program, Removing};
 /// machine.
 const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\", \"20ms\"]\ntimeout = \"30s\"\n";
 /// Waits no longer for what hangs than a test can bear.
-const IMPATIENT: &str = "[prune]\npauses = []\nrecheck = []\ntimeout = \"1s\"\n";
+const IMPATIENT: &str =
+    "[prune]\npauses = []\nrecheck = []\ntimeout = \"1s\"\n[pull]\nread_timeout = \"1s\"\n";
 const NO_SUCH_CALL: Behaviour = Behaviour::Status("404 Not Found", "404 page not found\n");
 const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
 
@@ -193,9 +194,26 @@ fn one_last_pull_is_stored_and_spares_who_answers_it() {
 }
 
 #[test]
+fn an_agent_that_is_slower_than_a_probe_waits_and_as_fast_as_a_pull_needs_is_alive() {
+    let (world, agents) = pulled(3);
+    world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"200ms\"\n");
+    agents[0].run(&Program::of("m/a.go:1.1,2.2 1\n"));
+    agents[0].behave_for_coverage(Behaviour::Hang);
+    agents[0].behave(Behaviour::Drip(Duration::from_millis(300)));
+    for _ in 0..2 {
+        world.prune(&[], 0);
+        world.minutes_pass(16);
+    }
+    let said = world.prune(&["--format", "json"], 0);
+    let line = about(&said, &agents[0]);
+    assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
+    world.is_listed(&agents.iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn a_profile_that_no_pull_can_read_spares_an_address_at_the_last_moment() {
     let (world, agents) = pulled(3);
-    world.configure(&format!("[pull]\nmax_body = \"1KiB\"\n{IMPATIENT}"));
+    world.configure(&format!("{IMPATIENT}max_body = \"1KiB\"\n"));
     agents[0].behave(Behaviour::Hang);
     for _ in 0..2 {
         world.prune(&[], 0);

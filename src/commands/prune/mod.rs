@@ -160,7 +160,8 @@ struct Clients {
     quick: Client,
     /// Has the patience that a list or a profile takes, though none with silence.
     patient: Client,
-    /// As patient, for the last pulls of addresses, which are broken off together.
+    /// For the last pulls of addresses, which are broken off together. Waits for an answer as long as `pull` does:
+    /// an agent that `pull` can read is alive.
     pulling: Client,
 }
 
@@ -178,7 +179,8 @@ impl Clients {
         // A connection and two silences: more than that, and something drips.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;
         let patient = options(pull.timeout.max(timeout));
-        Ok(Self { quick, patient: Client::new(&patient)?, pulling: Client::new(&patient)? })
+        let pulling = Options { read_timeout: pull.read_timeout.max(timeout), ..patient.clone() };
+        Ok(Self { quick, patient: Client::new(&patient)?, pulling: Client::new(&pulling)? })
     }
 }
 
