@@ -318,15 +318,25 @@ fn exhume(
         let of_it = listed.names.iter().map(|name| name.service.as_str());
         names.entry((&listed.center, &listed.identity)).or_default().extend(of_it);
     }
+    let removed: BTreeSet<(String, String)> = graves
+        .iter()
+        .map(|grave| (normal_form(&grave.tombstone.address), grave.tombstone.service.clone()))
+        .collect();
     let (mut restores, mut forgotten) = (Vec::new(), Vec::new());
     for Grave { tombstone, is_back } in graves {
         let identity = normal_form(&tombstone.address);
         let stands_under = names.get(&(tombstone.center.as_str(), identity.as_str()));
         let is_listed = stands_under.is_some_and(|names| names.contains(&tombstone.service.as_str()));
+        // A stranger that took the port registers itself, under names that no tombstone of the address has.
+        let is_stranger = tombstone.build.is_none()
+            && stands_under
+                .into_iter()
+                .flatten()
+                .any(|name| !removed.contains(&(identity.clone(), (*name).to_owned())));
         let is_old = lasted(tombstone.removed_at, now, TOMBSTONE_LASTS);
         let is_wanted = match tombstone.was_alive {
             // After a run that broke off while it fixed names, the address stands under a part of them.
-            true => is_back,
+            true => is_back && !is_stranger,
             false => is_back && choices.restore && stands_under.is_none() && !is_old,
         };
         if is_listed || (is_old && !is_wanted) {
@@ -629,6 +639,7 @@ mod tests {
         let grave = |number, hours, is_back| {
             let mut grave = grave(number, hours, is_back);
             grave.tombstone.was_alive = true;
+            grave.tombstone.build = Some(print(1));
             grave
         };
         let situation = Situation {
@@ -670,6 +681,24 @@ mod tests {
         assert_eq!(named(&[(None, Some(1)), (None, None)]), None);
         // The process was started anew with the right build since the pull.
         assert_eq!(named(&[(Some(Kinship::Own), Some(1)), (Some(Kinship::Other), Some(1))]), None);
+    }
+
+    #[test]
+    fn a_stranger_that_took_the_port_is_not_registered_under_the_old_name() {
+        let restored = |build: Option<u8>, stands_under: &[&str]| {
+            let mut grave = grave(7, 1, true);
+            grave.tombstone.was_alive = true;
+            grave.tombstone.build = build.map(print);
+            let mut listed = alive(7);
+            listed.names = stands_under.iter().map(|service| name(service, None)).collect();
+            let listed = if stands_under.is_empty() { Vec::new() } else { vec![listed] };
+            let answered = BTreeSet::from(["http://center".to_owned()]);
+            let situation = Situation { listed, graves: vec![grave], answered, now: at(NOW) };
+            Plan::make(situation, &CHOICES).restores.len()
+        };
+        // A build that is known tells a stranger by what it serves.
+        assert_eq!([restored(Some(1), &[]), restored(Some(1), &["another"])], [1, 1]);
+        assert_eq!([restored(None, &[]), restored(None, &["another"])], [1, 0]);
     }
 
     #[test]

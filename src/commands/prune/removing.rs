@@ -332,8 +332,7 @@ impl Remover<'_> {
             tombstones.push(Tombstone { center, address, service, build, removed_at: at, was_alive: false });
         }
         let naming = &self.context.config.naming;
-        let targets: Vec<Target> =
-            tombstones.iter().map(|it| Target { wants_build: false, ..watch::target(it, naming) }).collect();
+        let targets: Vec<Target> = tombstones.iter().map(|it| watch::target(it, naming)).collect();
         // Before they are asked: a run that ends here leaves them to the next one.
         self.write(tombstones.iter().cloned().map(Change::Buried))?;
         let Some(seen) = self.prober.look(&targets, Effort::Thorough)? else { return Ok(false) };
@@ -344,7 +343,7 @@ impl Remover<'_> {
         self.write(gone.into_iter().map(|(tombstone, _)| Change::Exhumed(tombstone)))?;
         let living: Vec<Tombstone> = living
             .into_iter()
-            .map(|(tombstone, _)| Tombstone { build: None, was_alive: true, ..tombstone })
+            .map(|(tombstone, sighting)| Tombstone { build: sighting.build, was_alive: true, ..tombstone })
             .collect();
         self.write(living.iter().cloned().map(Change::Buried))?;
         if living.is_empty() {
