@@ -111,7 +111,10 @@ fn save(task: &Task) -> Result<Left> {
     let mut before = listener();
     let mut tries = 0;
     let (service, understood, captured_at) = loop {
-        let service = service_at(port, task.service.as_deref(), before.as_ref())?;
+        let service = match tries {
+            0 => service_at(port, task.service.as_deref(), before.as_ref())?,
+            _ => service_of_successor(port, task.service.as_deref(), before.as_ref())?,
+        };
         let pulled = client.profile(&address).and_then(|mut incoming| incoming.understand(&[], None, 0));
         let understood = pulled.with_context(|| format!("profile from \"{}\"", in_message(&address)))?;
         let captured_at = clock::now();
@@ -161,6 +164,26 @@ fn service_at(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Re
         bail!("the name of the service is longer than {LONGEST_NAME} bytes");
     }
     Ok(service.to_owned())
+}
+
+/// Returns the name of a process that took a port while the one before it was asked: its own name, which must be the
+/// one that was given, or its counters would be stored as another service's.
+fn service_of_successor(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Result<String> {
+    let own = listener.and_then(|listener| listener.service.as_deref());
+    match (given, own) {
+        (Some(given), Some(own)) if given != own => {
+            bail!(
+                "the process is gone, and one of \"{}\" took port {port} while it was asked",
+                in_message(own)
+            )
+        }
+        (Some(_), None) => {
+            bail!(
+                "the process is gone, and one whose name cannot be read took port {port} while it was asked"
+            )
+        }
+        _ => service_at(port, None, listener),
+    }
 }
 
 /// Tells whether an answer is that of the process that listened before it was asked for.
@@ -225,6 +248,18 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+
+    #[test]
+    fn a_process_that_took_the_port_is_saved_under_its_own_name_alone() {
+        let process =
+            |service: Option<&str>| Listener { id: 7, started_at: None, service: service.map(str::to_owned) };
+        let named = |given, own| service_of_successor(80, given, Some(&process(own))).ok();
+        assert_eq!(named(None, Some("b")).as_deref(), Some("b"));
+        assert_eq!(named(Some("a"), Some("a")).as_deref(), Some("a"));
+        assert_eq!(named(Some("a"), Some("b")), None);
+        assert_eq!(named(Some("a"), None), None);
+        assert_eq!(named(None, None), None);
+    }
 
     #[test]
     fn an_answer_is_that_of_the_process_that_listens_before_and_after_it() {
