@@ -512,6 +512,17 @@ fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() 
     assert_eq!(wrong.stdout, "", "what is stored would hide the slip");
     assert!(wrong.stderr.lines().all(|line| line.starts_with("goc-watchdog: ")), "{}", wrong.stderr);
     assert!(!wrong.stderr.contains("secret") && wrong.stderr.contains("***"), "{}", wrong.stderr);
+    for command in ["pull", "prune"] {
+        let both = format!("{url},http://user:secret@127.0.0.1:1");
+        let output = with_center(&[command, "--format", "json"], &both);
+        assert!(
+            output.stdout.contains(r#""silent_centers":["http://***@127.0.0.1:1"]"#),
+            "{}",
+            output.stdout
+        );
+        assert!(!format!("{output:?}").contains("secret"), "{output:?}");
+    }
+    assert_eq!(world.query::<i64>("SELECT count(*) FROM asked_center WHERE url LIKE '%secret%'"), 0);
 }
 
 #[test]

@@ -234,8 +234,8 @@ impl Summary {
             failed: ended("failed"),
             stale_names: listed().map(|line| line.stale.len()).sum(),
             other_builds: listed().filter(|line| line.other_build.is_some()).count(),
-            braked_centers: brakes.map(|brake| brake.center.clone()).collect(),
-            silent_centers: silent.map(|silent| silent.url.clone()).collect(),
+            braked_centers: brakes.map(|brake| shown_url(&brake.center)).collect(),
+            silent_centers: silent.map(|silent| shown_url(&silent.url)).collect(),
             dropped_profiles: thinning.rows.len()
                 + thinning.keys.iter().map(|key| key.rows.len()).sum::<usize>(),
             dropped_keys: thinning.keys.len(),

@@ -31,7 +31,7 @@ use super::pick::pick;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
 use super::turn::{FOREVER, Patience};
-use crate::address::{normal_form, shown_url};
+use crate::address::{base_url, normal_form, shown_url};
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
 use crate::clock::{self, Deadline, Stopwatch};
@@ -367,7 +367,8 @@ fn note_start(args: &PullArgs, context: &Context, store: &Store, writer: &mut Wr
     let now = context.now();
     if args.services.is_empty() {
         // By itself, because a run in which no center answers may end before anything else is stored.
-        let urls = context.centers.iter().map(|url| normal_form(url)).collect();
+        // A URL that cannot be asked may hold a password.
+        let urls = context.centers.iter().filter_map(|url| base_url(url).ok()).collect();
         writer.apply(&Change::CentersAsked { urls, at: now })?;
         writer.commit()?;
     }

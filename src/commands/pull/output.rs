@@ -19,6 +19,7 @@ use super::intake::{Fate, Taken};
 use super::plan::{Plan, Waiting};
 use super::settlement::{PullResult, Pulled, WhyAside};
 use super::unit::Part;
+use crate::address::shown_url;
 use crate::cli::Format;
 use crate::clock::Stopwatch;
 use crate::coverage::Coverage;
@@ -78,7 +79,7 @@ pub(super) fn print(
         cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
         failed_addresses: results().map(|pulled| pulled.failures.len()).sum(),
         set_aside_addresses: results().map(|pulled| pulled.asides.len()).sum(),
-        silent_centers: roster.silent.iter().map(|silent| silent.url.clone()).collect(),
+        silent_centers: roster.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
         snapshots: taken.iter().filter(|taken| matches!(taken.fate, Fate::Merged | Fate::Known)).count(),
         set_aside_snapshots: taken
             .iter()
