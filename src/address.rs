@@ -4,7 +4,7 @@
 //! normal form of its address; only what a center is told about it is spelled as the center listed it.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::names::in_message;
 
@@ -61,10 +61,13 @@ impl<'a> Parts<'a> {
             return Err(bad("the host is missing"));
         }
         if host.contains([':', '[', ']']) && host.parse::<Ipv6Addr>().is_err() {
-            return Err(bad("the host is no IPv6 address"));
+            // Other programs know zones (RFC 6874).
+            let has_zone = host.split_once('%').is_some_and(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok());
+            return Err(BadAddress { is_possible: has_zone, ..bad("the host is no IPv6 address") });
         }
         let port = match port {
-            None => default_port(is_https),
+            // An empty port is the default one (RFC 3986, 6.2.3).
+            None | Some("") => default_port(is_https),
             Some(port) => Some(port)
                 .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
                 .and_then(|port| port.parse().ok())
@@ -81,11 +84,30 @@ fn default_port(is_https: bool) -> u16 {
 
 /// Returns the one way in which a host is written here; a mapped IPv4 address is that address.
 fn normal_host(host: &str) -> Cow<'_, str> {
-    match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-        Ok(ip) => Cow::Owned(ip.to_string()),
-        Err(_) if host.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(host.to_ascii_lowercase()),
-        Err(_) => Cow::Borrowed(host),
+    let ip = host.parse().ok().or_else(|| old_ipv4(host).map(IpAddr::V4));
+    match ip.map(|ip: IpAddr| ip.to_canonical()) {
+        Some(ip) => Cow::Owned(ip.to_string()),
+        None if host.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(host.to_ascii_lowercase()),
+        None => Cow::Borrowed(host),
     }
+}
+
+/// Reads an IPv4 address in the forms that resolvers know from `inet_aton(3)`: one to four numbers, decimal, octal or
+/// hexadecimal, of which the last fills all bytes that are left.
+fn old_ipv4(host: &str) -> Option<Ipv4Addr> {
+    let number = |digits: &str| match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        _ if digits.starts_with(['+', '-']) => None,
+        Some(hex) if hex.starts_with(['+', '-']) => None,
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None if digits.len() > 1 && digits.starts_with('0') => u32::from_str_radix(digits, 8).ok(),
+        None => digits.parse().ok(),
+    };
+    let numbers: Vec<u32> = host.split('.').map(number).collect::<Option<_>>()?;
+    let (last, bytes) = numbers.split_last().filter(|(_, bytes)| bytes.len() < 4)?;
+    let most = u32::MAX >> (8 * bytes.len());
+    let is_small = bytes.iter().all(|byte| *byte <= 0xff) && *last <= most;
+    let begin = bytes.iter().zip([24, 16, 8]).map(|(byte, shift)| byte << shift).sum::<u32>();
+    is_small.then(|| Ipv4Addr::from(begin | last))
 }
 
 /// Returns the base URL of an agent or a center in its normal form.
@@ -220,6 +242,20 @@ mod tests {
             ("http://::1:50009", "http://[::1]:50009"),
             ("http://FD00:1::7:8080", "http://[fd00:1::7]:8080"),
             ("HTTP://[::1]:80/prefix/", "http://[::1]/prefix"),
+            ("http://127.0.0.1:", "http://127.0.0.1"),
+            // As inet_aton(3) reads them.
+            ("http://127.1:7", "http://127.0.0.1:7"),
+            ("http://0x7f.0.0.1:7", "http://127.0.0.1:7"),
+            ("http://2130706433:7", "http://127.0.0.1:7"),
+            ("http://0177.0.0.1:7", "http://127.0.0.1:7"),
+            ("http://10.65535:7", "http://10.0.255.255:7"),
+            // Names.
+            ("http://127.0.0.256:7", "http://127.0.0.256:7"),
+            ("http://256.1:7", "http://256.1:7"),
+            ("http://1.2.3.4.5:7", "http://1.2.3.4.5:7"),
+            ("http://0x:7", "http://0x:7"),
+            ("http://08.1:7", "http://08.1:7"),
+            ("http://+1.1:7", "http://+1.1:7"),
             // goc's center lists no path, and a proxy that reads one may tell its spellings apart.
             ("http://h:80/a/../b", "http://h/a/../b"),
             ("http://h/%41", "http://h/%41"),
@@ -258,12 +294,14 @@ mod tests {
         assert_eq!(fault("ftp://10.2.3.4:80"), "the scheme is neither http nor https");
         assert_eq!(fault("http://127.0.0.1:99999"), "the port is not between 1 and 65535");
         assert_eq!(fault("http://127.0.0.1:+80"), "the port is not between 1 and 65535");
-        assert_eq!(fault("http://127.0.0.1:"), "the port is not between 1 and 65535");
         assert_eq!(fault("http://:80"), "the host is missing");
         assert_eq!(fault("http://[]:80"), "the host is missing");
         assert_eq!(fault("http://u:p@10.0.0.1:80"), "it holds a user name, a query or a fragment");
         assert_eq!(fault("http://a:b:80"), "the host is no IPv6 address");
         assert_eq!(fault("http://[::1]a:80"), "the host is no IPv6 address");
+        let is_possible = |address| base_url(address).unwrap_err().is_possible;
+        assert!(is_possible("http://[fe80::1%25eth0]:80") && is_possible("http://fe80::1%eth0:80"));
+        assert!(!is_possible("http://a:b:80") && !is_possible("http://a%b:c:80"));
         assert_eq!(fault("http://a\n:80"), "it holds white space or a control character");
         assert_eq!(
             base_url("x").unwrap_err().to_string(),
