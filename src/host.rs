@@ -51,28 +51,6 @@ fn service_in(value: Option<OsString>) -> Option<String> {
     value?.into_string().ok().filter(|name| !name.is_empty())
 }
 
-/// Returns the id of a user by name, where `/etc/passwd` has it.
-#[must_use]
-pub fn user_id(name: &str) -> Option<u32> {
-    users().into_iter().find_map(|(known, id)| (known == name).then_some(id))
-}
-
-/// Returns the name of a user, where `/etc/passwd` has it.
-#[must_use]
-pub fn user_name(id: u32) -> Option<String> {
-    users().into_iter().find_map(|(name, known)| (known == id).then_some(name))
-}
-
-fn users() -> Vec<(String, u32)> {
-    #[expect(clippy::disallowed_methods, reason = "this adapter reads what this host says of itself")]
-    let listed = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let user = |line: &str| {
-        let mut fields = line.split(':');
-        Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
-    };
-    listed.lines().filter_map(user).collect()
-}
-
 /// Returns the addresses of this host, those that others reach first.
 #[must_use]
 pub fn addresses() -> Vec<IpAddr> {

@@ -39,6 +39,7 @@ pub mod host;
 pub mod progress;
 pub mod signals;
 pub mod store;
+pub mod users;
 pub mod workdir;
 
 // What stitches them.

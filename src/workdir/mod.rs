@@ -34,6 +34,7 @@ use crate::liveness::lasted;
 use crate::lock::Held;
 use crate::names::escape;
 use crate::retention::RowFiles;
+use crate::users;
 
 use folder::{Folder, Links, Rules};
 
@@ -227,7 +228,7 @@ impl Workdir {
             && !trusts
             && !caller.trusts_root_of(found.uid())
         {
-            return Err(WorkdirError::OtherOwner { path: root, owner: user(found.uid()) });
+            return Err(WorkdirError::OtherOwner { path: root, owner: users::shown(found.uid()) });
         }
         Ok(Self { root, rules: Rules { caller, group_write: false } })
     }
@@ -826,23 +827,6 @@ fn resolved(path: &Path) -> PathBuf {
     rest.components().fold(real, |real, part| match part {
         Component::ParentDir => real.parent().map_or(real.clone(), Path::to_owned),
         part => real.join(part),
-    })
-}
-
-/// Returns a user's id, with the name where this machine knows one.
-fn user(id: u32) -> String {
-    let name = named_in_passwd(id);
-    name.map_or_else(|| format!("user {id}"), |name| format!("user {name} ({id})"))
-}
-
-fn named_in_passwd(id: u32) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "this adapter reads who owns a work directory")]
-    let users = fs::read_to_string("/etc/passwd").ok()?;
-    let id = id.to_string();
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == id).then(|| name.to_owned())
     })
 }
 

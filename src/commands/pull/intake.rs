@@ -21,7 +21,6 @@ use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
 use crate::config::InboxOwner;
-use crate::host;
 use crate::memory::NoRoom;
 use crate::names::Naming;
 use crate::profile::{
@@ -31,6 +30,7 @@ use crate::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
 use crate::store::{
     Change, EditionId, EditionStatus, Generation, GenerationId, ServiceId, Store, StructureId, Writer,
 };
+use crate::users;
 use crate::workdir::WorkdirError;
 use crate::workdir::inbox::{self, InboxFile};
 
@@ -176,7 +176,7 @@ fn distrust(opened: &File, owners: Option<&[InboxOwner]>) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     let (uid, gid) = (metadata.uid(), metadata.gid());
-    let is_trusted = owners.iter().any(|owner| owner.has(uid, gid, host::user_id));
+    let is_trusted = owners.iter().any(|owner| owner.has(uid, gid, users::id_of));
     (!is_trusted).then(|| format!("its owner (user {uid}, group {gid}) is none of inbox_owners"))
 }
 

@@ -10,13 +10,13 @@ use crate::commands;
 use crate::config::User;
 use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
 use crate::gosrc::{Doubt, Links, LostLink, Modules, Resolved, is_module_file, scan};
-use crate::host;
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
 use crate::report::{NoSource, Source, Wants};
 use crate::signals::Signals;
+use crate::users;
 use crate::workdir::Reading;
 
 /// Which commit a source is of.
@@ -145,7 +145,7 @@ impl SourceReader<'_> {
         let (workdir, git) = (&self.context.workdir, &self.context.config.git);
         let trusted = git.trust_owners.iter().filter_map(|user| match user {
             User::Id(id) => Some(*id),
-            User::Name(name) => host::user_id(name),
+            User::Name(name) => users::id_of(name),
         });
         let owners = Owners::new(workdir.root(), self.context.around.caller, trusted);
         Repository::open(path, &workdir.fetch_repository(self.app), &owners, Deadline(git.timeout))
@@ -153,13 +153,10 @@ impl SourceReader<'_> {
 
     /// Says of whom a clone is that is not read, and where to say that it may be.
     fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
-        let name = host::user_name(owner);
-        let (user, key) = match &name {
-            Some(name) => (format!("user {} ({owner})", in_message(name)), format!("{name:?}")),
-            None => (format!("user {owner}"), owner.to_string()),
-        };
+        let key = users::name_of(owner).map_or_else(|| owner.to_string(), |name| format!("{name:?}"));
+        let user = users::shown(owner);
         let unknown = self.context.config.git.trust_owners.iter().filter_map(|user| match user {
-            User::Name(name) if host::user_id(name).is_none() => Some(format!("\"{}\"", in_message(name))),
+            User::Name(name) if users::id_of(name).is_none() => Some(format!("\"{}\"", in_message(name))),
             User::Name(_) | User::Id(_) => None,
         });
         let unknown: Vec<String> = unknown.collect();
