@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -615,4 +615,45 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read
         .warned("nothing can be fetched, as ")
         .warned("app/repo.fetch\" cannot be written: Permission denied");
     assert!(!app.join("repo.fetch").exists());
+}
+
+/// A user that nobody else is.
+const USER: u32 = 61_021;
+
+#[test]
+fn a_clone_that_root_makes_belongs_to_the_owner_of_the_work_directory() {
+    if !is_root() {
+        return;
+    }
+    let (world, source, _agent) = pulled();
+    let served = published(&source);
+    let binary = world.installed();
+    for path in [source.folder.path(), &served] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    give(&world.root(), USER);
+    let text = format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{}\"\n", served.display());
+    fs::write(world.root().join("goc-watchdog.toml"), text).unwrap();
+    let sudo = said(world.command(&["report", "app"]).env("SUDO_UID", USER.to_string())).ended(0);
+    assert_eq!(sudo.stdout, TABLE, "{}", sudo.stderr);
+    for file in world.files("").into_iter().chain([repository(&world), repository(&world).join("objects")]) {
+        let found = fs::symlink_metadata(&file).unwrap();
+        assert!(
+            file.ends_with("goc-watchdog.toml") || (found.uid(), found.gid()) == (USER, USER),
+            "{}",
+            file.display()
+        );
+    }
+    let report = ["report", "app", "--offline"];
+    let command = [&[binary.to_str().unwrap()], &report[..]].concat();
+    let theirs = said(&mut world.as_user(USER, USER, "022", &command).unwrap()).ended(0);
+    assert_eq!(theirs.stdout, TABLE, "{}", theirs.stderr);
+
+    // A clone that an earlier release left.
+    fs::remove_dir_all(world.root().join("app/repo.fetch")).unwrap_or_default();
+    chown(repository(&world), Some(0), Some(0)).unwrap();
+    let command = [binary.to_str().unwrap(), "report", "app"];
+    let refused = said(&mut world.as_user(USER, USER, "022", &command).unwrap());
+    let refused = refused.warned("cannot read").warned("app/repo").warned("Permission denied");
+    assert!(!refused.stderr.contains("no git repository"), "{}", refused.stderr);
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, lchown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -226,20 +226,8 @@ impl FetchFolder {
 const OF_CLONE: &str = "refs/clone/";
 
 impl Drop for Held<'_> {
-    /// Gives what root fetched to the owner of the work directory, who could not fetch later otherwise.
     fn drop(&mut self) {
-        let Some(heir) = self.folder.owners.heir() else { return };
-        let mut folders = vec![self.folder.path.clone()];
-        while let Some(folder) = folders.pop() {
-            // A failure is no reason to end; the next fetch names the owner.
-            let _ = lchown(&folder, Some(heir), None);
-            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                    _ => drop(lchown(entry.path(), Some(heir), None)),
-                }
-            }
-        }
+        self.folder.owners.hand_over(&self.folder.path);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::Path;
 
 use super::GitError;
@@ -15,8 +15,8 @@ const ROOT: u32 = 0;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
     caller: Caller,
-    /// Owner of the work directory.
-    of_root: Option<u32>,
+    /// Owner and group of the work directory.
+    of_root: Option<(u32, u32)>,
     trusted: BTreeSet<u32>,
 }
 
@@ -25,13 +25,13 @@ impl Owners {
     /// `sudo` also who called it, as git does (`ensure_valid_ownership` in its path.c).
     #[must_use]
     pub fn new(root: &Path, caller: Caller, configured: impl IntoIterator<Item = u32>) -> Self {
-        let of_root = fs::metadata(root).ok().map(|root| root.uid());
+        let of_root = fs::metadata(root).ok().map(|root| (root.uid(), root.gid()));
         Self::of_users(caller, of_root, configured)
     }
 
-    fn of_users(caller: Caller, of_root: Option<u32>, configured: impl IntoIterator<Item = u32>) -> Self {
+    fn of_users(caller: Caller, of_root: Option<(u32, u32)>, configured: impl IntoIterator<Item = u32>) -> Self {
         let mut trusted = BTreeSet::from([caller.uid, ROOT]);
-        trusted.extend(of_root);
+        trusted.extend(of_root.map(|(owner, _)| owner));
         trusted.extend(caller.sudo_uid.filter(|_| caller.uid == ROOT));
         trusted.extend(configured);
         Self { caller, of_root, trusted }
@@ -53,12 +53,29 @@ impl Owners {
 
     /// Tells whether git may fetch into a folder of this owner: its configuration is heeded there.
     pub(super) fn may_fetch_into(&self, owner: u32) -> bool {
-        owner == self.caller.uid || (self.caller.uid == ROOT && Some(owner) == self.of_root)
+        let of_root = self.of_root.map(|(owner, _)| owner);
+        owner == self.caller.uid || (self.caller.uid == ROOT && Some(owner) == of_root)
     }
 
-    /// Returns the owner of the work directory where what is fetched is handed to them.
-    pub(super) fn heir(&self) -> Option<u32> {
-        self.of_root.filter(|owner| self.caller.gives_files_to(*owner))
+    /// Gives a folder that root made, with all that is in it, to the owner and the group of the work directory, who
+    /// could not use it later otherwise.
+    ///
+    /// A failure is no reason to end: in a container root may lack the right to, and whoever comes later is told.
+    pub(super) fn hand_over(&self, folder: &Path) {
+        let Some((owner, group)) = self.of_root else { return };
+        if !self.caller.gives_files_to(owner) {
+            return;
+        }
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let _ = lchown(&folder, Some(owner), Some(group));
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    _ => drop(lchown(entry.path(), Some(owner), Some(group))),
+                }
+            }
+        }
     }
 }
 
@@ -68,10 +85,10 @@ mod tests {
 
     #[test]
     fn a_repository_is_read_of_this_user_root_the_owner_of_the_work_directory_and_those_configured() {
-        let owners = Owners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some(1001), [65533]);
+        let owners = Owners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some((1001, 1001)), [65533]);
         let trusted = [0, 1000, 1001, 1005, 1002, 65533].map(|uid| owners.trusted.contains(&uid));
         assert_eq!(trusted, [true, true, true, false, false, true], "sudo counts for root alone");
-        let root = Owners::of_users(Caller { uid: 0, sudo_uid: Some(1005) }, Some(0), []);
+        let root = Owners::of_users(Caller { uid: 0, sudo_uid: Some(1005) }, Some((0, 0)), []);
         assert_eq!([0, 1005, 65534].map(|uid| root.trusted.contains(&uid)), [true, true, false]);
     }
 
@@ -87,7 +104,7 @@ mod tests {
             (0, 0, 1000, false),
         ];
         for (user, of_root, owner, is_allowed) in cases {
-            let owners = Owners::of_users(Caller { uid: user, sudo_uid: None }, Some(of_root), [owner]);
+            let owners = Owners::of_users(Caller { uid: user, sudo_uid: None }, Some((of_root, of_root)), [owner]);
             assert_eq!(owners.may_fetch_into(owner), is_allowed, "{user} {of_root} {owner}");
         }
     }

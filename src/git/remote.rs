@@ -15,7 +15,7 @@ use super::run::{Deadline, command, network_command};
 use super::running::Running;
 use super::settings::{RemoteSetting, filter_of, remote_settings, unheeded_settings, url_of};
 use super::url::RemoteUrl;
-use super::{GitError, ObjectId, Repository, lines};
+use super::{GitError, ObjectId, Owners, Repository, lines};
 
 /// How git may reach other machines.
 #[derive(Clone, Debug)]
@@ -76,8 +76,9 @@ fn upload_pack(url: &RemoteUrl) -> &'static str {
     }
 }
 
-/// Clones `url` as a bare repository, whole, so that what is fetched now is there for good.
-pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitError> {
+/// Clones `url` as a bare repository, whole, so that what is fetched now is there for good. Where root clones, it is
+/// for the owner of the work directory.
+pub fn clone(url: &RemoteUrl, into: &Path, network: &Network, owners: &Owners) -> Result<(), GitError> {
     let mut git = network.command(url);
     let address = network.address(url);
     git.args([
@@ -103,7 +104,9 @@ pub fn clone(url: &RemoteUrl, into: &Path, network: &Network) -> Result<(), GitE
         configure("remote.origin.url", url.as_str())?;
     }
     // A bare clone has no such line, and for whoever fetches by hand its branches would never move again.
-    configure("remote.origin.fetch", "+refs/heads/*:refs/heads/*")
+    configure("remote.origin.fetch", "+refs/heads/*:refs/heads/*")?;
+    owners.hand_over(into);
+    Ok(())
 }
 
 impl Repository {

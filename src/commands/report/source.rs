@@ -142,13 +142,17 @@ impl SourceReader<'_> {
 
     /// Opens the clone in a folder.
     fn opened(&self, path: &Path) -> Result<Repository, GitError> {
-        let (workdir, git) = (&self.context.workdir, &self.context.config.git);
-        let trusted = git.trust_owners.iter().filter_map(|user| match user {
+        let fetched = self.context.workdir.fetch_repository(self.app);
+        Repository::open(path, &fetched, &self.owners(), Deadline(self.context.config.git.timeout))
+    }
+
+    /// Returns the users whose clones are read.
+    fn owners(&self) -> Owners {
+        let trusted = self.context.config.git.trust_owners.iter().filter_map(|user| match user {
             User::Id(id) => Some(*id),
             User::Name(name) => users::id_of(name),
         });
-        let owners = Owners::new(workdir.root(), self.context.around.caller, trusted);
-        Repository::open(path, &workdir.fetch_repository(self.app), &owners, Deadline(git.timeout))
+        Owners::new(self.context.workdir.root(), self.context.around.caller, trusted)
     }
 
     /// Says of whom a clone is that is not read, and where to say that it may be.
@@ -186,7 +190,9 @@ impl SourceReader<'_> {
                 }
                 self.tell(&format!("cloning {shown} into {:?}", path.display()));
                 workdir
-                    .make_repository(reading, self.app, |folder| git::clone(url, folder, network))?
+                    .make_repository(reading, self.app, |folder| {
+                        git::clone(url, folder, network, &self.owners())
+                    })?
                     .map_err(|error| NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))?;
                 Ok(self.opened(&path)?)
             }
