@@ -160,3 +160,35 @@ fn where_the_current_folder_cannot_be_looked_at_a_new_folder_is_refused_with_its
     let mut command = world.as_user(SERVICE, TEAM, "027", &command).unwrap();
     said(command.current_dir(closed)).ended(1).warned("\"site\"").warned("Permission denied");
 }
+
+#[test]
+fn a_report_before_the_first_pull_leaves_nothing_that_is_in_its_way() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, TEAM, 0o2770);
+    let Some(report) = run(&world, MEMBER, TEAM, "077", &["report", "echoserver"]) else { return };
+    report.ended(1).warned("nothing was pulled into this root yet");
+    assert_eq!(fs::read_dir(world.root()).unwrap().count(), 0, "a report leaves nothing there");
+    assert_eq!(run(&world, SERVICE, TEAM, "022", &["pull"]).unwrap().ended(0).stderr, "");
+}
+
+#[test]
+fn the_lock_of_readers_may_belong_to_another_user_of_the_group() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, TEAM, 0o2770);
+    let readers = world.root().join("goc-watchdog.readers");
+    fs::write(&readers, "").unwrap();
+    let _ = chown(&readers, Some(MEMBER), Some(TEAM));
+    fs::set_permissions(&readers, fs::Permissions::from_mode(0o640)).unwrap();
+    for arguments in [&["pull"][..], &["prune", "--retention-only"], &["pull", "--force"]] {
+        let Some(ran) = run(&world, SERVICE, TEAM, "022", arguments) else { return };
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{arguments:?}");
+    }
+    // It keeps its meaning: a sweep takes it from readers.
+    fs::File::open(&readers).unwrap().lock().unwrap();
+    let held = fs::File::open(&readers).unwrap();
+    held.lock_shared().unwrap();
+    let swept = run(&world, SERVICE, TEAM, "022", &["prune", "--retention-only"]).unwrap();
+    assert!(swept.stderr.contains("reports are being read"), "{}", swept.stderr);
+}

@@ -135,9 +135,9 @@ impl Folder {
             .map_err(io_error("cannot read", &self.path.join(name)))
     }
 
-    /// Opens a lock file in it, and makes it where there is none.
-    pub(super) fn open_lock(&self, name: &str, access: OFlags) -> Result<File, WorkdirError> {
-        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    /// Opens a lock file in it for reading and writing, and makes it where there is none.
+    pub(super) fn open_lock(&self, name: &str) -> Result<File, WorkdirError> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         loop {
             match openat(&self.handle, name, flags, Mode::empty()) {
                 Ok(handle) => {
@@ -147,7 +147,7 @@ impl Folder {
                 Err(Errno::NOENT) => {}
                 Err(error) => return Err(self.not_opened(name, error)),
             }
-            match self.create(name, access) {
+            match self.create(name, OFlags::RDWR) {
                 Err(WorkdirError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
                 created => return created,
             }

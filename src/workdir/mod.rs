@@ -369,7 +369,7 @@ impl Workdir {
     pub fn lock(&self) -> Result<Locked, WorkdirError> {
         self.make_root()?;
         let root = self.open_root()?;
-        let file = root.open_lock(LOCK, OFlags::RDWR)?;
+        let file = root.open_lock(LOCK)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(WorkdirError::Busy { path: self.root.join(LOCK) }),
@@ -378,7 +378,7 @@ impl Workdir {
             }
         }
         // Now, because a reader may lack the right to make it.
-        root.open_lock(READERS, OFlags::RDWR)?;
+        open_readers(&root)?;
         Ok(Locked { workdir: self.clone(), held: Held::new(), _file: file })
     }
 
@@ -402,10 +402,10 @@ impl Workdir {
 
     /// Holds off sweeping until the guard is dropped. Fails at once with [`WorkdirError::Busy`] during a sweep.
     ///
-    /// The lock is shared by whoever may read it. Where there is none, and this user may not make one, there is
-    /// nothing to hold on to, and reading goes on.
+    /// The lock is shared by whoever may read it, and nobody but [`Workdir::lock`] makes it: one of a reader could be
+    /// closed to the user who pulls. Where there is none, no run that sweeps was ever here.
     pub fn reading(&self) -> Result<Reading, WorkdirError> {
-        let file = match self.open_root().and_then(|root| root.open_lock(READERS, OFlags::RDONLY)) {
+        let file = match self.open_root().and_then(|root| root.open_file(READERS)) {
             Ok(file) => file,
             Err(error) if error.is_unwritable() => return Ok(Reading { _file: None }),
             Err(error) => return Err(error),
@@ -557,6 +557,17 @@ fn has_text(mut file: File, text: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Opens the lock that readers share, and makes it where there is none.
+///
+/// Another user of the group may have made it, so that this one may only read it, which is enough to lock it. NFS wants
+/// a handle for writing (flock(2)), so that is tried first.
+fn open_readers(root: &Folder) -> Result<File, WorkdirError> {
+    match root.open_lock(READERS) {
+        Err(error) if error.is_unwritable() => root.open_file(READERS),
+        opened => opened,
+    }
+}
+
 fn unwritable(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -698,7 +709,7 @@ impl Locked {
         if left.is_empty() {
             return Ok(());
         }
-        let guard = root.open_lock(READERS, OFlags::RDWR)?;
+        let guard = open_readers(&root)?;
         if guard.try_lock().is_err() {
             return Ok(());
         }
@@ -720,7 +731,7 @@ impl Locked {
         now: DateTime<Utc>,
     ) -> Result<Swept, WorkdirError> {
         let root = self.workdir.open_root()?;
-        let guard = root.open_lock(READERS, OFlags::RDWR)?;
+        let guard = open_readers(&root)?;
         let mut swept = Swept::default();
         match guard.try_lock() {
             Ok(()) => {}
