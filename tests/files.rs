@@ -39,6 +39,21 @@ fn a_link_in_place_of_the_scratch_folder_is_named_and_the_folder_behind_it_left_
 }
 
 #[test]
+fn a_file_in_place_of_the_scratch_folder_is_named_and_stops_nothing() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let file = world.root().join("goc-watchdog.tmp");
+    fs::write(&file, "mine").unwrap();
+    let message =
+        "goc-watchdog.tmp\" is no folder, and reports need one of that name; remove it or rename it";
+    for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
+        world.run(arguments).ended(0).warned(message);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
     for name in ["goc-watchdog.lock", "goc-watchdog.readers", "sqlite.db"] {
         let (world, agents) = World::with_echo(1);

@@ -192,3 +192,32 @@ fn the_lock_of_readers_may_belong_to_another_user_of_the_group() {
     let swept = run(&world, SERVICE, TEAM, "022", &["prune", "--retention-only"]).unwrap();
     assert!(swept.stderr.contains("reports are being read"), "{}", swept.stderr);
 }
+
+#[test]
+fn a_leftover_of_another_users_report_is_named_with_its_owner_and_stops_nothing() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, TEAM, 0o2770);
+    let Some(pulled) = run(&world, SERVICE, TEAM, "022", &["pull"]) else { return };
+    pulled.ended(0);
+    let scratch = world.root().join("goc-watchdog.tmp");
+    folder_of(&scratch, MEMBER, TEAM, 0o2770);
+    folder_of(&scratch.join("0123456789abcdef"), MEMBER, TEAM, 0o750);
+    fs::write(scratch.join("0123456789abcdef/report"), "half").unwrap();
+    folder_of(&scratch.join("1123456789abcdef"), SERVICE, TEAM, 0o750);
+    let named = |said: Said| {
+        said.ended(0)
+            .warned("goc-watchdog.tmp/0123456789abcdef\"")
+            .warned(&format!("of user {MEMBER} "))
+            .warned("rm -r")
+    };
+    for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
+        named(run(&world, SERVICE, TEAM, "022", arguments).unwrap());
+    }
+    assert!(!scratch.join("1123456789abcdef").exists(), "the others are removed");
+    fs::set_permissions(&scratch, fs::Permissions::from_mode(0o700)).unwrap();
+    run(&world, SERVICE, TEAM, "022", &["pull", "--force"])
+        .unwrap()
+        .ended(0)
+        .warned(&format!("of user {MEMBER} "));
+}

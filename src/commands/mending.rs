@@ -16,7 +16,7 @@ use crate::profile::{
     self, Limits, Merged, ParseError, Profile, ReadError, Template, counts_digest, covered_digest,
 };
 use crate::store::{Change, EditionId, KeyId, LatestFile, Row, Store, StoreError, StructureId};
-use crate::workdir::{ASIDE, Locked, Swept, Workdir};
+use crate::workdir::{ASIDE, Locked, Swept, Workdir, WorkdirError};
 
 /// How closely stored profiles are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,12 @@ pub(super) fn tell_swept(swept: &Swept) {
             printable(path)
         ));
     }
-    for error in &swept.failed {
+    tell_left(&swept.failed);
+}
+
+/// Says what a sweep had to leave where it is.
+pub(super) fn tell_left(failed: &[WorkdirError]) {
+    for error in failed {
         let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
         warn(format_args!("left as it is: {error}{why}"));
     }

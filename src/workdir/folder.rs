@@ -303,6 +303,11 @@ impl Folder {
         Ok(stat.map(|stat| stat.st_mode & PERMISSIONS))
     }
 
+    /// Returns the id of the user whom what it holds under a name belongs to; `None` where there is nothing.
+    pub(super) fn owner(&self, name: &str) -> Result<Option<u32>, WorkdirError> {
+        Ok(self.stat(name)?.map(|stat| stat.st_uid))
+    }
+
     /// Returns the size of a file in it.
     pub(super) fn size(&self, name: &str) -> u64 {
         let stat = self.stat(name).ok().flatten();

@@ -20,6 +20,7 @@ pub mod inbox;
 pub mod site;
 
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -117,6 +118,26 @@ pub enum WorkdirError {
         /// User id and name of its owner.
         owner: String,
     },
+    /// A file stands where a folder is needed.
+    #[error("{:?} is no folder, and reports need one of that name; remove it or rename it", path.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder that a report left could not be removed.
+    #[error(
+        "{:?} of {owner} was left by a report and cannot be removed: {why}; \
+         remove it as that user or as root (rm -r)",
+        path.display()
+    )]
+    Leftover {
+        /// The file or folder.
+        path: PathBuf,
+        /// User id and name of its owner.
+        owner: String,
+        /// Why not. Its text is in the message, so it is no source that would be said again.
+        why: String,
+    },
     /// The configuration is too large to be one.
     #[error("cannot read {:?}: it is larger than 1 MiB", path.display())]
     TooLarge {
@@ -144,7 +165,9 @@ impl WorkdirError {
                 source.kind(),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
             ),
-            Self::Link { .. } | Self::LinkOfOther { .. } => true,
+            Self::Link { .. } | Self::LinkOfOther { .. } | Self::NoFolder { .. } | Self::Leftover { .. } => {
+                true
+            }
             Self::Busy { .. } | Self::Foreign { .. } | Self::OtherOwner { .. } | Self::TooLarge { .. } => {
                 false
             }
@@ -155,6 +178,11 @@ impl WorkdirError {
     fn is_of_nothing(&self) -> bool {
         matches!(self, Self::Io { source, .. }
             if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    }
+
+    /// Tells whether a file stands where a folder is needed.
+    fn is_of_no_folder(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotADirectory)
     }
 
     /// Tells whether nothing stands there.
@@ -511,12 +539,21 @@ impl Workdir {
         &self,
         work: impl FnOnce(&Folder) -> Result<T, WorkdirError>,
     ) -> Result<T, WorkdirError> {
-        let all = self.open_root()?.make_child(SCRATCH, Links::Refused)?;
+        let all =
+            self.open_root()?.make_child(SCRATCH, Links::Refused).map_err(|error| self.of_scratch(error))?;
         let name = format!("{:016x}", fastrand::u64(..));
         let own = all.make_child(&name, Links::Refused)?;
         let done = work(&own);
         let _ = all.remove_all(&name);
         done
+    }
+
+    /// Says clearly that a file stands in the place of the scratch folder, if that is the matter.
+    fn of_scratch(&self, error: WorkdirError) -> WorkdirError {
+        match error.is_of_no_folder() {
+            true => WorkdirError::NoFolder { path: self.root.join(SCRATCH) },
+            false => error,
+        }
     }
 }
 
@@ -698,22 +735,31 @@ impl Locked {
         folder.write_whole(name, write)
     }
 
-    /// Removes what reports were making when they were ended; nothing while one is running.
-    pub fn sweep_scratch(&self) -> Result<(), WorkdirError> {
+    /// Removes what reports were making when they were ended; nothing while one is running. Returns what could not be
+    /// removed, which is in nobody's way.
+    ///
+    /// Fails where a link stands in the place of the folder: somebody means to have other folders emptied.
+    pub fn sweep_scratch(&self) -> Result<Vec<WorkdirError>, WorkdirError> {
         let root = self.workdir.open_root()?;
         let scratch = match root.child(SCRATCH, Links::Refused) {
-            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) if error.is_of_no_folder() => return Ok(vec![self.workdir.of_scratch(error)]),
             opened => opened?,
         };
-        let left = scratch.names()?;
+        let left = match scratch.names() {
+            Ok(left) => left,
+            Err(error) => return Ok(vec![leftover(&root, SCRATCH, error)]),
+        };
         if left.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let guard = open_readers(&root)?;
         if guard.try_lock().is_err() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        left.iter().try_for_each(|name| scratch.remove_all(name))
+        let removed = left.iter().map(|name| (name, scratch.remove_all(name)));
+        let failed = removed.filter_map(|(name, removed)| Some(leftover(&scratch, name, removed.err()?)));
+        Ok(failed.collect())
     }
 
     /// Removes what nobody needs: unfinished files, and profiles of rows that were dropped, with the reports beside them.
@@ -813,6 +859,13 @@ impl Swept {
         self.freed.bytes += bytes;
         Ok(())
     }
+}
+
+/// Names what a report left in a folder, and whose it is, where it could not be removed.
+fn leftover(folder: &Folder, name: &str, error: WorkdirError) -> WorkdirError {
+    let Ok(Some(owner)) = folder.owner(name) else { return error };
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    WorkdirError::Leftover { path: folder.path().join(name), owner: users::shown(owner), why }
 }
 
 /// Moves a file into the folder for what no row knows, and notes when. Its name is free there, because numbers are not

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::super::mending::tell_swept;
+use super::super::mending::{tell_left, tell_swept};
 use super::super::roster::{Entry, Known, Roster};
 use super::super::{Context, fail, turn};
 use crate::retention::{Keep, KeptRow, Use, outlived, spent};
@@ -123,7 +123,7 @@ impl Thinning {
         let swept = turn::sweep(locked, &files, keep.younger_than, signals, context)?;
         tell_swept(&swept);
         self.freed = swept.freed;
-        locked.sweep_scratch()?;
+        tell_left(&locked.sweep_scratch()?);
         Ok(())
     }
 }

@@ -260,7 +260,7 @@ fn pull(
     let now = context.now();
     let store = super::open_store(locked, context)?;
     tell_what_is_open(&store, locked, now)?;
-    locked.sweep_scratch()?;
+    super::mending::tell_left(&locked.sweep_scratch()?);
     if !store.last_run_ended()? {
         let swept = locked.sweep(&store.row_files()?, None, now)?;
         super::mending::tell_swept(&swept);
