@@ -29,6 +29,12 @@ impl Caller {
         owner == self.uid || owner == ROOT || (self.uid == ROOT && owner == root_owner)
     }
 
+    /// Tells whether this user may set the times of a file of `owner`.
+    #[must_use]
+    pub fn sets_times_of(self, owner: u32) -> bool {
+        self.uid == ROOT || self.uid == owner
+    }
+
     /// Tells whether files that this user creates are handed to the owner of the root folder, who could not use
     /// them later otherwise.
     #[must_use]
@@ -77,6 +83,15 @@ mod tests {
             let caller = Caller { uid, sudo_uid: None };
             let found = caller.follows_link_of(owner, root_owner);
             assert_eq!(found, is_followed, "user {uid}, link of {owner}, folder of {root_owner}");
+        }
+    }
+
+    #[test]
+    fn times_are_set_by_root_and_by_the_owner() {
+        for (uid, owner, sets) in [(0, 1000, true), (1000, 1000, true), (1000, 1001, false), (1000, 0, false)]
+        {
+            let caller = Caller { uid, sudo_uid: None };
+            assert_eq!(caller.sets_times_of(owner), sets, "user {uid}, file of {owner}");
         }
     }
 

@@ -221,3 +221,27 @@ fn a_leftover_of_another_users_report_is_named_with_its_owner_and_stops_nothing(
         .ended(0)
         .warned(&format!("of user {MEMBER} "));
 }
+
+#[test]
+fn a_profile_of_another_user_that_no_row_knows_is_moved_aside_and_kept() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    folder_of(&world.root(), SERVICE, TEAM, 0o2770);
+    let Some(pulled) = run(&world, SERVICE, TEAM, "007", &["pull"]) else { return };
+    pulled.ended(0);
+    let cov_data = world.root().join("apa_goc_echoserver/cov_data");
+    let orphan = cov_data.join("apa_goc_echoserver_7.cov");
+    fs::write(&orphan, "mode: set\n").unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(400 * 24 * 3600);
+    fs::File::options().write(true).open(&orphan).unwrap().set_modified(old).unwrap();
+    chown(&orphan, Some(MEMBER), Some(TEAM)).unwrap();
+    let pruned = run(&world, SERVICE, TEAM, "007", &["prune", "--retention-only"]).unwrap().ended(0);
+    pruned.warned("moved to aside/");
+    let moved = cov_data.join("aside/apa_goc_echoserver_7.cov");
+    assert!(moved.exists() && !orphan.exists(), "its age counts from the day when it was moved");
+    assert_eq!(
+        run(&world, SERVICE, TEAM, "007", &["prune", "--retention-only"]).unwrap().ended(0).stderr,
+        ""
+    );
+    assert!(moved.exists());
+}

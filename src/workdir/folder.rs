@@ -314,9 +314,16 @@ impl Folder {
         stat.and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or_default()
     }
 
-    /// Returns when what stands there was modified; `None` where there is nothing.
-    pub(super) fn modified_at(&self, name: &str) -> Result<Option<DateTime<Utc>>, WorkdirError> {
-        Ok(self.stat(name)?.and_then(|stat| DateTime::from_timestamp(stat.st_mtime, 0)))
+    /// Returns when what stands there was moved here; `None` where there is nothing.
+    ///
+    /// Whoever moves a file of their own here has it modified then. Of a file of another user, whose time nobody else may
+    /// set, the kernel notes when its name changed.
+    pub(super) fn moved_at(&self, name: &str) -> Result<Option<DateTime<Utc>>, WorkdirError> {
+        let at = |stat: rustix::fs::Stat| match self.rules.caller.sets_times_of(stat.st_uid) {
+            true => stat.st_mtime,
+            false => stat.st_mtime.max(stat.st_ctime),
+        };
+        Ok(self.stat(name)?.and_then(|stat| DateTime::from_timestamp(at(stat), 0)))
     }
 
     /// Has a file in it modified then.

@@ -841,7 +841,7 @@ impl Swept {
         now: DateTime<Utc>,
     ) -> Result<(), WorkdirError> {
         for name in aside.names()? {
-            let is_old = aside.modified_at(&name)?.is_some_and(|moved_at| lasted(moved_at, now, longest));
+            let is_old = aside.moved_at(&name)?.is_some_and(|moved_at| lasted(moved_at, now, longest));
             if is_old
                 && numbered(app_folder, &name).is_some()
                 && let Err(error) = self.remove(aside, &name)
@@ -870,13 +870,18 @@ fn leftover(folder: &Folder, name: &str, error: WorkdirError) -> WorkdirError {
 
 /// Moves a file into the folder for what no row knows, and notes when. Its name is free there, because numbers are not
 /// used again; whoever put a file of that name there by hand keeps it.
+///
+/// Of a file of another user nothing can be noted; [`Folder::moved_at`] knows the time nevertheless.
 fn move_aside(cov_data: &Folder, name: &str, now: DateTime<Utc>) -> Result<(), WorkdirError> {
     let aside = cov_data.make_child(ASIDE, Links::Refused)?;
     let to = match aside.file_type(name)? {
         None => name.to_owned(),
         Some(_) => format!("{name}.{:08x}", fastrand::u32(..)),
     };
-    cov_data.set_modified_at(name, now)?;
+    match cov_data.set_modified_at(name, now) {
+        Err(WorkdirError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
+        noted => noted?,
+    }
     cov_data.rename(name, &aside, &to)?;
     aside.sync()?;
     cov_data.sync()
