@@ -211,6 +211,11 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     ("UPDATE structure SET data = x'00' WHERE id = STRUCTURE", true, "table structure, column data"),
     ("UPDATE cover_fact SET counts_digest = x'00' WHERE row_id = ROW", true, "column counts_digest"),
     (
+        "UPDATE goc_o_staging_service_cover SET cov_file_path = x'00ff' WHERE id = ROW",
+        true,
+        "table goc_o_staging_service_cover, column cov_file_path",
+    ),
+    (
         "UPDATE goc_o_staging_service_cover SET created_at = 'yesterday' WHERE id = ROW",
         true,
         "table goc_o_staging_service_cover, column created_at",
@@ -295,6 +300,31 @@ fn counters_that_cannot_be_decoded_are_named_with_the_step_that_heals() {
     four.world.run(&["pull", "--force"]).ended(0);
     assert_eq!(four.covered(BROKEN), 2);
     four.world.is_sound();
+}
+
+#[test]
+fn a_latest_row_with_a_path_of_no_profile_is_named_and_the_others_go_on() {
+    for path in ["x.cov", "", "/etc/passwd", "../x.cov", "broken/"] {
+        let four = Four::pulled();
+        four.damage(&format!(
+            "UPDATE goc_o_staging_service_cover SET cov_file_path = '{path}' WHERE id = ROW"
+        ));
+        for (service, agent) in OTHERS.iter().zip(&four.others) {
+            agent.hit(&[1], 1);
+            assert_eq!(four.covered(service), 1);
+        }
+        four.world.pull(3).warned(&format!("goc-watchdog: {BROKEN}: "));
+        assert_eq!(four.covered_by_others(), [2; 3], "{path:?}");
+        four.world.run(&["prune"]).ended(3).warned(BROKEN);
+        let json = four.world.run(&["report", "broken", "--format", "json"]).warned("made from the database");
+        assert!([0, 3].contains(&json.code) && json.stdout.contains("\"covered\""), "{path:?}: {json:?}");
+        let id: i64 =
+            four.world.query("SELECT id FROM goc_o_staging_service_cover WHERE app_name = 'broken'");
+        four.world
+            .execute("UPDATE goc_o_staging_service_cover SET is_latest = 'n' WHERE app_name = 'broken'");
+        let old = ["report", "broken", "--id", &id.to_string(), "--format", "json"];
+        four.world.run(&old).ended(1);
+    }
 }
 
 #[test]

@@ -663,8 +663,9 @@ impl Store {
 
     /// Returns every stored file that a row names.
     pub fn row_files(&self) -> Result<RowFiles, StoreError> {
-        let sql = "SELECT cov_file_path, deleted_at IS NULL FROM goc_o_staging_service_cover";
-        let rows = self.rows_of(sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
+        let sql = "SELECT id, cov_file_path, deleted_at IS NULL FROM goc_o_staging_service_cover";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(1)?, row.get::<_, bool>(2)?));
+        let rows = self.sound_rows_of(PUBLIC_TABLE, sql, [], row_owner, read)?;
         let mut files = RowFiles::default();
         for (path, is_kept) in rows {
             if is_kept { &mut files.kept } else { &mut files.dropped }.insert(path);

@@ -104,9 +104,8 @@ impl Folder {
 
     /// Opens a folder below it by names that are separated by `/`, of which only the first may be a link.
     pub(super) fn below(&self, path: &str, makes: bool) -> Result<Self, WorkdirError> {
-        let escapes = |name: &str| ["", ".", ".."].contains(&name);
-        if path.split('/').any(escapes) {
-            return Err(io_error("cannot open", &self.path.join(path))(io::ErrorKind::InvalidInput.into()));
+        if !path.split('/').all(is_name) {
+            return Err(no_stored_path(&self.path.join(path)));
         }
         let mut names = path.split('/');
         let first = names.next().unwrap_or_default();
@@ -398,6 +397,17 @@ impl Folder {
             _ => io_error("cannot open", &path)(error.into()),
         }
     }
+}
+
+/// Tells whether a part of a path names something in a folder, and not the folder itself or the one above.
+pub(super) fn is_name(part: &str) -> bool {
+    !["", ".", ".."].contains(&part)
+}
+
+/// Says that a path does not lie below the folder of an app.
+pub(super) fn no_stored_path(path: &Path) -> WorkdirError {
+    let why = "nothing is stored under such a path, only below the folder of an app";
+    io_error("cannot open", path)(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
 fn folder_flags() -> OFlags {

@@ -279,9 +279,13 @@ impl Workdir {
     }
 
     /// Opens the folder of what has a path relative to the root, and returns its name there.
+    ///
+    /// Paths come out of the database, whose public table others may write.
     fn open_folder_of<'p>(&self, relative: &'p str, makes: bool) -> Result<(Folder, &'p str), WorkdirError> {
-        let (folder, name) = relative.rsplit_once('/').expect("below an app's folder");
-        Ok((self.open_root()?.below(folder, makes)?, name))
+        match relative.rsplit_once('/').filter(|(_, name)| folder::is_name(name)) {
+            Some((folder, name)) => Ok((self.open_root()?.below(folder, makes)?, name)),
+            None => Err(folder::no_stored_path(&self.root.join(relative))),
+        }
     }
 
     /// Returns the path of the database.
