@@ -30,6 +30,10 @@ pub struct RowFiles {
     pub dropped: BTreeSet<String>,
 }
 
+/// Highest number in the name of a profile's file. Higher ones are of other programs: no app stores as many profiles,
+/// and JSON, which holds numbers exactly up to here, can say them.
+pub const HIGHEST_NUMBER: u64 = 1 << 53;
+
 /// A row of the public table, as far as its age goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptRow<K, R> {

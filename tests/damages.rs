@@ -210,6 +210,13 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     ),
     ("UPDATE structure SET data = x'00' WHERE id = STRUCTURE", true, "table structure, column data"),
     ("UPDATE cover_fact SET counts_digest = x'00' WHERE row_id = ROW", true, "column counts_digest"),
+    ("UPDATE app SET last_number = -1 WHERE app_name = 'broken'", true, "table app, column last_number"),
+    (
+        "UPDATE app SET last_number = 9223372036854775807 WHERE app_name = 'broken'",
+        true,
+        "table app, column last_number: unexpected 9223372036854775807",
+    ),
+    ("UPDATE cover_fact SET covered = -1 WHERE row_id = ROW", true, "column covered: unexpected -1"),
     (
         "UPDATE goc_o_staging_service_cover SET cov_file_path = x'00ff' WHERE id = ROW",
         true,
@@ -279,6 +286,88 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
         assert!([0, 3].contains(&said.code), "{sql}: {said:?}");
         assert!(site.join("index.html").exists(), "{sql}: {said:?}");
     }
+}
+
+/// One beyond the highest number that is taken for that of a profile.
+const BEYOND: u64 = (1 << 53) + 1;
+
+#[test]
+fn a_number_that_no_profile_can_have_is_that_of_somebody_elses_file() {
+    let four = Four::new();
+    four.hit(0);
+    fs::create_dir_all(folder(&four.world)).unwrap();
+    for number in [BEYOND, i64::MAX as u64, u64::MAX] {
+        fs::write(folder(&four.world).join(format!("broken_{number}.cov")), "mine").unwrap();
+    }
+    four.world.pull(0);
+    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (1, [1; 3]));
+    assert_eq!(four.world.run(&["prune"]).ended(0).stderr, "");
+    assert!(folder(&four.world).join(format!("broken_{BEYOND}.cov")).exists(), "it is left alone");
+    four.world.is_sound();
+}
+
+#[test]
+fn an_app_whose_numbers_are_used_up_costs_its_service_alone() {
+    let four = Four::new();
+    four.hit(0);
+    fs::create_dir_all(folder(&four.world)).unwrap();
+    let last = folder(&four.world).join(format!("broken_{}.cov", BEYOND - 1));
+    fs::write(&last, "mine").unwrap();
+    let said = four.world.pull(3).warned(&format!("goc-watchdog: {BROKEN}: "));
+    assert!(said.stderr.contains(&format!("broken_{}", BEYOND - 1)), "{}", said.stderr);
+    assert_eq!(four.covered_by_others(), [1; 3]);
+    fs::remove_file(last).unwrap();
+    four.world.run(&["pull"]).ended(0);
+    assert_eq!(four.covered(BROKEN), 1);
+    four.world.is_sound();
+}
+
+#[test]
+fn a_statement_that_the_database_refuses_for_one_service_costs_that_service_alone() {
+    let edition = "(SELECT edition.id FROM edition JOIN cover_key ON cover_key.id = key_id
+                    WHERE app_name = 'broken')";
+    for (event, is_its, named) in [
+        ("INSERT ON goc_o_staging_service_cover", "NEW.app_name = 'broken'".to_owned(), "its row"),
+        ("UPDATE ON generation", format!("NEW.edition_id = {edition}"), "its counters"),
+    ] {
+        let four = Four::pulled();
+        four.hit(1);
+        four.world.execute(&format!(
+            "CREATE TRIGGER refused BEFORE {event} WHEN {is_its} BEGIN SELECT RAISE(ABORT, 'no {named}'); END"
+        ));
+        let said = four.world.pull(3);
+        let line = said.stderr.lines().find(|line| line.contains(&format!("no {named}")));
+        assert!(line.is_some_and(|line| line.contains(BROKEN)), "{event}: {}", said.stderr);
+        assert_eq!((four.covered(BROKEN), four.covered_by_others()), (1, [2; 3]), "{event}");
+        four.world.execute("DROP TRIGGER refused");
+        four.world.pull(0);
+        assert_eq!(four.covered(BROKEN), 2, "{event}");
+        four.world.is_sound();
+    }
+}
+
+#[test]
+fn ids_at_the_end_of_all_numbers_keep_nothing_from_being_stored() {
+    let four = Four::pulled();
+    four.hit(1);
+    four.world.execute(
+        "INSERT INTO goc_o_staging_service_cover
+         SELECT 9223372036854775807, created_at, updated_at, created_at, env, region, 'other', addresses,
+                git_branch, git_commit, 'n', '', 1 FROM goc_o_staging_service_cover WHERE id = 1;
+         INSERT INTO cover_key (id, env, region, app_name, git_commit)
+         VALUES (9223372036854775807, '', '', 'other', '');
+         INSERT INTO edition (id, key_id, status, created_at)
+         SELECT 9223372036854775807, 9223372036854775807, status, created_at FROM edition WHERE id = 1;
+         INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
+         SELECT 9223372036854775807, 9223372036854775807, structure_id, address, mode, opened_at, pulled_at, counts
+         FROM generation WHERE id = 1",
+    );
+    let new = four.world.start("staging_th_new_master_5555555555", &crate::harness::echo());
+    new.hit(&[0], 1);
+    four.world.pull(0);
+    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
+    four.world.pull(0);
+    four.world.run(&["total", "new"]).ended(0);
 }
 
 #[test]

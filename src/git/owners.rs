@@ -29,7 +29,11 @@ impl Owners {
         Self::of_users(caller, of_root, configured)
     }
 
-    fn of_users(caller: Caller, of_root: Option<(u32, u32)>, configured: impl IntoIterator<Item = u32>) -> Self {
+    fn of_users(
+        caller: Caller,
+        of_root: Option<(u32, u32)>,
+        configured: impl IntoIterator<Item = u32>,
+    ) -> Self {
         let mut trusted = BTreeSet::from([caller.uid, ROOT]);
         trusted.extend(of_root.map(|(owner, _)| owner));
         trusted.extend(caller.sudo_uid.filter(|_| caller.uid == ROOT));
@@ -85,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_repository_is_read_of_this_user_root_the_owner_of_the_work_directory_and_those_configured() {
-        let owners = Owners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some((1001, 1001)), [65533]);
+        let owners =
+            Owners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some((1001, 1001)), [65533]);
         let trusted = [0, 1000, 1001, 1005, 1002, 65533].map(|uid| owners.trusted.contains(&uid));
         assert_eq!(trusted, [true, true, true, false, false, true], "sudo counts for root alone");
         let root = Owners::of_users(Caller { uid: 0, sudo_uid: Some(1005) }, Some((0, 0)), []);
@@ -104,7 +109,8 @@ mod tests {
             (0, 0, 1000, false),
         ];
         for (user, of_root, owner, is_allowed) in cases {
-            let owners = Owners::of_users(Caller { uid: user, sudo_uid: None }, Some((of_root, of_root)), [owner]);
+            let owners =
+                Owners::of_users(Caller { uid: user, sudo_uid: None }, Some((of_root, of_root)), [owner]);
             assert_eq!(owners.may_fetch_into(owner), is_allowed, "{user} {of_root} {owner}");
         }
     }

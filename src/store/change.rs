@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 
+use super::query::HIGHEST_ID;
 use super::{
     AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, Replicas, RowId,
     ScheduleRow, ServiceId, Store, StoreError, StructureId,
@@ -16,6 +17,7 @@ use crate::liveness::{Streak, Suspicion};
 use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
 use crate::removal::Tombstone;
+use crate::retention::HIGHEST_NUMBER;
 use crate::schedule::Schedule;
 use crate::snapshot::Jump;
 use crate::time::iso;
@@ -310,11 +312,15 @@ impl Allocator {
         GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns the number of the next profile of an app; numbers are never used again.
+    /// Returns the number of the next profile of an app, which is never used again; `None` where none is left.
     ///
     /// An older database may have been put back, so numbers go on behind the highest one that is stored, too; `stored`
     /// returns that, and is called once for each folder.
-    pub fn number<E>(&self, app_folder: &str, stored: impl FnOnce() -> Result<u64, E>) -> Result<u64, E> {
+    pub fn number<E>(
+        &self,
+        app_folder: &str,
+        stored: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<Option<u64>, E> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let Numbers { last, compared } = &mut *numbers;
         let last = last.entry(app_folder.to_owned()).or_default();
@@ -322,8 +328,11 @@ impl Allocator {
             *last = (*last).max(stored()?);
             compared.insert(app_folder.to_owned());
         }
+        if *last >= HIGHEST_NUMBER {
+            return Ok(None);
+        }
         *last += 1;
-        Ok(*last)
+        Ok(Some(*last))
     }
 }
 
@@ -358,7 +367,8 @@ impl<'a> Writer<'a> {
         self.execute(change).map_err(self.store.failed())
     }
 
-    /// Carries out changes that belong together: all of them, or none.
+    /// Carries out changes that belong together: all of them, or none. The transaction stays open where they fail for
+    /// one value ([`StoreError::is_of_one_value`]).
     pub fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let failed = self.store.failed();
         let run = |sql| self.store.connection.execute_batch(sql).map_err(&failed);
@@ -368,11 +378,13 @@ impl<'a> Writer<'a> {
         }
         run("SAVEPOINT together")?;
         let applied = changes.iter().try_for_each(|change| self.execute(change).map_err(&failed));
-        if applied.is_err() {
+        let Err(error) = applied else { return run("RELEASE together") };
+        match run("ROLLBACK TO together").and_then(|()| run("RELEASE together")) {
+            // Others can go on only in the transaction that is open.
+            Err(closed) if error.is_of_one_value() => Err(closed),
             // SQLite has rolled back all by itself where it failed for want of space or memory.
-            let _ = run("ROLLBACK TO together");
+            _ => Err(error),
         }
-        applied.and_then(|()| run("RELEASE together"))
     }
 
     /// Ends the open transaction. Once it returns, the changes survive a power cut.
@@ -712,11 +724,14 @@ impl<'a> Writer<'a> {
                    AND is_latest = 'y' AND deleted_at IS NULL",
             )?
             .execute(params![key.env, key.region, key.app, key.commit, at])?;
+        // SQLite gives the id, but where a row of another hand has one so high that it would soon find none.
         let id = connection
             .prepare_cached(
-                "INSERT INTO goc_o_staging_service_cover (created_at, updated_at, env, region, app_name,
+                "INSERT INTO goc_o_staging_service_cover (id, created_at, updated_at, env, region, app_name,
                      addresses, git_branch, git_commit, is_latest, cov_file_path, cover_total)
-                 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'y', ?8, ?9)",
+                 VALUES ((SELECT (SELECT coalesce(max(id), 0) + 1 FROM goc_o_staging_service_cover WHERE id < ?10)
+                          FROM sqlite_sequence WHERE name = 'goc_o_staging_service_cover' AND seq >= ?10),
+                         ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'y', ?8, ?9)",
             )?
             .insert(params![
                 at,
@@ -728,6 +743,7 @@ impl<'a> Writer<'a> {
                 key.commit,
                 cov_file_path,
                 fact.coverage.percent(),
+                HIGHEST_ID,
             ])?;
         let Fact { edition, coverage, covered_digest, counts_digest, answered, listed } = fact;
         connection
@@ -750,9 +766,11 @@ impl<'a> Writer<'a> {
         connection
             .prepare_cached(
                 "INSERT INTO app (folder, app_name, last_number) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (folder) DO UPDATE SET last_number = max(last_number, excluded.last_number)",
+                 ON CONFLICT (folder) DO UPDATE SET last_number = CASE
+                     WHEN last_number BETWEEN excluded.last_number AND ?4 THEN last_number
+                     ELSE excluded.last_number END",
             )?
-            .execute(params![number.0, key.app, number.1])?;
+            .execute(params![number.0, key.app, number.1, HIGHEST_NUMBER])?;
         Ok(())
     }
 }

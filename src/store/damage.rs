@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Error, Row, ToSql};
+use rusqlite::{Error, ErrorCode, Row, ToSql};
 
 use super::{EditionId, KeyId, RowId, ServiceId, Store, StoreError};
 
@@ -38,6 +38,8 @@ pub(super) enum Owner {
     Edition(EditionId),
     Row(RowId),
     Address(String),
+    /// An app by its name.
+    App(String),
     /// No service.
     Nobody,
 }
@@ -46,14 +48,20 @@ pub(super) enum Owner {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Damages(Arc<Mutex<BTreeSet<Damage>>>);
 
-/// Tells whether an error is of a value that was read, not of the database.
+/// Tells whether an error is of a value that was read or was to be written, not of the database.
 pub(super) fn is_of_value(error: &Error) -> bool {
+    // A rule of a table, which others may have added, or more than a value may have.
+    let refused = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
+    if error.sqlite_error_code().is_some_and(|code| refused.contains(&code)) {
+        return true;
+    }
     matches!(
         error,
         Error::FromSqlConversionFailure(..)
             | Error::IntegralValueOutOfRange(..)
             | Error::InvalidColumnType(..)
             | Error::QueryReturnedNoRows
+            | Error::ToSqlConversionFailure(..)
     )
 }
 
@@ -100,6 +108,11 @@ impl Store {
                 "SELECT DISTINCT name FROM service JOIN listing ON service_id = service.id
                  WHERE address = ?1 ORDER BY name",
                 address,
+            ),
+            Owner::App(app) => (
+                "SELECT name FROM service JOIN cover_key ON cover_key.id = key_id
+                 WHERE app_name = ?1 ORDER BY name",
+                app,
             ),
             Owner::Nobody => return Ok(Vec::new()),
         };

@@ -14,7 +14,7 @@ use crate::edition::{Contest, ContestKind, Election};
 use crate::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::profile::{Fingerprint, Mode, Template, decode_build, decode_counts};
 use crate::removal::Tombstone;
-use crate::retention::RowFiles;
+use crate::retention::{HIGHEST_NUMBER, RowFiles};
 use crate::schedule::{AddressRetry, Schedule};
 use crate::snapshot::Jump;
 use crate::time::iso;
@@ -619,8 +619,13 @@ impl Store {
 
     /// Returns the last number of each app's profiles, by folder.
     pub fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
-        let rows =
-            self.rows_of("SELECT folder, last_number FROM app", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "SELECT app_name, folder, last_number FROM app";
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::App);
+        let rows = self.sound_rows_of("app", sql, [], owner, |row| {
+            let number: i64 = row.get(2)?;
+            let sound = u64::try_from(number).ok().filter(|number| *number <= HIGHEST_NUMBER);
+            Ok((row.get(1)?, sound.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, number))?))
+        })?;
         Ok(rows.into_iter().collect())
     }
 
@@ -730,11 +735,10 @@ impl Store {
             .map_err(self.failed())
     }
 
-    /// Returns the largest id of a table.
+    /// Returns the largest id of a table below [`HIGHEST_ID`].
     pub(super) fn last_id(&self, table: &'static str) -> Result<i64, StoreError> {
-        self.connection
-            .query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), [], |row| row.get(0))
-            .map_err(self.failed())
+        let sql = format!("SELECT coalesce(max(id), 0) FROM {table} WHERE id < ?1");
+        self.connection.query_row(&sql, [HIGHEST_ID], |row| row.get(0)).map_err(self.failed())
     }
 
     fn generations_of(&self, sql: &str, bound: impl rusqlite::Params) -> Result<Vec<Generation>, StoreError> {
@@ -762,6 +766,9 @@ impl Store {
         collect().map_err(self.failed())
     }
 }
+
+/// End of the ids that are handed out. Beyond it a damaged or foreign id would leave none behind it.
+pub(super) const HIGHEST_ID: i64 = 1 << 53;
 
 /// The name of the public table.
 const PUBLIC_TABLE: &str = "goc_o_staging_service_cover";

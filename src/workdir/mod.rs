@@ -34,7 +34,7 @@ use crate::access::Caller;
 use crate::liveness::lasted;
 use crate::lock::Held;
 use crate::names::escape;
-use crate::retention::RowFiles;
+use crate::retention::{HIGHEST_NUMBER, RowFiles};
 use crate::users;
 
 use folder::{Folder, Links, Rules};
@@ -1002,7 +1002,8 @@ fn numbered<'n>(app_folder: &str, name: &'n str) -> Option<(u64, &'n str)> {
     let (number, kind) = numbered.split_at(numbered.bytes().take_while(u8::is_ascii_digit).count());
     let finished = kind.strip_suffix(UNFINISHED).unwrap_or(kind);
     let is_ours = REPORTS.iter().chain([&COV]).any(|known| *known == finished);
-    number.parse().ok().filter(|_| is_ours).map(|number| (number, kind))
+    let number = number.parse().ok().filter(|number| is_ours && *number <= HIGHEST_NUMBER)?;
+    Some((number, kind))
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, WorkdirError> {
@@ -1099,6 +1100,10 @@ mod tests {
             ("app_.cov", SweepAction::Stays),
             ("other_2.cov", SweepAction::Stays),
             ("app_2.cov.bak", SweepAction::Stays),
+            ("app_9007199254740992.cov", SweepAction::MovesAside),
+            ("app_9007199254740993.cov", SweepAction::Stays),
+            ("app_9007199254740993.cov.tmp", SweepAction::Stays),
+            ("app_18446744073709551616.cov", SweepAction::Stays),
         ] {
             assert_eq!(sweep_action("app", name, &files), wanted, "{name}");
         }

@@ -1,6 +1,6 @@
 //! The threads of a pull, and the one among them that writes.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,14 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::settlement::Pulled;
+use super::settlement::{PullResult, Pulled};
 use super::shared::{Message, Shared, lock};
 use super::unit::Unit;
 use crate::clock::Stopwatch;
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::store::{Store, StoreError, Writer};
+use crate::store::{Change, KeyId, Store, StoreError, Writer};
 
 /// How often the writing thread looks up from its work, and how often it commits at least.
 const TICK: Duration = Duration::from_millis(50);
@@ -163,13 +163,16 @@ struct Written {
     fatal: Option<anyhow::Error>,
     /// The database takes what is sent.
     is_writable: bool,
+    /// Why the database refused changes of a key, or of nobody's own, to which others refer.
+    refused: HashMap<Option<KeyId>, String>,
     since_commit: Stopwatch,
 }
 
 impl Written {
     fn new(stop: Option<Stop>) -> Self {
         let haul = Haul { pulled: Vec::new(), stop };
-        Self { haul, failures: 0, fatal: None, is_writable: true, since_commit: Stopwatch::start() }
+        let since_commit = Stopwatch::start();
+        Self { haul, failures: 0, fatal: None, is_writable: true, refused: HashMap::new(), since_commit }
     }
 }
 
@@ -217,13 +220,14 @@ impl Scribe<'_, '_> {
 
     /// Carries out a message, commits now and then, and looks whether the run is to end.
     fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
-        let Written { haul, failures, fatal, is_writable, since_commit } = written;
+        let Written { haul, failures, fatal, is_writable, refused, since_commit } = written;
         let applied = match message {
-            Some(Message::Changes(changes)) if *is_writable => self.writer.apply_all(&changes),
-            Some(Message::Settled(changes, pulled)) if *is_writable => {
+            Some(Message::Changes(of, changes)) if *is_writable => self.store(of, &changes, refused),
+            Some(Message::Settled(changes, mut pulled)) if *is_writable => {
                 *failures += pulled.iter().map(|pulled| pulled.failures.len()).sum::<usize>();
+                let settled = self.settle(&changes, &mut pulled, refused);
                 haul.pulled.extend(pulled);
-                self.writer.apply_all(&changes)
+                settled
             }
             Some(Message::Fatal(error)) => {
                 fatal.get_or_insert(error);
@@ -249,6 +253,55 @@ impl Scribe<'_, '_> {
             if !was_stopped || is_new {
                 break_off();
             }
+        }
+    }
+
+    /// Carries out changes; notes why, where the database refuses one for its value.
+    fn store(
+        &mut self,
+        of: Option<KeyId>,
+        changes: &[Change],
+        refused: &mut HashMap<Option<KeyId>, String>,
+    ) -> Result<(), StoreError> {
+        match self.writer.apply_all(changes) {
+            Err(error) if error.is_of_one_value() => {
+                refused.entry(of).or_insert(error.to_string());
+                Ok(())
+            }
+            applied => applied,
+        }
+    }
+
+    /// Carries out what was decided about keys that were pulled together: nothing of it, where the database refuses a
+    /// part, or refused counters on which it stands.
+    fn settle(
+        &mut self,
+        changes: &[Change],
+        pulled: &mut [Pulled],
+        refused: &HashMap<Option<KeyId>, String>,
+    ) -> Result<(), StoreError> {
+        let earlier = pulled.iter().find_map(|pulled| refused.get(&Some(pulled.key)));
+        let why = match earlier {
+            Some(why) => why.clone(),
+            None => match self.writer.apply_all(changes) {
+                Err(error) if error.is_of_one_value() => error.to_string(),
+                applied => return applied,
+            },
+        };
+        for one in &mut *pulled {
+            let result = match refused.contains_key(&Some(one.key)) {
+                true => PullResult::Refused,
+                false => PullResult::NotStored,
+            };
+            one.refused(result, why.clone());
+            // A structure that was refused before is why others, which refer to it, are.
+            one.faults.extend(refused.get(&None).cloned());
+        }
+        // The next run tries again, whatever else is due.
+        let unfinished: Vec<Change> = pulled.iter().map(|pulled| Change::Unfinished(pulled.key)).collect();
+        match self.writer.apply_all(&unfinished) {
+            Err(error) if error.is_of_one_value() => Ok(()),
+            applied => applied,
         }
     }
 

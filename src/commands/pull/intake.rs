@@ -340,7 +340,7 @@ impl Intake<'_, '_, '_> {
             entry.came_in = true;
         }
         changes.push(Change::SnapshotTaken { identity, at: self.shared.now });
-        changes.iter().try_for_each(|change| self.writer.apply(change))?;
+        self.writer.apply_all(&changes)?;
         let is_shown = ledger.current().is_some_and(|current| ledger.editions[current].id == edition);
         Ok(Ok(match has_moved {
             _ if !is_shown => Fate::OtherBuild(profile.build.fingerprint()),
@@ -363,7 +363,7 @@ impl Intake<'_, '_, '_> {
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
         let Shared { allocator, now, .. } = self.shared;
         let (index, changes) = self.roster.add_service(service, self.naming, allocator, *now);
-        changes.iter().try_for_each(|change| self.writer.apply(change))?;
+        self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
         Ok(index)
     }
@@ -420,7 +420,8 @@ fn seat(
     let id = ledger.editions[index].id;
     if ledger.current().is_none() {
         ledger.editions[index].status = EditionStatus::Current;
-        shared.send(Message::Changes(vec![Change::EditionStatus(id, EditionStatus::Current)]));
+        let shown = Change::EditionStatus(id, EditionStatus::Current);
+        shared.send(Message::Changes(Some(entry.id), vec![shown]));
     }
     Ok(id)
 }
@@ -428,8 +429,8 @@ fn seat(
 /// Applies what was sent meanwhile.
 fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()> {
     while let Ok(message) = messages.try_recv() {
-        if let Message::Changes(changes) = message {
-            changes.iter().try_for_each(|change| writer.apply(change))?;
+        if let Message::Changes(_, changes) = message {
+            writer.apply_all(&changes)?;
         }
     }
     Ok(())

@@ -177,7 +177,7 @@ impl Ledger {
         let index = index.unwrap_or_else(|| {
             let id = shared.allocator.edition();
             // Before anybody joins this edition and refers to it.
-            shared.send(Message::Changes(vec![Change::Edition { id, key, at: shared.now }]));
+            shared.send(Message::Changes(Some(key), vec![Change::Edition { id, key, at: shared.now }]));
             self.editions.push(LiveEdition {
                 is_undecided: !is_decided,
                 ..LiveEdition::new(id, EditionStatus::Aside)
@@ -208,7 +208,7 @@ impl Ledger {
         for index in 0..self.editions.len() {
             if index != current && !self.editions[index].is_undecided && self.editions[index].has(member.0) {
                 let moved = self.move_structure(member, index, current);
-                shared.send(Message::Changes(vec![Change::Unfinished(key), moved]));
+                shared.send(Message::Changes(Some(key), vec![Change::Unfinished(key), moved]));
                 self.touched = true;
             }
         }

@@ -74,7 +74,7 @@ pub(super) fn print(
         damages: damages.iter().map(Damage::to_string).collect(),
         rewritten_files: mended.rewritten.clone(),
         lost_files: mended.lost.clone(),
-        not_stored: count_of(PullResult::NotStored),
+        not_stored: count_of(PullResult::NotStored) + count_of(PullResult::Refused),
         not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
         cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
         failed_addresses: results().map(|pulled| pulled.failures.len()).sum(),
@@ -169,6 +169,7 @@ fn troubles((entry, pulled): &(&Entry, &Pulled), context: &Context) {
     for fault in &pulled.faults {
         let outcome = match pulled.result {
             PullResult::NotStored => "; its counters are kept in the database, its row is not stored",
+            PullResult::Refused => "; its counters and its row are not stored",
             _ => "",
         };
         fail(format_args!("{name}: {fault}{outcome}; the next pull tries again"));
@@ -240,7 +241,7 @@ fn table(rows: &[(&Entry, &Pulled)], context: &Context) -> Result<()> {
             PullResult::Changed => show::colored(context, "changed", Color::Green),
             PullResult::Unchanged | PullResult::NotDue => show::cell("unchanged"),
             PullResult::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
-            PullResult::NotStored => show::colored(context, "not stored", Color::Red),
+            PullResult::NotStored | PullResult::Refused => show::colored(context, "not stored", Color::Red),
         };
         [
             show::cell(&names(entry).collect::<Vec<_>>().join(" ")),
@@ -352,7 +353,7 @@ fn objects((entry, pulled): &(&Entry, &Pulled), damages: &[Damage]) -> Vec<serde
         PullResult::Changed => "changed",
         PullResult::Unchanged => "unchanged",
         PullResult::NothingAnswered => "nothing_answered",
-        PullResult::NotStored => "not_stored",
+        PullResult::NotStored | PullResult::Refused => "not_stored",
         PullResult::NotDue => "not_due",
     };
     let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);

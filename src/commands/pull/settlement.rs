@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::fault::{BadAdoption, Reach};
@@ -19,6 +20,7 @@ use crate::coverage::Coverage;
 use crate::edition::{self, Conditions, Decision, Election};
 use crate::names::in_message;
 use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts_digest, covered_digest};
+use crate::retention::HIGHEST_NUMBER;
 use crate::schedule::{self, Outcome, Reason, Schedule};
 use crate::store::{
     AddressState, Change, EditionId, EditionStatus, Fact, KeyId, NewRow, Replicas, Row, ScheduleRow, Store,
@@ -58,6 +60,14 @@ impl Pulled {
         Self { reason, result, faults, ..Self::of_nothing(entry) }
     }
 
+    /// Takes back that anything of it was stored: the database refused that.
+    pub(super) fn refused(&mut self, result: PullResult, fault: String) {
+        self.result = result;
+        self.coverage = self.before;
+        self.adopted.clear();
+        self.faults.insert(fault);
+    }
+
     pub(super) fn peek_failed(entry: &Entry, failure: Failure) -> Self {
         Self { failures: vec![failure], ..Self::of_nothing(entry) }
     }
@@ -95,6 +105,8 @@ pub(super) enum PullResult {
     NothingAnswered,
     /// Its counters are in the database, and its row could not be stored.
     NotStored,
+    /// The database refused its counters.
+    Refused,
     /// It was not due, and only a peek was tried.
     NotDue,
 }
@@ -495,6 +507,12 @@ impl Settlement<'_, '_> {
         let folder = crate::names::escape(&entry.key.app);
         let workdir = self.shared.locked.workdir();
         let number = self.shared.allocator.number(&folder, || workdir.highest_number(&folder))?;
+        let number = number.with_context(|| {
+            format!(
+                "no number is left for another profile, as {folder}_{HIGHEST_NUMBER} is there; move it out of \
+                 {folder}/cov_data"
+            )
+        })?;
         let path = CovPath::new(&entry.key.app, number).relative();
         templates.extend(self.ledger.templates.iter().map(|(_, template)| Arc::clone(template)));
         let known = templates.iter().find(|known| known.build().fingerprint() == profile.build.fingerprint());

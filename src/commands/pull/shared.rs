@@ -16,13 +16,15 @@ use crate::memory::{Memory, NoRoom, Reservation};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 use crate::schedule::{Retry, Steps};
 use crate::snapshot::{Doubt, Life};
-use crate::store::{Allocator, Change, Generation, GenerationId, Store, StoreError, StructureId, Structures};
+use crate::store::{
+    Allocator, Change, Generation, GenerationId, KeyId, Store, StoreError, StructureId, Structures,
+};
 use crate::workdir::Locked;
 
 /// What threads send to the one that writes.
 pub(super) enum Message {
-    /// To be carried out in one transaction.
-    Changes(Vec<Change>),
+    /// To be carried out together: of one key, or of nobody's own.
+    Changes(Option<KeyId>, Vec<Change>),
     /// A key is done with, after these changes.
     Settled(Vec<Change>, Vec<Pulled>),
     /// The run cannot go on, and what was sent before is still to be stored.
@@ -159,7 +161,7 @@ impl Shared<'_> {
                 && lock(&self.damaged).remove(&id)
             {
                 let data = encode_build(template);
-                self.send(Message::Changes(vec![Change::StructureMended(id, data)]));
+                self.send(Message::Changes(None, vec![Change::StructureMended(id, data)]));
                 lock(&self.templates).insert(id, Arc::downgrade(template));
             }
             return Ok(id);
@@ -167,7 +169,8 @@ impl Shared<'_> {
         let template = template.context("a build without a template that is not known")?;
         let id = self.allocator.structure();
         let data = encode_build(template);
-        self.send(Message::Changes(vec![Change::Structure { id, fingerprint: build.fingerprint(), data }]));
+        let new = Change::Structure { id, fingerprint: build.fingerprint(), data };
+        self.send(Message::Changes(None, vec![new]));
         structures.insert(build.fingerprint(), id);
         lock(&self.templates).insert(id, Arc::downgrade(template));
         Ok(id)

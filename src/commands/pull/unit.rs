@@ -565,7 +565,8 @@ impl<'a> Unit<'a> {
             Some(stored) => generation::judge(mode, stored, &answered),
             None => Verdict::Restarted,
         };
-        let mut changes = vec![Change::Unfinished(self.parts[owner].entry.id)];
+        let key = self.parts[owner].entry.id;
+        let mut changes = vec![Change::Unfinished(key)];
         let mut closed = 0;
         for &part in &target.parts {
             let ledger = self.opened(part);
@@ -592,7 +593,8 @@ impl<'a> Unit<'a> {
                 changes.push(Change::GenerationMoved { id: previous.id, mode, at, counts, answer });
             } else if let ([_], Some(answer)) = (&target.parts[..], answer) {
                 // By itself: nothing has moved that a row would have to be decided for.
-                shared.send(Message::Changes(vec![Change::AnswerRemembered(previous.id, answer)]));
+                let remembered = Change::AnswerRemembered(previous.id, answer);
+                shared.send(Message::Changes(Some(key), vec![remembered]));
             }
             (counts, previous.id)
         } else {
@@ -635,7 +637,7 @@ impl<'a> Unit<'a> {
         let build = build.fingerprint();
         ledger.answered.insert(target.address.clone(), Answered { edition, build, fraction, is_decided });
         if moved {
-            shared.send(Message::Changes(changes));
+            shared.send(Message::Changes(Some(key), changes));
         }
         Ok(())
     }

@@ -287,7 +287,7 @@ impl Stored {
         let said = line.state_text(context.now());
         let longest = context.config.pull.steps.wait(usize::MAX);
         // Two of the longest waits without an answer: no timer is at work, or what it does comes to nothing.
-        let is_overdue = TimeDelta::from_std(longest * 2)
+        let is_overdue = TimeDelta::from_std(longest.saturating_mul(2))
             .is_ok_and(|longest| last_pull.is_some_and(|at| context.now() - at > longest));
         let (word, concern) = match state {
             State::Unreachable | State::Partial => (state.word(), Concern::Failing),
