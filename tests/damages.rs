@@ -195,7 +195,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     ),
     (
         "UPDATE generation SET closed_at = 'x' WHERE edition_id = EDITION",
-        false,
+        true,
         "table generation, column closed_at",
     ),
     (
