@@ -227,6 +227,41 @@ const DAMAGES: &[(&str, bool, &str)] = &[
         true,
         "table goc_o_staging_service_cover, column created_at",
     ),
+    // Bytes that are no UTF-8.
+    ("UPDATE schedule SET last_change_at = NO_TEXT WHERE key_id = KEY", true, "column last_change_at"),
+    ("UPDATE address SET last_error = NO_TEXT WHERE key_id = KEY", true, "table address, column last_error"),
+    ("UPDATE listing SET center = NO_TEXT WHERE service_id = SERVICE", true, "table listing, column center"),
+    ("UPDATE listing SET address = NO_TEXT WHERE service_id = SERVICE", false, "column address"),
+    (
+        "UPDATE generation SET pulled_at = NO_TEXT WHERE edition_id = EDITION",
+        true,
+        "table generation, column pulled_at",
+    ),
+    (
+        "UPDATE generation SET address = NO_TEXT WHERE edition_id = EDITION",
+        false,
+        "table generation, column address",
+    ),
+    (
+        "PRAGMA ignore_check_constraints = 1; UPDATE edition SET status = NO_TEXT WHERE key_id = KEY",
+        false,
+        "table edition, column status",
+    ),
+    ("UPDATE service SET git_branch = NO_TEXT WHERE id = SERVICE", true, "table service, column git_branch"),
+    ("UPDATE cover_key SET region = NO_TEXT WHERE id = KEY", true, "table cover_key, column region"),
+    (
+        "UPDATE goc_o_staging_service_cover SET git_branch = NO_TEXT WHERE id = ROW",
+        true,
+        "table goc_o_staging_service_cover, column git_branch",
+    ),
+    // Values of another type.
+    ("UPDATE service SET git_branch = x'ff' WHERE id = SERVICE", true, "table service, column git_branch"),
+    ("UPDATE service SET key_id = 'x' WHERE name = 'NAME'", true, "table service, column key_id"),
+    ("UPDATE cover_key SET git_commit = x'ff' WHERE id = KEY", true, "table cover_key, column git_commit"),
+    ("UPDATE generation SET counts = 'x' WHERE edition_id = EDITION", false, "column counts"),
+    ("UPDATE structure SET data = 'x' WHERE id = STRUCTURE", true, "table structure, column data"),
+    ("UPDATE structure SET fingerprint = 'x' WHERE id = STRUCTURE", false, "column fingerprint"),
+    ("UPDATE last_answer SET imprint = 'x'", true, "table last_answer, column imprint"),
 ];
 
 impl Four {
@@ -237,12 +272,14 @@ impl Four {
         let row = "(SELECT id FROM goc_o_staging_service_cover WHERE app_name = 'broken')";
         let service = format!("(SELECT id FROM service WHERE key_id = {key})");
         let sql = sql
+            .replace("NO_TEXT", "CAST(x'3230ff' AS TEXT)")
+            .replace("NAME", BROKEN)
             .replace("KEY", key)
             .replace("EDITION", &edition)
             .replace("STRUCTURE", &structure)
             .replace("ROW", row)
             .replace("SERVICE", &service);
-        self.world.execute(&sql);
+        self.world.execute(&format!("PRAGMA foreign_keys = 0; {sql}"));
     }
 }
 
@@ -446,4 +483,50 @@ fn damaged_records_of_prune_cost_nobody_else() {
     let said = four.world.run(&["prune"]).ended(3).warned("table suspicion, column since").warned(BROKEN);
     let removals = four.world.center.removals().concat();
     assert!(removals.contains(&four.others[0].url()) && !removals.contains(&address), "{}", said.stderr);
+}
+
+#[test]
+fn a_name_that_cannot_be_read_costs_nobody_else() {
+    for value in ["x'ff'", "CAST(x'ff' AS TEXT)"] {
+        let four = Four::pulled();
+        four.damage(&format!("UPDATE service SET name = {value} WHERE id = SERVICE"));
+        four.hit(1);
+        let said = four.world.run(&["list"]);
+        assert!(said.stdout.contains(" first ") && said.code == 3, "{value}: {said:?}");
+        four.world.run(&["pull", "--force"]).ended(3).warned("table service, column name");
+        // The center lists the name, which is of the same key.
+        assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]), "{value}");
+        four.world.run(&["pull", "--force"]).ended(3).warned("table service, column name").warned(BROKEN);
+        four.world.run(&["prune"]).ended(3).warned("table service, column name");
+    }
+}
+
+#[test]
+fn what_is_remembered_of_changes_and_cannot_be_read_is_named() {
+    let four = Four::pulled();
+    four.damage(
+        "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at)
+         VALUES (ROW, 'abc', NO_TEXT, 1, 2, '2020-01-01T00:00:00Z')",
+    );
+    for arguments in [&["total", BROKEN][..], &["history", BROKEN]] {
+        let said = four.world.run(arguments);
+        assert!(said.stderr.contains("table cover_diff, column how"), "{arguments:?}: {said:?}");
+        assert!(!said.stdout.is_empty(), "{arguments:?}: {said:?}");
+    }
+}
+
+#[test]
+fn times_of_runs_that_cannot_be_read_are_named_and_cost_nobody_anything() {
+    let four = Four::pulled();
+    four.damage(
+        "UPDATE run SET started_at = NO_TEXT;
+         INSERT INTO clock_jump (went_to, came_from, last_generation) VALUES (x'ff', '', 'x')",
+    );
+    four.hit(1);
+    four.world
+        .run(&["pull", "--force"])
+        .ended(3)
+        .warned("table run, column")
+        .warned("table clock_jump, column");
+    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
 }

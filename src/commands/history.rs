@@ -44,11 +44,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let app = pick_app(&args.service, &roster.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
-    super::tell_damages(&store);
     rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
-    if rows.is_empty() && !commit.is_empty() {
-        bail!("nothing is stored of {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
-    }
     let first = rows.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
     let steps = (first..rows.len()).map(|index| {
         let row = &rows[index];
@@ -56,6 +52,10 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
         Ok(Step { row, before, diff: store.diff(row.id)? })
     });
     let shown = &steps.collect::<Result<Vec<Step>>>()?;
+    super::tell_damages(&store);
+    if rows.is_empty() && !commit.is_empty() {
+        bail!("nothing is stored of {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
+    }
     match args.format {
         Format::Json => show::print_json(&shown.iter().map(Step::object).collect::<Vec<_>>())?,
         Format::Text => print(shown, context)?,

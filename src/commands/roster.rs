@@ -55,7 +55,7 @@ pub(super) fn ask_known_first(
 /// All that the database knows of keys, names and addresses.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    keys: Vec<(KeyId, Key)>,
+    keys: Vec<(KeyId, Option<Key>)>,
     services: Vec<KnownService>,
     listings: Vec<ListedAddress>,
     centers: HashMap<String, DateTime<Utc>>,
@@ -284,11 +284,19 @@ impl Roster {
         now: DateTime<Utc>,
     ) -> Self {
         let Known { keys, services, listings, centers, asked, schedules, replicas, states } = known;
+        let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
+        for (id, key) in keys {
+            match key {
+                Some(key) => drop(key_ids.insert(key, id)),
+                None => drop(unreadable.insert(id)),
+            }
+        }
         let mut assembly = Assembly {
             naming,
             allocator,
             now,
-            key_ids: keys.into_iter().map(|(id, key)| (key, id)).collect(),
+            key_ids,
+            unreadable,
             members: BTreeMap::new(),
             changes: Vec::new(),
         };
@@ -406,6 +414,8 @@ struct Assembly<'a> {
     allocator: &'a Allocator,
     now: DateTime<Utc>,
     key_ids: HashMap<Key, KeyId>,
+    /// Keys that the database has, and of which nobody can read what they are.
+    unreadable: HashSet<KeyId>,
     /// By name, which a member gets at the end.
     members: BTreeMap<String, (KeyId, Member)>,
     changes: Vec<Change>,
@@ -415,8 +425,16 @@ impl Assembly<'_> {
     /// Reads a name again: the configuration may say otherwise than when it was stored.
     fn known_service(&mut self, service: KnownService) {
         let (key, branch) = read(self.naming, &service.name);
+        let stood = service.place.as_ref().map(|(key, _)| *key);
+        if let Some(id) = stood.filter(|id| self.unreadable.contains(id) && !self.key_ids.contains_key(&key))
+        {
+            // Its data must not be parted from the name.
+            self.unreadable.remove(&id);
+            self.changes.push(Change::KeyMended(id, key.clone()));
+            self.key_ids.insert(key.clone(), id);
+        }
         let key_id = self.key_id(&key);
-        if key_id != service.key || branch != service.branch {
+        if service.place.is_none_or(|place| place != (key_id, branch.clone())) {
             self.changes.push(Change::Service {
                 id: service.id,
                 name: service.name.clone(),

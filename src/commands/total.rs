@@ -41,6 +41,7 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let entry = pick(&args.service, &roster.entries)?;
     let name = in_message(&entry.spokesman().name);
     let latest = store.latest(&entry.key)?;
+    let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();
     super::tell_damages(&store);
     if latest.is_none() && store.dropped_keys()?.contains(&entry.id) {
         bail!("{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})");
@@ -48,7 +49,6 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let row = latest.ok_or_else(|| {
         anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
     })?;
-    let diff = store.diff(row.id)?;
     match args.format {
         Format::Text => {
             writeln!(io::stdout(), "{:.1}", row.cover_total)?;

@@ -36,6 +36,8 @@ pub enum Change {
     RunEnded(DateTime<Utc>),
     /// A key that was not known.
     Key(KeyId, Key),
+    /// What a key is that could not be read any more, as its names have it.
+    KeyMended(KeyId, Key),
     /// A name that was not known, or that reads as another key now.
     Service {
         /// Of the name.
@@ -413,6 +415,10 @@ impl<'a> Writer<'a> {
             .and_then(|()| run("DELETE FROM run WHERE id < (SELECT max(id) FROM run)", params![])),
             Change::Key(id, key) => run(
                 "INSERT INTO cover_key (id, env, region, app_name, git_commit) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![id, key.env, key.region, key.app, key.commit],
+            ),
+            Change::KeyMended(id, key) => run(
+                "UPDATE cover_key SET env = ?2, region = ?3, app_name = ?4, git_commit = ?5 WHERE id = ?1",
                 params![id, key.env, key.region, key.app, key.commit],
             ),
             Change::Service { id, name, key, branch, seen_at } => run(

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Error, ErrorCode, Row, ToSql};
 
-use super::{EditionId, KeyId, RowId, ServiceId, Store, StoreError};
+use super::{EditionId, KeyId, RowId, ServiceId, Store, StoreError, StructureId};
 
 /// A stored value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +38,7 @@ pub(super) enum Owner {
     Service(ServiceId),
     Edition(EditionId),
     Row(RowId),
+    Structure(StructureId),
     Address(String),
     /// An app by its name.
     App(String),
@@ -60,6 +62,7 @@ pub(super) fn is_of_value(error: &Error) -> bool {
         Error::FromSqlConversionFailure(..)
             | Error::IntegralValueOutOfRange(..)
             | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
             | Error::QueryReturnedNoRows
             | Error::ToSqlConversionFailure(..)
     )
@@ -74,7 +77,16 @@ impl Store {
 
     /// Notes that a value of an edition could not be read, which another error tells of.
     pub fn note_damage(&self, edition: EditionId, error: &StoreError) -> Result<(), StoreError> {
-        let services = self.names_of(&Owner::Edition(edition)).map_err(self.failed())?;
+        self.note(&Owner::Edition(edition), error)
+    }
+
+    /// Notes that a value of a key could not be read, which another error tells of.
+    pub fn note_damaged_key(&self, key: KeyId, error: &StoreError) -> Result<(), StoreError> {
+        self.note(&Owner::Key(key), error)
+    }
+
+    fn note(&self, owner: &Owner, error: &StoreError) -> Result<(), StoreError> {
+        let services = self.names_of(owner).map_err(self.failed())?;
         let damage = Damage { services, what: error.to_string() };
         self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).insert(damage);
         Ok(())
@@ -104,6 +116,11 @@ impl Store {
                  WHERE cover.id = ?1 ORDER BY name",
                 row,
             ),
+            Owner::Structure(structure) => (
+                "SELECT DISTINCT name FROM service JOIN edition USING (key_id)
+                 JOIN generation ON edition_id = edition.id WHERE structure_id = ?1 ORDER BY name",
+                structure,
+            ),
             Owner::Address(address) => (
                 "SELECT DISTINCT name FROM service JOIN listing ON service_id = service.id
                  WHERE address = ?1 ORDER BY name",
@@ -116,7 +133,9 @@ impl Store {
             ),
             Owner::Nobody => return Ok(Vec::new()),
         };
-        self.connection.prepare_cached(sql)?.query_map([id], |row| row.get(0))?.collect()
+        // A name may be what cannot be read.
+        let name = |row: &Row<'_>| row.get_ref(0).map(shown);
+        self.connection.prepare_cached(sql)?.query_map([id], name)?.collect()
     }
 
     /// Reads rows, and passes over those with a value that cannot be read: each is noted.
@@ -150,6 +169,16 @@ impl Store {
     }
 }
 
+/// Returns a name as it is stored, or what can be shown of it.
+fn shown(name: ValueRef<'_>) -> String {
+    match name {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+    }
+}
+
 /// Says which value of a row cannot be read.
 pub(super) fn described(table: &str, row: &Row<'_>, error: &Error) -> String {
     let column = |index: usize| row.as_ref().column_name(index).unwrap_or("?").to_owned();
@@ -163,6 +192,7 @@ pub(super) fn described(table: &str, row: &Row<'_>, error: &Error) -> String {
         Error::InvalidColumnType(_, name, kind) => {
             format!("table {table}, column {name}: unexpected {kind}")
         }
+        Error::Utf8Error(index, error) => format!("table {table}, column {}: {error}", column(*index)),
         error => format!("table {table}: {error}"),
     }
 }

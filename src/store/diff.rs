@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{ErrorCode, OpenFlags, params};
 
+use super::damage::Owner;
 use super::query::time;
 use super::{RowId, Store, StoreError};
 use crate::coverage::{ChangedLines, Coverage};
@@ -65,19 +66,17 @@ impl Store {
 
     /// Returns what is known of the changes of a row: since its default base, else since the one computed last.
     pub fn diff(&self, row: RowId) -> Result<Option<ChangedLines>, StoreError> {
-        let sql = "SELECT base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
+        let sql = "SELECT row_id, base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
                    ORDER BY default_at DESC NULLS LAST, computed_at DESC LIMIT 1";
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Row);
         let read = |row: &rusqlite::Row<'_>| {
             Ok(ChangedLines {
-                base: row.get(0)?,
-                how: row.get(1)?,
-                lines: Coverage { covered: row.get(2)?, total: row.get(3)? },
-                computed_at: time(row, 4)?,
+                base: row.get(1)?,
+                how: row.get(2)?,
+                lines: Coverage { covered: row.get(3)?, total: row.get(4)? },
+                computed_at: time(row, 5)?,
             })
         };
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut sql| sql.query_row([row], read).optional())
-            .map_err(self.failed())
+        Ok(self.sound_rows_of("cover_diff", sql, [row], owner, read)?.pop())
     }
 }

@@ -74,10 +74,8 @@ pub struct KnownService {
     pub id: ServiceId,
     /// As registered.
     pub name: String,
-    /// What its data belongs to.
-    pub key: KeyId,
-    /// `''` where the name fits no pattern.
-    pub branch: String,
+    /// What its data belongs to, and its branch, `''` where the name fits no pattern; `None` where either cannot be read.
+    pub place: Option<(KeyId, String)>,
 }
 
 /// An address that stands, or stood, under a name.
@@ -298,19 +296,48 @@ pub type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
 pub type Structures = HashMap<Fingerprint, StructureId>;
 
 impl Store {
-    /// Returns all keys.
-    pub fn keys(&self) -> Result<Vec<(KeyId, Key)>, StoreError> {
-        self.rows_of("SELECT id, env, region, app_name, git_commit FROM cover_key ORDER BY id", [], |row| {
-            let key = Key { env: row.get(1)?, region: row.get(2)?, app: row.get(3)?, commit: row.get(4)? };
-            Ok((row.get(0)?, key))
-        })
+    /// Returns all keys; `None` where one cannot be read.
+    pub fn keys(&self) -> Result<Vec<(KeyId, Option<Key>)>, StoreError> {
+        let sql = "SELECT id, env, region, app_name, git_commit FROM cover_key ORDER BY id";
+        let mut damaged = Vec::new();
+        let keys = self.rows_of("cover_key", sql, [], |row| {
+            let id = row.get(0)?;
+            let sound =
+                || Ok(Key { env: row.get(1)?, region: row.get(2)?, app: row.get(3)?, commit: row.get(4)? });
+            match sound() {
+                Err(error) if is_of_value(&error) => {
+                    damaged.push((Owner::Key(id), described("cover_key", row, &error)));
+                    Ok((id, None))
+                }
+                key => Ok((id, Some(key?))),
+            }
+        })?;
+        self.note_all(damaged)?;
+        Ok(keys)
     }
 
-    /// Returns all names, sorted.
+    /// Returns all names that can be read, sorted.
     pub fn services(&self) -> Result<Vec<KnownService>, StoreError> {
-        self.rows_of("SELECT id, name, key_id, git_branch FROM service ORDER BY name", [], |row| {
-            Ok(KnownService { id: row.get(0)?, name: row.get(1)?, key: row.get(2)?, branch: row.get(3)? })
-        })
+        let sql = "SELECT id, name, key_id, git_branch FROM service ORDER BY name";
+        let mut damaged = Vec::new();
+        let services = self.rows_of("service", sql, [], |row| {
+            let id = row.get(0)?;
+            let sound =
+                || Ok(KnownService { id, name: row.get(1)?, place: Some((row.get(2)?, row.get(3)?)) });
+            match sound() {
+                Ok(service) => Ok(Some(service)),
+                Err(error) if is_of_value(&error) => {
+                    // Of a key with more names, the others are told with it.
+                    let owner = row.get(2).map_or(Owner::Service(id), Owner::Key);
+                    damaged.push((owner, described("service", row, &error)));
+                    // The name says what the rest should be.
+                    Ok(row.get(1).ok().map(|name| KnownService { id, name, place: None }))
+                }
+                Err(error) => Err(error),
+            }
+        })?;
+        self.note_all(damaged)?;
+        Ok(services.into_iter().flatten().collect())
     }
 
     /// Returns the addresses that stand or stood under any name, in the order in which they were listed.
@@ -388,7 +415,7 @@ impl Store {
         let sql = "SELECT key_id, step, last_pull_at, next_due_at, addresses, last_change_at,
                           counts_moved_at, unfinished FROM schedule";
         let mut damaged = Vec::new();
-        let rows = self.rows_of(sql, [], |row| {
+        let rows = self.rows_of("schedule", sql, [], |row| {
             let key = row.get(0)?;
             match schedule_row(row) {
                 Err(error) if is_of_value(&error) => {
@@ -481,49 +508,59 @@ impl Store {
 
     /// Returns the structures of the build that a key shows; none where it shows none.
     pub fn shown(&self, key: &Key) -> Result<Vec<StructureId>, StoreError> {
-        let sql = "SELECT DISTINCT structure_id FROM cover_key
+        let sql = "SELECT DISTINCT cover_key.id, structure_id FROM cover_key
                    JOIN edition ON edition.key_id = cover_key.id AND edition.status = 'current'
                    JOIN generation ON generation.edition_id = edition.id
                    WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
-        self.rows_of(sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))
+        let bound = params![key.env, key.region, key.app, key.commit];
+        self.sound_rows_of("generation", sql, bound, key_owner, |row| row.get(1))
     }
 
     /// Returns what an address, in its normal form, served under a name when it was last pulled.
     pub fn last_build(&self, service: &str, address: &str) -> Result<Option<Fingerprint>, StoreError> {
-        let sql = "SELECT structure.fingerprint FROM generation
+        let sql = "SELECT service.id, structure.fingerprint FROM generation
                    JOIN edition ON edition.id = generation.edition_id
                    JOIN service ON service.key_id = edition.key_id
                    JOIN structure ON structure.id = generation.structure_id
                    WHERE service.name = ?1 AND generation.address = ?2 AND generation.closed_at IS NULL
                    ORDER BY generation.id DESC LIMIT 1";
-        Ok(self.rows_of(sql, params![service, address], |row| fingerprint(row, 0))?.pop())
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Service);
+        let read = |row: &rusqlite::Row<'_>| fingerprint(row, 1);
+        Ok(self.sound_rows_of("structure", sql, params![service, address], owner, read)?.pop())
     }
 
     /// Returns the keys of which all data was dropped.
     pub fn dropped_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
         let sql = "SELECT id FROM cover_key WHERE dropped_at IS NOT NULL";
-        Ok(self.rows_of(sql, [], |row| row.get(0))?.into_iter().collect())
+        Ok(self.rows_of("cover_key", sql, [], |row| row.get(0))?.into_iter().collect())
     }
 
     /// Returns how many bytes the counters of an edition take up.
     pub fn edition_bytes(&self, edition: EditionId) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation WHERE edition_id = ?1";
-        Ok(self.rows_of(sql, [edition], |row| row.get(0))?.pop().unwrap_or(0))
+        Ok(self.rows_of("generation", sql, [edition], |row| row.get(0))?.pop().unwrap_or(0))
+    }
+
+    /// Returns how many bytes the counters of a key take up.
+    pub fn key_bytes(&self, key: KeyId) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation
+                   JOIN edition ON edition.id = edition_id WHERE key_id = ?1";
+        Ok(self.rows_of("generation", sql, [key], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
     /// Returns the editions of a key, the oldest first.
     pub fn editions(&self, key: KeyId) -> Result<Vec<Edition>, StoreError> {
-        let mut editions =
-            self.rows_of("SELECT id, status FROM edition WHERE key_id = ?1 ORDER BY id", [key], |row| {
-                let word: String = row.get(1)?;
-                let status = EditionStatus::from_word(&word).ok_or_else(|| unknown(1, &word))?;
-                Ok(Edition { id: row.get(0)?, status, structures: Vec::new() })
-            })?;
+        let sql = "SELECT id, status FROM edition WHERE key_id = ?1 ORDER BY id";
+        let mut editions = self.rows_of("edition", sql, [key], |row| {
+            let word: String = row.get(1)?;
+            let status = EditionStatus::from_word(&word).ok_or_else(|| unknown(1, &word))?;
+            Ok(Edition { id: row.get(0)?, status, structures: Vec::new() })
+        })?;
         let sql = "SELECT DISTINCT generation.edition_id, structure.id, structure.fingerprint
                    FROM edition JOIN generation ON generation.edition_id = edition.id
                    JOIN structure ON structure.id = generation.structure_id
                    WHERE edition.key_id = ?1 ORDER BY structure.id";
-        let members = self.rows_of(sql, [key], |row| {
+        let members = self.rows_of("structure", sql, [key], |row| {
             Ok((row.get::<_, EditionId>(0)?, row.get::<_, StructureId>(1)?, fingerprint(row, 2)?))
         })?;
         for (edition, structure, fingerprint) in members {
@@ -549,7 +586,12 @@ impl Store {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
-        self.generations_of(sql, params![iso(until), limit])
+        let owner = |row: &rusqlite::Row<'_>| row.get(1).map(Owner::Edition);
+        let mut damaged = Vec::new();
+        let read = reading_generations(&mut damaged);
+        let generations = self.sound_rows_of("generation", sql, params![iso(until), limit], owner, read)?;
+        self.note_all(damaged)?;
+        Ok(generations)
     }
 
     /// Returns the sum into which closed generations of a build were folded, if there is one.
@@ -565,11 +607,8 @@ impl Store {
 
     /// Returns the counters of a generation whose build has so many blocks; `None` if it was folded meanwhile.
     pub fn counts(&self, generation: GenerationId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
-        let stored: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached("SELECT counts FROM generation WHERE id = ?1")
-            .and_then(|mut sql| sql.query_row([generation], |row| row.get(0)).optional())
-            .map_err(self.failed())?;
+        let sql = "SELECT counts FROM generation WHERE id = ?1";
+        let stored: Option<Vec<u8>> = self.rows_of("generation", sql, [generation], |row| row.get(0))?.pop();
         let damaged = |error| {
             let id = generation.0;
             self.damaged(format!(
@@ -582,29 +621,24 @@ impl Store {
 
     /// Returns what the last answer of a generation looked like, where the counters stored are all it said.
     pub fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
-        self.connection
-            .prepare_cached("SELECT fraction, imprint FROM last_answer WHERE generation_id = ?1")
-            .and_then(|mut sql| {
-                let answer =
-                    |row: &rusqlite::Row<'_>| Ok(LastAnswer { fraction: row.get(0)?, imprint: row.get(1)? });
-                sql.query_row([generation], answer).optional()
-            })
-            .map_err(self.failed())
+        let sql = "SELECT edition_id, fraction, imprint FROM last_answer
+                   JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Edition);
+        let answer = |row: &rusqlite::Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, imprint: row.get(2)? });
+        Ok(self.sound_rows_of("last_answer", sql, [generation], owner, answer)?.pop())
     }
 
     /// Tells whether a snapshot was taken in.
     pub fn is_taken(&self, snapshot: &str) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM snapshot WHERE identity = ?1";
-        Ok(!self.rows_of(sql, [snapshot], |row| row.get::<_, i64>(0))?.is_empty())
+        Ok(!self.rows_of("snapshot", sql, [snapshot], |row| row.get::<_, i64>(0))?.is_empty())
     }
 
     /// Returns a block structure, ready to read answers with.
     pub fn structure(&self, structure: StructureId) -> Result<Template, StoreError> {
-        let data: Vec<u8> = self
-            .connection
-            .prepare_cached("SELECT data FROM structure WHERE id = ?1")
-            .and_then(|mut sql| sql.query_row([structure], |row| row.get(0)))
-            .map_err(self.failed())?;
+        let sql = "SELECT data FROM structure WHERE id = ?1";
+        let data: Option<Vec<u8>> = self.rows_of("structure", sql, [structure], |row| row.get(0))?.pop();
+        let data = data.ok_or_else(|| self.damaged(format!("table structure: no id {}", structure.0)))?;
         decode_build(&data).map_err(|error| {
             self.damaged(format!("table structure, column data of id {}: {error}", structure.0))
         })
@@ -612,9 +646,10 @@ impl Store {
 
     /// Returns all structures by fingerprint.
     pub fn structures(&self) -> Result<Structures, StoreError> {
-        let sql = "SELECT fingerprint, id FROM structure";
-        let read = |row: &rusqlite::Row<'_>| Ok((fingerprint(row, 0)?, row.get(1)?));
-        Ok(self.sound_rows_of("structure", sql, [], |_| Ok(Owner::Nobody), read)?.into_iter().collect())
+        let sql = "SELECT id, fingerprint FROM structure";
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Structure);
+        let read = |row: &rusqlite::Row<'_>| Ok((fingerprint(row, 1)?, row.get(0)?));
+        Ok(self.sound_rows_of("structure", sql, [], owner, read)?.into_iter().collect())
     }
 
     /// Returns the last number of each app's profiles, by folder.
@@ -705,25 +740,28 @@ impl Store {
     pub fn key_id(&self, key: &Key) -> Result<Option<KeyId>, StoreError> {
         let sql =
             "SELECT id FROM cover_key WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
-        Ok(self.rows_of(sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))?.pop())
+        Ok(self
+            .rows_of("cover_key", sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))?
+            .pop())
     }
 
     /// Returns the latest time that the last run is known to have seen.
     pub fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) FROM run ORDER BY id DESC LIMIT 1";
-        Ok(self.rows_of(sql, [], |row| time(row, 0))?.pop())
+        let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) AS started_at FROM run ORDER BY id DESC LIMIT 1";
+        Ok(self.sound_rows_of("run", sql, [], |_| Ok(Owner::Nobody), |row| time(row, 0))?.pop())
     }
 
     /// Returns the jumps of the clock.
     pub fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
         let sql = "SELECT went_to, came_from FROM clock_jump";
-        self.rows_of(sql, [], |row| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? }))
+        let read = |row: &rusqlite::Row<'_>| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? });
+        self.sound_rows_of("clock_jump", sql, [], |_| Ok(Owner::Nobody), read)
     }
 
     /// Returns the last generation that was stored before the clock last went back.
     pub fn last_before_jump(&self) -> Result<Option<GenerationId>, StoreError> {
         let sql = "SELECT last_generation FROM clock_jump ORDER BY last_generation DESC LIMIT 1";
-        Ok(self.rows_of(sql, [], |row| row.get(0))?.pop())
+        Ok(self.sound_rows_of("clock_jump", sql, [], |_| Ok(Owner::Nobody), |row| row.get(0))?.pop())
     }
 
     /// Tells whether the last run came to its end; also true where none was made.
@@ -743,27 +781,30 @@ impl Store {
 
     fn generations_of(&self, sql: &str, bound: impl rusqlite::Params) -> Result<Vec<Generation>, StoreError> {
         let mut damaged = Vec::new();
-        let generations = self.rows_of(sql, bound, |row| {
-            let edition = row.get(1)?;
-            generation(row, |error| {
-                damaged.push((Owner::Edition(edition), described("generation", row, error)));
-            })
-        })?;
+        let generations = self.rows_of("generation", sql, bound, reading_generations(&mut damaged))?;
         self.note_all(damaged)?;
         Ok(generations)
     }
 
+    /// Reads rows that belong together: a value that cannot be read costs all of them.
     fn rows_of<T>(
         &self,
+        table: &str,
         sql: &str,
         bound: impl rusqlite::Params,
-        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+        mut read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let collect = || -> rusqlite::Result<Vec<T>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            statement.query_map(bound, read)?.collect()
-        };
-        collect().map_err(self.failed())
+        let failed = self.failed();
+        let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
+        let mut rows = statement.query(bound).map_err(&failed)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            all.push(read(row).map_err(|error| match is_of_value(&error) {
+                true => self.damaged(described(table, row, &error)),
+                false => failed(error),
+            })?);
+        }
+        Ok(all)
     }
 }
 
@@ -823,6 +864,18 @@ fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         fact,
         deleted_at: maybe_time(row, 18)?,
     })
+}
+
+/// Returns what reads generations, and notes what stands in for a time that cannot be read.
+fn reading_generations(
+    damaged: &mut Vec<(Owner, String)>,
+) -> impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
+    |row| {
+        let edition = row.get(1)?;
+        generation(row, |error| {
+            damaged.push((Owner::Edition(edition), described("generation", row, error)));
+        })
+    }
 }
 
 /// Reads a generation. Its counters must not be lost for a time that cannot be read, so another stands in for that,

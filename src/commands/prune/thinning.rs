@@ -11,7 +11,8 @@ use super::super::{Context, fail, turn};
 use crate::retention::{Keep, KeptRow, Use, outlived, spent};
 use crate::signals::Signals;
 use crate::store::{
-    Allocator, Change, EditionId, EditionStatus, Key, KeyId, Row, RowFilter, ScheduleRow, Store,
+    Allocator, Change, Edition, EditionId, EditionStatus, Generation, Key, KeyId, Row, RowFilter,
+    ScheduleRow, Store, StoreError,
 };
 use crate::workdir::{Freed, Locked};
 
@@ -64,9 +65,7 @@ impl Thinning {
             let staying = roster.entries.iter().filter(|entry| !gone.contains(&entry.id));
             thinning.asides = outlived_asides(store, staying, keep, now)?;
             for key in &thinning.keys {
-                for edition in store.editions(key.id)? {
-                    thinning.counter_bytes += store.edition_bytes(edition.id)?;
-                }
+                thinning.counter_bytes += store.key_bytes(key.id)?;
             }
             for aside in &thinning.asides {
                 thinning.counter_bytes += store.edition_bytes(aside.id)?;
@@ -173,6 +172,21 @@ fn outlived_keys(
     Ok(outlived.collect())
 }
 
+/// What the processes of a key have counted.
+struct Counted {
+    editions: Vec<Edition>,
+    generations: Vec<Generation>,
+}
+
+/// Returns the editions and generations of a key; `None` where it has no edition set aside.
+fn with_asides(store: &Store, key: KeyId) -> Result<Option<Counted>, StoreError> {
+    let editions = store.editions(key)?;
+    if editions.iter().all(|edition| edition.status != EditionStatus::Aside) {
+        return Ok(None);
+    }
+    Ok(Some(Counted { editions, generations: store.generations(key)? }))
+}
+
 fn outlived_asides<'a>(
     store: &Store,
     entries: impl Iterator<Item = &'a Entry>,
@@ -182,11 +196,15 @@ fn outlived_asides<'a>(
     let mut uses = Vec::new();
     let mut asides = Vec::new();
     for entry in entries {
-        let editions = store.editions(entry.id)?;
-        if editions.iter().all(|edition| edition.status != EditionStatus::Aside) {
-            continue;
-        }
-        let generations = store.generations(entry.id)?;
+        let Counted { editions, generations } = match with_asides(store, entry.id) {
+            Ok(Some(counted)) => counted,
+            Ok(None) => continue,
+            Err(error) if error.is_of_one_value() => {
+                store.note_damaged_key(entry.id, &error)?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let listed: BTreeSet<String> = entry.addresses().into_iter().collect();
         for edition in editions.into_iter().filter(|edition| edition.status == EditionStatus::Aside) {
             let of_it = || generations.iter().filter(|known| known.edition == edition.id);

@@ -28,14 +28,17 @@ pub(super) fn fold(
     let closed = store.closed_before(until, FOLDED_AT_ONCE)?;
     for alike in closed.chunk_by(|a, b| (a.edition, a.structure) == (b.edition, b.structure)) {
         let Generation { edition, structure, .. } = alike[0];
-        let before = store.folded(edition, structure)?;
-        let profile = match sum_of(before.iter().chain(alike), structure, store) {
+        let folded = store.folded(edition, structure).and_then(|before| {
+            let sum = sum_of(before.iter().chain(alike), structure, store)?;
+            Ok((before, sum.into_profile()))
+        });
+        let (before, profile) = match folded {
             // Generations that cannot be read stay as they are.
             Err(error) if error.is_of_one_value() => {
                 store.note_damage(edition, &error)?;
                 continue;
             }
-            sum => sum?.into_profile(),
+            folded => folded?,
         };
         let (mode, counts, answer) = (profile.mode, encode_counts(&profile.counts), None);
         let at = before.iter().chain(alike).map(last_seen).max().expect("at least one is folded");
