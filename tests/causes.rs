@@ -123,6 +123,42 @@ fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step()
 }
 
 #[test]
+fn a_pipe_in_place_of_a_file_of_the_database_is_named_and_keeps_nobody_waiting() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    let commands: [&[&str]; 7] = [
+        &["pull"],
+        &["pull", "--dry-run"],
+        &["prune"],
+        &["list", "--offline"],
+        &["total", "echoserver"],
+        &["history", "echoserver"],
+        &["report", "echoserver"],
+    ];
+    for name in ["sqlite.db", "sqlite.db-wal", "sqlite.db-shm", "sqlite.db-journal"] {
+        let (path, aside) = (world.root().join(name), world.home().join("aside"));
+        let stood_there = fs::rename(&path, &aside).is_ok();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for arguments in commands {
+            let mut command = Command::new("timeout");
+            world.equip(&mut command);
+            command.args(["60", env!("CARGO_BIN_EXE_goc-watchdog")]).args(arguments);
+            let said = said(&mut command);
+            let told = format!("{name}: {arguments:?}: {said:?}");
+            assert!(said.code == 1 && said.stderr.contains(name), "{told}");
+            assert!(said.stderr.contains("cannot be opened: it is no regular file; move it away"), "{told}");
+        }
+        fs::remove_file(&path).unwrap();
+        if stood_there {
+            fs::rename(&aside, &path).unwrap();
+        }
+    }
+    world.pull(0);
+    world.is_sound();
+}
+
+#[test]
 fn a_write_that_the_system_refuses_names_the_file_the_operation_and_the_next_step() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);

@@ -106,6 +106,14 @@ pub enum StoreError {
         /// The link.
         path: PathBuf,
     },
+    /// A pipe, a socket or a device stands in the place of the database, or of a file beside it.
+    #[error("database {path:?}: {reason}")]
+    NoFile {
+        /// The database.
+        path: PathBuf,
+        /// Which of the files it is, and the next step.
+        reason: String,
+    },
     /// There is no database yet.
     #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
     Missing {
@@ -175,6 +183,7 @@ impl StoreError {
             | Self::Outdated { .. }
             | Self::Missing { .. }
             | Self::Link { .. }
+            | Self::NoFile { .. }
             | Self::Hidden { .. }
             | Self::Busy { .. } => false,
         }
@@ -272,6 +281,10 @@ impl Store {
     fn connect(path: &Path, flags: OpenFlags, name: &str) -> Result<Self, StoreError> {
         if path.is_symlink() {
             return Err(StoreError::Link { path: path.to_owned() });
+        }
+        // To open a pipe waits for somebody at its other end.
+        if let Some(reason) = reason::special_file(path) {
+            return Err(StoreError::NoFile { path: path.to_owned(), reason });
         }
         let failed = |error| StoreError::of_sqlite(path, error);
         let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;

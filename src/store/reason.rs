@@ -9,6 +9,9 @@ use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Resource, getrlimit};
 
+/// Says of a file that is neither a regular one nor a folder nor a link.
+const SPECIAL: &str = "cannot be opened: it is no regular file; move it away";
+
 /// Says why SQLite failed, and what a person can do about it.
 pub(super) fn explain(path: &Path, error: &Error) -> String {
     let hint = match error.sqlite_error_code() {
@@ -73,9 +76,17 @@ fn can_open_files() -> io::Result<()> {
     }
 }
 
+/// Names the first of SQLite's files that is a pipe, a socket or a device.
+pub(super) fn special_file(path: &Path) -> Option<String> {
+    refused(path, |file| match fs::symlink_metadata(file) {
+        Ok(found) if !found.is_file() && !found.is_dir() && !found.is_symlink() => Err(SPECIAL.to_owned()),
+        _ => Ok(()),
+    })
+}
+
 /// Names the first of SQLite's files that a check fails for, with the reason.
 fn refused(path: &Path, check: impl Fn(&Path) -> Result<(), String>) -> Option<String> {
-    ["", "-wal", "-shm"].into_iter().find_map(|suffix| {
+    ["", "-wal", "-shm", "-journal"].into_iter().find_map(|suffix| {
         let file = beside(path, suffix);
         let reason = check(&file).err()?;
         Some(match suffix {
@@ -99,7 +110,7 @@ fn can_be_read(file: &Path) -> Result<(), String> {
         Ok(found) if found.is_symlink() => {
             Err("cannot be opened: it is a symbolic link; put the file itself in its place".to_owned())
         }
-        Ok(_) => Err("cannot be opened: it is no regular file; move it away".to_owned()),
+        Ok(_) => Err(SPECIAL.to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = file.parent().unwrap_or(Path::new("."));
             may(folder, Access::WRITE_OK | Access::EXEC_OK)
