@@ -1,6 +1,7 @@
 //! Stored profiles that are missing or damaged, and files that no row knows.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -148,4 +149,28 @@ fn what_cannot_be_swept_stops_nothing() {
     agent.hit(&[1], 1);
     world.pull(0).warned("other_1.cov.tmp");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 4);
+}
+
+#[test]
+fn a_link_or_a_file_in_place_of_the_folder_aside_is_named_and_prune_was_done_in_part() {
+    for is_link in [true, false] {
+        for has_orphan in [true, false] {
+            let (world, _agent) = stored();
+            let aside = folder(&world).join("aside");
+            if is_link {
+                symlink(world.home(), &aside).unwrap();
+            } else {
+                fs::write(&aside, "stray").unwrap();
+            }
+            if has_orphan {
+                fs::write(profile(&world, 7), "mode: count\n").unwrap();
+            }
+            let said = world.run(&["prune"]).ended(3).warned("cov_data/aside");
+            assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+            assert_eq!(profile(&world, 7).exists(), has_orphan);
+            fs::remove_file(&aside).unwrap();
+            world.run(&["prune"]).ended(0);
+            assert_eq!(aside.join("apa_goc_echoserver_7.cov").exists(), has_orphan);
+        }
+    }
 }

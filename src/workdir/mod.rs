@@ -799,13 +799,16 @@ impl Locked {
             if let Err(error) = swept.sweep_app(&app_folder, &cov_data, files, now) {
                 swept.failed.push(error);
             }
-            if let Some(longest) = aside_for
-                && let Ok(aside) = cov_data.child(ASIDE, Links::Refused)
-                && let Err(error) = swept.sweep_aside(&app_folder, &aside, longest, now)
-            {
-                swept.failed.push(error);
+            let Some(longest) = aside_for else { continue };
+            let aside = cov_data.child(ASIDE, Links::Refused);
+            match aside.and_then(|aside| swept.sweep_aside(&app_folder, &aside, longest, now)) {
+                Err(error) if !error.is_not_found() => swept.failed.push(error),
+                Ok(()) | Err(_) => {}
             }
         }
+        // A folder that cannot be opened fails each file that was to go there.
+        let mut told = BTreeSet::new();
+        swept.failed.retain(|error| told.insert(error.to_string()));
         Ok(swept)
     }
 }

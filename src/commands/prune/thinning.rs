@@ -121,6 +121,7 @@ impl Thinning {
         }
         let swept = turn::sweep(locked, &files, keep.younger_than, signals, context)?;
         tell_swept(&swept);
+        self.is_partial |= !swept.failed.is_empty();
         self.freed = swept.freed;
         tell_left(&locked.sweep_scratch()?);
         Ok(())
