@@ -1,7 +1,9 @@
 //! `pull --to-inbox`, and the pull that takes in what it left.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -269,6 +271,76 @@ fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
     assert_eq!(world.take(0), [], "and once is enough");
     world.is_sound();
+}
+
+#[test]
+fn a_snapshot_is_taken_in_whatever_bytes_its_name_has() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    let left = world.leave(&agents[0], ECHO);
+    let inbox = world.inbox();
+    let (good, bad) = (OsStr::from_bytes(b"\xff\xfe.snapshot"), OsStr::from_bytes(b"\xff.snapshot"));
+    fs::rename(&left, inbox.join(good)).unwrap();
+    fs::write(inbox.join(bad), "<html>").unwrap();
+    let taken = world.take(3);
+    let mut results = results(&taken);
+    results.sort_unstable();
+    assert_eq!(results, ["bad", "merged"]);
+    assert_eq!(fs::read(inbox.join("bad").join(bad)).unwrap(), b"<html>");
+    let reason = inbox.join("bad").join(OsStr::from_bytes(b"\xff.snapshot.reason"));
+    assert_eq!(fs::read_to_string(reason).unwrap(), "it is no snapshot of goc-watchdog\n");
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+    assert_eq!((world.take(0), snapshots(&inbox)), (Vec::new(), Vec::new()));
+}
+
+/// Leaves so many files that are no snapshots.
+fn leave_junk(world: &World, number: usize) {
+    for index in 0..number {
+        fs::write(world.inbox().join(format!("junk-{index:03}.snapshot")), "junk").unwrap();
+    }
+}
+
+#[test]
+fn of_much_junk_in_the_inbox_a_few_files_are_named_and_services_are_pulled() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    leave_junk(&world, 300);
+    // Of several inboxes, and files that are refused only when all of them is read.
+    let other = world.home().join("other");
+    fs::create_dir_all(&other).unwrap();
+    world.configure(&format!("inbox = [{:?}]\n", other.display()));
+    let text = fs::read_to_string(world.leave(&agents[0], ECHO)).unwrap();
+    for index in 0..200 {
+        let damaged = text.replacen("\"host_name\":\"", &format!("\"host_name\":\"{index}"), 1);
+        let path = other.join(format!("junk-{index}.snapshot"));
+        fs::write(&path, damaged.replace(" 0\n", " 9\n")).unwrap();
+        age(&path);
+    }
+    let said = world.run(&["pull"]).ended(3).warned("and 490 more");
+    let named = said.stderr.lines().filter(|line| line.contains("junk-")).count();
+    assert_eq!(named, 10, "{}", said.stderr);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
+    for inbox in [&world.inbox(), &other] {
+        assert_eq!(snapshots(inbox), Vec::<PathBuf>::new());
+        let kept = snapshots(&inbox.join("bad"));
+        assert_eq!(kept.len(), 100);
+        let has_reason = |path: &PathBuf| PathBuf::from(format!("{}.reason", path.display())).exists();
+        assert!(kept.iter().all(has_reason));
+        assert_eq!(fs::read_dir(inbox.join("bad")).unwrap().count(), 200);
+    }
+    world.pull(0);
+}
+
+#[test]
+fn a_deadline_ends_the_look_into_the_inbox_and_the_rest_waits() {
+    let (world, agents) = World::with_echo(1);
+    agents[0].hit(&[0], 1);
+    world.pull(0);
+    leave_junk(&world, 3);
+    world.run(&["pull", "--deadline", "0s"]).ended(3);
+    assert_eq!(snapshots(&world.inbox()).len(), 3);
+    world.pull(3);
+    assert_eq!(snapshots(&world.inbox()).len(), 0);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 //! Whoever can write there is a stranger: only regular files are opened, links are never followed, and what is
 //! written goes into the very folder that was opened.
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -14,7 +17,7 @@ use chrono::{DateTime, Utc};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::{UNFINISHED, WorkdirError, io_error, names_in};
+use super::{UNFINISHED, WorkdirError, io_error};
 
 /// Folder, within an inbox, of what cannot be taken in.
 const BAD: &str = "bad";
@@ -24,7 +27,7 @@ const LEFTOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How long after its last change somebody may still be writing a file.
 const FRESH: Duration = Duration::from_secs(600);
 /// How many are kept of what cannot be taken in: somebody who breaks each file must not fill the disk.
-const MOST_BAD: usize = 100;
+pub const MOST_BAD: usize = 100;
 /// Room in a name for what is added to it; a file system takes 255 bytes.
 const LONGEST_STEM: usize = 200;
 
@@ -32,14 +35,16 @@ const LONGEST_STEM: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxFile {
     folder: PathBuf,
-    name: String,
+    /// In whatever bytes its writer chose.
+    name: OsString,
 }
 
 /// Writes a file into a folder of others, whole or not at all; it survives a power cut, and all may read it.
 pub fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirError> {
     let opened = open_folder(folder).map_err(io_error("cannot write into", folder))?;
     let path = folder.join(name);
-    put(&opened, name, text).map_err(io_error("cannot write", &path))?;
+    let written = put(&opened, name.as_ref(), text, Synced::Yes);
+    written.map_err(io_error("cannot write", &path))?;
     Ok(path)
 }
 
@@ -53,17 +58,94 @@ pub fn files(
     if fs::metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
     }
-    let names = names_in(folder)?;
-    let is_leftover = |name: &&String| name.ends_with(UNFINISHED) && name.contains(suffix);
-    for name in names.iter().filter(is_leftover) {
-        let path = folder.join(name);
+    let (mut files, mut leftovers) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).map_err(io_error("cannot list", folder))? {
+        let name = entry.map_err(io_error("cannot list", folder))?.file_name();
+        let bytes = name.as_bytes();
+        if bytes.ends_with(suffix.as_bytes()) {
+            files.push(InboxFile { folder: folder.to_owned(), name });
+        } else if bytes.ends_with(UNFINISHED.as_bytes()) && name.to_string_lossy().contains(suffix) {
+            leftovers.push(folder.join(name));
+        }
+    }
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    for path in leftovers {
         if age(&path, now).is_some_and(|age| age > LEFTOVER_AFTER) {
             #[expect(clippy::disallowed_methods, reason = "this is the inbox's sweep")]
             let _ = fs::remove_file(&path);
         }
     }
-    let names = names.into_iter().filter(|name| name.ends_with(suffix));
-    Ok(Some(names.map(|name| InboxFile { folder: folder.to_owned(), name }).collect()))
+    Ok(Some(files))
+}
+
+/// Moves files out of the way, each with the reason beside it; what was moved there long before goes. Returns of each
+/// whether it was there to move: another root may have taken it.
+///
+/// Many are moved at once, and those that would go at once again are removed: a folder full of them must cost a run
+/// little.
+#[must_use]
+pub fn set_aside(files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
+    let of_one_folder = files.chunk_by(|(a, _), (b, _)| a.folder == b.folder);
+    of_one_folder.flat_map(|files| set_aside_in(&files[0].0.folder, files)).collect()
+}
+
+fn set_aside_in(folder: &Path, files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
+    let bad = folder.join(BAD);
+    let failed = |error: io::Error| Err(io_error("cannot move into", &bad)(error));
+    let (folder, into) = match open_bad(folder) {
+        Ok(opened) => opened,
+        Err(error) => return files.iter().map(|_| failed(errno(&error).into())).collect(),
+    };
+    let surplus = files.len().saturating_sub(MOST_BAD);
+    let mut moved_names = BTreeSet::new();
+    let mut moved: Vec<Result<bool, WorkdirError>> = Vec::with_capacity(files.len());
+    for (index, (file, reason)) in files.iter().enumerate() {
+        let done = match index < surplus && unlinkat(&folder, &*file.name, AtFlags::empty()).is_ok() {
+            true => Ok(true),
+            false => move_into(&folder, &into, &file.name, reason).map(|name| {
+                let was_there = name.is_some();
+                moved_names.extend(name);
+                was_there
+            }),
+        };
+        moved.push(done.or_else(failed));
+    }
+    let settled = keep_newest(&into, &moved_names).and_then(|()| Ok(fsync(&into)?));
+    if let (Err(error), Some(last)) = (settled, moved.last_mut()) {
+        *last = failed(error);
+    }
+    moved
+}
+
+/// Opens a folder, and the one within it for what cannot be taken in.
+fn open_bad(folder: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
+    let folder = open_folder(folder)?;
+    match mkdirat(&folder, BAD, Mode::from_raw_mode(0o777)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let into = openat(&folder, BAD, flags, Mode::empty())?;
+    Ok((folder, into))
+}
+
+/// Moves a file, and returns its name there; `None` where another root took it.
+fn move_into(folder: &OwnedFd, into: &OwnedFd, file: &OsStr, reason: &str) -> io::Result<Option<OsString>> {
+    let stem = stem(file);
+    let is_taken = statat(into, file, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    let name = match is_taken {
+        true => with(&stem, &format!(".{:08x}", fastrand::u32(..))),
+        false => file.to_owned(),
+    };
+    let beside = if is_taken { &name } else { &stem };
+    // The move comes first: of two roots only one moves it, and the other has no reason to leave there.
+    match renameat(folder, file, into, &*name) {
+        Err(Errno::NOENT) => return Ok(None),
+        moved => moved?,
+    }
+    // A reason that a power cut takes is no loss of data.
+    put(into, &with(beside, REASON), format!("{reason}\n").as_bytes(), Synced::No)?;
+    Ok(Some(name))
 }
 
 /// Returns how long ago a file was written to; `None` where that cannot be known.
@@ -106,38 +188,6 @@ impl InboxFile {
         }
     }
 
-    /// Moves it out of the way, with the reason beside it; what was moved there long before goes. Returns whether it
-    /// was there to move: another root may have taken it.
-    pub fn set_aside(&self, reason: &str) -> Result<bool, WorkdirError> {
-        let bad = self.folder.join(BAD);
-        let moved = (|| {
-            let folder = open_folder(&self.folder)?;
-            match mkdirat(&folder, BAD, Mode::from_raw_mode(0o777)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let into: OwnedFd =
-                openat(&folder, BAD, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-            let stem = stem(&self.name);
-            let is_taken = statat(&into, &*self.name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-            let name = match is_taken {
-                true => format!("{stem}.{:08x}", fastrand::u32(..)),
-                false => self.name.clone(),
-            };
-            let beside = if is_taken { &name } else { stem };
-            // The move comes first: of two roots only one moves it, and the other has no reason to leave there.
-            match renameat(&folder, &*self.name, &into, &*name) {
-                Err(Errno::NOENT) => return Ok(false),
-                moved => moved?,
-            }
-            put(&into, &format!("{beside}{REASON}"), format!("{reason}\n").as_bytes())?;
-            keep_newest(&into, &name)?;
-            fsync(&into)?;
-            Ok(true)
-        })();
-        moved.map_err(io_error("cannot move into", &bad))
-    }
-
     /// Removes it, once nothing of it is needed any more.
     pub fn remove(&self) -> Result<(), WorkdirError> {
         let path = self.path();
@@ -152,18 +202,30 @@ impl InboxFile {
 }
 
 /// Returns the beginning of a name, which leaves room for more.
-fn stem(name: &str) -> &str {
-    let end = name.char_indices().map(|(at, _)| at).find(|at| *at >= LONGEST_STEM);
-    &name[..end.unwrap_or(name.len())]
+fn stem(name: &OsStr) -> OsString {
+    match name.to_str() {
+        Some(text) => {
+            let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= LONGEST_STEM);
+            text[..end.unwrap_or(text.len())].into()
+        }
+        None => OsString::from_vec(name.as_bytes().iter().copied().take(LONGEST_STEM).collect()),
+    }
+}
+
+fn with(name: &OsStr, ending: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(ending);
+    name
 }
 
 /// Removes of a folder of bad files, and the reasons beside them, all but those that came last; never `newest`.
-fn keep_newest(folder: &OwnedFd, newest: &str) -> io::Result<()> {
+fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> {
     let mut files = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        if name == newest || name.ends_with(REASON) || name.ends_with(UNFINISHED) {
+        let bytes = entry.file_name().to_bytes();
+        let name = OsStr::from_bytes(bytes);
+        if newest.contains(name) || [REASON, UNFINISHED].iter().any(|end| bytes.ends_with(end.as_bytes())) {
             continue;
         }
         // When it was moved here, whatever it says of its contents.
@@ -173,18 +235,25 @@ fn keep_newest(folder: &OwnedFd, newest: &str) -> io::Result<()> {
         }
     }
     files.sort_unstable();
-    let too_many = (files.len() + 1).saturating_sub(MOST_BAD);
+    let too_many = (files.len() + newest.len()).saturating_sub(MOST_BAD).min(files.len());
     for (_, name) in &files[..too_many] {
         match unlinkat(folder, &**name, AtFlags::empty()) {
             // Another root keeps the same folder small.
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
-        for beside in [name, stem(name)] {
-            let _ = unlinkat(folder, format!("{beside}{REASON}"), AtFlags::empty());
+        for beside in [name, &stem(name)] {
+            let _ = unlinkat(folder, with(beside, REASON), AtFlags::empty());
         }
     }
     Ok(())
+}
+
+/// Whether a file survives a power cut once it is put.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Synced {
+    Yes,
+    No,
 }
 
 fn open_folder(path: &Path) -> io::Result<OwnedFd> {
@@ -192,17 +261,22 @@ fn open_folder(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Puts a file into a folder that is open, in place of whatever has its name, and follows nothing.
-fn put(folder: &OwnedFd, name: &str, text: &[u8]) -> io::Result<()> {
-    let unfinished = format!("{name}.{:016x}{UNFINISHED}", fastrand::u64(..));
+fn put(folder: &OwnedFd, name: &OsStr, text: &[u8], synced: Synced) -> io::Result<()> {
+    let unfinished = with(name, &format!(".{:016x}{UNFINISHED}", fastrand::u64(..)));
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &*unfinished, flags, Mode::from_raw_mode(0o644))?);
     let written = (|| {
         // Whatever the umask of who writes: another user reads it.
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(text)?;
-        file.sync_all()?;
+        if synced == Synced::Yes {
+            file.sync_all()?;
+        }
         renameat(folder, &*unfinished, folder, name)?;
-        Ok(fsync(folder)?)
+        if synced == Synced::Yes {
+            fsync(folder)?;
+        }
+        Ok(())
     })();
     if written.is_err() {
         let _ = unlinkat(folder, &*unfinished, AtFlags::empty());
@@ -216,15 +290,16 @@ fn errno(error: &io::Error) -> Errno {
 
 #[cfg(test)]
 mod tests {
+    use super::super::names_in;
     use super::*;
 
     #[test]
     fn a_file_that_another_root_took_is_no_failure() {
         let folder = tempfile::tempdir().unwrap();
-        let file = InboxFile { folder: folder.path().to_owned(), name: "a.snapshot".to_owned() };
+        let file = InboxFile { folder: folder.path().to_owned(), name: "a.snapshot".into() };
         assert!(file.is_gone());
         file.remove().unwrap();
-        assert!(!file.set_aside("too bad").unwrap());
+        assert!(!set_aside(&[(&file, "too bad")]).remove(0).unwrap());
         assert_eq!(names_in(&folder.path().join(BAD)).unwrap(), Vec::<String>::new(), "no reason of nothing");
     }
 
@@ -238,14 +313,15 @@ mod tests {
         for name in &names {
             #[expect(clippy::disallowed_methods, reason = "as a stranger writes it")]
             fs::write(folder.path().join(name), "bad").unwrap();
-            let file = InboxFile { folder: folder.path().to_owned(), name: name.clone() };
-            assert!(file.set_aside("too bad").unwrap());
+            let file = InboxFile { folder: folder.path().to_owned(), name: name.into() };
+            assert!(set_aside(&[(&file, "too bad")]).remove(0).unwrap());
             let bad = names_in(&folder.path().join(BAD)).unwrap();
             let (reasons, files): (Vec<&String>, Vec<&String>) =
                 bad.iter().partition(|name| name.ends_with(REASON));
             assert!(files.len() <= MOST_BAD && files.len() == reasons.len(), "{bad:?}");
             assert!(
-                files.iter().any(|file| file.starts_with(stem(name).trim_end_matches(".snapshot"))),
+                files.iter().any(|file| file
+                    .starts_with(stem(name.as_ref()).to_str().unwrap().trim_end_matches(".snapshot"))),
                 "{name}"
             );
         }

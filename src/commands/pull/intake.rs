@@ -36,6 +36,8 @@ use crate::workdir::inbox::{self, InboxFile};
 
 /// How many snapshots are committed together.
 const COMMITTED_AT_ONCE: usize = 64;
+/// How many files are looked into before those that are bad are moved away, and it is seen whether the run is over.
+const LOOKED_INTO_AT_ONCE: usize = 512;
 /// How long it is known that a snapshot was taken in. One that comes again later still changes nothing: all that
 /// it counted is counted.
 pub(super) const REMEMBERED: TimeDelta = TimeDelta::days(90);
@@ -92,8 +94,8 @@ impl Found {
     }
 }
 
-/// Looks into the inboxes.
-pub(super) fn look(context: &Context) -> Found {
+/// Looks into the inboxes, until `is_over`: the next run goes on.
+pub(super) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
     let now = context.now();
     let mut found = Found::default();
     let own = match context.workdir.inbox() {
@@ -125,15 +127,16 @@ pub(super) fn look(context: &Context) -> Found {
                 Vec::new()
             }
         };
-        for file in files {
-            match head_of(&file, context.config.inbox_owners.as_deref()) {
-                Ok((head, start)) => found.letters.push(Letter { file, head, start }),
-                Err(refused) => {
-                    let name = file.path().display().to_string();
-                    let fate = refuse(&file, refused, now);
-                    found.taken.extend(fate.map(|fate| Taken { file: name, head: None, fate }));
+        let mut files = files.into_iter().peekable();
+        while files.peek().is_some() && !is_over() {
+            let mut refused = Vec::new();
+            for file in files.by_ref().take(LOOKED_INTO_AT_ONCE) {
+                match head_of(&file, context.config.inbox_owners.as_deref()) {
+                    Ok((head, start)) => found.letters.push(Letter { file, head, start }),
+                    Err(reason) => refused.push(Refusal { file, head: None, reason }),
                 }
             }
+            found.taken.extend(refuse(refused, now));
         }
     }
     found.letters.sort_by_cached_key(|letter| {
@@ -191,19 +194,37 @@ fn head_of(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<(Head, u64
     }
 }
 
-/// Moves a file aside that is bad; returns its fate, and `None` where another root took it meanwhile.
-fn refuse(file: &InboxFile, refused: Refused, now: DateTime<Utc>) -> Option<Fate> {
-    let fate = match refused {
-        _ if file.is_gone() => return None,
-        Refused::Stuck(reason) => Fate::Stuck(reason),
-        Refused::Unfinished(reason) if file.is_fresh(now) => Fate::Unfinished(reason),
-        Refused::Unfinished(reason) | Refused::Bad(reason) => match file.set_aside(&reason) {
+/// A file that is not taken in.
+struct Refusal {
+    file: InboxFile,
+    head: Option<Head>,
+    reason: Refused,
+}
+
+/// Moves files aside that are bad; returns what came of each, but for those that another root took meanwhile.
+fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<Taken> {
+    let taken = |file: &InboxFile, head, fate| Taken { file: file.path().display().to_string(), head, fate };
+    let (mut all, mut bad) = (Vec::new(), Vec::new());
+    for Refusal { file, head, reason } in refusals {
+        match reason {
+            _ if file.is_gone() => {}
+            Refused::Stuck(reason) => all.push(taken(&file, head, Fate::Stuck(reason))),
+            Refused::Unfinished(reason) if file.is_fresh(now) => {
+                all.push(taken(&file, head, Fate::Unfinished(reason)));
+            }
+            Refused::Unfinished(reason) | Refused::Bad(reason) => bad.push((file, head, reason)),
+        }
+    }
+    let moved = inbox::set_aside(&bad.iter().map(|(file, _, reason)| (file, &**reason)).collect::<Vec<_>>());
+    for ((file, head, reason), moved) in bad.into_iter().zip(moved) {
+        let fate = match moved {
             Ok(true) => Fate::Bad(reason),
-            Ok(false) => return None,
+            Ok(false) => continue,
             Err(error) => Fate::Stuck(format!("{reason}; {}", explained(error))),
-        },
-    };
-    Some(fate)
+        };
+        all.push(taken(&file, head, fate));
+    }
+    all
 }
 
 /// Where what is taken in is held against what is stored.
@@ -240,7 +261,7 @@ impl Intake<'_, '_, '_> {
         }
         let mut desk = None;
         for letters in found.letters.chunks(COMMITTED_AT_ONCE) {
-            let mut done = Vec::new();
+            let (mut done, mut refused) = (Vec::new(), Vec::new());
             for letter in letters {
                 if (self.is_over)() {
                     break;
@@ -249,21 +270,25 @@ impl Intake<'_, '_, '_> {
                     Err(error) if Reach::of(&error) == Reach::Service => {
                         // Half of what it holds may be of a snapshot that was not taken in.
                         desk = None;
-                        Some(Fate::Stuck(format!("{error:#}")))
+                        Fate::Stuck(format!("{error:#}"))
                     }
                     fate => match fate? {
                         Ok(fate) => {
                             done.push(&letter.file);
-                            Some(fate)
+                            fate
                         }
-                        Err(refused) => refuse(&letter.file, refused, self.shared.now),
+                        Err(reason) => {
+                            let (file, head) = (letter.file.clone(), Some(letter.head.clone()));
+                            refused.push(Refusal { file, head, reason });
+                            continue;
+                        }
                     },
                 };
-                let Some(fate) = fate else { continue };
                 let file = letter.file.path().display().to_string();
                 found.taken.push(Taken { file, head: Some(letter.head.clone()), fate });
             }
             self.writer.commit()?;
+            found.taken.extend(refuse(refused, self.shared.now));
             for file in done {
                 if let Err(error) = file.remove() {
                     let error = explained(error);

@@ -275,7 +275,8 @@ fn pull(
     let heard = roster::ask_known_first(client, &context.centers, &known, time_left);
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, now);
     let mut roster = with_named_address(args, roster, &allocator, context)?;
-    let found = intake::look(context);
+    let is_over = || Stop::now(signals, deadline, &started).is_some();
+    let found = intake::look(&is_over, context);
     report_silence(&roster, !found.letters.is_empty(), context)?;
     // Let go one after the other: the first run of a large center has three for each name.
     std::mem::take(&mut roster.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
@@ -309,7 +310,7 @@ fn pull(
         naming: &context.config.naming,
         limits: options.limits,
         owners: context.config.inbox_owners.as_deref(),
-        is_over: &|| Stop::now(signals, deadline, &started).is_some(),
+        is_over: &is_over,
     };
     let found = intake.take(found)?;
 
@@ -350,7 +351,6 @@ fn pull(
         fold::fold(&store, &allocator, until, |change| Ok(writer.apply(change)?))?;
         writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
         let depth = if args.force { Depth::Content } else { Depth::Size };
-        let is_over = || Stop::now(signals, deadline, &started).is_some();
         mended = mend(&store, locked, depth, is_over, |change| writer.apply(change))?;
     }
     writer.apply(&Change::RunEnded(clock::now()))?;

@@ -25,6 +25,7 @@ use crate::clock::Stopwatch;
 use crate::coverage::Coverage;
 use crate::names::in_message;
 use crate::store::{Damage, KeyId};
+use crate::workdir::inbox::MOST_BAD;
 
 pub(super) use super::super::show::moment;
 
@@ -53,9 +54,7 @@ pub(super) fn print(
     context: &Context,
 ) -> Result<()> {
     let pulled = by_name(&haul.pulled, &roster.entries);
-    for taken in taken {
-        of_inbox(taken, context);
-    }
+    of_inboxes(taken, context);
     for damage in damages {
         fail(damage);
     }
@@ -132,6 +131,33 @@ fn names(entry: &Entry) -> impl Iterator<Item = &str> {
 fn is_named(pulled: &Pulled) -> bool {
     use crate::schedule::Reason;
     matches!(pulled.reason, Reason::Named | Reason::Forced)
+}
+
+/// How many files of the inboxes with trouble are named.
+const NAMED_OF_INBOX: usize = 10;
+
+/// Says on stderr what became of the files of the inboxes: somebody who leaves thousands must not fill a log.
+fn of_inboxes(taken: &[Taken], context: &Context) {
+    let has_trouble = |taken: &Taken| !matches!(taken.fate, Fate::Merged | Fate::Known);
+    let (troubled, well): (Vec<&Taken>, Vec<&Taken>) = taken.iter().partition(|taken| has_trouble(taken));
+    let (named, others) = troubled.split_at(troubled.len().min(NAMED_OF_INBOX));
+    for taken in well.iter().chain(named) {
+        of_inbox(taken, context);
+    }
+    if others.is_empty() {
+        return;
+    }
+    let count = |is_so: fn(&Fate) -> bool| others.iter().filter(|taken| is_so(&taken.fate)).count();
+    let bad = format!("moved to \"bad\" beside them, which keeps the newest {MOST_BAD}");
+    let fates = [
+        (count(|fate| matches!(fate, Fate::Bad(_))), &*bad),
+        (count(|fate| matches!(fate, Fate::OtherBuild(_))), "of another build and set aside"),
+        (count(|fate| matches!(fate, Fate::Stuck(_))), "tried again"),
+        (count(|fate| matches!(fate, Fate::Unfinished(_))), "waiting for their end"),
+    ];
+    let fates = fates.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = fates.map(|(number, fate)| format!("{number} {fate}")).collect();
+    super::super::fail(format!("and {} more files of the inbox: {}", others.len(), parts.join(", ")));
 }
 
 /// Says on stderr what became of a file of the inbox, where that is not what was hoped for.
