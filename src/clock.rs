@@ -1,6 +1,6 @@
 //! The clock, asked here alone: everything else gets the time as an argument.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,14 @@ use crate::signals::Signals;
 #[must_use]
 pub fn now() -> DateTime<Utc> {
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is asked")]
-    Utc::now()
+    let system = SystemTime::now();
+    of_system(system)
+}
+
+/// Returns the time that the system's clock says. `Utc::now` panics where that is before 1970, as on a board whose clock
+/// has no battery.
+fn of_system(time: SystemTime) -> DateTime<Utc> {
+    time.into()
 }
 
 /// Measures how long something takes.
@@ -78,4 +85,15 @@ pub fn wait(how_long: Duration, signals: &Signals) -> Option<i32> {
         std::thread::sleep(left.min(STEP));
     }
     signals.received()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_read_as_it_is() {
+        let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
+        assert_eq!(of_system(before).to_rfc3339(), "1969-12-31T23:59:58.500+00:00");
+    }
 }
