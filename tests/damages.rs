@@ -530,3 +530,19 @@ fn times_of_runs_that_cannot_be_read_are_named_and_cost_nobody_anything() {
         .warned("table clock_jump, column");
     assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
 }
+
+#[test]
+fn what_is_said_of_a_row_that_is_not_there_keeps_none_from_being_stored() {
+    let four = Four::pulled();
+    // The four rows have the first ids; these are what the next one will get.
+    four.damage(
+        "INSERT INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest, answered, listed)
+         SELECT 5, edition_id, 0, 9, covered_digest, counts_digest, 7, 7 FROM cover_fact WHERE row_id = 1;
+         INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at)
+         VALUES (5, 'abc', 'x', 1, 2, '2020-01-01T00:00:00Z')",
+    );
+    four.hit(1);
+    four.world.pull(0);
+    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
+    assert_eq!(four.world.query::<i64>("SELECT count(*) FROM cover_diff"), 0);
+}

@@ -752,9 +752,11 @@ impl<'a> Writer<'a> {
                 HIGHEST_ID,
             ])?;
         let Fact { edition, coverage, covered_digest, counts_digest, answered, listed } = fact;
+        // Whatever is said of a row that was not there is not of this one.
+        connection.prepare_cached("DELETE FROM cover_diff WHERE row_id = ?1")?.execute([id])?;
         connection
             .prepare_cached(
-                "INSERT INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest,
+                "INSERT OR REPLACE INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest,
                      answered, listed, file_bytes)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
