@@ -546,3 +546,22 @@ fn what_is_said_of_a_row_that_is_not_there_keeps_none_from_being_stored() {
     assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
     assert_eq!(four.world.query::<i64>("SELECT count(*) FROM cover_diff"), 0);
 }
+
+#[test]
+fn a_row_whose_id_became_the_last_of_all_keeps_none_from_being_stored() {
+    for sequence in ["4", "'x'", "NULL", "9223372036854775807"] {
+        let four = Four::pulled();
+        // The sequence of ids knows nothing of an id that was changed.
+        four.damage(&format!(
+            "DELETE FROM cover_fact WHERE row_id = ROW;
+             UPDATE goc_o_staging_service_cover SET id = 9223372036854775807 WHERE id = ROW;
+             UPDATE sqlite_sequence SET seq = {sequence}"
+        ));
+        for block in [1, 2] {
+            four.hit(block);
+            let said = four.world.run(&["pull", "--force"]);
+            assert!([0, 3].contains(&said.code), "{sequence}: {said:?}");
+        }
+        assert_eq!((four.covered(BROKEN), four.covered_by_others()), (3, [3; 3]), "{sequence}");
+    }
+}

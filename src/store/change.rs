@@ -735,9 +735,11 @@ impl<'a> Writer<'a> {
             .prepare_cached(
                 "INSERT INTO goc_o_staging_service_cover (id, created_at, updated_at, env, region, app_name,
                      addresses, git_branch, git_commit, is_latest, cov_file_path, cover_total)
-                 VALUES ((SELECT (SELECT coalesce(max(id), 0) + 1 FROM goc_o_staging_service_cover WHERE id < ?10)
-                          FROM sqlite_sequence WHERE name = 'goc_o_staging_service_cover' AND seq >= ?10),
-                         ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'y', ?8, ?9)",
+                 SELECT iif(max(highest, coalesce(seq, 0)) >= ?10, below + 1, NULL),
+                        ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'y', ?8, ?9
+                 FROM (SELECT coalesce(max(id), 0) AS highest FROM goc_o_staging_service_cover)
+                 JOIN (SELECT coalesce(max(id), 0) AS below FROM goc_o_staging_service_cover WHERE id < ?10)
+                 JOIN (SELECT max(seq) AS seq FROM sqlite_sequence WHERE name = 'goc_o_staging_service_cover')",
             )?
             .insert(params![
                 at,
