@@ -82,6 +82,8 @@ pub(super) struct Found {
     pub(super) letters: Vec<Letter>,
     /// What came of what was looked at.
     pub(super) taken: Vec<Taken>,
+    /// How many files were left for the next run.
+    pub(super) waiting: usize,
     /// An inbox could not be looked into, or not be emptied.
     pub(super) is_partial: bool,
 }
@@ -90,7 +92,7 @@ impl Found {
     /// Tells whether something was refused, or waits for more than its end.
     pub(super) fn has_trouble(&self) -> bool {
         let is_trouble = |fate: &Fate| matches!(fate, Fate::OtherBuild(_) | Fate::Stuck(_) | Fate::Bad(_));
-        self.is_partial || self.taken.iter().any(|taken| is_trouble(&taken.fate))
+        self.is_partial || self.waiting > 0 || self.taken.iter().any(|taken| is_trouble(&taken.fate))
     }
 }
 
@@ -138,6 +140,7 @@ pub(super) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
             }
             found.taken.extend(refuse(refused, now));
         }
+        found.waiting += files.len();
     }
     found.letters.sort_by_cached_key(|letter| {
         (letter.head.service.clone(), letter.head.captured_at, letter.file.path())
@@ -238,7 +241,7 @@ pub(super) struct Intake<'i, 'a, 'w> {
     pub(super) limits: Limits,
     /// Whose files are taken in; `None`: anybody's.
     pub(super) owners: Option<&'i [InboxOwner]>,
-    /// Tells that the run is to end.
+    /// Tells that what is not taken in yet is to wait for the next run.
     pub(super) is_over: &'i dyn Fn() -> bool,
 }
 
@@ -264,7 +267,8 @@ impl Intake<'_, '_, '_> {
             let (mut done, mut refused) = (Vec::new(), Vec::new());
             for letter in letters {
                 if (self.is_over)() {
-                    break;
+                    found.waiting += 1;
+                    continue;
                 }
                 let fate = match self.take_one(letter, &mut entries, &listings, &mut desk) {
                     Err(error) if Reach::of(&error) == Reach::Service => {

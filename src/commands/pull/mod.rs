@@ -276,7 +276,10 @@ fn pull(
     let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, now);
     let mut roster = with_named_address(args, roster, &allocator, context)?;
     let is_over = || Stop::now(signals, deadline, &started).is_some();
-    let found = intake::look(&is_over, context);
+    // Whoever fills an inbox must not keep services from being pulled: half of the time is for them.
+    let for_inbox = deadline.map(|deadline| deadline / 2);
+    let is_enough = || Stop::now(signals, for_inbox, &started).is_some();
+    let found = intake::look(&is_enough, context);
     report_silence(&roster, !found.letters.is_empty(), context)?;
     // Let go one after the other: the first run of a large center has three for each name.
     std::mem::take(&mut roster.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
@@ -310,7 +313,7 @@ fn pull(
         naming: &context.config.naming,
         limits: options.limits,
         owners: context.config.inbox_owners.as_deref(),
-        is_over: &is_over,
+        is_over: &is_enough,
     };
     let found = intake.take(found)?;
 
@@ -358,7 +361,7 @@ fn pull(
 
     let damages = store.damages();
     let is_whole = damages.is_empty() && mended.lost.is_empty();
-    output::print(&haul, &found.taken, &damages, &mended, &plan, &roster, &started, args.format, context)?;
+    output::print(&haul, &found, &damages, &mended, &plan, &roster, &started, args.format, context)?;
     Ok(exit_code(&haul, &found, is_whole, &plan, &selection, &roster))
 }
 

@@ -15,7 +15,7 @@ use super::super::pending::Pending;
 use super::super::roster::{Entry, Member, Roster};
 use super::super::{Context, Level, fail, inform, say, show};
 use super::crew::{Haul, Stop};
-use super::intake::{Fate, Taken};
+use super::intake::{Fate, Found, Taken};
 use super::plan::{Plan, Waiting};
 use super::settlement::{PullResult, Pulled, WhyAside};
 use super::unit::Part;
@@ -44,7 +44,7 @@ pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
 #[expect(clippy::too_many_arguments, reason = "all that a run did, and how it is shown")]
 pub(super) fn print(
     haul: &Haul,
-    taken: &[Taken],
+    found: &Found,
     damages: &[Damage],
     mended: &Mended,
     plan: &Plan<'_>,
@@ -54,7 +54,8 @@ pub(super) fn print(
     context: &Context,
 ) -> Result<()> {
     let pulled = by_name(&haul.pulled, &roster.entries);
-    of_inboxes(taken, context);
+    let taken = &found.taken;
+    of_inboxes(found, context);
     for damage in damages {
         fail(damage);
     }
@@ -137,12 +138,19 @@ fn is_named(pulled: &Pulled) -> bool {
 const NAMED_OF_INBOX: usize = 10;
 
 /// Says on stderr what became of the files of the inboxes: somebody who leaves thousands must not fill a log.
-fn of_inboxes(taken: &[Taken], context: &Context) {
+fn of_inboxes(found: &Found, context: &Context) {
+    let Found { taken, waiting, .. } = found;
     let has_trouble = |taken: &Taken| !matches!(taken.fate, Fate::Merged | Fate::Known);
     let (troubled, well): (Vec<&Taken>, Vec<&Taken>) = taken.iter().partition(|taken| has_trouble(taken));
     let (named, others) = troubled.split_at(troubled.len().min(NAMED_OF_INBOX));
     for taken in well.iter().chain(named) {
         of_inbox(taken, context);
+    }
+    if *waiting > 0 {
+        let files = show::count(*waiting, "files");
+        super::super::warn(format!(
+            "{files} of the inbox left for the next run: half of the deadline is for services"
+        ));
     }
     if others.is_empty() {
         return;
