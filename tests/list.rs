@@ -65,8 +65,18 @@ fn a_root_without_data_says_so() {
     for arguments in [&["list", "--offline"][..], &["total", "x"], &["history", "x"]] {
         world.run(arguments).ended(1).warned("nothing was pulled into this root yet (goc-watchdog pull)");
     }
-    world.run(&["list"]).ended(0).warned("no service is listed, and none is stored");
+    let said = world.run(&["list", "nosuch"]).ended(0);
+    said.warned(&format!("no service is listed, and none is stored in \"{}\"", world.root().display()));
     assert!(!world.root().exists());
+}
+
+#[test]
+fn parts_that_no_name_holds_are_named() {
+    let (world, _agents) = World::with_echo(1);
+    world.run(&["pull"]).ended(0);
+    let said = world.run(&["list", "echoservr", "b\u{7}d"]).ended(0);
+    assert_eq!(said.stdout, "");
+    said.warned("no service fits \"echoservr\" or \"b\\u{7}d\", `goc-watchdog list` shows them all");
 }
 
 #[test]

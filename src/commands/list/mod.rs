@@ -29,8 +29,8 @@ use crate::workdir;
 /// than the one shown); stale name (a replica serves what another name shows, and stands there too);
 /// never pulled. After it, how many replicas `prune` found suspect or dead.
 ///
-/// The exit code is 3 when a center does not answer. Where none has a URL that can be one, the table is refused (1);
-/// the other forms go on from what is stored (3).
+/// The exit code is 3 when a center does not answer. If no center has a valid URL, the table is refused (1); the other
+/// forms go on from what is stored (3).
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Only names that hold one of these parts.
@@ -145,6 +145,9 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             // Read to the end before the first byte is written, because reading may fail.
             let lines = lines(args, &roster, store.as_ref(), &signs)?;
             let centers = centers_up(&roster, &asked);
+            if lines.is_empty() && args.format == Format::Text && !context.is_quiet {
+                super::inform(nothing_to_show(&args.parts, &roster, context));
+            }
             emit(file, |out| write(&lines, &centers, args.format, context, out))?;
         }
     }
@@ -197,6 +200,16 @@ fn lines<'a>(
     Ok(lines)
 }
 
+/// Returns the message in place of an empty table: a slip in a part or in the root has to show.
+fn nothing_to_show(parts: &[String], roster: &Roster, context: &Context) -> String {
+    if parts.is_empty() || roster.entries.is_empty() {
+        let root = context.workdir.root().display().to_string();
+        return format!("no service is listed, and none is stored in \"{}\"", in_message(&root));
+    }
+    let parts: Vec<String> = parts.iter().map(|part| format!("\"{}\"", in_message(part))).collect();
+    format!("no service fits {}, `goc-watchdog list` shows them all", parts.join(" or "))
+}
+
 fn write(
     lines: &[Line<'_>],
     centers: &BTreeMap<String, bool>,
@@ -227,7 +240,6 @@ fn centers_up(roster: &Roster, asked: &[String]) -> BTreeMap<String, bool> {
 
 fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Result<()> {
     if lines.is_empty() && !context.is_quiet {
-        super::inform("no service is listed, and none is stored");
         return Ok(());
     }
     let header = [
