@@ -705,3 +705,14 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
 }
+
+#[test]
+fn a_service_that_an_option_needs_is_asked_for_as_the_rest_of_the_command_line_is() {
+    let (world, agents) = World::with_echo(1);
+    world.run(&["pull", "--raw"]).ended(2).warned("--raw needs one SERVICE, or --address URL");
+    let address = agents[0].url();
+    for services in [&[][..], &["echo", "pay"]] {
+        let arguments = [&["pull", "--address", &address][..], services].concat();
+        world.run(&arguments).ended(2).warned("--address needs the one SERVICE that it is stored under");
+    }
+}

@@ -294,8 +294,16 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
         matches!(cause.downcast_ref(), Some(StoreError::Busy { .. }))
             || matches!(cause.downcast_ref(), Some(WorkdirError::Busy { .. }))
     });
+    if error.chain().any(|cause| cause.downcast_ref::<UsageError>().is_some()) {
+        return ExitCode::Usage;
+    }
     if is_busy { ExitCode::Busy } else { ExitCode::Failed }
 }
+
+/// A command line that the parser accepts, and that lacks something all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(&'static str);
 
 /// Tells whether an error is only that nobody reads the output any more.
 #[must_use]

@@ -25,12 +25,12 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use super::Context;
 use super::mending::{Depth, Mended, mend};
 use super::pick::pick;
 use super::ping::{PingUrlParser, pinging};
 use super::roster::{self, Entry, Known, Roster};
 use super::turn::{FOREVER, Patience};
+use super::{Context, UsageError};
 use crate::address::{base_url, normal_form, shown_url};
 use crate::center::{Client, Options};
 use crate::cli::{Format, Global};
@@ -472,7 +472,9 @@ fn with_named_address(
     }
     let naming: &Naming = &context.config.naming;
     let [name] = &args.services[..] else {
-        bail!("--address needs the one SERVICE that it is stored under");
+        bail!(UsageError(
+            "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"
+        ));
     };
     if pick(name, &roster.entries).is_ok() || !naming.parse(name).is_parsed() {
         return Ok(roster);

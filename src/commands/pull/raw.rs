@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::super::Context;
+use super::super::UsageError;
 use super::super::pick::pick;
 use super::super::roster::{self, Known, Roster};
 use super::PullArgs;
@@ -19,7 +20,9 @@ pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
     let addresses = match (&args.address, &args.services[..]) {
         (Some(address), _) => vec![address.clone()],
         (None, [service]) => addresses_of(service, context, client)?,
-        (None, _) => bail!("--raw needs one SERVICE, or --address URL"),
+        (None, _) => {
+            bail!(UsageError("--raw needs one SERVICE, or --address URL; see goc-watchdog pull --help"))
+        }
     };
     let mut last_error = anyhow!("no center lists \"{}\"", in_message(&args.services.join(" ")));
     for address in addresses {
