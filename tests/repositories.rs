@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -289,6 +290,33 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
     }
     // Whatever settings the next release of git knows: it sees none of the clone's.
     git_was_not_run_in(&to, &notes);
+}
+
+#[test]
+fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
+    let (world, source, _agent) = pulled();
+    let clone = repository(&world);
+    source.git(&[
+        "clone",
+        "--quiet",
+        "--bare",
+        source.folder.path().to_str().unwrap(),
+        clone.to_str().unwrap(),
+    ]);
+    for part in ["packed-refs", "shallow", "objects/info/alternates"] {
+        let kept = fs::read(clone.join(part)).ok();
+        let _ = fs::remove_file(clone.join(part));
+        assert!(Command::new("mkfifo").arg(clone.join(part)).status().unwrap().success());
+        let output = world.run(&["report", "app", "--format", "html", "-o", "page.html"]).ended(3);
+        let name = part.rsplit('/').next().unwrap();
+        let message = &output.stderr;
+        assert!(message.contains(name) && message.matches("no regular file").count() == 1, "{message}");
+        fs::remove_file(clone.join(part)).unwrap();
+        if let Some(kept) = kept {
+            fs::write(clone.join(part), kept).unwrap();
+        }
+    }
+    world.run(&["report", "app", "--format", "html", "-o", "page.html"]).ended(0);
 }
 
 #[test]

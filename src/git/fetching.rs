@@ -91,7 +91,7 @@ impl FetchFolder {
 
     /// Makes the folder, or brings it up to date, and keeps other runs from fetching into it.
     pub(super) fn prepare(&self, facts: &Facts, network: &Network) -> Result<Held<'_>, GitError> {
-        let not_writable = |source| GitError::NotWritable { path: self.path.clone(), source };
+        let not_writable = |reason| GitError::NotWritable { path: self.path.clone(), reason };
         make_folder(&self.path).map_err(not_writable)?;
         let found = fs::symlink_metadata(&self.path).map_err(not_writable)?;
         if !found.is_dir() {
@@ -124,13 +124,13 @@ impl FetchFolder {
     /// Waits for other runs as long as a transfer may take.
     fn lock(&self, network: &Network) -> Result<File, GitError> {
         const LOOK: Duration = Duration::from_millis(50);
-        let not_writable = |source| GitError::NotWritable { path: self.path.clone(), source };
+        let not_writable = |reason| GitError::NotWritable { path: self.path.clone(), reason };
         let lock = self.open_lock().map_err(not_writable)?;
         let mut left = network.deadline.0;
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
-                Err(TryLockError::Error(source)) => return Err(not_writable(source)),
+                Err(TryLockError::Error(reason)) => return Err(not_writable(reason)),
                 Err(TryLockError::WouldBlock) => {}
             }
             if left.is_zero() || network.stop.load(Ordering::Relaxed) != 0 {

@@ -26,7 +26,7 @@ impl Layout {
         let is_there = |path: &Path| match path.metadata() {
             Ok(_) => Ok(true),
             Err(error) if is_of_nothing(&error) => Ok(false),
-            Err(source) => Err(unreadable(path, source)),
+            Err(reason) => Err(unreadable(path, reason)),
         };
         let is_bare = || path.join("HEAD").is_file() && path.join("objects").is_dir();
         let has_inner = is_there(&inner)?;
@@ -36,7 +36,7 @@ impl Layout {
         owners.check(path)?;
         let git_dir = if has_inner {
             owners.check(&inner)?;
-            let leads_to = linked(&inner, "gitdir: ").map_err(|source| unreadable(&inner, source))?;
+            let leads_to = linked(&inner, "gitdir: ").map_err(|reason| unreadable(&inner, reason))?;
             leads_to.unwrap_or(inner)
         } else {
             path.to_owned()
@@ -44,7 +44,7 @@ impl Layout {
         owners.check(&git_dir)?;
         let git_dir = git_dir.canonicalize().map_err(|_| none())?;
         let common = git_dir.join("commondir");
-        let common_dir = linked(&common, "").map_err(|source| unreadable(&common, source))?;
+        let common_dir = linked(&common, "").map_err(|reason| unreadable(&common, reason))?;
         let common_dir = common_dir.unwrap_or_else(|| git_dir.clone());
         owners.check(&common_dir)?;
         let common_dir = common_dir.canonicalize().map_err(|_| none())?;
@@ -80,11 +80,11 @@ fn check_objects(objects: PathBuf, owners: &Owners) -> Result<(), GitError> {
         if !seen.insert(objects.clone()) || !list.exists() {
             continue;
         }
-        let borrowed = read(&list).map_err(|source| unreadable(&list, source))?;
+        let borrowed = read(&list).map_err(|reason| unreadable(&list, reason))?;
         for line in borrowed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             if line.starts_with('"') {
-                let source = std::io::Error::other("a quoted path, which git alone can read");
-                return Err(unreadable(&list, source));
+                let reason = std::io::Error::other("a quoted path, which git alone can read");
+                return Err(unreadable(&list, reason));
             }
             to_check.push(objects.join(line));
         }
@@ -107,6 +107,10 @@ pub(super) fn read(file: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
     const LONGEST: u64 = 1 << 20;
     let mut text = Vec::new();
+    // A pipe would be waited for.
+    if !fs::metadata(file)?.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
     let length = fs::File::open(file)?.take(LONGEST + 1).read_to_end(&mut text)?;
     match length as u64 > LONGEST {
@@ -115,6 +119,6 @@ pub(super) fn read(file: &Path) -> std::io::Result<String> {
     }
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> GitError {
-    GitError::Unreadable { path: path.to_owned(), source }
+fn unreadable(path: &Path, reason: std::io::Error) -> GitError {
+    GitError::Unreadable { path: path.to_owned(), reason }
 }

@@ -62,31 +62,31 @@ pub enum GitError {
         owner: u32,
     },
     /// A part of a repository cannot be looked at.
-    #[error("cannot read {:?}: {source}", path.display())]
+    #[error("cannot read {:?}: {reason}", path.display())]
     Unreadable {
         /// The part.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// There is no place to fetch into.
-    #[error("nothing can be fetched, as {:?} cannot be written: {source}", path.display())]
+    #[error("nothing can be fetched, as {:?} cannot be written: {reason}", path.display())]
     NotWritable {
         /// The folder that is fetched into.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// There is no place for the folder through which git reads.
     #[error(
-        "git reads a repository through a folder of links, and {:?} cannot be made (set TMPDIR to a folder that can be written): {source}",
+        "git reads a repository through a folder of links, and {:?} cannot be made (set TMPDIR to a folder that can be written): {reason}",
         path.display()
     )]
     NoView {
         /// The folder.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The folder to fetch into is of somebody else.
     #[error("nothing is fetched into {:?}, which belongs to user {owner}; remove it or move it away, and it is made again", path.display())]
@@ -112,12 +112,12 @@ pub enum GitError {
     #[error("cannot run git: {0}")]
     NotStarted(io::Error),
     /// Talking to git failed.
-    #[error("git {action}: {source}")]
+    #[error("git {action}: {reason}")]
     Io {
         /// The git command.
         action: &'static str,
         /// The failure itself.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Git ended with an error.
     #[error("git {action}: {message}")]
@@ -437,7 +437,7 @@ impl Repository {
         let question = format!("{name}\n").into_bytes();
         let answer = self.output_of_clone(CAT_FILE, &["--batch"], question)?;
         let answer = read_answer(&mut answer.as_slice(), &mut Vec::new());
-        let in_clone = match answer.map_err(|source| GitError::Io { action: CAT_FILE, source })? {
+        let in_clone = match answer.map_err(|reason| GitError::Io { action: CAT_FILE, reason })? {
             Answer::Object { id, .. } => Some(id),
             Answer::Missing => None,
         };
@@ -472,7 +472,7 @@ impl Repository {
             Err(_) => {
                 let answer = self.output(CAT_FILE, &["--batch"], format!("{name}\n").into_bytes())?;
                 read_answer(&mut answer.as_slice(), says)
-                    .map_err(|source| GitError::Io { action: CAT_FILE, source })
+                    .map_err(|reason| GitError::Io { action: CAT_FILE, reason })
             }
         }
     }
@@ -490,9 +490,9 @@ impl Repository {
             Ok(Listed::Whole(tree)) => out.into_inner().finish().map(|()| tree),
             Ok(Listed::TooMany) => Err(GitError::TooManyFiles { commit: commit.clone(), most }),
             Ok(Listed::Unexpected(answer)) => Err(GitError::Unexpected { action: LS_TREE, answer }),
-            Err(source) => {
+            Err(reason) => {
                 out.into_inner().finish()?;
-                Err(GitError::Io { action: LS_TREE, source })
+                Err(GitError::Io { action: LS_TREE, reason })
             }
         }
     }
@@ -567,7 +567,7 @@ impl Repository {
             .map(|(index, group)| Ok((index, taken(index, group, &mut bodies, &take, &mut read_one)?)))
             .collect();
         out.into_inner().finish()?;
-        read.map_err(|source| GitError::Io { action: CAT_FILE, source })
+        read.map_err(|reason| GitError::Io { action: CAT_FILE, reason })
     }
 
     /// Runs a command of git in the clone itself, whatever was fetched beside it.

@@ -47,7 +47,7 @@ impl Owners {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(GitError::Unreadable { path: path.to_owned(), source }),
+            Err(reason) => return Err(GitError::Unreadable { path: path.to_owned(), reason }),
         };
         match self.trusted.contains(&metadata.uid()) {
             true => Ok(()),

@@ -179,7 +179,7 @@ impl Repository {
         match marks {
             Ok(marks) => Ok(marks.len() > 0),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(GitError::Unreadable { path: self.path.clone(), source }),
+            Err(reason) => Err(GitError::Unreadable { path: self.path.clone(), reason }),
         }
     }
 

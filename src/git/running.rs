@@ -135,7 +135,7 @@ impl Running {
         let message = Vec::new();
         let mut git = Self { action, child, stdin: None, stdout, stderr, message, since, deadline, stop };
         fcntl_setfl(&pipe, OFlags::NONBLOCK)
-            .map_err(|error| GitError::Io { action, source: error.into() })?;
+            .map_err(|error| GitError::Io { action, reason: error.into() })?;
         git.stdin = Input { pipe, bytes: input, written: 0 }.write();
         Ok(git)
     }
@@ -146,7 +146,7 @@ impl Running {
         let read = self.read_to_end(&mut output);
         let action = self.action;
         self.finish()?;
-        read.map(|_| output).map_err(|source| GitError::Io { action, source })
+        read.map(|_| output).map_err(|reason| GitError::Io { action, reason })
     }
 
     /// Waits for git's end, and fails where git failed or was ended. The rest of its output is not read.
@@ -163,7 +163,7 @@ impl Running {
                     self.end(exit.as_ref());
                     return Err(GitError::TimedOut { action, after: self.deadline.0 });
                 }
-                Err(source) => return Err(GitError::Io { action, source }),
+                Err(reason) => return Err(GitError::Io { action, reason }),
             }
         }
         while self.message.len() < MESSAGE_BYTES
@@ -171,7 +171,7 @@ impl Running {
         {
             self.listen();
         }
-        let status = self.child.wait().map_err(|source| GitError::Io { action, source })?;
+        let status = self.child.wait().map_err(|reason| GitError::Io { action, reason })?;
         if status.success() {
             return Ok(());
         }

@@ -39,7 +39,10 @@ impl View {
         let view = Self { git_dir: folder.join(if is_worktree { WORKTREE } else { REPOSITORY }), folder };
         match view.fill(layout, format, &heads) {
             Ok(()) => Ok(view),
-            Err(source) => Err(GitError::NoView { path: view.folder.clone(), source }),
+            Err(reason) if reason.kind() == io::ErrorKind::InvalidInput => {
+                Err(GitError::Unreadable { path: layout.common_dir.clone(), reason })
+            }
+            Err(reason) => Err(GitError::NoView { path: view.folder.clone(), reason }),
         }
     }
 
@@ -49,6 +52,7 @@ impl View {
     }
 
     fn fill(&self, layout: &Layout, format: &[FormatSetting], heads: &[String; 2]) -> io::Result<()> {
+        refuse_pipes(&layout.common_dir)?;
         let [head, head_of_worktree] = heads;
         let common = self.folder.join(REPOSITORY);
         link_parts(&layout.common_dir, &common, &SHARED)?;
@@ -120,7 +124,7 @@ fn head_of(git_dir: &Path) -> Result<String, GitError> {
     {
         return Ok(format!("ref: {branch}\n"));
     }
-    read(&head).map_err(|source| GitError::Unreadable { path: head, source })
+    read(&head).map_err(|reason| GitError::Unreadable { path: head, reason })
 }
 
 /// Makes a folder that only this user may look into, where temporary files belong.
@@ -134,11 +138,24 @@ fn new_folder() -> Result<PathBuf, GitError> {
         let folder = std::path::absolute(&place).unwrap_or(place).join(name);
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => return Ok(folder),
-            Err(source) => drop(refused.get_or_insert((folder, source))),
+            Err(reason) => drop(refused.get_or_insert((folder, reason))),
         }
     }
-    let (path, source) = refused.expect("two places were tried");
-    Err(GitError::NoView { path, source })
+    let (path, reason) = refused.expect("two places were tried");
+    Err(GitError::NoView { path, reason })
+}
+
+/// Fails where git would wait for ever: it reads a pipe, or a device, as it reads a file.
+fn refuse_pipes(common_dir: &Path) -> io::Result<()> {
+    const READ_BY_GIT: [&str; 4] = ["packed-refs", "shallow", "FETCH_HEAD", "objects/info/alternates"];
+    for path in READ_BY_GIT.map(|part| common_dir.join(part)) {
+        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let name = path.file_name().unwrap_or_default();
+            let why = format!("{:?} there is no regular file", name.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+    }
+    Ok(())
 }
 
 fn link_parts(from: &Path, to: &Path, parts: &[&str]) -> io::Result<()> {
