@@ -218,7 +218,11 @@ fn an_inbox_that_the_unit_may_not_write_is_named_and_one_line_of_the_unit_mends_
     let service = format!("--service={ECHO}");
     world.run(&["pull", &into, &address, &service, "--strict", "--deadline", "5m"]).ended(0);
     let mut pull = Process::of("goc-watchdog-pull.service");
-    pull.run(&world).ended(3).warned("cannot remove \"/srv/inbox/").warned("Read-only file system");
+    pull.run(&world)
+        .ended(3)
+        .warned("cannot remove \"/srv/inbox/")
+        .warned("Read-only file system")
+        .warned("its data is stored and not counted again");
     assert_eq!(fs::read_dir(&inbox).unwrap().count(), 1);
     pull.writable.push(INBOX.into());
     assert_eq!(pull.run(&world).ended(0).stderr, "");

@@ -551,3 +551,11 @@ fn names_from_outside_are_no_commands_and_no_message_is_endless() {
     // Scripts get all of it.
     assert!(world.run(&["list", "--format", "json"]).stdout.len() > 100_000);
 }
+
+#[test]
+fn a_file_that_cannot_be_made_is_named_as_it_was_given() {
+    let (world, _agents) = World::with_echo(1);
+    world.run(&["pull"]).ended(0);
+    let said = world.run(&["list", "--offline", "-o", "nowhere/list.txt"]).ended(1);
+    said.warned("cannot create \"nowhere/list.txt\": No such file or directory");
+}

@@ -952,7 +952,8 @@ pub fn write_whole<T, E>(
     let unfinished = PathBuf::from(unfinished);
     let mut written = None;
     let file = OpenOptions::new().write(true).create_new(true).open(&unfinished);
-    let file = file.map_err(io_error("cannot create", &unfinished))?;
+    // The name that was asked for: nobody knows the other one.
+    let file = file.map_err(io_error("cannot create", path))?;
     let synced = fill_synced(&unfinished, file, |out| match write(out) {
         Ok(value) => {
             written = Some(Ok(value));

@@ -297,7 +297,8 @@ impl Intake<'_, '_, '_> {
                 if let Err(error) = file.remove() {
                     let error = explained(error);
                     super::super::fail(format_args!(
-                        "{error}; it was taken in, and is passed over from now on"
+                        "{error}; its data is stored and not counted again; let this user write the folder, or remove \
+                         the file"
                     ));
                     found.is_partial = true;
                 }
