@@ -94,7 +94,7 @@ fn main() -> Result<()> {
     println!("The work directory is {root}");
     println!("Its profiles are files that Go's own tools read; its database is SQLite. Try next:\n");
     println!("  {} --root {root} list --offline --explain {master}", shell.binary.display());
-    println!("  sqlite3 {root}/sqlite.db 'SELECT * FROM goc_o_staging_service_cover'");
+    println!("  sqlite3 -readonly {root}/sqlite.db 'SELECT * FROM goc_o_staging_service_cover'");
     println!("  {} --root {root} report {master} --format markdown", shell.binary.display());
     println!("  rm -r {}", scratch.display());
     Ok(())
