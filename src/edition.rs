@@ -224,11 +224,11 @@ pub struct Decision<E> {
 /// A key that shows none takes the edition that most addresses serve, of two alike the one listed first.
 /// Else, in this order:
 /// - Nothing serves the shown edition, and all that answers serves one other, which has at least as many votes: the
-///   other is adopted at once. With fewer votes, as when the pods of the shown one fail in one pull, it has to be so
-///   as long as a majority has to.
+///   other is adopted at once.
 /// - The shown edition was chosen by hand: it stays.
-/// - Another edition has more votes than the shown one, now and in a pull [`MAJORITY_AFTER`] ago, and in
-///   every pull between: it is adopted.
+/// - Another edition leads, now and in a pull [`MAJORITY_AFTER`] ago, and in every pull between: it is adopted. An
+///   edition leads that has more votes than the shown one, or that all serve that answer, though fewer than served the
+///   shown one before they failed.
 /// - Another edition has as many votes for [`TIE_AFTER`]: the one whose address was listed last is adopted.
 ///
 /// An edition that no address serves any more is never adopted, however many dead addresses are listed
@@ -603,7 +603,7 @@ mod tests {
             history in prop::collection::vec((world(), 1..30_i64), 1..40),
         ) {
             let (mut shown, mut remembered) = (0, Election::default());
-            // Since when each edition has been strictly ahead of the shown one, and since when none was behind.
+            // Since when each edition has led, and since when none had fewer votes than the shown one.
             let mut ahead: [Option<i64>; 4] = [None; 4];
             let mut tied: Option<i64> = None;
             let mut minute = 0;
@@ -615,7 +615,9 @@ mod tests {
                 remembered = decision.remembered;
                 if is_answered {
                     for (edition, since) in ahead.iter_mut().enumerate() {
-                        let is_ahead = of[edition].votes > of[shown].votes;
+                        let others = of.iter().filter(|it| it.edition != edition);
+                        let is_alone = of[edition].serving > 0 && others.clone().all(|it| it.serving == 0);
+                        let is_ahead = of[edition].votes > of[shown].votes || (edition != shown && is_alone);
                         *since = since.filter(|_| is_ahead).or(is_ahead.then_some(minute));
                     }
                     let is_tied = of.iter().any(|other| !other.is_shown && other.votes == of[shown].votes);
@@ -623,7 +625,7 @@ mod tests {
                 }
                 let Some(adopted) = decision.adopted else { continue };
                 let all_serve_it = || of.iter().all(|it| it.serving == 0 || it.edition == adopted);
-                let is_deploy = of[shown].serving == 0 && all_serve_it();
+                let is_deploy = of[adopted].votes >= of[shown].votes && all_serve_it();
                 let has_majority = ahead[adopted].is_some_and(|since| minute - since >= 5);
                 let has_tie = of[adopted].votes == of[shown].votes
                     && tied.is_some_and(|since| minute - since >= 24 * 60 - 1)
