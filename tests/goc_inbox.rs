@@ -98,8 +98,11 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
                 pull = Some(goc.pull_meanwhile());
             }
             visit(&url);
-            counted.insert(commit.clone(), profile_of(&goc.profile(&commit)).counts);
+            let before = profile_of(&goc.profile(&commit)).counts;
             goc.hook(&commit, &volume);
+            // A watchdog elsewhere may ask the service itself, at a port that was an agent's: the service counts that.
+            let after = profile_of(&goc.profile(&commit)).counts;
+            counted.insert(commit.clone(), before.into_iter().zip(after).collect::<Vec<_>>());
             goc.terminate();
         }
         deliver(&volume, &inbox, fastrand::usize(0..=2 * REPLICAS));
@@ -113,7 +116,10 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
     }
     assert_eq!(goc.world.files(".snapshot"), [] as [PathBuf; 0]);
     for (commit, wanted) in counted {
-        assert_eq!(goc.counts_of(&commit), wanted, "of {commit}");
+        let stored = goc.counts_of(&commit);
+        let is_within = |(count, (before, after)): (&u64, &(u64, u64))| (before..=after).contains(&count);
+        assert_eq!(stored.len(), wanted.len());
+        assert!(stored.iter().zip(&wanted).all(is_within), "of {commit}: {stored:?}, wanted: {wanted:?}");
     }
     goc.world.is_sound();
 }
