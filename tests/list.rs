@@ -533,6 +533,13 @@ fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() 
         assert!(!format!("{output:?}").contains("secret"), "{output:?}");
     }
     assert_eq!(world.query::<i64>("SELECT count(*) FROM asked_center WHERE url LIKE '%secret%'"), 0);
+    // A slip in the URL does not make all services look as if nobody listed them.
+    let state =
+        || world.run(&["list", "--offline", "--format", "json"]).ended(0).json()[0][0]["state"].clone();
+    with_center(&["pull"], &url).ended(0);
+    let before = state();
+    with_center(&["pull"], "127.0.0.1:7777").ended(1);
+    assert_eq!((&before, &state()), (&"ok".into(), &before));
 }
 
 #[test]

@@ -368,10 +368,10 @@ fn pull(
 /// Stores that a run begins, which centers it asks, and whether the clock went back since the last one.
 fn note_start(args: &PullArgs, context: &Context, store: &Store, writer: &mut Writer<'_>) -> Result<()> {
     let now = context.now();
-    if args.services.is_empty() {
+    // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
+    let urls: Vec<String> = context.centers.iter().filter_map(|url| base_url(url).ok()).collect();
+    if args.services.is_empty() && !urls.is_empty() {
         // By itself, because a run in which no center answers may end before anything else is stored.
-        // A URL that cannot be asked may hold a password.
-        let urls = context.centers.iter().filter_map(|url| base_url(url).ok()).collect();
         writer.apply(&Change::CentersAsked { urls, at: now })?;
         writer.commit()?;
     }
