@@ -35,6 +35,8 @@ pub enum NoRoom {
 #[derive(Debug)]
 pub struct Memory {
     total: u64,
+    /// As [`TICKS_FOR_KEPT`].
+    ticks_for_kept: u32,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -47,7 +49,7 @@ struct State {
     /// Readers, and how many of them wait for memory.
     readers: usize,
     waiting: usize,
-    /// Reservations of decoded answers, which end soon and wait for nobody.
+    /// Reservations of decoded answers and of services that are being settled, which end soon and wait for nobody.
     decoded: usize,
     /// A reader is alone, or waits to be.
     has_loner: bool,
@@ -75,7 +77,8 @@ impl Memory {
     /// Makes the bound of a run.
     #[must_use]
     pub fn new(total: u64) -> Arc<Self> {
-        Arc::new(Self { total, state: Mutex::default(), changed: Condvar::new() })
+        let ticks_for_kept = TICKS_FOR_KEPT;
+        Arc::new(Self { total, ticks_for_kept, state: Mutex::default(), changed: Condvar::new() })
     }
 
     /// Begins to read an answer. `is_alone` waits until nobody else reads, and lets nobody else begin.
@@ -99,6 +102,13 @@ impl Memory {
         state.kept += bytes;
         drop(state);
         Reservation { memory: Arc::clone(self), bytes, stage: Stage::Kept, is_alone: false }
+    }
+
+    /// Tells readers, until the value is dropped, that a service is being settled: what is kept for it comes back.
+    #[must_use]
+    pub fn settling(self: &Arc<Self>) -> Reservation {
+        self.state().decoded += 1;
+        Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Decoded, is_alone: false }
     }
 
     /// Ends all waiting, because the run is to end.
@@ -138,7 +148,7 @@ impl Reservation {
         let total = memory.total;
         let mut state = memory.state();
         // Memory that is kept comes back when its service is settled, though nobody knows when.
-        let mut patience = if bytes <= total { TICKS_FOR_KEPT } else { 0 };
+        let mut patience = if bytes <= total { memory.ticks_for_kept } else { 0 };
         for _ in 0..MOST_TICKS {
             if state.used.saturating_add(more) <= total {
                 state.used += more;
@@ -262,6 +272,26 @@ mod tests {
             drop(one);
             assert_eq!(waits.join().unwrap(), Ok(()));
         });
+    }
+
+    #[test]
+    fn a_reader_waits_for_what_is_kept_while_its_service_is_settled() {
+        let wait_with = |is_settling: bool| {
+            let memory = Arc::new(Memory { ticks_for_kept: 0, ..Arc::into_inner(Memory::new(100)).unwrap() });
+            let kept = memory.keep(90);
+            let settling = is_settling.then(|| memory.settling());
+            let mut reader = memory.reader(false);
+            thread::scope(|scope| {
+                #[expect(clippy::disallowed_methods, reason = "a thread of a test")]
+                let waits = scope.spawn(move || reader.grow_to(20));
+                while memory.state().waiting == 0 && !waits.is_finished() {
+                    thread::yield_now();
+                }
+                drop((kept, settling));
+                waits.join().unwrap()
+            })
+        };
+        assert_eq!([wait_with(false), wait_with(true)], [Err(NoRoom::TooLarge { total: 100 }), Ok(())]);
     }
 
     #[test]

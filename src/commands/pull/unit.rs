@@ -644,6 +644,8 @@ impl<'a> Unit<'a> {
 
     /// Decides what each key of the unit shows now.
     pub(super) fn settle(&self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+        // Answers of other services wait for the memory of this one as long as it takes.
+        let _settling = shared.memory.settling();
         let mut changes = Vec::new();
         let mut pulled = Vec::new();
         let mut others = OtherKeys::default();
