@@ -1,4 +1,4 @@
-//! Which build a service shows: the one that most of its listed addresses serve, whoever came first.
+//! A service shows the build that most of its listed addresses serve, whoever came first.
 
 use chrono::{TimeDelta, Utc};
 
@@ -20,7 +20,7 @@ impl World {
         self.execute(&format!("UPDATE election SET since = '{since}'"));
     }
 
-    /// What is remembered of elections: kind, votes, and how many addresses are listed.
+    /// The state of an election: kind, votes, and how many addresses are listed.
     fn contest(&self) -> Option<(String, i64, i64)> {
         let mut found = Vec::new();
         let database = self.database();
@@ -91,7 +91,7 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     let (world, stray, real) = strayed();
     world.run(&["pull"]).ended(3);
     assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
-    // One of the two fails: it is listed, so its vote counts.
+    // An address that fails is listed, so its vote counts.
     real[0].kill();
     world.pull(3);
     assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));

@@ -34,7 +34,7 @@ impl Goc {
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    /// What is stored as the latest of this commit.
+    /// The counters that are stored as the latest of this commit.
     #[track_caller]
     fn counts_of(&self, commit: &str) -> Vec<u64> {
         let path: String = self.world.query(&format!(

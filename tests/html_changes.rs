@@ -282,7 +282,7 @@ fn each_cell_of_the_table_stands_in_its_row_below_its_heading_at_every_width() {
         browser.open(page, "");
         for width in [1920, 1280, 1024, 961, 960, 801, 800, 641, 640, 390, 320] {
             browser.resize(width, 900);
-            // What is below the screen has no layout until a picture is taken.
+            // Content below the screen has no layout until a picture is taken.
             browser.call("Page.captureScreenshot", &json!({}));
             assert_eq!(browser.eval(CROOKED_ROWS), json!([]), "{width} pixels, {}", page.display());
             assert!(browser.eval("document.documentElement.scrollWidth").as_f64() <= Some(f64::from(width)));

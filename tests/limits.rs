@@ -97,7 +97,7 @@ fn the_deadline_of_a_pull_holds_while_a_center_is_asked() {
     let (mut world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);
     world.pull(0);
-    // It takes the connection and says nothing.
+    // The center takes the connection and says nothing.
     world.center.stop();
     let silent = TcpListener::bind(world.center.url().trim_start_matches("http://")).unwrap();
     let said = world.run(&["pull", "--force", "--deadline", "50ms"]).ended(3).warned("timed out");

@@ -390,7 +390,7 @@ fn what_a_center_listed_that_is_asked_no_more_is_offline_and_not_up() {
     };
     assert_eq!((of(ECHO), of(new)), ("offline".into(), "ok".into()));
 
-    // One that does not answer was asked all the same.
+    // A center that does not answer was asked, too.
     moved.stop();
     to_new(&["pull", "--force"]).ended(3);
     assert_eq!(states(&offline), [format!("{ECHO} offline 0/0"), format!("{new} ok 1/1")]);

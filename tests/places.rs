@@ -31,7 +31,7 @@ fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_proce
     agent.hit(&[1], 2);
     world.pull(0);
     assert!(world.latest_text("app").contains("50.0,50.1 3 2\n"), "{}", world.latest_text("app"));
-    // It is no damage, and what was lost is written again as it was.
+    // This is no damage, and a lost file is written again as it was.
     let text = world.latest_text("app");
     assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
     let path = world.files(".cov").pop().unwrap();

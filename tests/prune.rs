@@ -887,7 +887,7 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
     world.prune(&["--deadline", "500ms", "--dry-run"], 3);
-    // What did answer is judged, though no time is left for removals.
+    // Addresses that answered are judged, though no time is left for removals.
     agents[1].kill();
     let suspects = |deadline: &&str| {
         world.configure(&format!("[prune]\npauses = []\ntimeout = \"10m\"\ndeadline = \"{deadline}\"\n"));

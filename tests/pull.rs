@@ -410,7 +410,15 @@ fn a_center_that_is_down_at_the_first_pull_is_an_error() {
     world.center.stop();
     let url = world.center.url();
     let said = world.run(&["pull"]).ended(1);
-    assert_eq!(said.stderr, format!("goc-watchdog: center \"{url}\": no connection: connection refused\n"));
+    assert_eq!(
+        said.stderr,
+        format!(
+            "goc-watchdog: center \"{url}\": no connection: connection refused (--center, GOC_CENTER or center in the configuration says which center is asked)\n"
+        )
+    );
+    world.center.start_again();
+    world.center.answer("404 Not Found", "404 page not found\n");
+    world.run(&["pull"]).ended(1).warned("not a goc center: ").warned("/v1/cover/list is not found (404)");
 }
 
 #[test]
@@ -587,7 +595,7 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     let latest = ["report", ECHO, "--format", "json"];
     assert_eq!([replicas(&latest), replicas(&["total", ECHO, "--format", "json"])], [both, both]);
 
-    // One leaves, the other fails, and another name of the key, of another branch, is listed last.
+    // A replica leaves, the other fails, and another name of the key, of another branch, is listed last.
     world.center.remove(&agents[1].url());
     agents[0].behave_once(Behaviour::Status("500 Internal Server Error", "no"));
     world.center.register_url("staging_th_apa_goc_echoserver_release_845820727e", &agents[0].url());
@@ -603,7 +611,7 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     let explained = world.run(&["list", "--explain", ECHO]).stdout;
     assert!(explained.contains("0 of 1 replicas"), "{explained}");
 
-    // What is asked of the row itself is as it was stored.
+    // The row itself is as it was stored.
     assert_eq!(replicas(&["history", ECHO, "--format", "json"]), both);
     assert_eq!(replicas(&["report", ECHO, "--id", "1", "--format", "json"]), both);
     // Only the source is missing.

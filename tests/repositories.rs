@@ -19,7 +19,7 @@ const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 0\nexample.com/app/mai
 const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t0.0%\nexample.com/app/main.go:7:\trun\t\t0.0%\n\
                      total:\t\t\t\t(statements)\t0.0%\n";
 
-/// One service of two functions, pulled, and its repository.
+/// A service of two functions, pulled, and its repository.
 fn pulled() -> (World, Source, Agent) {
     let source = Source::of(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
@@ -364,7 +364,7 @@ fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
     source.git(&["--git-dir", at, "config", "extensions.unheardOf", "true"]);
     world.run(&["report", &service, "--offline"]).ended(1).warned("unheardof");
     fs::remove_dir_all(&to).unwrap();
-    // Where temporary files cannot be written, memory can.
+    // Memory can be written where temporary files cannot.
     source.git(&["clone", "--quiet", "--bare", plain, at]);
     let mut command = world.command(&["report", &service, "--offline"]);
     assert_eq!(said(command.env("TMPDIR", world.home().join("none"))).ended(0).stdout, TABLE);
@@ -556,7 +556,7 @@ fn what_a_clone_cleans_away_is_fetched_again() {
     let _second = goes_on(&world, &mut source);
     world.configure(&format!("[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
     assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
-    // What was fetched has its parent in the clone alone.
+    // The fetched commit has its parent in the clone alone.
     let to = repository(&world);
     let git = |arguments: &[&str]| source.git(&[&["--git-dir", to.to_str().unwrap()], arguments].concat());
     git(&["update-ref", "-d", "refs/heads/master"]);

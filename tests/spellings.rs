@@ -1,4 +1,4 @@
-//! One process is one, however its address is spelled where it is listed (RFC 3986, 6.2).
+//! A process counts once, however its address is spelled where it is listed (RFC 3986, 6.2).
 
 use crate::harness::{ECHO, World, echo};
 use crate::sim::{Agent, Behaviour};
@@ -128,7 +128,7 @@ fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
     world.run(&["prune"]).ended(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 1);
     world.minutes_pass(5);
-    // One of two processes goes, whatever the number of its spellings.
+    // A process of two goes, whatever the number of its spellings.
     world.run(&["prune"]).ended(0);
     assert_eq!(world.center.listed(), [(ECHO.to_owned(), living.url())]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);

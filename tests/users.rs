@@ -185,7 +185,7 @@ fn the_lock_of_readers_may_belong_to_another_user_of_the_group() {
         let Some(ran) = run(&world, SERVICE, TEAM, "022", arguments) else { return };
         assert_eq!((ran.code, &*ran.stderr), (0, ""), "{arguments:?}");
     }
-    // It keeps its meaning: a sweep takes it from readers.
+    // The lock keeps its meaning: a sweep takes it from readers.
     fs::File::open(&readers).unwrap().lock().unwrap();
     let held = fs::File::open(&readers).unwrap();
     held.lock_shared().unwrap();

@@ -361,8 +361,10 @@ impl Client {
             );
         }
         let text = self.text(response)?;
-        if status == 404 && self.is_version_2(&base) {
-            return Err(HttpError::Version2);
+        match status {
+            404 if self.is_version_2(&base) => return Err(HttpError::Version2),
+            404 => return Err(HttpError::NotACenter(format!("{base}/v1/cover/list is not found (404)"))),
+            _ => {}
         }
         Err(HttpError::Status { status, body: excerpt(&text) })
     }

@@ -110,7 +110,7 @@ fn write_blocks<T, const N: usize>(
     let is_wrapped = !matches!(empty.content_arrangement(), ContentArrangement::Disabled)
         && empty.width().is_some_and(|width| usize::from(width) < whole);
     if is_wrapped {
-        // Where lines are wrapped depends on all cells of a column, not on the longest alone.
+        // All cells of a column decide where lines are wrapped, not the longest alone.
         return write_table(&filled(rows), out);
     }
     for (number, block) in rows.chunks(BLOCK).enumerate() {

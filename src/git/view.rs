@@ -85,7 +85,7 @@ pub(super) struct FormatSetting {
 ///
 /// An extension that is not known here is handed on, so that a git that does not know it either refuses to read.
 pub(super) fn format_settings(listed: &str) -> Vec<FormatSetting> {
-    // They say where more of the configuration is, or whom to ask for objects that are missing.
+    // These say where more of the configuration is, or which server has objects that are missing.
     const LEFT_OUT: [&str; 2] = ["extensions.worktreeconfig", "extensions.partialclone"];
     let setting = |entry: &str| {
         let (key, value) = entry.split_once('\n')?;

@@ -399,7 +399,7 @@ mod tests {
         jumps: &'a [Jump],
     }
 
-    /// One that is taken in long after all of it.
+    /// A snapshot that is taken in long after all of it.
     fn snapshot(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
         Snapshot { lives, sum: None, started, captured, now: 1_000_000, jumps: &[] }
     }
@@ -553,7 +553,7 @@ mod tests {
         Hits(usize, u64),
         Pull,
         Leave,
-        /// One of the snapshots that lie there, by its number, while a center lists the address or not.
+        /// A snapshot that lies there, by its number, while a center lists the address or not.
         Take(usize, bool),
         Restart,
         Wait(i64),

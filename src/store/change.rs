@@ -36,7 +36,7 @@ pub enum Change {
     RunEnded(DateTime<Utc>),
     /// A key that was not known.
     Key(KeyId, Key),
-    /// What a key is that could not be read any more, as its names have it.
+    /// Values of a key that could not be read any more, as its names have them.
     KeyMended(KeyId, Key),
     /// A name that was not known, or that reads as another key now.
     Service {

@@ -111,7 +111,7 @@ pub enum StoreError {
     NoFile {
         /// The database.
         path: PathBuf,
-        /// Which of the files it is, and the next step.
+        /// Name of the file, and the next step.
         reason: String,
     },
     /// There is no database yet.

@@ -74,7 +74,7 @@ pub struct KnownService {
     pub id: ServiceId,
     /// As registered.
     pub name: String,
-    /// What its data belongs to, and its branch, `''` where the name fits no pattern; `None` where either cannot be read.
+    /// The key that its data belongs to, and its branch, `''` where the name fits no pattern; `None` where either cannot be read.
     pub place: Option<(KeyId, String)>,
 }
 

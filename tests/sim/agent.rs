@@ -124,7 +124,7 @@ impl Agent {
         self.process().always = behaviour;
     }
 
-    /// Where it is asked for its fraction, whatever it does with other requests, from now on.
+    /// Sets the answer to a question for its fraction, whatever it does with other requests, from now on.
     pub(crate) fn behave_for_coverage(&self, behaviour: Behaviour) {
         self.process().coverage = Some(behaviour);
     }

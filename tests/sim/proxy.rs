@@ -28,7 +28,7 @@ impl Proxy {
         format!("http://{}", self.server.address())
     }
 
-    /// What tunnels were asked for, in order.
+    /// The targets that tunnels were asked for, in order.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.targets.lock().unwrap().clone()
     }

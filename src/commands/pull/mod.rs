@@ -507,7 +507,11 @@ fn report_silence(roster: &Roster, has_letters: bool, context: &Context) -> Resu
     for silent in &roster.silent {
         let known = has_letters || roster.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
-            bail!("center \"{}\": {}", shown_url(&silent.url), silent.message);
+            bail!(
+                "center \"{}\": {} (--center, GOC_CENTER or center in the configuration says which center is asked)",
+                shown_url(&silent.url),
+                silent.message
+            );
         }
         super::warn(format!(
             "center \"{}\": {}; pulling the addresses it listed {}",
