@@ -303,7 +303,7 @@ fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
         source.folder.path().to_str().unwrap(),
         clone.to_str().unwrap(),
     ]);
-    for part in ["packed-refs", "shallow", "objects/info/alternates"] {
+    for part in ["config", "packed-refs", "shallow", "objects/info/alternates"] {
         let kept = fs::read(clone.join(part)).ok();
         let _ = fs::remove_file(clone.join(part));
         assert!(Command::new("mkfifo").arg(clone.join(part)).status().unwrap().success());

@@ -107,15 +107,22 @@ pub(super) fn read(file: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
     const LONGEST: u64 = 1 << 20;
     let mut text = Vec::new();
-    // A pipe would be waited for.
-    if !fs::metadata(file)?.is_file() {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file"));
-    }
+    refuse_pipe(file)?;
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
     let length = fs::File::open(file)?.take(LONGEST + 1).read_to_end(&mut text)?;
     match length as u64 > LONGEST {
         true => Err(std::io::ErrorKind::FileTooLarge.into()),
         false => Ok(String::from_utf8_lossy(&text).into_owned()),
+    }
+}
+
+/// Fails at a pipe or a device: this program, or git, would wait for ever for its end.
+pub(super) fn refuse_pipe(file: &Path) -> std::io::Result<()> {
+    match file.metadata() {
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -604,6 +604,7 @@ impl Repository {
 
 /// Reads a file of a repository's own.
 fn file_of(layout: &Layout, name: &str) -> io::Result<Vec<u8>> {
+    layout::refuse_pipe(&layout.common_dir.join(name))?;
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
     std::fs::read(layout.common_dir.join(name))
 }

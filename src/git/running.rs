@@ -1,6 +1,6 @@
 //! A git at work: the calling thread feeds it, listens to both of its outputs and ends it in time.
 //!
-//! One `poll` waits for all three pipes, so that no run of git needs a thread of its own: a limit of processes
+//! A single `poll` waits for all three pipes, so that no run of git needs a thread of its own: a limit of processes
 //! may allow the git, and no thread beside it.
 
 use std::io::{self, Read, Write as _};

@@ -11,13 +11,17 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::layout::read;
+use super::layout::{read, refuse_pipe};
 use super::{GitError, Layout};
 
 /// Parts of a repository that are data, there or not: a link that leads nowhere is nothing to git.
 const SHARED: [&str; 7] = ["objects", "refs", "packed-refs", "reftable", "shallow", "logs", "FETCH_HEAD"];
 /// Parts of a linked worktree that are its own.
 const OF_WORKTREE: [&str; 4] = ["refs", "reftable", "logs", "FETCH_HEAD"];
+
+/// Files that git reads to their end.
+const READ_BY_GIT: [&str; 6] =
+    ["config", "config.worktree", "packed-refs", "shallow", "FETCH_HEAD", "objects/info/alternates"];
 
 const REPOSITORY: &str = "repository";
 const WORKTREE: &str = "worktree";
@@ -32,6 +36,9 @@ pub(super) struct View {
 impl View {
     /// Makes one of a repository whose format these settings describe.
     pub(super) fn of(layout: &Layout, format: &[FormatSetting]) -> Result<Self, GitError> {
+        for path in READ_BY_GIT.map(|part| layout.common_dir.join(part)) {
+            refuse_pipe(&path).map_err(|reason| GitError::Unreadable { path, reason })?;
+        }
         let heads = [head_of(&layout.common_dir)?, head_of(&layout.git_dir)?];
         let folder = new_folder()?;
         let is_worktree = layout.git_dir != layout.common_dir;
@@ -39,9 +46,6 @@ impl View {
         let view = Self { git_dir: folder.join(if is_worktree { WORKTREE } else { REPOSITORY }), folder };
         match view.fill(layout, format, &heads) {
             Ok(()) => Ok(view),
-            Err(reason) if reason.kind() == io::ErrorKind::InvalidInput => {
-                Err(GitError::Unreadable { path: layout.common_dir.clone(), reason })
-            }
             Err(reason) => Err(GitError::NoView { path: view.folder.clone(), reason }),
         }
     }
@@ -52,7 +56,6 @@ impl View {
     }
 
     fn fill(&self, layout: &Layout, format: &[FormatSetting], heads: &[String; 2]) -> io::Result<()> {
-        refuse_pipes(&layout.common_dir)?;
         let [head, head_of_worktree] = heads;
         let common = self.folder.join(REPOSITORY);
         link_parts(&layout.common_dir, &common, &SHARED)?;
@@ -143,19 +146,6 @@ fn new_folder() -> Result<PathBuf, GitError> {
     }
     let (path, reason) = refused.expect("two places were tried");
     Err(GitError::NoView { path, reason })
-}
-
-/// Fails where git would wait for ever: it reads a pipe, or a device, as it reads a file.
-fn refuse_pipes(common_dir: &Path) -> io::Result<()> {
-    const READ_BY_GIT: [&str; 4] = ["packed-refs", "shallow", "FETCH_HEAD", "objects/info/alternates"];
-    for path in READ_BY_GIT.map(|part| common_dir.join(part)) {
-        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            let name = path.file_name().unwrap_or_default();
-            let why = format!("{:?} there is no regular file", name.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
-    }
-    Ok(())
 }
 
 fn link_parts(from: &Path, to: &Path, parts: &[&str]) -> io::Result<()> {
