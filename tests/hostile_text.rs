@@ -1,10 +1,9 @@
 //! Text from outside in messages: no command of a CI runner, no escape of a terminal, no secret of a URL.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::process::Command;
-use std::thread;
 
+use crate::harness::git_server::answer_each;
 use crate::harness::source::Source;
 use crate::harness::{ECHO, Said, World, has_reader, said};
 use crate::sim::{Behaviour, Program};
@@ -44,22 +43,6 @@ fn a_changed_file_whose_name_begins_with_colons_is_no_command_of_a_workflow() {
     }
 }
 
-/// Answers each request for a repository with these bytes; returns host and port.
-fn git_server(answer: Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut head = String::new();
-            let mut lines = BufReader::new(stream.try_clone().unwrap());
-            while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap_or(0) > 0 {}
-            let _ = stream.write_all(&answer);
-        }
-    });
-    address
-}
-
 fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
@@ -88,7 +71,7 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
         ("a status alone", http("404 Not Found", "text/html", ""), "not found"),
         ("no HTTP", SAID.as_bytes().to_vec(), "unable to access"),
     ] {
-        let address = git_server(answer);
+        let address = answer_each(move |_, stream| drop(stream.write_all(&answer)));
         for url in [
             format!("http://me:hush@{address}/r.git?token=hush"),
             format!("http://me:hu%2Fsh@{address}/r.git?a=hush&token=hu/sh"),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -47,40 +47,46 @@ impl GitServer {
 
     fn serve(repository: PathBuf, password: &str, gate: Option<(Sender<()>, Receiver<()>)>) -> Self {
         let right = format!("Basic {}", STANDARD.encode(format!("me:{password}")));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
         let authorizations = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&authorizations);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut head = String::new();
-                let mut lines = BufReader::new(stream.try_clone().unwrap());
-                while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap_or(0) > 0 {}
-                let Some(path) = head.split(' ').nth(1).map(asked_for) else { continue };
-                let authorization = head.lines().find_map(|line| line.strip_prefix("Authorization: "));
-                seen.lock().unwrap().extend(authorization.map(str::to_owned));
-                let is_allowed = authorization == Some(right.as_str());
-                if let Some((waits, allowed)) = gate.as_ref().filter(|_| is_allowed) {
-                    let _ = waits.send(());
-                    let _ = allowed.recv();
-                }
-                let (status, body) = match is_allowed {
-                    true => match fs::read(repository.join(path.trim_start_matches("/r.git/"))) {
-                        Ok(body) => ("200 OK", body),
-                        Err(_) => ("404 Not Found", Vec::new()),
-                    },
-                    false => ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"", Vec::new()),
-                };
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                );
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+        let address = answer_each(move |head, stream| {
+            let Some(path) = head.split(' ').nth(1).map(asked_for) else { return };
+            let authorization = head.lines().find_map(|line| line.strip_prefix("Authorization: "));
+            seen.lock().unwrap().extend(authorization.map(str::to_owned));
+            let is_allowed = authorization == Some(right.as_str());
+            if let Some((waits, allowed)) = gate.as_ref().filter(|_| is_allowed) {
+                let _ = waits.send(());
+                let _ = allowed.recv();
             }
+            let (status, body) = match is_allowed {
+                true => match fs::read(repository.join(path.trim_start_matches("/r.git/"))) {
+                    Ok(body) => ("200 OK", body),
+                    Err(_) => ("404 Not Found", Vec::new()),
+                },
+                false => ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"", Vec::new()),
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
         });
         Self { address, authorizations }
     }
+}
+
+/// Listens at a port of this host, and hands on the head of each request with its connection; returns host and port.
+pub(crate) fn answer_each(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap_or(0) > 0 {}
+            answer(&head, &mut stream);
+        }
+    });
+    address
 }
 
 /// Returns the path that a request means. Git appends to a URL, so what it asks for stands after a query's value, as
