@@ -265,9 +265,11 @@ pub fn elect<E: Copy + Eq>(
     let Some((rival_index, rival)) = strongest.filter(|_| is_alone || chosen.is_none()) else {
         return keep(None);
     };
+    if is_alone && rival.votes >= shown.votes {
+        return adopt(rival_index);
+    }
     let (kind, winner) = match rival.votes.cmp(&shown.votes) {
         Ordering::Less if is_alone => (ContestKind::Majority, Some(rival.edition)),
-        _ if is_alone => return adopt(rival_index),
         Ordering::Less => return keep(None),
         Ordering::Equal if rival.votes == 0 => return keep(None),
         Ordering::Equal => {

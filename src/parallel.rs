@@ -28,17 +28,17 @@ pub(crate) fn are_running() -> bool {
     RUNNING.load(Ordering::Relaxed) > 0
 }
 
-/// Counts a thread until its work ends, also by a panic.
-struct Counted;
+/// A thread at work, counted until its work ends, also by a panic.
+struct RunningThread;
 
-impl Counted {
+impl RunningThread {
     fn new() -> Self {
         RUNNING.fetch_add(1, Ordering::Relaxed);
         Self
     }
 }
 
-impl Drop for Counted {
+impl Drop for RunningThread {
     fn drop(&mut self) {
         RUNNING.fetch_sub(1, Ordering::Relaxed);
     }
@@ -113,7 +113,7 @@ impl<W> Kept<W> {
         let slot = Arc::new(Mutex::new(Some(work)));
         let kept = Self(Arc::clone(&slot));
         let run = move || {
-            let _counted = Counted::new();
+            let _running = RunningThread::new();
             Self(slot).take()()
         };
         (kept, run)

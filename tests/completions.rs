@@ -15,7 +15,7 @@ use crate::harness::source::of_project;
 /// Lines of a shell up to the cursor, and the words that may stand there.
 type Offered = BTreeMap<String, BTreeSet<String>>;
 
-/// What every shell has to offer, by the program's own definition.
+/// Words that every shell has to offer, by the program's own definition.
 fn defined() -> Offered {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
     let mut cli = Cli::command();

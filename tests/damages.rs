@@ -69,7 +69,7 @@ impl Four {
     }
 }
 
-/// What is broken, how it is broken and repaired, and what the message about it says.
+/// Name of the broken thing, how it is broken and repaired, and what the message about it says.
 type Breakage = (&'static str, fn(&World), fn(&World), &'static str);
 
 fn folder(world: &World) -> std::path::PathBuf {
@@ -325,7 +325,7 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
     }
 }
 
-/// One beyond the highest number that is taken for that of a profile.
+/// The first number that is too high for that of a profile.
 const BEYOND: u64 = (1 << 53) + 1;
 
 #[test]

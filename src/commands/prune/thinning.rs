@@ -173,7 +173,7 @@ fn outlived_keys(
     Ok(outlived.collect())
 }
 
-/// What the processes of a key have counted.
+/// Everything that the processes of a key have counted.
 struct Counted {
     editions: Vec<Edition>,
     generations: Vec<Generation>,

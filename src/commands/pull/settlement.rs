@@ -28,7 +28,7 @@ use crate::store::{
 };
 use crate::workdir::CovPath;
 
-/// What came of one key. A run keeps one of each until its end, so nothing is copied that the roster has.
+/// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the roster has.
 #[derive(Clone, Debug)]
 pub(super) struct Pulled {
     pub(super) key: KeyId,
@@ -143,7 +143,7 @@ struct Elected {
     pending: Option<Pending>,
 }
 
-/// What a latest row is made of, besides counters.
+/// Parts of the next latest row, besides its counters.
 struct NextRow<'r> {
     /// Index of the edition that the key shows.
     current: usize,
