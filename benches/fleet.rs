@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use server::Server;
-use sim::{Fleet, Size};
+use sim::{FleetSize, SimulatedFleet};
 
 const CONCURRENCY: usize = 16;
 const REPLICAS: usize = 3;
@@ -52,9 +52,14 @@ fn main() {
 /// Serves until stdin ends; takes `round N` and `listed N` as orders.
 fn serve(arguments: &[String]) {
     let number = |at: usize| arguments[at].parse().expect("a number");
-    let size =
-        Size { services: number(0), replicas: number(1), bytes: number(2), programs: 8, rounds: number(3) };
-    let fleet = Fleet::start(size);
+    let size = FleetSize {
+        services: number(0),
+        replicas: number(1),
+        bytes: number(2),
+        programs: 8,
+        rounds: number(3),
+    };
+    let fleet = SimulatedFleet::start(size);
     println!("{}", fleet.center());
     for line in std::io::stdin().lines().map_while(Result::ok) {
         match line.split_once(' ') {

@@ -50,7 +50,7 @@ fn main() {
     let (mut trees, mut loads) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         browser.open(&page, "");
-        browser.until("window.treeShown");
+        browser.wait_until("window.treeShown");
         trees.push(browser.eval("window.treeShown").as_f64().unwrap());
         let load = "performance.getEntriesByType('navigation')[0].domContentLoadedEventStart";
         loads.push(browser.eval(load).as_f64().unwrap());
@@ -98,7 +98,7 @@ fn median_and_worst(times: &mut [f64]) -> (f64, f64) {
 }
 
 /// What the browser's module looks for it, and for what it puts into pages, with.
-fn has_reader(command: &[&str]) -> bool {
+fn has_program(command: &[&str]) -> bool {
     let mut asked = Command::new(command[0]);
     asked.args(&command[1..]).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }

@@ -19,9 +19,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use server::Server;
-use sim::{Fleet, Size};
+use sim::{FleetSize, SimulatedFleet};
 
-const SIZE: Size = Size { services: 2000, replicas: 10, bytes: 20_000, programs: 8, rounds: 1 };
+const SIZE: FleetSize = FleetSize { services: 2000, replicas: 10, bytes: 20_000, programs: 8, rounds: 1 };
 const DEAD_EVERY: usize = 20;
 
 fn main() {
@@ -34,7 +34,7 @@ fn main() {
 
 /// Serves until stdin ends; a line lets processes die.
 fn serve() {
-    let fleet = Fleet::start(SIZE);
+    let fleet = SimulatedFleet::start(SIZE);
     println!("{}", fleet.center());
     for _ in std::io::stdin().lines().map_while(Result::ok) {
         fleet.set_dead_every(DEAD_EVERY);
@@ -93,14 +93,14 @@ fn say(what: &str, costs: &[Cost], fields: &[&str]) {
     seconds.sort_by(f64::total_cmp);
     let memory = costs.iter().map(|cost| cost.memory).max().unwrap_or(0);
     let sockets = costs.iter().map(|cost| cost.sockets).max().unwrap_or(0);
-    let said: Vec<String> =
+    let output: Vec<String> =
         fields.iter().map(|field| format!("{} {field}", costs[0].summary[field])).collect();
     println!(
         "{what}: {:.1} s (median of {}, longest {:.1} s), peak memory {memory} MB, at most {sockets} sockets; {}",
         seconds[seconds.len() / 2],
         costs.len(),
         seconds[seconds.len() - 1],
-        said.join(", ")
+        output.join(", ")
     );
 }
 

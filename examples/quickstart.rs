@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     let commit = commit_source(&scratch.join("echo"))?;
 
     let center = Center::start();
-    let echo = Program::of(RECORDED);
+    let echo = Program::from_profile(RECORDED);
     let master = format!("staging_th_apa_goc_echoserver_master_{commit}");
     let replicas: Vec<Agent> = (0..3).map(|_| start(&echo, &center, &master)).collect();
     let elsewhere = start(&echo, &center, &format!("staging_sg_apa_goc_echoserver_master_{commit}"));
@@ -119,18 +119,25 @@ fn startup() -> Vec<u64> {
 const ROUTING: [u32; 2] = [47, 18];
 
 fn ping(echo: &Program) -> Vec<usize> {
-    [echo.at("handlers/handlers.go", &[ROUTING[0], 63]), echo.at("visits.go", &[ROUTING[1], 22, 25])].concat()
+    [
+        echo.blocks_at("handlers/handlers.go", &[ROUTING[0], 63]),
+        echo.blocks_at("visits.go", &[ROUTING[1], 22, 25]),
+    ]
+    .concat()
 }
 
 fn front_page(echo: &Program) -> Vec<usize> {
-    let page = [echo.at("handlers/handlers.go", &[47, 57, 58]), echo.at("visits.go", &[18, 22, 25, 32, 36])];
-    [page.concat(), echo.at("textutil.go", &[65, 67, 70])].concat()
+    let page = [
+        echo.blocks_at("handlers/handlers.go", &[47, 57, 58]),
+        echo.blocks_at("visits.go", &[18, 22, 25, 32, 36]),
+    ];
+    [page.concat(), echo.blocks_at("textutil.go", &[65, 67, 70])].concat()
 }
 
 fn mirror(echo: &Program) -> Vec<usize> {
     let handlers = [47, 76, 88, 93, 99, 102, 103, 106, 120, 125];
     let text = [13, 21, 23, 24, 28, 31, 36, 40, 45, 49, 56, 58, 61, 65, 67, 70];
-    [echo.at("handlers/handlers.go", &handlers), echo.at("textutil.go", &text)].concat()
+    [echo.blocks_at("handlers/handlers.go", &handlers), echo.blocks_at("textutil.go", &text)].concat()
 }
 
 /// Builds the binary beside this example; `cargo run --example` does not.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, OnceLock};
 
 use crate::harness::{ECHO, World, echo};
-use crate::sim::{After, Proxy, Request, Server, sized};
+use crate::sim::{AfterAnswer, Proxy, Request, Server, sized};
 
 /// Addresses that lead to a metadata service, directly, inside of another address, or in a spelling that
 /// only a resolver reads.
@@ -32,12 +32,12 @@ fn no_metadata_service_is_asked_through_a_proxy() {
     for url in METADATA {
         world.center.register_url(ECHO, url);
     }
-    let said = world.run(&["pull", "--force", "--proxy", &proxy.url()]).ended(3);
+    let output = world.run(&["pull", "--force", "--proxy", &proxy.url()]).assert_code(3);
     assert_eq!(
-        said.stderr.matches("it may be allowed by [pull] allow_addresses").count(),
+        output.stderr.matches("it may be allowed by [pull] allow_addresses").count(),
         METADATA.len(),
         "{}",
-        said.stderr
+        output.stderr
     );
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     let own =
@@ -59,8 +59,10 @@ fn a_name_that_only_the_proxy_could_resolve_is_asked_for_where_that_is_allowed_a
     let proxy = Proxy::start();
     world.center.register_url(ECHO, &unresolvable());
     let target = unresolvable().replace("http://", "");
-    let pull = || world.run(&["pull", "--force", "--proxy", &proxy.url()]).ended(3);
-    pull().warned("is not resolved on this host, so its address cannot be checked ([pull] proxy_resolves)");
+    let pull = || world.run(&["pull", "--force", "--proxy", &proxy.url()]).assert_code(3);
+    pull().assert_stderr_contains(
+        "is not resolved on this host, so its address cannot be checked ([pull] proxy_resolves)",
+    );
     assert!(!proxy.targets().contains(&target), "{:?}", proxy.targets());
     world.configure("[pull]\nproxy_resolves = true\n");
     pull();
@@ -85,19 +87,22 @@ fn the_center_listed_as_a_process_is_refused_in_every_spelling() {
     }
     let proxy = Proxy::start();
     for options in [&[][..], &["--proxy", &proxy.url()]] {
-        let said = world.run(&[&["pull", "--force"], options].concat()).ended(3);
+        let output = world.run(&[&["pull", "--force"], options].concat()).assert_code(3);
         assert_eq!(
-            said.stderr.matches(&format!("is the address of the center \"{}\"", world.center.url())).count(),
+            output
+                .stderr
+                .matches(&format!("is the address of the center \"{}\"", world.center.url()))
+                .count(),
             // 127.1 is 127.0.0.1.
             spellings.len() - 1,
             "{}",
-            said.stderr
+            output.stderr
         );
     }
     // Processes at other ports of the same host are asked as ever.
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
-    let named = world.run(&["pull", "--raw", "--address", &world.center.url()]).ended(1);
-    named.warned("is the address of the center");
+    let named = world.run(&["pull", "--raw", "--address", &world.center.url()]).assert_code(1);
+    named.assert_stderr_contains("is the address of the center");
 }
 
 #[test]
@@ -105,7 +110,7 @@ fn the_center_listed_as_a_process_is_not_taken_for_a_dead_one() {
     let world = World::new();
     let _agent = world.start(ECHO, &echo());
     world.center.register_url(ECHO, &world.center.url());
-    world.run(&["prune"]).ended(0);
+    world.run(&["prune"]).assert_code(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
 }
 
@@ -121,13 +126,13 @@ fn a_center_that_answers_as_a_process_too_is_asked_as_one() {
             _ => "mode: count\nexample.com/a/b.go:1.1,2.2 1 5\nexample.com/a/b.go:3.1,4.2 1 0\n".to_owned(),
         };
         stream.write_all(&sized("200 OK", "", body.as_bytes()))?;
-        Ok(After::KeepAlive)
+        Ok(AfterAnswer::KeepAlive)
     };
     let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
     let center = url.get_or_init(|| format!("http://{}", server.address()));
     for _ in 0..2 {
         // Asked for its profile, then peeked at.
-        world.run(&["pull", "--center", center]).ended(0);
+        world.run(&["pull", "--center", center]).assert_code(0);
     }
-    assert_eq!(world.run(&["total", "echoserver"]).ended(0).stdout, "50.0\n");
+    assert_eq!(world.run(&["total", "echoserver"]).assert_code(0).stdout, "50.0\n");
 }

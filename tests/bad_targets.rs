@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{ECHO, World, echo, has_reader, said};
+use crate::harness::{ECHO, World, echo, has_program, output_of};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// Pulls two replicas of which the second behaves so; checks that what was stored stays, that the first
@@ -18,12 +18,12 @@ fn fault_of(behaviour: Behaviour, options: &[&str]) -> String {
     agents[0].hit(&[3], 1);
     agents[1].hit(&[4], 1);
     agents[1].behave(behaviour);
-    let said = world.run(&[&["pull", "--force", "-q"], options].concat()).ended(3);
+    let output = world.run(&[&["pull", "--force", "-q"], options].concat()).assert_code(3);
     assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
-    world.is_sound();
+    world.assert_consistent();
     let prefix = format!("goc-watchdog: {ECHO}: profile from \"{}\": ", agents[1].url());
-    let lines: Vec<&str> = said.stderr.lines().collect();
-    let [line] = lines[..] else { panic!("one line expected:\n{}", said.stderr) };
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    let [line] = lines[..] else { panic!("one line expected:\n{}", output.stderr) };
     let fault = line.strip_prefix(&prefix).unwrap_or_else(|| panic!("expected {prefix:?} in {line}"));
     let (fault, rest) = fault.split_once("; kept the previous data, next try ").expect("what comes next");
     assert!(rest.ends_with(" UTC"), "{rest}");
@@ -101,7 +101,7 @@ fn an_answer_beyond_the_limit_is_broken_off() {
 /// A program of a thousand files of one block.
 fn thousand_files(module: usize) -> Program {
     let lines: Vec<String> = (0..1000).map(|file| format!("m/{module}/{file}.go:1.1,2.2 1")).collect();
-    Program::of(&lines.join("\n"))
+    Program::from_profile(&lines.join("\n"))
 }
 
 /// The echo program, and one of a thousand files.
@@ -124,7 +124,7 @@ fn an_answer_of_too_many_files_or_blocks_names_the_limit_and_its_key() {
         ),
     ] {
         let (world, _agents) = world_with_files(&format!("[pull]\n{configuration}\n"));
-        world.pull(3).warned(fault);
+        world.pull(3).assert_stderr_contains(fault);
         assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     }
 }
@@ -158,16 +158,16 @@ fn a_profile_without_its_last_newline_is_whole_where_its_length_is_told() {
     let chunked =
         format!("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
     agents[0].behave(Behaviour::Raw(chunked.into_bytes()));
-    world.pull(3).warned("line 2: cut short");
+    world.pull(3).assert_stderr_contains("line 2: cut short");
     agents[0].behave(sized(text.len() + 1));
-    world.pull(3).warned("the answer was cut short");
+    world.pull(3).assert_stderr_contains("the answer was cut short");
     agents[0].behave(sized(text.len()));
     world.pull(0);
     assert_eq!(world.echo_counts(), [7]);
     // Held against the last answer, it is the same.
     world.pull(0);
     assert_eq!(world.echo_counts(), [7]);
-    let raw = world.run(&["pull", "--raw", "--address", &agents[0].url()]).ended(0);
+    let raw = world.run(&["pull", "--raw", "--address", &agents[0].url()]).assert_code(0);
     assert_eq!(raw.stdout, text);
 }
 
@@ -214,12 +214,12 @@ fn metadata_addresses_are_never_dialled_unless_allowed() {
     ] {
         world.center.register_url(ECHO, url);
     }
-    let said = world.pull(3);
+    let output = world.pull(3);
     assert_eq!(
-        said.stderr.matches("it may be allowed by [pull] allow_addresses").count(),
+        output.stderr.matches("it may be allowed by [pull] allow_addresses").count(),
         3,
         "{}",
-        said.stderr
+        output.stderr
     );
 }
 
@@ -230,8 +230,8 @@ fn addresses_that_cannot_be_dialled_are_failures_of_their_own() {
     for url in ["http://127.0.0.1:99999", "127.0.0.1:80", "http://", "http://a b:80", "ftp://127.0.0.1:80"] {
         world.center.register_url(ECHO, url);
     }
-    let said = world.pull(3);
-    assert_eq!(said.stderr.matches("is not an address").count(), 5, "{}", said.stderr);
+    let output = world.pull(3);
+    assert_eq!(output.stderr.matches("is not an address").count(), 5, "{}", output.stderr);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
 
@@ -251,14 +251,14 @@ fn proxies_of_the_environment_are_not_used() {
 fn a_failed_address_waits_for_a_retry_of_its_own() {
     let (world, agents) = World::with_echo(2);
     agents[1].kill();
-    world.run(&["pull"]).ended(3);
+    world.run(&["pull"]).assert_code(3);
     agents[1].revive();
     // Its retry is not due, the other's backoff neither.
-    world.run(&["pull", "--no-peek"]).ended(0);
+    world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!((agents[0].pulls(), agents[1].pulls()), (1, 0));
     world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
     agents[1].hit(&[1], 1);
-    world.run(&["pull", "--no-peek"]).ended(0);
+    world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!((agents[0].pulls(), agents[1].pulls()), (1, 1));
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 0, 1]);
 }
@@ -273,8 +273,8 @@ fn a_hundred_dead_addresses_do_not_keep_the_living_from_being_stored() {
     }
     let other = world.start("staging_th_apa_other_master_0123456789", &echo());
     other.hit(&[2], 1);
-    let said = world.pull(3);
-    assert!(said.stdout.contains("100 addresses failed"), "{}", said.stdout);
+    let output = world.pull(3);
+    assert!(output.stdout.contains("100 addresses failed"), "{}", output.stdout);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     assert_eq!(world.run(&["total", "apa_other"]).stdout, "10.0\n");
 }
@@ -301,14 +301,14 @@ server.serve_forever()
 
 #[test]
 fn an_authority_that_the_system_trusts_vouches_for_a_center() {
-    if !has_reader(&["openssl", "version"]) || !has_reader(&["python3", "-c", "import ssl"]) {
+    if !has_program(&["openssl", "version"]) || !has_program(&["python3", "-c", "import ssl"]) {
         return;
     }
     let world = World::new();
     let openssl = |arguments: &str| {
         let mut command = Command::new("openssl");
         command.args(arguments.split(' ')).current_dir(world.home());
-        said(&mut command).ended(0);
+        output_of(&mut command).assert_code(0);
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650";
     openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ours"));
@@ -327,11 +327,11 @@ fn an_authority_that_the_system_trusts_vouches_for_a_center() {
     let url = format!("https://127.0.0.1:{}", port.trim());
     let list = |certificates: &str| {
         let mut command = world.command(&["list", "--center", &url, "--format", "json"]);
-        said(command.env("SSL_CERT_FILE", world.home().join(certificates)))
+        output_of(command.env("SSL_CERT_FILE", world.home().join(certificates)))
     };
     let (trusted, foreign) = (list("ca.pem"), list("center.pem"));
     center.kill().unwrap();
     center.wait().unwrap();
-    assert_eq!(trusted.ended(0).stdout, "[]\n");
-    foreign.warned("UnknownIssuer");
+    assert_eq!(trusted.assert_code(0).stdout, "[]\n");
+    foreign.assert_stderr_contains("UnknownIssuer");
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use crate::harness::source::Source;
-use crate::harness::{NOBODY, Said, World, is_root, said};
+use crate::harness::{NOBODY, Output, World, can_change_user, output_of};
 use crate::sim::{Agent, Program};
 
 const PANICKED: i32 = 101;
@@ -13,11 +13,11 @@ const PANICKED: i32 = 101;
 const CODES: [i32; 3] = [0, 1, 3];
 
 /// Runs the binary below a limit that the shell sets, such as `ulimit -n 9`.
-fn limited(world: &World, limit: &str, arguments: &[&str]) -> Said {
+fn limited(world: &World, limit: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new("bash");
-    world.equip(&mut command);
+    world.set_environment(&mut command);
     let script = format!("{limit}; exec \"$0\" \"$@\"");
-    said(command.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")]).args(arguments))
+    output_of(command.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")]).args(arguments))
 }
 
 const SOURCE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
@@ -25,9 +25,9 @@ const SOURCE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\
 /// Four services that were pulled, the first with its repository.
 fn four() -> (World, Vec<Agent>) {
     let world = World::new();
-    let source = Source::of(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
+    let source = Source::from_files(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
     let name = |app: usize| format!("staging_th_app{app}_master_{}", &source.commit[..10]);
-    let profile = Program::of("example.com/m/a.go:3.13,5.2 1\nexample.com/m/a.go:7.12,9.2 1\n");
+    let profile = Program::from_profile("example.com/m/a.go:3.13,5.2 1\nexample.com/m/a.go:7.12,9.2 1\n");
     let agents: Vec<Agent> = (0..4).map(|app| world.start(&name(app), &profile)).collect();
     for agent in &agents {
         agent.hit(&[0], 1);
@@ -67,20 +67,20 @@ fn with_too_few_open_files_each_command_says_so_and_how_to_raise_the_limit() {
                     agent.hit(&[0], 1);
                 }
             }
-            let said = limited(&world, &format!("ulimit -n {most}"), arguments);
-            let told = format!("{most} files, {arguments:?}: {said:?}");
-            assert!(said.code != PANICKED && CODES.contains(&said.code), "{told}");
-            let named: Vec<&&str> = wrong.iter().filter(|part| said.stderr.contains(**part)).collect();
+            let output = limited(&world, &format!("ulimit -n {most}"), arguments);
+            let told = format!("{most} files, {arguments:?}: {output:?}");
+            assert!(output.code != PANICKED && CODES.contains(&output.code), "{told}");
+            let named: Vec<&&str> = wrong.iter().filter(|part| output.stderr.contains(**part)).collect();
             assert!(named.is_empty(), "{named:?}: {told}");
             let limit = format!("this process may have {most} files open at a time, which were too few");
-            let number = said.stderr.matches(&limit).count();
-            let is_met = said.code != 0 || said.stderr.contains("(os error 24)");
+            let number = output.stderr.matches(&limit).count();
+            let is_met = output.code != 0 || output.stderr.contains("(os error 24)");
             assert_eq!(number, usize::from(is_met), "{told}");
         }
     }
     assert_eq!(world.center.removals(), Vec::<String>::new());
     world.pull(0);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step()
     ] {
         set_aside(name);
         fs::create_dir(path(name)).unwrap();
-        pull().ended(1).warned("database \"").warned(named);
+        pull().assert_code(1).assert_stderr_contains("database \"").assert_stderr_contains(named);
         // Only reading does without a shared memory.
         let list = world.run(&["list", "--offline"]);
         assert!(list.code == 0 || list.stderr.contains(named), "{list:?}");
@@ -116,10 +116,12 @@ fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step()
     }
     set_aside("sqlite.db-shm");
     symlink("elsewhere", path("sqlite.db-shm")).unwrap();
-    pull().ended(1).warned("sqlite.db-shm\" beside it cannot be opened: it is a symbolic link");
+    pull()
+        .assert_code(1)
+        .assert_stderr_contains("sqlite.db-shm\" beside it cannot be opened: it is a symbolic link");
     fs::remove_file(path("sqlite.db-shm")).unwrap();
     put_back("sqlite.db-shm");
-    pull().ended(0);
+    pull().assert_code(0);
 }
 
 #[test]
@@ -142,12 +144,15 @@ fn a_pipe_in_place_of_a_file_of_the_database_is_named_and_keeps_nobody_waiting()
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         for arguments in commands {
             let mut command = Command::new("timeout");
-            world.equip(&mut command);
+            world.set_environment(&mut command);
             command.args(["60", env!("CARGO_BIN_EXE_goc-watchdog")]).args(arguments);
-            let said = said(&mut command);
-            let told = format!("{name}: {arguments:?}: {said:?}");
-            assert!(said.code == 1 && said.stderr.contains(name), "{told}");
-            assert!(said.stderr.contains("cannot be opened: it is no regular file; move it away"), "{told}");
+            let output = output_of(&mut command);
+            let told = format!("{name}: {arguments:?}: {output:?}");
+            assert!(output.code == 1 && output.stderr.contains(name), "{told}");
+            assert!(
+                output.stderr.contains("cannot be opened: it is no regular file; move it away"),
+                "{told}"
+            );
         }
         fs::remove_file(&path).unwrap();
         if stood_there {
@@ -155,7 +160,7 @@ fn a_pipe_in_place_of_a_file_of_the_database_is_named_and_keeps_nobody_waiting()
         }
     }
     world.pull(0);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -166,12 +171,14 @@ fn a_write_that_the_system_refuses_names_the_file_the_operation_and_the_next_ste
     let rows = "SELECT count(*) FROM goc_o_staging_service_cover";
     agents[0].hit(&[1], 1);
     // The log has 4 KiB a page, the shared memory 32 KiB in one go.
-    let said = limited(&world, "trap '' XFSZ; ulimit -f 8", &["pull", "--force"]).ended(1);
-    said.warned("sqlite.db\": ").warned("this process may write no file of more than 8192 bytes (ulimit -f)");
+    let output = limited(&world, "trap '' XFSZ; ulimit -f 8", &["pull", "--force"]).assert_code(1);
+    output
+        .assert_stderr_contains("sqlite.db\": ")
+        .assert_stderr_contains("this process may write no file of more than 8192 bytes (ulimit -f)");
     assert_eq!(world.query::<i64>(rows), 1);
     world.pull(0);
     assert_eq!(world.query::<i64>(rows), 2);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -189,10 +196,10 @@ fn a_root_that_cannot_be_looked_at_is_not_said_to_be_missing() {
         for arguments in
             [&["pull"][..], &["list", "--offline"], &["total", "app"], &["report", "app"], &["prune"]]
         {
-            let said = world.run(&[&["--root", root], arguments].concat()).ended(1);
-            assert!(said.stderr.contains(reason), "{root} {arguments:?}: {}", said.stderr);
-            let wrong = ["does not exist", "File exists"].iter().find(|part| said.stderr.contains(**part));
-            assert_eq!(wrong, None, "{root} {arguments:?}: {}", said.stderr);
+            let output = world.run(&[&["--root", root], arguments].concat()).assert_code(1);
+            assert!(output.stderr.contains(reason), "{root} {arguments:?}: {}", output.stderr);
+            let wrong = ["does not exist", "File exists"].iter().find(|part| output.stderr.contains(**part));
+            assert_eq!(wrong, None, "{root} {arguments:?}: {}", output.stderr);
         }
     }
 }
@@ -203,31 +210,34 @@ fn a_folder_that_this_user_may_not_enter_is_not_said_to_be_missing() {
     let mode = |path: &str, mode| {
         fs::set_permissions(world.root().join(path), fs::Permissions::from_mode(mode)).unwrap();
     };
-    let user = if is_root() { NOBODY } else { rustix::process::geteuid().as_raw() };
+    let user = if can_change_user() { NOBODY } else { rustix::process::geteuid().as_raw() };
     let run = |arguments: &[&str]| {
-        if !is_root() {
+        if !can_change_user() {
             return Some(world.run(arguments));
         }
-        let binary = world.installed();
+        let binary = world.install_binary();
         let command = [&[binary.to_str().unwrap()], arguments].concat();
-        Some(said(&mut world.as_user(user, user, "022", &command)?))
+        Some(output_of(&mut world.as_user(user, user, "022", &command)?))
     };
-    if is_root() {
-        world.installed();
+    if can_change_user() {
+        world.install_binary();
         Command::new("chown").args(["-R", &user.to_string()]).arg(world.root()).status().unwrap();
     }
     mode("app0/repo", 0);
     let Some(report) = run(&["report", "app0"]) else { return };
     mode("app0/repo", 0o755);
-    report.ended(1).warned("cannot read \"").warned("app0/repo/.git\": Permission denied");
+    report
+        .assert_code(1)
+        .assert_stderr_contains("cannot read \"")
+        .assert_stderr_contains("app0/repo/.git\": Permission denied");
     mode("", 0o600);
-    let all: Vec<Said> = [&["list", "--offline"][..], &["pull"], &["report", "app0"]]
+    let all: Vec<Output> = [&["list", "--offline"][..], &["pull"], &["report", "app0"]]
         .iter()
         .filter_map(|line| run(line))
         .collect();
     mode("", 0o755);
-    for said in all {
-        let said = said.ended(1).warned("Permission denied");
-        assert!(!said.stderr.contains("does not exist"), "{}", said.stderr);
+    for output in all {
+        let output = output.assert_code(1).assert_stderr_contains("Permission denied");
+        assert!(!output.stderr.contains("does not exist"), "{}", output.stderr);
     }
 }

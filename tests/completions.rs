@@ -9,8 +9,8 @@ use clap::CommandFactory as _;
 use goc_watchdog::cli::Cli;
 use tempfile::TempDir;
 
-use crate::harness::has_reader;
-use crate::harness::source::of_project;
+use crate::harness::has_program;
+use crate::harness::source::project_path;
 
 /// Lines of a shell up to the cursor, and the words that may stand there.
 type Offered = BTreeMap<String, BTreeSet<String>>;
@@ -40,8 +40,8 @@ fn defined() -> Offered {
 /// Asks a shell, by a script that prints each line as `> LINE` and what is offered at its end.
 fn offered(shell: &[&str], lines: &Offered) -> Offered {
     let home = TempDir::new().unwrap();
-    fs::copy(of_project("tests/fixtures/completions/zshrc"), home.path().join(".zshrc")).unwrap();
-    let script = of_project(&format!("tests/fixtures/completions/complete.{}", shell[0]));
+    fs::copy(project_path("tests/fixtures/completions/zshrc"), home.path().join(".zshrc")).unwrap();
+    let script = project_path(&format!("tests/fixtures/completions/complete.{}", shell[0]));
     // A shell that asks something back would wait for an answer for ever.
     let mut process = Command::new("timeout")
         .arg("300")
@@ -51,7 +51,7 @@ fn offered(shell: &[&str], lines: &Offered) -> Offered {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", home.path())
         .env("TERM", "dumb")
-        .env("COMPLETIONS", of_project("completions"))
+        .env("COMPLETIONS", project_path("completions"))
         .current_dir(home.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -79,7 +79,7 @@ fn offered(shell: &[&str], lines: &Offered) -> Offered {
 }
 
 fn offers_what_is_defined(shell: &[&str]) {
-    if has_reader(&[shell[0], "--version"]) {
+    if has_program(&[shell[0], "--version"]) {
         let defined = defined();
         assert_eq!(offered(shell, &defined), defined);
     }

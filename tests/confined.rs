@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::source::of_project;
-use crate::harness::{ECHO, Said, World, is_root, said, skipped};
+use crate::harness::source::project_path;
+use crate::harness::{ECHO, Output, World, can_change_user, output_of, warn_skipped};
 use crate::sim::Agent;
 
 /// User and group that `goc-watchdog` stands for in the units.
@@ -17,7 +17,7 @@ const INBOX: &str = "/srv/inbox";
 
 /// The settings of a shipped unit's service, in order.
 fn settings(unit: &str) -> Vec<(String, String)> {
-    let text = fs::read_to_string(of_project(&format!("examples/systemd/{unit}"))).unwrap();
+    let text = fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap();
     let (_, service) = text.split_once("[Service]\n").unwrap();
     let lines =
         service.lines().take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#'));
@@ -125,7 +125,7 @@ impl Process {
     }
 
     /// Runs it over the root of a world, which has the path that the unit names, as has the binary.
-    fn run(&self, world: &World) -> Said {
+    fn run(&self, world: &World) -> Output {
         let lines = [
             "set -eu",
             "mount -t tmpfs -o mode=755 tmpfs /usr/local/bin",
@@ -142,14 +142,14 @@ impl Process {
             "exec \"$@\"",
         ];
         let mut command = Command::new("unshare");
-        world.equip(&mut command);
+        world.set_environment(&mut command);
         command.args(["--mount", "--propagation", "private", "sh", "-c", &lines.join("\n"), "sh"]);
         command.args(["setpriv", "--clear-groups"]).args(&self.privileges);
         command.args(["env", "-i", "HOME=/var/lib/goc-watchdog", "PATH=/usr/local/bin:/usr/bin:/bin"]);
         command.args(&self.environment).arg(format!("GOC_CENTER={}", world.center.url())).args(&self.command);
         command.env("BINARY", env!("CARGO_BIN_EXE_goc-watchdog")).env("ROOT", world.root());
         command.env("INBOX", world.home().join("inbox")).env("MASK", &self.umask);
-        said(command.env("WRITABLE", self.writable.join(" ")))
+        output_of(command.env("WRITABLE", self.writable.join(" ")))
     }
 }
 
@@ -158,9 +158,9 @@ fn may_confine() -> bool {
     let namespace = "mount -t tmpfs tmpfs /srv && mount -t proc -o hidepid=invisible,subset=pid proc /proc";
     let unshare =
         Command::new("unshare").args(["--mount", "--propagation", "private", "sh", "-c", namespace]).output();
-    let may = is_root() && unshare.is_ok_and(|output| output.status.success());
+    let may = can_change_user() && unshare.is_ok_and(|output| output.status.success());
     if !may {
-        skipped("neither root nor mount namespaces here, so no unit was run as systemd confines it");
+        warn_skipped("neither root nor mount namespaces here, so no unit was run as systemd confines it");
     }
     may
 }
@@ -195,13 +195,13 @@ fn the_systemd_services_work_as_they_are_confined() {
             assert_eq!((ran.code, &*ran.stderr), (0, ""), "{:?}", process.command);
         }
     }
-    assert_eq!(world.run(&["--trust-root", "total", "echoserver"]).ended(0).stdout, "20.0\n");
+    assert_eq!(world.run(&["--trust-root", "total", "echoserver"]).assert_code(0).stdout, "20.0\n");
     drop(agents);
     // A fault is told there as anywhere.
     world.center.remove_all();
     fs::remove_file(world.root().join("sqlite.db")).unwrap();
     fs::create_dir(world.root().join("sqlite.db")).unwrap();
-    pull.run(&world).ended(1).warned("sqlite.db");
+    pull.run(&world).assert_code(1).assert_stderr_contains("sqlite.db");
 }
 
 #[test]
@@ -216,15 +216,15 @@ fn an_inbox_that_the_unit_may_not_write_is_named_and_one_line_of_the_unit_mends_
     let into = format!("--to-inbox={}", inbox.display());
     let address = format!("--address={}", agents[0].url());
     let service = format!("--service={ECHO}");
-    world.run(&["pull", &into, &address, &service, "--strict", "--deadline", "5m"]).ended(0);
+    world.run(&["pull", &into, &address, &service, "--strict", "--deadline", "5m"]).assert_code(0);
     let mut pull = Process::of("goc-watchdog-pull.service");
     pull.run(&world)
-        .ended(3)
-        .warned("cannot remove \"/srv/inbox/")
-        .warned("Read-only file system")
-        .warned("its data is stored and not counted again");
+        .assert_code(3)
+        .assert_stderr_contains("cannot remove \"/srv/inbox/")
+        .assert_stderr_contains("Read-only file system")
+        .assert_stderr_contains("its data is stored and not counted again");
     assert_eq!(fs::read_dir(&inbox).unwrap().count(), 1);
     pull.writable.push(INBOX.into());
-    assert_eq!(pull.run(&world).ended(0).stderr, "");
+    assert_eq!(pull.run(&world).assert_code(0).stderr, "");
     assert_eq!(fs::read_dir(&inbox).unwrap().count(), 0);
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::harness::{DEADLINES, ECHO, World, echo, profile_of, said, signal, skipped};
+use crate::harness::{DEADLINES, ECHO, World, echo, output_of, profile_of, signal, warn_skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A few services with a few replicas, big enough that a kill can hit anything.
@@ -81,14 +81,14 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
         if child.wait().unwrap().code().is_none() {
             killed += 1;
         }
-        town.world.is_sound();
+        town.world.assert_consistent();
         nothing_lost(&before, &town.covered());
         if round % 4 == 3 {
             // The first pull was longer than those that know the builds, and the machine may be busier by now.
             let begun = Instant::now();
             town.world.pull(0);
             usual = begun.elapsed();
-            town.world.is_sound();
+            town.world.assert_consistent();
             assert_eq!(town.world.files(".tmp"), [] as [&Path; 0]);
             let rows: i64 = town.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
             let is_aside = |path: &&std::path::PathBuf| path.parent().unwrap().ends_with("aside");
@@ -107,11 +107,11 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
 fn has_strace() -> bool {
     let Ok(traced) = Command::new("strace").args(["-o", "/dev/null", "true"]).output() else {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "strace is missing");
-        skipped("strace is not installed, so it was not killed at each step");
+        warn_skipped("strace is not installed, so it was not killed at each step");
         return false;
     };
     if !traced.status.success() {
-        skipped("strace may trace nothing here, so it was not killed at each step");
+        warn_skipped("strace may trace nothing here, so it was not killed at each step");
     }
     traced.status.success()
 }
@@ -119,7 +119,7 @@ fn has_strace() -> bool {
 /// Runs it under strace, which kills it at the `nth` call of `syscall`; tells whether there was one.
 fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
     let mut strace = Command::new("strace");
-    world.equip(&mut strace);
+    world.set_environment(&mut strace);
     strace
         .args(["-f", "-qq", "-o", "/dev/null", "-e"])
         .arg(format!("trace={syscall}"))
@@ -148,7 +148,7 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
             // Of calls that are many, every one at first and then a few.
             let nth = if nth > 12 { nth * 4 } else { nth };
             let was_killed = killed_at(&town.world, syscall, nth);
-            town.world.is_sound();
+            town.world.assert_consistent();
             nothing_lost(&before, &town.covered());
             if !was_killed || nth > 100 {
                 break;
@@ -156,7 +156,7 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
             steps += 1;
         }
         town.world.pull(0);
-        town.world.is_sound();
+        town.world.assert_consistent();
         let after = town.covered();
         nothing_lost(&before, &after);
         before = after;
@@ -191,13 +191,13 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     agents[0].hit(&[0], 1);
     let trace = world.home().join("trace");
     let mut strace = Command::new("strace");
-    world.equip(&mut strace);
+    world.set_environment(&mut strace);
     strace
         .args(["-f", "-y", "-s", "8192", "-o"])
         .arg(&trace)
         .args(["-e", "trace=fsync,fdatasync,renameat,unlinkat,pwrite64,openat"]);
     strace.arg(env!("CARGO_BIN_EXE_goc-watchdog")).args(["pull", "--concurrency", "1"]);
-    said(&mut strace).ended(0);
+    output_of(&mut strace).assert_code(0);
     let trace = fs::read_to_string(trace).unwrap();
     let calls = in_order(&trace);
     let find = |from: usize, parts: &[&str]| {
@@ -223,16 +223,16 @@ fn a_second_pull_at_the_same_time_says_busy_and_ends_with_4() {
     agents[0].behave_once(Behaviour::Hang);
     let mut first = world.spawn(&["pull"]);
     agents[0].wait_for_pulls(1);
-    let second = world.run(&["pull"]).ended(4);
+    let second = world.run(&["pull"]).assert_code(4);
     assert!(second.stderr.contains("another run holds the lock"), "{}", second.stderr);
     assert_eq!(agents[0].pulls(), 1);
     // Readers are not held up.
-    world.run(&["list", "--offline"]).ended(0);
+    world.run(&["list", "--offline"]).assert_code(0);
     first.kill().unwrap();
     first.wait().unwrap();
     // The kernel has let the lock go.
-    world.run(&["pull"]).ended(0);
-    world.is_sound();
+    world.run(&["pull"]).assert_code(0);
+    world.assert_consistent();
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn two_pulls_started_at_once_store_each_row_once() {
         ];
         let codes = both.map(|child| child.wait_with_output().unwrap().status.code().unwrap());
         assert!(codes.contains(&0) && codes.iter().all(|code| [0, 4].contains(code)), "{codes:?}");
-        world.is_sound();
+        world.assert_consistent();
     }
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 10);
 }
@@ -266,9 +266,9 @@ fn a_signal_ends_it_at_once_with_its_code_and_nothing_half_stored() {
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code));
-        world.is_sound();
+        world.assert_consistent();
         // What the signal cut off is still due, and comes with the next run.
-        world.run(&["pull", "--no-peek"]).ended(0);
+        world.run(&["pull", "--no-peek"]).assert_code(0);
         assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
     }
 }
@@ -282,14 +282,14 @@ fn a_deadline_stores_what_came_and_leaves_the_rest_due() {
     hung.behave(Behaviour::Hang);
     // On a busy machine a short deadline may cut off the other, too, which is due then as before.
     let cut_off = |deadline: &&str| {
-        let said = world.run(&["pull", "--deadline", deadline]);
-        said.stdout.contains("1 cut off and still due").then_some(said)
+        let output = world.run(&["pull", "--deadline", deadline]);
+        output.stdout.contains("1 cut off and still due").then_some(output)
     };
-    DEADLINES.iter().find_map(cut_off).expect("one that answers in time").ended(3);
-    hung.behave(Behaviour::Well);
+    DEADLINES.iter().find_map(cut_off).expect("one that answers in time").assert_code(3);
+    hung.behave(Behaviour::Normal);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
-    let said = world.run(&["pull", "--no-peek"]).ended(0);
-    assert!(said.stdout.starts_with("pulled 1 service (1 changed, 1 not due)"), "{}", said.stdout);
+    let output = world.run(&["pull", "--no-peek"]).assert_code(0);
+    assert!(output.stdout.starts_with("pulled 1 service (1 changed, 1 not due)"), "{}", output.stdout);
 }
 
 /// Mounts a small tmpfs and runs `test` in it; says loudly where that is not allowed.
@@ -299,7 +299,7 @@ fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
     let mounted =
         Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(mount.path()).output();
     if !mounted.is_ok_and(|output| output.status.success()) {
-        skipped("a tmpfs cannot be mounted here (not root?), so no disk was filled");
+        warn_skipped("a tmpfs cannot be mounted here (not root?), so no disk was filled");
         return;
     }
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(mount.path())));
@@ -317,26 +317,27 @@ fn a_full_disk_stops_it_with_a_clear_message_and_loses_nothing() {
         let town = Town::new();
         let mut random = fastrand::Rng::with_seed(3);
         let root = disk.join("root");
-        let pull = |arguments: &[&str]| said(town.world.command(arguments).arg("--root").arg(&root));
+        let pull = |arguments: &[&str]| output_of(town.world.command(arguments).arg("--root").arg(&root));
         fs::create_dir(&root).unwrap();
         fs::copy(town.world.root().join("goc-watchdog.toml"), root.join("goc-watchdog.toml")).unwrap();
         let mut failed = 0;
         let mut total_before = 0.0;
         for _ in 0..60 {
             town.live(&mut random);
-            let said = pull(&["pull", "--force"]);
-            assert!([0, 1].contains(&said.code), "{said:?}");
-            if said.code == 1 {
+            let output = pull(&["pull", "--force"]);
+            assert!([0, 1].contains(&output.code), "{output:?}");
+            if output.code == 1 {
                 failed += 1;
                 assert!(
-                    said.stderr.contains("No space left on device") || said.stderr.contains("disk is full"),
+                    output.stderr.contains("No space left on device")
+                        || output.stderr.contains("disk is full"),
                     "{}",
-                    said.stderr
+                    output.stderr
                 );
             }
-            let said = pull(&["total", "app0", "--format", "json"]);
-            if said.code == 0 {
-                let total = said.json()[0]["percent"].as_f64().unwrap();
+            let output = pull(&["total", "app0", "--format", "json"]);
+            if output.code == 0 {
+                let total = output.json()[0]["percent"].as_f64().unwrap();
                 assert!(total >= total_before, "{total} after {total_before}");
                 total_before = total;
             }
@@ -359,8 +360,8 @@ fn a_full_disk_stops_it_with_a_clear_message_and_loses_nothing() {
             }
         }
         drop(database);
-        let said = pull(&["pull", "--force"]).ended(0);
-        assert!(said.stdout.contains("4 changed"), "{}", said.stdout);
+        let output = pull(&["pull", "--force"]).assert_code(0);
+        assert!(output.stdout.contains("4 changed"), "{}", output.stdout);
         let total = pull(&["total", "app0", "--format", "json"]).json()[0]["percent"].as_f64().unwrap();
         assert!(total >= total_before);
         let path = pull(&["total", "app0", "--format", "json"]).json()[0]["cov_file_path"].clone();

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{World, is_root, said};
+use crate::harness::{World, can_change_user, output_of};
 use crate::sim::{Agent, Program};
 
 const BROKEN: &str = "staging_th_broken_master_1111111111";
@@ -42,7 +42,7 @@ impl Four {
         // Of another program each, so that no structure is shared.
         let start = |name: &str| {
             let block = |line| format!("example.com/{name}/a.go:{line}.1,{line}.9 1\n");
-            world.start(name, &Program::of(&(1..=4).map(block).collect::<String>()))
+            world.start(name, &Program::from_profile(&(1..=4).map(block).collect::<String>()))
         };
         let broken = start(BROKEN);
         let others = OTHERS.map(start).into();
@@ -114,54 +114,58 @@ fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
         let four = Four::pulled();
         four.hit(1);
         break_it(&four.world);
-        let said = four.world.run(&["pull", "--force", "--format", "json"]);
-        let broken = said
+        let output = four.world.run(&["pull", "--force", "--format", "json"]);
+        let broken = output
             .json()
             .into_iter()
             .find(|object| object["service"] == BROKEN)
-            .unwrap_or_else(|| panic!("{what}: {said:?}"));
-        let said = said.ended(3).warned(&format!("goc-watchdog: {BROKEN}: "));
+            .unwrap_or_else(|| panic!("{what}: {output:?}"));
+        let output = output.assert_code(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
         assert_eq!(broken["result"], "not_stored", "{what}");
         assert!(broken["faults"][0].as_str().unwrap().contains(named), "{what}: {broken}");
-        assert!(said.stderr.contains("its counters are kept in the database"), "{what}: {}", said.stderr);
+        assert!(output.stderr.contains("its counters are kept in the database"), "{what}: {}", output.stderr);
         assert_eq!(four.covered_by_others(), [2; 3], "{what}");
         assert_eq!(four.covered(BROKEN), 1, "{what}");
 
         // The process restarts meanwhile, and its counters are gone but for the database.
         four.broken.restart();
-        four.world.run(&["pull"]).ended(3).warned(BROKEN);
+        four.world.run(&["pull"]).assert_code(3).assert_stderr_contains(BROKEN);
         repair(&four.world);
-        four.world.run(&["pull"]).ended(0);
+        four.world.run(&["pull"]).assert_code(0);
         assert_eq!(four.covered(BROKEN), 2, "{what}");
-        four.world.is_sound();
+        four.world.assert_consistent();
     }
 }
 
 #[test]
 fn a_folder_of_another_user_costs_its_service_alone() {
-    if !is_root() {
+    if !can_change_user() {
         return;
     }
     let four = Four::new();
     four.hit(0);
     // As after `sudo goc-watchdog pull newapp`.
     fs::create_dir_all(folder(&four.world)).unwrap();
-    let binary = four.world.installed();
+    let binary = four.world.install_binary();
     for path in [four.world.home(), &four.world.root(), &four.world.root().join("broken")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         chown(path, Some(USER), Some(USER)).unwrap();
     }
     let pull = || {
         let mut command = Command::new("setpriv");
-        four.world.equip(&mut command);
+        four.world.set_environment(&mut command);
         let user = [format!("--reuid={USER}"), format!("--regid={USER}"), "--clear-groups".to_owned()];
-        said(command.args(user).arg(&binary).args(["pull", "--force"]))
+        output_of(command.args(user).arg(&binary).args(["pull", "--force"]))
     };
-    pull().ended(3).warned(BROKEN).warned("cov_data").warned("Permission denied");
+    pull()
+        .assert_code(3)
+        .assert_stderr_contains(BROKEN)
+        .assert_stderr_contains("cov_data")
+        .assert_stderr_contains("Permission denied");
     let rows: i64 = four.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
     assert_eq!((rows, four.covered_by_others()), (3, [1; 3]));
     chown(folder(&four.world), Some(USER), Some(USER)).unwrap();
-    pull().ended(0);
+    pull().assert_code(0);
     assert_eq!(four.covered(BROKEN), 1);
 }
 
@@ -291,15 +295,15 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
         four.hit(1);
         for arguments in [&["list"][..], &["list", "--offline"], &["total", "first"], &["history", "second"]]
         {
-            let said = four.world.run(arguments);
-            assert!([0, 3].contains(&said.code), "{sql}: {arguments:?}: {said:?}");
+            let output = four.world.run(arguments);
+            assert!([0, 3].contains(&output.code), "{sql}: {arguments:?}: {output:?}");
         }
-        let said = four.world.run(&["pull", "--force", "--format", "json"]);
-        assert_eq!(said.code, 3, "{sql}: {said:?}");
-        let line = said.stderr.lines().find(|line| line.contains(named));
-        let line = line.unwrap_or_else(|| panic!("{sql}: {}", said.stderr));
+        let output = four.world.run(&["pull", "--force", "--format", "json"]);
+        assert_eq!(output.code, 3, "{sql}: {output:?}");
+        let line = output.stderr.lines().find(|line| line.contains(named));
+        let line = line.unwrap_or_else(|| panic!("{sql}: {}", output.stderr));
         assert!(line.contains(BROKEN) && line.contains("sqlite.db"), "{sql}: {line}");
-        let object = said.json().into_iter().find(|object| object["service"] == BROKEN).unwrap();
+        let object = output.json().into_iter().find(|object| object["service"] == BROKEN).unwrap();
         let faults: Vec<&str> =
             object["faults"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         assert!(faults.iter().any(|fault| fault.contains(named)), "{sql}: {object}");
@@ -316,12 +320,12 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
         if *heals {
             assert_eq!(four.covered(BROKEN), 2, "{sql}");
         }
-        let said = four.world.run(&["prune"]);
-        assert_eq!(said.code, if said.stderr.is_empty() { 0 } else { 3 }, "{sql}: {said:?}");
+        let output = four.world.run(&["prune"]);
+        assert_eq!(output.code, if output.stderr.is_empty() { 0 } else { 3 }, "{sql}: {output:?}");
         let site = four.world.home().join("site");
-        let said = four.world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
-        assert!([0, 3].contains(&said.code), "{sql}: {said:?}");
-        assert!(site.join("index.html").exists(), "{sql}: {said:?}");
+        let output = four.world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
+        assert!([0, 3].contains(&output.code), "{sql}: {output:?}");
+        assert!(site.join("index.html").exists(), "{sql}: {output:?}");
     }
 }
 
@@ -338,9 +342,9 @@ fn a_number_that_no_profile_can_have_is_that_of_somebody_elses_file() {
     }
     four.world.pull(0);
     assert_eq!((four.covered(BROKEN), four.covered_by_others()), (1, [1; 3]));
-    assert_eq!(four.world.run(&["prune"]).ended(0).stderr, "");
+    assert_eq!(four.world.run(&["prune"]).assert_code(0).stderr, "");
     assert!(folder(&four.world).join(format!("broken_{BEYOND}.cov")).exists(), "it is left alone");
-    four.world.is_sound();
+    four.world.assert_consistent();
 }
 
 #[test]
@@ -350,13 +354,13 @@ fn an_app_whose_numbers_are_used_up_costs_its_service_alone() {
     fs::create_dir_all(folder(&four.world)).unwrap();
     let last = folder(&four.world).join(format!("broken_{}.cov", BEYOND - 1));
     fs::write(&last, "mine").unwrap();
-    let said = four.world.pull(3).warned(&format!("goc-watchdog: {BROKEN}: "));
-    assert!(said.stderr.contains(&format!("broken_{}", BEYOND - 1)), "{}", said.stderr);
+    let output = four.world.pull(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
+    assert!(output.stderr.contains(&format!("broken_{}", BEYOND - 1)), "{}", output.stderr);
     assert_eq!(four.covered_by_others(), [1; 3]);
     fs::remove_file(last).unwrap();
-    four.world.run(&["pull"]).ended(0);
+    four.world.run(&["pull"]).assert_code(0);
     assert_eq!(four.covered(BROKEN), 1);
-    four.world.is_sound();
+    four.world.assert_consistent();
 }
 
 #[test]
@@ -372,14 +376,14 @@ fn a_statement_that_the_database_refuses_for_one_service_costs_that_service_alon
         four.world.execute(&format!(
             "CREATE TRIGGER refused BEFORE {event} WHEN {is_its} BEGIN SELECT RAISE(ABORT, 'no {named}'); END"
         ));
-        let said = four.world.pull(3);
-        let line = said.stderr.lines().find(|line| line.contains(&format!("no {named}")));
-        assert!(line.is_some_and(|line| line.contains(BROKEN)), "{event}: {}", said.stderr);
+        let output = four.world.pull(3);
+        let line = output.stderr.lines().find(|line| line.contains(&format!("no {named}")));
+        assert!(line.is_some_and(|line| line.contains(BROKEN)), "{event}: {}", output.stderr);
         assert_eq!((four.covered(BROKEN), four.covered_by_others()), (1, [2; 3]), "{event}");
         four.world.execute("DROP TRIGGER refused");
         four.world.pull(0);
         assert_eq!(four.covered(BROKEN), 2, "{event}");
-        four.world.is_sound();
+        four.world.assert_consistent();
     }
 }
 
@@ -404,7 +408,7 @@ fn ids_at_the_end_of_all_numbers_keep_nothing_from_being_stored() {
     four.world.pull(0);
     assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
     four.world.pull(0);
-    four.world.run(&["total", "new"]).ended(0);
+    four.world.run(&["total", "new"]).assert_code(0);
 }
 
 #[test]
@@ -417,15 +421,17 @@ fn counters_that_cannot_be_decoded_are_named_with_the_step_that_heals() {
     let database = four.world.root().canonicalize().unwrap().join("sqlite.db");
     four.world
         .run(&["pull", "--force"])
-        .ended(3)
-        .warned(&format!(
+        .assert_code(3)
+        .assert_stderr_contains(&format!(
             "goc-watchdog: {BROKEN}: database {database:?}: table generation, column counts of id {id}: "
         ))
-        .warned(&format!("or give up what that process counted alone: sqlite3 FILE \"{step}\""));
+        .assert_stderr_contains(&format!(
+            "or give up what that process counted alone: sqlite3 FILE \"{step}\""
+        ));
     four.world.execute(&step);
-    four.world.run(&["pull", "--force"]).ended(0);
+    four.world.run(&["pull", "--force"]).assert_code(0);
     assert_eq!(four.covered(BROKEN), 2);
-    four.world.is_sound();
+    four.world.assert_consistent();
 }
 
 #[test]
@@ -439,17 +445,20 @@ fn a_latest_row_with_a_path_of_no_profile_is_named_and_the_others_go_on() {
             agent.hit(&[1], 1);
             assert_eq!(four.covered(service), 1);
         }
-        four.world.pull(3).warned(&format!("goc-watchdog: {BROKEN}: "));
+        four.world.pull(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
         assert_eq!(four.covered_by_others(), [2; 3], "{path:?}");
-        four.world.run(&["prune"]).ended(3).warned(BROKEN);
-        let json = four.world.run(&["report", "broken", "--format", "json"]).warned("made from the database");
+        four.world.run(&["prune"]).assert_code(3).assert_stderr_contains(BROKEN);
+        let json = four
+            .world
+            .run(&["report", "broken", "--format", "json"])
+            .assert_stderr_contains("made from the database");
         assert!([0, 3].contains(&json.code) && json.stdout.contains("\"covered\""), "{path:?}: {json:?}");
         let id: i64 =
             four.world.query("SELECT id FROM goc_o_staging_service_cover WHERE app_name = 'broken'");
         four.world
             .execute("UPDATE goc_o_staging_service_cover SET is_latest = 'n' WHERE app_name = 'broken'");
         let old = ["report", "broken", "--id", &id.to_string(), "--format", "json"];
-        four.world.run(&old).ended(1);
+        four.world.run(&old).assert_code(1);
     }
 }
 
@@ -464,9 +473,12 @@ fn generations_that_cannot_be_folded_keep_no_others_from_it() {
     }
     four.hit(1);
     four.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
-    four.world.run(&["pull", "--force"]).ended(3).warned("table generation, column counts");
+    four.world
+        .run(&["pull", "--force"])
+        .assert_code(3)
+        .assert_stderr_contains("table generation, column counts");
     // The first life of each becomes old with the second pull, and is folded then.
-    four.world.run(&["pull", "--force"]).ended(3);
+    four.world.run(&["pull", "--force"]).assert_code(3);
     let folded: i64 = four.world.query("SELECT count(*) FROM generation WHERE address IS NULL");
     assert_eq!(folded, 3);
 }
@@ -476,13 +488,18 @@ fn damaged_records_of_prune_cost_nobody_else() {
     let four = Four::pulled();
     four.others[0].kill();
     four.broken.kill();
-    four.world.run(&["prune"]).ended(0);
+    four.world.run(&["prune"]).assert_code(0);
     four.world.minutes_pass(6);
     let address = four.broken.url();
     four.world.execute(&format!("UPDATE suspicion SET since = 'x' WHERE address = '{address}'"));
-    let said = four.world.run(&["prune"]).ended(3).warned("table suspicion, column since").warned(BROKEN);
+    let output = four
+        .world
+        .run(&["prune"])
+        .assert_code(3)
+        .assert_stderr_contains("table suspicion, column since")
+        .assert_stderr_contains(BROKEN);
     let removals = four.world.center.removals().concat();
-    assert!(removals.contains(&four.others[0].url()) && !removals.contains(&address), "{}", said.stderr);
+    assert!(removals.contains(&four.others[0].url()) && !removals.contains(&address), "{}", output.stderr);
 }
 
 #[test]
@@ -491,13 +508,20 @@ fn a_name_that_cannot_be_read_costs_nobody_else() {
         let four = Four::pulled();
         four.damage(&format!("UPDATE service SET name = {value} WHERE id = SERVICE"));
         four.hit(1);
-        let said = four.world.run(&["list"]);
-        assert!(said.stdout.contains(" first ") && said.code == 3, "{value}: {said:?}");
-        four.world.run(&["pull", "--force"]).ended(3).warned("table service, column name");
+        let output = four.world.run(&["list"]);
+        assert!(output.stdout.contains(" first ") && output.code == 3, "{value}: {output:?}");
+        four.world
+            .run(&["pull", "--force"])
+            .assert_code(3)
+            .assert_stderr_contains("table service, column name");
         // The center lists the name, which is of the same key.
         assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]), "{value}");
-        four.world.run(&["pull", "--force"]).ended(3).warned("table service, column name").warned(BROKEN);
-        four.world.run(&["prune"]).ended(3).warned("table service, column name");
+        four.world
+            .run(&["pull", "--force"])
+            .assert_code(3)
+            .assert_stderr_contains("table service, column name")
+            .assert_stderr_contains(BROKEN);
+        four.world.run(&["prune"]).assert_code(3).assert_stderr_contains("table service, column name");
     }
 }
 
@@ -509,9 +533,9 @@ fn what_is_remembered_of_changes_and_cannot_be_read_is_named() {
          VALUES (ROW, 'abc', NO_TEXT, 1, 2, '2020-01-01T00:00:00Z')",
     );
     for arguments in [&["total", BROKEN][..], &["history", BROKEN]] {
-        let said = four.world.run(arguments);
-        assert!(said.stderr.contains("table cover_diff, column how"), "{arguments:?}: {said:?}");
-        assert!(!said.stdout.is_empty(), "{arguments:?}: {said:?}");
+        let output = four.world.run(arguments);
+        assert!(output.stderr.contains("table cover_diff, column how"), "{arguments:?}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{arguments:?}: {output:?}");
     }
 }
 
@@ -525,9 +549,9 @@ fn times_of_runs_that_cannot_be_read_are_named_and_cost_nobody_anything() {
     four.hit(1);
     four.world
         .run(&["pull", "--force"])
-        .ended(3)
-        .warned("table run, column")
-        .warned("table clock_jump, column");
+        .assert_code(3)
+        .assert_stderr_contains("table run, column")
+        .assert_stderr_contains("table clock_jump, column");
     assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
 }
 
@@ -559,8 +583,8 @@ fn a_row_whose_id_became_the_last_of_all_keeps_none_from_being_stored() {
         ));
         for block in [1, 2] {
             four.hit(block);
-            let said = four.world.run(&["pull", "--force"]);
-            assert!([0, 3].contains(&said.code), "{sequence}: {said:?}");
+            let output = four.world.run(&["pull", "--force"]);
+            assert!([0, 3].contains(&output.code), "{sequence}: {output:?}");
         }
         assert_eq!((four.covered(BROKEN), four.covered_by_others()), (3, [3; 3]), "{sequence}");
     }

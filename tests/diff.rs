@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::source::{Source, of_project};
-use crate::harness::{Said, World, has_reader, skipped};
+use crate::harness::source::{Source, project_path};
+use crate::harness::{Output, World, has_program, warn_skipped};
 use crate::sim::{Agent, Program};
 
 /// What the base has. The number of each line of `AFTER` that counts stands beside it.
@@ -70,7 +70,7 @@ struct Served {
 /// A service at a commit beyond `master`, on a branch of its own.
 fn served() -> Served {
     let moved = "package kept\n\nfunc Moved() {\n\tprintln(1)\n}\n\nvar padding = \"so much stays the same that git sees it move\"\n";
-    let mut source = Source::of(&[
+    let mut source = Source::from_files(&[
         ("main.go", BEFORE.as_bytes()),
         ("go.mod", b"module example.com/app\n"),
         ("old/moved.go", moved.replace("kept", "old").as_bytes()),
@@ -103,13 +103,13 @@ fn served() -> Served {
 }
 
 impl Served {
-    fn report(&self, options: &[&str]) -> Said {
+    fn report(&self, options: &[&str]) -> Output {
         self.world.run(&[&["report", "app"], options].concat())
     }
 
     #[track_caller]
     fn json(&self, options: &[&str]) -> Value {
-        self.report(&[options, &["--format", "diff-json"]].concat()).ended(0).json().remove(0)
+        self.report(&[options, &["--format", "diff-json"]].concat()).assert_code(0).json().remove(0)
     }
 
     fn master(&self) -> String {
@@ -188,13 +188,19 @@ fn the_base_is_chosen_and_said() {
     let offline = served.json(&["--offline"]);
     assert_eq!(offline["total"], 8);
 
-    served.report(&["--base", "previous"]).ended(1).warned("nothing is stored of a commit before");
-    served.report(&["--base=--output=x"]).ended(1).warned("has no commit \"--output=x\"");
-    served.report(&["--base", "a\nb"]).ended(1).warned("has no commit \"a\\nb\"");
+    served
+        .report(&["--base", "previous"])
+        .assert_code(1)
+        .assert_stderr_contains("nothing is stored of a commit before");
+    served
+        .report(&["--base=--output=x"])
+        .assert_code(1)
+        .assert_stderr_contains("has no commit \"--output=x\"");
+    served.report(&["--base", "a\nb"]).assert_code(1).assert_stderr_contains("has no commit \"a\\nb\"");
     served
         .report(&["--base", "master", "--format", "func"])
-        .ended(2)
-        .warned("--base, --against and --diff-file are for");
+        .assert_code(2)
+        .assert_stderr_contains("--base, --against and --diff-file are for");
 }
 
 #[test]
@@ -207,11 +213,11 @@ fn on_the_default_branch_the_base_is_the_commit_that_was_stored_before() {
     let repository = crate::harness::source::repository(&served.world);
     fs::remove_dir_all(&repository).unwrap();
     served.source.clone_into(&served.world, &["--bare"]);
-    let _agent = served.world.start(&merged, &Program::of(PROFILE));
+    let _agent = served.world.start(&merged, &Program::from_profile(PROFILE));
     served.world.pull(0);
     let report = |options: &[&str]| {
         let arguments = [&["report", &merged, "--format", "diff-json"], options].concat();
-        served.world.run(&arguments).ended(0).json().remove(0)
+        served.world.run(&arguments).assert_code(0).json().remove(0)
     };
     let feature = served.source.git(&["rev-parse", "feature"]).trim().to_owned();
     let json = report(&[]);
@@ -219,16 +225,19 @@ fn on_the_default_branch_the_base_is_the_commit_that_was_stored_before() {
     assert!(json["base"].as_str().unwrap().starts_with("the previous commit with data (row 1,"), "{json}");
     assert_eq!(report(&["--base", "parent"])["base_commit"], json!(first));
     // Nothing changed at all is a pass that says so.
-    let said = served.world.run(&["report", &merged, "--base", "previous", "--fail-under", "100"]).ended(0);
-    assert!(said.stdout.ends_with("\nno code changed that counts\n"), "{}", said.stdout);
+    let output =
+        served.world.run(&["report", &merged, "--base", "previous", "--fail-under", "100"]).assert_code(0);
+    assert!(output.stdout.ends_with("\nno code changed that counts\n"), "{}", output.stdout);
 }
 
 #[test]
 fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
-    let mut source = Source::of(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let mut source =
+        Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let program =
-        Program::of("example.com/app/main.go:3.13,5.2 1 1\nexample.com/app/main.go:7.21,8.11 1 0\n");
+    let program = Program::from_profile(
+        "example.com/app/main.go:3.13,5.2 1 1\nexample.com/app/main.go:7.21,8.11 1 0\n",
+    );
     let mut agents = Vec::new();
     let mut stored = |source: &Source, world: &World| {
         agents.push(world.start(&source.service(), &program));
@@ -257,18 +266,18 @@ fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
     source.clone_into(&world, &["--bare", "--no-local"]);
     let base = |name: &str, options: &[&str]| {
         let arguments = [&["report", name, "--format", "diff-json"], options].concat();
-        world.run(&arguments).ended(0).json().remove(0)["base_commit"].as_str().unwrap().to_owned()
+        world.run(&arguments).assert_code(0).json().remove(0)["base_commit"].as_str().unwrap().to_owned()
     };
     let name = |hash: &str| format!("staging_th_app_master_{}", &hash[..10]);
     assert_eq!(base(&third, &[]), second, "not the side branch, and not what is gone ({side}, {gone})");
     assert_eq!(base(&third, &["--base", "master"]), second, "the commit is on it");
     assert_eq!(base(&name(&second), &[]), first, "though the third was stored later");
-    let own = world.run(&["report", &third, "--base", &source.head()]).ended(1);
-    own.warned("itself, or comes after it, so nothing can have changed since");
+    let own = world.run(&["report", &third, "--base", &source.head()]).assert_code(1);
+    own.assert_stderr_contains("itself, or comes after it, so nothing can have changed since");
     world
         .run(&["report", &name(&first), "--base", "previous"])
-        .ended(1)
-        .warned("nothing is stored of a commit before");
+        .assert_code(1)
+        .assert_stderr_contains("nothing is stored of a commit before");
 }
 
 #[test]
@@ -281,14 +290,17 @@ fn what_somebody_works_on_is_not_taken_for_the_default_branch() {
     served.source.git(&["clone", "--quiet", "--origin=upstream", "--branch=feature", &url, to]);
     assert_eq!(served.json(&["--offline"])["base_commit"], json!(served.master()));
     fs::remove_file(repository.join(".git/refs/remotes/upstream/HEAD")).unwrap();
-    served.report(&["--format", "diff", "--offline"]).ended(1).warned("give the base with --base REV");
+    served
+        .report(&["--format", "diff", "--offline"])
+        .assert_code(1)
+        .assert_stderr_contains("give the base with --base REV");
 }
 
 #[test]
 fn every_form_can_be_of_files_that_changed_alone() {
     let function =
         |name: &str, says: u8| format!("package main\n\nfunc {name}() {{\n\tprintln({says})\n}}\n");
-    let mut source = Source::of(&[
+    let mut source = Source::from_files(&[
         ("go.mod", b"module example.com/app\n"),
         ("changed.go", function("changed", 1).as_bytes()),
         ("same.go", function("same", 1).as_bytes()),
@@ -305,21 +317,22 @@ fn every_form_can_be_of_files_that_changed_alone() {
     let report = |options: &[&str]| world.run(&[&["report", "app"], options].concat());
 
     // The base is the default one.
-    let table = report(&["--only-changed"]).ended(0).stdout;
+    let table = report(&["--only-changed"]).assert_code(0).stdout;
     assert_eq!(
         table,
         "example.com/app/changed.go:3:\tchanged\t\t100.0%\ntotal:\t\t\t\t(statements)\t100.0%\n"
     );
-    let json = report(&["--only-changed", "--base", "master", "--format", "json"]).ended(0).json().remove(0);
+    let json =
+        report(&["--only-changed", "--base", "master", "--format", "json"]).assert_code(0).json().remove(0);
     let names: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
     assert_eq!(
         (names, &json["filters"]),
         (vec![&json!("example.com/app/changed.go")], &json!(["only files that changed"]))
     );
-    let badge = report(&["--only-changed", "--format", "badge"]).ended(0).stdout;
+    let badge = report(&["--only-changed", "--format", "badge"]).assert_code(0).stdout;
     assert!(badge.contains(">100.0%<"), "{badge}");
     let page = |options: &[&str]| {
-        report(&[options, &["--base", "master", "--format", "html"]].concat()).ended(0).stdout
+        report(&[options, &["--base", "master", "--format", "html"]].concat()).assert_code(0).stdout
     };
     let (part, whole) = (page(&["--only-changed"]), page(&[]));
     assert!(part.contains("changed.go") && !part.contains("same.go") && whole.contains("same.go"));
@@ -327,19 +340,23 @@ fn every_form_can_be_of_files_that_changed_alone() {
     assert_eq!(fs::read_dir(world.root().join("app/cov_data")).unwrap().count(), 1);
     assert_eq!(world.query::<i64>("SELECT hit FROM cover_diff"), 1);
 
-    report(&["--only-changed", "--base", "nowhere"]).ended(1).warned("has no commit \"nowhere\"");
-    report(&["--only-changed", "--against", "1"]).ended(2).warned("cannot be used with");
+    report(&["--only-changed", "--base", "nowhere"])
+        .assert_code(1)
+        .assert_stderr_contains("has no commit \"nowhere\"");
+    report(&["--only-changed", "--against", "1"])
+        .assert_code(2)
+        .assert_stderr_contains("cannot be used with");
 }
 
 #[test]
 fn a_gate_asks_for_the_changed_lines() {
     let served = served();
     let gate = |options: &[&str]| served.report(&[&["--format", "diff"], options].concat());
-    gate(&["--fail-under", "50"]).ended(0);
+    gate(&["--fail-under", "50"]).assert_code(0);
     gate(&["--fail-under", "50.1"])
-        .ended(5)
-        .warned("50.0% of the changed lines (4 of 8) is below 50.1%, 1 more to cover");
-    gate(&["--fail-under", "57", "--exclude", "kept"]).ended(0);
+        .assert_code(5)
+        .assert_stderr_contains("50.0% of the changed lines (4 of 8) is below 50.1%, 1 more to cover");
+    gate(&["--fail-under", "57", "--exclude", "kept"]).assert_code(0);
 }
 
 #[test]
@@ -358,12 +375,12 @@ example.com/app/old/moved.go:3.14,5.2 1 1
     served.world.pull(0);
     let service = served.source.service();
     let report = |options: &[&str]| served.world.run(&[&["report", &service], options].concat());
-    let json = report(&["--against", "sg_app", "--format", "diff-json"]).ended(0).json().remove(0);
+    let json = report(&["--against", "sg_app", "--format", "diff-json"]).assert_code(0).json().remove(0);
     assert_eq!(json["base"], "the commit of row 2");
     // New: 5, 6, 10, 15 hit and 11, 21, 22 missed, and moved.go's 4. Kept: 16 was not executed and is. Gone: the old
     // lines 4, 8 and 9 of main.go and 4 of moved.go, all executed; gone.go's one block has no line with code.
     assert_eq!(json["against"]["lines"], json!({"DCB": 4, "GBC": 1, "GNC": 4, "UNC": 4}));
-    let kept = served.world.run(&["total", &service, "--format", "json"]).ended(0).json().remove(0);
+    let kept = served.world.run(&["total", &service, "--format", "json"]).assert_code(0).json().remove(0);
     assert_eq!(
         (&kept["diff"]["base"], &kept["diff"]["how"]),
         (&json!(served.master()), &json!("the commit of row 2"))
@@ -371,12 +388,14 @@ example.com/app/old/moved.go:3.14,5.2 1 1
 
     // A row of the base itself in which one more block was executed.
     let more = row_by_hand(&served, &before.replace("main.go:11.2,11.10 1 0", "main.go:11.2,11.10 1 5"));
-    let lost = served.world.run(&["report", &base, "--against", &more, "--fail-on", "lost"]).ended(5);
+    let lost = served.world.run(&["report", &base, "--against", &more, "--fail-on", "lost"]).assert_code(5);
     assert!(lost.stdout.contains("\n  lost in main.go: 11\n"), "{}", lost.stdout);
-    lost.warned("lost coverage of code that did not change: 1 line\n");
-    served.world.run(&["report", &base, "--against", "2", "--fail-on", "lost"]).ended(0);
-    report(&["--against", "99"]).ended(1).warned("there is no row 99");
-    report(&["--against", "1", "--base", "master"]).ended(2).warned("cannot be used with");
+    lost.assert_stderr_contains("lost coverage of code that did not change: 1 line\n");
+    served.world.run(&["report", &base, "--against", "2", "--fail-on", "lost"]).assert_code(0);
+    report(&["--against", "99"]).assert_code(1).assert_stderr_contains("there is no row 99");
+    report(&["--against", "1", "--base", "master"])
+        .assert_code(2)
+        .assert_stderr_contains("cannot be used with");
 }
 
 /// Stores a profile of the base behind the program's back, and returns the number of its row.
@@ -396,8 +415,8 @@ fn row_by_hand(served: &Served, blocks: &str) -> String {
 /// What `total` and `history` say of the changes of the newest row; they say the same.
 #[track_caller]
 fn kept(world: &World, service: &str) -> Value {
-    let total = world.run(&["total", service, "--format", "json"]).ended(0).json().remove(0);
-    let history = world.run(&["history", service, "--format", "json"]).ended(0).json().remove(0);
+    let total = world.run(&["total", service, "--format", "json"]).assert_code(0).json().remove(0);
+    let history = world.run(&["history", service, "--format", "json"]).assert_code(0).json().remove(0);
     let rows = history.as_array().unwrap();
     let row = rows.iter().find(|row| row["id"] == total["id"]).unwrap();
     assert!(total.get("diff").is_some(), "{total}");
@@ -410,7 +429,7 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
     let served = served();
     let world = &served.world;
     let master = served.master();
-    let table = || world.run(&["history", "app"]).ended(0).stdout;
+    let table = || world.run(&["history", "app"]).assert_code(0).stdout;
     let without = table();
     assert!(without.lines().next().unwrap().ends_with("CHANGE"), "{without}");
     let diff = served.source.git(&["diff", "master", "feature"]);
@@ -425,7 +444,7 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
         assert_eq!(kept(world, "app"), Value::Null, "{of_no_row:?}");
     }
     assert_eq!(table(), without);
-    assert_eq!(world.run(&["total", "app", "-v"]).ended(0).stderr, "");
+    assert_eq!(world.run(&["total", "app", "-v"]).assert_code(0).stderr, "");
 
     let how = served.json(&[])["base"].clone();
     let log = fs::metadata(world.root().join("sqlite.db-wal")).unwrap();
@@ -447,9 +466,9 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
     let lines: Vec<String> = table().lines().map(str::to_owned).collect();
     assert!(lines[0].ends_with("CHANGE  CHANGED LINES"), "{lines:?}");
     assert!(lines[1].ends_with(&format!("  50.0% of 8 since {short}")), "{lines:?}");
-    let total = world.run(&["total", "app", "-v"]).ended(0);
+    let total = world.run(&["total", "app", "-v"]).assert_code(0);
     assert_eq!(total.stdout, world.run(&["total", "app"]).stdout, "one number");
-    total.warned(&format!("changed lines: 50.0% of 8 since {short}"));
+    total.assert_stderr_contains(&format!("changed lines: 50.0% of 8 since {short}"));
     world.execute("UPDATE goc_o_staging_service_cover SET deleted_at = created_at");
     assert!(table().contains("50.0% of 8"), "also when its profile was dropped");
 }
@@ -463,10 +482,10 @@ fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
     let merged = served.source.service();
     fs::remove_dir_all(crate::harness::source::repository(&served.world)).unwrap();
     served.source.clone_into(&served.world, &["--bare"]);
-    let _agent = served.world.start(&merged, &Program::of(PROFILE));
+    let _agent = served.world.start(&merged, &Program::from_profile(PROFILE));
     served.world.pull(0);
     let shown_after = |options: &[&str]| {
-        served.world.run(&[&["report", &merged, "--format", "diff-json"], options].concat()).ended(0);
+        served.world.run(&[&["report", &merged, "--format", "diff-json"], options].concat()).assert_code(0);
         kept(&served.world, &merged)
     };
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(first), "no other is known");
@@ -477,7 +496,7 @@ fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
     assert_eq!(nothing["base"], json!(feature));
     assert_eq!((&nothing["lines"], &nothing["percent"]), (&json!(0), &Value::Null));
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(feature));
-    let table = served.world.run(&["history", "app"]).ended(0).stdout;
+    let table = served.world.run(&["history", "app"]).assert_code(0).stdout;
     assert!(table.trim_end().ends_with(&format!("none since {}", &feature[..8])), "{table}");
     // The default is what the team says.
     served.world.configure("[apps.app]\nbase = \"parent\"\n");
@@ -489,28 +508,30 @@ fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
 #[test]
 fn changed_lines_at_a_commit_that_was_named_for_a_service_are_not_kept() {
     let served = served();
-    let agent = served.world.start("plain", &Program::of(PROFILE));
+    let agent = served.world.start("plain", &Program::from_profile(PROFILE));
     agent.hit(&[0], 1);
     served.world.pull(0);
     let to = served.world.root().join("plain/repo");
     let from = served.source.folder.path().to_str().unwrap();
     served.source.git(&["clone", "--quiet", "--bare", from, to.to_str().unwrap()]);
     let arguments = ["report", "plain", "--commit", "feature", "--format", "diff-json"];
-    assert_eq!(served.world.run(&arguments).ended(0).json()[0]["total"], 8);
+    assert_eq!(served.world.run(&arguments).assert_code(0).json()[0]["total"], 8);
     assert_eq!(kept(&served.world, "plain"), Value::Null);
 }
 
 #[test]
 fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
-    let mut source =
-        Source::of(&[("svc/main.go", BEFORE.as_bytes()), ("svc/go.mod", b"module example.com/app\n")]);
+    let mut source = Source::from_files(&[
+        ("svc/main.go", BEFORE.as_bytes()),
+        ("svc/go.mod", b"module example.com/app\n"),
+    ]);
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     source.git(&["checkout", "--quiet", "-b", "feature"]);
     fs::write(source.folder.path().join("svc/main.go"), AFTER).unwrap();
     source.commit_all();
     source.git(&["checkout", "--quiet", "master"]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     let url = format!("file://{}", source.folder.path().display());
     let to = crate::harness::source::repository(&world);
@@ -519,7 +540,11 @@ fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
     // All that changed is there.
     source.git(&["--git-dir", to, "diff", "master", "feature"]);
     let report = |options: &[&str]| {
-        world.run(&[&["report", "app", "--format", "diff-json"], options].concat()).ended(0).json().remove(0)
+        world
+            .run(&[&["report", "app", "--format", "diff-json"], options].concat())
+            .assert_code(0)
+            .json()
+            .remove(0)
     };
     assert_eq!(report(&["--offline"])["left_out"], json!([{"path": "svc/main.go", "why": "not_built"}]));
     assert_eq!(kept(&world, "app"), Value::Null);
@@ -530,7 +555,7 @@ fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
 #[test]
 fn tests_that_changed_are_not_fetched() {
     let test = |says: &str| format!("package main\n\nfunc helper() {{ println({says}) }}\n");
-    let mut source = Source::of(&[
+    let mut source = Source::from_files(&[
         ("main.go", BEFORE.as_bytes()),
         ("main_test.go", test("1").as_bytes()),
         ("go.mod", b"module example.com/app\n"),
@@ -541,14 +566,14 @@ fn tests_that_changed_are_not_fetched() {
     fs::write(source.folder.path().join("main_test.go"), test("2")).unwrap();
     source.commit_all();
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     source.git(&["checkout", "--quiet", "master"]);
     let url = format!("file://{}", source.folder.path().display());
     let to = crate::harness::source::repository(&world);
     let to = to.to_str().unwrap();
     source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to]);
-    let report = world.run(&["report", "app", "--format", "diff-json"]).ended(0).json().remove(0);
+    let report = world.run(&["report", "app", "--format", "diff-json"]).assert_code(0).json().remove(0);
     assert_eq!(
         (&report["total"], &report["left_out"]),
         (&json!(7), &json!([{"path": "main_test.go", "why": "test"}]))
@@ -585,7 +610,7 @@ fn many_files_are_compared_whatever_their_names_are() {
     let mut files: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (&**name, text.as_bytes())).collect();
     files.retain(|(name, _)| !name.starts_with("folder.go"));
     files.extend([("go.mod", &b"module m\n"[..]), ("folder.go", b"package m\n")]);
-    let mut source = Source::of(&files);
+    let mut source = Source::from_files(&files);
     source.git(&["checkout", "--quiet", "-b", "feature"]);
     let folder = source.folder.path().to_owned();
     fs::remove_file(folder.join("folder.go")).unwrap();
@@ -598,11 +623,11 @@ fn many_files_are_compared_whatever_their_names_are() {
     source.commit_all();
     let profile: Vec<String> = names.iter().map(|name| format!("m/{name}:3.10,5.2 1 1\n")).collect();
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(&profile.concat()));
+    let _agent = world.start(&source.service(), &Program::from_profile(&profile.concat()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let arguments = ["report", "app", "--base", "master", "--format", "diff-json"];
-    let report = world.run(&arguments).ended(0).json().remove(0);
+    let report = world.run(&arguments).assert_code(0).json().remove(0);
     let files = report["files"].as_array().unwrap().iter();
     let lines: BTreeMap<&str, u64> =
         files.map(|file| (file["path"].as_str().unwrap(), file["total"].as_u64().unwrap())).collect();
@@ -617,7 +642,7 @@ fn many_files_are_compared_whatever_their_names_are() {
 fn what_is_no_text_of_a_file_is_compared_with_nothing() {
     let huge = |last: u8| [vec![b'\n'; 32 << 20], vec![last]].concat();
     let made = "package main\n\nfunc made() {\n\tprintln()\n}\n";
-    let mut source = Source::of(&[
+    let mut source = Source::from_files(&[
         ("go.mod", b"module example.com/app\n"),
         ("huge.go", &huge(b' ')),
         ("many.go", &huge(b' ')[30 << 20..]),
@@ -652,7 +677,7 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
         let service = source.service();
         world
             .run(&[&["report", &service, "--format", "diff-json"], options].concat())
-            .ended(0)
+            .assert_code(0)
             .json()
             .remove(0)
     };
@@ -680,23 +705,25 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
 fn a_report_is_whole_where_its_figure_cannot_be_kept() {
     let served = served();
     let report = |options: &[&str]| served.report(&[&["--format", "diff-github"], options].concat());
-    let wanted = report(&[]).ended(0);
+    let wanted = report(&[]).assert_code(0);
     served.world.execute("DELETE FROM cover_diff");
     let other = served.world.database();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let said = report(&["-v"]).ended(0);
-    assert_eq!(said.stdout, wanted.stdout);
-    said.warned("kept it locked for 2 seconds; history and total will not know of these changes");
+    let output = report(&["-v"]).assert_code(0);
+    assert_eq!(output.stdout, wanted.stdout);
+    output.assert_stderr_contains(
+        "kept it locked for 2 seconds; history and total will not know of these changes",
+    );
     drop(other);
     served
         .world
         .execute("CREATE TRIGGER full BEFORE INSERT ON cover_diff BEGIN SELECT RAISE(ABORT, 'no room'); END");
     assert_eq!(report(&[]), wanted, "in silence");
-    report(&["-v"]).ended(0).warned("no room");
+    report(&["-v"]).assert_code(0).assert_stderr_contains("no room");
     assert_eq!(kept(&served.world, "app"), Value::Null);
     // What only reads brings no database up to date.
     served.world.execute("PRAGMA user_version = 4");
-    report(&[]).ended(1).warned("the next pull or prune brings it up to date");
+    report(&[]).assert_code(1).assert_stderr_contains("the next pull or prune brings it up to date");
     assert_eq!(served.world.query::<i64>("PRAGMA user_version"), 4);
 }
 
@@ -712,8 +739,8 @@ fn changed_lines_are_kept_while_a_pull_runs() {
 #[test]
 fn people_see_what_was_missed() {
     let served = served();
-    let said = served.report(&["--base", "master"]).ended(0);
-    let (head, rest) = said.stdout.split_once("\n\nmain.go: ").unwrap();
+    let output = served.report(&["--base", "master"]).assert_code(0);
+    let (head, rest) = output.stdout.split_once("\n\nmain.go: ").unwrap();
     assert!(head.contains(&format!("\nbase {}, which is master", served.master())), "{head}");
     assert_eq!(
         rest,
@@ -753,7 +780,7 @@ changed and not counted:
 #[test]
 fn annotations_and_comments_name_the_places() {
     let served = served();
-    let github = served.report(&["--format", "diff-github"]).ended(0).stdout;
+    let github = served.report(&["--format", "diff-github"]).assert_code(0).stdout;
     let lines: Vec<&str> = github.lines().collect();
     assert_eq!(
         lines[..3],
@@ -768,7 +795,7 @@ fn annotations_and_comments_name_the_places() {
         "{}",
         lines[3]
     );
-    let markdown = served.report(&["--format", "diff-markdown"]).ended(0).stdout;
+    let markdown = served.report(&["--format", "diff-markdown"]).assert_code(0).stdout;
     assert!(markdown.starts_with("### Coverage of changed lines: 50.0%\n"), "{markdown}");
     assert!(markdown.contains("| <code>main.go</code> | 4 of 7 | 57.1% | 11, 21-22 |\n"), "{markdown}");
 }
@@ -799,7 +826,7 @@ fn a_unified_diff_can_say_what_changed() {
 
     let refused = |text: &str, why: &str| {
         fs::write(&file, text).unwrap();
-        served.report(&["--diff-file", "changes.diff"]).ended(1).warned(why);
+        served.report(&["--diff-file", "changes.diff"]).assert_code(1).assert_stderr_contains(why);
     };
     refused("hello\n", "\"changes.diff\" is no unified diff: line 1: no file of a unified diff is named");
     refused("--- a/main.go\n+++ b/main.go\n@@ -1,9 +1,9 @@\n one\n", "line 3: this hunk is cut short");
@@ -820,19 +847,22 @@ fn a_unified_diff_can_say_what_changed() {
         (&json["total"], &json["left_out"]),
         (&json!(7), &json!([{"path": "../x.go", "why": "not_in_commit"}]))
     );
-    served.report(&["--diff-file", "nosuch.diff"]).ended(1).warned("cannot read \"nosuch.diff\"");
+    served
+        .report(&["--diff-file", "nosuch.diff"])
+        .assert_code(1)
+        .assert_stderr_contains("cannot read \"nosuch.diff\"");
 }
 
 #[test]
 fn prefixes_and_colours_of_a_diff_change_nothing() {
     let served = served();
-    let said = |options: &[&str]| {
+    let output = |options: &[&str]| {
         let diff = served.source.git(&[options, &["master", "feature"]].concat());
         fs::write(served.world.home().join("changes.diff"), diff).unwrap();
         let json = served.json(&["--diff-file", "changes.diff"]);
         (json["files"].clone(), json["left_out"].clone())
     };
-    let plain = said(&["diff"]);
+    let plain = output(&["diff"]);
     for options in [
         &["-c", "diff.mnemonicPrefix=true", "diff"][..],
         &["-c", "diff.noprefix=true", "diff"],
@@ -840,7 +870,7 @@ fn prefixes_and_colours_of_a_diff_change_nothing() {
         &["diff", "--color=always"],
         &["-c", "color.diff.meta=normal", "-c", "color.diff.frag=normal", "diff", "--color=always"],
     ] {
-        assert_eq!(said(options), plain, "{options:?}");
+        assert_eq!(output(options), plain, "{options:?}");
     }
 }
 
@@ -852,7 +882,10 @@ fn a_merge_base_that_a_shallow_clone_cannot_know_is_not_guessed() {
     let url = format!("file://{}", served.source.folder.path().display());
     let to = repository.to_str().unwrap();
     served.source.git(&["clone", "--quiet", "--bare", "--depth=1", "--no-single-branch", &url, to]);
-    served.report(&["--format", "diff", "--offline"]).ended(1).warned("the clone is shallow");
+    served
+        .report(&["--format", "diff", "--offline"])
+        .assert_code(1)
+        .assert_stderr_contains("the clone is shallow");
     assert_eq!(served.json(&[])["base_commit"], json!(served.master()), "completed first");
 }
 
@@ -883,13 +916,13 @@ fn no_configuration_of_git_changes_what_changed() {
 
 #[test]
 fn diff_json_fits_its_published_schema() {
-    if !has_reader(&["python3", "-c", "import jsonschema"]) {
+    if !has_program(&["python3", "-c", "import jsonschema"]) {
         return;
     }
     let served = served();
     let file = served.source.folder.path().join("diff.json");
-    served.report(&["--format", &format!("diff-json={}", file.display())]).ended(0);
-    served.source.fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
+    served.report(&["--format", &format!("diff-json={}", file.display())]).assert_code(0);
+    served.source.assert_fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
 }
 
 /// Folder of a version of a module, from the module proxy.
@@ -909,18 +942,18 @@ fn commit_version(source: &mut Source, version: &str) {
         if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
     }
     let from = module(version);
-    source.read_by(&["cp", "-r", "--no-preserve=mode", &format!("{}/.", from.display()), "."]);
+    source.run_tool(&["cp", "-r", "--no-preserve=mode", &format!("{}/.", from.display()), "."]);
     source.commit_all();
 }
 
 #[test]
 fn diff_cover_counts_the_same_lines_of_real_repositories() {
-    if !has_reader(&["diff-cover", "--version"]) || !has_reader(&["python3", "--version"]) {
+    if !has_program(&["diff-cover", "--version"]) || !has_program(&["python3", "--version"]) {
         return;
     }
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        skipped("no Go here, so no changes of real repositories were compared with diff-cover");
+        warn_skipped("no Go here, so no changes of real repositories were compared with diff-cover");
         return;
     }
     let pairs = [
@@ -929,24 +962,26 @@ fn diff_cover_counts_the_same_lines_of_real_repositories() {
         ("github.com/BurntSushi/toml@v0.4.1", "github.com/BurntSushi/toml@v1.5.0"),
     ];
     for (before, after) in pairs {
-        let mut source = Source::of(&[("README.md", b"")]);
+        let mut source = Source::from_files(&[("README.md", b"")]);
         commit_version(&mut source, before);
         source.git(&["branch", "base"]);
         commit_version(&mut source, after);
         let outside = tempfile::TempDir::new().unwrap();
         let at = |name: &str| outside.path().join(name).display().to_string();
-        source.read_by(&["python3", &of_project("benches/mkprofile.py"), ".", &at("profile")]);
+        source.run_tool(&["python3", &project_path("benches/mkprofile.py"), ".", &at("profile")]);
 
         let world = World::new();
-        let agent = world.start(&source.service(), &Program::of(""));
+        let agent = world.start(&source.service(), &Program::from_profile(""));
         agent.behave(crate::sim::Behaviour::Body(fs::read(at("profile")).unwrap()));
         world.pull(0);
         source.clone_into(&world, &["--bare"]);
         let (xml, ours) =
             (format!("cobertura={}", at("coverage.xml")), format!("diff-json={}", at("ours.json")));
-        world.run(&["report", "app", "-q", "--base", "base", "--format", &xml, "--format", &ours]).ended(0);
+        world
+            .run(&["report", "app", "-q", "--base", "base", "--format", &xml, "--format", &ours])
+            .assert_code(0);
         let (xml, theirs) = (at("coverage.xml"), format!("json:{}", at("theirs.json")));
-        source.read_by(&["diff-cover", &xml, "--compare-branch=base", "--format", &theirs]);
+        source.run_tool(&["diff-cover", &xml, "--compare-branch=base", "--format", &theirs]);
         let read = |name: &str| serde_json::from_slice::<Value>(&fs::read(at(name)).unwrap()).unwrap();
         let (ours, theirs) = (read("ours.json"), read("theirs.json"));
 

@@ -7,7 +7,9 @@ use crate::sim::{Agent, Behaviour, Program};
 
 /// A build of the echo program from a changed source.
 fn other_echo() -> Program {
-    Program::of("example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/main.go:15.30,17.2 1\n")
+    Program::from_profile(
+        "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/main.go:15.30,17.2 1\n",
+    )
 }
 
 impl World {
@@ -51,31 +53,34 @@ fn strayed() -> (World, Agent, [Agent; 2]) {
 #[test]
 fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
     let (world, _stray, _real) = strayed();
-    let said = world.run(&["pull"]).ended(3);
-    said.warned(
+    let output = world.run(&["pull"]).assert_code(3);
+    output.assert_stderr_contains(
         "is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still so in",
     );
     assert!(!world.shows_echo());
     // The service is due again when five minutes have passed, and says so.
-    let explained = world.run(&["list", "--explain", ECHO]).ended(0).stdout;
+    let explained = world.run(&["list", "--explain", ECHO]).assert_code(0).stdout;
     assert!(explained.contains("pending      build "), "{explained}");
     assert!(
         explained.contains("as many addresses or more serve another build than the one shown"),
         "{explained}"
     );
-    let explained = world.run(&["list", "--explain", ECHO, "--format", "json"]).ended(0).json();
+    let explained = world.run(&["list", "--explain", ECHO, "--format", "json"]).assert_code(0).json();
     let pending = &explained[0]["pending"];
     assert_eq!(
         (&pending["votes"], &pending["addresses"], &pending["why"]),
         (&2.into(), &3.into(), &"majority".into())
     );
     assert_eq!(pending["at"], explained[0]["next_pull"]);
-    let said = world.run(&["pull", "--no-peek"]).ended(0);
-    assert!(said.stdout.starts_with("pulled 0 services (1 not due)"), "{}", said.stdout);
+    let output = world.run(&["pull", "--no-peek"]).assert_code(0);
+    assert!(output.stdout.starts_with("pulled 0 services (1 not due)"), "{}", output.stdout);
 
     world.contest_ages(5);
-    let said = world.run(&["pull", "--no-peek", "--format", "json"]).ended(3).warned("took the place of");
-    let pulled = &said.json()[0];
+    let output = world
+        .run(&["pull", "--no-peek", "--format", "json"])
+        .assert_code(3)
+        .assert_stderr_contains("took the place of");
+    let pulled = &output.json()[0];
     assert_eq!(pulled["adopted"]["to"], pending["build"]);
     assert_eq!((&pulled["pending"], &pulled["replicas"]["answered"]), (&serde_json::Value::Null, &2.into()));
     assert!(world.shows_echo());
@@ -83,13 +88,13 @@ fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls()
     // The stray process is set aside now, and the old build is history.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM edition WHERE status = 'former'"), 1);
     assert_eq!(world.contest(), None);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
 fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     let (world, stray, real) = strayed();
-    world.run(&["pull"]).ended(3);
+    world.run(&["pull"]).assert_code(3);
     assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
     // An address that fails is listed, so its vote counts.
     real[0].kill();
@@ -97,7 +102,7 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
     // A pull of the stray address alone asks none of the others.
     stray.hit(&[0], 1);
-    world.run(&["pull", ECHO, "--address", &stray.url()]).ended(0);
+    world.run(&["pull", ECHO, "--address", &stray.url()]).assert_code(0);
     assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
     // An address that is no longer listed has no vote: a tie, in which the build shown stays.
     world.center.remove(&real[0].url());
@@ -108,9 +113,9 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     assert!(!world.shows_echo());
     // After a day the one listed last is adopted.
     world.contest_ages(23 * 60);
-    world.pull(3).warned("took the place of");
+    world.pull(3).assert_stderr_contains("took the place of");
     assert!(world.shows_echo());
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -177,7 +182,7 @@ fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() 
     // Two of them are processes of a newer commit at ports that are used again.
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
     let _third = world.start(newer, &other_echo());
-    world.run(&["pull", newer]).ended(0);
+    world.run(&["pull", newer]).assert_code(0);
     for other in &others[..2] {
         world.center.register(newer, other);
     }
@@ -187,7 +192,7 @@ fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() 
     others[0].kill();
     world.pull(3);
     assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -198,7 +203,7 @@ fn a_last_answer_does_not_vote_once_another_name_shows_its_build() {
     world.pull(3);
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
     let _third = world.start(newer, &other_echo());
-    world.run(&["pull", newer]).ended(0);
+    world.run(&["pull", newer]).assert_code(0);
     for other in &others[..2] {
         other.kill();
         world.center.register(newer, other);
@@ -213,15 +218,15 @@ fn what_a_person_chose_stays_against_a_majority() {
     world.pull(3);
     let stray_build =
         world.query::<String>("SELECT lower(hex(fingerprint)) FROM structure ORDER BY id LIMIT 1");
-    world.run(&["pull", ECHO, "--adopt", &stray_build[..12]]).ended(3);
+    world.run(&["pull", ECHO, "--adopt", &stray_build[..12]]).assert_code(3);
     assert_eq!(world.contest(), None);
-    let explained = world.run(&["list", "--explain", ECHO]).ended(0).stdout;
+    let explained = world.run(&["list", "--explain", ECHO]).assert_code(0).stdout;
     assert!(explained.contains("(shown, chosen by hand; "), "{explained}");
     world.pull(3);
     assert_eq!(world.contest(), None);
     // A deploy ends the choice.
     world.center.remove(&stray.url());
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert!(world.shows_echo());
     assert_eq!(world.query::<i64>("SELECT count(*) FROM election"), 0);
 }

@@ -16,8 +16,8 @@ use goc_watchdog::config::Config;
 use goc_watchdog::exit::ExitCode;
 use serde_json::Value;
 
-use crate::harness::source::{Source, of_project};
-use crate::harness::{ECHO, NOBODY, Said, World, has_reader, said};
+use crate::harness::source::{Source, project_path};
+use crate::harness::{ECHO, NOBODY, Output, World, has_program, output_of};
 use crate::sim::{Agent, Program};
 
 /// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
@@ -41,7 +41,7 @@ const EXAMPLES: [&str; 13] = [
 const INSTALLED: &str = "/usr/local/bin/goc-watchdog";
 
 fn example(name: &str) -> String {
-    fs::read_to_string(of_project("examples/") + name).unwrap()
+    fs::read_to_string(project_path("examples/") + name).unwrap()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -65,7 +65,7 @@ fn shell(world: &World, command: &[&str]) -> Command {
         symlink(env!("CARGO_BIN_EXE_goc-watchdog"), bin.join("goc-watchdog")).unwrap();
     }
     let mut shell = Command::new(command[0]);
-    world.equip(&mut shell);
+    world.set_environment(&mut shell);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path))).unwrap();
     shell.args(&command[1..]).env("PATH", path);
@@ -74,7 +74,7 @@ fn shell(world: &World, command: &[&str]) -> Command {
 
 #[test]
 fn each_says_what_to_change() {
-    let folder = PathBuf::from(of_project("examples"));
+    let folder = PathBuf::from(project_path("examples"));
     let mut found: Vec<String> = files_below(&folder)
         .iter()
         .map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
@@ -91,7 +91,7 @@ fn each_says_what_to_change() {
         );
         assert!(text.lines().all(|line| line.len() <= 120), "{name} has long lines");
     }
-    let readme = fs::read_to_string(of_project("README.md")).unwrap();
+    let readme = fs::read_to_string(project_path("README.md")).unwrap();
     for name in EXAMPLES {
         let listed = name.split_once('/').map_or(name, |(folder, _)| folder);
         assert!(readme.contains(&format!("`examples/{listed}")), "the README does not name {name}");
@@ -164,12 +164,12 @@ fn each_line_of_the_crontab_runs_and_has_nothing_to_say() {
             continue;
         }
         let (_, command) = cron_line(line).unwrap_or_else(|| panic!("cron does not take: {line}"));
-        let said = said(&mut shell(&world, &["sh", "-c", command]));
-        assert_eq!((said.code, &*said.stdout, &*said.stderr), (0, "", ""), "{command}");
+        let output = output_of(&mut shell(&world, &["sh", "-c", command]));
+        assert_eq!((output.code, &*output.stdout, &*output.stderr), (0, "", ""), "{command}");
         commands.push(command.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
     }
     assert_eq!(commands, ["goc-watchdog pull", "goc-watchdog prune"]);
-    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+    assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
 }
 
 // ---- site ------------------------------------------------------------------------------------
@@ -186,8 +186,8 @@ fn the_site_is_written_by_its_crontab_and_served_from_the_same_folder() {
     let (_, command) = cron_line(line).unwrap_or_else(|| panic!("cron does not take: {line}"));
     let (command, served) = command.rsplit_once(' ').unwrap();
     let command = format!("{command} {}", folder.display());
-    let said = said(&mut shell(&world, &["sh", "-c", &command]));
-    assert_eq!((said.code, &*said.stdout, &*said.stderr), (0, "", ""), "{command}");
+    let output = output_of(&mut shell(&world, &["sh", "-c", &command]));
+    assert_eq!((output.code, &*output.stdout, &*output.stderr), (0, "", ""), "{command}");
     assert!(folder.join("index.html").exists());
 
     assert!(example("site/nginx.conf").contains(&format!("root {served};")), "another folder than {served}");
@@ -196,14 +196,14 @@ fn the_site_is_written_by_its_crontab_and_served_from_the_same_folder() {
 #[test]
 fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
     let program = if Path::new(NGINX).exists() { NGINX } else { "nginx" };
-    if !has_reader(&[program, "-v"]) {
+    if !has_program(&[program, "-v"]) {
         return;
     }
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);
     world.pull(0);
     let folder = world.home().join("coverage");
-    world.run(&["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()]).ended(0);
+    world.run(&["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()]).assert_code(0);
     let served = Served::start(Command::new(program), &world, &folder);
 
     let index = served.get("/", "");
@@ -239,13 +239,13 @@ fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
 #[test]
 fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
     let program = if Path::new(NGINX).exists() { NGINX } else { "nginx" };
-    if !has_reader(&[program, "-v"]) {
+    if !has_program(&[program, "-v"]) {
         return;
     }
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);
     // The binary beside the root, which its owner may write, as the folder of the site.
-    let binary = world.installed();
+    let binary = world.install_binary();
     let folder = world.home().join("coverage");
     for (folder, mode) in [(world.root(), 0o750), (folder.clone(), 0o755)] {
         fs::create_dir(&folder).unwrap();
@@ -258,7 +258,7 @@ fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
     let script = format!("goc-watchdog pull --quiet && {command} {}", folder.display());
     let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
     let Some(mut cron) = world.as_user(SITE_OWNER, SITE_OWNER, "022", &["sh", "-c", &script]) else { return };
-    let wrote = said(cron.env("PATH", path));
+    let wrote = output_of(cron.env("PATH", path));
     assert_eq!((wrote.code, &*wrote.stdout, &*wrote.stderr), (0, "", ""), "{script}");
 
     let (user, group) = user_of_nginx();
@@ -401,27 +401,32 @@ fn installed(world: &World) -> Vec<String> {
 
 #[test]
 fn systemd_finds_no_fault_in_the_units() {
-    if !has_reader(&["systemd-analyze", "--version"]) {
+    if !has_program(&["systemd-analyze", "--version"]) {
         return;
     }
     let world = World::new();
     let units = installed(&world);
-    let said = said(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
+    let output = output_of(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
     // Units of this machine, which ours come after, may have faults; and of an unknown key it only warns.
-    assert!(!said.stderr.contains("goc-watchdog"), "{}", said.stderr);
-    said.ended(0);
+    assert!(!output.stderr.contains("goc-watchdog"), "{}", output.stderr);
+    output.assert_code(0);
 }
 
 #[test]
 fn systemd_rates_the_services_as_well_confined() {
-    if !has_reader(&["systemd-analyze", "--version"]) {
+    if !has_program(&["systemd-analyze", "--version"]) {
         return;
     }
     let world = World::new();
     for unit in installed(&world).iter().filter(|unit| unit.ends_with(".service")) {
         // In tenths, of 100: 12 now, and 96 for a service without any of it.
-        said(Command::new("systemd-analyze").args(["security", "--offline=yes", "--threshold=20", unit]))
-            .ended(0);
+        output_of(Command::new("systemd-analyze").args([
+            "security",
+            "--offline=yes",
+            "--threshold=20",
+            unit,
+        ]))
+        .assert_code(0);
     }
 }
 
@@ -432,7 +437,7 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
     let services = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"];
     for unit in services {
         let arguments = arguments(unit);
-        world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).ended(0);
+        world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).assert_code(0);
 
         let environment = settings(unit, "Environment");
         let root = environment.iter().find_map(|it| it.strip_prefix("GOC_WATCHDOG_ROOT=")).unwrap();
@@ -454,7 +459,7 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
             assert_eq!(settings(timer, key).len(), 1, "{key} of {timer}");
         }
     }
-    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+    assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
 }
 
 /// The system calls of a set of systemd's, and of the sets in it.
@@ -469,10 +474,13 @@ fn system_calls(set: &str, sets: &BTreeMap<&str, Vec<&str>>) -> BTreeSet<String>
 
 #[test]
 fn the_services_make_no_system_call_that_their_filter_forbids() {
-    if !has_reader(&["systemd-analyze", "--version"]) || !has_reader(&["strace", "-o", "/dev/null", "true"]) {
+    if !has_program(&["systemd-analyze", "--version"]) || !has_program(&["strace", "-o", "/dev/null", "true"])
+    {
         return;
     }
-    let known = said(Command::new("systemd-analyze").args(["syscall-filter", "--no-pager"])).ended(0).stdout;
+    let known = output_of(Command::new("systemd-analyze").args(["syscall-filter", "--no-pager"]))
+        .assert_code(0)
+        .stdout;
     let mut sets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut set = "";
     // "@name", then its members, each on a line of its own behind spaces; after that what is in no set.
@@ -506,9 +514,9 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
     for (unit, code) in [("goc-watchdog-pull.service", 3), ("goc-watchdog-prune.service", 0)] {
         let trace = world.home().join("trace");
         let mut strace = Command::new("strace");
-        world.equip(&mut strace);
+        world.set_environment(&mut strace);
         strace.args(["-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_goc-watchdog"));
-        said(strace.args(arguments(unit))).ended(code);
+        output_of(strace.args(arguments(unit))).assert_code(code);
         let trace = fs::read_to_string(trace).unwrap();
         let made: BTreeSet<&str> = trace
             .lines()
@@ -654,11 +662,11 @@ impl Hook {
 
 #[test]
 fn kubernetes_takes_the_manifests() {
-    if !has_reader(&["kubernetes-validate", "--version"]) {
+    if !has_program(&["kubernetes-validate", "--version"]) {
         return;
     }
-    let files = MANIFESTS.map(|name| of_project("examples/") + name);
-    said(Command::new("kubernetes-validate").arg("--strict").args(files)).ended(0);
+    let files = MANIFESTS.map(|name| project_path("examples/") + name);
+    output_of(Command::new("kubernetes-validate").arg("--strict").args(files)).assert_code(0);
 }
 
 #[test]
@@ -716,18 +724,21 @@ fn what_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
     let pull = pod("goc-watchdog-pull");
     world.configure(&configuration().replace(&mounted(&pull, "goc-watchdog-inbox"), inbox));
     let pull = words(&pull["containers"][0]["args"]);
-    world.run(&pull).ended(0);
+    world.run(&pull).assert_code(0);
     agents[0].hit(&[0], 1);
 
     let hook = Hook::of_the_deployment(&agents[0], Path::new(inbox));
     let mut command = world.command(&[]);
     command.env_clear().args(hook.arguments).envs(hook.variables);
-    assert_eq!(said(&mut command).ended(0).stderr, "");
+    assert_eq!(output_of(&mut command).assert_code(0).stderr, "");
     agents[0].kill();
     assert_eq!(fs::read_dir(inbox).unwrap().count(), 1);
 
-    world.run(&[&pull[..], &["--force"]].concat()).ended(3).warned("connection refused");
-    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+    world
+        .run(&[&pull[..], &["--force"]].concat())
+        .assert_code(3)
+        .assert_stderr_contains("connection refused");
+    assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
     assert_eq!(fs::read_dir(inbox).unwrap().count(), 0);
 }
 
@@ -752,9 +763,9 @@ fn the_cron_jobs_run_one_at_a_time_on_a_root_that_one_node_has() {
         let configuration = list(&container["volumeMounts"]).iter().find(|it| it["name"] == "configuration");
         let path = Path::new(root["value"].as_str().unwrap()).join("goc-watchdog.toml");
         assert_eq!(configuration.unwrap()["mountPath"], path.to_str().unwrap());
-        world.run(&words(&container["args"])).ended(0);
+        world.run(&words(&container["args"])).assert_code(0);
     }
-    assert_eq!(world.run(&["total", ECHO]).ended(0).stdout, "20.0\n");
+    assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
 }
 
 #[test]
@@ -804,7 +815,7 @@ fn the_image_has_what_the_manifests_take_from_it() {
         }
     }
     // As the README says how it is built.
-    let readme = fs::read_to_string(of_project("README.md")).unwrap();
+    let readme = fs::read_to_string(project_path("README.md")).unwrap();
     let comment = text.replace("#     ", "");
     for line in ["rustup target add ", "cargo build --release --locked --target "] {
         let line = comment.lines().find(|it| it.starts_with(line)).expect("how it is built");
@@ -832,12 +843,13 @@ struct Deployed {
 }
 
 fn deployed() -> Deployed {
-    let mut source = Source::of(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let mut source =
+        Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     source.git(&["checkout", "--quiet", "-b", "change"]);
     fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
     source.commit_all();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(PROFILE));
+    let agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     agent.hit(&[0, 1, 3], 1);
     source.clone_into(&world, &["--bare"]);
     Deployed { world, source, agent }
@@ -856,7 +868,7 @@ fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
 
 /// Runs the steps of the workflow as GitHub does, up to the first that fails; returns what the last one said,
 /// and the summary of the job.
-fn on_github(deployed: &Deployed) -> (Said, String) {
+fn on_github(deployed: &Deployed) -> (Output, String) {
     let [workflow] = yaml("ci/github-actions.yml").try_into().expect("one document");
     let job = &workflow["jobs"]["coverage"];
     let [environment, summary] = ["environment", "summary"].map(|name| deployed.world.home().join(name));
@@ -880,10 +892,10 @@ fn on_github(deployed: &Deployed) -> (Said, String) {
         }
         let set = fs::read_to_string(&environment).unwrap();
         shell.envs(set.lines().map(|line| line.split_once('=').expect("NAME=VALUE")));
-        let said = said(&mut shell);
-        if number + 1 == steps.len() || said.code != 0 {
-            assert_eq!(number + 1, steps.len(), "{script}: {said:?}");
-            return (said, fs::read_to_string(summary).unwrap());
+        let output = output_of(&mut shell);
+        if number + 1 == steps.len() || output.code != 0 {
+            assert_eq!(number + 1, steps.len(), "{script}: {output:?}");
+            return (output, fs::read_to_string(summary).unwrap());
         }
     }
     panic!("a job without steps");
@@ -892,18 +904,18 @@ fn on_github(deployed: &Deployed) -> (Said, String) {
 #[test]
 fn the_github_workflow_gates_on_the_lines_that_changed() {
     let deployed = deployed();
-    let (said, summary) = on_github(&deployed);
-    let said = said.ended(ExitCode::BelowThreshold.number().into());
-    assert!(said.stdout.contains("file=main.go,line=9"), "{}", said.stdout);
+    let (output, summary) = on_github(&deployed);
+    let output = output.assert_code(ExitCode::BelowThreshold.number().into());
+    assert!(output.stdout.contains("file=main.go,line=9"), "{}", output.stdout);
     assert!(summary.contains("66.7"), "{summary}");
     deployed.agent.hit(&[2], 1);
-    let (said, summary) = on_github(&deployed);
-    said.ended(0);
+    let (output, summary) = on_github(&deployed);
+    output.assert_code(0);
     assert!(summary.contains("100"), "{summary}");
 }
 
 /// Runs the script of the job as GitLab does; returns what it said, and what GitLab takes for the coverage.
-fn on_gitlab(deployed: &Deployed) -> (Said, Option<String>) {
+fn on_gitlab(deployed: &Deployed) -> (Output, Option<String>) {
     let [file] = yaml("ci/gitlab-ci.yml").try_into().expect("one document");
     let job = &file["coverage"];
     let mut shell =
@@ -913,38 +925,39 @@ fn on_gitlab(deployed: &Deployed) -> (Said, Option<String>) {
         .env("CI_COMMIT_SHA", "0123456789012345678901234567890123456789")
         .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", &deployed.source.commit)
         .env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "master");
-    let said = said(&mut shell);
+    let output = output_of(&mut shell);
     let pattern = job["coverage"].as_str().unwrap();
     let pattern = pattern.strip_prefix('/').and_then(|it| it.strip_suffix('/')).expect("between slashes");
     let pattern = regex::Regex::new(&format!("(?m){pattern}")).unwrap();
-    let coverage = pattern.captures(&said.stdout).map(|found| found[1].to_owned());
+    let coverage = pattern.captures(&output.stdout).map(|found| found[1].to_owned());
     let report = job["artifacts"]["reports"]["coverage_report"]["path"].as_str().unwrap();
     let report = fs::read_to_string(deployed.world.home().join(report)).unwrap();
     assert!(report.contains("filename=\"main.go\""), "{report}");
-    (said, coverage)
+    (output, coverage)
 }
 
 #[test]
 fn the_gitlab_job_gates_on_the_lines_that_changed() {
     let deployed = deployed();
-    let (said, coverage) = on_gitlab(&deployed);
-    let said = said.ended(ExitCode::BelowThreshold.number().into());
-    assert!(said.stdout.contains("66.7%"), "{}", said.stdout);
+    let (output, coverage) = on_gitlab(&deployed);
+    let output = output.assert_code(ExitCode::BelowThreshold.number().into());
+    assert!(output.stdout.contains("66.7%"), "{}", output.stdout);
     assert_eq!(coverage.as_deref(), Some("75.0"));
     deployed.agent.hit(&[2], 1);
-    let (said, coverage) = on_gitlab(&deployed);
-    said.ended(0);
+    let (output, coverage) = on_gitlab(&deployed);
+    output.assert_code(0);
     assert_eq!(coverage.as_deref(), Some("100.0"));
 }
 
 #[test]
 fn github_and_gitlab_take_the_jobs() {
-    if !has_reader(&["check-jsonschema", "--version"]) {
+    if !has_program(&["check-jsonschema", "--version"]) {
         return;
     }
     let check = |options: &[&str], name: &str| {
-        let file = of_project("examples/") + name;
-        said(Command::new("check-jsonschema").arg("--builtin-schema").args(options).arg(file)).ended(0)
+        let file = project_path("examples/") + name;
+        output_of(Command::new("check-jsonschema").arg("--builtin-schema").args(options).arg(file))
+            .assert_code(0)
     };
     check(&["vendor.github-workflows"], "ci/github-actions.yml");
     check(&["vendor.gitlab-ci", "--data-transform", "gitlab-ci"], "ci/gitlab-ci.yml");

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, sy
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{NOBODY, Said, World, is_root, said};
+use crate::harness::{NOBODY, Output, World, can_change_user, output_of};
 
 /// Creates a folder that belongs to somebody else, with a file of theirs in it.
 fn precious(world: &World) -> PathBuf {
@@ -33,7 +33,7 @@ fn a_link_in_place_of_the_scratch_folder_is_named_and_the_folder_behind_it_left_
     let _ = fs::remove_dir(&link);
     symlink(&folder, &link).unwrap();
     for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
-        world.run(arguments).ended(1).warned("goc-watchdog.tmp\" is a symbolic link");
+        world.run(arguments).assert_code(1).assert_stderr_contains("goc-watchdog.tmp\" is a symbolic link");
         is_untouched(&folder);
     }
 }
@@ -48,7 +48,7 @@ fn a_file_in_place_of_the_scratch_folder_is_named_and_stops_nothing() {
     let message =
         "goc-watchdog.tmp\" is no folder, and reports need one of that name; remove it or rename it";
     for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
-        world.run(arguments).ended(0).warned(message);
+        world.run(arguments).assert_code(0).assert_stderr_contains(message);
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{arguments:?}");
     }
 }
@@ -65,9 +65,9 @@ fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
             let link = world.root().join(name);
             symlink(folder.join(target), &link).unwrap();
             let message = format!("{name}\" is a symbolic link");
-            world.run(&["pull"]).ended(1).warned(&message);
+            world.run(&["pull"]).assert_code(1).assert_stderr_contains(&message);
             if name == "sqlite.db" {
-                world.run(&["total", "echoserver"]).ended(1).warned(&message);
+                world.run(&["total", "echoserver"]).assert_code(1).assert_stderr_contains(&message);
             }
             is_untouched(&folder);
             fs::remove_file(link).unwrap();
@@ -87,7 +87,7 @@ fn a_link_in_place_of_an_unfinished_profile_is_replaced() {
     world.pull(0);
     is_untouched(&folder);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -101,9 +101,11 @@ fn a_link_in_place_of_a_profile_is_not_read() {
     fs::remove_file(&profile).unwrap();
     fs::write(&elsewhere, text.replace(" 0\n", " 7\n")).unwrap();
     symlink(&elsewhere, &profile).unwrap();
-    let said = world.run(&["report", "echoserver", "--format", "lcov"]);
-    let said = said.warned("apa_goc_echoserver_1.cov\" is a symbolic link").warned("made from the database");
-    assert!(said.stdout.contains("DA:10,1\n") && !said.stdout.contains(",7\n"), "{}", said.stdout);
+    let output = world.run(&["report", "echoserver", "--format", "lcov"]);
+    let output = output
+        .assert_stderr_contains("apa_goc_echoserver_1.cov\" is a symbolic link")
+        .assert_stderr_contains("made from the database");
+    assert!(output.stdout.contains("DA:10,1\n") && !output.stdout.contains(",7\n"), "{}", output.stdout);
 }
 
 #[test]
@@ -130,15 +132,15 @@ fn the_configuration_and_folders_of_apps_may_lie_elsewhere() {
     world.pull(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
     assert!(disk.join("app/cov_data/apa_goc_echoserver_2.cov").is_file());
-    world.run(&["prune", "--keep", "1", "--keep-days", "0"]).ended(0);
+    world.run(&["prune", "--keep", "1", "--keep-days", "0"]).assert_code(0);
     assert!(!disk.join("app/cov_data/apa_goc_echoserver_1.cov").exists(), "prune sweeps there, too");
     fs::write(disk.join("inbox/x.snapshot"), "no snapshot").unwrap();
-    world.pull(3).warned("x.snapshot");
+    world.pull(3).assert_stderr_contains("x.snapshot");
 }
 
 #[test]
 fn a_link_of_another_user_in_place_of_an_app_is_named_and_the_others_are_stored() {
-    if !is_root() {
+    if !can_change_user() {
         return;
     }
     let (world, agents) = World::with_echo(1);
@@ -150,7 +152,7 @@ fn a_link_of_another_user_in_place_of_an_app_is_named_and_the_others_are_stored(
     let link = world.root().join("other");
     symlink(&folder, &link).unwrap();
     lchown(&link, Some(NOBODY), None).unwrap();
-    world.pull(3).warned("root/other\" is a symbolic link of user 65534");
+    world.pull(3).assert_stderr_contains("root/other\" is a symbolic link of user 65534");
     is_untouched(&folder);
 }
 
@@ -163,7 +165,7 @@ fn a_link_in_place_of_cov_data_fails_that_app_alone() {
     let folder = precious(&world);
     fs::create_dir_all(world.root().join("other")).unwrap();
     symlink(&folder, world.root().join("other/cov_data")).unwrap();
-    world.pull(3).warned("other/cov_data\" is a symbolic link");
+    world.pull(3).assert_stderr_contains("other/cov_data\" is a symbolic link");
     is_untouched(&folder);
 }
 
@@ -177,7 +179,10 @@ fn prune_names_a_link_in_place_of_cov_data_and_removes_nothing_behind_it() {
     fs::write(moved.join("apa_goc_echoserver_7.cov"), "as an orphan").unwrap();
     symlink(&moved, &cov_data).unwrap();
     let prune = ["prune", "--retention-only"];
-    world.run(&prune).ended(3).warned("apa_goc_echoserver/cov_data\" is a symbolic link");
+    world
+        .run(&prune)
+        .assert_code(3)
+        .assert_stderr_contains("apa_goc_echoserver/cov_data\" is a symbolic link");
     assert_eq!(fs::read_dir(&moved).unwrap().count(), 2);
 }
 
@@ -190,8 +195,8 @@ fn nothing_is_fetched_through_a_link() {
     symlink(&folder, world.root().join("apa_goc_echoserver/repo.fetch")).unwrap();
     world
         .run(&["report", "echoserver", "--format", "lcov"])
-        .ended(3)
-        .warned("apa_goc_echoserver/repo.fetch\" is a symbolic link");
+        .assert_code(3)
+        .assert_stderr_contains("apa_goc_echoserver/repo.fetch\" is a symbolic link");
     is_untouched(&folder);
 }
 
@@ -203,32 +208,32 @@ fn a_configuration_that_is_no_regular_file_is_refused_at_once() {
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let list = || {
         let mut command = Command::new("timeout");
-        world.equip(&mut command);
+        world.set_environment(&mut command);
         command.args(["60", env!("CARGO_BIN_EXE_goc-watchdog"), "list", "--offline"]);
-        said(&mut command)
+        output_of(&mut command)
     };
-    list().ended(1).warned("goc-watchdog.toml\": it is no regular file");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is no regular file");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    list().ended(1).warned("goc-watchdog.toml\": it is no regular file");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is no regular file");
     fs::remove_dir(&path).unwrap();
     symlink("/dev/zero", &path).unwrap();
-    list().ended(1).warned("goc-watchdog.toml\": it is no regular file");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is no regular file");
     fs::remove_file(&path).unwrap();
     fs::write(&path, "#".repeat(2 << 20)).unwrap();
-    list().ended(1).warned("goc-watchdog.toml\": it is larger than 1 MiB");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is larger than 1 MiB");
 }
 
 /// Runs the binary as root after `sudo` by a user, if by one.
-fn as_root(world: &World, sudo_uid: Option<u32>, arguments: &[&str]) -> Said {
+fn as_root(world: &World, sudo_uid: Option<u32>, arguments: &[&str]) -> Output {
     let mut command = world.command(arguments);
     command.envs(sudo_uid.map(|uid| ("SUDO_UID", uid.to_string())));
-    said(&mut command)
+    output_of(&mut command)
 }
 
 #[test]
 fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
-    if !is_root() {
+    if !can_change_user() {
         return;
     }
     let (world, agents) = World::with_echo(1);
@@ -240,20 +245,23 @@ fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
     let message = format!("the work directory {root:?} belongs to user nobody (65534), and this is root");
     for arguments in [&["pull"][..], &["list", "--offline"], &["total", "echoserver"], &["prune"]] {
         for sudo_uid in [None, Some(1000)] {
-            let said = as_root(&world, sudo_uid, arguments).ended(1).warned(&message).warned("--trust-root");
-            assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+            let output = as_root(&world, sudo_uid, arguments)
+                .assert_code(1)
+                .assert_stderr_contains(&message)
+                .assert_stderr_contains("--trust-root");
+            assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
         }
     }
     assert!(!root.join("sqlite.db").exists());
-    world.run(&["pull", "--trust-root"]).ended(1).warned("unknown key \"trust_root\"");
+    world.run(&["pull", "--trust-root"]).assert_code(1).assert_stderr_contains("unknown key \"trust_root\"");
 
     fs::remove_file(root.join("goc-watchdog.toml")).unwrap();
     let mut trusting = world.command(&["pull"]);
-    said(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "1")).ended(0);
-    said(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "0")).ended(1);
+    output_of(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "1")).assert_code(0);
+    output_of(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "0")).assert_code(1);
     // A user who calls sudo trusts their own folder, and can go on without it.
     agents[0].hit(&[1], 1);
-    as_root(&world, Some(NOBODY), &["pull", "--force"]).ended(0);
+    as_root(&world, Some(NOBODY), &["pull", "--force"]).assert_code(0);
     for path in world.files("") {
         assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY, "{} is not theirs", path.display());
     }
@@ -267,9 +275,9 @@ fn modes(umask: &str, configuration: Option<&str>) -> Vec<(String, String)> {
         world.configure(text);
     }
     let mut shell = Command::new("sh");
-    world.equip(&mut shell);
+    world.set_environment(&mut shell);
     let script = format!("umask {umask}; exec \"$0\" pull");
-    said(shell.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")])).ended(0);
+    output_of(shell.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")])).assert_code(0);
     let mode = |path: &Path| format!("{:o}", fs::metadata(path).unwrap().permissions().mode() & 0o7777);
     let mut found = Vec::new();
     let mut folders = vec![world.root()];

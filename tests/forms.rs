@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::source::{Source, of_project};
-use crate::harness::{World, has_reader};
+use crate::harness::source::{Source, project_path};
+use crate::harness::{World, has_program};
 use crate::sim::Agent;
 
 const BEFORE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n}\n";
@@ -30,7 +30,8 @@ struct Served {
 }
 
 fn served() -> Served {
-    let mut source = Source::of(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let mut source =
+        Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     source.git(&["branch", "base"]);
     fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
     source.commit_all();
@@ -45,14 +46,16 @@ impl Served {
     /// Writes a form beside the source, where its readers are at home.
     fn write(&self, form: &str, name: &str) -> String {
         let file = self.source.folder.path().join(name);
-        self.world.run(&["report", "app", "-q", "--format", &format!("{form}={}", file.display())]).ended(0);
+        self.world
+            .run(&["report", "app", "-q", "--format", &format!("{form}={}", file.display())])
+            .assert_code(0);
         fs::read_to_string(file).unwrap()
     }
 }
 
 #[test]
 fn lcov_and_genhtml_read_the_tracefile() {
-    if !has_reader(&["lcov", "--version"]) || !has_reader(&["genhtml", "--version"]) {
+    if !has_program(&["lcov", "--version"]) || !has_program(&["genhtml", "--version"]) {
         return;
     }
     let served = served();
@@ -61,10 +64,10 @@ fn lcov_and_genhtml_read_the_tracefile() {
     let wanted =
         ["DA:1,1", "DA:1,0", "DA:2,0", "DA:4,5", "DA:9,1", "DA:10,0", "DA:13,1", "DA:16,1", "DA:20,2"];
     assert_eq!(records, wanted);
-    let summary = served.source.read_by(&["lcov", "--summary", "coverage.info"]);
+    let summary = served.source.run_tool(&["lcov", "--summary", "coverage.info"]);
     assert!(summary.contains("66.7% (6 of 9 lines)"), "{summary}");
     assert!(summary.contains("100.0% (4 of 4 functions)"), "an empty one is none: {summary}");
-    served.source.read_by(&[
+    served.source.run_tool(&[
         "genhtml",
         "--quiet",
         "--ignore-errors",
@@ -74,53 +77,59 @@ fn lcov_and_genhtml_read_the_tracefile() {
         "coverage.info",
     ]);
     let page =
-        served.source.read_by(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
+        served.source.run_tool(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
     assert!(page.contains("panic"), "genhtml shows the source");
 }
 
 #[test]
 fn genhtml_reads_a_tracefile_without_the_files_that_the_commit_lacks() {
-    if !has_reader(&["genhtml", "--version"]) {
+    if !has_program(&["genhtml", "--version"]) {
         return;
     }
     let served = served();
     let report = |options: &[&str]| {
-        served.world.run(&[&["report", "app", "--format", "lcov=coverage.info"], options].concat()).ended(0)
+        served
+            .world
+            .run(&[&["report", "app", "--format", "lcov=coverage.info"], options].concat())
+            .assert_code(0)
     };
-    report(&[]).warned("genhtml ends at what is not in the commit; --exclude-without-source leaves it out\n");
+    report(&[]).assert_stderr_contains(
+        "genhtml ends at what is not in the commit; --exclude-without-source leaves it out\n",
+    );
     report(&["--format", "text=coverage.txt", "--exclude-without-source"]);
     let text = fs::read_to_string(served.world.home().join("coverage.txt")).unwrap();
     assert!(text.contains("\nexclude files without source\n") && text.contains(" 5/6 "), "{text}");
     fs::copy(served.world.home().join("coverage.info"), served.source.folder.path().join("coverage.info"))
         .unwrap();
-    served.source.read_by(&["genhtml", "--quiet", "--output-directory", "html", "coverage.info"]);
+    served.source.run_tool(&["genhtml", "--quiet", "--output-directory", "html", "coverage.info"]);
     let gate = ["report", "app", "-q", "--exclude-without-source", "--format", "badge", "--fail-under"];
-    served.world.run(&[&gate[..], &["83"]].concat()).ended(0);
-    served.world.run(&[&gate[..], &["84"]].concat()).ended(5).warned("83.3%");
+    served.world.run(&[&gate[..], &["83"]].concat()).assert_code(0);
+    served.world.run(&[&gate[..], &["84"]].concat()).assert_code(5).assert_stderr_contains("83.3%");
 }
 
 #[test]
 fn what_has_source_is_not_guessed_where_no_commit_is_here() {
-    let source = Source::of(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let source =
+        Source::from_files(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
     let _agent = world.start_counted(&source.service(), PROFILE);
     world.pull(0);
     let report = world.run(&["report", "app", "--format", "badge", "--exclude-without-source"]);
-    report.ended(1).warned("which files have no source is told by the commit");
+    report.assert_code(1).assert_stderr_contains("which files have no source is told by the commit");
 }
 
 #[test]
 fn cobertura_is_valid_and_diff_cover_finds_the_changed_lines() {
-    if !has_reader(&["xmllint", "--version"]) || !has_reader(&["diff-cover", "--version"]) {
+    if !has_program(&["xmllint", "--version"]) || !has_program(&["diff-cover", "--version"]) {
         return;
     }
     let served = served();
     served.write("cobertura", "coverage.xml");
-    let dtd = of_project("tests/fixtures/coverage-04.dtd");
-    served.source.read_by(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
+    let dtd = project_path("tests/fixtures/coverage-04.dtd");
+    served.source.run_tool(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
     served.write("lcov", "coverage.info");
     for file in ["coverage.xml", "coverage.info"] {
-        served.source.read_by(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
+        served.source.run_tool(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
         let found = fs::read(served.source.folder.path().join("diff.json")).unwrap();
         let found: Value = serde_json::from_slice(&found).unwrap();
         let stats = &found["src_stats"]["main.go"];
@@ -131,23 +140,23 @@ fn cobertura_is_valid_and_diff_cover_finds_the_changed_lines() {
 
 #[test]
 fn json_fits_its_published_schema_field_by_field() {
-    if !has_reader(&["python3", "-c", "import jsonschema"]) {
+    if !has_program(&["python3", "-c", "import jsonschema"]) {
         return;
     }
     let served = served();
     let json: Value = serde_json::from_str(&served.write("json", "report.json")).unwrap();
     assert_eq!((&json["covered"], &json["total"]), (&6.into(), &8.into()));
-    served.source.fits_schema("man/goc-watchdog-report.schema.json", "report.json");
+    served.source.assert_fits_schema("man/goc-watchdog-report.schema.json", "report.json");
 }
 
 #[test]
 fn the_badge_is_well_formed_xml() {
-    if !has_reader(&["xmllint", "--version"]) {
+    if !has_program(&["xmllint", "--version"]) {
         return;
     }
     let served = served();
     assert!(served.write("badge", "badge.svg").contains(">75.0%</text>"));
-    served.source.read_by(&["xmllint", "--noout", "--nonet", "badge.svg"]);
+    served.source.run_tool(&["xmllint", "--noout", "--nonet", "badge.svg"]);
 }
 
 #[test]
@@ -162,8 +171,9 @@ fn codecov_gets_a_number_or_a_fraction_for_each_line() {
 fn forms_for_other_programs_are_the_same_bytes_for_the_same_row() {
     const FORMS: [&str; 5] = ["lcov", "cobertura", "codecov", "badge", "diff-github"];
     let served = served();
-    let written =
-        || FORMS.map(|form| served.world.run(&["report", "app", "-q", "--format", form]).ended(0).stdout);
+    let written = || {
+        FORMS.map(|form| served.world.run(&["report", "app", "-q", "--format", form]).assert_code(0).stdout)
+    };
     let at_first = written();
     // The same data, found long ago.
     served.world.execute("UPDATE schedule SET last_pull_at = '2025-01-01T00:00:00.000Z'");
@@ -172,17 +182,18 @@ fn forms_for_other_programs_are_the_same_bytes_for_the_same_row() {
 
 #[test]
 fn a_badge_is_the_same_whatever_is_known_of_the_source() {
-    let source = Source::of(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let source =
+        Source::from_files(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
     let _agent = world.start_counted(&source.service(), PROFILE);
     world.pull(0);
-    let badge = || world.run(&["report", "app", "-q", "--format", "badge"]).ended(0).stdout;
+    let badge = || world.run(&["report", "app", "-q", "--format", "badge"]).assert_code(0).stdout;
     let without_a_repository = badge();
     source.clone_into(&world, &["--bare"]);
     assert_eq!(badge(), without_a_repository);
     let beside = world.home().join("beside.svg");
     let both = format!("badge={}", beside.display());
-    world.run(&["report", "app", "-q", "--format", &both, "--format", "text"]).ended(0);
+    world.run(&["report", "app", "-q", "--format", &both, "--format", "text"]).assert_code(0);
     assert_eq!(fs::read_to_string(beside).unwrap(), without_a_repository);
     assert!(!without_a_repository.contains("no source"), "{without_a_repository}");
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{ECHO, Said, World, profile_of, skipped};
+use crate::harness::{ECHO, Output, World, profile_of, warn_skipped};
 use crate::sim::ReservedPort;
 
 /// A center, and what is needed to start processes that register with it.
@@ -48,7 +48,7 @@ fn program() -> Option<PathBuf> {
         std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(),
         "goc is missing: install it with .ci/install-goc, or name it by GOC"
     );
-    skipped("no goc here (.ci/install-goc installs it), so nothing was tested against the real one");
+    warn_skipped("no goc here (.ci/install-goc installs it), so nothing was tested against the real one");
     None
 }
 
@@ -180,7 +180,7 @@ impl Goc {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.world.run(&[arguments, &["--center", &self.center]].concat())
     }
 
@@ -197,8 +197,8 @@ fn replicas_are_pulled_merged_and_outlive_hangs_kills_and_restarts() {
     let (first, second) = (goc.replica("first"), goc.replica("second"));
     get(&first, "/").unwrap();
     get(&second, "/ping").unwrap();
-    let said = goc.run(&["pull", "--format", "json"]).ended(0).json();
-    assert_eq!(said[0]["replicas"]["answered"], 2);
+    let output = goc.run(&["pull", "--format", "json"]).assert_code(0).json();
+    assert_eq!(output[0]["replicas"]["answered"], 2);
     let before = goc.covered();
     let recorded = profile_of(include_str!("fixtures/echo.cov"));
     let stored = profile_of(&goc.world.latest_text("apa_goc_echoserver"));
@@ -210,34 +210,34 @@ fn replicas_are_pulled_merged_and_outlive_hangs_kills_and_restarts() {
 
     // Stopped: it accepts connections and never answers.
     goc.signal(1, "-STOP");
-    let hung = goc.run(&["pull", "--force", "--read-timeout", "2s"]).ended(3);
-    hung.warned("timed out (connected, then silent)");
+    let hung = goc.run(&["pull", "--force", "--read-timeout", "2s"]).assert_code(3);
+    hung.assert_stderr_contains("timed out (connected, then silent)");
     goc.signal(1, "-CONT");
-    goc.run(&["pull", "--force"]).ended(0);
+    goc.run(&["pull", "--force"]).assert_code(0);
 
     // Killed: it stays listed.
     goc.signal(1, "-KILL");
     goc.children[1].wait().unwrap();
-    goc.run(&["pull", "--force"]).ended(3).warned("connection refused");
+    goc.run(&["pull", "--force"]).assert_code(3).assert_stderr_contains("connection refused");
     assert_eq!(goc.covered(), before);
 
     // Started again at the same path: same address, counters at zero.
     let first = goc.replica("first");
     get(&first, "/nowhere");
-    let said = goc.run(&["pull", "--force", "--format", "json"]).ended(0).json();
-    assert_eq!(said[0]["restarted"], 1);
-    assert_eq!(said[0]["replicas"]["known"], 2);
+    let output = goc.run(&["pull", "--force", "--format", "json"]).assert_code(0).json();
+    assert_eq!(output[0]["restarted"], 1);
+    assert_eq!(output[0]["replicas"]["known"], 2);
     assert!(goc.covered().is_superset(&before));
 
     // Terminated: goc takes it off the list, unless the service itself ends first. Its data stays.
     let before = goc.covered();
     goc.signal(2, "-TERM");
     goc.children[2].wait().unwrap();
-    let said = goc.run(&["pull", "--force", "--format", "json"]);
-    assert!([0, 3].contains(&said.code), "{said:?}");
-    assert_eq!(said.json()[0]["replicas"]["answered"], 1);
+    let output = goc.run(&["pull", "--force", "--format", "json"]);
+    assert!([0, 3].contains(&output.code), "{output:?}");
+    assert_eq!(output.json()[0]["replicas"]["answered"], 1);
     assert_eq!(goc.covered(), before);
-    goc.world.is_sound();
+    goc.world.assert_consistent();
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn what_is_stored_is_what_go_tool_cover_reads() {
     let Some(mut goc) = Goc::start("set") else { return };
     let url = goc.replica("only");
     get(&url, "/ping").unwrap();
-    goc.run(&["pull"]).ended(0);
+    goc.run(&["pull"]).assert_code(0);
     let path: String = goc.world.query("SELECT cov_file_path FROM goc_o_staging_service_cover");
     let cover = Command::new("go")
         .args(["tool", "cover", "-func"])
@@ -254,7 +254,7 @@ fn what_is_stored_is_what_go_tool_cover_reads() {
         .output()
         .unwrap();
     let report = String::from_utf8(cover.stdout).unwrap();
-    let total = goc.run(&["total", ECHO]).ended(0).stdout;
+    let total = goc.run(&["total", ECHO]).assert_code(0).stdout;
     // Every statement of this program is inside a function, so both totals are the same.
     let last = report.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&cover.stderr)));
     assert_eq!(last.split_whitespace().last().unwrap(), format!("{}%", total.trim()));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::goc::{Goc, get};
-use crate::harness::{ECHO, profile_of, said};
+use crate::harness::{ECHO, output_of, profile_of};
 
 const ROUNDS: usize = 25;
 const REPLICAS: usize = 4;
@@ -19,7 +19,8 @@ impl Goc {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
         command.env_clear().current_dir(self.folder().join(folder)).stdin(Stdio::null());
         let deadline = ["--deadline", "60s"]; // a busy machine is no failure
-        said(command.args(["pull", "--strict", "-q", "--to-inbox"]).arg(inbox).args(deadline)).ended(0);
+        output_of(command.args(["pull", "--strict", "-q", "--to-inbox"]).arg(inbox).args(deadline))
+            .assert_code(0);
     }
 
     /// Starts the central pull, and goes on.
@@ -121,7 +122,7 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
         assert_eq!(stored.len(), wanted.len());
         assert!(stored.iter().zip(&wanted).all(is_within), "of {commit}: {stored:?}, wanted: {wanted:?}");
     }
-    goc.world.is_sound();
+    goc.world.assert_consistent();
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn processes_that_follow_each_other_at_one_address_lose_nothing() {
         goc.run(&["pull"]);
     }
     assert_eq!(covered_blocks(&goc.world.latest_text("apa_goc_echoserver")), covered);
-    goc.world.is_sound();
+    goc.world.assert_consistent();
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn a_port_that_changes_hands_between_pull_and_hook_mixes_no_two_services() {
         let url = goc.process("first", "echoserver", &first);
         get(&url, "/ping").unwrap();
         let of_first = profile_of(&goc.profile("first")).counts;
-        goc.run(&["pull"]).ended(0);
+        goc.run(&["pull"]).assert_code(0);
         goc.signal(1, ends);
         goc.children[1].wait().unwrap();
 
@@ -191,7 +192,7 @@ fn a_port_that_changes_hands_between_pull_and_hook_mixes_no_two_services() {
         goc.terminate();
         goc.run(&["pull", "--force"]);
         assert_eq!(goc.counts_of(commits[0]), of_first, "after {ends}");
-        goc.world.is_sound();
+        goc.world.assert_consistent();
     }
 }
 

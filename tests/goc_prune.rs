@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::goc::{Goc, get};
-use crate::harness::{ECHO, Said};
-use crate::sim::{After, Request, Server};
+use crate::harness::{ECHO, Output};
+use crate::sim::{AfterAnswer, Request, Server};
 
 const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
 const QUICK: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"5s\"\n";
@@ -86,9 +86,9 @@ impl Goc {
 }
 
 #[track_caller]
-fn about(said: &Said, address: &str) -> Value {
-    let found = said.json().into_iter().find(|line| line["address"] == address);
-    found.unwrap_or_else(|| panic!("nothing about {address} in\n{}\n{}", said.stdout, said.stderr))
+fn about(output: &Output, address: &str) -> Value {
+    let found = output.json().into_iter().find(|line| line["address"] == address);
+    found.unwrap_or_else(|| panic!("nothing about {address} in\n{}\n{}", output.stdout, output.stderr))
 }
 
 #[test]
@@ -104,9 +104,12 @@ fn the_list_holds_exactly_the_live_ones_afterwards() {
     }
     let child = |name: &str| 1 + folders.iter().position(|folder| *folder == name).unwrap();
     get(&services[child("hung") - 1], "/ping").unwrap();
-    goc.run(&["pull"]).ended(0);
+    goc.run(&["pull"]).assert_code(0);
     let covered = goc.run(&["total", ECHO, "--format", "json"]).json()[0]["covered"].clone();
-    assert_eq!(goc.run(&["prune"]).ended(0).stdout.split(';').next(), Some("asked 11 addresses: 11 alive"));
+    assert_eq!(
+        goc.run(&["prune"]).assert_code(0).stdout.split(';').next(),
+        Some("asked 11 addresses: 11 alive")
+    );
 
     goc.kill(child("killed"));
     goc.signal(child("stopped"), "-TERM");
@@ -123,42 +126,42 @@ fn the_list_holds_exactly_the_live_ones_afterwards() {
     get(&moved, "/ping").unwrap();
     let second = goc.process("moved-too", "rebuilt", NEXT);
     get(&second, "/ping").unwrap();
-    goc.run(&["pull", "--force"]).ended(3);
+    goc.run(&["pull", "--force"]).assert_code(3);
 
-    let said = goc.run(&["prune", "--format", "json"]).ended(0);
-    let finding = |name: &str| about(&said, &goc.agent(name))["finding"].clone();
+    let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
+    let finding = |name: &str| about(&output, &goc.agent(name))["finding"].clone();
     assert_eq!(finding("killed"), "refused");
     assert_eq!(finding("hung"), "silent");
-    assert_eq!(about(&said, &goc.agent("recycled"))["state"], "alive");
-    assert_eq!(about(&said, &goc.agent("moved"))["stale_names"][0], ECHO);
+    assert_eq!(about(&output, &goc.agent("recycled"))["state"], "alive");
+    assert_eq!(about(&output, &goc.agent("moved"))["stale_names"][0], ECHO);
 
     goc.world.minutes_pass(16);
-    let said = goc.run(&["prune", "--format", "json"]).ended(0);
-    assert_eq!(about(&said, &goc.agent("killed"))["result"], "removed");
-    assert!(about(&said, &goc.agent("recycled"))["other_build"].is_string());
-    assert_eq!(about(&said, &goc.agent("hung"))["state"], "suspect");
+    let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
+    assert_eq!(about(&output, &goc.agent("killed"))["result"], "removed");
+    assert!(about(&output, &goc.agent("recycled"))["other_build"].is_string());
+    assert_eq!(about(&output, &goc.agent("hung"))["state"], "suspect");
     goc.world.minutes_pass(16);
-    let said = goc.run(&["prune", "--format", "json"]).ended(0);
-    assert_eq!(about(&said, &goc.agent("hung"))["result"], "removed");
+    let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
+    assert_eq!(about(&output, &goc.agent("hung"))["result"], "removed");
     let mut wanted: Vec<(&str, &str)> = live.iter().map(|folder| (ECHO, *folder)).collect();
     wanted.extend([(ECHO, "recycled"), (ECHO, "moved"), (NEXT, "moved"), (NEXT, "moved-too")]);
     goc.lists(&wanted);
 
     // The stale name goes when that is asked for.
-    let said = goc.run(&["prune", "--fix-names", "--format", "json"]).ended(0);
-    assert_eq!(about(&said, &goc.agent("moved"))["result"], "renamed");
+    let output = goc.run(&["prune", "--fix-names", "--format", "json"]).assert_code(0);
+    assert_eq!(about(&output, &goc.agent("moved"))["result"], "renamed");
     wanted.retain(|place| *place != (ECHO, "moved"));
     goc.lists(&wanted);
 
     // The hung one goes on: it is registered again, and what it counted is counted once.
     goc.signal(child("hung"), "-CONT");
-    let said = goc.run(&["prune", "--format", "json"]).ended(0);
-    assert_eq!(about(&said, &goc.agent("hung"))["result"], "restored");
+    let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
+    assert_eq!(about(&output, &goc.agent("hung"))["result"], "restored");
     wanted.push((ECHO, "hung"));
     goc.lists(&wanted);
-    goc.run(&["pull", "--force"]).ended(3).warned("serves build");
+    goc.run(&["pull", "--force"]).assert_code(3).assert_stderr_contains("serves build");
     assert_eq!(goc.run(&["total", ECHO, "--format", "json"]).json()[0]["covered"], covered);
-    goc.world.is_sound();
+    goc.world.assert_consistent();
 }
 
 /// What happens to the center before it gets a removal.
@@ -185,7 +188,7 @@ fn before_each_removal(center: &str, mishap: Mishap) -> Server {
             let mut answer = Vec::new();
             behind.read_to_end(&mut answer)?;
             stream.write_all(&answer)?;
-            Ok(After::Close)
+            Ok(AfterAnswer::Close)
         }),
     );
     server.expect("a free port")
@@ -198,9 +201,9 @@ fn about_to_remove() -> Option<Goc> {
     for folder in ["a", "b", "c", "d", "dead"] {
         goc.process(folder, "echoserver", ECHO);
     }
-    goc.run(&["pull"]).ended(0);
+    goc.run(&["pull"]).assert_code(0);
     goc.kill(5);
-    goc.run(&["prune"]).ended(0);
+    goc.run(&["prune"]).assert_code(0);
     goc.world.minutes_pass(5);
     Some(goc)
 }
@@ -208,7 +211,7 @@ fn about_to_remove() -> Option<Goc> {
 const LIVE: [(&str, &str); 4] = [(ECHO, "a"), (ECHO, "b"), (ECHO, "c"), (ECHO, "d")];
 
 /// Prunes while something happens to the center between the listing and the removal.
-fn prune_with_mishap(goc: &Arc<Mutex<Goc>>, mishap: impl Fn(&mut Goc) + Send + 'static) -> Said {
+fn prune_with_mishap(goc: &Arc<Mutex<Goc>>, mishap: impl Fn(&mut Goc) + Send + 'static) -> Output {
     let server = {
         let goc = Arc::clone(goc);
         let center = goc.lock().unwrap().center.clone();
@@ -221,14 +224,14 @@ fn prune_with_mishap(goc: &Arc<Mutex<Goc>>, mishap: impl Fn(&mut Goc) + Send + '
         goc.world.execute(&format!("UPDATE center SET url = '{url}'; UPDATE listing SET center = '{url}'"));
         goc.world.command(&["prune", "--center", &url])
     };
-    let said = crate::harness::said(&mut command);
+    let output = crate::harness::output_of(&mut command);
     let goc = goc.lock().unwrap();
     let center = &goc.center;
     goc.world.execute(&format!(
         "UPDATE center SET url = '{center}'; UPDATE listing SET center = '{center}';
          UPDATE tombstone SET center = '{center}'"
     ));
-    said
+    output
 }
 
 fn restart(goc: &mut Goc, folder: &str) {
@@ -240,7 +243,7 @@ fn restart(goc: &mut Goc, folder: &str) {
 fn a_center_that_is_restarted_before_the_removal_carries_it_out() {
     let Some(goc) = about_to_remove() else { return };
     let goc = Arc::new(Mutex::new(goc));
-    prune_with_mishap(&goc, |goc| restart(goc, "center")).ended(0);
+    prune_with_mishap(&goc, |goc| restart(goc, "center")).assert_code(0);
     goc.lock().unwrap().lists(&LIVE);
 }
 
@@ -248,8 +251,8 @@ fn a_center_that_is_restarted_before_the_removal_carries_it_out() {
 fn a_center_that_forgot_everybody_before_the_removal_gets_the_live_ones_back() {
     let Some(goc) = about_to_remove() else { return };
     let goc = Arc::new(Mutex::new(goc));
-    let said = prune_with_mishap(&goc, |goc| restart(goc, "another-folder")).ended(3);
-    assert!(said.stderr.contains("lost 4 addresses that answer"), "{}", said.stderr);
+    let output = prune_with_mishap(&goc, |goc| restart(goc, "another-folder")).assert_code(3);
+    assert!(output.stderr.contains("lost 4 addresses that answer"), "{}", output.stderr);
     goc.lock().unwrap().lists(&LIVE);
 }
 
@@ -257,11 +260,11 @@ fn a_center_that_forgot_everybody_before_the_removal_gets_the_live_ones_back() {
 fn a_center_that_dies_before_the_removal_is_said_and_the_next_run_goes_on() {
     let Some(goc) = about_to_remove() else { return };
     let goc = Arc::new(Mutex::new(goc));
-    let said = prune_with_mishap(&goc, |goc| goc.kill(0)).ended(3);
-    assert!(said.stderr.contains("remove failed: "), "{}", said.stderr);
+    let output = prune_with_mishap(&goc, |goc| goc.kill(0)).assert_code(3);
+    assert!(output.stderr.contains("remove failed: "), "{}", output.stderr);
     let mut goc = goc.lock().unwrap();
     goc.children[0] = goc.serve("center");
     assert_eq!(goc.listed().len(), 5);
-    goc.run(&["prune"]).ended(0);
+    goc.run(&["prune"]).assert_code(0);
     goc.lists(&LIVE);
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::harness::git_server::answer_each;
 use crate::harness::source::Source;
-use crate::harness::{ECHO, Said, World, has_reader, said};
+use crate::harness::{ECHO, Output, World, has_program, output_of};
 use crate::sim::{Behaviour, Program};
 
 /// Fails where a line is a command of a workflow, or something reaches a terminal raw.
@@ -19,24 +19,25 @@ fn is_harmless(text: &str) {
 fn a_changed_file_whose_name_begins_with_colons_is_no_command_of_a_workflow() {
     const NAME: &str = "::error title=x::y.go";
     const BEFORE: &str = "package main\n\nfunc main() {\n\trun(1)\n}\n";
-    let mut source = Source::of(&[(NAME, BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let mut source =
+        Source::from_files(&[(NAME, BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     std::fs::write(source.folder.path().join(NAME), BEFORE.replace("run(1)", "run(2)")).unwrap();
     source.commit_all();
     let world = World::new();
-    let _agent =
-        world.start(&source.service(), &Program::of(&format!("example.com/app/{NAME}:3.13,5.2 1\n")));
+    let _agent = world
+        .start(&source.service(), &Program::from_profile(&format!("example.com/app/{NAME}:3.13,5.2 1\n")));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     for format in ["diff", "diff-json", "diff-markdown"] {
-        let report = world.run(&["report", "app", "--base=parent", "--format", format]).ended(0);
+        let report = world.run(&["report", "app", "--base=parent", "--format", format]).assert_code(0);
         is_harmless(&report.stdout);
         is_harmless(&report.stderr);
     }
-    let report = world.run(&["report", "app", "--base=parent", "--format", "diff"]).ended(0);
+    let report = world.run(&["report", "app", "--base=parent", "--format", "diff"]).assert_code(0);
     let line = r"\u{3a}:error title=x::y.go: 0 of 1 changed lines";
     assert!(report.stdout.lines().any(|found| found == line), "{}", report.stdout);
     // Of its own commands each is one, whatever is in them.
-    let report = world.run(&["report", "app", "--base=parent", "--format", "diff-github"]).ended(0);
+    let report = world.run(&["report", "app", "--base=parent", "--format", "diff-github"]).assert_code(0);
     for line in report.stdout.lines() {
         assert!(line.starts_with("::warning file=") || line.starts_with("::notice title="), "{line}");
         assert!(!line.contains("::error"), "{line}");
@@ -55,9 +56,10 @@ fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
 fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
     const SAID: &str =
         "denied\n::error::owned\u{1b}]0;x\u{7}\n##[error]x\nsee https://me:hush@h/r.git?token=hush\n";
-    let source = Source::of(&[("go.mod", b"module example.com/app\n")]);
+    let source = Source::from_files(&[("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of("example.com/app/main.go:3.13,5.2 1\n"));
+    let _agent =
+        world.start(&source.service(), &Program::from_profile("example.com/app/main.go:3.13,5.2 1\n"));
     world.pull(0);
     let refused = format!("{:04x}ERR {SAID}", SAID.len() + 8);
     let advertisement = format!("001e# service=git-upload-pack\n0000{refused}");
@@ -79,32 +81,36 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
         ] {
             world.configure(&format!("[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"{url}\"\n"));
             for options in [&[][..], &["-v"], &["--offline"]] {
-                let said = world.run(&[&["report", "app"][..], options].concat()).ended(1);
-                is_harmless(&said.stderr);
+                let output = world.run(&[&["report", "app"][..], options].concat()).assert_code(1);
+                is_harmless(&output.stderr);
                 let has_secret =
-                    ["hush", "hu/sh", "hu%2Fsh"].iter().any(|secret| said.stderr.contains(secret));
-                assert!(!has_secret, "{what}: {url}: {}", said.stderr);
-                assert!(options == ["--offline"] || said.stderr.contains(shown), "{what}: {}", said.stderr);
+                    ["hush", "hu/sh", "hu%2Fsh"].iter().any(|secret| output.stderr.contains(secret));
+                assert!(!has_secret, "{what}: {url}: {}", output.stderr);
+                assert!(
+                    options == ["--offline"] || output.stderr.contains(shown),
+                    "{what}: {}",
+                    output.stderr
+                );
             }
         }
     }
     // Git says the URL of a protocol that is not allowed, or that is none.
     for url in ["http://me:hush@127.0.0.1:1/r.git?token=hush", "ext::sh -c hush% x://me:hush@h/"] {
         world.configure(&format!("[apps.app]\nrepo = \"{url}\"\n"));
-        let said = world.run(&["report", "app"]).ended(1).warned("not allowed");
-        assert!(!said.stderr.contains(":hush"), "{}", said.stderr);
+        let output = world.run(&["report", "app"]).assert_code(1).assert_stderr_contains("not allowed");
+        assert!(!output.stderr.contains(":hush"), "{}", output.stderr);
     }
 }
 
 /// Runs the binary at a terminal of its own, and returns all that it shows there.
-fn at_a_terminal(world: &World, arguments: &str) -> Option<Said> {
-    if !has_reader(&["script", "--version"]) {
+fn at_a_terminal(world: &World, arguments: &str) -> Option<Output> {
+    if !has_program(&["script", "--version"]) {
         return None;
     }
     let mut script = Command::new("script");
-    world.equip(&mut script);
+    world.set_environment(&mut script);
     let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_goc-watchdog"));
-    Some(said(script.env("SHELL", "/bin/sh").args(["-qec", &command, "/dev/null"])))
+    Some(output_of(script.env("SHELL", "/bin/sh").args(["-qec", &command, "/dev/null"])))
 }
 
 #[test]
@@ -170,11 +176,11 @@ fn no_message_shows_the_password_or_the_query_of_a_center_s_url() {
             // The others do not reach the center.
             let reached = if url.contains("/?token=") { &answers[..] } else { &answers[..1] };
             for (status, body) in reached {
-                world.center.answer(status, body);
+                world.center.set_list_answer(status, body);
                 for arguments in commands {
                     let mut command = world.command(arguments);
-                    let said = said(command.env("GOC_CENTER", &url));
-                    let shown = format!("{}{}", said.stdout, said.stderr);
+                    let output = output_of(command.env("GOC_CENTER", &url));
+                    let shown = format!("{}{}", output.stdout, output.stderr);
                     assert!(!shown.contains("hush"), "{url} {arguments:?} {status}: {shown}");
                 }
             }

@@ -81,7 +81,7 @@ struct Served {
 
 impl Served {
     fn of(files: &[(&str, &[u8])], profile: &str) -> Self {
-        let source = Source::of(files);
+        let source = Source::from_files(files);
         let world = World::new();
         let agent = world.start_counted(&source.service(), profile);
         world.pull(0);
@@ -104,7 +104,7 @@ impl Served {
     fn page(&self) -> PathBuf {
         let page = self.world.home().join("page.html");
         let form = format!("html={}", page.display());
-        self.world.run(&["report", "app", "-q", "--format", &form]).ended(0);
+        self.world.run(&["report", "app", "-q", "--format", &form]).assert_code(0);
         page
     }
 }
@@ -113,7 +113,7 @@ impl Served {
 fn the_page_is_kept_beside_its_profile_unless_it_is_of_a_part() {
     let served = Served::of_cart();
     let kept = |served: &Served| served.world.files("_report.html");
-    served.world.run(&["report", "app", "-q", "--exclude", "made", "--format", "html"]).ended(0);
+    served.world.run(&["report", "app", "-q", "--exclude", "made", "--format", "html"]).assert_code(0);
     assert_eq!(kept(&served), [] as [PathBuf; 0]);
     let page = std::fs::read(served.page()).unwrap();
     let [stored] = &kept(&served)[..] else { panic!("one page") };
@@ -126,11 +126,11 @@ fn at_a_terminal_a_page_goes_to_a_file_whose_name_is_told() {
     let served = Served::of_cart();
     // util-linux's, which gives a command a terminal of its own.
     let mut command = std::process::Command::new("script");
-    served.world.equip(&mut command);
+    served.world.set_environment(&mut command);
     let report = concat!(env!("CARGO_BIN_EXE_goc-watchdog"), " report app --format html");
     command.args(["--quiet", "--return", "--command", report, "/dev/null"]);
-    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
-    assert_eq!(said.trim_end().lines().last(), Some("the page is in app_2_report.html"));
+    let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert_eq!(output.trim_end().lines().last(), Some("the page is in app_2_report.html"));
     let page = std::fs::read(served.world.home().join("app_2_report.html")).unwrap();
     assert!(page == std::fs::read(served.page()).unwrap());
 }
@@ -139,8 +139,8 @@ fn at_a_terminal_a_page_goes_to_a_file_whose_name_is_told() {
 fn a_page_without_source_is_whole_but_not_kept() {
     let served = Served::of_cart();
     std::fs::remove_dir_all(repository(&served.world)).unwrap();
-    let said = served.world.run(&["report", "app", "-q", "--format", "html"]).ended(3);
-    assert!(said.stdout.contains("No source was read"), "{}", said.stdout);
+    let output = served.world.run(&["report", "app", "-q", "--format", "html"]).assert_code(3);
+    assert!(output.stdout.contains("No source was read"), "{}", output.stdout);
     assert_eq!(served.world.files("_report.html"), [] as [PathBuf; 0]);
 }
 
@@ -150,7 +150,7 @@ const ESCAPE: (&str, u32) = ("Escape", 27);
 /// Opens a page at a file and waits until it is shown.
 fn open_file(browser: &mut Browser, page: &std::path::Path, fragment: &str) {
     browser.open(page, fragment);
-    browser.until("document.body.dataset.shown");
+    browser.wait_until("document.body.dataset.shown");
 }
 
 /// The number of the line that is the current one.
@@ -173,7 +173,7 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
     );
     let files = "#files .file a";
     assert_eq!(browser.texts(files), ["main.go", "cart.go", "up.go"]);
-    browser.picture("table-light");
+    browser.take_screenshot("table-light");
     browser.click("[data-sort=percent]");
     assert_eq!(browser.texts(files), ["up.go", "cart.go", "main.go"]);
     assert_eq!(browser.eval("location.hash"), "#sort=percent");
@@ -182,21 +182,21 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
     browser.press("u");
     assert_eq!(browser.texts(files), ["cart.go", "up.go"]);
     browser.press("/");
-    browser.until("document.activeElement.id === 'filter'");
+    browser.wait_until("document.activeElement.id === 'filter'");
     browser.press("CART");
     assert_eq!(browser.texts(files), ["cart.go"]);
     assert_eq!(browser.text("#shown"), "1 of 3 files, 3 uncovered statements");
     assert_eq!(browser.eval("location.hash"), "#sort=-percent&filter=CART&uncovered=1");
     browser.press_named(ESCAPE.0, ESCAPE.1);
     assert_eq!(browser.eval("location.hash"), "#sort=-percent&uncovered=1");
-    browser.was_quiet();
+    browser.assert_quiet();
 
     browser.open(&page, "#sort=-name&flat=1&filter=app/ma");
     assert_eq!(browser.texts(files), ["example.com/app/main.go", "example.com/app/made/up.go"]);
     assert_eq!(browser.texts("#files .package"), [] as [&str; 0]);
     browser.open(&page, "#sort=__proto__&filter=nothing%20at%20all&%%%");
     assert_eq!(browser.text("#nothing"), "No file to show.");
-    browser.was_quiet();
+    browser.assert_quiet();
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
     browser.press("jj");
     assert_eq!(browser.eval("document.activeElement.textContent"), "cart.go");
     browser.click("#files a[href$='cart.go']");
-    browser.until("document.body.dataset.shown");
+    browser.wait_until("document.body.dataset.shown");
     assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
     assert_eq!(browser.text("#file-percent"), "78.6%");
     assert_eq!(browser.text("#place"), "3 uncovered ranges");
@@ -223,10 +223,10 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
     browser.click("#previous");
     assert_eq!(current(&mut browser), "23");
     browser.click("#function-list li:nth-child(3) a");
-    browser.until("document.querySelector('.current').id === 'L35'");
+    browser.wait_until("document.querySelector('.current').id === 'L35'");
     assert_eq!(browser.text("#function-list li:nth-child(2)").replace('\n', " "), "Cart.Checkout 75.0%");
     browser.press("]");
-    browser.until("document.body.dataset.shown?.endsWith('up.go')");
+    browser.wait_until("document.body.dataset.shown?.endsWith('up.go')");
     assert!(browser.text("#message").starts_with("No source: not in the commit."));
     assert_eq!(
         browser.texts("#code .gap"),
@@ -234,14 +234,14 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
         "what is known of it all the same"
     );
     browser.press_named(ESCAPE.0, ESCAPE.1);
-    browser.until("!document.getElementById('overview').hidden");
+    browser.wait_until("!document.getElementById('overview').hidden");
     assert_eq!(browser.eval("document.activeElement.textContent"), "up.go", "where one was");
     browser.press("?");
     assert_eq!(browser.text("#keys h2"), "Keys");
-    browser.picture("keys");
+    browser.take_screenshot("keys");
     browser.press_named(ESCAPE.0, ESCAPE.1);
     assert_eq!(browser.eval("document.getElementById('keys').open"), false);
-    browser.was_quiet();
+    browser.assert_quiet();
 }
 
 #[test]
@@ -272,20 +272,20 @@ fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
         browser.texts("#L7 .c, #L13 .c, #L14 .c"),
         ["// in the order they came", "/* Add puts an item", "into the cart. */"]
     );
-    browser.was_quiet();
+    browser.assert_quiet();
 
     // Columns are bytes: what is not ASCII lies right.
     open_file(&mut browser, &page, "#file=example.com/app/main.go");
     assert_eq!(browser.texts("#code .on"), ["{", "run(`größer", "als`, 0x2a)", "}"]);
     browser.press("]");
-    browser.until("document.body.dataset.shown?.endsWith('cart.go')");
+    browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
     open_file(&mut browser, &page, CART_FILE);
     for (name, width, scheme) in
         [("file-light", 1280, "light"), ("file-dark", 1280, "dark"), ("file-narrow", 390, "light")]
     {
         browser.resize(width, 844);
-        browser.prefer(scheme);
-        browser.picture(name);
+        browser.prefer_color_scheme(scheme);
+        browser.take_screenshot(name);
         let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
         assert_eq!(widths[0], widths[1], "{name}: nothing sticks out");
     }
@@ -305,8 +305,8 @@ fn totals_and_table_are_there_where_script_is_forbidden() {
     assert_eq!(browser.text(".total .number"), "65.0%");
     assert_eq!(browser.texts("#files .file a"), ["main.go", "cart.go", "up.go"]);
     assert_eq!(browser.texts("#tools, #theme, #help, #view"), [] as [&str; 0], "nothing that would not work");
-    browser.picture("table-without-script");
-    browser.was_quiet();
+    browser.take_screenshot("table-without-script");
+    browser.assert_quiet();
 }
 
 #[test]
@@ -335,17 +335,17 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
     assert_eq!(browser.eval("document.images.length"), 0);
     let hostile = "script><img src=x onerror=alert(3)>&amp;\"'\\u{202e}#file=%.go";
     assert_eq!(browser.texts("#files .file a")[5], hostile, "of a package whose name ends in <");
-    browser.picture("hostile-table");
+    browser.take_screenshot("hostile-table");
     browser.click("#files tbody:last-of-type .file a");
-    browser.until("document.body.dataset.shown");
+    browser.wait_until("document.body.dataset.shown");
     assert_eq!(browser.text("#path"), format!("example.com/app/</{hostile}"));
-    browser.was_quiet();
+    browser.assert_quiet();
 
     open_file(&mut browser, &page, "#file=example.com/app/a.go");
     assert_eq!(browser.text("#L3 code"), "// </script><script>alert(1)</script><!-- U+202EevilU+FEFF");
     assert_eq!(browser.text("#L5 .on"), "g(\"<img src=x onerror=alert(2)>\", '\\'', `]]>`)");
     assert_eq!(browser.texts("#code .odd"), ["U+202E", "U+FEFF"]);
-    browser.picture("hostile-file");
+    browser.take_screenshot("hostile-file");
     open_file(&mut browser, &page, "#file=example.com/app/nul.go");
     assert!(browser.text("#message").contains("does not parse"));
     assert_eq!(browser.text("#L4 code"), "g(\"aU+0000b\u{fffd}\")");
@@ -358,7 +358,7 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
     assert_eq!(browser.eval("document.querySelector('#L3 code').textContent.length"), (5 << 20) + 10);
     browser.open(&page, "#file=%3Cimg%20src=x%20onerror=alert(4)%3E&line=x");
     assert_eq!(browser.text("#message"), "The page has no file \"<img src=x onerror=alert(4)>\".");
-    browser.was_quiet();
+    browser.assert_quiet();
 }
 
 const FILE_WITHOUT_SOURCE: &str = "#file=example.com/app/made/up.go";
@@ -371,7 +371,7 @@ fn axe_has_nothing_against_any_view() {
     let mut found = Vec::new();
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")] {
         browser.resize(width, 844);
-        browser.prefer(scheme);
+        browser.prefer_color_scheme(scheme);
         let views = [
             ("", ""),
             ("#flat=1&sort=-percent&filter=zzz", ""),
@@ -384,13 +384,13 @@ fn axe_has_nothing_against_any_view() {
         for (fragment, keys) in views {
             browser.open(&page, fragment);
             if fragment.contains("example.com") {
-                browser.until("document.body.dataset.shown");
+                browser.wait_until("document.body.dataset.shown");
             }
             browser.press(keys);
-            let Some(faults) = browser.faults() else { return };
+            let Some(faults) = browser.accessibility_violations() else { return };
             let view = format!("{fragment} {keys} at {width}, {scheme}");
             found.extend(faults.into_iter().map(|fault| format!("{view}: {fault}")));
-            browser.was_quiet();
+            browser.assert_quiet();
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -404,16 +404,16 @@ fn what_is_read_aloud_says_the_line_and_what_became_of_it() {
     open_file(&mut browser, &page, CART_FILE);
     browser.press("n");
     assert_eq!(
-        browser.heard_of_focus(),
+        browser.accessible_text_of_focus(),
         r#"group "Line 16, partly executed: if item.Price < 0 { item.Price = 0 }""#
     );
     browser.press("n");
-    assert_eq!(browser.heard_of_focus(), r#"group "Line 23, never executed: return errEmpty""#);
-    let heard = browser.heard("document.getElementById('L17')");
+    assert_eq!(browser.accessible_text_of_focus(), r#"group "Line 23, never executed: return errEmpty""#);
+    let heard = browser.accessible_texts("document.getElementById('L17')");
     assert!(heard.iter().any(|part| part == r#"image "executed""#), "{heard:?}");
     browser.press_named(ESCAPE.0, ESCAPE.1);
-    browser.until("!document.getElementById('overview').hidden");
-    assert_eq!(browser.heard_of_focus(), r#"link "cart.go""#);
+    browser.wait_until("!document.getElementById('overview').hidden");
+    assert_eq!(browser.accessible_text_of_focus(), r#"link "cart.go""#);
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
     let Some(mut browser) = Browser::start() else { return };
     let served = Served::of_cart();
     let page = served.page();
-    browser.prefer("dark");
+    browser.prefer_color_scheme("dark");
     open_file(&mut browser, &page, CART_FILE);
     browser.resize(700, 900);
     browser.call("Emulation.setEmulatedMedia", &serde_json::json!({"media": "print"}));
@@ -430,7 +430,7 @@ fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
     assert_eq!(browser.text("#path"), "example.com/app/cart/cart.go");
     assert_eq!(browser.eval("document.querySelectorAll('.line').length"), 38);
     assert_eq!(browser.eval("document.documentElement.scrollWidth <= innerWidth"), true);
-    browser.picture("file-on-paper");
+    browser.take_screenshot("file-on-paper");
 }
 
 /// Each view of a page: where it is, and the keys that make it.
@@ -446,7 +446,7 @@ const VIEWS: [(&str, &str); 6] = [
 /// Opens a view and waits until it is there.
 fn open_view(browser: &mut Browser, page: &std::path::Path, (fragment, keys): (&str, &str)) {
     browser.open(page, fragment);
-    browser.until(
+    browser.wait_until(
         "document.body.dataset.shown || !document.querySelector('#message').hidden || !location.hash.includes('file=')",
     );
     browser.press(keys);
@@ -462,7 +462,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         while heard.last().is_none_or(|heard| heard != last) {
             assert!(heard.len() < 30, "never at {last}: {heard:#?}");
             browser.press_named("Tab", 9);
-            heard.push(browser.heard_of_focus());
+            heard.push(browser.accessible_text_of_focus());
         }
         heard
     };
@@ -505,7 +505,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
     ];
     assert_eq!(walk(&mut browser, code), file, "from the heading that has the focus");
     browser.open(&page, "#file=unknown.go");
-    browser.until("!document.querySelector('#message').hidden");
+    browser.wait_until("!document.querySelector('#message').hidden");
     assert_eq!(walk(&mut browser, "link \"All files\""), [&*service, theme, keys, "link \"All files\""]);
 }
 
@@ -526,8 +526,8 @@ fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
     browser.press("n");
     assert_eq!(browser.texts(".line.current"), [] as [&str; 0], "the choice is kept");
     browser.press_named(ESCAPE.0, ESCAPE.1);
-    browser.until("!document.querySelector('#overview').hidden");
-    browser.was_quiet();
+    browser.wait_until("!document.querySelector('#overview').hidden");
+    browser.assert_quiet();
 }
 
 /// How far the page, and whatever is seen in it, sticks out on the right, in pixels; code scrolls by itself.
@@ -545,7 +545,7 @@ fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
         browser.resize(width, 700);
         for (at, view) in VIEWS.into_iter().enumerate() {
             open_view(&mut browser, &page, view);
-            browser.picture(&format!("phone-{width}-{at}"));
+            browser.take_screenshot(&format!("phone-{width}-{at}"));
             assert_eq!(browser.eval(STICKING_OUT), 0, "{view:?}, {width} wide");
             // A label is part of what it labels.
             let small = "[...document.querySelectorAll('a[href], button, input, summary')]
@@ -555,14 +555,14 @@ fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
         }
         open_view(&mut browser, &page, VIEWS[2]);
         browser.eval("scrollTo(0, document.documentElement.scrollHeight)");
-        browser.picture(&format!("phone-{width}-end"));
+        browser.take_screenshot(&format!("phone-{width}-end"));
         let edges = browser.eval(
             "[document.querySelector('#legend span:last-child').getBoundingClientRect().bottom,
               document.querySelector('#next').parentElement.getBoundingClientRect().top]",
         );
         assert!(edges[0].as_f64() < edges[1].as_f64(), "the last of it is above the buttons: {edges}");
     }
-    browser.was_quiet();
+    browser.assert_quiet();
 }
 
 #[test]
@@ -573,9 +573,9 @@ fn where_the_system_forces_its_colours_states_are_still_told_apart() {
     let features = serde_json::json!({"features": [{"name": "forced-colors", "value": "active"}]});
     browser.call("Emulation.setEmulatedMedia", &features);
     open_view(&mut browser, &page, VIEWS[0]);
-    browser.picture("forced-table");
+    browser.take_screenshot("forced-table");
     open_view(&mut browser, &page, VIEWS[2]);
-    browser.picture("forced-file");
+    browser.take_screenshot("forced-file");
     let style = |browser: &mut Browser, selector: &str, name: &str| {
         browser.eval(&format!("getComputedStyle(document.querySelector('{selector}')).{name}"))
     };
@@ -585,5 +585,5 @@ fn where_the_system_forces_its_colours_states_are_still_told_apart() {
     assert_eq!(style(&mut browser, "#L17", "outlineStyle"), "none");
     let counts = style(&mut browser, "#counts", "backgroundColor");
     assert_ne!(counts, style(&mut browser, "#next", "backgroundColor"), "it is on");
-    browser.was_quiet();
+    browser.assert_quiet();
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::harness::{ECHO, World, echo, profile_of, said};
+use crate::harness::{ECHO, World, echo, output_of, profile_of};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A machine that runs all tests at once may need more than a pod's five seconds.
@@ -32,7 +32,7 @@ impl World {
         let before = snapshots(&folder);
         let (folder, address) = (folder.to_str().unwrap().to_owned(), agent.url());
         let of = ["--service", service, "--address", &address];
-        self.run(&[&["pull", "--to-inbox", &folder, "--strict"], UNHURRIED, &of].concat()).ended(0);
+        self.run(&[&["pull", "--to-inbox", &folder, "--strict"], UNHURRIED, &of].concat()).assert_code(0);
         let after = snapshots(Path::new(&folder));
         after.into_iter().find(|path| !before.contains(path)).expect("a snapshot")
     }
@@ -40,8 +40,8 @@ impl World {
     /// Pulls what is due, and returns what it says of snapshots.
     #[track_caller]
     fn take(&self, code: i32) -> Vec<(String, Value)> {
-        let said = self.run(&["pull", "--format", "json", "--no-peek"]).ended(code);
-        let of_snapshots = said.json().into_iter().filter(|line| line["snapshot"].is_string());
+        let output = self.run(&["pull", "--format", "json", "--no-peek"]).assert_code(code);
+        let of_snapshots = output.json().into_iter().filter(|line| line["snapshot"].is_string());
         of_snapshots.map(|line| (line["result"].as_str().unwrap().to_owned(), line)).collect()
     }
 
@@ -98,7 +98,7 @@ fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
     counts.sort_unstable();
     assert_eq!(counts, [0, 0, 1, 2, 2, 3]);
     assert!(snapshots(&world.inbox()).is_empty());
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
     // Left again by the same process with the same counters: the same file.
     let (folder, url) = (world.inbox(), agents[0].url());
     let again = ["pull", "--to-inbox", folder.to_str().unwrap(), "--service", ECHO, "--address", &url];
-    let said = world.run(&[&again, UNHURRIED].concat()).ended(0);
-    assert_eq!(said.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
+    let output = world.run(&[&again, UNHURRIED].concat()).assert_code(0);
+    assert_eq!(output.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
     assert_eq!(snapshots(&folder), std::slice::from_ref(&first));
     agents[0].kill();
     assert_eq!(results(&world.take(3)), ["merged"]);
@@ -126,7 +126,7 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
         assert_eq!(world.echo_counts(), counts);
         assert!(snapshots(&folder).is_empty());
     }
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn snapshots_of_one_process_may_come_in_any_order_and_replicas_add_up() {
     let mut counts = world.echo_counts();
     counts.sort_unstable();
     assert_eq!(counts, [0, 0, 1, 1, 1, 3]);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -162,14 +162,14 @@ fn a_service_of_which_only_the_inbox_tells_is_listed_and_reported() {
     agent.hit(&[0, 1, 2], 1);
     world.leave(&agent, OTHER);
     agent.kill();
-    let said = world.run(&["pull"]).ended(0);
-    assert!(said.stdout.contains("1 snapshot taken in"), "{}", said.stdout);
-    let listed = world.run(&["list", "--format", "json"]).ended(0).json();
+    let output = world.run(&["pull"]).assert_code(0);
+    assert!(output.stdout.contains("1 snapshot taken in"), "{}", output.stdout);
+    let listed = world.run(&["list", "--format", "json"]).assert_code(0).json();
     let (name, state) = (&listed[0][0]["service"], &listed[0][0]["state"]);
     assert_eq!((name, state, &listed[0][0]["percent"]), (&json!(OTHER), &json!("offline"), &json!(40.0)));
-    let total = world.run(&["total", "develop"]).ended(0);
+    let total = world.run(&["total", "develop"]).assert_code(0);
     assert_eq!(total.stdout, "40.0\n");
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_named_pull_takes_the_whole_inbox_in() {
     other.hit(&[0], 1);
     agents[0].hit(&[1], 1);
     world.leave(&other, OTHER);
-    world.run(&["pull", ECHO]).ended(0);
+    world.run(&["pull", ECHO]).assert_code(0);
     assert_eq!(other.pulls(), 1, "by the hook alone");
     assert_eq!(
         world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover WHERE is_latest = 'y'"),
@@ -193,8 +193,8 @@ fn without_its_center_a_pull_takes_the_inbox_in_all_the_same() {
     let agent = Agent::start(&echo());
     agent.hit(&[0], 1);
     world.leave(&agent, ECHO);
-    let said = world.run(&["pull", "--center", "http://127.0.0.1:9"]).ended(3);
-    said.warned("connection refused");
+    let output = world.run(&["pull", "--center", "http://127.0.0.1:9"]).assert_code(3);
+    output.assert_stderr_contains("connection refused");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
 }
 
@@ -203,7 +203,7 @@ fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 1);
     world.pull(0);
-    let rebuilt = Agent::start(&Program::of(
+    let rebuilt = Agent::start(&Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
     ));
     rebuilt.hit(&[0], 7);
@@ -270,7 +270,7 @@ fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing
     assert!(inbox.join("notes.txt").exists());
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
     assert_eq!(world.take(0), [], "and once is enough");
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -316,9 +316,9 @@ fn of_much_junk_in_the_inbox_a_few_files_are_named_and_services_are_pulled() {
         fs::write(&path, damaged.replace(" 0\n", " 9\n")).unwrap();
         age(&path);
     }
-    let said = world.run(&["pull"]).ended(3).warned("and 490 more");
-    let named = said.stderr.lines().filter(|line| line.contains("junk-")).count();
-    assert_eq!(named, 10, "{}", said.stderr);
+    let output = world.run(&["pull"]).assert_code(3).assert_stderr_contains("and 490 more");
+    let named = output.stderr.lines().filter(|line| line.contains("junk-")).count();
+    assert_eq!(named, 10, "{}", output.stderr);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
     for inbox in [&world.inbox(), &other] {
         assert_eq!(snapshots(inbox), Vec::<PathBuf>::new());
@@ -337,8 +337,8 @@ fn a_deadline_ends_the_look_into_the_inbox_and_the_rest_waits() {
     agents[0].hit(&[0], 1);
     world.pull(0);
     leave_junk(&world, 3);
-    let said = world.run(&["pull", "--deadline", "0s"]).ended(3);
-    said.warned("3 files of the inbox left for the next run");
+    let output = world.run(&["pull", "--deadline", "0s"]).assert_code(3);
+    output.assert_stderr_contains("3 files of the inbox left for the next run");
     assert_eq!(snapshots(&world.inbox()).len(), 3);
     world.pull(3);
     assert_eq!(snapshots(&world.inbox()).len(), 0);
@@ -354,7 +354,7 @@ fn a_file_that_is_still_being_written_waits() {
     for length in [0, 10, 60, text.len() / 2, text.len() - 1] {
         fs::write(&path, &text[..length]).unwrap();
         let taken = world.run(&["pull", "--format", "json", "--no-peek"]);
-        taken.warned("it is cut short; it waits for its end");
+        taken.assert_stderr_contains("it is cut short; it waits for its end");
         assert_eq!(snapshots(&world.inbox()), std::slice::from_ref(&path));
     }
     // What a hook that was ended left is swept in time, and nobody else's files are.
@@ -384,7 +384,7 @@ fn the_last_words_come_before_the_pull_of_the_process_that_follows() {
     let mut counts = world.echo_counts();
     counts.sort_unstable();
     assert_eq!(counts, [0, 0, 0, 0, 3, 9]);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -427,11 +427,14 @@ fn inboxes_of_the_configuration_are_taken_in_too() {
     let beside = world.root().join("beside");
     fs::create_dir(&beside).unwrap();
     fs::rename(&other, beside.join("x.snapshot")).unwrap();
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
     assert!(snapshots(&shared).is_empty() && snapshots(&beside).is_empty());
     fs::remove_dir(&shared).unwrap();
-    world.run(&["pull"]).ended(3).warned(&format!("inbox \"{}\" is not there", shared.display()));
+    world
+        .run(&["pull"])
+        .assert_code(3)
+        .assert_stderr_contains(&format!("inbox \"{}\" is not there", shared.display()));
 }
 
 #[test]
@@ -443,27 +446,31 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
     let hook = |options: &[&str], code: i32| {
         let deadline = if options.contains(&"--deadline") { &[] } else { UNHURRIED };
         let all = [&["pull", "--to-inbox", inbox], options, deadline].concat();
-        let lenient = world.run(&all).ended(0);
-        world.run(&[&all[..], &["--strict"]].concat()).ended(code);
+        let lenient = world.run(&all).assert_code(0);
+        world.run(&[&all[..], &["--strict"]].concat()).assert_code(code);
         lenient
     };
     let nothing = "the last data was not saved: ";
     hook(&["--address", &url], 1)
-        .warned(nothing)
-        .warned("GOC_SERVICE_NAME is neither in this environment nor in that of process");
+        .assert_stderr_contains(nothing)
+        .assert_stderr_contains("GOC_SERVICE_NAME is neither in this environment nor in that of process");
     hook(&["--address", "http://127.0.0.1:9"], 1)
-        .warned("nothing listens at port 9: name the service with --service");
-    hook(&["--address", "nowhere", "--service", ECHO], 1).warned("is not an address: the scheme is missing");
-    hook(&["--address", "http://127.0.0.1:9", "--service", ECHO], 1).warned("connection refused");
+        .assert_stderr_contains("nothing listens at port 9: name the service with --service");
+    hook(&["--address", "nowhere", "--service", ECHO], 1)
+        .assert_stderr_contains("is not an address: the scheme is missing");
+    hook(&["--address", "http://127.0.0.1:9", "--service", ECHO], 1)
+        .assert_stderr_contains("connection refused");
     agent.behave(Behaviour::Body(b"<html>".to_vec()));
-    hook(&["--address", &url, "--service", ECHO], 1).warned("profile from \"http://127.0.0.1:");
+    hook(&["--address", &url, "--service", ECHO], 1)
+        .assert_stderr_contains("profile from \"http://127.0.0.1:");
     agent.behave(Behaviour::CutBefore(5));
-    hook(&["--address", &url, "--service", ECHO], 1).warned("cut short");
+    hook(&["--address", &url, "--service", ECHO], 1).assert_stderr_contains("cut short");
     agent.behave(Behaviour::Hang);
-    let hung = hook(&["--address", &url, "--service", ECHO, "--deadline", "200ms"], 1).warned(nothing);
+    let hung = hook(&["--address", &url, "--service", ECHO, "--deadline", "200ms"], 1)
+        .assert_stderr_contains(nothing);
     // The request may end before the whole does, which began later if this machine is busy.
     assert!(hung.stderr.contains("200ms") || hung.stderr.contains("timed out"), "{}", hung.stderr);
-    agent.behave(Behaviour::Well);
+    agent.behave(Behaviour::Normal);
 
     let missing = world.home().join("missing");
     let into = |folder: &Path| {
@@ -471,15 +478,18 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
         let of = ["pull", "--to-inbox", folder, "--address", &url, "--service", ECHO];
         world.run(&[&of[..], UNHURRIED].concat())
     };
-    into(&missing).ended(0).warned("cannot write into").warned("No such file or directory");
+    into(&missing)
+        .assert_code(0)
+        .assert_stderr_contains("cannot write into")
+        .assert_stderr_contains("No such file or directory");
     assert!(!missing.exists(), "a volume that is not mounted is not made up for");
-    into(Path::new("/proc")).ended(0).warned("cannot write \"/proc/");
-    into(Path::new("/dev/full")).ended(0).warned("Not a directory");
+    into(Path::new("/proc")).assert_code(0).assert_stderr_contains("cannot write \"/proc/");
+    into(Path::new("/dev/full")).assert_code(0).assert_stderr_contains("Not a directory");
     assert!(snapshots(Path::new(inbox)).is_empty());
     for options in [["--force", "-q"], ["--raw", "-q"], ["name", "-q"]] {
-        world.run(&[&["pull", "--to-inbox", inbox][..], &options].concat()).ended(2);
+        world.run(&[&["pull", "--to-inbox", inbox][..], &options].concat()).assert_code(2);
     }
-    world.run(&["pull", "--service", ECHO]).ended(2).warned("--to-inbox");
+    world.run(&["pull", "--service", ECHO]).assert_code(2).assert_stderr_contains("--to-inbox");
     assert!(!world.root().join("sqlite.db").exists() && !world.root().join("goc-watchdog.lock").exists());
 }
 
@@ -496,24 +506,26 @@ fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
         // No HOME, no PATH, nothing.
         command.env_clear().envs(environment.iter().copied()).current_dir(&here).stdin(Stdio::null());
-        said(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox).args(UNHURRIED))
+        output_of(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox).args(UNHURRIED))
     };
     fs::write(here.join("empty_profile_listen_addr"), "").unwrap();
-    let left = hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(0);
+    let left = hook(&[("GOC_SERVICE_NAME", ECHO)]).assert_code(0);
     assert!(left.stdout.starts_with(ECHO), "{}", left.stdout);
     // One that nobody listens at any more is no rival.
     fs::write(here.join("old_profile_listen_addr"), "10.2.3.4:9").unwrap();
-    hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(0);
+    hook(&[("GOC_SERVICE_NAME", ECHO)]).assert_code(0);
     fs::rename(here.join("echo_profile_listen_addr"), here.join("kept")).unwrap();
     fs::remove_file(here.join("old_profile_listen_addr")).unwrap();
-    hook(&[("GOC_SERVICE_NAME", ECHO)]).ended(1).warned("\"empty_profile_listen_addr\" says no port");
+    hook(&[("GOC_SERVICE_NAME", ECHO)])
+        .assert_code(1)
+        .assert_stderr_contains("\"empty_profile_listen_addr\" says no port");
     fs::rename(here.join("kept"), here.join("echo_profile_listen_addr")).unwrap();
     let second = Agent::start(&echo());
     fs::write(here.join("worker_profile_listen_addr"), second.url()).unwrap();
     hook(&[("GOC_SERVICE_NAME", ECHO)])
-        .ended(1)
-        .warned("several processes wrote an address, choose one with --address")
-        .warned("worker_profile_listen_addr: port");
+        .assert_code(1)
+        .assert_stderr_contains("several processes wrote an address, choose one with --address")
+        .assert_stderr_contains("worker_profile_listen_addr: port");
 }
 
 #[test]
@@ -529,7 +541,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
     fs::write(inbox.join("x.snapshot"), "<html>").unwrap();
     assert_eq!(results(&world.take(3)), ["bad"]);
     assert!(fs::metadata(world.root().join("sqlite.db")).unwrap().len() >= database);
-    world.is_sound();
+    world.assert_consistent();
     // "bad" itself leads elsewhere: nothing is moved there, and the run says so.
     fs::remove_dir_all(inbox.join("bad")).unwrap();
     let elsewhere = world.home().join("elsewhere");
@@ -555,7 +567,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
         assert!(command.arg(&left).status().unwrap().success());
         let (folder, url) = (inbox.to_str().unwrap(), agents[0].url());
         let hook = ["pull", "--to-inbox", folder, "--strict", "--service", ECHO, "--address", &url];
-        world.run(&[&hook, UNHURRIED].concat()).ended(0);
+        world.run(&[&hook, UNHURRIED].concat()).assert_code(0);
         assert!(fs::symlink_metadata(&left).unwrap().is_file());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
     }
@@ -571,7 +583,7 @@ fn a_late_snapshot_closes_nothing_that_is_younger() {
     let late = fs::read(&server).unwrap();
     fs::remove_file(&server).unwrap();
     // A worker of the same module follows at the address; it shares a file with the server.
-    agents[0].run(&Program::of(
+    agents[0].run(&Program::from_profile(
         "example.com/apa/echo/handlers/ping.go:8.40,10.2 1\nexample.com/apa/echo/work/work.go:1.1,2.2 3\n",
     ));
     agents[0].hit(&[0], 7);
@@ -601,7 +613,7 @@ fn a_file_of_a_time_that_cannot_be_ends_no_run() {
             Command::new("touch").args(["-d", "@9000000000000000"]).arg(&path).status().unwrap().success()
         );
     }
-    world.run(&["pull"]).ended(3).warned("it is cut short");
+    world.run(&["pull"]).assert_code(3).assert_stderr_contains("it is cut short");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
 }
 
@@ -615,7 +627,7 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
     agents[0].hit(&[1], 1);
     world.leave(&agents[0], ECHO);
     // Its replicas are asked as if a peek had found that it moved.
-    world.run(&["pull", "--no-peek"]).ended(0);
+    world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!(agents[1].pulls(), pulls + 1);
 
     // A named pull of another service asks nobody of this one, and what is old stays old.
@@ -627,9 +639,9 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
     world.execute(
         "UPDATE schedule SET last_pull_at = '2026-01-01T00:00:00.000Z', next_due_at = '2026-01-01T04:00:00.000Z'",
     );
-    world.run(&["pull", OTHER]).ended(0);
+    world.run(&["pull", OTHER]).assert_code(0);
     assert_eq!(world.echo_counts().iter().filter(|count| **count > 0).count(), 3);
-    world.run(&["total", ECHO, "--max-age", "1h"]).ended(5).warned("longer than 1h");
+    world.run(&["total", ECHO, "--max-age", "1h"]).assert_code(5).assert_stderr_contains("longer than 1h");
 }
 
 #[test]
@@ -650,8 +662,8 @@ fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
     let large = world.leave(&agents[0], ECHO);
     world.center.remove_all();
     agents[0].kill();
-    let said = world.run(&["pull", "--no-peek", "--max-body", "100"]).ended(3);
-    said.warned("larger than --max-body");
+    let output = world.run(&["pull", "--no-peek", "--max-body", "100"]).assert_code(3);
+    output.assert_stderr_contains("larger than --max-body");
     assert!(!large.exists());
     let again = world.run(&["pull", "--no-peek", "--max-body", "100"]);
     assert!(!again.stderr.contains("--max-body"), "{}", again.stderr);
@@ -669,9 +681,9 @@ fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
     let file = fs::metadata(&path).unwrap();
     let (uid, gid) = (file.uid(), file.gid());
     world.configure(&format!("inbox_owners = [{}, \"gid:{}\", \"nobody-of-this-name\"]", uid + 1, gid + 1));
-    let said = world.run(&["pull", "--force"]).ended(3);
+    let output = world.run(&["pull", "--force"]).assert_code(3);
     let reason = format!("its owner (user {uid}, group {gid}) is none of inbox_owners");
-    assert_eq!(said.stderr.matches(&reason).count(), 1, "{}", said.stderr);
+    assert_eq!(output.stderr.matches(&reason).count(), 1, "{}", output.stderr);
     assert!(path.exists());
     world.configure(&format!("inbox_owners = [\"gid:{gid}\"]"));
     world.pull(0);
@@ -706,16 +718,16 @@ fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
         let mut bad = 0;
         for child in pulls {
             let output = child.wait_with_output().unwrap();
-            let (said, warned) =
+            let (stdout, stderr) =
                 (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-            for line in said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            for line in stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
                 match line["result"].as_str() {
                     Some("merged") => drop(merged.insert(line["service"].as_str().unwrap().to_owned())),
                     Some("bad") => bad += 1,
                     _ => {}
                 }
             }
-            assert!(!warned.contains("No such file"), "{warned}");
+            assert!(!stderr.contains("No such file"), "{stderr}");
         }
         let wanted: BTreeSet<String> = (0..40).map(service).collect();
         assert_eq!((&merged, bad), (&wanted, 40), "each is taken by a root, and set aside by one");
@@ -742,12 +754,12 @@ fn options_that_the_hook_does_not_heed_are_refused() {
         &["--change", "counts"],
         &["--jitter", "1s"],
     ] {
-        world.run(&[&["pull", "--to-inbox", "."][..], options].concat()).ended(2);
+        world.run(&[&["pull", "--to-inbox", "."][..], options].concat()).assert_code(2);
     }
     for options in
         [&["--force", "--service", "x"][..], &["--force", "--strict"], &["--raw", "--service", "x"]]
     {
-        world.run(&[&["pull"][..], options].concat()).ended(2);
+        world.run(&[&["pull"][..], options].concat()).assert_code(2);
     }
     let long = "x".repeat(5000);
     let agent = Agent::start(&echo());
@@ -759,8 +771,8 @@ fn options_that_the_hook_does_not_heed_are_refused() {
             ]
             .concat(),
         )
-        .ended(1)
-        .warned("longer than");
+        .assert_code(1)
+        .assert_stderr_contains("longer than");
 }
 
 #[test]
@@ -785,7 +797,7 @@ fn last_data_that_waited_while_the_clock_went_back_is_counted_once() {
     assert_eq!(results(&world.take(3)), ["merged"]);
     assert!(!of_later.exists());
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 14);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -823,7 +835,7 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     other.kill();
     assert_eq!(results(&world.take(0)), ["merged"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 17);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -848,7 +860,7 @@ fn a_process_that_is_listed_after_its_snapshot_was_taken_in_is_counted_once() {
     agent.hit(&[2], 1);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 11);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -869,7 +881,7 @@ fn a_pull_after_the_clock_went_back_replaces_what_a_snapshot_left_beside_later_t
     agents[0].hit(&[0], 1);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 25);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -910,5 +922,5 @@ fn that_the_clock_went_back_is_remembered_when_its_times_have_passed() {
     let taken = world.run(&["pull", "--no-peek"]);
     assert!(taken.stdout.contains("1 snapshot taken in"), "{}", taken.stdout);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 14);
-    world.is_sound();
+    world.assert_consistent();
 }

@@ -24,7 +24,7 @@ fn crowd(world: &World, agent: &Agent, others: usize) {
     let of = |number: usize| (format!("other_{number:03}"), json!(["http://127.0.0.1:1"]));
     let mut list: serde_json::Map<_, _> = (0..others).map(of).collect();
     list.insert(ECHO.to_owned(), json!([agent.url()]));
-    world.center.answer("200 OK", &json!(list).to_string());
+    world.center.set_list_answer("200 OK", &json!(list).to_string());
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn of_a_list_beyond_the_limits_what_is_known_is_pulled_and_the_rest_left_out() {
          max_addresses)\n",
         world.center.url()
     );
-    world.pull(3).warned(&message);
+    world.pull(3).assert_stderr_contains(&message);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM service"), 3);
-    world.run(&["list"]).ended(3).warned(&message);
-    world.run(&["pull", "--dry-run"]).ended(3).warned(&message);
+    world.run(&["list"]).assert_code(3).assert_stderr_contains(&message);
+    world.run(&["pull", "--dry-run"]).assert_code(3).assert_stderr_contains(&message);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn known_names_beyond_the_limits_are_not_taken_for_gone() {
     world.pull(3);
     world.configure("[pull]\nmax_names = 1\n");
     crowd(&world, &agent, 2);
-    world.pull(3).warned("known ones among them");
+    world.pull(3).assert_stderr_contains("known ones among them");
     let standing = "SELECT count(*) FROM listing WHERE unlisted_at IS NULL";
     assert_eq!(world.query::<i64>(standing), 3);
 }
@@ -58,13 +58,13 @@ fn known_names_beyond_the_limits_are_not_taken_for_gone() {
 fn prune_leaves_a_center_alone_whose_list_is_cut() {
     let (world, agent) = crowded(9);
     agent.kill();
-    let said = world
+    let output = world
         .run(&["prune"])
-        .ended(3)
-        .warned("lists 10 names with 10 addresses, of which 7 and 7 are left out");
-    assert!(said.stdout.contains("asked 0 addresses"), "{}", said.stdout);
+        .assert_code(3)
+        .assert_stderr_contains("lists 10 names with 10 addresses, of which 7 and 7 are left out");
+    assert!(output.stdout.contains("asked 0 addresses"), "{}", output.stdout);
     world.minutes_pass(60);
-    world.run(&["prune"]).ended(3);
+    world.run(&["prune"]).assert_code(3);
     assert_eq!(world.center.removals(), Vec::<String>::new());
 }
 
@@ -76,7 +76,7 @@ fn a_name_that_was_never_pulled_is_forgotten_when_it_is_listed_no_more() {
     assert_eq!(world.query::<String>(known), format!("other_000 other_001 {ECHO}"));
     crowd(&world, &agent, 1);
     // A pull of named services does not tidy up.
-    world.run(&["pull", ECHO]).ended(0);
+    world.run(&["pull", ECHO]).assert_code(0);
     assert_eq!(world.query::<String>(known), format!("other_000 other_001 {ECHO}"));
     world.pull(3);
     assert_eq!(world.query::<String>(known), format!("other_000 {ECHO}"));
@@ -85,9 +85,9 @@ fn a_name_that_was_never_pulled_is_forgotten_when_it_is_listed_no_more() {
     }
     // A pulled one stays, and so does its key's other name.
     let branch = "staging_th_apa_goc_echoserver_next_845820727e";
-    world.center.answer("200 OK", &json!({ branch: ["http://127.0.0.1:1"] }).to_string());
+    world.center.set_list_answer("200 OK", &json!({ branch: ["http://127.0.0.1:1"] }).to_string());
     world.pull(3);
-    world.center.answer("200 OK", &json!({ "x": [agent.url()] }).to_string());
+    world.center.set_list_answer("200 OK", &json!({ "x": [agent.url()] }).to_string());
     world.pull(0);
     assert_eq!(world.query::<String>(known), format!("{ECHO} {branch} x"));
 }
@@ -100,8 +100,11 @@ fn the_deadline_of_a_pull_holds_while_a_center_is_asked() {
     // The center takes the connection and says nothing.
     world.center.stop();
     let silent = TcpListener::bind(world.center.url().trim_start_matches("http://")).unwrap();
-    let said = world.run(&["pull", "--force", "--deadline", "50ms"]).ended(3).warned("timed out");
-    assert!(said.stdout.starts_with("pulled 0 services (1 cut off and still due)"), "{}", said.stdout);
+    let output = world
+        .run(&["pull", "--force", "--deadline", "50ms"])
+        .assert_code(3)
+        .assert_stderr_contains("timed out");
+    assert!(output.stdout.starts_with("pulled 0 services (1 cut off and still due)"), "{}", output.stdout);
     drop(silent);
 }
 
@@ -110,5 +113,8 @@ fn a_list_of_many_names_is_read_with_the_defaults() {
     let world = World::new();
     let agent = world.start(ECHO, &echo());
     crowd(&world, &agent, 999);
-    assert_eq!(world.run(&["list", "--format", "json"]).ended(0).json()[0].as_array().unwrap().len(), 1000);
+    assert_eq!(
+        world.run(&["list", "--format", "json"]).assert_code(0).json()[0].as_array().unwrap().len(),
+        1000
+    );
 }

@@ -210,7 +210,7 @@ fn the_lines_that_changed_are_those_of_git() {
     };
     let before = named(&mut pairs.iter().map(|(before, _)| before));
     let before: Vec<(&str, &[u8])> = before.iter().map(|(name, text)| (&**name, &**text)).collect();
-    let mut source = Source::of(&before);
+    let mut source = Source::from_files(&before);
     for (name, text) in named(&mut pairs.iter().map(|(_, after)| after)) {
         std::fs::write(source.folder.path().join(name), text).unwrap();
     }

@@ -49,20 +49,29 @@ fn a_latest_profile_that_is_missing_or_damaged_is_written_again_and_that_is_said
             None => fs::remove_file(&path).unwrap(),
         };
         break_it();
-        let reported =
-            world.run(&["report", "echoserver", "--format", "json"]).warned("made from the database");
+        let reported = world
+            .run(&["report", "echoserver", "--format", "json"])
+            .assert_stderr_contains("made from the database");
         assert!([0, 3].contains(&reported.code) && reported.stdout.contains("\"covered\""), "{reported:?}");
-        let said = world.run(arguments).ended(0).warned(what).warned("written again from the database");
-        assert!(said.stderr.contains(ECHO) && said.stderr.contains("echoserver_1.cov"), "{}", said.stderr);
+        let output = world
+            .run(arguments)
+            .assert_code(0)
+            .assert_stderr_contains(what)
+            .assert_stderr_contains("written again from the database");
+        assert!(
+            output.stderr.contains(ECHO) && output.stderr.contains("echoserver_1.cov"),
+            "{}",
+            output.stderr
+        );
         assert!(fs::read(&path).unwrap() == text, "{arguments:?}");
-        assert_eq!(world.run(arguments).ended(0).stderr, "", "it is said once");
+        assert_eq!(world.run(arguments).assert_code(0).stderr, "", "it is said once");
 
         // The same with a database of an earlier release, which knows no size.
         break_it();
         world.execute("UPDATE cover_fact SET file_bytes = NULL");
-        world.run(&["prune"]).ended(0).warned("written again from the database");
+        world.run(&["prune"]).assert_code(0).assert_stderr_contains("written again from the database");
         assert!(fs::read(&path).unwrap() == text, "{arguments:?}");
-        world.is_sound();
+        world.assert_consistent();
     }
 }
 
@@ -73,10 +82,10 @@ fn counts_that_moved_on_since_the_row_are_in_the_file_that_is_written_again() {
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 3, "no block became covered");
     fs::remove_file(profile(&world, 1)).unwrap();
-    world.run(&["pull"]).ended(0).warned("written again");
+    world.run(&["pull"]).assert_code(0).assert_stderr_contains("written again");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
-    assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
-    world.is_sound();
+    assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "");
+    world.assert_consistent();
 }
 
 #[test]
@@ -89,8 +98,12 @@ fn a_profile_that_cannot_be_written_again_is_named_and_the_others_are() {
         fs::remove_file(path).unwrap();
     }
     world.execute("UPDATE generation SET counts = x'01' WHERE id = 1");
-    let said = world.run(&["prune"]).ended(3).warned("was not written again").warned("table generation");
-    assert!(said.stderr.contains(ECHO), "{}", said.stderr);
+    let output = world
+        .run(&["prune"])
+        .assert_code(3)
+        .assert_stderr_contains("was not written again")
+        .assert_stderr_contains("table generation");
+    assert!(output.stderr.contains(ECHO), "{}", output.stderr);
     assert_eq!(world.files(".cov").len(), 1);
 }
 
@@ -113,20 +126,20 @@ fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
         fs::write(folder(&world).join("apa_goc_echoserver_3.cov.tmp"), "unfinished").unwrap();
 
         agent.hit(&[3], 1);
-        world.run(arguments).ended(0);
+        world.run(arguments).assert_code(0);
         world.pull(0);
         assert!(profile(&world, 4).exists(), "numbers go on");
         // Either it is where it was, or it was moved aside and that was said.
-        let said = world.run(&["prune"]).ended(0);
+        let output = world.run(&["prune"]).assert_code(0);
         let aside = folder(&world).join("aside/apa_goc_echoserver_3.cov");
-        assert!(fs::read(&aside).unwrap() == newer, "{arguments:?}: {}", said.stderr);
+        assert!(fs::read(&aside).unwrap() == newer, "{arguments:?}: {}", output.stderr);
         assert_eq!(world.files(".tmp"), [] as [PathBuf; 0]);
-        assert_eq!(world.run(&["prune"]).ended(0).stderr, "", "it is named once");
-        world.is_sound();
+        assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "", "it is named once");
+        world.assert_consistent();
 
         let old = SystemTime::now() - Duration::from_secs(31 * 24 * 3600);
         fs::OpenOptions::new().write(true).open(&aside).unwrap().set_modified(old).unwrap();
-        world.run(&["prune"]).ended(0);
+        world.run(&["prune"]).assert_code(0);
         assert!(!aside.exists() && folder(&world).join("aside/apa_goc_echoserver_2.cov").exists());
     }
 }
@@ -135,8 +148,12 @@ fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
 fn a_file_that_no_row_knows_is_named_when_it_is_moved_aside() {
     let (world, _agent) = stored();
     fs::write(profile(&world, 7), "mode: set\n").unwrap();
-    world.run(&["prune"]).ended(0).warned("echoserver_7.cov").warned("aside");
-    assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
+    world
+        .run(&["prune"])
+        .assert_code(0)
+        .assert_stderr_contains("echoserver_7.cov")
+        .assert_stderr_contains("aside");
+    assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "");
 }
 
 #[test]
@@ -147,7 +164,7 @@ fn what_cannot_be_swept_stops_nothing() {
     let other = world.root().join("other/cov_data");
     fs::create_dir_all(other.join("other_1.cov.tmp")).unwrap();
     agent.hit(&[1], 1);
-    world.pull(0).warned("other_1.cov.tmp");
+    world.pull(0).assert_stderr_contains("other_1.cov.tmp");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 4);
 }
 
@@ -165,11 +182,11 @@ fn a_link_or_a_file_in_place_of_the_folder_aside_is_named_and_prune_was_done_in_
             if has_orphan {
                 fs::write(profile(&world, 7), "mode: count\n").unwrap();
             }
-            let said = world.run(&["prune"]).ended(3).warned("cov_data/aside");
-            assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+            let output = world.run(&["prune"]).assert_code(3).assert_stderr_contains("cov_data/aside");
+            assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
             assert_eq!(profile(&world, 7).exists(), has_orphan);
             fs::remove_file(&aside).unwrap();
-            world.run(&["prune"]).ended(0);
+            world.run(&["prune"]).assert_code(0);
             assert_eq!(aside.join("apa_goc_echoserver_7.cov").exists(), has_orphan);
         }
     }

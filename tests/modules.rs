@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::source::Source;
-use crate::harness::{World, skipped};
+use crate::harness::{World, warn_skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// Each fixture, and the folder of the module whose processes wrote its profile.
@@ -43,9 +43,9 @@ fn pulled(name: &str, profile: &[u8]) -> (World, Source, Agent) {
     files(&fixtures().join(name), "", &mut found);
     let found: Vec<(&str, &[u8])> =
         found.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
-    let source = Source::of(&found);
+    let source = Source::from_files(&found);
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(""));
+    let agent = world.start(&source.service(), &Program::from_profile(""));
     agent.behave(Behaviour::Body(profile.to_vec()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
@@ -56,7 +56,7 @@ fn pulled(name: &str, profile: &[u8]) -> (World, Source, Agent) {
 fn names_mean_the_files_that_the_go_command_compiles() {
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        skipped("no Go here, so no module was looked for as the real go command does");
+        warn_skipped("no Go here, so no module was looked for as the real go command does");
         return;
     }
     for (name, main) in REPOSITORIES {
@@ -70,7 +70,7 @@ fn names_mean_the_files_that_the_go_command_compiles() {
             .output()
             .unwrap();
         assert!(go.status.success(), "{name}: {}", String::from_utf8_lossy(&go.stderr));
-        let report = world.run(&["report", "app"]).ended(0);
+        let report = world.run(&["report", "app"]).assert_code(0);
         assert_eq!(report.stdout, String::from_utf8_lossy(&go.stdout), "{name}");
         assert_eq!(report.stderr, "", "{name}");
     }
@@ -79,8 +79,8 @@ fn names_mean_the_files_that_the_go_command_compiles() {
 #[test]
 fn a_profile_that_fits_two_modules_of_one_name_is_reported_with_a_warning() {
     let (world, _source, _agent) = pulled("mono", b"mode: count\napp/main.go:4.12,6.2 1 1\n");
-    let report = world.run(&["report", "app", "--format=json"]).ended(0);
-    let report = report.warned(
+    let report = world.run(&["report", "app", "--format=json"]).assert_code(0);
+    let report = report.assert_stderr_contains(
         "the repository has \"app\" several times, and the profile fits each: \
          the source is that of \"svc/one\", not that of \"svc/two\"",
     );
@@ -93,13 +93,13 @@ fn changed(profile: &str) -> (World, Source, Agent) {
     files(&fixtures().join("mono"), "", &mut found);
     let found: Vec<(&str, &[u8])> =
         found.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
-    let mut source = Source::of(&found);
+    let mut source = Source::from_files(&found);
     let main = source.folder.path().join("svc/two/main.go");
     let text = fs::read_to_string(&main).unwrap();
     fs::write(&main, text.replace("println(1)", "println(2)")).unwrap();
     source.commit_all();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(""));
+    let agent = world.start(&source.service(), &Program::from_profile(""));
     agent.behave(Behaviour::Body(format!("mode: count\n{profile}").into_bytes()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
@@ -112,30 +112,33 @@ const GATE: [&str; 5] = ["report", "app", "--format=diff-json", "--base=parent",
 fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_are_not_covered() {
     // Only svc/two has y/y.go, so both names are of it.
     let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 0\napp/y/y.go:3.13,5.2 1 1\n");
-    let said =
-        world.run(&GATE).ended(5).warned("0.0% of the changed lines (0 of 1) is below 100%, 1 more to cover");
-    assert!(!said.stderr.contains("several times"), "{}", said.stderr);
-    let json = said.json().remove(0);
+    let output = world
+        .run(&GATE)
+        .assert_code(5)
+        .assert_stderr_contains("0.0% of the changed lines (0 of 1) is below 100%, 1 more to cover");
+    assert!(!output.stderr.contains("several times"), "{}", output.stderr);
+    let json = output.json().remove(0);
     assert_eq!(
         (&json["files"][0]["path"], &json["files"][0]["missed"]),
         (&json!("svc/two/main.go"), &json!([5]))
     );
     let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 1\napp/y/y.go:3.13,5.2 1 0\n");
-    assert_eq!(world.run(&GATE).ended(0).stderr, "");
+    assert_eq!(world.run(&GATE).assert_code(0).stderr, "");
 }
 
 #[test]
 fn a_gate_on_changes_warns_where_the_profile_fits_several_folders() {
     let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 1\n");
-    let said = world.run(&GATE).ended(0).warned("the repository has \"app\" several times");
-    let json = said.json().remove(0);
+    let output =
+        world.run(&GATE).assert_code(0).assert_stderr_contains("the repository has \"app\" several times");
+    let json = output.json().remove(0);
     assert_eq!(json["left_out"], json!([{"path": "svc/two/main.go", "why": "not_built"}]));
 }
 
 /// Go's own repository has its library and its commands below `src`, and the names of the library have no module.
 #[test]
 fn the_repository_of_go_itself_is_reported_with_its_source() {
-    let source = Source::of(&[
+    let source = Source::from_files(&[
         ("src/go.mod", b"module std\n\ngo 1.21\n"),
         ("src/fmt/print.go", b"package fmt\n\nfunc Print() {\n\tprintln(1)\n}\n"),
         ("src/cmd/go.mod", b"module cmd\n\ngo 1.21\n"),
@@ -143,18 +146,18 @@ fn the_repository_of_go_itself_is_reported_with_its_source() {
         ("test/fmt/print.go", b"package fmt\n\nfunc Other() {}\n"),
     ]);
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(""));
+    let agent = world.start(&source.service(), &Program::from_profile(""));
     let profile = b"mode: count\ncmd/go/main.go:3.13,5.2 1 0\nfmt/print.go:3.14,5.2 1 7\n";
     agent.behave(Behaviour::Body(profile.to_vec()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
-    let table = world.run(&["report", "app"]).ended(0);
+    let table = world.run(&["report", "app"]).assert_code(0);
     assert_eq!(table.stderr, "");
     assert_eq!(
         table.stdout,
         "cmd/go/main.go:3:\tmain\t\t0.0%\nfmt/print.go:3:\t\tPrint\t\t100.0%\ntotal:\t\t\t(statements)\t50.0%\n"
     );
-    let json = world.run(&["report", "app", "--format=json"]).ended(0).json().remove(0);
+    let json = world.run(&["report", "app", "--format=json"]).assert_code(0).json().remove(0);
     let paths: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
     assert_eq!(paths, ["src/cmd/go/main.go", "src/fmt/print.go"]);
 }

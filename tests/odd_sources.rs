@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::harness::source::{Source, repository};
-use crate::harness::{World, skipped};
+use crate::harness::{World, warn_skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
 const REAL: &str = "package real\n\nfunc R() {\n\tprintln()\n}\n";
@@ -20,7 +20,7 @@ const PROFILE: &str = "mode: count\nexample.com/app/a.go:3.19,4.11 1 1\nexample.
 /// A process with this profile of the source's commit, pulled, and a clone.
 fn pulled(source: &Source, profile: &str) -> (World, Agent) {
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(""));
+    let agent = world.start(&source.service(), &Program::from_profile(""));
     agent.behave(Behaviour::Body(profile.as_bytes().to_vec()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
@@ -29,7 +29,7 @@ fn pulled(source: &Source, profile: &str) -> (World, Agent) {
 
 /// A repository with a file that is a link, and a folder that two links lead to.
 fn linked() -> Source {
-    let mut source = Source::of(&[
+    let mut source = Source::from_files(&[
         ("go.mod", b"module example.com/app\n\ngo 1.21\n"),
         ("shared/a.txt", SHARED.as_bytes()),
         ("real/r.go", REAL.as_bytes()),
@@ -47,24 +47,24 @@ fn linked() -> Source {
 fn links_to_files_and_folders_are_followed_as_go_does() {
     let source = linked();
     let (world, _agent) = pulled(&source, PROFILE);
-    let table = world.run(&["report", "app"]).ended(0).stdout;
+    let table = world.run(&["report", "app"]).assert_code(0).stdout;
     assert!(
         table.starts_with(
             "example.com/app/a.go:3:\t\t\tA\t\t66.7%\nexample.com/app/cmd/deep/r.go:3:\tR\t\t100.0%\n"
         ),
         "{table}"
     );
-    let json = world.run(&["report", "app", "--format=json"]).ended(0).json().remove(0);
+    let json = world.run(&["report", "app", "--format=json"]).assert_code(0).json().remove(0);
     let paths: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
     assert_eq!(paths, ["shared/a.txt", "real/r.go", "real/r.go"]);
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        skipped("no Go here, so links were not followed by the real go tool cover");
+        warn_skipped("no Go here, so links were not followed by the real go tool cover");
         return;
     }
     let profile = world.home().join("p.cov");
     fs::write(&profile, PROFILE).unwrap();
-    assert_eq!(table, source.read_by(&["go", "tool", "cover", &format!("-func={}", profile.display())]));
+    assert_eq!(table, source.run_tool(&["go", "tool", "cover", &format!("-func={}", profile.display())]));
 }
 
 #[test]
@@ -85,17 +85,17 @@ fn links_out_of_the_repository_and_in_circles_are_no_source_and_say_so() {
     let (world, _agent) = pulled(&source, &format!("{PROFILE}{}", more.concat()));
     world
         .run(&["report", "app"])
-        .ended(0)
-        .warned("example.com/app/dead.go: not in the commit\n")
-        .warned("example.com/app/loop1.go: symbolic links lead in a circle\n")
-        .warned("example.com/app/out.go: a symbolic link leads out of the repository\n")
-        .warned("example.com/app/up.go: a symbolic link leads out of the repository\n");
+        .assert_code(0)
+        .assert_stderr_contains("example.com/app/dead.go: not in the commit\n")
+        .assert_stderr_contains("example.com/app/loop1.go: symbolic links lead in a circle\n")
+        .assert_stderr_contains("example.com/app/out.go: a symbolic link leads out of the repository\n")
+        .assert_stderr_contains("example.com/app/up.go: a symbolic link leads out of the repository\n");
     let report = ["report", "app", "--exclude-without-source", "--format"];
-    let json = world.run(&[&report[..], &["json"]].concat()).ended(0).json().remove(0);
+    let json = world.run(&[&report[..], &["json"]].concat()).assert_code(0).json().remove(0);
     let names: Vec<&Value> = json["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
     let found = ["a.go", "cmd/deep/r.go", "linked/r.go"].map(|name| json!(format!("example.com/app/{name}")));
     assert_eq!(names, found.iter().collect::<Vec<_>>());
-    let lcov = world.run(&[&report[..], &["lcov"]].concat()).ended(0);
+    let lcov = world.run(&[&report[..], &["lcov"]].concat()).assert_code(0);
     assert_eq!((lcov.stdout.matches("SF:").count(), lcov.stderr.as_str()), (3, ""));
 }
 
@@ -106,10 +106,11 @@ fn what_changed_behind_links_is_executed_where_any_of_its_names_is() {
     fs::write(source.folder.path().join("real/r.go"), REAL.replace("println()", "println(2)")).unwrap();
     source.commit_all();
     let (world, _agent) = pulled(&source, PROFILE);
-    let json = world.run(&["report", "app", "--format=diff-json", "--base=parent"]).ended(0).json().remove(0);
+    let json =
+        world.run(&["report", "app", "--format=diff-json", "--base=parent"]).assert_code(0).json().remove(0);
     assert_eq!((&json["covered"], &json["total"]), (&json!(1), &json!(1)), "{json}");
     assert_eq!(json["files"][0]["path"], "real/r.go");
-    world.run(&["report", "app", "--format=diff", "--base=parent", "--fail-under=100"]).ended(0);
+    world.run(&["report", "app", "--format=diff", "--base=parent", "--fail-under=100"]).assert_code(0);
 }
 
 #[test]
@@ -117,17 +118,18 @@ fn lines_that_comments_number_anew_are_in_no_report_of_lines_and_a_change_of_the
     let text =
         |says: &str| format!("package main\n\nfunc main() {{\n//line gen.y:100\n\tprintln({says})\n}}\n");
     let mut source =
-        Source::of(&[("main.go", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
+        Source::from_files(&[("main.go", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
     fs::write(source.folder.path().join("main.go"), text("2")).unwrap();
     source.commit_all();
     let (world, _agent) = pulled(&source, "mode: count\nexample.com/app/main.go:3.13,101.2 1 1\n");
-    let lcov = world.run(&["report", "app", "--format=lcov"]).ended(0).stdout;
+    let lcov = world.run(&["report", "app", "--format=lcov"]).assert_code(0).stdout;
     assert!(lcov.contains("FNDA:1,main\n") && !lcov.contains("DA:100") && !lcov.contains("DA:101"), "{lcov}");
-    let json = world.run(&["report", "app", "--format=diff-json", "--base=parent"]).ended(0).json().remove(0);
+    let json =
+        world.run(&["report", "app", "--format=diff-json", "--base=parent"]).assert_code(0).json().remove(0);
     assert_eq!(json["left_out"], json!([{"path": "main.go", "why": "moved_lines"}]));
-    let diff = world.run(&["report", "app", "--format=diff", "--base=parent"]).ended(0).stdout;
+    let diff = world.run(&["report", "app", "--format=diff", "--base=parent"]).assert_code(0).stdout;
     assert!(diff.contains("//line comments give its lines other numbers"), "{diff}");
-    let total = world.run(&["report", "app", "--format=json"]).ended(0).json().remove(0);
+    let total = world.run(&["report", "app", "--format=json"]).assert_code(0).json().remove(0);
     assert_eq!((&total["covered"], &total["total"]), (&json!(1), &json!(1)), "statements count as ever");
 }
 
@@ -138,7 +140,8 @@ fn renamed() -> (Source, &'static str) {
             "package app\n\nfunc A() {{\n\tprintln({says})\n\tprintln(7)\n\tprintln(8)\n\tprintln(9)\n}}\n"
         )
     };
-    let mut source = Source::of(&[("a.txt", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let mut source =
+        Source::from_files(&[("a.txt", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
     source.git(&["mv", "a.txt", "a.go"]);
     fs::write(source.folder.path().join("a.go"), text("2")).unwrap();
     source.commit_all();
@@ -149,7 +152,8 @@ fn renamed() -> (Source, &'static str) {
 fn a_go_file_that_had_another_kind_of_name_is_compared_with_what_it_was() {
     let (source, profile) = renamed();
     let (world, _agent) = pulled(&source, profile);
-    let json = world.run(&["report", "app", "--format=diff-json", "--base=parent"]).ended(0).json().remove(0);
+    let json =
+        world.run(&["report", "app", "--format=diff-json", "--base=parent"]).assert_code(0).json().remove(0);
     let file = &json["files"][0];
     assert_eq!(
         (&file["path"], &file["old_path"], &file["hit"]),
@@ -166,7 +170,7 @@ fn a_file_that_attributes_keep_out_of_a_diff_is_named_by_that_rule() {
     let (world, _agent) = pulled(&source, profile);
     fs::write(world.home().join("changes.diff"), source.git(&["diff", "HEAD^", "HEAD"])).unwrap();
     let report = ["report", "app", "--format=diff-json", "--diff-file=changes.diff"];
-    let json = world.run(&report).ended(0).json().remove(0);
+    let json = world.run(&report).assert_code(0).json().remove(0);
     let left_out = json["left_out"].as_array().unwrap();
     assert!(left_out.contains(&json!({"path": "a.go", "why": "no_diff"})), "{json}");
 }
@@ -178,18 +182,18 @@ fn blocks_at_one_place_with_two_numbers_of_statements_both_count_as_in_gos_table
         &source,
         "mode: count\nexample.com/app/a.go:3.10,8.2 1 1\nexample.com/app/a.go:3.10,8.2 4 0\n",
     );
-    let said = world.run(&["report", "app"]).ended(0);
-    assert_eq!(said.stderr, "");
-    assert_eq!(said.stdout, "example.com/app/a.go:3:\tA\t\t20.0%\ntotal:\t\t\t(statements)\t20.0%\n");
+    let output = world.run(&["report", "app"]).assert_code(0);
+    assert_eq!(output.stderr, "");
+    assert_eq!(output.stdout, "example.com/app/a.go:3:\tA\t\t20.0%\ntotal:\t\t\t(statements)\t20.0%\n");
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        skipped("no Go here, so what is stored was not read by the real go tool cover");
+        warn_skipped("no Go here, so what is stored was not read by the real go tool cover");
         return;
     }
     let profile = world.home().join("p.cov");
     fs::write(&profile, world.latest_text("app")).unwrap();
-    let table = source.read_by(&["go", "tool", "cover", &format!("-func={}", profile.display())]);
-    assert_eq!(said.stdout, table);
+    let table = source.run_tool(&["go", "tool", "cover", &format!("-func={}", profile.display())]);
+    assert_eq!(output.stdout, table);
 }
 
 /// A tree of ten folders, in each the same, ten levels deep: ten billion files of eleven objects.
@@ -216,13 +220,13 @@ fn a_commit_of_more_files_than_there_can_be_is_not_read() {
     source.git(&["reset", "--quiet", "--soft", &bombed]);
     source.git(&["commit", "--quiet", "--message=back"]);
     let after = source.head();
-    let said = |commit: &str| format!("commit {commit} has more than 20000 files");
+    let output = |commit: &str| format!("commit {commit} has more than 20000 files");
     let changes = ["--format=diff", "--base=parent"];
     for (commit, options) in [(&bombed, &[][..]), (&bombed, &changes), (&after, &changes)] {
         source.commit.clone_from(commit);
         let world = World::new();
         world.configure("[git]\nmax_files = 20000\n");
-        let agent = world.start(&source.service(), &Program::of(""));
+        let agent = world.start(&source.service(), &Program::from_profile(""));
         agent.behave(Behaviour::Body(profile.as_bytes().to_vec()));
         world.pull(0);
         let to = repository(&world);
@@ -234,6 +238,6 @@ fn a_commit_of_more_files_than_there_can_be_is_not_read() {
         let objects = source.folder.path().join(".git/objects");
         fs::write(to.join("objects/info/alternates"), format!("{}\n", objects.display())).unwrap();
         let report = ["report", "app", "--offline"];
-        world.run(&[&report[..], options].concat()).ended(1).warned(&said(&bombed));
+        world.run(&[&report[..], options].concat()).assert_code(1).assert_stderr_contains(&output(&bombed));
     }
 }

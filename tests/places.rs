@@ -16,7 +16,7 @@ const TWINS: &str = "example.com/app/y.go:3.10,5.2 1\n\
 #[test]
 fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_process_counted() {
     let world = World::new();
-    let agent = world.start(PARSER, &Program::of(TWINS));
+    let agent = world.start(PARSER, &Program::from_profile(TWINS));
     agent.hit(&[0, 2], 4);
     assert_eq!(world.pull(0).stderr, "");
     // The end of the later one is a column further, as Go's cover tool writes it (dedup in cmd/cover).
@@ -26,25 +26,25 @@ fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_proce
                   example.com/app/y.go:50.0,50.1 3 0\n\
                   example.com/app/y.go:50.0,50.2 2 0\n";
     assert_eq!(world.latest_text("app"), stored);
-    let total = world.run(&["total", PARSER, "--format", "json"]).ended(0).json();
+    let total = world.run(&["total", PARSER, "--format", "json"]).assert_code(0).json();
     assert_eq!((&total[0]["covered"], &total[0]["total"]), (&2.into(), &7.into()), "{}", total[0]);
     agent.hit(&[1], 2);
     world.pull(0);
     assert!(world.latest_text("app").contains("50.0,50.1 3 2\n"), "{}", world.latest_text("app"));
     // This is no damage, and a lost file is written again as it was.
     let text = world.latest_text("app");
-    assert_eq!(world.run(&["prune"]).ended(0).stderr, "");
+    assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "");
     let path = world.files(".cov").pop().unwrap();
     fs::remove_file(path).unwrap();
-    world.run(&["prune"]).ended(0).warned("written again");
+    world.run(&["prune"]).assert_code(0).assert_stderr_contains("written again");
     assert_eq!(world.latest_text("app"), text);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
 fn forms_of_lines_have_the_line_of_several_blocks_once() {
     let world = World::new();
-    let agent = world.start(PARSER, &Program::of(TWINS));
+    let agent = world.start(PARSER, &Program::from_profile(TWINS));
     agent.hit(&[0, 2], 4);
     world.pull(0);
     let lcov = world.run(&["report", PARSER, "--format", "lcov"]);
@@ -59,12 +59,12 @@ fn forms_of_lines_have_the_line_of_several_blocks_once() {
 #[test]
 fn replicas_that_count_another_number_of_statements_are_two_builds() {
     let world = World::new();
-    let one = world.start(PARSER, &Program::of("example.com/app/a.go:3.13,5.2 1\n"));
-    let other = world.start(PARSER, &Program::of("example.com/app/a.go:3.13,5.2 2\n"));
+    let one = world.start(PARSER, &Program::from_profile("example.com/app/a.go:3.13,5.2 1\n"));
+    let other = world.start(PARSER, &Program::from_profile("example.com/app/a.go:3.13,5.2 2\n"));
     one.hit(&[0], 1);
     other.hit(&[0], 1);
-    let said = world.pull(3);
-    said.warned("which contradicts the one shown");
+    let output = world.pull(3);
+    output.assert_stderr_contains("which contradicts the one shown");
     assert_eq!(world.latest_text("app").lines().count(), 2, "the blocks of one of them");
-    world.is_sound();
+    world.assert_consistent();
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{DEADLINES, ECHO, Said, World, echo};
-use crate::sim::{Agent, Behaviour, Program, Removing};
+use crate::harness::{DEADLINES, ECHO, Output, World, echo};
+use crate::sim::{Agent, Behaviour, Program, RemovalBehaviour};
 
 /// Pauses that a test can bear. Nothing hangs there, so the timeout, which holds for the center, too, is for a busy
 /// machine.
@@ -30,11 +30,13 @@ fn pulled(replicas: usize) -> (World, Vec<Agent>) {
 }
 
 fn another_program() -> Program {
-    Program::of("example.org/other/thing/main.go:1.13,2.2 2\nexample.org/other/thing/main.go:3.13,4.2 2\n")
+    Program::from_profile(
+        "example.org/other/thing/main.go:1.13,2.2 2\nexample.org/other/thing/main.go:3.13,4.2 2\n",
+    )
 }
 
 fn rebuilt_echo() -> Program {
-    Program::of(
+    Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\n\
          example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
     )
@@ -43,8 +45,8 @@ fn rebuilt_echo() -> Program {
 impl World {
     /// Runs it, and lets so many minutes pass before the next run.
     #[track_caller]
-    fn prune(&self, arguments: &[&str], code: i32) -> Said {
-        self.run(&[&["prune"], arguments].concat()).ended(code)
+    fn prune(&self, arguments: &[&str], code: i32) -> Output {
+        self.run(&[&["prune"], arguments].concat()).assert_code(code)
     }
 
     pub(crate) fn minutes_pass(&self, minutes: u32) {
@@ -61,7 +63,7 @@ impl World {
 
     /// Two runs, as far apart as it takes for what was refused to be dead.
     #[track_caller]
-    fn prune_twice(&self, arguments: &[&str], code: i32) -> Said {
+    fn prune_twice(&self, arguments: &[&str], code: i32) -> Output {
         self.prune(&[], 0);
         self.minutes_pass(5);
         self.prune(arguments, code)
@@ -79,14 +81,14 @@ impl World {
 
 /// The object about an address in what a run printed.
 #[track_caller]
-fn about(said: &Said, agent: &Agent) -> Value {
-    let found = said.json().into_iter().find(|line| line["address"] == agent.url());
-    found.unwrap_or_else(|| panic!("nothing about {} in\n{}", agent.url(), said.stdout))
+fn about(output: &Output, agent: &Agent) -> Value {
+    let found = output.json().into_iter().find(|line| line["address"] == agent.url());
+    found.unwrap_or_else(|| panic!("nothing about {} in\n{}", agent.url(), output.stdout))
 }
 
 #[track_caller]
-fn summary(said: &Said) -> Value {
-    said.json().pop().expect("a summary")["summary"].take()
+fn summary(output: &Output) -> Value {
+    output.json().pop().expect("a summary")["summary"].take()
 }
 
 #[test]
@@ -94,17 +96,17 @@ fn a_dead_address_is_suspect_first_and_goes_in_the_next_run_and_nothing_else_doe
     let (world, agents) = pulled(3);
     let before = world.echo_counts();
     agents[0].kill();
-    let said = world.prune(&["--format", "json"], 0);
-    let line = about(&said, &agents[0]);
+    let output = world.prune(&["--format", "json"], 0);
+    let line = about(&output, &agents[0]);
     assert_eq!(
         [&line["state"], &line["finding"], &line["action"], &line["runs"]],
         [&Value::from("suspect"), &"refused".into(), &"keep".into(), &1.into()]
     );
     world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
     world.minutes_pass(5);
-    let said = world.prune(&["--format", "json"], 0);
-    assert_eq!(about(&said, &agents[0])["result"], "removed");
-    let summary = summary(&said);
+    let output = world.prune(&["--format", "json"], 0);
+    assert_eq!(about(&output, &agents[0])["result"], "removed");
+    let summary = summary(&output);
     assert_eq!([&summary["alive"], &summary["removed"], &summary["failed"]], [2, 1, 0]);
     world.is_listed(&[&agents[1], &agents[2]]);
     // One string, to the byte, under the header without which all would go.
@@ -115,7 +117,7 @@ fn a_dead_address_is_suspect_first_and_goes_in_the_next_run_and_nothing_else_doe
     agents[1].hit(&[5], 1);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), before.iter().sum::<u64>() + 1);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -128,8 +130,8 @@ fn a_run_a_moment_later_confirms_nothing() {
     world.minutes_pass(4);
     world.prune(&[], 0);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
-    let said = world.prune(&["--confirm-over", "4m"], 0);
-    assert!(said.stdout.contains("removed"), "{}", said.stdout);
+    let output = world.prune(&["--confirm-over", "4m"], 0);
+    assert!(output.stdout.contains("removed"), "{}", output.stdout);
     world.is_listed(&[&agents[1], &agents[2]]);
 }
 
@@ -161,8 +163,8 @@ fn what_hangs_takes_three_runs_over_half_an_hour() {
     world.configure(IMPATIENT);
     agents[0].behave(Behaviour::Hang);
     for _ in 0..2 {
-        let said = world.prune(&["--format", "json"], 0);
-        assert_eq!(about(&said, &agents[0])["finding"], "silent");
+        let output = world.prune(&["--format", "json"], 0);
+        assert_eq!(about(&output, &agents[0])["finding"], "silent");
         world.minutes_pass(14);
     }
     world.prune(&[], 0);
@@ -184,9 +186,9 @@ fn one_last_pull_is_stored_and_spares_who_answers_it() {
     // Too busy for a probe, and not for a profile.
     agents[0].hit(&[3], 7);
     agents[0].behave_once(Behaviour::Hang);
-    agents[0].behave_once(Behaviour::Well);
-    let said = world.prune(&["--format", "json"], 0);
-    let line = about(&said, &agents[0]);
+    agents[0].behave_once(Behaviour::Normal);
+    let output = world.prune(&["--format", "json"], 0);
+    let line = about(&output, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
     assert_eq!(world.echo_counts()[0], 7);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
@@ -197,15 +199,15 @@ fn one_last_pull_is_stored_and_spares_who_answers_it() {
 fn an_agent_that_is_slower_than_a_probe_waits_and_as_fast_as_a_pull_needs_is_alive() {
     let (world, agents) = pulled(3);
     world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"200ms\"\n");
-    agents[0].run(&Program::of("m/a.go:1.1,2.2 1\n"));
+    agents[0].run(&Program::from_profile("m/a.go:1.1,2.2 1\n"));
     agents[0].behave_for_coverage(Behaviour::Hang);
     agents[0].behave(Behaviour::Drip(Duration::from_millis(300)));
     for _ in 0..2 {
         world.prune(&[], 0);
         world.minutes_pass(16);
     }
-    let said = world.prune(&["--format", "json"], 0);
-    let line = about(&said, &agents[0]);
+    let output = world.prune(&["--format", "json"], 0);
+    let line = about(&output, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
 }
@@ -222,8 +224,8 @@ fn a_profile_that_no_pull_can_read_spares_an_address_at_the_last_moment() {
     agents[0].behave_for_coverage(Behaviour::Hang);
     agents[0].behave(Behaviour::Endless("example.com/apa/echo/main.go:10.13,12.2 2 1\n"));
     agents[0].behave_once(Behaviour::Hang);
-    let said = world.prune(&["--format", "json"], 0);
-    let line = about(&said, &agents[0]);
+    let output = world.prune(&["--format", "json"], 0);
+    let line = about(&output, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answers again"]);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
@@ -248,11 +250,11 @@ fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
     let (world, agents) = pulled(3);
     agents[0].behave(Behaviour::Status("503 Service Unavailable", "upstream connect error"));
     agents[1].behave(Behaviour::PostOnly);
-    let said = world.prune(&["--format", "json"], 0);
-    let line = about(&said, &agents[0]);
+    let output = world.prune(&["--format", "json"], 0);
+    let line = about(&output, &agents[0]);
     assert_eq!(line["finding"], "silent");
     assert!(line["detail"].as_str().unwrap().contains("503"), "{line}");
-    assert_eq!(summary(&said)["alive"], 2);
+    assert_eq!(summary(&output)["alive"], 2);
     world.minutes_pass(6);
     world.prune(&[], 0);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
@@ -266,8 +268,8 @@ fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
     world.pull(0);
     let pods = [world.start(ECHO, &echo()), world.start(ECHO, &echo())];
     for _ in 0..2 {
-        let said = world.prune(&["--format", "json"], 0);
-        let summary = summary(&said);
+        let output = world.prune(&["--format", "json"], 0);
+        let summary = summary(&output);
         assert_eq!([&summary["alive"], &summary["suspect"], &summary["removed"]], [3, 0, 0]);
         assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
         world.pull(3);
@@ -275,16 +277,16 @@ fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
     }
     world.is_listed(&[&stray, &pods[0], &pods[1]]);
     // The pull found what they serve, and both commands show it.
-    let said = world.prune(&["--format", "json"], 0);
+    let output = world.prune(&["--format", "json"], 0);
     for pod in &pods {
-        let line = about(&said, pod);
+        let line = about(&output, pod);
         assert_eq!([&line["state"], &line["action"]], ["alive", "keep"]);
         assert!(line["other_build"].is_string(), "{line}");
     }
-    assert_eq!(summary(&said)["other_builds"], 2);
+    assert_eq!(summary(&output)["other_builds"], 2);
     let text = world.prune(&["--dry-run"], 0).stdout;
     assert_eq!(text.matches("other build").count(), 2, "{text}");
-    let list = world.run(&["list", "--offline", "--format", "json"]).ended(0).json();
+    let list = world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json();
     let states = list[0][0]["addresses"].as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap());
     assert_eq!(states.collect::<Vec<_>>(), ["ok", "other_build", "other_build"]);
 }
@@ -295,7 +297,7 @@ fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
     let profile = "mode: count\nexample.com/apa/echo/main.go:10.13,12.2 2 1\n";
     let (short, chunked) = ("Content-Length: 20", "Transfer-Encoding: chunked");
     let agents = [
-        Behaviour::Well,
+        Behaviour::Normal,
         Behaviour::PostOnly,
         Behaviour::Endless("example.com/apa/echo/main.go:10.13,12.2 2 1\n"),
         Behaviour::CutBefore(5),
@@ -324,9 +326,9 @@ fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
     page.behave_for_coverage(NO_SUCH_CALL);
     page.behave(Behaviour::Body(b"<html>mode: dark</html>".to_vec()));
     for _ in 0..4 {
-        let said = world.prune(&["--format", "json"], 0);
-        let summary = summary(&said);
-        assert_eq!([&summary["asked"], &summary["alive"]], [16, 15], "{}", said.stdout);
+        let output = world.prune(&["--format", "json"], 0);
+        let summary = summary(&output);
+        assert_eq!([&summary["asked"], &summary["alive"]], [16, 15], "{}", output.stdout);
         world.minutes_pass(11);
     }
     // Another program's page is none, and the only one that went.
@@ -338,8 +340,8 @@ fn an_agent_that_is_too_slow_for_its_fraction_and_not_for_its_profile_is_alive()
     let (world, agents) = pulled(2);
     world.configure(IMPATIENT);
     agents[0].behave_for_coverage(Behaviour::Hang);
-    let said = world.prune(&["--format", "json"], 0);
-    assert_eq!(summary(&said)["alive"], 2);
+    let output = world.prune(&["--format", "json"], 0);
+    assert_eq!(summary(&output)["alive"], 2);
 }
 
 #[test]
@@ -349,9 +351,9 @@ fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
         for agent in &agents[..dead] {
             agent.kill();
         }
-        let said = world.prune_twice(&[], 1);
+        let output = world.prune_twice(&[], 1);
         for part in ["nothing is removed there", "--force", "24 hours"] {
-            assert!(said.stderr.contains(part), "{}", said.stderr);
+            assert!(output.stderr.contains(part), "{}", output.stderr);
         }
         world.is_listed(&agents.iter().collect::<Vec<_>>());
         assert_eq!(world.center.removals(), [""; 0]);
@@ -385,9 +387,9 @@ fn a_network_fault_removes_nothing_however_often_it_is_seen() {
         world.minutes_pass(11);
     }
     world.minutes_pass(25 * 60);
-    let said = world.prune(&["--format", "json"], 1);
-    assert_eq!(said.json()[0]["action"], "hold");
-    assert_eq!(summary(&said)["held_back"], 4);
+    let output = world.prune(&["--format", "json"], 1);
+    assert_eq!(output.json()[0]["action"], "hold");
+    assert_eq!(summary(&output)["held_back"], 4);
     assert_eq!(world.center.listed(), before);
     assert_eq!(world.center.removals(), [""; 0]);
 }
@@ -432,8 +434,8 @@ fn a_dry_run_says_what_a_run_does_and_does_nothing() {
 #[test]
 fn a_dry_run_needs_no_root() {
     let (world, _agents) = World::with_echo(1);
-    let said = world.prune(&["--dry-run"], 0);
-    assert!(said.stdout.starts_with("nothing was changed; asked 1 address: 1 alive"), "{}", said.stdout);
+    let output = world.prune(&["--dry-run"], 0);
+    assert!(output.stdout.starts_with("nothing was changed; asked 1 address: 1 alive"), "{}", output.stdout);
     assert!(!world.root().exists());
 }
 
@@ -448,9 +450,9 @@ fn what_answers_at_the_last_moment_is_spared() {
     let [first, second] = if agents[0].url() < agents[1].url() { [0, 1] } else { [1, 0] };
     let waking = agents[second].clone();
     world.center.after_each_removal(move |_| waking.revive());
-    let said = world.prune(&["--format", "json"], 0);
-    assert_eq!(about(&said, &agents[first])["result"], "removed");
-    assert_eq!(about(&said, &agents[second])["result"], "spared");
+    let output = world.prune(&["--format", "json"], 0);
+    assert_eq!(about(&output, &agents[first])["result"], "removed");
+    assert_eq!(about(&output, &agents[second])["result"], "spared");
     world.is_listed(&[&agents[second], &agents[2], &agents[3]]);
 }
 
@@ -462,8 +464,8 @@ fn one_that_comes_back_while_it_is_removed_is_registered_again() {
     world.minutes_pass(5);
     let waking = agents[0].clone();
     world.center.after_each_removal(move |_| waking.revive());
-    let said = world.prune(&["--format", "json"], 0);
-    assert_eq!(summary(&said)["restored"], 1);
+    let output = world.prune(&["--format", "json"], 0);
+    assert_eq!(summary(&output)["restored"], 1);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
     let [registration] = &world.center.registrations()[..] else { panic!("one registration") };
     assert!(registration.contains("ip_revise=false") && registration.contains(ECHO), "{registration}");
@@ -482,13 +484,13 @@ fn one_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() 
     agents[0].revive();
     agents[0].set_counts(&counts);
     world.minutes_pass(6 * 24 * 60);
-    let said = world.prune(&["--no-restore"], 0);
-    assert!(!said.stdout.contains("restored"), "{}", said.stdout);
+    let output = world.prune(&["--no-restore"], 0);
+    assert!(!output.stdout.contains("restored"), "{}", output.stdout);
     world.is_listed(&[&agents[1], &agents[2]]);
     let dry = world.prune(&["--dry-run", "--format", "json"], 0);
     assert_eq!(about(&dry, &agents[0])["action"], "restore");
-    let said = world.prune(&[], 0);
-    assert!(said.stdout.contains("restored"), "{}", said.stdout);
+    let output = world.prune(&[], 0);
+    assert!(output.stdout.contains("restored"), "{}", output.stdout);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
     world.pull(0);
     assert_eq!(world.echo_counts(), before, "it was counted twice, or lost");
@@ -527,9 +529,9 @@ fn a_restore_that_the_center_ignores_is_said_and_tried_again() {
     agents[0].revive();
     agents[0].hit(&[0], 1);
     world.center.ignore_registrations(true);
-    world
-        .prune(&[], 3)
-        .warned("restore failed: the center took it, and lists it not as it was listed before");
+    world.prune(&[], 3).assert_stderr_contains(
+        "restore failed: the center took it, and lists it not as it was listed before",
+    );
     world.center.ignore_registrations(false);
     world.prune(&[], 0);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
@@ -605,8 +607,8 @@ fn killed_while_it_fixes_a_name_the_next_run_registers_the_right_one() {
         world.is_listed(&[&agents[1], &agents[2]]);
         // A week is no reason to forget a process that answers.
         world.minutes_pass(8 * 24 * 60);
-        let said = world.prune(&[option, &["--format", "json"]].concat(), 0);
-        assert_eq!(about(&said, &agents[0])["result"], "restored");
+        let output = world.prune(&[option, &["--format", "json"]].concat(), 0);
+        assert_eq!(about(&output, &agents[0])["result"], "restored");
         assert!(world.center.listed().contains(&(NEXT.to_owned(), agents[0].url())));
         world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
         world.prune(&[], 0);
@@ -634,9 +636,9 @@ fn a_name_that_was_fixed_in_part_is_fixed_by_the_next_run() {
 fn a_fixed_name_that_the_center_does_not_register_is_tried_in_every_run() {
     let (world, agents) = with_a_stale_name();
     world.center.ignore_registrations(true);
-    world.prune(&["--fix-names"], 3).warned("rename failed: ");
+    world.prune(&["--fix-names"], 3).assert_stderr_contains("rename failed: ");
     for option in [&[][..], &["--no-restore"]] {
-        world.prune(option, 3).warned("restore failed: ");
+        world.prune(option, 3).assert_stderr_contains("restore failed: ");
     }
     world.is_listed(&[&agents[1], &agents[2]]);
     world.center.ignore_registrations(false);
@@ -647,16 +649,16 @@ fn a_fixed_name_that_the_center_does_not_register_is_tried_in_every_run() {
 #[test]
 fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
     let (world, agents) = with_a_stale_name();
-    let said = world.prune(&["--format", "json"], 0);
-    let line = about(&said, &agents[0]);
+    let output = world.prune(&["--format", "json"], 0);
+    let line = about(&output, &agents[0]);
     assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
     assert_eq!(world.center.removals(), [""; 0]);
-    let list = world.run(&["list", "--offline", "--format", "json"]).ended(0).json();
+    let list = world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json();
     let stale = list[0].as_array().unwrap().iter().find(|service| service["service"] == ECHO).unwrap();
     assert!(stale["addresses"].as_array().unwrap().iter().any(|it| it["state"] == "stale_name"), "{stale}");
 
-    let said = world.prune(&["--fix-names", "--format", "json"], 0);
-    assert_eq!(about(&said, &agents[0])["result"], "renamed");
+    let output = world.prune(&["--fix-names", "--format", "json"], 0);
+    assert_eq!(about(&output, &agents[0])["result"], "renamed");
     names_are_right(&world, &agents);
 }
 
@@ -681,13 +683,13 @@ fn a_stale_name_in_a_spelling_of_its_own_is_fixed_and_the_right_one_stays_as_it_
     world.center.register_url(ECHO, &spelled);
     world.center.register(NEXT, &agents[0]);
     world.pull(0);
-    let about = |said: &Said| said.json().into_iter().find(|line| line["address"] == *spelled).unwrap();
+    let about = |output: &Output| output.json().into_iter().find(|line| line["address"] == *spelled).unwrap();
     let line = about(&world.prune(&["--format", "json"], 0));
     assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
     assert_eq!(world.center.removals(), [""; 0]);
 
-    let said = world.prune(&["--fix-names", "--format", "json"], 0);
-    assert_eq!(about(&said)["result"], "renamed");
+    let output = world.prune(&["--fix-names", "--format", "json"], 0);
+    assert_eq!(about(&output)["result"], "renamed");
     assert_eq!(world.center.removals().len(), 1);
     names_are_right(&world, &agents);
 }
@@ -709,10 +711,12 @@ fn a_center_that_says_yes_and_does_nothing_is_found_out() {
     agents[1].kill();
     world.prune(&[], 0);
     world.minutes_pass(5);
-    world.center.removes(Removing::Ignored);
-    let said = world.prune(&["--format", "json"], 3).warned("the center said yes, and lists it still");
-    assert_eq!([&summary(&said)["removed"], &summary(&said)["failed"]], [0, 2]);
-    world.center.removes(Removing::AsGoc);
+    world.center.set_removal_behaviour(RemovalBehaviour::Ignored);
+    let output = world
+        .prune(&["--format", "json"], 3)
+        .assert_stderr_contains("the center said yes, and lists it still");
+    assert_eq!([&summary(&output)["removed"], &summary(&output)["failed"]], [0, 2]);
+    world.center.set_removal_behaviour(RemovalBehaviour::AsGoc);
     world.prune(&[], 0);
     world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
 }
@@ -724,24 +728,24 @@ fn a_center_that_drops_everybody_is_stopped_and_everybody_put_back() {
     agents[1].kill();
     world.prune(&[], 0);
     world.minutes_pass(5);
-    world.center.removes(Removing::Everything);
-    let said = world.prune(&["--format", "json"], 3).warned("lost 3 addresses that answer");
-    assert_eq!(summary(&said)["restored"], 3);
+    world.center.set_removal_behaviour(RemovalBehaviour::Everything);
+    let output = world.prune(&["--format", "json"], 3).assert_stderr_contains("lost 3 addresses that answer");
+    assert_eq!(summary(&output)["restored"], 3);
     world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
     assert_eq!(world.center.removals().len(), 1);
 }
 
 #[test]
 fn a_center_that_dies_over_a_removal_loses_nobody() {
-    for removing in [Removing::DiesBefore, Removing::DiesAfter] {
+    for removing in [RemovalBehaviour::DiesBefore, RemovalBehaviour::DiesAfter] {
         let (mut world, agents) = pulled(5);
         agents[0].kill();
         agents[1].kill();
         world.prune(&[], 0);
         world.minutes_pass(5);
-        world.center.removes(removing);
-        world.prune(&[], 3).warned("remove failed: ");
-        world.center.removes(Removing::AsGoc);
+        world.center.set_removal_behaviour(removing);
+        world.prune(&[], 3).assert_stderr_contains("remove failed: ");
+        world.center.set_removal_behaviour(RemovalBehaviour::AsGoc);
         world.center.start_again();
         world.prune(&[], 0);
         world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
@@ -765,8 +769,8 @@ fn killed_right_after_a_removal_it_still_knows_whom_to_bring_back() {
     pid.set(run.id()).unwrap();
     assert!(!run.wait().unwrap().success());
     world.is_listed(&[&agents[1], &agents[2]]);
-    let said = world.prune(&["--format", "json"], 0);
-    assert_eq!(summary(&said)["restored"], 1);
+    let output = world.prune(&["--format", "json"], 0);
+    assert_eq!(summary(&output)["restored"], 1);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
 }
 
@@ -779,7 +783,7 @@ fn a_database_of_an_earlier_release_is_brought_up_to_date() {
     old.execute_batch(include_str!("../src/store/migrations/0002_collection.sql")).unwrap();
     old.execute_batch("PRAGMA application_id = 0x676f6377; PRAGMA user_version = 2").unwrap();
     agents[0].kill();
-    world.prune(&["--dry-run"], 1).warned("the next pull or prune brings it up to date");
+    world.prune(&["--dry-run"], 1).assert_stderr_contains("the next pull or prune brings it up to date");
     world.prune_twice(&[], 0);
     world.is_listed(&[&agents[1], &agents[2]]);
 }
@@ -821,8 +825,8 @@ fn a_removal_that_the_center_refuses_is_named_and_does_not_stop_the_next() {
     agents[1].kill();
     world.prune(&[], 0);
     world.minutes_pass(5);
-    world.center.removes(Removing::Forbidden);
-    world.prune(&[], 3).warned("remove failed: answered 403: \"not for you\"");
+    world.center.set_removal_behaviour(RemovalBehaviour::Forbidden);
+    world.prune(&[], 3).assert_stderr_contains("remove failed: answered 403: \"not for you\"");
     assert_eq!(world.center.removals().len(), 2);
     world.is_listed(&agents.iter().collect::<Vec<_>>());
 }
@@ -834,7 +838,7 @@ fn a_center_that_is_away_is_left_alone() {
     world.prune(&[], 0);
     world.minutes_pass(5);
     world.center.stop();
-    world.prune(&[], 3).warned("nothing is removed there");
+    world.prune(&[], 3).assert_stderr_contains("nothing is removed there");
     assert_eq!(world.query::<i64>("SELECT runs FROM suspicion"), 1);
     world.prune(&["--center-only"], 1);
     world.center.start_again();
@@ -847,10 +851,12 @@ fn a_center_whose_list_drips_is_given_up_and_not_asked_again_with_the_lock() {
     let (world, agents) = pulled(3);
     world.configure(&format!("[pull]\ncenter_timeout = \"2s\"\n{QUICK}"));
     agents[0].kill();
-    let before = world.center.lists();
+    let before = world.center.list_requests();
     world.center.drip(Duration::from_millis(20));
-    world.prune(&["--center-only"], 1).warned("the whole answer took too long); nothing is removed there");
-    assert_eq!(world.center.lists(), before + 1);
+    world
+        .prune(&["--center-only"], 1)
+        .assert_stderr_contains("the whole answer took too long); nothing is removed there");
+    assert_eq!(world.center.list_requests(), before + 1);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
 }
 
@@ -858,8 +864,8 @@ fn a_center_whose_list_drips_is_given_up_and_not_asked_again_with_the_lock() {
 fn a_deadline_ends_a_list_that_drips() {
     let (world, _agents) = pulled(1);
     world.center.drip(Duration::from_millis(20));
-    let said = world.prune(&["--deadline", "400ms", "--format", "json"], 3);
-    assert_eq!(summary(&said)["ended_by"], "deadline");
+    let output = world.prune(&["--deadline", "400ms", "--format", "json"], 3);
+    assert_eq!(summary(&output)["ended_by"], "deadline");
 }
 
 #[test]
@@ -869,18 +875,18 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
     agents[0].behave(Behaviour::Hang);
     // A busy machine may not come to ask the others in a short time.
     let in_time = |deadline: &&str| {
-        let said = world.run(&["prune", "--deadline", deadline, "--format", "json"]);
-        (summary(&said)["asked"] == 2).then_some(said)
+        let output = world.run(&["prune", "--deadline", deadline, "--format", "json"]);
+        (summary(&output)["asked"] == 2).then_some(output)
     };
-    let said = DEADLINES.iter().find_map(in_time).expect("two that answer in time").ended(3);
-    let said = said.warned("the deadline ended it before all was done: 1 address");
-    let line = about(&said, &agents[0]);
+    let output = DEADLINES.iter().find_map(in_time).expect("two that answer in time").assert_code(3);
+    let output = output.assert_stderr_contains("the deadline ended it before all was done: 1 address");
+    let line = about(&output, &agents[0]);
     assert_eq!(
         [&line["state"], &line["finding"], &line["action"]],
         [&"unknown".into(), &Value::Null, &"keep".into()]
     );
     assert_eq!(
-        [&summary(&said)["ended_by"], &summary(&said)["asked"]],
+        [&summary(&output)["ended_by"], &summary(&output)["asked"]],
         [&Value::from("deadline"), &2.into()]
     );
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
@@ -904,20 +910,20 @@ fn a_deadline_ends_the_watch_of_what_was_removed() {
     world.prune(&[], 0);
     world.minutes_pass(5);
     let removed = |deadline: &&str| {
-        let said = world.run(&["prune", "--deadline", deadline, "--format", "json"]);
+        let output = world.run(&["prune", "--deadline", deadline, "--format", "json"]);
         let is_removed = |line: &Value| line["address"] == agents[0].url() && line["result"] == "removed";
-        said.json().iter().any(is_removed).then_some(said)
+        output.json().iter().any(is_removed).then_some(output)
     };
-    let said = DEADLINES.iter().find_map(removed).expect("a removal in time").ended(3);
-    assert_eq!(summary(&said)["ended_by"], "deadline");
+    let output = DEADLINES.iter().find_map(removed).expect("a removal in time").assert_code(3);
+    assert_eq!(summary(&output)["ended_by"], "deadline");
     assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 1);
 }
 
 #[test]
 fn a_run_in_time_says_so() {
     let (world, _agents) = pulled(1);
-    let said = world.prune(&["--deadline", "10m", "--format", "json"], 0);
-    assert_eq!(summary(&said)["ended_by"], "completion");
+    let output = world.prune(&["--deadline", "10m", "--format", "json"], 0);
+    assert_eq!(summary(&output)["ended_by"], "completion");
 }
 
 #[test]
@@ -926,7 +932,7 @@ fn a_held_lock_is_busy_and_changes_nothing() {
     agents[0].kill();
     let lock = std::fs::File::open(world.root().join("goc-watchdog.lock")).unwrap();
     lock.try_lock().unwrap();
-    world.prune(&[], 4).warned("another run holds the lock; nothing was changed");
+    world.prune(&[], 4).assert_stderr_contains("another run holds the lock; nothing was changed");
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
     // A dry run needs no lock.
     world.prune(&["--dry-run"], 0);
@@ -950,7 +956,8 @@ fn list_shows_who_is_suspect_and_who_is_dead() {
     let (world, agents) = pulled(3);
     agents[0].kill();
     world.prune(&[], 0);
-    let list = |arguments: &[&str]| world.run(&[&["list", "--offline"], arguments].concat()).ended(0).stdout;
+    let list =
+        |arguments: &[&str]| world.run(&[&["list", "--offline"], arguments].concat()).assert_code(0).stdout;
     assert!(list(&[]).contains("ok, 1 suspect"), "{}", list(&[]));
     let explained = list(&["--explain", "echoserver"]);
     assert!(explained.contains("suspect: no connection: connection refused (1 run"), "{explained}");
@@ -967,7 +974,11 @@ fn list_shows_who_is_suspect_and_who_is_dead() {
 fn names_and_addresses_from_outside_never_reach_the_terminal_raw() {
     let (world, _agents) = pulled(4);
     world.center.register_url("evil\u{1b}[31m", "http://127.0.0.1:1");
-    let said = world.prune_twice(&["-v"], 0);
-    assert!(!said.stdout.contains('\u{1b}') && said.stdout.contains("evil\\u{1b}[31m"), "{}", said.stdout);
+    let output = world.prune_twice(&["-v"], 0);
+    assert!(
+        !output.stdout.contains('\u{1b}') && output.stdout.contains("evil\\u{1b}[31m"),
+        "{}",
+        output.stdout
+    );
     assert!(world.center.listed().iter().all(|(_, address)| address != "http://127.0.0.1:1"));
 }

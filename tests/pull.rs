@@ -16,9 +16,9 @@ fn replicas_are_merged_into_one_canonical_profile() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN, PING], 2);
     agents[1].hit(&[MAIN, MIRROR], 3);
-    let said = world.run(&["pull"]).ended(0);
-    assert!(said.stdout.starts_with("pulled 1 service (1 changed), "), "{}", said.stdout);
-    assert_eq!(said.stderr, "");
+    let output = world.run(&["pull"]).assert_code(0);
+    assert!(output.stdout.starts_with("pulled 1 service (1 changed), "), "{}", output.stdout);
+    assert_eq!(output.stderr, "");
     assert_eq!(
         world.latest_text("apa_goc_echoserver"),
         "mode: count\n\
@@ -29,7 +29,7 @@ fn replicas_are_merged_into_one_canonical_profile() {
          example.com/apa/echo/main.go:10.13,12.2 2 5\n\
          example.com/apa/echo/main.go:14.30,16.2 1 0\n"
     );
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn unchanged_coverage_writes_no_row_and_changed_coverage_one() {
     agents[0].hit(&[MAIN], 1);
     world.pull(0);
     agents[0].hit(&[MAIN], 100);
-    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
-    assert_eq!(said.json()[0]["result"], "unchanged");
+    let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
+    assert_eq!(output.json()[0]["result"], "unchanged");
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
     agents[0].hit(&[PING], 1);
     world.pull(0);
@@ -92,7 +92,7 @@ fn counts_are_a_change_where_that_is_asked_for() {
     agents[0].hit(&[MAIN], 1);
     world.pull(0);
     agents[0].hit(&[MAIN], 1);
-    world.run(&["pull", "--force", "--change", "counts"]).ended(0);
+    world.run(&["pull", "--force", "--change", "counts"]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
 }
 
@@ -114,8 +114,8 @@ fn a_restarted_process_adds_to_what_it_counted_before() {
     world.pull(0);
     agents[0].restart();
     agents[0].hit(&[MAIN, PING], 1);
-    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
-    assert_eq!(said.json()[0]["restarted"], 1);
+    let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
+    assert_eq!(output.json()[0]["restarted"], 1);
     assert_eq!(world.echo_counts(), [5, 0, 0, 1, 6, 0]);
     world.pull(0);
     assert_eq!(world.echo_counts(), [5, 0, 0, 1, 6, 0]);
@@ -134,7 +134,7 @@ fn a_crash_loop_folds_into_one_sum_and_loses_nothing() {
     assert_eq!(world.echo_counts(), [1, 1, 1, 1, 5, 1]);
     // The open one, the one closed in this very run, and the sum.
     assert!(world.query::<i64>("SELECT count(*) FROM generation") <= 3);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn one_torn_reading_is_asked_again_and_not_taken_for_a_restart() {
     agents[0].set_counts(&[9, 8, 7, 6, 5, 4]);
     world.pull(0);
     agents[0].behave_once(Behaviour::Counts(vec![9, 7, 6, 6, 5, 4]));
-    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
-    assert_eq!(said.json()[0]["restarted"], 0);
+    let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
+    assert_eq!(output.json()[0]["restarted"], 0);
     assert_eq!(agents[0].pulls(), 3);
     assert_eq!(world.echo_counts(), [6, 4, 5, 7, 9, 8]);
 }
@@ -157,12 +157,14 @@ fn a_dead_replica_loses_nothing_and_is_named() {
     world.pull(0);
     agents[0].kill();
     agents[1].hit(&[PING], 1);
-    let said = world
+    let output = world
         .run(&["pull", ECHO])
-        .ended(3)
-        .warned("no connection: connection refused; kept the previous data, next try");
-    assert!(said.stderr.starts_with(&format!("goc-watchdog: {ECHO}: profile from \"{}\"", agents[0].url())));
-    assert!(said.stdout.contains("1 of 2"), "{}", said.stdout);
+        .assert_code(3)
+        .assert_stderr_contains("no connection: connection refused; kept the previous data, next try");
+    assert!(
+        output.stderr.starts_with(&format!("goc-watchdog: {ECHO}: profile from \"{}\"", agents[0].url()))
+    );
+    assert!(output.stdout.contains("1 of 2"), "{}", output.stdout);
     assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
     assert_eq!(world.run(&["total", ECHO]).stdout, "50.0\n");
 }
@@ -202,7 +204,7 @@ fn modes_mix_as_the_product_says() {
 }
 
 fn dirty_echo() -> Program {
-    Program::of(
+    Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\n\
          example.com/apa/echo/main.go:15.30,17.2 1\n\
          example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
@@ -216,24 +218,24 @@ fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     world.pull(0);
     agents[1].run(&dirty_echo());
     agents[1].hit(&[0, 2], 4);
-    let said = world.pull(3).warned("contradicts the one shown; its data is set aside");
+    let output = world.pull(3).assert_stderr_contains("contradicts the one shown; its data is set aside");
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
-    let list = world.run(&["list", "--offline", "--format", "json"]).ended(0).json();
+    let list = world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json();
     assert_eq!(list[0][0]["state"], "other_build");
-    assert!(said.stdout.contains("1 address set aside"), "{}", said.stdout);
+    assert!(output.stdout.contains("1 address set aside"), "{}", output.stdout);
     // The old build goes; what was set aside is shown from now on, with all that it counted.
     world.center.remove(&agents[0].url());
     agents[1].restart();
     agents[1].hit(&[1], 1);
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     let profile = profile_of(&world.latest_text("apa_goc_echoserver"));
     assert_eq!(profile.counts, [4, 4, 1]);
     assert_eq!(world.run(&["list", "--offline", "--format", "json"]).json()[0][0]["state"], "ok");
     // And nothing of the old one is gone: it can be brought back by hand.
     let old = world.query::<String>("SELECT lower(hex(fingerprint)) FROM structure ORDER BY id LIMIT 1");
-    world.run(&["pull", ECHO, "--adopt", &old[..12]]).ended(3);
+    world.run(&["pull", ECHO, "--adopt", &old[..12]]).assert_code(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -251,16 +253,16 @@ fn adoption_can_be_switched_off() {
 fn an_unknown_build_cannot_be_adopted_and_the_known_ones_are_named() {
     let (world, _agents) = World::with_echo(1);
     world.pull(0);
-    world.run(&["pull", ECHO, "--adopt", "123456"]).ended(1).warned("fits 0 builds");
+    world.run(&["pull", ECHO, "--adopt", "123456"]).assert_code(1).assert_stderr_contains("fits 0 builds");
 }
 
 #[test]
 fn a_server_and_a_worker_that_share_packages_are_one_key() {
     let world = World::new();
-    let server =
-        world.start(ECHO, &Program::of("x.io/a/m/lib/l.go:1.1,2.2 1\nx.io/a/m/server/s.go:1.1,2.2 1\n"));
-    let worker =
-        world.start(ECHO, &Program::of("x.io/a/m/lib/l.go:1.1,2.2 1\nx.io/a/m/worker/w.go:1.1,2.2 1\n"));
+    let server = world
+        .start(ECHO, &Program::from_profile("x.io/a/m/lib/l.go:1.1,2.2 1\nx.io/a/m/server/s.go:1.1,2.2 1\n"));
+    let worker = world
+        .start(ECHO, &Program::from_profile("x.io/a/m/lib/l.go:1.1,2.2 1\nx.io/a/m/worker/w.go:1.1,2.2 1\n"));
     server.hit(&[0, 1], 1);
     worker.hit(&[0], 1);
     world.pull(0);
@@ -275,9 +277,9 @@ fn a_recycled_address_never_pours_a_stranger_into_the_key() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN], 1);
     world.pull(0);
-    agents[1].run(&Program::of("other.org/b/m/main.go:1.1,2.2 1\n"));
+    agents[1].run(&Program::from_profile("other.org/b/m/main.go:1.1,2.2 1\n"));
     agents[1].hit(&[0], 1);
-    world.pull(3).warned("its data is set aside");
+    world.pull(3).assert_stderr_contains("its data is set aside");
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
 
@@ -291,11 +293,11 @@ fn a_process_under_two_names_belongs_to_the_one_whose_build_it_is() {
     world.center.register(newer, &agents[0]);
     agents[0].run(&dirty_echo());
     agents[0].hit(&[0], 1);
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     let totals = "SELECT group_concat(git_commit || ' ' || cover_total, ', ') FROM
                   (SELECT * FROM goc_o_staging_service_cover WHERE is_latest = 'y' ORDER BY git_commit)";
     assert_eq!(world.query::<String>(totals), "845820727e 20.0, 9999999999 60.0");
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -306,41 +308,41 @@ fn names_that_differ_in_their_branch_are_one_key() {
     other.hit(&[PING], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
 fn what_is_not_due_is_left_alone_but_for_a_peek() {
     let (world, agents) = World::with_echo(1);
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 0));
-    let said = world.run(&["pull"]).ended(0);
-    assert!(said.stdout.starts_with("pulled 0 services (1 not due)"), "{}", said.stdout);
+    let output = world.run(&["pull"]).assert_code(0);
+    assert!(output.stdout.starts_with("pulled 0 services (1 not due)"), "{}", output.stdout);
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
-    world.run(&["pull", "--no-peek", "-v"]).ended(0).warned("not pulled");
+    world.run(&["pull", "--no-peek", "-v"]).assert_code(0).assert_stderr_contains("not pulled");
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
     // Moved coverage makes it due at once.
     agents[0].hit(&[PING], 1);
-    let said = world.run(&["pull"]).ended(0);
-    assert!(said.stdout.starts_with("pulled 1 service (1 changed"), "{}", said.stdout);
+    let output = world.run(&["pull"]).assert_code(0);
+    assert!(output.stdout.starts_with("pulled 1 service (1 changed"), "{}", output.stdout);
     assert_eq!(agents[0].pulls(), 2);
 }
 
 #[test]
 fn a_new_address_makes_a_service_due() {
     let (world, _agents) = World::with_echo(1);
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     let late = world.start(ECHO, &echo());
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     assert_eq!(late.pulls(), 1);
 }
 
 #[test]
 fn a_dry_run_shows_what_would_be_pulled_and_stores_nothing() {
     let (world, agents) = World::with_echo(1);
-    let said = world.run(&["pull", "--dry-run"]).ended(0);
+    let output = world.run(&["pull", "--dry-run"]).assert_code(0);
     assert_eq!(
-        said.stdout,
+        output.stdout,
         format!(
             "SERVICE{}ADDRESSES  DUE  REASON\n{ECHO}  1          now  never pulled\n",
             " ".repeat(ECHO.len() - 5)
@@ -357,22 +359,25 @@ fn an_address_that_no_center_lists_is_stored_under_the_service_named() {
     world.pull(0);
     let unlisted = Agent::start(&echo());
     unlisted.hit(&[PING], 1);
-    world.run(&["pull", "echoserver", "--address", &unlisted.url()]).ended(0);
+    world.run(&["pull", "echoserver", "--address", &unlisted.url()]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Also under a name that nobody knew; a wrong part of a name is no name.
     let new = "staging_sg_apa_new_master_0123456789";
-    world.run(&["pull", new, "--address", &unlisted.url()]).ended(0);
+    world.run(&["pull", new, "--address", &unlisted.url()]).assert_code(0);
     assert_eq!(world.run(&["total", "apa_new"]).stdout, "10.0\n");
-    world.run(&["pull", "nosuch", "--address", &unlisted.url()]).ended(1).warned("nosuch");
+    world
+        .run(&["pull", "nosuch", "--address", &unlisted.url()])
+        .assert_code(1)
+        .assert_stderr_contains("nosuch");
 }
 
 #[test]
 fn raw_passes_one_profile_on_and_stores_nothing() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN], 1);
-    let said = world.run(&["pull", "--raw", ECHO]).ended(0);
-    assert_eq!(profile_of(&said.stdout).counts, [0, 0, 0, 0, 1, 0]);
-    world.run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"]).ended(0);
+    let output = world.run(&["pull", "--raw", ECHO]).assert_code(0);
+    assert_eq!(profile_of(&output.stdout).counts, [0, 0, 0, 0, 1, 0]);
+    world.run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"]).assert_code(0);
     let written = fs::read_to_string(world.home().join("out.cov")).unwrap();
     assert_eq!(profile_of(&written).counts, [0, 0, 0, 0, 1, 0]);
     assert!(!world.root().exists());
@@ -380,8 +385,8 @@ fn raw_passes_one_profile_on_and_stores_nothing() {
     agents[0].behave(Behaviour::CutBefore(30));
     world
         .run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"])
-        .ended(1)
-        .warned("cut short");
+        .assert_code(1)
+        .assert_stderr_contains("cut short");
     assert_eq!(fs::read_to_string(world.home().join("out.cov")).unwrap(), written);
 }
 
@@ -392,13 +397,14 @@ fn a_silent_center_does_not_stop_what_is_known() {
     world.pull(0);
     world.center.stop();
     agents[0].hit(&[PING], 1);
-    world.pull(3).warned("connection refused; pulling the addresses it listed");
+    world.pull(3).assert_stderr_contains("connection refused; pulling the addresses it listed");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Another program at an address that nobody vouches for now is not believed.
     agents[0].run(&dirty_echo());
-    world.pull(3).warned("which is not the one known here, and no center lists it now");
+    world.pull(3).assert_stderr_contains("which is not the one known here, and no center lists it now");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
-    let list = world.run(&["list", "--format", "json"]).ended(3).warned("connection refused");
+    let list =
+        world.run(&["list", "--format", "json"]).assert_code(3).assert_stderr_contains("connection refused");
     assert_eq!(list.json()[0][0]["service"], ECHO);
     world.center.start_again();
     world.pull(0);
@@ -409,16 +415,20 @@ fn a_center_that_is_down_at_the_first_pull_is_an_error() {
     let mut world = World::new();
     world.center.stop();
     let url = world.center.url();
-    let said = world.run(&["pull"]).ended(1);
+    let output = world.run(&["pull"]).assert_code(1);
     assert_eq!(
-        said.stderr,
+        output.stderr,
         format!(
             "goc-watchdog: center \"{url}\": no connection: connection refused (--center, GOC_CENTER or center in the configuration says which center is asked)\n"
         )
     );
     world.center.start_again();
-    world.center.answer("404 Not Found", "404 page not found\n");
-    world.run(&["pull"]).ended(1).warned("not a goc center: ").warned("/v1/cover/list is not found (404)");
+    world.center.set_list_answer("404 Not Found", "404 page not found\n");
+    world
+        .run(&["pull"])
+        .assert_code(1)
+        .assert_stderr_contains("not a goc center: ")
+        .assert_stderr_contains("/v1/cover/list is not found (404)");
 }
 
 #[test]
@@ -427,28 +437,32 @@ fn a_suddenly_empty_center_is_not_believed_while_what_it_listed_answers() {
     world.pull(0);
     world.center.remove_all();
     agents[0].hit(&[PING], 1);
-    world.pull(3).warned("lists nothing, and listed 1 addresses before");
+    world.pull(3).assert_stderr_contains("lists nothing, and listed 1 addresses before");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 0, 0]);
     agents[0].kill();
-    world.pull(3).warned("nothing that the emptied center listed answers any more");
-    assert_eq!(world.run(&["list", "--format", "json"]).ended(0).json()[0][0]["state"], "offline");
+    world.pull(3).assert_stderr_contains("nothing that the emptied center listed answers any more");
+    assert_eq!(world.run(&["list", "--format", "json"]).assert_code(0).json()[0][0]["state"], "offline");
 }
 
 #[test]
 fn a_center_of_goc_v2_is_named() {
     let world = World::new();
     world.center.become_version_2();
-    world.run(&["pull"]).ended(1).warned("goc v2");
-    world.run(&["list"]).ended(3).warned("goc v2");
+    world.run(&["pull"]).assert_code(1).assert_stderr_contains("goc v2");
+    world.run(&["list"]).assert_code(3).assert_stderr_contains("goc v2");
 }
 
 #[test]
 fn what_is_no_center_is_said_with_what_it_answered() {
     let world = World::new();
-    world.center.answer("200 OK", "<html>Welcome to nginx</html>");
-    world.run(&["pull"]).ended(1).warned("not a goc center").warned("<html>Welcome to nginx</html>");
-    world.center.answer("502 Bad Gateway", "upstream");
-    world.run(&["pull"]).ended(1).warned("answered 502: \"upstream\"");
+    world.center.set_list_answer("200 OK", "<html>Welcome to nginx</html>");
+    world
+        .run(&["pull"])
+        .assert_code(1)
+        .assert_stderr_contains("not a goc center")
+        .assert_stderr_contains("<html>Welcome to nginx</html>");
+    world.center.set_list_answer("502 Bad Gateway", "upstream");
+    world.run(&["pull"]).assert_code(1).assert_stderr_contains("answered 502: \"upstream\"");
 }
 
 #[test]
@@ -484,8 +498,8 @@ fn hostile_names_are_stored_and_never_leave_the_root() {
         i64::try_from(names.len()).unwrap()
     );
     assert_eq!(world.files(".cov").len(), names.len());
-    world.is_sound();
-    let list = world.run(&["list"]).ended(0);
+    world.assert_consistent();
+    let list = world.run(&["list"]).assert_code(0);
     assert!(!list.stdout.contains('\u{1b}') && !list.stdout.contains('\0'));
     assert_eq!(list.stdout.lines().count(), names.len() + 1);
     let listed = world.run(&["list", "--format", "json"]).json();
@@ -505,8 +519,8 @@ fn several_centers_are_asked_and_one_that_is_down_does_not_stop_the_other() {
     let centers = format!("{},http://127.0.0.1:1", world.center.url());
     world
         .run(&["pull", "--center", &centers])
-        .ended(3)
-        .warned("center \"http://127.0.0.1:1\": no connection");
+        .assert_code(3)
+        .assert_stderr_contains("center \"http://127.0.0.1:1\": no connection");
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
 
@@ -536,9 +550,9 @@ fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
     let seen = "SELECT min(last_answer_at) FROM address";
     let first = world.query::<String>(seen);
     with_what_is_stored_damaged(&world, || {
-        let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
-        assert_eq!(said.json()[0]["result"], "unchanged");
-        assert_eq!(said.json()[0]["replicas"]["answered"], 2);
+        let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
+        assert_eq!(output.json()[0]["result"], "unchanged");
+        assert_eq!(output.json()[0]["replicas"]["answered"], 2);
     });
     assert!(world.query::<String>(seen) > first);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
@@ -547,7 +561,7 @@ fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
     agents[0].hit(&[MIRROR + 1], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [1, 0, 1, 3, 2, 0]);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -557,7 +571,7 @@ fn an_answer_that_is_the_same_again_but_for_its_end_is_a_failure() {
     world.pull(0);
     // All of the text is there; the last chunk, which says so, is not.
     agents[0].behave_once(Behaviour::CutBefore(5));
-    world.pull(3).warned("the answer was cut short");
+    world.pull(3).assert_stderr_contains("the answer was cut short");
     assert_eq!(world.query::<i64>("SELECT failures FROM address"), 1);
 }
 
@@ -603,11 +617,14 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     assert_eq!(row(), stored);
     let none = r#"{"answered":0,"known":1}"#;
     assert_eq!([replicas(&latest), replicas(&["total", ECHO, "--format", "json"])], [none, none]);
-    world.run(&["total", ECHO, "--min-replicas", "1"]).ended(5).warned("0 of 1 replicas answered");
+    world
+        .run(&["total", ECHO, "--min-replicas", "1"])
+        .assert_code(5)
+        .assert_stderr_contains("0 of 1 replicas answered");
     world
         .run(&["report", ECHO, "--format", "json", "--min-replicas", "1"])
-        .ended(5)
-        .warned("0 of 1 replicas answered");
+        .assert_code(5)
+        .assert_stderr_contains("0 of 1 replicas answered");
     let explained = world.run(&["list", "--explain", ECHO]).stdout;
     assert!(explained.contains("0 of 1 replicas"), "{explained}");
 
@@ -615,13 +632,13 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     assert_eq!(replicas(&["history", ECHO, "--format", "json"]), both);
     assert_eq!(replicas(&["report", ECHO, "--id", "1", "--format", "json"]), both);
     // Only the source is missing.
-    world.run(&["report", ECHO, "--id", "1", "--format", "json", "--min-replicas", "2"]).ended(3);
+    world.run(&["report", ECHO, "--id", "1", "--format", "json", "--min-replicas", "2"]).assert_code(3);
 
     // The same data again is as fresh as its last pull.
     world.execute("UPDATE schedule SET last_pull_at = '2020-01-01T00:00:00.000Z'");
-    world.run(&["total", ECHO, "--max-age", "1h"]).ended(5);
+    world.run(&["total", ECHO, "--max-age", "1h"]).assert_code(5);
     world.pull(0);
-    world.run(&["total", ECHO, "--max-age", "1h", "--min-replicas", "1"]).ended(0);
+    world.run(&["total", ECHO, "--max-age", "1h", "--min-replicas", "1"]).assert_code(0);
     assert_eq!(row(), stored);
 }
 
@@ -633,7 +650,7 @@ fn replicas_of_the_last_pull_are_taken_from_the_latest_row_of_an_older_database(
     world.execute("UPDATE cover_fact SET answered = 1, listed = 5");
     world.downgrade_to(6);
     // Brought up to date, and nothing is asked.
-    world.run(&["prune", "--retention-only"]).ended(0);
+    world.run(&["prune", "--retention-only"]).assert_code(0);
     world.execute("UPDATE cover_fact SET answered = 7, listed = 7");
     let json = &world.run(&["total", ECHO, "--format", "json"]).json()[0];
     assert_eq!(json["replicas"], serde_json::json!({ "answered": 1, "known": 5 }));
@@ -692,11 +709,11 @@ fn another_build_at_an_address_is_set_aside_and_known_again_there() {
     agents[1].run(&dirty_echo());
     agents[1].hit(&[0, 2], 4);
     for _ in 0..3 {
-        world.pull(3).warned("contradicts the one shown; its data is set aside");
+        world.pull(3).assert_stderr_contains("contradicts the one shown; its data is set aside");
         assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     }
     world.center.remove(&agents[0].url());
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(profile_of(&world.latest_text("apa_goc_echoserver")).counts, [4, 4, 0]);
 }
 
@@ -717,10 +734,16 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
 #[test]
 fn a_service_that_an_option_needs_is_asked_for_as_the_rest_of_the_command_line_is() {
     let (world, agents) = World::with_echo(1);
-    world.run(&["pull", "--raw"]).ended(2).warned("--raw needs one SERVICE, or --address URL");
+    world
+        .run(&["pull", "--raw"])
+        .assert_code(2)
+        .assert_stderr_contains("--raw needs one SERVICE, or --address URL");
     let address = agents[0].url();
     for services in [&[][..], &["echo", "pay"]] {
         let arguments = [&["pull", "--address", &address][..], services].concat();
-        world.run(&arguments).ended(2).warned("--address needs the one SERVICE that it is stored under");
+        world
+            .run(&arguments)
+            .assert_code(2)
+            .assert_stderr_contains("--address needs the one SERVICE that it is stored under");
     }
 }

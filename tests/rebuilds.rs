@@ -11,13 +11,13 @@ const SERVER: &str = "example.com/app/server/s.go:3.10,5.2 1\n";
 const WORKER: &str = "example.com/app/worker/w.go:3.10,5.2 1\n";
 
 fn program(files: &[&str]) -> Program {
-    Program::of(&files.concat())
+    Program::from_profile(&files.concat())
 }
 
 impl World {
     /// The total of the service, and how often each block of its latest profile was hit, by file name and line.
     fn figures(&self, service: &str) -> (String, String) {
-        let total = self.run(&["total", service]).ended(0).stdout.trim_end().to_owned();
+        let total = self.run(&["total", service]).assert_code(0).stdout.trim_end().to_owned();
         let latest = "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE is_latest = 'y'";
         let text = std::fs::read_to_string(self.root().join(self.query::<String>(latest))).unwrap();
         let block = |line: &str| {
@@ -50,15 +50,15 @@ fn a_renamed_file_is_another_build_and_the_old_files_go_to_the_history() {
     for service in ["echoserver", "staging_th_app_main_1234567"] {
         let (world, agent) = served(service);
         agent.run(&program(&[MAIN, B]));
-        world.pull(0).warned("took the place of");
+        world.pull(0).assert_stderr_contains("took the place of");
         assert_eq!(world.figures(service), ("0.0".to_owned(), "b=0 b=0 main=0".to_owned()));
         agent.hit(&[0, 1], 1);
-        let said = world.pull(0);
-        assert!(!said.stderr.contains("took the place of"), "{}", said.stderr);
+        let output = world.pull(0);
+        assert!(!output.stderr.contains("took the place of"), "{}", output.stderr);
         assert_eq!(world.figures(service), ("75.0".to_owned(), "b=1 b=0 main=1".to_owned()));
         assert_eq!((world.builds("current"), world.builds("former")), (1, 1));
         assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
-        world.is_sound();
+        world.assert_consistent();
     }
 }
 
@@ -67,11 +67,15 @@ fn a_removed_file_and_an_added_one_are_another_build() {
     let (world, agent) = served(ECHO);
     agent.run(&program(&[MAIN]));
     agent.hit(&[0], 1);
-    let said = world.run(&["pull", ECHO, "--format", "json"]).ended(0).json();
-    assert!(said[0]["adopted"]["from"].is_string() && said[0]["adopted"]["to"].is_string(), "{}", said[0]);
+    let output = world.run(&["pull", ECHO, "--format", "json"]).assert_code(0).json();
+    assert!(
+        output[0]["adopted"]["from"].is_string() && output[0]["adopted"]["to"].is_string(),
+        "{}",
+        output[0]
+    );
     assert_eq!(world.figures(ECHO), ("100.0".to_owned(), "main=1".to_owned()));
     agent.run(&program(&[MAIN, B]));
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.figures(ECHO), ("0.0".to_owned(), "b=0 b=0 main=0".to_owned()));
 }
 
@@ -91,9 +95,9 @@ fn a_rolling_deploy_is_one_until_nobody_serves_the_old_files_any_more() {
     assert_eq!(world.figures(ECHO).1, "a=5 a=0 b=0 b=0 main=6");
     // The last one leaves, and those that stay answer as before.
     world.center.remove(&third.url());
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.figures(ECHO), ("50.0".to_owned(), "b=0 b=0 main=1".to_owned()));
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn a_server_and_a_worker_that_changed_places_stay_one_when_one_of_them_fails() {
         failing.behave(Behaviour::Status("503 Service Unavailable", ""));
         world.pull(3);
         assert_eq!(world.figures(ECHO), before);
-        failing.behave(Behaviour::Well);
+        failing.behave(Behaviour::Normal);
         world.pull(0);
     }
     assert_eq!((world.figures(ECHO), world.builds("former")), (before, 0));
@@ -128,7 +132,7 @@ fn a_worker_that_was_rebuilt_is_shown_beside_the_server_that_stayed() {
     assert_eq!(world.figures(ECHO).1, "main=3 s=1 w=2");
     worker.run(&program(&[MAIN, WORKER, A]));
     worker.hit(&[1], 4);
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.figures(ECHO).1, "a=0 a=0 main=1 s=1 w=4");
     // Restarts of both change nothing of that.
     server.restart();
@@ -136,7 +140,7 @@ fn a_worker_that_was_rebuilt_is_shown_beside_the_server_that_stayed() {
     world.pull(0);
     assert_eq!(world.figures(ECHO).1, "a=0 a=0 main=1 s=1 w=4");
     assert_eq!((world.builds("current"), world.builds("former")), (2, 1));
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -147,14 +151,14 @@ fn a_build_that_comes_back_brings_all_that_it_counted() {
     world.pull(0);
     agent.run(&program(&[MAIN, A]));
     agent.hit(&[0], 1);
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.figures(ECHO), ("75.0".to_owned(), "a=5 a=0 main=6".to_owned()));
     agent.run(&program(&[MAIN, B]));
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.figures(ECHO), ("25.0".to_owned(), "b=7 b=0 main=0".to_owned()));
     // However often they change, there are two editions.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM edition"), 2);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn a_worker_that_was_silent_is_shown_again_once_it_answers_beside_the_server() {
     worker.revive();
     world.pull(0);
     assert_eq!(world.figures(ECHO).1, "main=0 s=1 w=3");
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -218,9 +222,9 @@ fn a_late_snapshot_of_a_build_that_was_replaced_goes_to_the_history() {
     std::fs::create_dir_all(&folder).unwrap();
     let folder_name = folder.to_str().unwrap();
     let leave = ["pull", "--to-inbox", folder_name, "--strict", "--deadline", "60s", "--service", ECHO];
-    world.run(&[&leave[..], &["--address", &url]].concat()).ended(0);
+    world.run(&[&leave[..], &["--address", &url]].concat()).assert_code(0);
     agent.run(&program(&[MAIN, B]));
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     for file in std::fs::read_dir(&folder).unwrap() {
         let file = file.unwrap();
         std::fs::rename(file.path(), inbox.join(file.file_name())).unwrap();
@@ -229,7 +233,7 @@ fn a_late_snapshot_of_a_build_that_was_replaced_goes_to_the_history() {
     assert_eq!(world.figures(ECHO).1, "b=0 b=0 main=0");
     // Nothing of it is lost: the build that comes back has it.
     agent.run(&program(&[MAIN, A]));
-    world.pull(0).warned("took the place of");
+    world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.figures(ECHO).1, "a=5 a=1 main=5");
-    world.is_sound();
+    world.assert_consistent();
 }

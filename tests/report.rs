@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::harness::git_server::GitServer;
 use crate::harness::source::{Source, repository};
-use crate::harness::{Said, World, make_script, skipped};
+use crate::harness::{Output, World, make_script, warn_skipped};
 use crate::sim::{Agent, Program};
 
 /// What every repository can name, there or not.
@@ -21,16 +21,16 @@ const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t100.0%\nexample.com/app
 
 /// One service of two functions, pulled, `main` of which was executed, and its repository.
 fn pulled() -> (World, Source, Agent) {
-    let source = Source::of(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let source = Source::from_files(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let program = Program::of(PROFILE);
+    let program = Program::from_profile(PROFILE);
     let agent = world.start(&source.service(), &program);
-    agent.hit(&program.at("main.go", &[3]), 1);
+    agent.hit(&program.blocks_at("main.go", &[3]), 1);
     world.pull(0);
     (world, source, agent)
 }
 
-fn report(world: &World, options: &[&str]) -> Said {
+fn report(world: &World, options: &[&str]) -> Output {
     world.run(&[&["report", "app"], options].concat())
 }
 
@@ -40,8 +40,8 @@ fn the_table_comes_from_any_kind_of_clone_and_is_stored_beside_the_profile() {
     for kind in kinds {
         let (world, source, _agent) = pulled();
         source.clone_into(&world, kind);
-        let said = report(&world, &[]).ended(0);
-        assert_eq!(said.stdout, TABLE, "{kind:?}");
+        let output = report(&world, &[]).assert_code(0);
+        assert_eq!(output.stdout, TABLE, "{kind:?}");
         let stored = fs::read_to_string(world.root().join("app/cov_data/app_1_report.txt")).unwrap();
         assert_eq!(stored, TABLE);
         world.pull(0);
@@ -54,13 +54,13 @@ fn the_table_comes_from_any_kind_of_clone_and_is_stored_beside_the_profile() {
 fn what_has_no_source_counts_is_named_and_reads_nothing() {
     let (world, source, _agent) = pulled();
     source.clone_into(&world, &["--bare"]);
-    let said = report(&world, &[]).ended(0);
+    let output = report(&world, &[]).assert_code(0);
     assert_eq!(
-        said.stderr,
+        output.stderr,
         "goc-watchdog: warning: no source of 2 files (6 of 8 statements), which count and have no functions:\n  \
          ../../etc/passwd: not in the commit\n  example.com/app/made/at_build.go: not in the commit\n"
     );
-    let json = report(&world, &["--format", "json"]).ended(0).json().remove(0);
+    let json = report(&world, &["--format", "json"]).assert_code(0).json().remove(0);
     assert_eq!((&json["covered"], &json["total"]), (&1.into(), &8.into()));
     assert_eq!(json["commit"], source.commit[..10]);
     assert_eq!(json["source_commit"], source.commit);
@@ -76,11 +76,13 @@ fn what_has_no_source_counts_is_named_and_reads_nothing() {
 fn a_gate_compares_all_statements() {
     let (world, source, _agent) = pulled();
     source.clone_into(&world, &["--bare"]);
-    report(&world, &["--fail-under", "12.5"]).ended(0);
-    let said = report(&world, &["-q", "--fail-under", "13"]).ended(5);
-    said.warned("12.5% (1 of 8 statements) is below 13%, 1 more to cover");
-    report(&world, &["--max-age", "1h", "--min-replicas", "1"]).ended(0);
-    report(&world, &["-q", "--min-replicas", "2"]).ended(5).warned("1 of 1 replicas answered, fewer than 2");
+    report(&world, &["--fail-under", "12.5"]).assert_code(0);
+    let output = report(&world, &["-q", "--fail-under", "13"]).assert_code(5);
+    output.assert_stderr_contains("12.5% (1 of 8 statements) is below 13%, 1 more to cover");
+    report(&world, &["--max-age", "1h", "--min-replicas", "1"]).assert_code(0);
+    report(&world, &["-q", "--min-replicas", "2"])
+        .assert_code(5)
+        .assert_stderr_contains("1 of 1 replicas answered, fewer than 2");
 }
 
 #[test]
@@ -90,59 +92,69 @@ fn thresholds_of_the_configuration_hold_for_packages_too() {
     world.configure(
         "[apps.app]\nfail_under = 12.5\n[apps.app.packages]\n\"example.com/app\" = 50\n\"example.com/app/made\" = \"0.5%\"\n",
     );
-    let said = report(&world, &["-q"]).ended(5);
-    said.warned("package example.com/app/made: 0.0% (0 of 2 statements) is below 0.5%, 1 more to cover");
+    let output = report(&world, &["-q"]).assert_code(5);
+    output.assert_stderr_contains(
+        "package example.com/app/made: 0.0% (0 of 2 statements) is below 0.5%, 1 more to cover",
+    );
     // What is left out is asked nothing, and an option is stronger than the configuration.
-    let said = report(&world, &["-q", "--exclude", "made", "--fail-under", "60"]).ended(5);
-    said.warned("app_master_").warned("is below 60%");
-    report(&world, &["-q", "--exclude", "example.com/app/made", "--fail-under", "10"]).ended(0);
+    let output = report(&world, &["-q", "--exclude", "made", "--fail-under", "60"]).assert_code(5);
+    output.assert_stderr_contains("app_master_").assert_stderr_contains("is below 60%");
+    report(&world, &["-q", "--exclude", "example.com/app/made", "--fail-under", "10"]).assert_code(0);
     world.configure("[apps.app.packages]\n\"example.com/nosuch\" = 99\n");
-    report(&world, &[]).ended(0).warned("\"example.com/nosuch\" fits no package");
+    report(&world, &[]).assert_code(0).assert_stderr_contains("\"example.com/nosuch\" fits no package");
 }
 
 #[test]
 fn rows_of_the_history_and_other_commits_can_be_asked_for() {
     let (world, mut source, agent) = pulled();
-    agent.hit(&Program::of(PROFILE).at("main.go", &[7]), 1);
+    agent.hit(&Program::from_profile(PROFILE).blocks_at("main.go", &[7]), 1);
     world.pull(0);
     let first = source.commit.clone();
     fs::write(source.folder.path().join("main.go"), MAIN.replace("run", "walk")).unwrap();
     source.commit_all();
-    let second = world.start(&source.service(), &Program::of(PROFILE));
+    let second = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     drop(second);
     source.clone_into(&world, &["--bare"]);
 
     let full = TABLE.replace("run\t\t0.0%", "run\t\t100.0%").replace("50.0%", "100.0%");
-    assert_eq!(report(&world, &["--id", "1"]).ended(0).stdout, TABLE);
-    assert_eq!(report(&world, &["--id", "2", "-o", "out.txt"]).ended(0).stdout, "");
+    assert_eq!(report(&world, &["--id", "1"]).assert_code(0).stdout, TABLE);
+    assert_eq!(report(&world, &["--id", "2", "-o", "out.txt"]).assert_code(0).stdout, "");
     assert_eq!(fs::read_to_string(world.home().join("out.txt")).unwrap(), full);
     for commit in [&first[..5], &first[..10], &first] {
-        assert_eq!(report(&world, &["--commit", commit]).ended(0).stdout, full, "the newest of the commit");
+        assert_eq!(
+            report(&world, &["--commit", commit]).assert_code(0).stdout,
+            full,
+            "the newest of the commit"
+        );
     }
-    let walked = report(&world, &["--commit", &source.commit]).ended(0).stdout;
+    let walked = report(&world, &["--commit", &source.commit]).assert_code(0).stdout;
     assert!(walked.contains("walk\t\t0.0%"), "{walked}");
     assert_eq!(world.files("_report.txt").len(), 3, "each beside its profile");
 
-    report(&world, &[]).ended(1).warned("\"app\" fits 2 services, give more of the name:");
-    report(&world, &["--id", "9"]).ended(1).warned("there is no row 9");
+    report(&world, &[])
+        .assert_code(1)
+        .assert_stderr_contains("\"app\" fits 2 services, give more of the name:");
+    report(&world, &["--id", "9"]).assert_code(1).assert_stderr_contains("there is no row 9");
     report(&world, &["--commit", "0123456"])
-        .ended(1)
-        .warned("nothing is stored of app at commit \"0123456\"");
+        .assert_code(1)
+        .assert_stderr_contains("nothing is stored of app at commit \"0123456\"");
 }
 
 #[test]
 fn a_service_whose_name_tells_no_commit_takes_one() {
-    let source = Source::of(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let source = Source::from_files(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let _agent = world.start("plain", &Program::of(PROFILE));
+    let _agent = world.start("plain", &Program::from_profile(PROFILE));
     world.pull(0);
     let to = world.root().join("plain/repo");
     source.git(&["clone", "--quiet", "--bare", source.folder.path().to_str().unwrap(), to.to_str().unwrap()]);
     let report = |options: &[&str]| world.run(&[&["report", "plain"], options].concat());
-    report(&[]).ended(1).warned("plain does not tell its commit, give one with --commit REV");
+    report(&[])
+        .assert_code(1)
+        .assert_stderr_contains("plain does not tell its commit, give one with --commit REV");
     for revision in ["master", &source.commit, "HEAD"] {
-        let table = report(&["--commit", revision]).ended(0).stdout;
+        let table = report(&["--commit", revision]).assert_code(0).stdout;
         assert_eq!(table, TABLE.replace("100.0%", "0.0%").replace("50.0%", "0.0%"));
     }
     assert_eq!(
@@ -151,21 +163,25 @@ fn a_service_whose_name_tells_no_commit_takes_one() {
         "nobody can say that it is the right commit"
     );
     for (revision, shown) in [("--all", "--all"), ("a\nb", "a\\nb"), ("nosuch", "nosuch")] {
-        report(&[&format!("--commit={revision}")]).ended(1).warned(&format!("has no commit \"{shown}\""));
+        report(&[&format!("--commit={revision}")])
+            .assert_code(1)
+            .assert_stderr_contains(&format!("has no commit \"{shown}\""));
     }
-    report(&["--format", "markdown"]).ended(0);
+    report(&["--format", "markdown"]).assert_code(0);
 }
 
 #[test]
 fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on() {
     let (world, _source, _agent) = pulled();
-    let said = report(&world, &[]).ended(1);
-    said.warned(&format!("git clone --bare URL {}", repository(&world).display()))
-        .warned("[apps.app]\n  repo = \"URL\"");
+    let output = report(&world, &[]).assert_code(1);
+    output
+        .assert_stderr_contains(&format!("git clone --bare URL {}", repository(&world).display()))
+        .assert_stderr_contains("[apps.app]\n  repo = \"URL\"");
 
-    let said = report(&world, &["--format=func", "--format=markdown=m.md", "--format=badge=b.svg"]).ended(1);
-    assert_eq!(said.stdout, "");
-    said.warned("is no git repository");
+    let output =
+        report(&world, &["--format=func", "--format=markdown=m.md", "--format=badge=b.svg"]).assert_code(1);
+    assert_eq!(output.stdout, "");
+    output.assert_stderr_contains("is no git repository");
     let markdown = fs::read_to_string(world.home().join("m.md")).unwrap();
     assert!(markdown.contains("**1 of 8 statements**"), "{markdown}");
     assert!(fs::read_to_string(world.home().join("b.svg")).unwrap().contains("12.5%"));
@@ -173,13 +189,21 @@ fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on()
     fs::create_dir_all(repository(&world)).unwrap();
     fs::write(repository(&world).join("notes"), "mine").unwrap();
     world.configure("[apps.app]\nrepo = \"https://git.example/app.git\"\n");
-    report(&world, &[]).ended(1).warned("is in the way of a clone of https://git.example/app.git");
+    report(&world, &[])
+        .assert_code(1)
+        .assert_stderr_contains("is in the way of a clone of https://git.example/app.git");
 
-    let quiet = report(&world, &["--format", "badge"]).ended(0);
+    let quiet = report(&world, &["--format", "badge"]).assert_code(0);
     assert_eq!(quiet.stderr, "");
-    let json = report(&world, &["--format", "json"]).ended(3).warned("knows no functions").json().remove(0);
+    let json = report(&world, &["--format", "json"])
+        .assert_code(3)
+        .assert_stderr_contains("knows no functions")
+        .json()
+        .remove(0);
     assert_eq!((&json["covered"], &json["source_commit"]), (&1.into(), &serde_json::Value::Null));
-    report(&world, &["--format", "json", "--exclude-generated"]).ended(1).warned("stands in their source");
+    report(&world, &["--format", "json", "--exclude-generated"])
+        .assert_code(1)
+        .assert_stderr_contains("stands in their source");
 }
 
 #[test]
@@ -187,15 +211,15 @@ fn forms_go_to_one_place_each() {
     let (world, source, _agent) = pulled();
     source.clone_into(&world, &["--bare"]);
     let files = ["--format=text", "--format=func=f.txt", "--format=lcov=l.info", "--format=json=j.json"];
-    let said = report(&world, &[&files[..], &["-o", "t.txt"]].concat()).ended(0);
-    assert_eq!(said.stdout, "");
+    let output = report(&world, &[&files[..], &["-o", "t.txt"]].concat()).assert_code(0);
+    assert_eq!(output.stdout, "");
     let written = |name: &str| fs::read_to_string(world.home().join(name)).unwrap();
     assert_eq!(written("f.txt"), TABLE);
     assert!(written("t.txt").contains("12.5%") && written("l.info").contains("SF:main.go\n"));
     assert!(written("j.json").starts_with("{\"schema\":1,"));
 
     let usage = |options: &[&str], part: &str| {
-        report(&world, options).ended(2).warned(part);
+        report(&world, options).assert_code(2).assert_stderr_contains(part);
     };
     usage(&["--format", "func", "--format", "text"], "only one form can go to one place");
     usage(&["--format", "func=a", "--format", "text=a"], "two forms would go to \"a\"");
@@ -213,31 +237,31 @@ fn forms_go_to_one_place_each() {
 fn a_device_is_written_to_and_a_link_is_followed() {
     let (world, source, _agent) = pulled();
     source.clone_into(&world, &["--bare"]);
-    assert_eq!(report(&world, &["-o", "/dev/stdout"]).ended(0).stdout, TABLE);
-    assert_eq!(report(&world, &["-o", "/dev/null"]).ended(0).stdout, "");
+    assert_eq!(report(&world, &["-o", "/dev/stdout"]).assert_code(0).stdout, TABLE);
+    assert_eq!(report(&world, &["-o", "/dev/null"]).assert_code(0).stdout, "");
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
     let (target, link) = (world.home().join("target"), world.home().join("link"));
     fs::write(&target, "old").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    report(&world, &["-o", "link"]).ended(0);
+    report(&world, &["-o", "link"]).assert_code(0);
     assert_eq!(fs::read_to_string(&target).unwrap(), TABLE);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     fs::write(world.home().join("out.txt.tmp"), "mine").unwrap();
-    report(&world, &["-o", "out.txt"]).ended(0);
+    report(&world, &["-o", "out.txt"]).assert_code(0);
     assert_eq!(fs::read_to_string(world.home().join("out.txt.tmp")).unwrap(), "mine");
-    report(&world, &["-o", "no/such/folder"]).ended(1).warned("no/such/folder");
+    report(&world, &["-o", "no/such/folder"]).assert_code(1).assert_stderr_contains("no/such/folder");
 }
 
 #[test]
 fn what_is_left_out_is_neither_counted_nor_stored() {
-    let source = Source::of(&[
+    let source = Source::from_files(&[
         ("main.go", MAIN.as_bytes()),
         ("gen.go", b"// Code generated by x. DO NOT EDIT.\npackage main\n\nfunc g() {\n}\n"),
         ("go.mod", b"module example.com/app\n"),
     ]);
     let world = World::new();
     let profile = format!("{PROFILE}example.com/app/gen.go:4.10,5.2 8 0\n");
-    let _agent = world.start(&source.service(), &Program::of(&profile));
+    let _agent = world.start(&source.service(), &Program::from_profile(&profile));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let total = |options: &[&str]| {
@@ -252,7 +276,9 @@ fn what_is_left_out_is_neither_counted_nor_stored() {
         total(&["--include", "example.com/app/made"]),
         (2, "[\"include example.com/app/made\"]".to_owned())
     );
-    report(&world, &["--include", "nothing"]).ended(0).warned("no file of the profile is left");
+    report(&world, &["--include", "nothing"])
+        .assert_code(0)
+        .assert_stderr_contains("no file of the profile is left");
     assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new());
 }
 
@@ -264,7 +290,7 @@ fn a_configured_repository_is_cloned_once() {
         "[git]\nrepo = \"{}\"\n",
         url.replace(source.folder.path().to_str().unwrap(), "/{app}")
     ));
-    report(&world, &[]).ended(1).warned("cannot clone \"file:///app\"");
+    report(&world, &[]).assert_code(1).assert_stderr_contains("cannot clone \"file:///app\"");
     assert_eq!(fs::read_dir(world.root().join("app")).unwrap().count(), 1);
     assert_eq!(
         fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(),
@@ -273,20 +299,22 @@ fn a_configured_repository_is_cloned_once() {
     );
 
     world.configure(&format!("[git]\nprotocols = [\"https\"]\n[apps.app]\nrepo = \"{url}\"\n"));
-    report(&world, &[]).ended(1).warned("transport 'file' not allowed");
+    report(&world, &[]).assert_code(1).assert_stderr_contains("transport 'file' not allowed");
 
     world.configure(&format!("[apps.app]\nrepo = \"{url}\"\n"));
-    report(&world, &["--offline"]).ended(1).warned("without --offline it is cloned now");
-    assert_eq!(report(&world, &[]).ended(0).stdout, TABLE);
+    report(&world, &["--offline"])
+        .assert_code(1)
+        .assert_stderr_contains("without --offline it is cloned now");
+    assert_eq!(report(&world, &[]).assert_code(0).stdout, TABLE);
     fs::remove_dir_all(source.folder.path()).unwrap();
-    assert_eq!(report(&world, &[]).ended(0).stdout, TABLE, "the clone needs its origin no longer");
+    assert_eq!(report(&world, &[]).assert_code(0).stdout, TABLE, "the clone needs its origin no longer");
 }
 
 #[test]
 fn what_a_killed_report_left_is_swept_by_the_next_pull() {
     let (world, source, _agent) = pulled();
     source.clone_into(&world, &["--bare"]);
-    report(&world, &[]).ended(0);
+    report(&world, &[]).assert_code(0);
     let scratch = world.root().join("goc-watchdog.tmp");
     fs::create_dir_all(scratch.join("123-repo/objects")).unwrap();
     fs::write(scratch.join("123-report"), "half").unwrap();
@@ -297,7 +325,7 @@ fn what_a_killed_report_left_is_swept_by_the_next_pull() {
     reader.unlock().unwrap();
     world.pull(0);
     assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
-    assert_eq!(report(&world, &[]).ended(0).stdout, TABLE);
+    assert_eq!(report(&world, &[]).assert_code(0).stdout, TABLE);
 }
 
 #[test]
@@ -306,7 +334,7 @@ fn reports_of_several_commits_run_side_by_side() {
     let first = source.commit.clone();
     fs::write(source.folder.path().join("main.go"), MAIN.replace("run", "walk")).unwrap();
     source.commit_all();
-    let _second = world.start(&source.service(), &Program::of(PROFILE));
+    let _second = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     world.configure(&format!("[apps.app]\nrepo = \"file://{}\"\n", source.folder.path().display()));
     let running: Vec<_> = (0..6)
@@ -316,9 +344,9 @@ fn reports_of_several_commits_run_side_by_side() {
         .collect();
     for (at, child) in running.into_iter().enumerate() {
         let output = child.wait_with_output().unwrap();
-        let (table, said) =
+        let (table, stderr) =
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{said}");
+        assert!(output.status.success(), "{stderr}");
         assert_eq!(table.contains("run\t"), at % 2 == 0, "{table}");
         assert_eq!(table.contains("walk\t"), at % 2 == 1, "{table}");
     }
@@ -328,11 +356,13 @@ fn reports_of_several_commits_run_side_by_side() {
 #[test]
 fn an_app_whose_name_could_lead_elsewhere_is_put_into_no_url() {
     let world = World::new();
-    let _agent = world.start("staging_th_../../x?y_master_0123456789", &Program::of(PROFILE));
+    let _agent = world.start("staging_th_../../x?y_master_0123456789", &Program::from_profile(PROFILE));
     world.pull(0);
     world.configure("[git]\nrepo = \"https://git.example/team/{app}.git\"\n");
-    let said = world.run(&["report", "staging"]).ended(1);
-    said.warned("the app \"../../x?y\" cannot stand in the URL").warned("[apps.\"../../x?y\"]");
+    let output = world.run(&["report", "staging"]).assert_code(1);
+    output
+        .assert_stderr_contains("the app \"../../x?y\" cannot stand in the URL")
+        .assert_stderr_contains("[apps.\"../../x?y\"]");
 }
 
 #[test]
@@ -354,16 +384,20 @@ fn a_commit_that_the_clone_lacks_is_fetched() {
         let head = source.service();
         let orphan = source.git(&["commit-tree", "HEAD^{tree}", "-morphan"]).trim().to_owned();
         let full = format!("staging_th_app_master_{orphan}");
-        let agents = [&short, &head, &full].map(|name| world.start(name, &Program::of(PROFILE)));
+        let agents = [&short, &head, &full].map(|name| world.start(name, &Program::from_profile(PROFILE)));
         world.pull(0);
         running.extend(agents);
 
         let report = |service: &str, options: &[&str]| world.run(&[&["report", service], options].concat());
-        report(&head, &["--offline"]).ended(1).warned("without --offline it is fetched");
-        assert!(report(&head, &[]).ended(0).stdout.contains("main.go:4:"), "{kind:?}");
-        assert!(report(&full, &[]).ended(0).stdout.contains("main.go:4:"), "{kind:?}");
-        report(&short, &[]).ended(1).warned("nor have the branches and tags of its remote");
-        report(&full, &["--offline"]).ended(0);
+        report(&head, &["--offline"])
+            .assert_code(1)
+            .assert_stderr_contains("without --offline it is fetched");
+        assert!(report(&head, &[]).assert_code(0).stdout.contains("main.go:4:"), "{kind:?}");
+        assert!(report(&full, &[]).assert_code(0).stdout.contains("main.go:4:"), "{kind:?}");
+        report(&short, &[])
+            .assert_code(1)
+            .assert_stderr_contains("nor have the branches and tags of its remote");
+        report(&full, &["--offline"]).assert_code(0);
     }
 }
 
@@ -375,44 +409,45 @@ fn contents_that_a_clone_lacks_are_fetched_in_one_go() {
     files.push(("go.mod".to_owned(), "module example.com/app\n".to_owned()));
     let files: Vec<(&str, &[u8])> =
         files.iter().map(|(path, text)| (path.as_str(), text.as_bytes())).collect();
-    let source = Source::of(&files);
+    let source = Source::from_files(&files);
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     let lines: Vec<String> =
         (0..40).map(|file| format!("example.com/app/p{file}/f.go:3.10,4.2 1 0")).collect();
     let profile = lines.join("\n");
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(&profile));
+    let _agent = world.start(&source.service(), &Program::from_profile(&profile));
     world.pull(0);
     let url = format!("file://{}", source.folder.path().display());
     let to = repository(&world);
     source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to.to_str().unwrap()]);
     let packs = || world.files(".pack").len();
     assert_eq!(packs(), 1);
-    let offline = report(&world, &["--offline"]).ended(0);
-    offline.warned("1 file is not in the clone; without --offline they are fetched");
+    let offline = report(&world, &["--offline"]).assert_code(0);
+    offline.assert_stderr_contains("1 file is not in the clone; without --offline they are fetched");
     assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new(), "a table that could be fuller is not kept");
 
-    let table = report(&world, &[]).ended(0).stdout;
+    let table = report(&world, &[]).assert_code(0).stdout;
     assert_eq!(table.lines().count(), 41);
     assert_eq!(packs(), 3, "one fetch for the modules, one for the files");
     fs::remove_dir_all(source.folder.path()).unwrap();
-    assert_eq!(report(&world, &[]).ended(0).stdout, table);
+    assert_eq!(report(&world, &[]).assert_code(0).stdout, table);
 }
 
 #[test]
 fn a_table_whose_modules_could_not_be_read_is_not_kept() {
-    let source = Source::of(&[("svc/main.go", MAIN.as_bytes()), ("svc/go.mod", b"module example.com/app\n")]);
+    let source =
+        Source::from_files(&[("svc/main.go", MAIN.as_bytes()), ("svc/go.mod", b"module example.com/app\n")]);
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     let url = format!("file://{}", source.folder.path().display());
     let to = repository(&world);
     source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to.to_str().unwrap()]);
-    let said = report(&world, &["--offline"]).ended(0);
-    said.warned("example.com/app/main.go: its content is not in the repository");
+    let output = report(&world, &["--offline"]).assert_code(0);
+    output.assert_stderr_contains("example.com/app/main.go: its content is not in the repository");
     assert_eq!(world.files("_report.txt"), Vec::<PathBuf>::new());
-    assert!(report(&world, &[]).ended(0).stdout.contains("run\t"));
+    assert!(report(&world, &[]).assert_code(0).stdout.contains("run\t"));
 }
 
 #[test]
@@ -422,8 +457,10 @@ fn a_clone_without_folders_gets_those_of_the_commit() {
     let url = format!("file://{}", source.folder.path().display());
     let to = repository(&world);
     source.git(&["clone", "--quiet", "--bare", "--filter=tree:0", &url, to.to_str().unwrap()]);
-    report(&world, &["--offline"]).ended(1).warned("without --offline the folders of the commit are fetched");
-    assert!(report(&world, &[]).ended(0).stdout.contains("run\t"));
+    report(&world, &["--offline"])
+        .assert_code(1)
+        .assert_stderr_contains("without --offline the folders of the commit are fetched");
+    assert!(report(&world, &[]).assert_code(0).stdout.contains("run\t"));
 }
 
 #[test]
@@ -443,32 +480,41 @@ fn programs_that_a_clone_names_are_not_run() {
     }
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
-    let _second = world.start(&source.service(), &Program::of(PROFILE));
+    let _second = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
-    assert!(world.run(&["report", &source.service()]).ended(0).stdout.contains("run\t"), "it was fetched");
+    assert!(
+        world.run(&["report", &source.service()]).assert_code(0).stdout.contains("run\t"),
+        "it was fetched"
+    );
     assert!(!witness.exists());
 }
 
 #[test]
 fn a_file_larger_than_people_write_is_passed_over() {
-    let source = Source::of(&[
+    let source = Source::from_files(&[
         ("main.go", MAIN.as_bytes()),
         ("huge.go", &vec![b'\n'; (32 << 20) + 1]),
         ("go.mod", b"module example.com/app\n"),
     ]);
     let world = World::new();
     let profile = format!("{PROFILE}example.com/app/huge.go:1.1,4000000000.2 2 0\n");
-    let _agent = world.start(&source.service(), &Program::of(&profile));
+    let _agent = world.start(&source.service(), &Program::from_profile(&profile));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
-    let said = report(&world, &["--format", "lcov"]).ended(0).warned("example.com/app/huge.go: too large");
-    assert!(said.stdout.contains("SF:huge.go\nFNF:0\nFNH:0\nDA:1,0\nDA:4000000000,0\n"), "{}", said.stdout);
-    assert!(said.stdout.contains("FN:7,run\n"));
+    let output = report(&world, &["--format", "lcov"])
+        .assert_code(0)
+        .assert_stderr_contains("example.com/app/huge.go: too large");
+    assert!(
+        output.stdout.contains("SF:huge.go\nFNF:0\nFNH:0\nDA:1,0\nDA:4000000000,0\n"),
+        "{}",
+        output.stdout
+    );
+    assert!(output.stdout.contains("FN:7,run\n"));
 }
 
 #[test]
 fn an_ambiguous_commit_lists_its_candidates() {
-    let source = Source::of(&[("main.go", b"package main\n")]);
+    let source = Source::from_files(&[("main.go", b"package main\n")]);
     // Found by trying: their hashes begin alike.
     let commits = ["17061", "40930"].map(|message| {
         let text = format!(
@@ -479,26 +525,31 @@ fn an_ambiguous_commit_lists_its_candidates() {
     });
     assert_eq!(commits[0][..7], commits[1][..7]);
     let world = World::new();
-    let _agent = world.start(&format!("staging_th_app_master_{}", &commits[0][..7]), &Program::of(PROFILE));
+    let _agent =
+        world.start(&format!("staging_th_app_master_{}", &commits[0][..7]), &Program::from_profile(PROFILE));
     world.pull(0);
     let to = repository(&world);
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::rename(source.folder.path().join(".git"), to).unwrap();
-    report(&world, &[]).ended(1).warned("is ambiguous").warned(&commits[0]).warned(&commits[1]);
-    let _unnamed = world.start("plain", &Program::of(PROFILE));
+    report(&world, &[])
+        .assert_code(1)
+        .assert_stderr_contains("is ambiguous")
+        .assert_stderr_contains(&commits[0])
+        .assert_stderr_contains(&commits[1]);
+    let _unnamed = world.start("plain", &Program::from_profile(PROFILE));
     world.pull(0);
     let plain = world.root().join("plain/repo");
     fs::create_dir_all(plain.parent().unwrap()).unwrap();
     fs::rename(repository(&world), plain).unwrap();
-    let said = world.run(&["report", "plain", "--offline", "--commit", &commits[0][..7]]).ended(1);
-    said.warned("is ambiguous").warned(&commits[1]);
+    let output = world.run(&["report", "plain", "--offline", "--commit", &commits[0][..7]]).assert_code(1);
+    output.assert_stderr_contains("is ambiguous").assert_stderr_contains(&commits[1]);
 
     // Of stored commits, too, none is taken at will.
     let others = ["abcdef0123", "abcdef9999"].map(|commit| format!("staging_th_other_master_{commit}"));
-    let _others = others.map(|name| world.start(&name, &Program::of(PROFILE)));
+    let _others = others.map(|name| world.start(&name, &Program::from_profile(PROFILE)));
     world.pull(0);
-    let said = world.run(&["report", "other", "--commit", "abcdef"]).ended(1);
-    said.warned("is ambiguous, give more digits:\n  abcdef0123\n  abcdef9999");
+    let output = world.run(&["report", "other", "--commit", "abcdef"]).assert_code(1);
+    output.assert_stderr_contains("is ambiguous, give more digits:\n  abcdef0123\n  abcdef9999");
 }
 
 #[test]
@@ -520,22 +571,24 @@ fn no_configuration_of_git_changes_a_report() {
     .unwrap();
     let mut command = world.command(&["report", "app"]);
     command.env("GIT_DIR", "/nowhere").env("GIT_OBJECT_DIRECTORY", "/nowhere").env("GIT_TRACE", "1");
-    assert_eq!(crate::harness::said(&mut command).ended(0).stdout, TABLE);
+    assert_eq!(crate::harness::output_of(&mut command).assert_code(0).stdout, TABLE);
 }
 
 #[test]
 fn a_file_that_does_not_parse_is_said_and_the_rest_goes_on() {
-    let source = Source::of(&[
+    let source = Source::from_files(&[
         ("main.go", b"package main\n\nfunc main() {\n"),
         ("go.mod", b"module example.com/app\n"),
     ]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::of(PROFILE));
+    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
-    let said = report(&world, &[]).ended(0);
-    assert_eq!(said.stdout, "total:\t(statements)\t0.0%\n");
-    said.warned("example.com/app/main.go: does not parse, line 3: a bracket that is never closed");
+    let output = report(&world, &[]).assert_code(0);
+    assert_eq!(output.stdout, "total:\t(statements)\t0.0%\n");
+    output.assert_stderr_contains(
+        "example.com/app/main.go: does not parse, line 3: a bracket that is never closed",
+    );
 }
 
 /// Files of this project below a folder, with their paths from there.
@@ -555,7 +608,7 @@ fn fixture(folder: &Path, below: &str, found: &mut Vec<(String, Vec<u8>)>) {
 fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "no \"go\" in PATH");
-        skipped("no Go here, so no report was compared with that of the real go tool cover");
+        warn_skipped("no Go here, so no report was compared with that of the real go tool cover");
         return;
     }
     for folder in ["tests/fixtures/awkward", "examples/echo"] {
@@ -563,7 +616,7 @@ fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
         fixture(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", &mut files);
         let files: Vec<(&str, &[u8])> =
             files.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
-        let source = Source::of(&files);
+        let source = Source::from_files(&files);
         let go = |arguments: &[&str]| {
             let output =
                 Command::new("go").args(arguments).current_dir(source.folder.path()).output().unwrap();
@@ -579,11 +632,11 @@ fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
         let wanted = go(&["tool", "cover", "-func=cover.out"]);
 
         let world = World::new();
-        let agent = world.start(&source.service(), &Program::of(""));
+        let agent = world.start(&source.service(), &Program::from_profile(""));
         agent.behave(crate::sim::Behaviour::Body(profile.into_bytes()));
         world.pull(0);
         source.clone_into(&world, &["--bare"]);
-        assert_eq!(report(&world, &[]).ended(0).stdout, wanted, "{folder}");
+        assert_eq!(report(&world, &[]).assert_code(0).stdout, wanted, "{folder}");
     }
 }
 
@@ -596,7 +649,7 @@ fn a_transfer_that_hangs_is_ended() {
     world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\n[apps.app]\nrepo = \"http://{address}/r.git\"\n"
     ));
-    report(&world, &[]).ended(1).warned("git clone: not done after 3s");
+    report(&world, &[]).assert_code(1).assert_stderr_contains("git clone: not done after 3s");
     assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
 }
 
@@ -640,14 +693,14 @@ fn credentials_of_a_url_are_used_and_neither_shown_nor_stored() {
         ));
     };
     configure("");
-    report(&world, &[]).ended(1).warned("could not read Username");
+    report(&world, &[]).assert_code(1).assert_stderr_contains("could not read Username");
     configure("me:wrong@");
-    let said = report(&world, &[]).ended(1).warned("cannot clone");
-    assert!(!said.stderr.contains("wrong"), "{}", said.stderr);
+    let output = report(&world, &[]).assert_code(1).assert_stderr_contains("cannot clone");
+    assert!(!output.stderr.contains("wrong"), "{}", output.stderr);
     configure("me:hush@");
-    let said = report(&world, &["-v"]).ended(0).warned("cloning http://127.0.0.1");
-    assert_eq!(said.stdout, TABLE);
-    assert!(!said.stderr.contains("hush"), "{}", said.stderr);
+    let output = report(&world, &["-v"]).assert_code(0).assert_stderr_contains("cloning http://127.0.0.1");
+    assert_eq!(output.stdout, TABLE);
+    assert!(!output.stderr.contains("hush"), "{}", output.stderr);
     for file in world.files("") {
         let is_ours = file.ends_with("goc-watchdog.toml");
         let text = fs::read(&file).unwrap();

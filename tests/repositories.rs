@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::harness::git_server::{GitServer, Hold};
 use crate::harness::source::{Source, repository};
-use crate::harness::{NOBODY, World, is_root, make_script, said, skipped};
+use crate::harness::{NOBODY, World, can_change_user, make_script, output_of, warn_skipped};
 use crate::sim::{Agent, Program};
 
 const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
@@ -21,9 +21,9 @@ const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t0.0%\nexample.com/app/m
 
 /// A service of two functions, pulled, and its repository.
 fn pulled() -> (World, Source, Agent) {
-    let source = Source::of(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let source = Source::from_files(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::of(PROFILE));
+    let agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     (world, source, agent)
 }
@@ -89,7 +89,7 @@ fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched(
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
     published(&source);
-    let _second = world.start(&source.service(), &Program::of(PROFILE));
+    let _second = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     report(&source.service());
     assert!(server.authorizations().len() > 2, "the server was given it");
@@ -139,7 +139,7 @@ fn holds(file: &Path, part: &[u8]) -> bool {
 fn goes_on(world: &World, source: &mut Source) -> Agent {
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
-    let agent = world.start(&source.service(), &Program::of(PROFILE));
+    let agent = world.start(&source.service(), &Program::from_profile(PROFILE));
     world.pull(0);
     agent
 }
@@ -267,7 +267,7 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
         source.git(&[&["clone", "--quiet"][..], kind, &[&file_url(&source), to.to_str().unwrap()]].concat());
         fs::write(source.folder.path().join("more.go"), format!("package main // {kind:?}\n")).unwrap();
         source.commit_all();
-        agents.push(world.start(&source.service(), &Program::of(PROFILE)));
+        agents.push(world.start(&source.service(), &Program::from_profile(PROFILE)));
         world.pull(0);
         let git_dir = if kind.contains(&"--bare") { to.clone() } else { to.join(".git") };
         let witness = booby_trapped_at(&world, &source, &git_dir);
@@ -282,7 +282,7 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
         for options in [&["--offline"][..], &[], &["--format=diff-json", "--base=parent"], &["--format=json"]]
         {
             let mut command = world.command(&[&["report", &service][..], options].concat());
-            let report = said(command.env("PATH", &path));
+            let report = output_of(command.env("PATH", &path));
             assert!(report.code == 0 || options == ["--offline"], "{kind:?} {options:?}: {}", report.stderr);
             assert!(!witness.exists(), "{kind:?} {options:?}");
         }
@@ -307,7 +307,7 @@ fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
         let kept = fs::read(clone.join(part)).ok();
         let _ = fs::remove_file(clone.join(part));
         assert!(Command::new("mkfifo").arg(clone.join(part)).status().unwrap().success());
-        let output = world.run(&["report", "app", "--format", "html", "-o", "page.html"]).ended(3);
+        let output = world.run(&["report", "app", "--format", "html", "-o", "page.html"]).assert_code(3);
         let name = part.rsplit('/').next().unwrap();
         let message = &output.stderr;
         assert!(message.contains(name) && message.matches("no regular file").count() == 1, "{message}");
@@ -316,7 +316,7 @@ fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
             fs::write(clone.join(part), kept).unwrap();
         }
     }
-    world.run(&["report", "app", "--format", "html", "-o", "page.html"]).ended(0);
+    world.run(&["report", "app", "--format", "html", "-o", "page.html"]).assert_code(0);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
     let reads = |kind: &str| {
         for options in [&["--offline"][..], &["--offline", "--base=master", "--format=diff-json"]] {
             let mut command = world.command(&[&["report", &service], options].concat());
-            let report = said(command.env("TMPDIR", &tmp)).ended(0);
+            let report = output_of(command.env("TMPDIR", &tmp)).assert_code(0);
             assert!(options.len() > 1 || report.stdout == TABLE, "{kind}: {}", report.stdout);
         }
         let _ = fs::remove_dir_all(&to).or_else(|_| fs::remove_file(&to));
@@ -362,12 +362,12 @@ fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
     // Whatever the next release of git keeps otherwise, this one does not guess at.
     source.git(&["--git-dir", at, "config", "core.repositoryformatversion", "1"]);
     source.git(&["--git-dir", at, "config", "extensions.unheardOf", "true"]);
-    world.run(&["report", &service, "--offline"]).ended(1).warned("unheardof");
+    world.run(&["report", &service, "--offline"]).assert_code(1).assert_stderr_contains("unheardof");
     fs::remove_dir_all(&to).unwrap();
     // Memory can be written where temporary files cannot.
     source.git(&["clone", "--quiet", "--bare", plain, at]);
     let mut command = world.command(&["report", &service, "--offline"]);
-    assert_eq!(said(command.env("TMPDIR", world.home().join("none"))).ended(0).stdout, TABLE);
+    assert_eq!(output_of(command.env("TMPDIR", world.home().join("none"))).assert_code(0).stdout, TABLE);
 }
 
 #[test]
@@ -380,20 +380,20 @@ fn clones_with_other_hashes_or_references_in_tables_are_read_as_any() {
         let init = ["init", "--quiet", "--initial-branch=master", format];
         let is_known = source.git_command().args(init).output().unwrap().status.success();
         if !is_known {
-            skipped(&format!("git is too old here for {format}"));
+            warn_skipped(&format!("git is too old here for {format}"));
             continue;
         }
         source.commit_all();
         source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
         source.commit = source.head();
         let world = World::new();
-        let _agent = world.start(&source.service(), &Program::of(PROFILE));
+        let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
         world.pull(0);
         let to = repository(&world);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         symlink(source.folder.path(), &to).unwrap();
-        assert_eq!(world.run(&["report", "app", "--offline"]).ended(0).stdout, TABLE, "{format}");
-        world.run(&["report", "app", "--offline", "--base=master", "--format=diff-json"]).ended(0);
+        assert_eq!(world.run(&["report", "app", "--offline"]).assert_code(0).stdout, TABLE, "{format}");
+        world.run(&["report", "app", "--offline", "--base=master", "--format=diff-json"]).assert_code(0);
     }
 }
 
@@ -413,8 +413,8 @@ fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
     let witness = booby_trapped_at(&world, &source, &to);
     // Also where reading comes upon what is missing.
     set(&to, &source, &[("extensions.partialClone", "origin")]);
-    world.run(&["report", "app", "--offline"]).ended(0).warned("not in the clone");
-    assert_eq!(world.run(&["report", "app"]).ended(0).stdout, TABLE);
+    world.run(&["report", "app", "--offline"]).assert_code(0).assert_stderr_contains("not in the clone");
+    assert_eq!(world.run(&["report", "app"]).assert_code(0).stdout, TABLE);
     assert!(!witness.exists());
 }
 
@@ -434,10 +434,10 @@ fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
     let service = source.service();
     let report = || world.run(&["report", &service]);
     report()
-        .ended(1)
-        .warned("the clone's own configuration has ")
-        .warned("\"credential.helper\"")
-        .warned("the git configuration of the user who runs this (git config --global), or in the URL of [apps.app] repo");
+        .assert_code(1)
+        .assert_stderr_contains("the clone's own configuration has ")
+        .assert_stderr_contains("\"credential.helper\"")
+        .assert_stderr_contains("the git configuration of the user who runs this (git config --global), or in the URL of [apps.app] repo");
     assert!(server.authorizations().is_empty() && !witness.exists());
     // Each of the two places that the message names.
     fs::write(
@@ -445,14 +445,14 @@ fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
         format!("[credential]\n\thelper = \"{}\"\n", helper.replace('\\', "\\\\")),
     )
     .unwrap();
-    assert_eq!(report().ended(0).stdout, TABLE);
+    assert_eq!(report().assert_code(0).stdout, TABLE);
     fs::remove_file(world.home().join(".gitconfig")).unwrap();
     fs::remove_dir_all(world.root().join("app/repo.fetch")).unwrap();
     world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://me:hush@{}/r.git\"\n",
         server.address
     ));
-    assert_eq!(report().ended(0).stdout, TABLE);
+    assert_eq!(report().assert_code(0).stdout, TABLE);
     assert!(!witness.exists());
 }
 
@@ -481,7 +481,10 @@ fn the_configured_password_goes_nowhere_else_whatever_the_clone_says() {
         [format!("http://me:hush@git.invalid:{port}/r.git"), "http://me:hush@git.invalid/r.git".to_owned()]
     {
         world.configure(&format!("[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"{url}\"\n"));
-        world.run(&["report", &source.service()]).ended(1).warned("\"http.curloptresolve\"");
+        world
+            .run(&["report", &source.service()])
+            .assert_code(1)
+            .assert_stderr_contains("\"http.curloptresolve\"");
     }
     assert_eq!(thief.authorizations(), Vec::<String>::new());
 }
@@ -516,12 +519,12 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
     git(&["worktree", "add", "--quiet", "--detach", first.to_str().unwrap(), "HEAD"]);
     symlink(&first, &to).unwrap();
     let before = snapshot(&synced);
-    assert_eq!(world.run(&["report", "app"]).ended(0).stdout, TABLE);
+    assert_eq!(world.run(&["report", "app"]).assert_code(0).stdout, TABLE);
     let _second = goes_on(&world, &mut source);
     let service = source.service();
-    assert_eq!(world.run(&["report", &service]).ended(0).stdout, TABLE);
+    assert_eq!(world.run(&["report", &service]).assert_code(0).stdout, TABLE);
     let parent = ["report", &service, "--format=diff-json", "--base=parent"];
-    world.run(&parent).ended(0);
+    world.run(&parent).assert_code(0);
     assert!(snapshot(&synced) == before, "the clone is as it was");
     // The clone goes on by itself, and the link moves.
     let git = |arguments: &[&str]| source.git(&[&["-C", synced.to_str().unwrap()], arguments].concat());
@@ -530,8 +533,8 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
     fs::remove_file(&to).unwrap();
     symlink(&second, &to).unwrap();
     git(&["worktree", "remove", "--force", first.to_str().unwrap()]);
-    assert_eq!(world.run(&["report", &service, "--offline"]).ended(0).stdout, TABLE);
-    world.run(&parent).ended(0);
+    assert_eq!(world.run(&["report", &service, "--offline"]).assert_code(0).stdout, TABLE);
+    world.run(&parent).assert_code(0);
 }
 
 #[test]
@@ -540,7 +543,7 @@ fn a_team_that_may_write_the_root_may_not_write_what_git_obeys() {
     source.clone_into(&world, &["--bare"]);
     let _second = goes_on(&world, &mut source);
     world.configure(&format!("[files]\ngroup_write = true\n[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
-    assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
+    assert_eq!(world.run(&["report", &source.service()]).assert_code(0).stdout, TABLE);
     let fetched = world.root().join("app/repo.fetch");
     assert_eq!(
         fs::metadata(&fetched).unwrap().permissions().mode() & 0o027,
@@ -555,7 +558,7 @@ fn what_a_clone_cleans_away_is_fetched_again() {
     source.clone_into(&world, &["--bare", "--no-local"]);
     let _second = goes_on(&world, &mut source);
     world.configure(&format!("[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
-    assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
+    assert_eq!(world.run(&["report", &source.service()]).assert_code(0).stdout, TABLE);
     // The fetched commit has its parent in the clone alone.
     let to = repository(&world);
     let git = |arguments: &[&str]| source.git(&[&["--git-dir", to.to_str().unwrap()], arguments].concat());
@@ -563,8 +566,8 @@ fn what_a_clone_cleans_away_is_fetched_again() {
     git(&["reflog", "expire", "--expire=now", "--all"]);
     git(&["gc", "--quiet", "--prune=now"]);
     let _third = goes_on(&world, &mut source);
-    assert_eq!(world.run(&["report", &source.service()]).ended(0).stdout, TABLE);
-    world.run(&["report", &source.service(), "--format=diff-json", "--base=parent"]).ended(0);
+    assert_eq!(world.run(&["report", &source.service()]).assert_code(0).stdout, TABLE);
+    world.run(&["report", &source.service(), "--format=diff-json", "--base=parent"]).assert_code(0);
 }
 
 fn give(folder: &Path, user: u32) {
@@ -580,7 +583,7 @@ fn give(folder: &Path, user: u32) {
 
 #[test]
 fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
-    if !is_root() {
+    if !can_change_user() {
         return;
     }
     let (world, source, _agent) = pulled();
@@ -589,37 +592,40 @@ fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
     give(&to, NOBODY);
     let report = |options: &[&str]| world.run(&[&["report", "app"], options].concat());
     let said_so = "belongs to user nobody (65534), whose clones are not read";
-    let refused = report(&[]).ended(3).warned(said_so).warned("[git] trust_owners = [\"nobody\"]");
+    let refused = report(&[])
+        .assert_code(3)
+        .assert_stderr_contains(said_so)
+        .assert_stderr_contains("[git] trust_owners = [\"nobody\"]");
     assert_eq!(refused.stdout, "");
-    let json = report(&["--format", "json"]).ended(3).warned(said_so).json().remove(0);
+    let json = report(&["--format", "json"]).assert_code(3).assert_stderr_contains(said_so).json().remove(0);
     assert_eq!((&json["total"], &json["source_commit"]), (&2.into(), &serde_json::Value::Null));
-    world.run(&["report", "--all", "--format=site", "-o", "site"]).ended(3);
+    world.run(&["report", "--all", "--format=site", "-o", "site"]).assert_code(3);
     world.pull(0);
     for trusted in ["\"nobody\"", "65534", "\"65534\""] {
         world.configure(&format!("[git]\ntrust_owners = [{trusted}]\n"));
-        assert_eq!(report(&[]).ended(0).stdout, TABLE, "{trusted}");
+        assert_eq!(report(&[]).assert_code(0).stdout, TABLE, "{trusted}");
     }
     world.configure("[git]\ntrust_owners = [\"git-sink\"]\n");
-    report(&[]).ended(3).warned("/etc/passwd knows no \"git-sink\", give a number");
-    let sudo = said(world.command(&["report", "app"]).env("SUDO_UID", "65534"));
-    assert_eq!(sudo.ended(0).stdout, TABLE, "as git does");
+    report(&[]).assert_code(3).assert_stderr_contains("/etc/passwd knows no \"git-sink\", give a number");
+    let sudo = output_of(world.command(&["report", "app"]).env("SUDO_UID", "65534"));
+    assert_eq!(sudo.assert_code(0).stdout, TABLE, "as git does");
     // A part of it is enough, and so is a folder that it borrows objects from.
     world.configure("");
     give(&to, 0);
-    report(&[]).ended(0);
+    report(&[]).assert_code(0);
     chown(to.join("config"), Some(NOBODY), None).unwrap();
-    report(&[]).ended(3).warned("repo/config\" belongs to user nobody");
+    report(&[]).assert_code(3).assert_stderr_contains("repo/config\" belongs to user nobody");
     chown(to.join("config"), Some(0), None).unwrap();
     let lent = world.home().join("lent");
     fs::create_dir(&lent).unwrap();
     chown(&lent, Some(NOBODY), None).unwrap();
     fs::write(to.join("objects/info/alternates"), format!("{}\n", lent.display())).unwrap();
-    report(&[]).ended(3).warned("lent\" belongs to user nobody");
+    report(&[]).assert_code(3).assert_stderr_contains("lent\" belongs to user nobody");
 }
 
 #[test]
 fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read() {
-    if !is_root() {
+    if !can_change_user() {
         return;
     }
     let (world, mut source, _agent) = pulled();
@@ -635,13 +641,13 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read
     give(&repository(&world), 0);
     let as_nobody = |service: &str| {
         let mut command = world.command(&["report", service]);
-        said(command.uid(NOBODY).gid(NOBODY))
+        output_of(command.uid(NOBODY).gid(NOBODY))
     };
-    assert_eq!(as_nobody(&there).ended(0).stdout, TABLE);
-    let refused = as_nobody(&source.service()).ended(1);
+    assert_eq!(as_nobody(&there).assert_code(0).stdout, TABLE);
+    let refused = as_nobody(&source.service()).assert_code(1);
     refused
-        .warned("nothing can be fetched, as ")
-        .warned("app/repo.fetch\" cannot be written: Permission denied");
+        .assert_stderr_contains("nothing can be fetched, as ")
+        .assert_stderr_contains("app/repo.fetch\" cannot be written: Permission denied");
     assert!(!app.join("repo.fetch").exists());
 }
 
@@ -650,19 +656,19 @@ const USER: u32 = 61_021;
 
 #[test]
 fn a_clone_that_root_makes_belongs_to_the_owner_of_the_work_directory() {
-    if !is_root() {
+    if !can_change_user() {
         return;
     }
     let (world, source, _agent) = pulled();
     let served = published(&source);
-    let binary = world.installed();
+    let binary = world.install_binary();
     for path in [source.folder.path(), &served] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     give(&world.root(), USER);
     let text = format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{}\"\n", served.display());
     fs::write(world.root().join("goc-watchdog.toml"), text).unwrap();
-    let sudo = said(world.command(&["report", "app"]).env("SUDO_UID", USER.to_string())).ended(0);
+    let sudo = output_of(world.command(&["report", "app"]).env("SUDO_UID", USER.to_string())).assert_code(0);
     assert_eq!(sudo.stdout, TABLE, "{}", sudo.stderr);
     for file in world.files("").into_iter().chain([repository(&world), repository(&world).join("objects")]) {
         let found = fs::symlink_metadata(&file).unwrap();
@@ -674,14 +680,17 @@ fn a_clone_that_root_makes_belongs_to_the_owner_of_the_work_directory() {
     }
     let report = ["report", "app", "--offline"];
     let command = [&[binary.to_str().unwrap()], &report[..]].concat();
-    let theirs = said(&mut world.as_user(USER, USER, "022", &command).unwrap()).ended(0);
+    let theirs = output_of(&mut world.as_user(USER, USER, "022", &command).unwrap()).assert_code(0);
     assert_eq!(theirs.stdout, TABLE, "{}", theirs.stderr);
 
     // A clone that an earlier release left.
     fs::remove_dir_all(world.root().join("app/repo.fetch")).unwrap_or_default();
     chown(repository(&world), Some(0), Some(0)).unwrap();
     let command = [binary.to_str().unwrap(), "report", "app"];
-    let refused = said(&mut world.as_user(USER, USER, "022", &command).unwrap());
-    let refused = refused.warned("cannot read").warned("app/repo").warned("Permission denied");
+    let refused = output_of(&mut world.as_user(USER, USER, "022", &command).unwrap());
+    let refused = refused
+        .assert_stderr_contains("cannot read")
+        .assert_stderr_contains("app/repo")
+        .assert_stderr_contains("Permission denied");
     assert!(!refused.stderr.contains("no git repository"), "{}", refused.stderr);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{ECHO, Said, World, echo};
+use crate::harness::{ECHO, Output, World, echo};
 use crate::sim::{Agent, Program};
 
 /// A world with so many rows of one process, each with its profile and a report beside it.
@@ -43,8 +43,8 @@ impl World {
     }
 
     #[track_caller]
-    fn thin(&self, arguments: &[&str]) -> Said {
-        self.run(&[&["prune", "--retention-only"], arguments].concat()).ended(0)
+    fn thin(&self, arguments: &[&str]) -> Output {
+        self.run(&[&["prune", "--retention-only"], arguments].concat()).assert_code(0)
     }
 
     /// The names of the stored profiles and reports.
@@ -65,16 +65,16 @@ fn what_is_beyond_the_newest_and_old_goes_with_its_reports_and_its_total_stays()
     world.days_pass(31);
     agent.hit(&[0], 1);
     world.pull(0);
-    let said = world.thin(&["--keep", "2", "--format", "json"]);
-    let lines = said.json();
-    assert_eq!(lines.len(), 4, "{}", said.stdout);
+    let output = world.thin(&["--keep", "2", "--format", "json"]);
+    let lines = output.json();
+    assert_eq!(lines.len(), 4, "{}", output.stdout);
     assert_eq!(lines[0]["drop"], "profile");
     assert_eq!(lines[0]["cov_file_path"], "apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov");
     let summary = &lines[3]["summary"];
     assert_eq!([&summary["dropped_profiles"], &summary["freed_files"]], [3, 9]);
     assert_eq!(world.stored_names(), ["4.cov", "4_report.html", "4_report.txt", "5.cov"]);
-    world.is_sound();
-    let history = world.run(&["history", "echoserver", "--format", "json"]).ended(0).json();
+    world.assert_consistent();
+    let history = world.run(&["history", "echoserver", "--format", "json"]).assert_code(0).json();
     let history = history[0].as_array().unwrap();
     let paths: Vec<bool> = history.iter().map(|row| row["cov_file_path"].is_null()).collect();
     assert_eq!(paths, [true, true, true, false, false]);
@@ -92,8 +92,8 @@ fn the_defaults_keep_ten_and_thirty_days() {
     let (world, agent) = stored(12);
     assert!(world.thin(&[]).stdout.starts_with("nothing to drop"));
     world.days_pass(30);
-    let said = world.thin(&[]);
-    assert!(said.stdout.starts_with("dropped 2 profiles; freed 6 files of "), "{}", said.stdout);
+    let output = world.thin(&[]);
+    assert!(output.stdout.starts_with("dropped 2 profiles; freed 6 files of "), "{}", output.stdout);
     world.days_pass(300);
     world.thin(&[]);
     assert_eq!(world.files(".cov").len(), 10);
@@ -109,9 +109,13 @@ fn the_defaults_keep_ten_and_thirty_days() {
 fn a_dry_run_says_what_would_go_and_leaves_it() {
     let (world, _agent) = stored(3);
     world.days_pass(40);
-    let said = world.thin(&["--keep", "1", "--dry-run"]);
-    assert!(said.stdout.contains("apa_goc_echoserver/cov_data/apa_goc_echoserver_2.cov"), "{}", said.stdout);
-    assert!(said.stdout.contains("would drop 2 profiles; would free 6 files of "), "{}", said.stdout);
+    let output = world.thin(&["--keep", "1", "--dry-run"]);
+    assert!(
+        output.stdout.contains("apa_goc_echoserver/cov_data/apa_goc_echoserver_2.cov"),
+        "{}",
+        output.stdout
+    );
+    assert!(output.stdout.contains("would drop 2 profiles; would free 6 files of "), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 3);
     let dry = world.thin(&["--keep", "1", "-n", "--format", "json"]).json();
     let real = world.thin(&["--keep", "1", "--format", "json"]).json();
@@ -128,11 +132,11 @@ fn a_reader_puts_it_off() {
     let readers = world.root().join("goc-watchdog.readers");
     let reader = fs::OpenOptions::new().create(true).truncate(false).write(true).open(readers).unwrap();
     reader.lock_shared().unwrap();
-    world.thin(&["--keep", "1"]).warned("somebody is reading stored files");
+    world.thin(&["--keep", "1"]).assert_stderr_contains("somebody is reading stored files");
     assert_eq!(world.files(".cov").len(), 3);
     reader.unlock().unwrap();
-    let said = world.thin(&["--keep", "1"]);
-    assert!(said.stdout.starts_with("freed 6 files"), "{}", said.stdout);
+    let output = world.thin(&["--keep", "1"]);
+    assert!(output.stdout.starts_with("freed 6 files"), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 1);
 }
 
@@ -144,8 +148,8 @@ fn orphans_of_a_crash_go_and_files_of_others_stay() {
         fs::write(folder.join(format!("apa_goc_echoserver{name}")), "left").unwrap();
     }
     fs::write(folder.join("notes.txt"), "mine").unwrap();
-    let said = world.thin(&[]);
-    assert!(said.stdout.starts_with("freed 2 files"), "{}", said.stdout);
+    let output = world.thin(&[]);
+    assert!(output.stdout.starts_with("freed 2 files"), "{}", output.stdout);
     let aside = folder.join("aside");
     assert_eq!(
         fs::read_dir(&aside).unwrap().count(),
@@ -171,32 +175,36 @@ fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
     assert_eq!(keys[0]["services"][0], ECHO);
     world.thin(&[]);
     assert_eq!(world.files(".cov").len(), 3, "keys go only where that is asked for");
-    let said = world.thin(&["--drop-keys-older-than", "90d"]);
-    assert!(said.stdout.contains("dropped 2 profiles, all of 1 service; freed 6 files"), "{}", said.stdout);
-    assert!(said.stdout.contains("in the database"), "{}", said.stdout);
+    let output = world.thin(&["--drop-keys-older-than", "90d"]);
+    assert!(
+        output.stdout.contains("dropped 2 profiles, all of 1 service; freed 6 files"),
+        "{}",
+        output.stdout
+    );
+    assert!(output.stdout.contains("in the database"), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 1);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
-    world.is_sound();
-    let list = world.run(&["list", "--offline"]).ended(0).stdout;
+    world.assert_consistent();
+    let list = world.run(&["list", "--offline"]).assert_code(0).stdout;
     assert!(!list.contains("echoserver") && list.contains("live"), "{list}");
-    assert_eq!(world.run(&["history", "echoserver"]).ended(0).stdout.lines().count(), 3);
-    world.run(&["total", "echoserver"]).ended(1).warned("its data was dropped");
+    assert_eq!(world.run(&["history", "echoserver"]).assert_code(0).stdout.lines().count(), 3);
+    world.run(&["total", "echoserver"]).assert_code(1).assert_stderr_contains("its data was dropped");
     assert!(world.thin(&["--drop-keys-older-than", "90d"]).stdout.starts_with("nothing to drop"));
 
     world.center.register(ECHO, &agent);
-    let said = world.pull(0);
-    assert!(!said.stderr.contains("took the place"), "{}", said.stderr);
+    let output = world.pull(0);
+    assert!(!output.stderr.contains("took the place"), "{}", output.stderr);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 2);
     assert!(world.stored_names().contains(&"3.cov".to_owned()), "{:?}", world.stored_names());
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
 fn data_set_aside_goes_once_nobody_serves_it() {
     let (world, agent) = stored(1);
-    let other = world.start(ECHO, &Program::of("example.com/apa/echo/main.go:10.13,13.2 3\n"));
+    let other = world.start(ECHO, &Program::from_profile("example.com/apa/echo/main.go:10.13,13.2 3\n"));
     other.hit(&[0], 1);
-    world.pull(3).warned("set aside");
+    world.pull(3).assert_stderr_contains("set aside");
     world.days_pass(91);
     let asides = "SELECT count(*) FROM edition WHERE status = 'aside'";
     world.thin(&["--drop-keys-older-than", "90d"]);
@@ -205,25 +213,25 @@ fn data_set_aside_goes_once_nobody_serves_it() {
     agent.hit(&[0], 1);
     world.pull(0);
     world.days_pass(91);
-    let said = world.thin(&["--drop-keys-older-than", "90d"]);
-    assert!(said.stdout.contains("1 build set aside"), "{}", said.stdout);
+    let output = world.thin(&["--drop-keys-older-than", "90d"]);
+    assert!(output.stdout.contains("1 build set aside"), "{}", output.stdout);
     assert_eq!(world.query::<i64>(asides), 0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM structure"), 1);
     world.pull(0);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
 fn only_one_half_is_done_where_that_is_asked_for() {
     let (mut world, _agent) = stored(3);
     world.days_pass(40);
-    let said = world.run(&["prune", "--center-only"]).ended(0);
-    assert!(said.stdout.starts_with("asked 1 address: 1 alive; "), "{}", said.stdout);
+    let output = world.run(&["prune", "--center-only"]).assert_code(0);
+    assert!(output.stdout.starts_with("asked 1 address: 1 alive; "), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 3);
     world.center.stop();
     assert_eq!(world.thin(&["--keep", "1"]).stderr, "");
-    world.run(&["prune", "--retention-only", "--center-only"]).ended(2);
-    world.run(&["prune", "--retention-only", "--force"]).ended(2);
+    world.run(&["prune", "--retention-only", "--center-only"]).assert_code(2);
+    world.run(&["prune", "--retention-only", "--force"]).assert_code(2);
 }
 
 #[test]
@@ -231,7 +239,7 @@ fn a_silent_center_does_not_keep_old_history() {
     let (mut world, _agent) = stored(3);
     world.days_pass(40);
     world.center.stop();
-    let said = world.run(&["prune", "--keep", "1"]).ended(3);
-    assert!(said.stdout.contains("dropped 2 profiles"), "{}", said.stdout);
+    let output = world.run(&["prune", "--keep", "1"]).assert_code(3);
+    assert!(output.stdout.contains("dropped 2 profiles"), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 1);
 }

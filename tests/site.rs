@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::harness::browser::Browser;
 use crate::harness::source::{Source, repository};
-use crate::harness::{Said, World};
+use crate::harness::{Output, World};
 use crate::sim::{Agent, Program};
 
 const MASTER: &str = "staging_th_shop_master_845820727e";
@@ -32,7 +32,7 @@ fn site(world: &World) -> PathBuf {
     world.home().join("site")
 }
 
-fn write(world: &World) -> Said {
+fn write(world: &World) -> Output {
     world.run(&["report", "--all", "--format", "site", "-o", site(world).to_str().unwrap()])
 }
 
@@ -112,8 +112,8 @@ impl Town {
 #[test]
 fn everything_that_is_stored_has_a_place_that_stays() {
     let town = Town::new();
-    let said = write(&town.world).ended(0);
-    assert_eq!((&*said.stdout, &*said.stderr), ("", ""), "nothing to say where nobody watches");
+    let output = write(&town.world).assert_code(0);
+    assert_eq!((&*output.stdout, &*output.stderr), ("", ""), "nothing to say where nobody watches");
     let wanted = [
         "cart/index.html",
         "cart/staging/th/badge.svg",
@@ -162,7 +162,7 @@ fn what_runs_beside_the_newest_commit_has_a_report_while_it_does() {
     world.pull(0);
     let _newest = world.start_counted(NEXT, &profile(6));
     world.pull(0);
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     let (newest, of_earlier) =
         ("shop/staging/th/master/report.html", "shop/staging/th/master/845820727e/report.html");
     assert!(read(&world, newest).contains(NEXT) && read(&world, of_earlier).contains(MASTER));
@@ -177,8 +177,8 @@ fn what_runs_beside_the_newest_commit_has_a_report_while_it_does() {
     }
 
     world.center.remove(&earlier.url());
-    world.run(&["pull", "--force"]).ended(0);
-    write(&world).ended(0);
+    world.run(&["pull", "--force"]).assert_code(0);
+    write(&world).assert_code(0);
     assert!(!served(&world).contains(of_earlier), "it is gone, and its figures are not");
     assert!(read(&world, "shop/index.html").contains("845820727e"));
 }
@@ -188,12 +188,12 @@ fn a_new_commit_without_data_takes_nothing_from_its_branch() {
     let world = World::new();
     let earlier = world.start_counted(MASTER, &profile(4));
     world.pull(0);
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     let before = files(&site(&world));
     world.start_counted(NEXT, &profile(6)).kill();
     world.center.remove(&earlier.url());
-    world.run(&["pull", "--force"]).ended(3);
-    write(&world).ended(0);
+    world.run(&["pull", "--force"]).assert_code(3);
+    write(&world).assert_code(0);
     let rewritten = ["index.html", "index.json", "shop/index.html"]
         .map(str::to_owned)
         .into_iter()
@@ -219,7 +219,7 @@ fn a_commit_under_two_branches_has_a_report_under_each_of_its_names() {
     let world = World::new();
     let _agents = [MASTER, release].map(|name| world.start_counted(name, &profile(4)));
     world.pull(0);
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     for (branch, own, other) in [("master", MASTER, release), ("release", release, MASTER)] {
         let page = read(&world, &format!("shop/staging/th/{branch}/report.html"));
         assert!(page.contains(own) && !page.contains(other), "{branch}");
@@ -234,8 +234,8 @@ fn names_that_differ_in_nothing_that_is_shown_are_one() {
     let agents = [MASTER, other].map(|name| world.start_counted(name, &profile(4)));
     world.pull(0);
     agents[0].kill();
-    world.run(&["pull", "--force"]).ended(3);
-    write(&world).ended(0);
+    world.run(&["pull", "--force"]).assert_code(3);
+    write(&world).assert_code(0);
     let services = json_of(&world, "index.json")["services"].clone();
     assert_eq!(services.as_array().unwrap().len(), 1);
     let service = &services[0];
@@ -251,7 +251,7 @@ fn names_that_differ_in_nothing_that_is_shown_are_one() {
 #[test]
 fn scripts_find_every_service_with_its_figures_and_paths() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let index = json_of(&town.world, "index.json");
     let services = index["services"].as_array().unwrap();
     let of = |name: &str| services.iter().find(|service| service["service"] == name).unwrap().clone();
@@ -300,15 +300,15 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
 #[test]
 fn only_what_changed_is_written_again() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let first = files(&site(&town.world));
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let second = files(&site(&town.world));
     assert_eq!(first, second, "not even what only we read");
 
     town.cart.hit(&[8], 1);
-    town.world.run(&["pull", "cart"]).ended(0);
-    write(&town.world).ended(0);
+    town.world.run(&["pull", "cart"]).assert_code(0);
+    write(&town.world).assert_code(0);
     let third = files(&site(&town.world));
     let of_cart = [
         "cart/index.html",
@@ -324,8 +324,8 @@ fn only_what_changed_is_written_again() {
     assert_eq!(changed(&second, &third), of_cart);
 
     // Pulled again, and found the same: the age is told anew, and the report, which is large, stays.
-    town.world.run(&["pull", "fix"]).ended(0);
-    write(&town.world).ended(0);
+    town.world.run(&["pull", "fix"]).assert_code(0);
+    write(&town.world).assert_code(0);
     let of_fix = ["index.html", "index.json", "shop/staging/th/fix/latest.json"];
     assert_eq!(changed(&third, &files(&site(&town.world))), of_fix);
     drop((town.fix, town.others));
@@ -334,14 +334,14 @@ fn only_what_changed_is_written_again() {
 #[test]
 fn what_somebody_cut_or_took_away_is_made_again() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let whole = files(&site(&town.world));
     let report = "shop/staging/th/fix/report.html";
     let text = read(&town.world, report);
     fs::write(site(&town.world).join(report), &text[..100]).unwrap();
     fs::remove_file(site(&town.world).join("index.json")).unwrap();
     fs::remove_dir_all(site(&town.world).join("cart")).unwrap();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let sizes = |files: &BTreeMap<String, (u64, SystemTime)>| -> Vec<(String, u64)> {
         files
             .iter()
@@ -361,10 +361,10 @@ fn what_fails_or_is_stale_stands_on_top() {
     let late = "staging_th_late_main_fedcba9876";
     let _late = world.start_counted(late, &profile(2));
     agents[0].kill();
-    world.run(&["pull", "echoserver", "late"]).ended(3);
-    let _other = world.start(late, &Program::of("example.com/shop/a.go:1.1,9.9 3\n"));
-    world.run(&["pull", "late"]).ended(3);
-    write(&world).ended(0);
+    world.run(&["pull", "echoserver", "late"]).assert_code(3);
+    let _other = world.start(late, &Program::from_profile("example.com/shop/a.go:1.1,9.9 3\n"));
+    world.run(&["pull", "late"]).assert_code(3);
+    write(&world).assert_code(0);
     let page = read(&world, "index.html");
     let (_, rest) = page.split_once("Needs attention").unwrap();
     let attention = rest.split_once("</section>").unwrap().0;
@@ -399,7 +399,7 @@ fn no_center_and_no_process_is_asked() {
     let asked = || [&fix, &cart].map(|agent| (agent.pulls(), agent.peeks()));
     let before = asked();
     world.center.stop();
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     assert_eq!(asked(), before);
     drop(others);
 }
@@ -413,7 +413,7 @@ struct Sourced {
 
 impl Sourced {
     fn new() -> Self {
-        let source = Source::of(&[
+        let source = Source::from_files(&[
             ("go.mod", b"module example.com/shop\n"),
             ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
         ]);
@@ -430,8 +430,8 @@ const REPORT: &str = "app/staging/th/master/report.html";
 fn a_report_is_the_page_that_html_writes() {
     let Sourced { world, source, agent: _agent } = Sourced::new();
     source.clone_into(&world, &["--bare"]);
-    write(&world).ended(0);
-    let page = world.run(&["report", "app", "-q", "--format", "html"]).ended(0).stdout;
+    write(&world).assert_code(0);
+    let page = world.run(&["report", "app", "-q", "--format", "html"]).assert_code(0).stdout;
     let above = "<a class=\"up\" href=\"../../../index.html\"><bdi>app</bdi></a> ";
     let in_site = read(&world, REPORT);
     assert_eq!(in_site.matches(above).count(), 1);
@@ -446,7 +446,7 @@ fn a_report_is_the_page_that_html_writes() {
 #[test]
 fn a_report_without_source_says_so_until_there_is_one() {
     let Sourced { world, source, agent } = Sourced::new();
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     assert!(read(&world, REPORT).contains("No source was read"));
     assert!(read(&world, "index.html").contains("1 report has no source"));
     assert_eq!(json_of(&world, "index.json")["services"][0]["source"], "none");
@@ -457,19 +457,19 @@ fn a_report_without_source_says_so_until_there_is_one() {
         "[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}/nowhere\"\n"
     ));
     let missing = format!("1 report without source that could be had: {};", source.service());
-    write(&world).ended(3).warned(&missing);
+    write(&world).assert_code(3).assert_stderr_contains(&missing);
     source.git(&["clone", "--quiet", "--bare", &address, &format!("{address}/nowhere")]);
     let before = files(&site(&world));
-    write(&world).ended(3).warned(&missing);
+    write(&world).assert_code(3).assert_stderr_contains(&missing);
     assert_eq!(changed(&before, &files(&site(&world))), [] as [&str; 0], "it is asked once an hour");
     agent.hit(&[0], 1);
     world.pull(0);
-    write(&world).ended(3);
+    write(&world).assert_code(3);
     assert!(!repository(&world).exists(), "whatever else is stored of the same commit");
 
     source.clone_into(&world, &["--bare"]);
     let after = files(&site(&world));
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     assert_eq!(
         changed(&after, &files(&site(&world))),
         [
@@ -492,7 +492,7 @@ fn a_report_without_source_says_so_until_there_is_one() {
 
 #[test]
 fn changed_lines_that_a_report_counted_stand_beside_the_total() {
-    let mut source = Source::of(&[
+    let mut source = Source::from_files(&[
         ("go.mod", b"module example.com/shop\n"),
         ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
     ]);
@@ -505,13 +505,13 @@ fn changed_lines_that_a_report_counted_stand_beside_the_total() {
     let _agent = world.start_counted(&source.service(), "example.com/shop/a.go:3.12,6.2 2 3\n");
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     assert!(!read(&world, "app/index.html").contains("Changed lines"));
     assert_eq!(json_of(&world, "index.json")["services"][0]["diff"], Value::Null);
     let before = files(&site(&world));
-    let told = world.run(&["report", "app", "--base", "parent", "--format", "diff-json"]).ended(0);
+    let told = world.run(&["report", "app", "--base", "parent", "--format", "diff-json"]).assert_code(0);
     assert_eq!(told.json()[0]["total"], 1);
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     let rewritten = changed(&before, &files(&site(&world)));
     let wanted =
         ["app/index.html", "app/staging/th/latest.json", "app/staging/th/master/latest.json", "index.json"];
@@ -536,10 +536,10 @@ fn a_host_that_does_not_answer_is_waited_for_once() {
     town.world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\nrepo = \"http://{address}/{{app}}.git\"\n"
     ));
-    let said = write(&town.world).ended(3);
-    said.warned("4 reports without source that could be had");
+    let output = write(&town.world).assert_code(3);
+    output.assert_stderr_contains("4 reports without source that could be had");
     assert_eq!(asked(), 1, "of two apps and four commits");
-    write(&town.world).ended(3);
+    write(&town.world).assert_code(3);
     assert_eq!(asked(), 0, "nor in the next run");
 }
 
@@ -550,9 +550,12 @@ fn offline_fetches_no_source() {
     world.configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}\"\n"));
     let folder = site(&world);
     let arguments = ["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
-    world.run(&[&arguments[..], &["--offline"]].concat()).ended(3).warned("1 report without source");
+    world
+        .run(&[&arguments[..], &["--offline"]].concat())
+        .assert_code(3)
+        .assert_stderr_contains("1 report without source");
     assert!(!repository(&world).exists());
-    world.run(&arguments).ended(0);
+    world.run(&arguments).assert_code(0);
     assert!(repository(&world).exists(), "the next run is free to");
     assert!(!read(&world, REPORT).contains("No source was read"));
 }
@@ -560,7 +563,7 @@ fn offline_fetches_no_source() {
 #[test]
 fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let before = read(&town.world, "cart/staging/th/main/report.html");
     town.cart.hit(&[8], 1);
     town.fix.hit(&[8], 1);
@@ -574,7 +577,7 @@ fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
         "UPDATE generation SET counts = x'ff' WHERE edition_id IN
              (SELECT edition.id FROM edition JOIN cover_key ON cover_key.id = key_id WHERE app_name = 'cart')",
     );
-    write(&town.world).ended(3).warned(CART);
+    write(&town.world).assert_code(3).assert_stderr_contains(CART);
     assert_eq!(read(&town.world, "cart/staging/th/main/report.html"), before);
     let latest = json_of(&town.world, "cart/staging/th/latest.json");
     assert_eq!((&latest["percent"], &latest["report"]), (&json!(80.0), &Value::Null), "that is of 70 %");
@@ -585,15 +588,15 @@ fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
 #[test]
 fn what_retention_dropped_goes_and_nothing_else() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let site = site(&town.world);
     fs::write(site.join("cart/notes.txt"), "mine").unwrap();
     fs::write(site.join("robots.txt"), "mine").unwrap();
     town.world.center.remove(&town.cart.url());
     town.world.pull(3);
     town.world.days_pass(91);
-    town.world.run(&["prune", "--retention-only", "--drop-keys-older-than", "90d"]).ended(0);
-    write(&town.world).ended(0);
+    town.world.run(&["prune", "--retention-only", "--drop-keys-older-than", "90d"]).assert_code(0);
+    write(&town.world).assert_code(0);
     let left: Vec<String> =
         served(&town.world).into_iter().filter(|name| !name.starts_with("shop/")).collect();
     assert_eq!(left, ["cart/notes.txt", "index.html", "index.json", "robots.txt"]);
@@ -610,27 +613,33 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
     let site = site(&town.world);
     fs::create_dir(&site).unwrap();
     fs::write(site.join("thesis.txt"), "mine").unwrap();
-    write(&town.world).ended(1).warned("thesis.txt").warned("give a new or an empty folder");
+    write(&town.world)
+        .assert_code(1)
+        .assert_stderr_contains("thesis.txt")
+        .assert_stderr_contains("give a new or an empty folder");
     assert_eq!(files(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
     fs::remove_dir_all(&site).unwrap();
     fs::write(&site, "mine").unwrap();
-    write(&town.world).ended(1).warned("cannot write a site to").warned("not a directory");
+    write(&town.world)
+        .assert_code(1)
+        .assert_stderr_contains("cannot write a site to")
+        .assert_stderr_contains("not a directory");
     fs::remove_file(&site).unwrap();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
 
     fs::write(
         site.join(".goc-watchdog-site.json"),
         "{\"goc_watchdog_site\": 1, \"files\": {\"../x/index.html\": null}}",
     )
     .unwrap();
-    write(&town.world).ended(1).warned("no site has a file \"../x/index.html\"");
+    write(&town.world).assert_code(1).assert_stderr_contains("no site has a file \"../x/index.html\"");
     let inside = town.world.root().join("site");
     let name = town.world.root().file_name().unwrap().to_owned();
     let roundabout = town.world.home().join("nowhere/..").join(name).join("site");
     let arguments = ["report", "--all", "--format", "site", "-o"];
     for folder in [&inside, &town.world.root(), &town.world.home().to_owned(), &roundabout] {
-        let said = town.world.run(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
-        said.ended(1).warned("is the work directory or overlaps it");
+        let output = town.world.run(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
+        output.assert_code(1).assert_stderr_contains("is the work directory or overlaps it");
     }
     assert!(!inside.exists());
 }
@@ -638,72 +647,76 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
 #[test]
 fn a_site_of_another_work_directory_is_left_as_it_is() {
     let (town, other) = (Town::new(), World::new());
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let before = files(&site(&town.world));
     let _agent = other.start_counted(CART, &profile(3));
     other.pull(0);
     let folder = site(&town.world).to_str().unwrap().to_owned();
     other
         .run(&["report", "--all", "--format", "site", "-o", &folder])
-        .ended(1)
-        .warned("is the site of another work directory");
+        .assert_code(1)
+        .assert_stderr_contains("is the site of another work directory");
     assert_eq!(files(&site(&town.world)), before);
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
 }
 
 #[test]
 fn a_folder_that_leads_elsewhere_is_not_followed_and_a_new_disk_is_empty() {
     let town = Town::new();
     fs::create_dir_all(site(&town.world).join("lost+found")).unwrap();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let elsewhere = town.world.home().join("elsewhere");
     fs::rename(site(&town.world).join("cart"), &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, site(&town.world).join("cart")).unwrap();
     let before = files(&elsewhere);
     town.cart.hit(&[8], 1);
-    town.world.run(&["pull", "cart"]).ended(0);
-    write(&town.world).ended(3).warned("\"cart/index.html\" of the site cannot be written");
+    town.world.run(&["pull", "cart"]).assert_code(0);
+    write(&town.world)
+        .assert_code(3)
+        .assert_stderr_contains("\"cart/index.html\" of the site cannot be written");
     assert_eq!(files(&elsewhere), before);
 }
 
 #[test]
 fn a_file_of_another_hand_is_never_written_over() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let mine = site(&town.world).join("cart/staging/th/next/report.html");
     fs::create_dir_all(mine.parent().unwrap()).unwrap();
     fs::write(&mine, "mine").unwrap();
     let _next = town.world.start_counted("staging_th_cart_next_abcdef0123", &profile(3));
     town.world.pull(3);
-    write(&town.world)
-        .ended(3)
-        .warned("\"cart/staging/th/next/report.html\" of the site cannot be written: something");
+    write(&town.world).assert_code(3).assert_stderr_contains(
+        "\"cart/staging/th/next/report.html\" of the site cannot be written: something",
+    );
     assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
     assert_eq!(json_of(&town.world, "cart/staging/th/next/latest.json")["report"], Value::Null);
     let folder = mine.parent().unwrap();
     fs::remove_dir_all(folder).unwrap();
     fs::write(folder, "a file in place of a folder").unwrap();
-    write(&town.world)
-        .ended(3)
-        .warned("\"cart/staging/th/next/badge.svg\" of the site cannot be written: something");
+    write(&town.world).assert_code(3).assert_stderr_contains(
+        "\"cart/staging/th/next/badge.svg\" of the site cannot be written: something",
+    );
     fs::remove_file(folder).unwrap();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     assert!(fs::read_to_string(&mine).unwrap().contains("30.0%"));
 }
 
 #[test]
 fn a_second_run_at_once_leaves_the_site_to_the_first() {
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let lock = fs::File::open(site(&town.world).join(".goc-watchdog-site.lock")).unwrap();
     lock.lock().unwrap();
     let before = files(&site(&town.world));
     town.cart.hit(&[8], 1);
     town.world.pull(3);
-    write(&town.world).ended(4).warned("another run holds the lock; nothing was changed");
+    write(&town.world)
+        .assert_code(4)
+        .assert_stderr_contains("another run holds the lock; nothing was changed");
     assert_eq!(files(&site(&town.world)), before);
     lock.unlock().unwrap();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
 }
 
 #[test]
@@ -715,12 +728,12 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
     let folder = site(&town.world);
     let timed = || {
         let begun = std::time::Instant::now();
-        write(&town.world).ended(0);
+        write(&town.world).assert_code(0);
         begun.elapsed()
     };
     let mut anew = timed();
     town.cart.hit(&[0], 1);
-    town.world.run(&["pull", "cart", "-q"]).ended(0);
+    town.world.run(&["pull", "cart", "-q"]).assert_code(0);
     // Where all is there already, a run is shorter.
     let mut again = timed();
     let mut killed = 0;
@@ -731,7 +744,7 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
         }
         let usual = if is_anew { &mut anew } else { &mut again };
         town.cart.hit(&[random.usize(..10)], 1);
-        town.world.run(&["pull", "cart", "-q"]).ended(0);
+        town.world.run(&["pull", "cart", "-q"]).assert_code(0);
         let arguments = ["report", "-q", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
         let mut child = town.world.spawn(&arguments);
         // The moment is what the test is about; whichever it is, all that follows must hold.
@@ -761,7 +774,7 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
     }
     println!("{killed} of 60 runs were killed");
     assert!(killed >= 15, "only {killed} of 60 runs were killed before they ended");
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let healed = files(&folder);
     assert!(!healed.keys().any(|name| name.contains(".tmp")), "{healed:?}");
     let texts = |names: &BTreeSet<String>| -> Vec<String> {
@@ -776,7 +789,7 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
     };
     let (names, found) = (served(&town.world), texts(&served(&town.world)));
     fs::remove_dir_all(&folder).unwrap();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     assert_eq!((names, found), (served(&town.world), texts(&served(&town.world))));
 }
 
@@ -804,7 +817,7 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
     ];
     let _agents: Vec<Agent> = names.iter().map(|name| world.start_counted(name, &profile(5))).collect();
     world.pull(0);
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     let files = files(&site(&world));
     let served = served(&world);
     let reports = served.iter().filter(|name| name.ends_with("/report.html")).count();
@@ -818,10 +831,10 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
     let Some(mut browser) = Browser::start() else { return };
     browser.open(&site(&world).join("index.html"), "");
     assert_eq!(browser.texts("#services .row").len(), names.len());
-    browser.picture("site-hostile");
-    browser.was_quiet();
+    browser.take_screenshot("site-hostile");
+    browser.assert_quiet();
     browser.press("/");
-    browser.until("document.activeElement.id === 'filter'");
+    browser.wait_until("document.activeElement.id === 'filter'");
     browser.press("<script>");
     assert_eq!(browser.texts("#services .row").len(), 1);
     let href = browser.eval("[...document.querySelectorAll('#services .row')].find((row) => !row.hidden).querySelector('.report a').getAttribute('href')");
@@ -847,7 +860,7 @@ fn what_makes_no_sense_together_is_said() {
         (&["--format", "json"], "--format site stands alone"),
         (&["echoserver"], "give --all and no SERVICE"),
     ] {
-        world.run(&[&whole[..], more].concat()).ended(2).warned(message);
+        world.run(&[&whole[..], more].concat()).assert_code(2).assert_stderr_contains(message);
     }
     for (arguments, message) in [
         (&["report", "--all"][..], "--all without SERVICE is for --format site -o DIR"),
@@ -858,10 +871,10 @@ fn what_makes_no_sense_together_is_said() {
         (&["report", "--format", "site", "-o", folder], "required arguments were not provided"),
         (&["report", "--all", "--format", "site=x", "-o", folder], "the same thing twice"),
     ] {
-        world.run(arguments).ended(2).warned(message);
+        world.run(arguments).assert_code(2).assert_stderr_contains(message);
     }
     assert!(!site(&world).exists());
-    world.run(&["report", "--all", "--format", &format!("site={folder}")]).ended(0);
+    world.run(&["report", "--all", "--format", &format!("site={folder}")]).assert_code(0);
     assert!(site(&world).join("index.html").exists());
 }
 
@@ -869,7 +882,7 @@ fn what_makes_no_sense_together_is_said() {
 fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
     let Some(mut browser) = Browser::start() else { return };
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     let index = site(&town.world).join("index.html");
     browser.open(&index, "");
     let names = "#services .row:not([hidden]) .name";
@@ -888,7 +901,7 @@ fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
     assert_eq!(browser.text("#services .row td.percent"), "70.0%");
     assert_eq!(browser.text("#services .row time"), "just now");
     browser.press("/");
-    browser.until("document.activeElement.id === 'filter'");
+    browser.wait_until("document.activeElement.id === 'filter'");
     browser.press("SHOP fix");
     assert_eq!(browser.texts(names), ["staging · th fix 77aa88bb99"]);
     assert_eq!(browser.text("#shown"), "1 of 4 services");
@@ -903,13 +916,13 @@ fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
         "the least covered first"
     );
     assert_eq!(browser.texts(names)[0], "shop staging · th fix 77aa88bb99", "each says its app now");
-    browser.was_quiet();
+    browser.assert_quiet();
 
     browser.open(&index, "#state=failing&sort=nonsense&%%%");
     assert_eq!(browser.texts(names), ["prod · sg master 845820727e"]);
     browser.open(&index, "#filter=nothing%20at%20all");
     assert_eq!(browser.text("#nothing"), "No service to show.");
-    browser.was_quiet();
+    browser.assert_quiet();
 
     browser.open(&index, "");
     browser.press("jj");
@@ -928,7 +941,7 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
     let town = Town::new();
     town.fix.hit(&[8], 1);
     town.world.pull(3);
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     browser.open(&site(&town.world).join("index.html"), "");
     browser.follow("#services .group a[href='shop/index.html']");
     assert_eq!(browser.eval("document.title"), "shop");
@@ -950,7 +963,7 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
     assert!(title.as_str().unwrap().starts_with("40.0% master 845820727e, "), "{title}");
     browser.follow(".place:last-of-type .branches a[href$='master/report.html']");
     assert_eq!(browser.text(".total .number"), "60.0%");
-    browser.picture("site-report");
+    browser.take_screenshot("site-report");
     browser.follow(".up");
     assert_eq!(browser.eval("document.title"), "shop");
     browser.follow(".up");
@@ -981,7 +994,7 @@ fn large_town() -> (World, Vec<Agent>) {
     world.days_pass(9);
     agents[0].hit(&[9], 1);
     agents[3].hit(&[7, 8], 1);
-    world.run(&["pull", "--force", "-q"]).ended(0);
+    world.run(&["pull", "--force", "-q"]).assert_code(0);
     world.days_pass(6);
     for agent in [&agents[1], &agents[4]] {
         agent.kill();
@@ -998,7 +1011,7 @@ fn large_town() -> (World, Vec<Agent>) {
 fn nothing_sticks_out_however_wide_the_screen_is() {
     let Some(mut browser) = Browser::start() else { return };
     let (world, _agents) = large_town();
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     for (page, file) in [("index", "index.html"), ("app", "billing/index.html")] {
         browser.open(&site(&world).join(file), "");
         for (name, width, scheme) in [
@@ -1009,15 +1022,15 @@ fn nothing_sticks_out_however_wide_the_screen_is() {
             ("narrow-dark", 390, "dark"),
         ] {
             browser.resize(width, 900);
-            browser.prefer(scheme);
-            browser.picture(&format!("site-{page}-{name}"));
+            browser.prefer_color_scheme(scheme);
+            browser.take_screenshot(&format!("site-{page}-{name}"));
             let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
             assert_eq!(widths[0], widths[1], "{page}-{name}: nothing sticks out");
         }
         browser.resize(1280, 900);
         browser.eval("document.querySelector('.place:last-of-type')?.scrollIntoView()");
-        browser.picture(&format!("site-{page}-end"));
-        browser.was_quiet();
+        browser.take_screenshot(&format!("site-{page}-end"));
+        browser.assert_quiet();
     }
 }
 
@@ -1025,11 +1038,11 @@ fn nothing_sticks_out_however_wide_the_screen_is() {
 fn axe_has_nothing_against_any_view_of_the_site() {
     let Some(mut browser) = Browser::start() else { return };
     let (world, _agents) = large_town();
-    write(&world).ended(0);
+    write(&world).assert_code(0);
     let mut found = Vec::new();
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light")] {
         browser.resize(width, 900);
-        browser.prefer(scheme);
+        browser.prefer_color_scheme(scheme);
         for (file, fragment, keys) in [
             ("index.html", "", ""),
             ("index.html", "#sort=percent", ""),
@@ -1039,7 +1052,7 @@ fn axe_has_nothing_against_any_view_of_the_site() {
         ] {
             browser.open(&site(&world).join(file), fragment);
             browser.press(keys);
-            let Some(faults) = browser.faults() else { return };
+            let Some(faults) = browser.accessibility_violations() else { return };
             let view = format!("{file}{fragment} {keys} at {width}, {scheme}");
             found.extend(faults.into_iter().map(|fault| format!("{view}: {fault}")));
         }
@@ -1051,12 +1064,12 @@ fn axe_has_nothing_against_any_view_of_the_site() {
 fn the_site_works_where_script_is_forbidden() {
     let Some(mut browser) = Browser::start() else { return };
     let town = Town::new();
-    write(&town.world).ended(0);
+    write(&town.world).assert_code(0);
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
     browser.open(&site(&town.world).join("index.html"), "");
     assert_eq!(browser.texts("#services .row").len(), 4);
     assert_eq!(browser.texts("#tools, #theme, #help"), [] as [&str; 0], "nothing that would not work");
     assert!(browser.text("#services .row time").ends_with("UTC"), "times that stay true");
-    browser.picture("site-without-script");
-    browser.was_quiet();
+    browser.take_screenshot("site-without-script");
+    browser.assert_quiet();
 }

@@ -35,16 +35,19 @@ fn spelled() -> (World, Agent) {
 fn a_process_listed_in_several_spellings_is_asked_once_and_counted_once() {
     let (world, agent) = spelled();
     agent.hit(&[MAIN], 5);
-    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
-    assert_eq!(said.json()[0]["replicas"], serde_json::json!({ "answered": 1, "known": 1 }));
+    let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
+    assert_eq!(output.json()[0]["replicas"], serde_json::json!({ "answered": 1, "known": 1 }));
     assert_eq!((agent.pulls(), world.echo_counts()), (1, vec![0, 0, 0, 0, 5, 0]));
     let addresses = "SELECT addresses FROM goc_o_staging_service_cover";
     assert_eq!(world.query::<String>(addresses), agent.url());
-    world.run(&["total", ECHO, "-q", "--min-replicas", "2"]).ended(5).warned("1 of 1 replicas answered");
+    world
+        .run(&["total", ECHO, "-q", "--min-replicas", "2"])
+        .assert_code(5)
+        .assert_stderr_contains("1 of 1 replicas answered");
 
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     assert_eq!(agent.peeks(), 1);
-    let list = &world.run(&["list", "--format", "json"]).ended(0).json()[0][0];
+    let list = &world.run(&["list", "--format", "json"]).assert_code(0).json()[0][0];
     assert_eq!(list["replicas"], serde_json::json!({ "up": 1, "known": 1 }));
     assert_eq!(list["addresses"].as_array().unwrap().len(), 1);
     let metrics = world.run(&["list", "--format", "prometheus"]).stdout;
@@ -53,17 +56,17 @@ fn a_process_listed_in_several_spellings_is_asked_once_and_counted_once() {
 
     // A failure is one, and waits for one retry.
     agent.behave(Behaviour::Status("500 Internal Server Error", "no"));
-    let said = world.run(&["pull", "--force", "--format", "json"]).ended(3);
-    assert_eq!(said.json()[0]["failures"].as_array().unwrap().len(), 1);
+    let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(3);
+    assert_eq!(output.json()[0]["failures"].as_array().unwrap().len(), 1);
     assert_eq!(world.query::<i64>("SELECT sum(failures) FROM address"), 1);
-    agent.behave(Behaviour::Well);
+    agent.behave(Behaviour::Normal);
 
     // Another spelling that comes or goes is no other set of addresses.
     world.pull(0);
     world.center.remove(&spellings(&agent)[0]);
     world.center.remove(&spellings(&agent)[1]);
-    let said = world.run(&["pull", "--dry-run", "--format", "json"]).ended(0);
-    assert_eq!(said.json()[0]["pull"], false, "{}", said.stdout);
+    let output = world.run(&["pull", "--dry-run", "--format", "json"]).assert_code(0);
+    assert_eq!(output.json()[0]["pull"], false, "{}", output.stdout);
     agent.hit(&[PING], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 5, 0]);
@@ -78,9 +81,9 @@ fn a_process_whose_two_names_spell_it_differently_belongs_to_one_of_them() {
     agent.hit(&[MAIN], 5);
     world.pull(0);
     world.center.register_url(NEXT, &spellings(&agent)[2]);
-    let said = world.run(&["pull", "--force", "--format", "json"]).ended(0);
-    let next = said.json().into_iter().find(|line| line["service"] == NEXT).unwrap();
-    assert_eq!(next["elsewhere"][0]["service"], ECHO, "{}", said.stdout);
+    let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
+    let next = output.json().into_iter().find(|line| line["service"] == NEXT).unwrap();
+    assert_eq!(next["elsewhere"][0]["service"], ECHO, "{}", output.stdout);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
 }
 
@@ -90,7 +93,7 @@ fn an_address_that_is_named_is_the_listed_one_in_any_spelling() {
     agent.hit(&[MAIN], 5);
     world.pull(0);
     let address = agent.url().replace("http", "HTTP") + "//";
-    world.run(&["pull", ECHO, "--address", &address]).ended(0);
+    world.run(&["pull", ECHO, "--address", &address]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 5, 0]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
 }
@@ -107,7 +110,7 @@ fn a_snapshot_is_of_the_process_that_is_listed_in_another_spelling() {
     std::fs::create_dir_all(&inbox).unwrap();
     let (inbox, url) = (inbox.to_str().unwrap(), agent.url());
     let of = ["--service", ECHO, "--address", &url, "--deadline", "60s"];
-    world.run(&[&["pull", "--to-inbox", inbox, "--strict"], &of[..]].concat()).ended(0);
+    world.run(&[&["pull", "--to-inbox", inbox, "--strict"], &of[..]].concat()).assert_code(0);
     agent.kill();
     world.run(&["pull", "--no-peek"]);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 5, 0]);
@@ -125,16 +128,16 @@ fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
     let before = world.center.listed();
     assert_eq!(before.len(), 5);
     agent.kill();
-    world.run(&["prune"]).ended(0);
+    world.run(&["prune"]).assert_code(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 1);
     world.minutes_pass(5);
     // A process of two goes, whatever the number of its spellings.
-    world.run(&["prune"]).ended(0);
+    world.run(&["prune"]).assert_code(0);
     assert_eq!(world.center.listed(), [(ECHO.to_owned(), living.url())]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
 
     agent.revive();
-    world.run(&["prune"]).ended(0);
+    world.run(&["prune"]).assert_code(0);
     assert_eq!(world.center.listed(), before);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 5, 0]);
@@ -181,7 +184,7 @@ fn lives_stored_in_two_spellings_become_one_with_the_larger_counts() {
         .execute("UPDATE generation SET counts = ?1 WHERE address LIKE 'HTTP:%'", [counts])
         .unwrap();
 
-    world.run(&["prune", "--retention-only"]).ended(0);
+    world.run(&["prune", "--retention-only"]).assert_code(0);
     let url = agents[0].url();
     for (what, expected) in [
         ("SELECT group_concat(address) FROM generation", url.as_str()),
@@ -194,12 +197,12 @@ fn lives_stored_in_two_spellings_become_one_with_the_larger_counts() {
     }
     assert_eq!(world.query::<i64>("SELECT count(*) FROM listing"), 2);
     agents[0].behave(Behaviour::Status("500 Internal Server Error", "no"));
-    world.run(&["pull"]).ended(3);
+    world.run(&["pull"]).assert_code(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 2, 7, 0]);
 
-    agents[0].behave(Behaviour::Well);
+    agents[0].behave(Behaviour::Normal);
     agents[0].hit(&[MAIN], 1);
-    world.run(&["pull", "--force", "--change", "counts"]).ended(0);
+    world.run(&["pull", "--force", "--change", "counts"]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 2, 8, 0]);
 }
 
@@ -208,6 +211,6 @@ fn lives_of_two_spellings_that_cannot_be_read_stay_and_stop_nothing() {
     let (world, agents) = World::with_echo(1);
     stored_in_two_spellings(&world, &agents[0]);
     world.execute("UPDATE generation SET counts = x'00' WHERE address LIKE 'HTTP:%'");
-    world.run(&["prune", "--retention-only"]).ended(0);
+    world.run(&["prune", "--retention-only"]).assert_code(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 2);
 }

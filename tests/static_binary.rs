@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{ECHO, Said, World, make_program, said};
+use crate::harness::{ECHO, Output, World, make_program, output_of};
 
 /// What an image holds that was made `FROM scratch`, and the names that a container's runtime adds.
 struct Image(TempDir);
@@ -30,12 +30,12 @@ impl Image {
     }
 
     /// Runs the binary with an environment that names nothing but the root.
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("chroot");
         command.arg(self.path()).arg("/goc-watchdog").args(arguments);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("GOC_WATCHDOG_ROOT", "/data");
-        said(&mut command)
+        output_of(&mut command)
     }
 }
 
@@ -48,18 +48,20 @@ fn the_static_binary_pulls_stores_and_prunes_where_there_is_nothing_else() {
     agents[1].hit(&[4], 1);
     let center = world.center.url().replace("127.0.0.1", "center");
 
-    let said = image.run(&["pull", "--center", &center, "--format", "json"]).ended(0);
-    assert_eq!((&said.json()[0]["covered"], &said.json()[0]["total"]), (&6.into(), &10.into()));
-    assert_eq!(said.stderr, "");
-    assert_eq!(image.run(&["total", ECHO]).ended(0).stdout, "60.0\n");
-    image.run(&["prune", "--center", &center]).ended(0);
-    image.run(&["report", ECHO]).ended(1).warned("git");
+    let output = image.run(&["pull", "--center", &center, "--format", "json"]).assert_code(0);
+    assert_eq!((&output.json()[0]["covered"], &output.json()[0]["total"]), (&6.into(), &10.into()));
+    assert_eq!(output.stderr, "");
+    assert_eq!(image.run(&["total", ECHO]).assert_code(0).stdout, "60.0\n");
+    image.run(&["prune", "--center", &center]).assert_code(0);
+    image.run(&["report", ECHO]).assert_code(1).assert_stderr_contains("git");
 
     // As a hook that runs before the end of a container of the service.
     fs::create_dir(image.path().join("inbox")).unwrap();
     agents[0].hit(&[2], 1);
     let url = agents[0].url();
-    image.run(&["pull", "--to-inbox", "/inbox", "--service", ECHO, "--address", &url, "--strict"]).ended(0);
+    image
+        .run(&["pull", "--to-inbox", "/inbox", "--service", ECHO, "--address", &url, "--strict"])
+        .assert_code(0);
     assert_eq!(fs::read_dir(image.path().join("inbox")).unwrap().count(), 1);
 
     let data = image.path().join("data");

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;
 
-use crate::harness::{NOBODY, Said, World, said};
+use crate::harness::{NOBODY, Output, World, output_of};
 use crate::sim::Behaviour;
 
 /// Runs every command on a root with this database; each must fail so and leave the file as it is.
@@ -17,11 +17,11 @@ fn is_refused(make: impl Fn(&std::path::Path), message: &str) {
     make(&path);
     let before = fs::read(&path).unwrap();
     for arguments in [&["pull"][..], &["list", "--offline"], &["total", "echo"], &["history", "echo"]] {
-        let said = world.run(arguments).ended(1);
+        let output = world.run(arguments).assert_code(1);
         assert!(
-            said.stderr.contains("sqlite.db") && said.stderr.contains(message),
+            output.stderr.contains("sqlite.db") && output.stderr.contains(message),
             "{arguments:?}: {}",
-            said.stderr
+            output.stderr
         );
         assert!(fs::read(&path).unwrap() == before, "{arguments:?} changed the file");
     }
@@ -51,7 +51,10 @@ fn a_database_of_a_later_release_is_refused() {
     world.pull(0);
     world.execute("PRAGMA user_version = 99");
     for arguments in [&["pull"][..], &["list"], &["total", "echo"]] {
-        world.run(arguments).ended(1).warned("was written by a later release (schema 99, this one knows");
+        world
+            .run(arguments)
+            .assert_code(1)
+            .assert_stderr_contains("was written by a later release (schema 99, this one knows");
     }
     assert_eq!(world.query::<i64>("PRAGMA user_version"), 99);
 }
@@ -69,8 +72,12 @@ fn a_damaged_database_is_named_and_left_alone() {
     }
     fs::write(&path, &bytes).unwrap();
     for arguments in [&["pull"][..], &["list", "--offline"]] {
-        let said = world.run(arguments).ended(1);
-        assert!(said.stderr.contains("sqlite.db") && said.stderr.contains("damaged"), "{}", said.stderr);
+        let output = world.run(arguments).assert_code(1);
+        assert!(
+            output.stderr.contains("sqlite.db") && output.stderr.contains("damaged"),
+            "{}",
+            output.stderr
+        );
     }
     assert!(fs::read(&path).unwrap() == bytes);
 }
@@ -83,20 +90,20 @@ fn a_locked_database_is_said_to_be_locked() {
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     world
         .run(&["pull", "--force"])
-        .ended(4)
-        .warned("sqlite.db\": another program keeps it locked; waiting up to 10s")
-        .warned("another program kept it locked for 10 seconds");
+        .assert_code(4)
+        .assert_stderr_contains("sqlite.db\": another program keeps it locked; waiting up to 10s")
+        .assert_stderr_contains("another program kept it locked for 10 seconds");
     drop(other);
     world.pull(0);
 }
 
 /// Runs as a user that may not write, where this one may everything.
-fn as_nobody(world: &World, arguments: &[&str]) -> Option<Said> {
+fn as_nobody(world: &World, arguments: &[&str]) -> Option<Output> {
     if !rustix::process::geteuid().is_root() {
         return Some(world.run(arguments));
     }
-    let mut command = world.as_user(NOBODY, NOBODY, "022", &[world.installed().to_str().unwrap()])?;
-    Some(said(command.args(arguments)))
+    let mut command = world.as_user(NOBODY, NOBODY, "022", &[world.install_binary().to_str().unwrap()])?;
+    Some(output_of(command.args(arguments)))
 }
 
 /// A program in Python that asks the public table of a root, opened by this name.
@@ -119,7 +126,7 @@ fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
     fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
     let ask = |name: &str| {
         let mut command = world.as_user(NOBODY, NOBODY, "022", &["python3", "-c", ASK, name])?;
-        Some(said(&mut command).ended(0).stdout)
+        Some(output_of(&mut command).assert_code(0).stdout)
     };
     let path = path.display();
     let Some(answer) = ask(&format!("{path}?mode=ro")) else { return };
@@ -153,11 +160,14 @@ fn a_report_waits_for_a_sweep_that_does_not_end_and_says_so() {
     readers.lock().unwrap();
     world
         .run(&["report", "echoserver"])
-        .ended(4)
-        .warned("goc-watchdog.readers: prune is removing files; waiting up to 10s")
-        .warned("goc-watchdog.readers: another run holds the lock, still after 10s");
+        .assert_code(4)
+        .assert_stderr_contains("goc-watchdog.readers: prune is removing files; waiting up to 10s")
+        .assert_stderr_contains("goc-watchdog.readers: another run holds the lock, still after 10s");
     readers.unlock().unwrap();
-    world.run(&["report", "echoserver", "--format", "lcov"]).ended(3).warned("needs the source");
+    world
+        .run(&["report", "echoserver", "--format", "lcov"])
+        .assert_code(3)
+        .assert_stderr_contains("needs the source");
 }
 
 #[test]
@@ -186,8 +196,8 @@ fn what_an_earlier_release_left_open_to_others_is_named_once_and_not_changed() {
     assert_eq!(found & 0o777, 0o644, "modes of what is there are not changed");
     // The command that is shown does it.
     let mut shell = std::process::Command::new("sh");
-    world.equip(&mut shell);
-    said(shell.args(["-c", command]).current_dir(world.root())).ended(0);
+    world.set_environment(&mut shell);
+    output_of(shell.args(["-c", command]).current_dir(world.root())).assert_code(0);
     let found = fs::metadata(world.root().join("sqlite.db")).unwrap().permissions().mode();
     assert_eq!(found & 0o777, 0o640);
 }
@@ -208,8 +218,10 @@ fn a_root_that_may_only_be_read_is_read_and_never_written() {
     let pull = as_nobody(&world, &["pull", "--force"]);
     read_only(0o755);
     let (Some(total), Some(pull)) = (total, pull) else { return };
-    assert_eq!(total.ended(0).stdout, "20.0\n");
-    pull.ended(1).warned("goc-watchdog.lock").warned("Permission denied");
+    assert_eq!(total.assert_code(0).stdout, "20.0\n");
+    pull.assert_code(1)
+        .assert_stderr_contains("goc-watchdog.lock")
+        .assert_stderr_contains("Permission denied");
     assert_eq!(world.query::<i64>("SELECT count(*) FROM run"), 1);
 }
 
@@ -217,5 +229,5 @@ fn a_root_that_may_only_be_read_is_read_and_never_written() {
 fn a_root_that_cannot_be_made_is_named() {
     let world = World::new();
     fs::write(world.root(), "a file").unwrap();
-    world.run(&["pull"]).ended(1).warned("root");
+    world.run(&["pull"]).assert_code(1).assert_stderr_contains("root");
 }

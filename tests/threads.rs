@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::source::Source;
-use crate::harness::{Said, World, is_root, said, unused_user};
+use crate::harness::{Output, World, can_change_user, output_of, unused_user};
 use crate::sim::Agent;
 
 const SERVICES: usize = 20;
@@ -26,17 +26,18 @@ struct Limited {
 impl Limited {
     /// Needs root: the kernel counts the threads of a user, and root's have no limit.
     fn new() -> Option<Self> {
-        if !is_root() {
+        if !can_change_user() {
             return None;
         }
         let user = unused_user();
         let world = World::new();
-        let source = Source::of(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
+        let source =
+            Source::from_files(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
         let commit = &source.commit[..10];
         let profile = "example.com/m/a.go:3.13,5.2 1 1\nexample.com/m/a.go:7.13,9.2 1 0";
         let name = |service: usize| format!("staging_th_app{service}_master_{commit}");
         let agents = (0..SERVICES).map(|service| world.start_counted(&name(service), profile)).collect();
-        let binary = world.installed();
+        let binary = world.install_binary();
         fs::create_dir_all(world.root().join("app0")).unwrap();
         let repository = world.root().join("app0/repo");
         source.git(&[
@@ -50,26 +51,29 @@ impl Limited {
     }
 
     /// Runs a command with so many threads at most, this process's first among them.
-    fn run(&self, threads: usize, arguments: &[&str]) -> Said {
+    fn run(&self, threads: usize, arguments: &[&str]) -> Output {
         let mut command = Command::new("timeout");
-        self.world.equip(&mut command);
+        self.world.set_environment(&mut command);
         command
             .args(["300", "setpriv", &format!("--reuid={0}", self.user), &format!("--regid={0}", self.user)])
             .args(["--clear-groups", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\"", &threads.to_string()])
             .arg(&self.binary)
             .args(arguments);
-        said(&mut command)
+        output_of(&mut command)
     }
 
     /// Fails unless it ended so, in time, without a panic, and with one warning where threads were too few.
     #[track_caller]
-    fn ends(&self, threads: usize, arguments: &[&str], codes: &[i32]) -> Said {
-        let said = self.run(threads, arguments);
-        let told = format!("{threads} threads, {arguments:?}: {said:?}");
-        assert!(said.code != TIMED_OUT && said.code != PANICKED && codes.contains(&said.code), "{told}");
-        assert!(said.stderr.matches(WARNING).count() <= 1, "{told}");
-        assert!(!said.stderr.contains("panicked"), "{told}");
-        said
+    fn ends(&self, threads: usize, arguments: &[&str], codes: &[i32]) -> Output {
+        let output = self.run(threads, arguments);
+        let told = format!("{threads} threads, {arguments:?}: {output:?}");
+        assert!(
+            output.code != TIMED_OUT && output.code != PANICKED && codes.contains(&output.code),
+            "{told}"
+        );
+        assert!(output.stderr.matches(WARNING).count() <= 1, "{told}");
+        assert!(!output.stderr.contains("panicked"), "{told}");
+        output
     }
 }
 
@@ -92,12 +96,12 @@ fn a_pull_stores_everything_with_the_threads_that_it_gets() {
             agent.hit(&[0], 1);
         }
         let pull = ["pull", "--force", "--change=counts", "--concurrency=14"];
-        let said = limited.ends(threads, &pull, &[0]);
-        assert_eq!(said.stderr.contains(WARNING), threads <= 14, "{threads}: {}", said.stderr);
+        let output = limited.ends(threads, &pull, &[0]);
+        assert_eq!(output.stderr.contains(WARNING), threads <= 14, "{threads}: {}", output.stderr);
         let rows: usize = limited.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
         assert_eq!(rows, (run + 1) * SERVICES);
     }
-    limited.world.is_sound();
+    limited.world.assert_consistent();
 }
 
 #[test]
@@ -135,8 +139,12 @@ fn reports_and_the_site_are_written_with_the_threads_that_there_are() {
     for threads in 1..=8 {
         // The program and two gits at the same time are needed to read source, and no thread.
         let codes: &[i32] = if threads < 3 { &[1, 3] } else { &[0] };
-        let said = limited.ends(threads, &["report", "app0", "--format", "html", "-o", page], codes);
-        assert!(said.code == 0 || said.stderr.contains("cannot run git: "), "{threads}: {}", said.stderr);
+        let output = limited.ends(threads, &["report", "app0", "--format", "html", "-o", page], codes);
+        assert!(
+            output.code == 0 || output.stderr.contains("cannot run git: "),
+            "{threads}: {}",
+            output.stderr
+        );
         limited.ends(threads, &["report", "--all", "--format", "site", "-o", site], codes);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use crate::harness::{ECHO, World, signal};
-use crate::sim::{After, Behaviour, Request, Server, sized};
+use crate::sim::{AfterAnswer, Behaviour, Request, Server, sized};
 
 /// Runs the binary with stderr on a socket, as systemd does, and `JOURNAL_STREAM` as made from its device
 /// and inode; returns the exit code and what came.
@@ -103,7 +103,7 @@ impl Switch {
             record.lock().unwrap().push(format!("{} {}", request.method, request.path));
             // It may well quote what it was asked.
             stream.write_all(&sized(status, headers, request.path.as_bytes()))?;
-            Ok(After::Close)
+            Ok(AfterAnswer::Close)
         };
         let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
         Self { server, heard }
@@ -127,27 +127,27 @@ fn a_dead_mans_switch_hears_of_the_start_and_of_the_end_with_its_code() {
     let url = switch.url();
     let (world, agents) = World::with_echo(2);
     let pull = ["pull", "--force", "--ping", &url];
-    assert_eq!(world.run(&pull).ended(0).stderr, "");
+    assert_eq!(world.run(&pull).assert_code(0).stderr, "");
     assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN?rid=7"]);
 
     agents[1].behave_once(Behaviour::Hang);
     let hung = world.spawn(&pull);
     agents[1].wait_for_pulls(2);
-    world.run(&pull).ended(4);
-    world.run(&["prune", "--ping", &url]).ended(4);
+    world.run(&pull).assert_code(4);
+    world.run(&["prune", "--ping", &url]).assert_code(4);
     assert!(switch.heard().iter().all(|heard| heard == STARTED), "who is busy is not heard");
     signal(&hung, "-TERM");
     assert_eq!(hung.wait_with_output().unwrap().status.code(), Some(143));
     assert_eq!(switch.heard().last().unwrap(), "GET /ping/T0KEN/143?rid=7");
 
     agents[1].kill();
-    world.run(&pull).ended(3);
+    world.run(&pull).assert_code(3);
     assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN/3?rid=7"]);
-    world.run(&["pull", "--force", "--proxy", "no proxy", "--ping", &url]).ended(1);
+    world.run(&["pull", "--force", "--proxy", "no proxy", "--ping", &url]).assert_code(1);
     assert!(switch.heard().is_empty(), "a proxy that is none leads to nobody");
     let mut nowhere = World::new();
     nowhere.center.stop();
-    nowhere.run(&pull).ended(1);
+    nowhere.run(&pull).assert_code(1);
     assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN/1?rid=7"]);
 }
 
@@ -156,15 +156,15 @@ fn the_configuration_names_a_switch_for_each_command_and_looking_is_not_told() {
     let (pulls, prunes) = (Switch::start("200 OK", ""), Switch::start("200 OK", ""));
     let (world, _agents) = World::with_echo(3);
     world.configure(&format!("[pull]\nping = \"{}\"\n[prune]\nping = \"{}\"\n", pulls.url(), prunes.url()));
-    world.run(&["pull"]).ended(0);
+    world.run(&["pull"]).assert_code(0);
     assert_eq!((pulls.heard().len(), prunes.heard().len()), (2, 0));
-    world.run(&["prune"]).ended(0);
+    world.run(&["prune"]).assert_code(0);
     assert_eq!(
         (pulls.heard().len(), prunes.heard()),
         (0, vec![STARTED.to_owned(), "GET /ping/T0KEN?rid=7".to_owned()])
     );
     for looking in [&["pull", "--dry-run"][..], &["pull", "--raw", "echoserver"], &["prune", "--dry-run"]] {
-        world.run(looking).ended(0);
+        world.run(looking).assert_code(0);
     }
     assert!(pulls.heard().is_empty() && prunes.heard().is_empty());
 }
@@ -185,22 +185,25 @@ fn a_ping_that_fails_is_a_warning_without_the_secret() {
         (metadata, "no connection: 169.254.169.254 is a link-local address"),
     ];
     for (url, fault) in cases {
-        let said = world.run(&["pull", "--force", "--ping", &url]).ended(0);
+        let output = world.run(&["pull", "--force", "--ping", &url]).assert_code(0);
         let origin = url.split("/ping").next().unwrap().trim_end_matches("/T0KEN");
         let warning = format!("goc-watchdog: warning: ping \"{origin}\": {fault}");
-        let warnings = said.stderr.lines().filter(|line| line.starts_with(&warning)).count();
-        assert_eq!((warnings, said.stderr.lines().count()), (2, 2), "{}", said.stderr);
-        assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
+        let warnings = output.stderr.lines().filter(|line| line.starts_with(&warning)).count();
+        assert_eq!((warnings, output.stderr.lines().count()), (2, 2), "{}", output.stderr);
+        assert!(!output.stderr.contains("T0KEN"), "{}", output.stderr);
     }
     assert_eq!(moved.heard().len(), 2, "no redirect was followed");
     for wrong in ["T0KEN", "ftp://h/T0KEN", "http://T0KEN:secret@h/T0KEN"] {
-        let said = world.run(&["pull", "--ping", wrong]).ended(2);
-        assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
-        said.warned("invalid value for '--ping <URL>'");
+        let output = world.run(&["pull", "--ping", wrong]).assert_code(2);
+        assert!(!output.stderr.contains("T0KEN"), "{}", output.stderr);
+        output.assert_stderr_contains("invalid value for '--ping <URL>'");
     }
     world.configure("[prune]\nping = \"http://T0KEN@h/\"\n");
-    let said = world.run(&["prune"]).ended(1).warned("2: ping in [prune]: it holds a user name");
-    assert!(!said.stderr.contains("T0KEN"), "{}", said.stderr);
+    let output = world
+        .run(&["prune"])
+        .assert_code(1)
+        .assert_stderr_contains("2: ping in [prune]: it holds a user name");
+    assert!(!output.stderr.contains("T0KEN"), "{}", output.stderr);
 }
 
 /// A pull that a slow machine cannot keep waiting too long.
@@ -218,13 +221,13 @@ fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
     }
     // Nobody can be done before the process answers, so these are those that did not get the lock.
     for end in ends.iter().take(49) {
-        let said = String::from_utf8(end.stderr).unwrap();
-        assert_eq!((end.status.code(), end.stdout.as_slice()), (Some(4), &b""[..]), "{said}");
+        let output = String::from_utf8(end.stderr).unwrap();
+        assert_eq!((end.status.code(), end.stdout.as_slice()), (Some(4), &b""[..]), "{output}");
         assert!(
-            said.ends_with("goc-watchdog.lock: another run holds the lock; nothing was changed\n"),
-            "{said}"
+            output.ends_with("goc-watchdog.lock: another run holds the lock; nothing was changed\n"),
+            "{output}"
         );
-        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(output.lines().count(), 1, "{output}");
     }
     // The last one may still be on its way there.
     agents[0].wait_for_pulls(1);
@@ -232,16 +235,16 @@ fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
     assert_eq!(ends.recv().unwrap().status.code(), Some(0));
     assert_eq!(agents[0].pulls(), 1);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
-    world.is_sound();
+    world.assert_consistent();
 }
 
 /// Starts one that says when it waits for the lock, and returns once it does.
 fn waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut child = world.spawn(arguments);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    stderr.read_line(&mut said).unwrap();
-    assert!(said.ends_with("another run holds the lock; waiting\n"), "{said}");
+    let mut output = String::new();
+    stderr.read_line(&mut output).unwrap();
+    assert!(output.ends_with("another run holds the lock; waiting\n"), "{output}");
     (child, stderr)
 }
 
@@ -254,8 +257,14 @@ fn who_may_wait_works_when_the_other_is_done() {
     agents[0].wait_for_pulls(1);
     let (pull, _pull_says) = waiting(&world, &["pull", "--force", "-v", "--wait"]);
     let (prune, _prune_says) = waiting(&world, &["prune", "-v", "--wait", "10m"]);
-    world.run(&["pull", "--wait", "50ms"]).ended(4).warned("holds the lock, still after 50ms; nothing was");
-    world.run(&["prune", "--wait", "50ms"]).ended(4).warned("holds the lock, still after 50ms; nothing was");
+    world
+        .run(&["pull", "--wait", "50ms"])
+        .assert_code(4)
+        .assert_stderr_contains("holds the lock, still after 50ms; nothing was");
+    world
+        .run(&["prune", "--wait", "50ms"])
+        .assert_code(4)
+        .assert_stderr_contains("holds the lock, still after 50ms; nothing was");
     let (ended, _ended_says) = waiting(&world, &["pull", "-v", "--wait"]);
     signal(&ended, "-TERM");
     assert_eq!(ended.wait_with_output().unwrap().status.code(), Some(143));
@@ -272,16 +281,19 @@ fn who_may_wait_works_when_the_other_is_done() {
     // It began when it could, not when it was started: what it stored is no older than what it waited for.
     let stored: String = world.query("SELECT max(created_at) FROM goc_o_staging_service_cover");
     assert!(stored >= released, "{stored} is before {released}");
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
 fn a_duration_of_the_wait_that_is_none_is_no_service() {
     let world = World::new();
-    world.run(&["pull", "--wait", "echoserver"]).ended(2).warned("\"echoserver\" is no duration");
+    world
+        .run(&["pull", "--wait", "echoserver"])
+        .assert_code(2)
+        .assert_stderr_contains("\"echoserver\" is no duration");
     for looking in
         [&["pull", "--wait", "--dry-run"][..], &["pull", "--wait", "--raw"], &["prune", "--wait", "-n"]]
     {
-        world.run(looking).ended(2).warned("cannot be used with");
+        world.run(looking).assert_code(2).assert_stderr_contains("cannot be used with");
     }
 }

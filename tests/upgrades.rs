@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::source::of_project;
+use crate::harness::source::project_path;
 use crate::harness::{World, profile_of};
 
 /// A root that a release wrote; `tests/fixtures/roots/make.py` says how, and what is in it.
@@ -30,7 +30,7 @@ const COVERED: [(&str, &[&str]); 2] = [
 
 fn world_of(release: &Release) -> World {
     let world = World::new();
-    let tar = of_project(&format!("tests/fixtures/roots/{}.tar", release.version));
+    let tar = project_path(&format!("tests/fixtures/roots/{}.tar", release.version));
     let unpacked = Command::new("tar").args(["xf", &tar, "-C"]).arg(world.home()).status().unwrap();
     assert!(unpacked.success());
     world
@@ -57,7 +57,10 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
             assert!(wanted.iter().all(|block| covered(&world, app).contains(*block)), "{app}");
         }
         // Reading alone changes nothing.
-        world.run(&["total", "shop"]).ended(1).warned("the next pull or prune brings it up to date");
+        world
+            .run(&["total", "shop"])
+            .assert_code(1)
+            .assert_stderr_contains("the next pull or prune brings it up to date");
         assert_eq!(names_before(&world), [""; 0]);
 
         let agent = world.start_counted(
@@ -68,8 +71,11 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         let pulled = world.run(&["pull", "--force"]);
         assert!([0, 3].contains(&pulled.code), "{}", pulled.stderr);
         let copy = format!("sqlite.db.before-{}", env!("CARGO_PKG_VERSION"));
-        let said = pulled.stderr.lines().find(|line| line.contains("was brought up to date")).unwrap();
-        assert!(said.contains(&format!("(schema {} to ", release.schema)) && said.ends_with(&copy), "{said}");
+        let output = pulled.stderr.lines().find(|line| line.contains("was brought up to date")).unwrap();
+        assert!(
+            output.contains(&format!("(schema {} to ", release.schema)) && output.ends_with(&copy),
+            "{output}"
+        );
         assert_eq!(names_before(&world), [copy.as_str()]);
 
         // All that was stored is there, with what was pulled and what waited in the inbox.
@@ -81,7 +87,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         assert!(covered(&world, "cart").contains("example.com/cart/cart.go:7.1,9.2 2"), "of the inbox");
         assert_eq!(world.files(".snapshot"), [""; 0].map(std::path::PathBuf::from));
         assert!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover") > before);
-        world.is_sound();
+        world.assert_consistent();
 
         let pruned = world.run(&["prune"]);
         assert!([0, 3].contains(&pruned.code), "{}", pruned.stderr);
@@ -96,13 +102,13 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
             (&["list", "--offline"], "shop"),
             (&["report", "cart", "--format", "lcov"], "example.com/cart/cart.go"),
         ] {
-            let said = world.run(arguments);
-            assert!([0, 3].contains(&said.code), "{arguments:?}: {}", said.stderr);
-            assert!(said.stdout.contains(part), "{arguments:?}: {}", said.stdout);
+            let output = world.run(arguments);
+            assert!([0, 3].contains(&output.code), "{arguments:?}: {}", output.stderr);
+            assert!(output.stdout.contains(part), "{arguments:?}: {}", output.stdout);
         }
         let again = world.run(&["pull", "--force"]);
         assert!(!again.stderr.contains("brought up to date"), "{}", again.stderr);
-        world.is_sound();
+        world.assert_consistent();
 
         // The copy is the database as it was, with whatever lay in its log.
         let copy = Connection::open(world.root().join(copy)).unwrap();
@@ -123,12 +129,16 @@ fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
     let name = format!("sqlite.db.before-{}", env!("CARGO_PKG_VERSION"));
     fs::create_dir(world.root().join(format!("{name}.tmp"))).unwrap();
     for command in ["pull", "prune"] {
-        world.run(&[command]).ended(1).warned("cannot keep a copy of").warned("was not brought up to date");
+        world
+            .run(&[command])
+            .assert_code(1)
+            .assert_stderr_contains("cannot keep a copy of")
+            .assert_stderr_contains("was not brought up to date");
         assert_eq!(world.query::<usize>("PRAGMA user_version"), release.schema);
     }
     fs::remove_dir(world.root().join(format!("{name}.tmp"))).unwrap();
     // Prune brings it up to date, too.
-    world.run(&["prune", "--retention-only"]).ended(0).warned(&name);
+    world.run(&["prune", "--retention-only"]).assert_code(0).assert_stderr_contains(&name);
     assert_eq!(names_before(&world), [name.as_str()]);
 }
 
@@ -151,7 +161,7 @@ fn a_copy_holds_what_lies_in_the_log_of_a_run_that_was_killed() {
         fs::copy(left.join(name), world.root().join(name)).unwrap();
     }
     let _ = fs::remove_file(world.root().join("sqlite.db-shm"));
-    world.run(&["prune", "--retention-only"]).ended(0);
+    world.run(&["prune", "--retention-only"]).assert_code(0);
     let copy = format!("sqlite.db.before-{}", env!("CARGO_PKG_VERSION"));
     let copy = Connection::open(world.root().join(copy)).unwrap();
     let others: i64 = copy

@@ -5,8 +5,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use crate::examples::Hook;
-use crate::harness::source::of_project;
-use crate::harness::{NOBODY, Said, World, said};
+use crate::harness::source::project_path;
+use crate::harness::{NOBODY, Output, World, output_of};
 
 /// The user of a service or a pod.
 const SERVICE: u32 = 61_001;
@@ -16,10 +16,10 @@ const TEAM: u32 = 61_002;
 const MEMBER: u32 = 61_003;
 
 /// Runs the binary as a user; `None`, said loudly, where this one cannot become another.
-fn run(world: &World, uid: u32, gid: u32, umask: &str, arguments: &[&str]) -> Option<Said> {
-    let binary = world.installed();
+fn run(world: &World, uid: u32, gid: u32, umask: &str, arguments: &[&str]) -> Option<Output> {
+    let binary = world.install_binary();
     let command = [&[binary.to_str().unwrap()], arguments].concat();
-    Some(said(&mut world.as_user(uid, gid, umask, &command)?))
+    Some(output_of(&mut world.as_user(uid, gid, umask, &command)?))
 }
 
 /// Makes a folder as an administrator does for a user and a group.
@@ -31,7 +31,7 @@ fn folder_of(path: &Path, uid: u32, gid: u32, mode: u32) {
 
 /// The value of a key of a shipped unit.
 fn setting(unit: &str, key: &str) -> String {
-    let text = fs::read_to_string(of_project(&format!("examples/systemd/{unit}"))).unwrap();
+    let text = fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     value.unwrap_or_else(|| panic!("no {key} in {unit}")).to_owned()
 }
@@ -51,16 +51,16 @@ fn the_systemd_services_work_as_their_user_with_their_umask_and_the_group_may_re
         assert_eq!((ran.code, &*ran.stderr), (0, ""), "{command}");
     }
     for arguments in [&["total", "echoserver"][..], &["list", "--offline"], &["history", "echoserver"]] {
-        let member = run(&world, MEMBER, TEAM, "022", arguments).unwrap().ended(0);
+        let member = run(&world, MEMBER, TEAM, "022", arguments).unwrap().assert_code(0);
         assert!(member.stdout.contains("20.0"), "{}", member.stdout);
         let stranger = run(&world, NOBODY, NOBODY, "022", arguments).unwrap();
         assert_ne!(stranger.code, 0, "{}", stranger.stdout);
     }
     let report = run(&world, MEMBER, TEAM, "022", &["report", "echoserver", "--format", "lcov"]);
     // Partly: there is no source.
-    report.unwrap().ended(3);
+    report.unwrap().assert_code(3);
     // A member who may only read is told in a line why nothing can be stored.
-    let pull = run(&world, MEMBER, TEAM, "022", &["pull"]).unwrap().ended(1);
+    let pull = run(&world, MEMBER, TEAM, "022", &["pull"]).unwrap().assert_code(1);
     assert_eq!(pull.stderr.lines().count(), 1, "{}", pull.stderr);
     assert!(pull.stderr.contains("Permission denied"), "{}", pull.stderr);
 }
@@ -75,10 +75,10 @@ fn a_team_that_shares_its_root_pulls_in_turn() {
         agents[0].hit(&[block], 1);
         let Some(ran) = run(&world, uid, TEAM, "022", &["pull", "--force"]) else { return };
         assert_eq!((ran.code, &*ran.stderr), (0, ""), "user {uid}");
-        run(&world, uid, TEAM, "022", &["prune", "--keep", "1", "--keep-days", "0"]).unwrap().ended(0);
+        run(&world, uid, TEAM, "022", &["prune", "--keep", "1", "--keep-days", "0"]).unwrap().assert_code(0);
     }
     assert_eq!(world.files(".cov").len(), 1, "each may remove what the other stored");
-    world.is_sound();
+    world.assert_consistent();
 }
 
 #[test]
@@ -94,12 +94,12 @@ fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group_wher
         fs::write(world.root().join("goc-watchdog.toml"), text).unwrap();
     };
     let hook = Hook::of_the_deployment(&agents[0], &inbox);
-    let binary = world.installed().display().to_string();
+    let binary = world.install_binary().display().to_string();
     let arguments = hook.arguments.iter().map(String::as_str);
     // The umask of the process does not matter.
     let command: Vec<&str> = [&*binary].into_iter().chain(arguments).collect();
     let Some(mut pod) = world.as_user(MEMBER, TEAM, "077", &command) else { return };
-    let left = said(pod.envs(hook.variables)).ended(0);
+    let left = output_of(pod.envs(hook.variables)).assert_code(0);
     assert_eq!(left.stderr, "");
     agents[0].kill();
     world.center.remove_all();
@@ -107,14 +107,14 @@ fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group_wher
     let lie = || fs::read_dir(&inbox).unwrap().count();
     let pull = || run(&world, SERVICE, TEAM, "027", &["pull", "--quiet"]).unwrap();
     trust(&format!("inbox_owners = [{SERVICE}, \"gid:{MEMBER}\"]"));
-    let refused = pull().ended(3);
+    let refused = pull().assert_code(3);
     let reason = format!("its owner (user {MEMBER}, group {TEAM}) is none of inbox_owners");
     assert_eq!(refused.stderr.matches(&reason).count(), 1, "{}", refused.stderr);
     assert_eq!(lie(), 1, "it stays");
     trust(&format!("inbox_owners = [\"gid:{TEAM}\"]"));
-    assert_eq!(pull().ended(0).stderr, "");
+    assert_eq!(pull().assert_code(0).stderr, "");
     assert_eq!(lie(), 0, "it was taken in and removed");
-    let total = run(&world, SERVICE, TEAM, "027", &["total", "echoserver"]).unwrap().ended(0);
+    let total = run(&world, SERVICE, TEAM, "027", &["total", "echoserver"]).unwrap().assert_code(0);
     assert_eq!(total.stdout, "20.0\n");
 }
 
@@ -129,15 +129,15 @@ fn metrics_and_a_site_are_for_other_users_to_read() {
     let metrics = metrics.join("goc-watchdog.prom").display().to_string();
     let site = site.display().to_string();
     let Some(pulled) = run(&world, SERVICE, SERVICE, "022", &["pull"]) else { return };
-    pulled.ended(0);
+    pulled.assert_code(0);
     let list = ["list", "--offline", "--format", "prometheus", "-o", &metrics];
-    run(&world, SERVICE, SERVICE, "022", &list).unwrap().ended(0);
+    run(&world, SERVICE, SERVICE, "022", &list).unwrap().assert_code(0);
     run(&world, SERVICE, SERVICE, "022", &["report", "--all", "--format", "site", "-o", &site])
         .unwrap()
-        .ended(0);
+        .assert_code(0);
     let read = |path: &str| {
         let mut command = world.as_user(NOBODY, NOBODY, "022", &["cat", path]).unwrap();
-        said(&mut command).ended(0).stdout
+        output_of(&mut command).assert_code(0).stdout
     };
     assert!(read(&metrics).contains("goc_watchdog"), "as the node exporter reads it");
     for page in ["index.html", "index.json", "apa_goc_echoserver/staging/th/badge.svg"] {
@@ -151,14 +151,17 @@ fn where_the_current_folder_cannot_be_looked_at_a_new_folder_is_refused_with_its
     agents[0].hit(&[0], 1);
     folder_of(&world.root(), SERVICE, TEAM, 0o750);
     let Some(pulled) = run(&world, SERVICE, TEAM, "027", &["pull"]) else { return };
-    pulled.ended(0);
+    pulled.assert_code(0);
     let closed = world.home().join("closed");
     folder_of(&closed, 0, 0, 0o700);
-    let binary = world.installed();
+    let binary = world.install_binary();
     let site = ["report", "--all", "--format", "site", "-o", "site"];
     let command = [&[binary.to_str().unwrap()], &site[..]].concat();
     let mut command = world.as_user(SERVICE, TEAM, "027", &command).unwrap();
-    said(command.current_dir(closed)).ended(1).warned("\"site\"").warned("Permission denied");
+    output_of(command.current_dir(closed))
+        .assert_code(1)
+        .assert_stderr_contains("\"site\"")
+        .assert_stderr_contains("Permission denied");
 }
 
 #[test]
@@ -167,9 +170,9 @@ fn a_report_before_the_first_pull_leaves_nothing_that_is_in_its_way() {
     agents[0].hit(&[0], 1);
     folder_of(&world.root(), SERVICE, TEAM, 0o2770);
     let Some(report) = run(&world, MEMBER, TEAM, "077", &["report", "echoserver"]) else { return };
-    report.ended(1).warned("nothing was pulled into this root yet");
+    report.assert_code(1).assert_stderr_contains("nothing was pulled into this root yet");
     assert_eq!(fs::read_dir(world.root()).unwrap().count(), 0, "a report leaves nothing there");
-    assert_eq!(run(&world, SERVICE, TEAM, "022", &["pull"]).unwrap().ended(0).stderr, "");
+    assert_eq!(run(&world, SERVICE, TEAM, "022", &["pull"]).unwrap().assert_code(0).stderr, "");
 }
 
 #[test]
@@ -199,17 +202,18 @@ fn a_leftover_of_another_users_report_is_named_with_its_owner_and_stops_nothing(
     agents[0].hit(&[0], 1);
     folder_of(&world.root(), SERVICE, TEAM, 0o2770);
     let Some(pulled) = run(&world, SERVICE, TEAM, "022", &["pull"]) else { return };
-    pulled.ended(0);
+    pulled.assert_code(0);
     let scratch = world.root().join("goc-watchdog.tmp");
     folder_of(&scratch, MEMBER, TEAM, 0o2770);
     folder_of(&scratch.join("0123456789abcdef"), MEMBER, TEAM, 0o750);
     fs::write(scratch.join("0123456789abcdef/report"), "half").unwrap();
     folder_of(&scratch.join("1123456789abcdef"), SERVICE, TEAM, 0o750);
-    let named = |said: Said| {
-        said.ended(0)
-            .warned("goc-watchdog.tmp/0123456789abcdef\"")
-            .warned(&format!("of user {MEMBER} "))
-            .warned("rm -r")
+    let named = |output: Output| {
+        output
+            .assert_code(0)
+            .assert_stderr_contains("goc-watchdog.tmp/0123456789abcdef\"")
+            .assert_stderr_contains(&format!("of user {MEMBER} "))
+            .assert_stderr_contains("rm -r")
     };
     for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
         named(run(&world, SERVICE, TEAM, "022", arguments).unwrap());
@@ -218,8 +222,8 @@ fn a_leftover_of_another_users_report_is_named_with_its_owner_and_stops_nothing(
     fs::set_permissions(&scratch, fs::Permissions::from_mode(0o700)).unwrap();
     run(&world, SERVICE, TEAM, "022", &["pull", "--force"])
         .unwrap()
-        .ended(0)
-        .warned(&format!("of user {MEMBER} "));
+        .assert_code(0)
+        .assert_stderr_contains(&format!("of user {MEMBER} "));
 }
 
 #[test]
@@ -228,19 +232,19 @@ fn a_profile_of_another_user_that_no_row_knows_is_moved_aside_and_kept() {
     agents[0].hit(&[0], 1);
     folder_of(&world.root(), SERVICE, TEAM, 0o2770);
     let Some(pulled) = run(&world, SERVICE, TEAM, "007", &["pull"]) else { return };
-    pulled.ended(0);
+    pulled.assert_code(0);
     let cov_data = world.root().join("apa_goc_echoserver/cov_data");
     let orphan = cov_data.join("apa_goc_echoserver_7.cov");
     fs::write(&orphan, "mode: set\n").unwrap();
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(400 * 24 * 3600);
     fs::File::options().write(true).open(&orphan).unwrap().set_modified(old).unwrap();
     chown(&orphan, Some(MEMBER), Some(TEAM)).unwrap();
-    let pruned = run(&world, SERVICE, TEAM, "007", &["prune", "--retention-only"]).unwrap().ended(0);
-    pruned.warned("moved to aside/");
+    let pruned = run(&world, SERVICE, TEAM, "007", &["prune", "--retention-only"]).unwrap().assert_code(0);
+    pruned.assert_stderr_contains("moved to aside/");
     let moved = cov_data.join("aside/apa_goc_echoserver_7.cov");
     assert!(moved.exists() && !orphan.exists(), "its age counts from the day when it was moved");
     assert_eq!(
-        run(&world, SERVICE, TEAM, "007", &["prune", "--retention-only"]).unwrap().ended(0).stderr,
+        run(&world, SERVICE, TEAM, "007", &["prune", "--retention-only"]).unwrap().assert_code(0).stderr,
         ""
     );
     assert!(moved.exists());

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{has_file, has_reader};
+use super::{has_file, has_program};
 
 /// Debian's name of it.
 const CHROMIUM: &str = "chromium";
@@ -37,7 +37,7 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one; `None` where there is none, which is said loudly.
     pub(crate) fn start() -> Option<Self> {
-        if !has_reader(&[CHROMIUM, "--version"]) {
+        if !has_program(&[CHROMIUM, "--version"]) {
             return None;
         }
         let home = TempDir::new().unwrap();
@@ -179,7 +179,7 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     #[track_caller]
-    pub(crate) fn until(&mut self, expression: &str) {
+    pub(crate) fn wait_until(&mut self, expression: &str) {
         let waited = self.eval(&format!(
             "new Promise((done) => {{
                 const since = performance.now();
@@ -236,7 +236,7 @@ impl Browser {
     }
 
     /// Has the system prefer `light` or `dark`.
-    pub(crate) fn prefer(&mut self, scheme: &str) {
+    pub(crate) fn prefer_color_scheme(&mut self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", &features);
     }
@@ -245,7 +245,7 @@ impl Browser {
     /// no axe-core, which is said loudly.
     ///
     /// It comes in past the page's policy, as an extension of the browser would.
-    pub(crate) fn faults(&mut self) -> Option<Vec<String>> {
+    pub(crate) fn accessibility_violations(&mut self) -> Option<Vec<String>> {
         if !has_file(Path::new(AXE_CORE)) {
             return None;
         }
@@ -265,27 +265,27 @@ impl Browser {
 
     /// Returns what a screen reader has of an element and what is in it, part by part: `link "up.go"`.
     #[track_caller]
-    pub(crate) fn heard(&mut self, expression: &str) -> Vec<String> {
+    pub(crate) fn accessible_texts(&mut self, expression: &str) -> Vec<String> {
         let object = self.call("Runtime.evaluate", &json!({"expression": expression}));
         let nodes =
             self.call("Accessibility.queryAXTree", &json!({"objectId": object["result"]["objectId"]}));
         let nodes = nodes["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
-        let said = nodes.map(|node| {
+        let texts = nodes.map(|node| {
             let role = node["role"]["value"].as_str().unwrap_or_default();
             (role, node["name"]["value"].as_str().unwrap_or_default().trim())
         });
-        let said = said.filter(|(role, name)| !name.is_empty() && *role != "InlineTextBox");
-        said.map(|(role, name)| format!("{role} {name:?}")).collect()
+        let texts = texts.filter(|(role, name)| !name.is_empty() && *role != "InlineTextBox");
+        texts.map(|(role, name)| format!("{role} {name:?}")).collect()
     }
 
     /// Returns what a screen reader says of what has the focus.
     #[track_caller]
-    pub(crate) fn heard_of_focus(&mut self) -> String {
-        self.heard("document.activeElement").swap_remove(0)
+    pub(crate) fn accessible_text_of_focus(&mut self) -> String {
+        self.accessible_texts("document.activeElement").swap_remove(0)
     }
 
     /// Takes a picture of the page, to be looked at, beside what else tests leave under target/.
-    pub(crate) fn picture(&mut self, name: &str) {
+    pub(crate) fn take_screenshot(&mut self, name: &str) {
         let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
         let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
@@ -296,7 +296,7 @@ impl Browser {
     /// Fails if since the page was opened something was asked for but the page itself, thrown, logged, or
     /// asked of the person.
     #[track_caller]
-    pub(crate) fn was_quiet(&mut self) {
+    pub(crate) fn assert_quiet(&mut self) {
         // What the page did before this arrives before the answer.
         self.eval("0");
         let is_loud = |event: &&Value| match event["method"].as_str().unwrap_or_default() {

@@ -50,7 +50,7 @@ impl GitServer {
         let authorizations = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&authorizations);
         let address = answer_each(move |head, stream| {
-            let Some(path) = head.split(' ').nth(1).map(asked_for) else { return };
+            let Some(path) = head.split(' ').nth(1).map(requested_path) else { return };
             let authorization = head.lines().find_map(|line| line.strip_prefix("Authorization: "));
             seen.lock().unwrap().extend(authorization.map(str::to_owned));
             let is_allowed = authorization == Some(right.as_str());
@@ -91,7 +91,7 @@ pub(crate) fn answer_each(answer: impl Fn(&str, &mut TcpStream) + Send + 'static
 
 /// Returns the path that a request means. Git appends to a URL, so what it asks for stands after a query's value, as
 /// in `/r.git?token=x/info/refs&service=git-upload-pack`.
-fn asked_for(target: &str) -> String {
+fn requested_path(target: &str) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let first = query.split('&').next().unwrap_or_default();
     match first.strip_prefix("token=").and_then(|value| value.split_once('/')) {

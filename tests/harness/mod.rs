@@ -32,7 +32,7 @@ pub(crate) const ECHO: &str = "staging_th_apa_goc_echoserver_master_845820727e";
 
 /// Six blocks, ten statements.
 pub(crate) fn echo() -> Program {
-    Program::of(
+    Program::from_profile(
         "example.com/apa/echo/main.go:10.13,12.2 2\n\
          example.com/apa/echo/main.go:14.30,16.2 1\n\
          example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n\
@@ -44,13 +44,13 @@ pub(crate) fn echo() -> Program {
 
 /// What the binary said, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct Output {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Said {
+impl Output {
     /// Returns stdout as JSON, one value a line.
     pub(crate) fn json(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
@@ -58,14 +58,14 @@ impl Said {
 
     /// Fails unless it ended so.
     #[track_caller]
-    pub(crate) fn ended(self, code: i32) -> Self {
+    pub(crate) fn assert_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Fails unless stderr has this in it.
     #[track_caller]
-    pub(crate) fn warned(self, part: &str) -> Self {
+    pub(crate) fn assert_stderr_contains(self, part: &str) -> Self {
         assert!(self.stderr.contains(part), "expected {part:?} in:\n{}", self.stderr);
         self
     }
@@ -98,7 +98,7 @@ impl World {
 
     /// Starts one whose blocks were executed as often as the last column of its profile says.
     pub(crate) fn start_counted(&self, name: &str, profile: &str) -> Agent {
-        let agent = self.start(name, &Program::of(profile));
+        let agent = self.start(name, &Program::from_profile(profile));
         for (index, line) in profile.lines().enumerate() {
             agent.hit(&[index], line.rsplit(' ').next().unwrap().parse().unwrap());
         }
@@ -121,13 +121,13 @@ impl World {
     /// The binary with nothing of this machine's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
-        self.equip(&mut command);
+        self.set_environment(&mut command);
         command.args(arguments);
         command
     }
 
     /// Gives another command, such as strace, the environment of the binary.
-    pub(crate) fn equip(&self, command: &mut Command) {
+    pub(crate) fn set_environment(&self, command: &mut Command) {
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -139,7 +139,7 @@ impl World {
     }
 
     /// The binary where other users can run it, too; the folders of the test are open to them then.
-    pub(crate) fn installed(&self) -> PathBuf {
+    pub(crate) fn install_binary(&self) -> PathBuf {
         let binary = self.home.path().join("goc-watchdog");
         if !binary.exists() {
             make_program(&binary, fs::File::open(env!("CARGO_BIN_EXE_goc-watchdog")).unwrap());
@@ -151,20 +151,20 @@ impl World {
     /// A command of another user, with this one group and this umask; `None`, said loudly, where this user cannot
     /// become another.
     pub(crate) fn as_user(&self, uid: u32, gid: u32, umask: &str, command: &[&str]) -> Option<Command> {
-        if !is_root() {
+        if !can_change_user() {
             return None;
         }
-        self.installed();
+        self.install_binary();
         let mut setpriv = Command::new("setpriv");
-        self.equip(&mut setpriv);
+        self.set_environment(&mut setpriv);
         let (uid, gid) = (uid.to_string(), gid.to_string());
         setpriv.args(["--reuid", &uid, "--regid", &gid, "--clear-groups", "sh", "-c"]);
         setpriv.arg(format!("umask {umask}; exec \"$@\"")).arg("sh").args(command);
         Some(setpriv)
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        said(&mut self.command(arguments))
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        output_of(&mut self.command(arguments))
     }
 
     /// Starts it and goes on.
@@ -174,8 +174,8 @@ impl World {
 
     /// Pulls everything now and fails unless that ended with this code.
     #[track_caller]
-    pub(crate) fn pull(&self, code: i32) -> Said {
-        self.run(&["pull", "--force"]).ended(code)
+    pub(crate) fn pull(&self, code: i32) -> Output {
+        self.run(&["pull", "--force"]).assert_code(code)
     }
 
     pub(crate) fn database(&self) -> Connection {
@@ -248,7 +248,7 @@ impl World {
     /// Fails unless what is stored keeps the promises that hold after every run: one latest row a key,
     /// a file for each row, that parses and has the row's total.
     #[track_caller]
-    pub(crate) fn is_sound(&self) {
+    pub(crate) fn assert_consistent(&self) {
         let database = self.database();
         let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok");
@@ -299,12 +299,12 @@ impl World {
 /// Tells whether a program of another project is here to read what ours wrote; says loudly where it is not.
 ///
 /// `GOC_WATCHDOG_REQUIRE_READERS=1` makes that a failure.
-pub(crate) fn has_reader(command: &[&str]) -> bool {
+pub(crate) fn has_program(command: &[&str]) -> bool {
     let (program, arguments) = command.split_first().expect("a program");
     let is_here = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
     if !is_here {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {program}");
-        skipped(&format!("no {program} here, so it has not read what was written for it"));
+        warn_skipped(&format!("no {program} here, so it has not read what was written for it"));
     }
     is_here
 }
@@ -314,7 +314,7 @@ pub(crate) fn has_file(path: &Path) -> bool {
     let is_here = path.is_file();
     if !is_here {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_READERS").is_none(), "no {}", path.display());
-        skipped(&format!("no {} here, with which pages are checked", path.display()));
+        warn_skipped(&format!("no {} here, with which pages are checked", path.display()));
     }
     is_here
 }
@@ -323,8 +323,8 @@ pub(crate) fn has_file(path: &Path) -> bool {
 ///
 /// Root may not in a namespace that knows no other user, nor without the capabilities for it, and no other user gets
 /// to a folder for temporary files that is closed to them.
-pub(crate) fn is_root() -> bool {
-    static IS_ROOT: OnceLock<bool> = OnceLock::new();
+pub(crate) fn can_change_user() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
     let probe = || {
         let (id, folder) = (NOBODY.to_string(), TempDir::new().unwrap());
         let is_given = chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_ok();
@@ -332,13 +332,13 @@ pub(crate) fn is_root() -> bool {
         other.args(["--reuid", &id, "--regid", &id, "--clear-groups", "test", "-w"]).arg(folder.path());
         is_given && other.output().is_ok_and(|output| output.status.success())
     };
-    let is_root = rustix::process::geteuid().is_root() && *IS_ROOT.get_or_init(probe);
-    if !is_root {
-        skipped(
+    let can_change_user = rustix::process::geteuid().is_root() && *ANSWER.get_or_init(probe);
+    if !can_change_user {
+        warn_skipped(
             "this user cannot become another one here (root? setpriv? TMPDIR?), so nothing was tried as one",
         );
     }
-    is_root
+    can_change_user
 }
 
 /// Returns a user of whom nothing runs, so that a limit of their threads is this test's alone. The kernel counts them
@@ -352,13 +352,13 @@ pub(crate) fn unused_user() -> u32 {
 
 /// Says that something was not tested here, past the test runner, which would keep it to itself.
 #[expect(clippy::explicit_write, reason = "eprintln is captured")]
-pub(crate) fn skipped(why: &str) {
+pub(crate) fn warn_skipped(why: &str) {
     writeln!(std::io::stderr(), "\nSKIPPED: {why}\n").unwrap();
 }
 
-pub(crate) fn said(command: &mut Command) -> Said {
+pub(crate) fn output_of(command: &mut Command) -> Output {
     let output = command.output().unwrap();
-    Said {
+    Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

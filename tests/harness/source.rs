@@ -16,7 +16,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Commits these files.
-    pub(crate) fn of(files: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn from_files(files: &[(&str, &[u8])]) -> Self {
         set_umask();
         let folder = TempDir::new().unwrap();
         for (path, text) in files {
@@ -61,19 +61,19 @@ impl Source {
 
     /// Runs a program of another project beside the source, and returns what it printed.
     #[track_caller]
-    pub(crate) fn read_by(&self, command: &[&str]) -> String {
+    pub(crate) fn run_tool(&self, command: &[&str]) -> String {
         let mut reader = Command::new(command[0]);
         without_git_settings(&mut reader);
         let output = reader.args(&command[1..]).current_dir(self.folder.path()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
-        said
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command:?}: {stdout}{}", String::from_utf8_lossy(&output.stderr));
+        stdout
     }
 
     /// Fails unless a file fits a schema of this project, field by field: one that the schema lacks is an
     /// error here, though readers should let new ones pass.
     #[track_caller]
-    pub(crate) fn fits_schema(&self, schema: &str, file: &str) {
+    pub(crate) fn assert_fits_schema(&self, schema: &str, file: &str) {
         let script = "
 import json, jsonschema, sys
 schema, report = (json.load(open(path)) for path in sys.argv[1:])
@@ -90,7 +90,7 @@ close(schema)
 jsonschema.Draft202012Validator.check_schema(schema)
 jsonschema.Draft202012Validator(schema).validate(report)
 ";
-        self.read_by(&["python3", "-c", script, &of_project(schema), file]);
+        self.run_tool(&["python3", "-c", script, &project_path(schema), file]);
     }
 
     /// The name of a service of app `app` at this commit.
@@ -115,7 +115,7 @@ fn without_git_settings(command: &mut Command) {
 }
 
 /// The path of a file of this project.
-pub(crate) fn of_project(name: &str) -> String {
+pub(crate) fn project_path(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
 }
 

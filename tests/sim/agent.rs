@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::http::{After, Request, Server, chunked, sized};
+use super::http::{AfterAnswer, Request, Server, chunked, sized};
 use super::port::ReservedPort;
 use super::program::{Program, fraction};
 
@@ -15,7 +15,7 @@ use super::program::{Program, fraction};
 #[derive(Clone)]
 pub(crate) enum Behaviour {
     /// As goc does.
-    Well,
+    Normal,
     /// Takes the request and says nothing, as a stopped process does.
     Hang,
     /// As goc does, but not before it is released.
@@ -78,7 +78,7 @@ impl Agent {
             program: program.clone(),
             mode: "count",
             counts: vec![0; program.blocks()],
-            always: Behaviour::Well,
+            always: Behaviour::Normal,
             next: VecDeque::new(),
             peeks: 0,
             pulls: 0,
@@ -197,7 +197,7 @@ impl Agent {
 fn listen(port: &ReservedPort, inner: std::sync::Weak<Inner>) -> Server {
     let answer = move |request: &Request, stream: &mut TcpStream| match inner.upgrade() {
         Some(inner) => inner.answer(request, stream),
-        None => Ok(After::Close),
+        None => Ok(AfterAnswer::Close),
     };
     Server::start_at(port, Arc::new(answer)).expect("its own port")
 }
@@ -205,7 +205,7 @@ fn listen(port: &ReservedPort, inner: std::sync::Weak<Inner>) -> Server {
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 
 impl Inner {
-    fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
+    fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<AfterAnswer> {
         match request.path.split('?').next() {
             Some("/v1/cover/profile") => self.profile(request, stream),
             Some("/v1/cover/coverage") => {
@@ -225,21 +225,21 @@ impl Inner {
                     _ => sized("200 OK", TEXT, body.as_bytes()),
                 };
                 stream.write_all(&answer)?;
-                Ok(After::KeepAlive)
+                Ok(AfterAnswer::KeepAlive)
             }
             Some("/v1/cover/clear") => {
                 self.process.lock().unwrap().counts.fill(0);
                 stream.write_all(&sized("200 OK", TEXT, b"clear call successfully\n"))?;
-                Ok(After::KeepAlive)
+                Ok(AfterAnswer::KeepAlive)
             }
             _ => {
                 stream.write_all(&sized("404 Not Found", TEXT, b"404 page not found\n"))?;
-                Ok(After::KeepAlive)
+                Ok(AfterAnswer::KeepAlive)
             }
         }
     }
 
-    fn profile(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
+    fn profile(&self, request: &Request, stream: &mut TcpStream) -> io::Result<AfterAnswer> {
         let mut process = self.process.lock().unwrap();
         process.pulls += 1;
         let behaviour = process.next.pop_front().unwrap_or_else(|| process.always.clone());
@@ -255,7 +255,7 @@ impl Inner {
             _ => chunked(text.as_bytes()),
         };
         match behaviour {
-            Behaviour::Well | Behaviour::Counts(_) => stream.write_all(&well)?,
+            Behaviour::Normal | Behaviour::Counts(_) => stream.write_all(&well)?,
             Behaviour::PostOnly if request.method == "POST" => stream.write_all(&well)?,
             Behaviour::PostOnly => {
                 stream.write_all(&sized("405 Method Not Allowed", TEXT, b"405 method not allowed\n"))?;
@@ -275,7 +275,7 @@ impl Inner {
             Behaviour::CutBefore(bytes) => {
                 let whole = chunked(text.as_bytes());
                 stream.write_all(&whole[..whole.len() - bytes])?;
-                return Ok(After::Close);
+                return Ok(AfterAnswer::Close);
             }
             Behaviour::Body(body) => stream.write_all(&chunked(&body))?,
             Behaviour::Endless(line) => {
@@ -290,7 +290,7 @@ impl Inner {
             }
             Behaviour::Raw(bytes) => {
                 stream.write_all(&bytes)?;
-                return Ok(After::Close);
+                return Ok(AfterAnswer::Close);
             }
             Behaviour::Status(status, body) => stream.write_all(&sized(status, TEXT, body.as_bytes()))?,
             Behaviour::Redirect(to) => {
@@ -298,13 +298,13 @@ impl Inner {
                 stream.write_all(&sized("302 Found", &headers, b"<a>Found</a>"))?;
             }
         }
-        Ok(After::KeepAlive)
+        Ok(AfterAnswer::KeepAlive)
     }
 }
 
 /// Says nothing until the other side gives up.
-fn hang(stream: &mut TcpStream) -> io::Result<After> {
+fn hang(stream: &mut TcpStream) -> io::Result<AfterAnswer> {
     let mut byte = [0];
     while stream.read(&mut byte)? > 0 {}
-    Ok(After::Close)
+    Ok(AfterAnswer::Close)
 }

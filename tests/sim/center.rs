@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::agent::Agent;
-use super::http::{After, Request, Server, sized};
+use super::http::{AfterAnswer, Request, Server, sized};
 use super::port::ReservedPort;
 
 /// A running center. What registers stays listed, also when it is dead.
@@ -21,7 +21,7 @@ pub(crate) struct Center {
 
 /// What a center makes of a removal.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Removing {
+pub(crate) enum RemovalBehaviour {
     /// What goc's does, with all its traps.
     #[default]
     AsGoc,
@@ -45,7 +45,7 @@ struct State {
     services: BTreeMap<String, Vec<String>>,
     answer: Option<(&'static str, String)>,
     is_version_2: bool,
-    removing: Removing,
+    removing: RemovalBehaviour,
     is_dead: bool,
     ignores_registrations: bool,
     removals: Vec<String>,
@@ -111,7 +111,7 @@ impl Center {
     }
 
     /// From now on.
-    pub(crate) fn removes(&self, removing: Removing) {
+    pub(crate) fn set_removal_behaviour(&self, removing: RemovalBehaviour) {
         self.state().removing = removing;
     }
 
@@ -126,7 +126,7 @@ impl Center {
     }
 
     /// Answers the list with this status and body from now on.
-    pub(crate) fn answer(&self, status: &'static str, body: &str) {
+    pub(crate) fn set_list_answer(&self, status: &'static str, body: &str) {
         self.state().answer = Some((status, body.to_owned()));
     }
 
@@ -136,7 +136,7 @@ impl Center {
     }
 
     /// How often its list was asked for.
-    pub(crate) fn lists(&self) -> usize {
+    pub(crate) fn list_requests(&self) -> usize {
         self.state().lists
     }
 
@@ -167,16 +167,16 @@ fn listen(port: &ReservedPort, state: &Arc<Mutex<State>>) -> Server {
             let mut state = state.lock().unwrap();
             (state.answer(request), state.drip.filter(|_| request.path == "/v1/cover/list"))
         };
-        let Some(answer) = answer else { return Ok(After::Close) };
+        let Some(answer) = answer else { return Ok(AfterAnswer::Close) };
         let Some(pause) = drip else {
             stream.write_all(&answer)?;
-            return Ok(After::KeepAlive);
+            return Ok(AfterAnswer::KeepAlive);
         };
         for byte in answer.chunks(1) {
             stream.write_all(byte)?;
             thread::sleep(pause);
         }
-        Ok(After::KeepAlive)
+        Ok(AfterAnswer::KeepAlive)
     };
     Server::start_at(port, Arc::new(answer)).expect("its own port")
 }
@@ -220,17 +220,17 @@ impl State {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         self.removals.push(format!("{} {body}", request.content_type));
         match self.removing {
-            Removing::DiesBefore => {
+            RemovalBehaviour::DiesBefore => {
                 self.is_dead = true;
                 return None;
             }
-            Removing::Ignored => return Some(sized("200 OK", TEXT, b"")),
-            Removing::Forbidden => return Some(sized("403 Forbidden", TEXT, b"not for you")),
-            Removing::Everything => {
+            RemovalBehaviour::Ignored => return Some(sized("200 OK", TEXT, b"")),
+            RemovalBehaviour::Forbidden => return Some(sized("403 Forbidden", TEXT, b"not for you")),
+            RemovalBehaviour::Everything => {
                 self.services.clear();
                 return Some(sized("200 OK", TEXT, b"removed"));
             }
-            Removing::AsGoc | Removing::DiesAfter => {}
+            RemovalBehaviour::AsGoc | RemovalBehaviour::DiesAfter => {}
         }
         // goc binds by the content type; what it does not bind is empty, and empty is everything.
         let is_json = request.content_type.starts_with("application/json");
@@ -253,7 +253,7 @@ impl State {
                 sequel(address);
             }
         }
-        if self.removing == Removing::DiesAfter {
+        if self.removing == RemovalBehaviour::DiesAfter {
             self.is_dead = true;
             return None;
         }

@@ -9,12 +9,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::http::{After, Request, Server, chunked, sized};
+use super::http::{AfterAnswer, Request, Server, chunked, sized};
 use super::program::{Program, fraction};
 
 /// What a fleet is made of.
 #[derive(Clone, Copy)]
-pub(crate) struct Size {
+pub(crate) struct FleetSize {
     pub(crate) services: usize,
     pub(crate) replicas: usize,
     /// Of a profile.
@@ -26,13 +26,13 @@ pub(crate) struct Size {
 }
 
 /// A running fleet with its center.
-pub(crate) struct Fleet {
+pub(crate) struct SimulatedFleet {
     server: Server,
     state: Arc<State>,
 }
 
 struct State {
-    size: Size,
+    size: FleetSize,
     round: AtomicUsize,
     listed: AtomicUsize,
     /// Every so many processes one is dead; 0: none.
@@ -49,8 +49,8 @@ struct Answer {
 
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 
-impl Fleet {
-    pub(crate) fn start(size: Size) -> Self {
+impl SimulatedFleet {
+    pub(crate) fn start(size: FleetSize) -> Self {
         assert!(size.rounds <= 15, "in the fifteenth all is covered");
         let mut answers = Vec::new();
         for program in 0..size.programs {
@@ -130,8 +130,8 @@ impl State {
         format!("http://{host}:{port}")
     }
 
-    fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<After> {
-        let SocketAddr::V4(own) = stream.local_addr()? else { return Ok(After::Close) };
+    fn answer(&self, request: &Request, stream: &mut TcpStream) -> io::Result<AfterAnswer> {
+        let SocketAddr::V4(own) = stream.local_addr()? else { return Ok(AfterAnswer::Close) };
         let Some(index) = own.ip().to_bits().checked_sub(FIRST) else {
             return self.center(request, own.port(), stream);
         };
@@ -145,17 +145,17 @@ impl State {
             "/v1/cover/coverage" => stream.write_all(&answer.fraction)?,
             _ => stream.write_all(&sized("404 Not Found", TEXT, b"404 page not found\n"))?,
         }
-        Ok(After::KeepAlive)
+        Ok(AfterAnswer::KeepAlive)
     }
 
-    fn center(&self, request: &Request, port: u16, stream: &mut TcpStream) -> io::Result<After> {
+    fn center(&self, request: &Request, port: u16, stream: &mut TcpStream) -> io::Result<AfterAnswer> {
         if request.path == "/v1/cover/remove" {
             let body: serde_json::Value = serde_json::from_slice(&request.body)?;
             let addresses = body["address"].as_array().into_iter().flatten();
             let addresses = addresses.filter_map(|address| address.as_str().map(str::to_owned));
             self.removed.lock().unwrap().extend(addresses);
             stream.write_all(&sized("200 OK", TEXT, b"removed"))?;
-            return Ok(After::KeepAlive);
+            return Ok(AfterAnswer::KeepAlive);
         }
         let removed = self.removed.lock().unwrap();
         let services: BTreeMap<String, Vec<String>> = (0..self.listed.load(Ordering::SeqCst))
@@ -168,6 +168,6 @@ impl State {
             .collect();
         let body = serde_json::to_vec(&services).expect("names and addresses");
         stream.write_all(&sized("200 OK", "Content-Type: application/json\r\n", &body))?;
-        Ok(After::KeepAlive)
+        Ok(AfterAnswer::KeepAlive)
     }
 }

@@ -20,13 +20,13 @@ pub(crate) struct Request {
 
 /// What comes after an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum After {
+pub(crate) enum AfterAnswer {
     KeepAlive,
     Close,
 }
 
 /// Answers one request on a connection.
-pub(crate) type Handler = dyn Fn(&Request, &mut TcpStream) -> io::Result<After> + Send + Sync;
+pub(crate) type Handler = dyn Fn(&Request, &mut TcpStream) -> io::Result<AfterAnswer> + Send + Sync;
 
 /// Listens until it is dropped; then nothing listens there, and every connection is closed.
 pub(crate) struct Server {
@@ -105,7 +105,7 @@ fn serve(mut stream: TcpStream, handler: &Handler) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::new(stream.try_clone()?);
     while let Some(request) = read_request(&mut input)? {
-        if handler(&request, &mut stream)? == After::Close {
+        if handler(&request, &mut stream)? == AfterAnswer::Close {
             break;
         }
     }

@@ -14,9 +14,9 @@ mod proxy;
 
 pub(crate) use agent::Agent;
 pub(crate) use agent::Behaviour;
-pub(crate) use center::{Center, Removing};
-pub(crate) use fleet::{Fleet, Size};
-pub(crate) use http::{After, Request, Server, sized};
+pub(crate) use center::{Center, RemovalBehaviour};
+pub(crate) use fleet::{FleetSize, SimulatedFleet};
+pub(crate) use http::{AfterAnswer, Request, Server, sized};
 pub(crate) use port::ReservedPort;
 pub(crate) use program::Program;
 pub(crate) use proxy::Proxy;

@@ -18,7 +18,7 @@ struct File {
 
 impl Program {
     /// Reads lines of a profile; their counters are not looked at, and may be missing.
-    pub(crate) fn of(profile: &str) -> Self {
+    pub(crate) fn from_profile(profile: &str) -> Self {
         let mut files: Vec<(String, Vec<String>)> = Vec::new();
         for line in profile.lines().filter(|line| !line.is_empty() && !line.starts_with("mode:")) {
             let (name, block) = line.rsplit_once(':').expect("a block's line");
@@ -56,7 +56,7 @@ impl Program {
     }
 
     /// The blocks of a file, named by its end, that start on these lines.
-    pub(crate) fn at(&self, file: &str, lines: &[u32]) -> Vec<usize> {
+    pub(crate) fn blocks_at(&self, file: &str, lines: &[u32]) -> Vec<usize> {
         let starts_on = |block: &str, line: &u32| block.contains(&format!("{file}:{line}."));
         let blocks = self.files.iter().flat_map(|file| (file.first..).zip(&file.lines));
         blocks

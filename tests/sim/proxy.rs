@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::http::{After, Request, Server};
+use super::http::{AfterAnswer, Request, Server};
 
 /// A forward proxy; tunnels lead to addresses of this host alone.
 pub(crate) struct Proxy {
@@ -34,11 +34,11 @@ impl Proxy {
     }
 }
 
-fn tunnel(request: &Request, stream: &mut TcpStream) -> io::Result<After> {
+fn tunnel(request: &Request, stream: &mut TcpStream) -> io::Result<AfterAnswer> {
     let target = request.path.parse::<SocketAddr>().ok().filter(|target| target.ip().is_loopback());
     let Some(mut there) = target.and_then(|target| TcpStream::connect(target).ok()) else {
         stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")?;
-        return Ok(After::Close);
+        return Ok(AfterAnswer::Close);
     };
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
     let (mut from, mut to) = (stream.try_clone()?, there.try_clone()?);
@@ -49,5 +49,5 @@ fn tunnel(request: &Request, stream: &mut TcpStream) -> io::Result<After> {
     let _ = io::copy(&mut there, stream);
     stream.shutdown(Shutdown::Both)?;
     drop(sending.join());
-    Ok(After::Close)
+    Ok(AfterAnswer::Close)
 }
