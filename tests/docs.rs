@@ -2,6 +2,7 @@
 //!
 //! `GOC_WATCHDOG_UPDATE_DOCS=1 cargo test docs` writes them anew.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,4 +127,24 @@ fn the_configuration_that_the_man_page_shows_is_the_default() {
         .flat_map(|line| [line, "\n"])
         .collect();
     goc_watchdog::config::Config::parse(&all, "the man page, with all lines").unwrap();
+}
+
+/// Returns the modules that the drawing of `src/` names.
+fn drawn_modules(page: &str) -> BTreeSet<&str> {
+    let (_, section) = page.split_once("## The layout of `src/`\n").expect("a section about src");
+    let drawing = section.split("```").nth(1).expect("a drawing");
+    let words = drawing.split_whitespace();
+    words.filter_map(|word| word.strip_suffix('/').or_else(|| word.strip_suffix(".rs"))).collect()
+}
+
+#[test]
+fn each_file_and_folder_of_src_is_in_the_drawing_of_the_architecture() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(project.join("docs/architecture.md")).unwrap();
+    let drawn = drawn_modules(&page);
+    for entry in fs::read_dir(project.join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let module = path.file_stem().unwrap().to_str().unwrap();
+        assert!(drawn.contains(module), "docs/architecture.md does not draw {}", path.display());
+    }
 }
