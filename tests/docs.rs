@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use goc_watchdog::cli::Cli;
 use goc_watchdog::exit::ExitCode;
+
+use crate::harness::output_of;
 
 /// What no definition of options can say, by page.
 const SECTIONS: [(&str, &str); 7] = [
@@ -147,4 +150,19 @@ fn each_file_and_folder_of_src_is_in_the_drawing_of_the_architecture() {
         let module = path.file_stem().unwrap().to_str().unwrap();
         assert!(drawn.contains(module), "docs/architecture.md does not draw {}", path.display());
     }
+}
+
+#[test]
+fn contributing_names_each_step_of_the_gate() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let list = output_of(process::Command::new(project.join(".ci/run")).arg("--list")).assert_code(0).stdout;
+    let steps: BTreeSet<&str> =
+        list.lines().skip(2).map(|line| line.split_whitespace().next().expect("a step")).collect();
+    assert!(steps.contains("lint"), "{list}");
+    let page = fs::read_to_string(project.join("CONTRIBUTING.md")).unwrap();
+    let (_, section) = page.split_once("## The gate\n").expect("a section about the gate");
+    let rows =
+        section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let named: BTreeSet<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(named, steps);
 }

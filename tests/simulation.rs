@@ -1,6 +1,6 @@
 //! The simulated fleet itself: what other tests build on.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,4 +63,25 @@ fn the_port_of_a_killed_process_is_taken_until_it_starts_again() {
     assert_eq!(bind(&other, &address_of(&agent)), Err(Errno::ADDRINUSE));
     agent.revive();
     TcpStream::connect(address_of(&agent)).unwrap();
+}
+
+/// Keeps a center with two processes for a person who debugs the binary; CONTRIBUTING.md has the commands.
+#[test]
+#[ignore = "reads orders of a person from stdin"]
+fn a_simulated_center_stays_until_stdin_ends() {
+    let (world, agents) = World::with_echo(2);
+    println!("export GOC_CENTER={} GOC_WATCHDOG_ROOT={}", world.center.url(), world.root().display());
+    println!("# orders: hit PROCESS BLOCK, restart PROCESS, kill PROCESS, revive PROCESS; Ctrl-D ends");
+    for line in io::stdin().lines() {
+        let line = line.unwrap();
+        let (order, numbers) = line.split_once(' ').unwrap_or((&line, ""));
+        let numbers: Vec<usize> = numbers.split(' ').filter_map(|number| number.parse().ok()).collect();
+        match (order, &numbers[..]) {
+            ("hit", &[process @ 0..2, block @ 0..6]) => agents[process].hit(&[block], 1),
+            ("restart", &[process @ 0..2]) => agents[process].restart(),
+            ("kill", &[process @ 0..2]) => agents[process].kill(),
+            ("revive", &[process @ 0..2]) => agents[process].revive(),
+            _ => println!("# not understood; PROCESS is 0 or 1, BLOCK is 0 to 5"),
+        }
+    }
 }
