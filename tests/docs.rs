@@ -1,6 +1,6 @@
-//! Man pages and completions are what the program's own definition says.
+//! Man pages, completions and the pages for contributors agree with the program and the project.
 //!
-//! `GOC_WATCHDOG_UPDATE_DOCS=1 cargo test docs` writes them anew.
+//! `GOC_WATCHDOG_UPDATE_DOCS=1 cargo test docs` writes the man pages and completions anew.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
