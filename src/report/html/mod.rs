@@ -7,6 +7,7 @@
 
 mod changes;
 mod packs;
+pub(super) mod script;
 
 pub use packs::Packer;
 pub(super) use packs::{Figures, Place};
@@ -14,7 +15,7 @@ pub(super) use packs::{Figures, Place};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use askama::Template;
 use base64::Engine as _;
@@ -30,9 +31,10 @@ use crate::time::{iso, minute, span};
 
 use changes::{Cell, PageChanges};
 
-/// As they stand in the page, to the byte: the policy has their hashes.
+/// Style and script stand in the page as they are here, since its policy has their hashes.
 const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"), include_str!("changes.css"));
-const SCRIPT: &str = concat!(include_str!("base.js"), include_str!("page.js"));
+static SCRIPT: LazyLock<String> =
+    LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 const MARKUP: &str = include_str!("page.html");
 /// Totals that the chart has room for.
 const POINTS: usize = 60;
@@ -56,9 +58,9 @@ pub(super) fn write(
     let filters = head.filters.join(", ");
     let page = Page {
         style: STYLE,
-        script: SCRIPT,
+        script: &SCRIPT,
         style_hash: hash(STYLE),
-        script_hash: hash(SCRIPT),
+        script_hash: hash(&SCRIPT),
         service: &printable(&head.service),
         above: head.above.as_deref(),
         app: printable(&head.app).into_owned(),
@@ -165,7 +167,7 @@ pub(super) fn grade(percent: f64) -> &'static str {
 
 /// Returns what changes when a page of the same data would look or work otherwise.
 pub(super) fn edition() -> String {
-    let parts = [env!("CARGO_PKG_VERSION"), STYLE, SCRIPT, MARKUP];
+    let parts = [env!("CARGO_PKG_VERSION"), STYLE, &SCRIPT, MARKUP];
     let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
     STANDARD.encode(&digest.finalize()[..12])
 }
@@ -400,7 +402,7 @@ mod tests {
         assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
         // A parser of HTML would change these, and the hash were of another text.
         assert!(![style, script].iter().any(|text| text.contains(['\r', '\0'])));
-        assert_eq!((style, script), (STYLE, SCRIPT));
+        assert_eq!((style, script), (STYLE, &**SCRIPT));
     }
 
     #[test]
@@ -415,7 +417,7 @@ mod tests {
     #[test]
     fn totals_and_files_stand_there_without_the_script() {
         let page = written(Form::Html, PROFILE, &SOURCES);
-        let plain = page.replace(SCRIPT, "").replace(STYLE, "");
+        let plain = page.replace(&**SCRIPT, "").replace(STYLE, "");
         let table = between(&plain, "<table", "</table>");
         let rows: Vec<String> = table
             .split("<tr")
@@ -443,7 +445,7 @@ mod tests {
     fn names_from_outside_are_text() {
         let profile = format!("mode: set\n{}:1.1,2.2 1 0\n", HOSTILE.replace('\n', "\u{b}"));
         let page = written(Form::Html, &profile, &[None]);
-        let plain = page.replace(SCRIPT, "").replace(STYLE, "");
+        let plain = page.replace(&**SCRIPT, "").replace(STYLE, "");
         assert!(!plain.contains("<c>") && !plain.contains('\u{1b}'), "{plain}");
         assert!(plain.contains("b&#60;c&#62;&#38;&#39;d|`e`,=cmd\\u{1b}[31m"), "{plain}");
         assert!(plain.contains("href=\"#file=example.com/a%22b%3Cc%3E%26%27d%7C%60e%60%2C%3Dcmd%1B%5B31m%0B--/%5D%5D%3Ex_y%2A.go\""), "{plain}");

@@ -25,12 +25,13 @@ mod manifest;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::LazyLock;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::badge;
-use super::html::{self, grade, grouped, hash};
+use super::html::{self, grade, grouped, hash, script};
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
 use crate::time::{iso, minute};
@@ -40,9 +41,10 @@ use chart::{Chart, Dated, Spark, shown};
 
 pub use manifest::{Manifest, ManifestError, Need, Origin, Shown, Text, Written};
 
-/// As they stand in each page, to the byte: the policy has their hashes.
+/// Style and script stand in each page as they are here, since its policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
-const SCRIPT: &str = concat!(include_str!("../html/base.js"), include_str!("site.js"));
+static SCRIPT: LazyLock<String> =
+    LazyLock::new(|| script::without_comments(&[script::SHARED, include_str!("site.js")]));
 /// Commits of a branch that its app's page compares; `history.json` has the others.
 const COMMITS: usize = 10;
 /// Branches that may be what all others are held against, the first that is there.
@@ -470,9 +472,9 @@ impl Frame {
     fn new() -> Self {
         Self {
             style: STYLE,
-            script: SCRIPT,
+            script: &SCRIPT,
             style_hash: hash(STYLE),
-            script_hash: hash(SCRIPT),
+            script_hash: hash(&SCRIPT),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

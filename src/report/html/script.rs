@@ -1,0 +1,42 @@
+//! The script of pages: files by concern below `script/`, which are joined into one text, since a page is one file.
+//!
+//! A file takes names from files before it. `tests/page` runs those that need no browser.
+
+macro_rules! joined {
+    ($($name:literal),+ $(,)?) => {
+        concat!($(include_str!(concat!("script/", $name, ".js"))),+)
+    };
+}
+
+/// Files of every page, those of a site included. The first one makes the object that all others add to.
+pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "elements", "switches");
+
+/// Further files of the page of a report: logic, then the elements that show it.
+pub(super) const OF_REPORT: &str = concat!(
+    joined!("names", "sentences", "files", "streams", "go", "layout", "changes", "walks"),
+    joined!("state", "table", "lines", "source", "functions", "position", "views", "start"),
+);
+
+/// Joins parts of a script and leaves out lines that are only a comment, which are a fifth of it.
+pub(in crate::report) fn without_comments(parts: &[&str]) -> String {
+    let is_comment = |line: &&str| {
+        let line = line.trim();
+        line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"))
+    };
+    parts.iter().flat_map(|part| part.split_inclusive('\n')).filter(|line| !is_comment(line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_with_nothing_but_a_comment_are_left_out() {
+        let script =
+            "// A\n'use strict';\n  /** Returns b. */\n  const b = '//'; // c\n\n  // d\n  /** e */ b();\n/";
+        assert_eq!(
+            without_comments(&[script]),
+            "'use strict';\n  const b = '//'; // c\n\n  /** e */ b();\n/"
+        );
+    }
+}

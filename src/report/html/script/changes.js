@@ -1,0 +1,66 @@
+// Lines that changed, and categories of lines where two states are compared, without the DOM.
+page.changes = (() => {
+  /** Lines that are shown before and after each change. */
+  const AROUND = 3;
+
+  /** Returns the range that has a line, of ascending ranges `[first, last, ...]`. */
+  const rangeWith = (ranges, line) => {
+    let [low, high] = [0, ranges.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ranges[middle][1] < line) low = middle + 1;
+      else high = middle;
+    }
+    return ranges[low]?.[0] <= line ? ranges[low] : undefined;
+  };
+
+  /** Returns the ranges of lines that changed, each with the lines around it. */
+  const aroundChanges = (added, lineCount) => {
+    const ranges = [];
+    for (const [first, last] of added) {
+      const [from, to] = [Math.max(1, first - AROUND), Math.min(lineCount, last + AROUND)];
+      const before = ranges[ranges.length - 1];
+      // A fold of one line would take as much room as the line.
+      if (before !== undefined && from <= before[1] + 2) before[1] = Math.max(before[1], to);
+      else if (from <= to) ranges.push([from, to]);
+    }
+    return ranges;
+  };
+
+  /** Splits a file's lines into ranges that are shown and ranges that are folded. */
+  const foldsBetween = (shown, lineCount) => {
+    const parts = [];
+    let next = 1;
+    for (const [first, last] of shown) {
+      if (next < first) parts.push({ first: next, last: first - 1, isFolded: true });
+      parts.push({ first, last, isFolded: false });
+      next = last + 1;
+    }
+    if (next <= lineCount) parts.push({ first: next, last: lineCount, isFolded: true });
+    return parts;
+  };
+
+  /** Returns the function that the line after a fold is part of, where it began before. */
+  const functionAcross = (functions, lastFolded) => (
+    functions.find(([, , first, last]) => first <= lastFolded && lastFolded < last));
+
+  /** Splits runs of lines where lines change to other ones or to another category. */
+  const runsByChange = (runs, added, turned) => {
+    const ends = [...added, ...turned].flatMap(([first, last]) => [first, last + 1]);
+    return runs.flatMap((run) => {
+      const inside = ends.filter((line) => run.first < line && line <= run.last).sort((a, b) => a - b);
+      const firsts = [...new Set([run.first, ...inside])];
+      return firsts.map((first, at) => ({ ...run, first, last: (firsts[at + 1] ?? run.last + 1) - 1 }));
+    });
+  };
+
+  /** Returns the category of a line with code: of unchanged code as before unless the comparison turned it. */
+  const categoryOf = (turned, line, isMissed, isAdded) => {
+    const range = rangeWith(turned, line);
+    if (range !== undefined) return range[2];
+    if (isMissed) return isAdded ? 'UNC' : 'UBC';
+    return isAdded ? 'GNC' : 'CBC';
+  };
+
+  return { rangeWith, aroundChanges, foldsBetween, functionAcross, runsByChange, categoryOf };
+})();

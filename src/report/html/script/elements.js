@@ -1,0 +1,46 @@
+// Elements of the page and its address bar. Text from outside is put into the page as text, never as markup.
+page.elements = (() => {
+  const { age } = page.words;
+
+  const element = (id) => document.getElementById(id);
+  const parsed = (id) => JSON.parse(element(id).textContent);
+  const WORDS = parsed('words');
+
+  /** Makes an element with a class and a text. */
+  const made = (tag, className, text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+
+  /** Returns the time since a moment, such as `3 hours`; `null` below a minute. */
+  const ageOf = (time) => age(Date.parse(time), Date.now(), WORDS.units);
+
+  /** Changes the address without a step in the browser's history. */
+  const replaceAddress = (fragment) => {
+    try {
+      history.replaceState(null, '', fragment === '#' ? location.href.replace(/#.*/, '') : fragment);
+    } catch {
+      // A page in a frame of another origin may not change its address, and works without.
+    }
+  };
+
+  const headButtons = (table) => table.tHead.querySelectorAll('button');
+
+  /** Marks the column that a table is ordered by. */
+  const markOrder = (table, { sort, down }) => {
+    for (const button of headButtons(table)) {
+      const cell = button.closest('th');
+      if (button.dataset.sort === sort) cell.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+      else cell.removeAttribute('aria-sort');
+    }
+  };
+
+  /** Calls a function with the name of a column when its head is clicked. */
+  const onColumnClick = (table, then) => {
+    for (const button of headButtons(table)) button.addEventListener('click', () => then(button.dataset.sort));
+  };
+
+  return { element, parsed, WORDS, made, ageOf, replaceAddress, markOrder, onColumnClick };
+})();

@@ -1,0 +1,52 @@
+// Files of the page: figures, and which of them the table shows in which order, without the DOM.
+page.files = (() => {
+  const { baseName } = page.names;
+  const { toFragment } = page.address;
+  const { hasWords, sortFrom, sortText } = page.rows;
+
+  const percent = (covered, total) => `${(100 * covered / Math.max(total, 1)).toFixed(1)}%`;
+
+  /** Returns the class that colours a percentage; Rust's `html::grade` has the same limits. */
+  const grade = (covered, total) => {
+    const share = 100 * covered / Math.max(total, 1);
+    if (total === 0) return 'none';
+    return share >= 80 ? 'high' : share >= 60 ? 'fair' : 'low';
+  };
+
+  /** Returns the files of an index, which has packages and their files as html/mod.rs writes them. */
+  const filesFrom = (index) => index.flatMap(([folder, files]) => files.map(([part, covered, total, pack, slot, why]) => {
+    const name = folder === '' ? part : `${folder}/${part}`;
+    return {
+      name, base: baseName(name), lower: name.toLowerCase(), covered, total, pack, slot, why: why ?? undefined,
+      // All files are shown until the table is narrowed.
+      isShown: true };
+  })).map((file, at) => ({ ...file, at }));
+
+  /** Figures that the columns order files and packages by. */
+  const FIGURES = {
+    name: (row) => row.base ?? row.name,
+    percent: (row) => row.covered / Math.max(row.total, 1),
+    covered: (row) => row.covered,
+    uncovered: (row) => row.total - row.covered,
+    total: (row) => row.total,
+    changed: ({ change }) => (change?.total > 0 ? change.total - change.covered : undefined),
+  };
+
+  /** Returns the figure to order by; without packages, files are ordered by their whole name. */
+  const figureOf = ({ sort, flat }) => (flat && sort === 'name' ? (row) => row.name : FIGURES[sort]);
+
+  /** Returns how the table is ordered and narrowed, as the values of an address ask for. */
+  const listFrom = (values, hasChanges) => ({
+    ...sortFrom(values.sort, FIGURES), filter: values.filter ?? '', uncovered: values.uncovered === '1',
+    changed: hasChanges && values.changed === '1', flat: values.flat === '1' });
+
+  /** Returns the fragment of the address for such a table. */
+  const listFragment = (list) => toFragment({
+    sort: sortText(list), filter: list.filter, uncovered: list.uncovered, changed: list.changed, flat: list.flat });
+
+  /** Tells whether the table shows a file. */
+  const isListed = (file, list, words) => hasWords(file.lower, words)
+    && (!list.uncovered || file.covered < file.total) && (!list.changed || Boolean(file.change?.changed));
+
+  return { percent, grade, filesFrom, figureOf, listFrom, listFragment, isListed };
+})();

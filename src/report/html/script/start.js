@@ -1,0 +1,64 @@
+// Start of the page of a report: its keys and buttons, and the view that its address asks for.
+(() => {
+  const { element, WORDS, ageOf, replaceAddress } = page.elements;
+  const { filled } = page.words;
+  const { fromFragment } = page.address;
+  const { CHANGES, view, lineFragment } = page.state;
+  const { table, source } = page;
+  const { goTo, walkRanges, walkFiles, walkPlaces } = page.position;
+  const { isInTable, show, setOnlyChanged, toggleCounts } = page.views;
+
+  const showAddress = () => show(fromFragment(location.hash));
+
+  const goBack = () => {
+    location.hash = table.fragment();
+  };
+
+  const toggleChanged = () => {
+    if (isInTable()) {
+      table.toggle('changed');
+      return;
+    }
+    setOnlyChanged(!view.onlyChanged);
+    if (view.open !== null) replaceAddress(lineFragment(view.open.current));
+  };
+
+  const KEYS = {
+    n: () => walkRanges(1),
+    p: () => walkRanges(-1),
+    c: toggleCounts,
+    ']': () => walkFiles(1),
+    '[': () => walkFiles(-1),
+    j: () => isInTable() && table.walk(1),
+    k: () => isInTable() && table.walk(-1),
+    u: () => isInTable() && table.toggle('uncovered'),
+    '/': () => {
+      if (!isInTable()) goBack();
+      setTimeout(() => element('filter').select(), 0);
+    },
+    Escape: () => (isInTable() ? table.clearFilter() : goBack()),
+  };
+  const KEYS_OF_CHANGES = { m: () => walkPlaces('missed', 1), M: () => walkPlaces('missed', -1), d: toggleChanged };
+  const KEYS_OF_COMPARISON = { l: () => walkPlaces('lost', 1), L: () => walkPlaces('lost', -1) };
+  const BUTTONS = {
+    next: 'n', previous: 'p', counts: 'c', 'only-changed': 'd', 'first-missed': 'm', 'next-missed': 'm',
+    'previous-missed': 'M', 'first-lost': 'l', 'next-lost': 'l', 'previous-lost': 'L' };
+
+  const begin = () => {
+    if (CHANGES !== null) Object.assign(KEYS, KEYS_OF_CHANGES);
+    if (CHANGES !== null && CHANGES.categories !== null) Object.assign(KEYS, KEYS_OF_COMPARISON);
+    table.adopt();
+    page.switches.begin(KEYS);
+    element('age').textContent = filled(WORDS.age, { age: ageOf(element('age').dataset.since) ?? WORDS.now });
+    table.begin();
+    for (const [id, key] of Object.entries(BUTTONS)) element(id)?.addEventListener('click', KEYS[key]);
+    source.onUnfold((line) => goTo(line, true));
+    window.addEventListener('hashchange', showAddress);
+    window.addEventListener('beforeprint', () => {
+      if (view.open !== null) source.drawAll();
+    });
+    showAddress();
+  };
+
+  begin();
+})();

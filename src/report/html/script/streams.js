@@ -1,0 +1,98 @@
+// Compressed streams of files, which html/packs.rs writes, back to figures and text, without the DOM.
+page.streams = (() => {
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+  /** Returns the bytes of a text that has 13 bits in two digits to the base 93, and 6 bits in a digit at its end. */
+  const fromCharacters = (text) => {
+    const digit = (at) => {
+      const code = text.charCodeAt(at);
+      return code - (code > 60 ? 34 : 33);
+    };
+    const bytes = new Uint8Array((13 * (text.length >> 1) + 6 * (text.length & 1)) >> 3);
+    let [at, held, bits] = [0, 0, 0];
+    for (let from = 0; from < text.length; from += 2) {
+      const isPair = from + 1 < text.length;
+      held |= (isPair ? 93 * digit(from) + digit(from + 1) : digit(from)) << bits;
+      for (bits += isPair ? 13 : 6; bits >= 8; bits -= 8) {
+        bytes[at] = held;
+        at += 1;
+        held >>= 8;
+      }
+    }
+    return bytes;
+  };
+
+  /** Returns functions that read numbers, tables and bytes one after the other. */
+  const readerOf = (bytes) => {
+    let at = 0;
+    const number = () => {
+      let [value, scale] = [0, 1];
+      for (;;) {
+        const byte = bytes[at];
+        at += 1;
+        value += (byte & 127) * scale;
+        if (byte < 128) return value;
+        scale *= 128;
+      }
+    };
+    const table = (width) => {
+      const flat = new Array(number() * width);
+      for (let column = 0; column < width; column += 1) {
+        for (let to = column; to < flat.length; to += width) flat[to] = number();
+      }
+      return flat;
+    };
+    const take = (length) => {
+      at += length;
+      return bytes.subarray(at - length, at);
+    };
+    return { number, table, take };
+  };
+
+  /** Splits a stream into the figures and the text of each file, as bytes; `null` for no text. */
+  const filesOf = (bytes) => {
+    const { number, take } = readerOf(bytes);
+    const lengths = [];
+    for (let left = number(); left > 0; left -= 1) lengths.push([number(), number()]);
+    const figures = lengths.map(([length]) => take(length));
+    return lengths.map(([, length], at) => ({ figures: figures[at], text: length === 0 ? null : take(length - 1) }));
+  };
+
+  /** Unpacks a stream as it stands in the page. */
+  const unpacked = async (characters) => {
+    const packed = new Blob([fromCharacters(characters)]);
+    const stream = packed.stream().pipeThrough(new DecompressionStream('deflate-raw'));
+    return filesOf(new Uint8Array(await new Response(stream).arrayBuffer()));
+  };
+
+  /** Reads blocks and runs of lines as flat tables, and functions. */
+  const figuresOf = (bytes) => {
+    const { table, take } = readerOf(bytes);
+    const [blocks, lines, flat] = [table(6), table(4), table(7)];
+    // A block may end above its start, which is written as 2 ** 32 more.
+    for (let at = 2; at < blocks.length; at += 6) blocks[at] |= 0;
+    const functions = [];
+    let line = 0;
+    for (let at = 0; at < flat.length; at += 7) {
+      const [receiver, name] = [take(flat[at]), take(flat[at + 1])].map((part) => utf8.decode(part));
+      const first = (line + flat[at + 2]) >>> 0;
+      line = (first + flat[at + 3]) >>> 0;
+      functions.push([receiver, name, first, line, ...flat.slice(at + 4, at + 7)]);
+    }
+    return { blocks, lines, functions };
+  };
+
+  /** Returns a function that loads a value once and keeps the newest of them. */
+  const cached = (load, most) => {
+    const kept = new Map();
+    return (key) => {
+      if (!kept.has(key)) {
+        if (kept.size >= most) kept.delete(kept.keys().next().value);
+        kept.set(key, load(key));
+      }
+      return kept.get(key);
+    };
+  };
+
+  return { fromCharacters, readerOf, filesOf, unpacked, figuresOf, cached };
+})();

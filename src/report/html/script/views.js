@@ -1,0 +1,180 @@
+// The two views of the page: the table of files, and the source of one file.
+page.views = (() => {
+  const { element, WORDS, made } = page.elements;
+  const { filled, grouped } = page.words;
+  const { ofChange } = page.sentences;
+  const { printable, baseName, pathParts } = page.names;
+  const { percent, grade } = page.files;
+  const { unpacked, figuresOf, cached } = page.streams;
+  const { laidOut } = page.layout;
+  const { rangeWith, aroundChanges } = page.changes;
+  const { FILES, CHANGES, PLACES, view } = page.state;
+  const { table, source, functions } = page;
+  const { tell, tellRanges, tellPlaces, goTo } = page.position;
+
+  /** Streams that are kept unpacked. */
+  const KEPT_STREAMS = 8;
+  const PACKS = document.getElementsByClassName('pack');
+  const title = document.title;
+  const byName = new Map(FILES.map((file) => [file.name, file]));
+
+  // Streams stand below this script, so that the table works before they are there.
+  const loaded = new Promise((done) => {
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', done, { once: true });
+    else done();
+  });
+  const streamOf = cached(async (pack) => {
+    await loaded;
+    return unpacked(PACKS[pack].textContent);
+  }, KEPT_STREAMS);
+
+  /** Returns a file with its text, blocks, lines, functions and changes. */
+  const opened = async (file) => {
+    const { figures, text } = (await streamOf(file.pack))[file.slot];
+    const missed = PLACES.missed.filter(([at]) => at === file.at).map(([, first, last]) => ({ first, last }));
+    return {
+      file, ...laidOut({ ...figuresOf(figures), bytes: text }), missed,
+      added: file.change?.added ?? [], turned: file.change?.turned ?? [], current: 0 };
+  };
+
+  const isInTable = () => !element('overview').hidden;
+
+  const tellMessage = (text) => {
+    element('message').hidden = text === '';
+    element('message').textContent = text;
+  };
+
+  /** Puts a path that may break between its words, with its folders quieter than its name. */
+  const putPath = (into, name) => {
+    const { folders, base } = pathParts(name);
+    const breakable = (parts) => parts.flatMap((part) => [part, document.createElement('wbr')]);
+    const quiet = made('span', 'folder');
+    quiet.append(...breakable(folders));
+    // Screen readers would speak a space wherever a line may break.
+    into.setAttribute('aria-label', name);
+    into.replaceChildren(quiet, ...breakable(base));
+  };
+
+  /** Tells name and figures of a file, which is `undefined` where the page has none of that name. */
+  const tellFile = (name, file) => {
+    const { covered = 0, total = 0, change } = file ?? {};
+    putPath(element('path'), printable(name));
+    document.title = filled(WORDS.title, { percent: percent(covered, total), name: printable(baseName(name)) });
+    element('file-percent').textContent = file === undefined ? '' : percent(covered, total);
+    element('file-percent').className = `percent ${grade(covered, total)}`;
+    element('file-figures').textContent = file === undefined ? ''
+      : filled(WORDS.statements, { covered: grouped(covered), total: grouped(total) });
+    if (CHANGES !== null) element('file-changed').textContent = ofChange(WORDS, change);
+  };
+
+  /** Clears the view of the file before. */
+  const clear = () => {
+    view.open = null;
+    element('code').replaceChildren();
+    element('functions').hidden = true;
+    tell('');
+    tellMessage('');
+    window.scrollTo(0, 0);
+  };
+
+  const drawOpen = () => {
+    const { file, bytes } = view.open;
+    const why = file.why === undefined ? undefined : printable(file.why);
+    if (bytes === null) tellMessage(why === undefined ? WORDS.moved : filled(WORDS.noSource, { why }));
+    else if (why !== undefined) tellMessage(filled(WORDS.unparsed, { why }));
+    source.draw();
+    functions.draw();
+    tellRanges();
+    tellPlaces();
+    const under = element('view').querySelector('.bar-of-file').offsetHeight;
+    element('view').style.setProperty('--under', `${under}px`);
+  };
+
+  const showFile = async (name, line) => {
+    if (view.open?.file.name === name) {
+      if (line > 0) goTo(line, true);
+      return;
+    }
+    view.turn += 1;
+    const { turn } = view;
+    delete document.body.dataset.shown;
+    element('overview').hidden = true;
+    element('view').hidden = false;
+    element('back').href = table.fragment();
+    const file = byName.get(name);
+    tellFile(name, file);
+    clear();
+    if (file === undefined) {
+      tellMessage(filled(WORDS.unknown, { name: printable(name) }));
+      return;
+    }
+    if (!('DecompressionStream' in window)) {
+      tellMessage(WORDS.tooOld);
+      return;
+    }
+    let found;
+    try {
+      found = await opened(file);
+    } catch (error) {
+      if (view.turn === turn) tellMessage(filled(WORDS.broken, { why: String(error) }));
+      return;
+    }
+    // Another file or the table may have been asked for meanwhile.
+    if (view.turn !== turn) return;
+    view.open = found;
+    drawOpen();
+    if (line > 0) goTo(line, true);
+    else element('path').focus({ preventScroll: true });
+    document.body.dataset.shown = name;
+  };
+
+  const showTable = (values) => {
+    const from = view.open?.file;
+    const isBack = !isInTable();
+    view.turn += 1;
+    view.open = null;
+    delete document.body.dataset.shown;
+    element('view').hidden = true;
+    element('overview').hidden = false;
+    element('code').replaceChildren();
+    document.title = title;
+    table.show(values);
+    if (from?.isShown) table.focusOn(from);
+    // The element that had the focus is gone.
+    else if (isBack) element('home').focus();
+  };
+
+  /** Shows changed lines only, or all lines. */
+  const setOnlyChanged = (to) => {
+    if (CHANGES === null || to === view.onlyChanged) return;
+    view.onlyChanged = to;
+    element('only-changed').setAttribute('aria-pressed', String(to));
+    if (view.open === null) return;
+    const { bytes, current, added, lineCount } = view.open;
+    source.draw();
+    functions.draw();
+    tellRanges();
+    const isShown = !to || bytes === null || rangeWith(aroundChanges(added, lineCount), current) !== undefined;
+    if (current > 0 && isShown) goTo(current, document.activeElement === document.body);
+    else window.scrollTo(0, 0);
+  };
+
+  const toggleCounts = () => {
+    view.withCounts = !view.withCounts;
+    element('counts').setAttribute('aria-pressed', String(view.withCounts));
+    element('code').classList.toggle('counts', view.withCounts);
+  };
+
+  /** Shows the file or the table that the values of an address ask for. */
+  const show = (values) => {
+    if (values.file === undefined) {
+      showTable(values);
+      return;
+    }
+    if (view.open?.file.name !== values.file) view.open = null;
+    setOnlyChanged(values.changed === '1');
+    showFile(values.file, Number.parseInt(values.line ?? '', 10) || 0);
+  };
+
+  return { isInTable, show, setOnlyChanged, toggleCounts };
+})();

@@ -1,0 +1,34 @@
+// Next and previous of ranges, files and places, without the DOM. A step of 1 goes down, a step of -1 goes up.
+page.walks = (() => {
+  /** Returns the index of the range that a step from a line leads to; -1 where there is none. */
+  const rangeAfter = (ranges, line, by) => (by > 0
+    ? ranges.findIndex((range) => range.first > line)
+    : ranges.findLastIndex((range) => range.first < line));
+
+  /** Returns the file that a step leads to, of those that the table shows; the open file counts as shown. */
+  const fileAfter = (files, open, by) => {
+    const shown = files.filter((file) => file.isShown || file === open);
+    return shown[shown.indexOf(open) + by];
+  };
+
+  /** Returns the index of the place `[file, first line, last line]` that has a line of a file; -1 for none. */
+  const placeWith = (places, file, line) => (
+    places.findIndex(([at, first, last]) => at === file && first <= line && line <= last));
+
+  /** Returns the index of the place that a step leads to; outside of the list where there is none. */
+  // The step starts from the open file's line, or in a file without places from the place that was walked to last.
+  // `open` is `null` in the table, where every walk begins anew; `walked` is -1 before the first step.
+  const placeAfter = (places, open, walked, by) => {
+    const start = by > 0 ? 0 : places.length - 1;
+    if (open === null) return start;
+    const isHere = ([at]) => at === open.file;
+    const isOn = (place) => isHere(place) && (by > 0 ? place[1] > open.line : place[1] < open.line);
+    const to = by > 0 ? places.findIndex(isOn) : places.findLastIndex(isOn);
+    if (to >= 0) return to;
+    const edge = by > 0 ? places.findLastIndex(isHere) : places.findIndex(isHere);
+    if (edge >= 0) return edge + by;
+    return walked < 0 ? start : walked + by;
+  };
+
+  return { rangeAfter, fileAfter, placeWith, placeAfter };
+})();

@@ -1,0 +1,25 @@
+// Numbers and times in words, without the DOM. The sentences themselves stand in the page, with `{name}` for a value.
+'use strict';
+/** Each file of the script adds its part to this object, under a name of its own. */
+const page = {};
+
+page.words = (() => {
+  const grouping = new Intl.NumberFormat('en');
+
+  /** Puts values into a sentence. */
+  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  /** Returns a number as people read it: `1,234,567`. */
+  const grouped = (number) => grouping.format(number);
+
+  /** Returns the time between two moments in milliseconds, such as `3 hours`; `null` below a minute. */
+  const age = (since, now, units) => {
+    const minutes = Math.floor((now - since) / 60000);
+    const inUnit = (unit, number) => filled(units[unit][number === 1 ? 0 : 1], { n: grouped(number) });
+    if (minutes < 1) return null;
+    if (minutes < 60) return inUnit('minute', minutes);
+    return minutes < 2880 ? inUnit('hour', Math.floor(minutes / 60)) : inUnit('day', Math.floor(minutes / 1440));
+  };
+
+  return { filled, grouped, age };
+})();
