@@ -35,6 +35,7 @@ mod list;
 mod mending;
 mod modules;
 mod odd_sources;
+mod page_script;
 mod places;
 mod prune;
 mod pull;
