@@ -1,0 +1,141 @@
+//! The table `[pull]`.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::addresses::AddressPolicy;
+use super::values::{above_zero, duration, durations, expected, ping_url, size, text, whole};
+use crate::ping::PingUrl;
+use crate::schedule::{Retry, Steps};
+
+/// Settings of a pull.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PullConfig {
+    /// Waits between pulls while nothing changes.
+    #[serde(deserialize_with = "steps")]
+    pub steps: Steps,
+    /// Waits before an address that failed is tried again.
+    #[serde(deserialize_with = "retry")]
+    pub retry: Retry,
+    /// The kind of change that begins a new row.
+    #[serde(deserialize_with = "change_rule")]
+    pub change: ChangeRule,
+    /// Requests at the same time, 1 to 1024.
+    #[serde(deserialize_with = "whole::<1, 1024, _, _>")]
+    pub concurrency: usize,
+    /// Limit of a whole request with its answer.
+    #[serde(deserialize_with = "above_zero")]
+    pub timeout: Duration,
+    /// Limit of a whole request to a center with its answer.
+    #[serde(deserialize_with = "above_zero")]
+    pub center_timeout: Duration,
+    /// Limit of the connection.
+    #[serde(deserialize_with = "above_zero")]
+    pub connect_timeout: Duration,
+    /// Longest silence within an answer.
+    #[serde(deserialize_with = "above_zero")]
+    pub read_timeout: Duration,
+    /// Limit of a whole run.
+    #[serde(deserialize_with = "above_zero")]
+    pub deadline: Option<Duration>,
+    /// The longest answer that is read.
+    #[serde(rename = "max_body", deserialize_with = "size")]
+    pub max_body_bytes: u64,
+    /// The most names that are taken of a center's list.
+    #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
+    pub max_names: usize,
+    /// The most addresses that are taken of a center's list, of all names together.
+    #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
+    pub max_addresses: usize,
+    /// The most files of an answer.
+    #[serde(deserialize_with = "whole::<1, 1_000_000_000, _, _>")]
+    pub max_files: usize,
+    /// The most blocks of an answer.
+    #[serde(deserialize_with = "whole::<1, 1_000_000_000, _, _>")]
+    pub max_blocks: usize,
+    /// Memory for all answers that are decoded at the same time.
+    #[serde(rename = "memory", deserialize_with = "size")]
+    pub memory_bytes: u64,
+    /// URL to which runs are reported.
+    #[serde(deserialize_with = "ping_url")]
+    pub ping: Option<PingUrl>,
+    /// The longest random wait before a run starts.
+    #[serde(deserialize_with = "duration")]
+    pub jitter: Option<Duration>,
+    /// Whether services that are not due are asked for their fraction.
+    pub peek: bool,
+    /// Whether a new build is adopted by itself, in a deploy or by the votes of addresses.
+    pub adopt: bool,
+    /// URL of the proxy.
+    pub proxy: Option<String>,
+    /// Whether a listed name that this host cannot resolve is asked through the proxy.
+    pub proxy_resolves: bool,
+    /// The addresses that may be dialled.
+    #[serde(rename = "allow_addresses")]
+    pub policy: AddressPolicy,
+    /// A row of history is written after so long even if nothing changed.
+    #[serde(deserialize_with = "duration")]
+    pub row_at_least_every: Duration,
+    /// Closed generations are folded into one when so old.
+    #[serde(deserialize_with = "duration")]
+    pub fold_after: Duration,
+}
+
+impl Default for PullConfig {
+    fn default() -> Self {
+        PullConfig {
+            steps: Steps::default(),
+            retry: Retry::default(),
+            change: ChangeRule::default(),
+            concurrency: 16,
+            timeout: Duration::from_secs(120),
+            center_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(20),
+            deadline: None,
+            max_body_bytes: 256 << 20,
+            max_names: 100_000,
+            max_addresses: 300_000,
+            max_files: 100_000,
+            max_blocks: 5_000_000,
+            memory_bytes: 1 << 30,
+            ping: None,
+            jitter: None,
+            peek: true,
+            adopt: true,
+            proxy: None,
+            proxy_resolves: false,
+            policy: AddressPolicy::default(),
+            row_at_least_every: Duration::from_secs(24 * 3600),
+            fold_after: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}
+
+/// The kind of change of a service's coverage that begins a new row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ChangeRule {
+    /// A block became covered.
+    #[default]
+    Covered,
+    /// Any counter moved.
+    Counts,
+}
+
+const A_CHANGE: &str = "\"covered\" or \"counts\"";
+
+fn change_rule<'de, D: Deserializer<'de>>(value: D) -> Result<ChangeRule, D::Error> {
+    text(value, A_CHANGE, |text| ChangeRule::from_str(text, false).map_err(|_| expected(A_CHANGE)))
+}
+
+fn steps<'de, D: Deserializer<'de>>(value: D) -> Result<Steps, D::Error> {
+    Steps::new(durations(value)?).map_err(D::Error::custom)
+}
+
+fn retry<'de, D: Deserializer<'de>>(value: D) -> Result<Retry, D::Error> {
+    Retry::new(durations(value)?).map_err(D::Error::custom)
+}
