@@ -26,8 +26,7 @@ fn port_of(url: &str) -> &str {
 
 #[test]
 fn no_metadata_service_is_asked_through_a_proxy() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, agents) = World::with_covered_echo();
     let proxy = Proxy::start();
     for url in METADATA {
         world.center.register_url(ECHO, url);
@@ -54,8 +53,7 @@ fn unresolvable() -> String {
 
 #[test]
 fn a_name_that_only_the_proxy_could_resolve_is_asked_for_where_that_is_allowed_alone() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let proxy = Proxy::start();
     world.center.register_url(ECHO, &unresolvable());
     let target = unresolvable().replace("http://", "");
@@ -71,8 +69,7 @@ fn a_name_that_only_the_proxy_could_resolve_is_asked_for_where_that_is_allowed_a
 
 #[test]
 fn the_center_listed_as_a_process_is_refused_in_every_spelling() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let port = port_of(&world.center.url()).to_owned();
     let spellings = [
         format!("http://127.0.0.1:{port}"),

@@ -106,8 +106,7 @@ fn thousand_files(module: usize) -> Program {
 
 /// The echo program, and one of a thousand files.
 fn world_with_files(configuration: &str) -> (World, Vec<Agent>) {
-    let (world, mut agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, mut agents) = World::with_covered_echo();
     agents.push(world.start("staging_th_big_master_0123456789", &thousand_files(0)));
     world.configure(configuration);
     (world, agents)
@@ -137,7 +136,7 @@ fn answers_that_together_need_more_memory_than_there_is_are_all_taken_in() {
         agents.push(world.start(&name, &thousand_files(other)));
     }
     world.pull(0);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 9);
+    assert_eq!(world.row_count(), 9);
 }
 
 #[test]
@@ -225,8 +224,7 @@ fn metadata_addresses_are_never_dialled_unless_allowed() {
 
 #[test]
 fn addresses_that_cannot_be_dialled_are_failures_of_their_own() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     for url in ["http://127.0.0.1:99999", "127.0.0.1:80", "http://", "http://a b:80", "ftp://127.0.0.1:80"] {
         world.center.register_url(ECHO, url);
     }
@@ -237,8 +235,7 @@ fn addresses_that_cannot_be_dialled_are_failures_of_their_own() {
 
 #[test]
 fn proxies_of_the_environment_are_not_used() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let mut command = world.command(&["pull"]);
     for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
         command.env(name, "http://127.0.0.1:1");
@@ -265,8 +262,7 @@ fn a_failed_address_waits_for_a_retry_of_its_own() {
 
 #[test]
 fn a_hundred_dead_addresses_do_not_keep_the_living_from_being_stored() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     for host in 1..=100 {
         // Nothing listens there: refused at once.
         world.center.register_url(ECHO, &format!("http://127.9.9.{host}:9"));

@@ -4,44 +4,25 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use crate::harness::source::Source;
-use crate::harness::{NOBODY, Output, World, can_change_user, output_of};
-use crate::sim::{Agent, Program};
+use crate::harness::PANICKED;
+use crate::harness::users::{NOBODY, can_change_user};
+use crate::harness::{Output, World, output_of};
 
-const PANICKED: i32 = 101;
 /// Codes of a run for which something of this machine was too little.
-const CODES: [i32; 3] = [0, 1, 3];
+const EXPECTED_CODES: [i32; 3] = [0, 1, 3];
 
 /// Runs the binary below a limit that the shell sets, such as `ulimit -n 9`.
-fn limited(world: &World, limit: &str, arguments: &[&str]) -> Output {
+fn run_limited(world: &World, limit: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new("bash");
     world.set_environment(&mut command);
     let script = format!("{limit}; exec \"$0\" \"$@\"");
     output_of(command.args(["-c", &script, env!("CARGO_BIN_EXE_goc-watchdog")]).args(arguments))
 }
 
-const SOURCE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
-
-/// Four services that were pulled, the first with its repository.
-fn four() -> (World, Vec<Agent>) {
-    let world = World::new();
-    let source = Source::from_files(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
-    let name = |app: usize| format!("staging_th_app{app}_master_{}", &source.commit[..10]);
-    let profile = Program::from_profile("example.com/m/a.go:3.13,5.2 1\nexample.com/m/a.go:7.12,9.2 1\n");
-    let agents: Vec<Agent> = (0..4).map(|app| world.start(&name(app), &profile)).collect();
-    for agent in &agents {
-        agent.hit(&[0], 1);
-    }
-    world.pull(0);
-    let repository = world.root().join("app0/repo");
-    let from = source.folder.path().to_str().unwrap();
-    source.git(&["clone", "--quiet", "--bare", from, repository.to_str().unwrap()]);
-    (world, agents)
-}
-
 #[test]
 fn with_too_few_open_files_each_command_says_so_and_how_to_raise_the_limit() {
-    let (world, agents) = four();
+    let (world, agents) = World::with_services(4);
+    world.pull(0);
     let commands: [&[&str]; 6] = [
         &["pull", "--force"],
         &["prune"],
@@ -67,9 +48,9 @@ fn with_too_few_open_files_each_command_says_so_and_how_to_raise_the_limit() {
                     agent.hit(&[0], 1);
                 }
             }
-            let output = limited(&world, &format!("ulimit -n {most}"), arguments);
+            let output = run_limited(&world, &format!("ulimit -n {most}"), arguments);
             let told = format!("{most} files, {arguments:?}: {output:?}");
-            assert!(output.code != PANICKED && CODES.contains(&output.code), "{told}");
+            assert!(output.code != PANICKED && EXPECTED_CODES.contains(&output.code), "{told}");
             let named: Vec<&&str> = wrong.iter().filter(|part| output.stderr.contains(**part)).collect();
             assert!(named.is_empty(), "{named:?}: {told}");
             let limit = format!("this process may have {most} files open at a time, which were too few");
@@ -85,9 +66,7 @@ fn with_too_few_open_files_each_command_says_so_and_how_to_raise_the_limit() {
 
 #[test]
 fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let path = |name: &str| world.root().join(name);
     let pull = || world.run(&["pull", "--force"]);
     let set_aside = |name: &str| {
@@ -126,9 +105,7 @@ fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step()
 
 #[test]
 fn a_pipe_in_place_of_a_file_of_the_database_is_named_and_keeps_nobody_waiting() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let commands: [&[&str]; 7] = [
         &["pull"],
         &["pull", "--dry-run"],
@@ -165,13 +142,11 @@ fn a_pipe_in_place_of_a_file_of_the_database_is_named_and_keeps_nobody_waiting()
 
 #[test]
 fn a_write_that_the_system_refuses_names_the_file_the_operation_and_the_next_step() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, agents) = World::with_pulled_echo();
     let rows = "SELECT count(*) FROM goc_o_staging_service_cover";
     agents[0].hit(&[1], 1);
     // The log has 4 KiB a page, the shared memory 32 KiB in one go.
-    let output = limited(&world, "trap '' XFSZ; ulimit -f 8", &["pull", "--force"]).assert_code(1);
+    let output = run_limited(&world, "trap '' XFSZ; ulimit -f 8", &["pull", "--force"]).assert_code(1);
     output
         .assert_stderr_contains("sqlite.db\": ")
         .assert_stderr_contains("this process may write no file of more than 8192 bytes (ulimit -f)");
@@ -206,18 +181,18 @@ fn a_root_that_cannot_be_looked_at_is_not_said_to_be_missing() {
 
 #[test]
 fn a_folder_that_this_user_may_not_enter_is_not_said_to_be_missing() {
-    let (world, _agents) = four();
+    let (world, _agents) = World::with_services(4);
+    world.pull(0);
     let mode = |path: &str, mode| {
         fs::set_permissions(world.root().join(path), fs::Permissions::from_mode(mode)).unwrap();
     };
     let user = if can_change_user() { NOBODY } else { rustix::process::geteuid().as_raw() };
     let run = |arguments: &[&str]| {
-        if !can_change_user() {
-            return Some(world.run(arguments));
+        if can_change_user() {
+            world.run_as(user, user, "022", arguments)
+        } else {
+            Some(world.run(arguments))
         }
-        let binary = world.install_binary();
-        let command = [&[binary.to_str().unwrap()], arguments].concat();
-        Some(output_of(&mut world.as_user(user, user, "022", &command)?))
     };
     if can_change_user() {
         world.install_binary();

@@ -13,14 +13,14 @@ use crate::harness::has_program;
 use crate::harness::source::project_path;
 
 /// Lines of a shell up to the cursor, and the words that may stand there.
-type Offered = BTreeMap<String, BTreeSet<String>>;
+type Completions = BTreeMap<String, BTreeSet<String>>;
 
 /// Words that every shell has to offer, by the program's own definition.
-fn defined() -> Offered {
+fn expected_completions() -> Completions {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
     let mut cli = Cli::command();
     cli.build();
-    let mut defined: Offered = BTreeMap::new();
+    let mut defined: Completions = BTreeMap::new();
     for command in cli.get_subcommands() {
         let options = command.get_arguments().filter(|argument| !argument.is_hide_set());
         let options = options.filter_map(|option| Some(format!("--{}", option.get_long()?)));
@@ -38,7 +38,7 @@ fn defined() -> Offered {
 }
 
 /// Asks a shell, by a script that prints each line as `> LINE` and what is offered at its end.
-fn offered(shell: &[&str], lines: &Offered) -> Offered {
+fn completions_by(shell: &[&str], lines: &Completions) -> Completions {
     let home = TempDir::new().unwrap();
     fs::copy(project_path("tests/fixtures/completions/zshrc"), home.path().join(".zshrc")).unwrap();
     let script = project_path(&format!("tests/fixtures/completions/complete.{}", shell[0]));
@@ -64,7 +64,7 @@ fn offered(shell: &[&str], lines: &Offered) -> Offered {
     drop(stdin);
     let output = process.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let mut offered = Offered::new();
+    let mut offered = Completions::new();
     let mut line = "";
     for word in text.lines() {
         match word.strip_prefix("> ") {
@@ -78,24 +78,24 @@ fn offered(shell: &[&str], lines: &Offered) -> Offered {
     offered
 }
 
-fn offers_what_is_defined(shell: &[&str]) {
+fn assert_completes(shell: &[&str]) {
     if has_program(&[shell[0], "--version"]) {
-        let defined = defined();
-        assert_eq!(offered(shell, &defined), defined);
+        let defined = expected_completions();
+        assert_eq!(completions_by(shell, &defined), defined);
     }
 }
 
 #[test]
 fn bash_completes_every_option_of_every_command() {
-    offers_what_is_defined(&["bash", "--norc"]);
+    assert_completes(&["bash", "--norc"]);
 }
 
 #[test]
 fn zsh_completes_every_option_of_every_command() {
-    offers_what_is_defined(&["zsh", "-f"]);
+    assert_completes(&["zsh", "-f"]);
 }
 
 #[test]
 fn fish_completes_every_option_of_every_command() {
-    offers_what_is_defined(&["fish", "--no-config"]);
+    assert_completes(&["fish", "--no-config"]);
 }

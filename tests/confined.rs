@@ -2,16 +2,14 @@
 //! their unit lets them see and write. Where no systemd runs, its properties are applied one by one.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::Path;
 use std::process::Command;
 
 use crate::harness::source::project_path;
-use crate::harness::{ECHO, Output, World, can_change_user, output_of, warn_skipped};
+use crate::harness::users::can_change_user;
+use crate::harness::users::{SERVICE_USER, make_folder};
+use crate::harness::{ECHO, Output, World, output_of, warn_skipped};
 use crate::sim::Agent;
 
-/// User and group that `goc-watchdog` stands for in the units.
-const SERVICE: u32 = 61_001;
 /// A folder in which these tests put an inbox: a unit sees it, and none writes there by itself.
 const INBOX: &str = "/srv/inbox";
 
@@ -28,7 +26,7 @@ fn settings(unit: &str) -> Vec<(String, String)> {
 ///
 /// `examples::the_services_make_no_system_call_that_their_filter_forbids` holds the restrictions against the calls that
 /// are made. The state directory is the folder of the test, which has its mode.
-const ELSEWHERE: [&str; 19] = [
+const CHECKED_ELSEWHERE: [&str; 19] = [
     "LockPersonality",
     "MemoryDenyWriteExecute",
     "ProtectClock",
@@ -88,14 +86,14 @@ mkdir /mnt/shm; mount -t tmpfs -o mode=1777 tmpfs /mnt/shm; mount --move /mnt /d
 ";
 
 impl Process {
-    fn of(unit: &str) -> Self {
+    fn from_unit(unit: &str) -> Self {
         let mut process = Self::default();
         let mut proc_options = Vec::new();
         let mut late = String::new();
         for (key, value) in settings(unit) {
             match (&*key, &*value) {
-                ("User", _) => process.privileges.push(format!("--reuid={SERVICE}")),
-                ("Group", _) => process.privileges.push(format!("--regid={SERVICE}")),
+                ("User", _) => process.privileges.push(format!("--reuid={SERVICE_USER}")),
+                ("Group", _) => process.privileges.push(format!("--regid={SERVICE_USER}")),
                 ("NoNewPrivileges", "yes") => process.privileges.push("--no-new-privs".into()),
                 ("CapabilityBoundingSet", "") => process.privileges.push("--bounding-set=-all".into()),
                 ("AmbientCapabilities", "") => {
@@ -114,7 +112,7 @@ impl Process {
                 ("ProtectControlGroups" | "ProtectKernelTunables", "yes") => {
                     late.push_str("mount -o remount,bind,ro /sys\n");
                 }
-                (key, _) if ELSEWHERE.contains(&key) => {}
+                (key, _) if CHECKED_ELSEWHERE.contains(&key) => {}
                 _ => panic!("{key}={value} of {unit} is applied by nothing here"),
             }
         }
@@ -154,41 +152,34 @@ impl Process {
 }
 
 /// Tells whether this machine lets the properties of a unit be applied; says loudly where not.
-fn may_confine() -> bool {
+fn can_confine() -> bool {
     let namespace = "mount -t tmpfs tmpfs /srv && mount -t proc -o hidepid=invisible,subset=pid proc /proc";
     let unshare =
         Command::new("unshare").args(["--mount", "--propagation", "private", "sh", "-c", namespace]).output();
-    let may = can_change_user() && unshare.is_ok_and(|output| output.status.success());
-    if !may {
+    let can_confine = can_change_user() && unshare.is_ok_and(|output| output.status.success());
+    if !can_confine {
         warn_skipped("neither root nor mount namespaces here, so no unit was run as systemd confines it");
     }
-    may
-}
-
-/// Makes a folder of the services' user.
-fn folder_of_service(path: &Path, mode: u32) {
-    fs::create_dir(path).unwrap();
-    chown(path, Some(SERVICE), Some(SERVICE)).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    can_confine
 }
 
 /// A world whose root is the state directory of the services.
-fn installed() -> (World, Vec<Agent>) {
+fn world_of_service() -> (World, Vec<Agent>) {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[0], 1);
     let settings = settings("goc-watchdog-pull.service");
     let mode = settings.iter().find(|(key, _)| key == "StateDirectoryMode").unwrap();
-    folder_of_service(&world.root(), u32::from_str_radix(&mode.1, 8).unwrap());
+    make_folder(&world.root(), SERVICE_USER, SERVICE_USER, u32::from_str_radix(&mode.1, 8).unwrap());
     (world, agents)
 }
 
 #[test]
 fn the_systemd_services_work_as_they_are_confined() {
-    if !may_confine() {
+    if !can_confine() {
         return;
     }
-    let (world, agents) = installed();
-    let [pull, prune] = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"].map(Process::of);
+    let (world, agents) = world_of_service();
+    let [pull, prune] = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"].map(Process::from_unit);
     for _ in 0..2 {
         for process in [&pull, &prune] {
             let ran = process.run(&world);
@@ -206,18 +197,15 @@ fn the_systemd_services_work_as_they_are_confined() {
 
 #[test]
 fn an_inbox_that_the_unit_may_not_write_is_named_and_one_line_of_the_unit_mends_it() {
-    if !may_confine() {
+    if !can_confine() {
         return;
     }
-    let (world, agents) = installed();
+    let (world, agents) = world_of_service();
     let inbox = world.home().join("inbox");
-    folder_of_service(&inbox, 0o770);
+    make_folder(&inbox, SERVICE_USER, SERVICE_USER, 0o770);
     fs::write(world.root().join("goc-watchdog.toml"), format!("inbox = [{INBOX:?}]\n")).unwrap();
-    let into = format!("--to-inbox={}", inbox.display());
-    let address = format!("--address={}", agents[0].url());
-    let service = format!("--service={ECHO}");
-    world.run(&["pull", &into, &address, &service, "--strict", "--deadline", "5m"]).assert_code(0);
-    let mut pull = Process::of("goc-watchdog-pull.service");
+    world.run_hook(&inbox, &agents[0], ECHO, &["--strict"]).assert_code(0);
+    let mut pull = Process::from_unit("goc-watchdog-pull.service");
     pull.run(&world)
         .assert_code(3)
         .assert_stderr_contains("cannot remove \"/srv/inbox/")

@@ -11,25 +11,25 @@ use crate::harness::{DEADLINES, ECHO, World, echo, output_of, profile_of, signal
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A few services with a few replicas, big enough that a kill can hit anything.
-struct Town {
+struct ReplicatedServices {
     world: World,
     agents: Vec<Agent>,
     program: Program,
 }
 
-impl Town {
+impl ReplicatedServices {
     fn new() -> Self {
         let world = World::new();
         // Every row counts, and generations fold at once: all that can be interrupted is.
         world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
-        let program = Program::synthetic("example.com/town", 20, 20, 1);
+        let program = Program::synthetic("example.com/replicated", 20, 20, 1);
         let name = |service: usize| format!("staging_th_app{service}_master_{service:010x}");
         let agents = (0..12).map(|index| world.start(&name(index / 3), &program)).collect();
         Self { world, agents, program }
     }
 
     /// Something happens at every process; now and then one starts again.
-    fn live(&self, random: &mut fastrand::Rng) {
+    fn run_traffic(&self, random: &mut fastrand::Rng) {
         for agent in &self.agents {
             if random.u8(..8) == 0 {
                 agent.restart();
@@ -52,7 +52,7 @@ fn covered(world: &World, app: &str) -> BTreeSet<String> {
 }
 
 #[track_caller]
-fn nothing_lost(before: &[BTreeSet<String>], after: &[BTreeSet<String>]) {
+fn assert_nothing_lost(before: &[BTreeSet<String>], after: &[BTreeSet<String>]) {
     for (app, (before, after)) in before.iter().zip(after).enumerate() {
         let lost: Vec<_> = before.difference(after).collect();
         assert!(lost.is_empty(), "app{app} lost {lost:?}");
@@ -64,38 +64,39 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let town = Town::new();
-    town.live(&mut random);
+    let services = ReplicatedServices::new();
+    services.run_traffic(&mut random);
     let begun = Instant::now();
-    town.world.pull(0);
+    services.world.pull(0);
     let mut usual = begun.elapsed();
-    let mut before = town.covered();
+    let mut before = services.covered();
     let mut killed = 0;
     for round in 0..200 {
-        town.live(&mut random);
-        let mut child = town.world.command(&["pull", "--force", "-q"]).stderr(Stdio::null()).spawn().unwrap();
-        let patience = usual.mul_f64(random.f64() * 1.2);
+        services.run_traffic(&mut random);
+        let mut child =
+            services.world.command(&["pull", "--force", "-q"]).stderr(Stdio::null()).spawn().unwrap();
+        let delay = usual.mul_f64(random.f64() * 1.2);
         // The moment is what the test is about; whichever it is, all that follows must hold.
-        std::thread::sleep(patience);
+        std::thread::sleep(delay);
         child.kill().unwrap();
         if child.wait().unwrap().code().is_none() {
             killed += 1;
         }
-        town.world.assert_consistent();
-        nothing_lost(&before, &town.covered());
+        services.world.assert_consistent();
+        assert_nothing_lost(&before, &services.covered());
         if round % 4 == 3 {
             // The first pull was longer than those that know the builds, and the machine may be busier by now.
             let begun = Instant::now();
-            town.world.pull(0);
+            services.world.pull(0);
             usual = begun.elapsed();
-            town.world.assert_consistent();
-            assert_eq!(town.world.files(".tmp"), [] as [&Path; 0]);
-            let rows: i64 = town.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
+            services.world.assert_consistent();
+            assert_eq!(services.world.files(".tmp"), [] as [&Path; 0]);
+            let rows = services.world.row_count();
             let is_aside = |path: &&std::path::PathBuf| path.parent().unwrap().ends_with("aside");
-            let stored = town.world.files(".cov").iter().filter(|path| !is_aside(path)).count();
-            assert_eq!(i64::try_from(stored).unwrap(), rows, "orphans are moved aside");
-            let after = town.covered();
-            nothing_lost(&before, &after);
+            let stored = services.world.files(".cov").iter().filter(|path| !is_aside(path)).count();
+            assert_eq!(stored, rows, "orphans are moved aside");
+            let after = services.covered();
+            assert_nothing_lost(&before, &after);
             before = after;
         }
     }
@@ -137,35 +138,35 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
         return;
     }
     let mut random = fastrand::Rng::with_seed(7);
-    let town = Town::new();
-    town.live(&mut random);
-    town.world.pull(0);
-    let mut before = town.covered();
+    let services = ReplicatedServices::new();
+    services.run_traffic(&mut random);
+    services.world.pull(0);
+    let mut before = services.covered();
     let mut steps = 0;
     for syscall in ["fsync", "fdatasync", "renameat", "unlink", "unlinkat", "pwrite64", "write"] {
         for nth in 1.. {
-            town.live(&mut random);
+            services.run_traffic(&mut random);
             // Of calls that are many, every one at first and then a few.
             let nth = if nth > 12 { nth * 4 } else { nth };
-            let was_killed = killed_at(&town.world, syscall, nth);
-            town.world.assert_consistent();
-            nothing_lost(&before, &town.covered());
+            let was_killed = killed_at(&services.world, syscall, nth);
+            services.world.assert_consistent();
+            assert_nothing_lost(&before, &services.covered());
             if !was_killed || nth > 100 {
                 break;
             }
             steps += 1;
         }
-        town.world.pull(0);
-        town.world.assert_consistent();
-        let after = town.covered();
-        nothing_lost(&before, &after);
+        services.world.pull(0);
+        services.world.assert_consistent();
+        let after = services.covered();
+        assert_nothing_lost(&before, &after);
         before = after;
     }
     assert!(steps > 20, "only {steps} steps were interrupted");
 }
 
 /// Returns the calls of a trace: a write where it began, any other where it ended.
-fn in_order(trace: &str) -> Vec<String> {
+fn calls_in_order(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
@@ -187,8 +188,7 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     if !has_strace() {
         return;
     }
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let trace = world.home().join("trace");
     let mut strace = Command::new("strace");
     world.set_environment(&mut strace);
@@ -199,7 +199,7 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     strace.arg(env!("CARGO_BIN_EXE_goc-watchdog")).args(["pull", "--concurrency", "1"]);
     output_of(&mut strace).assert_code(0);
     let trace = fs::read_to_string(trace).unwrap();
-    let calls = in_order(&trace);
+    let calls = calls_in_order(&trace);
     let find = |from: usize, parts: &[&str]| {
         let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
         let found = calls[from..].iter().position(is_it);
@@ -248,7 +248,7 @@ fn two_pulls_started_at_once_store_each_row_once() {
         assert!(codes.contains(&0) && codes.iter().all(|code| [0, 4].contains(code)), "{codes:?}");
         world.assert_consistent();
     }
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 10);
+    assert_eq!(world.row_count(), 10);
 }
 
 #[test]
@@ -314,16 +314,16 @@ fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
 #[test]
 fn a_full_disk_stops_it_with_a_clear_message_and_loses_nothing() {
     on_a_small_disk(1200, |disk| {
-        let town = Town::new();
+        let services = ReplicatedServices::new();
         let mut random = fastrand::Rng::with_seed(3);
         let root = disk.join("root");
-        let pull = |arguments: &[&str]| output_of(town.world.command(arguments).arg("--root").arg(&root));
+        let pull = |arguments: &[&str]| output_of(services.world.command(arguments).arg("--root").arg(&root));
         fs::create_dir(&root).unwrap();
-        fs::copy(town.world.root().join("goc-watchdog.toml"), root.join("goc-watchdog.toml")).unwrap();
+        fs::copy(services.world.root().join("goc-watchdog.toml"), root.join("goc-watchdog.toml")).unwrap();
         let mut failed = 0;
         let mut total_before = 0.0;
         for _ in 0..60 {
-            town.live(&mut random);
+            services.run_traffic(&mut random);
             let output = pull(&["pull", "--force"]);
             assert!([0, 1].contains(&output.code), "{output:?}");
             if output.code == 1 {

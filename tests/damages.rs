@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{World, can_change_user, output_of};
+use crate::harness::SHORT_PAUSES;
+use crate::harness::World;
+use crate::harness::users::can_change_user;
 use crate::sim::{Agent, Program};
 
 const BROKEN: &str = "staging_th_broken_master_1111111111";
@@ -17,28 +18,27 @@ const OTHERS: [&str; 3] = [
 ];
 
 /// A user that nobody else is.
-const USER: u32 = 61_011;
-const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n";
+const OTHER_USER: u32 = 61_011;
 
 /// Four services of one process each; the first is about to be broken.
-struct Four {
+struct FourServices {
     world: World,
     broken: Agent,
     others: Vec<Agent>,
 }
 
-impl Four {
+impl FourServices {
     /// All were pulled once, with one block of four covered.
     fn pulled() -> Self {
-        let four = Self::new();
-        four.hit(0);
-        four.world.pull(0);
-        four
+        let services = Self::new();
+        services.hit(0);
+        services.world.pull(0);
+        services
     }
 
     fn new() -> Self {
         let world = World::new();
-        world.configure(QUICK);
+        world.configure(SHORT_PAUSES);
         // Of another program each, so that no structure is shared.
         let start = |name: &str| {
             let block = |line| format!("example.com/{name}/a.go:{line}.1,{line}.9 1\n");
@@ -70,15 +70,15 @@ impl Four {
 }
 
 /// Name of the broken thing, how it is broken and repaired, and what the message about it says.
-type Breakage = (&'static str, fn(&World), fn(&World), &'static str);
+type FolderFault = (&'static str, fn(&World), fn(&World), &'static str);
 
-fn folder(world: &World) -> std::path::PathBuf {
+fn cov_data(world: &World) -> std::path::PathBuf {
     world.root().join("broken/cov_data")
 }
 
 #[test]
 fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
-    let breakages: [Breakage; 3] = [
+    let faults_of_folders: [FolderFault; 3] = [
         (
             "a stray file at the app's path",
             |world| {
@@ -93,28 +93,28 @@ fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
         ),
         (
             "a folder where the profile is to be",
-            |world| fs::create_dir_all(folder(world).join("broken_2.cov/x")).unwrap(),
-            |world| fs::remove_dir_all(folder(world).join("broken_2.cov")).unwrap(),
+            |world| fs::create_dir_all(cov_data(world).join("broken_2.cov/x")).unwrap(),
+            |world| fs::remove_dir_all(cov_data(world).join("broken_2.cov")).unwrap(),
             "broken_2.cov",
         ),
         (
             "a stray file at the place of cov_data",
             |world| {
-                fs::rename(folder(world), world.home().join("aside")).unwrap();
-                fs::write(folder(world), "stray").unwrap();
+                fs::rename(cov_data(world), world.home().join("aside")).unwrap();
+                fs::write(cov_data(world), "stray").unwrap();
             },
             |world| {
-                fs::remove_file(folder(world)).unwrap();
-                fs::rename(world.home().join("aside"), folder(world)).unwrap();
+                fs::remove_file(cov_data(world)).unwrap();
+                fs::rename(world.home().join("aside"), cov_data(world)).unwrap();
             },
             "cov_data",
         ),
     ];
-    for (what, break_it, repair, named) in breakages {
-        let four = Four::pulled();
-        four.hit(1);
-        break_it(&four.world);
-        let output = four.world.run(&["pull", "--force", "--format", "json"]);
+    for (what, break_it, repair, named) in faults_of_folders {
+        let services = FourServices::pulled();
+        services.hit(1);
+        break_it(&services.world);
+        let output = services.world.run(&["pull", "--force", "--format", "json"]);
         let broken = output
             .json()
             .into_iter()
@@ -124,16 +124,16 @@ fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
         assert_eq!(broken["result"], "not_stored", "{what}");
         assert!(broken["faults"][0].as_str().unwrap().contains(named), "{what}: {broken}");
         assert!(output.stderr.contains("its counters are kept in the database"), "{what}: {}", output.stderr);
-        assert_eq!(four.covered_by_others(), [2; 3], "{what}");
-        assert_eq!(four.covered(BROKEN), 1, "{what}");
+        assert_eq!(services.covered_by_others(), [2; 3], "{what}");
+        assert_eq!(services.covered(BROKEN), 1, "{what}");
 
         // The process restarts meanwhile, and its counters are gone but for the database.
-        four.broken.restart();
-        four.world.run(&["pull"]).assert_code(3).assert_stderr_contains(BROKEN);
-        repair(&four.world);
-        four.world.run(&["pull"]).assert_code(0);
-        assert_eq!(four.covered(BROKEN), 2, "{what}");
-        four.world.assert_consistent();
+        services.broken.restart();
+        services.world.run(&["pull"]).assert_code(3).assert_stderr_contains(BROKEN);
+        repair(&services.world);
+        services.world.run(&["pull"]).assert_code(0);
+        assert_eq!(services.covered(BROKEN), 2, "{what}");
+        services.world.assert_consistent();
     }
 }
 
@@ -142,31 +142,26 @@ fn a_folder_of_another_user_costs_its_service_alone() {
     if !can_change_user() {
         return;
     }
-    let four = Four::new();
-    four.hit(0);
+    let services = FourServices::new();
+    services.hit(0);
     // As after `sudo goc-watchdog pull newapp`.
-    fs::create_dir_all(folder(&four.world)).unwrap();
-    let binary = four.world.install_binary();
-    for path in [four.world.home(), &four.world.root(), &four.world.root().join("broken")] {
+    fs::create_dir_all(cov_data(&services.world)).unwrap();
+    services.world.install_binary();
+    for path in [services.world.home(), &services.world.root(), &services.world.root().join("broken")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        chown(path, Some(USER), Some(USER)).unwrap();
+        chown(path, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
     }
-    let pull = || {
-        let mut command = Command::new("setpriv");
-        four.world.set_environment(&mut command);
-        let user = [format!("--reuid={USER}"), format!("--regid={USER}"), "--clear-groups".to_owned()];
-        output_of(command.args(user).arg(&binary).args(["pull", "--force"]))
-    };
+    let pull = || services.world.run_as(OTHER_USER, OTHER_USER, "022", &["pull", "--force"]).unwrap();
     pull()
         .assert_code(3)
         .assert_stderr_contains(BROKEN)
         .assert_stderr_contains("cov_data")
         .assert_stderr_contains("Permission denied");
-    let rows: i64 = four.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
-    assert_eq!((rows, four.covered_by_others()), (3, [1; 3]));
-    chown(folder(&four.world), Some(USER), Some(USER)).unwrap();
+    let rows = services.world.row_count();
+    assert_eq!((rows, services.covered_by_others()), (3, [1; 3]));
+    chown(cov_data(&services.world), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
     pull().assert_code(0);
-    assert_eq!(four.covered(BROKEN), 1);
+    assert_eq!(services.covered(BROKEN), 1);
 }
 
 /// A damage of a stored value of the broken service, by SQL; whether the next pull heals it by itself; and what the
@@ -268,7 +263,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     ("UPDATE last_answer SET imprint = 'x'", true, "table last_answer, column imprint"),
 ];
 
-impl Four {
+impl FourServices {
     fn damage(&self, sql: &str) {
         let key = "(SELECT id FROM cover_key WHERE app_name = 'broken')";
         let edition = format!("(SELECT id FROM edition WHERE key_id = {key})");
@@ -290,15 +285,15 @@ impl Four {
 #[test]
 fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
     for (sql, heals, named) in DAMAGES {
-        let four = Four::pulled();
-        four.damage(sql);
-        four.hit(1);
+        let services = FourServices::pulled();
+        services.damage(sql);
+        services.hit(1);
         for arguments in [&["list"][..], &["list", "--offline"], &["total", "first"], &["history", "second"]]
         {
-            let output = four.world.run(arguments);
+            let output = services.world.run(arguments);
             assert!([0, 3].contains(&output.code), "{sql}: {arguments:?}: {output:?}");
         }
-        let output = four.world.run(&["pull", "--force", "--format", "json"]);
+        let output = services.world.run(&["pull", "--force", "--format", "json"]);
         assert_eq!(output.code, 3, "{sql}: {output:?}");
         let line = output.stderr.lines().find(|line| line.contains(named));
         let line = line.unwrap_or_else(|| panic!("{sql}: {}", output.stderr));
@@ -307,60 +302,64 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
         let faults: Vec<&str> =
             object["faults"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         assert!(faults.iter().any(|fault| fault.contains(named)), "{sql}: {object}");
-        assert_eq!(four.covered_by_others(), [2; 3], "{sql}");
+        assert_eq!(services.covered_by_others(), [2; 3], "{sql}");
 
         // The answer is stored, whatever became of the row.
-        let stored: i64 = four.world.query(
+        let stored: i64 = services.world.query(
             "SELECT count(*) FROM generation JOIN edition ON edition.id = edition_id
              JOIN cover_key ON cover_key.id = key_id WHERE app_name = 'broken' AND length(counts) > 1",
         );
         assert!(stored >= 1, "{sql}");
-        let again = four.world.run(&["pull", "--force"]);
+        let again = services.world.run(&["pull", "--force"]);
         assert_eq!(again.code, if *heals { 0 } else { 3 }, "{sql}: {again:?}");
         if *heals {
-            assert_eq!(four.covered(BROKEN), 2, "{sql}");
+            assert_eq!(services.covered(BROKEN), 2, "{sql}");
         }
-        let output = four.world.run(&["prune"]);
+        let output = services.world.run(&["prune"]);
         assert_eq!(output.code, if output.stderr.is_empty() { 0 } else { 3 }, "{sql}: {output:?}");
-        let site = four.world.home().join("site");
-        let output = four.world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
+        let site = services.world.home().join("site");
+        let output =
+            services.world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
         assert!([0, 3].contains(&output.code), "{sql}: {output:?}");
         assert!(site.join("index.html").exists(), "{sql}: {output:?}");
     }
 }
 
 /// The first number that is too high for that of a profile.
-const BEYOND: u64 = (1 << 53) + 1;
+const FIRST_IMPOSSIBLE_NUMBER: u64 = (1 << 53) + 1;
 
 #[test]
 fn a_number_that_no_profile_can_have_is_that_of_somebody_elses_file() {
-    let four = Four::new();
-    four.hit(0);
-    fs::create_dir_all(folder(&four.world)).unwrap();
-    for number in [BEYOND, i64::MAX as u64, u64::MAX] {
-        fs::write(folder(&four.world).join(format!("broken_{number}.cov")), "mine").unwrap();
+    let services = FourServices::new();
+    services.hit(0);
+    fs::create_dir_all(cov_data(&services.world)).unwrap();
+    for number in [FIRST_IMPOSSIBLE_NUMBER, i64::MAX as u64, u64::MAX] {
+        fs::write(cov_data(&services.world).join(format!("broken_{number}.cov")), "mine").unwrap();
     }
-    four.world.pull(0);
-    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (1, [1; 3]));
-    assert_eq!(four.world.run(&["prune"]).assert_code(0).stderr, "");
-    assert!(folder(&four.world).join(format!("broken_{BEYOND}.cov")).exists(), "it is left alone");
-    four.world.assert_consistent();
+    services.world.pull(0);
+    assert_eq!((services.covered(BROKEN), services.covered_by_others()), (1, [1; 3]));
+    assert_eq!(services.world.run(&["prune"]).assert_code(0).stderr, "");
+    assert!(
+        cov_data(&services.world).join(format!("broken_{FIRST_IMPOSSIBLE_NUMBER}.cov")).exists(),
+        "it is left alone"
+    );
+    services.world.assert_consistent();
 }
 
 #[test]
 fn an_app_whose_numbers_are_used_up_costs_its_service_alone() {
-    let four = Four::new();
-    four.hit(0);
-    fs::create_dir_all(folder(&four.world)).unwrap();
-    let last = folder(&four.world).join(format!("broken_{}.cov", BEYOND - 1));
+    let services = FourServices::new();
+    services.hit(0);
+    fs::create_dir_all(cov_data(&services.world)).unwrap();
+    let last = cov_data(&services.world).join(format!("broken_{}.cov", FIRST_IMPOSSIBLE_NUMBER - 1));
     fs::write(&last, "mine").unwrap();
-    let output = four.world.pull(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
-    assert!(output.stderr.contains(&format!("broken_{}", BEYOND - 1)), "{}", output.stderr);
-    assert_eq!(four.covered_by_others(), [1; 3]);
+    let output = services.world.pull(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
+    assert!(output.stderr.contains(&format!("broken_{}", FIRST_IMPOSSIBLE_NUMBER - 1)), "{}", output.stderr);
+    assert_eq!(services.covered_by_others(), [1; 3]);
     fs::remove_file(last).unwrap();
-    four.world.run(&["pull"]).assert_code(0);
-    assert_eq!(four.covered(BROKEN), 1);
-    four.world.assert_consistent();
+    services.world.run(&["pull"]).assert_code(0);
+    assert_eq!(services.covered(BROKEN), 1);
+    services.world.assert_consistent();
 }
 
 #[test]
@@ -371,27 +370,27 @@ fn a_statement_that_the_database_refuses_for_one_service_costs_that_service_alon
         ("INSERT ON goc_o_staging_service_cover", "NEW.app_name = 'broken'".to_owned(), "its row"),
         ("UPDATE ON generation", format!("NEW.edition_id = {edition}"), "its counters"),
     ] {
-        let four = Four::pulled();
-        four.hit(1);
-        four.world.execute(&format!(
+        let services = FourServices::pulled();
+        services.hit(1);
+        services.world.execute(&format!(
             "CREATE TRIGGER refused BEFORE {event} WHEN {is_its} BEGIN SELECT RAISE(ABORT, 'no {named}'); END"
         ));
-        let output = four.world.pull(3);
+        let output = services.world.pull(3);
         let line = output.stderr.lines().find(|line| line.contains(&format!("no {named}")));
         assert!(line.is_some_and(|line| line.contains(BROKEN)), "{event}: {}", output.stderr);
-        assert_eq!((four.covered(BROKEN), four.covered_by_others()), (1, [2; 3]), "{event}");
-        four.world.execute("DROP TRIGGER refused");
-        four.world.pull(0);
-        assert_eq!(four.covered(BROKEN), 2, "{event}");
-        four.world.assert_consistent();
+        assert_eq!((services.covered(BROKEN), services.covered_by_others()), (1, [2; 3]), "{event}");
+        services.world.execute("DROP TRIGGER refused");
+        services.world.pull(0);
+        assert_eq!(services.covered(BROKEN), 2, "{event}");
+        services.world.assert_consistent();
     }
 }
 
 #[test]
 fn ids_at_the_end_of_all_numbers_keep_nothing_from_being_stored() {
-    let four = Four::pulled();
-    four.hit(1);
-    four.world.execute(
+    let services = FourServices::pulled();
+    services.hit(1);
+    services.world.execute(
         "INSERT INTO goc_o_staging_service_cover
          SELECT 9223372036854775807, created_at, updated_at, created_at, env, region, 'other', addresses,
                 git_branch, git_commit, 'n', '', 1 FROM goc_o_staging_service_cover WHERE id = 1;
@@ -403,23 +402,24 @@ fn ids_at_the_end_of_all_numbers_keep_nothing_from_being_stored() {
          SELECT 9223372036854775807, 9223372036854775807, structure_id, address, mode, opened_at, pulled_at, counts
          FROM generation WHERE id = 1",
     );
-    let new = four.world.start("staging_th_new_master_5555555555", &crate::harness::echo());
+    let new = services.world.start("staging_th_new_master_5555555555", &crate::harness::echo());
     new.hit(&[0], 1);
-    four.world.pull(0);
-    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
-    four.world.pull(0);
-    four.world.run(&["total", "new"]).assert_code(0);
+    services.world.pull(0);
+    assert_eq!((services.covered(BROKEN), services.covered_by_others()), (2, [2; 3]));
+    services.world.pull(0);
+    services.world.run(&["total", "new"]).assert_code(0);
 }
 
 #[test]
 fn counters_that_cannot_be_decoded_are_named_with_the_step_that_heals() {
-    let four = Four::pulled();
-    four.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
-    four.hit(1);
-    let id: i64 = four.world.query("SELECT id FROM generation WHERE counts = x'01'");
+    let services = FourServices::pulled();
+    services.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
+    services.hit(1);
+    let id: i64 = services.world.query("SELECT id FROM generation WHERE counts = x'01'");
     let step = format!("DELETE FROM generation WHERE id = {id}");
-    let database = four.world.root().canonicalize().unwrap().join("sqlite.db");
-    four.world
+    let database = services.world.root().canonicalize().unwrap().join("sqlite.db");
+    services
+        .world
         .run(&["pull", "--force"])
         .assert_code(3)
         .assert_stderr_contains(&format!(
@@ -428,112 +428,120 @@ fn counters_that_cannot_be_decoded_are_named_with_the_step_that_heals() {
         .assert_stderr_contains(&format!(
             "or give up what that process counted alone: sqlite3 FILE \"{step}\""
         ));
-    four.world.execute(&step);
-    four.world.run(&["pull", "--force"]).assert_code(0);
-    assert_eq!(four.covered(BROKEN), 2);
-    four.world.assert_consistent();
+    services.world.execute(&step);
+    services.world.run(&["pull", "--force"]).assert_code(0);
+    assert_eq!(services.covered(BROKEN), 2);
+    services.world.assert_consistent();
 }
 
 #[test]
 fn a_latest_row_with_a_path_of_no_profile_is_named_and_the_others_go_on() {
     for path in ["x.cov", "", "/etc/passwd", "../x.cov", "broken/"] {
-        let four = Four::pulled();
-        four.damage(&format!(
+        let services = FourServices::pulled();
+        services.damage(&format!(
             "UPDATE goc_o_staging_service_cover SET cov_file_path = '{path}' WHERE id = ROW"
         ));
-        for (service, agent) in OTHERS.iter().zip(&four.others) {
+        for (service, agent) in OTHERS.iter().zip(&services.others) {
             agent.hit(&[1], 1);
-            assert_eq!(four.covered(service), 1);
+            assert_eq!(services.covered(service), 1);
         }
-        four.world.pull(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
-        assert_eq!(four.covered_by_others(), [2; 3], "{path:?}");
-        four.world.run(&["prune"]).assert_code(3).assert_stderr_contains(BROKEN);
-        let json = four
+        services.world.pull(3).assert_stderr_contains(&format!("goc-watchdog: {BROKEN}: "));
+        assert_eq!(services.covered_by_others(), [2; 3], "{path:?}");
+        services.world.run(&["prune"]).assert_code(3).assert_stderr_contains(BROKEN);
+        let json = services
             .world
             .run(&["report", "broken", "--format", "json"])
             .assert_stderr_contains("made from the database");
         assert!([0, 3].contains(&json.code) && json.stdout.contains("\"covered\""), "{path:?}: {json:?}");
         let id: i64 =
-            four.world.query("SELECT id FROM goc_o_staging_service_cover WHERE app_name = 'broken'");
-        four.world
+            services.world.query("SELECT id FROM goc_o_staging_service_cover WHERE app_name = 'broken'");
+        services
+            .world
             .execute("UPDATE goc_o_staging_service_cover SET is_latest = 'n' WHERE app_name = 'broken'");
         let old = ["report", "broken", "--id", &id.to_string(), "--format", "json"];
-        four.world.run(&old).assert_code(1);
+        services.world.run(&old).assert_code(1);
     }
 }
 
 #[test]
 fn generations_that_cannot_be_folded_keep_no_others_from_it() {
-    let four = Four::new();
-    four.world.configure(&format!("{QUICK}[pull]\nfold_after = \"0s\"\n"));
-    four.hit(0);
-    four.world.pull(0);
-    for agent in four.others.iter().chain([&four.broken]) {
+    let services = FourServices::new();
+    services.world.configure(&format!("{SHORT_PAUSES}[pull]\nfold_after = \"0s\"\n"));
+    services.hit(0);
+    services.world.pull(0);
+    for agent in services.others.iter().chain([&services.broken]) {
         agent.restart();
     }
-    four.hit(1);
-    four.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
-    four.world
+    services.hit(1);
+    services.damage("UPDATE generation SET counts = x'01' WHERE edition_id = EDITION");
+    services
+        .world
         .run(&["pull", "--force"])
         .assert_code(3)
         .assert_stderr_contains("table generation, column counts");
     // The first life of each becomes old with the second pull, and is folded then.
-    four.world.run(&["pull", "--force"]).assert_code(3);
-    let folded: i64 = four.world.query("SELECT count(*) FROM generation WHERE address IS NULL");
+    services.world.run(&["pull", "--force"]).assert_code(3);
+    let folded: i64 = services.world.query("SELECT count(*) FROM generation WHERE address IS NULL");
     assert_eq!(folded, 3);
 }
 
 #[test]
 fn damaged_records_of_prune_cost_nobody_else() {
-    let four = Four::pulled();
-    four.others[0].kill();
-    four.broken.kill();
-    four.world.run(&["prune"]).assert_code(0);
-    four.world.minutes_pass(6);
-    let address = four.broken.url();
-    four.world.execute(&format!("UPDATE suspicion SET since = 'x' WHERE address = '{address}'"));
-    let output = four
+    let services = FourServices::pulled();
+    services.others[0].kill();
+    services.broken.kill();
+    services.world.run(&["prune"]).assert_code(0);
+    services.world.let_minutes_pass(6);
+    let address = services.broken.url();
+    services.world.execute(&format!("UPDATE suspicion SET since = 'x' WHERE address = '{address}'"));
+    let output = services
         .world
         .run(&["prune"])
         .assert_code(3)
         .assert_stderr_contains("table suspicion, column since")
         .assert_stderr_contains(BROKEN);
-    let removals = four.world.center.removals().concat();
-    assert!(removals.contains(&four.others[0].url()) && !removals.contains(&address), "{}", output.stderr);
+    let removals = services.world.center.removals().concat();
+    assert!(
+        removals.contains(&services.others[0].url()) && !removals.contains(&address),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
 fn a_name_that_cannot_be_read_costs_nobody_else() {
     for value in ["x'ff'", "CAST(x'ff' AS TEXT)"] {
-        let four = Four::pulled();
-        four.damage(&format!("UPDATE service SET name = {value} WHERE id = SERVICE"));
-        four.hit(1);
-        let output = four.world.run(&["list"]);
+        let services = FourServices::pulled();
+        services.damage(&format!("UPDATE service SET name = {value} WHERE id = SERVICE"));
+        services.hit(1);
+        let output = services.world.run(&["list"]);
         assert!(output.stdout.contains(" first ") && output.code == 3, "{value}: {output:?}");
-        four.world
+        services
+            .world
             .run(&["pull", "--force"])
             .assert_code(3)
             .assert_stderr_contains("table service, column name");
         // The center lists the name, which is of the same key.
-        assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]), "{value}");
-        four.world
+        assert_eq!((services.covered(BROKEN), services.covered_by_others()), (2, [2; 3]), "{value}");
+        services
+            .world
             .run(&["pull", "--force"])
             .assert_code(3)
             .assert_stderr_contains("table service, column name")
             .assert_stderr_contains(BROKEN);
-        four.world.run(&["prune"]).assert_code(3).assert_stderr_contains("table service, column name");
+        services.world.run(&["prune"]).assert_code(3).assert_stderr_contains("table service, column name");
     }
 }
 
 #[test]
 fn what_is_remembered_of_changes_and_cannot_be_read_is_named() {
-    let four = Four::pulled();
-    four.damage(
+    let services = FourServices::pulled();
+    services.damage(
         "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at)
          VALUES (ROW, 'abc', NO_TEXT, 1, 2, '2020-01-01T00:00:00Z')",
     );
     for arguments in [&["total", BROKEN][..], &["history", BROKEN]] {
-        let output = four.world.run(arguments);
+        let output = services.world.run(arguments);
         assert!(output.stderr.contains("table cover_diff, column how"), "{arguments:?}: {output:?}");
         assert!(!output.stdout.is_empty(), "{arguments:?}: {output:?}");
     }
@@ -541,51 +549,52 @@ fn what_is_remembered_of_changes_and_cannot_be_read_is_named() {
 
 #[test]
 fn times_of_runs_that_cannot_be_read_are_named_and_cost_nobody_anything() {
-    let four = Four::pulled();
-    four.damage(
+    let services = FourServices::pulled();
+    services.damage(
         "UPDATE run SET started_at = NO_TEXT;
          INSERT INTO clock_jump (went_to, came_from, last_generation) VALUES (x'ff', '', 'x')",
     );
-    four.hit(1);
-    four.world
+    services.hit(1);
+    services
+        .world
         .run(&["pull", "--force"])
         .assert_code(3)
         .assert_stderr_contains("table run, column")
         .assert_stderr_contains("table clock_jump, column");
-    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
+    assert_eq!((services.covered(BROKEN), services.covered_by_others()), (2, [2; 3]));
 }
 
 #[test]
 fn what_is_said_of_a_row_that_is_not_there_keeps_none_from_being_stored() {
-    let four = Four::pulled();
+    let services = FourServices::pulled();
     // The four rows have the first ids; these are what the next one will get.
-    four.damage(
+    services.damage(
         "INSERT INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest, answered, listed)
          SELECT 5, edition_id, 0, 9, covered_digest, counts_digest, 7, 7 FROM cover_fact WHERE row_id = 1;
          INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at)
          VALUES (5, 'abc', 'x', 1, 2, '2020-01-01T00:00:00Z')",
     );
-    four.hit(1);
-    four.world.pull(0);
-    assert_eq!((four.covered(BROKEN), four.covered_by_others()), (2, [2; 3]));
-    assert_eq!(four.world.query::<i64>("SELECT count(*) FROM cover_diff"), 0);
+    services.hit(1);
+    services.world.pull(0);
+    assert_eq!((services.covered(BROKEN), services.covered_by_others()), (2, [2; 3]));
+    assert_eq!(services.world.query::<i64>("SELECT count(*) FROM cover_diff"), 0);
 }
 
 #[test]
 fn a_row_whose_id_became_the_last_of_all_keeps_none_from_being_stored() {
     for sequence in ["4", "'x'", "NULL", "9223372036854775807"] {
-        let four = Four::pulled();
+        let services = FourServices::pulled();
         // The sequence of ids knows nothing of an id that was changed.
-        four.damage(&format!(
+        services.damage(&format!(
             "DELETE FROM cover_fact WHERE row_id = ROW;
              UPDATE goc_o_staging_service_cover SET id = 9223372036854775807 WHERE id = ROW;
              UPDATE sqlite_sequence SET seq = {sequence}"
         ));
         for block in [1, 2] {
-            four.hit(block);
-            let output = four.world.run(&["pull", "--force"]);
+            services.hit(block);
+            let output = services.world.run(&["pull", "--force"]);
             assert!([0, 3].contains(&output.code), "{sequence}: {output:?}");
         }
-        assert_eq!((four.covered(BROKEN), four.covered_by_others()), (3, [3; 3]), "{sequence}");
+        assert_eq!((services.covered(BROKEN), services.covered_by_others()), (3, [3; 3]), "{sequence}");
     }
 }

@@ -8,9 +8,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::harness::service::Service;
+use crate::harness::source::repository;
 use crate::harness::source::{Source, project_path};
-use crate::harness::{Output, World, has_program, warn_skipped};
-use crate::sim::{Agent, Program};
+use crate::harness::{World, has_program, warn_skipped};
+use crate::sim::Program;
 
 /// What the base has. The number of each line of `AFTER` that counts stands beside it.
 const BEFORE: &str = "package main
@@ -61,14 +63,8 @@ example.com/app/main.go:20.12,24.2 1 0
 example.com/app/kept/moved.go:3.13,5.2 1 0
 ";
 
-struct Served {
-    world: World,
-    source: Source,
-    _agent: Agent,
-}
-
 /// A service at a commit beyond `master`, on a branch of its own.
-fn served() -> Served {
+fn changed_service() -> Service {
     let moved = "package kept\n\nfunc Moved() {\n\tprintln(1)\n}\n\nvar padding = \"so much stays the same that git sees it move\"\n";
     let mut source = Source::from_files(&[
         ("main.go", BEFORE.as_bytes()),
@@ -94,33 +90,19 @@ fn served() -> Served {
     fs::remove_file(source.folder.path().join("gone.go")).unwrap();
     fs::remove_dir_all(source.folder.path().join("old")).unwrap();
     source.commit_all();
-    let world = World::new();
-    let agent = world.start_counted(&source.service(), PROFILE);
-    world.pull(0);
     source.git(&["checkout", "--quiet", "master"]);
-    source.clone_into(&world, &["--bare"]);
-    Served { world, source, _agent: agent }
+    Service::from_source(source, PROFILE)
 }
 
-impl Served {
-    fn report(&self, options: &[&str]) -> Output {
-        self.world.run(&[&["report", "app"], options].concat())
-    }
-
-    #[track_caller]
-    fn json(&self, options: &[&str]) -> Value {
-        self.report(&[options, &["--format", "diff-json"]].concat()).assert_code(0).json().remove(0)
-    }
-
-    fn master(&self) -> String {
-        self.source.git(&["rev-parse", "master"]).trim().to_owned()
-    }
+#[track_caller]
+fn report_json(service: &Service, options: &[&str]) -> Value {
+    service.report(&[options, &["--format", "diff-json"]].concat()).assert_code(0).json().remove(0)
 }
 
 #[test]
 fn each_changed_line_has_its_state_and_what_does_not_count_its_reason() {
-    let served = served();
-    let json = served.json(&[]);
+    let service = changed_service();
+    let json = report_json(&service, &[]);
     let file = |path: &str| {
         json["files"].as_array().unwrap().iter().find(|file| file["path"] == path).unwrap().clone()
     };
@@ -163,41 +145,41 @@ fn each_changed_line_has_its_state_and_what_does_not_count_its_reason() {
 
 #[test]
 fn the_base_is_chosen_and_said() {
-    let served = served();
-    let master = served.master();
-    let json = served.json(&[]);
+    let service = changed_service();
+    let master = service.source.commit_of("master");
+    let json = report_json(&service, &[]);
     assert_eq!(
         (&json["base_commit"], &json["base"]),
         (&json!(master), &json!(format!("the merge base with master ({master})")))
     );
     for base in ["master", &master, &master[..9], "parent"] {
-        assert_eq!(served.json(&["--base", base])["base_commit"], json!(master), "{base}");
+        assert_eq!(report_json(&service, &["--base", base])["base_commit"], json!(master), "{base}");
     }
     // The default branch goes on: what came there is none of this commit's changes, and it is fetched first.
-    served
+    service
         .world
-        .configure(&format!("[apps.app]\nrepo = \"file://{}\"\n", served.source.folder.path().display()));
-    fs::write(served.source.folder.path().join("main.go"), "package main\n").unwrap();
-    served.source.git(&["commit", "--quiet", "--all", "--message=on"]);
-    let tip = served.master();
-    let json = served.json(&[]);
+        .configure(&format!("[apps.app]\nrepo = \"file://{}\"\n", service.source.folder.path().display()));
+    fs::write(service.source.folder.path().join("main.go"), "package main\n").unwrap();
+    service.source.git(&["commit", "--quiet", "--all", "--message=on"]);
+    let tip = service.source.commit_of("master");
+    let json = report_json(&service, &[]);
     assert_eq!(
         (&json["base_commit"], &json["base"]),
         (&json!(master), &json!(format!("the merge base with master ({tip})")))
     );
-    let offline = served.json(&["--offline"]);
+    let offline = report_json(&service, &["--offline"]);
     assert_eq!(offline["total"], 8);
 
-    served
+    service
         .report(&["--base", "previous"])
         .assert_code(1)
         .assert_stderr_contains("nothing is stored of a commit before");
-    served
+    service
         .report(&["--base=--output=x"])
         .assert_code(1)
         .assert_stderr_contains("has no commit \"--output=x\"");
-    served.report(&["--base", "a\nb"]).assert_code(1).assert_stderr_contains("has no commit \"a\\nb\"");
-    served
+    service.report(&["--base", "a\nb"]).assert_code(1).assert_stderr_contains("has no commit \"a\\nb\"");
+    service
         .report(&["--base", "master", "--format", "func"])
         .assert_code(2)
         .assert_stderr_contains("--base, --against and --diff-file are for");
@@ -205,28 +187,28 @@ fn the_base_is_chosen_and_said() {
 
 #[test]
 fn on_the_default_branch_the_base_is_the_commit_that_was_stored_before() {
-    let mut served = served();
-    let first = served.master();
-    served.source.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
-    served.source.commit = served.source.head();
-    let merged = served.source.service();
-    let repository = crate::harness::source::repository(&served.world);
+    let mut service = changed_service();
+    let first = service.source.commit_of("master");
+    service.source.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
+    service.source.commit = service.source.head();
+    let merged = service.source.service_name();
+    let repository = repository(&service.world);
     fs::remove_dir_all(&repository).unwrap();
-    served.source.clone_into(&served.world, &["--bare"]);
-    let _agent = served.world.start(&merged, &Program::from_profile(PROFILE));
-    served.world.pull(0);
+    service.source.clone_into(&service.world, &["--bare"]);
+    let _agent = service.world.start(&merged, &Program::from_profile(PROFILE));
+    service.world.pull(0);
     let report = |options: &[&str]| {
         let arguments = [&["report", &merged, "--format", "diff-json"], options].concat();
-        served.world.run(&arguments).assert_code(0).json().remove(0)
+        service.world.run(&arguments).assert_code(0).json().remove(0)
     };
-    let feature = served.source.git(&["rev-parse", "feature"]).trim().to_owned();
+    let feature = service.source.git(&["rev-parse", "feature"]).trim().to_owned();
     let json = report(&[]);
     assert_eq!(json["base_commit"], json!(feature), "{json}");
     assert!(json["base"].as_str().unwrap().starts_with("the previous commit with data (row 1,"), "{json}");
     assert_eq!(report(&["--base", "parent"])["base_commit"], json!(first));
     // Nothing changed at all is a pass that says so.
     let output =
-        served.world.run(&["report", &merged, "--base", "previous", "--fail-under", "100"]).assert_code(0);
+        service.world.run(&["report", &merged, "--base", "previous", "--fail-under", "100"]).assert_code(0);
     assert!(output.stdout.ends_with("\nno code changed that counts\n"), "{}", output.stdout);
 }
 
@@ -240,7 +222,7 @@ fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
     );
     let mut agents = Vec::new();
     let mut stored = |source: &Source, world: &World| {
-        agents.push(world.start(&source.service(), &program));
+        agents.push(world.start(&source.service_name(), &program));
         world.pull(0);
         source.head()
     };
@@ -259,7 +241,7 @@ fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
     change(&mut source, "\nvar second int\n");
     let second = stored(&source, &world);
     change(&mut source, "\nvar third int\n");
-    let third = source.service();
+    let third = source.service_name();
     stored(&source, &world);
     source.git(&["reflog", "expire", "--expire=now", "--all"]);
     source.git(&["gc", "--quiet", "--prune=now"]);
@@ -282,15 +264,18 @@ fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
 
 #[test]
 fn what_somebody_works_on_is_not_taken_for_the_default_branch() {
-    let served = served();
-    let repository = crate::harness::source::repository(&served.world);
+    let service = changed_service();
+    let repository = repository(&service.world);
     fs::remove_dir_all(&repository).unwrap();
-    let url = format!("file://{}", served.source.folder.path().display());
+    let url = format!("file://{}", service.source.folder.path().display());
     let to = repository.to_str().unwrap();
-    served.source.git(&["clone", "--quiet", "--origin=upstream", "--branch=feature", &url, to]);
-    assert_eq!(served.json(&["--offline"])["base_commit"], json!(served.master()));
+    service.source.git(&["clone", "--quiet", "--origin=upstream", "--branch=feature", &url, to]);
+    assert_eq!(
+        report_json(&service, &["--offline"])["base_commit"],
+        json!(service.source.commit_of("master"))
+    );
     fs::remove_file(repository.join(".git/refs/remotes/upstream/HEAD")).unwrap();
-    served
+    service
         .report(&["--format", "diff", "--offline"])
         .assert_code(1)
         .assert_stderr_contains("give the base with --base REV");
@@ -310,7 +295,7 @@ fn every_form_can_be_of_files_that_changed_alone() {
     source.commit_all();
     let world = World::new();
     let profile = "example.com/app/changed.go:3.16,5.2 1 1\nexample.com/app/same.go:3.13,5.2 1 0\n";
-    let _agent = world.start_counted(&source.service(), profile);
+    let _agent = world.start_counted(&source.service_name(), profile);
     world.pull(0);
     source.git(&["checkout", "--quiet", "master"]);
     source.clone_into(&world, &["--bare"]);
@@ -350,8 +335,8 @@ fn every_form_can_be_of_files_that_changed_alone() {
 
 #[test]
 fn a_gate_asks_for_the_changed_lines() {
-    let served = served();
-    let gate = |options: &[&str]| served.report(&[&["--format", "diff"], options].concat());
+    let service = changed_service();
+    let gate = |options: &[&str]| service.report(&[&["--format", "diff"], options].concat());
     gate(&["--fail-under", "50"]).assert_code(0);
     gate(&["--fail-under", "50.1"])
         .assert_code(5)
@@ -361,7 +346,7 @@ fn a_gate_asks_for_the_changed_lines() {
 
 #[test]
 fn lines_are_held_against_another_stored_state() {
-    let served = served();
+    let service = changed_service();
     // The base has been running elsewhere: `main` and both ends of `run` were executed, and what moved since.
     let before = "example.com/app/main.go:3.13,5.2 1 1
 example.com/app/main.go:7.21,8.11 1 1
@@ -370,28 +355,28 @@ example.com/app/main.go:11.2,11.10 1 0
 example.com/app/gone.go:3.13,3.15 1 1
 example.com/app/old/moved.go:3.14,5.2 1 1
 ";
-    let base = format!("staging_sg_app_master_{}", &served.master()[..10]);
-    let _agent = served.world.start_counted(&base, before);
-    served.world.pull(0);
-    let service = served.source.service();
-    let report = |options: &[&str]| served.world.run(&[&["report", &service], options].concat());
+    let base = format!("staging_sg_app_master_{}", &service.source.commit_of("master")[..10]);
+    let _agent = service.world.start_counted(&base, before);
+    service.world.pull(0);
+    let name = service.source.service_name();
+    let report = |options: &[&str]| service.world.run(&[&["report", &name], options].concat());
     let json = report(&["--against", "sg_app", "--format", "diff-json"]).assert_code(0).json().remove(0);
     assert_eq!(json["base"], "the commit of row 2");
     // New: 5, 6, 10, 15 hit and 11, 21, 22 missed, and moved.go's 4. Kept: 16 was not executed and is. Gone: the old
     // lines 4, 8 and 9 of main.go and 4 of moved.go, all executed; gone.go's one block has no line with code.
     assert_eq!(json["against"]["lines"], json!({"DCB": 4, "GBC": 1, "GNC": 4, "UNC": 4}));
-    let kept = served.world.run(&["total", &service, "--format", "json"]).assert_code(0).json().remove(0);
+    let kept = service.world.run(&["total", &name, "--format", "json"]).assert_code(0).json().remove(0);
     assert_eq!(
         (&kept["diff"]["base"], &kept["diff"]["how"]),
-        (&json!(served.master()), &json!("the commit of row 2"))
+        (&json!(service.source.commit_of("master")), &json!("the commit of row 2"))
     );
 
     // A row of the base itself in which one more block was executed.
-    let more = row_by_hand(&served, &before.replace("main.go:11.2,11.10 1 0", "main.go:11.2,11.10 1 5"));
-    let lost = served.world.run(&["report", &base, "--against", &more, "--fail-on", "lost"]).assert_code(5);
+    let more = row_by_hand(&service, &before.replace("main.go:11.2,11.10 1 0", "main.go:11.2,11.10 1 5"));
+    let lost = service.world.run(&["report", &base, "--against", &more, "--fail-on", "lost"]).assert_code(5);
     assert!(lost.stdout.contains("\n  lost in main.go: 11\n"), "{}", lost.stdout);
     lost.assert_stderr_contains("lost coverage of code that did not change: 1 line\n");
-    served.world.run(&["report", &base, "--against", "2", "--fail-on", "lost"]).assert_code(0);
+    service.world.run(&["report", &base, "--against", "2", "--fail-on", "lost"]).assert_code(0);
     report(&["--against", "99"]).assert_code(1).assert_stderr_contains("there is no row 99");
     report(&["--against", "1", "--base", "master"])
         .assert_code(2)
@@ -399,17 +384,17 @@ example.com/app/old/moved.go:3.14,5.2 1 1
 }
 
 /// Stores a profile of the base behind the program's back, and returns the number of its row.
-fn row_by_hand(served: &Served, blocks: &str) -> String {
+fn row_by_hand(service: &Service, blocks: &str) -> String {
     let path = "app/cov_data/app_99.cov";
-    fs::write(served.world.root().join(path), format!("mode: count\n{blocks}")).unwrap();
-    let commit = &served.master()[..10];
-    served.world.execute(&format!(
+    fs::write(service.world.root().join(path), format!("mode: count\n{blocks}")).unwrap();
+    let commit = &service.source.commit_of("master")[..10];
+    service.world.execute(&format!(
         "INSERT INTO goc_o_staging_service_cover (created_at, updated_at, env, region, app_name, addresses, git_branch,
              git_commit, is_latest, cov_file_path, cover_total)
          VALUES ('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 'staging', 'sg', 'app', '', 'master',
              '{commit}', 'n', '{path}', 100.0)"
     ));
-    served.world.query::<i64>("SELECT max(id) FROM goc_o_staging_service_cover").to_string()
+    service.world.query::<i64>("SELECT max(id) FROM goc_o_staging_service_cover").to_string()
 }
 
 /// What `total` and `history` say of the changes of the newest row; they say the same.
@@ -426,13 +411,13 @@ fn kept(world: &World, service: &str) -> Value {
 
 #[test]
 fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
-    let served = served();
-    let world = &served.world;
-    let master = served.master();
+    let service = changed_service();
+    let world = &service.world;
+    let master = service.source.commit_of("master");
     let table = || world.run(&["history", "app"]).assert_code(0).stdout;
     let without = table();
     assert!(without.lines().next().unwrap().ends_with("CHANGE"), "{without}");
-    let diff = served.source.git(&["diff", "master", "feature"]);
+    let diff = service.source.git(&["diff", "master", "feature"]);
     fs::write(world.home().join("changes.diff"), diff).unwrap();
     for of_no_row in [
         &["--diff-file", "changes.diff"][..],
@@ -440,13 +425,13 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
         &["--include", "main.go"],
         &["--exclude-generated"],
     ] {
-        served.json(of_no_row);
+        report_json(&service, of_no_row);
         assert_eq!(kept(world, "app"), Value::Null, "{of_no_row:?}");
     }
     assert_eq!(table(), without);
     assert_eq!(world.run(&["total", "app", "-v"]).assert_code(0).stderr, "");
 
-    let how = served.json(&[])["base"].clone();
+    let how = report_json(&service, &[])["base"].clone();
     let log = fs::metadata(world.root().join("sqlite.db-wal")).unwrap();
     assert_eq!(log.len(), 0, "its log was folded in");
     let mut first = kept(world, "app");
@@ -457,9 +442,9 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
     );
     assert!(computed_at.as_str().unwrap() > world.query::<String>("SELECT started_at FROM run").as_str());
     // The same base by another way is still the one that is taken where none is named.
-    served.json(&["--base", "master"]);
+    report_json(&service, &["--base", "master"]);
     assert_eq!(kept(world, "app")["how"], how);
-    served.json(&[]);
+    report_json(&service, &[]);
     assert_eq!(kept(world, "app")["computed_at"], computed_at, "what is known already is not written again");
 
     let short = &master[..8];
@@ -475,48 +460,48 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
 
 #[test]
 fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
-    let mut served = served();
-    let first = served.master();
-    served.source.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
-    served.source.commit = served.source.head();
-    let merged = served.source.service();
-    fs::remove_dir_all(crate::harness::source::repository(&served.world)).unwrap();
-    served.source.clone_into(&served.world, &["--bare"]);
-    let _agent = served.world.start(&merged, &Program::from_profile(PROFILE));
-    served.world.pull(0);
+    let mut service = changed_service();
+    let first = service.source.commit_of("master");
+    service.source.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
+    service.source.commit = service.source.head();
+    let merged = service.source.service_name();
+    fs::remove_dir_all(repository(&service.world)).unwrap();
+    service.source.clone_into(&service.world, &["--bare"]);
+    let _agent = service.world.start(&merged, &Program::from_profile(PROFILE));
+    service.world.pull(0);
     let shown_after = |options: &[&str]| {
-        served.world.run(&[&["report", &merged, "--format", "diff-json"], options].concat()).assert_code(0);
-        kept(&served.world, &merged)
+        service.world.run(&[&["report", &merged, "--format", "diff-json"], options].concat()).assert_code(0);
+        kept(&service.world, &merged)
     };
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(first), "no other is known");
-    let feature = served.source.git(&["rev-parse", "feature"]).trim().to_owned();
+    let feature = service.source.git(&["rev-parse", "feature"]).trim().to_owned();
     assert_eq!(shown_after(&["--base", &feature])["base"], json!(feature), "the last one");
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(first), "also where it is known already");
     let nothing = shown_after(&[]);
     assert_eq!(nothing["base"], json!(feature));
     assert_eq!((&nothing["lines"], &nothing["percent"]), (&json!(0), &Value::Null));
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(feature));
-    let table = served.world.run(&["history", "app"]).assert_code(0).stdout;
+    let table = service.world.run(&["history", "app"]).assert_code(0).stdout;
     assert!(table.trim_end().ends_with(&format!("none since {}", &feature[..8])), "{table}");
     // The default is what the team says.
-    served.world.configure("[apps.app]\nbase = \"parent\"\n");
+    service.world.configure("[apps.app]\nbase = \"parent\"\n");
     assert_eq!(shown_after(&[])["base"], json!(first));
-    served.json(&["--id", "1", "--base", "master"]);
-    assert_eq!(served.world.query::<i64>("SELECT count(*) FROM cover_diff"), 3, "one a row and base");
+    report_json(&service, &["--id", "1", "--base", "master"]);
+    assert_eq!(service.world.query::<i64>("SELECT count(*) FROM cover_diff"), 3, "one a row and base");
 }
 
 #[test]
 fn changed_lines_at_a_commit_that_was_named_for_a_service_are_not_kept() {
-    let served = served();
-    let agent = served.world.start("plain", &Program::from_profile(PROFILE));
+    let service = changed_service();
+    let agent = service.world.start("plain", &Program::from_profile(PROFILE));
     agent.hit(&[0], 1);
-    served.world.pull(0);
-    let to = served.world.root().join("plain/repo");
-    let from = served.source.folder.path().to_str().unwrap();
-    served.source.git(&["clone", "--quiet", "--bare", from, to.to_str().unwrap()]);
+    service.world.pull(0);
+    let to = service.world.root().join("plain/repo");
+    let from = service.source.folder.path().to_str().unwrap();
+    service.source.git(&["clone", "--quiet", "--bare", from, to.to_str().unwrap()]);
     let arguments = ["report", "plain", "--commit", "feature", "--format", "diff-json"];
-    assert_eq!(served.world.run(&arguments).assert_code(0).json()[0]["total"], 8);
-    assert_eq!(kept(&served.world, "plain"), Value::Null);
+    assert_eq!(service.world.run(&arguments).assert_code(0).json()[0]["total"], 8);
+    assert_eq!(kept(&service.world, "plain"), Value::Null);
 }
 
 #[test]
@@ -531,10 +516,10 @@ fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
     source.commit_all();
     source.git(&["checkout", "--quiet", "master"]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     let url = format!("file://{}", source.folder.path().display());
-    let to = crate::harness::source::repository(&world);
+    let to = repository(&world);
     let to = to.to_str().unwrap();
     source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to]);
     // All that changed is there.
@@ -566,11 +551,11 @@ fn tests_that_changed_are_not_fetched() {
     fs::write(source.folder.path().join("main_test.go"), test("2")).unwrap();
     source.commit_all();
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     source.git(&["checkout", "--quiet", "master"]);
     let url = format!("file://{}", source.folder.path().display());
-    let to = crate::harness::source::repository(&world);
+    let to = repository(&world);
     let to = to.to_str().unwrap();
     source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to]);
     let report = world.run(&["report", "app", "--format", "diff-json"]).assert_code(0).json().remove(0);
@@ -623,7 +608,7 @@ fn many_files_are_compared_whatever_their_names_are() {
     source.commit_all();
     let profile: Vec<String> = names.iter().map(|name| format!("m/{name}:3.10,5.2 1 1\n")).collect();
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::from_profile(&profile.concat()));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(&profile.concat()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let arguments = ["report", "app", "--base", "master", "--format", "diff-json"];
@@ -658,7 +643,7 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
         ["huge", "many", "shrunk", "file", "link"].map(block).concat()
     };
     let world = World::new();
-    let _before = world.start_counted(&source.service(), &profile(1));
+    let _before = world.start_counted(&source.service_name(), &profile(1));
     world.pull(0);
     source.git(&["checkout", "--quiet", "-b", "feature"]);
     fs::write(folder.join("huge.go"), huge(b'\t')).unwrap();
@@ -670,11 +655,11 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
     fs::write(folder.join("link.go"), made).unwrap();
     std::os::unix::fs::symlink("link.go", folder.join("file.go")).unwrap();
     source.commit_all();
-    let _agent = world.start_counted(&source.service(), &profile(0));
+    let _agent = world.start_counted(&source.service_name(), &profile(0));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let report = |options: &[&str]| {
-        let service = source.service();
+        let service = source.service_name();
         world
             .run(&[&["report", &service, "--format", "diff-json"], options].concat())
             .assert_code(0)
@@ -703,11 +688,11 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
 
 #[test]
 fn a_report_is_whole_where_its_figure_cannot_be_kept() {
-    let served = served();
-    let report = |options: &[&str]| served.report(&[&["--format", "diff-github"], options].concat());
+    let service = changed_service();
+    let report = |options: &[&str]| service.report(&[&["--format", "diff-github"], options].concat());
     let wanted = report(&[]).assert_code(0);
-    served.world.execute("DELETE FROM cover_diff");
-    let other = served.world.database();
+    service.world.execute("DELETE FROM cover_diff");
+    let other = service.world.database();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let output = report(&["-v"]).assert_code(0);
     assert_eq!(output.stdout, wanted.stdout);
@@ -715,33 +700,36 @@ fn a_report_is_whole_where_its_figure_cannot_be_kept() {
         "kept it locked for 2 seconds; history and total will not know of these changes",
     );
     drop(other);
-    served
+    service
         .world
         .execute("CREATE TRIGGER full BEFORE INSERT ON cover_diff BEGIN SELECT RAISE(ABORT, 'no room'); END");
     assert_eq!(report(&[]), wanted, "in silence");
     report(&["-v"]).assert_code(0).assert_stderr_contains("no room");
-    assert_eq!(kept(&served.world, "app"), Value::Null);
+    assert_eq!(kept(&service.world, "app"), Value::Null);
     // What only reads brings no database up to date.
-    served.world.execute("PRAGMA user_version = 4");
+    service.world.execute("PRAGMA user_version = 4");
     report(&[]).assert_code(1).assert_stderr_contains("the next pull or prune brings it up to date");
-    assert_eq!(served.world.query::<i64>("PRAGMA user_version"), 4);
+    assert_eq!(service.world.query::<i64>("PRAGMA user_version"), 4);
 }
 
 #[test]
 fn changed_lines_are_kept_while_a_pull_runs() {
-    let served = served();
-    let lock = fs::File::open(served.world.root().join("goc-watchdog.lock")).unwrap();
+    let service = changed_service();
+    let lock = fs::File::open(service.world.root().join("goc-watchdog.lock")).unwrap();
     lock.try_lock().unwrap();
-    served.json(&[]);
-    assert_eq!(kept(&served.world, "app")["lines"], json!(8));
+    report_json(&service, &[]);
+    assert_eq!(kept(&service.world, "app")["lines"], json!(8));
 }
 
 #[test]
 fn people_see_what_was_missed() {
-    let served = served();
-    let output = served.report(&["--base", "master"]).assert_code(0);
+    let service = changed_service();
+    let output = service.report(&["--base", "master"]).assert_code(0);
     let (head, rest) = output.stdout.split_once("\n\nmain.go: ").unwrap();
-    assert!(head.contains(&format!("\nbase {}, which is master", served.master())), "{head}");
+    assert!(
+        head.contains(&format!("\nbase {}, which is master", service.source.commit_of("master"))),
+        "{head}"
+    );
     assert_eq!(
         rest,
         "4 of 7 changed lines
@@ -779,8 +767,8 @@ changed and not counted:
 
 #[test]
 fn annotations_and_comments_name_the_places() {
-    let served = served();
-    let github = served.report(&["--format", "diff-github"]).assert_code(0).stdout;
+    let service = changed_service();
+    let github = service.report(&["--format", "diff-github"]).assert_code(0).stdout;
     let lines: Vec<&str> = github.lines().collect();
     assert_eq!(
         lines[..3],
@@ -795,38 +783,38 @@ fn annotations_and_comments_name_the_places() {
         "{}",
         lines[3]
     );
-    let markdown = served.report(&["--format", "diff-markdown"]).assert_code(0).stdout;
+    let markdown = service.report(&["--format", "diff-markdown"]).assert_code(0).stdout;
     assert!(markdown.starts_with("### Coverage of changed lines: 50.0%\n"), "{markdown}");
     assert!(markdown.contains("| <code>main.go</code> | 4 of 7 | 57.1% | 11, 21-22 |\n"), "{markdown}");
 }
 
 #[test]
 fn a_unified_diff_can_say_what_changed() {
-    let served = served();
-    let diff = served.source.git(&["diff", "--no-prefix", "master", "feature"]);
-    let file = served.world.home().join("changes.diff");
+    let service = changed_service();
+    let diff = service.source.git(&["diff", "--no-prefix", "master", "feature"]);
+    let file = service.world.home().join("changes.diff");
     fs::write(&file, diff).unwrap();
-    let json = served.json(&["--diff-file", "changes.diff"]);
+    let json = report_json(&service, &["--diff-file", "changes.diff"]);
     assert_eq!((&json["covered"], &json["total"]), (&json!(4), &json!(8)));
     assert_eq!(json["files"][0]["functions"][0]["new"], Value::Null, "nothing tells what there was before");
     // Whatever its paths begin with.
     for option in [&["-c", "diff.mnemonicPrefix=true"][..], &[], &["-c", "diff.noprefix=true"]] {
-        let diff = served.source.git(&[option, &["diff", "master", "feature", "--", "main.go"]].concat());
+        let diff = service.source.git(&[option, &["diff", "master", "feature", "--", "main.go"]].concat());
         for diff in [diff.clone(), diff.replace(" a/", " old/").replace(" b/", " new/")] {
             fs::write(&file, diff).unwrap();
-            assert_eq!(served.json(&["--diff-file", "changes.diff"])["total"], 7);
+            assert_eq!(report_json(&service, &["--diff-file", "changes.diff"])["total"], 7);
         }
     }
-    let diff = served.source.git(&["diff", "master", "feature", "--", "kept/moved.go"]);
+    let diff = service.source.git(&["diff", "master", "feature", "--", "kept/moved.go"]);
     fs::write(&file, diff.replace("kept/", "")).unwrap();
-    assert_eq!(served.json(&["--diff-file", "changes.diff"])["files"][0]["path"], "kept/moved.go");
-    fs::write(&file, served.source.git(&["diff", "master", "feature"])).unwrap();
-    let json = served.json(&["--diff-file", "changes.diff"]);
+    assert_eq!(report_json(&service, &["--diff-file", "changes.diff"])["files"][0]["path"], "kept/moved.go");
+    fs::write(&file, service.source.git(&["diff", "master", "feature"])).unwrap();
+    let json = report_json(&service, &["--diff-file", "changes.diff"]);
     assert_eq!((&json["base_commit"], &json["base"]), (&Value::Null, &json!("\"changes.diff\"")));
 
     let refused = |text: &str, why: &str| {
         fs::write(&file, text).unwrap();
-        served.report(&["--diff-file", "changes.diff"]).assert_code(1).assert_stderr_contains(why);
+        service.report(&["--diff-file", "changes.diff"]).assert_code(1).assert_stderr_contains(why);
     };
     refused("hello\n", "\"changes.diff\" is no unified diff: line 1: no file of a unified diff is named");
     refused("--- a/main.go\n+++ b/main.go\n@@ -1,9 +1,9 @@\n one\n", "line 3: this hunk is cut short");
@@ -840,14 +828,14 @@ fn a_unified_diff_can_say_what_changed() {
         "--- main.go\n+++ main.go\n@@ -5 +5 @@\n-x\n+nothing like it\n",
         "line 5 of \"main.go\" is not \"nothing like it\" there",
     );
-    let main = served.source.git(&["diff", "master", "feature", "--", "main.go"]);
+    let main = service.source.git(&["diff", "master", "feature", "--", "main.go"]);
     fs::write(&file, format!("{main}--- ../x.go\n+++ ../x.go\n@@ -1 +1 @@\n-a\n+b\n")).unwrap();
-    let json = served.json(&["--diff-file", "changes.diff"]);
+    let json = report_json(&service, &["--diff-file", "changes.diff"]);
     assert_eq!(
         (&json["total"], &json["left_out"]),
         (&json!(7), &json!([{"path": "../x.go", "why": "not_in_commit"}]))
     );
-    served
+    service
         .report(&["--diff-file", "nosuch.diff"])
         .assert_code(1)
         .assert_stderr_contains("cannot read \"nosuch.diff\"");
@@ -855,11 +843,11 @@ fn a_unified_diff_can_say_what_changed() {
 
 #[test]
 fn prefixes_and_colours_of_a_diff_change_nothing() {
-    let served = served();
+    let service = changed_service();
     let output = |options: &[&str]| {
-        let diff = served.source.git(&[options, &["master", "feature"]].concat());
-        fs::write(served.world.home().join("changes.diff"), diff).unwrap();
-        let json = served.json(&["--diff-file", "changes.diff"]);
+        let diff = service.source.git(&[options, &["master", "feature"]].concat());
+        fs::write(service.world.home().join("changes.diff"), diff).unwrap();
+        let json = report_json(&service, &["--diff-file", "changes.diff"]);
         (json["files"].clone(), json["left_out"].clone())
     };
     let plain = output(&["diff"]);
@@ -876,25 +864,29 @@ fn prefixes_and_colours_of_a_diff_change_nothing() {
 
 #[test]
 fn a_merge_base_that_a_shallow_clone_cannot_know_is_not_guessed() {
-    let served = served();
-    let repository = crate::harness::source::repository(&served.world);
+    let service = changed_service();
+    let repository = repository(&service.world);
     fs::remove_dir_all(&repository).unwrap();
-    let url = format!("file://{}", served.source.folder.path().display());
+    let url = format!("file://{}", service.source.folder.path().display());
     let to = repository.to_str().unwrap();
-    served.source.git(&["clone", "--quiet", "--bare", "--depth=1", "--no-single-branch", &url, to]);
-    served
+    service.source.git(&["clone", "--quiet", "--bare", "--depth=1", "--no-single-branch", &url, to]);
+    service
         .report(&["--format", "diff", "--offline"])
         .assert_code(1)
         .assert_stderr_contains("the clone is shallow");
-    assert_eq!(served.json(&[])["base_commit"], json!(served.master()), "completed first");
+    assert_eq!(
+        report_json(&service, &[])["base_commit"],
+        json!(service.source.commit_of("master")),
+        "completed first"
+    );
 }
 
 #[test]
 fn no_configuration_of_git_changes_what_changed() {
-    let served = served();
-    let repository = crate::harness::source::repository(&served.world);
+    let service = changed_service();
+    let repository = repository(&service.world);
     let set = |key: &str, value: &str| {
-        served.source.git(&["--git-dir", repository.to_str().unwrap(), "config", key, value]);
+        service.source.git(&["--git-dir", repository.to_str().unwrap(), "config", key, value]);
     };
     for (key, value) in [
         ("diff.noprefix", "true"),
@@ -910,7 +902,7 @@ fn no_configuration_of_git_changes_what_changed() {
         set(key, value);
     }
     fs::write(repository.join("info/attributes"), "*.go diff=x\nmain.go binary\n").unwrap();
-    let json = served.json(&[]);
+    let json = report_json(&service, &[]);
     assert_eq!((&json["covered"], &json["total"]), (&json!(4), &json!(8)));
 }
 
@@ -919,10 +911,10 @@ fn diff_json_fits_its_published_schema() {
     if !has_program(&["python3", "-c", "import jsonschema"]) {
         return;
     }
-    let served = served();
-    let file = served.source.folder.path().join("diff.json");
-    served.report(&["--format", &format!("diff-json={}", file.display())]).assert_code(0);
-    served.source.assert_fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
+    let service = changed_service();
+    let file = service.source.folder.path().join("diff.json");
+    service.report(&["--format", &format!("diff-json={}", file.display())]).assert_code(0);
+    service.source.assert_fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
 }
 
 /// Folder of a version of a module, from the module proxy.
@@ -971,7 +963,7 @@ fn diff_cover_counts_the_same_lines_of_real_repositories() {
         source.run_tool(&["python3", &project_path("benches/mkprofile.py"), ".", &at("profile")]);
 
         let world = World::new();
-        let agent = world.start(&source.service(), &Program::from_profile(""));
+        let agent = world.start(&source.service_name(), &Program::from_profile(""));
         agent.behave(crate::sim::Behaviour::Body(fs::read(at("profile")).unwrap()));
         world.pull(0);
         source.clone_into(&world, &["--bare"]);

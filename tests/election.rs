@@ -6,7 +6,7 @@ use crate::harness::{ECHO, World, echo, profile_of};
 use crate::sim::{Agent, Behaviour, Program};
 
 /// A build of the echo program from a changed source.
-fn other_echo() -> Program {
+fn rebuilt_echo() -> Program {
     Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/main.go:15.30,17.2 1\n",
     )
@@ -14,7 +14,7 @@ fn other_echo() -> Program {
 
 impl World {
     /// Lets what is remembered of an election be so many minutes older.
-    fn contest_ages(&self, minutes: i64) {
+    fn let_election_age(&self, minutes: i64) {
         let since = self.query::<String>("SELECT since FROM election");
         let since: chrono::DateTime<Utc> = since.parse().unwrap();
         let since =
@@ -23,7 +23,7 @@ impl World {
     }
 
     /// The state of an election: kind, votes, and how many addresses are listed.
-    fn contest(&self) -> Option<(String, i64, i64)> {
+    fn election(&self) -> Option<(String, i64, i64)> {
         let mut found = Vec::new();
         let database = self.database();
         let mut rows =
@@ -40,9 +40,9 @@ impl World {
 }
 
 /// A service that a stray process was first to serve, and the two real ones that came after it.
-fn strayed() -> (World, Agent, [Agent; 2]) {
+fn world_with_stray_process() -> (World, Agent, [Agent; 2]) {
     let world = World::new();
-    let stray = world.start(ECHO, &other_echo());
+    let stray = world.start(ECHO, &rebuilt_echo());
     stray.hit(&[0, 1], 1);
     world.pull(0);
     let real = [world.start(ECHO, &echo()), world.start(ECHO, &echo())];
@@ -52,7 +52,7 @@ fn strayed() -> (World, Agent, [Agent; 2]) {
 
 #[test]
 fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
-    let (world, _stray, _real) = strayed();
+    let (world, _stray, _real) = world_with_stray_process();
     let output = world.run(&["pull"]).assert_code(3);
     output.assert_stderr_contains(
         "is served by 2 of 3 addresses, more than serve the one shown; it is adopted if that is still so in",
@@ -75,7 +75,7 @@ fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls()
     let output = world.run(&["pull", "--no-peek"]).assert_code(0);
     assert!(output.stdout.starts_with("pulled 0 services (1 not due)"), "{}", output.stdout);
 
-    world.contest_ages(5);
+    world.let_election_age(5);
     let output = world
         .run(&["pull", "--no-peek", "--format", "json"])
         .assert_code(3)
@@ -87,32 +87,32 @@ fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls()
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     // The stray process is set aside now, and the old build is history.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM edition WHERE status = 'former'"), 1);
-    assert_eq!(world.contest(), None);
+    assert_eq!(world.election(), None);
     world.assert_consistent();
 }
 
 #[test]
 fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
-    let (world, stray, real) = strayed();
+    let (world, stray, real) = world_with_stray_process();
     world.run(&["pull"]).assert_code(3);
-    assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
+    assert_eq!(world.election(), Some(("majority".to_owned(), 2, 3)));
     // An address that fails is listed, so its vote counts.
     real[0].kill();
     world.pull(3);
-    assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
+    assert_eq!(world.election(), Some(("majority".to_owned(), 2, 3)));
     // A pull of the stray address alone asks none of the others.
     stray.hit(&[0], 1);
     world.run(&["pull", ECHO, "--address", &stray.url()]).assert_code(0);
-    assert_eq!(world.contest(), Some(("majority".to_owned(), 2, 3)));
+    assert_eq!(world.election(), Some(("majority".to_owned(), 2, 3)));
     // An address that is no longer listed has no vote: a tie, in which the build shown stays.
     world.center.remove(&real[0].url());
     world.pull(3);
-    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 2)));
-    world.contest_ages(60);
+    assert_eq!(world.election(), Some(("tie".to_owned(), 1, 2)));
+    world.let_election_age(60);
     world.pull(3);
     assert!(!world.shows_echo());
     // After a day the one listed last is adopted.
-    world.contest_ages(23 * 60);
+    world.let_election_age(23 * 60);
     world.pull(3).assert_stderr_contains("took the place of");
     assert!(world.shows_echo());
     world.assert_consistent();
@@ -122,37 +122,37 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
 fn one_pull_in_which_all_real_processes_fail_shows_no_stray_one() {
     let (world, agents) = World::with_echo(4);
     world.pull(0);
-    let _stray = world.start(ECHO, &other_echo());
+    let _stray = world.start(ECHO, &rebuilt_echo());
     world.pull(3);
     for agent in &agents {
         agent.behave_once(Behaviour::Status("503 Service Unavailable", ""));
     }
     world.pull(3);
     assert!(world.shows_echo());
-    assert_eq!(world.contest(), Some(("majority".to_owned(), 1, 5)));
+    assert_eq!(world.election(), Some(("majority".to_owned(), 1, 5)));
     world.pull(3);
-    assert_eq!((world.shows_echo(), world.contest()), (true, None));
+    assert_eq!((world.shows_echo(), world.election()), (true, None));
 }
 
 #[test]
 fn processes_whose_profile_has_no_file_vote_by_the_answer_before() {
     let (world, agents) = World::with_echo(2);
     world.pull(0);
-    let _stray = world.start(ECHO, &other_echo());
+    let _stray = world.start(ECHO, &rebuilt_echo());
     world.pull(3);
     for agent in &agents {
         agent.behave(Behaviour::Body(b"mode: count\n".to_vec()));
     }
     for _ in 0..2 {
         world.run(&["pull", "--force"]);
-        assert_eq!((world.shows_echo(), world.contest()), (true, None));
+        assert_eq!((world.shows_echo(), world.election()), (true, None));
     }
 }
 
 #[test]
 fn a_damaged_value_of_one_key_costs_the_processes_of_another_no_vote() {
     let world = World::new();
-    let neighbour = world.start("aaa_th_apa_goc_neighbour_master_1111111111", &other_echo());
+    let neighbour = world.start("aaa_th_apa_goc_neighbour_master_1111111111", &rebuilt_echo());
     world.pull(0);
     let real = [(); 3].map(|()| world.start(ECHO, &echo()));
     world.pull(0);
@@ -166,32 +166,30 @@ fn a_damaged_value_of_one_key_costs_the_processes_of_another_no_vote() {
     for _ in 0..2 {
         world.run(&["pull", "--force"]);
         assert!(world.shows_echo());
-        assert_eq!(world.contest(), None);
+        assert_eq!(world.election(), None);
     }
     drop(real);
 }
 
 #[test]
 fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
-    let others = [(); 3].map(|()| world.start(ECHO, &other_echo()));
+    let (world, _agents) = World::with_pulled_echo();
+    let others = [(); 3].map(|()| world.start(ECHO, &rebuilt_echo()));
     world.pull(3);
-    assert_eq!(world.contest(), Some(("majority".to_owned(), 3, 4)));
+    assert_eq!(world.election(), Some(("majority".to_owned(), 3, 4)));
     // Two of them are processes of a newer commit at ports that are used again.
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
-    let _third = world.start(newer, &other_echo());
+    let _third = world.start(newer, &rebuilt_echo());
     world.run(&["pull", newer]).assert_code(0);
     for other in &others[..2] {
         world.center.register(newer, other);
     }
     world.pull(3);
-    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
+    assert_eq!(world.election(), Some(("tie".to_owned(), 1, 4)));
     // Their last answers do not vote here either when they fail.
     others[0].kill();
     world.pull(3);
-    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
+    assert_eq!(world.election(), Some(("tie".to_owned(), 1, 4)));
     world.assert_consistent();
 }
 
@@ -199,31 +197,31 @@ fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() 
 fn a_last_answer_does_not_vote_once_another_name_shows_its_build() {
     let (world, _agents) = World::with_echo(1);
     world.pull(0);
-    let others = [(); 3].map(|()| world.start(ECHO, &other_echo()));
+    let others = [(); 3].map(|()| world.start(ECHO, &rebuilt_echo()));
     world.pull(3);
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
-    let _third = world.start(newer, &other_echo());
+    let _third = world.start(newer, &rebuilt_echo());
     world.run(&["pull", newer]).assert_code(0);
     for other in &others[..2] {
         other.kill();
         world.center.register(newer, other);
     }
     world.pull(3);
-    assert_eq!(world.contest(), Some(("tie".to_owned(), 1, 4)));
+    assert_eq!(world.election(), Some(("tie".to_owned(), 1, 4)));
 }
 
 #[test]
 fn what_a_person_chose_stays_against_a_majority() {
-    let (world, stray, _real) = strayed();
+    let (world, stray, _real) = world_with_stray_process();
     world.pull(3);
     let stray_build =
         world.query::<String>("SELECT lower(hex(fingerprint)) FROM structure ORDER BY id LIMIT 1");
     world.run(&["pull", ECHO, "--adopt", &stray_build[..12]]).assert_code(3);
-    assert_eq!(world.contest(), None);
+    assert_eq!(world.election(), None);
     let explained = world.run(&["list", "--explain", ECHO]).assert_code(0).stdout;
     assert!(explained.contains("(shown, chosen by hand; "), "{explained}");
     world.pull(3);
-    assert_eq!(world.contest(), None);
+    assert_eq!(world.election(), None);
     // A deploy ends the choice.
     world.center.remove(&stray.url());
     world.pull(0).assert_stderr_contains("took the place of");
@@ -233,10 +231,10 @@ fn what_a_person_chose_stays_against_a_majority() {
 
 #[test]
 fn where_adoption_is_switched_off_a_majority_changes_nothing() {
-    let (world, _stray, _real) = strayed();
+    let (world, _stray, _real) = world_with_stray_process();
     world.configure("[pull]\nadopt = false\n");
     world.pull(3);
     world.pull(3);
-    assert_eq!(world.contest(), None);
+    assert_eq!(world.election(), None);
     assert!(!world.shows_echo());
 }

@@ -16,8 +16,11 @@ use goc_watchdog::config::Config;
 use goc_watchdog::exit::ExitCode;
 use serde_json::Value;
 
+use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path};
-use crate::harness::{ECHO, NOBODY, Output, World, has_program, output_of};
+use crate::harness::users::NOBODY;
+use crate::harness::users::SERVICE_USER;
+use crate::harness::{ECHO, Output, World, has_program, output_of};
 use crate::sim::{Agent, Program};
 
 /// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
@@ -51,7 +54,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 /// Fails unless the program, or a process built with goc, reads the variable.
 #[track_caller]
-fn is_read(variable: &str) {
+fn assert_is_read(variable: &str) {
     let cli = Cli::command();
     let mut read = cli.get_arguments().filter_map(|argument| argument.get_env());
     assert!(variable == "GOC_SERVICE_NAME" || read.any(|it| it == variable), "nothing reads {variable}");
@@ -151,15 +154,14 @@ fn what_cron_would_not_take_is_told_from_what_it_takes() {
 
 #[test]
 fn each_line_of_the_crontab_runs_and_has_nothing_to_say() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let text = example("crontab");
     assert!(text.ends_with('\n'), "cron leaves out a last line without an end");
     let mut commands = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if let Some((name, _)) = line.split_once('=').filter(|(name, _)| !name.contains(' ')) {
             if name.starts_with("GOC_") {
-                is_read(name);
+                assert_is_read(name);
             }
             continue;
         }
@@ -176,9 +178,7 @@ fn each_line_of_the_crontab_runs_and_has_nothing_to_say() {
 
 #[test]
 fn the_site_is_written_by_its_crontab_and_served_from_the_same_folder() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let text = example("site/crontab");
     let folder = world.home().join("coverage");
     let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -199,12 +199,10 @@ fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
     if !has_program(&[program, "-v"]) {
         return;
     }
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let folder = world.home().join("coverage");
     world.run(&["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()]).assert_code(0);
-    let served = Served::start(Command::new(program), &world, &folder);
+    let served = Nginx::start(Command::new(program), &world, &folder);
 
     let index = served.get("/", "");
     assert_eq!(
@@ -242,14 +240,13 @@ fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
     if !has_program(&[program, "-v"]) {
         return;
     }
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     // The binary beside the root, which its owner may write, as the folder of the site.
     let binary = world.install_binary();
     let folder = world.home().join("coverage");
     for (folder, mode) in [(world.root(), 0o750), (folder.clone(), 0o755)] {
         fs::create_dir(&folder).unwrap();
-        let _ = chown(&folder, Some(SITE_OWNER), Some(SITE_OWNER));
+        let _ = chown(&folder, Some(SERVICE_USER), Some(SERVICE_USER));
         fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
     }
     let text = example("site/crontab");
@@ -257,12 +254,14 @@ fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
     let (command, _) = cron_line(line).unwrap().1.rsplit_once(' ').unwrap();
     let script = format!("goc-watchdog pull --quiet && {command} {}", folder.display());
     let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
-    let Some(mut cron) = world.as_user(SITE_OWNER, SITE_OWNER, "022", &["sh", "-c", &script]) else { return };
+    let Some(mut cron) = world.as_user(SERVICE_USER, SERVICE_USER, "022", &["sh", "-c", &script]) else {
+        return;
+    };
     let wrote = output_of(cron.env("PATH", path));
     assert_eq!((wrote.code, &*wrote.stdout, &*wrote.stderr), (0, "", ""), "{script}");
 
     let (user, group) = user_of_nginx();
-    let served = Served::start(world.as_user(user, group, "022", &[program]).unwrap(), &world, &folder);
+    let served = Nginx::start(world.as_user(user, group, "022", &[program]).unwrap(), &world, &folder);
     let pages = files_below(&folder);
     assert!(pages.iter().any(|page| page.ends_with("badge.svg")), "{pages:?}");
     for page in pages.iter().map(|page| page.strip_prefix(&folder).unwrap().to_str().unwrap()) {
@@ -271,9 +270,6 @@ fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
     }
     assert_eq!(served.get("/", "").status(), 200);
 }
-
-/// The user whose crontab writes the site.
-const SITE_OWNER: u32 = 61_001;
 
 /// The user and group that Debian's nginx runs as; those of a user who owns nothing where there are none.
 fn user_of_nginx() -> (u32, u32) {
@@ -290,7 +286,7 @@ fn user_of_nginx() -> (u32, u32) {
 const NGINX: &str = "/usr/sbin/nginx";
 
 /// An nginx that serves a folder as the example says, on a socket of its own.
-struct Served {
+struct Nginx {
     nginx: Child,
     socket: PathBuf,
 }
@@ -300,7 +296,7 @@ struct Answer {
     body: String,
 }
 
-impl Served {
+impl Nginx {
     /// Starts nginx by a command that its arguments are added to.
     fn start(mut nginx: Command, world: &World, folder: &Path) -> Self {
         let own = world.home().join("nginx");
@@ -345,7 +341,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for Nginx {
     fn drop(&mut self) {
         let _ = self.nginx.kill();
         let _ = self.nginx.wait();
@@ -389,7 +385,7 @@ fn arguments(unit: &str) -> Vec<String> {
 }
 
 /// The units in a folder of their own, with the binary of this build as the one that they start.
-fn installed(world: &World) -> Vec<String> {
+fn install_units(world: &World) -> Vec<String> {
     let write = |unit: &&str| {
         let text = example(&format!("systemd/{unit}"));
         let path = world.home().join(unit);
@@ -405,7 +401,7 @@ fn systemd_finds_no_fault_in_the_units() {
         return;
     }
     let world = World::new();
-    let units = installed(&world);
+    let units = install_units(&world);
     let output = output_of(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
     // Units of this machine, which ours come after, may have faults; and of an unknown key it only warns.
     assert!(!output.stderr.contains("goc-watchdog"), "{}", output.stderr);
@@ -418,7 +414,7 @@ fn systemd_rates_the_services_as_well_confined() {
         return;
     }
     let world = World::new();
-    for unit in installed(&world).iter().filter(|unit| unit.ends_with(".service")) {
+    for unit in install_units(&world).iter().filter(|unit| unit.ends_with(".service")) {
         // In tenths, of 100: 12 now, and 96 for a service without any of it.
         output_of(Command::new("systemd-analyze").args([
             "security",
@@ -432,8 +428,7 @@ fn systemd_rates_the_services_as_well_confined() {
 
 #[test]
 fn the_services_run_as_they_are_written_and_agree_with_each_other() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let services = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"];
     for unit in services {
         let arguments = arguments(unit);
@@ -442,7 +437,7 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
         let environment = settings(unit, "Environment");
         let root = environment.iter().find_map(|it| it.strip_prefix("GOC_WATCHDOG_ROOT=")).unwrap();
         for variable in &environment {
-            is_read(variable.split_once('=').unwrap().0);
+            assert_is_read(variable.split_once('=').unwrap().0);
         }
         assert_eq!(settings(unit, "ReadWritePaths"), [root]);
         assert_eq!(Path::new("/var/lib").join(&settings(unit, "StateDirectory")[0]), Path::new(root));
@@ -528,13 +523,13 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
             made.iter().filter(|call| !call.starts_with("<...") && !allowed.contains(**call)).collect();
         assert!(forbidden.is_empty(), "{unit} makes {forbidden:?}");
         let of_other_properties: Vec<&str> =
-            trace.lines().filter(|line| forbidden_beside_the_filter(unit, line)).collect();
+            trace.lines().filter(|line| is_forbidden_by_other_property(unit, line)).collect();
         assert!(of_other_properties.is_empty(), "{unit}: {of_other_properties:#?}");
     }
 }
 
 /// Tells whether a call that strace saw is one that another property of a unit forbids than its filter.
-fn forbidden_beside_the_filter(unit: &str, call: &str) -> bool {
+fn is_forbidden_by_other_property(unit: &str, call: &str) -> bool {
     let forbids = |key| settings(unit, key) == ["yes"];
     let [families] = settings(unit, "RestrictAddressFamilies").try_into().expect("one list");
     let of_other_family = call.split_once("socket(").is_some_and(|(_, arguments)| {
@@ -565,7 +560,7 @@ fn what_the_other_properties_of_the_services_forbid_is_told_from_what_they_allow
         "7 mkdirat(5, \"a\", 02770) = 0",
         "7 clone(child_stack=NULL, flags=CLONE_NEWUSER|SIGCHLD) = 8",
     ] {
-        assert!(forbidden_beside_the_filter(unit, bad), "{bad}");
+        assert!(is_forbidden_by_other_property(unit, bad), "{bad}");
     }
     for good in [
         "7 socket(AF_INET6, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_TCP) = 3",
@@ -573,7 +568,7 @@ fn what_the_other_properties_of_the_services_forbid_is_told_from_what_they_allow
         "7 fchmod(5, 0770) = 0",
         "7 openat(5, \"a\", O_WRONLY|O_CREAT|O_EXCL, 0660) = 6",
     ] {
-        assert!(!forbidden_beside_the_filter(unit, good), "{good}");
+        assert!(!is_forbidden_by_other_property(unit, good), "{good}");
     }
 }
 
@@ -621,7 +616,7 @@ fn words(value: &Value) -> Vec<&str> {
 
 /// Where a container has the volume of its pod that is this claim.
 #[track_caller]
-fn mounted(pod: &Value, claim: &str) -> String {
+fn mount_path(pod: &Value, claim: &str) -> String {
     let volume = list(&pod["volumes"]).iter().find(|it| it["persistentVolumeClaim"]["claimName"] == claim);
     let volume = volume.unwrap_or_else(|| panic!("no volume of {claim}"));
     let mounts = list(&pod["containers"][0]["volumeMounts"]);
@@ -643,10 +638,10 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    pub(crate) fn of_the_deployment(agent: &Agent, inbox: &Path) -> Self {
+    pub(crate) fn from_deployment(agent: &Agent, inbox: &Path) -> Self {
         let service = pod("echoserver");
         let container = &service["containers"][0];
-        let mount = mounted(&service, "goc-watchdog-inbox");
+        let mount = mount_path(&service, "goc-watchdog-inbox");
         let command = words(&container["lifecycle"]["preStop"]["exec"]["command"]);
         let argument = |word: &&str| match word.starts_with("--address=") {
             true => format!("--address={}", agent.url()),
@@ -690,7 +685,7 @@ fn what_the_manifests_name_is_there() {
         }
         for container in list(&pod["containers"]) {
             for variable in list(&container["env"]) {
-                is_read(variable["name"].as_str().unwrap());
+                assert_is_read(variable["name"].as_str().unwrap());
             }
         }
     }
@@ -704,8 +699,8 @@ fn pods_and_cron_jobs_share_the_inbox_and_a_group_that_may_empty_it() {
     let (service, pull) = (pod("echoserver"), pod("goc-watchdog-pull"));
     let inbox = manifest("PersistentVolumeClaim", "goc-watchdog-inbox");
     assert_eq!(words(&inbox["spec"]["accessModes"]), ["ReadWriteMany"]);
-    mounted(&service, "goc-watchdog-inbox");
-    let inbox = mounted(&pull, "goc-watchdog-inbox");
+    mount_path(&service, "goc-watchdog-inbox");
+    let inbox = mount_path(&pull, "goc-watchdog-inbox");
     let configuration = Config::parse(&configuration(), "goc-watchdog.toml").unwrap();
     assert_eq!(configuration.inboxes, [Path::new(&inbox)]);
 
@@ -722,12 +717,12 @@ fn what_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
     fs::create_dir(&inbox).unwrap();
     let inbox = inbox.to_str().unwrap();
     let pull = pod("goc-watchdog-pull");
-    world.configure(&configuration().replace(&mounted(&pull, "goc-watchdog-inbox"), inbox));
+    world.configure(&configuration().replace(&mount_path(&pull, "goc-watchdog-inbox"), inbox));
     let pull = words(&pull["containers"][0]["args"]);
     world.run(&pull).assert_code(0);
     agents[0].hit(&[0], 1);
 
-    let hook = Hook::of_the_deployment(&agents[0], Path::new(inbox));
+    let hook = Hook::from_deployment(&agents[0], Path::new(inbox));
     let mut command = world.command(&[]);
     command.env_clear().args(hook.arguments).envs(hook.variables);
     assert_eq!(output_of(&mut command).assert_code(0).stderr, "");
@@ -744,8 +739,7 @@ fn what_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
 
 #[test]
 fn the_cron_jobs_run_one_at_a_time_on_a_root_that_one_node_has() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let claim = manifest("PersistentVolumeClaim", "goc-watchdog-root");
     assert_eq!(words(&claim["spec"]["accessModes"]), ["ReadWriteOnce"]);
     for name in ["goc-watchdog-pull", "goc-watchdog-prune"] {
@@ -759,7 +753,7 @@ fn the_cron_jobs_run_one_at_a_time_on_a_root_that_one_node_has() {
         assert_eq!(pod["restartPolicy"], "Never");
         let container = &pod["containers"][0];
         let root = list(&container["env"]).iter().find(|it| it["name"] == "GOC_WATCHDOG_ROOT").unwrap();
-        assert_eq!(root["value"], *mounted(&pod, "goc-watchdog-root"));
+        assert_eq!(root["value"], *mount_path(&pod, "goc-watchdog-root"));
         let configuration = list(&container["volumeMounts"]).iter().find(|it| it["name"] == "configuration");
         let path = Path::new(root["value"].as_str().unwrap()).join("goc-watchdog.toml");
         assert_eq!(configuration.unwrap()["mountPath"], path.to_str().unwrap());
@@ -782,7 +776,7 @@ fn a_pod_has_the_binary_where_its_hook_looks_for_it_and_time_to_run_it() {
     }
 
     let after = |option: &str| hook.iter().find_map(|word| word.strip_prefix(option)).expect(option);
-    assert_eq!(after("--to-inbox="), mounted(&pod, "goc-watchdog-inbox"));
+    assert_eq!(after("--to-inbox="), mount_path(&pod, "goc-watchdog-inbox"));
     let port = service["ports"][0]["containerPort"].to_string();
     assert_eq!(after("--address="), format!("http://127.0.0.1:{port}"));
     let deadline = humantime::parse_duration(after("--deadline=")).unwrap().as_secs();
@@ -836,23 +830,17 @@ example.com/app/main.go:11.2,11.10 1
 ";
 
 /// A change of three lines against `master`, deployed, of which two were executed.
-struct Deployed {
-    world: World,
-    source: Source,
-    agent: Agent,
-}
-
-fn deployed() -> Deployed {
+fn changed_service() -> Service {
     let mut source =
         Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     source.git(&["checkout", "--quiet", "-b", "change"]);
     fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
     source.commit_all();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     agent.hit(&[0, 1, 3], 1);
     source.clone_into(&world, &["--bare"]);
-    Deployed { world, source, agent }
+    Service { world, source, agent }
 }
 
 /// The variables of a job, but for those by which the world is found.
@@ -860,7 +848,7 @@ fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
     let all = of.as_object().unwrap().iter().map(|(name, value)| (&**name, value.as_str().unwrap()));
     all.inspect(|(name, _)| {
         if name.starts_with("GOC_") {
-            is_read(name);
+            assert_is_read(name);
         }
     })
     .filter(|(name, _)| !name.starts_with("GOC_"))
@@ -868,24 +856,24 @@ fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
 
 /// Runs the steps of the workflow as GitHub does, up to the first that fails; returns what the last one said,
 /// and the summary of the job.
-fn on_github(deployed: &Deployed) -> (Output, String) {
+fn run_github_job(service: &Service) -> (Output, String) {
     let [workflow] = yaml("ci/github-actions.yml").try_into().expect("one document");
     let job = &workflow["jobs"]["coverage"];
-    let [environment, summary] = ["environment", "summary"].map(|name| deployed.world.home().join(name));
+    let [environment, summary] = ["environment", "summary"].map(|name| service.world.home().join(name));
     fs::write(&environment, "").unwrap();
     fs::write(&summary, "").unwrap();
     let steps = list(&job["steps"]);
     for (number, step) in steps.iter().enumerate() {
         let script = step["run"].as_str().expect("a step that runs something");
         assert!(!script.contains("${{"), "what others name must not become a part of a script: {script}");
-        let mut shell = shell(&deployed.world, &["bash", "-e", "-c", script]);
+        let mut shell = shell(&service.world, &["bash", "-e", "-c", script]);
         shell.env("GITHUB_ENV", &environment).env("GITHUB_STEP_SUMMARY", &summary);
         for (name, value) in variables(&job["env"]) {
             shell.env(
                 name,
                 match value {
                     "${{ github.base_ref }}" => "master",
-                    "${{ github.event.pull_request.head.sha }}" => &deployed.source.commit,
+                    "${{ github.event.pull_request.head.sha }}" => &service.source.commit,
                     _ => panic!("{name}: {value} is nothing that is known here"),
                 },
             );
@@ -903,27 +891,27 @@ fn on_github(deployed: &Deployed) -> (Output, String) {
 
 #[test]
 fn the_github_workflow_gates_on_the_lines_that_changed() {
-    let deployed = deployed();
-    let (output, summary) = on_github(&deployed);
+    let service = changed_service();
+    let (output, summary) = run_github_job(&service);
     let output = output.assert_code(ExitCode::BelowThreshold.number().into());
     assert!(output.stdout.contains("file=main.go,line=9"), "{}", output.stdout);
     assert!(summary.contains("66.7"), "{summary}");
-    deployed.agent.hit(&[2], 1);
-    let (output, summary) = on_github(&deployed);
+    service.agent.hit(&[2], 1);
+    let (output, summary) = run_github_job(&service);
     output.assert_code(0);
     assert!(summary.contains("100"), "{summary}");
 }
 
 /// Runs the script of the job as GitLab does; returns what it said, and what GitLab takes for the coverage.
-fn on_gitlab(deployed: &Deployed) -> (Output, Option<String>) {
+fn run_gitlab_job(service: &Service) -> (Output, Option<String>) {
     let [file] = yaml("ci/gitlab-ci.yml").try_into().expect("one document");
     let job = &file["coverage"];
     let mut shell =
-        shell(&deployed.world, &["bash", "-eo", "pipefail", "-c", &words(&job["script"]).join("\n")]);
+        shell(&service.world, &["bash", "-eo", "pipefail", "-c", &words(&job["script"]).join("\n")]);
     shell
         .envs(variables(&job["variables"]))
         .env("CI_COMMIT_SHA", "0123456789012345678901234567890123456789")
-        .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", &deployed.source.commit)
+        .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", &service.source.commit)
         .env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "master");
     let output = output_of(&mut shell);
     let pattern = job["coverage"].as_str().unwrap();
@@ -931,20 +919,20 @@ fn on_gitlab(deployed: &Deployed) -> (Output, Option<String>) {
     let pattern = regex::Regex::new(&format!("(?m){pattern}")).unwrap();
     let coverage = pattern.captures(&output.stdout).map(|found| found[1].to_owned());
     let report = job["artifacts"]["reports"]["coverage_report"]["path"].as_str().unwrap();
-    let report = fs::read_to_string(deployed.world.home().join(report)).unwrap();
+    let report = fs::read_to_string(service.world.home().join(report)).unwrap();
     assert!(report.contains("filename=\"main.go\""), "{report}");
     (output, coverage)
 }
 
 #[test]
 fn the_gitlab_job_gates_on_the_lines_that_changed() {
-    let deployed = deployed();
-    let (output, coverage) = on_gitlab(&deployed);
+    let service = changed_service();
+    let (output, coverage) = run_gitlab_job(&service);
     let output = output.assert_code(ExitCode::BelowThreshold.number().into());
     assert!(output.stdout.contains("66.7%"), "{}", output.stdout);
     assert_eq!(coverage.as_deref(), Some("75.0"));
-    deployed.agent.hit(&[2], 1);
-    let (output, coverage) = on_gitlab(&deployed);
+    service.agent.hit(&[2], 1);
+    let (output, coverage) = run_gitlab_job(&service);
     output.assert_code(0);
     assert_eq!(coverage.as_deref(), Some("100.0"));
 }

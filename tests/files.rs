@@ -5,10 +5,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, sy
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{NOBODY, Output, World, can_change_user, output_of};
+use crate::harness::users::{NOBODY, can_change_user};
+use crate::harness::{Output, World, output_of};
 
 /// Creates a folder that belongs to somebody else, with a file of theirs in it.
-fn precious(world: &World) -> PathBuf {
+fn foreign_folder(world: &World) -> PathBuf {
     let folder = world.home().join("precious");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("letter"), "dear").unwrap();
@@ -17,7 +18,7 @@ fn precious(world: &World) -> PathBuf {
 
 /// Fails unless the folder that [`precious`] made is as it was.
 #[track_caller]
-fn is_untouched(folder: &Path) {
+fn assert_untouched(folder: &Path) {
     let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["letter"]);
     assert_eq!(fs::read_to_string(folder.join("letter")).unwrap(), "dear");
@@ -25,24 +26,20 @@ fn is_untouched(folder: &Path) {
 
 #[test]
 fn a_link_in_place_of_the_scratch_folder_is_named_and_the_folder_behind_it_left_alone() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
-    let folder = precious(&world);
+    let (world, _agents) = World::with_pulled_echo();
+    let folder = foreign_folder(&world);
     let link = world.root().join("goc-watchdog.tmp");
     let _ = fs::remove_dir(&link);
     symlink(&folder, &link).unwrap();
     for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
         world.run(arguments).assert_code(1).assert_stderr_contains("goc-watchdog.tmp\" is a symbolic link");
-        is_untouched(&folder);
+        assert_untouched(&folder);
     }
 }
 
 #[test]
 fn a_file_in_place_of_the_scratch_folder_is_named_and_stops_nothing() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let file = world.root().join("goc-watchdog.tmp");
     fs::write(&file, "mine").unwrap();
     let message =
@@ -56,10 +53,9 @@ fn a_file_in_place_of_the_scratch_folder_is_named_and_stops_nothing() {
 #[test]
 fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
     for name in ["goc-watchdog.lock", "goc-watchdog.readers", "sqlite.db"] {
-        let (world, agents) = World::with_echo(1);
-        agents[0].hit(&[0], 1);
+        let (world, _agents) = World::with_covered_echo();
         fs::create_dir(world.root()).unwrap();
-        let folder = precious(&world);
+        let folder = foreign_folder(&world);
         // A link to nothing would make a new file there.
         for target in ["letter", "new"] {
             let link = world.root().join(name);
@@ -69,7 +65,7 @@ fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
             if name == "sqlite.db" {
                 world.run(&["total", "echoserver"]).assert_code(1).assert_stderr_contains(&message);
             }
-            is_untouched(&folder);
+            assert_untouched(&folder);
             fs::remove_file(link).unwrap();
         }
     }
@@ -77,24 +73,20 @@ fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
 
 #[test]
 fn a_link_in_place_of_an_unfinished_profile_is_replaced() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
-    let folder = precious(&world);
+    let (world, agents) = World::with_pulled_echo();
+    let folder = foreign_folder(&world);
     let unfinished = world.root().join("apa_goc_echoserver/cov_data/apa_goc_echoserver_2.cov.tmp");
     symlink(folder.join("letter"), unfinished).unwrap();
     agents[0].hit(&[1], 1);
     world.pull(0);
-    is_untouched(&folder);
+    assert_untouched(&folder);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
     world.assert_consistent();
 }
 
 #[test]
 fn a_link_in_place_of_a_profile_is_not_read() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let profile = world.root().join("apa_goc_echoserver/cov_data/apa_goc_echoserver_1.cov");
     let elsewhere = world.home().join("elsewhere.cov");
     let text = fs::read_to_string(&profile).unwrap();
@@ -110,8 +102,7 @@ fn a_link_in_place_of_a_profile_is_not_read() {
 
 #[test]
 fn the_configuration_and_folders_of_apps_may_lie_elsewhere() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, agents) = World::with_covered_echo();
     // As Kubernetes mounts a ConfigMap: the file is a link through a link.
     let mounted = world.home().join("mounted");
     fs::create_dir_all(mounted.join("..2026_11_29")).unwrap();
@@ -130,7 +121,7 @@ fn the_configuration_and_folders_of_apps_may_lie_elsewhere() {
     world.pull(0);
     agents[0].hit(&[0], 1);
     world.pull(0);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
+    assert_eq!(world.row_count(), 2);
     assert!(disk.join("app/cov_data/apa_goc_echoserver_2.cov").is_file());
     world.run(&["prune", "--keep", "1", "--keep-days", "0"]).assert_code(0);
     assert!(!disk.join("app/cov_data/apa_goc_echoserver_1.cov").exists(), "prune sweeps there, too");
@@ -143,37 +134,33 @@ fn a_link_of_another_user_in_place_of_an_app_is_named_and_the_others_are_stored(
     if !can_change_user() {
         return;
     }
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let other = world.start("staging_th_other_master_0123456789", &crate::harness::echo());
     other.hit(&[0], 1);
-    let folder = precious(&world);
+    let folder = foreign_folder(&world);
     fs::create_dir(world.root()).unwrap();
     let link = world.root().join("other");
     symlink(&folder, &link).unwrap();
     lchown(&link, Some(NOBODY), None).unwrap();
     world.pull(3).assert_stderr_contains("root/other\" is a symbolic link of user 65534");
-    is_untouched(&folder);
+    assert_untouched(&folder);
 }
 
 #[test]
 fn a_link_in_place_of_cov_data_fails_that_app_alone() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let other = world.start("staging_th_other_master_0123456789", &crate::harness::echo());
     other.hit(&[0], 1);
-    let folder = precious(&world);
+    let folder = foreign_folder(&world);
     fs::create_dir_all(world.root().join("other")).unwrap();
     symlink(&folder, world.root().join("other/cov_data")).unwrap();
     world.pull(3).assert_stderr_contains("other/cov_data\" is a symbolic link");
-    is_untouched(&folder);
+    assert_untouched(&folder);
 }
 
 #[test]
 fn prune_names_a_link_in_place_of_cov_data_and_removes_nothing_behind_it() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let (cov_data, moved) = (world.root().join("apa_goc_echoserver/cov_data"), world.home().join("moved"));
     fs::rename(&cov_data, &moved).unwrap();
     fs::write(moved.join("apa_goc_echoserver_7.cov"), "as an orphan").unwrap();
@@ -188,16 +175,14 @@ fn prune_names_a_link_in_place_of_cov_data_and_removes_nothing_behind_it() {
 
 #[test]
 fn nothing_is_fetched_through_a_link() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
-    let folder = precious(&world);
+    let (world, _agents) = World::with_pulled_echo();
+    let folder = foreign_folder(&world);
     symlink(&folder, world.root().join("apa_goc_echoserver/repo.fetch")).unwrap();
     world
         .run(&["report", "echoserver", "--format", "lcov"])
         .assert_code(3)
         .assert_stderr_contains("apa_goc_echoserver/repo.fetch\" is a symbolic link");
-    is_untouched(&folder);
+    assert_untouched(&folder);
 }
 
 #[test]
@@ -236,8 +221,7 @@ fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
     if !can_change_user() {
         return;
     }
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, agents) = World::with_covered_echo();
     // The folder's own configuration has no say in it, and is not read before that is settled.
     world.configure("trust_root = true\n");
     chown(world.root(), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -268,9 +252,8 @@ fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
 }
 
 /// Pulls in a new root under a umask, and returns the permissions of all that is there then.
-fn modes(umask: &str, configuration: Option<&str>) -> Vec<(String, String)> {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+fn permissions_after_pull(umask: &str, configuration: Option<&str>) -> Vec<(String, String)> {
+    let (world, _agents) = World::with_covered_echo();
     if let Some(text) = configuration {
         world.configure(text);
     }
@@ -314,12 +297,12 @@ fn others_get_nothing_of_what_is_created_and_the_group_what_the_umask_leaves() {
         all.sort();
         all
     };
-    assert_eq!(modes("022", None), wanted("750", "640"));
-    assert_eq!(modes("027", None), wanted("750", "640"));
-    assert_eq!(modes("077", None), wanted("700", "600"));
-    assert_eq!(modes("002", None), wanted("770", "660"));
-    assert_eq!(modes("000", None), wanted("770", "660"));
-    let mut shared = modes("022", Some("[files]\ngroup_write = true\n"));
+    assert_eq!(permissions_after_pull("022", None), wanted("750", "640"));
+    assert_eq!(permissions_after_pull("027", None), wanted("750", "640"));
+    assert_eq!(permissions_after_pull("077", None), wanted("700", "600"));
+    assert_eq!(permissions_after_pull("002", None), wanted("770", "660"));
+    assert_eq!(permissions_after_pull("000", None), wanted("770", "660"));
+    let mut shared = permissions_after_pull("022", Some("[files]\ngroup_write = true\n"));
     // The root was there already, made by the test.
     shared.retain(|(name, _)| name != "root");
     let mut wanted = wanted("770", "660");

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path};
 use crate::harness::{World, has_program};
-use crate::sim::Agent;
 
 const BEFORE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n}\n";
 const AFTER: &str = "package main\n\nfunc main() {\n\trun()\n}\n\n// run runs.\nfunc run() {\n\tif ok() {\n\t\tprintln()\n\t}\n\n\tpanic(1)\n}\n\nfunc init() { ok() }\n\nfunc init() {}\n\nfunc ok() bool { return true }\n";
@@ -22,35 +22,21 @@ example.com/app/<b a=\"x\">&amp;'`|\u{1b}[31m,=cmd()#].go:1.1,2.2 1 0
 example.com/app/--></script>]]>é\u{202e}.go:1.1,1.9 1 1
 ";
 
-/// Service, with its repository of two commits, `BEFORE` on the branch `base`.
-struct Served {
-    world: World,
-    source: Source,
-    _agent: Agent,
-}
-
-fn served() -> Served {
+/// A service whose repository has two commits, `BEFORE` on the branch `base`.
+fn changed_service() -> Service {
     let mut source =
         Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     source.git(&["branch", "base"]);
     fs::write(source.folder.path().join("main.go"), AFTER).unwrap();
     source.commit_all();
-    let world = World::new();
-    let agent = world.start_counted(&source.service(), PROFILE);
-    world.pull(0);
-    source.clone_into(&world, &["--bare"]);
-    Served { world, source, _agent: agent }
+    Service::from_source(source, PROFILE)
 }
 
-impl Served {
-    /// Writes a form beside the source, where its readers are at home.
-    fn write(&self, form: &str, name: &str) -> String {
-        let file = self.source.folder.path().join(name);
-        self.world
-            .run(&["report", "app", "-q", "--format", &format!("{form}={}", file.display())])
-            .assert_code(0);
-        fs::read_to_string(file).unwrap()
-    }
+/// Writes a form into the folder of the source, where programs that read it find the files that it names.
+fn write_form(service: &Service, form: &str, name: &str) -> String {
+    let file = service.source.folder.path().join(name);
+    service.report(&["-q", "--format", &format!("{form}={}", file.display())]).assert_code(0);
+    fs::read_to_string(file).unwrap()
 }
 
 #[test]
@@ -58,16 +44,16 @@ fn lcov_and_genhtml_read_the_tracefile() {
     if !has_program(&["lcov", "--version"]) || !has_program(&["genhtml", "--version"]) {
         return;
     }
-    let served = served();
-    let text = served.write("lcov", "coverage.info");
+    let service = changed_service();
+    let text = write_form(&service, "lcov", "coverage.info");
     let records: Vec<&str> = text.lines().filter(|line| line.starts_with("DA:")).collect();
     let wanted =
         ["DA:1,1", "DA:1,0", "DA:2,0", "DA:4,5", "DA:9,1", "DA:10,0", "DA:13,1", "DA:16,1", "DA:20,2"];
     assert_eq!(records, wanted);
-    let summary = served.source.run_tool(&["lcov", "--summary", "coverage.info"]);
+    let summary = service.source.run_tool(&["lcov", "--summary", "coverage.info"]);
     assert!(summary.contains("66.7% (6 of 9 lines)"), "{summary}");
     assert!(summary.contains("100.0% (4 of 4 functions)"), "an empty one is none: {summary}");
-    served.source.run_tool(&[
+    service.source.run_tool(&[
         "genhtml",
         "--quiet",
         "--ignore-errors",
@@ -77,7 +63,7 @@ fn lcov_and_genhtml_read_the_tracefile() {
         "coverage.info",
     ]);
     let page =
-        served.source.run_tool(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
+        service.source.run_tool(&["find", "html", "-name", "main.go.gcov.html", "-exec", "cat", "{}", ";"]);
     assert!(page.contains("panic"), "genhtml shows the source");
 }
 
@@ -86,9 +72,9 @@ fn genhtml_reads_a_tracefile_without_the_files_that_the_commit_lacks() {
     if !has_program(&["genhtml", "--version"]) {
         return;
     }
-    let served = served();
+    let service = changed_service();
     let report = |options: &[&str]| {
-        served
+        service
             .world
             .run(&[&["report", "app", "--format", "lcov=coverage.info"], options].concat())
             .assert_code(0)
@@ -97,14 +83,14 @@ fn genhtml_reads_a_tracefile_without_the_files_that_the_commit_lacks() {
         "genhtml ends at what is not in the commit; --exclude-without-source leaves it out\n",
     );
     report(&["--format", "text=coverage.txt", "--exclude-without-source"]);
-    let text = fs::read_to_string(served.world.home().join("coverage.txt")).unwrap();
+    let text = fs::read_to_string(service.world.home().join("coverage.txt")).unwrap();
     assert!(text.contains("\nexclude files without source\n") && text.contains(" 5/6 "), "{text}");
-    fs::copy(served.world.home().join("coverage.info"), served.source.folder.path().join("coverage.info"))
+    fs::copy(service.world.home().join("coverage.info"), service.source.folder.path().join("coverage.info"))
         .unwrap();
-    served.source.run_tool(&["genhtml", "--quiet", "--output-directory", "html", "coverage.info"]);
+    service.source.run_tool(&["genhtml", "--quiet", "--output-directory", "html", "coverage.info"]);
     let gate = ["report", "app", "-q", "--exclude-without-source", "--format", "badge", "--fail-under"];
-    served.world.run(&[&gate[..], &["83"]].concat()).assert_code(0);
-    served.world.run(&[&gate[..], &["84"]].concat()).assert_code(5).assert_stderr_contains("83.3%");
+    service.world.run(&[&gate[..], &["83"]].concat()).assert_code(0);
+    service.world.run(&[&gate[..], &["84"]].concat()).assert_code(5).assert_stderr_contains("83.3%");
 }
 
 #[test]
@@ -112,7 +98,7 @@ fn what_has_source_is_not_guessed_where_no_commit_is_here() {
     let source =
         Source::from_files(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let _agent = world.start_counted(&source.service(), PROFILE);
+    let _agent = world.start_counted(&source.service_name(), PROFILE);
     world.pull(0);
     let report = world.run(&["report", "app", "--format", "badge", "--exclude-without-source"]);
     report.assert_code(1).assert_stderr_contains("which files have no source is told by the commit");
@@ -123,14 +109,14 @@ fn cobertura_is_valid_and_diff_cover_finds_the_changed_lines() {
     if !has_program(&["xmllint", "--version"]) || !has_program(&["diff-cover", "--version"]) {
         return;
     }
-    let served = served();
-    served.write("cobertura", "coverage.xml");
+    let service = changed_service();
+    write_form(&service, "cobertura", "coverage.xml");
     let dtd = project_path("tests/fixtures/coverage-04.dtd");
-    served.source.run_tool(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
-    served.write("lcov", "coverage.info");
+    service.source.run_tool(&["xmllint", "--noout", "--nonet", "--dtdvalid", &dtd, "coverage.xml"]);
+    write_form(&service, "lcov", "coverage.info");
     for file in ["coverage.xml", "coverage.info"] {
-        served.source.run_tool(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
-        let found = fs::read(served.source.folder.path().join("diff.json")).unwrap();
+        service.source.run_tool(&["diff-cover", file, "--compare-branch=base", "--format=json:diff.json"]);
+        let found = fs::read(service.source.folder.path().join("diff.json")).unwrap();
         let found: Value = serde_json::from_slice(&found).unwrap();
         let stats = &found["src_stats"]["main.go"];
         assert_eq!(stats["covered_lines"], serde_json::json!([9, 13, 16, 20]), "{file}: {found}");
@@ -143,10 +129,10 @@ fn json_fits_its_published_schema_field_by_field() {
     if !has_program(&["python3", "-c", "import jsonschema"]) {
         return;
     }
-    let served = served();
-    let json: Value = serde_json::from_str(&served.write("json", "report.json")).unwrap();
+    let service = changed_service();
+    let json: Value = serde_json::from_str(&write_form(&service, "json", "report.json")).unwrap();
     assert_eq!((&json["covered"], &json["total"]), (&6.into(), &8.into()));
-    served.source.assert_fits_schema("man/goc-watchdog-report.schema.json", "report.json");
+    service.source.assert_fits_schema("man/goc-watchdog-report.schema.json", "report.json");
 }
 
 #[test]
@@ -154,15 +140,15 @@ fn the_badge_is_well_formed_xml() {
     if !has_program(&["xmllint", "--version"]) {
         return;
     }
-    let served = served();
-    assert!(served.write("badge", "badge.svg").contains(">75.0%</text>"));
-    served.source.run_tool(&["xmllint", "--noout", "--nonet", "badge.svg"]);
+    let service = changed_service();
+    assert!(write_form(&service, "badge", "badge.svg").contains(">75.0%</text>"));
+    service.source.run_tool(&["xmllint", "--noout", "--nonet", "badge.svg"]);
 }
 
 #[test]
 fn codecov_gets_a_number_or_a_fraction_for_each_line() {
-    let served = served();
-    let json: Value = serde_json::from_str(&served.write("codecov", "codecov.json")).unwrap();
+    let service = changed_service();
+    let json: Value = serde_json::from_str(&write_form(&service, "codecov", "codecov.json")).unwrap();
     let lines = &json["coverage"]["main.go"];
     assert_eq!(lines, &serde_json::json!({"4": 5, "9": 1, "10": 0, "13": 1, "16": 1, "20": 2}));
 }
@@ -170,13 +156,13 @@ fn codecov_gets_a_number_or_a_fraction_for_each_line() {
 #[test]
 fn forms_for_other_programs_are_the_same_bytes_for_the_same_row() {
     const FORMS: [&str; 5] = ["lcov", "cobertura", "codecov", "badge", "diff-github"];
-    let served = served();
+    let service = changed_service();
     let written = || {
-        FORMS.map(|form| served.world.run(&["report", "app", "-q", "--format", form]).assert_code(0).stdout)
+        FORMS.map(|form| service.world.run(&["report", "app", "-q", "--format", form]).assert_code(0).stdout)
     };
     let at_first = written();
     // The same data, found long ago.
-    served.world.execute("UPDATE schedule SET last_pull_at = '2025-01-01T00:00:00.000Z'");
+    service.world.execute("UPDATE schedule SET last_pull_at = '2025-01-01T00:00:00.000Z'");
     assert_eq!(written(), at_first);
 }
 
@@ -185,7 +171,7 @@ fn a_badge_is_the_same_whatever_is_known_of_the_source() {
     let source =
         Source::from_files(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
-    let _agent = world.start_counted(&source.service(), PROFILE);
+    let _agent = world.start_counted(&source.service_name(), PROFILE);
     world.pull(0);
     let badge = || world.run(&["report", "app", "-q", "--format", "badge"]).assert_code(0).stdout;
     let without_a_repository = badge();

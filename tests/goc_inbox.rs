@@ -10,7 +10,7 @@ use crate::harness::{ECHO, output_of, profile_of};
 
 const ROUNDS: usize = 25;
 const REPLICAS: usize = 4;
-const WAYS: [&str; 5] = ["/", "/ping", "/nowhere", "/mirror?name=a", "/ping?again"];
+const PATHS: [&str; 5] = ["/", "/ping", "/nowhere", "/mirror?name=a", "/ping?again"];
 
 impl Goc {
     /// What the hook of the pod in this folder runs, in an environment that tells it nothing.
@@ -24,7 +24,7 @@ impl Goc {
     }
 
     /// Starts the central pull, and goes on.
-    fn pull_meanwhile(&self) -> Child {
+    fn spawn_pull(&self) -> Child {
         let mut command = self.world.command(&["pull", "--center", &self.center]);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
@@ -54,14 +54,14 @@ impl Goc {
 }
 
 /// Sends some requests, drawn by lot.
-fn visit(url: &str) {
+fn send_requests(url: &str) {
     for _ in 0..fastrand::usize(1..6) {
-        get(url, fastrand::choice(WAYS).unwrap());
+        get(url, fastrand::choice(PATHS).unwrap());
     }
 }
 
 /// What lies in a folder, in an order drawn by lot.
-fn shuffled(folder: &Path) -> Vec<PathBuf> {
+fn files_in_random_order(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     fastrand::shuffle(&mut paths);
@@ -70,7 +70,7 @@ fn shuffled(folder: &Path) -> Vec<PathBuf> {
 
 /// Moves so many to the inbox; what comes for the first time leaves a copy that comes once more.
 fn deliver(from: &Path, inbox: &Path, number: usize) {
-    for path in shuffled(from).into_iter().take(number) {
+    for path in files_in_random_order(from).into_iter().take(number) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if !name.starts_with("again-") {
             fs::copy(&path, path.with_file_name(format!("again-{name}"))).unwrap();
@@ -94,11 +94,11 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
             // A key and an address of its own, so that what is lost of one shows.
             let commit = format!("{round:05x}{replica:05x}");
             let url = goc.process(&commit, "echoserver", &ECHO.replace("845820727e", &commit));
-            visit(&url);
+            send_requests(&url);
             if pull.is_none() && fastrand::bool() {
-                pull = Some(goc.pull_meanwhile());
+                pull = Some(goc.spawn_pull());
             }
-            visit(&url);
+            send_requests(&url);
             let before = profile_of(&goc.profile(&commit)).counts;
             goc.hook(&commit, &volume);
             // A watchdog elsewhere may ask the service itself, at a port that was an agent's: the service counts that.
@@ -135,9 +135,9 @@ fn processes_that_follow_each_other_at_one_address_lose_nothing() {
     let mut covered = BTreeSet::new();
     for _ in 0..ROUNDS {
         let url = goc.process("only", "echoserver", ECHO);
-        visit(&url);
-        let pull = fastrand::bool().then(|| goc.pull_meanwhile());
-        visit(&url);
+        send_requests(&url);
+        let pull = fastrand::bool().then(|| goc.spawn_pull());
+        send_requests(&url);
         let before: BTreeSet<String> = covered_blocks(&goc.profile("only"));
         covered.extend(before);
         goc.hook("only", &volume);

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::goc::{Goc, get};
+use crate::harness::NEXT_ECHO;
 use crate::harness::{ECHO, Output};
 use crate::sim::{AfterAnswer, Request, Server};
 
-const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
-const QUICK: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"5s\"\n";
+const SETTINGS: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"5s\"\n";
 
 impl Goc {
     /// What the center lists: each name with an address.
@@ -21,16 +21,16 @@ impl Goc {
         let answer = get(&self.center, "/v1/cover/list").unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         let services: Value = serde_json::from_str(body).unwrap();
-        let of = |(name, addresses): (&String, &Value)| -> Vec<(String, String)> {
+        let pairs = |(name, addresses): (&String, &Value)| -> Vec<(String, String)> {
             let addresses = addresses.as_array().unwrap().iter();
             addresses.map(|address| (name.clone(), address.as_str().unwrap().to_owned())).collect()
         };
-        services.as_object().unwrap().iter().flat_map(of).collect()
+        services.as_object().unwrap().iter().flat_map(pairs).collect()
     }
 
     /// Fails unless the center lists these processes, by folder, under these names.
     #[track_caller]
-    fn lists(&self, wanted: &[(&str, &str)]) {
+    fn assert_listed(&self, wanted: &[(&str, &str)]) {
         let wanted = wanted.iter().map(|(service, folder)| ((*service).to_owned(), self.agent(folder)));
         assert_eq!(self.listed(), wanted.collect());
     }
@@ -86,7 +86,7 @@ impl Goc {
 }
 
 #[track_caller]
-fn about(output: &Output, address: &str) -> Value {
+fn result_for(output: &Output, address: &str) -> Value {
     let found = output.json().into_iter().find(|line| line["address"] == address);
     found.unwrap_or_else(|| panic!("nothing about {address} in\n{}\n{}", output.stdout, output.stderr))
 }
@@ -94,7 +94,7 @@ fn about(output: &Output, address: &str) -> Value {
 #[test]
 fn the_list_holds_exactly_the_live_ones_afterwards() {
     let Some(mut goc) = Goc::start("count") else { return };
-    goc.world.configure(QUICK);
+    goc.world.configure(SETTINGS);
     goc.build_others();
     let live = ["live-1", "live-2", "live-3", "live-4", "live-5", "live-6"];
     let folders = [&live[..], &["killed", "stopped", "hung", "recycled", "moved"]].concat();
@@ -122,60 +122,60 @@ fn the_list_holds_exactly_the_live_ones_afterwards() {
     goc.register(ECHO, "recycled");
     // Deployed anew at the same address, which now stands under two names.
     goc.kill(child("moved"));
-    let moved = goc.process("moved", "rebuilt", NEXT);
+    let moved = goc.process("moved", "rebuilt", NEXT_ECHO);
     get(&moved, "/ping").unwrap();
-    let second = goc.process("moved-too", "rebuilt", NEXT);
+    let second = goc.process("moved-too", "rebuilt", NEXT_ECHO);
     get(&second, "/ping").unwrap();
     goc.run(&["pull", "--force"]).assert_code(3);
 
     let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
-    let finding = |name: &str| about(&output, &goc.agent(name))["finding"].clone();
+    let finding = |name: &str| result_for(&output, &goc.agent(name))["finding"].clone();
     assert_eq!(finding("killed"), "refused");
     assert_eq!(finding("hung"), "silent");
-    assert_eq!(about(&output, &goc.agent("recycled"))["state"], "alive");
-    assert_eq!(about(&output, &goc.agent("moved"))["stale_names"][0], ECHO);
+    assert_eq!(result_for(&output, &goc.agent("recycled"))["state"], "alive");
+    assert_eq!(result_for(&output, &goc.agent("moved"))["stale_names"][0], ECHO);
 
-    goc.world.minutes_pass(16);
+    goc.world.let_minutes_pass(16);
     let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
-    assert_eq!(about(&output, &goc.agent("killed"))["result"], "removed");
-    assert!(about(&output, &goc.agent("recycled"))["other_build"].is_string());
-    assert_eq!(about(&output, &goc.agent("hung"))["state"], "suspect");
-    goc.world.minutes_pass(16);
+    assert_eq!(result_for(&output, &goc.agent("killed"))["result"], "removed");
+    assert!(result_for(&output, &goc.agent("recycled"))["other_build"].is_string());
+    assert_eq!(result_for(&output, &goc.agent("hung"))["state"], "suspect");
+    goc.world.let_minutes_pass(16);
     let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
-    assert_eq!(about(&output, &goc.agent("hung"))["result"], "removed");
+    assert_eq!(result_for(&output, &goc.agent("hung"))["result"], "removed");
     let mut wanted: Vec<(&str, &str)> = live.iter().map(|folder| (ECHO, *folder)).collect();
-    wanted.extend([(ECHO, "recycled"), (ECHO, "moved"), (NEXT, "moved"), (NEXT, "moved-too")]);
-    goc.lists(&wanted);
+    wanted.extend([(ECHO, "recycled"), (ECHO, "moved"), (NEXT_ECHO, "moved"), (NEXT_ECHO, "moved-too")]);
+    goc.assert_listed(&wanted);
 
     // The stale name goes when that is asked for.
     let output = goc.run(&["prune", "--fix-names", "--format", "json"]).assert_code(0);
-    assert_eq!(about(&output, &goc.agent("moved"))["result"], "renamed");
+    assert_eq!(result_for(&output, &goc.agent("moved"))["result"], "renamed");
     wanted.retain(|place| *place != (ECHO, "moved"));
-    goc.lists(&wanted);
+    goc.assert_listed(&wanted);
 
     // The hung one goes on: it is registered again, and what it counted is counted once.
     goc.signal(child("hung"), "-CONT");
     let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
-    assert_eq!(about(&output, &goc.agent("hung"))["result"], "restored");
+    assert_eq!(result_for(&output, &goc.agent("hung"))["result"], "restored");
     wanted.push((ECHO, "hung"));
-    goc.lists(&wanted);
+    goc.assert_listed(&wanted);
     goc.run(&["pull", "--force"]).assert_code(3).assert_stderr_contains("serves build");
     assert_eq!(goc.run(&["total", ECHO, "--format", "json"]).json()[0]["covered"], covered);
     goc.world.assert_consistent();
 }
 
 /// What happens to the center before it gets a removal.
-type Mishap = Box<dyn FnMut() + Send>;
+type CenterFault = Box<dyn FnMut() + Send>;
 
 /// Stands before the center, and lets something happen to it before each removal.
-fn before_each_removal(center: &str, mishap: Mishap) -> Server {
+fn faulty_proxy(center: &str, fault: CenterFault) -> Server {
     let center = center.strip_prefix("http://").unwrap().to_owned();
-    let mishap = Mutex::new(mishap);
+    let fault = Mutex::new(fault);
     let server = Server::start(
         ([127, 0, 0, 1], 0).into(),
         Arc::new(move |request: &Request, stream: &mut TcpStream| {
             if request.path == "/v1/cover/remove" {
-                mishap.lock().unwrap()();
+                fault.lock().unwrap()();
             }
             let mut behind = TcpStream::connect(&center)?;
             let Request { method, path, content_type, body } = request;
@@ -195,27 +195,27 @@ fn before_each_removal(center: &str, mishap: Mishap) -> Server {
 }
 
 /// A world with four live processes and a dead one, which the next run removes.
-fn about_to_remove() -> Option<Goc> {
+fn goc_with_dead_process() -> Option<Goc> {
     let mut goc = Goc::start("count")?;
-    goc.world.configure(QUICK);
+    goc.world.configure(SETTINGS);
     for folder in ["a", "b", "c", "d", "dead"] {
         goc.process(folder, "echoserver", ECHO);
     }
     goc.run(&["pull"]).assert_code(0);
     goc.kill(5);
     goc.run(&["prune"]).assert_code(0);
-    goc.world.minutes_pass(5);
+    goc.world.let_minutes_pass(5);
     Some(goc)
 }
 
-const LIVE: [(&str, &str); 4] = [(ECHO, "a"), (ECHO, "b"), (ECHO, "c"), (ECHO, "d")];
+const LIVE_PROCESSES: [(&str, &str); 4] = [(ECHO, "a"), (ECHO, "b"), (ECHO, "c"), (ECHO, "d")];
 
 /// Prunes while something happens to the center between the listing and the removal.
-fn prune_with_mishap(goc: &Arc<Mutex<Goc>>, mishap: impl Fn(&mut Goc) + Send + 'static) -> Output {
+fn prune_with_center_fault(goc: &Arc<Mutex<Goc>>, fault: impl Fn(&mut Goc) + Send + 'static) -> Output {
     let server = {
         let goc = Arc::clone(goc);
         let center = goc.lock().unwrap().center.clone();
-        before_each_removal(&center, Box::new(move || mishap(&mut goc.lock().unwrap())))
+        faulty_proxy(&center, Box::new(move || fault(&mut goc.lock().unwrap())))
     };
     let url = format!("http://{}", server.address());
     let mut command = {
@@ -241,30 +241,30 @@ fn restart(goc: &mut Goc, folder: &str) {
 
 #[test]
 fn a_center_that_is_restarted_before_the_removal_carries_it_out() {
-    let Some(goc) = about_to_remove() else { return };
+    let Some(goc) = goc_with_dead_process() else { return };
     let goc = Arc::new(Mutex::new(goc));
-    prune_with_mishap(&goc, |goc| restart(goc, "center")).assert_code(0);
-    goc.lock().unwrap().lists(&LIVE);
+    prune_with_center_fault(&goc, |goc| restart(goc, "center")).assert_code(0);
+    goc.lock().unwrap().assert_listed(&LIVE_PROCESSES);
 }
 
 #[test]
 fn a_center_that_forgot_everybody_before_the_removal_gets_the_live_ones_back() {
-    let Some(goc) = about_to_remove() else { return };
+    let Some(goc) = goc_with_dead_process() else { return };
     let goc = Arc::new(Mutex::new(goc));
-    let output = prune_with_mishap(&goc, |goc| restart(goc, "another-folder")).assert_code(3);
+    let output = prune_with_center_fault(&goc, |goc| restart(goc, "another-folder")).assert_code(3);
     assert!(output.stderr.contains("lost 4 addresses that answer"), "{}", output.stderr);
-    goc.lock().unwrap().lists(&LIVE);
+    goc.lock().unwrap().assert_listed(&LIVE_PROCESSES);
 }
 
 #[test]
 fn a_center_that_dies_before_the_removal_is_said_and_the_next_run_goes_on() {
-    let Some(goc) = about_to_remove() else { return };
+    let Some(goc) = goc_with_dead_process() else { return };
     let goc = Arc::new(Mutex::new(goc));
-    let output = prune_with_mishap(&goc, |goc| goc.kill(0)).assert_code(3);
+    let output = prune_with_center_fault(&goc, |goc| goc.kill(0)).assert_code(3);
     assert!(output.stderr.contains("remove failed: "), "{}", output.stderr);
     let mut goc = goc.lock().unwrap();
     goc.children[0] = goc.serve("center");
     assert_eq!(goc.listed().len(), 5);
     goc.run(&["prune"]).assert_code(0);
-    goc.lists(&LIVE);
+    goc.assert_listed(&LIVE_PROCESSES);
 }

@@ -10,7 +10,7 @@ use crate::sim::{Behaviour, Program};
 
 /// Fails where a line is a command of a workflow, or something reaches a terminal raw.
 #[track_caller]
-fn is_harmless(text: &str) {
+fn assert_harmless(text: &str) {
     assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
     assert!(!text.contains("##[") && !text.contains(['\u{1b}', '\u{7}']), "{text:?}");
 }
@@ -24,14 +24,16 @@ fn a_changed_file_whose_name_begins_with_colons_is_no_command_of_a_workflow() {
     std::fs::write(source.folder.path().join(NAME), BEFORE.replace("run(1)", "run(2)")).unwrap();
     source.commit_all();
     let world = World::new();
-    let _agent = world
-        .start(&source.service(), &Program::from_profile(&format!("example.com/app/{NAME}:3.13,5.2 1\n")));
+    let _agent = world.start(
+        &source.service_name(),
+        &Program::from_profile(&format!("example.com/app/{NAME}:3.13,5.2 1\n")),
+    );
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     for format in ["diff", "diff-json", "diff-markdown"] {
         let report = world.run(&["report", "app", "--base=parent", "--format", format]).assert_code(0);
-        is_harmless(&report.stdout);
-        is_harmless(&report.stderr);
+        assert_harmless(&report.stdout);
+        assert_harmless(&report.stderr);
     }
     let report = world.run(&["report", "app", "--base=parent", "--format", "diff"]).assert_code(0);
     let line = r"\u{3a}:error title=x::y.go: 0 of 1 changed lines";
@@ -54,14 +56,14 @@ fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
 
 #[test]
 fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
-    const SAID: &str =
+    const ANSWER: &str =
         "denied\n::error::owned\u{1b}]0;x\u{7}\n##[error]x\nsee https://me:hush@h/r.git?token=hush\n";
     let source = Source::from_files(&[("go.mod", b"module example.com/app\n")]);
     let world = World::new();
     let _agent =
-        world.start(&source.service(), &Program::from_profile("example.com/app/main.go:3.13,5.2 1\n"));
+        world.start(&source.service_name(), &Program::from_profile("example.com/app/main.go:3.13,5.2 1\n"));
     world.pull(0);
-    let refused = format!("{:04x}ERR {SAID}", SAID.len() + 8);
+    let refused = format!("{:04x}ERR {ANSWER}", ANSWER.len() + 8);
     let advertisement = format!("001e# service=git-upload-pack\n0000{refused}");
     for (what, answer, shown) in [
         (
@@ -69,9 +71,9 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
             http("200 OK", "application/x-git-upload-pack-advertisement", &advertisement),
             r"\u{3a}:error::owned",
         ),
-        ("a page beside a status", http("403 Forbidden", "text/plain", SAID), "remote: ::error::owned"),
+        ("a page beside a status", http("403 Forbidden", "text/plain", ANSWER), "remote: ::error::owned"),
         ("a status alone", http("404 Not Found", "text/html", ""), "not found"),
-        ("no HTTP", SAID.as_bytes().to_vec(), "unable to access"),
+        ("no HTTP", ANSWER.as_bytes().to_vec(), "unable to access"),
     ] {
         let address = answer_each(move |_, stream| drop(stream.write_all(&answer)));
         for url in [
@@ -82,7 +84,7 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
             world.configure(&format!("[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"{url}\"\n"));
             for options in [&[][..], &["-v"], &["--offline"]] {
                 let output = world.run(&[&["report", "app"][..], options].concat()).assert_code(1);
-                is_harmless(&output.stderr);
+                assert_harmless(&output.stderr);
                 let has_secret =
                     ["hush", "hu/sh", "hu%2Fsh"].iter().any(|secret| output.stderr.contains(secret));
                 assert!(!has_secret, "{what}: {url}: {}", output.stderr);
@@ -103,7 +105,7 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
 }
 
 /// Runs the binary at a terminal of its own, and returns all that it shows there.
-fn at_a_terminal(world: &World, arguments: &str) -> Option<Output> {
+fn run_at_terminal(world: &World, arguments: &str) -> Option<Output> {
     if !has_program(&["script", "--version"]) {
         return None;
     }
@@ -119,8 +121,8 @@ fn a_profile_passed_on_to_a_real_terminal_has_no_escapes_of_the_process() {
     let body = "mode: count\n\u{1b}]0;owned\u{7}\u{9b}31m\n::error::x\nrest";
     agents[0].behave(Behaviour::Body(body.as_bytes().to_vec()));
     let address = agents[0].url();
-    let Some(shown) = at_a_terminal(&world, &format!("pull --raw --address {address}")) else { return };
-    is_harmless(&shown.stdout);
+    let Some(shown) = run_at_terminal(&world, &format!("pull --raw --address {address}")) else { return };
+    assert_harmless(&shown.stdout);
     assert!(!shown.stdout.contains('\u{9b}'), "{:?}", shown.stdout);
     let lines: Vec<&str> = shown.stdout.lines().collect();
     assert_eq!(lines[..4], ["mode: count", r"\u{1b}]0;owned\u{7}\u{9b}31m", r"\u{3a}:error::x", "rest"]);
@@ -133,7 +135,7 @@ fn names_of_a_center_do_not_reach_a_real_terminal_raw() {
     let world = World::new();
     world.center.register_url("::error::\u{1b}]0;owned\u{7}", "http://127.0.0.1:1");
     for arguments in ["list --color never", "pull --force --color never", "prune --color never"] {
-        let Some(shown) = at_a_terminal(&world, arguments) else { return };
+        let Some(shown) = run_at_terminal(&world, arguments) else { return };
         assert!(!shown.stdout.contains("\u{1b}]0;owned") && !shown.stdout.contains('\u{7}'), "{shown:?}");
         assert!(!shown.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{shown:?}");
     }
@@ -160,8 +162,7 @@ fn no_message_shows_the_password_or_the_query_of_a_center_s_url() {
         ("401 Unauthorized", "no"),
     ];
     for is_stored in [false, true] {
-        let (world, agents) = World::with_echo(1);
-        agents[0].hit(&[0], 1);
+        let (world, _agents) = World::with_covered_echo();
         if is_stored {
             world.pull(0);
         }

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::harness::World;
 use crate::harness::browser::Browser;
+use crate::harness::service::Service;
 use crate::harness::source::{Source, repository};
-use crate::sim::Agent;
 
 const CART: &str = "package cart
 
@@ -72,97 +71,62 @@ example.com/app/made/up.go:3.13,9.2 4 0
 example.com/app/made/up.go:12.2,14.20 1 7
 ";
 
-/// A service whose page was written, twice pulled.
-struct Served {
-    world: World,
-    source: Source,
-    agent: Agent,
-}
-
-impl Served {
-    fn of(files: &[(&str, &[u8])], profile: &str) -> Self {
-        let source = Source::from_files(files);
-        let world = World::new();
-        let agent = world.start_counted(&source.service(), profile);
-        world.pull(0);
-        source.clone_into(&world, &["--bare"]);
-        Self { world, source, agent }
-    }
-
-    fn of_cart() -> Self {
-        let files: [(&str, &[u8]); 3] = [
-            ("cart/cart.go", CART.as_bytes()),
-            ("main.go", MAIN.as_bytes()),
-            ("go.mod", b"module example.com/app\n"),
-        ];
-        let served = Self::of(&files, PROFILE);
-        served.agent.hit(&[10], 4);
-        served.world.pull(0);
-        served
-    }
-
-    fn page(&self) -> PathBuf {
-        let page = self.world.home().join("page.html");
-        let form = format!("html={}", page.display());
-        self.world.run(&["report", "app", "-q", "--format", &form]).assert_code(0);
-        page
-    }
+/// A service that was pulled twice.
+fn cart_service() -> Service {
+    let files: [(&str, &[u8]); 3] = [
+        ("cart/cart.go", CART.as_bytes()),
+        ("main.go", MAIN.as_bytes()),
+        ("go.mod", b"module example.com/app\n"),
+    ];
+    let service = Service::from_source(Source::from_files(&files), PROFILE);
+    service.agent.hit(&[10], 4);
+    service.world.pull(0);
+    service
 }
 
 #[test]
 fn the_page_is_kept_beside_its_profile_unless_it_is_of_a_part() {
-    let served = Served::of_cart();
-    let kept = |served: &Served| served.world.files("_report.html");
-    served.world.run(&["report", "app", "-q", "--exclude", "made", "--format", "html"]).assert_code(0);
-    assert_eq!(kept(&served), [] as [PathBuf; 0]);
-    let page = std::fs::read(served.page()).unwrap();
-    let [stored] = &kept(&served)[..] else { panic!("one page") };
+    let service = cart_service();
+    let kept = |service: &Service| service.world.files("_report.html");
+    service.world.run(&["report", "app", "-q", "--exclude", "made", "--format", "html"]).assert_code(0);
+    assert_eq!(kept(&service), [] as [PathBuf; 0]);
+    let page = std::fs::read(service.page(&[])).unwrap();
+    let [stored] = &kept(&service)[..] else { panic!("one page") };
     assert!(stored.ends_with("app/cov_data/app_2_report.html"), "{}", stored.display());
     assert!(std::fs::read(stored).unwrap() == page);
 }
 
 #[test]
 fn at_a_terminal_a_page_goes_to_a_file_whose_name_is_told() {
-    let served = Served::of_cart();
+    let service = cart_service();
     // util-linux's, which gives a command a terminal of its own.
     let mut command = std::process::Command::new("script");
-    served.world.set_environment(&mut command);
+    service.world.set_environment(&mut command);
     let report = concat!(env!("CARGO_BIN_EXE_goc-watchdog"), " report app --format html");
     command.args(["--quiet", "--return", "--command", report, "/dev/null"]);
     let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert_eq!(output.trim_end().lines().last(), Some("the page is in app_2_report.html"));
-    let page = std::fs::read(served.world.home().join("app_2_report.html")).unwrap();
-    assert!(page == std::fs::read(served.page()).unwrap());
+    let page = std::fs::read(service.world.home().join("app_2_report.html")).unwrap();
+    assert!(page == std::fs::read(service.page(&[])).unwrap());
 }
 
 #[test]
 fn a_page_without_source_is_whole_but_not_kept() {
-    let served = Served::of_cart();
-    std::fs::remove_dir_all(repository(&served.world)).unwrap();
-    let output = served.world.run(&["report", "app", "-q", "--format", "html"]).assert_code(3);
+    let service = cart_service();
+    std::fs::remove_dir_all(repository(&service.world)).unwrap();
+    let output = service.world.run(&["report", "app", "-q", "--format", "html"]).assert_code(3);
     assert!(output.stdout.contains("No source was read"), "{}", output.stdout);
-    assert_eq!(served.world.files("_report.html"), [] as [PathBuf; 0]);
+    assert_eq!(service.world.files("_report.html"), [] as [PathBuf; 0]);
 }
 
 const CART_FILE: &str = "#file=example.com/app/cart/cart.go";
 const ESCAPE: (&str, u32) = ("Escape", 27);
 
-/// Opens a page at a file and waits until it is shown.
-fn open_file(browser: &mut Browser, page: &std::path::Path, fragment: &str) {
-    browser.open(page, fragment);
-    browser.wait_until("document.body.dataset.shown");
-}
-
-/// The number of the line that is the current one.
-fn current(browser: &mut Browser) -> String {
-    browser.text(".line.current .number-of-line")
-}
-
 #[test]
 fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     browser.open(&page, "");
     assert_eq!(browser.text(".total .number"), "65.0%");
     assert_eq!(browser.text(".change"), "+10.0 since row 1 (55.0%)");
@@ -202,8 +166,8 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
 #[test]
 fn keys_and_buttons_walk_through_what_was_never_executed() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     browser.open(&page, "");
     browser.press("jj");
     assert_eq!(browser.eval("document.activeElement.textContent"), "cart.go");
@@ -213,15 +177,15 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
     assert_eq!(browser.text("#file-percent"), "78.6%");
     assert_eq!(browser.text("#place"), "3 uncovered ranges");
     browser.press("n");
-    assert_eq!((current(&mut browser), browser.text("#place")), ("16".into(), "1 of 3: line 16".into()));
+    assert_eq!((browser.current_line(), browser.text("#place")), ("16".into(), "1 of 3: line 16".into()));
     browser.press("nn");
-    assert_eq!((current(&mut browser), browser.text("#place")), ("26".into(), "3 of 3: line 26".into()));
+    assert_eq!((browser.current_line(), browser.text("#place")), ("26".into(), "3 of 3: line 26".into()));
     assert_eq!(browser.eval("document.activeElement.id"), "L26");
     assert!(browser.eval("location.hash").as_str().unwrap().ends_with("cart.go&line=26"));
     browser.press("n");
     assert!(browser.text("#place").starts_with("No more below"), "and it stays there");
     browser.click("#previous");
-    assert_eq!(current(&mut browser), "23");
+    assert_eq!(browser.current_line(), "23");
     browser.click("#function-list li:nth-child(3) a");
     browser.wait_until("document.querySelector('.current').id === 'L35'");
     assert_eq!(browser.text("#function-list li:nth-child(2)").replace('\n', " "), "Cart.Checkout 75.0%");
@@ -247,10 +211,10 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
 #[test]
 fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
-    open_file(&mut browser, &page, &format!("{CART_FILE}&line=16"));
-    assert_eq!(current(&mut browser), "16");
+    let service = cart_service();
+    let page = service.page(&[]);
+    browser.open_file(&page, &format!("{CART_FILE}&line=16"));
+    assert_eq!(browser.current_line(), "16");
     assert_eq!(browser.texts("#L16 .on, #L16 .off"), ["if item.Price < 0", "{ item.Price = 0 }"]);
     assert_eq!(browser.eval("document.querySelector('#L16 .off').title"), "1 statement executed never");
     let marks =
@@ -275,11 +239,11 @@ fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
     browser.assert_quiet();
 
     // Columns are bytes: what is not ASCII lies right.
-    open_file(&mut browser, &page, "#file=example.com/app/main.go");
+    browser.open_file(&page, "#file=example.com/app/main.go");
     assert_eq!(browser.texts("#code .on"), ["{", "run(`größer", "als`, 0x2a)", "}"]);
     browser.press("]");
     browser.wait_until("document.body.dataset.shown?.endsWith('cart.go')");
-    open_file(&mut browser, &page, CART_FILE);
+    browser.open_file(&page, CART_FILE);
     for (name, width, scheme) in
         [("file-light", 1280, "light"), ("file-dark", 1280, "dark"), ("file-narrow", 390, "light")]
     {
@@ -298,8 +262,8 @@ fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
 #[test]
 fn totals_and_table_are_there_where_script_is_forbidden() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     browser.call("Emulation.setScriptExecutionDisabled", &serde_json::json!({"value": true}));
     browser.open(&page, "");
     assert_eq!(browser.text(".total .number"), "65.0%");
@@ -328,8 +292,8 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
          example.com/app/nul.go:4.3,2147483647.2147483647 1 0\nexample.com/app/{}.go:9.9,9.1 1 1\n{name}:1.1,2.2 1 0\n",
         "x".repeat(3000)
     );
-    let served = Served::of(&files, &profile);
-    let page = served.page();
+    let service = Service::from_source(Source::from_files(&files), &profile);
+    let page = service.page(&[]);
     browser.open(&page, "");
     assert_eq!(browser.text("#shown"), "6 of 6 files, 3 uncovered statements");
     assert_eq!(browser.eval("document.images.length"), 0);
@@ -341,18 +305,18 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
     assert_eq!(browser.text("#path"), format!("example.com/app/</{hostile}"));
     browser.assert_quiet();
 
-    open_file(&mut browser, &page, "#file=example.com/app/a.go");
+    browser.open_file(&page, "#file=example.com/app/a.go");
     assert_eq!(browser.text("#L3 code"), "// </script><script>alert(1)</script><!-- U+202EevilU+FEFF");
     assert_eq!(browser.text("#L5 .on"), "g(\"<img src=x onerror=alert(2)>\", '\\'', `]]>`)");
     assert_eq!(browser.texts("#code .odd"), ["U+202E", "U+FEFF"]);
     browser.take_screenshot("hostile-file");
-    open_file(&mut browser, &page, "#file=example.com/app/nul.go");
+    browser.open_file(&page, "#file=example.com/app/nul.go");
     assert!(browser.text("#message").contains("does not parse"));
     assert_eq!(browser.text("#L4 code"), "g(\"aU+0000b\u{fffd}\")");
-    open_file(&mut browser, &page, "#file=example.com/app/moved.go");
+    browser.open_file(&page, "#file=example.com/app/moved.go");
     assert!(browser.text("#message").contains("//line"));
-    open_file(&mut browser, &page, "#file=example.com/app/long.go&line=6");
-    assert_eq!(current(&mut browser), "6");
+    browser.open_file(&page, "#file=example.com/app/long.go&line=6");
+    assert_eq!(browser.current_line(), "6");
     assert_eq!(browser.eval("document.querySelector('#L3 code').textContent.length"), 2000);
     browser.click("#L3 button");
     assert_eq!(browser.eval("document.querySelector('#L3 code').textContent.length"), (5 << 20) + 10);
@@ -366,8 +330,8 @@ const FILE_WITHOUT_SOURCE: &str = "#file=example.com/app/made/up.go";
 #[test]
 fn axe_has_nothing_against_any_view() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     let mut found = Vec::new();
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")] {
         browser.resize(width, 844);
@@ -399,9 +363,9 @@ fn axe_has_nothing_against_any_view() {
 #[test]
 fn what_is_read_aloud_says_the_line_and_what_became_of_it() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
-    open_file(&mut browser, &page, CART_FILE);
+    let service = cart_service();
+    let page = service.page(&[]);
+    browser.open_file(&page, CART_FILE);
     browser.press("n");
     assert_eq!(
         browser.accessible_text_of_focus(),
@@ -419,10 +383,10 @@ fn what_is_read_aloud_says_the_line_and_what_became_of_it() {
 #[test]
 fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     browser.prefer_color_scheme("dark");
-    open_file(&mut browser, &page, CART_FILE);
+    browser.open_file(&page, CART_FILE);
     browser.resize(700, 900);
     browser.call("Emulation.setEmulatedMedia", &serde_json::json!({"media": "print"}));
     assert_eq!(browser.eval("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
@@ -455,8 +419,8 @@ fn open_view(browser: &mut Browser, page: &std::path::Path, (fragment, keys): (&
 #[test]
 fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     let walk = |browser: &mut Browser, last: &str| {
         let mut heard = Vec::new();
         while heard.last().is_none_or(|heard| heard != last) {
@@ -466,11 +430,11 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         }
         heard
     };
-    let service = format!("link \"{}\"", served.source.service());
+    let link = format!("link \"{}\"", service.source.service_name());
     let (theme, keys) = ("button \"Theme: system\"", "button \"Keys\"");
     browser.open(&page, "");
     let table = [
-        &*service,
+        &*link,
         theme,
         keys,
         "DisclosureTriangle \"No source of 1 file (5 of 20 statements), counted all the same\"",
@@ -491,7 +455,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         "link \"up.go\"",
     ];
     assert_eq!(walk(&mut browser, "link \"up.go\""), table);
-    open_file(&mut browser, &page, CART_FILE);
+    browser.open_file(&page, CART_FILE);
     let code = "group \"example.com/app/cart/cart.go\"";
     let file = [
         "button \"Previous\"",
@@ -506,14 +470,14 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
     assert_eq!(walk(&mut browser, code), file, "from the heading that has the focus");
     browser.open(&page, "#file=unknown.go");
     browser.wait_until("!document.querySelector('#message').hidden");
-    assert_eq!(walk(&mut browser, "link \"All files\""), [&*service, theme, keys, "link \"All files\""]);
+    assert_eq!(walk(&mut browser, "link \"All files\""), [&*link, theme, keys, "link \"All files\""]);
 }
 
 #[test]
 fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     browser.open(&page, "");
     browser.press("?");
     browser.click("#keys-on");
@@ -522,7 +486,7 @@ fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
     assert_eq!(browser.eval("location.hash"), "");
     browser.press("?");
     assert_eq!(browser.eval("document.querySelector('#keys').open"), false);
-    open_file(&mut browser, &page, CART_FILE);
+    browser.open_file(&page, CART_FILE);
     browser.press("n");
     assert_eq!(browser.texts(".line.current"), [] as [&str; 0], "the choice is kept");
     browser.press_named(ESCAPE.0, ESCAPE.1);
@@ -531,22 +495,22 @@ fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
 }
 
 /// How far the page, and whatever is seen in it, sticks out on the right, in pixels; code scrolls by itself.
-const STICKING_OUT: &str = "Math.max(document.documentElement.scrollWidth - innerWidth,
+const OVERFLOW_PIXELS: &str = "Math.max(document.documentElement.scrollWidth - innerWidth,
     ...[...document.body.querySelectorAll(':not(.code *)')].filter((e) => e.checkVisibility() && !e.closest('.unseen'))
         .map((e) => Math.ceil(e.getBoundingClientRect().right - innerWidth)))";
 
 #[test]
 fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     browser.call("Emulation.setTouchEmulationEnabled", &serde_json::json!({"enabled": true}));
     for width in [390, 320] {
         browser.resize(width, 700);
         for (at, view) in VIEWS.into_iter().enumerate() {
             open_view(&mut browser, &page, view);
             browser.take_screenshot(&format!("phone-{width}-{at}"));
-            assert_eq!(browser.eval(STICKING_OUT), 0, "{view:?}, {width} wide");
+            assert_eq!(browser.eval(OVERFLOW_PIXELS), 0, "{view:?}, {width} wide");
             // A label is part of what it labels.
             let small = "[...document.querySelectorAll('a[href], button, input, summary')]
                 .filter((e) => e.checkVisibility()).map((e) => [e, (e.closest('label') ?? e).getBoundingClientRect()])
@@ -568,8 +532,8 @@ fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
 #[test]
 fn where_the_system_forces_its_colours_states_are_still_told_apart() {
     let Some(mut browser) = Browser::start() else { return };
-    let served = Served::of_cart();
-    let page = served.page();
+    let service = cart_service();
+    let page = service.page(&[]);
     let features = serde_json::json!({"features": [{"name": "forced-colors", "value": "active"}]});
     browser.call("Emulation.setEmulatedMedia", &features);
     open_view(&mut browser, &page, VIEWS[0]);

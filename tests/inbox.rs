@@ -11,42 +11,23 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::harness::inbox::{LONG_DEADLINE, snapshots};
 use crate::harness::{ECHO, World, echo, output_of, profile_of};
 use crate::sim::{Agent, Behaviour, Program};
 
-/// A machine that runs all tests at once may need more than a pod's five seconds.
-const UNHURRIED: &[&str] = &["--deadline", "60s"];
-const OTHER: &str = "staging_th_apa_goc_echoserver_develop_ffffffffff";
+const OTHER_SERVICE: &str = "staging_th_apa_goc_echoserver_develop_ffffffffff";
 
 impl World {
-    fn inbox(&self) -> PathBuf {
-        let inbox = self.root().join("inbox");
-        fs::create_dir_all(&inbox).unwrap();
-        inbox
-    }
-
-    /// Saves what an agent has counted, as its pod's hook does.
-    #[track_caller]
-    fn leave(&self, agent: &Agent, service: &str) -> PathBuf {
-        let folder = self.inbox();
-        let before = snapshots(&folder);
-        let (folder, address) = (folder.to_str().unwrap().to_owned(), agent.url());
-        let of = ["--service", service, "--address", &address];
-        self.run(&[&["pull", "--to-inbox", &folder, "--strict"], UNHURRIED, &of].concat()).assert_code(0);
-        let after = snapshots(Path::new(&folder));
-        after.into_iter().find(|path| !before.contains(path)).expect("a snapshot")
-    }
-
     /// Pulls what is due, and returns what it says of snapshots.
     #[track_caller]
-    fn take(&self, code: i32) -> Vec<(String, Value)> {
+    fn pull_inbox(&self, code: i32) -> Vec<(String, Value)> {
         let output = self.run(&["pull", "--format", "json", "--no-peek"]).assert_code(code);
         let of_snapshots = output.json().into_iter().filter(|line| line["snapshot"].is_string());
         of_snapshots.map(|line| (line["result"].as_str().unwrap().to_owned(), line)).collect()
     }
 
     /// Puts a snapshot there whose head says something else; its name and hash are right.
-    fn forge(&self, path: &Path, change: impl Fn(&mut Value)) -> PathBuf {
+    fn alter(&self, path: &Path, change: impl Fn(&mut Value)) -> PathBuf {
         let text = fs::read_to_string(path).unwrap();
         let mut parts = text.splitn(3, '\n');
         let (format, head, profile) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
@@ -58,22 +39,12 @@ impl World {
     }
 }
 
-fn snapshots(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "snapshot"))
-        .collect();
-    found.sort();
-    found
-}
-
 fn results(taken: &[(String, Value)]) -> Vec<&str> {
     taken.iter().map(|(result, _)| result.as_str()).collect()
 }
 
 /// Lets it look as if nobody had written to it for an hour.
-fn age(path: &Path) {
+fn set_old_time(path: &Path) {
     let file = File::options().write(true).open(path).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
 }
@@ -85,13 +56,13 @@ fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
     agents[1].hit(&[4], 1);
     world.pull(0);
     agents[0].hit(&[0, 3, 5], 2);
-    let path = world.leave(&agents[0], ECHO);
+    let path = world.leave_snapshot(&agents[0], ECHO);
     assert!(path.file_name().unwrap().len() == 64 + ".snapshot".len());
     // The pod takes itself off the list and ends.
     world.center.remove(&agents[0].url());
     agents[0].kill();
 
-    let taken = world.take(0);
+    let taken = world.pull_inbox(0);
     assert_eq!(results(&taken), ["merged"]);
     assert_eq!(taken[0].1["service"], ECHO);
     let mut counts = world.echo_counts();
@@ -105,16 +76,15 @@ fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
 fn a_snapshot_counts_once_however_often_it_is_left() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0, 1], 3);
-    let first = world.leave(&agents[0], ECHO);
+    let first = world.leave_snapshot(&agents[0], ECHO);
     let kept = fs::read(&first).unwrap();
     // Left again by the same process with the same counters: the same file.
-    let (folder, url) = (world.inbox(), agents[0].url());
-    let again = ["pull", "--to-inbox", folder.to_str().unwrap(), "--service", ECHO, "--address", &url];
-    let output = world.run(&[&again, UNHURRIED].concat()).assert_code(0);
+    let folder = world.inbox();
+    let output = world.run_hook(&folder, &agents[0], ECHO, &[]).assert_code(0);
     assert_eq!(output.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
     assert_eq!(snapshots(&folder), std::slice::from_ref(&first));
     agents[0].kill();
-    assert_eq!(results(&world.take(3)), ["merged"]);
+    assert_eq!(results(&world.pull_inbox(3)), ["merged"]);
     let counts = world.echo_counts();
     assert_eq!(counts.iter().sum::<u64>(), 6);
 
@@ -122,7 +92,7 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
     for memory in ["", "DELETE FROM snapshot"] {
         world.execute(memory);
         fs::write(folder.join("again.snapshot"), &kept).unwrap();
-        assert_eq!(results(&world.take(0)), ["known"]);
+        assert_eq!(results(&world.pull_inbox(0)), ["known"]);
         assert_eq!(world.echo_counts(), counts);
         assert!(snapshots(&folder).is_empty());
     }
@@ -136,8 +106,8 @@ fn snapshots_of_one_process_may_come_in_any_order_and_replicas_add_up() {
     for round in 1..4 {
         agents[0].hit(&[round], 1);
         agents[1].hit(&[0], 1);
-        left.push(world.leave(&agents[0], ECHO));
-        left.push(world.leave(&agents[1], ECHO));
+        left.push(world.leave_snapshot(&agents[0], ECHO));
+        left.push(world.leave_snapshot(&agents[1], ECHO));
     }
     let all: Vec<(PathBuf, Vec<u8>)> =
         left.iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
@@ -160,13 +130,16 @@ fn a_service_of_which_only_the_inbox_tells_is_listed_and_reported() {
     let world = World::new();
     let agent = Agent::start(&echo());
     agent.hit(&[0, 1, 2], 1);
-    world.leave(&agent, OTHER);
+    world.leave_snapshot(&agent, OTHER_SERVICE);
     agent.kill();
     let output = world.run(&["pull"]).assert_code(0);
     assert!(output.stdout.contains("1 snapshot taken in"), "{}", output.stdout);
     let listed = world.run(&["list", "--format", "json"]).assert_code(0).json();
     let (name, state) = (&listed[0][0]["service"], &listed[0][0]["state"]);
-    assert_eq!((name, state, &listed[0][0]["percent"]), (&json!(OTHER), &json!("offline"), &json!(40.0)));
+    assert_eq!(
+        (name, state, &listed[0][0]["percent"]),
+        (&json!(OTHER_SERVICE), &json!("offline"), &json!(40.0))
+    );
     let total = world.run(&["total", "develop"]).assert_code(0);
     assert_eq!(total.stdout, "40.0\n");
     world.assert_consistent();
@@ -178,7 +151,7 @@ fn a_named_pull_takes_the_whole_inbox_in() {
     let other = Agent::start(&echo());
     other.hit(&[0], 1);
     agents[0].hit(&[1], 1);
-    world.leave(&other, OTHER);
+    world.leave_snapshot(&other, OTHER_SERVICE);
     world.run(&["pull", ECHO]).assert_code(0);
     assert_eq!(other.pulls(), 1, "by the hook alone");
     assert_eq!(
@@ -192,7 +165,7 @@ fn without_its_center_a_pull_takes_the_inbox_in_all_the_same() {
     let world = World::new();
     let agent = Agent::start(&echo());
     agent.hit(&[0], 1);
-    world.leave(&agent, ECHO);
+    world.leave_snapshot(&agent, ECHO);
     let output = world.run(&["pull", "--center", "http://127.0.0.1:9"]).assert_code(3);
     output.assert_stderr_contains("connection refused");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
@@ -200,15 +173,13 @@ fn without_its_center_a_pull_takes_the_inbox_in_all_the_same() {
 
 #[test]
 fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let rebuilt = Agent::start(&Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
     ));
     rebuilt.hit(&[0], 7);
-    world.leave(&rebuilt, ECHO);
-    let taken = world.take(3);
+    world.leave_snapshot(&rebuilt, ECHO);
+    let taken = world.pull_inbox(3);
     assert_eq!(results(&taken), ["set_aside"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
     assert!(snapshots(&world.inbox()).is_empty(), "its counters wait in the database");
@@ -216,9 +187,8 @@ fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
 
 #[test]
 fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    let good = world.leave(&agents[0], ECHO);
+    let (world, agents) = World::with_covered_echo();
+    let good = world.leave_snapshot(&agents[0], ECHO);
     let inbox = world.inbox();
     let text = fs::read_to_string(&good).unwrap();
     // Of hosts of their own: what has the head of one that was taken in is not even read.
@@ -228,20 +198,20 @@ fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing
     fs::write(inbox.join("altered.snapshot"), of_host("a").replace(" 0\n", " 9\n")).unwrap();
     fs::write(inbox.join("cut.snapshot"), &of_host("b")[..text.len() - 9]).unwrap();
     fs::write(inbox.join("headless.snapshot"), &text[..40]).unwrap();
-    age(&inbox.join("cut.snapshot"));
-    age(&inbox.join("headless.snapshot"));
+    set_old_time(&inbox.join("cut.snapshot"));
+    set_old_time(&inbox.join("headless.snapshot"));
     fs::create_dir(inbox.join("folder.snapshot")).unwrap();
     symlink("/etc/passwd", inbox.join("link.snapshot")).unwrap();
     assert!(Command::new("mkfifo").arg(inbox.join("pipe.snapshot")).status().unwrap().success());
-    let lying = world.forge(&good, |head| head["profile_sha256"] = json!("00"));
-    let nameless = world.forge(&good, |head| head["service"] = json!(""));
+    let lying = world.alter(&good, |head| head["profile_sha256"] = json!("00"));
+    let nameless = world.alter(&good, |head| head["service"] = json!(""));
     fs::write(inbox.join("notes.txt"), "not ours").unwrap();
     for damaged in [&inbox.join("altered.snapshot"), &lying] {
-        age(damaged);
+        set_old_time(damaged);
     }
 
-    let taken = world.take(3);
-    let of = |file: &str| {
+    let taken = world.pull_inbox(3);
+    let reason_for = |file: &str| {
         let found = taken.iter().find(|(_, line)| line["snapshot"].as_str().unwrap().ends_with(file));
         let (result, line) = found.unwrap_or_else(|| panic!("nothing of {file} in {taken:?}"));
         let reason = fs::read_to_string(inbox.join("bad").join(format!("{file}.reason")))
@@ -250,39 +220,41 @@ fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing
         assert!(fs::symlink_metadata(inbox.join("bad").join(file)).is_ok(), "{file} is kept");
         reason
     };
-    assert_eq!(of("html.snapshot"), "it is no snapshot of goc-watchdog\n");
-    assert_eq!(of("newer.snapshot"), "its format has version 2, and this release reads version 1 alone\n");
-    assert_eq!(of("altered.snapshot"), "its profile is not the one that its head tells of\n");
-    assert_eq!(of("cut.snapshot"), "it is cut short\n");
-    assert_eq!(of("headless.snapshot"), "it is cut short\n");
-    assert!(of("folder.snapshot").contains("it is no regular file"));
-    assert!(of("link.snapshot").contains("it is no regular file"));
-    assert!(of("pipe.snapshot").contains("it is no regular file"));
+    assert_eq!(reason_for("html.snapshot"), "it is no snapshot of goc-watchdog\n");
     assert_eq!(
-        of(lying.file_name().unwrap().to_str().unwrap()),
+        reason_for("newer.snapshot"),
+        "its format has version 2, and this release reads version 1 alone\n"
+    );
+    assert_eq!(reason_for("altered.snapshot"), "its profile is not the one that its head tells of\n");
+    assert_eq!(reason_for("cut.snapshot"), "it is cut short\n");
+    assert_eq!(reason_for("headless.snapshot"), "it is cut short\n");
+    assert!(reason_for("folder.snapshot").contains("it is no regular file"));
+    assert!(reason_for("link.snapshot").contains("it is no regular file"));
+    assert!(reason_for("pipe.snapshot").contains("it is no regular file"));
+    assert_eq!(
+        reason_for(lying.file_name().unwrap().to_str().unwrap()),
         "its profile is not the one that its head tells of\n"
     );
     assert_eq!(
-        of(nameless.file_name().unwrap().to_str().unwrap()),
+        reason_for(nameless.file_name().unwrap().to_str().unwrap()),
         "its head is wrong: it names no service\n"
     );
     assert!(results(&taken).contains(&"merged"), "{taken:?}");
     assert!(inbox.join("notes.txt").exists());
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
-    assert_eq!(world.take(0), [], "and once is enough");
+    assert_eq!(world.pull_inbox(0), [], "and once is enough");
     world.assert_consistent();
 }
 
 #[test]
 fn a_snapshot_is_taken_in_whatever_bytes_its_name_has() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    let left = world.leave(&agents[0], ECHO);
+    let (world, agents) = World::with_covered_echo();
+    let left = world.leave_snapshot(&agents[0], ECHO);
     let inbox = world.inbox();
     let (good, bad) = (OsStr::from_bytes(b"\xff\xfe.snapshot"), OsStr::from_bytes(b"\xff.snapshot"));
     fs::rename(&left, inbox.join(good)).unwrap();
     fs::write(inbox.join(bad), "<html>").unwrap();
-    let taken = world.take(3);
+    let taken = world.pull_inbox(3);
     let mut results = results(&taken);
     results.sort_unstable();
     assert_eq!(results, ["bad", "merged"]);
@@ -290,11 +262,11 @@ fn a_snapshot_is_taken_in_whatever_bytes_its_name_has() {
     let reason = inbox.join("bad").join(OsStr::from_bytes(b"\xff.snapshot.reason"));
     assert_eq!(fs::read_to_string(reason).unwrap(), "it is no snapshot of goc-watchdog\n");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
-    assert_eq!((world.take(0), snapshots(&inbox)), (Vec::new(), Vec::new()));
+    assert_eq!((world.pull_inbox(0), snapshots(&inbox)), (Vec::new(), Vec::new()));
 }
 
 /// Leaves so many files that are no snapshots.
-fn leave_junk(world: &World, number: usize) {
+fn write_junk(world: &World, number: usize) {
     for index in 0..number {
         fs::write(world.inbox().join(format!("junk-{index:03}.snapshot")), "junk").unwrap();
     }
@@ -302,19 +274,18 @@ fn leave_junk(world: &World, number: usize) {
 
 #[test]
 fn of_much_junk_in_the_inbox_a_few_files_are_named_and_services_are_pulled() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    leave_junk(&world, 300);
+    let (world, agents) = World::with_covered_echo();
+    write_junk(&world, 300);
     // Of several inboxes, and files that are refused only when all of them is read.
     let other = world.home().join("other");
     fs::create_dir_all(&other).unwrap();
     world.configure(&format!("inbox = [{:?}]\n", other.display()));
-    let text = fs::read_to_string(world.leave(&agents[0], ECHO)).unwrap();
+    let text = fs::read_to_string(world.leave_snapshot(&agents[0], ECHO)).unwrap();
     for index in 0..200 {
         let damaged = text.replacen("\"host_name\":\"", &format!("\"host_name\":\"{index}"), 1);
         let path = other.join(format!("junk-{index}.snapshot"));
         fs::write(&path, damaged.replace(" 0\n", " 9\n")).unwrap();
-        age(&path);
+        set_old_time(&path);
     }
     let output = world.run(&["pull"]).assert_code(3).assert_stderr_contains("and 490 more");
     let named = output.stderr.lines().filter(|line| line.contains("junk-")).count();
@@ -333,10 +304,8 @@ fn of_much_junk_in_the_inbox_a_few_files_are_named_and_services_are_pulled() {
 
 #[test]
 fn a_deadline_ends_the_look_into_the_inbox_and_the_rest_waits() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
-    leave_junk(&world, 3);
+    let (world, _agents) = World::with_pulled_echo();
+    write_junk(&world, 3);
     let output = world.run(&["pull", "--deadline", "0s"]).assert_code(3);
     output.assert_stderr_contains("3 files of the inbox left for the next run");
     assert_eq!(snapshots(&world.inbox()).len(), 3);
@@ -346,9 +315,8 @@ fn a_deadline_ends_the_look_into_the_inbox_and_the_rest_waits() {
 
 #[test]
 fn a_file_that_is_still_being_written_waits() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    let path = world.leave(&agents[0], ECHO);
+    let (world, agents) = World::with_covered_echo();
+    let path = world.leave_snapshot(&agents[0], ECHO);
     let text = fs::read(&path).unwrap();
     agents[0].kill();
     for length in [0, 10, 60, text.len() / 2, text.len() - 1] {
@@ -362,7 +330,7 @@ fn a_file_that_is_still_being_written_waits() {
     let foreign = world.inbox().join("other.tmp");
     for old in [&leftover, &foreign] {
         fs::write(old, "x").unwrap();
-        age(old);
+        set_old_time(old);
     }
     fs::write(&path, &text).unwrap();
     world.run(&["pull", "--no-peek"]);
@@ -376,7 +344,7 @@ fn the_last_words_come_before_the_pull_of_the_process_that_follows() {
     agents[0].hit(&[0], 2);
     world.pull(0);
     agents[0].hit(&[0, 1], 3);
-    world.leave(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0], ECHO);
     // Restarted at the same address; it has passed what was pulled, and not what was left.
     agents[0].restart();
     agents[0].hit(&[0], 4);
@@ -392,8 +360,8 @@ fn a_late_snapshot_changes_nothing_that_later_pulls_say() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 2);
-    let path = world.leave(&agents[0], ECHO);
-    let early = world.forge(&path, |head| {
+    let path = world.leave_snapshot(&agents[0], ECHO);
+    let early = world.alter(&path, |head| {
         head["captured_at"] = json!("2026-01-01T00:00:00Z");
         head["process"] = json!({"id": 7, "started_at": "2025-12-31T00:00:00Z"});
     });
@@ -402,12 +370,12 @@ fn a_late_snapshot_changes_nothing_that_later_pulls_say() {
     fs::remove_file(&path).unwrap();
     agents[0].hit(&[0], 3);
     world.pull(0);
-    let rows = world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover");
+    let rows = world.row_count();
     fs::write(&early, &text).unwrap();
     // Long before anything that is stored, and not larger: it may well be the same process.
-    assert_eq!(results(&world.take(0)), ["known"]);
+    assert_eq!(results(&world.pull_inbox(0)), ["known"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), rows);
+    assert_eq!(world.row_count(), rows);
     agents[0].hit(&[0], 1);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 6);
@@ -421,14 +389,14 @@ fn inboxes_of_the_configuration_are_taken_in_too() {
     let shared = world.home().join("shared");
     fs::create_dir(&shared).unwrap();
     world.configure(&format!("inbox = [{:?}, \"beside\"]\n", shared.to_str().unwrap()));
-    let left = world.leave(&agent, ECHO);
+    let left = world.leave_snapshot(&agent, ECHO);
     fs::rename(&left, shared.join(left.file_name().unwrap())).unwrap();
-    let other = world.leave(&agent, OTHER);
+    let other = world.leave_snapshot(&agent, OTHER_SERVICE);
     let beside = world.root().join("beside");
     fs::create_dir(&beside).unwrap();
     fs::rename(&other, beside.join("x.snapshot")).unwrap();
     world.run(&["pull"]).assert_code(0);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
+    assert_eq!(world.row_count(), 2);
     assert!(snapshots(&shared).is_empty() && snapshots(&beside).is_empty());
     fs::remove_dir(&shared).unwrap();
     world
@@ -444,7 +412,7 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
     let (inbox, url) = (world.inbox(), agent.url());
     let inbox = inbox.to_str().unwrap();
     let hook = |options: &[&str], code: i32| {
-        let deadline = if options.contains(&"--deadline") { &[] } else { UNHURRIED };
+        let deadline = if options.contains(&"--deadline") { &[] } else { LONG_DEADLINE };
         let all = [&["pull", "--to-inbox", inbox], options, deadline].concat();
         let lenient = world.run(&all).assert_code(0);
         world.run(&[&all[..], &["--strict"]].concat()).assert_code(code);
@@ -473,11 +441,7 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
     agent.behave(Behaviour::Normal);
 
     let missing = world.home().join("missing");
-    let into = |folder: &Path| {
-        let folder = folder.to_str().unwrap();
-        let of = ["pull", "--to-inbox", folder, "--address", &url, "--service", ECHO];
-        world.run(&[&of[..], UNHURRIED].concat())
-    };
+    let into = |folder: &Path| world.run_hook(folder, &agent, ECHO, &[]);
     into(&missing)
         .assert_code(0)
         .assert_stderr_contains("cannot write into")
@@ -506,7 +470,7 @@ fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
         // No HOME, no PATH, nothing.
         command.env_clear().envs(environment.iter().copied()).current_dir(&here).stdin(Stdio::null());
-        output_of(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox).args(UNHURRIED))
+        output_of(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox).args(LONG_DEADLINE))
     };
     fs::write(here.join("empty_profile_listen_addr"), "").unwrap();
     let left = hook(&[("GOC_SERVICE_NAME", ECHO)]).assert_code(0);
@@ -530,16 +494,14 @@ fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
 
 #[test]
 fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, agents) = World::with_pulled_echo();
     let inbox = world.inbox();
     let database = fs::metadata(world.root().join("sqlite.db")).unwrap().len();
     // Where the reason would go lies a link to the database.
     fs::create_dir(inbox.join("bad")).unwrap();
     symlink("../../sqlite.db", inbox.join("bad/x.snapshot.reason")).unwrap();
     fs::write(inbox.join("x.snapshot"), "<html>").unwrap();
-    assert_eq!(results(&world.take(3)), ["bad"]);
+    assert_eq!(results(&world.pull_inbox(3)), ["bad"]);
     assert!(fs::metadata(world.root().join("sqlite.db")).unwrap().len() >= database);
     world.assert_consistent();
     // "bad" itself leads elsewhere: nothing is moved there, and the run says so.
@@ -548,13 +510,13 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
     fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, inbox.join("bad")).unwrap();
     fs::write(inbox.join("y.snapshot"), "<html>").unwrap();
-    assert_eq!(results(&world.take(3)), ["stuck"]);
+    assert_eq!(results(&world.pull_inbox(3)), ["stuck"]);
     assert!(fs::read_dir(&elsewhere).unwrap().next().is_none());
     fs::remove_file(inbox.join("bad")).unwrap();
-    assert_eq!(results(&world.take(3)), ["bad"]);
+    assert_eq!(results(&world.pull_inbox(3)), ["bad"]);
 
     // The hook's own name is taken by a link, and by a pipe.
-    let left = world.leave(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0], ECHO);
     let victim = world.home().join("victim");
     fs::write(&victim, "mine").unwrap();
     for in_the_way in [&["ln", "-sf"][..], &["mkfifo"]] {
@@ -565,9 +527,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
             command.arg(&victim);
         }
         assert!(command.arg(&left).status().unwrap().success());
-        let (folder, url) = (inbox.to_str().unwrap(), agents[0].url());
-        let hook = ["pull", "--to-inbox", folder, "--strict", "--service", ECHO, "--address", &url];
-        world.run(&[&hook, UNHURRIED].concat()).assert_code(0);
+        world.run_hook(&inbox, &agents[0], ECHO, &["--strict"]).assert_code(0);
         assert!(fs::symlink_metadata(&left).unwrap().is_file());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
     }
@@ -579,7 +539,7 @@ fn a_late_snapshot_closes_nothing_that_is_younger() {
     let (world, agents) = World::with_echo(2);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 5);
-    let server = world.leave(&agents[0], ECHO);
+    let server = world.leave_snapshot(&agents[0], ECHO);
     let late = fs::read(&server).unwrap();
     fs::remove_file(&server).unwrap();
     // A worker of the same module follows at the address; it shares a file with the server.
@@ -605,7 +565,7 @@ fn a_file_of_a_time_that_cannot_be_ends_no_run() {
     let agent = Agent::start(&echo());
     agent.hit(&[0], 1);
     world.configure(&format!("inbox = [{:?}]\n", folder.path().to_str().unwrap()));
-    world.leave(&agent, ECHO);
+    world.leave_snapshot(&agent, ECHO);
     for name in ["a.snapshot.0.tmp", "b.snapshot"] {
         let path = folder.path().join(name);
         fs::write(&path, "goc-watchdog snapshot 1\n").unwrap();
@@ -625,41 +585,40 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
     world.pull(0);
     let pulls = agents[1].pulls();
     agents[0].hit(&[1], 1);
-    world.leave(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0], ECHO);
     // Its replicas are asked as if a peek had found that it moved.
     world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!(agents[1].pulls(), pulls + 1);
 
     // A named pull of another service asks nobody of this one, and what is old stays old.
-    let other = world.start(OTHER, &echo());
+    let other = world.start(OTHER_SERVICE, &echo());
     other.hit(&[0], 1);
     world.pull(0);
     agents[0].hit(&[2], 1);
-    world.leave(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0], ECHO);
     world.execute(
         "UPDATE schedule SET last_pull_at = '2026-01-01T00:00:00.000Z', next_due_at = '2026-01-01T04:00:00.000Z'",
     );
-    world.run(&["pull", OTHER]).assert_code(0);
+    world.run(&["pull", OTHER_SERVICE]).assert_code(0);
     assert_eq!(world.echo_counts().iter().filter(|count| **count > 0).count(), 3);
     world.run(&["total", ECHO, "--max-age", "1h"]).assert_code(5).assert_stderr_contains("longer than 1h");
 }
 
 #[test]
 fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    let good = world.leave(&agents[0], ECHO);
-    let forged = world.forge(&good, |head| {
-        head["service"] = json!(OTHER);
+    let (world, agents) = World::with_covered_echo();
+    let good = world.leave_snapshot(&agents[0], ECHO);
+    let forged = world.alter(&good, |head| {
+        head["service"] = json!(OTHER_SERVICE);
         head["profile_sha256"] = json!("00");
     });
-    age(&forged);
-    assert_eq!(results(&world.take(3)).len(), 2);
+    set_old_time(&forged);
+    assert_eq!(results(&world.pull_inbox(3)).len(), 2);
     assert!(!world.run(&["list", "--all"]).stdout.contains("develop"), "a name that nothing vouches for");
 
     // Larger than is taken: not tried in each run, and not lost.
     agents[0].hit(&[1], 1);
-    let large = world.leave(&agents[0], ECHO);
+    let large = world.leave_snapshot(&agents[0], ECHO);
     world.center.remove_all();
     agents[0].kill();
     let output = world.run(&["pull", "--no-peek", "--max-body", "100"]).assert_code(3);
@@ -675,9 +634,8 @@ fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
 
 #[test]
 fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    let path = world.leave(&agents[0], ECHO);
+    let (world, agents) = World::with_covered_echo();
+    let path = world.leave_snapshot(&agents[0], ECHO);
     let file = fs::metadata(&path).unwrap();
     let (uid, gid) = (file.uid(), file.gid());
     world.configure(&format!("inbox_owners = [{}, \"gid:{}\", \"nobody-of-this-name\"]", uid + 1, gid + 1));
@@ -692,10 +650,9 @@ fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
 
 #[test]
 fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, agents) = World::with_covered_echo();
     let first = world.home().join("first");
-    fs::rename(world.leave(&agents[0], ECHO), &first).unwrap();
+    fs::rename(world.leave_snapshot(&agents[0], ECHO), &first).unwrap();
     world.center.remove_all();
     let own = format!("inbox = [{:?}]\n", world.inbox());
     let other = world.home().join("other");
@@ -709,7 +666,7 @@ fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
     for round in 0..3 {
         let service = |index: u32| format!("staging_th_app{index}_master_{round:010x}");
         for index in 0..40 {
-            world.forge(&first, |head| head["service"] = json!(service(index)));
+            world.alter(&first, |head| head["service"] = json!(service(index)));
             // Not every file is one to take in: both roots want to move these aside.
             fs::write(world.inbox().join(format!("bad-{round}-{index}.snapshot")), "no snapshot").unwrap();
         }
@@ -767,7 +724,7 @@ fn options_that_the_hook_does_not_heed_are_refused() {
         .run(
             &[
                 &["pull", "--to-inbox", ".", "--strict", "--address", &agent.url(), "--service", &long],
-                UNHURRIED,
+                LONG_DEADLINE,
             ]
             .concat(),
         )
@@ -782,11 +739,11 @@ fn last_data_that_waited_while_the_clock_went_back_is_counted_once() {
     agents[0].hit(&[0, 1], 5);
     world.pull(0);
     agents[0].hit(&[0, 1], 2);
-    let left = world.leave(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0], ECHO);
     world.center.remove(&agents[0].url());
     agents[0].kill();
     // All that is stored is of a time that is still to come, and so is the snapshot.
-    let of_later = world.forge(&left, |head| {
+    let of_later = world.alter(&left, |head| {
         head["captured_at"] = json!("2099-01-02T00:00:00Z");
         head["process"] = json!({"id": 7, "started_at": "2098-12-31T00:00:00Z"});
     });
@@ -794,7 +751,7 @@ fn last_data_that_waited_while_the_clock_went_back_is_counted_once() {
     world.execute(
         "UPDATE generation SET opened_at = '2099-01-01T00:00:00.000Z', pulled_at = '2099-01-01T00:00:00.000Z'",
     );
-    assert_eq!(results(&world.take(3)), ["merged"]);
+    assert_eq!(results(&world.pull_inbox(3)), ["merged"]);
     assert!(!of_later.exists());
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 14);
     world.assert_consistent();
@@ -805,35 +762,35 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0, 1], 5);
-    let left = world.leave(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0], ECHO);
     let text = fs::read(&left).unwrap();
     fs::remove_file(&left).unwrap();
     world.pull(0);
     agents[0].restart();
     agents[0].hit(&[2], 1);
     world.pull(0);
-    world.days_pass(8);
+    world.let_days_pass(8);
     let closed_at = world.query::<String>("SELECT closed_at FROM generation WHERE closed_at IS NOT NULL");
     world.pull(0);
 
     // By this setting it would not have been folded yet.
     world.configure("[pull]\nchange = \"counts\"\nfold_after = \"30d\"\n");
     fs::write(&left, text).unwrap();
-    world.forge(&left, |head| {
+    world.alter(&left, |head| {
         head["captured_at"] = json!(closed_at);
         head["process"] = json!({"id": 7, "started_at": "2026-01-01T00:00:00Z"});
     });
     fs::remove_file(&left).unwrap();
-    assert_eq!(results(&world.take(0)), ["known"]);
+    assert_eq!(results(&world.pull_inbox(0)), ["known"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 11);
     let of_sum = "SELECT pulled_at FROM generation WHERE address IS NULL";
     assert_eq!(world.query::<String>(of_sum), closed_at, "the sum tells when its last process ended");
     // Another process that counted less than the sum is younger than all that is in it.
     let other = Agent::start(&echo());
     other.hit(&[0, 1], 3);
-    world.leave(&other, ECHO);
+    world.leave_snapshot(&other, ECHO);
     other.kill();
-    assert_eq!(results(&world.take(0)), ["merged"]);
+    assert_eq!(results(&world.pull_inbox(0)), ["merged"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 17);
     world.assert_consistent();
 }
@@ -844,15 +801,15 @@ fn a_process_that_is_listed_after_its_snapshot_was_taken_in_is_counted_once() {
     world.configure("[pull]\nchange = \"counts\"\n");
     let agent = Agent::start(&echo());
     agent.hit(&[0, 1], 3);
-    let left = world.leave(&agent, ECHO);
+    let left = world.leave_snapshot(&agent, ECHO);
     // Of weeks ago, and no center lists it: its life is taken for over.
-    world.forge(&left, |head| {
+    world.alter(&left, |head| {
         head["addresses"] = json!(["127.0.0.1"]);
         head["captured_at"] = json!("2026-01-02T00:00:00Z");
         head["process"] = json!({"id": 7, "started_at": "2026-01-01T00:00:00Z"});
     });
     fs::remove_file(&left).unwrap();
-    assert_eq!(results(&world.take(0)), ["merged"]);
+    assert_eq!(results(&world.pull_inbox(0)), ["merged"]);
     agent.hit(&[0, 1], 2);
     world.center.register(ECHO, &agent);
     world.pull(0);
@@ -875,7 +832,7 @@ fn a_pull_after_the_clock_went_back_replaces_what_a_snapshot_left_beside_later_t
     );
     agents[0].restart();
     agents[0].hit(&[0, 2], 7);
-    world.leave(&agents[0], ECHO);
+    world.leave_snapshot(&agents[0], ECHO);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 24);
     agents[0].hit(&[0], 1);
@@ -891,7 +848,7 @@ fn that_the_clock_went_back_is_remembered_when_its_times_have_passed() {
     agents[0].hit(&[0, 1], 5);
     world.pull(0);
     agents[0].hit(&[0, 1], 2);
-    let left = world.leave(&agents[0], ECHO);
+    let left = world.leave_snapshot(&agents[0], ECHO);
     let text = fs::read(&left).unwrap();
     fs::remove_file(&left).unwrap();
     world.center.remove(&agents[0].url());
@@ -912,7 +869,7 @@ fn that_the_clock_went_back_is_remembered_when_its_times_have_passed() {
     world.run(&["pull"]);
     hours_pass("-3");
     fs::write(&left, text).unwrap();
-    world.forge(&left, |head| {
+    world.alter(&left, |head| {
         let left_at: chrono::DateTime<chrono::Utc> = head["captured_at"].as_str().unwrap().parse().unwrap();
         let before = |hours: i64| json!(left_at - chrono::TimeDelta::hours(hours));
         head["captured_at"] = before(3);

@@ -7,29 +7,27 @@ use serde_json::json;
 use crate::harness::{ECHO, World, echo};
 use crate::sim::Agent;
 
-const LIMITED: &str = "[pull]\nmax_names = 3\nmax_addresses = 5\n";
+const LOW_LIMITS: &str = "[pull]\nmax_names = 3\nmax_addresses = 5\n";
 
 /// A pulled service whose center lists so many other names before it, all at an address where nobody listens.
-fn crowded(others: usize) -> (World, Agent) {
-    let (world, mut agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
-    world.configure(LIMITED);
-    crowd(&world, &agents[0], others);
+fn world_with_long_list(others: usize) -> (World, Agent) {
+    let (world, mut agents) = World::with_pulled_echo();
+    world.configure(LOW_LIMITS);
+    list_other_names(&world, &agents[0], others);
     (world, agents.remove(0))
 }
 
 /// Lists so many other names beside the service.
-fn crowd(world: &World, agent: &Agent, others: usize) {
-    let of = |number: usize| (format!("other_{number:03}"), json!(["http://127.0.0.1:1"]));
-    let mut list: serde_json::Map<_, _> = (0..others).map(of).collect();
+fn list_other_names(world: &World, agent: &Agent, others: usize) {
+    let other = |number: usize| (format!("other_{number:03}"), json!(["http://127.0.0.1:1"]));
+    let mut list: serde_json::Map<_, _> = (0..others).map(other).collect();
     list.insert(ECHO.to_owned(), json!([agent.url()]));
     world.center.set_list_answer("200 OK", &json!(list).to_string());
 }
 
 #[test]
 fn of_a_list_beyond_the_limits_what_is_known_is_pulled_and_the_rest_left_out() {
-    let (world, agent) = crowded(9);
+    let (world, agent) = world_with_long_list(9);
     agent.hit(&[1], 1);
     let message = format!(
         "warning: center \"{}\" lists 10 names with 10 addresses, of which 7 and 7 are left out ([pull] max_names, \
@@ -45,10 +43,10 @@ fn of_a_list_beyond_the_limits_what_is_known_is_pulled_and_the_rest_left_out() {
 
 #[test]
 fn known_names_beyond_the_limits_are_not_taken_for_gone() {
-    let (world, agent) = crowded(2);
+    let (world, agent) = world_with_long_list(2);
     world.pull(3);
     world.configure("[pull]\nmax_names = 1\n");
-    crowd(&world, &agent, 2);
+    list_other_names(&world, &agent, 2);
     world.pull(3).assert_stderr_contains("known ones among them");
     let standing = "SELECT count(*) FROM listing WHERE unlisted_at IS NULL";
     assert_eq!(world.query::<i64>(standing), 3);
@@ -56,25 +54,25 @@ fn known_names_beyond_the_limits_are_not_taken_for_gone() {
 
 #[test]
 fn prune_leaves_a_center_alone_whose_list_is_cut() {
-    let (world, agent) = crowded(9);
+    let (world, agent) = world_with_long_list(9);
     agent.kill();
     let output = world
         .run(&["prune"])
         .assert_code(3)
         .assert_stderr_contains("lists 10 names with 10 addresses, of which 7 and 7 are left out");
     assert!(output.stdout.contains("asked 0 addresses"), "{}", output.stdout);
-    world.minutes_pass(60);
+    world.let_minutes_pass(60);
     world.run(&["prune"]).assert_code(3);
     assert_eq!(world.center.removals(), Vec::<String>::new());
 }
 
 #[test]
 fn a_name_that_was_never_pulled_is_forgotten_when_it_is_listed_no_more() {
-    let (world, agent) = crowded(2);
+    let (world, agent) = world_with_long_list(2);
     world.pull(3);
     let known = "SELECT group_concat(name, ' ') FROM (SELECT name FROM service ORDER BY name)";
     assert_eq!(world.query::<String>(known), format!("other_000 other_001 {ECHO}"));
-    crowd(&world, &agent, 1);
+    list_other_names(&world, &agent, 1);
     // A pull of named services does not tidy up.
     world.run(&["pull", ECHO]).assert_code(0);
     assert_eq!(world.query::<String>(known), format!("other_000 other_001 {ECHO}"));
@@ -94,9 +92,7 @@ fn a_name_that_was_never_pulled_is_forgotten_when_it_is_listed_no_more() {
 
 #[test]
 fn the_deadline_of_a_pull_holds_while_a_center_is_asked() {
-    let (mut world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (mut world, _agents) = World::with_pulled_echo();
     // The center takes the connection and says nothing.
     world.center.stop();
     let silent = TcpListener::bind(world.center.url().trim_start_matches("http://")).unwrap();
@@ -112,7 +108,7 @@ fn the_deadline_of_a_pull_holds_while_a_center_is_asked() {
 fn a_list_of_many_names_is_read_with_the_defaults() {
     let world = World::new();
     let agent = world.start(ECHO, &echo());
-    crowd(&world, &agent, 999);
+    list_other_names(&world, &agent, 999);
     assert_eq!(
         world.run(&["list", "--format", "json"]).assert_code(0).json()[0].as_array().unwrap().len(),
         1000

@@ -278,12 +278,12 @@ fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
 }
 
 /// What is said of a service, by metric; the prefix of all is left out.
-fn said_of(samples: &[Sample], service: &str) -> BTreeMap<String, String> {
-    let of = |(name, labels, value): &Sample| {
+fn values_for(samples: &[Sample], service: &str) -> BTreeMap<String, String> {
+    let value = |(name, labels, value): &Sample| {
         let name = name.strip_prefix("goc_watchdog_").unwrap().to_owned();
         (labels.get("service").map(String::as_str) == Some(service)).then_some((name, value.clone()))
     };
-    samples.iter().filter_map(of).collect()
+    samples.iter().filter_map(value).collect()
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn metrics_say_what_is_known_and_of_the_rest_nothing() {
     let retry = at("SELECT next_try_at FROM address WHERE failures > 0");
     let read = samples(&world.run(&["list", "--format", "prometheus"]).assert_code(0).stdout);
 
-    let mut of_echo = said_of(&read, ECHO);
+    let mut of_echo = values_for(&read, ECHO);
     let age = of_echo.remove("data_age_seconds").unwrap();
     assert!((0.0..600.0).contains(&age.parse().unwrap()), "{age}");
     let expected = [
@@ -329,7 +329,7 @@ fn metrics_say_what_is_known_and_of_the_rest_nothing() {
     ];
     assert_eq!(*labels, owned(expected));
 
-    let of_never: Vec<String> = said_of(&read, never).into_keys().collect();
+    let of_never: Vec<String> = values_for(&read, never).into_keys().collect();
     let expected = ["next_due_timestamp_seconds", "pull_errors", "replicas_known", "replicas_up"];
     assert_eq!(of_never, expected);
     let center = owned([("center", world.center.url().as_str())]);
@@ -339,9 +339,9 @@ fn metrics_say_what_is_known_and_of_the_rest_nothing() {
     world.execute("UPDATE schedule SET next_due_at = '2020-01-01T00:00:00.000Z'");
     world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
     let read = samples(&world.run(&["list", "--offline", "--format", "prometheus"]).assert_code(0).stdout);
-    assert_eq!(said_of(&read, ECHO)["next_due_timestamp_seconds"], "1577836800");
+    assert_eq!(values_for(&read, ECHO)["next_due_timestamp_seconds"], "1577836800");
     assert!(read.iter().all(|(name, ..)| name != "goc_watchdog_center_up"), "none was asked");
-    assert!(said_of(&read, never).is_empty());
+    assert!(values_for(&read, never).is_empty());
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn metrics_of_a_center_that_is_away_are_the_stored_ones_and_say_so() {
     let center = world.center.url();
     let with_password = center.replace("http://", "http://user:password@");
     let text = world.run(&["list", "--format", "prometheus"]).assert_code(3).stdout;
-    assert_eq!(said_of(&samples(&text), ECHO)["replicas_up"], "1");
+    assert_eq!(values_for(&samples(&text), ECHO)["replicas_up"], "1");
     let text =
         world.run(&["list", "--format", "prometheus", "--center", &with_password]).assert_code(3).stdout;
     assert_eq!(text.lines().last().unwrap(), format!("goc_watchdog_center_up{{center=\"{center}\"}} 0"));
@@ -391,17 +391,17 @@ fn what_a_center_listed_that_is_asked_no_more_is_offline_and_not_up() {
     let explained = world.run(&["list", "--offline", "--explain", ECHO]).stdout;
     assert!(explained.contains("no center lists it, not asked since "), "{explained}");
     let read = samples(&world.run(&["list", "--offline", "--format", "prometheus"]).assert_code(0).stdout);
-    let of_echo = said_of(&read, ECHO);
+    let of_echo = values_for(&read, ECHO);
     assert_eq!((of_echo["replicas_up"].as_str(), of_echo["replicas_known"].as_str()), ("0", "0"));
     assert!(!of_echo.contains_key("next_due_timestamp_seconds"));
     let site = world.home().join("site");
     world.run(&["report", "--all", "--format", "site", "-o", site.to_str().unwrap()]);
     let index: Value = serde_json::from_slice(&fs::read(site.join("index.json")).unwrap()).unwrap();
-    let of = |name: &str| {
+    let state_and_up = |name: &str| {
         index["services"].as_array().unwrap().iter().find(|it| it["service"] == name).unwrap()["state"]
             .clone()
     };
-    assert_eq!((of(ECHO), of(new)), ("offline".into(), "ok".into()));
+    assert_eq!((state_and_up(ECHO), state_and_up(new)), ("offline".into(), "ok".into()));
 
     // A center that does not answer was asked, too.
     moved.stop();
@@ -426,7 +426,7 @@ fn a_database_that_does_not_tell_which_centers_were_asked_counts_all() {
 }
 
 /// Names that would break a line, a label, or out of both.
-const HOSTILE: [&str; 8] = [
+const HOSTILE_NAMES: [&str; 8] = [
     "a\",x=\"y",
     "a\\",
     "a\\n",
@@ -445,11 +445,11 @@ fn as_label(name: &str) -> String {
 #[test]
 fn hostile_names_are_labels_and_nothing_else() {
     let world = World::new();
-    let agents = HOSTILE.map(|name| world.start(name, &echo()));
+    let agents = HOSTILE_NAMES.map(|name| world.start(name, &echo()));
     world.pull(0);
     let read = samples(&world.run(&["list", "--format", "prometheus"]).assert_code(0).stdout);
-    for name in HOSTILE {
-        assert_eq!(said_of(&read, &as_label(name))["statements"], "10", "{name:?}");
+    for name in HOSTILE_NAMES {
+        assert_eq!(values_for(&read, &as_label(name))["statements"], "10", "{name:?}");
     }
     let apps: Vec<&str> =
         read.iter().filter_map(|(_, labels, _)| labels.get("app").map(|it| &**it)).collect();
@@ -463,7 +463,7 @@ fn metrics_are_read_by_a_client_of_prometheus() {
         return;
     }
     let world = World::new();
-    let agents = HOSTILE.map(|name| world.start(name, &echo()));
+    let agents = HOSTILE_NAMES.map(|name| world.start(name, &echo()));
     agents[0].hit(&[0], 1);
     world.pull(0);
     world.run(&["list", "--format", "prometheus", "-o", "metrics.prom"]).assert_code(0);
@@ -480,7 +480,8 @@ json.dump(read['goc_watchdog_coverage_ratio'], sys.stdout)";
     let output = command.args(["-c", script, "metrics.prom"]).current_dir(world.home()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read: BTreeMap<String, f64> = serde_json::from_slice(&output.stdout).unwrap();
-    let expected = HOSTILE.map(|name| (as_label(name), if name == HOSTILE[0] { 0.2 } else { 0.0 }));
+    let expected =
+        HOSTILE_NAMES.map(|name| (as_label(name), if name == HOSTILE_NAMES[0] { 0.2 } else { 0.0 }));
     assert_eq!(read, BTreeMap::from(expected));
     drop(agents);
 }
@@ -525,8 +526,7 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_others_may_read_it() {
 
 #[test]
 fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, _agents) = World::with_covered_echo();
     let with_center = |arguments: &[&str], center: &str| {
         let mut command = world.command(arguments);
         output_of(command.env("GOC_CENTER", center))

@@ -5,27 +5,26 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::harness::SHORT_PAUSES;
 use crate::harness::{ECHO, World};
 use crate::sim::Agent;
 
-const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n";
-
 /// A world of one process with one stored profile.
-fn stored() -> (World, Agent) {
+fn world_with_profile() -> (World, Agent) {
     let (world, mut agents) = World::with_echo(1);
-    world.configure(QUICK);
+    world.configure(SHORT_PAUSES);
     let agent = agents.remove(0);
     agent.hit(&[0], 3);
     world.pull(0);
     (world, agent)
 }
 
-fn folder(world: &World) -> PathBuf {
+fn cov_data(world: &World) -> PathBuf {
     world.root().join("apa_goc_echoserver/cov_data")
 }
 
-fn profile(world: &World, number: u32) -> PathBuf {
-    folder(world).join(format!("apa_goc_echoserver_{number}.cov"))
+fn profile_path(world: &World, number: u32) -> PathBuf {
+    cov_data(world).join(format!("apa_goc_echoserver_{number}.cov"))
 }
 
 #[test]
@@ -41,8 +40,8 @@ fn a_latest_profile_that_is_missing_or_damaged_is_written_again_and_that_is_said
         ("is no profile any more", &["pull", "--force"], |text| Some(vec![0; text.len()])),
     ];
     for (what, arguments, damage) in damages {
-        let (world, _agent) = stored();
-        let path = profile(&world, 1);
+        let (world, _agent) = world_with_profile();
+        let path = profile_path(&world, 1);
         let text = fs::read(&path).unwrap();
         let break_it = || match damage(&text) {
             Some(broken) => fs::write(&path, broken).unwrap(),
@@ -77,11 +76,11 @@ fn a_latest_profile_that_is_missing_or_damaged_is_written_again_and_that_is_said
 
 #[test]
 fn counts_that_moved_on_since_the_row_are_in_the_file_that_is_written_again() {
-    let (world, agent) = stored();
+    let (world, agent) = world_with_profile();
     agent.hit(&[0], 2);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 3, "no block became covered");
-    fs::remove_file(profile(&world, 1)).unwrap();
+    fs::remove_file(profile_path(&world, 1)).unwrap();
     world.run(&["pull"]).assert_code(0).assert_stderr_contains("written again");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
     assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "");
@@ -90,7 +89,7 @@ fn counts_that_moved_on_since_the_row_are_in_the_file_that_is_written_again() {
 
 #[test]
 fn a_profile_that_cannot_be_written_again_is_named_and_the_others_are() {
-    let (world, _agent) = stored();
+    let (world, _agent) = world_with_profile();
     let other = world.start("staging_th_other_master_1234567890", &crate::harness::echo());
     other.hit(&[1], 1);
     world.pull(0);
@@ -110,7 +109,7 @@ fn a_profile_that_cannot_be_written_again_is_named_and_the_others_are() {
 #[test]
 fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
     for arguments in [&["pull", "--force"][..], &["prune"]] {
-        let (world, agent) = stored();
+        let (world, agent) = world_with_profile();
         world.execute("PRAGMA wal_checkpoint(TRUNCATE)");
         let database = world.root().join("sqlite.db");
         let older = fs::read(&database).unwrap();
@@ -118,20 +117,20 @@ fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
             agent.hit(&[block], 1);
             world.pull(0);
         }
-        let newer = fs::read(profile(&world, 3)).unwrap();
+        let newer = fs::read(profile_path(&world, 3)).unwrap();
         for suffix in ["-wal", "-shm"] {
             let _ = fs::remove_file(world.root().join(format!("sqlite.db{suffix}")));
         }
         fs::write(&database, older).unwrap();
-        fs::write(folder(&world).join("apa_goc_echoserver_3.cov.tmp"), "unfinished").unwrap();
+        fs::write(cov_data(&world).join("apa_goc_echoserver_3.cov.tmp"), "unfinished").unwrap();
 
         agent.hit(&[3], 1);
         world.run(arguments).assert_code(0);
         world.pull(0);
-        assert!(profile(&world, 4).exists(), "numbers go on");
+        assert!(profile_path(&world, 4).exists(), "numbers go on");
         // Either it is where it was, or it was moved aside and that was said.
         let output = world.run(&["prune"]).assert_code(0);
-        let aside = folder(&world).join("aside/apa_goc_echoserver_3.cov");
+        let aside = cov_data(&world).join("aside/apa_goc_echoserver_3.cov");
         assert!(fs::read(&aside).unwrap() == newer, "{arguments:?}: {}", output.stderr);
         assert_eq!(world.files(".tmp"), [] as [PathBuf; 0]);
         assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "", "it is named once");
@@ -140,14 +139,14 @@ fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
         let old = SystemTime::now() - Duration::from_secs(31 * 24 * 3600);
         fs::OpenOptions::new().write(true).open(&aside).unwrap().set_modified(old).unwrap();
         world.run(&["prune"]).assert_code(0);
-        assert!(!aside.exists() && folder(&world).join("aside/apa_goc_echoserver_2.cov").exists());
+        assert!(!aside.exists() && cov_data(&world).join("aside/apa_goc_echoserver_2.cov").exists());
     }
 }
 
 #[test]
 fn a_file_that_no_row_knows_is_named_when_it_is_moved_aside() {
-    let (world, _agent) = stored();
-    fs::write(profile(&world, 7), "mode: set\n").unwrap();
+    let (world, _agent) = world_with_profile();
+    fs::write(profile_path(&world, 7), "mode: set\n").unwrap();
     world
         .run(&["prune"])
         .assert_code(0)
@@ -158,7 +157,7 @@ fn a_file_that_no_row_knows_is_named_when_it_is_moved_aside() {
 
 #[test]
 fn what_cannot_be_swept_stops_nothing() {
-    let (world, agent) = stored();
+    let (world, agent) = world_with_profile();
     // The last run did not end, so the next one sweeps.
     world.execute("UPDATE run SET ended_at = NULL");
     let other = world.root().join("other/cov_data");
@@ -172,19 +171,19 @@ fn what_cannot_be_swept_stops_nothing() {
 fn a_link_or_a_file_in_place_of_the_folder_aside_is_named_and_prune_was_done_in_part() {
     for is_link in [true, false] {
         for has_orphan in [true, false] {
-            let (world, _agent) = stored();
-            let aside = folder(&world).join("aside");
+            let (world, _agent) = world_with_profile();
+            let aside = cov_data(&world).join("aside");
             if is_link {
                 symlink(world.home(), &aside).unwrap();
             } else {
                 fs::write(&aside, "stray").unwrap();
             }
             if has_orphan {
-                fs::write(profile(&world, 7), "mode: count\n").unwrap();
+                fs::write(profile_path(&world, 7), "mode: count\n").unwrap();
             }
             let output = world.run(&["prune"]).assert_code(3).assert_stderr_contains("cov_data/aside");
             assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
-            assert_eq!(profile(&world, 7).exists(), has_orphan);
+            assert_eq!(profile_path(&world, 7).exists(), has_orphan);
             fs::remove_file(&aside).unwrap();
             world.run(&["prune"]).assert_code(0);
             assert_eq!(aside.join("apa_goc_echoserver_7.cov").exists(), has_orphan);

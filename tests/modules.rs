@@ -26,26 +26,26 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/modules")
 }
 
-fn files(folder: &Path, below: &str, found: &mut Vec<(String, Vec<u8>)>) {
+fn collect_files(folder: &Path, below: &str, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = format!("{below}{}", path.file_name().unwrap().to_str().unwrap());
         match path.is_dir() {
-            true => files(&path, &format!("{name}/"), found),
+            true => collect_files(&path, &format!("{name}/"), found),
             false => found.push((name, fs::read(path).unwrap())),
         }
     }
 }
 
 /// A repository with what a fixture has, and a process with this profile, pulled.
-fn pulled(name: &str, profile: &[u8]) -> (World, Source, Agent) {
+fn pulled_fixture(name: &str, profile: &[u8]) -> (World, Source, Agent) {
     let mut found = Vec::new();
-    files(&fixtures().join(name), "", &mut found);
+    collect_files(&fixtures().join(name), "", &mut found);
     let found: Vec<(&str, &[u8])> =
         found.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
     let source = Source::from_files(&found);
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::from_profile(""));
+    let agent = world.start(&source.service_name(), &Program::from_profile(""));
     agent.behave(Behaviour::Body(profile.to_vec()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
@@ -61,7 +61,7 @@ fn names_mean_the_files_that_the_go_command_compiles() {
     }
     for (name, main) in REPOSITORIES {
         let profile = fixtures().join(format!("{name}.cov"));
-        let (world, source, _agent) = pulled(name, &fs::read(&profile).unwrap());
+        let (world, source, _agent) = pulled_fixture(name, &fs::read(&profile).unwrap());
         let go = Command::new("go")
             .args(["tool", "cover", &format!("-func={}", profile.display())])
             .current_dir(source.folder.path().join(main))
@@ -78,7 +78,7 @@ fn names_mean_the_files_that_the_go_command_compiles() {
 
 #[test]
 fn a_profile_that_fits_two_modules_of_one_name_is_reported_with_a_warning() {
-    let (world, _source, _agent) = pulled("mono", b"mode: count\napp/main.go:4.12,6.2 1 1\n");
+    let (world, _source, _agent) = pulled_fixture("mono", b"mode: count\napp/main.go:4.12,6.2 1 1\n");
     let report = world.run(&["report", "app", "--format=json"]).assert_code(0);
     let report = report.assert_stderr_contains(
         "the repository has \"app\" several times, and the profile fits each: \
@@ -88,9 +88,9 @@ fn a_profile_that_fits_two_modules_of_one_name_is_reported_with_a_warning() {
 }
 
 /// The repository `mono` with a process of a module that both its folders can be, after a change of `svc/two`.
-fn changed(profile: &str) -> (World, Source, Agent) {
+fn pulled_change(profile: &str) -> (World, Source, Agent) {
     let mut found = Vec::new();
-    files(&fixtures().join("mono"), "", &mut found);
+    collect_files(&fixtures().join("mono"), "", &mut found);
     let found: Vec<(&str, &[u8])> =
         found.iter().map(|(path, text)| (path.as_str(), text.as_slice())).collect();
     let mut source = Source::from_files(&found);
@@ -99,7 +99,7 @@ fn changed(profile: &str) -> (World, Source, Agent) {
     fs::write(&main, text.replace("println(1)", "println(2)")).unwrap();
     source.commit_all();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::from_profile(""));
+    let agent = world.start(&source.service_name(), &Program::from_profile(""));
     agent.behave(Behaviour::Body(format!("mode: count\n{profile}").into_bytes()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
@@ -111,7 +111,7 @@ const GATE: [&str; 5] = ["report", "app", "--format=diff-json", "--base=parent",
 #[test]
 fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_are_not_covered() {
     // Only svc/two has y/y.go, so both names are of it.
-    let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 0\napp/y/y.go:3.13,5.2 1 1\n");
+    let (world, _source, _agent) = pulled_change("app/main.go:4.12,6.2 1 0\napp/y/y.go:3.13,5.2 1 1\n");
     let output = world
         .run(&GATE)
         .assert_code(5)
@@ -122,13 +122,13 @@ fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_
         (&json["files"][0]["path"], &json["files"][0]["missed"]),
         (&json!("svc/two/main.go"), &json!([5]))
     );
-    let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 1\napp/y/y.go:3.13,5.2 1 0\n");
+    let (world, _source, _agent) = pulled_change("app/main.go:4.12,6.2 1 1\napp/y/y.go:3.13,5.2 1 0\n");
     assert_eq!(world.run(&GATE).assert_code(0).stderr, "");
 }
 
 #[test]
 fn a_gate_on_changes_warns_where_the_profile_fits_several_folders() {
-    let (world, _source, _agent) = changed("app/main.go:4.12,6.2 1 1\n");
+    let (world, _source, _agent) = pulled_change("app/main.go:4.12,6.2 1 1\n");
     let output =
         world.run(&GATE).assert_code(0).assert_stderr_contains("the repository has \"app\" several times");
     let json = output.json().remove(0);
@@ -146,7 +146,7 @@ fn the_repository_of_go_itself_is_reported_with_its_source() {
         ("test/fmt/print.go", b"package fmt\n\nfunc Other() {}\n"),
     ]);
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::from_profile(""));
+    let agent = world.start(&source.service_name(), &Program::from_profile(""));
     let profile = b"mode: count\ncmd/go/main.go:3.13,5.2 1 0\nfmt/print.go:3.14,5.2 1 7\n";
     agent.behave(Behaviour::Body(profile.to_vec()));
     world.pull(0);

@@ -18,9 +18,9 @@ const PROFILE: &str = "mode: count\nexample.com/app/a.go:3.19,4.11 1 1\nexample.
                        example.com/app/linked/r.go:3.10,5.2 1 0\n";
 
 /// A process with this profile of the source's commit, pulled, and a clone.
-fn pulled(source: &Source, profile: &str) -> (World, Agent) {
+fn pulled_service(source: &Source, profile: &str) -> (World, Agent) {
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::from_profile(""));
+    let agent = world.start(&source.service_name(), &Program::from_profile(""));
     agent.behave(Behaviour::Body(profile.as_bytes().to_vec()));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
@@ -28,7 +28,7 @@ fn pulled(source: &Source, profile: &str) -> (World, Agent) {
 }
 
 /// A repository with a file that is a link, and a folder that two links lead to.
-fn linked() -> Source {
+fn source_with_links() -> Source {
     let mut source = Source::from_files(&[
         ("go.mod", b"module example.com/app\n\ngo 1.21\n"),
         ("shared/a.txt", SHARED.as_bytes()),
@@ -45,8 +45,8 @@ fn linked() -> Source {
 
 #[test]
 fn links_to_files_and_folders_are_followed_as_go_does() {
-    let source = linked();
-    let (world, _agent) = pulled(&source, PROFILE);
+    let source = source_with_links();
+    let (world, _agent) = pulled_service(&source, PROFILE);
     let table = world.run(&["report", "app"]).assert_code(0).stdout;
     assert!(
         table.starts_with(
@@ -69,7 +69,7 @@ fn links_to_files_and_folders_are_followed_as_go_does() {
 
 #[test]
 fn links_out_of_the_repository_and_in_circles_are_no_source_and_say_so() {
-    let mut source = linked();
+    let mut source = source_with_links();
     let folder = source.folder.path();
     for (target, link) in [
         ("/etc/hostname", "out.go"),
@@ -82,7 +82,7 @@ fn links_out_of_the_repository_and_in_circles_are_no_source_and_say_so() {
     }
     source.commit_all();
     let more = ["dead", "loop1", "out", "up"].map(|name| format!("example.com/app/{name}.go:1.1,2.2 1 0\n"));
-    let (world, _agent) = pulled(&source, &format!("{PROFILE}{}", more.concat()));
+    let (world, _agent) = pulled_service(&source, &format!("{PROFILE}{}", more.concat()));
     world
         .run(&["report", "app"])
         .assert_code(0)
@@ -101,11 +101,11 @@ fn links_out_of_the_repository_and_in_circles_are_no_source_and_say_so() {
 
 #[test]
 fn what_changed_behind_links_is_executed_where_any_of_its_names_is() {
-    let mut source = linked();
+    let mut source = source_with_links();
     source.git(&["checkout", "--quiet", "-b", "feature"]);
     fs::write(source.folder.path().join("real/r.go"), REAL.replace("println()", "println(2)")).unwrap();
     source.commit_all();
-    let (world, _agent) = pulled(&source, PROFILE);
+    let (world, _agent) = pulled_service(&source, PROFILE);
     let json =
         world.run(&["report", "app", "--format=diff-json", "--base=parent"]).assert_code(0).json().remove(0);
     assert_eq!((&json["covered"], &json["total"]), (&json!(1), &json!(1)), "{json}");
@@ -121,7 +121,7 @@ fn lines_that_comments_number_anew_are_in_no_report_of_lines_and_a_change_of_the
         Source::from_files(&[("main.go", text("1").as_bytes()), ("go.mod", b"module example.com/app\n")]);
     fs::write(source.folder.path().join("main.go"), text("2")).unwrap();
     source.commit_all();
-    let (world, _agent) = pulled(&source, "mode: count\nexample.com/app/main.go:3.13,101.2 1 1\n");
+    let (world, _agent) = pulled_service(&source, "mode: count\nexample.com/app/main.go:3.13,101.2 1 1\n");
     let lcov = world.run(&["report", "app", "--format=lcov"]).assert_code(0).stdout;
     assert!(lcov.contains("FNDA:1,main\n") && !lcov.contains("DA:100") && !lcov.contains("DA:101"), "{lcov}");
     let json =
@@ -134,7 +134,7 @@ fn lines_that_comments_number_anew_are_in_no_report_of_lines_and_a_change_of_the
 }
 
 /// A repository whose `a.go` was `a.txt` one commit before, but for one line, and its profile.
-fn renamed() -> (Source, &'static str) {
+fn source_with_rename() -> (Source, &'static str) {
     let text = |says: &str| {
         format!(
             "package app\n\nfunc A() {{\n\tprintln({says})\n\tprintln(7)\n\tprintln(8)\n\tprintln(9)\n}}\n"
@@ -150,8 +150,8 @@ fn renamed() -> (Source, &'static str) {
 
 #[test]
 fn a_go_file_that_had_another_kind_of_name_is_compared_with_what_it_was() {
-    let (source, profile) = renamed();
-    let (world, _agent) = pulled(&source, profile);
+    let (source, profile) = source_with_rename();
+    let (world, _agent) = pulled_service(&source, profile);
     let json =
         world.run(&["report", "app", "--format=diff-json", "--base=parent"]).assert_code(0).json().remove(0);
     let file = &json["files"][0];
@@ -163,11 +163,11 @@ fn a_go_file_that_had_another_kind_of_name_is_compared_with_what_it_was() {
 
 #[test]
 fn a_file_that_attributes_keep_out_of_a_diff_is_named_by_that_rule() {
-    let (mut source, profile) = renamed();
+    let (mut source, profile) = source_with_rename();
     fs::write(source.folder.path().join(".gitattributes"), "*.go -diff\n").unwrap();
     fs::write(source.folder.path().join("a.go"), "package app\n\nfunc A() {\n\tprintln(3)\n}\n").unwrap();
     source.commit_all();
-    let (world, _agent) = pulled(&source, profile);
+    let (world, _agent) = pulled_service(&source, profile);
     fs::write(world.home().join("changes.diff"), source.git(&["diff", "HEAD^", "HEAD"])).unwrap();
     let report = ["report", "app", "--format=diff-json", "--diff-file=changes.diff"];
     let json = world.run(&report).assert_code(0).json().remove(0);
@@ -177,8 +177,8 @@ fn a_file_that_attributes_keep_out_of_a_diff_is_named_by_that_rule() {
 
 #[test]
 fn blocks_at_one_place_with_two_numbers_of_statements_both_count_as_in_gos_table_of_what_is_stored() {
-    let (source, _) = renamed();
-    let (world, _agent) = pulled(
+    let (source, _) = source_with_rename();
+    let (world, _agent) = pulled_service(
         &source,
         "mode: count\nexample.com/app/a.go:3.10,8.2 1 1\nexample.com/app/a.go:3.10,8.2 4 0\n",
     );
@@ -213,7 +213,7 @@ fn tree_bomb(source: &Source) -> String {
 
 #[test]
 fn a_commit_of_more_files_than_there_can_be_is_not_read() {
-    let (mut source, profile) = renamed();
+    let (mut source, profile) = source_with_rename();
     let bomb = tree_bomb(&source);
     let head = source.head();
     let bombed = source.git(&["commit-tree", &bomb, "-p", &head, "-mbomb"]).trim().to_owned();
@@ -226,7 +226,7 @@ fn a_commit_of_more_files_than_there_can_be_is_not_read() {
         source.commit.clone_from(commit);
         let world = World::new();
         world.configure("[git]\nmax_files = 20000\n");
-        let agent = world.start(&source.service(), &Program::from_profile(""));
+        let agent = world.start(&source.service_name(), &Program::from_profile(""));
         agent.behave(Behaviour::Body(profile.as_bytes().to_vec()));
         world.pull(0);
         let to = repository(&world);

@@ -5,10 +5,10 @@ use std::fs;
 use crate::harness::World;
 use crate::sim::Program;
 
-const PARSER: &str = "staging_th_app_main_1234567";
+const SERVICE: &str = "staging_th_app_main_1234567";
 
 /// As line comments of a generated parser make it: different code at one place.
-const TWINS: &str = "example.com/app/y.go:3.10,5.2 1\n\
+const BLOCKS_AT_ONE_PLACE: &str = "example.com/app/y.go:3.10,5.2 1\n\
                      example.com/app/y.go:50.0,50.0 3\n\
                      example.com/app/y.go:50.0,50.0 1\n\
                      example.com/app/y.go:50.0,50.1 2\n";
@@ -16,7 +16,7 @@ const TWINS: &str = "example.com/app/y.go:3.10,5.2 1\n\
 #[test]
 fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_process_counted() {
     let world = World::new();
-    let agent = world.start(PARSER, &Program::from_profile(TWINS));
+    let agent = world.start(SERVICE, &Program::from_profile(BLOCKS_AT_ONE_PLACE));
     agent.hit(&[0, 2], 4);
     assert_eq!(world.pull(0).stderr, "");
     // The end of the later one is a column further, as Go's cover tool writes it (dedup in cmd/cover).
@@ -26,7 +26,7 @@ fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_proce
                   example.com/app/y.go:50.0,50.1 3 0\n\
                   example.com/app/y.go:50.0,50.2 2 0\n";
     assert_eq!(world.latest_text("app"), stored);
-    let total = world.run(&["total", PARSER, "--format", "json"]).assert_code(0).json();
+    let total = world.run(&["total", SERVICE, "--format", "json"]).assert_code(0).json();
     assert_eq!((&total[0]["covered"], &total[0]["total"]), (&2.into(), &7.into()), "{}", total[0]);
     agent.hit(&[1], 2);
     world.pull(0);
@@ -44,23 +44,23 @@ fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_proce
 #[test]
 fn forms_of_lines_have_the_line_of_several_blocks_once() {
     let world = World::new();
-    let agent = world.start(PARSER, &Program::from_profile(TWINS));
+    let agent = world.start(SERVICE, &Program::from_profile(BLOCKS_AT_ONE_PLACE));
     agent.hit(&[0, 2], 4);
     world.pull(0);
-    let lcov = world.run(&["report", PARSER, "--format", "lcov"]);
+    let lcov = world.run(&["report", SERVICE, "--format", "lcov"]);
     let lines: Vec<&str> = lcov.stdout.lines().filter(|line| line.starts_with("DA:50,")).collect();
     assert_eq!(lines, ["DA:50,4"]);
-    let cobertura = world.run(&["report", PARSER, "--format", "cobertura"]);
+    let cobertura = world.run(&["report", SERVICE, "--format", "cobertura"]);
     assert_eq!(cobertura.stdout.matches("<line number=\"50\"").count(), 1, "{}", cobertura.stdout);
-    let codecov = world.run(&["report", PARSER, "--format", "codecov"]);
+    let codecov = world.run(&["report", SERVICE, "--format", "codecov"]);
     assert_eq!(codecov.stdout.matches("\"50\":").count(), 1, "{}", codecov.stdout);
 }
 
 #[test]
 fn replicas_that_count_another_number_of_statements_are_two_builds() {
     let world = World::new();
-    let one = world.start(PARSER, &Program::from_profile("example.com/app/a.go:3.13,5.2 1\n"));
-    let other = world.start(PARSER, &Program::from_profile("example.com/app/a.go:3.13,5.2 2\n"));
+    let one = world.start(SERVICE, &Program::from_profile("example.com/app/a.go:3.13,5.2 1\n"));
+    let other = world.start(SERVICE, &Program::from_profile("example.com/app/a.go:3.13,5.2 2\n"));
     one.hit(&[0], 1);
     other.hit(&[0], 1);
     let output = world.pull(3);

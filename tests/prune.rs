@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::harness::NEXT_ECHO;
 use crate::harness::{DEADLINES, ECHO, Output, World, echo};
 use crate::sim::{Agent, Behaviour, Program, RemovalBehaviour};
 
 /// Pauses that a test can bear. Nothing hangs there, so the timeout, which holds for the center, too, is for a busy
 /// machine.
-const QUICK: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\", \"20ms\"]\ntimeout = \"30s\"\n";
+const PAUSES: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\", \"20ms\"]\ntimeout = \"30s\"\n";
 /// Waits no longer for what hangs than a test can bear.
-const IMPATIENT: &str =
+const SHORT_TIMEOUTS: &str =
     "[prune]\npauses = []\nrecheck = []\ntimeout = \"1s\"\n[pull]\nread_timeout = \"1s\"\n";
-const NO_SUCH_CALL: Behaviour = Behaviour::Status("404 Not Found", "404 page not found\n");
-const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
+const NOT_FOUND: Behaviour = Behaviour::Status("404 Not Found", "404 page not found\n");
 
 /// A world of so many echo processes, pulled once.
-fn pulled(replicas: usize) -> (World, Vec<Agent>) {
+fn pulled_echo(replicas: usize) -> (World, Vec<Agent>) {
     let (world, agents) = World::with_echo(replicas);
-    world.configure(QUICK);
+    world.configure(PAUSES);
     for (number, agent) in agents.iter().enumerate() {
         agent.hit(&[0, number % 6], 1);
     }
@@ -43,34 +43,21 @@ fn rebuilt_echo() -> Program {
 }
 
 impl World {
-    /// Runs it, and lets so many minutes pass before the next run.
     #[track_caller]
     fn prune(&self, arguments: &[&str], code: i32) -> Output {
         self.run(&[&["prune"], arguments].concat()).assert_code(code)
-    }
-
-    pub(crate) fn minutes_pass(&self, minutes: u32) {
-        let earlier = |column: &str| {
-            format!("{column} = strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '-{minutes} minutes')")
-        };
-        let columns = ["since", "plain_since", "witnessed_since", "last_failed_at"].map(earlier).join(", ");
-        self.execute(&format!(
-            "UPDATE suspicion SET {columns}; UPDATE tombstone SET {}; UPDATE address SET {};",
-            earlier("removed_at"),
-            earlier("last_answer_at"),
-        ));
     }
 
     /// Two runs, as far apart as it takes for what was refused to be dead.
     #[track_caller]
     fn prune_twice(&self, arguments: &[&str], code: i32) -> Output {
         self.prune(&[], 0);
-        self.minutes_pass(5);
+        self.let_minutes_pass(5);
         self.prune(arguments, code)
     }
 
     #[track_caller]
-    fn is_listed(&self, agents: &[&Agent]) {
+    fn assert_listed(&self, agents: &[&Agent]) {
         let mut wanted: Vec<String> = agents.iter().map(|agent| agent.url()).collect();
         wanted.sort();
         let mut listed: Vec<String> = self.center.listed().into_iter().map(|(_, address)| address).collect();
@@ -81,7 +68,7 @@ impl World {
 
 /// The object about an address in what a run printed.
 #[track_caller]
-fn about(output: &Output, agent: &Agent) -> Value {
+fn result_for(output: &Output, agent: &Agent) -> Value {
     let found = output.json().into_iter().find(|line| line["address"] == agent.url());
     found.unwrap_or_else(|| panic!("nothing about {} in\n{}", agent.url(), output.stdout))
 }
@@ -93,22 +80,22 @@ fn summary(output: &Output) -> Value {
 
 #[test]
 fn a_dead_address_is_suspect_first_and_goes_in_the_next_run_and_nothing_else_does() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     let before = world.echo_counts();
     agents[0].kill();
     let output = world.prune(&["--format", "json"], 0);
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!(
         [&line["state"], &line["finding"], &line["action"], &line["runs"]],
         [&Value::from("suspect"), &"refused".into(), &"keep".into(), &1.into()]
     );
-    world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
-    world.minutes_pass(5);
+    world.assert_listed(&[&agents[0], &agents[1], &agents[2]]);
+    world.let_minutes_pass(5);
     let output = world.prune(&["--format", "json"], 0);
-    assert_eq!(about(&output, &agents[0])["result"], "removed");
+    assert_eq!(result_for(&output, &agents[0])["result"], "removed");
     let summary = summary(&output);
     assert_eq!([&summary["alive"], &summary["removed"], &summary["failed"]], [2, 1, 0]);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     // One string, to the byte, under the header without which all would go.
     let wanted = format!("application/json {{\"address\":[\"{}\"]}}", agents[0].url());
     assert_eq!(world.center.removals(), [wanted]);
@@ -122,118 +109,118 @@ fn a_dead_address_is_suspect_first_and_goes_in_the_next_run_and_nothing_else_doe
 
 #[test]
 fn a_run_a_moment_later_confirms_nothing() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     for _ in 0..4 {
         world.prune(&[], 0);
     }
-    world.minutes_pass(4);
+    world.let_minutes_pass(4);
     world.prune(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     let output = world.prune(&["--confirm-over", "4m"], 0);
     assert!(output.stdout.contains("removed"), "{}", output.stdout);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
 }
 
 #[test]
 fn what_answers_in_between_begins_anew() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
     agents[0].revive();
     // It counted on: nothing is at 0 that was not.
     agents[0].hit(&[0, 1], 9);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     world.prune(&[], 0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
     agents[0].kill();
     world.prune(&[], 0);
     // A pull got an answer since: that counts as much as ours.
-    world.minutes_pass(10);
+    world.let_minutes_pass(10);
     agents[0].revive();
     world.pull(0);
     agents[0].kill();
     world.prune(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn what_hangs_takes_three_runs_over_half_an_hour() {
-    let (world, agents) = pulled(3);
-    world.configure(IMPATIENT);
+    let (world, agents) = pulled_echo(3);
+    world.configure(SHORT_TIMEOUTS);
     agents[0].behave(Behaviour::Hang);
     for _ in 0..2 {
         let output = world.prune(&["--format", "json"], 0);
-        assert_eq!(about(&output, &agents[0])["finding"], "silent");
-        world.minutes_pass(14);
+        assert_eq!(result_for(&output, &agents[0])["finding"], "silent");
+        world.let_minutes_pass(14);
     }
     world.prune(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
-    world.minutes_pass(2);
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
+    world.let_minutes_pass(2);
     world.prune(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
 }
 
 #[test]
 fn one_last_pull_is_stored_and_spares_who_answers_it() {
-    let (world, agents) = pulled(3);
-    world.configure(IMPATIENT);
+    let (world, agents) = pulled_echo(3);
+    world.configure(SHORT_TIMEOUTS);
     agents[0].behave(Behaviour::Hang);
     for _ in 0..2 {
         world.prune(&[], 0);
-        world.minutes_pass(16);
+        world.let_minutes_pass(16);
     }
     // Too busy for a probe, and not for a profile.
     agents[0].hit(&[3], 7);
     agents[0].behave_once(Behaviour::Hang);
     agents[0].behave_once(Behaviour::Normal);
     let output = world.prune(&["--format", "json"], 0);
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
     assert_eq!(world.echo_counts()[0], 7);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
 }
 
 #[test]
 fn an_agent_that_is_slower_than_a_probe_waits_and_as_fast_as_a_pull_needs_is_alive() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"200ms\"\n");
     agents[0].run(&Program::from_profile("m/a.go:1.1,2.2 1\n"));
     agents[0].behave_for_coverage(Behaviour::Hang);
     agents[0].behave(Behaviour::Drip(Duration::from_millis(300)));
     for _ in 0..2 {
         world.prune(&[], 0);
-        world.minutes_pass(16);
+        world.let_minutes_pass(16);
     }
     let output = world.prune(&["--format", "json"], 0);
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answered the last pull"]);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn a_profile_that_no_pull_can_read_spares_an_address_at_the_last_moment() {
-    let (world, agents) = pulled(3);
-    world.configure(&format!("{IMPATIENT}max_body = \"1KiB\"\n"));
+    let (world, agents) = pulled_echo(3);
+    world.configure(&format!("{SHORT_TIMEOUTS}max_body = \"1KiB\"\n"));
     agents[0].behave(Behaviour::Hang);
     for _ in 0..2 {
         world.prune(&[], 0);
-        world.minutes_pass(16);
+        world.let_minutes_pass(16);
     }
     agents[0].behave_for_coverage(Behaviour::Hang);
     agents[0].behave(Behaviour::Endless("example.com/apa/echo/main.go:10.13,12.2 2 1\n"));
     agents[0].behave_once(Behaviour::Hang);
     let output = world.prune(&["--format", "json"], 0);
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!([&line["result"], &line["detail"]], ["spared", "it answers again"]);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
 }
 
 #[test]
 fn a_signal_ends_it_at_once_and_nothing_was_removed() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     world.configure("[prune]\ntimeout = \"10m\"\n");
     agents[0].behave(Behaviour::Hang);
     let before = agents[0].peeks();
@@ -242,22 +229,22 @@ fn a_signal_ends_it_at_once_and_nothing_was_removed() {
     assert!(Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
     assert_eq!(run.wait().unwrap().code(), Some(143));
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].behave(Behaviour::Status("503 Service Unavailable", "upstream connect error"));
     agents[1].behave(Behaviour::PostOnly);
     let output = world.prune(&["--format", "json"], 0);
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!(line["finding"], "silent");
     assert!(line["detail"].as_str().unwrap().contains("503"), "{line}");
     assert_eq!(summary(&output)["alive"], 2);
-    world.minutes_pass(6);
+    world.let_minutes_pass(6);
     world.prune(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
@@ -273,13 +260,13 @@ fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
         assert_eq!([&summary["alive"], &summary["suspect"], &summary["removed"]], [3, 0, 0]);
         assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
         world.pull(3);
-        world.minutes_pass(5);
+        world.let_minutes_pass(5);
     }
-    world.is_listed(&[&stray, &pods[0], &pods[1]]);
+    world.assert_listed(&[&stray, &pods[0], &pods[1]]);
     // The pull found what they serve, and both commands show it.
     let output = world.prune(&["--format", "json"], 0);
     for pod in &pods {
-        let line = about(&output, pod);
+        let line = result_for(&output, pod);
         assert_eq!([&line["state"], &line["action"]], ["alive", "keep"]);
         assert!(line["other_build"].is_string(), "{line}");
     }
@@ -315,30 +302,30 @@ fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
         answer(&format!("HTTP/1.1 500 Internal Server Error\r\n{short}"), profile),
     ];
     let world = World::new();
-    world.configure(&format!("[pull]\nmax_body = \"1KiB\"\n{QUICK}"));
+    world.configure(&format!("[pull]\nmax_body = \"1KiB\"\n{PAUSES}"));
     let agents = agents.map(|behaviour| {
         let agent = world.start(ECHO, &echo());
-        agent.behave_for_coverage(NO_SUCH_CALL);
+        agent.behave_for_coverage(NOT_FOUND);
         agent.behave(behaviour);
         agent
     });
     let page = world.start("page", &echo());
-    page.behave_for_coverage(NO_SUCH_CALL);
+    page.behave_for_coverage(NOT_FOUND);
     page.behave(Behaviour::Body(b"<html>mode: dark</html>".to_vec()));
     for _ in 0..4 {
         let output = world.prune(&["--format", "json"], 0);
         let summary = summary(&output);
         assert_eq!([&summary["asked"], &summary["alive"]], [16, 15], "{}", output.stdout);
-        world.minutes_pass(11);
+        world.let_minutes_pass(11);
     }
     // Another program's page is none, and the only one that went.
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn an_agent_that_is_too_slow_for_its_fraction_and_not_for_its_profile_is_alive() {
-    let (world, agents) = pulled(2);
-    world.configure(IMPATIENT);
+    let (world, agents) = pulled_echo(2);
+    world.configure(SHORT_TIMEOUTS);
     agents[0].behave_for_coverage(Behaviour::Hang);
     let output = world.prune(&["--format", "json"], 0);
     assert_eq!(summary(&output)["alive"], 2);
@@ -347,7 +334,7 @@ fn an_agent_that_is_too_slow_for_its_fraction_and_not_for_its_profile_is_alive()
 #[test]
 fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
     for (replicas, dead) in [(1, 1), (3, 3), (5, 3)] {
-        let (world, agents) = pulled(replicas);
+        let (world, agents) = pulled_echo(replicas);
         for agent in &agents[..dead] {
             agent.kill();
         }
@@ -355,18 +342,18 @@ fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
         for part in ["nothing is removed there", "--force", "24 hours"] {
             assert!(output.stderr.contains(part), "{}", output.stderr);
         }
-        world.is_listed(&agents.iter().collect::<Vec<_>>());
+        world.assert_listed(&agents.iter().collect::<Vec<_>>());
         assert_eq!(world.center.removals(), [""; 0]);
         // A day later, with others there to answer, it is no fault of ours.
-        world.minutes_pass(24 * 60);
+        world.let_minutes_pass(24 * 60);
         if dead < replicas {
             world.prune(&[], 0);
-            world.is_listed(&agents[dead..].iter().collect::<Vec<_>>());
+            world.assert_listed(&agents[dead..].iter().collect::<Vec<_>>());
         } else {
             world.prune(&[], 1);
-            world.is_listed(&agents.iter().collect::<Vec<_>>());
+            world.assert_listed(&agents.iter().collect::<Vec<_>>());
             world.prune(&["--force"], 0);
-            world.is_listed(&[]);
+            world.assert_listed(&[]);
         }
     }
 }
@@ -374,7 +361,7 @@ fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
 #[test]
 fn a_network_fault_removes_nothing_however_often_it_is_seen() {
     let world = World::new();
-    world.configure(IMPATIENT);
+    world.configure(SHORT_TIMEOUTS);
     // The kernel takes the connections, and nobody ever says a word.
     let listeners: Vec<TcpListener> =
         (0..4).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
@@ -384,9 +371,9 @@ fn a_network_fault_removes_nothing_however_often_it_is_seen() {
     let before = world.center.listed();
     for code in [0, 0, 0, 1, 1] {
         world.prune(&[], code);
-        world.minutes_pass(11);
+        world.let_minutes_pass(11);
     }
-    world.minutes_pass(25 * 60);
+    world.let_minutes_pass(25 * 60);
     let output = world.prune(&["--format", "json"], 1);
     assert_eq!(output.json()[0]["action"], "hold");
     assert_eq!(summary(&output)["held_back"], 4);
@@ -396,14 +383,14 @@ fn a_network_fault_removes_nothing_however_often_it_is_seen() {
 
 #[test]
 fn what_nobody_could_dial_goes_and_what_we_do_not_dial_stays() {
-    let (world, _agents) = pulled(4);
+    let (world, _agents) = pulled_echo(4);
     let odd = ["http://127.0.0.1:99999", "http://169.254.169.254:80", "http://u:p@127.0.0.1:1"];
     for url in odd {
         world.center.register_url("odd", url);
     }
     for _ in 0..3 {
         world.prune(&[], 0);
-        world.minutes_pass(16);
+        world.let_minutes_pass(16);
     }
     let left: Vec<String> = world.center.listed().into_iter().map(|(_, address)| address).collect();
     assert_eq!(odd.map(|url| left.contains(&url.to_owned())), [false, true, true]);
@@ -411,20 +398,20 @@ fn what_nobody_could_dial_goes_and_what_we_do_not_dial_stays() {
 
 #[test]
 fn a_dry_run_says_what_a_run_does_and_does_nothing() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     let known = "SELECT group_concat(address || runs || is_dead || last_failed_at) FROM suspicion";
     let before: String = world.query(known);
     let dry = world.prune(&["--dry-run", "--format", "json"], 0);
     assert_eq!(world.query::<String>(known), before);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
-    let line = about(&dry, &agents[0]);
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
+    let line = result_for(&dry, &agents[0]);
     assert_eq!([&line["action"], &line["result"]], [&Value::from("remove"), &Value::Null]);
     let text = world.prune(&["-n"], 0).stdout;
     assert!(text.contains("remove") && text.contains("nothing was changed"), "{text}");
-    let real = about(&world.prune(&["--format", "json"], 0), &agents[0]);
+    let real = result_for(&world.prune(&["--format", "json"], 0), &agents[0]);
     for field in ["state", "finding", "detail", "runs", "since", "action", "services"] {
         assert_eq!(line[field], real[field], "{field}");
     }
@@ -441,57 +428,57 @@ fn a_dry_run_needs_no_root() {
 
 #[test]
 fn what_answers_at_the_last_moment_is_spared() {
-    let (world, agents) = pulled(4);
+    let (world, agents) = pulled_echo(4);
     agents[0].kill();
     agents[1].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     // The first removal of the two wakes the other.
     let [first, second] = if agents[0].url() < agents[1].url() { [0, 1] } else { [1, 0] };
     let waking = agents[second].clone();
     world.center.after_each_removal(move |_| waking.revive());
     let output = world.prune(&["--format", "json"], 0);
-    assert_eq!(about(&output, &agents[first])["result"], "removed");
-    assert_eq!(about(&output, &agents[second])["result"], "spared");
-    world.is_listed(&[&agents[second], &agents[2], &agents[3]]);
+    assert_eq!(result_for(&output, &agents[first])["result"], "removed");
+    assert_eq!(result_for(&output, &agents[second])["result"], "spared");
+    world.assert_listed(&[&agents[second], &agents[2], &agents[3]]);
 }
 
 #[test]
 fn one_that_comes_back_while_it_is_removed_is_registered_again() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     let waking = agents[0].clone();
     world.center.after_each_removal(move |_| waking.revive());
     let output = world.prune(&["--format", "json"], 0);
     assert_eq!(summary(&output)["restored"], 1);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     let [registration] = &world.center.registrations()[..] else { panic!("one registration") };
     assert!(registration.contains("ip_revise=false") && registration.contains(ECHO), "{registration}");
 }
 
 #[test]
 fn one_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     let before = world.echo_counts();
     agents[0].kill();
     world.prune_twice(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     world.pull(0);
     // A network that healed: the very same process.
     let counts = [2, 0, 0, 0, 0, 0];
     agents[0].revive();
     agents[0].set_counts(&counts);
-    world.minutes_pass(6 * 24 * 60);
+    world.let_minutes_pass(6 * 24 * 60);
     let output = world.prune(&["--no-restore"], 0);
     assert!(!output.stdout.contains("restored"), "{}", output.stdout);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     let dry = world.prune(&["--dry-run", "--format", "json"], 0);
-    assert_eq!(about(&dry, &agents[0])["action"], "restore");
+    assert_eq!(result_for(&dry, &agents[0])["action"], "restore");
     let output = world.prune(&[], 0);
     assert!(output.stdout.contains("restored"), "{}", output.stdout);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     world.pull(0);
     assert_eq!(world.echo_counts(), before, "it was counted twice, or lost");
     // Its tombstone has served.
@@ -502,7 +489,7 @@ fn one_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() 
 
 #[test]
 fn another_build_or_a_week_later_is_not_registered_again() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune_twice(&[], 0);
     agents[0].run(&rebuilt_echo());
@@ -510,12 +497,12 @@ fn another_build_or_a_week_later_is_not_registered_again() {
     let server = agents[0].clone();
     server.revive();
     world.prune(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     agents[0].run(&echo());
     agents[0].hit(&[0], 5);
-    world.minutes_pass(7 * 24 * 60);
+    world.let_minutes_pass(7 * 24 * 60);
     world.prune(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
     // Now it is over, and will be folded.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
@@ -523,7 +510,7 @@ fn another_build_or_a_week_later_is_not_registered_again() {
 
 #[test]
 fn a_restore_that_the_center_ignores_is_said_and_tried_again() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune_twice(&[], 0);
     agents[0].revive();
@@ -534,12 +521,12 @@ fn a_restore_that_the_center_ignores_is_said_and_tried_again() {
     );
     world.center.ignore_registrations(false);
     world.prune(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn an_odd_name_comes_back_as_it_was() {
-    let (world, _agents) = pulled(3);
+    let (world, _agents) = pulled_echo(3);
     let odd = "a&b=c d+e%41\n\u{1b}服务";
     let agent = world.start(odd, &another_program());
     agent.hit(&[0], 1);
@@ -554,7 +541,7 @@ fn an_odd_name_comes_back_as_it_was() {
 
 #[test]
 fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     let Ok(_) = TcpListener::bind("[::1]:0") else { return };
     let agent = Agent::start_at("[::1]:0".parse().unwrap(), &echo());
     agent.hit(&[0], 1);
@@ -563,7 +550,7 @@ fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
     world.pull(0);
     agent.kill();
     world.prune_twice(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     agent.revive();
     agent.hit(&[0], 1);
     world.prune(&[], 0);
@@ -571,13 +558,13 @@ fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
 }
 
 /// A world with a process that was deployed anew at its address, and stands under its old name, too.
-fn with_a_stale_name() -> (World, Vec<Agent>) {
-    let (world, mut agents) = pulled(2);
+fn world_with_stale_name() -> (World, Vec<Agent>) {
+    let (world, mut agents) = pulled_echo(2);
     agents[0].run(&rebuilt_echo());
     agents[0].hit(&[0], 1);
-    let other = world.start(NEXT, &rebuilt_echo());
+    let other = world.start(NEXT_ECHO, &rebuilt_echo());
     other.hit(&[1], 1);
-    world.center.register(NEXT, &agents[0]);
+    world.center.register(NEXT_ECHO, &agents[0]);
     world.pull(0);
     agents.push(other);
     (world, agents)
@@ -602,15 +589,15 @@ fn kill_between_removal_and_registration(world: &World) {
 #[test]
 fn killed_while_it_fixes_a_name_the_next_run_registers_the_right_one() {
     for option in [&[][..], &["--no-restore"], &["--fix-names"]] {
-        let (world, agents) = with_a_stale_name();
+        let (world, agents) = world_with_stale_name();
         kill_between_removal_and_registration(&world);
-        world.is_listed(&[&agents[1], &agents[2]]);
+        world.assert_listed(&[&agents[1], &agents[2]]);
         // A week is no reason to forget a process that answers.
-        world.minutes_pass(8 * 24 * 60);
+        world.let_minutes_pass(8 * 24 * 60);
         let output = world.prune(&[option, &["--format", "json"]].concat(), 0);
-        assert_eq!(about(&output, &agents[0])["result"], "restored");
-        assert!(world.center.listed().contains(&(NEXT.to_owned(), agents[0].url())));
-        world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
+        assert_eq!(result_for(&output, &agents[0])["result"], "restored");
+        assert!(world.center.listed().contains(&(NEXT_ECHO.to_owned(), agents[0].url())));
+        world.assert_listed(&[&agents[0], &agents[1], &agents[2]]);
         world.prune(&[], 0);
         assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
     }
@@ -619,38 +606,38 @@ fn killed_while_it_fixes_a_name_the_next_run_registers_the_right_one() {
 #[test]
 fn a_name_that_was_fixed_in_part_is_fixed_by_the_next_run() {
     const THIRD: &str = "staging_th_apa_goc_echoserver_master_eeeeeeeeee";
-    let (world, agents) = with_a_stale_name();
+    let (world, agents) = world_with_stale_name();
     // Nothing was ever pulled for it alone, so that it may be right, too.
     world.center.register(THIRD, &agents[0]);
     kill_between_removal_and_registration(&world);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     // The kill came a moment later.
-    world.center.register(NEXT, &agents[0]);
+    world.center.register(NEXT_ECHO, &agents[0]);
     world.prune(&[], 0);
     let of_it: Vec<String> =
         world.center.listed().into_iter().filter(|it| it.1 == agents[0].url()).map(|it| it.0).collect();
-    assert_eq!(of_it, [THIRD, NEXT]);
+    assert_eq!(of_it, [THIRD, NEXT_ECHO]);
 }
 
 #[test]
 fn a_fixed_name_that_the_center_does_not_register_is_tried_in_every_run() {
-    let (world, agents) = with_a_stale_name();
+    let (world, agents) = world_with_stale_name();
     world.center.ignore_registrations(true);
     world.prune(&["--fix-names"], 3).assert_stderr_contains("rename failed: ");
     for option in [&[][..], &["--no-restore"]] {
         world.prune(option, 3).assert_stderr_contains("restore failed: ");
     }
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     world.center.ignore_registrations(false);
     world.prune(&[], 0);
-    world.is_listed(&[&agents[0], &agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[0], &agents[1], &agents[2]]);
 }
 
 #[test]
 fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
-    let (world, agents) = with_a_stale_name();
+    let (world, agents) = world_with_stale_name();
     let output = world.prune(&["--format", "json"], 0);
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
     assert_eq!(world.center.removals(), [""; 0]);
     let list = world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json();
@@ -658,17 +645,17 @@ fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
     assert!(stale["addresses"].as_array().unwrap().iter().any(|it| it["state"] == "stale_name"), "{stale}");
 
     let output = world.prune(&["--fix-names", "--format", "json"], 0);
-    assert_eq!(about(&output, &agents[0])["result"], "renamed");
-    names_are_right(&world, &agents);
+    assert_eq!(result_for(&output, &agents[0])["result"], "renamed");
+    assert_names_are_fixed(&world, &agents);
 }
 
 /// Fails unless the first and the third process stand under the new name alone, and nothing is left to do about it.
 #[track_caller]
-fn names_are_right(world: &World, agents: &[Agent]) {
+fn assert_names_are_fixed(world: &World, agents: &[Agent]) {
     let mut wanted = vec![
         (ECHO.to_owned(), agents[1].url()),
-        (NEXT.to_owned(), agents[0].url()),
-        (NEXT.to_owned(), agents[2].url()),
+        (NEXT_ECHO.to_owned(), agents[0].url()),
+        (NEXT_ECHO.to_owned(), agents[2].url()),
     ];
     wanted.sort();
     assert_eq!(world.center.listed(), wanted);
@@ -677,40 +664,41 @@ fn names_are_right(world: &World, agents: &[Agent]) {
 
 #[test]
 fn a_stale_name_in_a_spelling_of_its_own_is_fixed_and_the_right_one_stays_as_it_is_spelled() {
-    let (world, agents) = with_a_stale_name();
+    let (world, agents) = world_with_stale_name();
     let spelled = agents[0].url().replace("http:", "HTTP:");
     world.center.remove(&agents[0].url());
     world.center.register_url(ECHO, &spelled);
-    world.center.register(NEXT, &agents[0]);
+    world.center.register(NEXT_ECHO, &agents[0]);
     world.pull(0);
-    let about = |output: &Output| output.json().into_iter().find(|line| line["address"] == *spelled).unwrap();
-    let line = about(&world.prune(&["--format", "json"], 0));
+    let result =
+        |output: &Output| output.json().into_iter().find(|line| line["address"] == *spelled).unwrap();
+    let line = result(&world.prune(&["--format", "json"], 0));
     assert_eq!([&line["state"], &line["action"], &line["stale_names"][0]], ["alive", "keep", ECHO]);
     assert_eq!(world.center.removals(), [""; 0]);
 
     let output = world.prune(&["--fix-names", "--format", "json"], 0);
-    assert_eq!(about(&output)["result"], "renamed");
+    assert_eq!(result(&output)["result"], "renamed");
     assert_eq!(world.center.removals().len(), 1);
-    names_are_right(&world, &agents);
+    assert_names_are_fixed(&world, &agents);
 }
 
 #[test]
 fn a_dead_process_under_two_names_goes_under_both() {
-    let (world, agents) = pulled(4);
-    world.center.register(NEXT, &agents[0]);
+    let (world, agents) = pulled_echo(4);
+    world.center.register(NEXT_ECHO, &agents[0]);
     agents[0].kill();
     world.prune_twice(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2], &agents[3]]);
+    world.assert_listed(&[&agents[1], &agents[2], &agents[3]]);
     assert_eq!(world.center.removals().len(), 1);
 }
 
 #[test]
 fn a_center_that_says_yes_and_does_nothing_is_found_out() {
-    let (world, agents) = pulled(5);
+    let (world, agents) = pulled_echo(5);
     agents[0].kill();
     agents[1].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     world.center.set_removal_behaviour(RemovalBehaviour::Ignored);
     let output = world
         .prune(&["--format", "json"], 3)
@@ -718,46 +706,46 @@ fn a_center_that_says_yes_and_does_nothing_is_found_out() {
     assert_eq!([&summary(&output)["removed"], &summary(&output)["failed"]], [0, 2]);
     world.center.set_removal_behaviour(RemovalBehaviour::AsGoc);
     world.prune(&[], 0);
-    world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
+    world.assert_listed(&[&agents[2], &agents[3], &agents[4]]);
 }
 
 #[test]
 fn a_center_that_drops_everybody_is_stopped_and_everybody_put_back() {
-    let (world, agents) = pulled(5);
+    let (world, agents) = pulled_echo(5);
     agents[0].kill();
     agents[1].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     world.center.set_removal_behaviour(RemovalBehaviour::Everything);
     let output = world.prune(&["--format", "json"], 3).assert_stderr_contains("lost 3 addresses that answer");
     assert_eq!(summary(&output)["restored"], 3);
-    world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
+    world.assert_listed(&[&agents[2], &agents[3], &agents[4]]);
     assert_eq!(world.center.removals().len(), 1);
 }
 
 #[test]
 fn a_center_that_dies_over_a_removal_loses_nobody() {
     for removing in [RemovalBehaviour::DiesBefore, RemovalBehaviour::DiesAfter] {
-        let (mut world, agents) = pulled(5);
+        let (mut world, agents) = pulled_echo(5);
         agents[0].kill();
         agents[1].kill();
         world.prune(&[], 0);
-        world.minutes_pass(5);
+        world.let_minutes_pass(5);
         world.center.set_removal_behaviour(removing);
         world.prune(&[], 3).assert_stderr_contains("remove failed: ");
         world.center.set_removal_behaviour(RemovalBehaviour::AsGoc);
         world.center.start_again();
         world.prune(&[], 0);
-        world.is_listed(&[&agents[2], &agents[3], &agents[4]]);
+        world.assert_listed(&[&agents[2], &agents[3], &agents[4]]);
     }
 }
 
 #[test]
 fn killed_right_after_a_removal_it_still_knows_whom_to_bring_back() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     let pid = std::sync::Arc::new(std::sync::OnceLock::new());
     let (killed, waking) = (std::sync::Arc::clone(&pid), agents[0].clone());
     world.center.after_each_removal(move |_| {
@@ -768,16 +756,16 @@ fn killed_right_after_a_removal_it_still_knows_whom_to_bring_back() {
     let mut run = world.spawn(&["prune"]);
     pid.set(run.id()).unwrap();
     assert!(!run.wait().unwrap().success());
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     let output = world.prune(&["--format", "json"], 0);
     assert_eq!(summary(&output)["restored"], 1);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn a_database_of_an_earlier_release_is_brought_up_to_date() {
     let (world, agents) = World::with_echo(3);
-    world.configure(QUICK);
+    world.configure(PAUSES);
     let old = rusqlite::Connection::open(world.root().join("sqlite.db")).unwrap();
     old.execute_batch(include_str!("../src/store/migrations/0001_coverage.sql")).unwrap();
     old.execute_batch(include_str!("../src/store/migrations/0002_collection.sql")).unwrap();
@@ -785,7 +773,7 @@ fn a_database_of_an_earlier_release_is_brought_up_to_date() {
     agents[0].kill();
     world.prune(&["--dry-run"], 1).assert_stderr_contains("the next pull or prune brings it up to date");
     world.prune_twice(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
 }
 
 #[test]
@@ -799,7 +787,7 @@ fn a_suspicion_of_another_program_does_not_outlive_the_release_that_had_it() {
         include_str!("../src/store/migrations/0006_diff.sql"),
     ];
     let (world, agents) = World::with_echo(2);
-    world.configure(QUICK);
+    world.configure(PAUSES);
     let old = rusqlite::Connection::open(world.root().join("sqlite.db")).unwrap();
     for migration in BEFORE {
         old.execute_batch(migration).unwrap();
@@ -815,41 +803,41 @@ fn a_suspicion_of_another_program_does_not_outlive_the_release_that_had_it() {
     world.prune(&["--retention-only"], 0);
     assert_eq!(world.query::<String>("SELECT group_concat(address) FROM suspicion"), agents[1].url());
     world.prune(&[], 0);
-    world.is_listed(&[&agents[0], &agents[1]]);
+    world.assert_listed(&[&agents[0], &agents[1]]);
 }
 
 #[test]
 fn a_removal_that_the_center_refuses_is_named_and_does_not_stop_the_next() {
-    let (world, agents) = pulled(5);
+    let (world, agents) = pulled_echo(5);
     agents[0].kill();
     agents[1].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     world.center.set_removal_behaviour(RemovalBehaviour::Forbidden);
     world.prune(&[], 3).assert_stderr_contains("remove failed: answered 403: \"not for you\"");
     assert_eq!(world.center.removals().len(), 2);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn a_center_that_is_away_is_left_alone() {
-    let (mut world, agents) = pulled(3);
+    let (mut world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     world.center.stop();
     world.prune(&[], 3).assert_stderr_contains("nothing is removed there");
     assert_eq!(world.query::<i64>("SELECT runs FROM suspicion"), 1);
     world.prune(&["--center-only"], 1);
     world.center.start_again();
     world.prune(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
 }
 
 #[test]
 fn a_center_whose_list_drips_is_given_up_and_not_asked_again_with_the_lock() {
-    let (world, agents) = pulled(3);
-    world.configure(&format!("[pull]\ncenter_timeout = \"2s\"\n{QUICK}"));
+    let (world, agents) = pulled_echo(3);
+    world.configure(&format!("[pull]\ncenter_timeout = \"2s\"\n{PAUSES}"));
     agents[0].kill();
     let before = world.center.list_requests();
     world.center.drip(Duration::from_millis(20));
@@ -862,7 +850,7 @@ fn a_center_whose_list_drips_is_given_up_and_not_asked_again_with_the_lock() {
 
 #[test]
 fn a_deadline_ends_a_list_that_drips() {
-    let (world, _agents) = pulled(1);
+    let (world, _agents) = pulled_echo(1);
     world.center.drip(Duration::from_millis(20));
     let output = world.prune(&["--deadline", "400ms", "--format", "json"], 3);
     assert_eq!(summary(&output)["ended_by"], "deadline");
@@ -870,7 +858,7 @@ fn a_deadline_ends_a_list_that_drips() {
 
 #[test]
 fn what_a_deadline_cuts_off_stays_as_it_was() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     world.configure("[prune]\npauses = []\ntimeout = \"10m\"\n");
     agents[0].behave(Behaviour::Hang);
     // A busy machine may not come to ask the others in a short time.
@@ -880,7 +868,7 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
     };
     let output = DEADLINES.iter().find_map(in_time).expect("two that answer in time").assert_code(3);
     let output = output.assert_stderr_contains("the deadline ended it before all was done: 1 address");
-    let line = about(&output, &agents[0]);
+    let line = result_for(&output, &agents[0]);
     assert_eq!(
         [&line["state"], &line["finding"], &line["action"]],
         [&"unknown".into(), &Value::Null, &"keep".into()]
@@ -890,7 +878,7 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
         [&Value::from("deadline"), &2.into()]
     );
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
     world.prune(&["--deadline", "500ms", "--dry-run"], 3);
     // Addresses that answered are judged, though no time is left for removals.
     agents[1].kill();
@@ -904,11 +892,11 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
 
 #[test]
 fn a_deadline_ends_the_watch_of_what_was_removed() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     world.configure("[prune]\npauses = []\nrecheck = [\"10m\"]\n");
     agents[0].kill();
     world.prune(&[], 0);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     let removed = |deadline: &&str| {
         let output = world.run(&["prune", "--deadline", deadline, "--format", "json"]);
         let is_removed = |line: &Value| line["address"] == agents[0].url() && line["result"] == "removed";
@@ -921,14 +909,14 @@ fn a_deadline_ends_the_watch_of_what_was_removed() {
 
 #[test]
 fn a_run_in_time_says_so() {
-    let (world, _agents) = pulled(1);
+    let (world, _agents) = pulled_echo(1);
     let output = world.prune(&["--deadline", "10m", "--format", "json"], 0);
     assert_eq!(summary(&output)["ended_by"], "completion");
 }
 
 #[test]
 fn a_held_lock_is_busy_and_changes_nothing() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     let lock = std::fs::File::open(world.root().join("goc-watchdog.lock")).unwrap();
     lock.try_lock().unwrap();
@@ -941,19 +929,19 @@ fn a_held_lock_is_busy_and_changes_nothing() {
 #[test]
 fn a_prune_before_the_first_pull_works_too() {
     let (world, agents) = World::with_echo(3);
-    world.configure(QUICK);
+    world.configure(PAUSES);
     agents[0].kill();
     world.prune_twice(&[], 0);
-    world.is_listed(&[&agents[1], &agents[2]]);
+    world.assert_listed(&[&agents[1], &agents[2]]);
     // It was never pulled, and nobody else stands there: it can only be the one that was removed.
     agents[0].revive();
     world.prune(&[], 0);
-    world.is_listed(&agents.iter().collect::<Vec<_>>());
+    world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn list_shows_who_is_suspect_and_who_is_dead() {
-    let (world, agents) = pulled(3);
+    let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
     let list =
@@ -972,7 +960,7 @@ fn list_shows_who_is_suspect_and_who_is_dead() {
 
 #[test]
 fn names_and_addresses_from_outside_never_reach_the_terminal_raw() {
-    let (world, _agents) = pulled(4);
+    let (world, _agents) = pulled_echo(4);
     world.center.register_url("evil\u{1b}[31m", "http://127.0.0.1:1");
     let output = world.prune_twice(&["-v"], 0);
     assert!(

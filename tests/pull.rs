@@ -7,15 +7,15 @@ use crate::sim::{Agent, Behaviour, Program};
 
 /// Canonical order of [`echo`]'s blocks: handlers/mirror.go (9, 11, 14), handlers/ping.go, main.go (10, 14).
 /// Order of its text, which `hit` counts in: main 10, main 14, ping, mirror 9, mirror 14, mirror 11.
-const MIRROR: usize = 3;
-const PING: usize = 2;
-const MAIN: usize = 0;
+const MIRROR_BLOCK: usize = 3;
+const PING_BLOCK: usize = 2;
+const MAIN_BLOCK: usize = 0;
 
 #[test]
 fn replicas_are_merged_into_one_canonical_profile() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN, PING], 2);
-    agents[1].hit(&[MAIN, MIRROR], 3);
+    agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 2);
+    agents[1].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 3);
     let output = world.run(&["pull"]).assert_code(0);
     assert!(output.stdout.starts_with("pulled 1 service (1 changed), "), "{}", output.stdout);
     assert_eq!(output.stderr, "");
@@ -35,7 +35,7 @@ fn replicas_are_merged_into_one_canonical_profile() {
 #[test]
 fn the_public_row_has_what_the_product_promises() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     let database = world.database();
     let row = database
@@ -61,10 +61,10 @@ fn the_public_row_has_what_the_product_promises() {
 #[test]
 fn repull_of_the_same_process_does_not_add() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 7);
+    agents[0].hit(&[MAIN_BLOCK], 7);
     world.pull(0);
     world.pull(0);
-    agents[0].hit(&[MAIN, PING], 1);
+    agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 8, 0]);
 }
@@ -72,13 +72,13 @@ fn repull_of_the_same_process_does_not_add() {
 #[test]
 fn unchanged_coverage_writes_no_row_and_changed_coverage_one() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[0].hit(&[MAIN], 100);
+    agents[0].hit(&[MAIN_BLOCK], 100);
     let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
     assert_eq!(output.json()[0]["result"], "unchanged");
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
-    agents[0].hit(&[PING], 1);
+    assert_eq!(world.row_count(), 1);
+    agents[0].hit(&[PING_BLOCK], 1);
     world.pull(0);
     let latest = "SELECT group_concat(is_latest, ' ') FROM goc_o_staging_service_cover ORDER BY id";
     assert_eq!(world.query::<String>(latest), "n y");
@@ -89,9 +89,9 @@ fn unchanged_coverage_writes_no_row_and_changed_coverage_one() {
 #[test]
 fn counts_are_a_change_where_that_is_asked_for() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.run(&["pull", "--force", "--change", "counts"]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
 }
@@ -100,9 +100,9 @@ fn counts_are_a_change_where_that_is_asked_for() {
 fn moved_counts_are_in_a_row_a_day_later_also_without_new_coverage() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nrow_at_least_every = \"0s\"\n");
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 2, 0]);
 }
@@ -110,10 +110,10 @@ fn moved_counts_are_in_a_row_a_day_later_also_without_new_coverage() {
 #[test]
 fn a_restarted_process_adds_to_what_it_counted_before() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN, MIRROR], 5);
+    agents[0].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 5);
     world.pull(0);
     agents[0].restart();
-    agents[0].hit(&[MAIN, PING], 1);
+    agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 1);
     let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
     assert_eq!(output.json()[0]["restarted"], 1);
     assert_eq!(world.echo_counts(), [5, 0, 0, 1, 6, 0]);
@@ -128,7 +128,7 @@ fn a_crash_loop_folds_into_one_sum_and_loses_nothing() {
     for life in 1..=5 {
         agents[0].restart();
         // What the last life alone had hit is at 0 again: a restart that cannot be missed.
-        agents[0].hit(&[MAIN, life], 1);
+        agents[0].hit(&[MAIN_BLOCK, life], 1);
         world.pull(0);
     }
     assert_eq!(world.echo_counts(), [1, 1, 1, 1, 5, 1]);
@@ -152,11 +152,11 @@ fn one_torn_reading_is_asked_again_and_not_taken_for_a_restart() {
 #[test]
 fn a_dead_replica_loses_nothing_and_is_named() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN, MIRROR], 1);
-    agents[1].hit(&[PING], 1);
+    agents[0].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 1);
+    agents[1].hit(&[PING_BLOCK], 1);
     world.pull(0);
     agents[0].kill();
-    agents[1].hit(&[PING], 1);
+    agents[1].hit(&[PING_BLOCK], 1);
     let output = world
         .run(&["pull", ECHO])
         .assert_code(3)
@@ -172,10 +172,10 @@ fn a_dead_replica_loses_nothing_and_is_named() {
 #[test]
 fn a_replica_that_left_stays_merged_in() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN, MIRROR], 1);
+    agents[0].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 1);
     world.pull(0);
     world.center.remove(&agents[0].url());
-    agents[1].hit(&[PING], 1);
+    agents[1].hit(&[PING_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [1, 0, 0, 1, 1, 0]);
     assert_eq!(
@@ -187,9 +187,9 @@ fn a_replica_that_left_stays_merged_in() {
 #[test]
 fn modes_mix_as_the_product_says() {
     let (world, agents) = World::with_echo(3);
-    agents[0].hit(&[MAIN], 2);
+    agents[0].hit(&[MAIN_BLOCK], 2);
     agents[1].set_mode("atomic");
-    agents[1].hit(&[MAIN], 3);
+    agents[1].hit(&[MAIN_BLOCK], 3);
     world.center.remove(&agents[2].url());
     world.pull(0);
     let text = world.latest_text("apa_goc_echoserver");
@@ -197,13 +197,13 @@ fn modes_mix_as_the_product_says() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 5, 0]);
     world.center.register(ECHO, &agents[2]);
     agents[2].set_mode("set");
-    agents[2].hit(&[PING], 1);
+    agents[2].hit(&[PING_BLOCK], 1);
     world.pull(0);
     assert!(world.latest_text("apa_goc_echoserver").starts_with("mode: set\n"));
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
 }
 
-fn dirty_echo() -> Program {
+fn changed_echo() -> Program {
     Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\n\
          example.com/apa/echo/main.go:15.30,17.2 1\n\
@@ -214,9 +214,9 @@ fn dirty_echo() -> Program {
 #[test]
 fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[1].run(&dirty_echo());
+    agents[1].run(&changed_echo());
     agents[1].hit(&[0, 2], 4);
     let output = world.pull(3).assert_stderr_contains("contradicts the one shown; its data is set aside");
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
@@ -242,9 +242,9 @@ fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
 fn adoption_can_be_switched_off() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nadopt = false\n");
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[0].run(&dirty_echo());
+    agents[0].run(&changed_echo());
     world.pull(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
@@ -275,7 +275,7 @@ fn a_server_and_a_worker_that_share_packages_are_one_key() {
 #[test]
 fn a_recycled_address_never_pours_a_stranger_into_the_key() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     agents[1].run(&Program::from_profile("other.org/b/m/main.go:1.1,2.2 1\n"));
     agents[1].hit(&[0], 1);
@@ -286,12 +286,12 @@ fn a_recycled_address_never_pours_a_stranger_into_the_key() {
 #[test]
 fn a_process_under_two_names_belongs_to_the_one_whose_build_it_is() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     // The port is taken by a newer commit of the app; the old name stays listed.
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
     world.center.register(newer, &agents[0]);
-    agents[0].run(&dirty_echo());
+    agents[0].run(&changed_echo());
     agents[0].hit(&[0], 1);
     world.run(&["pull"]).assert_code(0);
     let totals = "SELECT group_concat(git_commit || ' ' || cover_total, ', ') FROM
@@ -304,8 +304,8 @@ fn a_process_under_two_names_belongs_to_the_one_whose_build_it_is() {
 fn names_that_differ_in_their_branch_are_one_key() {
     let (world, agents) = World::with_echo(1);
     let other = world.start("staging_th_apa_goc_echoserver_release_845820727e", &echo());
-    agents[0].hit(&[MAIN], 1);
-    other.hit(&[PING], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
+    other.hit(&[PING_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     world.assert_consistent();
@@ -322,7 +322,7 @@ fn what_is_not_due_is_left_alone_but_for_a_peek() {
     world.run(&["pull", "--no-peek", "-v"]).assert_code(0).assert_stderr_contains("not pulled");
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
     // Moved coverage makes it due at once.
-    agents[0].hit(&[PING], 1);
+    agents[0].hit(&[PING_BLOCK], 1);
     let output = world.run(&["pull"]).assert_code(0);
     assert!(output.stdout.starts_with("pulled 1 service (1 changed"), "{}", output.stdout);
     assert_eq!(agents[0].pulls(), 2);
@@ -355,10 +355,10 @@ fn a_dry_run_shows_what_would_be_pulled_and_stores_nothing() {
 #[test]
 fn an_address_that_no_center_lists_is_stored_under_the_service_named() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     let unlisted = Agent::start(&echo());
-    unlisted.hit(&[PING], 1);
+    unlisted.hit(&[PING_BLOCK], 1);
     world.run(&["pull", "echoserver", "--address", &unlisted.url()]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Also under a name that nobody knew; a wrong part of a name is no name.
@@ -374,7 +374,7 @@ fn an_address_that_no_center_lists_is_stored_under_the_service_named() {
 #[test]
 fn raw_passes_one_profile_on_and_stores_nothing() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     let output = world.run(&["pull", "--raw", ECHO]).assert_code(0);
     assert_eq!(profile_of(&output.stdout).counts, [0, 0, 0, 0, 1, 0]);
     world.run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"]).assert_code(0);
@@ -393,14 +393,14 @@ fn raw_passes_one_profile_on_and_stores_nothing() {
 #[test]
 fn a_silent_center_does_not_stop_what_is_known() {
     let (mut world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     world.center.stop();
-    agents[0].hit(&[PING], 1);
+    agents[0].hit(&[PING_BLOCK], 1);
     world.pull(3).assert_stderr_contains("connection refused; pulling the addresses it listed");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Another program at an address that nobody vouches for now is not believed.
-    agents[0].run(&dirty_echo());
+    agents[0].run(&changed_echo());
     world.pull(3).assert_stderr_contains("which is not the one known here, and no center lists it now");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     let list =
@@ -436,7 +436,7 @@ fn a_suddenly_empty_center_is_not_believed_while_what_it_listed_answers() {
     let (world, agents) = World::with_echo(1);
     world.pull(0);
     world.center.remove_all();
-    agents[0].hit(&[PING], 1);
+    agents[0].hit(&[PING_BLOCK], 1);
     world.pull(3).assert_stderr_contains("lists nothing, and listed 1 addresses before");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 0, 0]);
     agents[0].kill();
@@ -493,10 +493,7 @@ fn hostile_names_are_stored_and_never_leave_the_root() {
     world.pull(0);
     let after: Vec<_> = fs::read_dir(world.home()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(after.len(), before.len() + 1, "only the root is new: {after:?}");
-    assert_eq!(
-        world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"),
-        i64::try_from(names.len()).unwrap()
-    );
+    assert_eq!(world.row_count(), names.len());
     assert_eq!(world.files(".cov").len(), names.len());
     world.assert_consistent();
     let list = world.run(&["list"]).assert_code(0);
@@ -515,7 +512,7 @@ fn hostile_names_are_stored_and_never_leave_the_root() {
 #[test]
 fn several_centers_are_asked_and_one_that_is_down_does_not_stop_the_other() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     let centers = format!("{},http://127.0.0.1:1", world.center.url());
     world
         .run(&["pull", "--center", &centers])
@@ -525,7 +522,7 @@ fn several_centers_are_asked_and_one_that_is_down_does_not_stop_the_other() {
 }
 
 /// Nothing that is stored of builds or counters can be understood while this runs.
-fn with_what_is_stored_damaged(world: &World, run: impl FnOnce()) {
+fn with_damaged_database(world: &World, run: impl FnOnce()) {
     world.execute(
         "CREATE TABLE kept AS SELECT id, data FROM structure;
          CREATE TABLE kept_counts AS SELECT id, counts FROM generation;
@@ -544,21 +541,21 @@ fn with_what_is_stored_damaged(world: &World, run: impl FnOnce()) {
 #[test]
 fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN, PING], 2);
-    agents[1].hit(&[MIRROR], 1);
+    agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 2);
+    agents[1].hit(&[MIRROR_BLOCK], 1);
     world.pull(0);
     let seen = "SELECT min(last_answer_at) FROM address";
     let first = world.query::<String>(seen);
-    with_what_is_stored_damaged(&world, || {
+    with_damaged_database(&world, || {
         let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
         assert_eq!(output.json()[0]["result"], "unchanged");
         assert_eq!(output.json()[0]["replicas"]["answered"], 2);
     });
     assert!(world.query::<String>(seen) > first);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
+    assert_eq!(world.row_count(), 1);
     // One of two moves on: the other's counters are those that are stored.
-    agents[0].hit(&[PING], 1);
-    agents[0].hit(&[MIRROR + 1], 1);
+    agents[0].hit(&[PING_BLOCK], 1);
+    agents[0].hit(&[MIRROR_BLOCK + 1], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [1, 0, 1, 3, 2, 0]);
     world.assert_consistent();
@@ -567,7 +564,7 @@ fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
 #[test]
 fn an_answer_that_is_the_same_again_but_for_its_end_is_a_failure() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     // All of the text is there; the last chunk, which says so, is not.
     agents[0].behave_once(Behaviour::CutBefore(5));
@@ -578,7 +575,7 @@ fn an_answer_that_is_the_same_again_but_for_its_end_is_a_failure() {
 #[test]
 fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     agents[0].behave_once(Behaviour::Status("500 Internal Server Error", "no"));
     world.pull(3);
@@ -590,7 +587,7 @@ fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
 #[test]
 fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     let row = || {
         world.query::<String>(
@@ -602,8 +599,8 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     let stored = row();
     let replicas = |arguments: &[&str]| {
         let json = &world.run(arguments).json()[0];
-        let of = if json.is_array() { &json[0] } else { json };
-        of["replicas"].to_string()
+        let object = if json.is_array() { &json[0] } else { json };
+        object["replicas"].to_string()
     };
     let both = r#"{"answered":2,"known":2}"#;
     let latest = ["report", ECHO, "--format", "json"];
@@ -645,7 +642,7 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
 #[test]
 fn replicas_of_the_last_pull_are_taken_from_the_latest_row_of_an_older_database() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     world.execute("UPDATE cover_fact SET answered = 1, listed = 5");
     world.downgrade_to(6);
@@ -659,15 +656,15 @@ fn replicas_of_the_last_pull_are_taken_from_the_latest_row_of_an_older_database(
 #[test]
 fn a_restart_is_seen_also_after_answers_that_were_the_same() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN, MIRROR], 5);
+    agents[0].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 5);
     world.pull(0);
     world.pull(0);
     agents[0].restart();
     world.pull(0);
     assert_eq!(world.echo_counts(), [5, 0, 0, 0, 5, 0]);
-    agents[0].hit(&[MAIN, MIRROR], 5);
+    agents[0].hit(&[MAIN_BLOCK, MIRROR_BLOCK], 5);
     world.pull(0);
-    agents[0].hit(&[PING], 1);
+    agents[0].hit(&[PING_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [10, 0, 0, 1, 10, 0]);
 }
@@ -691,9 +688,9 @@ fn an_answer_whose_counters_are_not_the_stored_ones_is_never_taken_for_known() {
 #[test]
 fn counters_that_moved_before_get_their_row_also_when_the_answer_is_the_same_again() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     world.configure("[pull]\nrow_at_least_every = \"0s\"\n");
@@ -704,9 +701,9 @@ fn counters_that_moved_before_get_their_row_also_when_the_answer_is_the_same_aga
 #[test]
 fn another_build_at_an_address_is_set_aside_and_known_again_there() {
     let (world, agents) = World::with_echo(2);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[1].run(&dirty_echo());
+    agents[1].run(&changed_echo());
     agents[1].hit(&[0, 2], 4);
     for _ in 0..3 {
         world.pull(3).assert_stderr_contains("contradicts the one shown; its data is set aside");
@@ -720,13 +717,13 @@ fn another_build_at_an_address_is_set_aside_and_known_again_there() {
 #[test]
 fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
     // As it was before answers were remembered, and addresses suspected.
     world.downgrade_to(2);
     world.pull(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM last_answer"), 1);
-    agents[0].hit(&[PING], 1);
+    agents[0].hit(&[PING_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
 }

@@ -7,24 +7,24 @@ use std::process::Command;
 use std::thread;
 
 use crate::harness::git_server::GitServer;
+use crate::harness::service::MAIN_SOURCE;
 use crate::harness::source::{Source, repository};
 use crate::harness::{Output, World, make_script, warn_skipped};
 use crate::sim::{Agent, Program};
 
 /// What every repository can name, there or not.
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
 const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 0\nexample.com/app/main.go:7.12,9.2 1 0\n\
                        example.com/app/made/at_build.go:1.1,2.2 2 0\n../../etc/passwd:1.1,2.2 4 0\n";
 const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t100.0%\nexample.com/app/main.go:7:\trun\t\t0.0%\n\
                      total:\t\t\t\t(statements)\t50.0%\n";
 
 /// One service of two functions, pulled, `main` of which was executed, and its repository.
-fn pulled() -> (World, Source, Agent) {
-    let source = Source::from_files(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+fn pulled_service() -> (World, Source, Agent) {
+    let source = Source::with_main();
     let world = World::new();
     let program = Program::from_profile(PROFILE);
-    let agent = world.start(&source.service(), &program);
+    let agent = world.start(&source.service_name(), &program);
     agent.hit(&program.blocks_at("main.go", &[3]), 1);
     world.pull(0);
     (world, source, agent)
@@ -38,7 +38,7 @@ fn report(world: &World, options: &[&str]) -> Output {
 fn the_table_comes_from_any_kind_of_clone_and_is_stored_beside_the_profile() {
     let kinds: [&[&str]; 3] = [&[], &["--bare"], &["--no-local", "--depth=1"]];
     for kind in kinds {
-        let (world, source, _agent) = pulled();
+        let (world, source, _agent) = pulled_service();
         source.clone_into(&world, kind);
         let output = report(&world, &[]).assert_code(0);
         assert_eq!(output.stdout, TABLE, "{kind:?}");
@@ -52,7 +52,7 @@ fn the_table_comes_from_any_kind_of_clone_and_is_stored_beside_the_profile() {
 
 #[test]
 fn what_has_no_source_counts_is_named_and_reads_nothing() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     let output = report(&world, &[]).assert_code(0);
     assert_eq!(
@@ -74,7 +74,7 @@ fn what_has_no_source_counts_is_named_and_reads_nothing() {
 
 #[test]
 fn a_gate_compares_all_statements() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     report(&world, &["--fail-under", "12.5"]).assert_code(0);
     let output = report(&world, &["-q", "--fail-under", "13"]).assert_code(5);
@@ -87,7 +87,7 @@ fn a_gate_compares_all_statements() {
 
 #[test]
 fn thresholds_of_the_configuration_hold_for_packages_too() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     world.configure(
         "[apps.app]\nfail_under = 12.5\n[apps.app.packages]\n\"example.com/app\" = 50\n\"example.com/app/made\" = \"0.5%\"\n",
@@ -106,13 +106,13 @@ fn thresholds_of_the_configuration_hold_for_packages_too() {
 
 #[test]
 fn rows_of_the_history_and_other_commits_can_be_asked_for() {
-    let (world, mut source, agent) = pulled();
+    let (world, mut source, agent) = pulled_service();
     agent.hit(&Program::from_profile(PROFILE).blocks_at("main.go", &[7]), 1);
     world.pull(0);
     let first = source.commit.clone();
-    fs::write(source.folder.path().join("main.go"), MAIN.replace("run", "walk")).unwrap();
+    fs::write(source.folder.path().join("main.go"), MAIN_SOURCE.replace("run", "walk")).unwrap();
     source.commit_all();
-    let second = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let second = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     drop(second);
     source.clone_into(&world, &["--bare"]);
@@ -143,7 +143,7 @@ fn rows_of_the_history_and_other_commits_can_be_asked_for() {
 
 #[test]
 fn a_service_whose_name_tells_no_commit_takes_one() {
-    let source = Source::from_files(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+    let source = Source::with_main();
     let world = World::new();
     let _agent = world.start("plain", &Program::from_profile(PROFILE));
     world.pull(0);
@@ -172,7 +172,7 @@ fn a_service_whose_name_tells_no_commit_takes_one() {
 
 #[test]
 fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on() {
-    let (world, _source, _agent) = pulled();
+    let (world, _source, _agent) = pulled_service();
     let output = report(&world, &[]).assert_code(1);
     output
         .assert_stderr_contains(&format!("git clone --bare URL {}", repository(&world).display()))
@@ -208,7 +208,7 @@ fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on()
 
 #[test]
 fn forms_go_to_one_place_each() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     let files = ["--format=text", "--format=func=f.txt", "--format=lcov=l.info", "--format=json=j.json"];
     let output = report(&world, &[&files[..], &["-o", "t.txt"]].concat()).assert_code(0);
@@ -235,7 +235,7 @@ fn forms_go_to_one_place_each() {
 
 #[test]
 fn a_device_is_written_to_and_a_link_is_followed() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     assert_eq!(report(&world, &["-o", "/dev/stdout"]).assert_code(0).stdout, TABLE);
     assert_eq!(report(&world, &["-o", "/dev/null"]).assert_code(0).stdout, "");
@@ -255,13 +255,13 @@ fn a_device_is_written_to_and_a_link_is_followed() {
 #[test]
 fn what_is_left_out_is_neither_counted_nor_stored() {
     let source = Source::from_files(&[
-        ("main.go", MAIN.as_bytes()),
+        ("main.go", MAIN_SOURCE.as_bytes()),
         ("gen.go", b"// Code generated by x. DO NOT EDIT.\npackage main\n\nfunc g() {\n}\n"),
         ("go.mod", b"module example.com/app\n"),
     ]);
     let world = World::new();
     let profile = format!("{PROFILE}example.com/app/gen.go:4.10,5.2 8 0\n");
-    let _agent = world.start(&source.service(), &Program::from_profile(&profile));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(&profile));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let total = |options: &[&str]| {
@@ -284,7 +284,7 @@ fn what_is_left_out_is_neither_counted_nor_stored() {
 
 #[test]
 fn a_configured_repository_is_cloned_once() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     let url = format!("file://{}", source.folder.path().display());
     world.configure(&format!(
         "[git]\nrepo = \"{}\"\n",
@@ -312,7 +312,7 @@ fn a_configured_repository_is_cloned_once() {
 
 #[test]
 fn what_a_killed_report_left_is_swept_by_the_next_pull() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     report(&world, &[]).assert_code(0);
     let scratch = world.root().join("goc-watchdog.tmp");
@@ -330,11 +330,11 @@ fn what_a_killed_report_left_is_swept_by_the_next_pull() {
 
 #[test]
 fn reports_of_several_commits_run_side_by_side() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     let first = source.commit.clone();
-    fs::write(source.folder.path().join("main.go"), MAIN.replace("run", "walk")).unwrap();
+    fs::write(source.folder.path().join("main.go"), MAIN_SOURCE.replace("run", "walk")).unwrap();
     source.commit_all();
-    let _second = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let _second = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     world.configure(&format!("[apps.app]\nrepo = \"file://{}\"\n", source.folder.path().display()));
     let running: Vec<_> = (0..6)
@@ -367,7 +367,7 @@ fn an_app_whose_name_could_lead_elsewhere_is_put_into_no_url() {
 
 #[test]
 fn a_commit_that_the_clone_lacks_is_fetched() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
     let url = format!("file://{}", source.folder.path().display());
     let mut running = Vec::new();
@@ -376,12 +376,12 @@ fn a_commit_that_the_clone_lacks_is_fetched() {
         let to = repository(&world);
         source.git(&[&["clone", "--quiet"][..], kind, &[&url, to.to_str().unwrap()]].concat());
         // One that a branch leads to and is known by its beginning, and one that only its full hash finds.
-        fs::write(source.folder.path().join("main.go"), format!("// {kind:?}\n{MAIN}")).unwrap();
+        fs::write(source.folder.path().join("main.go"), format!("// {kind:?}\n{MAIN_SOURCE}")).unwrap();
         source.commit_all();
-        let short = source.service();
+        let short = source.service_name();
         source.git(&["commit", "--quiet", "--amend", "--message=again"]);
         source.commit = source.head();
-        let head = source.service();
+        let head = source.service_name();
         let orphan = source.git(&["commit-tree", "HEAD^{tree}", "-morphan"]).trim().to_owned();
         let full = format!("staging_th_app_master_{orphan}");
         let agents = [&short, &head, &full].map(|name| world.start(name, &Program::from_profile(PROFILE)));
@@ -415,7 +415,7 @@ fn contents_that_a_clone_lacks_are_fetched_in_one_go() {
         (0..40).map(|file| format!("example.com/app/p{file}/f.go:3.10,4.2 1 0")).collect();
     let profile = lines.join("\n");
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::from_profile(&profile));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(&profile));
     world.pull(0);
     let url = format!("file://{}", source.folder.path().display());
     let to = repository(&world);
@@ -435,11 +435,13 @@ fn contents_that_a_clone_lacks_are_fetched_in_one_go() {
 
 #[test]
 fn a_table_whose_modules_could_not_be_read_is_not_kept() {
-    let source =
-        Source::from_files(&[("svc/main.go", MAIN.as_bytes()), ("svc/go.mod", b"module example.com/app\n")]);
+    let source = Source::from_files(&[
+        ("svc/main.go", MAIN_SOURCE.as_bytes()),
+        ("svc/go.mod", b"module example.com/app\n"),
+    ]);
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     let url = format!("file://{}", source.folder.path().display());
     let to = repository(&world);
@@ -452,7 +454,7 @@ fn a_table_whose_modules_could_not_be_read_is_not_kept() {
 
 #[test]
 fn a_clone_without_folders_gets_those_of_the_commit() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     let url = format!("file://{}", source.folder.path().display());
     let to = repository(&world);
@@ -465,7 +467,7 @@ fn a_clone_without_folders_gets_those_of_the_commit() {
 
 #[test]
 fn programs_that_a_clone_names_are_not_run() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     let witness = world.home().join("witness");
     let program = format!("touch {}; git-upload-pack", witness.display());
@@ -480,10 +482,10 @@ fn programs_that_a_clone_names_are_not_run() {
     }
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
-    let _second = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let _second = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     assert!(
-        world.run(&["report", &source.service()]).assert_code(0).stdout.contains("run\t"),
+        world.run(&["report", &source.service_name()]).assert_code(0).stdout.contains("run\t"),
         "it was fetched"
     );
     assert!(!witness.exists());
@@ -492,13 +494,13 @@ fn programs_that_a_clone_names_are_not_run() {
 #[test]
 fn a_file_larger_than_people_write_is_passed_over() {
     let source = Source::from_files(&[
-        ("main.go", MAIN.as_bytes()),
+        ("main.go", MAIN_SOURCE.as_bytes()),
         ("huge.go", &vec![b'\n'; (32 << 20) + 1]),
         ("go.mod", b"module example.com/app\n"),
     ]);
     let world = World::new();
     let profile = format!("{PROFILE}example.com/app/huge.go:1.1,4000000000.2 2 0\n");
-    let _agent = world.start(&source.service(), &Program::from_profile(&profile));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(&profile));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let output = report(&world, &["--format", "lcov"])
@@ -554,7 +556,7 @@ fn an_ambiguous_commit_lists_its_candidates() {
 
 #[test]
 fn no_configuration_of_git_changes_a_report() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &[]);
     // A branch called like the commit, at another one.
     let short = &source.commit[..10];
@@ -581,7 +583,7 @@ fn a_file_that_does_not_parse_is_said_and_the_rest_goes_on() {
         ("go.mod", b"module example.com/app\n"),
     ]);
     let world = World::new();
-    let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let _agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
     let output = report(&world, &[]).assert_code(0);
@@ -632,7 +634,7 @@ fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
         let wanted = go(&["tool", "cover", "-func=cover.out"]);
 
         let world = World::new();
-        let agent = world.start(&source.service(), &Program::from_profile(""));
+        let agent = world.start(&source.service_name(), &Program::from_profile(""));
         agent.behave(crate::sim::Behaviour::Body(profile.into_bytes()));
         world.pull(0);
         source.clone_into(&world, &["--bare"]);
@@ -642,7 +644,7 @@ fn the_table_is_to_the_byte_what_go_tool_cover_prints() {
 
 #[test]
 fn a_transfer_that_hangs_is_ended() {
-    let (world, _source, _agent) = pulled();
+    let (world, _source, _agent) = pulled_service();
     // The kernel accepts for it; nobody answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -655,7 +657,7 @@ fn a_transfer_that_hangs_is_ended() {
 
 #[test]
 fn a_signal_ends_a_transfer_with_all_its_programs() {
-    let (world, _source, _agent) = pulled();
+    let (world, _source, _agent) = pulled_service();
     let bin = world.home().join("bin");
     fs::create_dir(&bin).unwrap();
     // An ssh that never ends, and says who it is.
@@ -682,7 +684,7 @@ fn a_signal_ends_a_transfer_with_all_its_programs() {
 
 #[test]
 fn credentials_of_a_url_are_used_and_neither_shown_nor_stored() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     let served = source.folder.path().join("r.git");
     source.git(&["clone", "--quiet", "--bare", ".", "r.git"]);
     source.git(&["--git-dir", "r.git", "update-server-info"]);

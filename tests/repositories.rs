@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,26 +10,28 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::harness::git_server::{GitServer, Hold};
+use crate::harness::service::MAIN_SOURCE;
 use crate::harness::source::{Source, repository};
-use crate::harness::{NOBODY, World, can_change_user, make_script, output_of, warn_skipped};
+use crate::harness::users::change_owner;
+use crate::harness::users::{NOBODY, can_change_user};
+use crate::harness::{World, make_script, output_of, warn_skipped};
 use crate::sim::{Agent, Program};
 
-const MAIN: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n\tprintln()\n}\n";
 const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 0\nexample.com/app/main.go:7.12,9.2 1 0\n";
 const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t0.0%\nexample.com/app/main.go:7:\trun\t\t0.0%\n\
                      total:\t\t\t\t(statements)\t0.0%\n";
 
 /// A service of two functions, pulled, and its repository.
-fn pulled() -> (World, Source, Agent) {
-    let source = Source::from_files(&[("main.go", MAIN.as_bytes()), ("go.mod", b"module example.com/app\n")]);
+fn pulled_service() -> (World, Source, Agent) {
+    let source = Source::with_main();
     let world = World::new();
-    let agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     (world, source, agent)
 }
 
 /// Makes the bare repository that a server has of a source.
-fn published(source: &Source) -> PathBuf {
+fn bare_clone(source: &Source) -> PathBuf {
     let served = source.folder.path().join("r.git");
     if !served.exists() {
         source.git(&["clone", "--quiet", "--bare", ".", "r.git"]);
@@ -40,7 +42,7 @@ fn published(source: &Source) -> PathBuf {
 }
 
 /// The arguments of each process of this machine.
-fn arguments_of_all() -> Vec<String> {
+fn process_arguments() -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("cmdline"));
     let arguments = processes.filter_map(|path| fs::read(path).ok());
     arguments.map(|arguments| String::from_utf8_lossy(&arguments).replace('\0', " ")).collect()
@@ -49,7 +51,7 @@ fn arguments_of_all() -> Vec<String> {
 /// Fails where a process shows the password while a transfer is in the middle; ends when `is_done` says so. The
 /// arguments of git's helper for HTTP begin with `helper`.
 #[track_caller]
-fn no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_done: impl FnMut() -> bool) {
+fn assert_no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_done: impl FnMut() -> bool) {
     use std::sync::mpsc::RecvTimeoutError::Timeout;
     let mut looked = 0;
     while !is_done() {
@@ -57,7 +59,7 @@ fn no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_done: impl
             Err(Timeout) => continue,
             reached => reached.unwrap(),
         }
-        let shown = arguments_of_all();
+        let shown = process_arguments();
         assert!(shown.iter().any(|arguments| arguments.contains(helper)), "the transfer is held");
         let telling: Vec<&String> = shown.iter().filter(|arguments| arguments.contains(password)).collect();
         assert!(telling.is_empty(), "{telling:?}");
@@ -69,10 +71,10 @@ fn no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_done: impl
 
 #[test]
 fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     // Other tests on this machine have passwords, too.
     let password = format!("hush{}", std::process::id());
-    let (server, hold) = GitServer::start_held(published(&source), &password);
+    let (server, hold) = GitServer::start_held(bare_clone(&source), &password);
     world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://me:{password}@{}/r.git\"\n",
         server.address
@@ -80,7 +82,7 @@ fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched(
     let report = |service: &str| {
         let mut child = world.spawn(&["report", service]);
         let helper = format!("git-remote-http origin http://{}/", server.address);
-        no_process_shows(&password, &helper, &hold, || child.try_wait().unwrap().is_some());
+        assert_no_process_shows(&password, &helper, &hold, || child.try_wait().unwrap().is_some());
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8(output.stdout).unwrap(), TABLE);
@@ -88,29 +90,29 @@ fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched(
     report("app");
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
-    published(&source);
-    let _second = world.start(&source.service(), &Program::from_profile(PROFILE));
+    bare_clone(&source);
+    let _second = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
-    report(&source.service());
+    report(&source.service_name());
     assert!(server.authorizations().len() > 2, "the server was given it");
     for file in world.files("") {
         let is_ours = file.ends_with("goc-watchdog.toml");
-        assert!(is_ours || !holds(&file, password.as_bytes()), "{}", file.display());
+        assert!(is_ours || !file_contains(&file, password.as_bytes()), "{}", file.display());
     }
 }
 
 #[test]
 fn no_process_file_or_message_shows_the_query_of_a_repository_s_url() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     let secret = format!("token{}", std::process::id());
-    let (server, hold) = GitServer::start_held(published(&source), &secret);
+    let (server, hold) = GitServer::start_held(bare_clone(&source), &secret);
     world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"http://me:{secret}@{}/r.git?token={secret}\"\n",
         server.address
     ));
     let report = |service: &str| {
         let mut child = world.spawn(&["-v", "report", service]);
-        no_process_shows(&secret, "git-remote-http goc-watchdog", &hold, || {
+        assert_no_process_shows(&secret, "git-remote-http goc-watchdog", &hold, || {
             child.try_wait().unwrap().is_some()
         });
         let output = child.wait_with_output().unwrap();
@@ -119,27 +121,27 @@ fn no_process_file_or_message_shows_the_query_of_a_repository_s_url() {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), TABLE);
     };
     report("app");
-    let _second = goes_on(&world, &mut source);
-    published(&source);
-    report(&source.service());
+    let _second = pull_next_commit(&world, &mut source);
+    bare_clone(&source);
+    report(&source.service_name());
     for file in world.files("") {
         let is_ours = file.ends_with("goc-watchdog.toml");
-        assert!(is_ours || !holds(&file, secret.as_bytes()), "{}", file.display());
+        assert!(is_ours || !file_contains(&file, secret.as_bytes()), "{}", file.display());
     }
     // Whoever fetches by hand finds the address without its secrets.
     let config = fs::read_to_string(repository(&world).join("config")).unwrap();
     assert!(config.contains(&format!("url = http://{}/r.git\n", server.address)), "{config}");
 }
 
-fn holds(file: &Path, part: &[u8]) -> bool {
+fn file_contains(file: &Path, part: &[u8]) -> bool {
     fs::read(file).unwrap().windows(part.len()).any(|bytes| bytes == part)
 }
 
 /// Commits nothing more, and has a process of that commit pulled.
-fn goes_on(world: &World, source: &mut Source) -> Agent {
+fn pull_next_commit(world: &World, source: &mut Source) -> Agent {
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
-    let agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+    let agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
     world.pull(0);
     agent
 }
@@ -149,14 +151,14 @@ fn file_url(source: &Source) -> String {
 }
 
 /// Writes into the configuration of a clone.
-fn set(clone: &Path, source: &Source, settings: &[(&str, &str)]) {
+fn configure_clone(clone: &Path, source: &Source, settings: &[(&str, &str)]) {
     for (key, value) in settings {
         source.git(&["--git-dir", clone.to_str().unwrap(), "config", "--add", key, value]);
     }
 }
 
 /// Has a clone name a program in every place that git knows. Returns the file that each of them would make.
-fn booby_trapped_at(world: &World, source: &Source, clone: &Path) -> PathBuf {
+fn name_hostile_programs(world: &World, source: &Source, clone: &Path) -> PathBuf {
     let witness = world.home().join("witness");
     let touch = format!("touch {}", witness.display());
     let program = world.home().join("program");
@@ -173,7 +175,7 @@ fn booby_trapped_at(world: &World, source: &Source, clone: &Path) -> PathBuf {
     let included = world.home().join("included");
     fs::write(&included, format!("[credential]\n\thelper = \"!{touch}\"\n")).unwrap();
     let shell = format!("!{touch}");
-    set(
+    configure_clone(
         clone,
         source,
         &[
@@ -217,7 +219,7 @@ fn booby_trapped_at(world: &World, source: &Source, clone: &Path) -> PathBuf {
 }
 
 /// Puts a program before the git of this machine that notes what it is given. Returns a `PATH` that has it, and the notes.
-fn noted_git(world: &World) -> (OsString, PathBuf) {
+fn recording_git(world: &World) -> (OsString, PathBuf) {
     let (bin, notes) = (world.home().join("bin"), world.home().join("notes"));
     fs::create_dir(&bin).unwrap();
     let path = std::env::var_os("PATH").unwrap();
@@ -234,7 +236,7 @@ fn noted_git(world: &World) -> (OsString, PathBuf) {
 
 /// Fails where git was run in a clone: all but where it read a file of its configuration, in no repository.
 #[track_caller]
-fn git_was_not_run_in(clone: &Path, notes: &Path) {
+fn assert_git_was_not_run_in(clone: &Path, notes: &Path) {
     let notes = fs::read_to_string(notes).unwrap();
     let is_in_clone = |folder: &str| Path::new(folder).starts_with(clone);
     let mut read = 0;
@@ -254,31 +256,31 @@ fn git_was_not_run_in(clone: &Path, notes: &Path) {
 
 #[test]
 fn a_clone_runs_nothing_whatever_its_configuration_names() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     source.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
     let to = repository(&world);
     let kinds: [&[&str]; 4] = [&["--bare"], &[], &["--depth=1"], &["--bare", "--filter=blob:none"]];
     let mut agents = Vec::new();
-    let (path, notes) = noted_git(&world);
+    let (path, notes) = recording_git(&world);
     for kind in kinds {
         let _ = fs::remove_dir_all(&to);
         let _ = fs::remove_dir_all(world.root().join("app/repo.fetch"));
         source.git(&[&["clone", "--quiet"][..], kind, &[&file_url(&source), to.to_str().unwrap()]].concat());
         fs::write(source.folder.path().join("more.go"), format!("package main // {kind:?}\n")).unwrap();
         source.commit_all();
-        agents.push(world.start(&source.service(), &Program::from_profile(PROFILE)));
+        agents.push(world.start(&source.service_name(), &Program::from_profile(PROFILE)));
         world.pull(0);
         let git_dir = if kind.contains(&"--bare") { to.clone() } else { to.join(".git") };
-        let witness = booby_trapped_at(&world, &source, &git_dir);
+        let witness = name_hostile_programs(&world, &source, &git_dir);
         let promises = [
             ("remote.another.url", file_url(&source)),
             ("remote.another.promisor", "true".to_owned()),
             ("remote.another.partialCloneFilter", "blob:none".to_owned()),
             ("remote.another.uploadpack", world.home().join("program").display().to_string()),
         ];
-        set(&git_dir, &source, &promises.each_ref().map(|(key, value)| (*key, value.as_str())));
-        let service = source.service();
+        configure_clone(&git_dir, &source, &promises.each_ref().map(|(key, value)| (*key, value.as_str())));
+        let service = source.service_name();
         for options in [&["--offline"][..], &[], &["--format=diff-json", "--base=parent"], &["--format=json"]]
         {
             let mut command = world.command(&[&["report", &service][..], options].concat());
@@ -289,12 +291,12 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
         let _ = fs::remove_dir_all(world.home().join("hooks"));
     }
     // Whatever settings the next release of git knows: it sees none of the clone's.
-    git_was_not_run_in(&to, &notes);
+    assert_git_was_not_run_in(&to, &notes);
 }
 
 #[test]
 fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     let clone = repository(&world);
     source.git(&[
         "clone",
@@ -321,10 +323,10 @@ fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
 
 #[test]
 fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     // A second commit, which has a parent.
-    let _second = goes_on(&world, &mut source);
-    let service = source.service();
+    let _second = pull_next_commit(&world, &mut source);
+    let service = source.service_name();
     let to = repository(&world);
     let at = to.to_str().unwrap();
     let main = world.home().join("main");
@@ -374,7 +376,7 @@ fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
 fn clones_with_other_hashes_or_references_in_tables_are_read_as_any() {
     for format in ["--object-format=sha256", "--ref-format=reftable"] {
         let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("main.go"), MAIN).unwrap();
+        fs::write(folder.path().join("main.go"), MAIN_SOURCE).unwrap();
         fs::write(folder.path().join("go.mod"), "module example.com/app\n").unwrap();
         let mut source = Source { folder, commit: String::new() };
         let init = ["init", "--quiet", "--initial-branch=master", format];
@@ -387,7 +389,7 @@ fn clones_with_other_hashes_or_references_in_tables_are_read_as_any() {
         source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
         source.commit = source.head();
         let world = World::new();
-        let _agent = world.start(&source.service(), &Program::from_profile(PROFILE));
+        let _agent = world.start(&source.service_name(), &Program::from_profile(PROFILE));
         world.pull(0);
         let to = repository(&world);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -399,7 +401,7 @@ fn clones_with_other_hashes_or_references_in_tables_are_read_as_any() {
 
 #[test]
 fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.git(&["config", "uploadpack.allowFilter", "true"]);
     let to = repository(&world);
     source.git(&[
@@ -410,9 +412,9 @@ fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
         &file_url(&source),
         to.to_str().unwrap(),
     ]);
-    let witness = booby_trapped_at(&world, &source, &to);
+    let witness = name_hostile_programs(&world, &source, &to);
     // Also where reading comes upon what is missing.
-    set(&to, &source, &[("extensions.partialClone", "origin")]);
+    configure_clone(&to, &source, &[("extensions.partialClone", "origin")]);
     world.run(&["report", "app", "--offline"]).assert_code(0).assert_stderr_contains("not in the clone");
     assert_eq!(world.run(&["report", "app"]).assert_code(0).stdout, TABLE);
     assert!(!witness.exists());
@@ -420,18 +422,18 @@ fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
 
 #[test]
 fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
-    let _second = goes_on(&world, &mut source);
-    let server = GitServer::start(published(&source), "hush");
+    let _second = pull_next_commit(&world, &mut source);
+    let server = GitServer::start(bare_clone(&source), "hush");
     let to = repository(&world);
     let url = format!("http://{}/r.git", server.address);
     source.git(&["--git-dir", to.to_str().unwrap(), "remote", "set-url", "origin", &url]);
-    let witness = booby_trapped_at(&world, &source, &to);
+    let witness = name_hostile_programs(&world, &source, &to);
     let helper = "!printf 'username=me\\npassword=hush\\n'";
-    set(&to, &source, &[("credential.helper", helper)]);
+    configure_clone(&to, &source, &[("credential.helper", helper)]);
     world.configure("[git]\nprotocols = [\"http\"]\n");
-    let service = source.service();
+    let service = source.service_name();
     let report = || world.run(&["report", &service]);
     report()
         .assert_code(1)
@@ -458,14 +460,14 @@ fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
 
 #[test]
 fn the_configured_password_goes_nowhere_else_whatever_the_clone_says() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
-    let _second = goes_on(&world, &mut source);
-    let thief = GitServer::start(published(&source), "other");
+    let _second = pull_next_commit(&world, &mut source);
+    let thief = GitServer::start(bare_clone(&source), "other");
     let (host, port) = thief.address.split_once(':').unwrap();
     let to = repository(&world);
     let stolen = format!("http://{}/", thief.address);
-    set(
+    configure_clone(
         &to,
         &source,
         &[
@@ -482,7 +484,7 @@ fn the_configured_password_goes_nowhere_else_whatever_the_clone_says() {
     {
         world.configure(&format!("[git]\nprotocols = [\"http\"]\n[apps.app]\nrepo = \"{url}\"\n"));
         world
-            .run(&["report", &source.service()])
+            .run(&["report", &source.service_name()])
             .assert_code(1)
             .assert_stderr_contains("\"http.curloptresolve\"");
     }
@@ -490,7 +492,7 @@ fn the_configured_password_goes_nowhere_else_whatever_the_clone_says() {
 }
 
 /// All files below a folder with what they say.
-fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+fn files_with_text(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -509,7 +511,7 @@ fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     let to = repository(&world);
     // As git-sync has it: a shallow clone with a worktree, which a link leads to.
     let synced = world.home().join("synced");
@@ -518,14 +520,14 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
     let git = |arguments: &[&str]| source.git(&[&["-C", synced.to_str().unwrap()], arguments].concat());
     git(&["worktree", "add", "--quiet", "--detach", first.to_str().unwrap(), "HEAD"]);
     symlink(&first, &to).unwrap();
-    let before = snapshot(&synced);
+    let before = files_with_text(&synced);
     assert_eq!(world.run(&["report", "app"]).assert_code(0).stdout, TABLE);
-    let _second = goes_on(&world, &mut source);
-    let service = source.service();
+    let _second = pull_next_commit(&world, &mut source);
+    let service = source.service_name();
     assert_eq!(world.run(&["report", &service]).assert_code(0).stdout, TABLE);
     let parent = ["report", &service, "--format=diff-json", "--base=parent"];
     world.run(&parent).assert_code(0);
-    assert!(snapshot(&synced) == before, "the clone is as it was");
+    assert!(files_with_text(&synced) == before, "the clone is as it was");
     // The clone goes on by itself, and the link moves.
     let git = |arguments: &[&str]| source.git(&[&["-C", synced.to_str().unwrap()], arguments].concat());
     git(&["fetch", "--quiet", "--depth=1", "origin", "master"]);
@@ -539,11 +541,11 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
 
 #[test]
 fn a_team_that_may_write_the_root_may_not_write_what_git_obeys() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
-    let _second = goes_on(&world, &mut source);
+    let _second = pull_next_commit(&world, &mut source);
     world.configure(&format!("[files]\ngroup_write = true\n[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
-    assert_eq!(world.run(&["report", &source.service()]).assert_code(0).stdout, TABLE);
+    assert_eq!(world.run(&["report", &source.service_name()]).assert_code(0).stdout, TABLE);
     let fetched = world.root().join("app/repo.fetch");
     assert_eq!(
         fs::metadata(&fetched).unwrap().permissions().mode() & 0o027,
@@ -554,31 +556,20 @@ fn a_team_that_may_write_the_root_may_not_write_what_git_obeys() {
 
 #[test]
 fn what_a_clone_cleans_away_is_fetched_again() {
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare", "--no-local"]);
-    let _second = goes_on(&world, &mut source);
+    let _second = pull_next_commit(&world, &mut source);
     world.configure(&format!("[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
-    assert_eq!(world.run(&["report", &source.service()]).assert_code(0).stdout, TABLE);
+    assert_eq!(world.run(&["report", &source.service_name()]).assert_code(0).stdout, TABLE);
     // The fetched commit has its parent in the clone alone.
     let to = repository(&world);
     let git = |arguments: &[&str]| source.git(&[&["--git-dir", to.to_str().unwrap()], arguments].concat());
     git(&["update-ref", "-d", "refs/heads/master"]);
     git(&["reflog", "expire", "--expire=now", "--all"]);
     git(&["gc", "--quiet", "--prune=now"]);
-    let _third = goes_on(&world, &mut source);
-    assert_eq!(world.run(&["report", &source.service()]).assert_code(0).stdout, TABLE);
-    world.run(&["report", &source.service(), "--format=diff-json", "--base=parent"]).assert_code(0);
-}
-
-fn give(folder: &Path, user: u32) {
-    lchown(folder, Some(user), Some(user)).unwrap();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() && !path.is_symlink() {
-            true => give(&path, user),
-            false => lchown(&path, Some(user), Some(user)).unwrap(),
-        }
-    }
+    let _third = pull_next_commit(&world, &mut source);
+    assert_eq!(world.run(&["report", &source.service_name()]).assert_code(0).stdout, TABLE);
+    world.run(&["report", &source.service_name(), "--format=diff-json", "--base=parent"]).assert_code(0);
 }
 
 #[test]
@@ -586,10 +577,10 @@ fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
     if !can_change_user() {
         return;
     }
-    let (world, source, _agent) = pulled();
+    let (world, source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     let to = repository(&world);
-    give(&to, NOBODY);
+    change_owner(&to, NOBODY);
     let report = |options: &[&str]| world.run(&[&["report", "app"], options].concat());
     let said_so = "belongs to user nobody (65534), whose clones are not read";
     let refused = report(&[])
@@ -611,7 +602,7 @@ fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
     assert_eq!(sudo.assert_code(0).stdout, TABLE, "as git does");
     // A part of it is enough, and so is a folder that it borrows objects from.
     world.configure("");
-    give(&to, 0);
+    change_owner(&to, 0);
     report(&[]).assert_code(0);
     chown(to.join("config"), Some(NOBODY), None).unwrap();
     report(&[]).assert_code(3).assert_stderr_contains("repo/config\" belongs to user nobody");
@@ -628,23 +619,23 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read
     if !can_change_user() {
         return;
     }
-    let (world, mut source, _agent) = pulled();
+    let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
-    let there = source.service();
-    let _second = goes_on(&world, &mut source);
+    let there = source.service_name();
+    let _second = pull_next_commit(&world, &mut source);
     fs::set_permissions(world.home(), PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(source.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    give(&world.root(), NOBODY);
+    change_owner(&world.root(), NOBODY);
     let app = world.root().join("app");
     chown(&app, Some(0), Some(0)).unwrap();
     fs::set_permissions(&app, PermissionsExt::from_mode(0o755)).unwrap();
-    give(&repository(&world), 0);
+    change_owner(&repository(&world), 0);
     let as_nobody = |service: &str| {
         let mut command = world.command(&["report", service]);
         output_of(command.uid(NOBODY).gid(NOBODY))
     };
     assert_eq!(as_nobody(&there).assert_code(0).stdout, TABLE);
-    let refused = as_nobody(&source.service()).assert_code(1);
+    let refused = as_nobody(&source.service_name()).assert_code(1);
     refused
         .assert_stderr_contains("nothing can be fetched, as ")
         .assert_stderr_contains("app/repo.fetch\" cannot be written: Permission denied");
@@ -652,42 +643,41 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read
 }
 
 /// A user that nobody else is.
-const USER: u32 = 61_021;
+const OTHER_USER: u32 = 61_021;
 
 #[test]
 fn a_clone_that_root_makes_belongs_to_the_owner_of_the_work_directory() {
     if !can_change_user() {
         return;
     }
-    let (world, source, _agent) = pulled();
-    let served = published(&source);
-    let binary = world.install_binary();
+    let (world, source, _agent) = pulled_service();
+    let served = bare_clone(&source);
+    world.install_binary();
     for path in [source.folder.path(), &served] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    give(&world.root(), USER);
+    change_owner(&world.root(), OTHER_USER);
     let text = format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{}\"\n", served.display());
     fs::write(world.root().join("goc-watchdog.toml"), text).unwrap();
-    let sudo = output_of(world.command(&["report", "app"]).env("SUDO_UID", USER.to_string())).assert_code(0);
+    let sudo =
+        output_of(world.command(&["report", "app"]).env("SUDO_UID", OTHER_USER.to_string())).assert_code(0);
     assert_eq!(sudo.stdout, TABLE, "{}", sudo.stderr);
     for file in world.files("").into_iter().chain([repository(&world), repository(&world).join("objects")]) {
         let found = fs::symlink_metadata(&file).unwrap();
         assert!(
-            file.ends_with("goc-watchdog.toml") || (found.uid(), found.gid()) == (USER, USER),
+            file.ends_with("goc-watchdog.toml") || (found.uid(), found.gid()) == (OTHER_USER, OTHER_USER),
             "{}",
             file.display()
         );
     }
     let report = ["report", "app", "--offline"];
-    let command = [&[binary.to_str().unwrap()], &report[..]].concat();
-    let theirs = output_of(&mut world.as_user(USER, USER, "022", &command).unwrap()).assert_code(0);
+    let theirs = world.run_as(OTHER_USER, OTHER_USER, "022", &report).unwrap().assert_code(0);
     assert_eq!(theirs.stdout, TABLE, "{}", theirs.stderr);
 
     // A clone that an earlier release left.
     fs::remove_dir_all(world.root().join("app/repo.fetch")).unwrap_or_default();
     chown(repository(&world), Some(0), Some(0)).unwrap();
-    let command = [binary.to_str().unwrap(), "report", "app"];
-    let refused = output_of(&mut world.as_user(USER, USER, "022", &command).unwrap());
+    let refused = world.run_as(OTHER_USER, OTHER_USER, "022", &["report", "app"]).unwrap();
     let refused = refused
         .assert_stderr_contains("cannot read")
         .assert_stderr_contains("app/repo")

@@ -6,7 +6,7 @@ use crate::harness::{ECHO, Output, World, echo};
 use crate::sim::{Agent, Program};
 
 /// A world with so many rows of one process, each with its profile and a report beside it.
-fn stored(rows: u64) -> (World, Agent) {
+fn world_with_rows(rows: u64) -> (World, Agent) {
     let (world, mut agents) = World::with_echo(1);
     let agent = agents.remove(0);
     world.configure("[pull]\nrow_at_least_every = \"0s\"\n");
@@ -23,27 +23,8 @@ fn stored(rows: u64) -> (World, Agent) {
 }
 
 impl World {
-    /// Moves all that is stored so far into the past.
-    pub(crate) fn days_pass(&self, days: u32) {
-        let earlier = |table: &str, columns: &[&str]| {
-            let set = |column: &&str| {
-                format!("{column} = strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '-{days} days')")
-            };
-            format!("UPDATE {table} SET {};", columns.iter().map(set).collect::<Vec<_>>().join(", "))
-        };
-        let sql = [
-            earlier("goc_o_staging_service_cover", &["created_at"]),
-            earlier("listing", &["listed_at", "unlisted_at"]),
-            earlier("center", &["last_listed_at"]),
-            earlier("address", &["last_answer_at"]),
-            earlier("schedule", &["last_pull_at", "last_change_at"]),
-            earlier("generation", &["pulled_at", "closed_at"]),
-        ];
-        self.execute(&sql.concat());
-    }
-
     #[track_caller]
-    fn thin(&self, arguments: &[&str]) -> Output {
+    fn drop_old(&self, arguments: &[&str]) -> Output {
         self.run(&[&["prune", "--retention-only"], arguments].concat()).assert_code(0)
     }
 
@@ -61,11 +42,11 @@ impl World {
 
 #[test]
 fn what_is_beyond_the_newest_and_old_goes_with_its_reports_and_its_total_stays() {
-    let (world, agent) = stored(4);
-    world.days_pass(31);
+    let (world, agent) = world_with_rows(4);
+    world.let_days_pass(31);
     agent.hit(&[0], 1);
     world.pull(0);
-    let output = world.thin(&["--keep", "2", "--format", "json"]);
+    let output = world.drop_old(&["--keep", "2", "--format", "json"]);
     let lines = output.json();
     assert_eq!(lines.len(), 4, "{}", output.stdout);
     assert_eq!(lines[0]["drop"], "profile");
@@ -84,21 +65,21 @@ fn what_is_beyond_the_newest_and_old_goes_with_its_reports_and_its_total_stays()
     world.pull(0);
     assert!(world.stored_names().contains(&"6.cov".to_owned()));
     // Of the three, all are to be kept.
-    assert!(world.thin(&["--keep", "3"]).stdout.starts_with("nothing to drop"));
+    assert!(world.drop_old(&["--keep", "3"]).stdout.starts_with("nothing to drop"));
 }
 
 #[test]
 fn the_defaults_keep_ten_and_thirty_days() {
-    let (world, agent) = stored(12);
-    assert!(world.thin(&[]).stdout.starts_with("nothing to drop"));
-    world.days_pass(30);
-    let output = world.thin(&[]);
+    let (world, agent) = world_with_rows(12);
+    assert!(world.drop_old(&[]).stdout.starts_with("nothing to drop"));
+    world.let_days_pass(30);
+    let output = world.drop_old(&[]);
     assert!(output.stdout.starts_with("dropped 2 profiles; freed 6 files of "), "{}", output.stdout);
-    world.days_pass(300);
-    world.thin(&[]);
+    world.let_days_pass(300);
+    world.drop_old(&[]);
     assert_eq!(world.files(".cov").len(), 10);
     // The latest stays whatever is asked for, and can be added to.
-    world.thin(&["--keep", "0", "--keep-days", "0"]);
+    world.drop_old(&["--keep", "0", "--keep-days", "0"]);
     assert_eq!(world.stored_names(), ["12.cov", "12_report.html", "12_report.txt"]);
     agent.hit(&[1], 1);
     world.pull(0);
@@ -107,9 +88,9 @@ fn the_defaults_keep_ten_and_thirty_days() {
 
 #[test]
 fn a_dry_run_says_what_would_go_and_leaves_it() {
-    let (world, _agent) = stored(3);
-    world.days_pass(40);
-    let output = world.thin(&["--keep", "1", "--dry-run"]);
+    let (world, _agent) = world_with_rows(3);
+    world.let_days_pass(40);
+    let output = world.drop_old(&["--keep", "1", "--dry-run"]);
     assert!(
         output.stdout.contains("apa_goc_echoserver/cov_data/apa_goc_echoserver_2.cov"),
         "{}",
@@ -117,8 +98,8 @@ fn a_dry_run_says_what_would_go_and_leaves_it() {
     );
     assert!(output.stdout.contains("would drop 2 profiles; would free 6 files of "), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 3);
-    let dry = world.thin(&["--keep", "1", "-n", "--format", "json"]).json();
-    let real = world.thin(&["--keep", "1", "--format", "json"]).json();
+    let dry = world.drop_old(&["--keep", "1", "-n", "--format", "json"]).json();
+    let real = world.drop_old(&["--keep", "1", "--format", "json"]).json();
     assert_eq!(dry[..2], real[..2]);
     for field in ["dropped_profiles", "freed_files", "freed_bytes"] {
         assert_eq!(dry[2]["summary"][field], real[2]["summary"][field], "{field}");
@@ -127,28 +108,28 @@ fn a_dry_run_says_what_would_go_and_leaves_it() {
 
 #[test]
 fn a_reader_puts_it_off() {
-    let (world, _agent) = stored(3);
-    world.days_pass(40);
+    let (world, _agent) = world_with_rows(3);
+    world.let_days_pass(40);
     let readers = world.root().join("goc-watchdog.readers");
     let reader = fs::OpenOptions::new().create(true).truncate(false).write(true).open(readers).unwrap();
     reader.lock_shared().unwrap();
-    world.thin(&["--keep", "1"]).assert_stderr_contains("somebody is reading stored files");
+    world.drop_old(&["--keep", "1"]).assert_stderr_contains("somebody is reading stored files");
     assert_eq!(world.files(".cov").len(), 3);
     reader.unlock().unwrap();
-    let output = world.thin(&["--keep", "1"]);
+    let output = world.drop_old(&["--keep", "1"]);
     assert!(output.stdout.starts_with("freed 6 files"), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 1);
 }
 
 #[test]
 fn orphans_of_a_crash_go_and_files_of_others_stay() {
-    let (world, _agent) = stored(1);
+    let (world, _agent) = world_with_rows(1);
     let folder = world.root().join("apa_goc_echoserver/cov_data");
     for name in ["_9.cov", "_9_report.txt", "_9.cov.tmp", "_1_report.txt.tmp"] {
         fs::write(folder.join(format!("apa_goc_echoserver{name}")), "left").unwrap();
     }
     fs::write(folder.join("notes.txt"), "mine").unwrap();
-    let output = world.thin(&[]);
+    let output = world.drop_old(&[]);
     assert!(output.stdout.starts_with("freed 2 files"), "{}", output.stdout);
     let aside = folder.join("aside");
     assert_eq!(
@@ -162,20 +143,20 @@ fn orphans_of_a_crash_go_and_files_of_others_stay() {
 
 #[test]
 fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
-    let (world, agent) = stored(2);
+    let (world, agent) = world_with_rows(2);
     let live = world.start("staging_th_live_master_0123456789", &echo());
     live.hit(&[0], 1);
     world.center.remove(&agent.url());
     world.pull(0);
-    world.days_pass(91);
+    world.let_days_pass(91);
     // Listed as before, though nobody pulled since.
-    let dry = world.thin(&["--drop-keys-older-than", "90d", "-n", "--format", "json"]).json();
+    let dry = world.drop_old(&["--drop-keys-older-than", "90d", "-n", "--format", "json"]).json();
     let keys: Vec<_> = dry.iter().filter(|line| line["drop"] == "key").collect();
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0]["services"][0], ECHO);
-    world.thin(&[]);
+    world.drop_old(&[]);
     assert_eq!(world.files(".cov").len(), 3, "keys go only where that is asked for");
-    let output = world.thin(&["--drop-keys-older-than", "90d"]);
+    let output = world.drop_old(&["--drop-keys-older-than", "90d"]);
     assert!(
         output.stdout.contains("dropped 2 profiles, all of 1 service; freed 6 files"),
         "{}",
@@ -189,7 +170,7 @@ fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
     assert!(!list.contains("echoserver") && list.contains("live"), "{list}");
     assert_eq!(world.run(&["history", "echoserver"]).assert_code(0).stdout.lines().count(), 3);
     world.run(&["total", "echoserver"]).assert_code(1).assert_stderr_contains("its data was dropped");
-    assert!(world.thin(&["--drop-keys-older-than", "90d"]).stdout.starts_with("nothing to drop"));
+    assert!(world.drop_old(&["--drop-keys-older-than", "90d"]).stdout.starts_with("nothing to drop"));
 
     world.center.register(ECHO, &agent);
     let output = world.pull(0);
@@ -201,19 +182,19 @@ fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
 
 #[test]
 fn data_set_aside_goes_once_nobody_serves_it() {
-    let (world, agent) = stored(1);
+    let (world, agent) = world_with_rows(1);
     let other = world.start(ECHO, &Program::from_profile("example.com/apa/echo/main.go:10.13,13.2 3\n"));
     other.hit(&[0], 1);
     world.pull(3).assert_stderr_contains("set aside");
-    world.days_pass(91);
+    world.let_days_pass(91);
     let asides = "SELECT count(*) FROM edition WHERE status = 'aside'";
-    world.thin(&["--drop-keys-older-than", "90d"]);
+    world.drop_old(&["--drop-keys-older-than", "90d"]);
     assert_eq!(world.query::<i64>(asides), 1, "it is served still");
     world.center.remove(&other.url());
     agent.hit(&[0], 1);
     world.pull(0);
-    world.days_pass(91);
-    let output = world.thin(&["--drop-keys-older-than", "90d"]);
+    world.let_days_pass(91);
+    let output = world.drop_old(&["--drop-keys-older-than", "90d"]);
     assert!(output.stdout.contains("1 build set aside"), "{}", output.stdout);
     assert_eq!(world.query::<i64>(asides), 0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM structure"), 1);
@@ -223,21 +204,21 @@ fn data_set_aside_goes_once_nobody_serves_it() {
 
 #[test]
 fn only_one_half_is_done_where_that_is_asked_for() {
-    let (mut world, _agent) = stored(3);
-    world.days_pass(40);
+    let (mut world, _agent) = world_with_rows(3);
+    world.let_days_pass(40);
     let output = world.run(&["prune", "--center-only"]).assert_code(0);
     assert!(output.stdout.starts_with("asked 1 address: 1 alive; "), "{}", output.stdout);
     assert_eq!(world.files(".cov").len(), 3);
     world.center.stop();
-    assert_eq!(world.thin(&["--keep", "1"]).stderr, "");
+    assert_eq!(world.drop_old(&["--keep", "1"]).stderr, "");
     world.run(&["prune", "--retention-only", "--center-only"]).assert_code(2);
     world.run(&["prune", "--retention-only", "--force"]).assert_code(2);
 }
 
 #[test]
 fn a_silent_center_does_not_keep_old_history() {
-    let (mut world, _agent) = stored(3);
-    world.days_pass(40);
+    let (mut world, _agent) = world_with_rows(3);
+    world.let_days_pass(40);
     world.center.stop();
     let output = world.run(&["prune", "--keep", "1"]).assert_code(3);
     assert!(output.stdout.contains("dropped 2 profiles"), "{}", output.stdout);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::harness::browser::Browser;
+use crate::harness::service::Service;
 use crate::harness::source::{Source, repository};
 use crate::harness::{Output, World};
 use crate::sim::{Agent, Program};
@@ -28,16 +29,16 @@ fn profile(covered: u64) -> String {
     (1..=10).map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn site(world: &World) -> PathBuf {
+fn site_folder(world: &World) -> PathBuf {
     world.home().join("site")
 }
 
-fn write(world: &World) -> Output {
-    world.run(&["report", "--all", "--format", "site", "-o", site(world).to_str().unwrap()])
+fn write_site(world: &World) -> Output {
+    world.run(&["report", "--all", "--format", "site", "-o", site_folder(world).to_str().unwrap()])
 }
 
 /// Every file below a folder, by its path.
-fn files(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
+fn files_below(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> = folder.is_dir().then(|| folder.to_owned()).into_iter().collect();
     while let Some(below) = folders.pop() {
@@ -56,20 +57,20 @@ fn files(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
 }
 
 /// Those that are for readers.
-fn served(world: &World) -> BTreeSet<String> {
-    files(&site(world)).into_keys().filter(|name| !name.starts_with('.')).collect()
+fn public_files(world: &World) -> BTreeSet<String> {
+    files_below(&site_folder(world)).into_keys().filter(|name| !name.starts_with('.')).collect()
 }
 
-fn read(world: &World, name: &str) -> String {
-    fs::read_to_string(site(world).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+fn read_page(world: &World, name: &str) -> String {
+    fs::read_to_string(site_folder(world).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn json_of(world: &World, name: &str) -> Value {
-    serde_json::from_str(&read(world, name)).unwrap()
+fn read_json(world: &World, name: &str) -> Value {
+    serde_json::from_str(&read_page(world, name)).unwrap()
 }
 
 /// What was written or removed between two looks.
-fn changed(
+fn changed_files(
     before: &BTreeMap<String, (u64, SystemTime)>,
     after: &BTreeMap<String, (u64, SystemTime)>,
 ) -> Vec<String> {
@@ -79,19 +80,19 @@ fn changed(
 }
 
 /// A text as one reads it, on one line.
-fn words(text: &str) -> String {
+fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Two apps, one of them in two environments, with branches, a history, and processes that are gone.
-struct Town {
+struct TwoApps {
     world: World,
     fix: Agent,
     cart: Agent,
     others: Vec<Agent>,
 }
 
-impl Town {
+impl TwoApps {
     fn new() -> Self {
         let world = World::new();
         let first = world.start_counted(MASTER, &profile(4));
@@ -111,8 +112,8 @@ impl Town {
 
 #[test]
 fn everything_that_is_stored_has_a_place_that_stays() {
-    let town = Town::new();
-    let output = write(&town.world).assert_code(0);
+    let apps = TwoApps::new();
+    let output = write_site(&apps.world).assert_code(0);
     assert_eq!((&*output.stdout, &*output.stderr), ("", ""), "nothing to say where nobody watches");
     let wanted = [
         "cart/index.html",
@@ -141,18 +142,22 @@ fn everything_that_is_stored_has_a_place_that_stays() {
         "shop/staging/th/master/latest.json",
         "shop/staging/th/master/report.html",
     ];
-    assert_eq!(served(&town.world), wanted.map(str::to_owned).into(), "of each branch its newest commit");
-    let master = json_of(&town.world, "shop/staging/th/master/latest.json");
+    assert_eq!(
+        public_files(&apps.world),
+        wanted.map(str::to_owned).into(),
+        "of each branch its newest commit"
+    );
+    let master = read_json(&apps.world, "shop/staging/th/master/latest.json");
     assert_eq!(
         (&master["service"], &master["percent"], &master["state"]),
         (&json!(NEXT), &json!(60.0), &json!("ok"))
     );
     assert_eq!(
-        json_of(&town.world, "shop/staging/th/latest.json"),
+        read_json(&apps.world, "shop/staging/th/latest.json"),
         master,
         "what runs, and the trunk of that"
     );
-    assert!(read(&town.world, "shop/staging/th/fix/badge.svg").contains("50.0%"));
+    assert!(read_page(&apps.world, "shop/staging/th/fix/badge.svg").contains("50.0%"));
 }
 
 #[test]
@@ -162,25 +167,25 @@ fn what_runs_beside_the_newest_commit_has_a_report_while_it_does() {
     world.pull(0);
     let _newest = world.start_counted(NEXT, &profile(6));
     world.pull(0);
-    write(&world).assert_code(0);
+    write_site(&world).assert_code(0);
     let (newest, of_earlier) =
         ("shop/staging/th/master/report.html", "shop/staging/th/master/845820727e/report.html");
-    assert!(read(&world, newest).contains(NEXT) && read(&world, of_earlier).contains(MASTER));
-    let index = json_of(&world, "index.json");
+    assert!(read_page(&world, newest).contains(NEXT) && read_page(&world, of_earlier).contains(MASTER));
+    let index = read_json(&world, "index.json");
     let report = |name: &str| {
         let mut services = index["services"].as_array().unwrap().iter();
         services.find(|service| service["service"] == name).unwrap()["report"].clone()
     };
     assert_eq!((report(NEXT), report(MASTER)), (json!(newest), json!(of_earlier)));
     for page in ["index.html", "shop/index.html"] {
-        assert!(read(&world, page).contains(&format!("{of_earlier}\"")), "{page} links to it");
+        assert!(read_page(&world, page).contains(&format!("{of_earlier}\"")), "{page} links to it");
     }
 
     world.center.remove(&earlier.url());
     world.run(&["pull", "--force"]).assert_code(0);
-    write(&world).assert_code(0);
-    assert!(!served(&world).contains(of_earlier), "it is gone, and its figures are not");
-    assert!(read(&world, "shop/index.html").contains("845820727e"));
+    write_site(&world).assert_code(0);
+    assert!(!public_files(&world).contains(of_earlier), "it is gone, and its figures are not");
+    assert!(read_page(&world, "shop/index.html").contains("845820727e"));
 }
 
 #[test]
@@ -188,28 +193,28 @@ fn a_new_commit_without_data_takes_nothing_from_its_branch() {
     let world = World::new();
     let earlier = world.start_counted(MASTER, &profile(4));
     world.pull(0);
-    write(&world).assert_code(0);
-    let before = files(&site(&world));
+    write_site(&world).assert_code(0);
+    let before = files_below(&site_folder(&world));
     world.start_counted(NEXT, &profile(6)).kill();
     world.center.remove(&earlier.url());
     world.run(&["pull", "--force"]).assert_code(3);
-    write(&world).assert_code(0);
+    write_site(&world).assert_code(0);
     let rewritten = ["index.html", "index.json", "shop/index.html"]
         .map(str::to_owned)
         .into_iter()
         .collect::<BTreeSet<_>>();
     let latest = ["shop/staging/th/latest.json", "shop/staging/th/master/latest.json"].map(str::to_owned);
     assert_eq!(
-        changed(&before, &files(&site(&world))),
+        changed_files(&before, &files_below(&site_folder(&world))),
         rewritten.into_iter().chain(latest).collect::<Vec<_>>(),
         "badge and report are those of what is stored"
     );
-    let latest = json_of(&world, "shop/staging/th/master/latest.json");
+    let latest = read_json(&world, "shop/staging/th/master/latest.json");
     assert_eq!(
         (&latest["service"], &latest["percent"], &latest["report"]),
         (&json!(MASTER), &json!(40.0), &json!("shop/staging/th/master/report.html"))
     );
-    let index = read(&world, "index.html");
+    let index = read_page(&world, "index.html");
     assert!(index.contains("0a1b2c3d4e") && index.contains("href=\"shop/staging/th/master/report.html\""));
 }
 
@@ -219,9 +224,9 @@ fn a_commit_under_two_branches_has_a_report_under_each_of_its_names() {
     let world = World::new();
     let _agents = [MASTER, release].map(|name| world.start_counted(name, &profile(4)));
     world.pull(0);
-    write(&world).assert_code(0);
+    write_site(&world).assert_code(0);
     for (branch, own, other) in [("master", MASTER, release), ("release", release, MASTER)] {
-        let page = read(&world, &format!("shop/staging/th/{branch}/report.html"));
+        let page = read_page(&world, &format!("shop/staging/th/{branch}/report.html"));
         assert!(page.contains(own) && !page.contains(other), "{branch}");
         assert!(page.contains(&format!("<dd><bdi>{branch}</bdi></dd>")), "{branch}");
     }
@@ -235,8 +240,8 @@ fn names_that_differ_in_nothing_that_is_shown_are_one() {
     world.pull(0);
     agents[0].kill();
     world.run(&["pull", "--force"]).assert_code(3);
-    write(&world).assert_code(0);
-    let services = json_of(&world, "index.json")["services"].clone();
+    write_site(&world).assert_code(0);
+    let services = read_json(&world, "index.json")["services"].clone();
     assert_eq!(services.as_array().unwrap().len(), 1);
     let service = &services[0];
     assert_eq!((&service["service"], &service["also"]), (&json!(other), &json!([MASTER])));
@@ -244,19 +249,19 @@ fn names_that_differ_in_nothing_that_is_shown_are_one() {
         (&service["up"], &service["listed"], &service["concern"]),
         (&json!(1), &json!(2), &json!("failing"))
     );
-    let index = read(&world, "index.html");
+    let index = read_page(&world, "index.html");
     assert!(index.contains(other) && index.contains(MASTER), "the search finds both");
 }
 
 #[test]
 fn scripts_find_every_service_with_its_figures_and_paths() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let index = json_of(&town.world, "index.json");
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let index = read_json(&apps.world, "index.json");
     let services = index["services"].as_array().unwrap();
-    let of = |name: &str| services.iter().find(|service| service["service"] == name).unwrap().clone();
+    let service = |name: &str| services.iter().find(|service| service["service"] == name).unwrap().clone();
     assert_eq!((index["schema"].clone(), services.len()), (json!(1), 5));
-    let mut live = of(LIVE);
+    let mut live = service(LIVE);
     let errors = live["errors"].take();
     assert!(errors[0].as_str().unwrap().starts_with("http://127."), "{errors}");
     for time in ["stored_at", "last_pull"] {
@@ -280,13 +285,13 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
         wanted
     );
     assert!(id.as_i64().unwrap() > 0);
-    let former = of(MASTER);
+    let former = service(MASTER);
     assert_eq!(
         (&former["state"], &former["report"], &former["percent"]),
         (&json!("offline"), &Value::Null, &json!(40.0)),
         "an earlier commit has figures and no report"
     );
-    let history = json_of(&town.world, "shop/staging/th/history.json");
+    let history = read_json(&apps.world, "shop/staging/th/history.json");
     let rows: BTreeSet<(String, u64)> = history["rows"]
         .as_array()
         .unwrap()
@@ -299,17 +304,17 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
 
 #[test]
 fn only_what_changed_is_written_again() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let first = files(&site(&town.world));
-    write(&town.world).assert_code(0);
-    let second = files(&site(&town.world));
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let first = files_below(&site_folder(&apps.world));
+    write_site(&apps.world).assert_code(0);
+    let second = files_below(&site_folder(&apps.world));
     assert_eq!(first, second, "not even what only we read");
 
-    town.cart.hit(&[8], 1);
-    town.world.run(&["pull", "cart"]).assert_code(0);
-    write(&town.world).assert_code(0);
-    let third = files(&site(&town.world));
+    apps.cart.hit(&[8], 1);
+    apps.world.run(&["pull", "cart"]).assert_code(0);
+    write_site(&apps.world).assert_code(0);
+    let third = files_below(&site_folder(&apps.world));
     let of_cart = [
         "cart/index.html",
         "cart/staging/th/badge.svg",
@@ -321,27 +326,27 @@ fn only_what_changed_is_written_again() {
         "index.html",
         "index.json",
     ];
-    assert_eq!(changed(&second, &third), of_cart);
+    assert_eq!(changed_files(&second, &third), of_cart);
 
     // Pulled again, and found the same: the age is told anew, and the report, which is large, stays.
-    town.world.run(&["pull", "fix"]).assert_code(0);
-    write(&town.world).assert_code(0);
+    apps.world.run(&["pull", "fix"]).assert_code(0);
+    write_site(&apps.world).assert_code(0);
     let of_fix = ["index.html", "index.json", "shop/staging/th/fix/latest.json"];
-    assert_eq!(changed(&third, &files(&site(&town.world))), of_fix);
-    drop((town.fix, town.others));
+    assert_eq!(changed_files(&third, &files_below(&site_folder(&apps.world))), of_fix);
+    drop((apps.fix, apps.others));
 }
 
 #[test]
 fn what_somebody_cut_or_took_away_is_made_again() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let whole = files(&site(&town.world));
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let whole = files_below(&site_folder(&apps.world));
     let report = "shop/staging/th/fix/report.html";
-    let text = read(&town.world, report);
-    fs::write(site(&town.world).join(report), &text[..100]).unwrap();
-    fs::remove_file(site(&town.world).join("index.json")).unwrap();
-    fs::remove_dir_all(site(&town.world).join("cart")).unwrap();
-    write(&town.world).assert_code(0);
+    let text = read_page(&apps.world, report);
+    fs::write(site_folder(&apps.world).join(report), &text[..100]).unwrap();
+    fs::remove_file(site_folder(&apps.world).join("index.json")).unwrap();
+    fs::remove_dir_all(site_folder(&apps.world).join("cart")).unwrap();
+    write_site(&apps.world).assert_code(0);
     let sizes = |files: &BTreeMap<String, (u64, SystemTime)>| -> Vec<(String, u64)> {
         files
             .iter()
@@ -349,7 +354,7 @@ fn what_somebody_cut_or_took_away_is_made_again() {
             .map(|(name, (size, _))| (name.clone(), *size))
             .collect()
     };
-    assert_eq!(sizes(&files(&site(&town.world))), sizes(&whole));
+    assert_eq!(sizes(&files_below(&site_folder(&apps.world))), sizes(&whole));
 }
 
 #[test]
@@ -357,15 +362,15 @@ fn what_fails_or_is_stale_stands_on_top() {
     let (world, agents) = World::with_echo(2);
     let _fine = world.start_counted(CART, &profile(7));
     world.pull(0);
-    world.days_pass(1);
+    world.let_days_pass(1);
     let late = "staging_th_late_main_fedcba9876";
     let _late = world.start_counted(late, &profile(2));
     agents[0].kill();
     world.run(&["pull", "echoserver", "late"]).assert_code(3);
     let _other = world.start(late, &Program::from_profile("example.com/shop/a.go:1.1,9.9 3\n"));
     world.run(&["pull", "late"]).assert_code(3);
-    write(&world).assert_code(0);
-    let page = read(&world, "index.html");
+    write_site(&world).assert_code(0);
+    let page = read_page(&world, "index.html");
     let (_, rest) = page.split_once("Needs attention").unwrap();
     let attention = rest.split_once("</section>").unwrap().0;
     let states: Vec<&str> = attention
@@ -383,7 +388,7 @@ fn what_fails_or_is_stale_stands_on_top() {
         ["partial", "overdue", "other build"],
         "a day without a pull is more than twice four hours"
     );
-    let states: BTreeMap<String, String> = json_of(&world, "index.json")["services"]
+    let states: BTreeMap<String, String> = read_json(&world, "index.json")["services"]
         .as_array()
         .unwrap()
         .iter()
@@ -395,83 +400,76 @@ fn what_fails_or_is_stale_stands_on_top() {
 
 #[test]
 fn no_center_and_no_process_is_asked() {
-    let Town { mut world, fix, cart, others } = Town::new();
+    let TwoApps { mut world, fix, cart, others } = TwoApps::new();
     let asked = || [&fix, &cart].map(|agent| (agent.pulls(), agent.peeks()));
     let before = asked();
     world.center.stop();
-    write(&world).assert_code(0);
+    write_site(&world).assert_code(0);
     assert_eq!(asked(), before);
     drop(others);
 }
 
-/// A service with a report, whose repository is not there yet.
-struct Sourced {
-    world: World,
-    source: Source,
-    agent: Agent,
-}
-
-impl Sourced {
-    fn new() -> Self {
-        let source = Source::from_files(&[
-            ("go.mod", b"module example.com/shop\n"),
-            ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
-        ]);
-        let world = World::new();
-        let agent = world.start_counted(&source.service(), "example.com/shop/a.go:3.12,5.2 1 3\n");
-        world.pull(0);
-        Self { world, source, agent }
-    }
+/// A service whose repository is not there yet.
+fn service_without_clone() -> Service {
+    let source = Source::from_files(&[
+        ("go.mod", b"module example.com/shop\n"),
+        ("a.go", b"package shop\n\nfunc Buy() {\n\tpay()\n}\n"),
+    ]);
+    Service::without_clone(source, "example.com/shop/a.go:3.12,5.2 1 3\n")
 }
 
 const REPORT: &str = "app/staging/th/master/report.html";
 
 #[test]
 fn a_report_is_the_page_that_html_writes() {
-    let Sourced { world, source, agent: _agent } = Sourced::new();
+    let Service { world, source, agent: _agent } = service_without_clone();
     source.clone_into(&world, &["--bare"]);
-    write(&world).assert_code(0);
+    write_site(&world).assert_code(0);
     let page = world.run(&["report", "app", "-q", "--format", "html"]).assert_code(0).stdout;
     let above = "<a class=\"up\" href=\"../../../index.html\"><bdi>app</bdi></a> ";
-    let in_site = read(&world, REPORT);
+    let in_site = read_page(&world, REPORT);
     assert_eq!(in_site.matches(above).count(), 1);
     let without_age = |page: &str| {
         let (before, rest) = page.split_once(" before this page was written").unwrap();
         before.rsplit_once('(').unwrap().0.to_owned() + rest
     };
     assert_eq!(without_age(&in_site.replace(above, "")), without_age(&page), "but for the way back");
-    assert_eq!(json_of(&world, "index.json")["services"][0]["source"], "whole");
+    assert_eq!(read_json(&world, "index.json")["services"][0]["source"], "whole");
 }
 
 #[test]
 fn a_report_without_source_says_so_until_there_is_one() {
-    let Sourced { world, source, agent } = Sourced::new();
-    write(&world).assert_code(0);
-    assert!(read(&world, REPORT).contains("No source was read"));
-    assert!(read(&world, "index.html").contains("1 report has no source"));
-    assert_eq!(json_of(&world, "index.json")["services"][0]["source"], "none");
+    let Service { world, source, agent } = service_without_clone();
+    write_site(&world).assert_code(0);
+    assert!(read_page(&world, REPORT).contains("No source was read"));
+    assert!(read_page(&world, "index.html").contains("1 report has no source"));
+    assert_eq!(read_json(&world, "index.json")["services"][0]["source"], "none");
 
     // Where the configuration names a repository, there is something to be had, and that is no success.
     let address = source.folder.path().display().to_string();
     world.configure(&format!(
         "[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}/nowhere\"\n"
     ));
-    let missing = format!("1 report without source that could be had: {};", source.service());
-    write(&world).assert_code(3).assert_stderr_contains(&missing);
+    let missing = format!("1 report without source that could be had: {};", source.service_name());
+    write_site(&world).assert_code(3).assert_stderr_contains(&missing);
     source.git(&["clone", "--quiet", "--bare", &address, &format!("{address}/nowhere")]);
-    let before = files(&site(&world));
-    write(&world).assert_code(3).assert_stderr_contains(&missing);
-    assert_eq!(changed(&before, &files(&site(&world))), [] as [&str; 0], "it is asked once an hour");
+    let before = files_below(&site_folder(&world));
+    write_site(&world).assert_code(3).assert_stderr_contains(&missing);
+    assert_eq!(
+        changed_files(&before, &files_below(&site_folder(&world))),
+        [] as [&str; 0],
+        "it is asked once an hour"
+    );
     agent.hit(&[0], 1);
     world.pull(0);
-    write(&world).assert_code(3);
+    write_site(&world).assert_code(3);
     assert!(!repository(&world).exists(), "whatever else is stored of the same commit");
 
     source.clone_into(&world, &["--bare"]);
-    let after = files(&site(&world));
-    write(&world).assert_code(0);
+    let after = files_below(&site_folder(&world));
+    write_site(&world).assert_code(0);
     assert_eq!(
-        changed(&after, &files(&site(&world))),
+        changed_files(&after, &files_below(&site_folder(&world))),
         [
             REPORT,
             "app/staging/th/latest.json",
@@ -487,7 +485,7 @@ fn a_report_without_source_says_so_until_there_is_one() {
         .collect::<Vec<_>>(),
         "what is here is found at once"
     );
-    assert!(!read(&world, "index.html").contains("no source"));
+    assert!(!read_page(&world, "index.html").contains("no source"));
 }
 
 #[test]
@@ -502,53 +500,53 @@ fn changed_lines_that_a_report_counted_stand_beside_the_total() {
     source.commit_all();
     source.commit = source.head();
     let world = World::new();
-    let _agent = world.start_counted(&source.service(), "example.com/shop/a.go:3.12,6.2 2 3\n");
+    let _agent = world.start_counted(&source.service_name(), "example.com/shop/a.go:3.12,6.2 2 3\n");
     world.pull(0);
     source.clone_into(&world, &["--bare"]);
-    write(&world).assert_code(0);
-    assert!(!read(&world, "app/index.html").contains("Changed lines"));
-    assert_eq!(json_of(&world, "index.json")["services"][0]["diff"], Value::Null);
-    let before = files(&site(&world));
+    write_site(&world).assert_code(0);
+    assert!(!read_page(&world, "app/index.html").contains("Changed lines"));
+    assert_eq!(read_json(&world, "index.json")["services"][0]["diff"], Value::Null);
+    let before = files_below(&site_folder(&world));
     let told = world.run(&["report", "app", "--base", "parent", "--format", "diff-json"]).assert_code(0);
     assert_eq!(told.json()[0]["total"], 1);
-    write(&world).assert_code(0);
-    let rewritten = changed(&before, &files(&site(&world)));
+    write_site(&world).assert_code(0);
+    let rewritten = changed_files(&before, &files_below(&site_folder(&world)));
     let wanted =
         ["app/index.html", "app/staging/th/latest.json", "app/staging/th/master/latest.json", "index.json"];
     assert_eq!(rewritten, wanted);
-    let diff = json_of(&world, "app/staging/th/master/latest.json")["diff"].clone();
+    let diff = read_json(&world, "app/staging/th/master/latest.json")["diff"].clone();
     assert_eq!(
         (&diff["base"], &diff["how"], &diff["hit"], &diff["lines"], &diff["percent"]),
         (&json!(base), &json!("the first parent"), &json!(1), &json!(1), &json!(100.0))
     );
-    let page = read(&world, "app/index.html");
+    let page = read_page(&world, "app/index.html");
     let shown = format!("<span title=\"Since {base}, the first parent\">100.0% of 1</span>");
     assert_eq!(page.matches(&shown).count(), 2, "of the branch, and of what stands for all");
 }
 
 #[test]
 fn a_host_that_does_not_answer_is_waited_for_once() {
-    let town = Town::new();
+    let apps = TwoApps::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let asked = || std::iter::from_fn(|| listener.accept().ok()).count();
     let address = listener.local_addr().unwrap();
-    town.world.configure(&format!(
+    apps.world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\nrepo = \"http://{address}/{{app}}.git\"\n"
     ));
-    let output = write(&town.world).assert_code(3);
+    let output = write_site(&apps.world).assert_code(3);
     output.assert_stderr_contains("4 reports without source that could be had");
     assert_eq!(asked(), 1, "of two apps and four commits");
-    write(&town.world).assert_code(3);
+    write_site(&apps.world).assert_code(3);
     assert_eq!(asked(), 0, "nor in the next run");
 }
 
 #[test]
 fn offline_fetches_no_source() {
-    let Sourced { world, source, agent: _agent } = Sourced::new();
+    let Service { world, source, agent: _agent } = service_without_clone();
     let address = source.folder.path().display().to_string();
     world.configure(&format!("[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}\"\n"));
-    let folder = site(&world);
+    let folder = site_folder(&world);
     let arguments = ["report", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
     world
         .run(&[&arguments[..], &["--offline"]].concat())
@@ -557,88 +555,88 @@ fn offline_fetches_no_source() {
     assert!(!repository(&world).exists());
     world.run(&arguments).assert_code(0);
     assert!(repository(&world).exists(), "the next run is free to");
-    assert!(!read(&world, REPORT).contains("No source was read"));
+    assert!(!read_page(&world, REPORT).contains("No source was read"));
 }
 
 #[test]
 fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let before = read(&town.world, "cart/staging/th/main/report.html");
-    town.cart.hit(&[8], 1);
-    town.fix.hit(&[8], 1);
-    town.world.pull(3);
-    let path: String = town.world.query(
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let before = read_page(&apps.world, "cart/staging/th/main/report.html");
+    apps.cart.hit(&[8], 1);
+    apps.fix.hit(&[8], 1);
+    apps.world.pull(3);
+    let path: String = apps.world.query(
         "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE app_name = 'cart' AND is_latest = 'y'",
     );
-    fs::remove_file(town.world.root().join(path)).unwrap();
+    fs::remove_file(apps.world.root().join(path)).unwrap();
     // Else the report would be made from the counters.
-    town.world.execute(
+    apps.world.execute(
         "UPDATE generation SET counts = x'ff' WHERE edition_id IN
              (SELECT edition.id FROM edition JOIN cover_key ON cover_key.id = key_id WHERE app_name = 'cart')",
     );
-    write(&town.world).assert_code(3).assert_stderr_contains(CART);
-    assert_eq!(read(&town.world, "cart/staging/th/main/report.html"), before);
-    let latest = json_of(&town.world, "cart/staging/th/latest.json");
+    write_site(&apps.world).assert_code(3).assert_stderr_contains(CART);
+    assert_eq!(read_page(&apps.world, "cart/staging/th/main/report.html"), before);
+    let latest = read_json(&apps.world, "cart/staging/th/latest.json");
     assert_eq!((&latest["percent"], &latest["report"]), (&json!(80.0), &Value::Null), "that is of 70 %");
-    assert!(!read(&town.world, "cart/index.html").contains("report.html"), "nor is it linked");
-    assert!(read(&town.world, "shop/staging/th/fix/report.html").contains("60.0%"));
+    assert!(!read_page(&apps.world, "cart/index.html").contains("report.html"), "nor is it linked");
+    assert!(read_page(&apps.world, "shop/staging/th/fix/report.html").contains("60.0%"));
 }
 
 #[test]
 fn what_retention_dropped_goes_and_nothing_else() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let site = site(&town.world);
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let site = site_folder(&apps.world);
     fs::write(site.join("cart/notes.txt"), "mine").unwrap();
     fs::write(site.join("robots.txt"), "mine").unwrap();
-    town.world.center.remove(&town.cart.url());
-    town.world.pull(3);
-    town.world.days_pass(91);
-    town.world.run(&["prune", "--retention-only", "--drop-keys-older-than", "90d"]).assert_code(0);
-    write(&town.world).assert_code(0);
+    apps.world.center.remove(&apps.cart.url());
+    apps.world.pull(3);
+    apps.world.let_days_pass(91);
+    apps.world.run(&["prune", "--retention-only", "--drop-keys-older-than", "90d"]).assert_code(0);
+    write_site(&apps.world).assert_code(0);
     let left: Vec<String> =
-        served(&town.world).into_iter().filter(|name| !name.starts_with("shop/")).collect();
+        public_files(&apps.world).into_iter().filter(|name| !name.starts_with("shop/")).collect();
     assert_eq!(left, ["cart/notes.txt", "index.html", "index.json", "robots.txt"]);
     assert!(
         left.contains(&"robots.txt".to_owned()) && !site.join("cart/staging").exists(),
         "no empty folder is left"
     );
-    assert!(!read(&town.world, "index.html").contains("cart"));
+    assert!(!read_page(&apps.world, "index.html").contains("cart"));
 }
 
 #[test]
 fn a_folder_of_others_is_refused_and_left_as_it_was() {
-    let town = Town::new();
-    let site = site(&town.world);
+    let apps = TwoApps::new();
+    let site = site_folder(&apps.world);
     fs::create_dir(&site).unwrap();
     fs::write(site.join("thesis.txt"), "mine").unwrap();
-    write(&town.world)
+    write_site(&apps.world)
         .assert_code(1)
         .assert_stderr_contains("thesis.txt")
         .assert_stderr_contains("give a new or an empty folder");
-    assert_eq!(files(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
+    assert_eq!(files_below(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
     fs::remove_dir_all(&site).unwrap();
     fs::write(&site, "mine").unwrap();
-    write(&town.world)
+    write_site(&apps.world)
         .assert_code(1)
         .assert_stderr_contains("cannot write a site to")
         .assert_stderr_contains("not a directory");
     fs::remove_file(&site).unwrap();
-    write(&town.world).assert_code(0);
+    write_site(&apps.world).assert_code(0);
 
     fs::write(
         site.join(".goc-watchdog-site.json"),
         "{\"goc_watchdog_site\": 1, \"files\": {\"../x/index.html\": null}}",
     )
     .unwrap();
-    write(&town.world).assert_code(1).assert_stderr_contains("no site has a file \"../x/index.html\"");
-    let inside = town.world.root().join("site");
-    let name = town.world.root().file_name().unwrap().to_owned();
-    let roundabout = town.world.home().join("nowhere/..").join(name).join("site");
+    write_site(&apps.world).assert_code(1).assert_stderr_contains("no site has a file \"../x/index.html\"");
+    let inside = apps.world.root().join("site");
+    let name = apps.world.root().file_name().unwrap().to_owned();
+    let roundabout = apps.world.home().join("nowhere/..").join(name).join("site");
     let arguments = ["report", "--all", "--format", "site", "-o"];
-    for folder in [&inside, &town.world.root(), &town.world.home().to_owned(), &roundabout] {
-        let output = town.world.run(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
+    for folder in [&inside, &apps.world.root(), &apps.world.home().to_owned(), &roundabout] {
+        let output = apps.world.run(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
         output.assert_code(1).assert_stderr_contains("is the work directory or overlaps it");
     }
     assert!(!inside.exists());
@@ -646,77 +644,77 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
 
 #[test]
 fn a_site_of_another_work_directory_is_left_as_it_is() {
-    let (town, other) = (Town::new(), World::new());
-    write(&town.world).assert_code(0);
-    let before = files(&site(&town.world));
+    let (apps, other) = (TwoApps::new(), World::new());
+    write_site(&apps.world).assert_code(0);
+    let before = files_below(&site_folder(&apps.world));
     let _agent = other.start_counted(CART, &profile(3));
     other.pull(0);
-    let folder = site(&town.world).to_str().unwrap().to_owned();
+    let folder = site_folder(&apps.world).to_str().unwrap().to_owned();
     other
         .run(&["report", "--all", "--format", "site", "-o", &folder])
         .assert_code(1)
         .assert_stderr_contains("is the site of another work directory");
-    assert_eq!(files(&site(&town.world)), before);
-    write(&town.world).assert_code(0);
+    assert_eq!(files_below(&site_folder(&apps.world)), before);
+    write_site(&apps.world).assert_code(0);
 }
 
 #[test]
 fn a_folder_that_leads_elsewhere_is_not_followed_and_a_new_disk_is_empty() {
-    let town = Town::new();
-    fs::create_dir_all(site(&town.world).join("lost+found")).unwrap();
-    write(&town.world).assert_code(0);
-    let elsewhere = town.world.home().join("elsewhere");
-    fs::rename(site(&town.world).join("cart"), &elsewhere).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, site(&town.world).join("cart")).unwrap();
-    let before = files(&elsewhere);
-    town.cart.hit(&[8], 1);
-    town.world.run(&["pull", "cart"]).assert_code(0);
-    write(&town.world)
+    let apps = TwoApps::new();
+    fs::create_dir_all(site_folder(&apps.world).join("lost+found")).unwrap();
+    write_site(&apps.world).assert_code(0);
+    let elsewhere = apps.world.home().join("elsewhere");
+    fs::rename(site_folder(&apps.world).join("cart"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, site_folder(&apps.world).join("cart")).unwrap();
+    let before = files_below(&elsewhere);
+    apps.cart.hit(&[8], 1);
+    apps.world.run(&["pull", "cart"]).assert_code(0);
+    write_site(&apps.world)
         .assert_code(3)
         .assert_stderr_contains("\"cart/index.html\" of the site cannot be written");
-    assert_eq!(files(&elsewhere), before);
+    assert_eq!(files_below(&elsewhere), before);
 }
 
 #[test]
 fn a_file_of_another_hand_is_never_written_over() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let mine = site(&town.world).join("cart/staging/th/next/report.html");
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let mine = site_folder(&apps.world).join("cart/staging/th/next/report.html");
     fs::create_dir_all(mine.parent().unwrap()).unwrap();
     fs::write(&mine, "mine").unwrap();
-    let _next = town.world.start_counted("staging_th_cart_next_abcdef0123", &profile(3));
-    town.world.pull(3);
-    write(&town.world).assert_code(3).assert_stderr_contains(
+    let _next = apps.world.start_counted("staging_th_cart_next_abcdef0123", &profile(3));
+    apps.world.pull(3);
+    write_site(&apps.world).assert_code(3).assert_stderr_contains(
         "\"cart/staging/th/next/report.html\" of the site cannot be written: something",
     );
     assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
-    assert_eq!(json_of(&town.world, "cart/staging/th/next/latest.json")["report"], Value::Null);
+    assert_eq!(read_json(&apps.world, "cart/staging/th/next/latest.json")["report"], Value::Null);
     let folder = mine.parent().unwrap();
     fs::remove_dir_all(folder).unwrap();
     fs::write(folder, "a file in place of a folder").unwrap();
-    write(&town.world).assert_code(3).assert_stderr_contains(
+    write_site(&apps.world).assert_code(3).assert_stderr_contains(
         "\"cart/staging/th/next/badge.svg\" of the site cannot be written: something",
     );
     fs::remove_file(folder).unwrap();
-    write(&town.world).assert_code(0);
+    write_site(&apps.world).assert_code(0);
     assert!(fs::read_to_string(&mine).unwrap().contains("30.0%"));
 }
 
 #[test]
 fn a_second_run_at_once_leaves_the_site_to_the_first() {
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let lock = fs::File::open(site(&town.world).join(".goc-watchdog-site.lock")).unwrap();
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let lock = fs::File::open(site_folder(&apps.world).join(".goc-watchdog-site.lock")).unwrap();
     lock.lock().unwrap();
-    let before = files(&site(&town.world));
-    town.cart.hit(&[8], 1);
-    town.world.pull(3);
-    write(&town.world)
+    let before = files_below(&site_folder(&apps.world));
+    apps.cart.hit(&[8], 1);
+    apps.world.pull(3);
+    write_site(&apps.world)
         .assert_code(4)
         .assert_stderr_contains("another run holds the lock; nothing was changed");
-    assert_eq!(files(&site(&town.world)), before);
+    assert_eq!(files_below(&site_folder(&apps.world)), before);
     lock.unlock().unwrap();
-    write(&town.world).assert_code(0);
+    write_site(&apps.world).assert_code(0);
 }
 
 #[test]
@@ -724,16 +722,16 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let town = Town::new();
-    let folder = site(&town.world);
+    let apps = TwoApps::new();
+    let folder = site_folder(&apps.world);
     let timed = || {
         let begun = std::time::Instant::now();
-        write(&town.world).assert_code(0);
+        write_site(&apps.world).assert_code(0);
         begun.elapsed()
     };
     let mut anew = timed();
-    town.cart.hit(&[0], 1);
-    town.world.run(&["pull", "cart", "-q"]).assert_code(0);
+    apps.cart.hit(&[0], 1);
+    apps.world.run(&["pull", "cart", "-q"]).assert_code(0);
     // Where all is there already, a run is shorter.
     let mut again = timed();
     let mut killed = 0;
@@ -743,10 +741,10 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
             fs::remove_dir_all(&folder).unwrap();
         }
         let usual = if is_anew { &mut anew } else { &mut again };
-        town.cart.hit(&[random.usize(..10)], 1);
-        town.world.run(&["pull", "cart", "-q"]).assert_code(0);
+        apps.cart.hit(&[random.usize(..10)], 1);
+        apps.world.run(&["pull", "cart", "-q"]).assert_code(0);
         let arguments = ["report", "-q", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
-        let mut child = town.world.spawn(&arguments);
+        let mut child = apps.world.spawn(&arguments);
         // The moment is what the test is about; whichever it is, all that follows must hold.
         std::thread::sleep(usual.mul_f64(random.f64() * 1.1));
         child.kill().unwrap();
@@ -754,8 +752,8 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
         killed += usize::from(is_killed);
         // The machine may be busier or idler than when this was measured.
         *usual = usual.mul_f64(if is_killed { 1.1 } else { 0.8 });
-        for name in files(&folder).into_keys().filter(|name| !name.starts_with('.')) {
-            let text = read(&town.world, &name);
+        for name in files_below(&folder).into_keys().filter(|name| !name.starts_with('.')) {
+            let text = read_page(&apps.world, &name);
             let end = match name.rsplit_once('.').unwrap().1 {
                 "json" => "}\n",
                 "svg" => "</svg>\n",
@@ -767,30 +765,30 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
         let manifest: Value = serde_json::from_str(&manifest).unwrap();
         for (name, written) in manifest["files"].as_object().into_iter().flatten() {
             if !written.is_null() {
-                let digest = STANDARD.encode(Sha256::digest(read(&town.world, name)));
+                let digest = STANDARD.encode(Sha256::digest(read_page(&apps.world, name)));
                 assert_eq!(written["sha256"], digest, "{name} is another than is known of it");
             }
         }
     }
     println!("{killed} of 60 runs were killed");
     assert!(killed >= 15, "only {killed} of 60 runs were killed before they ended");
-    write(&town.world).assert_code(0);
-    let healed = files(&folder);
+    write_site(&apps.world).assert_code(0);
+    let healed = files_below(&folder);
     assert!(!healed.keys().any(|name| name.contains(".tmp")), "{healed:?}");
     let texts = |names: &BTreeSet<String>| -> Vec<String> {
         names
             .iter()
             .map(|name| {
-                let text = read(&town.world, name);
+                let text = read_page(&apps.world, name);
                 // When a report was made, it says.
                 if name.ends_with("report.html") { String::new() } else { text }
             })
             .collect()
     };
-    let (names, found) = (served(&town.world), texts(&served(&town.world)));
+    let (names, found) = (public_files(&apps.world), texts(&public_files(&apps.world)));
     fs::remove_dir_all(&folder).unwrap();
-    write(&town.world).assert_code(0);
-    assert_eq!((names, found), (served(&town.world), texts(&served(&town.world))));
+    write_site(&apps.world).assert_code(0);
+    assert_eq!((names, found), (public_files(&apps.world), texts(&public_files(&apps.world))));
 }
 
 #[test]
@@ -817,9 +815,9 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
     ];
     let _agents: Vec<Agent> = names.iter().map(|name| world.start_counted(name, &profile(5))).collect();
     world.pull(0);
-    write(&world).assert_code(0);
-    let files = files(&site(&world));
-    let served = served(&world);
+    write_site(&world).assert_code(0);
+    let files = files_below(&site_folder(&world));
+    let served = public_files(&world);
     let reports = served.iter().filter(|name| name.ends_with("/report.html")).count();
     assert_eq!(reports, names.len());
     let folded: BTreeSet<String> = served.iter().map(|name| name.to_lowercase()).collect();
@@ -829,7 +827,7 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
     }
     assert!(served.contains("=69ndex.json/staging/th/=62adge.svg/report.html"), "{served:?}");
     let Some(mut browser) = Browser::start() else { return };
-    browser.open(&site(&world).join("index.html"), "");
+    browser.open(&site_folder(&world).join("index.html"), "");
     assert_eq!(browser.texts("#services .row").len(), names.len());
     browser.take_screenshot("site-hostile");
     browser.assert_quiet();
@@ -839,7 +837,7 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
     assert_eq!(browser.texts("#services .row").len(), 1);
     let href = browser.eval("[...document.querySelectorAll('#services .row')].find((row) => !row.hidden).querySelector('.report a').getAttribute('href')");
     assert_eq!(href, "=3cscript=3ealert=281=29=3c=2fscript=3e/-/-/-/report.html");
-    browser.open(&site(&world).join(href.as_str().unwrap()), "");
+    browser.open(&site_folder(&world).join(href.as_str().unwrap()), "");
     assert_eq!(browser.text(".total .number"), "50.0%");
 }
 
@@ -847,7 +845,7 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
 fn what_makes_no_sense_together_is_said() {
     let (world, _agents) = World::with_echo(1);
     world.pull(0);
-    let folder = site(&world);
+    let folder = site_folder(&world);
     let folder = folder.to_str().unwrap();
     let whole = ["report", "--all", "--format", "site", "-o", folder];
     for (more, message) in [
@@ -873,17 +871,17 @@ fn what_makes_no_sense_together_is_said() {
     ] {
         world.run(arguments).assert_code(2).assert_stderr_contains(message);
     }
-    assert!(!site(&world).exists());
+    assert!(!site_folder(&world).exists());
     world.run(&["report", "--all", "--format", &format!("site={folder}")]).assert_code(0);
-    assert!(site(&world).join("index.html").exists());
+    assert!(site_folder(&world).join("index.html").exists());
 }
 
 #[test]
 fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
     let Some(mut browser) = Browser::start() else { return };
-    let town = Town::new();
-    write(&town.world).assert_code(0);
-    let index = site(&town.world).join("index.html");
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
+    let index = site_folder(&apps.world).join("index.html");
     browser.open(&index, "");
     let names = "#services .row:not([hidden]) .name";
     assert_eq!(
@@ -895,7 +893,7 @@ fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
             "staging · th fix 77aa88bb99",
         ]
     );
-    let tiles: Vec<String> = browser.texts(".tile").iter().map(|tile| words(tile)).collect();
+    let tiles: Vec<String> = browser.texts(".tile").iter().map(|tile| on_one_line(tile)).collect();
     assert_eq!(tiles, ["2 apps", "4 services", "1 failing", "3 fine"]);
     assert!(browser.text(".attention li").starts_with("unreachable shop prod · sg master 845820727e"));
     assert_eq!(browser.text("#services .row td.percent"), "70.0%");
@@ -932,24 +930,25 @@ fn the_index_is_searched_as_one_types_and_leads_to_each_report() {
     browser.press_named("Escape", 27);
     browser.follow("#services a[href='shop/staging/th/fix/report.html']");
     assert_eq!((browser.text("#home"), browser.text(".total .number")), (FIX.into(), "50.0%".into()));
-    drop(town.others);
+    drop(apps.others);
 }
 
 #[test]
 fn an_app_shows_its_environments_branches_commits_and_their_history() {
     let Some(mut browser) = Browser::start() else { return };
-    let town = Town::new();
-    town.fix.hit(&[8], 1);
-    town.world.pull(3);
-    write(&town.world).assert_code(0);
-    browser.open(&site(&town.world).join("index.html"), "");
+    let apps = TwoApps::new();
+    apps.fix.hit(&[8], 1);
+    apps.world.pull(3);
+    write_site(&apps.world).assert_code(0);
+    browser.open(&site_folder(&apps.world).join("index.html"), "");
     browser.follow("#services .group a[href='shop/index.html']");
     assert_eq!(browser.eval("document.title"), "shop");
     assert_eq!(browser.texts(".places .row .name"), ["prod · sg", "staging · th"]);
     assert_eq!(browser.texts(".place h2"), ["prod · sg", "staging · th"]);
     let rows = ".place:last-of-type .branches .row";
-    let text =
-        |browser: &mut Browser| -> Vec<String> { browser.texts(rows).iter().map(|row| words(row)).collect() };
+    let text = |browser: &mut Browser| -> Vec<String> {
+        browser.texts(rows).iter().map(|row| on_one_line(row)).collect()
+    };
     assert_eq!(
         text(&mut browser),
         [
@@ -971,7 +970,7 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
 }
 
 /// A house with some services, a history of weeks, and all that can be wrong.
-fn large_town() -> (World, Vec<Agent>) {
+fn many_services() -> (World, Vec<Agent>) {
     let world = World::new();
     let mut agents = Vec::new();
     for app in ["apa_goc_echoserver", "billing", "catalogue", "checkout", "gateway"] {
@@ -991,11 +990,11 @@ fn large_town() -> (World, Vec<Agent>) {
         }
     }
     world.pull(0);
-    world.days_pass(9);
+    world.let_days_pass(9);
     agents[0].hit(&[9], 1);
     agents[3].hit(&[7, 8], 1);
     world.run(&["pull", "--force", "-q"]).assert_code(0);
-    world.days_pass(6);
+    world.let_days_pass(6);
     for agent in [&agents[1], &agents[4]] {
         agent.kill();
     }
@@ -1010,10 +1009,10 @@ fn large_town() -> (World, Vec<Agent>) {
 #[test]
 fn nothing_sticks_out_however_wide_the_screen_is() {
     let Some(mut browser) = Browser::start() else { return };
-    let (world, _agents) = large_town();
-    write(&world).assert_code(0);
+    let (world, _agents) = many_services();
+    write_site(&world).assert_code(0);
     for (page, file) in [("index", "index.html"), ("app", "billing/index.html")] {
-        browser.open(&site(&world).join(file), "");
+        browser.open(&site_folder(&world).join(file), "");
         for (name, width, scheme) in [
             ("light", 1280, "light"),
             ("dark", 1280, "dark"),
@@ -1037,8 +1036,8 @@ fn nothing_sticks_out_however_wide_the_screen_is() {
 #[test]
 fn axe_has_nothing_against_any_view_of_the_site() {
     let Some(mut browser) = Browser::start() else { return };
-    let (world, _agents) = large_town();
-    write(&world).assert_code(0);
+    let (world, _agents) = many_services();
+    write_site(&world).assert_code(0);
     let mut found = Vec::new();
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light")] {
         browser.resize(width, 900);
@@ -1050,7 +1049,7 @@ fn axe_has_nothing_against_any_view_of_the_site() {
             ("index.html", "", "?"),
             ("billing/index.html", "", ""),
         ] {
-            browser.open(&site(&world).join(file), fragment);
+            browser.open(&site_folder(&world).join(file), fragment);
             browser.press(keys);
             let Some(faults) = browser.accessibility_violations() else { return };
             let view = format!("{file}{fragment} {keys} at {width}, {scheme}");
@@ -1063,10 +1062,10 @@ fn axe_has_nothing_against_any_view_of_the_site() {
 #[test]
 fn the_site_works_where_script_is_forbidden() {
     let Some(mut browser) = Browser::start() else { return };
-    let town = Town::new();
-    write(&town.world).assert_code(0);
+    let apps = TwoApps::new();
+    write_site(&apps.world).assert_code(0);
     browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
-    browser.open(&site(&town.world).join("index.html"), "");
+    browser.open(&site_folder(&apps.world).join("index.html"), "");
     assert_eq!(browser.texts("#services .row").len(), 4);
     assert_eq!(browser.texts("#tools, #theme, #help"), [] as [&str; 0], "nothing that would not work");
     assert!(browser.text("#services .row time").ends_with("UTC"), "times that stay true");

@@ -1,11 +1,11 @@
 //! A process counts once, however its address is spelled where it is listed (RFC 3986, 6.2).
 
+use crate::harness::NEXT_ECHO;
 use crate::harness::{ECHO, World, echo};
 use crate::sim::{Agent, Behaviour};
 
-const MAIN: usize = 0;
-const PING: usize = 2;
-const NEXT: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
+const MAIN_BLOCK: usize = 0;
+const PING_BLOCK: usize = 2;
 
 /// Ways to write the address of an agent; the first is how it registers itself.
 fn spellings(agent: &Agent) -> [String; 5] {
@@ -22,7 +22,7 @@ fn spellings(agent: &Agent) -> [String; 5] {
 }
 
 /// A world of one process, listed in all its spellings.
-fn spelled() -> (World, Agent) {
+fn world_with_spellings() -> (World, Agent) {
     let world = World::new();
     let agent = Agent::start(&echo());
     for spelling in spellings(&agent) {
@@ -33,8 +33,8 @@ fn spelled() -> (World, Agent) {
 
 #[test]
 fn a_process_listed_in_several_spellings_is_asked_once_and_counted_once() {
-    let (world, agent) = spelled();
-    agent.hit(&[MAIN], 5);
+    let (world, agent) = world_with_spellings();
+    agent.hit(&[MAIN_BLOCK], 5);
     let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
     assert_eq!(output.json()[0]["replicas"], serde_json::json!({ "answered": 1, "known": 1 }));
     assert_eq!((agent.pulls(), world.echo_counts()), (1, vec![0, 0, 0, 0, 5, 0]));
@@ -67,7 +67,7 @@ fn a_process_listed_in_several_spellings_is_asked_once_and_counted_once() {
     world.center.remove(&spellings(&agent)[1]);
     let output = world.run(&["pull", "--dry-run", "--format", "json"]).assert_code(0);
     assert_eq!(output.json()[0]["pull"], false, "{}", output.stdout);
-    agent.hit(&[PING], 1);
+    agent.hit(&[PING_BLOCK], 1);
     world.pull(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 5, 0]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
@@ -78,19 +78,19 @@ fn a_process_whose_two_names_spell_it_differently_belongs_to_one_of_them() {
     let world = World::new();
     let agent = Agent::start(&echo());
     world.center.register_url(ECHO, &spellings(&agent)[0]);
-    agent.hit(&[MAIN], 5);
+    agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
-    world.center.register_url(NEXT, &spellings(&agent)[2]);
+    world.center.register_url(NEXT_ECHO, &spellings(&agent)[2]);
     let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(0);
-    let next = output.json().into_iter().find(|line| line["service"] == NEXT).unwrap();
+    let next = output.json().into_iter().find(|line| line["service"] == NEXT_ECHO).unwrap();
     assert_eq!(next["elsewhere"][0]["service"], ECHO, "{}", output.stdout);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation"), 1);
 }
 
 #[test]
 fn an_address_that_is_named_is_the_listed_one_in_any_spelling() {
-    let (world, agent) = spelled();
-    agent.hit(&[MAIN], 5);
+    let (world, agent) = world_with_spellings();
+    agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
     let address = agent.url().replace("http", "HTTP") + "//";
     world.run(&["pull", ECHO, "--address", &address]).assert_code(0);
@@ -103,14 +103,10 @@ fn a_snapshot_is_of_the_process_that_is_listed_in_another_spelling() {
     let world = World::new();
     let agent = Agent::start(&echo());
     world.center.register_url(ECHO, &spellings(&agent)[3]);
-    agent.hit(&[MAIN], 5);
+    agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
-    agent.hit(&[PING], 1);
-    let inbox = world.root().join("inbox");
-    std::fs::create_dir_all(&inbox).unwrap();
-    let (inbox, url) = (inbox.to_str().unwrap(), agent.url());
-    let of = ["--service", ECHO, "--address", &url, "--deadline", "60s"];
-    world.run(&[&["pull", "--to-inbox", inbox, "--strict"], &of[..]].concat()).assert_code(0);
+    agent.hit(&[PING_BLOCK], 1);
+    world.leave_snapshot(&agent, ECHO);
     agent.kill();
     world.run(&["pull", "--no-peek"]);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 5, 0]);
@@ -118,19 +114,19 @@ fn a_snapshot_is_of_the_process_that_is_listed_in_another_spelling() {
 
 #[test]
 fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
-    let (world, agent) = spelled();
+    let (world, agent) = world_with_spellings();
     let living = world.start(ECHO, &echo());
     // goc's center lists no brackets.
     world.center.remove(&spellings(&agent)[3]);
     world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = []\n");
-    agent.hit(&[MAIN], 5);
+    agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
     let before = world.center.listed();
     assert_eq!(before.len(), 5);
     agent.kill();
     world.run(&["prune"]).assert_code(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 1);
-    world.minutes_pass(5);
+    world.let_minutes_pass(5);
     // A process of two goes, whatever the number of its spellings.
     world.run(&["prune"]).assert_code(0);
     assert_eq!(world.center.listed(), [(ECHO.to_owned(), living.url())]);
@@ -145,7 +141,7 @@ fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
 
 /// Pulls one process, and stores it as a release did to which its spellings were processes.
 fn stored_in_two_spellings(world: &World, agent: &Agent) {
-    agent.hit(&[MAIN], 5);
+    agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
     let (other, center) = (agent.url().replace("http:", "HTTP:"), world.center.url());
     let old_center = center.replace("http:", "HTTP:");
@@ -174,7 +170,7 @@ fn lives_stored_in_two_spellings_become_one_with_the_larger_counts() {
     let (world, agents) = World::with_echo(1);
     stored_in_two_spellings(&world, &agents[0]);
     // The second was pulled later.
-    agents[0].hit(&[MAIN, PING], 2);
+    agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 2);
     let newer = World::new();
     newer.center.register(ECHO, &agents[0]);
     newer.pull(0);
@@ -201,7 +197,7 @@ fn lives_stored_in_two_spellings_become_one_with_the_larger_counts() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 2, 7, 0]);
 
     agents[0].behave(Behaviour::Normal);
-    agents[0].hit(&[MAIN], 1);
+    agents[0].hit(&[MAIN_BLOCK], 1);
     world.run(&["pull", "--force", "--change", "counts"]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 2, 8, 0]);
 }

@@ -5,12 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;
 
-use crate::harness::{NOBODY, Output, World, output_of};
+use crate::harness::users::NOBODY;
+use crate::harness::{Output, World, output_of};
 use crate::sim::Behaviour;
 
 /// Runs every command on a root with this database; each must fail so and leave the file as it is.
 #[track_caller]
-fn is_refused(make: impl Fn(&std::path::Path), message: &str) {
+fn assert_refused(make: impl Fn(&std::path::Path), message: &str) {
     let (world, _agents) = World::with_echo(1);
     fs::create_dir_all(world.root()).unwrap();
     let path = world.root().join("sqlite.db");
@@ -29,7 +30,7 @@ fn is_refused(make: impl Fn(&std::path::Path), message: &str) {
 
 #[test]
 fn a_file_that_is_no_database_is_refused() {
-    is_refused(
+    assert_refused(
         |path| fs::write(path, "these are my notes, ".repeat(100)).unwrap(),
         "this is no SQLite database",
     );
@@ -41,14 +42,12 @@ fn a_database_of_another_program_is_refused() {
         let other = Connection::open(path).unwrap();
         other.execute_batch("CREATE TABLE photos (id INTEGER); INSERT INTO photos VALUES (1)").unwrap();
     };
-    is_refused(make, "");
+    assert_refused(make, "");
 }
 
 #[test]
 fn a_database_of_a_later_release_is_refused() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     world.execute("PRAGMA user_version = 99");
     for arguments in [&["pull"][..], &["list"], &["total", "echo"]] {
         world
@@ -98,16 +97,15 @@ fn a_locked_database_is_said_to_be_locked() {
 }
 
 /// Runs as a user that may not write, where this one may everything.
-fn as_nobody(world: &World, arguments: &[&str]) -> Option<Output> {
+fn run_without_write_access(world: &World, arguments: &[&str]) -> Option<Output> {
     if !rustix::process::geteuid().is_root() {
         return Some(world.run(arguments));
     }
-    let mut command = world.as_user(NOBODY, NOBODY, "022", &[world.install_binary().to_str().unwrap()])?;
-    Some(output_of(command.args(arguments)))
+    world.run_as(NOBODY, NOBODY, "022", arguments)
 }
 
 /// A program in Python that asks the public table of a root, opened by this name.
-const ASK: &str = r#"
+const QUERY_SCRIPT: &str = r#"
 import sqlite3, sys
 table = sqlite3.connect("file:" + sys.argv[1], uri=True)
 print(table.execute("select app_name, is_latest, cover_total from goc_o_staging_service_cover").fetchall())
@@ -115,9 +113,7 @@ print(table.execute("select app_name, is_latest, cover_total from goc_o_staging_
 
 #[test]
 fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, agents) = World::with_pulled_echo();
     let path = world.root().join("sqlite.db");
     // All may read, and nobody but the owner may write.
     for file in world.files("") {
@@ -125,7 +121,7 @@ fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
     }
     fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
     let ask = |name: &str| {
-        let mut command = world.as_user(NOBODY, NOBODY, "022", &["python3", "-c", ASK, name])?;
+        let mut command = world.as_user(NOBODY, NOBODY, "022", &["python3", "-c", QUERY_SCRIPT, name])?;
         Some(output_of(&mut command).assert_code(0).stdout)
     };
     let path = path.display();
@@ -153,9 +149,7 @@ fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
 
 #[test]
 fn a_report_waits_for_a_sweep_that_does_not_end_and_says_so() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let readers = fs::File::open(world.root().join("goc-watchdog.readers")).unwrap();
     readers.lock().unwrap();
     world
@@ -172,9 +166,7 @@ fn a_report_waits_for_a_sweep_that_does_not_end_and_says_so() {
 
 #[test]
 fn what_an_earlier_release_left_open_to_others_is_named_once_and_not_changed() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(world.pull(0).stderr, "", "all that this release creates is closed");
     let mode = |name: &str, mode| {
@@ -204,9 +196,7 @@ fn what_an_earlier_release_left_open_to_others_is_named_once_and_not_changed() {
 
 #[test]
 fn a_root_that_may_only_be_read_is_read_and_never_written() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
-    world.pull(0);
+    let (world, _agents) = World::with_pulled_echo();
     let read_only = |mode| {
         for path in world.files("") {
             fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o666)).unwrap();
@@ -214,8 +204,8 @@ fn a_root_that_may_only_be_read_is_read_and_never_written() {
         fs::set_permissions(world.root(), fs::Permissions::from_mode(mode)).unwrap();
     };
     read_only(0o555);
-    let total = as_nobody(&world, &["total", "echoserver"]);
-    let pull = as_nobody(&world, &["pull", "--force"]);
+    let total = run_without_write_access(&world, &["total", "echoserver"]);
+    let pull = run_without_write_access(&world, &["pull", "--force"]);
     read_only(0o755);
     let (Some(total), Some(pull)) = (total, pull) else { return };
     assert_eq!(total.assert_code(0).stdout, "20.0\n");

@@ -1,52 +1,36 @@
 //! Too few threads: the work is done with those that can be had, and nothing waits for the others.
 
-use std::fs;
-use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::harness::source::Source;
-use crate::harness::{Output, World, can_change_user, output_of, unused_user};
+use crate::harness::users::change_owner;
+use crate::harness::users::{can_change_user, unused_user};
+use crate::harness::{Output, World, output_of};
+use crate::harness::{PANICKED, SHORT_PAUSES};
 use crate::sim::Agent;
 
 const SERVICES: usize = 20;
 const WARNING: &str = "goc-watchdog: warning: a thread could not be started";
 /// The code of `timeout` where it had to end a program.
 const TIMED_OUT: i32 = 124;
-const PANICKED: i32 = 101;
-
 /// A world whose commands run as a user of their own, of whom so many threads may run at the same time.
-struct Limited {
+struct ThreadLimit {
     world: World,
     agents: Vec<Agent>,
     user: u32,
     binary: PathBuf,
 }
 
-impl Limited {
+impl ThreadLimit {
     /// Needs root: the kernel counts the threads of a user, and root's have no limit.
     fn new() -> Option<Self> {
         if !can_change_user() {
             return None;
         }
         let user = unused_user();
-        let world = World::new();
-        let source =
-            Source::from_files(&[("go.mod", b"module example.com/m\n"), ("a.go", SOURCE.as_bytes())]);
-        let commit = &source.commit[..10];
-        let profile = "example.com/m/a.go:3.13,5.2 1 1\nexample.com/m/a.go:7.13,9.2 1 0";
-        let name = |service: usize| format!("staging_th_app{service}_master_{commit}");
-        let agents = (0..SERVICES).map(|service| world.start_counted(&name(service), profile)).collect();
+        let (world, agents) = World::with_services(SERVICES);
         let binary = world.install_binary();
-        fs::create_dir_all(world.root().join("app0")).unwrap();
-        let repository = world.root().join("app0/repo");
-        source.git(&[
-            "clone",
-            "--quiet",
-            source.folder.path().to_str().unwrap(),
-            repository.to_str().unwrap(),
-        ]);
-        give(world.home(), user);
+        change_owner(world.home(), user);
         Some(Self { world, agents, user, binary })
     }
 
@@ -64,7 +48,7 @@ impl Limited {
 
     /// Fails unless it ended so, in time, without a panic, and with one warning where threads were too few.
     #[track_caller]
-    fn ends(&self, threads: usize, arguments: &[&str], codes: &[i32]) -> Output {
+    fn run_and_check(&self, threads: usize, arguments: &[&str], codes: &[i32]) -> Output {
         let output = self.run(threads, arguments);
         let told = format!("{threads} threads, {arguments:?}: {output:?}");
         assert!(
@@ -77,74 +61,63 @@ impl Limited {
     }
 }
 
-const SOURCE: &str = "package m\n\nfunc A() {\n\tprintln(1)\n}\n\nfunc B() {\n\tprintln(2)\n}\n";
-
-fn give(path: &Path, user: u32) {
-    chown(path, Some(user), Some(user)).unwrap();
-    if path.is_dir() {
-        for entry in fs::read_dir(path).unwrap() {
-            give(&entry.unwrap().path(), user);
-        }
-    }
-}
-
 #[test]
 fn a_pull_stores_everything_with_the_threads_that_it_gets() {
-    let Some(limited) = Limited::new() else { return };
+    let Some(limit) = ThreadLimit::new() else { return };
     for (run, threads) in (1..=14).chain([40]).enumerate() {
-        for agent in &limited.agents {
+        for agent in &limit.agents {
             agent.hit(&[0], 1);
         }
         let pull = ["pull", "--force", "--change=counts", "--concurrency=14"];
-        let output = limited.ends(threads, &pull, &[0]);
+        let output = limit.run_and_check(threads, &pull, &[0]);
         assert_eq!(output.stderr.contains(WARNING), threads <= 14, "{threads}: {}", output.stderr);
-        let rows: usize = limited.world.query("SELECT count(*) FROM goc_o_staging_service_cover");
+        let rows: usize = limit.world.row_count();
         assert_eq!(rows, (run + 1) * SERVICES);
     }
-    limited.world.assert_consistent();
+    limit.world.assert_consistent();
 }
 
 #[test]
 fn a_name_is_looked_up_without_a_thread_of_its_own() {
-    let Some(limited) = Limited::new() else { return };
-    let center = limited.world.center.url().replace("127.0.0.1", "localhost");
+    let Some(limit) = ThreadLimit::new() else { return };
+    let center = limit.world.center.url().replace("127.0.0.1", "localhost");
     for threads in 1..=3 {
-        limited.ends(threads, &["pull", "--force", "--concurrency=1", "--center", &center], &[0]);
+        limit.run_and_check(threads, &["pull", "--force", "--concurrency=1", "--center", &center], &[0]);
     }
 }
 
 #[test]
 fn prune_removes_the_dead_with_the_threads_that_it_gets() {
-    let Some(limited) = Limited::new() else { return };
-    limited.world.configure("[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n");
-    give(limited.world.home(), limited.user);
-    limited.ends(64, &["pull"], &[0]);
+    let Some(limit) = ThreadLimit::new() else { return };
+    limit.world.configure(SHORT_PAUSES);
+    change_owner(limit.world.home(), limit.user);
+    limit.run_and_check(64, &["pull"], &[0]);
     for threads in 1..=8 {
-        limited.agents[threads].kill();
-        limited.ends(threads, &["prune", "--concurrency=14"], &[0]);
-        limited.world.minutes_pass(6);
-        limited.ends(threads, &["prune", "--concurrency=14"], &[0]);
-        assert_eq!(limited.world.center.removals().len(), threads, "{threads} threads");
-        limited.ends(threads, &["prune", "--dry-run", "--ping=http://localhost:9/"], &[0, 2]);
+        limit.agents[threads].kill();
+        limit.run_and_check(threads, &["prune", "--concurrency=14"], &[0]);
+        limit.world.let_minutes_pass(6);
+        limit.run_and_check(threads, &["prune", "--concurrency=14"], &[0]);
+        assert_eq!(limit.world.center.removals().len(), threads, "{threads} threads");
+        limit.run_and_check(threads, &["prune", "--dry-run", "--ping=http://localhost:9/"], &[0, 2]);
     }
 }
 
 #[test]
 fn reports_and_the_site_are_written_with_the_threads_that_there_are() {
-    let Some(limited) = Limited::new() else { return };
-    limited.ends(64, &["pull"], &[0]);
-    let page = limited.world.home().join("page.html");
-    let site = limited.world.home().join("site");
+    let Some(limit) = ThreadLimit::new() else { return };
+    limit.run_and_check(64, &["pull"], &[0]);
+    let page = limit.world.home().join("page.html");
+    let site = limit.world.home().join("site");
     let [page, site] = [&page, &site].map(|path| path.to_str().unwrap());
     for threads in 1..=8 {
         // The program and two gits at the same time are needed to read source, and no thread.
         let codes: &[i32] = if threads < 3 { &[1, 3] } else { &[0] };
-        let output = limited.ends(threads, &["report", "app0", "--format", "html", "-o", page], codes);
+        let output = limit.run_and_check(threads, &["report", "app0", "--format", "html", "-o", page], codes);
         assert!(
             output.code == 0 || output.stderr.contains("cannot run git: "),
             "{threads}: {}",
             output.stderr
         );
-        limited.ends(threads, &["report", "--all", "--format", "site", "-o", site], codes);
+        limit.run_and_check(threads, &["report", "--all", "--format", "site", "-o", site], codes);
     }
 }

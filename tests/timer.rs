@@ -90,15 +90,15 @@ fn a_stream_that_is_not_the_journals_gets_no_priorities() {
 }
 
 /// A dead-man's switch that gives each request this answer.
-struct Switch {
+struct DeadManSwitch {
     server: Server,
-    heard: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
-impl Switch {
+impl DeadManSwitch {
     fn start(status: &'static str, headers: &'static str) -> Self {
-        let heard = Arc::<Mutex<Vec<String>>>::default();
-        let record = Arc::clone(&heard);
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let record = Arc::clone(&requests);
         let answer = move |request: &Request, stream: &mut TcpStream| {
             record.lock().unwrap().push(format!("{} {}", request.method, request.path));
             // It may well quote what it was asked.
@@ -106,7 +106,7 @@ impl Switch {
             Ok(AfterAnswer::Close)
         };
         let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
-        Self { server, heard }
+        Self { server, requests }
     }
 
     fn url(&self) -> String {
@@ -114,8 +114,8 @@ impl Switch {
     }
 
     /// What was heard since this was asked last.
-    fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap().drain(..).collect()
+    fn take_requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().drain(..).collect()
     }
 }
 
@@ -123,59 +123,61 @@ const STARTED: &str = "GET /ping/T0KEN/start?rid=7";
 
 #[test]
 fn a_dead_mans_switch_hears_of_the_start_and_of_the_end_with_its_code() {
-    let switch = Switch::start("200 OK", "");
+    let switch = DeadManSwitch::start("200 OK", "");
     let url = switch.url();
     let (world, agents) = World::with_echo(2);
     let pull = ["pull", "--force", "--ping", &url];
     assert_eq!(world.run(&pull).assert_code(0).stderr, "");
-    assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN?rid=7"]);
+    assert_eq!(switch.take_requests(), [STARTED, "GET /ping/T0KEN?rid=7"]);
 
     agents[1].behave_once(Behaviour::Hang);
     let hung = world.spawn(&pull);
     agents[1].wait_for_pulls(2);
     world.run(&pull).assert_code(4);
     world.run(&["prune", "--ping", &url]).assert_code(4);
-    assert!(switch.heard().iter().all(|heard| heard == STARTED), "who is busy is not heard");
+    assert!(switch.take_requests().iter().all(|requests| requests == STARTED), "who is busy is not heard");
     signal(&hung, "-TERM");
     assert_eq!(hung.wait_with_output().unwrap().status.code(), Some(143));
-    assert_eq!(switch.heard().last().unwrap(), "GET /ping/T0KEN/143?rid=7");
+    assert_eq!(switch.take_requests().last().unwrap(), "GET /ping/T0KEN/143?rid=7");
 
     agents[1].kill();
     world.run(&pull).assert_code(3);
-    assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN/3?rid=7"]);
+    assert_eq!(switch.take_requests(), [STARTED, "GET /ping/T0KEN/3?rid=7"]);
     world.run(&["pull", "--force", "--proxy", "no proxy", "--ping", &url]).assert_code(1);
-    assert!(switch.heard().is_empty(), "a proxy that is none leads to nobody");
+    assert!(switch.take_requests().is_empty(), "a proxy that is none leads to nobody");
     let mut nowhere = World::new();
     nowhere.center.stop();
     nowhere.run(&pull).assert_code(1);
-    assert_eq!(switch.heard(), [STARTED, "GET /ping/T0KEN/1?rid=7"]);
+    assert_eq!(switch.take_requests(), [STARTED, "GET /ping/T0KEN/1?rid=7"]);
 }
 
 #[test]
 fn the_configuration_names_a_switch_for_each_command_and_looking_is_not_told() {
-    let (pulls, prunes) = (Switch::start("200 OK", ""), Switch::start("200 OK", ""));
+    let (pulls, prunes) = (DeadManSwitch::start("200 OK", ""), DeadManSwitch::start("200 OK", ""));
     let (world, _agents) = World::with_echo(3);
     world.configure(&format!("[pull]\nping = \"{}\"\n[prune]\nping = \"{}\"\n", pulls.url(), prunes.url()));
     world.run(&["pull"]).assert_code(0);
-    assert_eq!((pulls.heard().len(), prunes.heard().len()), (2, 0));
+    assert_eq!((pulls.take_requests().len(), prunes.take_requests().len()), (2, 0));
     world.run(&["prune"]).assert_code(0);
     assert_eq!(
-        (pulls.heard().len(), prunes.heard()),
+        (pulls.take_requests().len(), prunes.take_requests()),
         (0, vec![STARTED.to_owned(), "GET /ping/T0KEN?rid=7".to_owned()])
     );
     for looking in [&["pull", "--dry-run"][..], &["pull", "--raw", "echoserver"], &["prune", "--dry-run"]] {
         world.run(looking).assert_code(0);
     }
-    assert!(pulls.heard().is_empty() && prunes.heard().is_empty());
+    assert!(pulls.take_requests().is_empty() && prunes.take_requests().is_empty());
 }
 
 #[test]
 fn a_ping_that_fails_is_a_warning_without_the_secret() {
     let (world, _agents) = World::with_echo(1);
-    let (moved, missing) =
-        (Switch::start("302 Found", "Location: /T0KEN\r\n"), Switch::start("404 Not Found", ""));
-    let odd = Switch::start("302 Found", "T0KEN\u{1}: T0KEN\r\n");
-    let closed = Switch::start("200 OK", "").url();
+    let (moved, missing) = (
+        DeadManSwitch::start("302 Found", "Location: /T0KEN\r\n"),
+        DeadManSwitch::start("404 Not Found", ""),
+    );
+    let odd = DeadManSwitch::start("302 Found", "T0KEN\u{1}: T0KEN\r\n");
+    let closed = DeadManSwitch::start("200 OK", "").url();
     let metadata = "http://169.254.169.254/T0KEN".to_owned();
     let cases = [
         (moved.url(), "answered 302"),
@@ -192,7 +194,7 @@ fn a_ping_that_fails_is_a_warning_without_the_secret() {
         assert_eq!((warnings, output.stderr.lines().count()), (2, 2), "{}", output.stderr);
         assert!(!output.stderr.contains("T0KEN"), "{}", output.stderr);
     }
-    assert_eq!(moved.heard().len(), 2, "no redirect was followed");
+    assert_eq!(moved.take_requests().len(), 2, "no redirect was followed");
     for wrong in ["T0KEN", "ftp://h/T0KEN", "http://T0KEN:secret@h/T0KEN"] {
         let output = world.run(&["pull", "--ping", wrong]).assert_code(2);
         assert!(!output.stderr.contains("T0KEN"), "{}", output.stderr);
@@ -207,16 +209,15 @@ fn a_ping_that_fails_is_a_warning_without_the_secret() {
 }
 
 /// A pull that a slow machine cannot keep waiting too long.
-const PATIENT: [&str; 5] = ["pull", "--read-timeout", "10m", "--timeout", "10m"];
+const PULL_WITH_LONG_TIMEOUTS: [&str; 5] = ["pull", "--read-timeout", "10m", "--timeout", "10m"];
 
 #[test]
 fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, agents) = World::with_covered_echo();
     agents[0].behave(Behaviour::Hold);
     let (ended, ends) = mpsc::channel();
     for _ in 0..50 {
-        let (run, ended) = (world.spawn(&PATIENT), ended.clone());
+        let (run, ended) = (world.spawn(&PULL_WITH_LONG_TIMEOUTS), ended.clone());
         thread::spawn(move || ended.send(run.wait_with_output().unwrap()));
     }
     // Nobody can be done before the process answers, so these are those that did not get the lock.
@@ -234,12 +235,12 @@ fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
     agents[0].release();
     assert_eq!(ends.recv().unwrap().status.code(), Some(0));
     assert_eq!(agents[0].pulls(), 1);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 1);
+    assert_eq!(world.row_count(), 1);
     world.assert_consistent();
 }
 
 /// Starts one that says when it waits for the lock, and returns once it does.
-fn waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
+fn spawn_waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut child = world.spawn(arguments);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut output = String::new();
@@ -250,13 +251,12 @@ fn waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildStderr>)
 
 #[test]
 fn who_may_wait_works_when_the_other_is_done() {
-    let (world, agents) = World::with_echo(1);
-    agents[0].hit(&[0], 1);
+    let (world, agents) = World::with_covered_echo();
     agents[0].behave_once(Behaviour::Hold);
-    let first = world.spawn(&PATIENT);
+    let first = world.spawn(&PULL_WITH_LONG_TIMEOUTS);
     agents[0].wait_for_pulls(1);
-    let (pull, _pull_says) = waiting(&world, &["pull", "--force", "-v", "--wait"]);
-    let (prune, _prune_says) = waiting(&world, &["prune", "-v", "--wait", "10m"]);
+    let (pull, _pull_says) = spawn_waiting(&world, &["pull", "--force", "-v", "--wait"]);
+    let (prune, _prune_says) = spawn_waiting(&world, &["prune", "-v", "--wait", "10m"]);
     world
         .run(&["pull", "--wait", "50ms"])
         .assert_code(4)
@@ -265,7 +265,7 @@ fn who_may_wait_works_when_the_other_is_done() {
         .run(&["prune", "--wait", "50ms"])
         .assert_code(4)
         .assert_stderr_contains("holds the lock, still after 50ms; nothing was");
-    let (ended, _ended_says) = waiting(&world, &["pull", "-v", "--wait"]);
+    let (ended, _ended_says) = spawn_waiting(&world, &["pull", "-v", "--wait"]);
     signal(&ended, "-TERM");
     assert_eq!(ended.wait_with_output().unwrap().status.code(), Some(143));
     assert_eq!(agents[0].pulls(), 1);
@@ -277,7 +277,7 @@ fn who_may_wait_works_when_the_other_is_done() {
         assert_eq!(run.wait_with_output().unwrap().status.code(), Some(0));
     }
     assert_eq!(agents[0].pulls(), 2);
-    assert_eq!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover"), 2);
+    assert_eq!(world.row_count(), 2);
     // It began when it could, not when it was started: what it stored is no older than what it waited for.
     let stored: String = world.query("SELECT max(created_at) FROM goc_o_staging_service_cover");
     assert!(stored >= released, "{stored} is before {released}");

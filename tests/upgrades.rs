@@ -28,7 +28,7 @@ const COVERED: [(&str, &[&str]); 2] = [
     ("shop", &["example.com/shop/common.go:1.1,3.2 2", "example.com/shop/server.go:1.1,5.2 3"]),
 ];
 
-fn world_of(release: &Release) -> World {
+fn world_from_release(release: &Release) -> World {
     let world = World::new();
     let tar = project_path(&format!("tests/fixtures/roots/{}.tar", release.version));
     let unpacked = Command::new("tar").args(["xf", &tar, "-C"]).arg(world.home()).status().unwrap();
@@ -51,8 +51,8 @@ fn names_before(world: &World) -> Vec<String> {
 #[test]
 fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
     for release in &RELEASES {
-        let world = world_of(release);
-        let before: i64 = world.query("SELECT count(*) FROM goc_o_staging_service_cover");
+        let world = world_from_release(release);
+        let before = world.row_count();
         for (app, wanted) in COVERED {
             assert!(wanted.iter().all(|block| covered(&world, app).contains(*block)), "{app}");
         }
@@ -86,7 +86,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         assert!(covered(&world, "shop").contains("example.com/shop/worker.go:1.1,5.2 4"));
         assert!(covered(&world, "cart").contains("example.com/cart/cart.go:7.1,9.2 2"), "of the inbox");
         assert_eq!(world.files(".snapshot"), [""; 0].map(std::path::PathBuf::from));
-        assert!(world.query::<i64>("SELECT count(*) FROM goc_o_staging_service_cover") > before);
+        assert!(world.row_count() > before);
         world.assert_consistent();
 
         let pruned = world.run(&["prune"]);
@@ -113,7 +113,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         // The copy is the database as it was, with whatever lay in its log.
         let copy = Connection::open(world.root().join(copy)).unwrap();
         let schema: usize = copy.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-        let rows: i64 =
+        let rows: usize =
             copy.query_row("SELECT count(*) FROM goc_o_staging_service_cover", [], |row| row.get(0)).unwrap();
         assert_eq!((schema, rows), (release.schema, before));
         drop(agent);
@@ -125,7 +125,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
 #[test]
 fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
     let release = &RELEASES[0];
-    let world = world_of(release);
+    let world = world_from_release(release);
     let name = format!("sqlite.db.before-{}", env!("CARGO_PKG_VERSION"));
     fs::create_dir(world.root().join(format!("{name}.tmp"))).unwrap();
     for command in ["pull", "prune"] {
@@ -145,7 +145,7 @@ fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
 #[test]
 fn a_copy_holds_what_lies_in_the_log_of_a_run_that_was_killed() {
     let release = &RELEASES[0];
-    let world = world_of(release);
+    let world = world_from_release(release);
     // As a crash leaves it: changes are in the log alone.
     let database = world.root().join("sqlite.db");
     let running = Connection::open(&database).unwrap();

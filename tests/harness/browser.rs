@@ -113,6 +113,19 @@ impl Browser {
         self.navigate(&format!("file://{}{fragment}", file.display()));
     }
 
+    /// Opens a page at one of its files and waits until that is shown.
+    #[track_caller]
+    pub(crate) fn open_file(&mut self, page: &Path, fragment: &str) {
+        self.open(page, fragment);
+        self.wait_until("document.body.dataset.shown");
+    }
+
+    /// Returns the number of the current line.
+    #[track_caller]
+    pub(crate) fn current_line(&mut self) -> String {
+        self.text(".line.current .number-of-line")
+    }
+
     /// Goes to an address and waits until what is there is loaded.
     #[track_caller]
     fn navigate(&mut self, address: &str) {

@@ -2,16 +2,17 @@
 
 pub(crate) mod browser;
 pub(crate) mod git_server;
+pub(crate) mod inbox;
+pub(crate) mod service;
 pub(crate) mod source;
+mod time;
+pub(crate) mod users;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use goc_watchdog::profile::{Limits, Profile, parse};
 use rusqlite::{Connection, OpenFlags};
@@ -20,15 +21,21 @@ use tempfile::TempDir;
 
 use crate::sim::{Agent, Center, Program};
 
-/// A user who owns nothing, and their group.
-pub(crate) const NOBODY: u32 = 65534;
-
 /// Deadlines to try one after the other, where a test needs something done before one passes: a busy machine is no
 /// failure.
 pub(crate) const DEADLINES: [&str; 3] = ["500ms", "5s", "50s"];
 
 /// A service of the echo program in the usual naming.
 pub(crate) const ECHO: &str = "staging_th_apa_goc_echoserver_master_845820727e";
+
+/// The same service at its next commit.
+pub(crate) const NEXT_ECHO: &str = "staging_th_apa_goc_echoserver_master_ffffffffff";
+
+/// Settings of `prune` for tests in which nothing hangs: hardly a pause, and one more look.
+pub(crate) const SHORT_PAUSES: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\"]\n";
+
+/// The exit code of a program that panicked.
+pub(crate) const PANICKED: i32 = 101;
 
 /// Six blocks, ten statements.
 pub(crate) fn echo() -> Program {
@@ -89,6 +96,20 @@ impl World {
         (world, agents)
     }
 
+    /// A world with one echo process whose first block was executed once.
+    pub(crate) fn with_covered_echo() -> (Self, Vec<Agent>) {
+        let (world, agents) = Self::with_echo(1);
+        agents[0].hit(&[0], 1);
+        (world, agents)
+    }
+
+    /// The same, pulled.
+    pub(crate) fn with_pulled_echo() -> (Self, Vec<Agent>) {
+        let (world, agents) = Self::with_covered_echo();
+        world.pull(0);
+        (world, agents)
+    }
+
     /// Starts a process that registers under `name`.
     pub(crate) fn start(&self, name: &str, program: &Program) -> Agent {
         let agent = Agent::start(program);
@@ -138,31 +159,6 @@ impl World {
             .stdin(Stdio::null());
     }
 
-    /// The binary where other users can run it, too; the folders of the test are open to them then.
-    pub(crate) fn install_binary(&self) -> PathBuf {
-        let binary = self.home.path().join("goc-watchdog");
-        if !binary.exists() {
-            make_program(&binary, fs::File::open(env!("CARGO_BIN_EXE_goc-watchdog")).unwrap());
-            fs::set_permissions(self.home(), fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        binary
-    }
-
-    /// A command of another user, with this one group and this umask; `None`, said loudly, where this user cannot
-    /// become another.
-    pub(crate) fn as_user(&self, uid: u32, gid: u32, umask: &str, command: &[&str]) -> Option<Command> {
-        if !can_change_user() {
-            return None;
-        }
-        self.install_binary();
-        let mut setpriv = Command::new("setpriv");
-        self.set_environment(&mut setpriv);
-        let (uid, gid) = (uid.to_string(), gid.to_string());
-        setpriv.args(["--reuid", &uid, "--regid", &gid, "--clear-groups", "sh", "-c"]);
-        setpriv.arg(format!("umask {umask}; exec \"$@\"")).arg("sh").args(command);
-        Some(setpriv)
-    }
-
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         output_of(&mut self.command(arguments))
     }
@@ -187,6 +183,12 @@ impl World {
     #[track_caller]
     pub(crate) fn query<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
         self.database().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// The number of rows in the public table.
+    #[track_caller]
+    pub(crate) fn row_count(&self) -> usize {
+        self.query("SELECT count(*) FROM goc_o_staging_service_cover")
     }
 
     /// Changes what is stored behind the program's back.
@@ -317,37 +319,6 @@ pub(crate) fn has_file(path: &Path) -> bool {
         warn_skipped(&format!("no {} here, with which pages are checked", path.display()));
     }
     is_here
-}
-
-/// Tells whether this user may become another one and give files to others; says loudly where not.
-///
-/// Root may not in a namespace that knows no other user, nor without the capabilities for it, and no other user gets
-/// to a folder for temporary files that is closed to them.
-pub(crate) fn can_change_user() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    let probe = || {
-        let (id, folder) = (NOBODY.to_string(), TempDir::new().unwrap());
-        let is_given = chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_ok();
-        let mut other = Command::new("setpriv");
-        other.args(["--reuid", &id, "--regid", &id, "--clear-groups", "test", "-w"]).arg(folder.path());
-        is_given && other.output().is_ok_and(|output| output.status.success())
-    };
-    let can_change_user = rustix::process::geteuid().is_root() && *ANSWER.get_or_init(probe);
-    if !can_change_user {
-        warn_skipped(
-            "this user cannot become another one here (root? setpriv? TMPDIR?), so nothing was tried as one",
-        );
-    }
-    can_change_user
-}
-
-/// Returns a user of whom nothing runs, so that a limit of their threads is this test's alone. The kernel counts them
-/// for the whole machine, where the same test may run a second time at this moment.
-pub(crate) fn unused_user() -> u32 {
-    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
-    // Below are people and services, above are the users that systemd makes up.
-    let next = NEXT.get_or_init(|| AtomicU32::new(fastrand::u32(20_000..60_000)));
-    next.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Says that something was not tested here, past the test runner, which would keep it to itself.

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::service::MAIN_SOURCE;
 use super::{World, set_umask};
 
 /// A repository with one commit, beside the world.
@@ -30,6 +31,11 @@ impl Source {
         source
     }
 
+    /// Commits [`MAIN_SOURCE`] as module `example.com/app`.
+    pub(crate) fn with_main() -> Self {
+        Self::from_files(&[("main.go", MAIN_SOURCE.as_bytes()), ("go.mod", b"module example.com/app\n")])
+    }
+
     pub(crate) fn commit_all(&mut self) {
         self.git(&["add", "--all", "--force"]);
         self.git(&["commit", "--quiet", "--message=source"]);
@@ -37,7 +43,13 @@ impl Source {
     }
 
     pub(crate) fn head(&self) -> String {
-        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+        self.commit_of("HEAD")
+    }
+
+    /// Returns the commit that a revision names.
+    #[track_caller]
+    pub(crate) fn commit_of(&self, revision: &str) -> String {
+        self.git(&["rev-parse", revision]).trim().to_owned()
     }
 
     /// A git in the folder, with no settings of this machine.
@@ -94,7 +106,7 @@ jsonschema.Draft202012Validator(schema).validate(report)
     }
 
     /// The name of a service of app `app` at this commit.
-    pub(crate) fn service(&self) -> String {
+    pub(crate) fn service_name(&self) -> String {
         format!("staging_th_app_master_{}", &self.commit[..10])
     }
 
