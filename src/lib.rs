@@ -6,41 +6,25 @@
 // The pure core.
 pub mod access;
 pub mod address;
+pub mod code;
 pub mod config;
 pub mod coverage;
-pub mod edition;
 pub mod exit;
 pub mod filter;
-pub mod generation;
-pub mod gosrc;
+pub mod fleet;
 pub mod json;
-pub mod linediff;
-pub mod liveness;
 pub mod lock;
 pub mod memory;
 pub mod names;
 pub mod parallel;
-pub mod patch;
 pub mod ping;
 pub mod profile;
 pub mod prometheus;
-pub mod removal;
 pub mod report;
-pub mod retention;
-pub mod schedule;
-pub mod snapshot;
 pub mod time;
 
 // The adapters.
-pub mod center;
-pub mod clock;
-pub mod git;
-pub mod host;
-pub mod progress;
-pub mod signals;
-pub mod store;
-pub mod users;
-pub mod workdir;
+pub mod io;
 
 // What stitches them.
 pub mod cli;
@@ -48,7 +32,7 @@ pub mod commands;
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal};
+use std::io::{IsTerminal, stderr, stdout};
 
 use anyhow::Result;
 use clap::Parser;
@@ -116,22 +100,22 @@ fn stderr_is(journal_stream: Option<&OsStr>) -> bool {
     let named = journal_stream.and_then(OsStr::to_str).and_then(|stream| stream.split_once(':'));
     let named = named.and_then(|(device, inode)| Some((device.parse().ok()?, inode.parse().ok()?)));
     let Some(named): Option<(u64, u64)> = named else { return false };
-    rustix::fs::fstat(io::stderr()).is_ok_and(|found| (found.st_dev, found.st_ino) == named)
+    rustix::fs::fstat(stderr()).is_ok_and(|found| (found.st_dev, found.st_ino) == named)
 }
 
 fn surroundings() -> Surroundings {
     Surroundings {
-        now: clock::now(),
+        now: io::clock::now(),
         caller: Caller {
             uid: rustix::process::geteuid().as_raw(),
             sudo_uid: env::var_os("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok()),
         },
-        stdout_is_terminal: io::stdout().is_terminal(),
-        stdout_width: rustix::termios::tcgetwinsize(io::stdout())
+        stdout_is_terminal: stdout().is_terminal(),
+        stdout_width: rustix::termios::tcgetwinsize(stdout())
             .ok()
             .map(|size| usize::from(size.ws_col))
             .filter(|columns| *columns > 0),
-        stderr_is_terminal: io::stderr().is_terminal(),
+        stderr_is_terminal: stderr().is_terminal(),
         no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb"),
     }

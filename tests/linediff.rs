@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use goc_watchdog::linediff;
-use goc_watchdog::patch::{self, Hunk};
+use goc_watchdog::code::linediff;
+use goc_watchdog::code::patch::{self, Hunk};
 
 use crate::harness::source::Source;
 

@@ -767,8 +767,8 @@ fn a_database_of_an_earlier_release_is_brought_up_to_date() {
     let (world, agents) = World::with_echo(3);
     world.configure(PAUSES);
     let old = rusqlite::Connection::open(world.root().join("sqlite.db")).unwrap();
-    old.execute_batch(include_str!("../src/store/migrations/0001_coverage.sql")).unwrap();
-    old.execute_batch(include_str!("../src/store/migrations/0002_collection.sql")).unwrap();
+    old.execute_batch(include_str!("../src/io/store/migrations/0001_coverage.sql")).unwrap();
+    old.execute_batch(include_str!("../src/io/store/migrations/0002_collection.sql")).unwrap();
     old.execute_batch("PRAGMA application_id = 0x676f6377; PRAGMA user_version = 2").unwrap();
     agents[0].kill();
     world.prune(&["--dry-run"], 1).assert_stderr_contains("the next pull or prune brings it up to date");
@@ -779,12 +779,12 @@ fn a_database_of_an_earlier_release_is_brought_up_to_date() {
 #[test]
 fn a_suspicion_of_another_program_does_not_outlive_the_release_that_had_it() {
     const BEFORE: [&str; 6] = [
-        include_str!("../src/store/migrations/0001_coverage.sql"),
-        include_str!("../src/store/migrations/0002_collection.sql"),
-        include_str!("../src/store/migrations/0003_answers.sql"),
-        include_str!("../src/store/migrations/0004_prune.sql"),
-        include_str!("../src/store/migrations/0005_inbox.sql"),
-        include_str!("../src/store/migrations/0006_diff.sql"),
+        include_str!("../src/io/store/migrations/0001_coverage.sql"),
+        include_str!("../src/io/store/migrations/0002_collection.sql"),
+        include_str!("../src/io/store/migrations/0003_answers.sql"),
+        include_str!("../src/io/store/migrations/0004_prune.sql"),
+        include_str!("../src/io/store/migrations/0005_inbox.sql"),
+        include_str!("../src/io/store/migrations/0006_diff.sql"),
     ];
     let (world, agents) = World::with_echo(2);
     world.configure(PAUSES);

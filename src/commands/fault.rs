@@ -1,7 +1,7 @@
 //! Whether a fault on our own side costs one service or the whole run.
 
-use crate::store::StoreError;
-use crate::workdir::WorkdirError;
+use crate::io::store::StoreError;
+use crate::io::workdir::WorkdirError;
 
 /// How far a fault reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

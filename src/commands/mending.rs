@@ -11,12 +11,12 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::fault::Reach;
 use super::{Context, fail, warn};
+use crate::io::store::{Change, EditionId, KeyId, LatestFile, Row, Store, StoreError, StructureId};
+use crate::io::workdir::{ASIDE, Locked, Swept, Workdir, WorkdirError};
 use crate::names::printable;
 use crate::profile::{
     self, Limits, Merged, ParseError, Profile, ReadError, Template, counts_digest, covered_digest,
 };
-use crate::store::{Change, EditionId, KeyId, LatestFile, Row, Store, StoreError, StructureId};
-use crate::workdir::{ASIDE, Locked, Swept, Workdir, WorkdirError};
 
 /// How closely stored profiles are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

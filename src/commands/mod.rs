@@ -27,14 +27,14 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
 use crate::access::Caller;
-use crate::center::Options;
 use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
 use crate::exit::ExitCode;
-use crate::host;
+use crate::io::center::Options;
+use crate::io::host;
+use crate::io::store::{self, Outdated, Store, StoreError};
+use crate::io::workdir::{Locked, Workdir, WorkdirError};
 use crate::names::{printable, shortened};
-use crate::store::{self, Outdated, Store, StoreError};
-use crate::workdir::{Locked, Workdir, WorkdirError};
 
 /// Where a center is asked that nobody named: goc's own default.
 const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";

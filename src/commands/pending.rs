@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::show;
-use crate::edition::{ContestKind, Election};
+use crate::fleet::edition::{ContestKind, Election};
+use crate::io::store::EditionId;
 use crate::profile::Fingerprint;
-use crate::store::EditionId;
 
 /// A build that is adopted if the votes stay as they are.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edition::Contest;
+    use crate::fleet::edition::Contest;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()

@@ -1,8 +1,8 @@
 //! Which service a person means.
 
 use super::roster::Entry;
+use crate::io::store::Key;
 use crate::names::{self, ResolveError};
-use crate::store::Key;
 
 /// Returns the entry that `query` names: by a full name of it, or an unambiguous part of one.
 ///

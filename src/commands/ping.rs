@@ -10,8 +10,8 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 
 use super::{Context, is_closed_pipe, warn};
-use crate::center::Client;
 use crate::exit::ExitCode;
+use crate::io::center::Client;
 use crate::parallel::{self, Begun};
 use crate::ping::{Ping, PingUrl};
 

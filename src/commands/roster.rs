@@ -12,13 +12,13 @@ use chrono::{DateTime, Utc};
 
 use super::Context;
 use crate::address::normal_form;
-use crate::center::{CenterList, Client, HttpError, Listed};
-use crate::names::Naming;
-use crate::store::{
+use crate::io::center::{CenterList, Client, HttpError, Listed};
+use crate::io::store::{
     AddressState, AddressStates, Allocator, AskedCenter, Change, Key, KeyId, KnownService, ListedAddress,
     Replicas, Row, ScheduleRow, ServiceId, Store, StoreError,
 };
-use crate::workdir::Workdir;
+use crate::io::workdir::Workdir;
+use crate::names::Naming;
 
 /// What one center said.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use comfy_table::Color;
 use super::roster::{Entry, Member, Roster};
 use super::{Context, show};
 use crate::coverage::Coverage;
-use crate::liveness::Suspicion;
-use crate::schedule::{self, Due};
-use crate::store::{AddressState, Row, Store, StoreError};
+use crate::fleet::liveness::Suspicion;
+use crate::fleet::schedule::{self, Due};
+use crate::io::store::{AddressState, Row, Store, StoreError};
 
 /// What is known of addresses beyond what they answered for one key.
 pub(super) struct Signs {

@@ -7,11 +7,11 @@ use anyhow::Result;
 use humantime::format_duration;
 
 use super::{Context, Level, say};
-use crate::clock::{self, Stopwatch};
 use crate::exit::ExitCode;
-use crate::retention::RowFiles;
-use crate::signals::Signals;
-use crate::workdir::{Freed, Locked, Reading, Swept, WorkdirError};
+use crate::fleet::retention::RowFiles;
+use crate::io::clock::{self, Stopwatch};
+use crate::io::signals::Signals;
+use crate::io::workdir::{Freed, Locked, Reading, Swept, WorkdirError};
 
 /// What `--wait` means without a value: longer than anybody does.
 pub(super) const FOREVER: &str = "100years";

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
+use crate::code::gosrc::{CodeLines, FuncExtent};
 use crate::coverage::Coverage;
-use crate::gosrc::{CodeLines, FuncExtent};
 use crate::profile::Block;
 
 /// Lines that a block is believed to span on average where no text says how many there are; a hostile profile
@@ -181,7 +181,7 @@ impl MissedRange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gosrc::scan;
+    use crate::code::gosrc::scan;
     use LineState::{Hit, Missed, Partly};
 
     fn block(start: (u32, u32), end: (u32, u32), statements: u32) -> Block {

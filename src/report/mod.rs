@@ -26,9 +26,9 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::code::gosrc::{CodeLines, FuncExtent, LostLink, Scanned, SyntaxError};
 use crate::coverage::Coverage;
 use crate::filter::{Candidate, Filter};
-use crate::gosrc::{CodeLines, FuncExtent, LostLink, Scanned, SyntaxError};
 use crate::profile::{Block, BuildFile, Profile};
 
 use diff::{Changes, DiffReport};

@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, TimeZone, Utc};
 
 use super::*;
-use crate::gosrc::scan;
+use crate::code::gosrc::scan;
 use crate::profile::{Limits, parse};
 
 /// A name that every form has to make harmless.

@@ -202,7 +202,7 @@ impl World {
     /// For tests of one migration. What they changed in tables that were there before stays.
     #[track_caller]
     pub(crate) fn downgrade_to(&self, schema: usize) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/io/store/migrations");
         let number = |path: &Path| -> usize {
             path.file_name().unwrap().to_str().unwrap().split('_').next().unwrap().parse().unwrap()
         };

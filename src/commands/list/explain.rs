@@ -11,9 +11,9 @@ use super::super::pending::Pending;
 use super::super::roster::Entry;
 use super::super::state::{Signs, next_pull};
 use super::super::{Context, show};
+use crate::fleet::schedule::{self, Due};
+use crate::io::store::{Edition, EditionStatus, Generation, Row, Store};
 use crate::names::in_message;
-use crate::schedule::{self, Due};
-use crate::store::{Edition, EditionStatus, Generation, Row, Store};
 
 /// Writes it.
 pub(super) fn run(

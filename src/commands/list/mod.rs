@@ -16,11 +16,11 @@ use super::roster::{self, Known, Place, Roster, UnaskedCenter};
 use super::state::{Figures, Line, Signs, State};
 use super::{Context, show};
 use crate::address::{base_url, shown_url};
-use crate::center::{Client, Options};
 use crate::exit::ExitCode;
+use crate::io::center::{Client, Options};
+use crate::io::store::{Allocator, Store, StoreError};
+use crate::io::workdir;
 use crate::names::in_message;
-use crate::store::{Allocator, Store, StoreError};
-use crate::workdir;
 
 /// List services: where they run, how much is covered, and how that is known.
 ///

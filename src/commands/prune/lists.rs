@@ -9,11 +9,11 @@ use super::super::Context;
 use super::super::roster::{self, Heard, Known, Place, Roster, SilentCenter};
 use super::probing::{Prober, Sighting, Target};
 use crate::address::normal_form;
-use crate::center::{CenterList, Effort};
-use crate::liveness::{Finding, Kinship, Suspicion};
+use crate::fleet::liveness::{Finding, Kinship, Suspicion};
+use crate::fleet::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
+use crate::io::center::{CenterList, Effort};
+use crate::io::store::{AddressState, Allocator, Change, Key};
 use crate::names::Naming;
-use crate::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
-use crate::store::{AddressState, Allocator, Change, Key};
 
 /// Everything that was asked, and what was seen.
 pub(super) struct Survey {

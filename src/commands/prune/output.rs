@@ -15,12 +15,12 @@ use super::thinning::Thinning;
 use super::{Done, Lists};
 use crate::address::shown_url;
 use crate::cli::Format;
-use crate::clock::Stopwatch;
-use crate::liveness::{Finding, Suspicion};
+use crate::fleet::liveness::{Finding, Suspicion};
+use crate::fleet::removal::{Action, Brake, Judged, Tombstone};
+use crate::io::clock::Stopwatch;
+use crate::io::store::Row;
 use crate::names::in_message;
 use crate::profile::Fingerprint;
-use crate::removal::{Action, Brake, Judged, Tombstone};
-use crate::store::Row;
 
 /// Why something was left undone that was planned.
 const NOT_TRIED: &str = "not tried, because the run broke off before";

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::center::{Client, Effort};
-use crate::clock::{self, Deadline};
-use crate::liveness::{Finding, Kinship, Probe};
+use crate::fleet::liveness::{Finding, Kinship, Probe};
+use crate::io::center::{Client, Effort};
+use crate::io::clock::{self, Deadline};
+use crate::io::signals::Signals;
+use crate::io::store::{Key, Store, StoreError};
 use crate::parallel;
 use crate::profile::{Build, Fingerprint};
-use crate::signals::Signals;
-use crate::store::{Key, Store, StoreError};
 
 /// How many addresses each thread asks before those that failed are asked again, where there is a deadline.
 const TURNS_A_PART: usize = 8;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::address::normal_form;
-use crate::center::{Client, HttpError, Listed};
-use crate::removal::Tombstone;
+use crate::fleet::removal::Tombstone;
+use crate::io::center::{Client, HttpError, Listed};
 
 /// Registers each again, and returns for each what went wrong.
 ///

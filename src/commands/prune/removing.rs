@@ -12,12 +12,12 @@ use super::probing::{Prober, Sighting, Target};
 use super::registering::{register, stands};
 use super::watch;
 use crate::address::{normal_form, shown_url};
-use crate::center::{Client, Effort, HttpError, Listed};
-use crate::clock::Deadline;
-use crate::liveness::{Finding, Kinship, Probe};
-use crate::removal::{Action, Judged, Plan, Registration, Renaming, Tombstone};
-use crate::store::{Allocator, Change, ServiceId, Store};
-use crate::workdir::Locked;
+use crate::fleet::liveness::{Finding, Kinship, Probe};
+use crate::fleet::removal::{Action, Judged, Plan, Registration, Renaming, Tombstone};
+use crate::io::center::{Client, Effort, HttpError, Listed};
+use crate::io::clock::Deadline;
+use crate::io::store::{Allocator, Change, ServiceId, Store};
+use crate::io::workdir::Locked;
 
 /// The first removals are checked one by one, so that a center which takes them for more than they are is
 /// noticed at once; later ones in batches that double up to this, so that a long list is not read a

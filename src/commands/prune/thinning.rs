@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use super::super::mending::{tell_left, tell_swept};
 use super::super::roster::{Entry, Known, Roster};
 use super::super::{Context, fail, turn};
-use crate::retention::{Keep, KeptRow, Use, outlived, spent};
-use crate::signals::Signals;
-use crate::store::{
+use crate::fleet::retention::{Keep, KeptRow, Use, outlived, spent};
+use crate::io::signals::Signals;
+use crate::io::store::{
     Allocator, Change, Edition, EditionId, EditionStatus, Generation, Key, KeyId, Row, RowFilter,
     ScheduleRow, Store, StoreError,
 };
-use crate::workdir::{Freed, Locked};
+use crate::io::workdir::{Freed, Locked};
 
 /// What of the stored history goes.
 #[derive(Default)]

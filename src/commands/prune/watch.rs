@@ -10,10 +10,10 @@ use super::lists::is_back;
 use super::probing::{Prober, Target};
 use super::registering::register;
 use crate::address::normal_form;
-use crate::center::Effort;
-use crate::clock::{self, Stopwatch};
+use crate::fleet::removal::Tombstone;
+use crate::io::center::Effort;
+use crate::io::clock::{self, Stopwatch};
 use crate::names::Naming;
-use crate::removal::Tombstone;
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_millis(50);

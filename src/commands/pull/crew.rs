@@ -11,11 +11,11 @@ use super::plan::Plan;
 use super::settlement::{PullResult, Pulled};
 use super::shared::{Message, Shared, lock};
 use super::unit::Unit;
-use crate::clock::Stopwatch;
+use crate::io::clock::Stopwatch;
+use crate::io::progress::Progress;
+use crate::io::signals::Signals;
+use crate::io::store::{Change, KeyId, Store, StoreError, Writer};
 use crate::parallel::{self, Begun};
-use crate::progress::Progress;
-use crate::signals::Signals;
-use crate::store::{Change, KeyId, Store, StoreError, Writer};
 
 /// How often the writing thread looks up from its work, and how often it commits at least.
 const TICK: Duration = Duration::from_millis(50);

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::super::roster::Entry;
 use super::ledger::Ledger;
-use crate::edition::Candidate;
+use crate::fleet::edition::Candidate;
+use crate::io::store::{EditionId, EditionStatus, Generation, StructureId};
 use crate::profile::{Build, Fingerprint};
-use crate::store::{EditionId, EditionStatus, Generation, StructureId};
 
 /// An edition took the place of another.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::io::store::{Allocator, Change, Generation, Store, StoreError, StructureId};
 use crate::profile::{Merged, encode_counts};
-use crate::store::{Allocator, Change, Generation, Store, StoreError, StructureId};
 
 /// How many generations a run folds at most; the next one goes on.
 const FOLDED_AT_ONCE: usize = 10_000;

@@ -21,18 +21,18 @@ use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
 use crate::config::InboxOwner;
+use crate::fleet::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
+use crate::io::store::{
+    Change, EditionId, EditionStatus, Generation, GenerationId, ServiceId, Store, StructureId, Writer,
+};
+use crate::io::users;
+use crate::io::workdir::WorkdirError;
+use crate::io::workdir::inbox::{self, InboxFile};
 use crate::memory::NoRoom;
 use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, encode_counts, mix,
 };
-use crate::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
-use crate::store::{
-    Change, EditionId, EditionStatus, Generation, GenerationId, ServiceId, Store, StructureId, Writer,
-};
-use crate::users;
-use crate::workdir::WorkdirError;
-use crate::workdir::inbox::{self, InboxFile};
 
 /// How many snapshots are committed together.
 const COMMITTED_AT_ONCE: usize = 64;

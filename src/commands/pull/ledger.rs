@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::super::fault::Reach;
 use super::super::roster::Entry;
 use super::shared::{Message, Shared};
-use crate::edition;
-use crate::memory::Reservation;
-use crate::profile::{Build, Fingerprint, Merged, Template};
-use crate::store::{
+use crate::fleet::edition;
+use crate::io::store::{
     Change, Edition, EditionId, EditionStatus, Generation, GenerationId, KeyId, Store, StructureId,
 };
+use crate::memory::Reservation;
+use crate::profile::{Build, Fingerprint, Merged, Template};
 
 /// How many editions that were set aside an unknown build is compared with, the newest first.
 pub(super) const ASIDES_COMPARED: usize = 4;

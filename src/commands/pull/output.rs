@@ -21,11 +21,11 @@ use super::settlement::{PullResult, Pulled, WhyAside};
 use super::unit::Part;
 use crate::address::shown_url;
 use crate::cli::Format;
-use crate::clock::Stopwatch;
 use crate::coverage::Coverage;
+use crate::io::clock::Stopwatch;
+use crate::io::store::{Damage, KeyId};
+use crate::io::workdir::inbox::MOST_BAD;
 use crate::names::in_message;
-use crate::store::{Damage, KeyId};
-use crate::workdir::inbox::MOST_BAD;
 
 pub(super) use super::super::show::moment;
 
@@ -130,7 +130,7 @@ fn names(entry: &Entry) -> impl Iterator<Item = &str> {
 }
 
 fn is_named(pulled: &Pulled) -> bool {
-    use crate::schedule::Reason;
+    use crate::fleet::schedule::Reason;
     matches!(pulled.reason, Reason::Named | Reason::Forced)
 }
 

@@ -10,10 +10,10 @@ use super::super::UsageError;
 use super::super::pick::pick;
 use super::super::roster::{self, Known, Roster};
 use super::PullArgs;
-use crate::center::Client;
 use crate::exit::ExitCode;
+use crate::io::center::Client;
+use crate::io::workdir;
 use crate::names::{in_message, printable};
-use crate::workdir;
 
 /// Passes a profile on; nothing is locked and nothing is stored.
 pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {

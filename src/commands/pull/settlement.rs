@@ -17,16 +17,16 @@ use super::succession;
 use super::unit::{Part, Unit};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
-use crate::edition::{self, Conditions, Decision, Election};
-use crate::names::in_message;
-use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts_digest, covered_digest};
-use crate::retention::HIGHEST_NUMBER;
-use crate::schedule::{self, Outcome, Reason, Schedule};
-use crate::store::{
+use crate::fleet::edition::{self, Conditions, Decision, Election};
+use crate::fleet::retention::HIGHEST_NUMBER;
+use crate::fleet::schedule::{self, Outcome, Reason, Schedule};
+use crate::io::store::{
     AddressState, Change, EditionId, EditionStatus, Fact, KeyId, NewRow, Replicas, Row, ScheduleRow, Store,
     StructureId,
 };
-use crate::workdir::CovPath;
+use crate::io::workdir::CovPath;
+use crate::names::in_message;
+use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts_digest, covered_digest};
 
 /// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the roster has.
 #[derive(Clone, Debug)]

@@ -10,16 +10,16 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::settlement::Pulled;
-use crate::center::{Client, HttpError, Incoming};
 use crate::config::{ChangeRule, PullConfig};
-use crate::memory::{Memory, NoRoom, Reservation};
-use crate::profile::{Build, Last, Template, Understood, encode_build};
-use crate::schedule::{Retry, Steps};
-use crate::snapshot::{Doubt, Life};
-use crate::store::{
+use crate::fleet::schedule::{Retry, Steps};
+use crate::fleet::snapshot::{Doubt, Life};
+use crate::io::center::{Client, HttpError, Incoming};
+use crate::io::store::{
     Allocator, Change, Generation, GenerationId, KeyId, Store, StoreError, StructureId, Structures,
 };
-use crate::workdir::Locked;
+use crate::io::workdir::Locked;
+use crate::memory::{Memory, NoRoom, Reservation};
+use crate::profile::{Build, Last, Template, Understood, encode_build};
 
 /// What threads send to the one that writes.
 pub(super) enum Message {

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::super::roster::Entry;
 use super::ledger::{Ledger, LiveEdition};
-use crate::edition::Served;
+use crate::fleet::edition::Served;
+use crate::io::store::{Generation, StructureId};
 use crate::profile::{Build, Fingerprint};
-use crate::store::{Generation, StructureId};
 
 /// Returns the addresses that answer with a set of files of `edition`, with the sets of it that they served before.
 ///

@@ -13,16 +13,16 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::PullArgs;
 use crate::address::host_and_port;
-use crate::center::{Client, Options};
 use crate::cli::Global;
 use crate::config::PullConfig;
 use crate::exit::ExitCode;
-use crate::host::{self, Listener};
+use crate::fleet::snapshot::{Head, LONGEST_NAME, Process};
+use crate::io::center::{Client, Options};
+use crate::io::host::{self, Listener};
+use crate::io::{clock, workdir};
 use crate::names::in_message;
 use crate::parallel;
 use crate::profile::{self, Profile};
-use crate::snapshot::{Head, LONGEST_NAME, Process};
-use crate::{clock, workdir};
 
 /// Well within the 30 seconds that Kubernetes gives a pod.
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -15,17 +15,17 @@ use super::election::OtherKeys;
 use super::ledger::{Answered, Ledger};
 use super::settlement::{Failure, Pulled, Settlement};
 use super::shared::{Answer, Message, Shared, lock};
-use crate::center::{HttpError, Incoming};
-use crate::edition::{self, Claim};
-use crate::generation::{self, Verdict};
+use crate::fleet::edition::{self, Claim};
+use crate::fleet::generation::{self, Verdict};
+use crate::fleet::schedule::Reason;
+use crate::fleet::snapshot::{self, Life, Resumed};
+use crate::io::center::{HttpError, Incoming};
+use crate::io::store::{
+    AddressState, Change, EditionId, EditionStatus, Generation, GenerationId, LastAnswer, Store, StructureId,
+};
 use crate::memory::Reservation;
 use crate::profile::{
     Fingerprint, Imprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
-};
-use crate::schedule::Reason;
-use crate::snapshot::{self, Life, Resumed};
-use crate::store::{
-    AddressState, Change, EditionId, EditionStatus, Generation, GenerationId, LastAnswer, Store, StructureId,
 };
 
 /// An address to ask, with the parts that list it.

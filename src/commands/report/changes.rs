@@ -8,17 +8,17 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use memchr::memchr_iter;
 
 use super::source::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
+use crate::code::gosrc::scan;
+use crate::code::linediff;
+use crate::code::patch::{self, FilePatch, Unread};
 use crate::commands;
-use crate::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
-use crate::gosrc::scan;
-use crate::linediff;
+use crate::io::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
+use crate::io::store::Row;
+use crate::io::workdir;
 use crate::names::in_message;
 use crate::parallel;
-use crate::patch::{self, FilePatch, Unread};
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
-use crate::store::Row;
 use crate::time::minute;
-use crate::workdir;
 
 /// Which base is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,9 @@ use crate::config::AppConfig;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
+use crate::io::signals::Signals;
+use crate::io::store::{Row, RowFilter, RowId, Store};
+use crate::io::workdir::{Reading, StoredReport};
 use crate::names::in_message;
 use crate::parallel;
 use crate::profile::Profile;
@@ -27,10 +30,7 @@ use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
 use crate::report::{
     FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
 };
-use crate::signals::Signals;
-use crate::store::{Row, RowFilter, RowId, Store};
 use crate::time::minute;
-use crate::workdir::{Reading, StoredReport};
 
 use changes::Asked;
 use outputs::{Output, Outputs, Wanted, WantedParser};

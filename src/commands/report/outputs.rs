@@ -9,11 +9,11 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use super::{Context, ReportArgs};
+use crate::io::workdir;
 use crate::names::in_message;
 use crate::parallel::{self, Begun};
 use crate::report::diff::{DiffForm, Excerpts};
 use crate::report::{Form, Layout, Packer, Wants};
-use crate::workdir;
 
 /// Files that are shown at a terminal, unless more are asked for.
 const FILES_ON_A_TERMINAL: usize = 100;

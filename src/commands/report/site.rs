@@ -20,16 +20,16 @@ use crate::commands::{self, Context, Level, say, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
+use crate::io::progress::Progress;
+use crate::io::signals::Signals;
+use crate::io::store::{Key, KeyId, Row, RowFilter, RowId, Store};
+use crate::io::workdir::site::{Occupied, SiteFolder, is_entangled};
+use crate::io::workdir::{Reading, WorkdirError};
 use crate::names::in_message;
-use crate::progress::Progress;
 use crate::report::site::{
     self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
 use crate::report::{FileReport, Form, NoSource, Packer, Report, Wants};
-use crate::signals::Signals;
-use crate::store::{Key, KeyId, Row, RowFilter, RowId, Store};
-use crate::workdir::site::{Occupied, SiteFolder, is_entangled};
-use crate::workdir::{Reading, WorkdirError};
 
 /// Services that a message names.
 const NAMED: usize = 5;

@@ -6,18 +6,20 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail};
 
 use super::Context;
+use crate::code::gosrc::{Doubt, Links, LostLink, Modules, Resolved, is_module_file, scan};
 use crate::commands;
 use crate::config::User;
-use crate::git::{self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree};
-use crate::gosrc::{Doubt, Links, LostLink, Modules, Resolved, is_module_file, scan};
+use crate::io::git::{
+    self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree,
+};
+use crate::io::signals::Signals;
+use crate::io::users;
+use crate::io::workdir::Reading;
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
 use crate::report::{NoSource, Source, Wants};
-use crate::signals::Signals;
-use crate::users;
-use crate::workdir::Reading;
 
 /// Which commit a source is of.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::lines::LineReport;
 use super::super::{FileReport, Report};
-use crate::patch::FilePatch;
+use crate::code::patch::FilePatch;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -231,7 +231,7 @@ fn compared(path: &str, new: &[LineReport], old: &[LineReport], changed: &FilePa
 mod tests {
     use super::super::super::testing::with_report;
     use super::*;
-    use crate::patch::parse;
+    use crate::code::patch::parse;
 
     fn lines(hits: &[(u32, u32)]) -> Vec<LineReport> {
         let report = |&(line, hit)| LineReport { line, blocks: 1, hit_blocks: hit, hits: hit.into() };

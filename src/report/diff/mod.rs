@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use super::lines::{self, LineReport, LineState};
 use super::{FileReport, Head, Report};
+use crate::code::gosrc::{CodeLines, Scanned, SyntaxError};
+use crate::code::patch::{FilePatch, Unread};
 use crate::coverage::Coverage;
 use crate::filter::{Candidate, Filter};
-use crate::gosrc::{CodeLines, Scanned, SyntaxError};
 use crate::parallel::on_all_cores;
-use crate::patch::{FilePatch, Unread};
 
 pub use comparison::{Category, ComparedFile, Comparison};
 pub use text::Excerpts;

@@ -7,9 +7,9 @@ use std::io;
 use serde::Serialize;
 
 use super::{Figure, PackageRows, grouped, json_in_markup, percent_encoded};
+use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::patch::FilePatch;
 use crate::report::diff::{Category, ChangedFile, Changes, Comparison, DiffReport, LeftOut};
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
@@ -277,7 +277,7 @@ fn note(file: &ChangedFile) -> String {
 }
 
 fn function_at(file: &FileReport<'_>, line: u32) -> String {
-    let around = |extent: &crate::gosrc::FuncExtent| (extent.start.0..=extent.end.0).contains(&line);
+    let around = |extent: &crate::code::gosrc::FuncExtent| (extent.start.0..=extent.end.0).contains(&line);
     let function = file.functions.iter().find(|function| around(&function.extent));
     function.map(|function| printable(&function.extent.qualified_name()).into_owned()).unwrap_or_default()
 }
@@ -303,8 +303,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::code::patch::parse;
     use crate::filter::Filter;
-    use crate::patch::parse;
     use crate::report::diff::Base;
     use crate::report::testing::{PROFILE, SOURCES, with_report};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::address::normal_form;
-use crate::liveness::{Evidence, Finding, Kinship, Probe, Rules, Suspicion, judge, lasted};
+use crate::fleet::liveness::{Evidence, Finding, Kinship, Probe, Rules, Suspicion, judge, lasted};
 use crate::profile::Fingerprint;
 
 /// After so long the brake lifts for an address by itself.
@@ -356,7 +356,7 @@ fn exhume(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::liveness::Streak;
+    use crate::fleet::liveness::Streak;
 
     fn at(hour: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + hour * 3600, 0).unwrap()
@@ -365,8 +365,8 @@ mod tests {
     const NOW: i64 = 100;
     const CHOICES: Choices = Choices {
         rules: Rules {
-            plain: crate::liveness::Confirmation { runs: 2, over: Duration::from_secs(300) },
-            any: crate::liveness::Confirmation { runs: 3, over: Duration::from_secs(1800) },
+            plain: crate::fleet::liveness::Confirmation { runs: 2, over: Duration::from_secs(300) },
+            any: crate::fleet::liveness::Confirmation { runs: 3, over: Duration::from_secs(1800) },
         },
         force: false,
         fix_names: false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::edition;
+use crate::fleet::edition;
 use crate::profile::{Build, Relation};
 
 /// What asking an address came to. The order is that of how much it says against the address.

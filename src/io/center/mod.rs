@@ -22,8 +22,8 @@ use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, BodyReader, Proxy, RequestBuilder, Timeout};
 
 use crate::address::{BadAddress, base_url};
-use crate::clock::Deadline;
 use crate::config::{AddressPolicy, PullConfig};
+use crate::io::clock::Deadline;
 use crate::memory::{NoRoom, Reservation};
 use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::liveness::lasted;
+use crate::fleet::liveness::lasted;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

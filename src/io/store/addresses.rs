@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::query::{GenerationId, generation};
 use super::{Generation, StructureId};
 use crate::address::normal_form;
+use crate::fleet::snapshot::larger;
 use crate::profile::{decode_build, decode_counts, encode_counts};
-use crate::snapshot::larger;
 use crate::time::iso;
 
 /// Does all of it, in the transaction that is open.

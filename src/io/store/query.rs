@@ -10,13 +10,13 @@ use rusqlite::{OptionalExtension, params};
 use super::damage::{Owner, described, is_of_value};
 use super::{Store, StoreError};
 use crate::coverage::Coverage;
-use crate::edition::{Contest, ContestKind, Election};
-use crate::liveness::{Finding, Probe, Streak, Suspicion};
+use crate::fleet::edition::{Contest, ContestKind, Election};
+use crate::fleet::liveness::{Finding, Probe, Streak, Suspicion};
+use crate::fleet::removal::Tombstone;
+use crate::fleet::retention::{HIGHEST_NUMBER, RowFiles};
+use crate::fleet::schedule::{AddressRetry, Schedule};
+use crate::fleet::snapshot::Jump;
 use crate::profile::{Fingerprint, Mode, Template, decode_build, decode_counts};
-use crate::removal::Tombstone;
-use crate::retention::{HIGHEST_NUMBER, RowFiles};
-use crate::schedule::{AddressRetry, Schedule};
-use crate::snapshot::Jump;
 use crate::time::iso;
 
 macro_rules! ids {

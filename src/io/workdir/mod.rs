@@ -31,11 +31,11 @@ use chrono::{DateTime, Utc};
 use rustix::fs::{FileType, OFlags};
 
 use crate::access::Caller;
-use crate::liveness::lasted;
+use crate::fleet::liveness::lasted;
+use crate::fleet::retention::{HIGHEST_NUMBER, RowFiles};
+use crate::io::users;
 use crate::lock::Held;
 use crate::names::escape;
-use crate::retention::{HIGHEST_NUMBER, RowFiles};
-use crate::users;
 
 use folder::{Folder, Links, Rules};
 

@@ -11,7 +11,7 @@ mod slide;
 use foldhash::{HashMap, HashMapExt as _};
 use memchr::memchr_iter;
 
-use crate::patch::Hunk;
+use crate::code::patch::Hunk;
 
 /// Returns what has to be done to `before` to make it `after`, as `git diff --unified=0` has it.
 ///

@@ -12,14 +12,14 @@ use super::{
     AddressState, EditionId, EditionStatus, Fact, GenerationId, Key, KeyId, LastAnswer, Replicas, RowId,
     ScheduleRow, ServiceId, Store, StoreError, StructureId,
 };
-use crate::edition::Election;
-use crate::liveness::{Streak, Suspicion};
+use crate::fleet::edition::Election;
+use crate::fleet::liveness::{Streak, Suspicion};
+use crate::fleet::removal::Tombstone;
+use crate::fleet::retention::HIGHEST_NUMBER;
+use crate::fleet::schedule::Schedule;
+use crate::fleet::snapshot::Jump;
 use crate::lock::Held;
 use crate::profile::{Fingerprint, Mode};
-use crate::removal::Tombstone;
-use crate::retention::HIGHEST_NUMBER;
-use crate::schedule::Schedule;
-use crate::snapshot::Jump;
 use crate::time::iso;
 
 /// How long a jump of the clock is remembered at least; the last one is for ever.

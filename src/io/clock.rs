@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
 
-use crate::signals::Signals;
+use crate::io::signals::Signals;
 
 /// Returns the time.
 #[must_use]

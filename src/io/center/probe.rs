@@ -13,7 +13,7 @@ use super::dial::{AddressFilter, TargetCheck};
 use super::raw::Recorder;
 use super::{Client, HttpError, LookupFailed, fraction_of, transport};
 use crate::address::{BadAddress, base_url};
-use crate::liveness::{Finding, Probe};
+use crate::fleet::liveness::{Finding, Probe};
 
 /// The call that is made first, because its answer is the shortest.
 const COVERAGE: &str = "/v1/cover/coverage";

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::fleet::schedule;
 use crate::profile::{Build, Relation};
-use crate::schedule;
 
 /// Tells whether a process that runs `build` belongs to the edition with the files of `union`.
 ///

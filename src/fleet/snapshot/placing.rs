@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::generation::{Verdict, judge};
+use crate::fleet::generation::{Verdict, judge};
 use crate::profile::Mode;
 
 /// How far the clocks of two hosts may be apart.

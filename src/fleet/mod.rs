@@ -1,0 +1,12 @@
+//! The records of services and the decisions about them.
+//!
+//! Pure: nothing here does I/O, reads a clock, takes a lock or starts a thread. The adapters import these records and
+//! turn them into SQL or HTTP, never the reverse.
+
+pub mod edition;
+pub mod generation;
+pub mod liveness;
+pub mod removal;
+pub mod retention;
+pub mod schedule;
+pub mod snapshot;
