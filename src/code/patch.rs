@@ -7,9 +7,9 @@
 
 mod place;
 
-use std::borrow::Cow;
-
 pub(crate) use place::place;
+
+use std::borrow::Cow;
 
 /// What changed in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

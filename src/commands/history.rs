@@ -12,7 +12,8 @@ use super::{Context, show};
 use crate::cli::Format;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
-use crate::io::store::{Row, RowFilter, Store};
+use crate::fleet::row::{Row, RowFilter};
+use crate::io::store::Store;
 use crate::names::in_message;
 
 /// Show how the coverage of a service went, row by row.

@@ -11,7 +11,10 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::fault::Reach;
 use super::{Context, fail, warn};
-use crate::io::store::{Change, EditionId, KeyId, LatestFile, Row, Store, StoreError, StructureId};
+use crate::fleet::change::Change;
+use crate::fleet::ids::{EditionId, KeyId, StructureId};
+use crate::fleet::row::{LatestFile, Row};
+use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{ASIDE, Locked, Swept, Workdir, WorkdirError};
 use crate::names::printable;
 use crate::profile::{

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::show;
 use crate::fleet::edition::{ContestKind, Election};
-use crate::io::store::EditionId;
+use crate::fleet::ids::EditionId;
 use crate::profile::Fingerprint;
 
 /// A build that is adopted if the votes stay as they are.

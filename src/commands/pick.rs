@@ -1,7 +1,7 @@
 //! Which service a person means.
 
 use super::roster::Entry;
-use crate::io::store::Key;
+use crate::fleet::records::Key;
 use crate::names::{self, ResolveError};
 
 /// Returns the entry that `query` names: by a full name of it, or an unambiguous part of one.

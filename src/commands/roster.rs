@@ -12,11 +12,14 @@ use chrono::{DateTime, Utc};
 
 use super::Context;
 use crate::address::normal_form;
-use crate::io::center::{CenterList, Client, HttpError, Listed};
-use crate::io::store::{
-    AddressState, AddressStates, Allocator, AskedCenter, Change, Key, KeyId, KnownService, ListedAddress,
-    Replicas, Row, ScheduleRow, ServiceId, Store, StoreError,
+use crate::fleet::change::Change;
+use crate::fleet::ids::{HighestIds, IdSource, KeyId, ServiceId};
+use crate::fleet::records::{
+    AddressState, AddressStates, AskedCenter, Key, KnownService, ListedAddress, Replicas, ScheduleRow,
 };
+use crate::fleet::row::Row;
+use crate::io::center::{CenterList, Client, HttpError, Listed};
+use crate::io::store::{Store, StoreError};
 use crate::io::workdir::Workdir;
 use crate::names::Naming;
 
@@ -67,10 +70,10 @@ pub(super) struct Known {
 
 impl Known {
     /// Reads what a root knows, for a command that changes nothing; nothing where there is no database yet.
-    pub(super) fn of_root(workdir: &Workdir) -> Result<(Self, Allocator), StoreError> {
+    pub(super) fn of_root(workdir: &Workdir) -> Result<(Self, IdSource), StoreError> {
         match Store::open_read_only(&workdir.database()) {
-            Ok(store) => Ok((Self::read(&store)?, Allocator::new(&store)?)),
-            Err(StoreError::Missing { .. }) => Ok((Self::default(), Allocator::empty())),
+            Ok(store) => Ok((Self::read(&store)?, store.id_source()?)),
+            Err(StoreError::Missing { .. }) => Ok((Self::default(), IdSource::after(HighestIds::default()))),
             Err(error) => Err(error),
         }
     }
@@ -271,7 +274,7 @@ impl Roster {
     pub(super) fn stored(store: &Store, context: &Context) -> Result<Self> {
         let known = Known::read(store)?;
         let heard = known.without_asking();
-        Ok(Self::assemble(known, heard, &context.config.naming, &Allocator::new(store)?, context.now()))
+        Ok(Self::assemble(known, heard, &context.config.naming, &store.id_source()?, context.now()))
     }
 
     /// Lays what the centers say over what is known.
@@ -280,7 +283,7 @@ impl Roster {
         known: Known,
         heard: Vec<Heard>,
         naming: &Naming,
-        allocator: &Allocator,
+        ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
         let Known { keys, services, listings, centers, asked, schedules, replicas, states } = known;
@@ -291,15 +294,8 @@ impl Roster {
                 None => drop(unreadable.insert(id)),
             }
         }
-        let mut assembly = Assembly {
-            naming,
-            allocator,
-            now,
-            key_ids,
-            unreadable,
-            members: BTreeMap::new(),
-            changes: Vec::new(),
-        };
+        let mut assembly =
+            Assembly { naming, ids, now, key_ids, unreadable, members: BTreeMap::new(), changes: Vec::new() };
         for service in services {
             assembly.known_service(service);
         }
@@ -385,15 +381,15 @@ impl Roster {
         &mut self,
         name: &str,
         naming: &Naming,
-        allocator: &Allocator,
+        ids: &IdSource,
         now: DateTime<Utc>,
     ) -> (usize, Vec<Change>) {
         let (key, branch) = read(naming, name);
-        let id = allocator.service();
+        let id = ids.service();
         let mut changes = Vec::new();
         let known = self.entries.iter().position(|entry| entry.key == key);
         let index = known.unwrap_or_else(|| {
-            let id = allocator.key();
+            let id = ids.key();
             changes.push(Change::Key(id, key.clone()));
             let (schedule, replicas, states) = Default::default();
             let (members, came_in) = (Vec::new(), false);
@@ -411,7 +407,7 @@ impl Roster {
 
 struct Assembly<'a> {
     naming: &'a Naming,
-    allocator: &'a Allocator,
+    ids: &'a IdSource,
     now: DateTime<Utc>,
     key_ids: HashMap<Key, KeyId>,
     /// Keys that the database has, and of which nobody can read what they are.
@@ -458,7 +454,7 @@ impl Assembly<'_> {
         if let Some(id) = self.key_ids.get(key) {
             return *id;
         }
-        let id = self.allocator.key();
+        let id = self.ids.key();
         self.changes.push(Change::Key(id, key.clone()));
         self.key_ids.insert(key.clone(), id);
         id
@@ -558,7 +554,7 @@ impl Assembly<'_> {
         if let Some((_, member)) = self.members.get(name) {
             return member.id;
         }
-        let id = self.allocator.service();
+        let id = self.ids.service();
         let (key, branch) = read(self.naming, name);
         let key_id = self.key_id(&key);
         self.changes.push(Change::Service {

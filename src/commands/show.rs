@@ -1,5 +1,7 @@
 //! How things look: tables, times, and what stands for what is not there.
 
+pub(super) use crate::time::{iso, minute, span};
+
 use std::io::{self, BufWriter, Write};
 
 use chrono::{DateTime, Utc};
@@ -10,8 +12,6 @@ use super::Context;
 use crate::coverage::ChangedLines;
 use crate::json;
 use crate::names::{printable, shortened};
-
-pub(super) use crate::time::{iso, minute, span};
 
 /// Empty columns after each column of a table.
 const GAP: u16 = 2;

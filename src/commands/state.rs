@@ -9,8 +9,10 @@ use super::roster::{Entry, Member, Roster};
 use super::{Context, show};
 use crate::coverage::Coverage;
 use crate::fleet::liveness::Suspicion;
+use crate::fleet::records::AddressState;
+use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
-use crate::io::store::{AddressState, Row, Store, StoreError};
+use crate::io::store::{Store, StoreError};
 
 /// What is known of addresses beyond what they answered for one key.
 pub(super) struct Signs {

@@ -13,7 +13,8 @@ use super::{Context, show};
 use crate::cli::Format;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
-use crate::io::store::{Row, Store};
+use crate::fleet::row::Row;
+use crate::io::store::Store;
 use crate::names::in_message;
 
 /// Print how much of a service is covered, as one number.

@@ -11,13 +11,14 @@
 //! for long which edition a key shows, whoever came first.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::fleet::ids::{EditionId, StructureId};
 use crate::fleet::schedule;
-use crate::profile::{Build, Relation};
+use crate::profile::{Build, Fingerprint, Relation};
 
 /// Tells whether a process that runs `build` belongs to the edition with the files of `union`.
 ///
@@ -287,6 +288,48 @@ pub fn elect<E: Copy + Eq>(
     }
     keep(Some(Contest { kind, winner, since, votes: rival.votes, listed }))
 }
+/// What an edition is to its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditionStatus {
+    /// What reports show.
+    Current,
+    /// Set aside: it conflicts with the current one.
+    Aside,
+    /// It was current before.
+    Former,
+}
+
+impl EditionStatus {
+    /// Returns the word that is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Aside => "aside",
+            Self::Former => "former",
+        }
+    }
+
+    /// Returns the status of a stored word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Current, Self::Aside, Self::Former].into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// Builds of a key that agree in every file they share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// In the database.
+    pub id: EditionId,
+    /// What it is to its key.
+    pub status: EditionStatus,
+    /// The structures that belong to it, with their fingerprints.
+    pub structures: Vec<(StructureId, Fingerprint)>,
+}
+
+/// The fingerprint of every structure, with its id.
+pub type Structures = HashMap<Fingerprint, StructureId>;
 
 #[cfg(test)]
 mod tests {

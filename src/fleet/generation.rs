@@ -5,6 +5,9 @@
 //! within a *generation*, but for noise: in `count` mode increments race, so a busy counter can fall a
 //! little, and a uint32 wraps.
 
+use chrono::{DateTime, Utc};
+
+use crate::fleet::ids::{EditionId, GenerationId, StructureId};
 use crate::profile::Mode;
 
 /// What an answer says about the generation that was open.
@@ -66,6 +69,35 @@ const LOW: u64 = u32::MAX as u64;
 /// Adds the wraps seen so far to what a uint32 counter shows now.
 fn lift(before: u64, now: u64) -> u64 {
     if now > LOW { now } else { (before & !LOW) + now }
+}
+/// One life of one process, without its counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// In the database.
+    pub id: GenerationId,
+    /// Where its data goes.
+    pub edition: EditionId,
+    /// What the process ran.
+    pub structure: StructureId,
+    /// In its normal form. `None`: a sum of several that were closed.
+    pub address: Option<String>,
+    /// How it counts.
+    pub mode: Mode,
+    /// When it was first pulled.
+    pub opened_at: DateTime<Utc>,
+    /// When its counters were last seen to move.
+    pub pulled_at: DateTime<Utc>,
+    /// When it was found to be over.
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// What is remembered of an answer so that it is known when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// Its fraction of hit blocks, as its agent would show it.
+    pub fraction: String,
+    /// As [`crate::profile::Imprint::encode`] writes it.
+    pub imprint: Vec<u8>,
 }
 
 #[cfg(test)]

@@ -12,19 +12,19 @@ mod places;
 mod reader;
 mod write;
 
-use std::fmt;
-use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
-
-use crate::coverage::Coverage;
-
 pub use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
 pub use imprint::Imprint;
 pub use merge::{Conflict, Merged, mix};
 pub use parse::{Limits, ParseError, ReadError, Template};
 pub use reader::{Last, Reader, Understood, parse, read};
 pub use write::{write, write_known};
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::coverage::Coverage;
 
 /// The largest count a merge can reach: Go reads a count as an `int`.
 pub const MAX_COUNT: u64 = i64::MAX as u64;

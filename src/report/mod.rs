@@ -16,6 +16,7 @@ mod lines;
 mod markdown;
 mod readers;
 pub mod site;
+
 #[cfg(test)]
 mod testing;
 mod text;

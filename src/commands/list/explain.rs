@@ -11,8 +11,11 @@ use super::super::pending::Pending;
 use super::super::roster::Entry;
 use super::super::state::{Signs, next_pull};
 use super::super::{Context, show};
+use crate::fleet::edition::{Edition, EditionStatus};
+use crate::fleet::generation::Generation;
+use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
-use crate::io::store::{Edition, EditionStatus, Generation, Row, Store};
+use crate::io::store::Store;
 use crate::names::in_message;
 
 /// Writes it.

@@ -17,8 +17,9 @@ use super::state::{Figures, Line, Signs, State};
 use super::{Context, show};
 use crate::address::{base_url, shown_url};
 use crate::exit::ExitCode;
+use crate::fleet::ids::{HighestIds, IdSource};
 use crate::io::center::{Client, Options};
-use crate::io::store::{Allocator, Store, StoreError};
+use crate::io::store::{Store, StoreError};
 use crate::io::workdir;
 use crate::names::in_message;
 
@@ -94,9 +95,9 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Err(StoreError::Missing { .. }) if !args.offline => None,
         Err(error) => return Err(error.into()),
     };
-    let (known, allocator) = match &store {
-        Some(store) => (Known::read(store)?, Allocator::new(store)?),
-        None => (Known::default(), Allocator::empty()),
+    let (known, ids) = match &store {
+        Some(store) => (Known::read(store)?, store.id_source()?),
+        None => (Known::default(), IdSource::after(HighestIds::default())),
     };
     if !args.offline && args.format == Format::Text {
         named_centers(&context.centers)?;
@@ -107,7 +108,7 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     };
     let asked: Vec<String> =
         heard.iter().filter(|heard| heard.answer.is_some()).map(|heard| heard.url.clone()).collect();
-    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
+    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, context.now());
     for silent in &roster.silent {
         let since = silent
             .last_heard

@@ -9,10 +9,12 @@ use super::super::Context;
 use super::super::roster::{self, Heard, Known, Place, Roster, SilentCenter};
 use super::probing::{Prober, Sighting, Target};
 use crate::address::normal_form;
+use crate::fleet::change::Change;
+use crate::fleet::ids::{HighestIds, IdSource};
 use crate::fleet::liveness::{Finding, Kinship, Suspicion};
+use crate::fleet::records::{AddressState, Key};
 use crate::fleet::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
 use crate::io::center::{CenterList, Effort};
-use crate::io::store::{AddressState, Allocator, Change, Key};
 use crate::names::Naming;
 
 /// Everything that was asked, and what was seen.
@@ -30,18 +32,18 @@ pub(super) struct Survey {
 impl Survey {
     /// Asks the centers what they list, and everybody there; `None` where a signal ended it.
     pub(super) fn take(prober: &Prober<'_>, context: &Context) -> Result<Option<Self>> {
-        let (known, allocator, suspicions, tombstones) = match super::reader(context)? {
+        let (known, ids, suspicions, tombstones) = match super::reader(context)? {
             Some(store) => {
-                (Known::read(&store)?, Allocator::new(&store)?, store.suspicions()?, store.tombstones()?)
+                (Known::read(&store)?, store.id_source()?, store.suspicions()?, store.tombstones()?)
             }
-            None => (Known::default(), Allocator::empty(), HashMap::new(), Vec::new()),
+            None => (Known::default(), IdSource::after(HighestIds::default()), HashMap::new(), Vec::new()),
         };
         let naming = context.config.naming.clone();
         let heard = roster::ask(&prober.patient, &context.centers);
         let answered = answered(&heard);
         let list = |heard: &Heard| Some((heard.url.clone(), heard.answer.as_ref()?.as_ref().ok()?.clone()));
         let lists = heard.iter().filter_map(list).collect();
-        let roster = Roster::assemble(known, heard, &naming, &allocator, context.now());
+        let roster = Roster::assemble(known, heard, &naming, &ids, context.now());
         let mut targets = targets(&roster);
         // Suspects are asked first, the others in random order, so that short runs leave out others each time.
         fastrand::shuffle(&mut targets);

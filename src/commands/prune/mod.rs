@@ -14,6 +14,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use lists::Survey;
+use probing::Prober;
+use removing::{Removal, Remover};
+use thinning::Thinning;
+use watch::{Restored, Watched};
 
 use super::Context;
 use super::mending::{Depth, Mended, mend};
@@ -29,16 +34,10 @@ use crate::fleet::retention::Keep;
 use crate::io::center::{Client, Options};
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::signals::Signals;
-use crate::io::store::{Allocator, Store, StoreError};
+use crate::io::store::{Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::parallel;
 use crate::ping::PingUrl;
-
-use lists::Survey;
-use probing::Prober;
-use removing::{Removal, Remover};
-use thinning::Thinning;
-use watch::{Restored, Watched};
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
@@ -343,10 +342,10 @@ impl Work<'_> {
         let Self { choices, context, prober, pulling, locked, gone, .. } = *self;
         let now = context.now();
         let naming = &context.config.naming;
-        let allocator = Allocator::new(store)?;
+        let ids = store.id_source()?;
         let heard = survey.ask_again(prober, &context.centers);
         let answered = lists::answered(&heard);
-        let mut roster = Roster::assemble(Known::read(store)?, heard, naming, &allocator, now);
+        let mut roster = Roster::assemble(Known::read(store)?, heard, naming, &ids, now);
         roster.silent.extend(survey.silent());
         let suspicions = store.suspicions()?;
         let situation = lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
@@ -359,9 +358,8 @@ impl Work<'_> {
         }
         writer.commit()?;
         drop(writer);
-        let (allocator, roster_now) = (&allocator, &roster);
-        let remover =
-            Remover { context, prober, pulling, locked, store, allocator, roster: roster_now, gone };
+        let (ids, roster_now) = (&ids, &roster);
+        let remover = Remover { context, prober, pulling, locked, store, ids, roster: roster_now, gone };
         let removal = remover.carry_out(&plan)?;
         let is_cut = survey.is_cut || removal.is_cut;
         Ok(Lists { plan, removal, silent: roster.silent, restored: Vec::new(), is_cut })

@@ -17,8 +17,8 @@ use crate::address::shown_url;
 use crate::cli::Format;
 use crate::fleet::liveness::{Finding, Suspicion};
 use crate::fleet::removal::{Action, Brake, Judged, Tombstone};
+use crate::fleet::row::Row;
 use crate::io::clock::Stopwatch;
-use crate::io::store::Row;
 use crate::names::in_message;
 use crate::profile::Fingerprint;
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::fleet::liveness::{Finding, Kinship, Probe};
+use crate::fleet::records::Key;
 use crate::io::center::{Client, Effort};
 use crate::io::clock::{self, Deadline};
 use crate::io::signals::Signals;
-use crate::io::store::{Key, Store, StoreError};
+use crate::io::store::{Store, StoreError};
 use crate::parallel;
 use crate::profile::{Build, Fingerprint};
 

@@ -12,11 +12,13 @@ use super::probing::{Prober, Sighting, Target};
 use super::registering::{register, stands};
 use super::watch;
 use crate::address::{normal_form, shown_url};
+use crate::fleet::change::Change;
+use crate::fleet::ids::{IdSource, ServiceId};
 use crate::fleet::liveness::{Finding, Kinship, Probe};
 use crate::fleet::removal::{Action, Judged, Plan, Registration, Renaming, Tombstone};
 use crate::io::center::{Client, Effort, HttpError, Listed};
 use crate::io::clock::Deadline;
-use crate::io::store::{Allocator, Change, ServiceId, Store};
+use crate::io::store::Store;
 use crate::io::workdir::Locked;
 
 /// The first removals are checked one by one, so that a center which takes them for more than they are is
@@ -70,7 +72,7 @@ pub(super) struct Remover<'a> {
     pub(super) pulling: &'a Client,
     pub(super) locked: &'a Locked,
     pub(super) store: &'a Store,
-    pub(super) allocator: &'a Allocator,
+    pub(super) ids: &'a IdSource,
     pub(super) roster: &'a Roster,
     /// Takes what was removed, to look after it.
     pub(super) gone: &'a Sender<Vec<Tombstone>>,
@@ -222,7 +224,7 @@ impl Remover<'_> {
             signals: self.prober.signals,
             locked: self.locked,
             store: self.store,
-            allocator: self.allocator,
+            ids: self.ids,
             concurrency: self.prober.concurrency,
             deadline: self.prober.deadline,
         };

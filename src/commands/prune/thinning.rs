@@ -8,12 +8,15 @@ use chrono::{DateTime, Utc};
 use super::super::mending::{tell_left, tell_swept};
 use super::super::roster::{Entry, Known, Roster};
 use super::super::{Context, fail, turn};
+use crate::fleet::change::Change;
+use crate::fleet::edition::{Edition, EditionStatus};
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{EditionId, KeyId};
+use crate::fleet::records::{Key, ScheduleRow};
 use crate::fleet::retention::{Keep, KeptRow, Use, outlived, spent};
+use crate::fleet::row::{Row, RowFilter};
 use crate::io::signals::Signals;
-use crate::io::store::{
-    Allocator, Change, Edition, EditionId, EditionStatus, Generation, Key, KeyId, Row, RowFilter,
-    ScheduleRow, Store, StoreError,
-};
+use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{Freed, Locked};
 
 /// What of the stored history goes.
@@ -55,8 +58,8 @@ impl Thinning {
         let now = context.now();
         let known = Known::read(store)?;
         let heard = known.without_asking();
-        let allocator = Allocator::new(store)?;
-        let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, now);
+        let ids = store.id_source()?;
+        let roster = Roster::assemble(known, heard, &context.config.naming, &ids, now);
         let rows = store.rows(&RowFilter::default())?;
         let mut thinning = Self::default();
         if keep.keys_younger_than.is_some() {

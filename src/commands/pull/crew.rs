@@ -11,10 +11,12 @@ use super::plan::Plan;
 use super::settlement::{PullResult, Pulled};
 use super::shared::{Message, Shared, lock};
 use super::unit::Unit;
+use crate::fleet::change::Change;
+use crate::fleet::ids::KeyId;
 use crate::io::clock::Stopwatch;
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
-use crate::io::store::{Change, KeyId, Store, StoreError, Writer};
+use crate::io::store::{Store, StoreError, Writer};
 use crate::parallel::{self, Begun};
 
 /// How often the writing thread looks up from its work, and how often it commits at least.

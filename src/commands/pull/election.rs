@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::super::roster::Entry;
 use super::ledger::Ledger;
-use crate::fleet::edition::Candidate;
-use crate::io::store::{EditionId, EditionStatus, Generation, StructureId};
+use crate::fleet::edition::{Candidate, EditionStatus};
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{EditionId, StructureId};
 use crate::profile::{Build, Fingerprint};
 
 /// An edition took the place of another.

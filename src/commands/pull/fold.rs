@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::io::store::{Allocator, Change, Generation, Store, StoreError, StructureId};
+use crate::fleet::change::Change;
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{IdSource, StructureId};
+use crate::io::store::{Store, StoreError};
 use crate::profile::{Merged, encode_counts};
 
 /// How many generations a run folds at most; the next one goes on.
@@ -20,7 +23,7 @@ pub(super) fn until(after: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>
 /// Folds what was closed before `until`. What a key shows does not change by it.
 pub(super) fn fold(
     store: &Store,
-    allocator: &Allocator,
+    ids: &IdSource,
     until: Option<DateTime<Utc>>,
     mut apply: impl FnMut(&Change) -> Result<()>,
 ) -> Result<()> {
@@ -45,7 +48,7 @@ pub(super) fn fold(
         apply(&if let Some(before) = before {
             Change::GenerationMoved { id: before.id, mode, at, counts, answer }
         } else {
-            let (id, address) = (allocator.generation(), None);
+            let (id, address) = (ids.generation(), None);
             Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer }
         })?;
         for generation in alike {

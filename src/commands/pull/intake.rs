@@ -21,10 +21,12 @@ use super::ledger::Ledger;
 use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
 use crate::config::InboxOwner;
+use crate::fleet::change::Change;
+use crate::fleet::edition::EditionStatus;
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{EditionId, GenerationId, ServiceId, StructureId};
 use crate::fleet::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
-use crate::io::store::{
-    Change, EditionId, EditionStatus, Generation, GenerationId, ServiceId, Store, StructureId, Writer,
-};
+use crate::io::store::{Store, Writer};
 use crate::io::users;
 use crate::io::workdir::WorkdirError;
 use crate::io::workdir::inbox::{self, InboxFile};
@@ -360,7 +362,7 @@ impl Intake<'_, '_, '_> {
                 vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
             }
             Place::Own(counts) => {
-                let id = self.shared.allocator.generation();
+                let id = self.shared.ids.generation();
                 origin.opened(id, head.captured_at, &counts, entry, ledger)
             }
         };
@@ -391,8 +393,8 @@ impl Intake<'_, '_, '_> {
 
     /// Makes a name known that only the inbox tells of.
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
-        let Shared { allocator, now, .. } = self.shared;
-        let (index, changes) = self.roster.add_service(service, self.naming, allocator, *now);
+        let Shared { ids, now, .. } = self.shared;
+        let (index, changes) = self.roster.add_service(service, self.naming, ids, *now);
         self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
         Ok(index)

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::super::fault::Reach;
 use super::super::roster::Entry;
 use super::shared::{Message, Shared};
+use crate::fleet::change::Change;
 use crate::fleet::edition;
-use crate::io::store::{
-    Change, Edition, EditionId, EditionStatus, Generation, GenerationId, KeyId, Store, StructureId,
-};
+use crate::fleet::edition::{Edition, EditionStatus};
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{EditionId, GenerationId, KeyId, StructureId};
+use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{Build, Fingerprint, Merged, Template};
 
@@ -175,7 +177,7 @@ impl Ledger {
         store: &Store,
     ) -> anyhow::Result<usize> {
         let index = index.unwrap_or_else(|| {
-            let id = shared.allocator.edition();
+            let id = shared.ids.edition();
             // Before anybody joins this edition and refers to it.
             shared.send(Message::Changes(Some(key), vec![Change::Edition { id, key, at: shared.now }]));
             self.editions.push(LiveEdition {
@@ -241,7 +243,7 @@ impl Ledger {
             edition.status != EditionStatus::Current && edition.structures.is_empty() && !edition.is_undecided
         };
         let index = self.editions.iter().position(is_free).unwrap_or_else(|| {
-            let id = shared.allocator.edition();
+            let id = shared.ids.edition();
             changes.push(Change::Edition { id, key, at: shared.now });
             self.editions.push(LiveEdition::new(id, EditionStatus::Aside));
             self.editions.len() - 1

@@ -17,13 +17,17 @@ mod unit;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use clap::Args;
+use crew::{Haul, Queue, Scribe, Stop};
+use intake::{Found, Intake};
+use plan::{Plan, Selection, Waiting};
+use settlement::Pulled;
+use shared::{Message, Rules, Shared};
 
 use super::mending::{Depth, Mended, mend};
 use super::pick::pick;
@@ -35,23 +39,19 @@ use crate::address::{base_url, normal_form, shown_url};
 use crate::cli::{Format, Global};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
+use crate::fleet::change::Change;
+use crate::fleet::ids::IdSource;
 use crate::fleet::snapshot::{Doubt, Jump};
 use crate::io::center::{Client, Options};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
-use crate::io::store::{Allocator, Change, Store, Writer};
+use crate::io::store::{Store, Writer};
 use crate::io::workdir::Locked;
 use crate::memory::Memory;
 use crate::names::{Naming, printable};
 use crate::ping::PingUrl;
 use crate::profile::Limits;
-
-use crew::{Haul, Queue, Scribe, Stop};
-use intake::{Found, Intake};
-use plan::{Plan, Selection, Waiting};
-use settlement::Pulled;
-use shared::{Message, Rules, Shared};
 
 /// How many messages may wait for the thread that writes; more would only fill memory.
 const WAITING_MESSAGES: usize = 64;
@@ -268,13 +268,13 @@ fn pull(
     let mut writer = store.writer(locked.held());
     note_start(args, context, &store, &mut writer)?;
 
-    let allocator = Allocator::new(&store)?;
+    let ids = store.id_source()?;
     let deadline = args.deadline.or(context.config.pull.deadline);
     let known = Known::read(&store)?;
     let time_left = || deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
     let heard = roster::ask_known_first(client, &context.centers, &known, time_left);
-    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, now);
-    let mut roster = with_named_address(args, roster, &allocator, context)?;
+    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, now);
+    let mut roster = with_named_address(args, roster, &ids, context)?;
     let is_over = || Stop::now(signals, deadline, &started).is_some();
     // Whoever fills an inbox must not keep services from being pulled: half of the time is for them.
     let for_inbox = deadline.map(|deadline| deadline / 2);
@@ -290,7 +290,8 @@ fn pull(
     let shared = Shared {
         client,
         locked,
-        allocator: &allocator,
+        ids: &ids,
+        numbers: store.profile_numbers()?,
         rules: args.rules(context),
         now,
         doubt: Doubt::new(now, store.clock_jumps()?),
@@ -351,7 +352,7 @@ fn pull(
             roster.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
         }
         let until = fold::until(context.config.pull.fold_after, now);
-        fold::fold(&store, &allocator, until, |change| Ok(writer.apply(change)?))?;
+        fold::fold(&store, &ids, until, |change| Ok(writer.apply(change)?))?;
         writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
         let depth = if args.force { Depth::Content } else { Depth::Size };
         mended = mend(&store, locked, depth, is_over, |change| writer.apply(change))?;
@@ -415,7 +416,7 @@ pub(super) struct Pulling<'a> {
     pub(super) signals: &'a Signals,
     pub(super) locked: &'a Locked,
     pub(super) store: &'a Store,
-    pub(super) allocator: &'a Allocator,
+    pub(super) ids: &'a IdSource,
     pub(super) concurrency: usize,
     pub(super) deadline: Deadline,
 }
@@ -429,7 +430,7 @@ pub(super) fn last_chance(
     pulling: &Pulling<'_>,
     context: &Context,
 ) -> Result<()> {
-    let Pulling { client, signals, locked, store, allocator, concurrency, deadline } = *pulling;
+    let Pulling { client, signals, locked, store, ids, concurrency, deadline } = *pulling;
     let (started, deadline) = (Stopwatch::start(), deadline.left());
     let plan = Plan::of_listed(entries, addresses);
     let queue = Queue::new(&plan, false);
@@ -440,7 +441,8 @@ pub(super) fn last_chance(
     let shared = Shared {
         client,
         locked,
-        allocator,
+        ids,
+        numbers: store.profile_numbers()?,
         rules: Rules::of(&context.config.pull),
         now: context.now(),
         doubt: Doubt::new(context.now(), store.clock_jumps()?),
@@ -464,7 +466,7 @@ pub(super) fn last_chance(
 fn with_named_address(
     args: &PullArgs,
     mut roster: Roster,
-    allocator: &Allocator,
+    ids: &IdSource,
     context: &Context,
 ) -> Result<Roster> {
     if args.address.is_none() {
@@ -479,7 +481,7 @@ fn with_named_address(
     if pick(name, &roster.entries).is_ok() || !naming.parse(name).is_parsed() {
         return Ok(roster);
     }
-    let (_, changes) = roster.add_service(name, naming, allocator, context.now());
+    let (_, changes) = roster.add_service(name, naming, ids, context.now());
     roster.changes.extend(changes);
     Ok(roster)
 }
@@ -583,9 +585,9 @@ fn exit_code(
 
 /// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
 fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
-    let (known, allocator) = Known::of_root(&context.workdir)?;
+    let (known, ids) = Known::of_root(&context.workdir)?;
     let heard = roster::ask_known_first(client, &context.centers, &known, || args.deadline);
-    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
+    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, context.now());
     report_silence(&roster, false, context)?;
     let selection = select(args, &roster.entries)?;
     let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());

@@ -1,5 +1,7 @@
 //! What a pull says: a line a service where somebody watches or asked for it, one line under cron.
 
+pub(super) use super::super::show::moment;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -22,12 +24,11 @@ use super::unit::Part;
 use crate::address::shown_url;
 use crate::cli::Format;
 use crate::coverage::Coverage;
+use crate::fleet::ids::KeyId;
 use crate::io::clock::Stopwatch;
-use crate::io::store::{Damage, KeyId};
+use crate::io::store::Damage;
 use crate::io::workdir::inbox::MOST_BAD;
 use crate::names::in_message;
-
-pub(super) use super::super::show::moment;
 
 /// Says why a service is not pulled.
 pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {

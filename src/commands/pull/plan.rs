@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::super::roster::Entry;
 use super::shared::Rules;
 use super::unit::{Part, Target, Unit};
+use crate::fleet::ids::KeyId;
 use crate::fleet::schedule::{self, Due, Reason};
-use crate::io::store::KeyId;
 
 /// Which services a run is about.
 pub(super) enum Selection {

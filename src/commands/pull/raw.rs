@@ -5,10 +5,9 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::super::Context;
-use super::super::UsageError;
 use super::super::pick::pick;
 use super::super::roster::{self, Known, Roster};
+use super::super::{Context, UsageError};
 use super::PullArgs;
 use crate::exit::ExitCode;
 use crate::io::center::Client;
@@ -112,9 +111,9 @@ impl<W: Write> Write for Escaping<W> {
 }
 
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
-    let (known, allocator) = Known::of_root(&context.workdir)?;
+    let (known, ids) = Known::of_root(&context.workdir)?;
     let heard = roster::ask_known_first(client, &context.centers, &known, || None);
-    let roster = Roster::assemble(known, heard, &context.config.naming, &allocator, context.now());
+    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, context.now());
     super::report_silence(&roster, false, context)?;
     Ok(pick(service, &roster.entries)?.addresses())
 }

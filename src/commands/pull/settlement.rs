@@ -17,13 +17,14 @@ use super::succession;
 use super::unit::{Part, Unit};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
-use crate::fleet::edition::{self, Conditions, Decision, Election};
+use crate::fleet::change::Change;
+use crate::fleet::edition::{self, Conditions, Decision, EditionStatus, Election};
+use crate::fleet::ids::{EditionId, KeyId, StructureId};
+use crate::fleet::records::{AddressState, Replicas, ScheduleRow};
 use crate::fleet::retention::HIGHEST_NUMBER;
+use crate::fleet::row::{Fact, NewRow, Row};
 use crate::fleet::schedule::{self, Outcome, Reason, Schedule};
-use crate::io::store::{
-    AddressState, Change, EditionId, EditionStatus, Fact, KeyId, NewRow, Replicas, Row, ScheduleRow, Store,
-    StructureId,
-};
+use crate::io::store::Store;
 use crate::io::workdir::CovPath;
 use crate::names::in_message;
 use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts_digest, covered_digest};
@@ -506,7 +507,7 @@ impl Settlement<'_, '_> {
         let entry = self.part.entry;
         let folder = crate::names::escape(&entry.key.app);
         let workdir = self.shared.locked.workdir();
-        let number = self.shared.allocator.number(&folder, || workdir.highest_number(&folder))?;
+        let number = self.shared.numbers.next(&folder, || workdir.highest_number(&folder))?;
         let number = number.with_context(|| {
             format!(
                 "no number is left for another profile, as {folder}_{HIGHEST_NUMBER} is there; move it out of \

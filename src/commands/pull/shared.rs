@@ -11,12 +11,14 @@ use chrono::{DateTime, Utc};
 
 use super::settlement::Pulled;
 use crate::config::{ChangeRule, PullConfig};
+use crate::fleet::change::Change;
+use crate::fleet::edition::Structures;
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{GenerationId, IdSource, KeyId, StructureId};
 use crate::fleet::schedule::{Retry, Steps};
 use crate::fleet::snapshot::{Doubt, Life};
 use crate::io::center::{Client, HttpError, Incoming};
-use crate::io::store::{
-    Allocator, Change, Generation, GenerationId, KeyId, Store, StoreError, StructureId, Structures,
-};
+use crate::io::store::{ProfileNumbers, Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::memory::{Memory, NoRoom, Reservation};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
@@ -69,7 +71,8 @@ pub(super) struct Answer {
 pub(super) struct Shared<'a> {
     pub(super) client: &'a Client,
     pub(super) locked: &'a Locked,
-    pub(super) allocator: &'a Allocator,
+    pub(super) ids: &'a IdSource,
+    pub(super) numbers: ProfileNumbers,
     pub(super) rules: Rules,
     pub(super) now: DateTime<Utc>,
     /// Of the times that are stored.
@@ -167,7 +170,7 @@ impl Shared<'_> {
             return Ok(id);
         }
         let template = template.context("a build without a template that is not known")?;
-        let id = self.allocator.structure();
+        let id = self.ids.structure();
         let data = encode_build(template);
         let new = Change::Structure { id, fingerprint: build.fingerprint(), data };
         self.send(Message::Changes(None, vec![new]));

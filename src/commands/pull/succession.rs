@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::super::roster::Entry;
 use super::ledger::{Ledger, LiveEdition};
 use crate::fleet::edition::Served;
-use crate::io::store::{Generation, StructureId};
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::StructureId;
 use crate::profile::{Build, Fingerprint};
 
 /// Returns the addresses that answer with a set of files of `edition`, with the sets of it that they served before.

@@ -15,14 +15,15 @@ use super::election::OtherKeys;
 use super::ledger::{Answered, Ledger};
 use super::settlement::{Failure, Pulled, Settlement};
 use super::shared::{Answer, Message, Shared, lock};
-use crate::fleet::edition::{self, Claim};
-use crate::fleet::generation::{self, Verdict};
+use crate::fleet::change::Change;
+use crate::fleet::edition::{self, Claim, EditionStatus};
+use crate::fleet::generation::{self, Generation, LastAnswer, Verdict};
+use crate::fleet::ids::{EditionId, GenerationId, StructureId};
+use crate::fleet::records::AddressState;
 use crate::fleet::schedule::Reason;
 use crate::fleet::snapshot::{self, Life, Resumed};
 use crate::io::center::{HttpError, Incoming};
-use crate::io::store::{
-    AddressState, Change, EditionId, EditionStatus, Generation, GenerationId, LastAnswer, Store, StructureId,
-};
+use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{
     Fingerprint, Imprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
@@ -598,7 +599,7 @@ impl<'a> Unit<'a> {
             }
             (counts, previous.id)
         } else {
-            let id = shared.allocator.generation();
+            let id = shared.ids.generation();
             let counts = encode_counts(&answered);
             let answer = to_remember;
             changes.push(Change::GenerationOpened {

@@ -11,14 +11,13 @@ use super::source::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
 use crate::code::gosrc::scan;
 use crate::code::linediff;
 use crate::code::patch::{self, FilePatch, Unread};
-use crate::commands;
+use crate::fleet::row::Row;
 use crate::io::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
-use crate::io::store::Row;
 use crate::io::workdir;
 use crate::names::in_message;
-use crate::parallel;
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
 use crate::time::minute;
+use crate::{commands, parallel};
 
 /// Which base is asked for.
 #[derive(Clone, Copy, Debug)]

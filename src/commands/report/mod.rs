@@ -9,7 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use changes::Asked;
 use clap::{Args, ValueEnum};
+use outputs::{Output, Outputs, Wanted, WantedParser};
+use source::{AtCommit, NotTrusted, Revision, SourceReader, SourceTree};
 
 use super::gate::{Data, GateArgs, below};
 use super::mending::stored_profile;
@@ -20,8 +23,10 @@ use crate::config::AppConfig;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
+use crate::fleet::ids::RowId;
+use crate::fleet::row::{Row, RowFilter};
 use crate::io::signals::Signals;
-use crate::io::store::{Row, RowFilter, RowId, Store};
+use crate::io::store::Store;
 use crate::io::workdir::{Reading, StoredReport};
 use crate::names::in_message;
 use crate::parallel;
@@ -31,10 +36,6 @@ use crate::report::{
     FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
 };
 use crate::time::minute;
-
-use changes::Asked;
-use outputs::{Output, Outputs, Wanted, WantedParser};
-use source::{AtCommit, NotTrusted, Revision, SourceReader, SourceTree};
 
 /// Files without source that are named without `--verbose`.
 const NAMED_FILES: usize = 5;

@@ -7,13 +7,13 @@
 
 mod placing;
 
+pub use placing::{Capture, Doubt, Jump, Life, Place, Resumed, larger, may_be_in_sum, place, resumed};
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-pub use placing::{Capture, Doubt, Jump, Life, Place, Resumed, larger, may_be_in_sum, place, resumed};
 
 /// What the name of a snapshot's file ends with.
 pub const SUFFIX: &str = ".snapshot";

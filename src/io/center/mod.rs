@@ -11,11 +11,15 @@ mod probe;
 mod raw;
 mod registry;
 
+pub use list::{CenterList, Cut, ListLimits, Listed};
+pub use probe::Effort;
+
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use dial::{AddressFilter, CenterItself, LookupFailed, TargetCheck};
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
@@ -26,11 +30,6 @@ use crate::config::{AddressPolicy, PullConfig};
 use crate::io::clock::Deadline;
 use crate::memory::{NoRoom, Reservation};
 use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
-
-use dial::{AddressFilter, CenterItself, LookupFailed, TargetCheck};
-
-pub use list::{CenterList, Cut, ListLimits, Listed};
-pub use probe::Effort;
 
 /// How requests are made.
 #[derive(Clone, Debug)]

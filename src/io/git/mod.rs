@@ -21,6 +21,13 @@ mod tree;
 mod url;
 mod view;
 
+pub use history::{FileAt, FileChange, Renames, Tip};
+pub use owners::Owners;
+pub use remote::{Network, clone};
+pub use run::Deadline;
+pub use tree::Tree;
+pub use url::RemoteUrl;
+
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -36,13 +43,6 @@ use view::{FORMAT_SETTINGS, FormatSetting, View, format_settings, may_say_format
 
 use crate::names::printable;
 use crate::parallel::{self, Begun};
-
-pub use history::{FileAt, FileChange, Renames, Tip};
-pub use owners::Owners;
-pub use remote::{Network, clone};
-pub use run::Deadline;
-pub use tree::Tree;
-pub use url::RemoteUrl;
 
 /// Git could not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,9 @@
 //! Whose repositories are read. Git's own check of that is off wherever a repository is named by `--git-dir`.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::Path;
+use std::{fs, io};
 
 use super::GitError;
 use crate::access::Caller;

@@ -6,10 +6,9 @@
 //! configuration, its hooks and its attributes, and git sees none of these.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::layout::{read, refuse_pipe};
 use super::{GitError, Layout};

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::query::{GenerationId, generation};
-use super::{Generation, StructureId};
+use super::query::generation;
 use crate::address::normal_form;
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{GenerationId, StructureId};
 use crate::fleet::snapshot::larger;
 use crate::profile::{decode_build, decode_counts, encode_counts};
 use crate::time::iso;
@@ -200,8 +201,8 @@ fn blocks_of(connection: &Connection, structure: StructureId) -> rusqlite::Resul
 
 #[cfg(test)]
 mod tests {
-    use super::super::EditionId;
     use super::*;
+    use crate::fleet::ids::EditionId;
     use crate::profile::Mode;
 
     fn life(spelling: &str, opened: i64, closed: Option<i64>) -> Generation {

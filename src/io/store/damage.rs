@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, ErrorCode, Row, ToSql};
 
-use super::{EditionId, KeyId, RowId, ServiceId, Store, StoreError, StructureId};
+use super::{Store, StoreError};
+use crate::fleet::ids::{EditionId, KeyId, RowId, ServiceId, StructureId};
 
 /// A stored value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

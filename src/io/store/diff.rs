@@ -7,8 +7,9 @@ use rusqlite::{ErrorCode, OpenFlags, params};
 
 use super::damage::Owner;
 use super::query::time;
-use super::{RowId, Store, StoreError};
+use super::{Store, StoreError};
 use crate::coverage::{ChangedLines, Coverage};
+use crate::fleet::ids::RowId;
 use crate::time::iso;
 
 /// How long to wait for whoever writes; a pull lets others in every half second.

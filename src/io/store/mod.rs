@@ -9,31 +9,28 @@ mod addresses;
 mod change;
 mod damage;
 mod diff;
+mod ids;
+mod numbers;
 mod query;
 mod reason;
 mod upgrade;
 mod waiting;
 
+pub use upgrade::{Outdated, Upgrade};
+pub use waiting::tell_waits;
+
+pub use change::Writer;
+pub use damage::Damage;
+pub use numbers::ProfileNumbers;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use damage::Damages;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::Held;
-
-pub use upgrade::{Outdated, Upgrade};
-pub use waiting::tell_waits;
-
-use damage::Damages;
-
-pub use change::{Allocator, Change, NewRow, Writer};
-pub use damage::Damage;
-pub use query::{
-    AddressState, AddressStates, AskedCenter, Edition, EditionId, EditionStatus, Fact, Generation,
-    GenerationId, Key, KeyId, KnownService, LastAnswer, LatestFile, ListedAddress, Replicas, Row, RowFilter,
-    RowId, ScheduleRow, ServiceId, StructureId, Structures,
-};
 
 /// Marks a database file as ours ("gocw").
 const APPLICATION_ID: i32 = 0x676f_6377;

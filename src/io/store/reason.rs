@@ -1,9 +1,8 @@
 //! The reason why SQLite failed, and the next step. SQLite keeps the system's own reason to itself, so the system is
 //! asked for it at that moment.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, AtFlags, CWD, accessat};

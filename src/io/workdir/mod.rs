@@ -28,6 +28,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use folder::{Folder, Links, Rules};
 use rustix::fs::{FileType, OFlags};
 
 use crate::access::Caller;
@@ -36,8 +37,6 @@ use crate::fleet::retention::{HIGHEST_NUMBER, RowFiles};
 use crate::io::users;
 use crate::lock::Held;
 use crate::names::escape;
-
-use folder::{Folder, Links, Rules};
 
 /// Name of the database in the root.
 pub const DATABASE: &str = "sqlite.db";

@@ -10,6 +10,9 @@ mod json;
 mod markdown;
 mod text;
 
+pub use comparison::{Category, ComparedFile, Comparison};
+pub use text::Excerpts;
+
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -23,9 +26,6 @@ use crate::code::patch::{FilePatch, Unread};
 use crate::coverage::Coverage;
 use crate::filter::{Candidate, Filter};
 use crate::parallel::on_all_cores;
-
-pub use comparison::{Category, ComparedFile, Comparison};
-pub use text::Excerpts;
 
 /// What the changes are counted from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,91 @@
+//! The ids of everything that is stored, and the source of new ones.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+    )*};
+}
+
+ids! {
+    /// Identifies a [`Key`](super::records::Key).
+    KeyId,
+    /// Identifies a registered name.
+    ServiceId,
+    /// Identifies a block structure.
+    StructureId,
+    /// Identifies an [`Edition`](super::edition::Edition).
+    EditionId,
+    /// Identifies a [`Generation`](super::generation::Generation).
+    GenerationId,
+    /// Identifies a row of the public table.
+    RowId,
+}
+
+/// Hands out ids to the threads of the one process that holds the lock.
+#[derive(Debug)]
+pub struct IdSource {
+    keys: AtomicI64,
+    services: AtomicI64,
+    structures: AtomicI64,
+    editions: AtomicI64,
+    generations: AtomicI64,
+}
+
+/// The highest ids that are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HighestIds {
+    /// Of a key.
+    pub key: i64,
+    /// Of a registered name.
+    pub service: i64,
+    /// Of a block structure.
+    pub structure: i64,
+    /// Of an edition.
+    pub edition: i64,
+    /// Of a generation.
+    pub generation: i64,
+}
+
+impl IdSource {
+    /// Begins after the ids that are stored.
+    #[must_use]
+    pub fn after(highest: HighestIds) -> Self {
+        let next = |last: i64| AtomicI64::new(last + 1);
+        Self {
+            keys: next(highest.key),
+            services: next(highest.service),
+            structures: next(highest.structure),
+            editions: next(highest.edition),
+            generations: next(highest.generation),
+        }
+    }
+
+    /// Returns the id of the next new key.
+    pub fn key(&self) -> KeyId {
+        KeyId(self.keys.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new name.
+    pub fn service(&self) -> ServiceId {
+        ServiceId(self.services.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new structure.
+    pub fn structure(&self) -> StructureId {
+        StructureId(self.structures.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new edition.
+    pub fn edition(&self) -> EditionId {
+        EditionId(self.editions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the id of the next new generation.
+    pub fn generation(&self) -> GenerationId {
+        GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,45 @@
+//! The ids as SQLite stores them.
+
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use super::numbers::ProfileNumbers;
+use super::{Store, StoreError};
+use crate::fleet::ids::{
+    EditionId, GenerationId, HighestIds, IdSource, KeyId, RowId, ServiceId, StructureId,
+};
+
+macro_rules! stored_as_integers {
+    ($($name:ident),* $(,)?) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                self.0.to_sql()
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                i64::column_result(value).map(Self)
+            }
+        }
+    )*};
+}
+
+stored_as_integers!(KeyId, ServiceId, StructureId, EditionId, GenerationId, RowId);
+
+impl Store {
+    /// Returns the source of new ids, which goes on where the database stands.
+    pub fn id_source(&self) -> Result<IdSource, StoreError> {
+        Ok(IdSource::after(HighestIds {
+            key: self.last_id("cover_key")?,
+            service: self.last_id("service")?,
+            structure: self.last_id("structure")?,
+            edition: self.last_id("edition")?,
+            generation: self.last_id("generation")?,
+        }))
+    }
+
+    /// Returns the source of new numbers of profiles.
+    pub fn profile_numbers(&self) -> Result<ProfileNumbers, StoreError> {
+        Ok(ProfileNumbers::after(self.app_numbers()?))
+    }
+}

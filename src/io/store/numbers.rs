@@ -1,0 +1,50 @@
+//! The numbers of stored profiles.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use crate::fleet::retention::HIGHEST_NUMBER;
+
+/// Hands out numbers of profiles to the threads of the one process that holds the lock.
+#[derive(Debug, Default)]
+pub struct ProfileNumbers(Mutex<Numbers>);
+
+impl ProfileNumbers {
+    /// Goes on behind the last number of each app.
+    #[must_use]
+    pub fn after(last: HashMap<String, u64>) -> Self {
+        Self(Mutex::new(Numbers { last, compared: HashSet::new() }))
+    }
+
+    /// Returns the number of the next profile of an app, which is never used again; `None` where none is left.
+    ///
+    /// An older database may have been put back, so numbers go on behind the highest one that is stored, too; `stored`
+    /// returns that, and is called once for each folder.
+    pub fn next<E>(
+        &self,
+        app_folder: &str,
+        stored: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<Option<u64>, E> {
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Numbers { last, compared } = &mut *numbers;
+        let last = last.entry(app_folder.to_owned()).or_default();
+        if !compared.contains(app_folder) {
+            *last = (*last).max(stored()?);
+            compared.insert(app_folder.to_owned());
+        }
+        if *last >= HIGHEST_NUMBER {
+            return Ok(None);
+        }
+        *last += 1;
+        Ok(Some(*last))
+    }
+}
+
+/// The numbers of profiles that were used.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The last one, by folder.
+    last: HashMap<String, u64>,
+    /// Folders of which it was compared with what is stored.
+    compared: HashSet<String>,
+}
