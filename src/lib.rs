@@ -17,6 +17,7 @@ pub mod lock;
 pub mod memory;
 pub mod names;
 pub mod parallel;
+pub(crate) mod phrases;
 pub mod ping;
 pub mod profile;
 pub mod prometheus;
@@ -25,6 +26,12 @@ pub mod time;
 
 // The adapters.
 pub mod io;
+
+// The engines.
+pub mod collect;
+pub mod prune;
+pub mod site;
+pub mod source;
 
 // What stitches them.
 pub mod cli;

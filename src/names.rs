@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 ///
 /// Where the name fits nothing every field but `name` is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceName {
+pub struct ParsedName {
     /// The name exactly as the center lists it.
     pub name: String,
     /// The environment, such as `staging`.
@@ -30,7 +30,7 @@ pub struct ServiceName {
     pub commit: String,
 }
 
-impl ServiceName {
+impl ParsedName {
     /// Tells whether the name fitted, so that the fields hold something.
     #[must_use]
     pub fn is_parsed(&self) -> bool {
@@ -44,8 +44,8 @@ impl ServiceName {
         if self.is_parsed() { &self.app } else { &self.name }
     }
 
-    fn unparsed(name: &str) -> ServiceName {
-        ServiceName { name: name.to_owned(), ..ServiceName::default() }
+    fn unparsed(name: &str) -> ParsedName {
+        ParsedName { name: name.to_owned(), ..ParsedName::default() }
     }
 }
 
@@ -101,15 +101,15 @@ impl Naming {
     /// The default form wants all five fields filled. A pattern may let `env`, `region` or `branch` be
     /// empty, for a house that has no regions, say; an app and a commit there must be.
     #[must_use]
-    pub fn parse(&self, name: &str) -> ServiceName {
+    pub fn parse(&self, name: &str) -> ParsedName {
         let fields = match &self.pattern {
             Some(pattern) => fields_by_pattern(pattern, name),
             None => self.fields_by_segments(name),
         };
-        fields.unwrap_or_else(|| ServiceName::unparsed(name))
+        fields.unwrap_or_else(|| ParsedName::unparsed(name))
     }
 
-    fn fields_by_segments(&self, name: &str) -> Option<ServiceName> {
+    fn fields_by_segments(&self, name: &str) -> Option<ParsedName> {
         let (env, rest) = name.split_once('_')?;
         let (region, rest) = rest.split_once('_')?;
         let (rest, commit) = rest.rsplit_once('_')?;
@@ -151,7 +151,7 @@ fn last_line(text: &str) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-fn fields_by_pattern(pattern: &Regex, name: &str) -> Option<ServiceName> {
+fn fields_by_pattern(pattern: &Regex, name: &str) -> Option<ParsedName> {
     let captures = pattern.captures(name)?;
     let [env, region, app, branch, commit] =
         GROUPS.map(|group| captures.name(group).map_or("", |found| found.as_str()));
@@ -161,8 +161,8 @@ fn fields_by_pattern(pattern: &Regex, name: &str) -> Option<ServiceName> {
     Some(service_name(name, [env, region, app, last_part(branch), commit]))
 }
 
-fn service_name(name: &str, [env, region, app, branch, commit]: [&str; 5]) -> ServiceName {
-    ServiceName {
+fn service_name(name: &str, [env, region, app, branch, commit]: [&str; 5]) -> ParsedName {
+    ParsedName {
         name: name.to_owned(),
         env: env.to_owned(),
         region: region.to_owned(),
@@ -466,7 +466,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn fields(naming: &Naming, name: &str) -> [String; 5] {
-        let ServiceName { name: original, env, region, app, branch, commit } = naming.parse(name);
+        let ParsedName { name: original, env, region, app, branch, commit } = naming.parse(name);
         assert_eq!(original, name);
         [env, region, app, branch, commit]
     }
@@ -554,7 +554,7 @@ mod tests {
             "a_b_c_d_0123456\n",
         ] {
             let parsed = Naming::default().parse(name);
-            assert_eq!(parsed, ServiceName::unparsed(name));
+            assert_eq!(parsed, ParsedName::unparsed(name));
             assert_eq!(parsed.app_or_name(), name);
         }
     }
@@ -590,7 +590,7 @@ mod tests {
             "!echo.staging@main:845820727e",
             "e_r_a_b_0123456",
         ] {
-            assert_eq!(naming.parse(name), ServiceName::unparsed(name));
+            assert_eq!(naming.parse(name), ParsedName::unparsed(name));
         }
     }
 
@@ -731,7 +731,7 @@ mod tests {
         fn parsing_never_panics_and_keeps_the_name(name in "[a-c_/0-9]{0,40}") {
             let parsed = with_apps(&["a", "a_b"]).parse(&name);
             prop_assert_eq!(&parsed.name, &name);
-            prop_assert!(parsed.is_parsed() || parsed == ServiceName::unparsed(&name));
+            prop_assert!(parsed.is_parsed() || parsed == ParsedName::unparsed(&name));
         }
 
         #[test]

@@ -6,16 +6,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use humantime::format_duration;
 
-use super::show;
+use crate::commands::show;
 use crate::config::parse_duration;
 use crate::coverage::{Coverage, Threshold};
 
 /// What is asked of coverage; what is not met ends with exit code 5.
 #[derive(Args, Debug)]
-pub(super) struct GateArgs {
+pub(crate) struct GateArgs {
     /// Fail below this percentage of all statements; exact, not rounded.
     #[arg(long, value_name = "PERCENT")]
-    pub(super) fail_under: Option<Threshold>,
+    pub(crate) fail_under: Option<Threshold>,
 
     /// Fail when the last pull that got an answer is longer ago.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -28,29 +28,29 @@ pub(super) struct GateArgs {
 
 /// What is held against it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Data {
+pub(crate) struct Data {
     /// `None` for a row of another hand, whose percentage is all there is.
-    pub(super) coverage: Option<Coverage>,
-    pub(super) percent: f64,
-    pub(super) last_pull: Option<DateTime<Utc>>,
+    pub(crate) coverage: Option<Coverage>,
+    pub(crate) percent: f64,
+    pub(crate) last_pull: Option<DateTime<Utc>>,
     /// Answered, of those listed.
-    pub(super) replicas: Option<(u32, u32)>,
+    pub(crate) replicas: Option<(u32, u32)>,
 }
 
 impl GateArgs {
     /// Returns the same without the percentage, for what that is not asked of.
-    pub(super) fn without_threshold(&self) -> Self {
+    pub(crate) fn without_threshold(&self) -> Self {
         Self { fail_under: None, ..*self }
     }
 
     /// Tells whether anything is asked for.
-    pub(super) fn asks_anything(&self) -> bool {
+    pub(crate) fn asks_anything(&self) -> bool {
         let Self { fail_under, max_age, min_replicas } = self;
         fail_under.is_some() || max_age.is_some() || min_replicas.is_some()
     }
 
     /// Returns what is asked for and not met, each as a clause.
-    pub(super) fn unmet(&self, data: &Data, now: DateTime<Utc>) -> Vec<String> {
+    pub(crate) fn unmet(&self, data: &Data, now: DateTime<Utc>) -> Vec<String> {
         let Self { fail_under, max_age, min_replicas } = self;
         let mut unmet = Vec::new();
         if let Some(threshold) = fail_under {
@@ -75,7 +75,7 @@ impl GateArgs {
 }
 
 /// Says that, and by how much, data is below a threshold; `None` where it meets it.
-pub(super) fn below(data: &Data, threshold: Threshold) -> Option<String> {
+pub(crate) fn below(data: &Data, threshold: Threshold) -> Option<String> {
     let percent = data.percent;
     match data.coverage {
         Some(coverage) if coverage.meets(threshold) => None,

@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::pick::{is_same_app, pick_app};
-use super::roster::Roster;
-use super::{Context, show};
 use crate::cli::Format;
+use crate::collect::fleet::stored_fleet;
+use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
+use crate::fleet::pick::{is_same_app, pick_app};
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::store::Store;
 use crate::names::in_message;
@@ -41,7 +41,7 @@ pub struct HistoryArgs {
 /// Runs the command.
 pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = Roster::stored(&store, context)?;
+    let roster = stored_fleet(&store, &context.config.naming, context.now())?;
     let app = pick_app(&args.service, &roster.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;

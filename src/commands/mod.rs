@@ -7,16 +7,10 @@ pub mod pull;
 pub mod report;
 pub mod total;
 
-mod fault;
 mod gate;
-mod mending;
-mod pending;
-mod pick;
 mod ping;
-mod roster;
-mod show;
-mod state;
-mod turn;
+pub(crate) mod show;
+pub(crate) mod turn;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -59,13 +53,13 @@ pub struct Surroundings {
 /// What every command works with.
 #[derive(Clone, Debug)]
 pub struct Context {
-    workdir: Workdir,
-    config: Config,
-    centers: Vec<String>,
-    is_quiet: bool,
-    is_verbose: bool,
-    has_color: bool,
-    around: Surroundings,
+    pub(crate) workdir: Workdir,
+    pub(crate) config: Config,
+    pub(crate) centers: Vec<String>,
+    pub(crate) is_quiet: bool,
+    pub(crate) is_verbose: bool,
+    pub(crate) has_color: bool,
+    pub(crate) around: Surroundings,
 }
 
 impl Context {
@@ -105,40 +99,40 @@ impl Context {
     }
 
     /// Returns the same for output that goes to a file, whoever watches.
-    fn for_a_file(&self) -> Self {
+    pub(crate) fn for_a_file(&self) -> Self {
         let around = Surroundings { stdout_is_terminal: false, stdout_width: None, ..self.around.clone() };
         Self { has_color: false, around, ..self.clone() }
     }
 
     /// Returns the same for a run that could begin only now.
-    fn begun_at(&self, now: DateTime<Utc>) -> Self {
+    pub(crate) fn begun_at(&self, now: DateTime<Utc>) -> Self {
         Self { around: Surroundings { now, ..self.around.clone() }, ..self.clone() }
     }
 
     /// Returns how requests to centers and listed addresses are made.
-    fn request_options(&self) -> Options {
+    pub(crate) fn request_options(&self) -> Options {
         let (centers, host_addresses) = (self.centers.clone(), host::addresses());
         Options { centers, host_addresses, ..Options::of(&self.config.pull) }
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.around.now
     }
 
     /// Tells whether somebody watches, or wants to know everything.
-    fn has_spectator(&self) -> bool {
+    pub(crate) fn has_spectator(&self) -> bool {
         !self.is_quiet && (self.is_verbose || self.around.stderr_is_terminal)
     }
 
     /// Says something that is worth knowing and no fault.
-    fn tell(&self, message: impl fmt::Display) {
+    pub(crate) fn tell(&self, message: impl fmt::Display) {
         if !self.is_quiet {
             inform(message);
         }
     }
 
     /// Says why, where that was asked for.
-    fn explain(&self, message: impl fmt::Display) {
+    pub(crate) fn explain(&self, message: impl fmt::Display) {
         if self.is_verbose {
             inform(message);
         }
@@ -188,7 +182,7 @@ pub fn fail(message: impl fmt::Display) {
 }
 
 /// Names the stored values that could not be read; tells whether there are any.
-fn tell_damages(store: &Store) -> bool {
+pub(crate) fn tell_damages(store: &Store) -> bool {
     let damages = store.damages();
     for damage in &damages {
         fail(damage);
@@ -202,7 +196,7 @@ pub fn warn(message: impl fmt::Display) {
 }
 
 /// Says what somebody asked to be told.
-fn inform(message: impl fmt::Display) {
+pub(crate) fn inform(message: impl fmt::Display) {
     say(Level::Information, &message.to_string());
 }
 
@@ -213,7 +207,7 @@ const LONGEST_LINE: usize = 4000;
 static HAS_TOO_MANY_FILES: AtomicBool = AtomicBool::new(false);
 
 /// Notes where a message, said or not, tells of too many open files.
-fn heed_limit_of_files(message: &str) {
+pub(crate) fn heed_limit_of_files(message: &str) {
     if message.contains("(os error 24)") || message.contains("(ulimit -n)") {
         HAS_TOO_MANY_FILES.store(true, Ordering::Relaxed);
     }
@@ -232,7 +226,7 @@ pub fn tell_limit_of_files() {
 
 /// Prints a message on stderr. Lines are the message's own; what came from outside was made printable
 /// where it was put in, and is once more here.
-fn say(level: Level, message: &str) {
+pub(crate) fn say(level: Level, message: &str) {
     heed_limit_of_files(message);
     let priority = if speaks_to_journal() { level.prefix() } else { "" };
     for (number, line) in message.lines().enumerate() {
@@ -245,7 +239,7 @@ fn say(level: Level, message: &str) {
 
 /// Opens the database for writing, makes it or brings it up to date where needed, and says what that changed. The
 /// database of an earlier release is copied first.
-fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<Store> {
+pub(crate) fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<Store> {
     let path = locked.database()?;
     let copy = match Store::outdated(&path)? {
         Some(outdated) => Some(keep_copy(&outdated, locked).with_context(|| {
@@ -303,7 +297,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 /// A command line that the parser accepts, and that lacks something all the same.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct UsageError(&'static str);
+pub(crate) struct UsageError(&'static str);
 
 /// Tells whether an error is only that nobody reads the output any more.
 #[must_use]

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 
-use super::{Context, is_closed_pipe, warn};
+use crate::commands::{Context, is_closed_pipe, warn};
 use crate::exit::ExitCode;
 use crate::io::center::Client;
 use crate::parallel::{self, Begun};
@@ -17,7 +17,7 @@ use crate::ping::{Ping, PingUrl};
 
 /// Reads a [`PingUrl`]. Clap's own parsers show the value that they refuse, and this one is a secret.
 #[derive(Clone)]
-pub(super) struct PingUrlParser;
+pub(crate) struct PingUrlParser;
 
 impl TypedValueParser for PingUrlParser {
     type Value = PingUrl;
@@ -48,7 +48,7 @@ enum Sending<T, W> {
 ///
 /// It begins once it holds the lock: a run that ends busy is not heard of, because another one is at work.
 /// Pings that fail are warnings, and the first one keeps nobody waiting.
-pub(super) fn pinging(
+pub(crate) fn pinging(
     url: Option<&PingUrl>,
     proxy: Option<String>,
     context: &Context,

@@ -1,15 +1,14 @@
-//! How things look: tables, times, and what stands for what is not there.
+//! Tables and JSON on standard output.
 
-pub(super) use crate::time::{iso, minute, span};
+pub(crate) use crate::phrases::{NOTHING, ago, changed_lines, count, moment};
+pub(crate) use crate::time::{iso, minute, span};
 
 use std::io::{self, BufWriter, Write};
 
-use chrono::{DateTime, Utc};
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 
-use super::Context;
-use crate::coverage::ChangedLines;
+use crate::commands::Context;
 use crate::json;
 use crate::names::{printable, shortened};
 
@@ -19,11 +18,8 @@ const GAP: u16 = 2;
 /// Rows of a table that are laid out at a time; a row of ten cells takes about 3 KB until it is written.
 const BLOCK: usize = 512;
 
-/// What stands in a table where there is nothing to say.
-pub(super) const NOTHING: &str = "-";
-
 /// Returns a table that fits the terminal, or one that is never wrapped where nobody watches.
-pub(super) fn table(context: &Context, header: &[&str]) -> Table {
+pub(crate) fn table(context: &Context, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if context.around.stdout_is_terminal {
@@ -47,12 +43,12 @@ pub(super) fn table(context: &Context, header: &[&str]) -> Table {
 }
 
 /// Prints a table without the spaces at the ends of its lines.
-pub(super) fn print_table(table: &Table) -> io::Result<()> {
+pub(crate) fn print_table(table: &Table) -> io::Result<()> {
     write_table(table, &mut io::stdout().lock())
 }
 
 /// Writes a table without the spaces at the ends of its lines.
-pub(super) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -60,7 +56,7 @@ pub(super) fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> 
 }
 
 /// Prints a table of any number of rows, as [`write_rows`] writes it.
-pub(super) fn print_rows<T, const N: usize>(
+pub(crate) fn print_rows<T, const N: usize>(
     context: &Context,
     header: &[&str; N],
     rows: &[T],
@@ -75,7 +71,7 @@ pub(super) fn print_rows<T, const N: usize>(
 ///
 /// `cells` is called twice for each row of a long table: the widths of the columns must be known before the first row
 /// is written.
-pub(super) fn write_rows<T, const N: usize>(
+pub(crate) fn write_rows<T, const N: usize>(
     context: &Context,
     header: &[&str; N],
     rows: &[T],
@@ -127,7 +123,7 @@ fn write_blocks<T, const N: usize>(
 }
 
 /// Returns a cell with text from outside; the middle of what would push all else off the screen is left out.
-pub(super) fn cell(text: &str) -> Cell {
+pub(crate) fn cell(text: &str) -> Cell {
     const END: usize = 60;
     match text {
         "" => Cell::new(NOTHING),
@@ -136,23 +132,23 @@ pub(super) fn cell(text: &str) -> Cell {
 }
 
 /// Returns a cell that draws the eye, where colours are allowed.
-pub(super) fn colored(context: &Context, text: &str, color: Color) -> Cell {
+pub(crate) fn colored(context: &Context, text: &str, color: Color) -> Cell {
     if context.has_color { Cell::new(text).fg(color) } else { Cell::new(text) }
 }
 
 /// Prints one object as a line of JSON.
-pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(write_json(value, &mut io::stdout().lock())?)
 }
 
 /// Writes one object as a line of JSON.
-pub(super) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     json::write(&mut *out, value)?;
     writeln!(out)
 }
 
 /// Writes objects as one array in a line of JSON, each made when it is its turn.
-pub(super) fn write_json_each<T: Serialize>(
+pub(crate) fn write_json_each<T: Serialize>(
     objects: impl Iterator<Item = T>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -163,37 +159,6 @@ pub(super) fn write_json_each<T: Serialize>(
         separator = ",";
     }
     writeln!(out, "{}", if separator == "[" { "[]" } else { "]" })
-}
-
-/// Returns what came of the changes of a row, with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
-pub(super) fn changed_lines(diff: &ChangedLines) -> String {
-    const SHORT: usize = 8;
-    let base = diff.base.get(..SHORT).unwrap_or(&diff.base);
-    match diff.lines.total {
-        0 => format!("none since {base}"),
-        total => format!("{} of {total} since {base}", diff.lines),
-    }
-}
-
-/// Returns a time as people say it on the same day: `14:20`, or with the date before it. UTC.
-pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    if at.date_naive() == now.date_naive() { at.format("%H:%M UTC").to_string() } else { minute(at) }
-}
-
-/// Returns `3m ago`; `-` for what never was.
-pub(super) fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
-    at.map_or_else(|| NOTHING.to_owned(), |at| format!("{} ago", span(now - at)))
-}
-
-/// Returns `1 replica` or `2 replicas`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    match what.strip_suffix('s') {
-        Some(stem) if number == 1 && what.ends_with("ses") => {
-            format!("1 {}", stem.strip_suffix('e').unwrap_or(stem))
-        }
-        Some(one) if number == 1 => format!("1 {one}"),
-        _ => format!("{number} {what}"),
-    }
 }
 
 #[cfg(test)]
@@ -239,12 +204,5 @@ mod tests {
                 assert!(whole == in_blocks, "{number} rows at {width:?}");
             }
         }
-    }
-
-    #[test]
-    fn one_is_singular() {
-        assert_eq!(count(1, "services"), "1 service");
-        assert_eq!(count(0, "replicas"), "0 replicas");
-        assert_eq!(count(1, "addresses"), "1 address");
     }
 }

@@ -6,13 +6,14 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::gate::{Data, GateArgs};
-use super::pick::pick;
-use super::roster::{Entry, Roster};
-use super::{Context, show};
 use crate::cli::Format;
+use crate::collect::fleet::stored_fleet;
+use crate::commands::gate::{Data, GateArgs};
+use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::pick;
 use crate::fleet::row::Row;
 use crate::io::store::Store;
 use crate::names::in_message;
@@ -38,9 +39,9 @@ pub struct TotalArgs {
 /// Runs the command.
 pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = Roster::stored(&store, context)?;
+    let roster = stored_fleet(&store, &context.config.naming, context.now())?;
     let entry = pick(&args.service, &roster.entries)?;
-    let name = in_message(&entry.spokesman().name);
+    let name = in_message(&entry.newest_name().name);
     let latest = store.latest(&entry.key)?;
     let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();
     super::tell_damages(&store);
@@ -75,12 +76,12 @@ pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     Ok(if unmet.is_empty() { ExitCode::Done } else { ExitCode::BelowThreshold })
 }
 
-fn object(entry: &Entry, row: &Row, diff: Option<&ChangedLines>, context: &Context) -> serde_json::Value {
+fn object(entry: &KeyEntry, row: &Row, diff: Option<&ChangedLines>, context: &Context) -> serde_json::Value {
     let last_pull = entry.schedule.schedule.last_pull;
     let fact = row.fact.as_ref();
     let replicas = entry.replicas_now(row);
     json!({
-        "service": entry.spokesman().name,
+        "service": entry.newest_name().name,
         "env": row.key.env,
         "region": row.key.region,
         "app": row.key.app,

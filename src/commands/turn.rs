@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use humantime::format_duration;
 
-use super::{Context, Level, say};
+use crate::commands::{Context, Level, say};
 use crate::exit::ExitCode;
 use crate::fleet::retention::RowFiles;
 use crate::io::clock::{self, Stopwatch};
@@ -14,7 +14,7 @@ use crate::io::signals::Signals;
 use crate::io::workdir::{Freed, Locked, Reading, Swept, WorkdirError};
 
 /// What `--wait` means without a value: longer than anybody does.
-pub(super) const FOREVER: &str = "100years";
+pub(crate) const FOREVER: &str = "100years";
 
 /// How long is waited for what no `--wait` asked for.
 const SHORT: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const SHORT: Duration = Duration::from_secs(10);
 const SAID_AFTER: Duration = Duration::from_secs(1);
 
 /// Holds off sweeping, or returns what the run ends with: a sweep took too long, which is said, or a signal.
-pub(super) fn reading(signals: &Signals, context: &Context) -> Result<Result<Reading, ExitCode>> {
+pub(crate) fn reading(signals: &Signals, context: &Context) -> Result<Result<Reading, ExitCode>> {
     let attempt = || match context.workdir.reading() {
         Err(WorkdirError::Busy { .. }) => Ok(None),
         reading => Ok(Some(reading?)),
@@ -41,7 +41,7 @@ pub(super) fn reading(signals: &Signals, context: &Context) -> Result<Result<Rea
 }
 
 /// Sweeps once nobody opens a stored file, or puts that off.
-pub(super) fn sweep(
+pub(crate) fn sweep(
     locked: &Locked,
     files: &RowFiles,
     aside_for: Duration,
@@ -95,34 +95,34 @@ fn wait_shortly<T>(
 }
 
 /// How long a run waits, all in all, while others hold the lock.
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// `None` where it waits for nobody.
     longest: Option<Duration>,
     since: Stopwatch,
 }
 
 /// The lock, held.
-pub(super) struct Turn {
-    pub(super) locked: Locked,
+pub(crate) struct Turn {
+    pub(crate) locked: Locked,
     has_waited: bool,
 }
 
 impl Turn {
     /// Returns the context of a run that begins when it is its turn: what another one stored until then must
     /// not seem to come later.
-    pub(super) fn begin(&self, context: &Context) -> Context {
+    pub(crate) fn begin(&self, context: &Context) -> Context {
         if self.has_waited { context.begun_at(clock::now()) } else { context.clone() }
     }
 }
 
 impl Patience {
     /// Begins to count.
-    pub(super) fn new(longest: Option<Duration>) -> Self {
+    pub(crate) fn new(longest: Option<Duration>) -> Self {
         Self { longest, since: Stopwatch::start() }
     }
 
     /// Tells whether it waits at all.
-    pub(super) fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         self.longest.is_some()
     }
 
@@ -132,7 +132,7 @@ impl Patience {
     }
 
     /// Takes the lock, or returns what the run ends with: busy, which is said, or a signal.
-    pub(super) fn take(&self, signals: &Signals, context: &Context) -> Result<Result<Turn, ExitCode>> {
+    pub(crate) fn take(&self, signals: &Signals, context: &Context) -> Result<Result<Turn, ExitCode>> {
         const FIRST_PAUSE: Duration = Duration::from_millis(20);
         const LONGEST_PAUSE: Duration = Duration::from_secs(2);
         let mut pause = FIRST_PAUSE;

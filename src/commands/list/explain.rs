@@ -7,22 +7,22 @@ use chrono::{DateTime, Utc};
 use humantime::format_duration;
 use serde_json::json;
 
-use super::super::pending::Pending;
-use super::super::roster::Entry;
-use super::super::state::{Signs, next_pull};
-use super::super::{Context, show};
+use crate::collect::pending::Pending;
+use crate::commands::{Context, show};
 use crate::fleet::edition::{Edition, EditionStatus};
 use crate::fleet::generation::Generation;
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
+use crate::fleet::state::{AddressHealth, next_pull};
 use crate::io::store::Store;
 use crate::names::in_message;
 
 /// Writes it.
-pub(super) fn run(
-    entry: &Entry,
+pub(crate) fn run(
+    entry: &KeyEntry,
     store: Option<&Store>,
-    signs: &Signs,
+    health: &AddressHealth,
     is_json: bool,
     context: &Context,
     out: &mut dyn Write,
@@ -40,7 +40,7 @@ pub(super) fn run(
         .filter(|edition| !edition.structures.is_empty())
         .map(|edition| Build::of(edition, &generations, election.chosen == Some(edition.id)));
     let builds = builds.collect();
-    let explained = Explained { entry, row, builds, pending, signs, context };
+    let explained = Explained { entry, row, builds, pending, health, context };
     match is_json {
         true => show::write_json(&explained.object(), out)?,
         false => explained.print(out)?,
@@ -49,11 +49,11 @@ pub(super) fn run(
 }
 
 struct Explained<'a> {
-    entry: &'a Entry,
+    entry: &'a KeyEntry,
     row: Option<Row>,
     builds: Vec<Build>,
     pending: Option<Pending>,
-    signs: &'a Signs,
+    health: &'a AddressHealth,
     context: &'a Context,
 }
 
@@ -95,11 +95,17 @@ impl Explained<'_> {
             return (None, format!("no center lists it{}", unasked.map(since).unwrap_or_default()));
         }
         match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
-            Due::Now(reason) => (next_pull(self.entry, self.context), reason.to_string()),
-            Due::Later(at, reason) => match next_pull(self.entry, self.context) {
-                Some(retry) if retry < at => (Some(retry), format!("a failed address; the others {reason}")),
-                _ => (Some(at), reason.to_string()),
-            },
+            Due::Now(reason) => {
+                (next_pull(self.entry, &self.context.config.pull, self.context.now()), reason.to_string())
+            }
+            Due::Later(at, reason) => {
+                match next_pull(self.entry, &self.context.config.pull, self.context.now()) {
+                    Some(retry) if retry < at => {
+                        (Some(retry), format!("a failed address; the others {reason}"))
+                    }
+                    _ => (Some(at), reason.to_string()),
+                }
+            }
         }
     }
 
@@ -109,7 +115,7 @@ impl Explained<'_> {
         let (next, why) = self.next();
         let address = |address: &String| {
             let state = entry.state(address);
-            let suspicion = self.signs.suspicion(address);
+            let suspicion = self.health.suspicion(address);
             json!({
                 "address": address,
                 "last_answer": state.last_answer_at.map(show::iso),
@@ -209,10 +215,10 @@ impl Explained<'_> {
             said.extend(state.last_error.as_deref().map(|error| in_message(error).into_owned()));
         }
         said.extend(state.other_build.map(|build| format!("serves build {}", build.short())));
-        if self.signs.is_stale(address, &state) {
+        if self.health.is_stale(address, &state) {
             said.push("listed here under a stale name (goc-watchdog prune --fix-names)".to_owned());
         }
-        said.extend(self.signs.suspicion(address).map(|suspicion| {
+        said.extend(self.health.suspicion(address).map(|suspicion| {
             format!(
                 "{}: {} ({} in {})",
                 if suspicion.is_dead { "dead" } else { "suspect" },

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 
 use super::super::Context;
-use super::super::state::Line;
 use crate::address::end_of_user;
+use crate::fleet::state::Line;
 use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
@@ -15,7 +15,7 @@ use crate::prometheus::{self, Gauge, Labels};
 type Number<'a> = &'a dyn Fn(&Line<'_>) -> Option<f64>;
 
 /// Writes what is known of each service, and of each center whether it answered.
-pub(super) fn write(
+pub(crate) fn write(
     lines: &[Line<'_>],
     centers: &BTreeMap<String, bool>,
     context: &Context,
@@ -64,7 +64,7 @@ fn each(
         (
             "goc_watchdog_next_due_timestamp_seconds",
             "When the service, or one of its addresses that failed, is or was due to be pulled.",
-            &|line| line.due(context).map(seconds),
+            &|line| line.due(&context.config.pull, context.now()).map(seconds),
         ),
     ];
     for (name, help, number) in numbers {
@@ -87,7 +87,7 @@ fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
 
 /// Writes the same for a terminal. The format has no escapes for control characters, and names that differ
 /// in those alone have to stay apart for who reads it, so only here they are escaped.
-pub(super) fn show(
+pub(crate) fn show(
     lines: &[Line<'_>],
     centers: &BTreeMap<String, bool>,
     context: &Context,
@@ -126,11 +126,11 @@ fn seconds(at: DateTime<Utc>) -> f64 {
 }
 
 /// Returns a center's URL without what lets one in there.
-pub(super) fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let rest = end_of_user(rest).map_or(rest, |at| &rest[at + 1..]);
-    let place = rest.split(['?', '#']).next().unwrap_or_default();
-    format!("{scheme}://{place}")
+    let listing = rest.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{listing}")
 }
 
 #[cfg(test)]

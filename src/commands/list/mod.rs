@@ -9,15 +9,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use comfy_table::Color;
 use serde_json::json;
 
-use super::pick::pick;
-use super::roster::{self, Known, Place, Roster, UnaskedCenter};
-use super::state::{Figures, Line, Signs, State};
-use super::{Context, show};
 use crate::address::{base_url, shown_url};
+use crate::collect::fleet::ask_known_first;
+use crate::commands::{Context, show};
 use crate::exit::ExitCode;
+use crate::fleet::assembly::{Fleet, KnownFleet, UnaskedCenter};
 use crate::fleet::ids::{HighestIds, IdSource};
+use crate::fleet::key_entry::Listing;
+use crate::fleet::pick::pick;
+use crate::fleet::state::{AddressHealth, Figures, Line, State};
 use crate::io::center::{Client, Options};
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir;
@@ -96,19 +99,19 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     let (known, ids) = match &store {
-        Some(store) => (Known::read(store)?, store.id_source()?),
-        None => (Known::default(), IdSource::after(HighestIds::default())),
+        Some(store) => (store.known_fleet()?, store.id_source()?),
+        None => (KnownFleet::default(), IdSource::after(HighestIds::default())),
     };
     if !args.offline && args.format == Format::Text {
         named_centers(&context.centers)?;
     }
     let heard = match args.offline {
         true => known.without_asking(),
-        false => roster::ask_known_first(&client(context)?, &context.centers, &known, || None),
+        false => ask_known_first(&client(context)?, &context.centers, &known, || None),
     };
     let asked: Vec<String> =
         heard.iter().filter(|heard| heard.answer.is_some()).map(|heard| heard.url.clone()).collect();
-    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, context.now());
+    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
     for silent in &roster.silent {
         let since = silent
             .last_heard
@@ -132,19 +135,20 @@ pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             if *services == 1 { "is" } else { "are" },
         ));
     }
-    let signs = Signs::read(&roster, store.as_ref())?;
+    let suspicions = store.as_ref().map(Store::suspicions).transpose()?.unwrap_or_default();
+    let health = AddressHealth::new(&roster, suspicions);
     let file = args.output.as_deref();
     match &args.explain {
         Some(service) => {
             let entry = pick(service, &roster.entries)?;
             let is_json = args.format == Format::Json;
             let mut shown = Vec::new();
-            explain::run(entry, store.as_ref(), &signs, is_json, context, &mut shown)?;
+            explain::run(entry, store.as_ref(), &health, is_json, context, &mut shown)?;
             emit(file, |out| out.write_all(&shown))?;
         }
         None => {
             // Read to the end before the first byte is written, because reading may fail.
-            let lines = lines(args, &roster, store.as_ref(), &signs)?;
+            let lines = lines(args, &roster, store.as_ref(), &health)?;
             let centers = centers_up(&roster, &asked);
             if lines.is_empty() && args.format == Format::Text && !context.is_quiet {
                 super::inform(nothing_to_show(&args.parts, &roster, context));
@@ -175,9 +179,9 @@ fn client(context: &Context) -> Result<Client> {
 /// Returns what the list is about, with what is stored of each.
 fn lines<'a>(
     args: &ListArgs,
-    roster: &'a Roster,
+    roster: &'a Fleet,
     store: Option<&Store>,
-    signs: &'a Signs,
+    health: &'a AddressHealth,
 ) -> Result<Vec<Line<'a>>> {
     let dropped = match store {
         Some(store) => store.dropped_keys()?,
@@ -194,15 +198,15 @@ fn lines<'a>(
             continue;
         }
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
-            let state = State::of(member, entry, row.as_ref(), signs);
-            lines.push(Line { entry, member, stored: row.as_ref().map(Figures::of), state, signs });
+            let state = State::of(member, entry, row.as_ref(), health);
+            lines.push(Line { entry, member, stored: row.as_ref().map(Figures::of), state, health });
         }
     }
     Ok(lines)
 }
 
 /// Returns the message in place of an empty table: a slip in a part or in the root has to show.
-fn nothing_to_show(parts: &[String], roster: &Roster, context: &Context) -> String {
+fn nothing_to_show(parts: &[String], roster: &Fleet, context: &Context) -> String {
     if parts.is_empty() || roster.entries.is_empty() {
         let root = context.workdir.root().display().to_string();
         return format!("no service is listed, and none is stored in \"{}\"", in_message(&root));
@@ -229,7 +233,7 @@ fn write(
 }
 
 /// Returns of each center that was asked whether it answered.
-fn centers_up(roster: &Roster, asked: &[String]) -> BTreeMap<String, bool> {
+fn centers_up(roster: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
     let mut centers = BTreeMap::new();
     for url in asked {
         let is_up = roster.silent.iter().all(|silent| silent.url != *url);
@@ -258,8 +262,8 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Resu
     ];
     let now = context.now();
     let cells = |line: &Line<'_>| {
-        let Line { entry, member, stored, state, signs: _ } = line;
-        let next = match line.next_pull(context) {
+        let Line { entry, member, stored, state, health: _ } = line;
+        let next = match line.next_pull(&context.config.pull, context.now()) {
             Some(at) if at <= now => "now".to_owned(),
             Some(at) => format!("in {}", show::span(at - now)),
             None => String::new(),
@@ -276,25 +280,25 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Resu
             show::cell(&show::ago(entry.schedule.last_change_at, now)),
             show::cell(&show::ago(member.last_seen, now)),
             show::cell(&next),
-            show::colored(context, &line.state_text(now), state.color()),
+            show::colored(context, &line.state_text(now), color(*state)),
         ]
     };
     show::write_rows(context, &header, lines, cells, out)
 }
 
 fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
-    let Line { entry, member, stored, state, signs } = line;
+    let Line { entry, member, stored, state, health } = line;
     let coverage = stored.and_then(|stored| stored.coverage);
-    let address = |place: &Place| {
-        let address = &*place.address;
+    let address = |listing: &Listing| {
+        let address = &*listing.address;
         let state = entry.state(address);
-        let suspicion = signs.suspicion(address);
+        let suspicion = health.suspicion(address);
         json!({
-            "address": *place.listed_as,
+            "address": *listing.listed_as,
             "state": match &state {
                 _ if suspicion.is_some_and(|suspicion| suspicion.is_dead) => "dead",
                 _ if suspicion.is_some() => "suspect",
-                state if signs.is_stale(address, state) => "stale_name",
+                state if health.is_stale(address, state) => "stale_name",
                 state if state.retry.failures > 0 => "failed",
                 state if state.other_build.is_some() => "other_build",
                 state if state.last_answer_at.is_some() => "ok",
@@ -327,6 +331,16 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
         "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
         "last_seen": member.last_seen.map(show::iso),
         "not_asked_since": member.not_asked_since.map(show::iso),
-        "next_pull": line.next_pull(context).map(show::iso),
+        "next_pull": line.next_pull(&context.config.pull, context.now()).map(show::iso),
     })
+}
+
+/// Returns the color of a state.
+fn color(state: State) -> Color {
+    match state {
+        State::Ok => Color::Green,
+        State::Partial | State::OtherBuild | State::StaleName => Color::Yellow,
+        State::Unreachable => Color::Red,
+        State::Offline | State::NeverPulled => Color::Grey,
+    }
 }

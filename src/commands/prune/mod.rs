@@ -1,12 +1,6 @@
 //! `prune`: dead addresses leave the centers' lists, live ones never; and old history goes.
 
-mod lists;
 mod output;
-mod probing;
-mod registering;
-mod removing;
-mod thinning;
-mod watch;
 
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -14,20 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use lists::Survey;
-use probing::Prober;
-use removing::{Removal, Remover};
-use thinning::Thinning;
-use watch::{Restored, Watched};
 
 use super::Context;
-use super::mending::{Depth, Mended, mend};
-use super::ping::{PingUrlParser, pinging};
-use super::roster::{self, Known, Roster, SilentCenter};
-use super::turn::{FOREVER, Patience};
 use crate::cli::Format;
+use crate::collect::mending::{Depth, Mended, mend};
+use crate::commands::ping::{PingUrlParser, pinging};
+use crate::commands::turn::{FOREVER, Patience};
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
+use crate::fleet::assembly::{Fleet, SilentCenter};
 use crate::fleet::liveness::Rules;
 use crate::fleet::removal::{Choices, Plan, Tombstone};
 use crate::fleet::retention::Keep;
@@ -38,6 +27,11 @@ use crate::io::store::{Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::parallel;
 use crate::ping::PingUrl;
+use crate::prune::lists::Survey;
+use crate::prune::probing::Prober;
+use crate::prune::removing::{Removal, Remover};
+use crate::prune::thinning::Thinning;
+use crate::prune::watch::{Restored, Watched};
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
@@ -154,7 +148,7 @@ impl PruneArgs {
 }
 
 /// Speaks to addresses and centers.
-struct Clients {
+pub(crate) struct Clients {
     /// Gives up on an address early.
     quick: Client,
     /// Has the patience that a list or a profile takes, though none with silence.
@@ -185,7 +179,7 @@ impl Clients {
 
 /// What a run did, or would do.
 #[derive(Default)]
-struct Done {
+pub(crate) struct Done {
     /// What was done about the lists of the centers; `None` where they were let alone.
     lists: Option<Lists>,
     /// What was done about the history; `None` where it was let alone.
@@ -200,7 +194,7 @@ struct Done {
 
 /// What a run did about the lists of the centers.
 #[derive(Default)]
-struct Lists {
+pub(crate) struct Lists {
     plan: Plan,
     removal: Removal,
     silent: Vec<SilentCenter>,
@@ -222,7 +216,7 @@ pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
     pinging(url, context.config.pull.proxy.clone(), context, |begin| prune(args, context, begin))
 }
 
-fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCode> {
+pub(crate) fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCode> {
     let started = Stopwatch::start();
     let signals = Signals::catch().context("cannot catch signals")?;
     let clients = Clients::new(args, context)?;
@@ -272,7 +266,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
 }
 
 /// Does what the lock is needed for, and goes on to watch what was removed when that is let go.
-fn work_and_watch(
+pub(crate) fn work_and_watch(
     args: &PruneArgs,
     context: &Context,
     prober: &Prober<'_>,
@@ -287,7 +281,8 @@ fn work_and_watch(
     thread::scope(|scope| {
         let naming = &context.config.naming;
         // Without a thread, what was removed is watched once the lock is let go.
-        let watching = parallel::begin(scope, move || watch::watch(&inbox, prober, recheck, naming));
+        let watching =
+            parallel::begin(scope, move || crate::prune::watch::watch(&inbox, prober, recheck, naming));
         let work = Work { args, choices: &choices, context, prober, pulling, locked: &locked, gone: &gone };
         let done = work.carry_out(survey);
         drop(locked);
@@ -304,7 +299,7 @@ fn work_and_watch(
 }
 
 /// Everything that the part of a run under the lock needs.
-struct Work<'a> {
+pub(crate) struct Work<'a> {
     args: &'a PruneArgs,
     choices: &'a Choices,
     context: &'a Context,
@@ -344,16 +339,22 @@ impl Work<'_> {
         let naming = &context.config.naming;
         let ids = store.id_source()?;
         let heard = survey.ask_again(prober, &context.centers);
-        let answered = lists::answered(&heard);
-        let mut roster = Roster::assemble(Known::read(store)?, heard, naming, &ids, now);
+        let answered = crate::prune::lists::answered(&heard);
+        let mut roster = Fleet::assemble(store.known_fleet()?, heard, naming, &ids, now);
         roster.silent.extend(survey.silent());
         let suspicions = store.suspicions()?;
-        let situation = lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
+        let situation =
+            crate::prune::lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
         let plan = Plan::make(situation, choices);
 
         let mut writer = store.writer(locked.held());
-        for change in roster.changes.iter().chain(&lists::remember(&plan, &roster, &suspicions, naming, now))
-        {
+        for change in roster.changes.iter().chain(&crate::prune::lists::remember(
+            &plan,
+            &roster,
+            &suspicions,
+            naming,
+            now,
+        )) {
             writer.apply(change)?;
         }
         writer.commit()?;
@@ -367,7 +368,7 @@ impl Work<'_> {
 }
 
 /// Prints what would be done. Takes no lock, so that it can be run beside anything.
-fn dry_run(
+pub(crate) fn dry_run(
     args: &PruneArgs,
     context: &Context,
     survey: Option<Survey>,
@@ -383,7 +384,8 @@ fn dry_run(
         };
         let (roster, answered, now) = (&survey.roster, survey.answered.clone(), context.now());
         let is_cut = survey.is_cut;
-        let situation = lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
+        let situation =
+            crate::prune::lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
         let plan = Plan::make(situation, &args.choices(config));
         done.lists = Some(Lists { plan, silent: survey.roster.silent, is_cut, ..Lists::default() });
     }
@@ -396,7 +398,7 @@ fn dry_run(
 }
 
 /// Opens the database for reading; `None` where there is none yet.
-fn reader(context: &Context) -> Result<Option<Store>> {
+pub(crate) fn reader(context: &Context) -> Result<Option<Store>> {
     match Store::open_read_only(&context.workdir.database()) {
         Ok(store) => Ok(Some(store)),
         Err(StoreError::Missing { .. }) => Ok(None),
@@ -407,7 +409,7 @@ fn reader(context: &Context) -> Result<Option<Store>> {
 /// Lets a database of an earlier release have what this one reads, and waits for the run that is at work
 /// where it may: what addresses answered before that would be old when they are judged by it. Returns the
 /// context of a run that begins then, or what this one ends with.
-fn bring_up_to_date(
+pub(crate) fn bring_up_to_date(
     patience: &Patience,
     signals: &Signals,
     context: &Context,
@@ -427,7 +429,7 @@ fn bring_up_to_date(
     Ok(Ok(turn.begin(context)))
 }
 
-fn exit_code(done: &Done) -> ExitCode {
+pub(crate) fn exit_code(done: &Done) -> ExitCode {
     let thinned = match &done.thinning {
         Some(thinning) if thinning.is_partial => ExitCode::Partly,
         _ => ExitCode::Done,

@@ -9,18 +9,18 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::{Context, Level, fail, inform, say, show, warn};
-use super::removing::Outcome;
-use super::thinning::Thinning;
-use super::{Done, Lists};
 use crate::address::shown_url;
 use crate::cli::Format;
+use crate::commands::prune::{Done, Lists};
+use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::liveness::{Finding, Suspicion};
 use crate::fleet::removal::{Action, Brake, Judged, Tombstone};
 use crate::fleet::row::Row;
 use crate::io::clock::Stopwatch;
 use crate::names::in_message;
 use crate::profile::Fingerprint;
+use crate::prune::removing::Outcome;
+use crate::prune::thinning::Thinning;
 
 /// Why something was left undone that was planned.
 const NOT_TRIED: &str = "not tried, because the run broke off before";
@@ -50,8 +50,8 @@ impl Line {
             Action::Remove => ("remove", &[][..]),
             Action::Hold => ("hold", &[][..]),
         };
-        let place = (listed.center.clone(), listed.address.clone());
-        let outcome = done.removal.outcomes.get(&place);
+        let listing = (listed.center.clone(), listed.address.clone());
+        let outcome = done.removal.outcomes.get(&listing);
         let probed = listed.probe.as_ref().map(|probe| probe.detail.clone()).unwrap_or_default();
         Self {
             services: listed.names.iter().map(|name| name.service.clone()).collect(),
@@ -71,8 +71,8 @@ impl Line {
                 Outcome::Failed(error) => Err(error.clone()),
                 Outcome::NotTried => Err(NOT_TRIED.to_owned()),
             }),
-            center: place.0,
-            address: place.1,
+            center: listing.0,
+            address: listing.1,
         }
     }
 
@@ -320,7 +320,7 @@ fn listed(parts: &[(usize, &str)], go_on: bool) -> String {
 }
 
 /// Prints what was done, or would be.
-pub(super) fn print(
+pub(crate) fn print(
     done: &Done,
     format: Format,
     is_dry_run: bool,

@@ -1,18 +1,8 @@
 //! `pull`: from the centers' lists to the latest row of every key.
 
-mod crew;
-mod election;
-mod fold;
-mod intake;
-mod ledger;
 mod output;
-mod plan;
 mod raw;
-mod settlement;
-mod shared;
-mod succession;
 mod to_inbox;
-mod unit;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,24 +13,26 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use clap::Args;
-use crew::{Haul, Queue, Scribe, Stop};
-use intake::{Found, Intake};
-use plan::{Plan, Selection, Waiting};
-use settlement::Pulled;
-use shared::{Message, Rules, Shared};
 
-use super::mending::{Depth, Mended, mend};
-use super::pick::pick;
-use super::ping::{PingUrlParser, pinging};
-use super::roster::{self, Entry, Known, Roster};
-use super::turn::{FOREVER, Patience};
-use super::{Context, UsageError};
 use crate::address::{base_url, normal_form, shown_url};
 use crate::cli::{Format, Global};
+use crate::collect::crew::{Haul, Queue, Scribe, Stop};
+use crate::collect::fleet::{ask_known_first, known_of_root};
+use crate::collect::intake::{Found, Intake};
+use crate::collect::mending::{Depth, Mended, mend};
+use crate::collect::plan::{Plan, Selection, Waiting};
+use crate::collect::settlement::Pulled;
+use crate::collect::shared::{Message, Rules, Shared};
+use crate::commands::ping::{PingUrlParser, pinging};
+use crate::commands::turn::{FOREVER, Patience};
+use crate::commands::{Context, UsageError};
 use crate::config::{ChangeRule, parse_duration, parse_size};
 use crate::exit::ExitCode;
+use crate::fleet::assembly::Fleet;
 use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::pick;
 use crate::fleet::snapshot::{Doubt, Jump};
 use crate::io::center::{Client, Options};
 use crate::io::clock::{self, Deadline, Stopwatch};
@@ -260,26 +252,26 @@ fn pull(
     let now = context.now();
     let store = super::open_store(locked, context)?;
     tell_what_is_open(&store, locked, now)?;
-    super::mending::tell_left(&locked.sweep_scratch()?);
+    crate::collect::mending::tell_left(&locked.sweep_scratch()?);
     if !store.last_run_ended()? {
         let swept = locked.sweep(&store.row_files()?, None, now)?;
-        super::mending::tell_swept(&swept);
+        crate::collect::mending::tell_swept(&swept);
     }
     let mut writer = store.writer(locked.held());
     note_start(args, context, &store, &mut writer)?;
 
     let ids = store.id_source()?;
     let deadline = args.deadline.or(context.config.pull.deadline);
-    let known = Known::read(&store)?;
+    let known = store.known_fleet()?;
     let time_left = || deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
-    let heard = roster::ask_known_first(client, &context.centers, &known, time_left);
-    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, now);
+    let heard = ask_known_first(client, &context.centers, &known, time_left);
+    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
     let mut roster = with_named_address(args, roster, &ids, context)?;
     let is_over = || Stop::now(signals, deadline, &started).is_some();
     // Whoever fills an inbox must not keep services from being pulled: half of the time is for them.
     let for_inbox = deadline.map(|deadline| deadline / 2);
     let is_enough = || Stop::now(signals, for_inbox, &started).is_some();
-    let found = intake::look(&is_enough, context);
+    let found = crate::collect::intake::look(&is_enough, context);
     report_silence(&roster, !found.letters.is_empty(), context)?;
     // Let go one after the other: the first run of a large center has three for each name.
     std::mem::take(&mut roster.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
@@ -341,7 +333,7 @@ fn pull(
         started: &started,
         progress: &progress,
     };
-    let haul = crew::work(shared, &queue, &store, options.concurrency, &mut scribe, &inbox);
+    let haul = crate::collect::crew::work(shared, &queue, &store, options.concurrency, &mut scribe, &inbox);
     progress.finish();
     let haul = haul?;
 
@@ -351,9 +343,9 @@ fn pull(
         if args.services.is_empty() {
             roster.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
         }
-        let until = fold::until(context.config.pull.fold_after, now);
-        fold::fold(&store, &ids, until, |change| Ok(writer.apply(change)?))?;
-        writer.apply(&Change::SnapshotsForgotten(now - intake::REMEMBERED))?;
+        let until = crate::collect::fold::until(context.config.pull.fold_after, now);
+        crate::collect::fold::fold(&store, &ids, until, |change| Ok(writer.apply(change)?))?;
+        writer.apply(&Change::SnapshotsForgotten(now - crate::collect::intake::REMEMBERED))?;
         let depth = if args.force { Depth::Content } else { Depth::Size };
         mended = mend(&store, locked, depth, is_over, |change| writer.apply(change))?;
     }
@@ -411,22 +403,22 @@ fn tell_what_is_open(store: &Store, locked: &Locked, now: DateTime<Utc>) -> Resu
 }
 
 /// What another command needs to pull with.
-pub(super) struct Pulling<'a> {
-    pub(super) client: &'a Client,
-    pub(super) signals: &'a Signals,
-    pub(super) locked: &'a Locked,
-    pub(super) store: &'a Store,
-    pub(super) ids: &'a IdSource,
-    pub(super) concurrency: usize,
-    pub(super) deadline: Deadline,
+pub(crate) struct Pulling<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) signals: &'a Signals,
+    pub(crate) locked: &'a Locked,
+    pub(crate) store: &'a Store,
+    pub(crate) ids: &'a IdSource,
+    pub(crate) concurrency: usize,
+    pub(crate) deadline: Deadline,
 }
 
 /// Pulls these listed addresses now and stores what they serve; for `prune`, before it removes them.
 ///
 /// What came of each is in what the database then knows of its answers.
-pub(super) fn last_chance(
+pub(crate) fn last_chance(
     addresses: &BTreeSet<String>,
-    entries: &[Entry],
+    entries: &[KeyEntry],
     pulling: &Pulling<'_>,
     context: &Context,
 ) -> Result<()> {
@@ -458,17 +450,17 @@ pub(super) fn last_chance(
     };
     let (stopped, progress, started) = (&stopped, &progress, &started);
     let mut scribe = Scribe { writer: &mut writer, stopped, signals, deadline, started, progress };
-    crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
+    crate::collect::crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
     Ok(())
 }
 
 /// Adds the name under which `--address` is to be stored, where no center and no database knows it.
 fn with_named_address(
     args: &PullArgs,
-    mut roster: Roster,
+    mut roster: Fleet,
     ids: &IdSource,
     context: &Context,
-) -> Result<Roster> {
+) -> Result<Fleet> {
     if args.address.is_none() {
         return Ok(roster);
     }
@@ -486,7 +478,7 @@ fn with_named_address(
     Ok(roster)
 }
 
-fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
+fn select(args: &PullArgs, entries: &[KeyEntry]) -> Result<Selection> {
     if args.force {
         return Ok(Selection::Forced);
     }
@@ -502,7 +494,7 @@ fn select(args: &PullArgs, entries: &[Entry]) -> Result<Selection> {
 }
 
 /// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
-fn report_silence(roster: &Roster, has_letters: bool, context: &Context) -> Result<()> {
+fn report_silence(roster: &Fleet, has_letters: bool, context: &Context) -> Result<()> {
     for (url, message) in &roster.cut {
         super::warn(format!("center \"{}\" {message}", shown_url(url)));
     }
@@ -527,7 +519,7 @@ fn report_silence(roster: &Roster, has_letters: bool, context: &Context) -> Resu
 
 /// Believes a center that lists nothing once nothing that it listed answers any more.
 fn accept_emptied_centers(
-    roster: &Roster,
+    roster: &Fleet,
     store: &Store,
     now: DateTime<Utc>,
     mut apply: impl FnMut(&Change) -> Result<()>,
@@ -536,15 +528,16 @@ fn accept_emptied_centers(
         return Ok(());
     }
     let states = store.addresses()?;
-    let is_gone = |entry: &&Entry| {
+    let is_gone = |entry: &&KeyEntry| {
         let known = states.get(&entry.id);
         entry.addresses().iter().all(|address| {
             let state = known.and_then(|known| known.iter().find(|(known, _)| known == address));
             state.is_some_and(|(_, state)| state.retry.failures > 0)
         })
     };
-    let assumed = |entry: &&Entry| entry.addresses().iter().any(|address| entry.is_assumed(address));
-    let (gone, there): (Vec<&Entry>, Vec<&Entry>) = roster.entries.iter().filter(assumed).partition(is_gone);
+    let assumed = |entry: &&KeyEntry| entry.addresses().iter().any(|address| entry.is_assumed(address));
+    let (gone, there): (Vec<&KeyEntry>, Vec<&KeyEntry>) =
+        roster.entries.iter().filter(assumed).partition(is_gone);
     if !there.is_empty() || gone.is_empty() {
         return Ok(());
     }
@@ -563,7 +556,7 @@ fn exit_code(
     is_whole: bool,
     plan: &Plan<'_>,
     selection: &Selection,
-    roster: &Roster,
+    roster: &Fleet,
 ) -> ExitCode {
     let failed = |pulled: &Pulled| {
         !pulled.failures.is_empty() || !pulled.asides.is_empty() || !pulled.faults.is_empty()
@@ -585,9 +578,9 @@ fn exit_code(
 
 /// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
 fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
-    let (known, ids) = Known::of_root(&context.workdir)?;
-    let heard = roster::ask_known_first(client, &context.centers, &known, || args.deadline);
-    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, context.now());
+    let (known, ids) = known_of_root(&context.workdir)?;
+    let heard = ask_known_first(client, &context.centers, &known, || args.deadline);
+    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
     report_silence(&roster, false, context)?;
     let selection = select(args, &roster.entries)?;
     let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());

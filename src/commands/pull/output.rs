@@ -1,6 +1,6 @@
 //! What a pull says: a line a service where somebody watches or asked for it, one line under cron.
 
-pub(super) use super::super::show::moment;
+pub(crate) use crate::phrases::moment;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -12,27 +12,28 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::mending::Mended;
-use super::super::pending::Pending;
-use super::super::roster::{Entry, Member, Roster};
-use super::super::{Context, Level, fail, inform, say, show};
-use super::crew::{Haul, Stop};
-use super::intake::{Fate, Found, Taken};
-use super::plan::{Plan, Waiting};
-use super::settlement::{PullResult, Pulled, WhyAside};
-use super::unit::Part;
 use crate::address::shown_url;
 use crate::cli::Format;
+use crate::collect::crew::{Haul, Stop};
+use crate::collect::intake::{Fate, Found, Taken};
+use crate::collect::mending::Mended;
+use crate::collect::pending::Pending;
+use crate::collect::plan::{Plan, Waiting};
+use crate::collect::settlement::{PullResult, Pulled, WhyAside};
+use crate::collect::unit::Part;
+use crate::commands::{Context, Level, fail, inform, say, show};
 use crate::coverage::Coverage;
+use crate::fleet::assembly::Fleet;
 use crate::fleet::ids::KeyId;
+use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::io::clock::Stopwatch;
 use crate::io::store::Damage;
 use crate::io::workdir::inbox::MOST_BAD;
 use crate::names::in_message;
 
 /// Says why a service is not pulled.
-pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
-    let name = in_message(&waiting.entry.spokesman().name);
+pub(crate) fn not_pulled(waiting: &Waiting<'_>) -> String {
+    let name = in_message(&waiting.entry.newest_name().name);
     match waiting.until {
         Some((until, reason)) => {
             format!("{name}: not pulled, {reason}, due {}", show::minute(until))
@@ -43,13 +44,13 @@ pub(super) fn not_pulled(waiting: &Waiting<'_>) -> String {
 
 /// Prints what came of a run.
 #[expect(clippy::too_many_arguments, reason = "all that a run did, and how it is shown")]
-pub(super) fn print(
+pub(crate) fn print(
     haul: &Haul,
     found: &Found,
     damages: &[Damage],
     mended: &Mended,
     plan: &Plan<'_>,
-    roster: &Roster,
+    roster: &Fleet,
     started: &Stopwatch,
     format: Format,
     context: &Context,
@@ -104,10 +105,10 @@ pub(super) fn print(
         }
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
-            let is_asked_for = |(_, pulled): &(&Entry, &Pulled)| {
+            let is_asked_for = |(_, pulled): &(&KeyEntry, &Pulled)| {
                 pulled.result != PullResult::NotDue && (context.around.stdout_is_terminal || is_named(pulled))
             };
-            let rows: Vec<(&Entry, &Pulled)> = pulled.into_iter().filter(is_asked_for).collect();
+            let rows: Vec<(&KeyEntry, &Pulled)> = pulled.into_iter().filter(is_asked_for).collect();
             if !rows.is_empty() {
                 table(&rows, context)?;
             }
@@ -118,15 +119,15 @@ pub(super) fn print(
 }
 
 /// Returns each with its key, in the order of their names.
-fn by_name<'a>(pulled: &'a [Pulled], entries: &'a [Entry]) -> Vec<(&'a Entry, &'a Pulled)> {
-    let by_id: HashMap<KeyId, &Entry> = entries.iter().map(|entry| (entry.id, entry)).collect();
+fn by_name<'a>(pulled: &'a [Pulled], entries: &'a [KeyEntry]) -> Vec<(&'a KeyEntry, &'a Pulled)> {
+    let by_id: HashMap<KeyId, &KeyEntry> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let entry = |pulled: &Pulled| *by_id.get(&pulled.key).expect("only keys of the roster are pulled");
     let mut sorted: Vec<_> = pulled.iter().map(|pulled| (entry(pulled), pulled)).collect();
     sorted.sort_by(|(a, _), (b, _)| names(a).cmp(names(b)));
     sorted
 }
 
-fn names(entry: &Entry) -> impl Iterator<Item = &str> {
+fn names(entry: &KeyEntry) -> impl Iterator<Item = &str> {
     entry.members.iter().map(|member| member.name.as_str())
 }
 
@@ -199,7 +200,7 @@ fn of_inbox(taken: &Taken, context: &Context) {
 }
 
 /// Says on stderr what went wrong with a service, whatever the form of the output.
-fn troubles((entry, pulled): &(&Entry, &Pulled), context: &Context) {
+fn troubles((entry, pulled): &(&KeyEntry, &Pulled), context: &Context) {
     let name = in_message(&entry.members[0].name);
     for fault in &pulled.faults {
         let outcome = match pulled.result {
@@ -269,8 +270,8 @@ fn troubles((entry, pulled): &(&Entry, &Pulled), context: &Context) {
     }
 }
 
-fn table(rows: &[(&Entry, &Pulled)], context: &Context) -> Result<()> {
-    let cells = |(entry, pulled): &(&Entry, &Pulled)| {
+fn table(rows: &[(&KeyEntry, &Pulled)], context: &Context) -> Result<()> {
+    let cells = |(entry, pulled): &(&KeyEntry, &Pulled)| {
         let replicas = format!("{} of {}", pulled.answered, pulled.known);
         let result = match pulled.result {
             PullResult::Changed => show::colored(context, "changed", Color::Green),
@@ -383,7 +384,7 @@ fn snapshot_object(taken: &Taken) -> serde_json::Value {
 }
 
 /// Returns one object for each name of the key.
-fn objects((entry, pulled): &(&Entry, &Pulled), damages: &[Damage]) -> Vec<serde_json::Value> {
+fn objects((entry, pulled): &(&KeyEntry, &Pulled), damages: &[Damage]) -> Vec<serde_json::Value> {
     let result = match pulled.result {
         PullResult::Changed => "changed",
         PullResult::Unchanged => "unchanged",
@@ -392,7 +393,7 @@ fn objects((entry, pulled): &(&Entry, &Pulled), damages: &[Damage]) -> Vec<serde
         PullResult::NotDue => "not_due",
     };
     let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);
-    let object = |Member { name, .. }: &Member| {
+    let object = |ServiceName { name, .. }: &ServiceName| {
         json!({
             "service": name,
             "result": result,
@@ -435,7 +436,7 @@ fn objects((entry, pulled): &(&Entry, &Pulled), damages: &[Damage]) -> Vec<serde
 }
 
 /// Prints what a run would do.
-pub(super) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> Result<()> {
+pub(crate) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> Result<()> {
     let pulls = plan.pulls.iter().flat_map(|unit| {
         unit.parts().iter().enumerate().map(move |(index, part)| {
             let targets = unit.targets().iter().filter(move |target| target.parts.contains(&index));
@@ -446,7 +447,7 @@ pub(super) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> 
         Format::Json => {
             for (part, addresses) in pulls {
                 show::print_json(&json!({
-                    "service": part.entry.spokesman().name,
+                    "service": part.entry.newest_name().name,
                     "pull": true,
                     "reason": part.reason.to_string(),
                     "addresses": addresses,
@@ -455,7 +456,7 @@ pub(super) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> 
             }
             for waiting in &plan.waiting {
                 show::print_json(&json!({
-                    "service": waiting.entry.spokesman().name,
+                    "service": waiting.entry.newest_name().name,
                     "pull": false,
                     "reason": waiting.until.map_or_else(|| "offline".to_owned(), |(_, reason)| reason.to_string()),
                     "addresses": [],
@@ -494,7 +495,7 @@ impl Planned<'_> {
             }
         };
         [
-            show::cell(&entry.spokesman().name),
+            show::cell(&entry.newest_name().name),
             show::cell(&addresses.to_string()),
             show::cell(&due),
             show::cell(&reason),

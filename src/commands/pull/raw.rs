@@ -5,17 +5,18 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::super::pick::pick;
-use super::super::roster::{self, Known, Roster};
-use super::super::{Context, UsageError};
 use super::PullArgs;
+use crate::collect::fleet::{ask_known_first, known_of_root};
+use crate::commands::{Context, UsageError};
 use crate::exit::ExitCode;
+use crate::fleet::assembly::Fleet;
+use crate::fleet::pick::pick;
 use crate::io::center::Client;
 use crate::io::workdir;
 use crate::names::{in_message, printable};
 
 /// Passes a profile on; nothing is locked and nothing is stored.
-pub(super) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
+pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
     let addresses = match (&args.address, &args.services[..]) {
         (Some(address), _) => vec![address.clone()],
         (None, [service]) => addresses_of(service, context, client)?,
@@ -111,9 +112,9 @@ impl<W: Write> Write for Escaping<W> {
 }
 
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
-    let (known, ids) = Known::of_root(&context.workdir)?;
-    let heard = roster::ask_known_first(client, &context.centers, &known, || None);
-    let roster = Roster::assemble(known, heard, &context.config.naming, &ids, context.now());
+    let (known, ids) = known_of_root(&context.workdir)?;
+    let heard = ask_known_first(client, &context.centers, &known, || None);
+    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
     super::report_silence(&roster, false, context)?;
     Ok(pick(service, &roster.entries)?.addresses())
 }

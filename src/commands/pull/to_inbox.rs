@@ -45,7 +45,7 @@ struct Left {
 }
 
 /// Runs the command; unless it is strict, the process goes on to its end whatever happens here.
-pub(super) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
+pub(crate) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
     let deadline = args.deadline.unwrap_or(DEADLINE);
     let within = PullConfig {
         connect_timeout: deadline,

@@ -1,29 +1,26 @@
 //! `report`: a stored profile laid over its source, in the forms that were asked for.
 
-mod changes;
 mod outputs;
-mod site;
-mod source;
 
 use std::collections::{BTreeSet, HashMap};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use changes::Asked;
 use clap::{Args, ValueEnum};
 use outputs::{Output, Outputs, Wanted, WantedParser};
-use source::{AtCommit, NotTrusted, Revision, SourceReader, SourceTree};
 
-use super::gate::{Data, GateArgs, below};
-use super::mending::stored_profile;
-use super::pick::{is_same_app, pick, pick_app};
-use super::roster::{Entry, Roster};
-use super::{Context, Level, show, turn};
+use crate::collect::fleet::stored_fleet;
+use crate::collect::mending::stored_profile;
+use crate::commands::gate::{Data, GateArgs, below};
+use crate::commands::{Context, Level, show, turn};
 use crate::config::AppConfig;
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
+use crate::fleet::assembly::Fleet;
 use crate::fleet::ids::RowId;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::{is_same_app, pick, pick_app};
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
@@ -35,6 +32,8 @@ use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
 use crate::report::{
     FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
 };
+use crate::source::changes::Asked;
+use crate::source::reader::{AtCommit, NotTrusted, Revision, SourceReader, SourceTree};
 use crate::time::minute;
 
 /// Files without source that are named without `--verbose`.
@@ -50,91 +49,91 @@ const NAMED_FILES: usize = 5;
 pub struct ReportArgs {
     /// Full name of the service, or any unambiguous part of it; with --format site --all in place of it.
     #[arg(required_unless_present = "all")]
-    service: Option<String>,
+    pub(crate) service: Option<String>,
 
     /// Form of the report, and the file that it goes to; several times for several of them [default: func].
     ///
     /// Without FILE it goes to stdout, or to the file of --output; a page that would go to a terminal goes to a file
     /// in the current folder, whose name is told. A file is there whole or not at all.
     #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = WantedParser)]
-    formats: Vec<Wanted>,
+    pub(crate) formats: Vec<Wanted>,
 
     /// Write the form without a file of its own to this one instead of stdout; with --format site the folder.
     #[arg(short, long, value_name = "FILE")]
-    output: Option<std::path::PathBuf>,
+    pub(crate) output: Option<std::path::PathBuf>,
 
     /// Report this row of the history instead of the latest.
     #[arg(long, value_name = "N")]
-    id: Option<i64>,
+    pub(crate) id: Option<i64>,
 
     /// Report the newest row of this commit; of a service whose name tells none, where its source is.
     #[arg(long, value_name = "REV")]
-    commit: Option<String>,
+    pub(crate) commit: Option<String>,
 
     /// Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated.
     #[arg(long, value_name = "GLOB")]
-    include: Vec<Glob>,
+    pub(crate) include: Vec<Glob>,
 
     /// No files that this glob fits, included or not; may be repeated.
     #[arg(long, value_name = "GLOB")]
-    exclude: Vec<Glob>,
+    pub(crate) exclude: Vec<Glob>,
 
     /// No files that say `// Code generated ... DO NOT EDIT.`.
     #[arg(long)]
-    exclude_generated: bool,
+    pub(crate) exclude_generated: bool,
 
     /// No files that the commit lacks, such as those written at build time and links that lead to none of its files;
     /// genhtml, which reads lcov, ends at each.
     #[arg(long)]
-    exclude_without_source: bool,
+    pub(crate) exclude_without_source: bool,
 
     /// With --format text: what comes first.
     #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
-    sort: Order,
+    pub(crate) sort: Order,
 
     /// With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all].
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
 
     /// With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with
     /// this one's; `previous` is the commit that was stored before, `parent` the first parent [default: the
     /// merge base with the default branch, or what came before on that].
     #[arg(long, value_name = "REV")]
-    base: Option<String>,
+    pub(crate) base: Option<String>,
 
     /// With the forms of changes and html: take them from this unified diff, `-` for stdin.
     #[arg(long, value_name = "FILE", conflicts_with = "base")]
-    diff_file: Option<std::path::PathBuf>,
+    pub(crate) diff_file: Option<std::path::PathBuf>,
 
     /// With the forms of changes and html: hold each line against another stored state of the app, the row with
     /// this number or the latest of this service, in the categories of lcov's differential coverage.
     #[arg(long, value_name = "ROW|SERVICE", conflicts_with_all = ["base", "diff_file"])]
-    against: Option<String>,
+    pub(crate) against: Option<String>,
 
     /// Only files that changed, in every form: a page of them is small enough for a pull request.
     #[arg(long, conflicts_with = "against")]
-    only_changed: bool,
+    pub(crate) only_changed: bool,
 
     /// With --against: fail when unchanged code was executed there, and is not here.
     #[arg(long, value_enum, value_name = "WHAT", requires = "against")]
-    fail_on: Option<FailOn>,
+    pub(crate) fail_on: Option<FailOn>,
 
     /// With --format site: of all services. With --format diff: show all places that were missed, not the first
     /// ones of each file.
     #[arg(long)]
-    all: bool,
+    pub(crate) all: bool,
 
     /// Fetch nothing; work from what is here.
     #[arg(long)]
-    offline: bool,
+    pub(crate) offline: bool,
 
     #[command(flatten)]
-    gate: GateArgs,
+    pub(crate) gate: GateArgs,
 }
 
 /// What makes a comparison fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
+pub(crate) enum FailOn {
     /// Lost coverage: code that was executed, did not change, and is not executed now.
     Lost,
 }
@@ -142,9 +141,9 @@ pub(super) enum FailOn {
 /// Runs the command.
 pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
-    let ended = match (site::asked(args), &args.service) {
+    let ended = match (crate::site::asked(args), &args.service) {
         (Err(message), _) => Ok(usage(&message)),
-        (Ok(Some(folder)), _) => site::write(folder, args.offline, context, &signals),
+        (Ok(Some(folder)), _) => crate::site::write(folder, args.offline, context, &signals),
         // Before the row is chosen, so that its file is there when it is opened.
         (Ok(None), Some(service)) => match turn::reading(&signals, context)? {
             Ok(reading) => report(service, args, context, &signals, &reading),
@@ -158,12 +157,12 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     }
 }
 
-fn usage(message: &str) -> ExitCode {
+pub(crate) fn usage(message: &str) -> ExitCode {
     super::fail(format_args!("{message}; see goc-watchdog report --help"));
     ExitCode::Usage
 }
 
-fn report(
+pub(crate) fn report(
     service: &str,
     args: &ReportArgs,
     context: &Context,
@@ -181,7 +180,7 @@ fn report(
         Err(message) => return Ok(usage(&message)),
     };
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = Roster::stored(&store, context)?;
+    let roster = stored_fleet(&store, &context.config.naming, context.now())?;
     let mut chosen = Chosen::of(service, args, &roster, &store)?;
     outputs.name_page(&chosen.page_name(), context);
 
@@ -276,7 +275,7 @@ fn report(
 }
 
 /// Leaves out the files that the filter does not take.
-fn narrow(report: &mut Report<'_>, filter: &Filter) -> Result<()> {
+pub(crate) fn narrow(report: &mut Report<'_>, filter: &Filter) -> Result<()> {
     if filter.exclude_without_source && report.files.iter().any(is_lost) {
         bail!("which files have no source cannot be known, since a go.mod of the commit is not in the clone");
     }
@@ -288,7 +287,7 @@ fn narrow(report: &mut Report<'_>, filter: &Filter) -> Result<()> {
 }
 
 /// What decides which source is read.
-struct Look<'a> {
+pub(crate) struct Look<'a> {
     args: &'a ReportArgs,
     chosen: &'a Chosen<'a>,
     reader: &'a SourceReader<'a>,
@@ -297,7 +296,7 @@ struct Look<'a> {
 }
 
 /// The source of a commit, before it is read.
-struct Found {
+pub(crate) struct Found {
     at: AtCommit,
     tree: SourceTree,
     changes: Option<Changes>,
@@ -354,7 +353,7 @@ impl Look<'_> {
             (None, Some(row)) => Asked::Row(row),
             (None, None) => Asked::of(args.base.as_deref().or(app.and_then(|app| app.base.as_deref()))),
         };
-        let (tree, changes) = changes::find(asked, &at, reader, &chosen.of_app)?;
+        let (tree, changes) = crate::source::changes::find(asked, &at, reader, &chosen.of_app)?;
         Ok(Found { at, tree, changes: Some(changes) })
     }
 
@@ -376,37 +375,37 @@ impl Look<'_> {
 }
 
 /// The row that is reported, and where its source is.
-struct Chosen<'a> {
+pub(crate) struct Chosen<'a> {
     /// The name that it is reported under.
-    service: String,
-    entry: &'a Entry,
-    row: Row,
+    pub(crate) service: String,
+    pub(crate) entry: &'a KeyEntry,
+    pub(crate) row: Row,
     /// Replicas that answered, of those listed: when the row was stored, and for the latest row, where it was not
     /// named by its id, at the last pull.
-    replicas: Option<(u32, u32)>,
-    previous: Option<Row>,
+    pub(crate) replicas: Option<(u32, u32)>,
+    pub(crate) previous: Option<Row>,
     /// All rows of the app in its environment and region, the newest last.
-    of_app: Vec<Row>,
+    pub(crate) of_app: Vec<Row>,
     /// Totals up to this row, also of those whose profile was dropped.
-    trend: Vec<Point>,
+    pub(crate) trend: Vec<Point>,
     /// `None` where nothing tells it.
-    revision: Option<Revision>,
+    pub(crate) revision: Option<Revision>,
     /// The source is that of the service's own commit, not one that was named for it.
-    is_of_its_own_commit: bool,
-    source_commit: Option<String>,
+    pub(crate) is_of_its_own_commit: bool,
+    pub(crate) source_commit: Option<String>,
     /// Where the page of its app is, in a site.
-    above: Option<String>,
+    pub(crate) above: Option<String>,
 }
 
 impl<'a> Chosen<'a> {
     /// Returns the name of the file that its page goes to, the same as of the one that is stored.
-    fn page_name(&self) -> String {
+    pub(crate) fn page_name(&self) -> String {
         let stored = StoredReport::Html.path(&self.row.cov_file_path);
         let name = stored.as_deref().and_then(|path| path.rsplit('/').next());
         name.map_or_else(|| format!("{}_report.html", self.row.id.0), str::to_owned)
     }
 
-    fn of(service: &str, args: &ReportArgs, roster: &'a Roster, store: &Store) -> Result<Self> {
+    pub(crate) fn of(service: &str, args: &ReportArgs, roster: &'a Fleet, store: &Store) -> Result<Self> {
         let all = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         super::tell_damages(store);
         let rows: Vec<Row> = all.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
@@ -420,7 +419,7 @@ impl<'a> Chosen<'a> {
         };
         let entry = roster.entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;
-        let name = in_message(&entry.spokesman().name);
+        let name = in_message(&entry.newest_name().name);
         let hash = row.key.commit.as_str();
         let revision = match (&args.commit, hash) {
             (Some(revision), "") => Some(Revision::Any(revision.clone())),
@@ -442,7 +441,7 @@ impl<'a> Chosen<'a> {
             _ => row.fact.as_ref().map(|fact| (fact.answered, fact.listed)),
         };
         Ok(Self {
-            service: entry.spokesman().name.clone(),
+            service: entry.newest_name().name.clone(),
             entry,
             row,
             replicas,
@@ -456,15 +455,15 @@ impl<'a> Chosen<'a> {
         })
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         in_message(&self.service).into_owned()
     }
 
-    fn last_pull(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+    pub(crate) fn last_pull(&self) -> Option<chrono::DateTime<chrono::Utc>> {
         self.entry.schedule.schedule.last_pull.filter(|_| self.row.is_latest)
     }
 
-    fn head(&self, filter: &Filter, context: &Context) -> Head {
+    pub(crate) fn head(&self, filter: &Filter, context: &Context) -> Head {
         let Row { id, created_at, key, branch, .. } = &self.row;
         let confirmed_at = self.last_pull();
         Head {
@@ -493,7 +492,7 @@ impl<'a> Chosen<'a> {
     }
 
     /// Says beside the table of functions what it is of; it has no room for that.
-    fn say(&self, context: &Context) {
+    pub(crate) fn say(&self, context: &Context) {
         if !context.has_spectator() {
             return;
         }
@@ -503,12 +502,12 @@ impl<'a> Chosen<'a> {
 }
 
 /// Returns of the rows of an app up to one, the oldest first, the one before it that is there.
-fn before<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
+pub(crate) fn before<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
     until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
 }
 
 /// Returns their totals.
-fn trend<'r>(until: impl Iterator<Item = &'r Row>) -> Vec<Point> {
+pub(crate) fn trend<'r>(until: impl Iterator<Item = &'r Row>) -> Vec<Point> {
     let point = |row: &Row| Point {
         stored_at: row.created_at,
         commit: row.key.commit.clone(),
@@ -518,7 +517,7 @@ fn trend<'r>(until: impl Iterator<Item = &'r Row>) -> Vec<Point> {
 }
 
 /// Returns the row that `--against` names, by its number or by its service.
-fn against(asked: &str, chosen: &Chosen<'_>, roster: &Roster, store: &Store) -> Result<Row> {
+pub(crate) fn against(asked: &str, chosen: &Chosen<'_>, roster: &Fleet, store: &Store) -> Result<Row> {
     let row = match asked.parse::<i64>() {
         Ok(id) => {
             let rows = store.rows(&RowFilter::default())?;
@@ -538,7 +537,7 @@ fn against(asked: &str, chosen: &Chosen<'_>, roster: &Roster, store: &Store) -> 
 }
 
 /// Holds each line of a report against another row, from whose commit there are these changes.
-fn compared(
+pub(crate) fn compared(
     report: &Report<'_>,
     row: &Row,
     changes: &Changes,
@@ -557,14 +556,14 @@ fn compared(
     Ok(Comparison::new(with, report, &before, &changes.patches))
 }
 
-fn latest(entry: &Entry, store: &Store) -> Result<Row> {
-    let name = in_message(&entry.spokesman().name);
+pub(crate) fn latest(entry: &KeyEntry, store: &Store) -> Result<Row> {
+    let name = in_message(&entry.newest_name().name);
     store.latest(&entry.key)?.ok_or_else(|| {
         anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
     })
 }
 
-fn row_by_id(id: i64, service: &str, roster: &Roster, rows: &[Row]) -> Result<Row> {
+pub(crate) fn row_by_id(id: i64, service: &str, roster: &Fleet, rows: &[Row]) -> Result<Row> {
     let app = pick_app(service, &roster.entries)?;
     let name = in_message(&app.app);
     let row = rows.iter().find(|row| row.id.0 == id);
@@ -576,7 +575,12 @@ fn row_by_id(id: i64, service: &str, roster: &Roster, rows: &[Row]) -> Result<Ro
 }
 
 /// Returns the newest row of a commit; `None` for services whose names tell none.
-fn row_by_commit(commit: &str, service: &str, roster: &Roster, rows: &[Row]) -> Result<Option<Row>> {
+pub(crate) fn row_by_commit(
+    commit: &str,
+    service: &str,
+    roster: &Fleet,
+    rows: &[Row],
+) -> Result<Option<Row>> {
     let app = pick_app(service, &roster.entries)?;
     let mut of_app = rows.iter().filter(|row| is_same_app(&row.key, &app)).peekable();
     if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
@@ -602,14 +606,14 @@ fn row_by_commit(commit: &str, service: &str, roster: &Roster, rows: &[Row]) -> 
 }
 
 /// Tells whether one of two hashes is the beginning of the other.
-fn starts_alike(asked: &str, stored: &str) -> bool {
+pub(crate) fn starts_alike(asked: &str, stored: &str) -> bool {
     const SHORTEST: usize = 4;
     let asked = asked.to_ascii_lowercase();
     let length = asked.len().min(stored.len());
     length >= SHORTEST && asked.as_bytes()[..length] == stored.as_bytes()[..length]
 }
 
-fn without_source(profile: &Profile, wants: Wants<'_>) -> Vec<Source> {
+pub(crate) fn without_source(profile: &Profile, wants: Wants<'_>) -> Vec<Source> {
     let files = profile.build.files();
     files
         .map(|file| {
@@ -620,7 +624,7 @@ fn without_source(profile: &Profile, wants: Wants<'_>) -> Vec<Source> {
 }
 
 /// Returns what is asked of a report and not met.
-fn unmet(
+pub(crate) fn unmet(
     args: &ReportArgs,
     app: Option<&AppConfig>,
     report: &Report<'_>,
@@ -680,14 +684,14 @@ fn unmet(
 }
 
 /// Renders the page, with what changed where that is known.
-fn page(report: &Report<'_>, diffed: Option<(&DiffReport, &Changes)>) -> std::io::Result<Vec<u8>> {
+pub(crate) fn page(report: &Report<'_>, diffed: Option<(&DiffReport, &Changes)>) -> std::io::Result<Vec<u8>> {
     let Some((diff, changes)) = diffed else { return rendered(report, Form::Html) };
     let mut text = Vec::new();
     report.write_page_with(diff, changes, &mut text)?;
     Ok(text)
 }
 
-fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {
+pub(crate) fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::with_capacity(report.size_hint(form));
     report.write(form, &mut text)?;
     Ok(text)
@@ -695,7 +699,7 @@ fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {
 
 /// Stores a report beside its profile, where this user may write there; not one that lacks what source could
 /// still be had of.
-fn keep(
+pub(crate) fn keep(
     text: &[u8],
     kind: StoredReport,
     report: &Report<'_>,
@@ -713,13 +717,13 @@ fn keep(
 }
 
 /// Tells whether a module could not be read, so that a file of it may be taken for one that is not there.
-fn is_lost(file: &FileReport<'_>) -> bool {
+pub(crate) fn is_lost(file: &FileReport<'_>) -> bool {
     file.path.is_none() && file.no_source == Some(NoSource::NotInRepository)
 }
 
 /// Remembers what came of the changes, for `total` and `history`, where a commit is their base; a report is whole
 /// without that.
-fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) {
+pub(crate) fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) {
     let Base { commit: Some(base), how } = &diff.base else { return };
     let figure = ChangedLines {
         base: base.clone(),
@@ -734,7 +738,7 @@ fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) {
     }
 }
 
-fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context) {
+pub(crate) fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context) {
     let missing: Vec<_> = report
         .files
         .iter()

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
-use super::{Context, ReportArgs};
+use crate::commands::report::{Context, ReportArgs};
 use crate::io::workdir;
 use crate::names::in_message;
 use crate::parallel::{self, Begun};
@@ -22,7 +22,7 @@ const PLACES_OF_A_FILE: usize = 10;
 
 /// The forms by the names that the option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FormName {
+pub(crate) enum FormName {
     /// To the byte what `go tool cover -func` prints
     Func,
     /// For people: packages and files, with the lines that are not covered
@@ -55,7 +55,7 @@ pub(super) enum FormName {
 
 /// A form, settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// Of the whole profile.
     Whole(Form),
     /// Of what changed.
@@ -64,22 +64,22 @@ pub(super) enum Output {
 
 /// A form that was asked for, and the file it goes to.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     name: FormName,
     file: Option<PathBuf>,
 }
 
 /// Reads `FORM[=FILE]`; completions and help know the forms.
 #[derive(Clone)]
-pub(super) struct WantedParser;
+pub(crate) struct WantedParser;
 
 impl Wanted {
     /// Tells whether it is the form of all services.
-    pub(super) fn is_site(&self) -> bool {
+    pub(crate) fn is_site(&self) -> bool {
         self.name == FormName::Site
     }
 
-    pub(super) fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 }
@@ -114,7 +114,7 @@ impl TypedValueParser for WantedParser {
 
 /// The forms to write, and where to.
 #[derive(Debug)]
-pub(super) struct Outputs {
+pub(crate) struct Outputs {
     /// `None` is stdout.
     forms: Vec<(Output, Option<PathBuf>)>,
     /// The page's file, where nobody named it.
@@ -127,7 +127,7 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// Settles where each form goes; fails where two would go to one place.
-    pub(super) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
+    pub(crate) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
         let names_base = args.base.is_some() || args.diff_file.is_some() || args.against.is_some();
         let asked = match args.formats.is_empty() {
             true if names_base => vec![Wanted { name: FormName::Diff, file: None }],
@@ -207,7 +207,7 @@ impl Outputs {
     }
 
     /// Gives the page a file in the current folder, where it would go to a terminal, which has no use for it.
-    pub(super) fn name_page(&mut self, name: &str, context: &Context) {
+    pub(crate) fn name_page(&mut self, name: &str, context: &Context) {
         let shown = (Output::Whole(Form::Html), None);
         let page = self.forms.iter_mut().find(|output| **output == shown);
         if let Some((_, file)) = page.filter(|_| context.around.stdout_is_terminal) {
@@ -220,18 +220,18 @@ impl Outputs {
         self.forms.iter().map(|(output, _)| *output)
     }
 
-    pub(super) fn have(&self, form: Form) -> bool {
+    pub(crate) fn have(&self, form: Form) -> bool {
         self.all().any(|output| output == Output::Whole(form))
     }
 
     /// Some form needs what changed.
-    pub(super) fn have_changes(&self) -> bool {
+    pub(crate) fn have_changes(&self) -> bool {
         self.all().any(|output| self.needs_changes(output))
     }
 
     /// A form is nothing without what changed. A page shows that wherever it is known, and is in need of it where a
     /// base was named.
-    pub(super) fn needs_changes(&self, output: Output) -> bool {
+    pub(crate) fn needs_changes(&self, output: Output) -> bool {
         match output {
             Output::Whole(form) => self.only_changed || form == Form::Html && self.names_base,
             Output::Changes(_) => true,
@@ -239,12 +239,12 @@ impl Outputs {
     }
 
     /// Every form is of what changed.
-    pub(super) fn are_all_of_changes(&self) -> bool {
+    pub(crate) fn are_all_of_changes(&self) -> bool {
         self.only_changed || self.all().all(|output| matches!(output, Output::Changes(_)))
     }
 
     /// Some form says less without source.
-    pub(super) fn want_source(&self) -> bool {
+    pub(crate) fn want_source(&self) -> bool {
         self.all().any(|output| match output {
             Output::Whole(form) => form.wants_source(),
             Output::Changes(_) => true,
@@ -252,7 +252,7 @@ impl Outputs {
     }
 
     /// Returns what they ask of each file; a page's files go to `packer`.
-    pub(super) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
+    pub(crate) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
         let quotes = self.have(Form::Html) && self.have_changes();
         let nothing = Wants { quotes, ..Wants::default() };
         self.all().fold(nothing, |wants, output| match output {
@@ -266,13 +266,13 @@ impl Outputs {
     }
 
     /// Returns those that are nothing without source, and whether that is all.
-    pub(super) fn in_need_of_source(&self) -> (bool, bool) {
+    pub(crate) fn in_need_of_source(&self) -> (bool, bool) {
         let is_in_need = |output| output == Output::Whole(Form::Func) || self.needs_changes(output);
         (self.all().any(is_in_need), self.all().all(is_in_need))
     }
 
     /// Writes all forms that `can` be, those to files beside each other.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         can: impl Fn(Output) -> bool,
         write: impl Fn(Output, &mut dyn Write) -> io::Result<()> + Sync,

@@ -8,6 +8,7 @@ use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{HttpError, excerpt, transport};
+use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::profile::ParseError;
 
 /// How much of a center's list is taken.
@@ -17,51 +18,6 @@ pub struct ListLimits {
     pub max_names: usize,
     /// Addresses of all names together.
     pub max_addresses: usize,
-}
-
-/// A name that the center lists, with its addresses in the order listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The registered name, unchanged.
-    pub name: String,
-    /// As registered; a center can list what cannot be dialled.
-    pub addresses: Vec<String>,
-}
-
-/// The list of a center, as far as the limits let it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CenterList {
-    /// Sorted by name.
-    pub services: Vec<Listed>,
-    /// The part that was left out.
-    pub cut: Option<Cut>,
-}
-
-/// How much of a list was left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cut {
-    /// Names that the center lists.
-    pub names: usize,
-    /// Addresses that it lists.
-    pub addresses: usize,
-    /// Names that were left out.
-    pub names_left_out: usize,
-    /// Addresses that were left out, also those of such names.
-    pub addresses_left_out: usize,
-    /// Something that is known was left out, too.
-    pub of_known: bool,
-}
-
-impl fmt::Display for Cut {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { names, addresses, names_left_out, addresses_left_out, of_known } = self;
-        write!(
-            out,
-            "lists {names} names with {addresses} addresses, of which {names_left_out} and {addresses_left_out} are \
-             left out ([pull] max_names, max_addresses)"
-        )?;
-        if *of_known { write!(out, ", known ones among them") } else { Ok(()) }
-    }
 }
 
 /// Names of one kind, with as many addresses as all may have together.
@@ -128,7 +84,7 @@ impl<'de> Visitor<'de> for List<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CenterList, A::Error> {
         let Self { limits, is_known } = self;
         let (mut known, mut others) = (Part::default(), Part::default());
-        let mut cut = Cut::default();
+        let mut cut = ListCut::default();
         while let Some(name) = map.next_key::<String>()? {
             let is_known = is_known(&name);
             let part = if is_known { &mut known } else { &mut others };
@@ -149,7 +105,7 @@ impl<'de> Visitor<'de> for List<'_> {
             }
             cut.of_known |= is_known && (left_out > 0 || !has_room);
         }
-        let mut services: Vec<Listed> = Vec::new();
+        let mut services: Vec<ListedService> = Vec::new();
         let mut room = limits.max_addresses;
         for (name, mut addresses) in known.names.into_iter().chain(others.names) {
             let most = room.min(addresses.len());
@@ -158,7 +114,7 @@ impl<'de> Visitor<'de> for List<'_> {
             }
             addresses.truncate(most);
             room -= most;
-            services.push(Listed { name, addresses });
+            services.push(ListedService { name, addresses });
         }
         services.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         cut.names_left_out = cut.names - services.len();
@@ -216,7 +172,7 @@ mod tests {
     }
 
     fn taken(list: &CenterList) -> String {
-        let of = |service: &Listed| format!("{}:{}", service.name, service.addresses.join(","));
+        let of = |service: &ListedService| format!("{}:{}", service.name, service.addresses.join(","));
         list.services.iter().map(of).collect::<Vec<_>>().join(" ")
     }
 
@@ -244,7 +200,7 @@ mod tests {
         ] {
             let list = list(text, known).unwrap();
             assert_eq!(taken(&list), expected);
-            let cut = Cut { names: 6, addresses: 6, names_left_out: 3, addresses_left_out: 3, of_known };
+            let cut = ListCut { names: 6, addresses: 6, names_left_out: 3, addresses_left_out: 3, of_known };
             assert_eq!(list.cut, Some(cut), "{known:?}");
         }
     }
@@ -253,7 +209,8 @@ mod tests {
     fn addresses_beyond_the_limit_are_left_out_and_a_name_without_any_with_them() {
         let text = r#"{"a":["1","2","3"],"b":["4","5","6"],"c":["7"]}"#;
         let list = super::tests::list(text, &["b"]).unwrap();
-        let cut = Cut { names: 3, addresses: 7, names_left_out: 1, addresses_left_out: 3, of_known: false };
+        let cut =
+            ListCut { names: 3, addresses: 7, names_left_out: 1, addresses_left_out: 3, of_known: false };
         assert_eq!((taken(&list).as_str(), list.cut), ("a:1 b:4,5,6", Some(cut)));
         let list = super::tests::list(r#"{"a":["1","2","3","4","5","6"]}"#, &["a"]).unwrap();
         assert_eq!(taken(&list), "a:1,2,3,4");

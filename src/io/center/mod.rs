@@ -11,7 +11,7 @@ mod probe;
 mod raw;
 mod registry;
 
-pub use list::{CenterList, Cut, ListLimits, Listed};
+pub use list::ListLimits;
 pub use probe::Effort;
 
 use std::io::{self, Read, Write};
@@ -27,6 +27,7 @@ use ureq::{Agent, Body, BodyReader, Proxy, RequestBuilder, Timeout};
 
 use crate::address::{BadAddress, base_url};
 use crate::config::{AddressPolicy, PullConfig};
+use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::io::clock::Deadline;
 use crate::memory::{NoRoom, Reservation};
 use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
@@ -123,7 +124,7 @@ pub enum HttpError {
     NotACenter(String),
     /// The center lists more than is taken.
     #[error("{0}")]
-    ListTooLong(Cut),
+    ListTooLong(ListCut),
     /// The center speaks the protocol of goc v2.
     #[error(
         "this center speaks the protocol of goc v2, whose agents can only be asked through it; \
@@ -326,7 +327,7 @@ impl Client {
     }
 
     /// Asks a center what it lists; fails where that is more than the limits let through.
-    pub fn list(&self, center: &str) -> Result<Vec<Listed>, HttpError> {
+    pub fn list(&self, center: &str) -> Result<Vec<ListedService>, HttpError> {
         let CenterList { services, cut } = self.list_known_first(center, None, &|_| false)?;
         match cut {
             None => Ok(services),

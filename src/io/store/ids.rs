@@ -4,6 +4,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use super::numbers::ProfileNumbers;
 use super::{Store, StoreError};
+use crate::fleet::assembly::KnownFleet;
 use crate::fleet::ids::{
     EditionId, GenerationId, HighestIds, IdSource, KeyId, RowId, ServiceId, StructureId,
 };
@@ -41,5 +42,19 @@ impl Store {
     /// Returns the source of new numbers of profiles.
     pub fn profile_numbers(&self) -> Result<ProfileNumbers, StoreError> {
         Ok(ProfileNumbers::after(self.app_numbers()?))
+    }
+
+    /// Reads all that is known of keys, names and addresses.
+    pub(crate) fn known_fleet(&self) -> Result<KnownFleet, StoreError> {
+        Ok(KnownFleet {
+            keys: self.keys()?,
+            services: self.services()?,
+            listings: self.listings()?,
+            centers: self.centers()?,
+            asked: self.asked_centers()?,
+            schedules: self.schedules()?,
+            replicas: self.replicas()?,
+            states: self.addresses()?,
+        })
     }
 }

@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::super::roster::Entry;
-use super::shared::Rules;
-use super::unit::{Part, Target, Unit};
+use crate::collect::shared::Rules;
+use crate::collect::unit::{Part, Target, Unit};
 use crate::fleet::ids::KeyId;
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::schedule::{self, Due, Reason};
 
 /// Which services a run is about.
-pub(super) enum Selection {
+pub(crate) enum Selection {
     /// Every one that is due.
     Due,
     /// Every one, due or not.
@@ -21,20 +21,20 @@ pub(super) enum Selection {
 }
 
 /// What a run does.
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// To be pulled, the most overdue first.
-    pub(super) pulls: Vec<Unit<'a>>,
+    pub(crate) pulls: Vec<Unit<'a>>,
     /// To be peeked at, and pulled if they moved.
-    pub(super) peeks: Vec<Unit<'a>>,
+    pub(crate) peeks: Vec<Unit<'a>>,
     /// Not to be pulled.
-    pub(super) waiting: Vec<Waiting<'a>>,
+    pub(crate) waiting: Vec<Waiting<'a>>,
 }
 
 /// A key that is not pulled.
-pub(super) struct Waiting<'a> {
-    pub(super) entry: &'a Entry,
+pub(crate) struct Waiting<'a> {
+    pub(crate) entry: &'a KeyEntry,
     /// `None`: no center lists it.
-    pub(super) until: Option<(DateTime<Utc>, Reason)>,
+    pub(crate) until: Option<(DateTime<Utc>, Reason)>,
 }
 
 enum Decision {
@@ -50,8 +50,8 @@ enum Decision {
 
 impl<'a> Plan<'a> {
     /// Decides for every key.
-    pub(super) fn make(
-        entries: &'a [Entry],
+    pub(crate) fn make(
+        entries: &'a [KeyEntry],
         selection: &Selection,
         rules: &Rules,
         now: DateTime<Utc>,
@@ -64,7 +64,7 @@ impl<'a> Plan<'a> {
             unit.parts()
                 .iter()
                 .map(|part| {
-                    let name = part.entry.spokesman().name.as_str();
+                    let name = part.entry.newest_name().name.as_str();
                     schedule::most_overdue_first(&part.entry.schedule.schedule, name)
                 })
                 .min()
@@ -77,8 +77,8 @@ impl<'a> Plan<'a> {
     ///
     /// Keys that share a listed address with `entry` are parts of its unit: the builds that they show decide
     /// which addresses vote.
-    pub(super) fn of_address(entry: &'a Entry, address: &str, entries: &'a [Entry]) -> Self {
-        let is_entry = |other: &&Entry| other.id == entry.id;
+    pub(crate) fn of_address(entry: &'a KeyEntry, address: &str, entries: &'a [KeyEntry]) -> Self {
+        let is_entry = |other: &&KeyEntry| other.id == entry.id;
         let (own, others): (Vec<_>, Vec<_>) =
             clusters(entries).into_iter().partition(|cluster| cluster.iter().any(is_entry));
         let neighbours = own.into_iter().flatten().filter(|other| !is_entry(other));
@@ -92,7 +92,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Plans units that ask these listed addresses and no others.
-    pub(super) fn of_listed(entries: &'a [Entry], addresses: &BTreeSet<String>) -> Self {
+    pub(crate) fn of_listed(entries: &'a [KeyEntry], addresses: &BTreeSet<String>) -> Self {
         let mut pulls = Vec::new();
         for cluster in clusters(entries) {
             let listed = cluster.iter().flat_map(|entry| entry.addresses());
@@ -105,7 +105,7 @@ impl<'a> Plan<'a> {
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
     }
 
-    fn add(&mut self, cluster: &[&'a Entry], selection: &Selection, rules: &Rules, now: DateTime<Utc>) {
+    fn add(&mut self, cluster: &[&'a KeyEntry], selection: &Selection, rules: &Rules, now: DateTime<Utc>) {
         let decisions: Vec<Decision> =
             cluster.iter().map(|entry| decide(entry, selection, rules, now)).collect();
         let first_reason = decisions.iter().find_map(|decision| match decision {
@@ -116,7 +116,7 @@ impl<'a> Plan<'a> {
             let waits = decisions.iter().any(|decision| matches!(decision, Decision::Wait(..)));
             if waits {
                 let parts = cluster.iter().map(|entry| Part::new(entry, Reason::Peeked, true)).collect();
-                let healthy = |entry: &Entry, address: &String| entry.state(address).retry.failures == 0;
+                let healthy = |entry: &KeyEntry, address: &String| entry.state(address).retry.failures == 0;
                 let asked = cluster.iter().flat_map(|entry| {
                     entry.addresses().into_iter().filter(|address| healthy(entry, address))
                 });
@@ -154,7 +154,7 @@ impl<'a> Plan<'a> {
 
 /// Decides as [`whether_due`] does, but that what came in by itself shows that coverage moved, as a peek would, and
 /// wants its row though nothing is asked for it.
-fn decide(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
+fn decide(entry: &KeyEntry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
     let reason = Reason::CameIn;
     match whether_due(entry, selection, rules, now) {
         Decision::Wait(..) if entry.came_in => {
@@ -169,7 +169,7 @@ fn decide(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc
     }
 }
 
-fn whether_due(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
+fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &Rules, now: DateTime<Utc>) -> Decision {
     let addresses = entry.addresses();
     let overruled = match selection {
         Selection::Due => None,
@@ -224,7 +224,7 @@ fn whether_due(entry: &Entry, selection: &Selection, rules: &Rules, now: DateTim
     }
 }
 
-fn targets(cluster: &[&Entry], asked: BTreeSet<String>) -> Vec<Target> {
+fn targets(cluster: &[&KeyEntry], asked: BTreeSet<String>) -> Vec<Target> {
     let mut listing: HashMap<String, Vec<usize>> = HashMap::new();
     for (part, entry) in cluster.iter().enumerate() {
         for address in entry.addresses() {
@@ -241,7 +241,7 @@ fn targets(cluster: &[&Entry], asked: BTreeSet<String>) -> Vec<Target> {
 }
 
 /// Groups keys that share an address, directly or by others between them.
-fn clusters(entries: &[Entry]) -> Vec<Vec<&Entry>> {
+fn clusters(entries: &[KeyEntry]) -> Vec<Vec<&KeyEntry>> {
     let mut group: Vec<usize> = (0..entries.len()).collect();
     let mut first_with: HashMap<String, usize> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -251,7 +251,7 @@ fn clusters(entries: &[Entry]) -> Vec<Vec<&Entry>> {
             group[a.max(b)] = a.min(b);
         }
     }
-    let mut clusters: Vec<Vec<&Entry>> = entries.iter().map(|_| Vec::new()).collect();
+    let mut clusters: Vec<Vec<&KeyEntry>> = entries.iter().map(|_| Vec::new()).collect();
     for (index, entry) in entries.iter().enumerate() {
         clusters[root(&mut group, index)].push(entry);
     }

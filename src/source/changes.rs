@@ -7,7 +7,6 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow, bail};
 use memchr::memchr_iter;
 
-use super::source::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
 use crate::code::gosrc::scan;
 use crate::code::linediff;
 use crate::code::patch::{self, FilePatch, Unread};
@@ -16,12 +15,13 @@ use crate::io::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, T
 use crate::io::workdir;
 use crate::names::in_message;
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
+use crate::source::reader::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
 use crate::time::minute;
 use crate::{commands, parallel};
 
 /// Which base is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Asked<'a> {
+pub(crate) enum Asked<'a> {
     /// The merge base with the default branch, or what came before on it.
     Default,
     /// The commit of the row before.
@@ -38,7 +38,7 @@ pub(super) enum Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// Reads what `--base` or the configuration say.
-    pub(super) fn of(base: Option<&'a str>) -> Self {
+    pub(crate) fn of(base: Option<&'a str>) -> Self {
         match base {
             None => Self::Default,
             Some("previous") => Self::Previous,
@@ -49,7 +49,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Finds what changed up to a commit; `rows` are those of the app, the newest last.
-pub(super) fn find(
+pub(crate) fn find(
     asked: Asked<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,

@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::super::fault::Reach;
-use super::super::roster::Entry;
-use super::election::OtherKeys;
-use super::ledger::{Answered, Ledger};
-use super::settlement::{Failure, Pulled, Settlement};
-use super::shared::{Answer, Message, Shared, lock};
+use crate::collect::election::OtherKeys;
+use crate::collect::fault::Reach;
+use crate::collect::ledger::{Answered, Ledger};
+use crate::collect::settlement::{Failure, Pulled, Settlement};
+use crate::collect::shared::{Answer, Message, Shared, lock};
 use crate::fleet::change::Change;
 use crate::fleet::edition::{self, Claim, EditionStatus};
 use crate::fleet::generation::{self, Generation, LastAnswer, Verdict};
 use crate::fleet::ids::{EditionId, GenerationId, StructureId};
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::AddressState;
 use crate::fleet::schedule::Reason;
 use crate::fleet::snapshot::{self, Life, Resumed};
@@ -31,16 +31,16 @@ use crate::profile::{
 
 /// An address to ask, with the parts that list it.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) address: String,
-    pub(super) parts: Vec<usize>,
+pub(crate) struct Target {
+    pub(crate) address: String,
+    pub(crate) parts: Vec<usize>,
 }
 
 /// Keys that are pulled together.
 ///
 /// A run makes one for almost every service before it asks anybody, so what only the units at work need is made when
 /// an address is asked.
-pub(super) struct Unit<'a> {
+pub(crate) struct Unit<'a> {
     parts: Box<[Part<'a>]>,
     /// Those that stand under one key first.
     targets: Box<[Target]>,
@@ -51,18 +51,18 @@ pub(super) struct Unit<'a> {
 }
 
 /// One key of a unit.
-pub(super) struct Part<'a> {
-    pub(super) entry: &'a Entry,
-    pub(super) reason: Reason,
+pub(crate) struct Part<'a> {
+    pub(crate) entry: &'a KeyEntry,
+    pub(crate) reason: Reason,
     /// Every address is asked, not only those whose retry is due.
-    pub(super) full: bool,
+    pub(crate) full: bool,
     ledger: Mutex<Option<Box<Ledger>>>,
     /// Faults on our own side that kept an answer from being stored.
     faults: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(entry: &'a Entry, reason: Reason, full: bool) -> Self {
+    pub(crate) fn new(entry: &'a KeyEntry, reason: Reason, full: bool) -> Self {
         Self { entry, reason, full, ledger: Mutex::default(), faults: Mutex::default() }
     }
 }
@@ -118,7 +118,7 @@ impl Beside {
 
 impl<'a> Unit<'a> {
     /// Makes a unit that asks `targets`, each listed by some of `parts`.
-    pub(super) fn new(parts: Vec<Part<'a>>, mut targets: Vec<Target>) -> Self {
+    pub(crate) fn new(parts: Vec<Part<'a>>, mut targets: Vec<Target>) -> Self {
         targets.sort_by_key(|target| target.parts.len() > 1);
         let exclusive = targets.iter().take_while(|target| target.parts.len() == 1).count();
         let progress = Progress { exclusive_left: exclusive, shared_left: targets.len() - exclusive };
@@ -129,7 +129,7 @@ impl<'a> Unit<'a> {
     /// Asks each address for its fraction alone; tells whether any moved since its last pull.
     ///
     /// Only what says something is sent: a fraction that moved, and an address that failed.
-    pub(super) fn peek(&self, shared: &Shared<'_>) -> bool {
+    pub(crate) fn peek(&self, shared: &Shared<'_>) -> bool {
         let mut changes = Vec::new();
         let mut pulled = Vec::new();
         let mut has_moved = false;
@@ -179,25 +179,25 @@ impl<'a> Unit<'a> {
 
     /// Returns the targets that may be asked at once, by index; those that stand under several keys wait
     /// for what the others tell about the keys' builds.
-    pub(super) fn first_targets(&self) -> std::ops::Range<usize> {
+    pub(crate) fn first_targets(&self) -> std::ops::Range<usize> {
         if self.exclusive > 0 { 0..self.exclusive } else { 0..self.targets.len() }
     }
 
-    pub(super) fn parts(&self) -> &[Part<'a>] {
+    pub(crate) fn parts(&self) -> &[Part<'a>] {
         &self.parts
     }
 
-    pub(super) fn targets(&self) -> &[Target] {
+    pub(crate) fn targets(&self) -> &[Target] {
         &self.targets
     }
 
     /// Returns what an address showed when it was peeked at, where that was more than the database knows.
-    pub(super) fn peeked(&self, address: &str) -> Option<String> {
+    pub(crate) fn peeked(&self, address: &str) -> Option<String> {
         lock(&self.peeked).get(address).cloned()
     }
 
     /// Pulls one target and returns those that may be asked now.
-    pub(super) fn pull(
+    pub(crate) fn pull(
         &self,
         target: usize,
         shared: &Shared<'_>,
@@ -617,7 +617,7 @@ impl<'a> Unit<'a> {
         changes.extend(beside.changes(mode));
         let moved = changes.len() > 1;
         for &part in target.parts.iter().filter(|&&part| part != owner) {
-            let name = self.parts[owner].entry.spokesman().name.clone();
+            let name = self.parts[owner].entry.newest_name().name.clone();
             let mut ledger = self.opened(part);
             let ledger = ledger.as_mut().expect("opened before the address was asked");
             ledger.elsewhere.insert(target.address.clone(), (name, build.fingerprint()));
@@ -644,7 +644,7 @@ impl<'a> Unit<'a> {
     }
 
     /// Decides what each key of the unit shows now.
-    pub(super) fn settle(&self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn settle(&self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
         // Answers of other services wait for the memory of this one as long as it takes.
         let _settling = shared.memory.settling();
         let mut changes = Vec::new();

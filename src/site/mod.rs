@@ -11,18 +11,20 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::mending::stored_profile;
-use super::source::{NotFetched, Revision, SourceReader};
-use super::{Chosen, ReportArgs, before, rendered, trend, without_source};
-use crate::commands::roster::{Entry, Member, Roster};
-use crate::commands::state::{Figures, Line, Signs, State};
-use crate::commands::{self, Context, Level, say, show};
+use crate::collect::fleet::stored_fleet;
+use crate::collect::mending::stored_profile;
+use crate::commands;
+use crate::commands::report::{Chosen, ReportArgs, before, rendered, trend, without_source};
+use crate::commands::{Context, Level, say};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::filter::Filter;
+use crate::fleet::assembly::Fleet;
 use crate::fleet::ids::{KeyId, RowId};
+use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
+use crate::fleet::state::{AddressHealth, Figures, Line, State};
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
 use crate::io::store::Store;
@@ -33,6 +35,7 @@ use crate::report::site::{
     self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
 use crate::report::{FileReport, Form, NoSource, Packer, Report, Wants};
+use crate::source::reader::{NotFetched, Revision, SourceReader};
 
 /// Services that a message names.
 const NAMED: usize = 5;
@@ -42,7 +45,7 @@ const ERRORS: usize = 3;
 const AT_ONCE: usize = 20;
 
 /// Returns the folder where a site is asked for; fails where it is and something else is too.
-pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
+pub(crate) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
     let Some(wanted) = args.formats.iter().find(|wanted| wanted.is_site()) else { return Ok(None) };
     if !args.all || args.service.is_some() {
         return Err("--format site is of all services: give --all and no SERVICE".to_owned());
@@ -78,7 +81,7 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
         (diff_file.is_some(), "--diff-file"),
         (against.is_some(), "--against"),
         (*only_changed, "--only-changed"),
-        (*sort != super::Order::default(), "--sort"),
+        (*sort != crate::report::Order::default(), "--sort"),
         (limit.is_some(), "--limit"),
         (gate.asks_anything(), "a threshold"),
     ];
@@ -101,7 +104,7 @@ pub(super) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
 }
 
 /// Writes what changed.
-pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
+pub(crate) fn write(folder: &Path, offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
     // Before the rows are read, so that their files are there when they are opened.
     let reading = match commands::turn::reading(signals, context)? {
         Ok(reading) => reading,
@@ -157,7 +160,7 @@ pub(super) fn write(folder: &Path, offline: bool, context: &Context, signals: &S
         let more = if bare.len() > NAMED { ", ..." } else { "" };
         commands::warn(format!(
             "{} without source that could be had: {}{more}; goc-watchdog report SERVICE says why",
-            show::count(bare.len(), "reports"),
+            crate::phrases::count(bare.len(), "reports"),
             named.join(", ")
         ));
     }
@@ -211,8 +214,8 @@ struct Tally {
 
 /// What the database knows.
 struct Stored {
-    roster: Roster,
-    signs: Signs,
+    roster: Fleet,
+    health: AddressHealth,
     /// All rows, also those that were dropped, the oldest first.
     rows: Vec<Row>,
     /// The latest of each key, by their places among all.
@@ -231,8 +234,8 @@ fn without_commit(key: &Key) -> Key {
 
 impl Stored {
     fn read(store: &Store, context: &Context) -> Result<Self> {
-        let roster = Roster::stored(store, context)?;
-        let signs = Signs::read(&roster, Some(store))?;
+        let roster = stored_fleet(store, &context.config.naming, context.now())?;
+        let health = AddressHealth::new(&roster, store.suspicions()?);
         let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
         let latest: HashMap<Key, usize> = latest.map(|(at, row)| (row.key.clone(), at)).collect();
@@ -245,7 +248,7 @@ impl Stored {
         for (at, row) in rows.iter().enumerate() {
             of_app.entry(without_commit(&row.key)).or_default().push(at);
         }
-        Ok(Self { signs, roster, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
+        Ok(Self { health, roster, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
     }
 
     /// Tells whether a site may be of this work directory.
@@ -256,12 +259,12 @@ impl Stored {
             || origins.any(|origin| known.get(&origin.row).is_some_and(|row| counts(row) == origin.counts))
     }
 
-    fn latest(&self, entry: &Entry) -> Option<&Row> {
+    fn latest(&self, entry: &KeyEntry) -> Option<&Row> {
         self.latest.get(&entry.key).map(|at| &self.rows[*at])
     }
 
     /// Returns the entries that have something stored, by their latest rows.
-    fn entries(&self) -> HashMap<i64, &Entry> {
+    fn entries(&self) -> HashMap<i64, &KeyEntry> {
         self.roster.entries.iter().filter_map(|entry| Some((self.latest(entry)?.id.0, entry))).collect()
     }
 
@@ -283,9 +286,15 @@ impl Stored {
         services
     }
 
-    fn service(&self, entry: &Entry, member: &Member, row: Option<&Row>, context: &Context) -> Service {
-        let state = State::of(member, entry, row, &self.signs);
-        let line = Line { entry, member, stored: row.map(Figures::of), state, signs: &self.signs };
+    fn service(
+        &self,
+        entry: &KeyEntry,
+        member: &ServiceName,
+        row: Option<&Row>,
+        context: &Context,
+    ) -> Service {
+        let state = State::of(member, entry, row, &self.health);
+        let line = Line { entry, member, stored: row.map(Figures::of), state, health: &self.health };
         let last_pull = entry.schedule.schedule.last_pull;
         let said = line.state_text(context.now());
         let longest = context.config.pull.steps.wait(usize::MAX);
@@ -310,7 +319,7 @@ impl Stored {
                 _ => None,
             }
         };
-        let errors = member.addresses().filter_map(|place| error(&place.address));
+        let errors = member.addresses().filter_map(|listing| error(&listing.address));
         let Key { env, region, app, commit } = entry.key.clone();
         Service {
             name: member.name.clone(),
@@ -364,7 +373,7 @@ impl Stored {
     }
 
     /// Returns what a report is to be written from, but for its source.
-    fn origin(&self, page: &Page, entry: &Entry, edition: &str) -> Option<Origin> {
+    fn origin(&self, page: &Page, entry: &KeyEntry, edition: &str) -> Option<Origin> {
         let row = self.latest(entry)?;
         Some(Origin {
             row: row.id.0,
@@ -378,7 +387,7 @@ impl Stored {
     }
 
     /// Returns the latest row of a key with what its report tells beside it.
-    fn chosen<'s>(&'s self, page: &Page, entry: &'s Entry) -> Option<Chosen<'s>> {
+    fn chosen<'s>(&'s self, page: &Page, entry: &'s KeyEntry) -> Option<Chosen<'s>> {
         let row = self.latest(entry)?;
         let hash = row.key.commit.as_str();
         Some(Chosen {
@@ -449,7 +458,7 @@ impl Desk<'_> {
             let origin = self.stored.origin(page, entry, &edition)?;
             Some((page, entry, writer.need(&page.path, &origin), origin))
         });
-        let wanted: Vec<(&Page, &Entry, Need, Origin)> = wanted.collect();
+        let wanted: Vec<(&Page, &KeyEntry, Need, Origin)> = wanted.collect();
         let due = wanted.iter().filter(|(_, _, need, _)| *need == Need::Page);
         writer.announce(due.map(|(page, ..)| page.path.as_str()))?;
 
@@ -497,7 +506,7 @@ impl Desk<'_> {
     }
 
     /// Tells whether there is anything that its source could come from.
-    fn could_be_had(&self, entry: &Entry) -> bool {
+    fn could_be_had(&self, entry: &KeyEntry) -> bool {
         !entry.key.commit.is_empty() && self.reader(&entry.key.app, true).is_configured()
     }
 
@@ -509,7 +518,7 @@ impl Desk<'_> {
     fn bring_up_to_date(
         &self,
         page: &Page,
-        entry: &Entry,
+        entry: &KeyEntry,
         origin: Origin,
         silent: &mut HashSet<String>,
         writer: &mut Writer<'_>,
@@ -543,7 +552,7 @@ impl Desk<'_> {
     fn make(
         &self,
         page: &Page,
-        entry: &Entry,
+        entry: &KeyEntry,
         reader: &SourceReader<'_>,
         known: Option<&Text>,
     ) -> Result<Made> {

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::address::normal_form;
+use crate::fleet::center_list::ListedService;
 use crate::fleet::removal::Tombstone;
-use crate::io::center::{Client, HttpError, Listed};
+use crate::io::center::{Client, HttpError};
 
 /// Registers each again, and returns for each what went wrong.
 ///
 /// An address that stands in the list already, under whatever name and in whatever spelling, registered itself
 /// and is let alone, unless it was removed alive, to stand under all of its right names. A 200 of the center
 /// proves nothing, so the list is read again.
-pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option<String>> {
+pub(crate) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option<String>> {
     let mut errors: Vec<Option<String>> = tombstones.iter().map(|_| None).collect();
     let mut by_center: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, tombstone) in tombstones.iter().enumerate() {
@@ -32,11 +33,11 @@ pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option
             .map(|&at| (tombstones[at].service.as_str(), tombstones[at].address.as_str()))
             .collect();
         let (mut standing, mut taken) = (HashSet::new(), HashSet::new());
-        for Listed { name, addresses } in &before {
+        for ListedService { name, addresses } in &before {
             for address in addresses {
-                let place = (name.as_str(), address.as_str());
-                if ours.contains(&place) {
-                    standing.insert(place);
+                let listing = (name.as_str(), address.as_str());
+                if ours.contains(&listing) {
+                    standing.insert(listing);
                 } else {
                     taken.insert(normal_form(address));
                 }
@@ -65,7 +66,7 @@ pub(super) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option
     errors
 }
 
-fn check(tombstone: &Tombstone, listed: Result<&Vec<Listed>, &HttpError>) -> Option<String> {
+fn check(tombstone: &Tombstone, listed: Result<&Vec<ListedService>, &HttpError>) -> Option<String> {
     match listed {
         Ok(listed) if stands(listed, &tombstone.service, &tombstone.address) => None,
         Ok(_) => Some("the center took it, and lists it not as it was listed before".to_owned()),
@@ -74,6 +75,6 @@ fn check(tombstone: &Tombstone, listed: Result<&Vec<Listed>, &HttpError>) -> Opt
 }
 
 /// Tells whether an address stands under a name.
-pub(super) fn stands(listed: &[Listed], service: &str, address: &str) -> bool {
+pub(crate) fn stands(listed: &[ListedService], service: &str, address: &str) -> bool {
     listed.iter().any(|known| known.name == service && known.addresses.iter().any(|listed| listed == address))
 }

@@ -14,17 +14,18 @@ use std::sync::mpsc::Receiver;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::Context;
-use super::super::fault::Reach;
-use super::super::roster::{Entry, Member, Roster};
-use super::ledger::Ledger;
-use super::shared::{Message, Shared};
 use crate::address::{host_and_port, normal_form};
+use crate::collect::fault::Reach;
+use crate::collect::ledger::Ledger;
+use crate::collect::shared::{Message, Shared};
+use crate::commands::Context;
 use crate::config::InboxOwner;
+use crate::fleet::assembly::Fleet;
 use crate::fleet::change::Change;
 use crate::fleet::edition::EditionStatus;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{EditionId, GenerationId, ServiceId, StructureId};
+use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
 use crate::io::store::{Store, Writer};
 use crate::io::users;
@@ -42,20 +43,20 @@ const COMMITTED_AT_ONCE: usize = 64;
 const LOOKED_INTO_AT_ONCE: usize = 512;
 /// How long it is known that a snapshot was taken in. One that comes again later still changes nothing: all that
 /// it counted is counted.
-pub(super) const REMEMBERED: TimeDelta = TimeDelta::days(90);
+pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// What came of a file of the inbox.
 #[derive(Clone, Debug)]
-pub(super) struct Taken {
-    pub(super) file: String,
+pub(crate) struct Taken {
+    pub(crate) file: String,
     /// Where it says whose it is.
-    pub(super) head: Option<Head>,
-    pub(super) fate: Fate,
+    pub(crate) head: Option<Head>,
+    pub(crate) fate: Fate,
 }
 
 /// What was done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// Its counters are merged in.
     Merged,
     /// All that it says was known.
@@ -71,7 +72,7 @@ pub(super) enum Fate {
 }
 
 /// A file whose head was read.
-pub(super) struct Letter {
+pub(crate) struct Letter {
     file: InboxFile,
     head: Head,
     start: u64,
@@ -79,33 +80,33 @@ pub(super) struct Letter {
 
 /// What lies in the inboxes.
 #[derive(Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// By service, the oldest data first.
-    pub(super) letters: Vec<Letter>,
+    pub(crate) letters: Vec<Letter>,
     /// What came of what was looked at.
-    pub(super) taken: Vec<Taken>,
+    pub(crate) taken: Vec<Taken>,
     /// How many files were left for the next run.
-    pub(super) waiting: usize,
+    pub(crate) waiting: usize,
     /// An inbox could not be looked into, or not be emptied.
-    pub(super) is_partial: bool,
+    pub(crate) is_partial: bool,
 }
 
 impl Found {
     /// Tells whether something was refused, or waits for more than its end.
-    pub(super) fn has_trouble(&self) -> bool {
+    pub(crate) fn has_trouble(&self) -> bool {
         let is_trouble = |fate: &Fate| matches!(fate, Fate::OtherBuild(_) | Fate::Stuck(_) | Fate::Bad(_));
         self.is_partial || self.waiting > 0 || self.taken.iter().any(|taken| is_trouble(&taken.fate))
     }
 }
 
 /// Looks into the inboxes, until `is_over`: the next run goes on.
-pub(super) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
+pub(crate) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
     let now = context.now();
     let mut found = Found::default();
     let own = match context.workdir.inbox() {
         Ok(own) => Some(own),
         Err(error) => {
-            super::super::fail(format_args!("inbox: {}", explained(error)));
+            crate::commands::fail(format_args!("inbox: {}", explained(error)));
             found.is_partial = true;
             None
         }
@@ -121,12 +122,12 @@ pub(super) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
             // That of the root is made by whoever needs it; one that was configured is a mount that went.
             Ok(None) if own.as_ref() == Some(&folder) => Vec::new(),
             Ok(None) => {
-                super::super::fail(format_args!("inbox {:?} is not there", folder.display()));
+                crate::commands::fail(format_args!("inbox {:?} is not there", folder.display()));
                 found.is_partial = true;
                 Vec::new()
             }
             Err(error) => {
-                super::super::fail(format_args!("inbox: {}", explained(error)));
+                crate::commands::fail(format_args!("inbox: {}", explained(error)));
                 found.is_partial = true;
                 Vec::new()
             }
@@ -233,18 +234,18 @@ fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<Taken> {
 }
 
 /// Where what is taken in is held against what is stored.
-pub(super) struct Intake<'i, 'a, 'w> {
-    pub(super) shared: &'i Shared<'a>,
-    pub(super) store: &'i Store,
-    pub(super) writer: &'i mut Writer<'w>,
-    pub(super) messages: &'i Receiver<Message>,
-    pub(super) roster: &'i mut Roster,
-    pub(super) naming: &'i Naming,
-    pub(super) limits: Limits,
+pub(crate) struct Intake<'i, 'a, 'w> {
+    pub(crate) shared: &'i Shared<'a>,
+    pub(crate) store: &'i Store,
+    pub(crate) writer: &'i mut Writer<'w>,
+    pub(crate) messages: &'i Receiver<Message>,
+    pub(crate) roster: &'i mut Fleet,
+    pub(crate) naming: &'i Naming,
+    pub(crate) limits: Limits,
     /// Whose files are taken in; `None`: anybody's.
-    pub(super) owners: Option<&'i [InboxOwner]>,
+    pub(crate) owners: Option<&'i [InboxOwner]>,
     /// Tells that what is not taken in yet is to wait for the next run.
-    pub(super) is_over: &'i dyn Fn() -> bool,
+    pub(crate) is_over: &'i dyn Fn() -> bool,
 }
 
 /// The key of the snapshot before, of which the next one mostly is too.
@@ -255,7 +256,7 @@ struct Desk {
 
 impl Intake<'_, '_, '_> {
     /// Takes in what was found, and marks the keys whose counters moved.
-    pub(super) fn take(mut self, mut found: Found) -> Result<Found> {
+    pub(crate) fn take(mut self, mut found: Found) -> Result<Found> {
         if found.letters.is_empty() {
             return Ok(found);
         }
@@ -298,7 +299,7 @@ impl Intake<'_, '_, '_> {
             for file in done {
                 if let Err(error) = file.remove() {
                     let error = explained(error);
-                    super::super::fail(format_args!(
+                    crate::commands::fail(format_args!(
                         "{error}; its data is stored and not counted again; let this user write the folder, or remove \
                          the file"
                     ));
@@ -437,7 +438,7 @@ impl Intake<'_, '_, '_> {
 
 /// Finds the edition that a profile belongs to; the first of a key is what it shows.
 fn seat(
-    entry: &Entry,
+    entry: &KeyEntry,
     ledger: &mut Ledger,
     profile: &Profile,
     structure: StructureId,
@@ -530,7 +531,7 @@ impl Origin {
         id: GenerationId,
         captured_at: DateTime<Utc>,
         counts: &[u64],
-        entry: &Entry,
+        entry: &KeyEntry,
         ledger: &mut Ledger,
     ) -> Vec<Change> {
         let Self { edition, structure, mode, address, at, now } = self;
@@ -593,8 +594,8 @@ fn listings(store: &Store) -> Result<Listings> {
 }
 
 /// Returns the address under which the process of a snapshot is known, or would be.
-fn address_of(head: &Head, entry: &Entry, listings: &Listings, ledger: &Ledger) -> String {
-    let named = |member: &&Member| member.name == head.service;
+fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, ledger: &Ledger) -> String {
+    let named = |member: &&ServiceName| member.name == head.service;
     let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);
     let listed =
         own.into_iter().chain(others).flat_map(|member| listings.get(&member.id).into_iter().flatten());

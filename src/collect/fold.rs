@@ -16,12 +16,12 @@ use crate::profile::{Merged, encode_counts};
 const FOLDED_AT_ONCE: usize = 10_000;
 
 /// Returns what lies so long ago; `None` where that is before all times.
-pub(super) fn until(after: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn until(after: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     TimeDelta::from_std(after).ok().and_then(|after| now.checked_sub_signed(after))
 }
 
 /// Folds what was closed before `until`. What a key shows does not change by it.
-pub(super) fn fold(
+pub(crate) fn fold(
     store: &Store,
     ids: &IdSource,
     until: Option<DateTime<Utc>>,

@@ -24,59 +24,59 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// An address to ask.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) address: String,
+pub(crate) struct Target {
+    pub(crate) address: String,
     /// What its data belongs to, by each name that it stands under.
-    pub(super) keys: Vec<Key>,
+    pub(crate) keys: Vec<Key>,
     /// Its build is needed to tell which process it is, or which of its names are right.
-    pub(super) wants_build: bool,
+    pub(crate) wants_build: bool,
 }
 
 /// What was seen at an address.
 #[derive(Clone, Debug)]
-pub(super) struct Sighting {
-    pub(super) probe: Probe,
+pub(crate) struct Sighting {
+    pub(crate) probe: Probe,
     /// What it serves, where that was looked at, and how that stands to each key.
-    pub(super) build: Option<Fingerprint>,
-    pub(super) kinships: Vec<(Key, Kinship)>,
+    pub(crate) build: Option<Fingerprint>,
+    pub(crate) kinships: Vec<(Key, Kinship)>,
 }
 
 impl Sighting {
     /// Returns how what it serves stands to a key; `None` where nobody looked.
-    pub(super) fn kinship(&self, key: &Key) -> Option<Kinship> {
+    pub(crate) fn kinship(&self, key: &Key) -> Option<Kinship> {
         self.kinships.iter().find(|(known, _)| known == key).map(|(_, kinship)| *kinship)
     }
 }
 
 /// Asks addresses, and their centers.
-pub(super) struct Prober<'a> {
+pub(crate) struct Prober<'a> {
     /// Gives up early.
-    pub(super) quick: Client,
+    pub(crate) quick: Client,
     /// Has the patience that a profile or a list takes.
-    pub(super) patient: Client,
-    pub(super) concurrency: usize,
-    pub(super) signals: &'a Signals,
+    pub(crate) patient: Client,
+    pub(crate) concurrency: usize,
+    pub(crate) signals: &'a Signals,
     /// No request of the two clients goes on beyond it.
-    pub(super) deadline: Deadline,
+    pub(crate) deadline: Deadline,
     /// For the builds that keys show; `None` where nothing was pulled yet.
-    pub(super) store: Option<Mutex<Store>>,
+    pub(crate) store: Option<Mutex<Store>>,
 }
 
 impl Prober<'_> {
     /// Returns the same, with another deadline.
-    pub(super) fn until(self, deadline: Deadline) -> Self {
+    pub(crate) fn until(self, deadline: Deadline) -> Self {
         Self { quick: self.quick.until(deadline), patient: self.patient.until(deadline), deadline, ..self }
     }
 
     /// Tells whether the run is to end now.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.signals.received().is_some() || self.deadline.has_passed()
     }
 
     /// Asks each target until an agent answers, with a pause before each further attempt.
     ///
     /// `None` for what the end of the run left without an answer and without all of its attempts.
-    pub(super) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
+    pub(crate) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
         // If time is short, a part of the addresses is asked to the end, rather than all of them half.
         let part_len = match self.deadline.left() {
             Some(_) => self.concurrency.saturating_mul(TURNS_A_PART),
@@ -116,12 +116,12 @@ impl Prober<'_> {
     }
 
     /// Asks each target once; `None` where the run ended before all were asked.
-    pub(super) fn look(&self, targets: &[Target], effort: Effort) -> Result<Option<Vec<Sighting>>> {
+    pub(crate) fn look(&self, targets: &[Target], effort: Effort) -> Result<Option<Vec<Sighting>>> {
         Ok(self.look_at_each(targets, effort)?.into_iter().collect())
     }
 
     /// Asks each target once; `None` for those that the end of the run left out.
-    pub(super) fn look_at_each(&self, targets: &[Target], effort: Effort) -> Result<Vec<Option<Sighting>>> {
+    pub(crate) fn look_at_each(&self, targets: &[Target], effort: Effort) -> Result<Vec<Option<Sighting>>> {
         let seen = in_parallel(
             targets,
             self.concurrency,
@@ -181,7 +181,7 @@ impl Prober<'_> {
 ///
 /// Once `is_stopped`, `break_off` ends what is under way, and nothing more is begun. `None` stands for what was
 /// not done by then: its result would be that of the end.
-pub(super) fn in_parallel<T: Sync, R: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
     work: impl Fn(&T) -> R + Sync,

@@ -5,13 +5,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::super::mending::{tell_left, tell_swept};
-use super::super::roster::{Entry, Known, Roster};
-use super::super::{Context, fail, turn};
+use crate::collect::mending::{tell_left, tell_swept};
+use crate::commands::{Context, fail, turn};
+use crate::fleet::assembly::Fleet;
 use crate::fleet::change::Change;
 use crate::fleet::edition::{Edition, EditionStatus};
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{EditionId, KeyId};
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::{Key, ScheduleRow};
 use crate::fleet::retention::{Keep, KeptRow, Use, outlived, spent};
 use crate::fleet::row::{Row, RowFilter};
@@ -21,45 +22,45 @@ use crate::io::workdir::{Freed, Locked};
 
 /// What of the stored history goes.
 #[derive(Default)]
-pub(super) struct Thinning {
+pub(crate) struct Thinning {
     /// Rows whose profile goes, and their figures stay.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Keys of which everything goes.
-    pub(super) keys: Vec<DroppedKey>,
+    pub(crate) keys: Vec<DroppedKey>,
     /// Builds that were set aside, and are served by nobody.
-    pub(super) asides: Vec<DroppedAside>,
+    pub(crate) asides: Vec<DroppedAside>,
     /// Files, removed or to be removed.
-    pub(super) freed: Freed,
+    pub(crate) freed: Freed,
     /// A folder of profiles could not be swept, which was said.
-    pub(super) is_partial: bool,
+    pub(crate) is_partial: bool,
     /// Bytes of counters in the database, which it uses again.
-    pub(super) counter_bytes: u64,
+    pub(crate) counter_bytes: u64,
 }
 
 /// A key that goes.
-pub(super) struct DroppedKey {
+pub(crate) struct DroppedKey {
     id: KeyId,
-    pub(super) services: Vec<String>,
-    pub(super) last_used: Option<DateTime<Utc>>,
-    pub(super) rows: Vec<Row>,
+    pub(crate) services: Vec<String>,
+    pub(crate) last_used: Option<DateTime<Utc>>,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Data set aside that goes.
-pub(super) struct DroppedAside {
+pub(crate) struct DroppedAside {
     id: EditionId,
-    pub(super) service: String,
-    pub(super) build: String,
-    pub(super) last_used: Option<DateTime<Utc>>,
+    pub(crate) service: String,
+    pub(crate) build: String,
+    pub(crate) last_used: Option<DateTime<Utc>>,
 }
 
 impl Thinning {
     /// Decides what goes. No center is asked: what each listed last counts, and what it may still list.
-    pub(super) fn plan(store: &Store, keep: &Keep, context: &Context) -> Result<Self> {
+    pub(crate) fn plan(store: &Store, keep: &Keep, context: &Context) -> Result<Self> {
         let now = context.now();
-        let known = Known::read(store)?;
+        let known = store.known_fleet()?;
         let heard = known.without_asking();
         let ids = store.id_source()?;
-        let roster = Roster::assemble(known, heard, &context.config.naming, &ids, now);
+        let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
         let rows = store.rows(&RowFilter::default())?;
         let mut thinning = Self::default();
         if keep.keys_younger_than.is_some() {
@@ -94,7 +95,7 @@ impl Thinning {
 
     /// Carries it out: rows first, so that no row is ever without its file, then the files, with whatever
     /// a crash left of earlier ones.
-    pub(super) fn carry_out(
+    pub(crate) fn carry_out(
         &mut self,
         store: &Store,
         locked: &Locked,
@@ -133,7 +134,7 @@ impl Thinning {
 
 fn outlived_keys(
     store: &Store,
-    roster: &Roster,
+    roster: &Fleet,
     rows: &[Row],
     keep: &Keep,
     now: DateTime<Utc>,
@@ -143,15 +144,15 @@ fn outlived_keys(
     for row in rows {
         by_key.entry(&row.key).or_default().push(row);
     }
-    let rows_of = |entry: &Entry| by_key.get(&entry.key).map(Vec::as_slice).unwrap_or_default();
-    let last_used = |entry: &Entry| {
+    let rows_of = |entry: &KeyEntry| by_key.get(&entry.key).map(Vec::as_slice).unwrap_or_default();
+    let last_used = |entry: &KeyEntry| {
         let seen = entry.members.iter().filter_map(|member| member.last_seen);
         let answered = entry.states.iter().filter_map(|(_, state)| state.last_answer_at);
         let stored = rows_of(entry).iter().map(|row| row.created_at);
         seen.chain(answered).chain(entry.schedule.schedule.last_pull).chain(stored).max()
     };
     // One that was dropped and never came back has nothing left to drop.
-    let is_empty = |entry: &Entry| {
+    let is_empty = |entry: &KeyEntry| {
         dropped_before.contains(&entry.id)
             && entry.schedule == ScheduleRow::default()
             && rows_of(entry).is_empty()
@@ -193,7 +194,7 @@ fn with_asides(store: &Store, key: KeyId) -> Result<Option<Counted>, StoreError>
 
 fn outlived_asides<'a>(
     store: &Store,
-    entries: impl Iterator<Item = &'a Entry>,
+    entries: impl Iterator<Item = &'a KeyEntry>,
     keep: &Keep,
     now: DateTime<Utc>,
 ) -> Result<Vec<DroppedAside>> {
@@ -221,7 +222,7 @@ fn outlived_asides<'a>(
             });
             asides.push(DroppedAside {
                 id: edition.id,
-                service: entry.spokesman().name.clone(),
+                service: entry.newest_name().name.clone(),
                 build: edition.structures.last().map(|(_, print)| print.short()).unwrap_or_default(),
                 last_used: uses[asides.len()].last_at,
             });

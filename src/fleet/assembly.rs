@@ -1,242 +1,67 @@
-//! Who is there: what the centers list now, laid over what is known from before.
+//! The services that are there: the lists of the centers, laid over what is known from before.
 //!
-//! Decides and changes nothing itself: what the database should learn comes back as changes, which
-//! `pull` carries out and `list` drops.
+//! Pure: what the database should learn comes back as changes, which `pull` carries out and `list` drops.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::Context;
-use crate::address::normal_form;
-use crate::fleet::change::Change;
-use crate::fleet::ids::{HighestIds, IdSource, KeyId, ServiceId};
-use crate::fleet::records::{
-    AddressState, AddressStates, AskedCenter, Key, KnownService, ListedAddress, Replicas, ScheduleRow,
-};
-use crate::fleet::row::Row;
-use crate::io::center::{CenterList, Client, HttpError, Listed};
-use crate::io::store::{Store, StoreError};
-use crate::io::workdir::Workdir;
+use super::center_list::{CenterList, ListedService};
+use super::change::Change;
+use super::ids::{IdSource, KeyId, ServiceId};
+use super::key_entry::{KeyEntry, Listing, ServiceName};
+use super::records::{AddressStates, AskedCenter, Key, KnownService, ListedAddress, Replicas, ScheduleRow};
 use crate::names::Naming;
 
 /// What one center said.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(crate) struct CenterAnswer {
     /// Its URL.
     pub url: String,
     /// What it lists; `None` where it was not asked, and what it listed last counts.
-    pub answer: Option<Result<CenterList, HttpError>>,
-}
-
-/// Asks each center what it lists. One that lists more than the limits let through did not answer.
-#[must_use]
-pub(super) fn ask(client: &Client, centers: &[String]) -> Vec<Heard> {
-    let whole = |services| CenterList { services, cut: None };
-    let of = |url: &String| Heard { url: normal_form(url), answer: Some(client.list(url).map(whole)) };
-    centers.iter().map(of).collect()
-}
-
-/// Asks each center what it lists, known names first where that is beyond the limits, for as long as there is time.
-#[must_use]
-pub(super) fn ask_known_first(
-    client: &Client,
-    centers: &[String],
-    known: &Known,
-    time_left: impl Fn() -> Option<Duration>,
-) -> Vec<Heard> {
-    let of = |url: &String| {
-        let answer = client.list_known_first(url, time_left(), &|name| known.knows(name));
-        Heard { url: normal_form(url), answer: Some(answer) }
-    };
-    centers.iter().map(of).collect()
+    pub answer: Option<Result<CenterList, String>>,
 }
 
 /// All that the database knows of keys, names and addresses.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    keys: Vec<(KeyId, Option<Key>)>,
-    services: Vec<KnownService>,
-    listings: Vec<ListedAddress>,
-    centers: HashMap<String, DateTime<Utc>>,
-    asked: HashMap<String, AskedCenter>,
-    schedules: HashMap<KeyId, ScheduleRow>,
-    replicas: HashMap<KeyId, Replicas>,
-    states: AddressStates,
+pub(crate) struct KnownFleet {
+    pub(crate) keys: Vec<(KeyId, Option<Key>)>,
+    pub(crate) services: Vec<KnownService>,
+    pub(crate) listings: Vec<ListedAddress>,
+    pub(crate) centers: HashMap<String, DateTime<Utc>>,
+    pub(crate) asked: HashMap<String, AskedCenter>,
+    pub(crate) schedules: HashMap<KeyId, ScheduleRow>,
+    pub(crate) replicas: HashMap<KeyId, Replicas>,
+    pub(crate) states: AddressStates,
 }
 
-impl Known {
-    /// Reads what a root knows, for a command that changes nothing; nothing where there is no database yet.
-    pub(super) fn of_root(workdir: &Workdir) -> Result<(Self, IdSource), StoreError> {
-        match Store::open_read_only(&workdir.database()) {
-            Ok(store) => Ok((Self::read(&store)?, store.id_source()?)),
-            Err(StoreError::Missing { .. }) => Ok((Self::default(), IdSource::after(HighestIds::default()))),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Reads it.
-    pub(super) fn read(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self {
-            keys: store.keys()?,
-            services: store.services()?,
-            listings: store.listings()?,
-            centers: store.centers()?,
-            asked: store.asked_centers()?,
-            schedules: store.schedules()?,
-            replicas: store.replicas()?,
-            states: store.addresses()?,
-        })
-    }
-
+impl KnownFleet {
     /// Tells whether a name was registered before.
-    fn knows(&self, name: &str) -> bool {
+    pub(crate) fn knows(&self, name: &str) -> bool {
         self.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
     }
 
     /// Asks no center; of those that the last pull without names asked, what each listed last counts. Where there was
     /// no such pull, what any center listed does.
     #[must_use]
-    pub(super) fn without_asking(&self) -> Vec<Heard> {
+    pub(crate) fn without_asking(&self) -> Vec<CenterAnswer> {
         let is_latest = |url: &&String| {
             self.asked.is_empty() || self.asked.get(*url).is_some_and(|asked| asked.is_latest)
         };
-        self.centers.keys().filter(is_latest).map(|url| Heard { url: url.clone(), answer: None }).collect()
-    }
-}
-
-/// An address that stands under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// In its normal form, by which it is known.
-    pub address: Arc<str>,
-    /// As registered, which is how its center knows it.
-    pub listed_as: Arc<str>,
-    /// URL of the center that lists it.
-    pub center: Arc<str>,
-    /// When it was first seen there, or seen again.
-    pub listed_at: DateTime<Utc>,
-    /// The center does not answer for it: it was listed when it last did.
-    pub assumed: bool,
-}
-
-impl Place {
-    fn new(spelling: Arc<str>, center: &Arc<str>, listed_at: DateTime<Utc>) -> Self {
-        let normal = normal_form(&spelling);
-        let address = if *normal == *spelling { Arc::clone(&spelling) } else { normal.into() };
-        Self { address, listed_as: spelling, center: Arc::clone(center), listed_at, assumed: false }
-    }
-}
-
-/// A name, with where its processes are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
-    /// In the database.
-    pub id: ServiceId,
-    /// As registered.
-    pub name: String,
-    /// `''` where the name fits no pattern.
-    pub branch: String,
-    /// Its addresses that are listed now, once for each spelling.
-    pub places: Vec<Place>,
-    /// When it was last listed; `None` where it never was.
-    pub last_seen: Option<DateTime<Utc>>,
-    /// When the center that listed it last was asked, where nobody lists it now and that center does not count.
-    pub not_asked_since: Option<DateTime<Utc>>,
-}
-
-impl Member {
-    /// Returns the addresses that are listed now, each by the spelling that is listed first.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = &Place> {
-        let mut seen = HashSet::new();
-        self.places.iter().filter(move |place| seen.insert(&*place.address))
-    }
-}
-
-/// A key, with all names that are its.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// In the database.
-    pub id: KeyId,
-    /// What its data belongs to.
-    pub key: Key,
-    /// Sorted by name; at least one.
-    pub members: Vec<Member>,
-    /// What is remembered of its pulls.
-    pub schedule: ScheduleRow,
-    /// How many answered at its last pull; `None` where it was never pulled.
-    pub replicas: Option<Replicas>,
-    /// How its addresses have been answering, sorted by address.
-    pub states: Vec<(String, AddressState)>,
-    /// The last data of one of its processes came in during this run.
-    pub came_in: bool,
-}
-
-impl Entry {
-    /// Returns the addresses that are listed now, each once, in their normal form and in the order listed.
-    #[must_use]
-    pub(super) fn addresses(&self) -> Vec<String> {
-        let mut seen = HashSet::new();
-        let places = self.members.iter().flat_map(|member| &member.places);
-        places.filter(|place| seen.insert(&place.address)).map(|place| (*place.address).to_owned()).collect()
-    }
-
-    /// Returns when an address was listed under this key.
-    #[must_use]
-    pub(super) fn listed_at(&self, address: &str) -> Option<DateTime<Utc>> {
-        self.places_of(address).map(|place| place.listed_at).max()
-    }
-
-    /// Tells whether no center that answers lists this address.
-    #[must_use]
-    pub(super) fn is_assumed(&self, address: &str) -> bool {
-        let mut places = self.places_of(address).peekable();
-        places.peek().is_some() && places.all(|place| place.assumed)
-    }
-
-    fn places_of<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Place> {
-        self.members.iter().flat_map(|member| &member.places).filter(move |place| *place.address == *address)
-    }
-
-    /// Returns the name that was listed last, which speaks for the key where one name must.
-    #[must_use]
-    pub(super) fn spokesman(&self) -> &Member {
-        let latest =
-            |member: &&Member| member.places.iter().map(|place| place.listed_at).max().or(member.last_seen);
-        self.members.iter().max_by_key(latest).expect("a key has a name")
-    }
-
-    /// Tells whether nobody lists it and nothing is left of it.
-    #[must_use]
-    pub(super) fn is_gone(&self, row: Option<&Row>, dropped: &BTreeSet<KeyId>) -> bool {
-        row.is_none() && dropped.contains(&self.id) && self.addresses().is_empty()
-    }
-
-    /// Returns how many replicas answered at the last pull, of how many, for the latest row of this key.
-    ///
-    /// `None` for a row that another program stored.
-    #[must_use]
-    pub(super) fn replicas_now(&self, latest: &Row) -> Option<(u32, u32)> {
-        let stored = latest.fact.as_ref().map(|fact| (fact.answered, fact.listed));
-        stored.map(|stored| self.replicas.map_or(stored, |found| (found.answered, found.listed)))
-    }
-
-    /// Returns what is remembered of an address.
-    #[must_use]
-    pub(super) fn state(&self, address: &str) -> AddressState {
-        let found = self.states.binary_search_by(|(known, _)| known.as_str().cmp(address));
-        found.map(|at| self.states[at].1.clone()).unwrap_or_default()
+        self.centers
+            .keys()
+            .filter(is_latest)
+            .map(|url| CenterAnswer { url: url.clone(), answer: None })
+            .collect()
     }
 }
 
 /// Who is there.
 #[derive(Debug)]
-pub(super) struct Roster {
+pub(crate) struct Fleet {
     /// By key.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<KeyEntry>,
     /// What the database should learn.
     pub changes: Vec<Change>,
     /// Centers that did not answer, or suddenly list nothing, each with a message.
@@ -249,7 +74,7 @@ pub(super) struct Roster {
 
 /// A center that is not asked any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UnaskedCenter {
+pub(crate) struct UnaskedCenter {
     /// When it was asked last.
     pub since: DateTime<Utc>,
     /// Names that it listed then and nobody lists now.
@@ -258,7 +83,7 @@ pub(super) struct UnaskedCenter {
 
 /// A center whose last known list stands in for what it does not say.
 #[derive(Clone, Debug)]
-pub(super) struct SilentCenter {
+pub(crate) struct SilentCenter {
     /// Its URL.
     pub url: String,
     /// It answered, but with an empty list where there was none before.
@@ -269,24 +94,17 @@ pub(super) struct SilentCenter {
     pub last_heard: Option<DateTime<Utc>>,
 }
 
-impl Roster {
-    /// Reads who is known, without asking anybody.
-    pub(super) fn stored(store: &Store, context: &Context) -> Result<Self> {
-        let known = Known::read(store)?;
-        let heard = known.without_asking();
-        Ok(Self::assemble(known, heard, &context.config.naming, &store.id_source()?, context.now()))
-    }
-
+impl Fleet {
     /// Lays what the centers say over what is known.
     #[must_use]
-    pub(super) fn assemble(
-        known: Known,
-        heard: Vec<Heard>,
+    pub(crate) fn assemble(
+        known: KnownFleet,
+        heard: Vec<CenterAnswer>,
         naming: &Naming,
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
-        let Known { keys, services, listings, centers, asked, schedules, replicas, states } = known;
+        let KnownFleet { keys, services, listings, centers, asked, schedules, replicas, states } = known;
         let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
         for (id, key) in keys {
             match key {
@@ -308,11 +126,12 @@ impl Roster {
             assembly.remember(listings, last_heard);
         }
         let (mut silent, mut cuts) = (Vec::new(), Vec::new());
-        for Heard { url, answer } in heard {
+        for CenterAnswer { url, answer } in heard {
             let before = listed_before.remove(&*url).unwrap_or_default();
             let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
             let last_heard = centers.get(&url).copied();
-            let lists_nothing = |listed: &[Listed]| listed.iter().all(|service| service.addresses.is_empty());
+            let lists_nothing =
+                |listed: &[ListedService]| listed.iter().all(|service| service.addresses.is_empty());
             let is_empty =
                 matches!(&answer, Some(Ok(list)) if list.cut.is_none() && lists_nothing(&list.services));
             match answer {
@@ -328,7 +147,7 @@ impl Roster {
                 }
                 Some(Err(error)) => {
                     assembly.assume(&stood);
-                    silent.push(SilentCenter { url, emptied: false, message: error.to_string(), last_heard });
+                    silent.push(SilentCenter { url, emptied: false, message: error, last_heard });
                 }
             }
         }
@@ -346,30 +165,30 @@ impl Roster {
 
     /// Tells whether a center did not answer, or not for all that it lists.
     #[must_use]
-    pub(super) fn is_partial(&self) -> bool {
+    pub(crate) fn is_partial(&self) -> bool {
         !self.silent.is_empty() || !self.cut.is_empty()
     }
 
     /// Returns the changes that forget names which nobody lists and whose key was never pulled.
     #[must_use]
-    pub(super) fn forget_never_pulled(&self) -> Vec<Change> {
-        let is_forgotten = |entry: &&Entry| {
+    pub(crate) fn forget_never_pulled(&self) -> Vec<Change> {
+        let is_forgotten = |entry: &&KeyEntry| {
             entry.schedule == ScheduleRow::default()
                 && !entry.came_in
-                && entry.members.iter().all(|member| member.places.is_empty())
+                && entry.members.iter().all(|member| member.listings.is_empty())
         };
         self.entries.iter().filter(is_forgotten).map(|entry| Change::NeverPulledForgotten(entry.id)).collect()
     }
 
     /// Returns the changes that accept that emptied centers mean it: nothing is listed there.
     #[must_use]
-    pub(super) fn unlist(&self, emptied: &[&str], now: DateTime<Utc>) -> Vec<Change> {
+    pub(crate) fn unlist(&self, emptied: &[&str], now: DateTime<Utc>) -> Vec<Change> {
         let members = self.entries.iter().flat_map(|entry| &entry.members);
-        let places = members.flat_map(|member| member.places.iter().map(|place| (member.id, place)));
-        let gone = places.filter(|(_, place)| emptied.contains(&&*place.center));
-        gone.map(|(service, place)| Change::Unlisted {
+        let listings = members.flat_map(|member| member.listings.iter().map(|listing| (member.id, listing)));
+        let gone = listings.filter(|(_, listing)| emptied.contains(&&*listing.center));
+        gone.map(|(service, listing)| Change::Unlisted {
             service,
-            address: (*place.listed_as).to_owned(),
+            address: (*listing.listed_as).to_owned(),
             at: now,
         })
         .collect()
@@ -377,14 +196,14 @@ impl Roster {
 
     /// Adds a name that no center lists and nobody knew, with no address; returns the index of its entry, and what
     /// the database should learn.
-    pub(super) fn add_service(
+    pub(crate) fn add_service(
         &mut self,
         name: &str,
         naming: &Naming,
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> (usize, Vec<Change>) {
-        let (key, branch) = read(naming, name);
+        let (key, branch) = key_and_branch(naming, name);
         let id = ids.service();
         let mut changes = Vec::new();
         let known = self.entries.iter().position(|entry| entry.key == key);
@@ -393,14 +212,14 @@ impl Roster {
             changes.push(Change::Key(id, key.clone()));
             let (schedule, replicas, states) = Default::default();
             let (members, came_in) = (Vec::new(), false);
-            self.entries.push(Entry { id, key, members, schedule, replicas, states, came_in });
+            self.entries.push(KeyEntry { id, key, members, schedule, replicas, states, came_in });
             self.entries.len() - 1
         });
         let entry = &mut self.entries[index];
         let (key, name) = (entry.id, name.to_owned());
         changes.push(Change::Service { id, name: name.clone(), key, branch: branch.clone(), seen_at: now });
-        let (places, last_seen, not_asked_since) = (Vec::new(), None, None);
-        entry.members.push(Member { id, name, branch, places, last_seen, not_asked_since });
+        let (listings, last_seen, not_asked_since) = (Vec::new(), None, None);
+        entry.members.push(ServiceName { id, name, branch, listings, last_seen, not_asked_since });
         (index, changes)
     }
 }
@@ -413,14 +232,14 @@ struct Assembly<'a> {
     /// Keys that the database has, and of which nobody can read what they are.
     unreadable: HashSet<KeyId>,
     /// By name, which a member gets at the end.
-    members: BTreeMap<String, (KeyId, Member)>,
+    members: BTreeMap<String, (KeyId, ServiceName)>,
     changes: Vec<Change>,
 }
 
 impl Assembly<'_> {
     /// Reads a name again: the configuration may say otherwise than when it was stored.
     fn known_service(&mut self, service: KnownService) {
-        let (key, branch) = read(self.naming, &service.name);
+        let (key, branch) = key_and_branch(self.naming, &service.name);
         let stood = service.place.as_ref().map(|(key, _)| *key);
         if let Some(id) = stood.filter(|id| self.unreadable.contains(id) && !self.key_ids.contains_key(&key))
         {
@@ -439,11 +258,11 @@ impl Assembly<'_> {
                 seen_at: self.now,
             });
         }
-        let member = Member {
+        let member = ServiceName {
             id: service.id,
             name: String::new(),
             branch,
-            places: Vec::new(),
+            listings: Vec::new(),
             last_seen: None,
             not_asked_since: None,
         };
@@ -460,7 +279,7 @@ impl Assembly<'_> {
         id
     }
 
-    fn by_id(&mut self) -> HashMap<ServiceId, &mut Member> {
+    fn by_id(&mut self) -> HashMap<ServiceId, &mut ServiceName> {
         self.members.values_mut().map(|(_, member)| (member.id, member)).collect()
     }
 
@@ -478,10 +297,10 @@ impl Assembly<'_> {
         let mut members = self.by_id();
         for listing in listings {
             let Some(member) = members.get_mut(&listing.service) else { continue };
-            member.places.reserve_exact(1);
-            member.places.push(Place {
+            member.listings.reserve_exact(1);
+            member.listings.push(Listing {
                 assumed: true,
-                ..Place::new(Arc::clone(&listing.address), &listing.center, listing.listed_at)
+                ..Listing::new(Arc::clone(&listing.address), &listing.center, listing.listed_at)
             });
         }
     }
@@ -491,7 +310,8 @@ impl Assembly<'_> {
         let mut members = self.by_id();
         let mut noted = HashSet::new();
         for listing in listings.iter().filter(|listing| listing.listed) {
-            if let Some(member) = members.get_mut(&listing.service).filter(|member| member.places.is_empty())
+            if let Some(member) =
+                members.get_mut(&listing.service).filter(|member| member.listings.is_empty())
             {
                 member.not_asked_since = member.not_asked_since.max(Some(since));
                 noted.insert(listing.service);
@@ -501,16 +321,16 @@ impl Assembly<'_> {
     }
 
     /// Takes in what a center lists. Where some of what is known was left out, what is missing stays as it was.
-    fn listed(&mut self, url: &str, listed: &[Listed], before: &[ListedAddress], is_partial: bool) {
+    fn listed(&mut self, url: &str, listed: &[ListedService], before: &[ListedAddress], is_partial: bool) {
         let now = self.now;
         self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });
         let mut stood: HashMap<(ServiceId, &str), &ListedAddress> =
             before.iter().map(|listing| ((listing.service, &*listing.address), listing)).collect();
         let center: Arc<str> = url.into();
-        for Listed { name, addresses } in listed {
+        for ListedService { name, addresses } in listed {
             let service = self.service(name);
             if let Some((_, member)) = self.members.get_mut(name) {
-                member.places.reserve_exact(addresses.len());
+                member.listings.reserve_exact(addresses.len());
             }
             let mut seen = HashSet::new();
             for (position, address) in addresses.iter().enumerate() {
@@ -532,7 +352,7 @@ impl Assembly<'_> {
                     now
                 };
                 let (_, member) = self.members.get_mut(name).expect("made above");
-                member.places.push(Place::new(spelling, &center, listed_at));
+                member.listings.push(Listing::new(spelling, &center, listed_at));
             }
             let (_, member) = self.members.get_mut(name).expect("made above");
             member.last_seen = Some(now);
@@ -555,7 +375,7 @@ impl Assembly<'_> {
             return member.id;
         }
         let id = self.ids.service();
-        let (key, branch) = read(self.naming, name);
+        let (key, branch) = key_and_branch(self.naming, name);
         let key_id = self.key_id(&key);
         self.changes.push(Change::Service {
             id,
@@ -564,11 +384,11 @@ impl Assembly<'_> {
             branch: branch.clone(),
             seen_at: self.now,
         });
-        let member = Member {
+        let member = ServiceName {
             id,
             name: String::new(),
             branch,
-            places: Vec::new(),
+            listings: Vec::new(),
             last_seen: Some(self.now),
             not_asked_since: None,
         };
@@ -581,18 +401,18 @@ impl Assembly<'_> {
         mut schedules: HashMap<KeyId, ScheduleRow>,
         replicas: &HashMap<KeyId, Replicas>,
         mut states: AddressStates,
-    ) -> Roster {
+    ) -> Fleet {
         let mut keys: HashMap<KeyId, Key> = self.key_ids.into_iter().map(|(key, id)| (id, key)).collect();
         let mut indices: HashMap<KeyId, usize> = HashMap::with_capacity(keys.len());
-        let mut entries: Vec<Entry> = Vec::with_capacity(keys.len());
+        let mut entries: Vec<KeyEntry> = Vec::with_capacity(keys.len());
         for (name, (id, member)) in self.members {
-            let member = Member { name, ..member };
+            let member = ServiceName { name, ..member };
             if let Some(index) = indices.get(&id) {
                 entries[*index].members.push(member);
                 continue;
             }
             indices.insert(id, entries.len());
-            entries.push(Entry {
+            entries.push(KeyEntry {
                 id,
                 key: keys.remove(&id).expect("each name has a key"),
                 members: vec![member],
@@ -604,12 +424,12 @@ impl Assembly<'_> {
         }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         let changes = self.changes;
-        Roster { entries, changes, silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
+        Fleet { entries, changes, silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
     }
 }
 
 /// Returns what the data of a name belongs to, and its branch.
-pub(super) fn read(naming: &Naming, name: &str) -> (Key, String) {
+pub(crate) fn key_and_branch(naming: &Naming, name: &str) -> (Key, String) {
     let parsed = naming.parse(name);
     let app = parsed.app_or_name().to_owned();
     (Key { env: parsed.env, region: parsed.region, app, commit: parsed.commit }, parsed.branch)

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::super::roster::Entry;
-use super::ledger::{Ledger, LiveEdition};
+use crate::collect::ledger::{Ledger, LiveEdition};
 use crate::fleet::edition::Served;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::StructureId;
+use crate::fleet::key_entry::KeyEntry;
 use crate::profile::{Build, Fingerprint};
 
 /// Returns the addresses that answer with a set of files of `edition`, with the sets of it that they served before.
@@ -16,8 +16,8 @@ use crate::profile::{Build, Fingerprint};
 /// An address that was not asked in this pull and did not fail at its last one counts with its last answer. One
 /// that no center vouches for now replaces nothing. A set that another process began to serve when the address
 /// began with its present one, or later, is not left behind by it: a server and a worker changed places.
-pub(super) fn served(
-    entry: &Entry,
+pub(crate) fn served(
+    entry: &KeyEntry,
     ledger: &Ledger,
     edition: &LiveEdition,
     asked: &HashSet<&str>,

@@ -3,69 +3,69 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::super::fault::Reach;
-use super::super::roster::Entry;
-use super::shared::{Message, Shared};
+use crate::collect::fault::Reach;
+use crate::collect::shared::{Message, Shared};
 use crate::fleet::change::Change;
 use crate::fleet::edition;
 use crate::fleet::edition::{Edition, EditionStatus};
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{EditionId, GenerationId, KeyId, StructureId};
+use crate::fleet::key_entry::KeyEntry;
 use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{Build, Fingerprint, Merged, Template};
 
 /// How many editions that were set aside an unknown build is compared with, the newest first.
-pub(super) const ASIDES_COMPARED: usize = 4;
+pub(crate) const ASIDES_COMPARED: usize = 4;
 
 /// What came to be known of a key in this run.
 #[derive(Default)]
-pub(super) struct Ledger {
-    pub(super) editions: Vec<LiveEdition>,
+pub(crate) struct Ledger {
+    pub(crate) editions: Vec<LiveEdition>,
     /// As they were stored before this run.
-    pub(super) generations: Vec<Generation>,
+    pub(crate) generations: Vec<Generation>,
     /// Generations whose stored counters are replaced by those in the sums.
-    pub(super) replaced: HashSet<GenerationId>,
-    pub(super) templates: Vec<(StructureId, Arc<Template>)>,
+    pub(crate) replaced: HashSet<GenerationId>,
+    pub(crate) templates: Vec<(StructureId, Arc<Template>)>,
     is_loaded: bool,
-    pub(super) answered: BTreeMap<String, Answered>,
-    pub(super) failed: BTreeMap<String, String>,
-    pub(super) elsewhere: BTreeMap<String, (String, Fingerprint)>,
-    pub(super) touched: bool,
+    pub(crate) answered: BTreeMap<String, Answered>,
+    pub(crate) failed: BTreeMap<String, String>,
+    pub(crate) elsewhere: BTreeMap<String, (String, Fingerprint)>,
+    pub(crate) touched: bool,
     /// Stored values of the key that cannot be read.
-    pub(super) faults: BTreeSet<String>,
+    pub(crate) faults: BTreeSet<String>,
     /// The memory of what is kept until the key is settled.
-    pub(super) kept: Vec<Reservation>,
-    pub(super) restarted: usize,
-    pub(super) bytes: u64,
+    pub(crate) kept: Vec<Reservation>,
+    pub(crate) restarted: usize,
+    pub(crate) bytes: u64,
 }
 
-pub(super) struct LiveEdition {
-    pub(super) id: EditionId,
-    pub(super) status: EditionStatus,
-    pub(super) structures: Vec<(StructureId, Fingerprint)>,
+pub(crate) struct LiveEdition {
+    pub(crate) id: EditionId,
+    pub(crate) status: EditionStatus,
+    pub(crate) structures: Vec<(StructureId, Fingerprint)>,
     /// Of this run's answers alone; its structure holds at least theirs.
-    pub(super) sum: Option<Merged>,
+    pub(crate) sum: Option<Merged>,
     /// The structures of this run's answers. They stay here until its end.
     answered: HashSet<StructureId>,
     /// Counters moved in this run.
-    pub(super) moved: bool,
+    pub(crate) moved: bool,
     /// Made in this run for an answer of which nobody can tell whose it is.
-    pub(super) is_undecided: bool,
+    pub(crate) is_undecided: bool,
     /// The memory of structures that were read from the database.
     kept: Option<Reservation>,
 }
 
-pub(super) struct Answered {
-    pub(super) edition: EditionId,
-    pub(super) build: Fingerprint,
-    pub(super) fraction: String,
-    pub(super) is_decided: bool,
+pub(crate) struct Answered {
+    pub(crate) edition: EditionId,
+    pub(crate) build: Fingerprint,
+    pub(crate) fraction: String,
+    pub(crate) is_decided: bool,
 }
 
 impl Ledger {
     /// Begins with what is stored, but for structures and counters: where nothing moved, neither is needed.
-    pub(super) fn open(entry: &Entry, store: &Store) -> anyhow::Result<Self> {
+    pub(crate) fn open(entry: &KeyEntry, store: &Store) -> anyhow::Result<Self> {
         // Keys that came with this run are not stored yet; asking finds nothing.
         let editions = store.editions(entry.id)?;
         if editions.is_empty() {
@@ -79,7 +79,7 @@ impl Ledger {
     }
 
     /// Reads the structures that answers are compared with, where that was not done yet.
-    pub(super) fn load(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn load(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
         if self.is_loaded {
             return Ok(());
         }
@@ -94,16 +94,16 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+    pub(crate) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
         self.at(address).filter(|known| known.closed_at.is_none())
     }
 
-    pub(super) fn at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+    pub(crate) fn at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
         self.generations.iter().filter(move |known| known.address.as_deref() == Some(address))
     }
 
     /// Tells whether a build is the one that the key shows, or that its first answers serve.
-    pub(super) fn is_its_build(&self, build: &Build) -> Option<bool> {
+    pub(crate) fn is_its_build(&self, build: &Build) -> Option<bool> {
         let current = self.current();
         let shown = self.editions.iter().enumerate().filter(|(index, edition)| match current {
             Some(current) => *index == current,
@@ -115,7 +115,7 @@ impl Ledger {
     }
 
     /// Returns the edition in which answers of this build wait until it can be told whose they are.
-    pub(super) fn undecided_edition_of(&mut self, member: (StructureId, Fingerprint)) -> Option<usize> {
+    pub(crate) fn undecided_edition_of(&mut self, member: (StructureId, Fingerprint)) -> Option<usize> {
         let stored = |edition: &LiveEdition| self.generations.iter().any(|known| known.edition == edition.id);
         let index = self.editions.iter().rposition(|edition| {
             edition.status == EditionStatus::Aside
@@ -126,7 +126,7 @@ impl Ledger {
         Some(index)
     }
 
-    pub(super) fn current(&self) -> Option<usize> {
+    pub(crate) fn current(&self) -> Option<usize> {
         self.editions.iter().position(|edition| edition.status == EditionStatus::Current)
     }
 
@@ -135,7 +135,7 @@ impl Ledger {
     ///
     /// A build that fits the current edition is moved there with all that it counted before. It was set aside
     /// for another build, or replaced, and is served beside the current one again.
-    pub(super) fn edition_of(
+    pub(crate) fn edition_of(
         &self,
         build: &Build,
         member: (StructureId, Fingerprint),
@@ -166,7 +166,7 @@ impl Ledger {
 
     /// Makes room for a build in an edition of a key, in a new one where none is given; returns its index.
     #[expect(clippy::too_many_arguments, reason = "whose it is, what it is, and where both are known")]
-    pub(super) fn make_room(
+    pub(crate) fn make_room(
         &mut self,
         index: Option<usize>,
         key: KeyId,
@@ -218,7 +218,7 @@ impl Ledger {
 
     /// Moves all that was counted of a build from one edition to another, here; returns the change that does it
     /// in the database.
-    pub(super) fn move_structure(
+    pub(crate) fn move_structure(
         &mut self,
         member: (StructureId, Fingerprint),
         from: usize,
@@ -238,7 +238,7 @@ impl Ledger {
     }
 
     /// Returns the index of an edition of the history that holds nothing yet; makes one where there is none.
-    pub(super) fn history(&mut self, key: KeyId, shared: &Shared<'_>, changes: &mut Vec<Change>) -> usize {
+    pub(crate) fn history(&mut self, key: KeyId, shared: &Shared<'_>, changes: &mut Vec<Change>) -> usize {
         let is_free = |edition: &LiveEdition| {
             edition.status != EditionStatus::Current && edition.structures.is_empty() && !edition.is_undecided
         };
@@ -257,7 +257,7 @@ impl Ledger {
     }
 
     /// Returns the edition that has a structure: the current one if it does, else the newest.
-    pub(super) fn edition_with(&self, structure: StructureId) -> Option<usize> {
+    pub(crate) fn edition_with(&self, structure: StructureId) -> Option<usize> {
         let has_it = |index: &usize| self.editions[*index].has(structure);
         let newest_first =
             || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
@@ -280,7 +280,7 @@ impl LiveEdition {
     }
 
     /// Leaves files out of the sum that no build of the edition has any more.
-    pub(super) fn leave_replaced(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn leave_replaced(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
         let Some(sum) = &mut self.sum else { return Ok(()) };
         let mut left = Vec::new();
         for &(structure, _) in &self.structures {
@@ -291,18 +291,18 @@ impl LiveEdition {
     }
 
     /// Tells whether a structure belongs to it.
-    pub(super) fn has(&self, structure: StructureId) -> bool {
+    pub(crate) fn has(&self, structure: StructureId) -> bool {
         self.structures.iter().any(|(known, _)| *known == structure)
     }
 
     /// Returns the build that stands for the edition where one has to.
-    pub(super) fn newest_build(&self) -> Option<Fingerprint> {
+    pub(crate) fn newest_build(&self) -> Option<Fingerprint> {
         self.structures.last().map(|(_, build)| *build)
     }
 
     /// Gives the sum the structure of all that belongs here, and returns the structures; those that cannot be read
     /// are left out, and noted.
-    pub(super) fn load(
+    pub(crate) fn load(
         &mut self,
         faults: &mut BTreeSet<String>,
         shared: &Shared<'_>,

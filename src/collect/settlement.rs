@@ -6,20 +6,20 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::fault::{BadAdoption, Reach};
-use super::super::mending::written;
-use super::super::pending::Pending;
-use super::super::roster::Entry;
-use super::election::{self, Adopted, OtherKeys};
-use super::ledger::{Answered, Ledger, LiveEdition};
-use super::shared::Shared;
-use super::succession;
-use super::unit::{Part, Unit};
+use crate::collect::election::{Adopted, OtherKeys};
+use crate::collect::fault::{BadAdoption, Reach};
+use crate::collect::ledger::{Answered, Ledger, LiveEdition};
+use crate::collect::mending::written;
+use crate::collect::pending::Pending;
+use crate::collect::shared::Shared;
+use crate::collect::unit::{Part, Unit};
+use crate::collect::{election, succession};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
 use crate::fleet::change::Change;
 use crate::fleet::edition::{self, Conditions, Decision, EditionStatus, Election};
 use crate::fleet::ids::{EditionId, KeyId, StructureId};
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::{AddressState, Replicas, ScheduleRow};
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::fleet::row::{Fact, NewRow, Row};
@@ -31,49 +31,49 @@ use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts
 
 /// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the roster has.
 #[derive(Clone, Debug)]
-pub(super) struct Pulled {
-    pub(super) key: KeyId,
-    pub(super) reason: Reason,
-    pub(super) result: PullResult,
-    pub(super) coverage: Option<Coverage>,
-    pub(super) before: Option<Coverage>,
+pub(crate) struct Pulled {
+    pub(crate) key: KeyId,
+    pub(crate) reason: Reason,
+    pub(crate) result: PullResult,
+    pub(crate) coverage: Option<Coverage>,
+    pub(crate) before: Option<Coverage>,
     /// Addresses that answered for the key, of those listed or asked.
-    pub(super) answered: usize,
-    pub(super) known: usize,
-    pub(super) bytes: u64,
-    pub(super) restarted: usize,
-    pub(super) failures: Vec<Failure>,
-    pub(super) asides: Vec<Aside>,
+    pub(crate) answered: usize,
+    pub(crate) known: usize,
+    pub(crate) bytes: u64,
+    pub(crate) restarted: usize,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) asides: Vec<Aside>,
     /// Addresses whose process belongs to another key, with a name of that key.
-    pub(super) elsewhere: Vec<(String, String)>,
-    pub(super) adopted: Vec<Adopted>,
+    pub(crate) elsewhere: Vec<(String, String)>,
+    pub(crate) adopted: Vec<Adopted>,
     /// A build that may be adopted soon.
-    pub(super) pending: Option<Box<Pending>>,
-    pub(super) next_due: Option<DateTime<Utc>>,
+    pub(crate) pending: Option<Box<Pending>>,
+    pub(crate) next_due: Option<DateTime<Utc>>,
     /// Faults on our own side; each concerns this key alone.
-    pub(super) faults: BTreeSet<String>,
+    pub(crate) faults: BTreeSet<String>,
 }
 
 impl Pulled {
     /// Tells of a key of which nothing could be decided.
-    pub(super) fn not_stored(entry: &Entry, reason: Reason, faults: BTreeSet<String>) -> Self {
+    pub(crate) fn not_stored(entry: &KeyEntry, reason: Reason, faults: BTreeSet<String>) -> Self {
         let result = PullResult::NotStored;
         Self { reason, result, faults, ..Self::of_nothing(entry) }
     }
 
     /// Takes back that anything of it was stored: the database refused that.
-    pub(super) fn refused(&mut self, result: PullResult, fault: String) {
+    pub(crate) fn refused(&mut self, result: PullResult, fault: String) {
         self.result = result;
         self.coverage = self.before;
         self.adopted.clear();
         self.faults.insert(fault);
     }
 
-    pub(super) fn peek_failed(entry: &Entry, failure: Failure) -> Self {
+    pub(crate) fn peek_failed(entry: &KeyEntry, failure: Failure) -> Self {
         Self { failures: vec![failure], ..Self::of_nothing(entry) }
     }
 
-    fn of_nothing(entry: &Entry) -> Self {
+    fn of_nothing(entry: &KeyEntry) -> Self {
         Self {
             key: entry.id,
             reason: Reason::Peeked,
@@ -97,7 +97,7 @@ impl Pulled {
 
 /// What a pull found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PullResult {
+pub(crate) enum PullResult {
     /// Coverage changed.
     Changed,
     /// It did not.
@@ -114,23 +114,23 @@ pub(super) enum PullResult {
 
 /// An address that failed.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
-    pub(super) address: String,
-    pub(super) error: String,
-    pub(super) next_try: Option<DateTime<Utc>>,
+pub(crate) struct Failure {
+    pub(crate) address: String,
+    pub(crate) error: String,
+    pub(crate) next_try: Option<DateTime<Utc>>,
 }
 
 /// An address whose data was set aside.
 #[derive(Clone, Debug)]
-pub(super) struct Aside {
-    pub(super) address: String,
-    pub(super) build: Fingerprint,
-    pub(super) why: WhyAside,
+pub(crate) struct Aside {
+    pub(crate) address: String,
+    pub(crate) build: Fingerprint,
+    pub(crate) why: WhyAside,
 }
 
 /// Why data is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhyAside {
+pub(crate) enum WhyAside {
     /// The build is not the one that the key shows.
     OtherBuild,
     /// The address stands under two names, and which of them it is cannot be told.
@@ -156,20 +156,20 @@ struct NextRow<'r> {
 }
 
 /// The end of a key's pull.
-pub(super) struct Settlement<'s, 'a> {
-    pub(super) unit: &'s Unit<'a>,
-    pub(super) part: &'s Part<'a>,
+pub(crate) struct Settlement<'s, 'a> {
+    pub(crate) unit: &'s Unit<'a>,
+    pub(crate) part: &'s Part<'a>,
     /// Of the part in its unit.
-    pub(super) index: usize,
-    pub(super) others: &'s OtherKeys,
-    pub(super) ledger: Ledger,
-    pub(super) asked: Vec<&'s str>,
-    pub(super) shared: &'s Shared<'s>,
-    pub(super) store: &'s Store,
+    pub(crate) index: usize,
+    pub(crate) others: &'s OtherKeys,
+    pub(crate) ledger: Ledger,
+    pub(crate) asked: Vec<&'s str>,
+    pub(crate) shared: &'s Shared<'s>,
+    pub(crate) store: &'s Store,
 }
 
 impl Settlement<'_, '_> {
-    pub(super) fn settle(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
+    pub(crate) fn settle(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
         let entry = self.part.entry;
         let now = self.shared.now;
         let Elected { mut adopted, remembered: mut election, pending } = self.elect(changes)?;
@@ -214,7 +214,7 @@ impl Settlement<'_, '_> {
 
         let outcome = self.outcome(own_answers, shown.changed);
         let old = &entry.schedule;
-        let (name, steps) = (&entry.spokesman().name, &self.shared.rules.steps);
+        let (name, steps) = (&entry.newest_name().name, &self.shared.rules.steps);
         let schedule = match outcome {
             Outcome::Changed if self.asked.is_empty() => schedule::hastened(&old.schedule, name, now, steps),
             outcome => schedule::after(&old.schedule, name, outcome, &entry.addresses(), now, steps),
@@ -371,7 +371,7 @@ impl Settlement<'_, '_> {
                 "--adopt \"{}\" fits {} builds of {}, known are: {}",
                 in_message(&wanted),
                 fitting.len(),
-                in_message(&self.part.entry.spokesman().name),
+                in_message(&self.part.entry.newest_name().name),
                 known.join(", ")
             );
             Err(BadAdoption(message).into())
@@ -530,7 +530,7 @@ impl Settlement<'_, '_> {
             key: entry.key.clone(),
             at: self.shared.now,
             addresses: addresses.to_vec(),
-            branch: entry.spokesman().branch.clone(),
+            branch: entry.newest_name().branch.clone(),
             cov_file_path: path,
             number: (folder, number),
             file_bytes,
@@ -540,7 +540,7 @@ impl Settlement<'_, '_> {
 }
 
 /// Counts the addresses whose last answer was of the build that the key shows. What `states` lacks was not asked now.
-fn answered_of(addresses: &[String], states: &BTreeMap<String, AddressState>, entry: &Entry) -> usize {
+fn answered_of(addresses: &[String], states: &BTreeMap<String, AddressState>, entry: &KeyEntry) -> usize {
     let answers = |address: &&String| {
         let state = states.get(*address).cloned().unwrap_or_else(|| entry.state(address));
         state.retry.failures == 0 && state.last_answer_at.is_some() && state.other_build.is_none()
@@ -550,9 +550,9 @@ fn answered_of(addresses: &[String], states: &BTreeMap<String, AddressState>, en
 
 #[derive(Default)]
 struct Shown {
-    pub(super) changed: bool,
-    pub(super) coverage: Option<Coverage>,
-    pub(super) counts_moved_at: Option<DateTime<Utc>>,
+    pub(crate) changed: bool,
+    pub(crate) coverage: Option<Coverage>,
+    pub(crate) counts_moved_at: Option<DateTime<Utc>>,
 }
 
 fn small(count: usize) -> u32 {

@@ -5,7 +5,7 @@ use crate::io::workdir::WorkdirError;
 
 /// How far a fault reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Reach {
+pub(crate) enum Reach {
     /// The others go on.
     Service,
     /// Nothing more can be stored, or nothing should be.
@@ -16,7 +16,7 @@ impl Reach {
     /// Returns how far a fault reaches that a service met.
     ///
     /// A fault that is known for neither costs its service alone: the others meet it themselves where it is theirs.
-    pub(in crate::commands) fn of(error: &anyhow::Error) -> Self {
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
         let is_of_root = error.chain().find_map(|cause| {
             if let Some(error) = cause.downcast_ref::<StoreError>() {
                 return Some(!error.is_of_one_value());
@@ -33,7 +33,7 @@ impl Reach {
 /// `--adopt` names no build, or several, of the service.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(in crate::commands) struct BadAdoption(pub(in crate::commands) String);
+pub(crate) struct BadAdoption(pub(crate) String);
 
 #[cfg(test)]
 mod tests {

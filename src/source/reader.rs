@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::Context;
 use crate::code::gosrc::{Doubt, Links, LostLink, Modules, Resolved, is_module_file, scan};
 use crate::commands;
+use crate::commands::Context;
 use crate::config::User;
 use crate::io::git::{
     self, Content, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository, Tree,
@@ -23,7 +23,7 @@ use crate::report::{NoSource, Source, Wants};
 
 /// Which commit a source is of.
 #[derive(Clone, Debug)]
-pub(super) enum Revision {
+pub(crate) enum Revision {
     /// A hash or the beginning of one, as a service's name has it; never a branch of that name.
     Hash(String),
     /// What git makes of it.
@@ -33,10 +33,10 @@ pub(super) enum Revision {
 /// Source that is somewhere else, and did not come from there.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(super) struct NotFetched {
+pub(crate) struct NotFetched {
     message: String,
     /// Whoever has it did not answer in time, and may not for other repositories either.
-    pub(super) is_timed_out: bool,
+    pub(crate) is_timed_out: bool,
 }
 
 impl NotFetched {
@@ -48,36 +48,36 @@ impl NotFetched {
 /// A clone of a user whose clones are not read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct NotTrusted(String);
+pub(crate) struct NotTrusted(String);
 
 /// A commit that is there.
-pub(super) struct AtCommit {
-    pub(super) repository: Repository,
-    pub(super) network: Network,
-    pub(super) commit: ObjectId,
+pub(crate) struct AtCommit {
+    pub(crate) repository: Repository,
+    pub(crate) network: Network,
+    pub(crate) commit: ObjectId,
 }
 
 /// What there is at a commit.
-pub(super) struct SourceTree {
-    pub(super) files: Tree,
+pub(crate) struct SourceTree {
+    pub(crate) files: Tree,
     links: Links,
     modules: Modules,
     knows_all_modules: bool,
 }
 
 /// Reads source of one app.
-pub(super) struct SourceReader<'a> {
-    pub(super) context: &'a Context,
-    pub(super) app: &'a str,
+pub(crate) struct SourceReader<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) app: &'a str,
     /// Nothing may be fetched.
-    pub(super) offline: bool,
+    pub(crate) offline: bool,
     /// Ends what is being fetched.
-    pub(super) signals: &'a Signals,
+    pub(crate) signals: &'a Signals,
 }
 
 impl SourceReader<'_> {
     /// Returns the full hash of a revision, as far as it is known here.
-    pub(super) fn known(&self, revision: &Revision) -> Option<ObjectId> {
+    pub(crate) fn known(&self, revision: &Revision) -> Option<ObjectId> {
         let path = self.context.workdir.repository(self.app).ok()?;
         let repository = self.opened(&path).ok()?;
         match revision {
@@ -87,24 +87,24 @@ impl SourceReader<'_> {
     }
 
     /// Tells whether there is a repository, or is said where there is one.
-    pub(super) fn is_configured(&self) -> bool {
+    pub(crate) fn is_configured(&self) -> bool {
         self.context.workdir.repository(self.app).is_ok_and(|path| path.exists())
             || self.network().is_ok_and(|network| network.url.is_some())
     }
 
     /// Names what is asked for where the source of a commit is not here.
-    pub(super) fn what_is_asked(&self, commit: &str) -> String {
+    pub(crate) fn what_is_asked(&self, commit: &str) -> String {
         let url = self.network().ok().and_then(|network| network.url);
         format!("{} {commit} {}", self.app, url.as_ref().map_or("", RemoteUrl::as_str))
     }
 
     /// Names the machine that is asked, where that is configured.
-    pub(super) fn host(&self) -> Option<String> {
+    pub(crate) fn host(&self) -> Option<String> {
         self.network().ok()?.url?.host().map(str::to_owned)
     }
 
     /// Finds a revision, cloned and fetched where it has to be.
-    pub(super) fn at(&self, revision: &Revision, reading: &Reading) -> Result<AtCommit> {
+    pub(crate) fn at(&self, revision: &Revision, reading: &Reading) -> Result<AtCommit> {
         let network = self.network()?;
         let repository = self.open(reading, &network)?;
         let commit = self.find(&repository, revision, &network)?;
@@ -223,7 +223,7 @@ impl SourceReader<'_> {
     }
 
     /// Returns the commit, fetched where it has to be.
-    pub(super) fn find(
+    pub(crate) fn find(
         &self,
         repository: &Repository,
         revision: &Revision,
@@ -277,7 +277,7 @@ impl SourceReader<'_> {
     }
 
     /// Returns the files of a commit, where its links lead, and where its modules are.
-    pub(super) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
+    pub(crate) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
         /// As long as a path may be (`PATH_MAX`).
         const LONGEST_LINK: usize = 4096;
         let AtCommit { repository, commit, .. } = at;
@@ -302,7 +302,7 @@ impl SourceReader<'_> {
     }
 
     /// Lists the files of a commit, fetched where the clone has no folders.
-    pub(super) fn files(
+    pub(crate) fn files(
         &self,
         AtCommit { repository, network, .. }: &AtCommit,
         commit: &ObjectId,
@@ -322,7 +322,7 @@ impl SourceReader<'_> {
 
     /// Returns what a commit says of each file of a profile, in their order; where `only` names paths, of those
     /// alone. What was read before, `known` has by its path.
-    pub(super) fn sources(
+    pub(crate) fn sources(
         &self,
         profile: &Profile,
         at: &AtCommit,
@@ -410,7 +410,7 @@ impl SourceReader<'_> {
     }
 
     /// Fetches the blobs of a commit that a clone without contents lacks, in one go; returns what it lacks still.
-    pub(super) fn fetched(
+    pub(crate) fn fetched(
         &self,
         at: &AtCommit,
         commit: &ObjectId,
@@ -460,7 +460,7 @@ fn say_doubt(Doubt { module, taken, others }: &Doubt) {
 }
 
 /// Tells whether a revision is a hash, or the beginning of one, by its looks.
-pub(super) fn is_hash(text: &str) -> bool {
+pub(crate) fn is_hash(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::fault::Reach;
-use super::{Context, fail, warn};
+use crate::collect::fault::Reach;
+use crate::commands::{Context, fail, warn};
 use crate::fleet::change::Change;
 use crate::fleet::ids::{EditionId, KeyId, StructureId};
 use crate::fleet::row::{LatestFile, Row};
@@ -23,7 +23,7 @@ use crate::profile::{
 
 /// How closely stored profiles are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(crate) enum Depth {
     /// A file of the size that was written is taken for what was written.
     Size,
     /// Each is read.
@@ -32,15 +32,15 @@ pub(super) enum Depth {
 
 /// Stored profiles that were found missing or damaged.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Mended {
+pub(crate) struct Mended {
     /// Paths, relative to the root.
-    pub(super) rewritten: Vec<String>,
+    pub(crate) rewritten: Vec<String>,
     /// Paths of those that could not be written again.
-    pub(super) lost: Vec<String>,
+    pub(crate) lost: Vec<String>,
 }
 
 /// Looks at the profile of every latest row until `is_over`, and writes again what is missing or damaged; says both.
-pub(super) fn mend(
+pub(crate) fn mend(
     store: &Store,
     locked: &Locked,
     depth: Depth,
@@ -93,7 +93,7 @@ pub(super) fn mend(
 }
 
 /// Says what a sweep could not do, and what it found that no row knows.
-pub(super) fn tell_swept(swept: &Swept) {
+pub(crate) fn tell_swept(swept: &Swept) {
     for path in &swept.aside {
         warn(format_args!(
             "\"{}\" is of no row of the database, as after an older sqlite.db was put back; it was moved to {ASIDE}/ \
@@ -105,7 +105,7 @@ pub(super) fn tell_swept(swept: &Swept) {
 }
 
 /// Says what a sweep had to leave where it is.
-pub(super) fn tell_left(failed: &[WorkdirError]) {
+pub(crate) fn tell_left(failed: &[WorkdirError]) {
     for error in failed {
         let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
         warn(format_args!("left as it is: {error}{why}"));
@@ -114,7 +114,7 @@ pub(super) fn tell_left(failed: &[WorkdirError]) {
 
 /// Returns the profile of a row: of its file, or for the latest of its key, where that is missing or damaged, of the
 /// counters in the database, which is said.
-pub(super) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
+pub(crate) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     let read = read(&row.cov_file_path, &context.workdir);
     let Some(fact) = &row.fact else { return read.map(Profile::at_distinct_places) };
     let fault = match read {
@@ -201,7 +201,7 @@ fn write_again(file: &LatestFile, store: &Store, locked: &Locked) -> Result<Opti
 }
 
 /// Returns how long a file has become.
-pub(super) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
+pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
     out.flush()?;
     Ok(out.get_ref().metadata()?.len())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::settlement::Pulled;
+use crate::collect::settlement::Pulled;
 use crate::config::{ChangeRule, PullConfig};
 use crate::fleet::change::Change;
 use crate::fleet::edition::Structures;
@@ -24,7 +24,7 @@ use crate::memory::{Memory, NoRoom, Reservation};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 
 /// What threads send to the one that writes.
-pub(super) enum Message {
+pub(crate) enum Message {
     /// To be carried out together: of one key, or of nobody's own.
     Changes(Option<KeyId>, Vec<Change>),
     /// A key is done with, after these changes.
@@ -35,18 +35,18 @@ pub(super) enum Message {
 
 /// How a pull decides.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
-    pub(super) change: ChangeRule,
-    pub(super) adopt: bool,
-    pub(super) adopt_by_hand: Option<String>,
-    pub(super) steps: Steps,
-    pub(super) retry: Retry,
-    pub(super) row_at_least_every: Duration,
+pub(crate) struct Rules {
+    pub(crate) change: ChangeRule,
+    pub(crate) adopt: bool,
+    pub(crate) adopt_by_hand: Option<String>,
+    pub(crate) steps: Steps,
+    pub(crate) retry: Retry,
+    pub(crate) row_at_least_every: Duration,
 }
 
 impl Rules {
     /// Returns those of a configuration.
-    pub(super) fn of(config: &PullConfig) -> Self {
+    pub(crate) fn of(config: &PullConfig) -> Self {
         Self {
             change: config.change,
             adopt: config.adopt,
@@ -59,58 +59,58 @@ impl Rules {
 }
 
 /// An answer that was read to its end.
-pub(super) struct Answer {
-    pub(super) understood: Understood,
+pub(crate) struct Answer {
+    pub(crate) understood: Understood,
     /// The memory that it takes.
-    pub(super) reservation: Option<Reservation>,
+    pub(crate) reservation: Option<Reservation>,
     /// Size of its text.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// What all threads of a run share.
-pub(super) struct Shared<'a> {
-    pub(super) client: &'a Client,
-    pub(super) locked: &'a Locked,
-    pub(super) ids: &'a IdSource,
-    pub(super) numbers: ProfileNumbers,
-    pub(super) rules: Rules,
-    pub(super) now: DateTime<Utc>,
+pub(crate) struct Shared<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) locked: &'a Locked,
+    pub(crate) ids: &'a IdSource,
+    pub(crate) numbers: ProfileNumbers,
+    pub(crate) rules: Rules,
+    pub(crate) now: DateTime<Utc>,
     /// Of the times that are stored.
-    pub(super) doubt: Doubt,
+    pub(crate) doubt: Doubt,
     /// The last generation that was stored before our clock last went back.
-    pub(super) last_before_jump: Option<GenerationId>,
+    pub(crate) last_before_jump: Option<GenerationId>,
     /// For the imprints that this run takes of answers.
-    pub(super) seed: u64,
-    pub(super) messages: SyncSender<Message>,
-    pub(super) stopped: &'a AtomicBool,
-    pub(super) bytes: Arc<AtomicU64>,
+    pub(crate) seed: u64,
+    pub(crate) messages: SyncSender<Message>,
+    pub(crate) stopped: &'a AtomicBool,
+    pub(crate) bytes: Arc<AtomicU64>,
     /// Of all that is decoded at the same time.
-    pub(super) memory: Arc<Memory>,
-    pub(super) structures: Mutex<Structures>,
-    pub(super) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) structures: Mutex<Structures>,
+    pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
     /// Structures that are stored and cannot be read.
-    pub(super) damaged: Mutex<HashSet<StructureId>>,
+    pub(crate) damaged: Mutex<HashSet<StructureId>>,
 }
 
 impl Shared<'_> {
     /// Sends to the thread that writes; it takes messages until the last sender is gone.
-    pub(super) fn send(&self, message: Message) {
+    pub(crate) fn send(&self, message: Message) {
         let _ = self.messages.send(message);
     }
 
     /// Returns what the times of a generation tell.
-    pub(super) fn life(&self, generation: &Generation) -> Life {
+    pub(crate) fn life(&self, generation: &Generation) -> Life {
         let Generation { id, opened_at, pulled_at, closed_at, .. } = *generation;
         let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
         Life { opened_at, pulled_at, closed_at, is_from_before_jump }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
     /// Asks an address for its profile and reads all of it.
-    pub(super) fn ask(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
+    pub(crate) fn ask(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
         self.read(address, self.client.profile(address)?, known, None)
     }
 
@@ -118,7 +118,7 @@ impl Shared<'_> {
     ///
     /// The address is asked once more, while nothing else is read, if the memory of the run did not do for all
     /// answers that were read at the same time.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         address: &str,
         incoming: Incoming<'_>,
@@ -153,7 +153,7 @@ impl Shared<'_> {
     /// Returns the id of a structure, which is made known where it is new.
     ///
     /// The change is sent before the lock is let go, so that nobody refers to what is not there yet.
-    pub(super) fn intern(
+    pub(crate) fn intern(
         &self,
         build: &Build,
         template: Option<&Arc<Template>>,
@@ -180,7 +180,7 @@ impl Shared<'_> {
     }
 
     /// Returns a structure, shared by all that use it at the same time.
-    pub(super) fn template(&self, store: &Store, id: StructureId) -> anyhow::Result<Arc<Template>> {
+    pub(crate) fn template(&self, store: &Store, id: StructureId) -> anyhow::Result<Arc<Template>> {
         if let Some(template) = lock(&self.templates).get(&id).and_then(Weak::upgrade) {
             return Ok(template);
         }
@@ -195,6 +195,6 @@ impl Shared<'_> {
 }
 
 /// Locks; a thread that panicked has ended the run already.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,45 +5,51 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::super::Context;
-use super::super::roster::{self, Heard, Known, Place, Roster, SilentCenter};
-use super::probing::{Prober, Sighting, Target};
 use crate::address::normal_form;
+use crate::collect::fleet::ask;
+use crate::commands::Context;
+use crate::fleet::assembly::{CenterAnswer, Fleet, KnownFleet, SilentCenter, key_and_branch};
+use crate::fleet::center_list::CenterList;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{HighestIds, IdSource};
+use crate::fleet::key_entry::{KeyEntry, Listing};
 use crate::fleet::liveness::{Finding, Kinship, Suspicion};
 use crate::fleet::records::{AddressState, Key};
 use crate::fleet::removal::{Grave, Listed, Name, Plan, Situation, Tombstone};
-use crate::io::center::{CenterList, Effort};
+use crate::io::center::Effort;
 use crate::names::Naming;
+use crate::prune::probing::{Prober, Sighting, Target};
 
 /// Everything that was asked, and what was seen.
-pub(super) struct Survey {
-    pub(super) roster: Roster,
-    pub(super) answered: BTreeSet<String>,
+pub(crate) struct Survey {
+    pub(crate) roster: Fleet,
+    pub(crate) answered: BTreeSet<String>,
     /// The answer of each center.
     lists: HashMap<String, CenterList>,
     seen: HashMap<String, Sighting>,
     /// The deadline ended it before all were asked.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
     naming: Naming,
 }
 
 impl Survey {
     /// Asks the centers what they list, and everybody there; `None` where a signal ended it.
-    pub(super) fn take(prober: &Prober<'_>, context: &Context) -> Result<Option<Self>> {
-        let (known, ids, suspicions, tombstones) = match super::reader(context)? {
+    pub(crate) fn take(prober: &Prober<'_>, context: &Context) -> Result<Option<Self>> {
+        let (known, ids, suspicions, tombstones) = match crate::commands::prune::reader(context)? {
             Some(store) => {
-                (Known::read(&store)?, store.id_source()?, store.suspicions()?, store.tombstones()?)
+                (store.known_fleet()?, store.id_source()?, store.suspicions()?, store.tombstones()?)
             }
-            None => (Known::default(), IdSource::after(HighestIds::default()), HashMap::new(), Vec::new()),
+            None => {
+                (KnownFleet::default(), IdSource::after(HighestIds::default()), HashMap::new(), Vec::new())
+            }
         };
         let naming = context.config.naming.clone();
-        let heard = roster::ask(&prober.patient, &context.centers);
+        let heard = ask(&prober.patient, &context.centers);
         let answered = answered(&heard);
-        let list = |heard: &Heard| Some((heard.url.clone(), heard.answer.as_ref()?.as_ref().ok()?.clone()));
+        let list =
+            |heard: &CenterAnswer| Some((heard.url.clone(), heard.answer.as_ref()?.as_ref().ok()?.clone()));
         let lists = heard.iter().filter_map(list).collect();
-        let roster = Roster::assemble(known, heard, &naming, &ids, context.now());
+        let roster = Fleet::assemble(known, heard, &naming, &ids, context.now());
         let mut targets = targets(&roster);
         // Suspects are asked first, the others in random order, so that short runs leave out others each time.
         fastrand::shuffle(&mut targets);
@@ -51,7 +57,7 @@ impl Survey {
         for tombstone in tombstones.iter().filter(|tombstone| tombstone.was_alive) {
             let address = normal_form(&tombstone.address);
             if let Some(target) = targets.iter_mut().find(|target| target.address == address) {
-                target.keys.push(roster::read(&naming, &tombstone.service).0);
+                target.keys.push(key_and_branch(&naming, &tombstone.service).0);
                 target.wants_build = true;
             }
         }
@@ -60,7 +66,7 @@ impl Survey {
         for tombstone in &tombstones {
             let address = normal_form(&tombstone.address);
             if !listed.contains(&address) {
-                buried.entry(address).or_default().push(roster::read(&naming, &tombstone.service).0);
+                buried.entry(address).or_default().push(key_and_branch(&naming, &tombstone.service).0);
             }
         }
         let graves: Vec<Target> =
@@ -79,48 +85,48 @@ impl Survey {
     }
 
     /// Asks those centers again that answered; where no time is left for it, what they said stands.
-    pub(super) fn ask_again(&self, prober: &Prober<'_>, centers: &[String]) -> Vec<Heard> {
-        let ask = |center: &String| -> Vec<Heard> {
+    pub(crate) fn ask_again(&self, prober: &Prober<'_>, centers: &[String]) -> Vec<CenterAnswer> {
+        let ask = |center: &String| -> Vec<CenterAnswer> {
             let url = normal_form(center);
             match self.lists.get(&url) {
                 // A center that drips must not take as long once more while the lock is held.
-                None => vec![Heard { url, answer: None }],
+                None => vec![CenterAnswer { url, answer: None }],
                 Some(list) if prober.deadline.has_passed() => {
-                    vec![Heard { url, answer: Some(Ok(list.clone())) }]
+                    vec![CenterAnswer { url, answer: Some(Ok(list.clone())) }]
                 }
-                Some(_) => roster::ask(&prober.patient, std::slice::from_ref(center)),
+                Some(_) => ask(&prober.patient, std::slice::from_ref(center)),
             }
         };
         centers.iter().flat_map(ask).collect()
     }
 
     /// Returns the centers that did not answer.
-    pub(super) fn silent(&self) -> impl Iterator<Item = SilentCenter> {
+    pub(crate) fn silent(&self) -> impl Iterator<Item = SilentCenter> {
         self.roster.silent.iter().filter(|silent| !silent.emptied).cloned()
     }
 }
 
 /// Returns the centers that said what they list.
-pub(super) fn answered(heard: &[Heard]) -> BTreeSet<String> {
+pub(crate) fn answered(heard: &[CenterAnswer]) -> BTreeSet<String> {
     let said = heard.iter().filter(|heard| matches!(heard.answer, Some(Ok(_))));
     said.map(|heard| heard.url.clone()).collect()
 }
 
 /// Calls `visit` with each address that a center lists now, where it stands, and its key.
-fn each_place<'a>(roster: &'a Roster, mut visit: impl FnMut(&'a Place, &'a str, &'a super::roster::Entry)) {
+fn each_place<'a>(roster: &'a Fleet, mut visit: impl FnMut(&'a Listing, &'a str, &'a KeyEntry)) {
     for entry in &roster.entries {
         for member in &entry.members {
-            for place in member.places.iter().filter(|place| !place.assumed) {
-                visit(place, &member.name, entry);
+            for listing in member.listings.iter().filter(|listing| !listing.assumed) {
+                visit(listing, &member.name, entry);
             }
         }
     }
 }
 
-fn targets(roster: &Roster) -> Vec<Target> {
+fn targets(roster: &Fleet) -> Vec<Target> {
     let mut targets: BTreeMap<&str, Target> = BTreeMap::new();
-    each_place(roster, |place, _, entry| {
-        let address = &*place.address;
+    each_place(roster, |listing, _, entry| {
+        let address = &*listing.address;
         let target = targets.entry(address).or_insert_with(|| Target {
             address: address.to_owned(),
             keys: Vec::new(),
@@ -136,8 +142,8 @@ fn targets(roster: &Roster) -> Vec<Target> {
 }
 
 /// Lays what was seen over what the centers list.
-pub(super) fn situation(
-    roster: &Roster,
+pub(crate) fn situation(
+    roster: &Fleet,
     survey: &Survey,
     suspicions: &HashMap<String, Suspicion>,
     tombstones: Vec<Tombstone>,
@@ -145,13 +151,13 @@ pub(super) fn situation(
     now: DateTime<Utc>,
 ) -> Situation {
     let mut listed: BTreeMap<(&str, &str), Listed> = BTreeMap::new();
-    each_place(roster, |place, name, entry| {
-        let address = &*place.address;
+    each_place(roster, |listing, name, entry| {
+        let address = &*listing.address;
         let sighting = survey.seen.get(address);
         // Each spelling by itself, because a center removes what it is given to the byte.
-        let listed = listed.entry((&place.center, &place.listed_as)).or_insert_with(|| Listed {
-            center: (*place.center).to_owned(),
-            address: (*place.listed_as).to_owned(),
+        let listed = listed.entry((&listing.center, &listing.listed_as)).or_insert_with(|| Listed {
+            center: (*listing.center).to_owned(),
+            address: (*listing.listed_as).to_owned(),
             identity: address.to_owned(),
             names: Vec::new(),
             probe: sighting.map(|sighting| sighting.probe.clone()),
@@ -174,8 +180,8 @@ pub(super) fn situation(
 }
 
 /// Tells whether what was seen at the address of a tombstone is what was removed there.
-pub(super) fn is_back(tombstone: &Tombstone, sighting: &Sighting, naming: &Naming) -> bool {
-    let (key, _) = roster::read(naming, &tombstone.service);
+pub(crate) fn is_back(tombstone: &Tombstone, sighting: &Sighting, naming: &Naming) -> bool {
+    let (key, _) = key_and_branch(naming, &tombstone.service);
     let kinship = sighting.kinship(&key).unwrap_or(Kinship::Unknown);
     match sighting.build {
         Some(build) => tombstone.fits(build, kinship),
@@ -185,9 +191,9 @@ pub(super) fn is_back(tombstone: &Tombstone, sighting: &Sighting, naming: &Namin
 }
 
 /// Returns what the database should learn of a plan before it is carried out.
-pub(super) fn remember(
+pub(crate) fn remember(
     plan: &Plan,
-    roster: &Roster,
+    roster: &Fleet,
     suspicions: &HashMap<String, Suspicion>,
     naming: &Naming,
     now: DateTime<Utc>,
@@ -207,12 +213,12 @@ pub(super) fn remember(
         }
     }
     // Where a center is silent, what it listed before may still be there.
-    let assumed = roster.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.places);
-    listed.extend(assumed.map(|place| (*place.address).to_owned()));
+    let assumed = roster.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.listings);
+    listed.extend(assumed.map(|listing| (*listing.address).to_owned()));
     let gone = suspicions.keys().filter(|address| !listed.contains(*address));
     changes.extend(gone.cloned().map(Change::Unsuspected));
     for tombstone in &plan.forgotten {
-        let (key, _) = roster::read(naming, &tombstone.service);
+        let (key, _) = key_and_branch(naming, &tombstone.service);
         let address = normal_form(&tombstone.address);
         let of_it = roster.entries.iter().find(|entry| entry.key == key);
         // Not where the same key has the address under another name or in another spelling, or again.

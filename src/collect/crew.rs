@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::plan::Plan;
-use super::settlement::{PullResult, Pulled};
-use super::shared::{Message, Shared, lock};
-use super::unit::Unit;
+use crate::collect::plan::Plan;
+use crate::collect::settlement::{PullResult, Pulled};
+use crate::collect::shared::{Message, Shared, lock};
+use crate::collect::unit::Unit;
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
 use crate::io::clock::Stopwatch;
@@ -31,7 +31,7 @@ enum Task<'a> {
 }
 
 /// The tasks of a run: pulls first, peeks after them.
-pub(super) struct Queue<'a> {
+pub(crate) struct Queue<'a> {
     state: Mutex<QueueState<'a>>,
     changed: Condvar,
 }
@@ -43,7 +43,7 @@ struct QueueState<'a> {
 }
 
 impl<'a> Queue<'a> {
-    pub(super) fn new(plan: &'a Plan<'a>, peek: bool) -> Self {
+    pub(crate) fn new(plan: &'a Plan<'a>, peek: bool) -> Self {
         let pulls = plan.pulls.iter().flat_map(pull_tasks).collect();
         let peeks = if peek { plan.peeks.iter().map(Task::Peek).collect() } else { VecDeque::new() };
         Self { state: Mutex::new(QueueState { pulls, peeks, busy: 0 }), changed: Condvar::new() }
@@ -126,7 +126,7 @@ fn pull_tasks<'a>(unit: &'a Unit<'a>) -> Vec<Task<'a>> {
 
 /// Why a run ended before all was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// Its deadline passed.
     Deadline,
     /// A signal came.
@@ -135,26 +135,26 @@ pub(super) enum Stop {
 
 impl Stop {
     /// Returns why a run is to end now, if it is.
-    pub(super) fn now(signals: &Signals, deadline: Option<Duration>, started: &Stopwatch) -> Option<Self> {
+    pub(crate) fn now(signals: &Signals, deadline: Option<Duration>, started: &Stopwatch) -> Option<Self> {
         let has_passed = || deadline.is_some_and(|deadline| started.elapsed() >= deadline);
         signals.received().map(Self::Signal).or_else(|| has_passed().then_some(Self::Deadline))
     }
 }
 
 /// What came of a run.
-pub(super) struct Haul {
-    pub(super) pulled: Vec<Pulled>,
-    pub(super) stop: Option<Stop>,
+pub(crate) struct Haul {
+    pub(crate) pulled: Vec<Pulled>,
+    pub(crate) stop: Option<Stop>,
 }
 
 /// The thread that writes: it carries out what the others send, and ends the run when it must.
-pub(super) struct Scribe<'a, 'w> {
-    pub(super) writer: &'a mut Writer<'w>,
-    pub(super) stopped: &'a AtomicBool,
-    pub(super) signals: &'a Signals,
-    pub(super) deadline: Option<Duration>,
-    pub(super) started: &'a Stopwatch,
-    pub(super) progress: &'a Progress,
+pub(crate) struct Scribe<'a, 'w> {
+    pub(crate) writer: &'a mut Writer<'w>,
+    pub(crate) stopped: &'a AtomicBool,
+    pub(crate) signals: &'a Signals,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) started: &'a Stopwatch,
+    pub(crate) progress: &'a Progress,
 }
 
 /// How far a [`Scribe`] got.
@@ -338,7 +338,7 @@ impl Drop for StopsOnPanic<'_> {
 }
 
 /// Lets up to `threads` threads work on the queue while this one writes; with none to be had, this one does both.
-pub(super) fn work(
+pub(crate) fn work(
     shared: Shared<'_>,
     queue: &Queue<'_>,
     store: &Store,

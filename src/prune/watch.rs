@@ -5,33 +5,33 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::super::roster;
-use super::lists::is_back;
-use super::probing::{Prober, Target};
-use super::registering::register;
 use crate::address::normal_form;
+use crate::fleet::assembly::key_and_branch;
 use crate::fleet::removal::Tombstone;
 use crate::io::center::Effort;
 use crate::io::clock::{self, Stopwatch};
 use crate::names::Naming;
+use crate::prune::lists::is_back;
+use crate::prune::probing::{Prober, Target};
+use crate::prune::registering::register;
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_millis(50);
 
 /// An address that came back.
 #[derive(Clone, Debug)]
-pub(super) struct Restored {
-    pub(super) tombstone: Tombstone,
+pub(crate) struct Restored {
+    pub(crate) tombstone: Tombstone,
     /// Why it could not be registered again.
-    pub(super) error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// The result of the watch.
 #[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) restored: Vec<Restored>,
+pub(crate) struct Watched {
+    pub(crate) restored: Vec<Restored>,
     /// The deadline ended it before all was looked after.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 struct Removed {
@@ -50,7 +50,7 @@ impl Removed {
 /// Probes each address that comes in so long after its removal, in the background of further removals.
 ///
 /// Writes nothing down: whoever is cut off here has a tombstone, and the next run looks again.
-pub(super) fn watch(
+pub(crate) fn watch(
     inbox: &Receiver<Vec<Tombstone>>,
     prober: &Prober<'_>,
     recheck: &[Duration],
@@ -115,7 +115,7 @@ pub(super) fn watch(
 }
 
 /// Returns what to ask to find out whether a process is back.
-pub(super) fn target(tombstone: &Tombstone, naming: &Naming) -> Target {
-    let (key, _) = roster::read(naming, &tombstone.service);
+pub(crate) fn target(tombstone: &Tombstone, naming: &Naming) -> Target {
+    let (key, _) = key_and_branch(naming, &tombstone.service);
     Target { address: normal_form(&tombstone.address), keys: vec![key], wants_build: true }
 }

@@ -3,14 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::show;
 use crate::fleet::edition::{ContestKind, Election};
 use crate::fleet::ids::EditionId;
 use crate::profile::Fingerprint;
 
 /// A build that is adopted if the votes stay as they are.
 #[derive(Clone, Debug)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     build: Option<Fingerprint>,
     kind: ContestKind,
     votes: usize,
@@ -20,7 +19,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Returns what an election leaves open. `build_of` tells which build stands for an edition.
-    pub(super) fn new(
+    pub(crate) fn new(
         election: &Election<EditionId>,
         build_of: impl FnOnce(EditionId) -> Option<Fingerprint>,
     ) -> Option<Self> {
@@ -31,15 +30,18 @@ impl Pending {
     }
 
     /// Returns the sentence for people.
-    pub(super) fn sentence(&self, now: DateTime<Utc>) -> String {
+    pub(crate) fn sentence(&self, now: DateTime<Utc>) -> String {
         let Self { kind, votes, listed, at, .. } = self;
         let compared = match kind {
             ContestKind::Majority => "more than serve the one shown",
             ContestKind::Tie => "as many as serve the one shown",
         };
-        let addresses = show::count(*listed, "addresses");
-        let left =
-            if *at > now { format!("in {}", show::span(*at - now)) } else { "at the next pull".to_owned() };
+        let addresses = crate::phrases::count(*listed, "addresses");
+        let left = if *at > now {
+            format!("in {}", crate::time::span(*at - now))
+        } else {
+            "at the next pull".to_owned()
+        };
         format!(
             "build {} is served by {votes} of {addresses}, {compared}; it is adopted if that is still so {left}",
             self.build()
@@ -47,13 +49,13 @@ impl Pending {
     }
 
     /// Returns the object for scripts.
-    pub(super) fn object(&self) -> serde_json::Value {
+    pub(crate) fn object(&self) -> serde_json::Value {
         json!({
             "build": self.build(),
             "votes": self.votes,
             "addresses": self.listed,
             "why": self.kind.word(),
-            "at": show::iso(self.at),
+            "at": crate::time::iso(self.at),
         })
     }
 

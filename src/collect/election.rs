@@ -4,23 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::super::roster::Entry;
-use super::ledger::Ledger;
+use crate::collect::ledger::Ledger;
 use crate::fleet::edition::{Candidate, EditionStatus};
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{EditionId, StructureId};
+use crate::fleet::key_entry::KeyEntry;
 use crate::profile::{Build, Fingerprint};
 
 /// An edition took the place of another.
 #[derive(Clone, Debug)]
-pub(super) struct Adopted {
-    pub(super) from: Option<Fingerprint>,
-    pub(super) to: Option<Fingerprint>,
+pub(crate) struct Adopted {
+    pub(crate) from: Option<Fingerprint>,
+    pub(crate) to: Option<Fingerprint>,
 }
 
 /// The builds that the other keys of a unit show, by the addresses listed under several keys.
 #[derive(Default)]
-pub(super) struct OtherKeys {
+pub(crate) struct OtherKeys {
     /// The parts that list an address.
     listing: HashMap<String, Vec<usize>>,
     /// By part. A part whose stored values cannot be read shows none.
@@ -29,7 +29,7 @@ pub(super) struct OtherKeys {
 
 impl OtherKeys {
     /// Notes the builds that a part shows.
-    pub(super) fn note(&mut self, part: usize, entry: &Entry, ledger: &Ledger) {
+    pub(crate) fn note(&mut self, part: usize, entry: &KeyEntry, ledger: &Ledger) {
         for address in entry.addresses() {
             self.listing.entry(address).or_default().push(part);
         }
@@ -49,9 +49,9 @@ impl OtherKeys {
 /// Returns the editions of a key with the addresses that serve and vote for each.
 ///
 /// `asked` are the addresses that were asked in this pull, listed or not.
-pub(super) fn candidates(
+pub(crate) fn candidates(
     part: usize,
-    entry: &Entry,
+    entry: &KeyEntry,
     ledger: &Ledger,
     asked: &HashSet<&str>,
     others: &OtherKeys,
@@ -59,7 +59,7 @@ pub(super) fn candidates(
     let order = entry.addresses();
     let places: HashMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
     let mut listed_at: HashMap<&str, DateTime<Utc>> = HashMap::new();
-    for place in entry.members.iter().flat_map(|member| &member.places) {
+    for place in entry.members.iter().flat_map(|member| &member.listings) {
         let known = listed_at.entry(&place.address).or_insert(place.listed_at);
         *known = place.listed_at.max(*known);
     }

@@ -1,13 +1,13 @@
 //! Which service a person means.
 
-use super::roster::Entry;
+use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::Key;
 use crate::names::{self, ResolveError};
 
 /// Returns the entry that `query` names: by a full name of it, or an unambiguous part of one.
 ///
 /// Names of one key are one choice, as all its data is one thing.
-pub(super) fn pick<'a>(query: &str, entries: &'a [Entry]) -> Result<&'a Entry, ResolveError> {
+pub(crate) fn pick<'a>(query: &str, entries: &'a [KeyEntry]) -> Result<&'a KeyEntry, ResolveError> {
     let names: Vec<&str> =
         entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
     let of = |name: &str| entries.iter().find(|entry| entry.members.iter().any(|member| member.name == name));
@@ -28,16 +28,16 @@ pub(super) fn pick<'a>(query: &str, entries: &'a [Entry]) -> Result<&'a Entry, R
 }
 
 /// Tells whether two keys are of one app in one environment and region.
-pub(super) fn is_same_app(a: &Key, b: &Key) -> bool {
+pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
     (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
 }
 
 /// Returns a key of the one app that `query` means; names that differ in branch and commit are one.
-pub(super) fn pick_app(query: &str, entries: &[Entry]) -> Result<Key, ResolveError> {
+pub(crate) fn pick_app(query: &str, entries: &[KeyEntry]) -> Result<Key, ResolveError> {
     let names: Vec<&str> =
         entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
     let key_of = |name: &str| {
-        let holds = |entry: &&Entry| entry.members.iter().any(|member| member.name == name);
+        let holds = |entry: &&KeyEntry| entry.members.iter().any(|member| member.name == name);
         entries.iter().find(holds).map(|entry| entry.key.clone()).expect("the name is an entry's")
     };
     match names::resolve(query, &names) {

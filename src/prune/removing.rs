@@ -5,21 +5,22 @@ use std::sync::mpsc::Sender;
 
 use anyhow::Result;
 
-use super::super::pull::{self, Pulling};
-use super::super::roster::{self, Roster};
-use super::super::{Context, warn};
-use super::probing::{Prober, Sighting, Target};
-use super::registering::{register, stands};
-use super::watch;
 use crate::address::{normal_form, shown_url};
+use crate::commands::pull::Pulling;
+use crate::commands::{Context, pull, warn};
+use crate::fleet::assembly::{Fleet, key_and_branch};
+use crate::fleet::center_list::ListedService;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, ServiceId};
 use crate::fleet::liveness::{Finding, Kinship, Probe};
 use crate::fleet::removal::{Action, Judged, Plan, Registration, Renaming, Tombstone};
-use crate::io::center::{Client, Effort, HttpError, Listed};
+use crate::io::center::{Client, Effort, HttpError};
 use crate::io::clock::Deadline;
 use crate::io::store::Store;
 use crate::io::workdir::Locked;
+use crate::prune::probing::{Prober, Sighting, Target};
+use crate::prune::registering::{register, stands};
+use crate::prune::watch;
 
 /// The first removals are checked one by one, so that a center which takes them for more than they are is
 /// noticed at once; later ones in batches that double up to this, so that a long list is not read a
@@ -28,7 +29,7 @@ const LARGEST_BATCH: usize = 64;
 
 /// What came of an address that was to be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The center lists it no more.
     Removed,
     /// It stands under its right names alone.
@@ -43,20 +44,20 @@ pub(super) enum Outcome {
 
 /// What came of a plan.
 #[derive(Debug, Default)]
-pub(super) struct Removal {
+pub(crate) struct Removal {
     /// By center and address.
-    pub(super) outcomes: BTreeMap<(String, String), Outcome>,
+    pub(crate) outcomes: BTreeMap<(String, String), Outcome>,
     /// Those that came back since an earlier run, and why one could not be registered again.
-    pub(super) restored: Vec<(Tombstone, Option<String>)>,
+    pub(crate) restored: Vec<(Tombstone, Option<String>)>,
     /// Those that a center dropped though nobody named them, and why one could not be registered again.
-    pub(super) dropped: Vec<(Tombstone, Option<String>)>,
+    pub(crate) dropped: Vec<(Tombstone, Option<String>)>,
     /// The deadline ended it before all was done.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl Removal {
     /// Tells whether something was not done that should have been.
-    pub(super) fn has_failures(&self) -> bool {
+    pub(crate) fn has_failures(&self) -> bool {
         let is_short = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::NotTried);
         self.outcomes.values().any(is_short)
             || self.restored.iter().any(|(_, error)| error.is_some())
@@ -65,24 +66,24 @@ impl Removal {
 }
 
 /// Carries a plan out, under the lock.
-pub(super) struct Remover<'a> {
-    pub(super) context: &'a Context,
-    pub(super) prober: &'a Prober<'a>,
+pub(crate) struct Remover<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) prober: &'a Prober<'a>,
     /// For the last pulls.
-    pub(super) pulling: &'a Client,
-    pub(super) locked: &'a Locked,
-    pub(super) store: &'a Store,
-    pub(super) ids: &'a IdSource,
-    pub(super) roster: &'a Roster,
+    pub(crate) pulling: &'a Client,
+    pub(crate) locked: &'a Locked,
+    pub(crate) store: &'a Store,
+    pub(crate) ids: &'a IdSource,
+    pub(crate) roster: &'a Fleet,
     /// Takes what was removed, to look after it.
-    pub(super) gone: &'a Sender<Vec<Tombstone>>,
+    pub(crate) gone: &'a Sender<Vec<Tombstone>>,
 }
 
 /// A name with an address under it.
-type Entry = (String, String);
+type KeyEntry = (String, String);
 
 impl Remover<'_> {
-    pub(super) fn carry_out(&self, plan: &Plan) -> Result<Removal> {
+    pub(crate) fn carry_out(&self, plan: &Plan) -> Result<Removal> {
         let mut removal = Removal::default();
         if !self.is_over() {
             let restores: Vec<&Tombstone> = plan.restores.iter().collect();
@@ -98,8 +99,8 @@ impl Remover<'_> {
         }
         for (center, planned) in by_center {
             for judged in &planned {
-                let place = (center.to_owned(), judged.listed.address.clone());
-                removal.outcomes.insert(place, Outcome::NotTried);
+                let listing = (center.to_owned(), judged.listed.address.clone());
+                removal.outcomes.insert(listing, Outcome::NotTried);
             }
             // Who came back a moment ago stands in the list, too.
             let is_back = |(tombstone, error): &&(Tombstone, Option<String>)| {
@@ -125,7 +126,7 @@ impl Remover<'_> {
         &self,
         center: &str,
         dead: &[&Judged],
-        expected: &mut BTreeSet<Entry>,
+        expected: &mut BTreeSet<KeyEntry>,
         removal: &mut Removal,
     ) -> Result<bool> {
         let mut rest = dead;
@@ -208,7 +209,7 @@ impl Remover<'_> {
             if probe.finding != Finding::Withheld {
                 changes.push(Change::Unsuspected(address.clone()));
             }
-            removal.outcomes.insert(place(judged), Outcome::Spared(why));
+            removal.outcomes.insert(listing(judged), Outcome::Spared(why));
         }
         self.write(changes)?;
         Ok(Some(going))
@@ -250,7 +251,7 @@ impl Remover<'_> {
             match self.finishing().remove(center, &judged.listed.address) {
                 Ok(()) => sent.push(*judged),
                 Err(error) => {
-                    removal.outcomes.insert(place(judged), Outcome::Failed(error.to_string()));
+                    removal.outcomes.insert(listing(judged), Outcome::Failed(error.to_string()));
                     if !matches!(error, HttpError::Status { .. }) {
                         return (sent, false);
                     }
@@ -266,8 +267,8 @@ impl Remover<'_> {
         center: &str,
         sent: &[&Judged],
         tombstones: &[Tombstone],
-        listed: Result<Vec<Listed>, HttpError>,
-        expected: &mut BTreeSet<Entry>,
+        listed: Result<Vec<ListedService>, HttpError>,
+        expected: &mut BTreeSet<KeyEntry>,
         removal: &mut Removal,
     ) -> Result<bool> {
         let listed = match listed {
@@ -276,7 +277,7 @@ impl Remover<'_> {
                 // Their tombstones stay: the center may have carried it out.
                 for judged in sent {
                     let error = format!("it is not known whether the center carried it out: {error}");
-                    removal.outcomes.insert(place(judged), Outcome::Failed(error));
+                    removal.outcomes.insert(listing(judged), Outcome::Failed(error));
                 }
                 return Ok(false);
             }
@@ -290,12 +291,12 @@ impl Remover<'_> {
             let buried = tombstones.iter().filter(|tombstone| tombstone.address == address);
             if still_there.contains(address) {
                 let error = "the center said yes, and lists it still".to_owned();
-                removal.outcomes.insert(place(judged), Outcome::Failed(error));
+                removal.outcomes.insert(listing(judged), Outcome::Failed(error));
                 changes.extend(buried.cloned().map(Change::Exhumed));
                 continue;
             }
             expected.retain(|(_, known)| known != address);
-            removal.outcomes.insert(place(judged), Outcome::Removed);
+            removal.outcomes.insert(listing(judged), Outcome::Removed);
             changes.push(Change::Unsuspected(judged.listed.identity.clone()));
             changes.extend(services.get(address).into_iter().flatten().map(|service| Change::Unlisted {
                 service: *service,
@@ -318,8 +319,8 @@ impl Remover<'_> {
     fn bring_back(
         &self,
         center: &str,
-        lost: Vec<Entry>,
-        expected: &mut BTreeSet<Entry>,
+        lost: Vec<KeyEntry>,
+        expected: &mut BTreeSet<KeyEntry>,
         removal: &mut Removal,
     ) -> Result<bool> {
         if lost.is_empty() {
@@ -367,7 +368,7 @@ impl Remover<'_> {
         &self,
         center: &str,
         renamed: &[&Judged],
-        expected: &mut BTreeSet<Entry>,
+        expected: &mut BTreeSet<KeyEntry>,
         removal: &mut Removal,
     ) -> Result<()> {
         for judged in renamed {
@@ -378,7 +379,7 @@ impl Remover<'_> {
             let Some(seen) = self.prober.look(&[self.target(judged, true)], Effort::Thorough)? else { break };
             if !self.is_as_planned(renaming, &seen[0]) {
                 let why = "what it serves changed meanwhile".to_owned();
-                removal.outcomes.insert(place(judged), Outcome::Spared(why));
+                removal.outcomes.insert(listing(judged), Outcome::Spared(why));
                 continue;
             }
             let removed_at = self.context.now();
@@ -396,7 +397,7 @@ impl Remover<'_> {
             let finishing = self.finishing();
             let errors = register(&finishing, &tombstones.iter().collect::<Vec<_>>());
             let listed = finishing.list(center);
-            let is_stale = |listed: &[Listed]| {
+            let is_stale = |listed: &[ListedService]| {
                 renaming.stale.iter().any(|stale| stands(listed, stale, &judged.listed.address))
             };
             let outcome = match (errors.into_iter().flatten().next(), &listed) {
@@ -408,7 +409,7 @@ impl Remover<'_> {
                 (None, Ok(_)) => Outcome::Renamed,
             };
             let is_done = outcome == Outcome::Renamed;
-            removal.outcomes.insert(place(judged), outcome);
+            removal.outcomes.insert(listing(judged), outcome);
             expected.retain(|(_, address)| *address != judged.listed.address);
             let standing = entries(listed.as_deref().unwrap_or_default());
             let lost = if listed.is_ok() { missing(expected, &standing) } else { Vec::new() };
@@ -431,7 +432,7 @@ impl Remover<'_> {
     /// Tells whether what an address serves is still what its right names show and its stale ones do not.
     fn is_as_planned(&self, renaming: &Renaming, sighting: &Sighting) -> bool {
         let kinship =
-            |service: &String| sighting.kinship(&roster::read(&self.context.config.naming, service).0);
+            |service: &String| sighting.kinship(&key_and_branch(&self.context.config.naming, service).0);
         let differs = |service| kinship(service) == Some(Kinship::Other);
         renaming.right.iter().any(|right| kinship(&right.service) == Some(Kinship::Own))
             && renaming.stale.iter().all(differs)
@@ -445,7 +446,7 @@ impl Remover<'_> {
         };
         let names = judged.listed.names.iter().map(|name| &name.service);
         let names = names.chain(right.iter().map(|right| &right.service));
-        let mut keys: Vec<_> = names.map(|name| roster::read(naming, name).0).collect();
+        let mut keys: Vec<_> = names.map(|name| key_and_branch(naming, name).0).collect();
         keys.dedup();
         Target { address: judged.listed.identity.clone(), keys, wants_build }
     }
@@ -468,20 +469,21 @@ impl Remover<'_> {
         Ok(tombstones)
     }
 
-    fn listed_by(&self, center: &str) -> BTreeSet<Entry> {
+    fn listed_by(&self, center: &str) -> BTreeSet<KeyEntry> {
         let members = self.roster.entries.iter().flat_map(|entry| &entry.members);
-        let places = members.flat_map(|member| member.places.iter().map(|place| (&member.name, place)));
-        places
-            .filter(|(_, place)| *place.center == *center && !place.assumed)
-            .map(|(name, place)| (name.clone(), (*place.listed_as).to_owned()))
+        let listings =
+            members.flat_map(|member| member.listings.iter().map(|listing| (&member.name, listing)));
+        listings
+            .filter(|(_, listing)| *listing.center == *center && !listing.assumed)
+            .map(|(name, listing)| (name.clone(), (*listing.listed_as).to_owned()))
             .collect()
     }
 
     fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
         let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
         for member in self.roster.entries.iter().flat_map(|entry| &entry.members) {
-            for place in member.places.iter().filter(|place| *place.center == *center) {
-                services.entry(&place.listed_as).or_default().push(member.id);
+            for listing in member.listings.iter().filter(|listing| *listing.center == *center) {
+                services.entry(&listing.listed_as).or_default().push(member.id);
             }
         }
         services
@@ -498,17 +500,17 @@ impl Remover<'_> {
     }
 }
 
-fn place(judged: &Judged) -> (String, String) {
+fn listing(judged: &Judged) -> (String, String) {
     (judged.listed.center.clone(), judged.listed.address.clone())
 }
 
-fn entries(listed: &[Listed]) -> BTreeSet<Entry> {
-    let of = |service: &Listed| -> Vec<Entry> {
+fn entries(listed: &[ListedService]) -> BTreeSet<KeyEntry> {
+    let of = |service: &ListedService| -> Vec<KeyEntry> {
         service.addresses.iter().map(|address| (service.name.clone(), address.clone())).collect()
     };
     listed.iter().flat_map(of).collect()
 }
 
-fn missing(expected: &BTreeSet<Entry>, standing: &BTreeSet<Entry>) -> Vec<Entry> {
+fn missing(expected: &BTreeSet<KeyEntry>, standing: &BTreeSet<KeyEntry>) -> Vec<KeyEntry> {
     expected.difference(standing).cloned().collect()
 }

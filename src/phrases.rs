@@ -1,0 +1,52 @@
+//! Phrases that several messages share: numbers of things, moments, changed lines.
+
+use chrono::{DateTime, Utc};
+
+use crate::coverage::ChangedLines;
+use crate::time::{minute, span};
+
+/// The sign for an empty cell of a table.
+pub(crate) const NOTHING: &str = "-";
+
+/// Returns what came of the changes of a row, with the beginning of the base's hash: `75.0% of 8 since 1a2b3c4d`.
+pub(crate) fn changed_lines(diff: &ChangedLines) -> String {
+    const SHORT: usize = 8;
+    let base = diff.base.get(..SHORT).unwrap_or(&diff.base);
+    match diff.lines.total {
+        0 => format!("none since {base}"),
+        total => format!("{} of {total} since {base}", diff.lines),
+    }
+}
+
+/// Returns `1 replica` or `2 replicas`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    match what.strip_suffix('s') {
+        Some(stem) if number == 1 && what.ends_with("ses") => {
+            format!("1 {}", stem.strip_suffix('e').unwrap_or(stem))
+        }
+        Some(one) if number == 1 => format!("1 {one}"),
+        _ => format!("{number} {what}"),
+    }
+}
+
+/// Returns a time as people say it on the same day: `14:20`, or with the date before it. UTC.
+pub(crate) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if at.date_naive() == now.date_naive() { at.format("%H:%M UTC").to_string() } else { minute(at) }
+}
+
+/// Returns `3m ago`; `-` for what never was.
+pub(crate) fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    at.map_or_else(|| NOTHING.to_owned(), |at| format!("{} ago", span(now - at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "services"), "1 service");
+        assert_eq!(count(0, "replicas"), "0 replicas");
+        assert_eq!(count(1, "addresses"), "1 address");
+    }
+}
