@@ -11,7 +11,7 @@ use crate::names::in_message;
 /// A listed address that no request can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{}\" is not an address: {fault} (expected \"http://host:port\")", shown_url(address))]
-pub struct BadAddress {
+pub(crate) struct BadAddress {
     /// As listed.
     pub address: String,
     /// The fault of the address.
@@ -115,7 +115,7 @@ fn old_ipv4(host: &str) -> Option<Ipv4Addr> {
 /// Scheme and host are in lower case, IPv6 hosts have brackets and the form of RFC 5952, a mapped IPv4 host is that
 /// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2). Else a path stays as it is, dot
 /// segments and percent signs included: goc's center lists no path, and a proxy may tell its spellings apart.
-pub fn base_url(address: &str) -> Result<String, BadAddress> {
+pub(crate) fn base_url(address: &str) -> Result<String, BadAddress> {
     let Parts { is_https, host, port, path } = Parts::of(address)?;
     let scheme = if is_https { "https" } else { "http" };
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
@@ -127,19 +127,19 @@ pub fn base_url(address: &str) -> Result<String, BadAddress> {
 
 /// Returns the normal form of an address, by which it is known; one that cannot be dialled is known as it is listed.
 #[must_use]
-pub fn normal_form(address: &str) -> String {
+pub(crate) fn normal_form(address: &str) -> String {
     base_url(address).unwrap_or_else(|_| address.to_owned())
 }
 
 /// Returns host and port of an address; an IPv6 host without its brackets.
-pub fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
+pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
     Parts::of(address).map(|Parts { host, port, .. }| (host.into_owned(), port))
 }
 
 /// Returns an address in the form in which a center has to be given it so that it lists it as it did before.
 ///
 /// Only lost brackets are put back, because a center parses what it is given and loses them again.
-pub fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
+pub(crate) fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
     Parts::of(address)?;
     let (scheme, rest) = address.split_once("://").expect("an address that can be dialled has a scheme");
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -154,7 +154,7 @@ pub fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
 /// Returns a URL as messages show it: in one line, its middle left out where it is long, and without its secrets,
 /// which are the user and the password before the host, and each value of its query.
 #[must_use]
-pub fn shown_url(url: &str) -> String {
+pub(crate) fn shown_url(url: &str) -> String {
     let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
     let (user, rest) = match end_of_user(rest) {
         // The user of ssh is part of the address.
@@ -174,7 +174,7 @@ pub fn shown_url(url: &str) -> String {
 
 /// Returns where the `@` is that ends the user and password of a URL, whose scheme is left out here.
 #[must_use]
-pub fn end_of_user(rest: &str) -> Option<usize> {
+pub(crate) fn end_of_user(rest: &str) -> Option<usize> {
     let authority = rest.split('/').next().unwrap_or_default();
     let begin = authority.split(['?', '#']).next().unwrap_or_default();
     let port = begin.rsplit_once(':').map_or("", |(_, port)| port);

@@ -23,7 +23,7 @@ pub struct Coverage {
 
 /// How many of the lines that changed up to a commit were executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedLines {
+pub(crate) struct ChangedLines {
     /// What the changes are counted from, as a full hash.
     pub base: String,
     /// How that was chosen, in words.

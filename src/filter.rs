@@ -71,7 +71,7 @@ impl Glob {
 
 /// Which files of a report are wanted.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// Only files that one of these fits; all where there is none.
     pub include: Vec<Glob>,
     /// No file that one of these fits, included or not.
@@ -84,7 +84,7 @@ pub struct Filter {
 
 /// A file, as far as a filter asks about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
+pub(crate) struct Candidate<'a> {
     /// Import path and file name.
     pub name: &'a str,
     /// From the root of the repository, also that of a symbolic link that leads to no file; `None` where the
@@ -99,14 +99,14 @@ pub struct Candidate<'a> {
 impl Filter {
     /// Tells whether every file is wanted.
     #[must_use]
-    pub fn takes_all(&self) -> bool {
+    pub(crate) fn takes_all(&self) -> bool {
         let Self { include, exclude, exclude_generated, exclude_without_source } = self;
         include.is_empty() && exclude.is_empty() && !exclude_generated && !exclude_without_source
     }
 
     /// Tells whether a file is wanted.
     #[must_use]
-    pub fn takes(&self, file: Candidate<'_>) -> bool {
+    pub(crate) fn takes(&self, file: Candidate<'_>) -> bool {
         let Candidate { name, path, is_generated, is_in_commit } = file;
         let fits = |glob: &Glob| glob.fits(name) || path.is_some_and(|path| glob.fits(path));
         (self.include.is_empty() || self.include.iter().any(fits))
@@ -117,7 +117,7 @@ impl Filter {
 
     /// Returns what it leaves out, in words.
     #[must_use]
-    pub fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         let texts = |verb: &str, globs: &[Glob]| {
             globs.iter().map(|glob| format!("{verb} {}", glob.as_str())).collect::<Vec<_>>()
         };

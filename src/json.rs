@@ -9,7 +9,7 @@ use serde_json::ser::Formatter;
 use crate::names::is_unprintable;
 
 /// Writes a value on one line, without a line end.
-pub fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     // Each bracket and comma is a write of its own, which has to be cheap whatever `out` is.
     let mut out = BufWriter::with_capacity(32 << 10, out);
     value.serialize(&mut Serializer::with_formatter(&mut out, Shown)).map_err(io::Error::from)?;

@@ -4,38 +4,38 @@
 //! and no environment; adapters are the only rooms that touch the world, and strangers to each other.
 
 // The pure core.
-pub mod access;
-pub mod address;
+mod access;
+mod address;
 pub mod code;
 pub mod config;
-pub mod coverage;
+mod coverage;
 pub mod exit;
-pub mod filter;
-pub mod fleet;
-pub mod json;
-pub mod lock;
-pub mod memory;
-pub mod names;
-pub mod parallel;
-pub(crate) mod phrases;
-pub mod ping;
+mod filter;
+mod fleet;
+mod json;
+mod lock;
+mod memory;
+mod names;
+mod parallel;
+mod phrases;
+mod ping;
 pub mod profile;
-pub mod prometheus;
-pub mod report;
-pub mod time;
+mod prometheus;
+mod report;
+mod time;
 
 // The adapters.
-pub mod io;
+mod io;
 
 // The engines.
-pub mod collect;
-pub mod prune;
-pub mod site;
-pub mod source;
+mod collect;
+mod prune;
+mod site;
+mod source;
 
 // What stitches them.
 pub mod cli;
-pub mod commands;
+mod commands;
 
 use std::env;
 use std::ffi::OsStr;

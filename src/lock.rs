@@ -5,7 +5,7 @@
 /// It lives in the core because the adapters that write (the work directory, the store) do not know
 /// each other. Only taking the lock makes one.
 #[derive(Debug)]
-pub struct Held(());
+pub(crate) struct Held(());
 
 impl Held {
     pub(crate) fn new() -> Self {

@@ -33,7 +33,7 @@ pub enum NoRoom {
 
 /// The memory that all reservations share.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     total: u64,
     /// As [`TICKS_FOR_KEPT`].
     ticks_for_kept: u32,
@@ -76,14 +76,14 @@ enum Stage {
 impl Memory {
     /// Makes the bound of a run.
     #[must_use]
-    pub fn new(total: u64) -> Arc<Self> {
+    pub(crate) fn new(total: u64) -> Arc<Self> {
         let ticks_for_kept = TICKS_FOR_KEPT;
         Arc::new(Self { total, ticks_for_kept, state: Mutex::default(), changed: Condvar::new() })
     }
 
     /// Begins to read an answer. `is_alone` waits until nobody else reads, and lets nobody else begin.
     #[must_use]
-    pub fn reader(self: &Arc<Self>, is_alone: bool) -> Reservation {
+    pub(crate) fn reader(self: &Arc<Self>, is_alone: bool) -> Reservation {
         let mut state = self.wait_while(self.state(), |state| state.has_loner);
         if is_alone {
             // Before it waits, or those that begin meanwhile would keep it from its turn.
@@ -96,7 +96,7 @@ impl Memory {
 
     /// Counts what is held in any case, and cannot wait.
     #[must_use]
-    pub fn keep(self: &Arc<Self>, bytes: u64) -> Reservation {
+    pub(crate) fn keep(self: &Arc<Self>, bytes: u64) -> Reservation {
         let mut state = self.state();
         state.used += bytes;
         state.kept += bytes;
@@ -106,13 +106,13 @@ impl Memory {
 
     /// Tells readers, until the value is dropped, that a service is being settled: what is kept for it comes back.
     #[must_use]
-    pub fn settling(self: &Arc<Self>) -> Reservation {
+    pub(crate) fn settling(self: &Arc<Self>) -> Reservation {
         self.state().decoded += 1;
         Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Decoded, is_alone: false }
     }
 
     /// Ends all waiting, because the run is to end.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state().is_over = true;
         self.changed.notify_all();
     }

@@ -199,7 +199,7 @@ const OWN_BEGINNINGS: [&str; 2] = ["sqlite.db", "goc-watchdog."];
 /// name is `%`. A result over 200 bytes becomes a prefix, `%-`, and the SHA-256 of the name: that
 /// one cannot be turned back, the original is in the database.
 #[must_use]
-pub fn escape(name: &str) -> String {
+pub(crate) fn escape(name: &str) -> String {
     if name.is_empty() {
         return "%".to_owned();
     }
@@ -240,28 +240,6 @@ fn push_hex(text: &mut String, byte: u8) {
     text.extend([digit(byte >> 4), digit(byte & 15)]);
 }
 
-/// Returns the name that [`escape`] turned into `escaped`; `None` for a long name's prefix and hash, and
-/// for whatever [`escape`] never makes.
-#[must_use]
-pub fn unescape(escaped: &str) -> Option<String> {
-    if escaped == "%" {
-        return Some(String::new());
-    }
-    let mut bytes = Vec::with_capacity(escaped.len());
-    let mut rest = escaped.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit =
-                || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            bytes.push(digit()? * 16 + digit()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    // One form a name: upper-case hex, or an escape where none is needed, is not ours.
-    String::from_utf8(bytes).ok().filter(|name| escape(name) == escaped)
-}
-
 /// Returns `text` fit for a terminal: one line, and nothing in it that moves, hides or reorders what
 /// stands around it.
 ///
@@ -272,7 +250,7 @@ pub fn unescape(escaped: &str) -> Option<String> {
 /// Runners of GitHub and Azure take a line that begins with `::`, and `##[` or `##vso[` anywhere in one, for a
 /// command; a colon or a number sign of these is escaped, too.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     // Most names are; a look at bytes is enough for those.
     let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let shown = if is_plain || !text.contains(is_unprintable) {
@@ -305,7 +283,7 @@ fn without_commands(text: Cow<'_, str>) -> Cow<'_, str> {
 /// Returns `text` fit for a message: printable, and without its middle where it is so long that it would push all
 /// else off the screen.
 #[must_use]
-pub fn in_message(text: &str) -> Cow<'_, str> {
+pub(crate) fn in_message(text: &str) -> Cow<'_, str> {
     // An escape is up to ten times as long as its character; what is left out need not be escaped.
     match shortened(text, 10 * SHOWN_AT_EACH_END) {
         Cow::Borrowed(text) => match printable(text) {
@@ -321,7 +299,7 @@ const SHOWN_AT_EACH_END: usize = 200;
 
 /// Returns `text` with so many characters at each end, and `…` for what is between.
 #[must_use]
-pub fn shortened(text: &str, end: usize) -> Cow<'_, str> {
+pub(crate) fn shortened(text: &str, end: usize) -> Cow<'_, str> {
     if text.len() <= 2 * end {
         return Cow::Borrowed(text);
     }
@@ -351,7 +329,7 @@ const SHOWN_CANDIDATES: usize = 10;
 
 /// A query that does not choose one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ResolveError {
+pub(crate) enum ResolveError {
     /// The query is part of several names.
     Ambiguous {
         /// What was asked for.
@@ -407,7 +385,7 @@ impl fmt::Display for ResolveError {
 ///
 /// A part may also be written as [`printable`] shows it, since that is what people can copy. The empty
 /// query means nothing: an unset variable of a script must not choose a service.
-pub fn resolve<'a>(query: &str, candidates: &[&'a str]) -> Result<&'a str, ResolveError> {
+pub(crate) fn resolve<'a>(query: &str, candidates: &[&'a str]) -> Result<&'a str, ResolveError> {
     if let Some(exact) = candidates.iter().find(|candidate| **candidate == query) {
         return Ok(exact);
     }
@@ -464,6 +442,27 @@ fn distance(query: &str, candidate: &str, near: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Returns the name that [`escape`] turned into `escaped`; `None` for a long name's prefix and hash, and
+    /// for whatever [`escape`] never makes.
+    fn unescape(escaped: &str) -> Option<String> {
+        if escaped == "%" {
+            return Some(String::new());
+        }
+        let mut bytes = Vec::with_capacity(escaped.len());
+        let mut rest = escaped.bytes();
+        while let Some(byte) = rest.next() {
+            if byte == b'%' {
+                let mut digit =
+                    || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push(digit()? * 16 + digit()?);
+            } else {
+                bytes.push(byte);
+            }
+        }
+        // One form a name: upper-case hex, or an escape where none is needed, is not ours.
+        String::from_utf8(bytes).ok().filter(|name| escape(name) == escaped)
+    }
 
     fn fields(naming: &Naming, name: &str) -> [String; 5] {
         let ParsedName { name: original, env, region, app, branch, commit } = naming.parse(name);

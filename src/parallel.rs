@@ -15,7 +15,7 @@ static REFUSAL: OnceLock<String> = OnceLock::new();
 
 /// Returns why a thread could not be started, if one could not.
 #[must_use]
-pub fn refusal() -> Option<&'static str> {
+pub(crate) fn refusal() -> Option<&'static str> {
     REFUSAL.get().map(String::as_str)
 }
 
@@ -47,7 +47,7 @@ impl Drop for RunningThread {
 /// Work that a thread was asked for.
 #[derive(Debug)]
 #[must_use = "work without a thread is done when it is joined"]
-pub enum Begun<'scope, T, W> {
+pub(crate) enum Begun<'scope, T, W> {
     /// A thread does it.
     Thread(ScopedJoinHandle<'scope, T>),
     /// No thread could be started, so it is still to be done.
@@ -57,7 +57,7 @@ pub enum Begun<'scope, T, W> {
 impl<T, W: FnOnce() -> T> Begun<'_, T, W> {
     /// Waits for the thread, and panics as it did; without a thread, does the work now.
     #[must_use]
-    pub fn join(self) -> T {
+    pub(crate) fn join(self) -> T {
         match self {
             Self::Thread(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
             Self::Refused(work) => work(),
@@ -66,7 +66,7 @@ impl<T, W: FnOnce() -> T> Begun<'_, T, W> {
 }
 
 /// Begins some work on a thread of its own.
-pub fn begin<'scope, T, W>(scope: &'scope Scope<'scope, '_>, work: W) -> Begun<'scope, T, W>
+pub(crate) fn begin<'scope, T, W>(scope: &'scope Scope<'scope, '_>, work: W) -> Begun<'scope, T, W>
 where
     T: Send + 'scope,
     W: FnOnce() -> T + Send + 'scope,
@@ -80,7 +80,7 @@ where
 }
 
 /// Begins some work on a thread that may outlive the caller; gives the work back where none can be started.
-pub fn begin_detached<T, W>(work: W) -> Result<JoinHandle<T>, W>
+pub(crate) fn begin_detached<T, W>(work: W) -> Result<JoinHandle<T>, W>
 where
     T: Send + 'static,
     W: FnOnce() -> T + Send + 'static,
@@ -94,7 +94,7 @@ where
 ///
 /// Without a thread, the caller does the work itself.
 #[must_use]
-pub fn begin_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
+pub(crate) fn begin_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
 where
     W: Fn() + Clone + Send + 'scope,
 {
@@ -141,7 +141,7 @@ fn limited<H>(start: impl FnOnce() -> io::Result<H>) -> io::Result<H> {
 
 /// Maps each of some items, on as many threads as there are cores; returns what came of them, in their order.
 #[must_use]
-pub fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
+pub(crate) fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let part_len = items.len().div_ceil(cores).max(1);
     let map = &map;

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 /// A value that goes up and down, with a sample for each set of labels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gauge<'a> {
+pub(crate) struct Gauge<'a> {
     /// Letters, digits and underscores.
     pub name: &'static str,
     /// What it is, in one line.
@@ -18,10 +18,10 @@ pub struct Gauge<'a> {
 }
 
 /// Names and values of labels.
-pub type Labels<'a> = Vec<(&'static str, &'a str)>;
+pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 
 /// Writes gauges, those without a sample not at all.
-pub fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()> {
+pub(crate) fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()> {
     for Gauge { name, help, samples } in gauges.iter().filter(|gauge| !gauge.samples.is_empty()) {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
         // Two names can be one once they are escaped.

@@ -4,19 +4,19 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// Returns a time as JSON and the database have it: UTC, RFC 3339, of one width, so that text sorts as time.
 #[must_use]
-pub fn iso(at: DateTime<Utc>) -> String {
+pub(crate) fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Returns a time for people, to the minute: `2026-11-25 14:20 UTC`.
 #[must_use]
-pub fn minute(at: DateTime<Utc>) -> String {
+pub(crate) fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Returns how long ago something was, or how far away it is, in its largest unit: `42s`, `7m`, `3h`, `12d`.
 #[must_use]
-pub fn span(span: TimeDelta) -> String {
+pub(crate) fn span(span: TimeDelta) -> String {
     let seconds = span.num_seconds().abs();
     match seconds {
         0..60 => format!("{seconds}s"),

@@ -2,6 +2,6 @@
 //!
 //! Pure: files are read by whoever calls.
 
-pub mod gosrc;
+pub(crate) mod gosrc;
 pub mod linediff;
 pub mod patch;

@@ -39,7 +39,7 @@ pub struct HistoryArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
+pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = stored_fleet(&store, &context.config.naming, context.now())?;
     let app = pick_app(&args.service, &roster.entries)?;

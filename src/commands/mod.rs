@@ -1,11 +1,11 @@
 //! The commands, a file each: its arguments beside what it does with them.
 
-pub mod history;
-pub mod list;
-pub mod prune;
-pub mod pull;
-pub mod report;
-pub mod total;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod prune;
+pub(crate) mod pull;
+pub(crate) mod report;
+pub(crate) mod total;
 
 mod gate;
 mod ping;
@@ -52,7 +52,7 @@ pub struct Surroundings {
 
 /// What every command works with.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub(crate) struct Context {
     pub(crate) workdir: Workdir,
     pub(crate) config: Config,
     pub(crate) centers: Vec<String>,
@@ -64,7 +64,7 @@ pub struct Context {
 
 impl Context {
     /// Reads the configuration and settles what the options leave open.
-    pub fn new(global: &Global, around: Surroundings) -> anyhow::Result<Self> {
+    pub(crate) fn new(global: &Global, around: Surroundings) -> anyhow::Result<Self> {
         let workdir = Workdir::new(&global.root, around.caller, global.trust_root)?;
         let config = match workdir.configuration()? {
             Some((path, text)) => Config::parse(&text, &path.display().to_string())?,
@@ -141,7 +141,7 @@ impl Context {
 
 /// How grave a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// The command failed, or one of its targets.
     Error,
     /// Something is not as it should be, and the command went on or need not run.
@@ -166,18 +166,18 @@ impl Level {
 static STDERR_IS_JOURNAL: OnceLock<bool> = OnceLock::new();
 
 /// Settles, once, whether messages carry the priorities that journald reads.
-pub fn speak_to_journal(stderr_is_journal: bool) {
+pub(crate) fn speak_to_journal(stderr_is_journal: bool) {
     let _ = STDERR_IS_JOURNAL.set(stderr_is_journal);
 }
 
 /// Tells whether messages carry the priorities that journald reads.
 #[must_use]
-pub fn speaks_to_journal() -> bool {
+pub(crate) fn speaks_to_journal() -> bool {
     STDERR_IS_JOURNAL.get().copied().unwrap_or(false)
 }
 
 /// Says what failed.
-pub fn fail(message: impl fmt::Display) {
+pub(crate) fn fail(message: impl fmt::Display) {
     say(Level::Error, &message.to_string());
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn tell_damages(store: &Store) -> bool {
 }
 
 /// Says something that went wrong and did not stop the run.
-pub fn warn(message: impl fmt::Display) {
+pub(crate) fn warn(message: impl fmt::Display) {
     say(Level::Warning, &format!("warning: {message}"));
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn heed_limit_of_files(message: &str) {
 }
 
 /// Says once, after all else, how to raise the limit of open files where that was met.
-pub fn tell_limit_of_files() {
+pub(crate) fn tell_limit_of_files() {
     if HAS_TOO_MANY_FILES.load(Ordering::Relaxed) {
         let limit = host::most_open_files().map_or("few".to_owned(), |limit| limit.to_string());
         warn(format_args!(
@@ -283,7 +283,7 @@ fn keep_copy(outdated: &Outdated, locked: &Locked) -> anyhow::Result<String> {
 
 /// Returns what a run ends with that failed so.
 #[must_use]
-pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     let is_busy = error.chain().any(|cause| {
         matches!(cause.downcast_ref(), Some(StoreError::Busy { .. }))
             || matches!(cause.downcast_ref(), Some(WorkdirError::Busy { .. }))
@@ -301,7 +301,7 @@ pub(crate) struct UsageError(&'static str);
 
 /// Tells whether an error is only that nobody reads the output any more.
 #[must_use]
-pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())

@@ -37,7 +37,7 @@ pub struct TotalArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
+pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
     let roster = stored_fleet(&store, &context.config.naming, context.now())?;
     let entry = pick(&args.service, &roster.entries)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A name that the center lists, with its addresses in the order listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedService {
+pub(crate) struct ListedService {
     /// The registered name, unchanged.
     pub name: String,
     /// As registered; a center can list what cannot be dialled.
@@ -13,7 +13,7 @@ pub struct ListedService {
 
 /// The list of a center, as far as the limits let it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CenterList {
+pub(crate) struct CenterList {
     /// Sorted by name.
     pub services: Vec<ListedService>,
     /// The part that was left out.
@@ -22,7 +22,7 @@ pub struct CenterList {
 
 /// How much of a list was left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListCut {
+pub(crate) struct ListCut {
     /// Names that the center lists.
     pub names: usize,
     /// Addresses that it lists.

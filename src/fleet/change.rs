@@ -14,7 +14,7 @@ use crate::profile::{Fingerprint, Mode};
 
 /// One change, decided without the database.
 #[derive(Clone, Debug)]
-pub enum Change {
+pub(crate) enum Change {
     /// A run began.
     RunStarted(DateTime<Utc>),
     /// Something was said that is said once, at this time.

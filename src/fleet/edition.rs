@@ -26,7 +26,7 @@ use crate::profile::{Build, Fingerprint, Relation};
 /// the address being another's: `elsewhere` says that it also stands under another name. An empty build
 /// says nothing and belongs everywhere.
 #[must_use]
-pub fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
+pub(crate) fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
     if union.file_count() == 0 || build.file_count() == 0 {
         return true;
     }
@@ -39,7 +39,7 @@ pub fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
 
 /// An address that answers, with the sets of files of one edition that it served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served<S> {
+pub(crate) struct Served<S> {
     /// The set that it serves now.
     pub now: S,
     /// The sets that it served before, in any order.
@@ -53,7 +53,7 @@ pub struct Served<S> {
 /// serves another one now, and no address that answers serves it any more. Sets seen side by side stay one
 /// edition, and so do sets of which no address served both.
 #[must_use]
-pub fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
+pub(crate) fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
     let served: BTreeSet<S> = answering.iter().map(|address| address.now).collect();
     let mut replaced = BTreeMap::new();
     for Served { now, before } in answering {
@@ -67,7 +67,7 @@ pub fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
 
 /// What a key has to say about an answer from an address that stands under several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// Whether the build is the key's; `None` where the key shows none yet.
     pub is_its_build: Option<bool>,
     /// When the address was listed under the key.
@@ -79,7 +79,7 @@ pub struct Claim {
 /// It belongs to the one whose build it is. Where several have that build it belongs to the one listed
 /// last; where none has it, to the one without a build yet, or the one listed last.
 #[must_use]
-pub fn owner(claims: &[Claim]) -> Option<usize> {
+pub(crate) fn owner(claims: &[Claim]) -> Option<usize> {
     for is_its_build in [Some(true), None, Some(false)] {
         let mut rivals: Vec<usize> =
             (0..claims.len()).filter(|&claim| claims[claim].is_its_build == is_its_build).collect();
@@ -96,13 +96,13 @@ pub fn owner(claims: &[Claim]) -> Option<usize> {
 }
 
 /// How long another edition has to have more votes than the one shown before it is adopted.
-pub const MAJORITY_AFTER: Duration = Duration::from_secs(5 * 60);
+pub(crate) const MAJORITY_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How long a tie has to last before the edition whose address was listed last is adopted.
-pub const TIE_AFTER: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const TIE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// An edition of a key as an election sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate<E> {
+pub(crate) struct Candidate<E> {
     /// Identifies the edition.
     pub edition: E,
     /// The key shows this edition.
@@ -119,7 +119,7 @@ pub struct Candidate<E> {
 
 /// State of a key from one election to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Election<E> {
+pub(crate) struct Election<E> {
     /// An election that is not decided yet.
     pub contest: Option<Contest<E>>,
     /// The edition that a person chose. Votes never replace it while it is shown.
@@ -135,14 +135,14 @@ impl<E> Default for Election<E> {
 impl<E> Election<E> {
     /// Returns when a pull would decide the contest.
     #[must_use]
-    pub fn decided_at(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn decided_at(&self) -> Option<DateTime<Utc>> {
         self.contest.as_ref().and_then(Contest::decided_at)
     }
 }
 
 /// An edition that has at least as many votes as the one shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contest<E> {
+pub(crate) struct Contest<E> {
     /// Why the other edition may be adopted.
     pub kind: ContestKind,
     /// The edition that is adopted if the votes stay as they are; `None` in a tie that the shown one wins.
@@ -158,14 +158,14 @@ pub struct Contest<E> {
 impl<E> Contest<E> {
     /// Returns when a pull would decide it; `None` if the shown edition stays.
     #[must_use]
-    pub fn decided_at(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn decided_at(&self) -> Option<DateTime<Utc>> {
         self.winner.as_ref().map(|_| schedule::end_of(self.since, self.kind.wait()))
     }
 }
 
 /// How the votes of two editions compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContestKind {
+pub(crate) enum ContestKind {
     /// Another edition has more votes than the one shown, or all that answers serves it.
     Majority,
     /// Another edition has as many votes as the one shown, and none has more.
@@ -175,7 +175,7 @@ pub enum ContestKind {
 impl ContestKind {
     /// Returns the word that is stored, and that scripts read.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Majority => "majority",
             Self::Tie => "tie",
@@ -184,13 +184,13 @@ impl ContestKind {
 
     /// Returns the kind that a word stands for.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         [Self::Majority, Self::Tie].into_iter().find(|kind| kind.word() == word)
     }
 
     /// Returns how long it has to last before the winner is adopted.
     #[must_use]
-    pub fn wait(self) -> Duration {
+    pub(crate) fn wait(self) -> Duration {
         match self {
             Self::Majority => MAJORITY_AFTER,
             Self::Tie => TIE_AFTER,
@@ -200,7 +200,7 @@ impl ContestKind {
 
 /// Under which conditions an election is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conditions {
+pub(crate) struct Conditions {
     /// Another edition may take the place of the one shown.
     pub may_adopt: bool,
     /// An address answered in this pull. Without an answer a pull says nothing new about a key.
@@ -213,7 +213,7 @@ pub struct Conditions {
 
 /// The result of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision<E> {
+pub(crate) struct Decision<E> {
     /// Index of the edition that takes the place of the one shown; `None`: nothing changes.
     pub adopted: Option<usize>,
     /// State of the key for the next election.
@@ -235,7 +235,7 @@ pub struct Decision<E> {
 /// An edition that no address serves any more is never adopted, however many dead addresses are listed
 /// that served it.
 #[must_use]
-pub fn elect<E: Copy + Eq>(
+pub(crate) fn elect<E: Copy + Eq>(
     candidates: &[Candidate<E>],
     remembered: &Election<E>,
     conditions: Conditions,
@@ -290,7 +290,7 @@ pub fn elect<E: Copy + Eq>(
 }
 /// What an edition is to its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EditionStatus {
+pub(crate) enum EditionStatus {
     /// What reports show.
     Current,
     /// Set aside: it conflicts with the current one.
@@ -302,7 +302,7 @@ pub enum EditionStatus {
 impl EditionStatus {
     /// Returns the word that is stored.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",
             Self::Aside => "aside",
@@ -312,14 +312,14 @@ impl EditionStatus {
 
     /// Returns the status of a stored word.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         [Self::Current, Self::Aside, Self::Former].into_iter().find(|status| status.as_str() == word)
     }
 }
 
 /// Builds of a key that agree in every file they share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edition {
+pub(crate) struct Edition {
     /// In the database.
     pub id: EditionId,
     /// What it is to its key.
@@ -329,7 +329,7 @@ pub struct Edition {
 }
 
 /// The fingerprint of every structure, with its id.
-pub type Structures = HashMap<Fingerprint, StructureId>;
+pub(crate) type Structures = HashMap<Fingerprint, StructureId>;
 
 #[cfg(test)]
 mod tests {

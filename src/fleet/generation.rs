@@ -12,7 +12,7 @@ use crate::profile::Mode;
 
 /// What an answer says about the generation that was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The generation goes on, with these counters.
     Continues(Vec<u64>),
     /// The counters started again: what was stored is closed, and the answer opens the next one.
@@ -21,7 +21,7 @@ pub enum Verdict {
 
 /// Tells whether any counter is lower than it was, so that the address should be asked once more.
 #[must_use]
-pub fn fell(stored: &[u64], answered: &[u64]) -> bool {
+pub(crate) fn fell(stored: &[u64], answered: &[u64]) -> bool {
     stored.iter().zip(answered).any(|(&before, &now)| lift(before, now) < before)
 }
 
@@ -35,7 +35,7 @@ pub fn fell(stored: &[u64], answered: &[u64]) -> bool {
 ///   the old one cannot be told from it; the covered set is exact all the same, and hits are
 ///   understated.
 #[must_use]
-pub fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
+pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
     assert_eq!(stored.len(), answered.len(), "counters of one build");
     let mut hit = 0_usize;
     let mut fallen = 0_usize;
@@ -72,7 +72,7 @@ fn lift(before: u64, now: u64) -> u64 {
 }
 /// One life of one process, without its counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generation {
+pub(crate) struct Generation {
     /// In the database.
     pub id: GenerationId,
     /// Where its data goes.
@@ -93,7 +93,7 @@ pub struct Generation {
 
 /// What is remembered of an answer so that it is known when it comes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastAnswer {
+pub(crate) struct LastAnswer {
     /// Its fraction of hit blocks, as its agent would show it.
     pub fraction: String,
     /// As [`crate::profile::Imprint::encode`] writes it.

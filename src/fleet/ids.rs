@@ -6,7 +6,7 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub i64);
+        pub(crate) struct $name(pub(crate) i64);
     )*};
 }
 
@@ -27,7 +27,7 @@ ids! {
 
 /// Hands out ids to the threads of the one process that holds the lock.
 #[derive(Debug)]
-pub struct IdSource {
+pub(crate) struct IdSource {
     keys: AtomicI64,
     services: AtomicI64,
     structures: AtomicI64,
@@ -37,7 +37,7 @@ pub struct IdSource {
 
 /// The highest ids that are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HighestIds {
+pub(crate) struct HighestIds {
     /// Of a key.
     pub key: i64,
     /// Of a registered name.
@@ -53,7 +53,7 @@ pub struct HighestIds {
 impl IdSource {
     /// Begins after the ids that are stored.
     #[must_use]
-    pub fn after(highest: HighestIds) -> Self {
+    pub(crate) fn after(highest: HighestIds) -> Self {
         let next = |last: i64| AtomicI64::new(last + 1);
         Self {
             keys: next(highest.key),
@@ -65,27 +65,27 @@ impl IdSource {
     }
 
     /// Returns the id of the next new key.
-    pub fn key(&self) -> KeyId {
+    pub(crate) fn key(&self) -> KeyId {
         KeyId(self.keys.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns the id of the next new name.
-    pub fn service(&self) -> ServiceId {
+    pub(crate) fn service(&self) -> ServiceId {
         ServiceId(self.services.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns the id of the next new structure.
-    pub fn structure(&self) -> StructureId {
+    pub(crate) fn structure(&self) -> StructureId {
         StructureId(self.structures.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns the id of the next new edition.
-    pub fn edition(&self) -> EditionId {
+    pub(crate) fn edition(&self) -> EditionId {
         EditionId(self.editions.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns the id of the next new generation.
-    pub fn generation(&self) -> GenerationId {
+    pub(crate) fn generation(&self) -> GenerationId {
         GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -15,7 +15,7 @@ use crate::profile::{Build, Relation};
 
 /// What asking an address came to. The order is that of how much it says against the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Finding {
+pub(crate) enum Finding {
     /// An agent answers.
     Alive,
     /// Nothing was learnt, for a reason on our side; that is no word against it.
@@ -36,7 +36,7 @@ impl Finding {
 
     /// Returns the word that is stored, and that scripts read.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Alive => "alive",
             Self::Withheld => "withheld",
@@ -49,13 +49,13 @@ impl Finding {
 
     /// Returns the finding that a word stands for.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|finding| finding.word() == word)
     }
 
     /// Tells whether it speaks against the address.
     #[must_use]
-    pub fn is_failure(self) -> bool {
+    pub(crate) fn is_failure(self) -> bool {
         !matches!(self, Self::Alive | Self::Withheld)
     }
 
@@ -67,7 +67,7 @@ impl Finding {
 
 /// What asking an address came to, with the words for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// What it is.
     pub finding: Finding,
     /// In words; empty where it is alive.
@@ -77,13 +77,13 @@ pub struct Probe {
 impl Probe {
     /// Returns what an address where an agent answers is probed to.
     #[must_use]
-    pub fn alive() -> Self {
+    pub(crate) fn alive() -> Self {
         Self { finding: Finding::Alive, detail: String::new() }
     }
 
     /// Returns the one of two attempts that says less against the address.
     #[must_use]
-    pub fn milder(self, other: Self) -> Self {
+    pub(crate) fn milder(self, other: Self) -> Self {
         if self.finding < other.finding { self } else { other }
     }
 }
@@ -92,7 +92,7 @@ impl Probe {
 ///
 /// No word against the address: an agent answers there, whatever it serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kinship {
+pub(crate) enum Kinship {
     /// It is that build, or one of its module that agrees with it.
     Own,
     /// Another build of the same program, or another program.
@@ -104,7 +104,7 @@ pub enum Kinship {
 impl Kinship {
     /// Judges `build` by what a key shows.
     #[must_use]
-    pub fn of(build: &Build, shown: &[&Build]) -> Self {
+    pub(crate) fn of(build: &Build, shown: &[&Build]) -> Self {
         if build.file_count() == 0 || shown.iter().all(|shown| shown.file_count() == 0) {
             return Self::Unknown;
         }
@@ -118,7 +118,7 @@ impl Kinship {
 
 /// In how many runs, and over how long, an address has to fail before it is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Confirmation {
+pub(crate) struct Confirmation {
     /// Runs in a row.
     pub runs: u32,
     /// From the first of them to the last.
@@ -127,7 +127,7 @@ pub struct Confirmation {
 
 /// How much it takes for an address to be dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// If its host refuses the connection.
     pub plain: Confirmation,
     /// Whatever the failure.
@@ -148,7 +148,7 @@ impl Default for Rules {
 impl Rules {
     /// Returns the default rules with what is given in place of both numbers.
     #[must_use]
-    pub fn with(runs: Option<u32>, over: Option<Duration>) -> Self {
+    pub(crate) fn with(runs: Option<u32>, over: Option<Duration>) -> Self {
         let mut rules = Self::default();
         for confirmation in [&mut rules.plain, &mut rules.any] {
             confirmation.runs = runs.unwrap_or(confirmation.runs).max(1);
@@ -160,7 +160,7 @@ impl Rules {
 
 /// Runs in a row in which an address failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Streak {
+pub(crate) struct Streak {
     /// When the first of them was.
     pub since: DateTime<Utc>,
     /// How many.
@@ -183,13 +183,13 @@ impl Streak {
 
 /// Tells whether at least `over` lies between `since` and `now`.
 #[must_use]
-pub fn lasted(since: DateTime<Utc>, now: DateTime<Utc>, over: Duration) -> bool {
+pub(crate) fn lasted(since: DateTime<Utc>, now: DateTime<Utc>, over: Duration) -> bool {
     now.signed_duration_since(since) >= TimeDelta::from_std(over).unwrap_or(TimeDelta::MAX)
 }
 
 /// What is remembered of an address that fails. One that does not has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suspicion {
+pub(crate) struct Suspicion {
     /// Failures of any kind.
     pub any: Streak,
     /// Those of its last runs that came from its host itself.
@@ -206,7 +206,7 @@ pub struct Suspicion {
 
 /// What else is known where an address is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// When a pull last got an answer from it.
     pub last_answer_at: Option<DateTime<Utc>>,
     /// Another address answered in this run.
@@ -220,7 +220,7 @@ pub struct Evidence {
 /// An answer to a pull since it last failed ends the streak. So does an answer to a probe; a probe that was
 /// withheld changes nothing.
 #[must_use]
-pub fn judge(
+pub(crate) fn judge(
     before: Option<&Suspicion>,
     probe: &Probe,
     evidence: Evidence,

@@ -3,19 +3,19 @@
 //! Pure: nothing here does I/O, reads a clock, takes a lock or starts a thread. The adapters import these records and
 //! turn them into SQL or HTTP, never the reverse.
 
-pub mod assembly;
-pub mod center_list;
-pub mod change;
-pub mod edition;
-pub mod generation;
-pub mod ids;
-pub mod key_entry;
-pub mod liveness;
+pub(crate) mod assembly;
+pub(crate) mod center_list;
+pub(crate) mod change;
+pub(crate) mod edition;
+pub(crate) mod generation;
+pub(crate) mod ids;
+pub(crate) mod key_entry;
+pub(crate) mod liveness;
 pub(crate) mod pick;
-pub mod records;
-pub mod removal;
-pub mod retention;
-pub mod row;
-pub mod schedule;
-pub mod snapshot;
+pub(crate) mod records;
+pub(crate) mod removal;
+pub(crate) mod retention;
+pub(crate) mod row;
+pub(crate) mod schedule;
+pub(crate) mod snapshot;
 pub(crate) mod state;

@@ -12,7 +12,7 @@ use crate::profile::Fingerprint;
 
 /// Env, region, app and commit: all data of a key is one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub(crate) struct Key {
     /// `''` where the name fits no pattern.
     pub env: String,
     /// `''` where the name fits no pattern.
@@ -25,7 +25,7 @@ pub struct Key {
 
 /// A name that was registered at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownService {
+pub(crate) struct KnownService {
     /// In the database.
     pub id: ServiceId,
     /// As registered.
@@ -36,7 +36,7 @@ pub struct KnownService {
 
 /// An address that stands, or stood, under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedAddress {
+pub(crate) struct ListedAddress {
     /// The name.
     pub service: ServiceId,
     /// As registered.
@@ -53,7 +53,7 @@ pub struct ListedAddress {
 
 /// A center that was asked by a pull without names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AskedCenter {
+pub(crate) struct AskedCenter {
     /// When it was asked last.
     pub asked_at: DateTime<Utc>,
     /// The last such pull asked it.
@@ -62,7 +62,7 @@ pub struct AskedCenter {
 
 /// How an address of a key has been answering.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AddressState {
+pub(crate) struct AddressState {
     /// When it last answered with a profile.
     pub last_answer_at: Option<DateTime<Utc>>,
     /// Its failures since then.
@@ -78,11 +78,11 @@ pub struct AddressState {
 }
 
 /// How addresses have been answering, by key; those of a key sorted by address.
-pub type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
+pub(crate) type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
 
 /// What is remembered of the pulls of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScheduleRow {
+pub(crate) struct ScheduleRow {
     /// When it is due.
     pub schedule: Schedule,
     /// When coverage last changed.
@@ -97,7 +97,7 @@ pub struct ScheduleRow {
 
 /// How many replicas of a key answered at its last pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replicas {
+pub(crate) struct Replicas {
     /// Addresses that answered for the key, at this pull or the last one that asked them.
     pub answered: u32,
     /// Distinct addresses that were listed or asked.

@@ -21,7 +21,7 @@ const TOMBSTONE_LASTS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A name under which an address is listed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Name {
+pub(crate) struct Name {
     /// As registered.
     pub service: String,
     /// How what the address serves stands to the name's key; `None` where nobody looked that closely.
@@ -32,7 +32,7 @@ pub struct Name {
 
 /// An address that a center lists, with what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// URL of the center.
     pub center: String,
     /// As registered.
@@ -52,7 +52,7 @@ pub struct Listed {
 impl Listed {
     /// Returns the build that the last pull found there, where none of its names shows that one.
     #[must_use]
-    pub fn other_build(&self) -> Option<Fingerprint> {
+    pub(crate) fn other_build(&self) -> Option<Fingerprint> {
         let is_shown = |name: &Name| name.other_build.is_none() || name.kinship == Some(Kinship::Own);
         if self.names.iter().any(is_shown) {
             return None;
@@ -100,7 +100,7 @@ fn rightful(listed: &[Listed]) -> Rightful {
 
 /// An address under a name, both as they are spelled there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
+pub(crate) struct Registration {
     /// The name.
     pub service: String,
     /// The address.
@@ -109,7 +109,7 @@ pub struct Registration {
 
 /// The names of an address that stands under a stale one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renaming {
+pub(crate) struct Renaming {
     /// To be registered again; those of another spelling stand already, and are made sure of.
     pub right: Vec<Registration>,
     /// Not what it serves.
@@ -118,7 +118,7 @@ pub struct Renaming {
 
 /// An address that was removed, and may have been by mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tombstone {
+pub(crate) struct Tombstone {
     /// URL of the center.
     pub center: String,
     /// As it was registered.
@@ -141,7 +141,7 @@ impl Tombstone {
     /// process at all if the removed one was alive: a new process would have registered itself, and stand in the
     /// list.
     #[must_use]
-    pub fn fits(&self, answer: Fingerprint, kinship: Kinship) -> bool {
+    pub(crate) fn fits(&self, answer: Fingerprint, kinship: Kinship) -> bool {
         match self.build {
             Some(build) => build == answer,
             None => self.was_alive || matches!(kinship, Kinship::Own | Kinship::Unknown),
@@ -151,7 +151,7 @@ impl Tombstone {
 
 /// A tombstone, with whether something answers there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grave {
+pub(crate) struct Grave {
     /// What was removed.
     pub tombstone: Tombstone,
     /// A process answers there that [`Tombstone::fits`].
@@ -160,7 +160,7 @@ pub struct Grave {
 
 /// What is known when a plan is made.
 #[derive(Clone, Debug)]
-pub struct Situation {
+pub(crate) struct Situation {
     /// Every address that a center lists, once for each center.
     pub listed: Vec<Listed>,
     /// What was removed before.
@@ -173,7 +173,7 @@ pub struct Situation {
 
 /// What a person or a configuration chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choices {
+pub(crate) struct Choices {
     /// How much it takes for an address to be dead.
     pub rules: Rules,
     /// The brake does not hold.
@@ -186,7 +186,7 @@ pub struct Choices {
 
 /// What is done about an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// It stays as it is.
     Keep,
     /// It stays, also under a stale name: the center removes an address under all its names or none.
@@ -201,7 +201,7 @@ pub enum Action {
 
 /// An address with what was decided about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// What was known of it.
     pub listed: Listed,
     /// What is to be remembered of it.
@@ -212,7 +212,7 @@ pub struct Judged {
 
 /// Too many addresses of one center are dead at once for it to be believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brake {
+pub(crate) struct Brake {
     /// URL of the center.
     pub center: String,
     /// Addresses that would have gone, and have not been failing for a day.
@@ -223,7 +223,7 @@ pub struct Brake {
 
 /// What a run does about the lists of the centers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// By center and address.
     pub judged: Vec<Judged>,
     /// To be registered again.
@@ -237,7 +237,7 @@ pub struct Plan {
 impl Plan {
     /// Decides for every address and every tombstone.
     #[must_use]
-    pub fn make(situation: Situation, choices: &Choices) -> Self {
+    pub(crate) fn make(situation: Situation, choices: &Choices) -> Self {
         let Situation { mut listed, graves, answered, now } = situation;
         listed.sort_by(|a, b| (&a.center, &a.address).cmp(&(&b.center, &b.address)));
         let is_alive =

@@ -12,7 +12,7 @@ use crate::fleet::liveness::lasted;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub(crate) struct Keep {
     /// The newest so many rows of each key, whatever their age.
     pub newest: usize,
     /// Rows so young, however many.
@@ -23,7 +23,7 @@ pub struct Keep {
 
 /// The stored files that rows name, relative to the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RowFiles {
+pub(crate) struct RowFiles {
     /// Of rows that have theirs.
     pub kept: BTreeSet<String>,
     /// Of rows of which only figures are left.
@@ -32,11 +32,11 @@ pub struct RowFiles {
 
 /// Highest number in the name of a profile's file. Higher ones are of other programs: no app stores as many profiles,
 /// and JSON, which holds numbers exactly up to here, can say them.
-pub const HIGHEST_NUMBER: u64 = 1 << 53;
+pub(crate) const HIGHEST_NUMBER: u64 = 1 << 53;
 
 /// A row of the public table, as far as its age goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeptRow<K, R> {
+pub(crate) struct KeptRow<K, R> {
     /// What it belongs to.
     pub key: K,
     /// Counts up.
@@ -49,7 +49,7 @@ pub struct KeptRow<K, R> {
 
 /// Returns the rows that are beyond the newest of their key and old enough, and not its latest.
 #[must_use]
-pub fn spent<K: Copy + Ord, R: Copy + Ord>(
+pub(crate) fn spent<K: Copy + Ord, R: Copy + Ord>(
     rows: &[KeptRow<K, R>],
     keep: &Keep,
     now: DateTime<Utc>,
@@ -71,7 +71,7 @@ pub fn spent<K: Copy + Ord, R: Copy + Ord>(
 
 /// When something was last of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Use<T> {
+pub(crate) struct Use<T> {
     /// What.
     pub what: T,
     /// An address that a center lists needs it.
@@ -82,7 +82,7 @@ pub struct Use<T> {
 
 /// Returns what nobody needs and nobody used for as long as keys are kept.
 #[must_use]
-pub fn outlived<T: Copy>(uses: &[Use<T>], keep: &Keep, now: DateTime<Utc>) -> Vec<T> {
+pub(crate) fn outlived<T: Copy>(uses: &[Use<T>], keep: &Keep, now: DateTime<Utc>) -> Vec<T> {
     let Some(longest) = keep.keys_younger_than else { return Vec::new() };
     let is_old =
         |used: &&Use<T>| !used.is_needed && used.last_at.is_some_and(|last_at| lasted(last_at, now, longest));

@@ -9,7 +9,7 @@ use crate::profile::Fingerprint;
 
 /// A row of the public table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     /// In the database.
     pub id: RowId,
     /// When it was stored.
@@ -34,7 +34,7 @@ pub struct Row {
 
 /// What a row says beyond its public columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// The edition whose data it is.
     pub edition: EditionId,
     /// Statements executed, of all.
@@ -51,7 +51,7 @@ pub struct Fact {
 
 /// The file of the latest row of a key, and how it is known again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LatestFile {
+pub(crate) struct LatestFile {
     /// The row.
     pub row: RowId,
     /// Its key.
@@ -72,7 +72,7 @@ pub struct LatestFile {
 
 /// Which rows to read.
 #[derive(Clone, Debug, Default)]
-pub struct RowFilter<'a> {
+pub(crate) struct RowFilter<'a> {
     /// Of this key alone.
     pub key: Option<&'a Key>,
     /// Only the newest of each key.
@@ -83,7 +83,7 @@ pub struct RowFilter<'a> {
 
 /// A row to be added to the public table. Its file is stored already.
 #[derive(Clone, Debug)]
-pub struct NewRow {
+pub(crate) struct NewRow {
     /// What it belongs to.
     pub key: Key,
     /// When.

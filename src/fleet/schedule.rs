@@ -22,7 +22,7 @@ use crate::fleet::edition::MAJORITY_AFTER;
 
 const MINUTE: u64 = 60;
 /// The longest wait that is accepted, a leap year. With it no sum of times overflows.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * MINUTE);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * MINUTE);
 /// The most that a timer may be early.
 const MOST_SLACK: Duration = Duration::from_secs(MINUTE);
 
@@ -135,19 +135,19 @@ fn later(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
 
 /// Returns when a wait that began at `since` ends.
 #[must_use]
-pub fn end_of(since: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+pub(crate) fn end_of(since: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     later(since, wait)
 }
 
 /// Tells whether a wait that began at `since` is over, for a timer that may fire a little early.
 #[must_use]
-pub fn is_over(since: DateTime<Utc>, wait: Duration, now: DateTime<Utc>) -> bool {
+pub(crate) fn is_over(since: DateTime<Utc>, wait: Duration, now: DateTime<Utc>) -> bool {
     end_of(since, wait).signed_duration_since(now) <= slack(wait)
 }
 
 /// What the database remembers of a service's schedule. The default is a service never pulled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// Which of [`Steps`] it waits, from 0.
     pub step: usize,
     /// When the run began that last pulled it; `None`: never.
@@ -162,7 +162,7 @@ pub struct Schedule {
 
 /// What a pull of a service came to, as far as its schedule goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Coverage changed, at whatever address.
     Changed,
     /// Some of the addresses of a due service answered, and nothing changed.
@@ -175,7 +175,7 @@ pub enum Outcome {
 
 /// Whether something is to be pulled in this run, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// It is to be pulled now.
     Now(Reason),
     /// It waits until then.
@@ -184,7 +184,7 @@ pub enum Due {
 
 /// Why a service or an address is pulled, or not yet. Displays as a clause for `-v` and `--explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// It was never pulled; so is every new commit, which is a key of its own.
     NeverPulled,
     /// The wait of its step is over.
@@ -262,7 +262,7 @@ impl fmt::Display for Reason {
 /// present `steps` say, so that a shortened configuration takes effect at once. An election that is to be
 /// decided makes a service due earlier.
 #[must_use]
-pub fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, steps: &Steps) -> Due {
+pub(crate) fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, steps: &Steps) -> Due {
     let Some(last_pull) = schedule.last_pull else {
         return Due::Now(Reason::NeverPulled);
     };
@@ -296,7 +296,7 @@ pub fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, st
 /// So that services do not stay in step, each wait is shortened by up to a tenth, always the same for
 /// a service and a step. It is never lengthened: the tick at its end would come too early for it.
 #[must_use]
-pub fn after(
+pub(crate) fn after(
     schedule: &Schedule,
     service: &str,
     outcome: Outcome,
@@ -324,7 +324,7 @@ pub fn after(
 /// Returns the schedule of a service that changed though nothing of it was asked: it is due after the wait of the
 /// first step at the latest, and its last pull stays what it was.
 #[must_use]
-pub fn hastened(schedule: &Schedule, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
+pub(crate) fn hastened(schedule: &Schedule, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
     let soon = later(now, spread(steps.wait(0), service, 0));
     match schedule.next_due {
         Some(due) if due > soon => Schedule { step: 0, next_due: Some(soon), ..schedule.clone() },
@@ -347,7 +347,7 @@ fn spread(wait: Duration, service: &str, step: usize) -> Duration {
 ///
 /// What a deadline cuts off stays due, and stands further in front at the next run.
 #[must_use]
-pub fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<DateTime<Utc>>, &'a str) {
+pub(crate) fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<DateTime<Utc>>, &'a str) {
     // `None` sorts before every time. The longest overdue was due the earliest, whatever the time now.
     (
         schedule
@@ -359,7 +359,7 @@ pub fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<Dat
 
 /// What the database remembers of an address that failed. The default is one that did not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AddressRetry {
+pub(crate) struct AddressRetry {
     /// Failures in a row.
     pub failures: u32,
     /// When it is tried again; `None`: whenever its service is due.
@@ -369,7 +369,7 @@ pub struct AddressRetry {
 impl AddressRetry {
     /// Returns what is remembered after one more failure. A success is [`AddressRetry::default`].
     #[must_use]
-    pub fn after_failure(&self, now: DateTime<Utc>, retry: &Retry) -> AddressRetry {
+    pub(crate) fn after_failure(&self, now: DateTime<Utc>, retry: &Retry) -> AddressRetry {
         let failures = self.failures.saturating_add(1);
         AddressRetry { failures, next_try: Some(later(now, retry.wait(failures))) }
     }
@@ -380,7 +380,7 @@ impl AddressRetry {
     /// The same slack holds as for services, and a next try further away than the wait is not waited for:
     /// the clock went back since.
     #[must_use]
-    pub fn due(&self, now: DateTime<Utc>, retry: &Retry) -> Option<Due> {
+    pub(crate) fn due(&self, now: DateTime<Utc>, retry: &Retry) -> Option<Due> {
         let next_try = self.next_try?;
         let wait = retry.wait(self.failures);
         let left = next_try.signed_duration_since(now);

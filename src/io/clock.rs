@@ -8,7 +8,7 @@ use crate::io::signals::Signals;
 
 /// Returns the time.
 #[must_use]
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is asked")]
     let system = SystemTime::now();
     of_system(system)
@@ -22,59 +22,59 @@ fn of_system(time: SystemTime) -> DateTime<Utc> {
 
 /// Measures how long something takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Instant);
+pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts to measure.
     #[must_use]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is where the clock is asked")]
         Self(Instant::now())
     }
 
     /// Returns the time since the start.
     #[must_use]
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 }
 
 /// When a run is to end, if that was asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Deadline(Option<(Stopwatch, Duration)>);
+pub(crate) struct Deadline(Option<(Stopwatch, Duration)>);
 
 impl Deadline {
     /// Of a run that may take as long as it likes.
-    pub const NONE: Self = Self(None);
+    pub(crate) const NONE: Self = Self(None);
 
     /// Begins to count; there is no end without a limit.
     #[must_use]
-    pub fn after(limit: Option<Duration>) -> Self {
+    pub(crate) fn after(limit: Option<Duration>) -> Self {
         Self(limit.map(|limit| (Stopwatch::start(), limit)))
     }
 
     /// Returns the deadline of a run that could do nothing for so long.
     #[must_use]
-    pub fn put_off(self, by: Duration) -> Self {
+    pub(crate) fn put_off(self, by: Duration) -> Self {
         Self(self.0.map(|(since, limit)| (since, limit.saturating_add(by))))
     }
 
     /// Returns how much time is left; `None` where there is no end.
     #[must_use]
-    pub fn left(&self) -> Option<Duration> {
+    pub(crate) fn left(&self) -> Option<Duration> {
         self.0.map(|(since, limit)| limit.saturating_sub(since.elapsed()))
     }
 
     /// Tells whether no time is left.
     #[must_use]
-    pub fn has_passed(&self) -> bool {
+    pub(crate) fn has_passed(&self) -> bool {
         self.left().is_some_and(|left| left.is_zero())
     }
 }
 
 /// Waits, and returns early with the signal that came meanwhile.
 #[must_use]
-pub fn wait(how_long: Duration, signals: &Signals) -> Option<i32> {
+pub(crate) fn wait(how_long: Duration, signals: &Signals) -> Option<i32> {
     const STEP: Duration = Duration::from_millis(50);
     let watch = Stopwatch::start();
     while let Some(left) = how_long.checked_sub(watch.elapsed()).filter(|left| !left.is_zero()) {

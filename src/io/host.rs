@@ -23,7 +23,7 @@ const ADDRESS_FILE: &str = "_profile_listen_addr";
 
 /// A file in which a process that goc built wrote where it serves its profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressFile {
+pub(crate) struct AddressFile {
     /// For people.
     pub path: PathBuf,
     /// `None` where it says none.
@@ -32,7 +32,7 @@ pub struct AddressFile {
 
 /// A process that listens at a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// As this namespace counts.
     pub id: i32,
     /// By the clock of this host, as far as the kernel tells.
@@ -43,7 +43,7 @@ pub struct Listener {
 
 /// Returns the name in the environment of this process, which may be that of the one beside it.
 #[must_use]
-pub fn own_service() -> Option<String> {
+pub(crate) fn own_service() -> Option<String> {
     service_in(std::env::var_os(SERVICE))
 }
 
@@ -53,7 +53,7 @@ fn service_in(value: Option<OsString>) -> Option<String> {
 
 /// Returns the addresses of this host, those that others reach first.
 #[must_use]
-pub fn addresses() -> Vec<IpAddr> {
+pub(crate) fn addresses() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
     // IPv4 before IPv6, as goc lists a process.
@@ -64,25 +64,25 @@ pub fn addresses() -> Vec<IpAddr> {
 
 /// Returns the name of this host.
 #[must_use]
-pub fn name() -> String {
+pub(crate) fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Returns what tells this run of the kernel from every other.
 #[must_use]
-pub fn boot_id() -> Option<String> {
+pub(crate) fn boot_id() -> Option<String> {
     procfs::sys::kernel::random::boot_id().ok().map(|id| id.trim().to_owned())
 }
 
 /// Returns how many files this process may have open at a time; `None` where there is no limit.
 #[must_use]
-pub fn most_open_files() -> Option<u64> {
+pub(crate) fn most_open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
 /// Returns the files that goc wrote into the current folder.
 #[must_use]
-pub fn address_files_here() -> Vec<AddressFile> {
+pub(crate) fn address_files_here() -> Vec<AddressFile> {
     let here = fs::read_dir(".").into_iter().flatten().flatten();
     let is_one =
         |path: &PathBuf| path.as_os_str().to_string_lossy().ends_with(ADDRESS_FILE) && path.is_file();
@@ -94,7 +94,7 @@ pub fn address_files_here() -> Vec<AddressFile> {
 
 /// Returns the files that goc wrote beside the programs that run.
 #[must_use]
-pub fn address_files_of_processes() -> Vec<AddressFile> {
+pub(crate) fn address_files_of_processes() -> Vec<AddressFile> {
     let mut files = BTreeMap::new();
     for process in processes() {
         let Some(program) = process.cmdline().ok().and_then(|line| line.into_iter().next()) else { continue };
@@ -124,7 +124,7 @@ fn port_in(path: &Path) -> Option<u16> {
 
 /// Returns the process that listens at a port; `None` where there is none, or none that this user may look at.
 #[must_use]
-pub fn listener(port: u16) -> Option<Listener> {
+pub(crate) fn listener(port: u16) -> Option<Listener> {
     let sockets = listening(port);
     let holds = |process: &ProcEntry| {
         let open = process.fd().into_iter().flatten().flatten();
@@ -140,7 +140,7 @@ pub fn listener(port: u16) -> Option<Listener> {
 
 /// Tells whether anything listens at a port.
 #[must_use]
-pub fn is_listened_at(port: u16) -> bool {
+pub(crate) fn is_listened_at(port: u16) -> bool {
     !listening(port).is_empty()
 }
 

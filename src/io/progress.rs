@@ -4,14 +4,14 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What is shown while a pull runs.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
     /// Shows a bar on stderr for `services`, or nothing.
     #[must_use]
-    pub fn start(services: usize, visible: bool) -> Self {
+    pub(crate) fn start(services: usize, visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(services as u64), target);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} services  {msg}  {elapsed}");
@@ -19,7 +19,7 @@ impl Progress {
     }
 
     /// Brings the bar up to date.
-    pub fn show(&self, services: usize, bytes: u64, failures: usize) {
+    pub(crate) fn show(&self, services: usize, bytes: u64, failures: usize) {
         if self.bar.is_hidden() {
             return;
         }
@@ -34,7 +34,7 @@ impl Progress {
     }
 
     /// Takes the bar away, so that what is printed next stands in a clean line.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -9,13 +9,13 @@ use signal_hook::flag;
 
 /// The signal that asked this process to end, if one did.
 #[derive(Clone, Debug, Default)]
-pub struct Signals {
+pub(crate) struct Signals {
     received: Arc<AtomicUsize>,
 }
 
 impl Signals {
     /// Takes SIGINT and SIGTERM from now on; a second one ends the process at once.
-    pub fn catch() -> io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         let signals = Self::default();
         for signal in [SIGINT, SIGTERM] {
             let again = Arc::new(AtomicBool::new(false));
@@ -30,13 +30,13 @@ impl Signals {
 
     /// Returns where the number of the signal stands once one was received, for whoever waits elsewhere.
     #[must_use]
-    pub fn flag(&self) -> Arc<AtomicUsize> {
+    pub(crate) fn flag(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.received)
     }
 
     /// Returns the signal that was received.
     #[must_use]
-    pub fn received(&self) -> Option<i32> {
+    pub(crate) fn received(&self) -> Option<i32> {
         i32::try_from(self.received.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
     }
 }

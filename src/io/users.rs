@@ -6,19 +6,19 @@ use crate::names::in_message;
 
 /// Returns the id of a user by name.
 #[must_use]
-pub fn id_of(name: &str) -> Option<u32> {
+pub(crate) fn id_of(name: &str) -> Option<u32> {
     all().into_iter().find_map(|(known, id)| (known == name).then_some(id))
 }
 
 /// Returns the name of a user.
 #[must_use]
-pub fn name_of(id: u32) -> Option<String> {
+pub(crate) fn name_of(id: u32) -> Option<String> {
     all().into_iter().find_map(|(name, known)| (known == id).then_some(name))
 }
 
 /// Returns a user for a message, with the name where there is one: `user nobody (65534)`.
 #[must_use]
-pub fn shown(id: u32) -> String {
+pub(crate) fn shown(id: u32) -> String {
     shown_as(name_of(id).as_deref(), id)
 }
 

@@ -19,7 +19,7 @@ const FREE_LINES: u64 = 4096;
 
 /// A line that some block has code on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineReport {
+pub(crate) struct LineReport {
     /// Counted from 1.
     pub line: u32,
     /// Blocks with code on it.
@@ -32,7 +32,7 @@ pub struct LineReport {
 
 /// What is to be said of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineState {
+pub(crate) enum LineState {
     /// All that is on it was executed.
     Hit,
     /// Some of it was.
@@ -44,7 +44,7 @@ pub enum LineState {
 impl LineReport {
     /// Returns what is to be said of it.
     #[must_use]
-    pub fn state(&self) -> LineState {
+    pub(crate) fn state(&self) -> LineState {
         match self.hit_blocks {
             0 => LineState::Missed,
             hit if hit < self.blocks => LineState::Partly,
@@ -143,7 +143,7 @@ pub(super) fn coverage(lines: &[LineReport]) -> Coverage {
 
 /// Returns runs of missed lines, first and last, where nothing between them was executed: lines without
 /// code do not end a run.
-pub fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u32)> {
+pub(crate) fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u32)> {
     lines
         .chunk_by(|a, b| (a.hit_blocks == 0) == (b.hit_blocks == 0))
         .filter(|run| run[0].hit_blocks == 0)
@@ -152,7 +152,7 @@ pub fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u3
 
 /// Blocks that follow each other, none of which was executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MissedRange {
+pub(crate) struct MissedRange {
     /// Line and column of the first byte; columns 1-based and in bytes.
     pub start: (u32, u32),
     /// Line and column after the last byte.

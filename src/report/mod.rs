@@ -7,7 +7,7 @@
 mod badge;
 mod cobertura;
 mod codecov;
-pub mod diff;
+pub(crate) mod diff;
 mod func;
 mod html;
 mod json;
@@ -15,7 +15,7 @@ mod lcov;
 mod lines;
 mod markdown;
 mod readers;
-pub mod site;
+pub(crate) mod site;
 
 #[cfg(test)]
 mod testing;
@@ -34,13 +34,13 @@ use crate::profile::{Block, BuildFile, Profile};
 
 use diff::{Changes, DiffReport};
 
-pub use html::Packer;
-pub use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
-pub use text::{Layout, Order};
+pub(crate) use html::Packer;
+pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
+pub(crate) use text::{Layout, Order};
 
 /// Why the source of a file is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoSource {
+pub(crate) enum NoSource {
     /// No source was looked for, or there was none to look in.
     NotRead,
     /// No file of the commit has that import path: it was generated at build time, is a dependency's,
@@ -71,7 +71,7 @@ impl std::fmt::Display for NoSource {
 
 /// What is known of the source of one file of a profile.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// From the root of the repository; `None` for what is not in it.
     path: Option<Box<str>>,
     /// What its text says.
@@ -86,7 +86,7 @@ pub struct Source {
 
 /// What the formats of a run ask of each file beyond its blocks and functions.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wants<'p> {
+pub(crate) struct Wants<'p> {
     /// Something of its lines.
     pub lines: bool,
     /// Its text, to be shown, and who packs it.
@@ -105,7 +105,7 @@ struct Declared {
 impl Source {
     /// A file that no text was read of; its lines are those that its blocks span.
     #[must_use]
-    pub fn without_text(
+    pub(crate) fn without_text(
         path: Option<&str>,
         why: NoSource,
         file: &BuildFile<'_>,
@@ -119,7 +119,7 @@ impl Source {
 
     /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
     #[must_use]
-    pub fn of_text(
+    pub(crate) fn of_text(
         path: &str,
         text: &[u8],
         scanned: Result<Scanned, SyntaxError>,
@@ -168,7 +168,7 @@ impl Source {
 
 /// What a report is of.
 #[derive(Clone, Debug)]
-pub struct Head {
+pub(crate) struct Head {
     /// Name of the service.
     pub service: String,
     /// `''` where the name fits no pattern, as are the next four.
@@ -206,20 +206,20 @@ pub struct Head {
 impl Head {
     /// Returns in one line what a report is of: service, commit, time and age of the data, replicas.
     #[must_use]
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         text::headline(self)
     }
 
     /// Returns the commit by the longest hash that is known.
     #[must_use]
-    pub fn best_commit(&self) -> &str {
+    pub(crate) fn best_commit(&self) -> &str {
         self.source_commit.as_deref().unwrap_or(&self.commit)
     }
 }
 
 /// An earlier row, to compare with.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Previous {
+pub(crate) struct Previous {
     /// Row of the database.
     pub row: i64,
     /// When it was stored.
@@ -232,7 +232,7 @@ pub struct Previous {
 
 /// A total of the history.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
+pub(crate) struct Point {
     /// When it was stored.
     pub stored_at: DateTime<Utc>,
     /// Its commit, as its service's name has it.
@@ -243,7 +243,7 @@ pub struct Point {
 
 /// A profile, laid over its source.
 #[derive(Clone, Debug)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     /// What it is of.
     pub head: Head,
     /// In byte order of their names.
@@ -252,7 +252,7 @@ pub struct Report<'a> {
 
 /// One file of a profile.
 #[derive(Clone, Debug)]
-pub struct FileReport<'a> {
+pub(crate) struct FileReport<'a> {
     /// Import path and file name.
     pub name: &'a str,
     /// From the root of the repository; `None` for what is not in it.
@@ -282,25 +282,25 @@ pub struct FileReport<'a> {
 impl FileReport<'_> {
     /// Returns the import path of its package.
     #[must_use]
-    pub fn package(&self) -> &str {
+    pub(crate) fn package(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(package, _)| package)
     }
 
     /// Returns its name within the package.
     #[must_use]
-    pub fn base_name(&self) -> &str {
+    pub(crate) fn base_name(&self) -> &str {
         self.name.rsplit_once('/').map_or(self.name, |(_, name)| name)
     }
 
     /// Tells whether the commit has the file, which neither a path that it lacks nor a lost link is.
     #[must_use]
-    pub fn is_in_commit(&self) -> bool {
+    pub(crate) fn is_in_commit(&self) -> bool {
         is_in_commit(self.path.as_deref(), self.no_source.as_ref())
     }
 
     /// Returns its path in the repository, or its import path where it is not in one.
     #[must_use]
-    pub fn best_path(&self) -> &str {
+    pub(crate) fn best_path(&self) -> &str {
         self.path.as_deref().unwrap_or(self.name)
     }
 }
@@ -311,7 +311,7 @@ fn is_in_commit(path: Option<&str>, no_source: Option<&NoSource>) -> bool {
 
 /// One function with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionReport {
+pub(crate) struct FunctionReport {
     /// Its name, and where it lies.
     pub extent: FuncExtent,
     /// Statements of the blocks that overlap it; a closure counts for the function around it.
@@ -322,7 +322,7 @@ pub struct FunctionReport {
 
 /// The files of one package.
 #[derive(Clone, Debug)]
-pub struct PackageReport<'r, 'a> {
+pub(crate) struct PackageReport<'r, 'a> {
     /// Import path.
     pub name: &'r str,
     /// All statements of its files.
@@ -333,7 +333,7 @@ pub struct PackageReport<'r, 'a> {
 
 /// A form that a report is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// What `go tool cover -func` prints.
     Func,
     /// For people.
@@ -357,19 +357,19 @@ pub enum Form {
 impl Form {
     /// Tells whether the form says something of lines.
     #[must_use]
-    pub fn wants_lines(self) -> bool {
+    pub(crate) fn wants_lines(self) -> bool {
         matches!(self, Self::Text(_) | Self::Json | Self::Lcov | Self::Cobertura | Self::Codecov | Self::Html)
     }
 
     /// Tells whether the form shows the text of files.
     #[must_use]
-    pub fn wants_text(self) -> bool {
+    pub(crate) fn wants_text(self) -> bool {
         self == Self::Html
     }
 
     /// Tells whether the form says something of the source; the others are complete without.
     #[must_use]
-    pub fn wants_source(self) -> bool {
+    pub(crate) fn wants_source(self) -> bool {
         !matches!(self, Self::Markdown | Self::Badge)
     }
 }
@@ -377,7 +377,7 @@ impl Form {
 impl<'a> Report<'a> {
     /// Lays a profile over its source: of each of its files, in order, what is known of it.
     #[must_use]
-    pub fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
+    pub(crate) fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
         assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
@@ -407,13 +407,13 @@ impl<'a> Report<'a> {
 
     /// Returns the statements of all files, each block once.
     #[must_use]
-    pub fn coverage(&self) -> Coverage {
+    pub(crate) fn coverage(&self) -> Coverage {
         self.files.iter().map(|file| file.coverage).sum()
     }
 
     /// Returns the packages in byte order of their import paths.
     #[must_use]
-    pub fn packages(&self) -> Vec<PackageReport<'_, 'a>> {
+    pub(crate) fn packages(&self) -> Vec<PackageReport<'_, 'a>> {
         let mut packages: BTreeMap<&str, Vec<&FileReport<'a>>> = BTreeMap::new();
         for file in &self.files {
             packages.entry(file.package()).or_default().push(file);
@@ -428,7 +428,7 @@ impl<'a> Report<'a> {
     }
 
     /// Leaves out the files that a filter does not take.
-    pub fn retain(&mut self, filter: &Filter) {
+    pub(crate) fn retain(&mut self, filter: &Filter) {
         self.files.retain(|file| {
             filter.takes(Candidate {
                 name: file.name,
@@ -440,19 +440,19 @@ impl<'a> Report<'a> {
     }
 
     /// Leaves out the files that did not change.
-    pub fn retain_changed(&mut self, changes: &Changes) {
+    pub(crate) fn retain_changed(&mut self, changes: &Changes) {
         let paths = changes.paths_after();
         self.files.retain(|file| file.path.as_deref().is_some_and(|path| paths.contains(path)));
     }
 
     /// Returns about how many bytes a form takes, where those are many.
     #[must_use]
-    pub fn size_hint(&self, form: Form) -> usize {
+    pub(crate) fn size_hint(&self, form: Form) -> usize {
         if form == Form::Html { html::size_hint(self) } else { 0 }
     }
 
     /// Writes the report in a form.
-    pub fn write(&self, form: Form, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, form: Form, out: &mut dyn Write) -> io::Result<()> {
         match form {
             Form::Func => func::write(self, out),
             Form::Text(layout) => text::write(self, layout, out),
@@ -467,7 +467,7 @@ impl<'a> Report<'a> {
     }
 
     /// Writes the page for browsers with what changed in it.
-    pub fn write_page_with(
+    pub(crate) fn write_page_with(
         &self,
         diff: &DiffReport,
         changes: &Changes,

@@ -14,7 +14,7 @@ use crate::time::{minute, span};
 
 /// How the report for people is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// What comes first.
     pub order: Order,
     /// Only so many files.
@@ -27,7 +27,7 @@ pub struct Layout {
 
 /// What comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Order {
+pub(crate) enum Order {
     /// By import path.
     #[default]
     Name,

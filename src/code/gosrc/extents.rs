@@ -17,7 +17,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 /// A function declaration with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FuncExtent {
+pub(crate) struct FuncExtent {
     /// Bare name, without receiver and type parameters.
     pub name: Box<str>,
     /// Type that it is a method of, without `*`, package and type parameters; `""` where it is none.
@@ -31,7 +31,7 @@ pub struct FuncExtent {
 impl FuncExtent {
     /// Returns the name by which people tell it from others of the file: `Type.method`, or the bare name.
     #[must_use]
-    pub fn qualified_name(&self) -> Cow<'_, str> {
+    pub(crate) fn qualified_name(&self) -> Cow<'_, str> {
         match &*self.receiver {
             "" => Cow::Borrowed(&self.name),
             receiver => Cow::Owned(format!("{receiver}.{}", self.name)),
@@ -41,7 +41,7 @@ impl FuncExtent {
 
 /// What was found in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scanned {
+pub(crate) struct Scanned {
     /// In source order.
     pub functions: Vec<FuncExtent>,
     /// The file says `// Code generated ... DO NOT EDIT.` before its package clause.
@@ -54,7 +54,7 @@ pub struct Scanned {
 
 /// A comment or raw string that goes on over lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spanning {
+pub(crate) struct Spanning {
     /// Its first byte.
     pub start: usize,
     /// The byte after its last.
@@ -66,7 +66,7 @@ pub struct Spanning {
 impl Scanned {
     /// Returns what a byte is in the middle of.
     #[must_use]
-    pub fn spanning(&self, at: usize) -> Option<&Spanning> {
+    pub(crate) fn spanning(&self, at: usize) -> Option<&Spanning> {
         let after = self.spanning.partition_point(|spanning| spanning.start < at);
         self.spanning[..after].last().filter(|spanning| spanning.end > at)
     }
@@ -75,7 +75,7 @@ impl Scanned {
 /// A text is not a Go file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
-pub struct SyntaxError {
+pub(crate) struct SyntaxError {
     /// Counted from 1, whatever `//line` comments say.
     pub line: usize,
     /// What is wrong there.
@@ -83,7 +83,7 @@ pub struct SyntaxError {
 }
 
 /// Finds the functions of a file, in one pass over its bytes.
-pub fn scan(source: &[u8]) -> Result<Scanned, SyntaxError> {
+pub(crate) fn scan(source: &[u8]) -> Result<Scanned, SyntaxError> {
     let mut scanner = Scanner { source, at: 0, directives: Vec::new(), spanning: Vec::new() };
     scanner.file().map_err(|Fault { at, reason }| {
         let at = at.min(source.len());

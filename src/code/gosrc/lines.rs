@@ -10,7 +10,7 @@ use super::extents::Scanned;
 /// A block of a profile spans lines that hold nothing to execute (the brace that ends it, the comment
 /// inside of it); only those with code of its own are lines of it.
 #[derive(Clone, Debug)]
-pub struct CodeLines<'a> {
+pub(crate) struct CodeLines<'a> {
     source: &'a [u8],
     scanned: &'a Scanned,
     /// Byte at which each line begins, and the length of the text plus one at the end.
@@ -20,7 +20,7 @@ pub struct CodeLines<'a> {
 impl<'a> CodeLines<'a> {
     /// Takes a text and what was found in it.
     #[must_use]
-    pub fn of(source: &'a [u8], scanned: &'a Scanned) -> Self {
+    pub(crate) fn of(source: &'a [u8], scanned: &'a Scanned) -> Self {
         // What is longer than a number here can count was not read in the first place.
         let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut starts = Vec::with_capacity(2 + source.len() / 24);
@@ -32,14 +32,14 @@ impl<'a> CodeLines<'a> {
 
     /// Returns the number of lines; what follows the last line end is one, too.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.starts.len() - 1
     }
 
     /// Tells whether a line has code in the columns `from..to`; lines and columns count from 1, columns in
     /// bytes. What begins at `from` has to be the beginning of a token, or of the line.
     #[must_use]
-    pub fn has_code(&self, line: u32, from: u32, to: u32) -> bool {
+    pub(crate) fn has_code(&self, line: u32, from: u32, to: u32) -> bool {
         let line = line as usize;
         let (Some(&start), Some(&next)) = (self.starts.get(line.wrapping_sub(1)), self.starts.get(line))
         else {

@@ -4,13 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 /// Targets of the symbolic links of a tree, by their paths.
 #[derive(Clone, Debug, Default)]
-pub struct Links {
+pub(crate) struct Links {
     targets: HashMap<String, String>,
 }
 
 /// Why a link leads to no file of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LostLink {
+pub(crate) enum LostLink {
     /// The link leads out of the tree.
     Outside,
     /// The link leads back to itself, or over more links than Linux follows.
@@ -29,13 +29,13 @@ impl std::fmt::Display for LostLink {
 impl Links {
     /// Takes links with what they say, which is a path from the folder of the link on.
     #[must_use]
-    pub fn new(targets: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn new(targets: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { targets: targets.into_iter().collect() }
     }
 
     /// Returns the path without links that a path with links leads to; `None` where it passes none.
     #[must_use]
-    pub fn follow(&self, path: &str) -> Option<Result<String, LostLink>> {
+    pub(crate) fn follow(&self, path: &str) -> Option<Result<String, LostLink>> {
         let passes_one = || {
             let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
             folders.chain([path]).any(|part| self.targets.contains_key(part))

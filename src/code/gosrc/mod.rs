@@ -9,7 +9,7 @@ mod links;
 mod modfile;
 mod modules;
 
-pub use extents::{FuncExtent, Scanned, Spanning, SyntaxError, scan};
-pub use lines::CodeLines;
-pub use links::{Links, LostLink};
-pub use modules::{Doubt, Modules, Resolved, is_module_file};
+pub(crate) use extents::{FuncExtent, Scanned, SyntaxError, scan};
+pub(crate) use lines::CodeLines;
+pub(crate) use links::{Links, LostLink};
+pub(crate) use modules::{Doubt, Modules, Resolved, is_module_file};

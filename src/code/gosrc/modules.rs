@@ -16,14 +16,14 @@ const STD: &str = "std";
 
 /// Tells whether the modules of a tree are read from the file at this path.
 #[must_use]
-pub fn is_module_file(path: &str) -> bool {
+pub(crate) fn is_module_file(path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     name == "go.mod" || name == "go.work"
 }
 
 /// Where the import paths of a tree lie.
 #[derive(Clone, Debug, Default)]
-pub struct Modules {
+pub(crate) struct Modules {
     /// By folder, of all `go.mod` files that Go looks into.
     files: BTreeMap<String, ModuleFile>,
     /// By folder, of all `go.work` files.
@@ -40,7 +40,7 @@ pub struct Modules {
 
 /// The meaning of import paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// The path of each name in the tree; `None` for what is not there.
     pub paths: Vec<Option<String>>,
     /// Modules that the names fit in several folders.
@@ -49,7 +49,7 @@ pub struct Resolved {
 
 /// A module that lies in several folders, each of which has all the files of it that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
+pub(crate) struct Doubt {
     /// Its path.
     pub module: String,
     /// The folder that is taken for it, `""` for the root.
@@ -77,7 +77,7 @@ impl Modules {
     /// Folders that Go leaves out of `./...` (`testdata`, those that begin with `_` or a dot) have modules that
     /// are called like real ones and are none; only a replacement leads there.
     #[must_use]
-    pub fn new<'a>(
+    pub(crate) fn new<'a>(
         paths: impl IntoIterator<Item = &'a str>,
         module_files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
@@ -126,7 +126,7 @@ impl Modules {
     ///
     /// `exists` tells whether the tree has a file at a path.
     #[must_use]
-    pub fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> Resolved {
+    pub(crate) fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> Resolved {
         let (build, mut doubts) = self.build_of(names, &exists);
         let mut paths: Vec<Option<String>> =
             names.iter().map(|name| self.path_in(&build, name, &exists)).collect();

@@ -86,7 +86,7 @@ fn named_centers(centers: &[String]) -> Result<()> {
 }
 
 /// Runs the command.
-pub fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
+pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     if args.explain.is_some() && args.format == Format::Prometheus {
         super::fail("--explain has no form for Prometheus; see goc-watchdog list --help");
         return Ok(ExitCode::Usage);

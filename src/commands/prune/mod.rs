@@ -211,7 +211,7 @@ impl Lists {
 }
 
 /// Runs the command.
-pub fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
+pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
     let url = args.ping.as_ref().or(context.config.prune.ping.as_ref()).filter(|_| !args.dry_run);
     pinging(url, context.config.pull.proxy.clone(), context, |begin| prune(args, context, begin))
 }

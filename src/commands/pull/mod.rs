@@ -196,12 +196,12 @@ impl PullArgs {
 
 /// Runs `--to-inbox`, where that was asked for: it needs nothing of what other commands work with.
 #[must_use]
-pub fn to_inbox(args: &PullArgs, global: &Global) -> Option<ExitCode> {
+pub(crate) fn to_inbox(args: &PullArgs, global: &Global) -> Option<ExitCode> {
     args.to_inbox.as_deref().map(|folder| to_inbox::run(args, folder, global))
 }
 
 /// Runs the command.
-pub fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
+pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
     let options = args.options(context.request_options());
     let client = Client::new(&options)?;
     if args.raw {

@@ -139,7 +139,7 @@ pub(crate) enum FailOn {
 }
 
 /// Runs the command.
-pub fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
+pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
     let signals = Signals::catch()?;
     let ended = match (crate::site::asked(args), &args.service) {
         (Err(message), _) => Ok(usage(&message)),

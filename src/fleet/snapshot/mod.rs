@@ -7,7 +7,7 @@
 
 mod placing;
 
-pub use placing::{Capture, Doubt, Jump, Life, Place, Resumed, larger, may_be_in_sum, place, resumed};
+pub(crate) use placing::{Capture, Doubt, Jump, Life, Place, Resumed, larger, may_be_in_sum, place, resumed};
 
 use std::net::IpAddr;
 
@@ -16,19 +16,19 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What the name of a snapshot's file ends with.
-pub const SUFFIX: &str = ".snapshot";
+pub(crate) const SUFFIX: &str = ".snapshot";
 /// The first line, but for the version behind it.
 const FORMAT: &str = "goc-watchdog snapshot ";
 const VERSION: u32 = 1;
 /// Bytes of both lines together; a pod has some addresses, not thousands.
-pub const LONGEST_HEAD: usize = 64 << 10;
+pub(crate) const LONGEST_HEAD: usize = 64 << 10;
 /// Bytes of a service's name.
-pub const LONGEST_NAME: usize = 4096;
+pub(crate) const LONGEST_NAME: usize = 4096;
 const LONGEST_HOST_NAME: usize = 255;
 
 /// Whose profile a snapshot holds, and when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub(crate) struct Head {
     /// The name that the process is registered under.
     pub service: String,
     /// Where it serves its profile.
@@ -51,7 +51,7 @@ pub struct Head {
 
 /// A process among all that its host ever ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
+pub(crate) struct Process {
     /// As its own namespace counts.
     pub id: i32,
     /// By the clock of its host.
@@ -60,7 +60,7 @@ pub struct Process {
 
 /// What a file says that is no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadSnapshot {
+pub(crate) enum BadSnapshot {
     /// It ends before it says whose it is.
     #[error("it is cut short")]
     Cut,
@@ -81,7 +81,7 @@ pub enum BadSnapshot {
 impl Head {
     /// Says of the head what only the profile tells.
     #[must_use]
-    pub fn of(self, profile: &[u8]) -> Self {
+    pub(crate) fn of(self, profile: &[u8]) -> Self {
         Self { profile_bytes: profile.len() as u64, profile_sha256: hex(&Sha256::digest(profile)), ..self }
     }
 
@@ -107,7 +107,7 @@ impl Head {
 
     /// Returns the lines that stand before the profile.
     #[must_use]
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         let json = serde_json::to_string(self).expect("a head is made of texts and numbers");
         format!("{FORMAT}{VERSION}\n{json}\n")
     }
@@ -116,7 +116,7 @@ impl Head {
     ///
     /// So the same data left twice is one snapshot, and replicas that counted the same are two.
     #[must_use]
-    pub fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         let Self { service, port, host_name, boot_id, process, profile_sha256, .. } = self;
         let said = serde_json::json!([service, port, host_name, boot_id, process, profile_sha256]);
         hex(&Sha256::digest(said.to_string()))
@@ -124,14 +124,14 @@ impl Head {
 
     /// Returns the name of its file.
     #[must_use]
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         format!("{}{SUFFIX}", self.identity())
     }
 
     /// Returns which of these addresses, each with its host and port, is the process's: the first that fits, and
     /// one that only its own host can reach after all others.
     #[must_use]
-    pub fn find<'a>(&self, listed: impl Iterator<Item = (&'a str, &'a str, u16)>) -> Option<&'a str> {
+    pub(crate) fn find<'a>(&self, listed: impl Iterator<Item = (&'a str, &'a str, u16)>) -> Option<&'a str> {
         let mut at_loopback = None;
         for (address, host, _) in listed.filter(|(.., port)| *port == self.port) {
             match host.parse::<IpAddr>() {
@@ -146,7 +146,7 @@ impl Head {
 
     /// Returns the address that the process would be listed with.
     #[must_use]
-    pub fn own_address(&self) -> String {
+    pub(crate) fn own_address(&self) -> String {
         match self.addresses.first() {
             Some(IpAddr::V6(ip)) => format!("http://[{ip}]:{}", self.port),
             Some(ip) => format!("http://{ip}:{}", self.port),
@@ -156,7 +156,7 @@ impl Head {
 }
 
 /// Reads the lines before the profile; also returns where that begins.
-pub fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
+pub(crate) fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
     let text = &text[..text.len().min(LONGEST_HEAD)];
     let is_too_long = text.len() == LONGEST_HEAD;
     let end_of = |from: usize| memchr::memchr(b'\n', &text[from..]).map(|length| from + length);
@@ -194,7 +194,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Hashes what passes through it, to hold it against what a head says.
 #[derive(Debug)]
-pub struct Checked<R> {
+pub(crate) struct Checked<R> {
     inner: R,
     hash: Sha256,
     bytes: u64,
@@ -203,13 +203,13 @@ pub struct Checked<R> {
 impl<R: std::io::Read> Checked<R> {
     /// Begins with the first byte of the profile.
     #[must_use]
-    pub fn new(inner: R) -> Self {
+    pub(crate) fn new(inner: R) -> Self {
         Self { inner, hash: Sha256::new(), bytes: 0 }
     }
 
     /// Tells whether all that the head says came, and nothing else.
     #[must_use]
-    pub fn is_whole(&self, head: &Head) -> bool {
+    pub(crate) fn is_whole(&self, head: &Head) -> bool {
         self.bytes == head.profile_bytes && hex(&self.hash.clone().finalize()) == head.profile_sha256
     }
 }

@@ -21,7 +21,7 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::days(7);
 
 /// A stored generation of the address and build that the snapshot is of.
 #[derive(Clone, Copy, Debug)]
-pub struct Life {
+pub(crate) struct Life {
     /// When it was first seen.
     pub opened_at: DateTime<Utc>,
     /// When its counters were read.
@@ -34,7 +34,7 @@ pub struct Life {
 
 /// A jump of our clock: it went back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Jump {
+pub(crate) struct Jump {
     /// The first time that was seen after it.
     pub to: DateTime<Utc>,
     /// The last time that it may have shown before.
@@ -45,14 +45,14 @@ impl Jump {
     /// Returns the jump that lies between two runs, of which the later one began at `now`; `None` where the clock went
     /// on, or back by no more than half of what clocks of hosts may be apart, which is left for the other host.
     #[must_use]
-    pub fn between(last_run: DateTime<Utc>, now: DateTime<Utc>) -> Option<Self> {
+    pub(crate) fn between(last_run: DateTime<Utc>, now: DateTime<Utc>) -> Option<Self> {
         (last_run > now + SLACK / 2).then_some(Self { to: now, from: last_run + RUNS_APART })
     }
 }
 
 /// Tells which times say nothing, because a clock went back.
 #[derive(Clone, Debug)]
-pub struct Doubt {
+pub(crate) struct Doubt {
     now: DateTime<Utc>,
     jumps: Vec<Jump>,
 }
@@ -60,7 +60,7 @@ pub struct Doubt {
 impl Doubt {
     /// Doubts times that are still to come, and for a while those that our clock showed twice.
     #[must_use]
-    pub fn new(now: DateTime<Utc>, jumps: Vec<Jump>) -> Self {
+    pub(crate) fn new(now: DateTime<Utc>, jumps: Vec<Jump>) -> Self {
         Self { now, jumps }
     }
 
@@ -81,13 +81,13 @@ impl Doubt {
 
     /// Tells whether an answer may go on with one of these lives, though it goes on with the open one.
     #[must_use]
-    pub fn concerns_closed(&self, mut lives: impl Iterator<Item = Life>) -> bool {
+    pub(crate) fn concerns_closed(&self, mut lives: impl Iterator<Item = Life>) -> bool {
         lives.any(|life| life.closed_at.is_some() && self.concerns_life(&life))
     }
 
     /// Tells whether counters alone place a snapshot among these lives.
     #[must_use]
-    pub fn concerns_any(&self, capture: &Capture<'_>, lives: &[Life]) -> bool {
+    pub(crate) fn concerns_any(&self, capture: &Capture<'_>, lives: &[Life]) -> bool {
         [capture.captured_at].into_iter().chain(capture.started_at).any(|time| self.concerns(time))
             || lives.iter().any(|life| self.concerns_life(life))
     }
@@ -95,7 +95,7 @@ impl Doubt {
 
 /// The data of a snapshot. Its times are by another clock than those of a [`Life`].
 #[derive(Clone, Copy, Debug)]
-pub struct Capture<'a> {
+pub(crate) struct Capture<'a> {
     /// When its process began, where that is known.
     pub started_at: Option<DateTime<Utc>>,
     /// When its counters were read.
@@ -106,7 +106,7 @@ pub struct Capture<'a> {
 
 /// What a snapshot is to the lives that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// All of it is counted already.
     Known,
     /// It belongs to the life with this index, which has these counters then.
@@ -120,7 +120,7 @@ pub enum Place {
 /// Tells whether a snapshot may be of a life that is part of a sum, of which the last was seen at `last_at`: its process
 /// had begun by then.
 #[must_use]
-pub fn may_be_in_sum(capture: &Capture<'_>, last_at: DateTime<Utc>) -> bool {
+pub(crate) fn may_be_in_sum(capture: &Capture<'_>, last_at: DateTime<Utc>) -> bool {
     let Capture { started_at, captured_at, .. } = *capture;
     started_at.map_or(captured_at, |started_at| started_at.min(captured_at)) <= last_at + SLACK
 }
@@ -130,7 +130,7 @@ pub fn may_be_in_sum(capture: &Capture<'_>, last_at: DateTime<Utc>) -> bool {
 /// `sum` has the counters of the lives that were folded, where the snapshot may be of one of them. `counts_of` returns the counters of the life with an index; it is asked once,
 /// and where times can be trusted only for lives that they allow, so that of a crash loop with thousands of lives
 /// few are decoded, one at a time.
-pub fn place<E>(
+pub(crate) fn place<E>(
     mode: Mode,
     lives: &[Life],
     sum: Option<&[u64]>,
@@ -153,7 +153,7 @@ pub fn place<E>(
 
 /// Closed lives that an answer may go on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resumed {
+pub(crate) struct Resumed {
     /// The index of the life that goes on.
     pub index: usize,
     /// Its counters.
@@ -170,7 +170,7 @@ pub struct Resumed {
 /// be gone on with unless another process was seen at the address after it; the life to which the answer adds least is
 /// taken. Several can only where a clock went back. Then the others count together what they count beside any of all,
 /// so that nothing is counted twice whichever life goes on.
-pub fn resumed<E>(
+pub(crate) fn resumed<E>(
     mode: Mode,
     lives: &[Life],
     answered: &[u64],
@@ -353,7 +353,7 @@ fn fit(mode: Mode, life: &Life, then: &[u64], captured_at: DateTime<Utc>, counts
 
 /// Returns the larger count of each block.
 #[must_use]
-pub fn larger(one: &[u64], other: &[u64]) -> Vec<u64> {
+pub(crate) fn larger(one: &[u64], other: &[u64]) -> Vec<u64> {
     one.iter().zip(other).map(|(&one, &other)| one.max(other)).collect()
 }
 

@@ -13,7 +13,7 @@ use crate::profile::ParseError;
 
 /// How much of a center's list is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListLimits {
+pub(crate) struct ListLimits {
     /// Names.
     pub max_names: usize,
     /// Addresses of all names together.

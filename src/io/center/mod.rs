@@ -11,8 +11,8 @@ mod probe;
 mod raw;
 mod registry;
 
-pub use list::ListLimits;
-pub use probe::Effort;
+pub(crate) use list::ListLimits;
+pub(crate) use probe::Effort;
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -34,7 +34,7 @@ use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Templ
 
 /// How requests are made.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// For the connection, name resolution included.
     pub connect_timeout: Duration,
     /// Longest silence within an answer.
@@ -64,7 +64,7 @@ pub struct Options {
 impl Options {
     /// Returns those of a configuration.
     #[must_use]
-    pub fn of(config: &PullConfig) -> Self {
+    pub(crate) fn of(config: &PullConfig) -> Self {
         Self {
             connect_timeout: config.connect_timeout,
             read_timeout: config.read_timeout,
@@ -89,7 +89,7 @@ impl Options {
 
 /// A request failed, or its answer is not what was asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpError {
+pub(crate) enum HttpError {
     /// The address cannot be dialled.
     #[error(transparent)]
     Address(#[from] BadAddress),
@@ -154,7 +154,7 @@ fn quoted(body: &str) -> String {
 }
 
 /// An agent's answer on its way in; its head was read.
-pub struct Incoming<'a> {
+pub(crate) struct Incoming<'a> {
     /// Taken when it is dropped.
     reader: Option<Reader<BodyReader<'static>>>,
     buffers: &'a Buffers,
@@ -162,12 +162,12 @@ pub struct Incoming<'a> {
 
 impl Incoming<'_> {
     /// Reads on while the answer is the one that this imprint was taken of; tells whether it is.
-    pub fn repeats(&mut self, last: &Imprint) -> Result<bool, HttpError> {
+    pub(crate) fn repeats(&mut self, last: &Imprint) -> Result<bool, HttpError> {
         self.reader().repeats(last).map_err(HttpError::from)
     }
 
     /// Reads it to its end; see [`Reader::understand`].
-    pub fn understand(
+    pub(crate) fn understand(
         &mut self,
         known: &[Arc<Template>],
         last: Option<&Last<'_>>,
@@ -177,24 +177,24 @@ impl Incoming<'_> {
     }
 
     /// Bounds what is decoded by this reservation.
-    pub fn reserve(&mut self, reservation: Reservation) {
+    pub(crate) fn reserve(&mut self, reservation: Reservation) {
         self.reader().reserve(reservation);
     }
 
     /// Returns the reservation of what was decoded.
-    pub fn take_reservation(&mut self) -> Option<Reservation> {
+    pub(crate) fn take_reservation(&mut self) -> Option<Reservation> {
         self.reader().take_reservation()
     }
 
     /// Tells whether a part of it was recognised, so that the last answer is needed to understand it.
     #[must_use]
-    pub fn recognised_any(&self) -> bool {
+    pub(crate) fn recognised_any(&self) -> bool {
         self.reader.as_ref().is_some_and(Reader::recognised_any)
     }
 
     /// Returns the size of the text that came so far.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.reader.as_ref().map_or(0, Reader::bytes)
     }
 
@@ -242,7 +242,7 @@ fn authorities() -> RootCerts {
 
 /// Speaks HTTP to centers and agents; shared by threads.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// Asks listed addresses.
     agent: Agent,
     /// Asks what is configured: centers, and a dead-man's switch.
@@ -254,7 +254,7 @@ pub struct Client {
 
 impl Client {
     /// Prepares connections; nothing is sent yet. Fails on a proxy that is not a URL.
-    pub fn new(options: &Options) -> Result<Self, HttpError> {
+    pub(crate) fn new(options: &Options) -> Result<Self, HttpError> {
         let proxy = match &options.proxy {
             Some(url) => Some(Proxy::new(url).map_err(|_| BadAddress {
                 address: url.clone(),
@@ -297,7 +297,7 @@ impl Client {
 
     /// Returns the same client, whose requests end with the deadline.
     #[must_use]
-    pub fn until(&self, deadline: Deadline) -> Self {
+    pub(crate) fn until(&self, deadline: Deadline) -> Self {
         Self { deadline, ..self.clone() }
     }
 
@@ -321,13 +321,13 @@ impl Client {
     }
 
     /// Breaks off all requests that are under way, on whichever thread.
-    pub fn shutdown(&self) {
+    pub(crate) fn shutdown(&self) {
         self.agent.clone().shutdown();
         self.configured.clone().shutdown();
     }
 
     /// Asks a center what it lists; fails where that is more than the limits let through.
-    pub fn list(&self, center: &str) -> Result<Vec<ListedService>, HttpError> {
+    pub(crate) fn list(&self, center: &str) -> Result<Vec<ListedService>, HttpError> {
         let CenterList { services, cut } = self.list_known_first(center, None, &|_| false)?;
         match cut {
             None => Ok(services),
@@ -338,7 +338,7 @@ impl Client {
     /// Asks a center what it lists; of a list beyond the limits what is known comes first.
     ///
     /// `within` bounds the request where it is shorter than the timeout.
-    pub fn list_known_first(
+    pub(crate) fn list_known_first(
         &self,
         center: &str,
         within: Option<Duration>,
@@ -377,7 +377,7 @@ impl Client {
     }
 
     /// Asks the process at `address` for its profile.
-    pub fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
+    pub(crate) fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
         let Opened { body, is_sized } = self.open(address)?;
         let mut reader = Reader::new(body, self.options.limits, self.buffers.take());
         if is_sized {
@@ -389,7 +389,7 @@ impl Client {
     /// Passes the profile of the process at `address` on to `out`, as it comes, and returns its size.
     ///
     /// Fails as reading it from [`Self::profile`] does, after what came until then was written.
-    pub fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
+    pub(crate) fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
         let Opened { body, is_sized } = self.open(address)?;
         let mut tee = Tee { inner: Counted { inner: body, bytes: 0 }, out, failed: None };
         let mut reader = Reader::new(&mut tee, self.options.limits, Vec::new());
@@ -407,7 +407,7 @@ impl Client {
     /// Asks the process at `address` for its fraction of covered blocks, a few bytes.
     ///
     /// `None` where it answers something else: not every agent has this call.
-    pub fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
+    pub(crate) fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
         let url = format!("{}/v1/cover/coverage", base_url(address)?);
         match self.agent.get(&url).call() {
             Err(error) if is_center_itself(&error) => match Self::fraction_by(&self.configured, &url) {

@@ -12,7 +12,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Client {
     /// Prepares connections to a dead-man's switch.
-    pub fn for_pings(proxy: Option<String>, policy: AddressPolicy) -> Result<Self, HttpError> {
+    pub(crate) fn for_pings(proxy: Option<String>, policy: AddressPolicy) -> Result<Self, HttpError> {
         Self::new(&Options {
             connect_timeout: TIMEOUT,
             read_timeout: TIMEOUT,
@@ -31,7 +31,7 @@ impl Client {
 
     /// Tells a dead-man's switch of a run. No error holds more of the URL than its host: neither what was
     /// answered, which may quote it, nor where a redirect goes.
-    pub fn ping(&self, url: &PingUrl, ping: Ping) -> Result<(), HttpError> {
+    pub(crate) fn ping(&self, url: &PingUrl, ping: Ping) -> Result<(), HttpError> {
         let response = self.configured.get(url.with(ping)).header("Connection", "close").call();
         let status = match response {
             Ok(response) => response.status().as_u16(),

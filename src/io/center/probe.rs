@@ -25,7 +25,7 @@ const HEAD_BYTES: usize = 64;
 
 /// How much an attempt may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
+pub(crate) enum Effort {
     /// An address that takes the connection and says nothing is asked for its fraction alone.
     Quick,
     /// Such an address is asked for its profile, too, and may be silent for as long again.
@@ -71,7 +71,7 @@ impl Client {
     ///
     /// An agent gives its fraction of hit blocks; one that lacks this call gives its profile.
     #[must_use]
-    pub fn probe(&self, address: &str, effort: Effort) -> Probe {
+    pub(crate) fn probe(&self, address: &str, effort: Effort) -> Probe {
         let base = match base_url(address) {
             Ok(base) => base,
             Err(bad) => return undialled(&bad),

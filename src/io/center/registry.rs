@@ -19,7 +19,7 @@ impl Client {
     /// Takes an address off a center's list, under every name.
     ///
     /// `address` is what the center listed, to the byte: it compares strings.
-    pub fn remove(&self, center: &str, address: &str) -> Result<(), HttpError> {
+    pub(crate) fn remove(&self, center: &str, address: &str) -> Result<(), HttpError> {
         let url = format!("{}/v1/cover/remove", base_url(center)?);
         let body = serde_json::to_vec(&OneAddress { address: [address] }).expect("text can be JSON");
         let response = self
@@ -33,7 +33,7 @@ impl Client {
     /// Puts an address on a center's list under a name, as the process itself did at its start.
     ///
     /// Without `ip_revise=false` the center would put our own host in place of the process's.
-    pub fn register(&self, center: &str, service: &str, address: &str) -> Result<(), HttpError> {
+    pub(crate) fn register(&self, center: &str, service: &str, address: &str) -> Result<(), HttpError> {
         let url = format!("{}/v1/cover/register", base_url(center)?);
         let registered = registered_form(address)?;
         let response = self

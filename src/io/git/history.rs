@@ -5,7 +5,7 @@ use super::{GitError, ObjectId, Repository};
 
 /// The branch that others are merged into.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tip {
+pub(crate) struct Tip {
     /// Such as `main`.
     pub branch: String,
     /// What it points to.
@@ -16,7 +16,7 @@ impl Repository {
     /// Returns the best common ancestor of two commits; `None` where they have none.
     ///
     /// In a shallow clone the true one may lie beyond what is there.
-    pub fn merge_base(&self, one: &ObjectId, other: &ObjectId) -> Result<Option<ObjectId>, GitError> {
+    pub(crate) fn merge_base(&self, one: &ObjectId, other: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         match self.output("merge-base", &[one.as_str(), other.as_str()], Vec::new()) {
             Ok(answer) => Ok(String::from_utf8_lossy(&answer).lines().find_map(ObjectId::parse)),
             // So it says that there is none.
@@ -26,12 +26,12 @@ impl Repository {
     }
 
     /// Returns the first parent of a commit; `None` where it has none, or the clone ends there.
-    pub fn parent(&self, commit: &ObjectId) -> Result<Option<ObjectId>, GitError> {
+    pub(crate) fn parent(&self, commit: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         self.look_up(&format!("{commit}^1^{{commit}}"))
     }
 
     /// Asks the remote which branch is its default, and fetches that.
-    pub fn fetch_default_branch(&self, network: &Network) -> Result<Tip, GitError> {
+    pub(crate) fn fetch_default_branch(&self, network: &Network) -> Result<Tip, GitError> {
         let branch = self.remote_head(network)?;
         let tracked = format!("refs/remotes/origin/{branch}");
         self.fetch_refs(&format!("+refs/heads/{branch}:{tracked}"), network)?;
@@ -39,7 +39,7 @@ impl Repository {
     }
 
     /// Returns the default branch as far as this clone knows it.
-    pub fn known_default_branch(&self) -> Result<Tip, GitError> {
+    pub(crate) fn known_default_branch(&self) -> Result<Tip, GitError> {
         const REMOTE_HEADS: &str = "refs/remotes/";
         let none = || GitError::NoDefaultBranch { path: self.path.clone() };
         let arguments = ["--format=%(symref)", "refs/remotes/*/HEAD"];
@@ -78,7 +78,7 @@ impl Repository {
 
     /// Returns which Go files are not the same in two commits; where contents are missing, `Renames::Unknown` alone
     /// can be told.
-    pub fn changed_files(
+    pub(crate) fn changed_files(
         &self,
         from: &ObjectId,
         to: &ObjectId,
@@ -144,7 +144,7 @@ const UNLIMITED_RENAMES: &str = "-l0";
 
 /// Whether files that moved are told as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renames {
+pub(crate) enum Renames {
     /// By what they say.
     Found,
     /// They went, and came.
@@ -162,7 +162,7 @@ impl Renames {
 
 /// A Go file that is not the same in two commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileChange {
+pub(crate) struct FileChange {
     /// `None` for a new file.
     pub before: Option<FileAt>,
     /// `None` for a deleted file.
@@ -172,26 +172,26 @@ pub struct FileChange {
 impl FileChange {
     /// Returns the path before; `None` for a new file.
     #[must_use]
-    pub fn path_before(&self) -> Option<&str> {
+    pub(crate) fn path_before(&self) -> Option<&str> {
         self.before.as_ref().map(|before| before.path.as_str())
     }
 
     /// Returns the path after; `None` for a deleted file.
     #[must_use]
-    pub fn path_after(&self) -> Option<&str> {
+    pub(crate) fn path_after(&self) -> Option<&str> {
         self.after.as_ref().map(|after| after.path.as_str())
     }
 
     /// Returns what it says before and after.
     #[must_use]
-    pub fn blobs(&self) -> Vec<ObjectId> {
+    pub(crate) fn blobs(&self) -> Vec<ObjectId> {
         [&self.before, &self.after].into_iter().flatten().map(|at| at.blob.clone()).collect()
     }
 }
 
 /// A file in a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileAt {
+pub(crate) struct FileAt {
     /// From the root of the repository.
     pub path: String,
     /// What it says.

@@ -21,12 +21,12 @@ mod tree;
 mod url;
 mod view;
 
-pub use history::{FileAt, FileChange, Renames, Tip};
-pub use owners::Owners;
-pub use remote::{Network, clone};
-pub use run::Deadline;
-pub use tree::Tree;
-pub use url::RemoteUrl;
+pub(crate) use history::{FileAt, FileChange, Renames};
+pub(crate) use owners::Owners;
+pub(crate) use remote::{Network, clone};
+pub(crate) use run::Deadline;
+pub(crate) use tree::Tree;
+pub(crate) use url::RemoteUrl;
 
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ use crate::parallel::{self, Begun};
 
 /// Git could not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum GitError {
+pub(crate) enum GitError {
     /// There is no repository.
     #[error("{:?} is no git repository", path.display())]
     NoRepository {
@@ -191,7 +191,7 @@ pub enum GitError {
 impl GitError {
     /// Tells whether another machine, or git itself, took too long.
     #[must_use]
-    pub fn is_timed_out(&self) -> bool {
+    pub(crate) fn is_timed_out(&self) -> bool {
         match self {
             Self::TimedOut { .. } => true,
             Self::SettingsUnheeded { error, .. } => error.is_timed_out(),
@@ -201,23 +201,23 @@ impl GitError {
 }
 
 /// The largest file whose content is read; the largest Go files that people keep have a tenth of it.
-pub const LARGEST_BLOB: u64 = 32 << 20;
+pub(crate) const LARGEST_BLOB: u64 = 32 << 20;
 
 /// The full hash of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectId(Box<str>);
+pub(crate) struct ObjectId(Box<str>);
 
 impl ObjectId {
     /// Reads a full hash: 40 hex digits, or 64.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_hash = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hash.then(|| Self(text.into()))
     }
 
     /// Returns the hex digits.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -234,7 +234,7 @@ fn lines(ids: &[ObjectId], before: &str, after: &str) -> String {
 
 /// What is to be had of a file.
 #[derive(Clone, Copy, Debug)]
-pub enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// Its bytes.
     Text(&'a [u8]),
     /// The repository lacks it.
@@ -246,7 +246,7 @@ pub enum Content<'a> {
 impl<'a> Content<'a> {
     /// Returns the bytes, where they are to be had.
     #[must_use]
-    pub fn text(self) -> Option<&'a [u8]> {
+    pub(crate) fn text(self) -> Option<&'a [u8]> {
         match self {
             Self::Text(text) => Some(text),
             Self::Missing | Self::TooLarge => None,
@@ -256,7 +256,7 @@ impl<'a> Content<'a> {
 
 /// A clone, of any kind, with what was fetched beside it.
 #[derive(Clone, Debug)]
-pub struct Repository {
+pub(crate) struct Repository {
     path: PathBuf,
     layout: Layout,
     fetching: FetchFolder,
@@ -280,7 +280,12 @@ struct Views {
 impl Repository {
     /// Opens the repository in a folder: a bare one, or one with a working tree. Those in the folders
     /// above are never taken for it. What is fetched goes into, and is read from, the folder `fetched`.
-    pub fn open(path: &Path, fetched: &Path, owners: &Owners, deadline: Deadline) -> Result<Self, GitError> {
+    pub(crate) fn open(
+        path: &Path,
+        fetched: &Path,
+        owners: &Owners,
+        deadline: Deadline,
+    ) -> Result<Self, GitError> {
         let layout = Layout::find(path, owners)?;
         let fetching = FetchFolder::new(fetched, &layout, owners);
         let is_fetched = Arc::new(OnceLock::new());
@@ -356,16 +361,10 @@ impl Repository {
         Ok(!is_linked && says.lines().last() == Some("true"))
     }
 
-    /// Returns the folder it was opened in.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Returns the commit that a full hash, or the beginning of one, means.
     ///
     /// A branch or tag of that name is not looked at: the hash was built into a service.
-    pub fn commit(&self, hash: &str) -> Result<ObjectId, GitError> {
+    pub(crate) fn commit(&self, hash: &str) -> Result<ObjectId, GitError> {
         let no_commit = || GitError::NoCommit { path: self.path.clone(), revision: hash.to_owned() };
         if !(4..=64).contains(&hash.len()) || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(no_commit());
@@ -401,7 +400,7 @@ impl Repository {
     }
 
     /// Returns the commit that a revision means: a branch, a tag, a hash, or an expression of git's.
-    pub fn revision(&self, revision: &str) -> Result<ObjectId, GitError> {
+    pub(crate) fn revision(&self, revision: &str) -> Result<ObjectId, GitError> {
         let no_commit = || GitError::NoCommit { path: self.path.clone(), revision: revision.to_owned() };
         if revision.is_empty() || revision.contains(['\n', '\0']) {
             return Err(no_commit());
@@ -483,7 +482,7 @@ impl Repository {
     }
 
     /// Returns the files and links of a commit, of which it has at most so many.
-    pub fn files(&self, commit: &ObjectId, most: usize) -> Result<Tree, GitError> {
+    pub(crate) fn files(&self, commit: &ObjectId, most: usize) -> Result<Tree, GitError> {
         let arguments = ["-r", "-z", "--full-tree", commit.as_str()];
         let mut out = BufReader::with_capacity(256 << 10, self.start(LS_TREE, &arguments, Vec::new())?);
         match Tree::read(&mut out, most) {
@@ -499,7 +498,7 @@ impl Repository {
 
     /// Reads blobs, spread over several gits, and hands each to `take` with its index, on several threads;
     /// returns what those gave, in the order asked for.
-    pub fn blobs<T: Send>(
+    pub(crate) fn blobs<T: Send>(
         &self,
         blobs: &[ObjectId],
         take: impl Fn(usize, Content<'_>) -> T + Sync,
@@ -509,7 +508,7 @@ impl Repository {
     }
 
     /// Reads blobs as [`blobs`](Self::blobs) does, `N` of them together; `None` is handed on.
-    pub fn groups<T: Send, const N: usize>(
+    pub(crate) fn groups<T: Send, const N: usize>(
         &self,
         groups: &[[Option<&ObjectId>; N]],
         take: impl Fn(usize, [Option<Content<'_>>; N]) -> T + Sync,

@@ -12,7 +12,7 @@ const ROOT: u32 = 0;
 
 /// Users whose repositories are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owners {
+pub(crate) struct Owners {
     caller: Caller,
     /// Owner and group of the work directory.
     of_root: Option<(u32, u32)>,
@@ -23,7 +23,7 @@ impl Owners {
     /// Trusts this process's user, root, the owner of the work directory and those that are configured; under
     /// `sudo` also who called it, as git does (`ensure_valid_ownership` in its path.c).
     #[must_use]
-    pub fn new(root: &Path, caller: Caller, configured: impl IntoIterator<Item = u32>) -> Self {
+    pub(crate) fn new(root: &Path, caller: Caller, configured: impl IntoIterator<Item = u32>) -> Self {
         let of_root = fs::metadata(root).ok().map(|root| (root.uid(), root.gid()));
         Self::of_users(caller, of_root, configured)
     }

@@ -19,7 +19,7 @@ use super::{GitError, ObjectId, Owners, Repository, lines};
 
 /// How git may reach other machines.
 #[derive(Clone, Debug)]
-pub struct Network {
+pub(crate) struct Network {
     /// Protocols that it may speak, such as `https`.
     pub protocols: Vec<String>,
     /// Where the repository is configured to come from.
@@ -78,7 +78,12 @@ fn upload_pack(url: &RemoteUrl) -> &'static str {
 
 /// Clones `url` as a bare repository, whole, so that what is fetched now is there for good. Where root clones, it is
 /// for the owner of the work directory.
-pub fn clone(url: &RemoteUrl, into: &Path, network: &Network, owners: &Owners) -> Result<(), GitError> {
+pub(crate) fn clone(
+    url: &RemoteUrl,
+    into: &Path,
+    network: &Network,
+    owners: &Owners,
+) -> Result<(), GitError> {
     let mut git = network.command(url);
     let address = network.address(url);
     git.args([
@@ -111,7 +116,7 @@ pub fn clone(url: &RemoteUrl, into: &Path, network: &Network, owners: &Owners) -
 
 impl Repository {
     /// Fetches one commit by its full hash.
-    pub fn fetch_commit(&self, hash: &ObjectId, network: &Network) -> Result<(), GitError> {
+    pub(crate) fn fetch_commit(&self, hash: &ObjectId, network: &Network) -> Result<(), GitError> {
         // A reference, or git would throw the commit away some weeks later.
         let kept = format!("{hash}:refs/goc-watchdog/{hash}");
         let depth = if self.is_shallow()? { &["--depth=1"][..] } else { &[] };
@@ -119,7 +124,7 @@ impl Repository {
     }
 
     /// Fetches all heads and tags, of a shallow clone with all that lies before them.
-    pub fn fetch_heads_and_tags(&self, network: &Network) -> Result<(), GitError> {
+    pub(crate) fn fetch_heads_and_tags(&self, network: &Network) -> Result<(), GitError> {
         let unshallow = if self.is_shallow()? { &["--unshallow"][..] } else { &[] };
         self.fetch(
             unshallow,
@@ -130,13 +135,17 @@ impl Repository {
     }
 
     /// Fetches the contents of files that a clone without them lacks, all in one go.
-    pub fn fetch_blobs(&self, blobs: &[ObjectId], network: &Network) -> Result<(), GitError> {
+    pub(crate) fn fetch_blobs(&self, blobs: &[ObjectId], network: &Network) -> Result<(), GitError> {
         // As git itself does when it comes upon one missing (its promisor-remote.c).
         self.fetch(&["--filter=blob:none", "--stdin"], [], lines(blobs, "", "\n").into_bytes(), network)
     }
 
     /// Returns which of these blobs of a commit the repository lacks: none, but of a partial clone.
-    pub fn missing_blobs(&self, commit: &ObjectId, of: &[ObjectId]) -> Result<Vec<ObjectId>, GitError> {
+    pub(crate) fn missing_blobs(
+        &self,
+        commit: &ObjectId,
+        of: &[ObjectId],
+    ) -> Result<Vec<ObjectId>, GitError> {
         if !self.is_partial() {
             return Ok(Vec::new());
         }
@@ -153,7 +162,7 @@ impl Repository {
 
     /// Tells whether it may lack what a commit has.
     #[must_use]
-    pub fn is_partial(&self) -> bool {
+    pub(crate) fn is_partial(&self) -> bool {
         *self.is_partial.get_or_init(|| {
             // Mostly the file tells enough; git reads it as it is meant, with what it includes.
             if super::file_of(&self.layout, super::CONFIG).is_ok_and(|says| !may_say_partial(&says)) {
@@ -166,12 +175,12 @@ impl Repository {
     }
 
     /// Fetches the folders of a commit, which a clone without any (`--filter=tree:0`) lacks.
-    pub fn fetch_trees(&self, commit: &ObjectId, network: &Network) -> Result<(), GitError> {
+    pub(crate) fn fetch_trees(&self, commit: &ObjectId, network: &Network) -> Result<(), GitError> {
         self.fetch(&["--refetch", "--filter=blob:none"], [commit.as_str()], Vec::new(), network)
     }
 
     /// Tells whether history ends before its beginning here.
-    pub fn is_shallow(&self) -> Result<bool, GitError> {
+    pub(crate) fn is_shallow(&self) -> Result<bool, GitError> {
         let marks = match self.is_fetched.get() {
             Some(()) => std::fs::metadata(self.fetching.path().join("shallow")),
             None => std::fs::metadata(self.layout.common_dir.join("shallow")),

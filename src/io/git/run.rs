@@ -10,7 +10,7 @@ use crate::address::shown_url;
 
 /// How long one run of git may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Duration);
+pub(crate) struct Deadline(pub Duration);
 
 /// What of the environment git needs to run at all.
 const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];

@@ -8,7 +8,7 @@ use super::ObjectId;
 /// The files of a commit and its symbolic links, by their paths from the root of the repository; without submodules,
 /// and names that are not UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tree {
+pub(crate) struct Tree {
     files: HashMap<String, ObjectId>,
     links: HashMap<String, ObjectId>,
 }
@@ -27,29 +27,29 @@ pub(super) enum Listed {
 impl Tree {
     /// Returns the content of a file.
     #[must_use]
-    pub fn blob(&self, path: &str) -> Option<&ObjectId> {
+    pub(crate) fn blob(&self, path: &str) -> Option<&ObjectId> {
         self.files.get(path)
     }
 
     /// Tells whether it has a file, a link not counted.
     #[must_use]
-    pub fn has(&self, path: &str) -> bool {
+    pub(crate) fn has(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
 
     /// Returns the content of each file by its path.
     #[must_use]
-    pub fn files(&self) -> &HashMap<String, ObjectId> {
+    pub(crate) fn files(&self) -> &HashMap<String, ObjectId> {
         &self.files
     }
 
     /// Returns the paths of all files, in no order.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 
     /// Returns all links with the blobs that say where they lead, in no order.
-    pub fn links(&self) -> impl Iterator<Item = (&str, &ObjectId)> {
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&str, &ObjectId)> {
         self.links.iter().map(|(path, blob)| (path.as_str(), blob))
     }
 

@@ -7,7 +7,7 @@ use crate::address::{end_of_user, shown_url};
 
 /// The URL of a repository. Its credentials and its query never show, and are never stored.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RemoteUrl {
+pub(crate) struct RemoteUrl {
     plain: String,
     /// The part from `?` on, of a URL of HTTP alone.
     query: Option<String>,
@@ -27,7 +27,7 @@ impl RemoteUrl {
     /// Takes the secrets out of a URL: its query, and all before an `@`; of ssh only a password, as its user name is
     /// part of the address and ssh takes no password from there.
     #[must_use]
-    pub fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let Some((scheme, rest)) = url.split_once("://") else { return Self::without_secrets(url) };
         let (user_info, rest) = match end_of_user(rest) {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
@@ -61,13 +61,13 @@ impl RemoteUrl {
 
     /// Returns it without credentials and query.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.plain
     }
 
     /// Returns it as messages show it.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         shown_url(&format!("{}{}", self.plain, self.query.as_deref().unwrap_or_default()))
     }
 
@@ -117,7 +117,7 @@ impl RemoteUrl {
 
     /// Returns the machine that it is on, with its user and port; `None` for a path.
     #[must_use]
-    pub fn host(&self) -> Option<&str> {
+    pub(crate) fn host(&self) -> Option<&str> {
         let host = match self.plain.split_once("://") {
             Some((_, rest)) => rest.split('/').next(),
             // As ssh has it; a path with a colon begins with a slash or a dot.

@@ -26,7 +26,7 @@ const JUMPS_REMEMBERED: TimeDelta = TimeDelta::days(90);
 /// Carries out changes, in transactions that the caller ends. What is not committed is undone when the
 /// writer is dropped.
 #[derive(Debug)]
-pub struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     store: &'a Store,
     open: bool,
 }
@@ -37,7 +37,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Carries out one change in the open transaction; begins one where none is open.
-    pub fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
         if !self.open {
             self.store.connection.execute_batch("BEGIN IMMEDIATE").map_err(self.store.failed())?;
             self.open = true;
@@ -47,7 +47,7 @@ impl<'a> Writer<'a> {
 
     /// Carries out changes that belong together: all of them, or none. The transaction stays open where they fail for
     /// one value ([`StoreError::is_of_one_value`]).
-    pub fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let failed = self.store.failed();
         let run = |sql| self.store.connection.execute_batch(sql).map_err(&failed);
         if !self.open {
@@ -66,7 +66,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the open transaction. Once it returns, the changes survive a power cut.
-    pub fn commit(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         if self.open {
             self.store.connection.execute_batch("COMMIT").map_err(self.store.failed())?;
             self.open = false;

@@ -12,7 +12,7 @@ use crate::fleet::ids::{EditionId, KeyId, RowId, ServiceId, StructureId};
 
 /// A stored value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Damage {
+pub(crate) struct Damage {
     /// The names of the services that it belongs to, sorted; none where it belongs to no service.
     pub services: Vec<String>,
     /// The file, the table, the column, and what was found there.
@@ -72,17 +72,17 @@ pub(super) fn is_of_value(error: &Error) -> bool {
 impl Store {
     /// Returns the damaged values that were met so far, by this store and its readers.
     #[must_use]
-    pub fn damages(&self) -> Vec<Damage> {
+    pub(crate) fn damages(&self) -> Vec<Damage> {
         self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Notes that a value of an edition could not be read, which another error tells of.
-    pub fn note_damage(&self, edition: EditionId, error: &StoreError) -> Result<(), StoreError> {
+    pub(crate) fn note_damage(&self, edition: EditionId, error: &StoreError) -> Result<(), StoreError> {
         self.note(&Owner::Edition(edition), error)
     }
 
     /// Notes that a value of a key could not be read, which another error tells of.
-    pub fn note_damaged_key(&self, key: KeyId, error: &StoreError) -> Result<(), StoreError> {
+    pub(crate) fn note_damaged_key(&self, key: KeyId, error: &StoreError) -> Result<(), StoreError> {
         self.note(&Owner::Key(key), error)
     }
 

@@ -21,7 +21,7 @@ impl Store {
     /// This is the one write that needs no lock of the work directory: it is a single statement that SQLite orders
     /// among those of a pull or prune, and nothing that they decide hangs on it, so whoever reports need not wait
     /// for their end. It makes no database and brings none up to date.
-    pub fn remember_diff(
+    pub(crate) fn remember_diff(
         path: &Path,
         row: RowId,
         diff: &ChangedLines,
@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Returns what is known of the changes of a row: since its default base, else since the one computed last.
-    pub fn diff(&self, row: RowId) -> Result<Option<ChangedLines>, StoreError> {
+    pub(crate) fn diff(&self, row: RowId) -> Result<Option<ChangedLines>, StoreError> {
         let sql = "SELECT row_id, base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
                    ORDER BY default_at DESC NULLS LAST, computed_at DESC LIMIT 1";
         let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Row);

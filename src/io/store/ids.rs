@@ -29,7 +29,7 @@ stored_as_integers!(KeyId, ServiceId, StructureId, EditionId, GenerationId, RowI
 
 impl Store {
     /// Returns the source of new ids, which goes on where the database stands.
-    pub fn id_source(&self) -> Result<IdSource, StoreError> {
+    pub(crate) fn id_source(&self) -> Result<IdSource, StoreError> {
         Ok(IdSource::after(HighestIds {
             key: self.last_id("cover_key")?,
             service: self.last_id("service")?,
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// Returns the source of new numbers of profiles.
-    pub fn profile_numbers(&self) -> Result<ProfileNumbers, StoreError> {
+    pub(crate) fn profile_numbers(&self) -> Result<ProfileNumbers, StoreError> {
         Ok(ProfileNumbers::after(self.app_numbers()?))
     }
 

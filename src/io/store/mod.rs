@@ -16,12 +16,12 @@ mod reason;
 mod upgrade;
 mod waiting;
 
-pub use upgrade::{Outdated, Upgrade};
-pub use waiting::tell_waits;
+pub(crate) use upgrade::{Outdated, Upgrade};
+pub(crate) use waiting::tell_waits;
 
-pub use change::Writer;
-pub use damage::Damage;
-pub use numbers::ProfileNumbers;
+pub(crate) use change::Writer;
+pub(crate) use damage::Damage;
+pub(crate) use numbers::ProfileNumbers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,7 +65,7 @@ const MIGRATIONS: &[Migration] = &[
 
 /// The database could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The file belongs to another program.
     #[error("{path:?} is a database of another program, nothing was changed; name another root with --root")]
     NotOurs {
@@ -159,19 +159,19 @@ pub enum StoreError {
 impl StoreError {
     /// Wraps an error of SQLite, with the reason as it is found now.
     #[must_use]
-    pub fn of_sqlite(path: &Path, error: rusqlite::Error) -> Self {
+    pub(crate) fn of_sqlite(path: &Path, error: rusqlite::Error) -> Self {
         Self::Sqlite { path: path.to_owned(), reason: reason::explain(path, &error), error }
     }
 
     /// Tells whether a file cannot be opened, which may be so of one more connection alone.
     #[must_use]
-    pub fn is_not_opened(&self) -> bool {
+    pub(crate) fn is_not_opened(&self) -> bool {
         matches!(self, Self::Sqlite { error, .. } if error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
     }
 
     /// Tells whether a stored value is at fault, so that all that has nothing to do with it can go on.
     #[must_use]
-    pub fn is_of_one_value(&self) -> bool {
+    pub(crate) fn is_of_one_value(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
             Self::Sqlite { error, .. } => damage::is_of_value(error),
@@ -189,7 +189,7 @@ impl StoreError {
 
 /// A connection to the database.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     connection: Connection,
     path: PathBuf,
     damages: Damages,
@@ -216,7 +216,7 @@ impl Drop for Store {
 
 impl Store {
     /// Opens the database for writing; makes it, or brings it up to date, where needed.
-    pub fn open(path: &Path, _held: &Held) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, _held: &Held) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -234,7 +234,7 @@ impl Store {
     ///
     /// A folder that this user may not write cannot hold the shared memory that a write-ahead log needs;
     /// with no log lying there the file is whole, and is read as one that does not change.
-    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         match path.try_exists() {
             // A link is named as such where it is opened.
             Ok(false) if !path.is_symlink() => return Err(StoreError::Missing { path: path.to_owned() }),
@@ -264,14 +264,14 @@ impl Store {
     }
 
     /// Opens another connection, for a thread that only reads.
-    pub fn reader(&self) -> Result<Self, StoreError> {
+    pub(crate) fn reader(&self) -> Result<Self, StoreError> {
         let mut reader = Self::open_read_only(&self.path)?;
         reader.damages = self.damages.clone();
         Ok(reader)
     }
 
     /// Returns the one that carries out changes.
-    pub fn writer<'a>(&'a self, held: &'a Held) -> Writer<'a> {
+    pub(crate) fn writer<'a>(&'a self, held: &'a Held) -> Writer<'a> {
         Writer::new(self, held)
     }
 
@@ -366,7 +366,7 @@ impl Store {
     }
 
     /// Tells whether something that is said once was said.
-    pub fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
+    pub(crate) fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM told WHERE topic = ?1)";
         self.connection.query_row(sql, [topic], |row| row.get(0)).map_err(self.failed())
     }

@@ -7,12 +7,12 @@ use crate::fleet::retention::HIGHEST_NUMBER;
 
 /// Hands out numbers of profiles to the threads of the one process that holds the lock.
 #[derive(Debug, Default)]
-pub struct ProfileNumbers(Mutex<Numbers>);
+pub(crate) struct ProfileNumbers(Mutex<Numbers>);
 
 impl ProfileNumbers {
     /// Goes on behind the last number of each app.
     #[must_use]
-    pub fn after(last: HashMap<String, u64>) -> Self {
+    pub(crate) fn after(last: HashMap<String, u64>) -> Self {
         Self(Mutex::new(Numbers { last, compared: HashSet::new() }))
     }
 
@@ -20,7 +20,7 @@ impl ProfileNumbers {
     ///
     /// An older database may have been put back, so numbers go on behind the highest one that is stored, too; `stored`
     /// returns that, and is called once for each folder.
-    pub fn next<E>(
+    pub(crate) fn next<E>(
         &self,
         app_folder: &str,
         stored: impl FnOnce() -> Result<u64, E>,

@@ -26,7 +26,7 @@ use crate::time::iso;
 
 impl Store {
     /// Returns all keys; `None` where one cannot be read.
-    pub fn keys(&self) -> Result<Vec<(KeyId, Option<Key>)>, StoreError> {
+    pub(crate) fn keys(&self) -> Result<Vec<(KeyId, Option<Key>)>, StoreError> {
         let sql = "SELECT id, env, region, app_name, git_commit FROM cover_key ORDER BY id";
         let mut damaged = Vec::new();
         let keys = self.rows_of("cover_key", sql, [], |row| {
@@ -46,7 +46,7 @@ impl Store {
     }
 
     /// Returns all names that can be read, sorted.
-    pub fn services(&self) -> Result<Vec<KnownService>, StoreError> {
+    pub(crate) fn services(&self) -> Result<Vec<KnownService>, StoreError> {
         let sql = "SELECT id, name, key_id, git_branch FROM service ORDER BY name";
         let mut damaged = Vec::new();
         let services = self.rows_of("service", sql, [], |row| {
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Returns the addresses that stand or stood under any name, in the order in which they were listed.
-    pub fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
+    pub(crate) fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
         let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
                    ORDER BY service_id, position, address";
         let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Service(row.get(0)?));
@@ -95,14 +95,14 @@ impl Store {
     }
 
     /// Returns when each center last answered, by URL.
-    pub fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+    pub(crate) fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let sql = "SELECT url, last_listed_at FROM center";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, time(row, 1)?));
         Ok(self.sound_rows_of("center", sql, [], |_| Ok(Owner::Nobody), read)?.into_iter().collect())
     }
 
     /// Returns the centers that pulls without names asked, by URL.
-    pub fn asked_centers(&self) -> Result<HashMap<String, AskedCenter>, StoreError> {
+    pub(crate) fn asked_centers(&self) -> Result<HashMap<String, AskedCenter>, StoreError> {
         let sql = "SELECT url, asked_at, is_latest FROM asked_center";
         let rows = self.sound_rows_of(
             "asked_center",
@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// Returns how every address has been answering, by key and the normal form of the address.
-    pub fn addresses(&self) -> Result<AddressStates, StoreError> {
+    pub(crate) fn addresses(&self) -> Result<AddressStates, StoreError> {
         let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
                           peeked, other_build FROM address ORDER BY key_id, address";
         let mut addresses = AddressStates::new();
@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// Returns what is remembered of the pulls of every key.
-    pub fn schedules(&self) -> Result<HashMap<KeyId, ScheduleRow>, StoreError> {
+    pub(crate) fn schedules(&self) -> Result<HashMap<KeyId, ScheduleRow>, StoreError> {
         let sql = "SELECT key_id, step, last_pull_at, next_due_at, addresses, last_change_at,
                           counts_moved_at, unfinished FROM schedule";
         let mut damaged = Vec::new();
@@ -183,7 +183,7 @@ impl Store {
     }
 
     /// Returns how many replicas of each key answered at its last pull.
-    pub fn replicas(&self) -> Result<HashMap<KeyId, Replicas>, StoreError> {
+    pub(crate) fn replicas(&self) -> Result<HashMap<KeyId, Replicas>, StoreError> {
         let sql = "SELECT key_id, answered, listed, pulled_at FROM replicas";
         let rows = self.sound_rows_of("replicas", sql, [], key_owner, |row| {
             let replicas = Replicas { answered: row.get(1)?, listed: row.get(2)?, pulled_at: time(row, 3)? };
@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// Returns what is remembered of addresses that fail.
-    pub fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
+    pub(crate) fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
         let sql = "SELECT address, since, runs, plain_since, plain_runs, witnessed_since, last_failed_at,
                           finding, detail, is_dead FROM suspicion";
         let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Address(row.get(0)?));
@@ -219,7 +219,7 @@ impl Store {
     }
 
     /// Returns what was removed and may come back.
-    pub fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+    pub(crate) fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
         let sql = "SELECT center, address, service, build, removed_at, was_alive FROM tombstone
                    ORDER BY center, address, service";
         let owner = |row: &rusqlite::Row<'_>| Ok(Owner::Address(row.get(1)?));
@@ -236,7 +236,7 @@ impl Store {
     }
 
     /// Returns the structures of the build that a key shows; none where it shows none.
-    pub fn shown(&self, key: &Key) -> Result<Vec<StructureId>, StoreError> {
+    pub(crate) fn shown(&self, key: &Key) -> Result<Vec<StructureId>, StoreError> {
         let sql = "SELECT DISTINCT cover_key.id, structure_id FROM cover_key
                    JOIN edition ON edition.key_id = cover_key.id AND edition.status = 'current'
                    JOIN generation ON generation.edition_id = edition.id
@@ -246,7 +246,7 @@ impl Store {
     }
 
     /// Returns what an address, in its normal form, served under a name when it was last pulled.
-    pub fn last_build(&self, service: &str, address: &str) -> Result<Option<Fingerprint>, StoreError> {
+    pub(crate) fn last_build(&self, service: &str, address: &str) -> Result<Option<Fingerprint>, StoreError> {
         let sql = "SELECT service.id, structure.fingerprint FROM generation
                    JOIN edition ON edition.id = generation.edition_id
                    JOIN service ON service.key_id = edition.key_id
@@ -259,26 +259,26 @@ impl Store {
     }
 
     /// Returns the keys of which all data was dropped.
-    pub fn dropped_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
+    pub(crate) fn dropped_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
         let sql = "SELECT id FROM cover_key WHERE dropped_at IS NOT NULL";
         Ok(self.rows_of("cover_key", sql, [], |row| row.get(0))?.into_iter().collect())
     }
 
     /// Returns how many bytes the counters of an edition take up.
-    pub fn edition_bytes(&self, edition: EditionId) -> Result<u64, StoreError> {
+    pub(crate) fn edition_bytes(&self, edition: EditionId) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation WHERE edition_id = ?1";
         Ok(self.rows_of("generation", sql, [edition], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
     /// Returns how many bytes the counters of a key take up.
-    pub fn key_bytes(&self, key: KeyId) -> Result<u64, StoreError> {
+    pub(crate) fn key_bytes(&self, key: KeyId) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation
                    JOIN edition ON edition.id = edition_id WHERE key_id = ?1";
         Ok(self.rows_of("generation", sql, [key], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
     /// Returns the editions of a key, the oldest first.
-    pub fn editions(&self, key: KeyId) -> Result<Vec<Edition>, StoreError> {
+    pub(crate) fn editions(&self, key: KeyId) -> Result<Vec<Edition>, StoreError> {
         let sql = "SELECT id, status FROM edition WHERE key_id = ?1 ORDER BY id";
         let mut editions = self.rows_of("edition", sql, [key], |row| {
             let word: String = row.get(1)?;
@@ -301,7 +301,7 @@ impl Store {
     }
 
     /// Returns the generations of a key, the oldest first, without their counters.
-    pub fn generations(&self, key: KeyId) -> Result<Vec<Generation>, StoreError> {
+    pub(crate) fn generations(&self, key: KeyId) -> Result<Vec<Generation>, StoreError> {
         let sql =
             "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation JOIN edition ON edition.id = generation.edition_id
@@ -311,7 +311,11 @@ impl Store {
 
     /// Returns generations that were closed before `until`, at most `limit`, those that fold together in
     /// one sequence.
-    pub fn closed_before(&self, until: DateTime<Utc>, limit: usize) -> Result<Vec<Generation>, StoreError> {
+    pub(crate) fn closed_before(
+        &self,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Generation>, StoreError> {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
@@ -324,7 +328,7 @@ impl Store {
     }
 
     /// Returns the sum into which closed generations of a build were folded, if there is one.
-    pub fn folded(
+    pub(crate) fn folded(
         &self,
         edition: EditionId,
         structure: StructureId,
@@ -335,7 +339,11 @@ impl Store {
     }
 
     /// Returns the counters of a generation whose build has so many blocks; `None` if it was folded meanwhile.
-    pub fn counts(&self, generation: GenerationId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
+    pub(crate) fn counts(
+        &self,
+        generation: GenerationId,
+        blocks: usize,
+    ) -> Result<Option<Vec<u64>>, StoreError> {
         let sql = "SELECT counts FROM generation WHERE id = ?1";
         let stored: Option<Vec<u8>> = self.rows_of("generation", sql, [generation], |row| row.get(0))?.pop();
         let damaged = |error| {
@@ -349,7 +357,7 @@ impl Store {
     }
 
     /// Returns what the last answer of a generation looked like, where the counters stored are all it said.
-    pub fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
+    pub(crate) fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
         let sql = "SELECT edition_id, fraction, imprint FROM last_answer
                    JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
         let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Edition);
@@ -358,13 +366,13 @@ impl Store {
     }
 
     /// Tells whether a snapshot was taken in.
-    pub fn is_taken(&self, snapshot: &str) -> Result<bool, StoreError> {
+    pub(crate) fn is_taken(&self, snapshot: &str) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM snapshot WHERE identity = ?1";
         Ok(!self.rows_of("snapshot", sql, [snapshot], |row| row.get::<_, i64>(0))?.is_empty())
     }
 
     /// Returns a block structure, ready to read answers with.
-    pub fn structure(&self, structure: StructureId) -> Result<Template, StoreError> {
+    pub(crate) fn structure(&self, structure: StructureId) -> Result<Template, StoreError> {
         let sql = "SELECT data FROM structure WHERE id = ?1";
         let data: Option<Vec<u8>> = self.rows_of("structure", sql, [structure], |row| row.get(0))?.pop();
         let data = data.ok_or_else(|| self.damaged(format!("table structure: no id {}", structure.0)))?;
@@ -374,7 +382,7 @@ impl Store {
     }
 
     /// Returns all structures by fingerprint.
-    pub fn structures(&self) -> Result<Structures, StoreError> {
+    pub(crate) fn structures(&self) -> Result<Structures, StoreError> {
         let sql = "SELECT id, fingerprint FROM structure";
         let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Structure);
         let read = |row: &rusqlite::Row<'_>| Ok((fingerprint(row, 1)?, row.get(0)?));
@@ -382,7 +390,7 @@ impl Store {
     }
 
     /// Returns the last number of each app's profiles, by folder.
-    pub fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
+    pub(crate) fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
         let sql = "SELECT app_name, folder, last_number FROM app";
         let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::App);
         let rows = self.sound_rows_of("app", sql, [], owner, |row| {
@@ -394,7 +402,7 @@ impl Store {
     }
 
     /// Returns rows of the public table, the newest last.
-    pub fn rows(&self, filter: &RowFilter<'_>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) fn rows(&self, filter: &RowFilter<'_>) -> Result<Vec<Row>, StoreError> {
         let any = Key::default();
         let key = filter.key.unwrap_or(&any);
         let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
@@ -418,7 +426,7 @@ impl Store {
     }
 
     /// Returns the newest row of a key.
-    pub fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+    pub(crate) fn latest(&self, key: &Key) -> Result<Option<Row>, StoreError> {
         let sql = "SELECT cover.id, cover.created_at, env, region, app_name, addresses,
                           git_branch, git_commit, is_latest, cov_file_path, cover_total,
                           edition_id, covered, total, covered_digest, counts_digest, answered, listed,
@@ -431,7 +439,7 @@ impl Store {
     }
 
     /// Returns every stored file that a row names.
-    pub fn row_files(&self) -> Result<RowFiles, StoreError> {
+    pub(crate) fn row_files(&self) -> Result<RowFiles, StoreError> {
         let sql = "SELECT id, cov_file_path, deleted_at IS NULL FROM goc_o_staging_service_cover";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(1)?, row.get::<_, bool>(2)?));
         let rows = self.sound_rows_of(PUBLIC_TABLE, sql, [], row_owner, read)?;
@@ -443,7 +451,7 @@ impl Store {
     }
 
     /// Returns the files of the latest rows, of which this program knows what is in them.
-    pub fn latest_files(&self) -> Result<Vec<LatestFile>, StoreError> {
+    pub(crate) fn latest_files(&self) -> Result<Vec<LatestFile>, StoreError> {
         let sql = "SELECT cover.id, cover_key.id,
                           (SELECT name FROM service WHERE key_id = cover_key.id ORDER BY name LIMIT 1),
                           edition_id, cov_file_path, file_bytes, covered_digest, counts_digest
@@ -466,7 +474,7 @@ impl Store {
     }
 
     /// Returns the id of a key; `None` where it is not known.
-    pub fn key_id(&self, key: &Key) -> Result<Option<KeyId>, StoreError> {
+    pub(crate) fn key_id(&self, key: &Key) -> Result<Option<KeyId>, StoreError> {
         let sql =
             "SELECT id FROM cover_key WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
         Ok(self
@@ -475,26 +483,26 @@ impl Store {
     }
 
     /// Returns the latest time that the last run is known to have seen.
-    pub fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub(crate) fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) AS started_at FROM run ORDER BY id DESC LIMIT 1";
         Ok(self.sound_rows_of("run", sql, [], |_| Ok(Owner::Nobody), |row| time(row, 0))?.pop())
     }
 
     /// Returns the jumps of the clock.
-    pub fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
+    pub(crate) fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
         let sql = "SELECT went_to, came_from FROM clock_jump";
         let read = |row: &rusqlite::Row<'_>| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? });
         self.sound_rows_of("clock_jump", sql, [], |_| Ok(Owner::Nobody), read)
     }
 
     /// Returns the last generation that was stored before the clock last went back.
-    pub fn last_before_jump(&self) -> Result<Option<GenerationId>, StoreError> {
+    pub(crate) fn last_before_jump(&self) -> Result<Option<GenerationId>, StoreError> {
         let sql = "SELECT last_generation FROM clock_jump ORDER BY last_generation DESC LIMIT 1";
         Ok(self.sound_rows_of("clock_jump", sql, [], |_| Ok(Owner::Nobody), |row| row.get(0))?.pop())
     }
 
     /// Tells whether the last run came to its end; also true where none was made.
-    pub fn last_run_ended(&self) -> Result<bool, StoreError> {
+    pub(crate) fn last_run_ended(&self) -> Result<bool, StoreError> {
         self.connection
             .query_row("SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
             .optional()

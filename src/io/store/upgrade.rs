@@ -21,7 +21,7 @@ const CHANGES: &[(usize, &str)] = &[
 
 /// The database of an earlier release.
 #[derive(Debug)]
-pub struct Outdated {
+pub(crate) struct Outdated {
     store: Store,
     schema: usize,
 }
@@ -29,12 +29,12 @@ pub struct Outdated {
 impl Outdated {
     /// Returns the number of migrations that it has.
     #[must_use]
-    pub fn schema(&self) -> usize {
+    pub(crate) fn schema(&self) -> usize {
         self.schema
     }
 
     /// Copies it, with what lies in its write-ahead log, into an empty file.
-    pub fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
         let copied = self.store.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
         copied.map(drop).map_err(self.store.failed())
     }
@@ -42,7 +42,7 @@ impl Outdated {
 
 /// A database that was brought up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Upgrade {
+pub(crate) struct Upgrade {
     /// Schema before.
     pub from: usize,
     /// Schema now.
@@ -51,7 +51,7 @@ pub struct Upgrade {
 
 impl Upgrade {
     /// Returns what it changed, for people.
-    pub fn changes(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &'static str> + use<> {
         let Self { from, to } = *self;
         CHANGES.iter().filter(move |(number, _)| (from + 1..=to).contains(number)).map(|(_, change)| *change)
     }
@@ -59,7 +59,7 @@ impl Upgrade {
 
 impl Store {
     /// Opens a database that an earlier release wrote, to copy it; `None` where there is none, or it is up to date.
-    pub fn outdated(path: &Path) -> Result<Option<Outdated>, StoreError> {
+    pub(crate) fn outdated(path: &Path) -> Result<Option<Outdated>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, flags, &path.to_string_lossy())?;
         let schema = store.check_version()?;
@@ -70,14 +70,14 @@ impl Store {
     }
 
     /// Returns the number of migrations that a database of ours has.
-    pub fn schema(path: &Path) -> Result<usize, StoreError> {
+    pub(crate) fn schema(path: &Path) -> Result<usize, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Self::connect(path, flags, &path.to_string_lossy())?.check_version()
     }
 
     /// Returns how this connection brought the database up to date, if it did.
     #[must_use]
-    pub fn upgrade(&self) -> Option<Upgrade> {
+    pub(crate) fn upgrade(&self) -> Option<Upgrade> {
         self.upgrade
     }
 }

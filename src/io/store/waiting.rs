@@ -16,7 +16,7 @@ static NOTICE: OnceLock<fn(&Path)> = OnceLock::new();
 static IS_SAID: AtomicBool = AtomicBool::new(false);
 
 /// Settles, once, how it is said that the database is waited for.
-pub fn tell_waits(notice: fn(&Path)) {
+pub(crate) fn tell_waits(notice: fn(&Path)) {
     let _ = NOTICE.set(notice);
 }
 

@@ -27,20 +27,20 @@ const LEFTOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How long after its last change somebody may still be writing a file.
 const FRESH: Duration = Duration::from_secs(600);
 /// How many are kept of what cannot be taken in: somebody who breaks each file must not fill the disk.
-pub const MOST_BAD: usize = 100;
+pub(crate) const MOST_BAD: usize = 100;
 /// Room in a name for what is added to it; a file system takes 255 bytes.
 const LONGEST_STEM: usize = 200;
 
 /// A file in an inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InboxFile {
+pub(crate) struct InboxFile {
     folder: PathBuf,
     /// In whatever bytes its writer chose.
     name: OsString,
 }
 
 /// Writes a file into a folder of others, whole or not at all; it survives a power cut, and all may read it.
-pub fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirError> {
+pub(crate) fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirError> {
     let opened = open_folder(folder).map_err(io_error("cannot write into", folder))?;
     let path = folder.join(name);
     let written = put(&opened, name.as_ref(), text, Synced::Yes);
@@ -50,7 +50,7 @@ pub fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirE
 
 /// Returns the files of an inbox whose names end so, and sweeps what was left unfinished; `None` where there is no
 /// such folder.
-pub fn files(
+pub(crate) fn files(
     folder: &Path,
     suffix: &str,
     now: DateTime<Utc>,
@@ -84,7 +84,7 @@ pub fn files(
 /// Many are moved at once, and those that would go at once again are removed: a folder full of them must cost a run
 /// little.
 #[must_use]
-pub fn set_aside(files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
+pub(crate) fn set_aside(files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
     let of_one_folder = files.chunk_by(|(a, _), (b, _)| a.folder == b.folder);
     of_one_folder.flat_map(|files| set_aside_in(&files[0].0.folder, files)).collect()
 }
@@ -157,24 +157,24 @@ fn age(path: &Path, now: DateTime<Utc>) -> Option<Duration> {
 impl InboxFile {
     /// Returns its path.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
     /// Tells whether it was written to within the last minutes, so that somebody may still be at it.
     #[must_use]
-    pub fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+    pub(crate) fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         age(&self.path(), now).is_some_and(|age| age < FRESH)
     }
 
     /// Tells whether it is not there any more, because another root took it.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         fs::symlink_metadata(self.path()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Opens it; `None` where it is no regular file.
-    pub fn open(&self) -> Result<Option<File>, WorkdirError> {
+    pub(crate) fn open(&self) -> Result<Option<File>, WorkdirError> {
         let path = self.path();
         let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
         let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
@@ -189,7 +189,7 @@ impl InboxFile {
     }
 
     /// Removes it, once nothing of it is needed any more.
-    pub fn remove(&self) -> Result<(), WorkdirError> {
+    pub(crate) fn remove(&self) -> Result<(), WorkdirError> {
         let path = self.path();
         #[expect(clippy::disallowed_methods, reason = "what is in the inbox goes when it was taken in")]
         let removed = fs::remove_file(&path);

@@ -16,8 +16,8 @@
 //! ```
 
 mod folder;
-pub mod inbox;
-pub mod site;
+pub(crate) mod inbox;
+pub(crate) mod site;
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -39,9 +39,9 @@ use crate::lock::Held;
 use crate::names::escape;
 
 /// Name of the database in the root.
-pub const DATABASE: &str = "sqlite.db";
+pub(crate) const DATABASE: &str = "sqlite.db";
 /// Name of the optional configuration in the root.
-pub const CONFIGURATION: &str = "goc-watchdog.toml";
+pub(crate) const CONFIGURATION: &str = "goc-watchdog.toml";
 const INBOX: &str = "inbox";
 const REPO: &str = "repo";
 const FETCHED: &str = "repo.fetch";
@@ -58,14 +58,14 @@ const SCRATCH: &str = "goc-watchdog.tmp";
 const COV: &str = ".cov";
 const REPORT: &str = "_report.txt";
 /// Folder in `cov_data` for what no row of the database knows.
-pub const ASIDE: &str = "aside";
+pub(crate) const ASIDE: &str = "aside";
 /// What stands beside a profile, and goes with it.
 const PAGE: &str = "_report.html";
 const REPORTS: [&str; 2] = [REPORT, PAGE];
 
 /// The work directory could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkdirError {
+pub(crate) enum WorkdirError {
     /// Another run holds the lock.
     #[error("{}: another run holds the lock", path.display())]
     Busy {
@@ -158,7 +158,7 @@ pub enum WorkdirError {
 impl WorkdirError {
     /// Tells whether another file may fare better.
     #[must_use]
-    pub fn is_of_one_file(&self) -> bool {
+    pub(crate) fn is_of_one_file(&self) -> bool {
         match self {
             Self::Io { source, .. } => !matches!(
                 source.kind(),
@@ -202,7 +202,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Work
 
 /// A work directory that may be read.
 #[derive(Clone, Debug)]
-pub struct Workdir {
+pub(crate) struct Workdir {
     /// Resolved: no part of it is a link.
     root: PathBuf,
     rules: Rules,
@@ -210,7 +210,7 @@ pub struct Workdir {
 
 /// The exclusive lock on a work directory; the kernel releases it when the process ends, however.
 #[derive(Debug)]
-pub struct Locked {
+pub(crate) struct Locked {
     workdir: Workdir,
     held: Held,
     _file: File,
@@ -218,7 +218,7 @@ pub struct Locked {
 
 /// The result of a sweep.
 #[derive(Debug, Default)]
-pub struct Swept {
+pub(crate) struct Swept {
     /// Files that were removed.
     pub freed: Freed,
     /// Paths of files that no row knows, relative to the root; each was moved aside.
@@ -229,7 +229,7 @@ pub struct Swept {
 
 /// What a sweep removed, or would.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Freed {
+pub(crate) struct Freed {
     /// How many files.
     pub files: usize,
     /// Their sizes.
@@ -240,7 +240,7 @@ pub struct Freed {
 
 /// Keeps stored files from being swept while one is opened.
 #[derive(Debug)]
-pub struct Reading {
+pub(crate) struct Reading {
     _file: Option<File>,
 }
 
@@ -249,7 +249,7 @@ impl Workdir {
     ///
     /// Links in the path are followed now and never again. Fails where the root belongs to a user whose folders
     /// `caller` does not trust, unless `trusts` says so.
-    pub fn new(root: &Path, caller: Caller, trusts: bool) -> Result<Self, WorkdirError> {
+    pub(crate) fn new(root: &Path, caller: Caller, trusts: bool) -> Result<Self, WorkdirError> {
         let root = resolved(root);
         if let Ok(found) = fs::metadata(&root)
             && !trusts
@@ -262,14 +262,14 @@ impl Workdir {
 
     /// Lets the group write what is created from now on, whatever the umask says.
     #[must_use]
-    pub fn shared_with_group(mut self, group_write: bool) -> Self {
+    pub(crate) fn shared_with_group(mut self, group_write: bool) -> Self {
         self.rules.group_write = group_write;
         self
     }
 
     /// Returns the root, without links.
     #[must_use]
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
@@ -289,25 +289,25 @@ impl Workdir {
 
     /// Returns the path of the database.
     #[must_use]
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.root.join(DATABASE)
     }
 
     /// Returns the path of the lock that readers share.
     #[must_use]
-    pub fn readers(&self) -> PathBuf {
+    pub(crate) fn readers(&self) -> PathBuf {
         self.root.join(READERS)
     }
 
     /// Returns the path of the inbox. A link in its place is followed where it belongs to this user or to root.
-    pub fn inbox(&self) -> Result<PathBuf, WorkdirError> {
+    pub(crate) fn inbox(&self) -> Result<PathBuf, WorkdirError> {
         self.followed(&[INBOX])?;
         Ok(self.root.join(INBOX))
     }
 
     /// Returns the path of an app's repository, there or not. A link in the place of that or of the app's folder is
     /// followed where it belongs to this user or to root.
-    pub fn repository(&self, app: &str) -> Result<PathBuf, WorkdirError> {
+    pub(crate) fn repository(&self, app: &str) -> Result<PathBuf, WorkdirError> {
         let app = escape(app);
         self.followed(&[&app, REPO])?;
         let fetched = self.open_root().and_then(|root| root.below(&format!("{app}/{FETCHED}"), false));
@@ -319,7 +319,7 @@ impl Workdir {
 
     /// Returns the path of the repository that commits of an app are fetched into, there or not.
     #[must_use]
-    pub fn fetch_repository(&self, app: &str) -> PathBuf {
+    pub(crate) fn fetch_repository(&self, app: &str) -> PathBuf {
         self.root.join(escape(app)).join(FETCHED)
     }
 
@@ -335,13 +335,13 @@ impl Workdir {
 
     /// Returns the absolute path of what is stored under a path relative to the root.
     #[must_use]
-    pub fn stored(&self, relative: &str) -> PathBuf {
+    pub(crate) fn stored(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
     /// Returns what the file system would get back without these profiles and the reports beside them.
     #[must_use]
-    pub fn weigh<'a>(&self, profiles: impl IntoIterator<Item = &'a str>) -> Freed {
+    pub(crate) fn weigh<'a>(&self, profiles: impl IntoIterator<Item = &'a str>) -> Freed {
         let mut freed = Freed::default();
         for profile in profiles {
             let stem = profile.strip_suffix(COV).unwrap_or(profile);
@@ -356,7 +356,7 @@ impl Workdir {
     }
 
     /// Reads the configuration; `None` where there is none. It may be a link, as Kubernetes mounts one.
-    pub fn configuration(&self) -> Result<Option<(PathBuf, String)>, WorkdirError> {
+    pub(crate) fn configuration(&self) -> Result<Option<(PathBuf, String)>, WorkdirError> {
         let path = self.root.join(CONFIGURATION);
         let file = match self.open_root().and_then(|root| root.open_linked_file(CONFIGURATION)) {
             Ok(file) => file,
@@ -379,7 +379,7 @@ impl Workdir {
     ///
     /// SQLite's journal and the kernel's locks cannot be relied on there.
     #[must_use]
-    pub fn network_file_system(&self) -> Option<&'static str> {
+    pub(crate) fn network_file_system(&self) -> Option<&'static str> {
         let magic = rustix::fs::statfs(&self.root).ok()?.f_type;
         // From Linux' include/uapi/linux/magic.h and fs/*; the type's width differs by architecture.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "32-bit magic numbers")]
@@ -397,7 +397,7 @@ impl Workdir {
     /// Takes the exclusive lock, and makes the root where there is none.
     ///
     /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
-    pub fn lock(&self) -> Result<Locked, WorkdirError> {
+    pub(crate) fn lock(&self) -> Result<Locked, WorkdirError> {
         self.make_root()?;
         let root = self.open_root()?;
         let file = root.open_lock(LOCK)?;
@@ -435,7 +435,7 @@ impl Workdir {
     ///
     /// The lock is shared by whoever may read it, and nobody but [`Workdir::lock`] makes it: one of a reader could be
     /// closed to the user who pulls. Where there is none, no run that sweeps was ever here.
-    pub fn reading(&self) -> Result<Reading, WorkdirError> {
+    pub(crate) fn reading(&self) -> Result<Reading, WorkdirError> {
         let file = match self.open_root().and_then(|root| root.open_file(READERS)) {
             Ok(file) => file,
             Err(error) if error.is_unwritable() => return Ok(Reading { _file: None }),
@@ -450,7 +450,7 @@ impl Workdir {
     }
 
     /// Returns the highest number in the names of an app's files; 0 where it has none.
-    pub fn highest_number(&self, app_folder: &str) -> Result<u64, WorkdirError> {
+    pub(crate) fn highest_number(&self, app_folder: &str) -> Result<u64, WorkdirError> {
         let mut highest = 0;
         for path in [format!("{app_folder}/{COV_DATA}/{ASIDE}"), format!("{app_folder}/{COV_DATA}")] {
             let folder = match self.open_root()?.below(&path, false) {
@@ -469,7 +469,7 @@ impl Workdir {
     }
 
     /// Returns the length of a stored file; `None` where there is none.
-    pub fn size(&self, relative: &str) -> Result<Option<u64>, WorkdirError> {
+    pub(crate) fn size(&self, relative: &str) -> Result<Option<u64>, WorkdirError> {
         let (folder, name) = match self.open_folder_of(relative, false) {
             Err(error) if error.is_of_nothing() => return Ok(None),
             opened => opened?,
@@ -484,7 +484,7 @@ impl Workdir {
     }
 
     /// Opens a stored file.
-    pub fn open_stored(&self, relative: &str) -> Result<File, WorkdirError> {
+    pub(crate) fn open_stored(&self, relative: &str) -> Result<File, WorkdirError> {
         let (folder, name) = self.open_folder_of(relative, false)?;
         folder.open_file(name)
     }
@@ -493,7 +493,7 @@ impl Workdir {
     /// its place. Where another process was faster, its repository stays.
     ///
     /// The guard keeps what is being made from being swept.
-    pub fn make_repository<E>(
+    pub(crate) fn make_repository<E>(
         &self,
         _reading: &Reading,
         app: &str,
@@ -520,7 +520,12 @@ impl Workdir {
     /// It needs no lock: whoever reports the same profile writes the same table, and of two pages, which
     /// tell when a pull last found the data so, either will do. The guard keeps what is being written from
     /// being swept.
-    pub fn store_report(&self, _reading: &Reading, relative: &str, text: &[u8]) -> Result<(), WorkdirError> {
+    pub(crate) fn store_report(
+        &self,
+        _reading: &Reading,
+        relative: &str,
+        text: &[u8],
+    ) -> Result<(), WorkdirError> {
         let (folder, name) = self.open_folder_of(relative, false)?;
         let known = folder.open_file(name);
         if known.is_ok_and(|known| has_text(known, text).is_ok_and(|has_text| has_text)) {
@@ -562,7 +567,7 @@ impl Workdir {
 
 /// A report that is kept beside its profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredReport {
+pub(crate) enum StoredReport {
     /// The table of functions.
     Func,
     /// The page.
@@ -572,7 +577,7 @@ pub enum StoredReport {
 impl StoredReport {
     /// Returns its path beside a profile; nothing where that is not named as ours.
     #[must_use]
-    pub fn path(self, cov_file_path: &str) -> Option<String> {
+    pub(crate) fn path(self, cov_file_path: &str) -> Option<String> {
         let suffix = match self {
             Self::Func => REPORT,
             Self::Html => PAGE,
@@ -627,7 +632,7 @@ fn open_lock(path: &Path) -> Result<File, WorkdirError> {
 
 /// Where a profile goes: the app's folder, and the number of the file in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CovPath {
+pub(crate) struct CovPath {
     /// App, or service name where it has none, escaped.
     pub app_folder: String,
     /// Counts up for each app.
@@ -637,13 +642,13 @@ pub struct CovPath {
 impl CovPath {
     /// Names the file that holds profile `number` of an app.
     #[must_use]
-    pub fn new(app: &str, number: u64) -> Self {
+    pub(crate) fn new(app: &str, number: u64) -> Self {
         Self { app_folder: escape(app), number }
     }
 
     /// Returns the path relative to the root, as it stands in `cov_file_path`.
     #[must_use]
-    pub fn relative(&self) -> String {
+    pub(crate) fn relative(&self) -> String {
         let Self { app_folder, number } = self;
         format!("{app_folder}/{COV_DATA}/{app_folder}_{number}{COV}")
     }
@@ -652,19 +657,19 @@ impl CovPath {
 impl Locked {
     /// Returns the work directory that is locked.
     #[must_use]
-    pub fn workdir(&self) -> &Workdir {
+    pub(crate) fn workdir(&self) -> &Workdir {
         &self.workdir
     }
 
     /// Returns the proof that the lock is held.
     #[must_use]
-    pub fn held(&self) -> &Held {
+    pub(crate) fn held(&self) -> &Held {
         &self.held
     }
 
     /// Returns the path of the database, which is created empty where there is none, so that it and the files that
     /// SQLite puts beside it, with its mode, are closed to others.
-    pub fn database(&self) -> Result<PathBuf, WorkdirError> {
+    pub(crate) fn database(&self) -> Result<PathBuf, WorkdirError> {
         let root = self.workdir.open_root()?;
         match root.file_type(DATABASE)? {
             Some(kind) if kind.is_symlink() => {
@@ -677,7 +682,10 @@ impl Locked {
     }
 
     /// Names the links in the place of folders that hold profiles: nothing behind them is swept.
-    pub fn links_in_the_way(&self, profiles: &BTreeSet<String>) -> Result<Vec<WorkdirError>, WorkdirError> {
+    pub(crate) fn links_in_the_way(
+        &self,
+        profiles: &BTreeSet<String>,
+    ) -> Result<Vec<WorkdirError>, WorkdirError> {
         let root = self.workdir.open_root()?;
         let folders: BTreeSet<&str> =
             profiles.iter().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
@@ -690,7 +698,7 @@ impl Locked {
 
     /// Keeps a copy of the database in the root: `fill` writes it into an empty file that is there already, which then
     /// gets its name; it survives a power cut.
-    pub fn keep_copy<E>(
+    pub(crate) fn keep_copy<E>(
         &self,
         name: &str,
         fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -700,7 +708,7 @@ impl Locked {
 
     /// Returns what users outside of the group can read or lock in the root, as paths relative to it: created by
     /// an earlier release, or opened by somebody.
-    pub fn open_to_others(&self) -> Result<Vec<String>, WorkdirError> {
+    pub(crate) fn open_to_others(&self) -> Result<Vec<String>, WorkdirError> {
         const READ: u32 = 0o004;
         const PASS: u32 = 0o001;
         let root = self.workdir.open_root()?;
@@ -729,7 +737,7 @@ impl Locked {
     ///
     /// `write` fills a temporary file in the same folder; it is synced, renamed, and the folder synced.
     /// Folders are made, and synced into theirs, where they are missing.
-    pub fn store(
+    pub(crate) fn store(
         &self,
         relative: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -742,7 +750,7 @@ impl Locked {
     /// removed, which is in nobody's way.
     ///
     /// Fails where a link stands in the place of the folder: somebody means to have other folders emptied.
-    pub fn sweep_scratch(&self) -> Result<Vec<WorkdirError>, WorkdirError> {
+    pub(crate) fn sweep_scratch(&self) -> Result<Vec<WorkdirError>, WorkdirError> {
         let root = self.workdir.open_root()?;
         let scratch = match root.child(SCRATCH, Links::Refused) {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
@@ -773,7 +781,7 @@ impl Locked {
     /// Nothing is removed while a reader opens a file; the next run sweeps again. Folders and files that
     /// are not named as ours are let alone, and what lies behind a link that is not followed. What fails costs
     /// nothing else.
-    pub fn sweep(
+    pub(crate) fn sweep(
         &self,
         files: &RowFiles,
         aside_for: Option<Duration>,
@@ -906,7 +914,7 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 /// Reads a file outside of the work directory, up to a gigabyte; `-` is stdin.
-pub fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
+pub(crate) fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
     const MOST: u64 = 1 << 30;
     let mut text = Vec::new();
     let read = match path == Path::new("-") {
@@ -919,7 +927,7 @@ pub fn read_outside(path: &Path) -> Result<Vec<u8>, WorkdirError> {
 
 /// Tells whether two paths are of one file, there already or not.
 #[must_use]
-pub fn is_same_place(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same_place(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
@@ -931,7 +939,7 @@ pub fn is_same_place(one: &Path, other: &Path) -> bool {
 /// Writes a file outside of the work directory, whole or not at all. A device or pipe is written to as it is.
 ///
 /// The temporary file beside it goes when `write` fails; what `write` returns is passed on.
-pub fn write_whole<T, E>(
+pub(crate) fn write_whole<T, E>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<T, E>,
 ) -> Result<Result<T, E>, WorkdirError> {

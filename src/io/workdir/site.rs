@@ -24,7 +24,7 @@ const SCRATCH: &str = ".goc-watchdog-site.tmp";
 
 /// A folder that was opened for writing.
 #[derive(Debug)]
-pub struct SiteFolder {
+pub(crate) struct SiteFolder {
     root: PathBuf,
     /// Folders in which something changed since they were synced.
     unsynced: BTreeSet<PathBuf>,
@@ -33,7 +33,7 @@ pub struct SiteFolder {
 
 /// What stands where a file of the site belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occupied {
+pub(crate) enum Occupied {
     /// Nothing.
     Free,
     /// A file.
@@ -47,7 +47,7 @@ impl SiteFolder {
     ///
     /// Fails with [`WorkdirError::Busy`] when another run holds it, and with [`WorkdirError::Foreign`] when it holds
     /// something and no site.
-    pub fn open(root: &Path) -> Result<Self, WorkdirError> {
+    pub(crate) fn open(root: &Path) -> Result<Self, WorkdirError> {
         if root.symlink_metadata().is_ok() && !root.is_dir() {
             return Err(io_error("cannot write a site to", root)(io::ErrorKind::NotADirectory.into()));
         }
@@ -74,12 +74,12 @@ impl SiteFolder {
 
     /// Returns the path of the manifest.
     #[must_use]
-    pub fn manifest_path(&self) -> PathBuf {
+    pub(crate) fn manifest_path(&self) -> PathBuf {
         self.root.join(MANIFEST)
     }
 
     /// Reads the manifest; `None` in a new site.
-    pub fn manifest(&self) -> Result<Option<String>, WorkdirError> {
+    pub(crate) fn manifest(&self) -> Result<Option<String>, WorkdirError> {
         let path = self.manifest_path();
         #[expect(clippy::disallowed_methods, reason = "this adapter reads the folder of a site")]
         match fs::read(&path) {
@@ -91,7 +91,7 @@ impl SiteFolder {
     }
 
     /// Replaces the manifest. All that was written before is on the disk by then.
-    pub fn store_manifest(&mut self, text: &str) -> Result<(), WorkdirError> {
+    pub(crate) fn store_manifest(&mut self, text: &str) -> Result<(), WorkdirError> {
         self.sync()?;
         self.put(MANIFEST, text.as_bytes())?;
         self.sync()
@@ -99,14 +99,14 @@ impl SiteFolder {
 
     /// Returns the size of the file at a path; `None` where there is none.
     #[must_use]
-    pub fn size(&self, path: &str) -> Option<u64> {
+    pub(crate) fn size(&self, path: &str) -> Option<u64> {
         let found = fs::symlink_metadata(self.root.join(path)).ok()?;
         found.is_file().then_some(found.len())
     }
 
     /// Returns what stands at a path, before something is written there.
     #[must_use]
-    pub fn occupied(&self, path: &str) -> Occupied {
+    pub(crate) fn occupied(&self, path: &str) -> Occupied {
         // A folder that is a link leads out of the site.
         let mut above = path.match_indices('/').map(|(at, _)| self.root.join(&path[..at]));
         if above.any(|folder| fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir())) {
@@ -121,7 +121,7 @@ impl SiteFolder {
     }
 
     /// Writes a file, whole or not at all; it survives a power cut once the folder is synced.
-    pub fn put(&mut self, path: &str, text: &[u8]) -> Result<(), WorkdirError> {
+    pub(crate) fn put(&mut self, path: &str, text: &[u8]) -> Result<(), WorkdirError> {
         let to = self.root.join(path);
         let folder = to.parent().expect("below the root");
         make_folder(folder)?;
@@ -137,7 +137,7 @@ impl SiteFolder {
     }
 
     /// Removes a file of the site, and the folders that are empty then.
-    pub fn remove(&mut self, path: &str) -> Result<(), WorkdirError> {
+    pub(crate) fn remove(&mut self, path: &str) -> Result<(), WorkdirError> {
         let file = self.root.join(path);
         #[expect(clippy::disallowed_methods, reason = "the manifest names it")]
         match fs::remove_file(&file) {
@@ -183,7 +183,7 @@ fn refuse_foreign(root: &Path) -> Result<(), WorkdirError> {
 
 /// Tells whether a folder, there already or not, is the work directory, in it, or around it.
 #[must_use]
-pub fn is_entangled(root: &Path, folder: &Path) -> bool {
+pub(crate) fn is_entangled(root: &Path, folder: &Path) -> bool {
     let (root, folder) = (resolved(root), resolved(folder));
     folder.starts_with(&root) || root.starts_with(&folder)
 }

@@ -12,7 +12,7 @@ use crate::code::patch::FilePatch;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Category {
+pub(crate) enum Category {
     /// Code that did not change, was executed, and is not: lost baseline coverage.
     Lbc,
     /// New code that is not executed: uncovered new code.
@@ -41,7 +41,7 @@ pub enum Category {
 
 impl Category {
     /// All of them, the ones that ask for something first.
-    pub const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Lbc,
         Self::Unc,
         Self::Uic,
@@ -58,7 +58,7 @@ impl Category {
 
     /// Returns the name that lcov gives it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Lbc => "LBC",
             Self::Unc => "UNC",
@@ -77,7 +77,7 @@ impl Category {
 
     /// Says what it means.
     #[must_use]
-    pub fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Lbc => "unchanged code that was executed and is not now",
             Self::Unc => "new code that is not executed",
@@ -97,7 +97,7 @@ impl Category {
 
 /// What became of the lines of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// What the service is held against, in words.
     pub with: String,
     /// Lines of each category.
@@ -108,7 +108,7 @@ pub struct Comparison {
 
 /// What became of the lines of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ComparedFile {
+pub(crate) struct ComparedFile {
     /// From the root of the repository; of a deleted file, where it was.
     pub path: String,
     /// Lines of each category.
@@ -123,7 +123,7 @@ pub struct ComparedFile {
 impl Comparison {
     /// Holds a report against an earlier one; `patches` are what changed from there to here.
     #[must_use]
-    pub fn new(with: String, now: &Report<'_>, before: &Report<'_>, patches: &[FilePatch]) -> Self {
+    pub(crate) fn new(with: String, now: &Report<'_>, before: &Report<'_>, patches: &[FilePatch]) -> Self {
         let by_path = |report| -> HashMap<&str, &FileReport<'_>> {
             let files: &[FileReport<'_>] = report;
             files.iter().filter_map(|file| Some((file.path.as_deref()?, file))).collect()
@@ -176,7 +176,7 @@ impl Comparison {
 
     /// Returns how many lines are of a category.
     #[must_use]
-    pub fn number(&self, category: Category) -> u64 {
+    pub(crate) fn number(&self, category: Category) -> u64 {
         self.lines.get(&category).copied().unwrap_or_default()
     }
 }

@@ -10,8 +10,8 @@ mod json;
 mod markdown;
 mod text;
 
-pub use comparison::{Category, ComparedFile, Comparison};
-pub use text::Excerpts;
+pub(crate) use comparison::{Category, Comparison};
+pub(crate) use text::Excerpts;
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
@@ -29,7 +29,7 @@ use crate::parallel::on_all_cores;
 
 /// What the changes are counted from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base {
+pub(crate) struct Base {
     /// Full hash; `None` where a file said what changed.
     pub commit: Option<String>,
     /// How it was chosen, in words.
@@ -38,7 +38,7 @@ pub struct Base {
 
 /// What changed.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// What the changes are counted from.
     pub base: Base,
     /// File by file.
@@ -52,14 +52,14 @@ pub struct Changes {
 impl Changes {
     /// Returns the paths of all changed files that are there still.
     #[must_use]
-    pub fn paths_after(&self) -> HashSet<&str> {
+    pub(crate) fn paths_after(&self) -> HashSet<&str> {
         self.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect()
     }
 }
 
 /// What a changed file says.
 #[derive(Clone, Debug)]
-pub struct ChangedText {
+pub(crate) struct ChangedText {
     /// All of it.
     pub text: Arc<[u8]>,
     /// What was found in it.
@@ -68,7 +68,7 @@ pub struct ChangedText {
 
 /// Which of the changed lines were executed.
 #[derive(Clone, Debug)]
-pub struct DiffReport {
+pub(crate) struct DiffReport {
     /// What it is of.
     pub head: Head,
     /// What the changes are counted from.
@@ -83,7 +83,7 @@ pub struct DiffReport {
 
 /// A changed file with lines that count.
 #[derive(Clone, Debug)]
-pub struct ChangedFile {
+pub(crate) struct ChangedFile {
     /// From the root of the repository.
     pub path: String,
     /// Where it was before, if elsewhere.
@@ -104,7 +104,7 @@ pub struct ChangedFile {
 
 /// A function with changed lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedFunction {
+pub(crate) struct ChangedFunction {
     /// `Type.method`, or the bare name.
     pub name: String,
     /// Where it begins.
@@ -117,7 +117,7 @@ pub struct ChangedFunction {
 
 /// A changed file that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// From the root of the repository.
     pub path: String,
     /// By which rule.
@@ -126,7 +126,7 @@ pub struct LeftOut {
 
 /// Why a changed file does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub(crate) enum Why {
     /// It is gone.
     Deleted,
     /// It is no Go file.
@@ -160,7 +160,7 @@ pub enum Why {
 impl Why {
     /// Returns the rule by its name, as scripts read it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
             Self::NotGo => "not_go",
@@ -205,7 +205,7 @@ impl std::fmt::Display for Why {
 
 /// A form that a diff report is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiffForm {
+pub(crate) enum DiffForm {
     /// For people.
     Text(Excerpts),
     /// For scripts.
@@ -218,13 +218,13 @@ pub enum DiffForm {
 
 /// Tells whether a changed file can count, judged by its path alone.
 #[must_use]
-pub fn is_candidate(path: &str) -> bool {
+pub(crate) fn is_candidate(path: &str) -> bool {
     rule_of_path(path).is_none()
 }
 
 /// Tells whether a path is that of a Go file with tests, which no program contains.
 #[must_use]
-pub fn is_test(path: &str) -> bool {
+pub(crate) fn is_test(path: &str) -> bool {
     path.ends_with("_test.go")
 }
 
@@ -241,7 +241,7 @@ fn rule_of_path(path: &str) -> Option<Why> {
 impl DiffReport {
     /// Holds what changed against a report with lines.
     #[must_use]
-    pub fn new(report: &Report<'_>, changes: &Changes, filter: &Filter) -> Self {
+    pub(crate) fn new(report: &Report<'_>, changes: &Changes, filter: &Filter) -> Self {
         let Changes { base, patches, .. } = changes;
         let by_path = by_path(report);
         let mut files = Vec::new();
@@ -271,19 +271,19 @@ impl DiffReport {
 
     /// Returns how many changed lines were executed, at least partly, of all that count.
     #[must_use]
-    pub fn coverage(&self) -> Coverage {
+    pub(crate) fn coverage(&self) -> Coverage {
         self.files.iter().map(ChangedFile::coverage).sum()
     }
 
     /// Returns the statements of the blocks that changed.
     #[must_use]
-    pub fn statements(&self) -> Coverage {
+    pub(crate) fn statements(&self) -> Coverage {
         self.files.iter().map(|file| file.statements).sum()
     }
 
     /// Returns in words what the whole comes to.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let Coverage { covered, total } = self.coverage();
         if total == 0 {
             return "no code changed that counts".to_owned();
@@ -305,7 +305,7 @@ impl DiffReport {
 
     /// Returns in words what the changes are counted from.
     #[must_use]
-    pub fn base_line(&self) -> String {
+    pub(crate) fn base_line(&self) -> String {
         match &self.base.commit {
             Some(commit) => format!("base {commit}, {}", self.base.how),
             None => format!("base: {}", self.base.how),
@@ -313,7 +313,7 @@ impl DiffReport {
     }
 
     /// Writes the report in a form.
-    pub fn write(&self, form: DiffForm, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, form: DiffForm, out: &mut dyn Write) -> io::Result<()> {
         match form {
             DiffForm::Text(excerpts) => text::write(self, excerpts, out),
             DiffForm::Json => json::write(self, out),
@@ -326,7 +326,7 @@ impl DiffReport {
 impl ChangedFile {
     /// Returns how many of its changed lines were executed, at least partly, of all that count.
     #[must_use]
-    pub fn coverage(&self) -> Coverage {
+    pub(crate) fn coverage(&self) -> Coverage {
         lines::coverage(&self.lines)
     }
 }

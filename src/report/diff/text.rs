@@ -11,7 +11,7 @@ use crate::names::printable;
 
 /// Which missed lines are shown, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Excerpts {
+pub(crate) struct Excerpts {
     /// At most so many runs of missed lines a file, `None` for all.
     pub most_ranges: Option<usize>,
     /// Colours by terminal escapes.

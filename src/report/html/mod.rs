@@ -9,7 +9,7 @@ mod changes;
 mod packs;
 pub(super) mod script;
 
-pub use packs::Packer;
+pub(crate) use packs::Packer;
 pub(super) use packs::{Figures, Place};
 
 use std::collections::HashMap;

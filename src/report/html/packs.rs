@@ -27,7 +27,7 @@ const LEVEL: u32 = 3;
 
 /// Takes the files of a report as they are read, by whichever thread, and compresses them.
 #[derive(Debug)]
-pub struct Packer<'f> {
+pub(crate) struct Packer<'f> {
     /// What it does not take is not in the page.
     filter: &'f Filter,
     /// Each thread reads files that lie beside each other.
@@ -78,7 +78,7 @@ pub(in crate::report) struct Figures<'r> {
 impl<'f> Packer<'f> {
     /// Takes files for a page of what a filter leaves.
     #[must_use]
-    pub fn new(filter: &'f Filter) -> Self {
+    pub(crate) fn new(filter: &'f Filter) -> Self {
         Self { filter, open: Mutex::default() }
     }
 

@@ -18,7 +18,7 @@ const LONGEST_UNCONFIRMED: TimeDelta = TimeDelta::days(1);
 
 /// The files of a site by their paths from its root, with `/` between their parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     files: BTreeMap<String, Option<Written>>,
     /// When what was not here was last asked for elsewhere.
     asked: BTreeMap<String, DateTime<Utc>>,
@@ -26,7 +26,7 @@ pub struct Manifest {
 
 /// A file as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub(crate) struct Written {
     /// Its size.
     pub bytes: u64,
     /// Of its content, in Base64.
@@ -38,7 +38,7 @@ pub struct Written {
 
 /// What a report was written from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The row.
     pub row: i64,
     /// What it counted, in short: a work directory that was begun anew counts its rows from 1 again.
@@ -60,7 +60,7 @@ const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// How much of the source a report has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Text {
+pub(crate) struct Text {
     /// Full hash of its commit; `None` where it has none.
     pub commit: Option<String>,
     /// Files that it lacks and that could be had.
@@ -72,7 +72,7 @@ pub struct Text {
 /// How much of a report is shown with its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Shown {
+pub(crate) enum Shown {
     /// All files.
     Whole,
     /// Some.
@@ -84,7 +84,7 @@ pub enum Shown {
 impl Origin {
     /// Tells whether both are of the same data of the same service.
     #[must_use]
-    pub fn is_of(&self, wanted: &Self) -> bool {
+    pub(crate) fn is_of(&self, wanted: &Self) -> bool {
         (self.row, &self.counts, &self.service) == (wanted.row, &wanted.counts, &wanted.service)
     }
 }
@@ -92,20 +92,20 @@ impl Origin {
 impl Text {
     /// Returns what a page without any source has.
     #[must_use]
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { commit: None, lacking: 0, shown: Shown::None }
     }
 
     /// Tells whether another try could find more.
     #[must_use]
-    pub fn could_be_more(&self) -> bool {
+    pub(crate) fn could_be_more(&self) -> bool {
         self.commit.is_none() || self.lacking > 0
     }
 }
 
 /// What there is to do about a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// It is right as it is.
     Nothing,
     /// It is right, and more of its source may be there by now.
@@ -124,7 +124,7 @@ struct Document {
 
 /// A text that is no manifest of this program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
+pub(crate) enum ManifestError {
     /// It cannot be read.
     #[error("does not read as what goc-watchdog wrote: {0}")]
     Damaged(String),
@@ -135,7 +135,7 @@ pub enum ManifestError {
 
 impl Manifest {
     /// Reads what [`Manifest::text`] wrote. It names what may be removed, so no path in it leads elsewhere.
-    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ManifestError> {
         #[derive(Deserialize)]
         struct Format {
             goc_watchdog_site: u32,
@@ -154,7 +154,7 @@ impl Manifest {
 
     /// Returns it as it is kept in the site.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let document =
             Document { goc_watchdog_site: FORMAT, files: self.files.clone(), asked: self.asked.clone() };
         let mut text = serde_json::to_string_pretty(&document).expect("plain data");
@@ -164,55 +164,55 @@ impl Manifest {
 
     /// Tells whether a file is of the site.
     #[must_use]
-    pub fn names(&self, path: &str) -> bool {
+    pub(crate) fn names(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
 
     /// Returns what was written to a path, where that came to its end.
     #[must_use]
-    pub fn written(&self, path: &str) -> Option<&Written> {
+    pub(crate) fn written(&self, path: &str) -> Option<&Written> {
         self.files.get(path)?.as_ref()
     }
 
     /// Returns what its reports were written from.
-    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.files.values().flatten().filter_map(|written| written.from.as_ref())
     }
 
     /// Tells whether it is time to ask elsewhere for something; what came here meanwhile is found at any time.
     #[must_use]
-    pub fn may_ask(&self, what: &str, now: DateTime<Utc>) -> bool {
+    pub(crate) fn may_ask(&self, what: &str, now: DateTime<Utc>) -> bool {
         self.asked.get(what).is_none_or(|at| !is_recent(*at, now))
     }
 
     /// Notes what was asked for and not had, and forgets what was so too long ago to matter.
-    pub fn asked(&mut self, what: String, now: DateTime<Utc>) {
+    pub(crate) fn asked(&mut self, what: String, now: DateTime<Utc>) {
         self.asked.retain(|_, at| is_recent(*at, now));
         self.asked.insert(what, now);
     }
 
     /// Notes that a file of the site is about to be written there; until it is, nothing is known of it.
-    pub fn announce(&mut self, path: &str) {
+    pub(crate) fn announce(&mut self, path: &str) {
         self.files.insert(path.to_owned(), None);
     }
 
     /// Notes that it was.
-    pub fn record(&mut self, path: &str, written: Written) {
+    pub(crate) fn record(&mut self, path: &str, written: Written) {
         self.files.insert(path.to_owned(), Some(written));
     }
 
     /// Forgets a file.
-    pub fn forget(&mut self, path: &str) {
+    pub(crate) fn forget(&mut self, path: &str) {
         self.files.remove(path);
     }
 
     /// Returns the paths of what was announced and not recorded.
-    pub fn announced(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn announced(&self) -> impl Iterator<Item = &str> {
         self.files.iter().filter(|(_, written)| written.is_none()).map(|(path, _)| path.as_str())
     }
 
     /// Returns all paths.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 }
@@ -224,19 +224,19 @@ fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 impl Written {
     /// Describes a file with this text.
     #[must_use]
-    pub fn of(text: &[u8], from: Option<Origin>) -> Self {
+    pub(crate) fn of(text: &[u8], from: Option<Origin>) -> Self {
         Self { bytes: text.len() as u64, sha256: STANDARD.encode(Sha256::digest(text)), from }
     }
 
     /// Tells whether it is this text that was written.
     #[must_use]
-    pub fn is_of(&self, text: &[u8]) -> bool {
+    pub(crate) fn is_of(&self, text: &[u8]) -> bool {
         self.sha256 == STANDARD.encode(Sha256::digest(text))
     }
 
     /// Says what there is to do about a report that is to be `wanted`, but for its source.
     #[must_use]
-    pub fn need(&self, wanted: &Origin) -> Need {
+    pub(crate) fn need(&self, wanted: &Origin) -> Need {
         let Some(origin) = &self.from else { return Need::Page };
         let is_like =
             origin.is_of(wanted) && (origin.previous, &origin.edition) == (wanted.previous, &wanted.edition);

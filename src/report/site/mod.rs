@@ -39,7 +39,7 @@ use crate::time::{iso, minute};
 use address::{BADGE, HISTORY, INDEX, INDEX_JSON, LATEST, REPORT, segment};
 use chart::{Chart, Dated, Spark, shown};
 
-pub use manifest::{Manifest, ManifestError, Need, Origin, Shown, Text, Written};
+pub(crate) use manifest::{Manifest, Need, Origin, Shown, Text, Written};
 
 /// Style and script stand in each page as they are here, since its policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
@@ -52,13 +52,13 @@ const TRUNKS: [&str; 4] = ["main", "master", "trunk", "develop"];
 
 /// Returns what changes when reports of the same data would look or work otherwise.
 #[must_use]
-pub fn page_edition() -> String {
+pub(crate) fn page_edition() -> String {
     html::edition()
 }
 
 /// What is known of a commit of an app in an environment and region, under one branch.
 #[derive(Clone, Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// As registered.
     pub name: String,
     /// Other names that differ in nothing that is shown.
@@ -89,7 +89,7 @@ pub struct Service {
 
 /// How a service does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     /// As `list` says it.
     pub word: &'static str,
     /// With what else there is to say, such as `ok, 1 suspect`.
@@ -100,7 +100,7 @@ pub struct State {
 
 /// How much a service is to be looked at, what matters most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Concern {
+pub(crate) enum Concern {
     /// Some or all of its replicas do not answer.
     Failing,
     /// What is stored is not, or no longer, what runs.
@@ -132,7 +132,7 @@ impl Concern {
 
 /// A total that is stored.
 #[derive(Clone, Debug)]
-pub struct Total {
+pub(crate) struct Total {
     /// Its row of the database.
     pub row: i64,
     /// When it was stored.
@@ -149,7 +149,7 @@ pub struct Total {
 
 /// A row of the history.
 #[derive(Clone, Debug)]
-pub struct Past {
+pub(crate) struct Past {
     /// `''` where the name fits no pattern, as are the next four.
     pub env: String,
     /// Region.
@@ -168,7 +168,7 @@ pub struct Past {
 
 /// A report that the site links to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     /// Where it stands.
     pub path: String,
     /// Its row.
@@ -182,7 +182,7 @@ pub struct Page {
 impl Page {
     /// Returns where the page of its app is from here.
     #[must_use]
-    pub fn above(&self) -> String {
+    pub(crate) fn above(&self) -> String {
         // What it is in is in the folder of its app.
         "../".repeat(self.path.matches('/').count() - 1) + INDEX
     }
@@ -190,7 +190,7 @@ impl Page {
 
 /// Everything that is stored, as a site shows it.
 #[derive(Debug)]
-pub struct Site {
+pub(crate) struct Site {
     apps: Vec<App>,
 }
 
@@ -345,7 +345,7 @@ impl Place {
 impl Site {
     /// Sorts what is stored; the history with its oldest row first.
     #[must_use]
-    pub fn new(services: Vec<Service>, history: Vec<Past>) -> Self {
+    pub(crate) fn new(services: Vec<Service>, history: Vec<Past>) -> Self {
         type Places = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<Past>)>;
         let mut apps: BTreeMap<String, Places> = BTreeMap::new();
         for service in services {
@@ -381,7 +381,7 @@ impl Site {
 
     /// Returns the reports that the site links to: that of each branch's newest commit, and those of what else runs.
     #[must_use]
-    pub fn pages(&self) -> Vec<Page> {
+    pub(crate) fn pages(&self) -> Vec<Page> {
         let places = self.apps.iter().flat_map(|app| &app.places);
         let branches = places.flat_map(|place| &place.branches);
         let pages = branches.flat_map(|branch| {
@@ -398,7 +398,7 @@ impl Site {
     }
 
     /// Hands on every file but the reports, of which those are told that are there.
-    pub fn write<E: From<io::Error>>(
+    pub(crate) fn write<E: From<io::Error>>(
         &self,
         reports: &HashMap<String, Shown>,
         mut put: impl FnMut(&str, Vec<u8>) -> Result<(), E>,
