@@ -174,7 +174,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::schedule::{Retry, Steps};
+    use crate::fleet::schedule::{Retry, Steps};
 
     #[test]
     fn no_text_is_the_default() {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::addresses::AddressPolicy;
 use super::values::{above_zero, duration, durations, expected, ping_url, size, text, whole};
+use crate::fleet::schedule::{Retry, Steps};
 use crate::ping::PingUrl;
-use crate::schedule::{Retry, Steps};
 
 /// Settings of a pull.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
