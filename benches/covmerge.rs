@@ -1,4 +1,4 @@
-//! Reads and merges profiles as a pull does, to be measured beside gocovmerge:
+//! Reads and merges profiles as a pull does, for a comparison with gocovmerge:
 //! `cargo bench --bench covmerge -- FILE... > merged.cov`. See README.md here.
 
 #![expect(clippy::disallowed_methods, reason = "a bench reads files and the clock")]

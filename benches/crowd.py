@@ -40,7 +40,7 @@ with tempfile.TemporaryDirectory() as root, tempfile.NamedTemporaryFile("r") as 
     for command in ["pull", "pull --force", "list", "list --format json", "list --format prometheus"]:
         time = ["/usr/bin/time", "-o", measured.name, "-f", "%M %e %U %S"]
         ran = subprocess.run([*time, PROGRAM, *named, *command.split()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # Of pulls 3: all addresses failed.
+        # A pull ends with 3 here, since all addresses fail.
         assert ran.returncode in (0, 3), f"{command} ended with {ran.returncode}"
         measured.seek(0)
         kilobytes, elapsed, user, system = measured.read().splitlines()[-1].split()

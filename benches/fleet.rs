@@ -1,5 +1,5 @@
-//! A pull of a simulated fleet beside merely downloading the same bodies: `cargo bench --bench fleet`.
-//! See README.md here.
+//! Compares a pull of a simulated fleet with a mere download of the same bodies: `cargo bench --bench fleet`. See
+//! README.md here.
 
 #![expect(
     clippy::disallowed_methods,
@@ -36,7 +36,7 @@ fn main() {
             download(&arguments[1], |index, address| {
                 let body = get(host(address), PROFILE, true);
                 if index % REPLICAS == 0 {
-                    keep(&body, &folder.join(index.to_string()));
+                    write_durably(&body, &folder.join(index.to_string()));
                 }
             });
         }
@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// Serves until stdin ends; takes `round N` and `listed N` as orders.
+/// Serves until stdin ends; takes `round N` and `listed N` as commands.
 fn serve(arguments: &[String]) {
     let number = |at: usize| arguments[at].parse().expect("a number");
     let size = FleetSize {
@@ -73,7 +73,7 @@ fn serve(arguments: &[String]) {
 
 const PROFILE: &str = "/v1/cover/profile";
 
-/// Hands every address that the center lists to `get_profile`, with its index, as many at a time as a pull asks.
+/// Passes every address of the center's list, with its index, to `get_profile`, as many at a time as a pull asks.
 fn download(center: &str, get_profile: impl Fn(usize, &str) + Sync) {
     let list = get(host(center), "/v1/cover/list", true);
     let services: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_slice(&list).unwrap();
@@ -92,8 +92,8 @@ fn download(center: &str, get_profile: impl Fn(usize, &str) + Sync) {
     });
 }
 
-/// Writes a file as a pull has to: a power cut afterwards leaves it.
-fn keep(body: &[u8], folder: &Path) {
+/// Writes a file that survives a power cut, as a pull must.
+fn write_durably(body: &[u8], folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let unfinished = folder.join("unfinished");
     let mut file = File::create(&unfinished).unwrap();
@@ -107,14 +107,14 @@ fn host(url: &str) -> &str {
     url.strip_prefix("http://").unwrap()
 }
 
-/// Reads an answer with the client that the product has.
+/// Reads an answer with the HTTP client of the product.
 fn get_with_ureq(agent: &ureq::Agent, address: &str) {
     let mut body = agent.get(format!("{address}{PROFILE}")).call().unwrap().into_body().into_reader();
     let mut buffer = vec![0; 64 << 10];
     while body.read(&mut buffer).unwrap() > 0 {}
 }
 
-/// Reads an answer to its framed end; keeps the body only where that is asked for.
+/// Reads an answer to its framed end; returns the body only where `keep` says so.
 fn get(host: &str, path: &str, keep: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(host).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
@@ -181,9 +181,9 @@ fn pull(server: &Server, root: &Path, options: &[&str]) -> (f64, u64) {
     timed(&mut command)
 }
 
-/// Downloads in a process of its own; `how` is "download", "download-ureq" or "download-keep", which keeps one body
-/// of each service in a folder.
-fn downloaded(server: &Server, how: &str, folder: Option<&Path>) -> (f64, u64) {
+/// Downloads in a process of its own; `how` is "download", "download-ureq" or "download-keep", which keeps one body of
+/// each service in a folder.
+fn download_in_process(server: &Server, how: &str, folder: Option<&Path>) -> (f64, u64) {
     timed(Command::new(std::env::current_exe().unwrap()).args([how, &server.center]).args(folder))
 }
 
@@ -192,7 +192,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-fn say(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
+fn print_ratio(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
     let seconds = |runs: &[(f64, u64)]| median(runs.iter().map(|(seconds, _)| *seconds).collect());
     let peak = pulls.iter().map(|(_, peak)| *peak).max().unwrap_or(0);
     let (pull, download) = (seconds(pulls), seconds(downloads));
@@ -211,33 +211,33 @@ fn measure(rounds: usize) {
     let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
     let (mut raw, mut through_ureq, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
-        server.order(&format!("round {round}"));
-        raw.push(downloaded(&server, "download", None));
+        server.send(&format!("round {round}"));
+        raw.push(download_in_process(&server, "download", None));
         changed.push(pull(&server, &root, &["--force"]));
-        through_ureq.push(downloaded(&server, "download-ureq", None));
+        through_ureq.push(download_in_process(&server, "download-ureq", None));
         unchanged.push(pull(&server, &root, &["--force"]));
-        raw.push(downloaded(&server, "download", None));
-        kept.push(downloaded(&server, "download-keep", Some(&scratch.path().join("kept"))));
+        raw.push(download_in_process(&server, "download", None));
+        kept.push(download_in_process(&server, "download-keep", Some(&scratch.path().join("kept"))));
     }
-    say("all changed", &changed, &raw);
-    say("unchanged", &unchanged, &raw);
-    say("all changed, beside a download that keeps one body of each service", &changed, &kept);
-    say("all changed, beside a download through ureq", &changed, &through_ureq);
-    say("unchanged, beside a download through ureq", &unchanged, &through_ureq);
+    print_ratio("all changed", &changed, &raw);
+    print_ratio("unchanged", &unchanged, &raw);
+    print_ratio("all changed, beside a download that keeps one body of each service", &changed, &kept);
+    print_ratio("all changed, beside a download through ureq", &changed, &through_ureq);
+    print_ratio("unchanged, beside a download through ureq", &unchanged, &through_ureq);
     drop(server);
 
     let mut server = Server::start(&[10_000, 1, 20_000, 1]);
     println!("10,000 services of 1 replica, 20 KB each, of which 100 are new");
     let (mut without, mut with, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     let root = scratch.path().join("many");
-    server.order("listed 9800");
+    server.send("listed 9800");
     pull(&server, &root, &["--force"]);
-    server.order("listed 9900");
+    server.send("listed 9900");
     without.push(pull(&server, &root, &["--no-peek"]));
-    server.order("listed 10000");
+    server.send("listed 10000");
     with.push(pull(&server, &root, &[]));
     let hundred = Server::start(&[100, 1, 20_000, 1]);
     alone.push(pull(&hundred, &scratch.path().join("hundred"), &[]));
-    say("without peeks (beside a pull of those 100 alone)", &without, &alone);
-    say("with peeks (beside the same)", &with, &alone);
+    print_ratio("without peeks (beside a pull of those 100 alone)", &without, &alone);
+    print_ratio("with peeks (beside the same)", &with, &alone);
 }

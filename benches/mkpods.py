@@ -35,7 +35,7 @@ for number in range(5100):
 
 for pod in range(pods):
     chance = random.Random(1000 + pod)
-    # Somewhat more than half of the blocks were hit, most of them a few times.
+    # Slightly more than half of the blocks were hit, most of them a few times.
     counts = [
         "0\n" if chance.random() > 0.55 else f"{int(10 ** (chance.random() * 5))}\n" for _ in range(4096)
     ]

@@ -3,9 +3,9 @@
 
     mkprofile.py FOLDER OUT [--seed N]
 
-Blocks and statements are those of Go's own `go tool cover`, which annotates each file; the counts are made
-up, the same for the same seed: half of the blocks were hit. Left out are tests, `vendor`, `testdata`, and
-folders that begin with a dot or an underscore.
+Blocks and statements are those of Go's own `go tool cover`, which annotates each file. The counts are made
+up, the same for the same seed: half of the blocks were hit. Tests, `vendor`, `testdata`, and folders that
+begin with a dot or an underscore are left out.
 """
 import argparse
 import math
@@ -28,12 +28,12 @@ root = os.path.abspath(arguments.folder)
 tools = subprocess.run(["go", "env", "GOTOOLDIR"], capture_output=True, text=True, check=True).stdout.strip()
 cover = os.path.join(tools, "cover")
 if not os.path.exists(cover):
-    # Newer Go builds its tools when they are first asked for.
+    # Newer Go builds its tools on first use.
     cover = subprocess.run(["go", "tool", "-n", "cover"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def import_path(folder):
-    """Of the package in a folder, by the innermost module around it."""
+    """Returns the import path of the package in a folder, from the innermost module around it."""
     at = folder
     while not os.path.exists(os.path.join(at, "go.mod")):
         at = os.path.dirname(at)

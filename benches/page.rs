@@ -1,5 +1,5 @@
-//! How long a browser takes to show a page of `report --format html`: `cargo bench --bench page -- PAGE`.
-//! See README.md here.
+//! Measures how long a browser takes to show a page of `report --format html`: `cargo bench --bench page -- PAGE`. See
+//! README.md here.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a bench starts programs")]
 
@@ -14,21 +14,21 @@ use browser::Browser;
 use serde_json::json;
 
 const ROUNDS: usize = 7;
-/// Files that are opened: spread over the table, besides those with the most statements.
-const SPREAD: usize = 45;
+/// Number of files that are opened from all over the table, besides those with the most statements.
+const SAMPLED: usize = 45;
 const LARGEST: usize = 5;
 
-/// Remembers when the table stood on the screen and could be sorted, in milliseconds since one went to the page.
+/// Script that remembers when the table was on the screen and could be sorted, in milliseconds since the navigation.
 const WATCH: &str = "
     const look = () => {
         const tools = document.getElementById('tools');
         if (tools === null || tools.hidden) requestAnimationFrame(look);
-        // What is drawn in this frame is on the screen at the next one.
+        // Elements drawn in this frame are on the screen at the next one.
         else requestAnimationFrame(() => requestAnimationFrame((now) => { window.treeShown = now; }));
     };
     requestAnimationFrame(look);";
 
-/// Opens a file and returns the milliseconds until it is on the screen.
+/// Script that opens a file and returns the milliseconds until it is on the screen.
 const OPEN: &str = "(async (name) => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));
     location.hash = '';
@@ -61,7 +61,7 @@ fn main() {
     println!("all of the page there  median {median:6.0} ms  worst {worst:6.0} ms");
 
     let mut times = Vec::new();
-    for name in chosen(&mut browser) {
+    for name in files_to_open(&mut browser) {
         let time = browser.eval(&format!("{OPEN}({})", json!(name))).as_f64().unwrap();
         times.push((time, name));
     }
@@ -74,7 +74,7 @@ fn main() {
 }
 
 /// Returns the names of the files to open.
-fn chosen(browser: &mut Browser) -> Vec<String> {
+fn files_to_open(browser: &mut Browser) -> Vec<String> {
     let index = browser.eval("JSON.parse(document.getElementById('index').textContent)");
     let packages = index.as_array().unwrap();
     let mut files: Vec<(u64, String)> = packages
@@ -85,7 +85,7 @@ fn chosen(browser: &mut Browser) -> Vec<String> {
             (file[2].as_u64().unwrap(), name.trim_start_matches('/').to_owned())
         })
         .collect();
-    let step = files.len().div_ceil(SPREAD).max(1);
+    let step = files.len().div_ceil(SAMPLED).max(1);
     let mut chosen: Vec<String> = files.iter().step_by(step).map(|(_, name)| name.clone()).collect();
     files.sort_by_key(|(statements, _)| std::cmp::Reverse(*statements));
     chosen.extend(files.into_iter().take(LARGEST).map(|(_, name)| name));
@@ -97,7 +97,7 @@ fn median_and_worst(times: &mut [f64]) -> (f64, f64) {
     (times[times.len() / 2], times[times.len() - 1])
 }
 
-/// What the browser's module looks for it, and for what it puts into pages, with.
+/// Stands for the function of the harness that the module of the browser calls.
 fn has_program(command: &[&str]) -> bool {
     let mut asked = Command::new(command[0]);
     asked.args(&command[1..]).stdout(Stdio::null()).status().is_ok_and(|status| status.success())

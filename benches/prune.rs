@@ -1,5 +1,5 @@
-//! Probing and removing in a list of 20,000 addresses, of which 5 % are dead: `cargo bench --bench prune`.
-//! See README.md here.
+//! Measures probes and removals in a list of 20,000 addresses, 5 % of which are dead: `cargo bench --bench prune`. See
+//! README.md here.
 
 #![expect(
     clippy::disallowed_methods,
@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-/// Serves until stdin ends; a line lets processes die.
+/// Serves until stdin ends; a line on stdin makes processes dead.
 fn serve() {
     let fleet = SimulatedFleet::start(SIZE);
     println!("{}", fleet.center());
@@ -42,12 +42,12 @@ fn serve() {
     }
 }
 
-/// What a run took.
+/// Costs of a run.
 struct Cost {
     seconds: f64,
-    /// At the most, in MB.
+    /// Peak memory in MB.
     memory: u64,
-    /// At the most.
+    /// Largest number of sockets.
     sockets: usize,
     summary: serde_json::Value,
 }
@@ -88,7 +88,7 @@ fn run(server: &Server, root: &Path, arguments: &[&str]) -> Cost {
     }
 }
 
-fn say(what: &str, costs: &[Cost], fields: &[&str]) {
+fn print_costs(what: &str, costs: &[Cost], fields: &[&str]) {
     let mut seconds: Vec<f64> = costs.iter().map(|cost| cost.seconds).collect();
     seconds.sort_by(f64::total_cmp);
     let memory = costs.iter().map(|cost| cost.memory).max().unwrap_or(0);
@@ -113,11 +113,11 @@ fn measure(rounds: usize) {
         let mut server = Server::start(&[]);
         let root = root.join(round.to_string());
         run(&server, &root, &["pull", "--force", "--no-peek"]);
-        server.order("die");
+        server.send("die");
         probes.push(run(&server, &root, &["prune", "--center-only"]));
         fs::write(root.join("goc-watchdog.toml"), "[prune]\nrecheck = []\n").unwrap();
         removals.push(run(&server, &root, &["prune", "--center-only", "--confirm-over", "0s"]));
     }
-    say("first run", &probes, &["asked", "alive", "suspect"]);
-    say("second run", &removals, &["asked", "alive", "removed", "failed"]);
+    print_costs("first run", &probes, &["asked", "alive", "suspect"]);
+    print_costs("second run", &removals, &["asked", "alive", "removed", "failed"]);
 }

@@ -6,7 +6,8 @@
 #
 # Makes in FOLDER, where they are missing, git repositories and stored profiles of Kubernetes (large),
 # Prometheus (medium) and the echo example (tiny), compares the tables to the byte, and measures whole
-# commands in turn; changes beside diff-cover, where that is there. Needs Go, git, curl and Python 3.
+# commands in turn. Measures reports of changes beside diff-cover where that is installed. Needs Go, git, curl
+# and Python 3.
 
 set -euo pipefail
 unset CDPATH
@@ -46,7 +47,7 @@ copy() {
 # files_of FOLDER MODULE VERSION [VERSION]: the files of a module, and of those of its workspace.
 files_of() {
     copy "$2@$3" "$1"
-    # What lies in the repository as modules of their own is no part of the module that is served.
+    # Nested modules of the repository are not part of the module in the proxy.
     local nested
     for nested in $(sed -n 's|^\t\./staging/src/\(k8s.io/.*\)$|\1|p' "$1/go.work" 2>/dev/null); do
         copy "$nested@$4" "$1/staging/src/$nested"
@@ -100,8 +101,8 @@ if [ ! -d echo ]; then
 fi
 [ -e echo.cov ] || "$project/benches/mkprofile.py" echo echo.cov
 
-# in_turn NAME COMMAND...: medians of whole commands, one after the other in each round, so that what else the
-# machine does slows all of them; the first is compared with the others.
+# in_turn NAME COMMAND...: medians of whole commands, one after the other in each round, so that other load of the
+# machine slows all of them. The others are compared with the first.
 in_turn() {
     python3 - "${RUNS:-9}" "$@" <<'PYTHON'
 import os, statistics, subprocess, sys, time

@@ -1,15 +1,14 @@
-//! The fleet of a bench, in a process of its own, so that its memory, threads and sockets are not those that are
-//! measured.
+//! The simulated fleet of a bench in a process of its own, so that its memory, threads and sockets are not measured.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The bench itself, run again with `serve`.
+/// A second process of the bench itself, run with `serve`.
 pub(crate) struct Server {
     child: Child,
-    orders: ChildStdin,
+    commands: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// Its URL.
+    /// URL of the center.
     pub(crate) center: String,
 }
 
@@ -25,13 +24,13 @@ impl Server {
         let mut answers = BufReader::new(child.stdout.take().unwrap());
         let mut center = String::new();
         answers.read_line(&mut center).unwrap();
-        let orders = child.stdin.take().unwrap();
-        Self { child, orders, answers, center: center.trim_end().to_owned() }
+        let commands = child.stdin.take().unwrap();
+        Self { child, commands, answers, center: center.trim_end().to_owned() }
     }
 
-    /// Gives an order, and returns when it is done.
-    pub(crate) fn order(&mut self, order: &str) {
-        writeln!(self.orders, "{order}").unwrap();
+    /// Sends a command, and returns when it is done.
+    pub(crate) fn send(&mut self, command: &str) {
+        writeln!(self.commands, "{command}").unwrap();
         self.answers.read_line(&mut String::new()).unwrap();
     }
 }

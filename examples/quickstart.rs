@@ -46,15 +46,15 @@ fn main() -> Result<()> {
     let elsewhere = start(&echo, &center, &format!("staging_sg_apa_goc_echoserver_master_{commit}"));
     let shell = Shell { binary, root, center: center.url(), scratch: scratch.clone() };
 
-    say("A goc center knows an echo service with three replicas in one region and one in another.");
-    say("Somebody opens its front page; somebody else pings another replica. Then cron pulls:");
+    explain("A goc center knows an echo service with three replicas in one region and one in another.");
+    explain("Somebody opens its front page; somebody else pings another replica. Then cron pulls:");
     replicas[0].hit(&front_page(&echo), 1);
     replicas[1].hit(&ping(&echo), 4);
     elsewhere.hit(&ping(&echo), 2);
     shell.run(&["pull", "--force"])?;
     let before = shell.total(&master)?;
 
-    say(
+    explain(
         "Replica 1 is deployed anew: its counters are at zero. Replica 2 is killed. A tester uses the mirror:",
     );
     replicas[0].set_counts(&startup());
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     replicas[2].hit(&mirror(&echo), 3);
     shell.run(&["pull", "--force"])?;
 
-    say("The dead replica is named, and the exit code says \"partly done\". Nothing was lost:");
+    explain("The dead replica is named, and the exit code says \"partly done\". Nothing was lost:");
     shell.run(&["list"])?;
     shell.run(&["total", &master])?;
     shell.run(&["history", &master])?;
@@ -72,7 +72,9 @@ fn main() -> Result<()> {
         return Err(format!("coverage went from {before} to {after}, it must not fall").into());
     }
 
-    say("Which functions, and which lines? The source comes from git; neither Go nor a checkout is needed.");
+    explain(
+        "Which functions, and which lines? The source comes from git; neither Go nor a checkout is needed.",
+    );
     let configuration = format!("[apps.apa_goc_echoserver]\nrepo = '{}'\n", scratch.join("echo").display());
     fs::write(shell.root.join("goc-watchdog.toml"), configuration)?;
     shell.run(&["report", &master])?;
@@ -87,7 +89,7 @@ fn main() -> Result<()> {
         "uncovered",
     ])?;
 
-    say("A gate for a CI job: exit code 5 where too little is covered.");
+    explain("A gate for a CI job: exit code 5 where too little is covered.");
     shell.run(&["total", &master, "--fail-under", "80", "--max-age", "2h"])?;
 
     let root = shell.root.display();
@@ -218,6 +220,6 @@ impl Shell {
     }
 }
 
-fn say(text: &str) {
+fn explain(text: &str) {
     println!("# {text}\n");
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use crate::harness::{ECHO, World, echo};
 use crate::sim::{AfterAnswer, Proxy, Request, Server, sized};
 
-/// Addresses that lead to a metadata service, directly, inside of another address, or in a spelling that
-/// only a resolver reads.
+/// Addresses that lead to a metadata service: directly, inside of another address, or in a spelling that only a
+/// resolver reads.
 const METADATA: [&str; 8] = [
     "http://169.254.169.254:80",
     "https://169.254.169.254",
@@ -46,13 +46,13 @@ fn no_metadata_service_is_asked_through_a_proxy() {
     assert!(own.iter().all(|own| targets.contains(own)), "{targets:?}");
 }
 
-/// A name that no resolver can ask a server for: a label has at most 63 bytes.
+/// Makes a name that no resolver can ask a server for: a label has at most 63 bytes.
 fn unresolvable() -> String {
     format!("http://{}:80", "x".repeat(64))
 }
 
 #[test]
-fn a_name_that_only_the_proxy_could_resolve_is_asked_for_where_that_is_allowed_alone() {
+fn a_name_that_only_the_proxy_can_resolve_is_asked_for_only_where_that_is_allowed() {
     let (world, _agents) = World::with_covered_echo();
     let proxy = Proxy::start();
     world.center.register_url(ECHO, &unresolvable());
@@ -90,13 +90,13 @@ fn the_center_listed_as_a_process_is_refused_in_every_spelling() {
                 .stderr
                 .matches(&format!("is the address of the center \"{}\"", world.center.url()))
                 .count(),
-            // 127.1 is 127.0.0.1.
+            // The spellings 127.1 and 127.0.0.1 mean one address.
             spellings.len() - 1,
             "{}",
             output.stderr
         );
     }
-    // Processes at other ports of the same host are asked as ever.
+    // Processes at other ports of the same host are still asked.
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
     let named = world.run(&["pull", "--raw", "--address", &world.center.url()]).assert_code(1);
     named.assert_stderr_contains("is the address of the center");
@@ -128,7 +128,7 @@ fn a_center_that_answers_as_a_process_too_is_asked_as_one() {
     let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(answer)).unwrap();
     let center = url.get_or_init(|| format!("http://{}", server.address()));
     for _ in 0..2 {
-        // Asked for its profile, then peeked at.
+        // The first pull asks the center for its profile, the second one peeks at it.
         world.run(&["pull", "--center", center]).assert_code(0);
     }
     assert_eq!(world.run(&["total", "echoserver"]).assert_code(0).stdout, "50.0\n");

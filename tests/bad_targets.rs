@@ -1,4 +1,4 @@
-//! Addresses that fail: each is named, changes nothing stored, and stops no other.
+//! Addresses that fail: each one is named, changes nothing that is stored, and stops no other.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::harness::{ECHO, World, echo, has_program, output_of};
 use crate::sim::{Agent, Behaviour, Program};
 
-/// Pulls two replicas of which the second behaves so; checks that what was stored stays, that the first
-/// was taken in, and returns what was said of the second.
+/// Pulls two replicas, the second of which behaves so. Checks that stored data stays and that the first one is taken
+/// in, and returns the message about the second.
 #[track_caller]
 fn fault_of(behaviour: Behaviour, options: &[&str]) -> String {
     let (world, agents) = World::with_echo(2);
@@ -98,13 +98,13 @@ fn an_answer_beyond_the_limit_is_broken_off() {
     assert!(fault.contains("1048576"), "{fault}");
 }
 
-/// A program of a thousand files of one block.
+/// Makes a program of a thousand files with one block each.
 fn thousand_files(module: usize) -> Program {
     let lines: Vec<String> = (0..1000).map(|file| format!("m/{module}/{file}.go:1.1,2.2 1")).collect();
     Program::from_profile(&lines.join("\n"))
 }
 
-/// The echo program, and one of a thousand files.
+/// Starts the echo program and one of a thousand files.
 fn world_with_files(configuration: &str) -> (World, Vec<Agent>) {
     let (world, mut agents) = World::with_covered_echo();
     agents.push(world.start("staging_th_big_master_0123456789", &thousand_files(0)));
@@ -163,7 +163,7 @@ fn a_profile_without_its_last_newline_is_whole_where_its_length_is_told() {
     agents[0].behave(sized(text.len()));
     world.pull(0);
     assert_eq!(world.echo_counts(), [7]);
-    // Held against the last answer, it is the same.
+    // The next answer is the same, and is recognized as such.
     world.pull(0);
     assert_eq!(world.echo_counts(), [7]);
     let raw = world.run(&["pull", "--raw", "--address", &agents[0].url()]).assert_code(0);
@@ -192,7 +192,7 @@ fn control_characters_of_a_body_never_reach_the_terminal() {
 }
 
 #[test]
-fn an_agent_that_allows_post_alone_is_asked_so() {
+fn an_agent_that_allows_only_post_is_asked_with_post() {
     let (world, agents) = World::with_echo(1);
     agents[0].behave(Behaviour::PostOnly);
     agents[0].hit(&[0], 1);
@@ -208,7 +208,7 @@ fn metadata_addresses_are_never_dialled_unless_allowed() {
         "http://169.254.169.254:80",
         "http://[fe80::1]:80",
         "http://100.100.100.200:80",
-        // Another spelling of the first.
+        // This is another spelling of the first address.
         "http://[::ffff:169.254.169.254]:80",
     ] {
         world.center.register_url(ECHO, url);
@@ -250,7 +250,7 @@ fn a_failed_address_waits_for_a_retry_of_its_own() {
     agents[1].kill();
     world.run(&["pull"]).assert_code(3);
     agents[1].revive();
-    // Its retry is not due, the other's backoff neither.
+    // The retry of the failed address is not due yet, nor is the backoff of the other one.
     world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!((agents[0].pulls(), agents[1].pulls()), (1, 0));
     world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
@@ -264,7 +264,7 @@ fn a_failed_address_waits_for_a_retry_of_its_own() {
 fn a_hundred_dead_addresses_do_not_keep_the_living_from_being_stored() {
     let (world, _agents) = World::with_covered_echo();
     for host in 1..=100 {
-        // Nothing listens there: refused at once.
+        // Nothing listens at these addresses, so connections are refused at once.
         world.center.register_url(ECHO, &format!("http://127.9.9.{host}:9"));
     }
     let other = world.start("staging_th_apa_other_master_0123456789", &echo());
@@ -275,8 +275,7 @@ fn a_hundred_dead_addresses_do_not_keep_the_living_from_being_stored() {
     assert_eq!(world.run(&["total", "apa_other"]).stdout, "10.0\n");
 }
 
-/// Answers every request over TLS as a center that lists nothing, with the certificate in this folder; prints its
-/// port.
+/// Answers every request over TLS as a center that lists nothing, with the certificate in this folder. Prints its port.
 const TLS_CENTER: &str = r#"
 import http.server, ssl
 class Center(http.server.BaseHTTPRequestHandler):
@@ -296,7 +295,7 @@ server.serve_forever()
 "#;
 
 #[test]
-fn an_authority_that_the_system_trusts_vouches_for_a_center() {
+fn a_center_whose_certificate_authority_the_system_trusts_is_accepted() {
     if !has_program(&["openssl", "version"]) || !has_program(&["python3", "-c", "import ssl"]) {
         return;
     }

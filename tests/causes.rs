@@ -1,4 +1,4 @@
-//! Faults of the system under this program: each message names the file, the real cause and the next step.
+//! Faults of the system below this program: each message names the file, the real cause and the next step.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use crate::harness::PANICKED;
 use crate::harness::users::{NOBODY, can_change_user};
 use crate::harness::{Output, World, output_of};
 
-/// Codes of a run for which something of this machine was too little.
+/// Exit codes of a run that met too low a limit of the system.
 const EXPECTED_CODES: [i32; 3] = [0, 1, 3];
 
 /// Runs the binary below a limit that the shell sets, such as `ulimit -n 9`.
@@ -87,7 +87,7 @@ fn a_fault_of_the_database_s_files_names_the_file_the_reason_and_the_next_step()
         set_aside(name);
         fs::create_dir(path(name)).unwrap();
         pull().assert_code(1).assert_stderr_contains("database \"").assert_stderr_contains(named);
-        // Only reading does without a shared memory.
+        // Commands that only read can do without the shared memory file.
         let list = world.run(&["list", "--offline"]);
         assert!(list.code == 0 || list.stderr.contains(named), "{list:?}");
         fs::remove_dir(path(name)).unwrap();
@@ -145,7 +145,7 @@ fn a_write_that_the_system_refuses_names_the_file_the_operation_and_the_next_ste
     let (world, agents) = World::with_pulled_echo();
     let rows = "SELECT count(*) FROM goc_o_staging_service_cover";
     agents[0].hit(&[1], 1);
-    // The log has 4 KiB a page, the shared memory 32 KiB in one go.
+    // The log grows by pages of 4 KiB, the shared memory by 32 KiB at once, so only the latter exceeds the limit.
     let output = run_limited(&world, "trap '' XFSZ; ulimit -f 8", &["pull", "--force"]).assert_code(1);
     output
         .assert_stderr_contains("sqlite.db\": ")

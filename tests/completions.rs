@@ -1,4 +1,4 @@
-//! Completions, by the shells that they are for.
+//! Completions, tried in the shells that they are for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 use crate::harness::has_program;
 use crate::harness::source::project_path;
 
-/// Lines of a shell up to the cursor, and the words that may stand there.
+/// Command lines up to the cursor, with the words that may follow there.
 type Completions = BTreeMap<String, BTreeSet<String>>;
 
-/// Words that every shell has to offer, by the program's own definition.
+/// Returns the words that every shell must offer, from the definition of the command line.
 fn expected_completions() -> Completions {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
     let mut cli = Cli::command();
@@ -37,12 +37,12 @@ fn expected_completions() -> Completions {
     defined
 }
 
-/// Asks a shell, by a script that prints each line as `> LINE` and what is offered at its end.
+/// Asks a shell for its completions, by a script that prints each line as `> LINE`, then the words offered at its end.
 fn completions_by(shell: &[&str], lines: &Completions) -> Completions {
     let home = TempDir::new().unwrap();
     fs::copy(project_path("tests/fixtures/completions/zshrc"), home.path().join(".zshrc")).unwrap();
     let script = project_path(&format!("tests/fixtures/completions/complete.{}", shell[0]));
-    // A shell that asks something back would wait for an answer for ever.
+    // The limit of time ends a shell that asks a question back, which would wait for an answer for ever.
     let mut process = Command::new("timeout")
         .arg("300")
         .args(shell)

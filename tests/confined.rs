@@ -1,5 +1,5 @@
-//! The shipped systemd services, run as systemd would run them on this machine: with their user, their umask and what
-//! their unit lets them see and write. Where no systemd runs, its properties are applied one by one.
+//! The shipped systemd services, run as systemd would run them on this machine: with their user, their umask and the
+//! files that their unit lets them see and write. No systemd is needed: the properties are applied one by one.
 
 use std::fs;
 use std::process::Command;
@@ -10,10 +10,11 @@ use crate::harness::users::{SERVICE_USER, make_folder};
 use crate::harness::{ECHO, Output, World, output_of, warn_skipped};
 use crate::sim::Agent;
 
-/// A folder in which these tests put an inbox: a unit sees it, and none writes there by itself.
+/// The folder at which these tests mount an inbox. A unit sees the folder, but cannot write to it without another
+/// setting.
 const INBOX: &str = "/srv/inbox";
 
-/// The settings of a shipped unit's service, in order.
+/// Returns the settings of a shipped unit's service, in order.
 fn settings(unit: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap();
     let (_, service) = text.split_once("[Service]\n").unwrap();
@@ -22,10 +23,10 @@ fn settings(unit: &str) -> Vec<(String, String)> {
     lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.into(), value.into())).collect()
 }
 
-/// Properties that need no mount and no privilege taken away.
+/// Properties that are applied without a mount or a lost privilege, and are checked elsewhere.
 ///
-/// `examples::the_services_make_no_system_call_that_their_filter_forbids` holds the restrictions against the calls that
-/// are made. The state directory is the folder of the test, which has its mode.
+/// `examples::the_services_make_no_system_call_that_their_filter_forbids` compares the restrictions with the system
+/// calls that are made. The state directory is the folder of the test, which has its mode.
 const CHECKED_ELSEWHERE: [&str; 19] = [
     "LockPersonality",
     "MemoryDenyWriteExecute",
@@ -48,10 +49,10 @@ const CHECKED_ELSEWHERE: [&str; 19] = [
     "Type",
 ];
 
-/// A process as a unit has it: a script of its mounts, then its privileges, then its command.
+/// A process as a unit starts it: a script of its mounts, then its privileges, then its command.
 #[derive(Default)]
 struct Process {
-    /// Run by root in a mount namespace that nobody else sees, before all becomes read-only.
+    /// Script that root runs in a private mount namespace, before everything becomes read-only.
     mounts: String,
     writable: Vec<String>,
     /// Options of setpriv(1).
@@ -61,8 +62,8 @@ struct Process {
     command: Vec<String>,
 }
 
-/// Makes all read-only but the paths of the unit and folders that are private anyway, and fails where root could still
-/// write.
+/// Makes everything read-only but the paths of the unit and folders that are private anyway. Fails where root could
+/// still write.
 const READ_ONLY: &str = r#"
 for at in $(awk '{print $5}' /proc/self/mountinfo | sort -u); do
     case "$at " in
@@ -116,13 +117,13 @@ impl Process {
                 _ => panic!("{key}={value} of {unit} is applied by nothing here"),
             }
         }
-        // Last, as the mounts before are found in it.
+        // The file systems become read-only last, since the script finds the other mounts in the list of them.
         process.mounts.push_str(&late);
         process.mounts.extend(["mount -t proc -o ", &proc_options.join(","), " proc /proc\n"]);
         process
     }
 
-    /// Runs it over the root of a world, which has the path that the unit names, as has the binary.
+    /// Runs the command with the root of a world and the binary at the paths that the unit names.
     fn run(&self, world: &World) -> Output {
         let lines = [
             "set -eu",
@@ -151,7 +152,7 @@ impl Process {
     }
 }
 
-/// Tells whether this machine lets the properties of a unit be applied; says loudly where not.
+/// Tells whether this machine lets the properties of a unit be applied; warns where not.
 fn can_confine() -> bool {
     let namespace = "mount -t tmpfs tmpfs /srv && mount -t proc -o hidepid=invisible,subset=pid proc /proc";
     let unshare =
@@ -163,7 +164,7 @@ fn can_confine() -> bool {
     can_confine
 }
 
-/// A world whose root is the state directory of the services.
+/// Makes a world whose root is the state directory of the services.
 fn world_of_service() -> (World, Vec<Agent>) {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[0], 1);
@@ -188,7 +189,7 @@ fn the_systemd_services_work_as_they_are_confined() {
     }
     assert_eq!(world.run(&["--trust-root", "total", "echoserver"]).assert_code(0).stdout, "20.0\n");
     drop(agents);
-    // A fault is told there as anywhere.
+    // A confined service names a fault as any other run does.
     world.center.remove_all();
     fs::remove_file(world.root().join("sqlite.db")).unwrap();
     fs::create_dir(world.root().join("sqlite.db")).unwrap();

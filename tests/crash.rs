@@ -1,4 +1,4 @@
-//! What is left after the program was killed, starved of disk space, or run twice at once.
+//! Stored data after the program was killed, ran out of disk space, or ran twice at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::harness::{DEADLINES, ECHO, World, echo, output_of, profile_of, signal, warn_skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
-/// A few services with a few replicas, big enough that a kill can hit anything.
+/// Four services with three replicas each: enough work for a kill to hit any step.
 struct ReplicatedServices {
     world: World,
     agents: Vec<Agent>,
@@ -20,7 +20,8 @@ struct ReplicatedServices {
 impl ReplicatedServices {
     fn new() -> Self {
         let world = World::new();
-        // Every row counts, and generations fold at once: all that can be interrupted is.
+        // Each change of a counter writes a row and generations fold at once, so a kill can interrupt each of these
+        // steps.
         world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
         let program = Program::synthetic("example.com/replicated", 20, 20, 1);
         let name = |service: usize| format!("staging_th_app{service}_master_{service:010x}");
@@ -28,7 +29,7 @@ impl ReplicatedServices {
         Self { world, agents, program }
     }
 
-    /// Something happens at every process; now and then one starts again.
+    /// Hits some blocks of every process, and restarts one in eight.
     fn run_traffic(&self, random: &mut fastrand::Rng) {
         for agent in &self.agents {
             if random.u8(..8) == 0 {
@@ -39,7 +40,7 @@ impl ReplicatedServices {
         }
     }
 
-    /// The blocks that the latest row of each app shows as covered.
+    /// Returns the blocks that the latest row of each app shows as covered.
     fn covered(&self) -> Vec<BTreeSet<String>> {
         (0..4).map(|app| covered(&self.world, &format!("app{app}"))).collect()
     }
@@ -60,7 +61,7 @@ fn assert_nothing_lost(before: &[BTreeSet<String>], after: &[BTreeSet<String>]) 
 }
 
 #[test]
-fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
+fn a_pull_killed_at_any_moment_loses_nothing_and_the_next_goes_on() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -76,7 +77,7 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
         let mut child =
             services.world.command(&["pull", "--force", "-q"]).stderr(Stdio::null()).spawn().unwrap();
         let delay = usual.mul_f64(random.f64() * 1.2);
-        // The moment is what the test is about; whichever it is, all that follows must hold.
+        // A random moment is the point of this test: the checks below must hold whenever the kill comes.
         std::thread::sleep(delay);
         child.kill().unwrap();
         if child.wait().unwrap().code().is_none() {
@@ -85,7 +86,7 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
         services.world.assert_consistent();
         assert_nothing_lost(&before, &services.covered());
         if round % 4 == 3 {
-            // The first pull was longer than those that know the builds, and the machine may be busier by now.
+            // Later pulls know the builds and are shorter than the first one, and the machine may be busier by now.
             let begun = Instant::now();
             services.world.pull(0);
             usual = begun.elapsed();
@@ -104,7 +105,7 @@ fn killed_at_any_moment_it_loses_nothing_and_goes_on() {
     assert!(killed >= 50, "only {killed} of 200 runs were killed before they ended");
 }
 
-/// Tells whether strace is here and may trace, and says loudly where not.
+/// Tells whether strace is here and may trace; warns where not.
 fn has_strace() -> bool {
     let Ok(traced) = Command::new("strace").args(["-o", "/dev/null", "true"]).output() else {
         assert!(std::env::var_os("GOC_WATCHDOG_REQUIRE_GO").is_none(), "strace is missing");
@@ -117,7 +118,7 @@ fn has_strace() -> bool {
     traced.status.success()
 }
 
-/// Runs it under strace, which kills it at the `nth` call of `syscall`; tells whether there was one.
+/// Runs a pull under strace, which kills it at the `nth` call of `syscall`. Tells whether such a call came.
 fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
     let mut strace = Command::new("strace");
     world.set_environment(&mut strace);
@@ -133,7 +134,7 @@ fn killed_at(world: &World, syscall: &str, nth: usize) -> bool {
 }
 
 #[test]
-fn killed_at_each_step_of_storing_it_loses_nothing() {
+fn a_pull_killed_at_each_step_of_storing_loses_nothing() {
     if !has_strace() {
         return;
     }
@@ -146,7 +147,7 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
     for syscall in ["fsync", "fdatasync", "renameat", "unlink", "unlinkat", "pwrite64", "write"] {
         for nth in 1.. {
             services.run_traffic(&mut random);
-            // Of calls that are many, every one at first and then a few.
+            // The first twelve calls are tried one by one, then each fourth, since some calls are many.
             let nth = if nth > 12 { nth * 4 } else { nth };
             let was_killed = killed_at(&services.world, syscall, nth);
             services.world.assert_consistent();
@@ -165,7 +166,7 @@ fn killed_at_each_step_of_storing_it_loses_nothing() {
     assert!(steps > 20, "only {steps} steps were interrupted");
 }
 
-/// Returns the calls of a trace: a write where it began, any other where it ended.
+/// Returns the calls of a trace in the order of their effect: a write when it began, any other call when it ended.
 fn calls_in_order(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();
@@ -208,11 +209,11 @@ fn a_file_is_synced_before_its_rename_and_its_folder_before_the_commit() {
     let file = find(0, &["fsync(", "apa_goc_echoserver_1.cov.tmp>"]);
     let rename = find(file, &["renameat(", "_1.cov.tmp\"", "_1.cov\""]);
     let folder = find(rename, &["fsync(", "/cov_data>"]);
-    // The row, which names the file, goes into the database's log only then, and is synced there.
+    // The row names the file, so it may enter the log of the database only now, and is synced there.
     let row = find(0, &["pwrite64(", "sqlite.db-wal>", "apa_goc_echoserver_1.cov"]);
     assert!(row > folder, "the row was written before its file was safe:\n{}", calls.join("\n"));
     find(row, &["sync(", "sqlite.db-wal>"]);
-    // Every folder on the way was synced into the one above.
+    // Each new folder was synced into the one above.
     find(0, &["fsync(", "/root>"]);
     find(0, &["fsync(", "/apa_goc_echoserver>"]);
 }
@@ -226,11 +227,11 @@ fn a_second_pull_at_the_same_time_says_busy_and_ends_with_4() {
     let second = world.run(&["pull"]).assert_code(4);
     assert!(second.stderr.contains("another run holds the lock"), "{}", second.stderr);
     assert_eq!(agents[0].pulls(), 1);
-    // Readers are not held up.
+    // Commands that only read do not wait for the lock.
     world.run(&["list", "--offline"]).assert_code(0);
     first.kill().unwrap();
     first.wait().unwrap();
-    // The kernel has let the lock go.
+    // The kernel releases the lock of a process that was killed.
     world.run(&["pull"]).assert_code(0);
     world.assert_consistent();
 }
@@ -252,10 +253,10 @@ fn two_pulls_started_at_once_store_each_row_once() {
 }
 
 #[test]
-fn a_signal_ends_it_at_once_with_its_code_and_nothing_half_stored() {
+fn a_signal_ends_a_pull_at_once_with_its_code_and_nothing_half_stored() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
         let (world, mut agents) = World::with_echo(2);
-        // By one thread they are asked in this order, so the answer of the first is there when the second is asked.
+        // A single thread asks the addresses in this order, so the first has answered when the second is asked.
         agents.sort_by_key(Agent::url);
         agents[0].hit(&[0], 1);
         world.pull(0);
@@ -267,7 +268,7 @@ fn a_signal_ends_it_at_once_with_its_code_and_nothing_half_stored() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code));
         world.assert_consistent();
-        // What the signal cut off is still due, and comes with the next run.
+        // The service that the signal cut off is still due, and the next run pulls it.
         world.run(&["pull", "--no-peek"]).assert_code(0);
         assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 1]);
     }
@@ -280,7 +281,7 @@ fn a_deadline_stores_what_came_and_leaves_the_rest_due() {
     let hung = world.start("staging_th_apa_hung_master_0123456789", &echo());
     quick.hit(&[0], 1);
     hung.behave(Behaviour::Hang);
-    // On a busy machine a short deadline may cut off the other, too, which is due then as before.
+    // A short deadline may cut off the other service, too, on a busy machine; that one is then due as before.
     let cut_off = |deadline: &&str| {
         let output = world.run(&["pull", "--deadline", deadline]);
         output.stdout.contains("1 cut off and still due").then_some(output)
@@ -292,7 +293,7 @@ fn a_deadline_stores_what_came_and_leaves_the_rest_due() {
     assert!(output.stdout.starts_with("pulled 1 service (1 changed, 1 not due)"), "{}", output.stdout);
 }
 
-/// Mounts a small tmpfs and runs `test` in it; says loudly where that is not allowed.
+/// Mounts a small tmpfs and runs `test` in it; warns where mounting is not allowed.
 fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
     let mount = tempfile::TempDir::new().unwrap();
     let size = format!("size={kilobytes}k");
@@ -303,7 +304,7 @@ fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
         return;
     }
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(mount.path())));
-    // A program that another test starts may hold a file there until it is executed.
+    // The unmount is lazy, since a program that another test starts may hold a file there until it is executed.
     let unmounted = Command::new("umount").arg("--lazy").arg(mount.path()).status().unwrap();
     assert!(unmounted.success());
     if let Err(panic) = result {
@@ -312,7 +313,7 @@ fn on_a_small_disk(kilobytes: u32, test: impl FnOnce(&Path)) {
 }
 
 #[test]
-fn a_full_disk_stops_it_with_a_clear_message_and_loses_nothing() {
+fn a_full_disk_stops_a_pull_with_a_clear_message_and_loses_nothing() {
     on_a_small_disk(1200, |disk| {
         let services = ReplicatedServices::new();
         let mut random = fastrand::Rng::with_seed(3);
@@ -343,7 +344,7 @@ fn a_full_disk_stops_it_with_a_clear_message_and_loses_nothing() {
             }
         }
         assert!(failed > 5, "the disk was never full");
-        // Room is made: an old profile goes, as prune would take it.
+        // Space is freed: an old profile goes, as retention would remove it.
         let database = rusqlite::Connection::open(root.join("sqlite.db")).unwrap();
         let old = "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE is_latest = 'n'";
         let old: Vec<String> = database

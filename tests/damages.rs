@@ -1,4 +1,4 @@
-//! Broken things on our own side: each costs its own service alone, and is named.
+//! Damaged files and database values of our own: each costs its own service alone, and is named.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -17,10 +17,10 @@ const OTHERS: [&str; 3] = [
     "staging_th_third_master_4444444444",
 ];
 
-/// A user that nobody else is.
+/// A user of whom no other test makes use.
 const OTHER_USER: u32 = 61_011;
 
-/// Four services of one process each; the first is about to be broken.
+/// Four services of one process each, the first of which is about to be damaged.
 struct FourServices {
     world: World,
     broken: Agent,
@@ -28,7 +28,7 @@ struct FourServices {
 }
 
 impl FourServices {
-    /// All were pulled once, with one block of four covered.
+    /// Starts the services and pulls them once, with one block of four covered.
     fn pulled() -> Self {
         let services = Self::new();
         services.hit(0);
@@ -39,7 +39,7 @@ impl FourServices {
     fn new() -> Self {
         let world = World::new();
         world.configure(SHORT_PAUSES);
-        // Of another program each, so that no structure is shared.
+        // Each service has a program of its own, so that no structure is shared.
         let start = |name: &str| {
             let block = |line| format!("example.com/{name}/a.go:{line}.1,{line}.9 1\n");
             world.start(name, &Program::from_profile(&(1..=4).map(block).collect::<String>()))
@@ -55,7 +55,7 @@ impl FourServices {
         }
     }
 
-    /// How many blocks the latest row of each other service covers.
+    /// Returns the number of blocks that the latest row of each other service covers.
     fn covered_by_others(&self) -> [i64; 3] {
         OTHERS.map(|name| self.covered(name))
     }
@@ -69,7 +69,7 @@ impl FourServices {
     }
 }
 
-/// Name of the broken thing, how it is broken and repaired, and what the message about it says.
+/// A name of the fault, functions that make and repair it, and the word by which the message names it.
 type FolderFault = (&'static str, fn(&World), fn(&World), &'static str);
 
 fn cov_data(world: &World) -> std::path::PathBuf {
@@ -127,7 +127,7 @@ fn a_file_in_the_way_costs_its_service_alone_and_its_counters_are_kept() {
         assert_eq!(services.covered_by_others(), [2; 3], "{what}");
         assert_eq!(services.covered(BROKEN), 1, "{what}");
 
-        // The process restarts meanwhile, and its counters are gone but for the database.
+        // The process restarts meanwhile, so its counters exist in the database alone.
         services.broken.restart();
         services.world.run(&["pull"]).assert_code(3).assert_stderr_contains(BROKEN);
         repair(&services.world);
@@ -144,7 +144,7 @@ fn a_folder_of_another_user_costs_its_service_alone() {
     }
     let services = FourServices::new();
     services.hit(0);
-    // As after `sudo goc-watchdog pull newapp`.
+    // The state is that after `sudo goc-watchdog pull newapp`.
     fs::create_dir_all(cov_data(&services.world)).unwrap();
     services.world.install_binary();
     for path in [services.world.home(), &services.world.root(), &services.world.root().join("broken")] {
@@ -164,8 +164,8 @@ fn a_folder_of_another_user_costs_its_service_alone() {
     assert_eq!(services.covered(BROKEN), 1);
 }
 
-/// A damage of a stored value of the broken service, by SQL; whether the next pull heals it by itself; and what the
-/// message about it says.
+/// Damages of a stored value of the broken service: the SQL, whether the next pull heals it by itself, and a part of
+/// the message about it.
 const DAMAGES: &[(&str, bool, &str)] = &[
     (
         "UPDATE schedule SET next_due_at = 'soon' WHERE key_id = KEY",
@@ -226,7 +226,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
         true,
         "table goc_o_staging_service_cover, column created_at",
     ),
-    // Bytes that are no UTF-8.
+    // These texts are no UTF-8.
     ("UPDATE schedule SET last_change_at = NO_TEXT WHERE key_id = KEY", true, "column last_change_at"),
     ("UPDATE address SET last_error = NO_TEXT WHERE key_id = KEY", true, "table address, column last_error"),
     ("UPDATE listing SET center = NO_TEXT WHERE service_id = SERVICE", true, "table listing, column center"),
@@ -253,7 +253,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
         true,
         "table goc_o_staging_service_cover, column git_branch",
     ),
-    // Values of another type.
+    // These values have another type than their column.
     ("UPDATE service SET git_branch = x'ff' WHERE id = SERVICE", true, "table service, column git_branch"),
     ("UPDATE service SET key_id = 'x' WHERE name = 'NAME'", true, "table service, column key_id"),
     ("UPDATE cover_key SET git_commit = x'ff' WHERE id = KEY", true, "table cover_key, column git_commit"),
@@ -304,7 +304,7 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
         assert!(faults.iter().any(|fault| fault.contains(named)), "{sql}: {object}");
         assert_eq!(services.covered_by_others(), [2; 3], "{sql}");
 
-        // The answer is stored, whatever became of the row.
+        // The answer is stored even where no row can be.
         let stored: i64 = services.world.query(
             "SELECT count(*) FROM generation JOIN edition ON edition.id = edition_id
              JOIN cover_key ON cover_key.id = key_id WHERE app_name = 'broken' AND length(counts) > 1",
@@ -325,11 +325,11 @@ fn a_damaged_value_costs_its_service_alone_whatever_reads_it() {
     }
 }
 
-/// The first number that is too high for that of a profile.
+/// The first number that is too high for a profile.
 const FIRST_IMPOSSIBLE_NUMBER: u64 = (1 << 53) + 1;
 
 #[test]
-fn a_number_that_no_profile_can_have_is_that_of_somebody_elses_file() {
+fn a_file_with_a_number_that_no_profile_can_have_is_left_alone() {
     let services = FourServices::new();
     services.hit(0);
     fs::create_dir_all(cov_data(&services.world)).unwrap();
@@ -387,7 +387,7 @@ fn a_statement_that_the_database_refuses_for_one_service_costs_that_service_alon
 }
 
 #[test]
-fn ids_at_the_end_of_all_numbers_keep_nothing_from_being_stored() {
+fn the_largest_ids_keep_nothing_from_being_stored() {
     let services = FourServices::pulled();
     services.hit(1);
     services.world.execute(
@@ -464,7 +464,7 @@ fn a_latest_row_with_a_path_of_no_profile_is_named_and_the_others_go_on() {
 }
 
 #[test]
-fn generations_that_cannot_be_folded_keep_no_others_from_it() {
+fn generations_that_cannot_be_folded_keep_no_others_from_being_folded() {
     let services = FourServices::new();
     services.world.configure(&format!("{SHORT_PAUSES}[pull]\nfold_after = \"0s\"\n"));
     services.hit(0);
@@ -479,7 +479,7 @@ fn generations_that_cannot_be_folded_keep_no_others_from_it() {
         .run(&["pull", "--force"])
         .assert_code(3)
         .assert_stderr_contains("table generation, column counts");
-    // The first life of each becomes old with the second pull, and is folded then.
+    // The first generation of each service is closed by the second pull, and folded in the third.
     services.world.run(&["pull", "--force"]).assert_code(3);
     let folded: i64 = services.world.query("SELECT count(*) FROM generation WHERE address IS NULL");
     assert_eq!(folded, 3);
@@ -521,7 +521,7 @@ fn a_name_that_cannot_be_read_costs_nobody_else() {
             .run(&["pull", "--force"])
             .assert_code(3)
             .assert_stderr_contains("table service, column name");
-        // The center lists the name, which is of the same key.
+        // The name that the center lists belongs to the same key.
         assert_eq!((services.covered(BROKEN), services.covered_by_others()), (2, [2; 3]), "{value}");
         services
             .world
@@ -534,7 +534,7 @@ fn a_name_that_cannot_be_read_costs_nobody_else() {
 }
 
 #[test]
-fn what_is_remembered_of_changes_and_cannot_be_read_is_named() {
+fn stored_changed_lines_that_cannot_be_read_are_named() {
     let services = FourServices::pulled();
     services.damage(
         "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at)
@@ -565,9 +565,9 @@ fn times_of_runs_that_cannot_be_read_are_named_and_cost_nobody_anything() {
 }
 
 #[test]
-fn what_is_said_of_a_row_that_is_not_there_keeps_none_from_being_stored() {
+fn records_of_a_row_that_does_not_exist_keep_no_row_from_being_stored() {
     let services = FourServices::pulled();
-    // The four rows have the first ids; these are what the next one will get.
+    // The four rows have ids 1 to 4; these records have the id that the next row will get.
     services.damage(
         "INSERT INTO cover_fact (row_id, edition_id, covered, total, covered_digest, counts_digest, answered, listed)
          SELECT 5, edition_id, 0, 9, covered_digest, counts_digest, 7, 7 FROM cover_fact WHERE row_id = 1;
@@ -581,10 +581,10 @@ fn what_is_said_of_a_row_that_is_not_there_keeps_none_from_being_stored() {
 }
 
 #[test]
-fn a_row_whose_id_became_the_last_of_all_keeps_none_from_being_stored() {
+fn a_row_with_the_largest_id_keeps_no_row_from_being_stored() {
     for sequence in ["4", "'x'", "NULL", "9223372036854775807"] {
         let services = FourServices::pulled();
-        // The sequence of ids knows nothing of an id that was changed.
+        // SQLite's sequence of ids does not know of an id that was changed.
         services.damage(&format!(
             "DELETE FROM cover_fact WHERE row_id = ROW;
              UPDATE goc_o_staging_service_cover SET id = 9223372036854775807 WHERE id = ROW;

@@ -14,7 +14,7 @@ use crate::harness::source::{Source, project_path};
 use crate::harness::{World, has_program, warn_skipped};
 use crate::sim::Program;
 
-/// What the base has. The number of each line of `AFTER` that counts stands beside it.
+/// Source at the base. Beside each line of `AFTER` that counts stands its number.
 const BEFORE: &str = "package main
 
 func main() {
@@ -63,7 +63,7 @@ example.com/app/main.go:20.12,24.2 1 0
 example.com/app/kept/moved.go:3.13,5.2 1 0
 ";
 
-/// A service at a commit beyond `master`, on a branch of its own.
+/// Makes a service at a commit beyond `master`, on a branch of its own.
 fn changed_service() -> Service {
     let moved = "package kept\n\nfunc Moved() {\n\tprintln(1)\n}\n\nvar padding = \"so much stays the same that git sees it move\"\n";
     let mut source = Source::from_files(&[
@@ -100,7 +100,7 @@ fn report_json(service: &Service, options: &[&str]) -> Value {
 }
 
 #[test]
-fn each_changed_line_has_its_state_and_what_does_not_count_its_reason() {
+fn each_changed_line_has_a_state_or_a_reason_not_to_count() {
     let service = changed_service();
     let json = report_json(&service, &[]);
     let file = |path: &str| {
@@ -144,7 +144,7 @@ fn each_changed_line_has_its_state_and_what_does_not_count_its_reason() {
 }
 
 #[test]
-fn the_base_is_chosen_and_said() {
+fn the_base_is_chosen_and_named() {
     let service = changed_service();
     let master = service.source.commit_of("master");
     let json = report_json(&service, &[]);
@@ -155,7 +155,7 @@ fn the_base_is_chosen_and_said() {
     for base in ["master", &master, &master[..9], "parent"] {
         assert_eq!(report_json(&service, &["--base", base])["base_commit"], json!(master), "{base}");
     }
-    // The default branch goes on: what came there is none of this commit's changes, and it is fetched first.
+    // The default branch moves on. A report fetches it first, and its new commit is none of this commit's changes.
     service
         .world
         .configure(&format!("[apps.app]\nrepo = \"file://{}\"\n", service.source.folder.path().display()));
@@ -206,14 +206,14 @@ fn on_the_default_branch_the_base_is_the_commit_that_was_stored_before() {
     assert_eq!(json["base_commit"], json!(feature), "{json}");
     assert!(json["base"].as_str().unwrap().starts_with("the previous commit with data (row 1,"), "{json}");
     assert_eq!(report(&["--base", "parent"])["base_commit"], json!(first));
-    // Nothing changed at all is a pass that says so.
+    // A report without a changed line passes the gate, and says so.
     let output =
         service.world.run(&["report", &merged, "--base", "previous", "--fail-under", "100"]).assert_code(0);
     assert!(output.stdout.ends_with("\nno code changed that counts\n"), "{}", output.stdout);
 }
 
 #[test]
-fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
+fn the_previous_commit_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
     let mut source =
         Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
@@ -263,7 +263,7 @@ fn what_came_before_on_a_branch_is_an_ancestor_whenever_it_was_stored() {
 }
 
 #[test]
-fn what_somebody_works_on_is_not_taken_for_the_default_branch() {
+fn a_branch_that_somebody_works_on_is_not_taken_for_the_default_branch() {
     let service = changed_service();
     let repository = repository(&service.world);
     fs::remove_dir_all(&repository).unwrap();
@@ -282,7 +282,7 @@ fn what_somebody_works_on_is_not_taken_for_the_default_branch() {
 }
 
 #[test]
-fn every_form_can_be_of_files_that_changed_alone() {
+fn every_form_can_be_limited_to_changed_files() {
     let function =
         |name: &str, says: u8| format!("package main\n\nfunc {name}() {{\n\tprintln({says})\n}}\n");
     let mut source = Source::from_files(&[
@@ -301,7 +301,7 @@ fn every_form_can_be_of_files_that_changed_alone() {
     source.clone_into(&world, &["--bare"]);
     let report = |options: &[&str]| world.run(&[&["report", "app"], options].concat());
 
-    // The base is the default one.
+    // The default base is taken where none is named.
     let table = report(&["--only-changed"]).assert_code(0).stdout;
     assert_eq!(
         table,
@@ -321,7 +321,7 @@ fn every_form_can_be_of_files_that_changed_alone() {
     };
     let (part, whole) = (page(&["--only-changed"]), page(&[]));
     assert!(part.contains("changed.go") && !part.contains("same.go") && whole.contains("same.go"));
-    // Nothing of it passes for the report of the whole, and the changed lines are remembered.
+    // A report of changed files is not kept in place of the whole one, but the count of changed lines is stored.
     assert_eq!(fs::read_dir(world.root().join("app/cov_data")).unwrap().count(), 1);
     assert_eq!(world.query::<i64>("SELECT hit FROM cover_diff"), 1);
 
@@ -334,7 +334,7 @@ fn every_form_can_be_of_files_that_changed_alone() {
 }
 
 #[test]
-fn a_gate_asks_for_the_changed_lines() {
+fn a_gate_can_be_set_for_the_changed_lines() {
     let service = changed_service();
     let gate = |options: &[&str]| service.report(&[&["--format", "diff"], options].concat());
     gate(&["--fail-under", "50"]).assert_code(0);
@@ -345,9 +345,10 @@ fn a_gate_asks_for_the_changed_lines() {
 }
 
 #[test]
-fn lines_are_held_against_another_stored_state() {
+fn lines_are_compared_with_another_stored_state() {
     let service = changed_service();
-    // The base has been running elsewhere: `main` and both ends of `run` were executed, and what moved since.
+    // A process of the base runs in another region: `main` and both ends of `run` were executed, and the function that
+    // moved.
     let before = "example.com/app/main.go:3.13,5.2 1 1
 example.com/app/main.go:7.21,8.11 1 1
 example.com/app/main.go:8.11,10.3 1 1
@@ -362,8 +363,9 @@ example.com/app/old/moved.go:3.14,5.2 1 1
     let report = |options: &[&str]| service.world.run(&[&["report", &name], options].concat());
     let json = report(&["--against", "sg_app", "--format", "diff-json"]).assert_code(0).json().remove(0);
     assert_eq!(json["base"], "the commit of row 2");
-    // New: 5, 6, 10, 15 hit and 11, 21, 22 missed, and moved.go's 4. Kept: 16 was not executed and is. Gone: the old
-    // lines 4, 8 and 9 of main.go and 4 of moved.go, all executed; gone.go's one block has no line with code.
+    // New lines: 5, 6, 10 and 15 hit; 11, 21, 22 and line 4 of moved.go missed. Kept: line 16 was not executed and is
+    // now. Gone: the old lines 4, 8 and 9 of main.go and 4 of moved.go, all executed; the one block of gone.go has no
+    // line with code.
     assert_eq!(json["against"]["lines"], json!({"DCB": 4, "GBC": 1, "GNC": 4, "UNC": 4}));
     let kept = service.world.run(&["total", &name, "--format", "json"]).assert_code(0).json().remove(0);
     assert_eq!(
@@ -371,7 +373,7 @@ example.com/app/old/moved.go:3.14,5.2 1 1
         (&json!(service.source.commit_of("master")), &json!("the commit of row 2"))
     );
 
-    // A row of the base itself in which one more block was executed.
+    // Another row of the same base commit has one more block executed.
     let more = row_by_hand(&service, &before.replace("main.go:11.2,11.10 1 0", "main.go:11.2,11.10 1 5"));
     let lost = service.world.run(&["report", &base, "--against", &more, "--fail-on", "lost"]).assert_code(5);
     assert!(lost.stdout.contains("\n  lost in main.go: 11\n"), "{}", lost.stdout);
@@ -397,7 +399,7 @@ fn row_by_hand(service: &Service, blocks: &str) -> String {
     service.world.query::<i64>("SELECT max(id) FROM goc_o_staging_service_cover").to_string()
 }
 
-/// What `total` and `history` say of the changes of the newest row; they say the same.
+/// Returns the changed lines that `total` and `history` show for the newest row, which must agree.
 #[track_caller]
 fn kept(world: &World, service: &str) -> Value {
     let total = world.run(&["total", service, "--format", "json"]).assert_code(0).json().remove(0);
@@ -441,7 +443,7 @@ fn total_and_history_carry_the_changed_lines_of_a_row_once_computed() {
         json!({"base": master, "how": how, "hit": 4, "lines": 8, "percent": 50.0, "computed_at": null})
     );
     assert!(computed_at.as_str().unwrap() > world.query::<String>("SELECT started_at FROM run").as_str());
-    // The same base by another way is still the one that is taken where none is named.
+    // The base under another name is still the one that is shown.
     report_json(&service, &["--base", "master"]);
     assert_eq!(kept(world, "app")["how"], how);
     report_json(&service, &[]);
@@ -483,7 +485,7 @@ fn the_changed_lines_that_are_shown_are_those_since_the_default_base() {
     assert_eq!(shown_after(&["--base", "parent"])["base"], json!(feature));
     let table = service.world.run(&["history", "app"]).assert_code(0).stdout;
     assert!(table.trim_end().ends_with(&format!("none since {}", &feature[..8])), "{table}");
-    // The default is what the team says.
+    // The configuration may name another default base.
     service.world.configure("[apps.app]\nbase = \"parent\"\n");
     assert_eq!(shown_after(&[])["base"], json!(first));
     report_json(&service, &["--id", "1", "--base", "master"]);
@@ -522,7 +524,7 @@ fn changed_lines_are_not_kept_where_modules_could_not_be_read() {
     let to = repository(&world);
     let to = to.to_str().unwrap();
     source.git(&["clone", "--quiet", "--bare", "--filter=blob:none", &url, to]);
-    // All that changed is there.
+    // The diff of all files shows that the clone has every changed one.
     source.git(&["--git-dir", to, "diff", "master", "feature"]);
     let report = |options: &[&str]| {
         world
@@ -586,7 +588,7 @@ fn many_files_are_compared_whatever_their_names_are() {
             .map(str::to_owned),
     );
     let before = |name: &str| match name {
-        // A test that became part of the program.
+        // This test file became part of the program.
         "p/f07.go" => "p/f07_test.go".to_owned(),
         "p/f08.go" => "old/f08.go".to_owned(),
         name => name.to_owned(),
@@ -624,7 +626,7 @@ fn many_files_are_compared_whatever_their_names_are() {
 }
 
 #[test]
-fn what_is_no_text_of_a_file_is_compared_with_nothing() {
+fn files_without_readable_text_are_compared_with_nothing() {
     let huge = |last: u8| [vec![b'\n'; 32 << 20], vec![last]].concat();
     let made = "package main\n\nfunc made() {\n\tprintln()\n}\n";
     let mut source = Source::from_files(&[
@@ -681,13 +683,13 @@ fn what_is_no_text_of_a_file_is_compared_with_nothing() {
         .map(|file| (&file["path"], &file["new"], &file["total"]))
         .collect();
     assert_eq!(files, [(&json!("link.go"), &json!(true), &json!(1))]);
-    // What is not known of lines is told by no category; what became a link went.
+    // Lines of unknown state are in no category, and the file that became a link counts as gone.
     let against = report(&["--against", "1", "--fail-on", "lost"]);
     assert_eq!(against["against"]["lines"], json!({"DCB": 1, "UNC": 1}));
 }
 
 #[test]
-fn a_report_is_whole_where_its_figure_cannot_be_kept() {
+fn a_report_is_complete_where_its_figure_cannot_be_stored() {
     let service = changed_service();
     let report = |options: &[&str]| service.report(&[&["--format", "diff-github"], options].concat());
     let wanted = report(&[]).assert_code(0);
@@ -706,7 +708,7 @@ fn a_report_is_whole_where_its_figure_cannot_be_kept() {
     assert_eq!(report(&[]), wanted, "in silence");
     report(&["-v"]).assert_code(0).assert_stderr_contains("no room");
     assert_eq!(kept(&service.world, "app"), Value::Null);
-    // What only reads brings no database up to date.
+    // A command that only reads does not bring the database up to date.
     service.world.execute("PRAGMA user_version = 4");
     report(&[]).assert_code(1).assert_stderr_contains("the next pull or prune brings it up to date");
     assert_eq!(service.world.query::<i64>("PRAGMA user_version"), 4);
@@ -722,7 +724,7 @@ fn changed_lines_are_kept_while_a_pull_runs() {
 }
 
 #[test]
-fn people_see_what_was_missed() {
+fn the_form_for_people_shows_the_missed_lines() {
     let service = changed_service();
     let output = service.report(&["--base", "master"]).assert_code(0);
     let (head, rest) = output.stdout.split_once("\n\nmain.go: ").unwrap();
@@ -789,7 +791,7 @@ fn annotations_and_comments_name_the_places() {
 }
 
 #[test]
-fn a_unified_diff_can_say_what_changed() {
+fn a_unified_diff_can_name_the_changed_lines() {
     let service = changed_service();
     let diff = service.source.git(&["diff", "--no-prefix", "master", "feature"]);
     let file = service.world.home().join("changes.diff");
@@ -797,7 +799,7 @@ fn a_unified_diff_can_say_what_changed() {
     let json = report_json(&service, &["--diff-file", "changes.diff"]);
     assert_eq!((&json["covered"], &json["total"]), (&json!(4), &json!(8)));
     assert_eq!(json["files"][0]["functions"][0]["new"], Value::Null, "nothing tells what there was before");
-    // Whatever its paths begin with.
+    // The prefixes of the paths in a diff do not matter.
     for option in [&["-c", "diff.mnemonicPrefix=true"][..], &[], &["-c", "diff.noprefix=true"]] {
         let diff = service.source.git(&[option, &["diff", "master", "feature", "--", "main.go"]].concat());
         for diff in [diff.clone(), diff.replace(" a/", " old/").replace(" b/", " new/")] {
@@ -819,7 +821,7 @@ fn a_unified_diff_can_say_what_changed() {
     refused("hello\n", "\"changes.diff\" is no unified diff: line 1: no file of a unified diff is named");
     refused("--- a/main.go\n+++ b/main.go\n@@ -1,9 +1,9 @@\n one\n", "line 3: this hunk is cut short");
     refused("--- a\n+++ b\n@@ -1,4294967296 +1 @@\n", "line 3: expected \"@@ -LINE,COUNT +LINE,COUNT @@\"");
-    // One that is not of this commit would pass any gate.
+    // A diff of another commit is refused, since it would pass any gate.
     refused(
         "--- ../../etc/passwd.go\n+++ ../../etc/passwd.go\n@@ -1 +1 @@\n-a\n+b\n",
         "none of its 1 Go files is there, such as \"../../etc/passwd.go\"",
@@ -882,7 +884,7 @@ fn a_merge_base_that_a_shallow_clone_cannot_know_is_not_guessed() {
 }
 
 #[test]
-fn no_configuration_of_git_changes_what_changed() {
+fn no_configuration_of_git_affects_the_changed_lines() {
     let service = changed_service();
     let repository = repository(&service.world);
     let set = |key: &str, value: &str| {
@@ -917,14 +919,14 @@ fn diff_json_fits_its_published_schema() {
     service.source.assert_fits_schema("man/goc-watchdog-report-diff.schema.json", "diff.json");
 }
 
-/// Folder of a version of a module, from the module proxy.
+/// Returns the folder of a version of a module, from the module proxy.
 fn module(version: &str) -> std::path::PathBuf {
     let output = Command::new("go").args(["mod", "download", "-json", version]).output().unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     answer["Dir"].as_str().unwrap_or_else(|| panic!("{version}: {answer}")).into()
 }
 
-/// Puts the files of a version into the source, in place of all that was there, and commits them.
+/// Replaces the source by the files of a version, and commits them.
 fn commit_version(source: &mut Source, version: &str) {
     let folder = source.folder.path().to_owned();
     for entry in
@@ -989,7 +991,7 @@ fn diff_cover_counts_the_same_lines_of_real_repositories() {
             let hit = numbers(&[&file["hit"], &file["partly"]]);
             lines_of_ours.insert(file["path"].as_str().unwrap(), (hit, numbers(&[&file["missed"]])));
         }
-        // It knows no rule by which a file is left out, but that of lines without code: it counts none in those.
+        // diff-cover has no rule that leaves out files, except that it counts no line in files without code.
         let rule = |path: &str| {
             let left_out =
                 ours["left_out"].as_array().unwrap().iter().find(|left_out| left_out["path"] == path);

@@ -16,7 +16,7 @@ use goc_watchdog::exit::ExitCode;
 
 use crate::harness::output_of;
 
-/// What no definition of options can say, by page.
+/// Hand-written sections of each page, for text that no definition of options holds.
 const SECTIONS: [(&str, &str); 7] = [
     ("goc-watchdog", include_str!("../man/sections/goc-watchdog.roff")),
     ("goc-watchdog-pull", include_str!("../man/sections/goc-watchdog-pull.roff")),
@@ -62,10 +62,10 @@ fn completion(shell: Shell) -> Vec<u8> {
         generate(shell, &mut Cli::command(), "goc-watchdog", &mut script);
         return script;
     }
-    // clap_complete 4.6 replaces a hyphen in the program's name by one text where the script notes the command of a
-    // line, and by another where it looks up the command's options, so nothing is found behind a command. A name
-    // without hyphens is the same in both places; the program's own name has to stand where the script registers
-    // its function alone.
+    // clap_complete 4.6 replaces a hyphen in the program's name in two different ways: one where the script notes the
+    // command of a line, another where it looks up the command's options. The script would thus offer nothing behind a
+    // command. A name without hyphens is the same in both places, so the program's own name is put back only where the
+    // script registers its function.
     generate(shell, &mut Cli::command(), "goc_watchdog", &mut script);
     let script = String::from_utf8(script).unwrap();
     let registered = "-o default goc_watchdog\n";
@@ -73,7 +73,7 @@ fn completion(shell: Shell) -> Vec<u8> {
     script.replace(registered, "-o default goc-watchdog\n").into_bytes()
 }
 
-/// Everything that is generated, by its path in the project.
+/// Returns all generated files by their path in the project.
 fn generated() -> Vec<(PathBuf, Vec<u8>)> {
     let mut cli = Cli::command();
     cli.build();
@@ -122,7 +122,7 @@ fn the_configuration_that_the_man_page_shows_is_the_default() {
     for table in ["[pull]", "[prune]", "[git]", "[files]"] {
         assert!(text.contains(table), "{text}");
     }
-    // What is not a default is shown behind a #; it has to be right all the same.
+    // Settings that are not defaults stand behind a #, and must be valid, too.
     let all: String = text
         .lines()
         .map(|line| line.strip_prefix("# ").unwrap_or(line))

@@ -1,11 +1,11 @@
-//! A service shows the build that most of its listed addresses serve, whoever came first.
+//! Elections: a service shows the build that most of its listed addresses serve, whichever came first.
 
 use chrono::{TimeDelta, Utc};
 
 use crate::harness::{ECHO, World, echo, profile_of};
 use crate::sim::{Agent, Behaviour, Program};
 
-/// A build of the echo program from a changed source.
+/// Returns the echo program built from a changed source.
 fn rebuilt_echo() -> Program {
     Program::from_profile(
         "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/main.go:15.30,17.2 1\n",
@@ -13,7 +13,7 @@ fn rebuilt_echo() -> Program {
 }
 
 impl World {
-    /// Lets what is remembered of an election be so many minutes older.
+    /// Lets minutes pass for the election.
     fn let_election_age(&self, minutes: i64) {
         let since = self.query::<String>("SELECT since FROM election");
         let since: chrono::DateTime<Utc> = since.parse().unwrap();
@@ -22,7 +22,7 @@ impl World {
         self.execute(&format!("UPDATE election SET since = '{since}'"));
     }
 
-    /// The state of an election: kind, votes, and how many addresses are listed.
+    /// Returns the state of the election: its kind, the votes, and the number of listed addresses.
     fn election(&self) -> Option<(String, i64, i64)> {
         let mut found = Vec::new();
         let database = self.database();
@@ -33,13 +33,13 @@ impl World {
         found.pop()
     }
 
-    /// Tells whether the counters shown are those of the build that runs.
+    /// Tells whether the latest profile is of the build that runs.
     fn shows_echo(&self) -> bool {
         profile_of(&self.latest_text("apa_goc_echoserver")).counts.len() == 6
     }
 }
 
-/// A service that a stray process was first to serve, and the two real ones that came after it.
+/// Makes a service that a stray process served first, before the two real ones came.
 fn world_with_stray_process() -> (World, Agent, [Agent; 2]) {
     let world = World::new();
     let stray = world.start(ECHO, &rebuilt_echo());
@@ -51,7 +51,7 @@ fn world_with_stray_process() -> (World, Agent, [Agent; 2]) {
 }
 
 #[test]
-fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
+fn a_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls() {
     let (world, _stray, _real) = world_with_stray_process();
     let output = world.run(&["pull"]).assert_code(3);
     output.assert_stderr_contains(
@@ -85,7 +85,7 @@ fn one_stray_process_that_came_first_gives_way_to_the_majority_after_two_pulls()
     assert_eq!((&pulled["pending"], &pulled["replicas"]["answered"]), (&serde_json::Value::Null, &2.into()));
     assert!(world.shows_echo());
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
-    // The stray process is set aside now, and the old build is history.
+    // The stray process is now set aside, and its build belongs to the history.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM edition WHERE status = 'former'"), 1);
     assert_eq!(world.election(), None);
     world.assert_consistent();
@@ -96,7 +96,7 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     let (world, stray, real) = world_with_stray_process();
     world.run(&["pull"]).assert_code(3);
     assert_eq!(world.election(), Some(("majority".to_owned(), 2, 3)));
-    // An address that fails is listed, so its vote counts.
+    // A failing address is still listed, so its vote counts.
     real[0].kill();
     world.pull(3);
     assert_eq!(world.election(), Some(("majority".to_owned(), 2, 3)));
@@ -104,14 +104,14 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
     stray.hit(&[0], 1);
     world.run(&["pull", ECHO, "--address", &stray.url()]).assert_code(0);
     assert_eq!(world.election(), Some(("majority".to_owned(), 2, 3)));
-    // An address that is no longer listed has no vote: a tie, in which the build shown stays.
+    // An address that is no longer listed has no vote. The votes are then equal, and the build that is shown stays.
     world.center.remove(&real[0].url());
     world.pull(3);
     assert_eq!(world.election(), Some(("tie".to_owned(), 1, 2)));
     world.let_election_age(60);
     world.pull(3);
     assert!(!world.shows_echo());
-    // After a day the one listed last is adopted.
+    // The build that was listed last is adopted after a day of equal votes.
     world.let_election_age(23 * 60);
     world.pull(3).assert_stderr_contains("took the place of");
     assert!(world.shows_echo());
@@ -119,7 +119,7 @@ fn addresses_that_fail_or_are_not_asked_vote_by_their_last_answer() {
 }
 
 #[test]
-fn one_pull_in_which_all_real_processes_fail_shows_no_stray_one() {
+fn a_pull_in_which_all_real_processes_fail_does_not_show_a_stray_one() {
     let (world, agents) = World::with_echo(4);
     world.pull(0);
     let _stray = world.start(ECHO, &rebuilt_echo());
@@ -177,7 +177,7 @@ fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() 
     let others = [(); 3].map(|()| world.start(ECHO, &rebuilt_echo()));
     world.pull(3);
     assert_eq!(world.election(), Some(("majority".to_owned(), 3, 4)));
-    // Two of them are processes of a newer commit at ports that are used again.
+    // Two of the addresses belong now to processes of a newer commit that took over the ports.
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
     let _third = world.start(newer, &rebuilt_echo());
     world.run(&["pull", newer]).assert_code(0);
@@ -186,7 +186,7 @@ fn an_address_that_stands_under_another_name_that_shows_its_build_has_no_vote() 
     }
     world.pull(3);
     assert_eq!(world.election(), Some(("tie".to_owned(), 1, 4)));
-    // Their last answers do not vote here either when they fail.
+    // Their last answers do not vote under this name either when they fail.
     others[0].kill();
     world.pull(3);
     assert_eq!(world.election(), Some(("tie".to_owned(), 1, 4)));
@@ -211,7 +211,7 @@ fn a_last_answer_does_not_vote_once_another_name_shows_its_build() {
 }
 
 #[test]
-fn what_a_person_chose_stays_against_a_majority() {
+fn the_choice_of_a_person_stays_against_a_majority() {
     let (world, stray, _real) = world_with_stray_process();
     world.pull(3);
     let stray_build =
@@ -222,7 +222,7 @@ fn what_a_person_chose_stays_against_a_majority() {
     assert!(explained.contains("(shown, chosen by hand; "), "{explained}");
     world.pull(3);
     assert_eq!(world.election(), None);
-    // A deploy ends the choice.
+    // A deploy ends the choice that a person made.
     world.center.remove(&stray.url());
     world.pull(0).assert_stderr_contains("took the place of");
     assert!(world.shows_echo());
@@ -230,7 +230,7 @@ fn what_a_person_chose_stays_against_a_majority() {
 }
 
 #[test]
-fn where_adoption_is_switched_off_a_majority_changes_nothing() {
+fn a_majority_changes_nothing_where_adoption_is_switched_off() {
     let (world, _stray, _real) = world_with_stray_process();
     world.configure("[pull]\nadopt = false\n");
     world.pull(3);

@@ -1,5 +1,5 @@
-//! What `examples/` holds is checked or run here, so that none of it can rot. (The quickstart and the echo
-//! service are run by `.ci/run` and by the tests of the real goc.)
+//! The files of `examples/` are checked or run here, so that none of them becomes wrong unnoticed. (`.ci/run` runs the
+//! quickstart, and the tests of the real goc run the echo service.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,7 +23,7 @@ use crate::harness::users::SERVICE_USER;
 use crate::harness::{ECHO, Output, World, has_program, output_of};
 use crate::sim::{Agent, Program};
 
-/// Those that are for a person to change; [`each_says_what_to_change`] holds them against the folder.
+/// The examples that a person adapts; [`each_example_says_what_to_change`] compares the list with the folder.
 const EXAMPLES: [&str; 13] = [
     "ci/github-actions.yml",
     "ci/gitlab-ci.yml",
@@ -40,7 +40,7 @@ const EXAMPLES: [&str; 13] = [
     "systemd/goc-watchdog-pull.timer",
 ];
 
-/// Where the examples expect the binary.
+/// The path at which the examples expect the binary.
 const INSTALLED: &str = "/usr/local/bin/goc-watchdog";
 
 fn example(name: &str) -> String {
@@ -60,7 +60,7 @@ fn assert_is_read(variable: &str) {
     assert!(variable == "GOC_SERVICE_NAME" || read.any(|it| it == variable), "nothing reads {variable}");
 }
 
-/// A shell in the environment of a world, in which `goc-watchdog` is the binary of this build.
+/// Prepares a shell in the environment of a world, in which `goc-watchdog` is the binary of this build.
 fn shell(world: &World, command: &[&str]) -> Command {
     let bin = world.home().join("bin");
     if !bin.exists() {
@@ -76,7 +76,7 @@ fn shell(world: &World, command: &[&str]) -> Command {
 }
 
 #[test]
-fn each_says_what_to_change() {
+fn each_example_says_what_to_change() {
     let folder = PathBuf::from(project_path("examples"));
     let mut found: Vec<String> = files_below(&folder)
         .iter()
@@ -128,13 +128,13 @@ fn cron_line(line: &str) -> Option<([&str; 5], &str)> {
         *time = is_time(field, range).then_some(field)?;
         rest = after.trim_start();
     }
-    // Cron would end the line at it, and hand the rest to the command's stdin.
+    // A % ends the command for cron, and the rest would go to its stdin.
     let is_cut = rest.replace("\\%", "").contains('%');
     (!rest.is_empty() && !is_cut).then_some((times, rest))
 }
 
 #[test]
-fn what_cron_would_not_take_is_told_from_what_it_takes() {
+fn lines_that_cron_rejects_are_told_from_those_that_it_accepts() {
     for good in ["* * * * * true", "*/5 0-23/2 1,15 * 1-5\ttrue", "3-59/10 * * * * date +\\%s"] {
         assert!(cron_line(good).is_some(), "{good}");
     }
@@ -153,7 +153,7 @@ fn what_cron_would_not_take_is_told_from_what_it_takes() {
 }
 
 #[test]
-fn each_line_of_the_crontab_runs_and_has_nothing_to_say() {
+fn each_line_of_the_crontab_runs_and_prints_nothing() {
     let (world, _agents) = World::with_covered_echo();
     let text = example("crontab");
     assert!(text.ends_with('\n'), "cron leaves out a last line without an end");
@@ -235,13 +235,13 @@ fn nginx_serves_the_site_and_nothing_that_is_not_for_readers() {
 }
 
 #[test]
-fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
+fn nginx_serves_as_its_own_user_a_site_that_the_crontab_of_another_wrote() {
     let program = if Path::new(NGINX).exists() { NGINX } else { "nginx" };
     if !has_program(&[program, "-v"]) {
         return;
     }
     let (world, _agents) = World::with_covered_echo();
-    // The binary beside the root, which its owner may write, as the folder of the site.
+    // The binary lies beside the root. The user may write the root and the folder of the site.
     let binary = world.install_binary();
     let folder = world.home().join("coverage");
     for (folder, mode) in [(world.root(), 0o750), (folder.clone(), 0o755)] {
@@ -271,7 +271,7 @@ fn nginx_serves_as_its_own_user_what_the_crontab_of_another_wrote() {
     assert_eq!(served.get("/", "").status(), 200);
 }
 
-/// The user and group that Debian's nginx runs as; those of a user who owns nothing where there are none.
+/// Returns the user and group of Debian's nginx, or those of a user who owns nothing where there are none.
 fn user_of_nginx() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap();
     let line = users.lines().find_map(|line| line.strip_prefix("www-data:"));
@@ -282,10 +282,10 @@ fn user_of_nginx() -> (u32, u32) {
     ids.unwrap_or((NOBODY, NOBODY))
 }
 
-/// Where Debian has it, which is in the `PATH` of root alone.
+/// The path of Debian's nginx, whose folder is in the `PATH` of root alone.
 const NGINX: &str = "/usr/sbin/nginx";
 
-/// An nginx that serves a folder as the example says, on a socket of its own.
+/// A running nginx that serves a folder as the example says, on a socket of its own.
 struct Nginx {
     nginx: Child,
     socket: PathBuf,
@@ -297,11 +297,11 @@ struct Answer {
 }
 
 impl Nginx {
-    /// Starts nginx by a command that its arguments are added to.
+    /// Starts nginx by this command, to which the arguments are added.
     fn start(mut nginx: Command, world: &World, folder: &Path) -> Self {
         let own = world.home().join("nginx");
         fs::create_dir(&own).unwrap();
-        // Another user makes its socket there.
+        // The folder is open to all, since nginx may run as another user and makes its socket there.
         fs::set_permissions(&own, PermissionsExt::from_mode(0o777)).unwrap();
         let (path, socket) = (own.join("nginx.conf"), own.join("socket"));
         let server = example("site/nginx.conf")
@@ -310,7 +310,8 @@ impl Nginx {
             .replace("root /var/www/coverage;", &format!("root {};", folder.display()));
         assert!(server.contains("unix:") && !server.contains("/var/www/coverage;"), "{server}");
         let own = own.display();
-        // Of what Debian has around it, what answers depend on; the folders are for users who are not root.
+        // Debian's settings on which answers depend stand around the example. The folders are for users other than
+        // root.
         let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {own}/{name};\n"))
             .concat();
@@ -368,14 +369,14 @@ const UNITS: [&str; 4] = [
     "goc-watchdog-pull.timer",
 ];
 
-/// The values of `key` in a unit.
+/// Returns the values of `key` in a unit.
 fn settings(unit: &str, key: &str) -> Vec<String> {
     let text = example(&format!("systemd/{unit}"));
     let lines = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     lines.map(ToOwned::to_owned).collect()
 }
 
-/// The arguments of a service's command.
+/// Returns the arguments of a service's command.
 fn arguments(unit: &str) -> Vec<String> {
     let [command] = settings(unit, "ExecStart").try_into().expect("one command");
     assert!(!command.contains(['"', '\'', '\\', '%', '$']), "only spaces are read here: {command}");
@@ -384,7 +385,7 @@ fn arguments(unit: &str) -> Vec<String> {
     words.collect()
 }
 
-/// The units in a folder of their own, with the binary of this build as the one that they start.
+/// Copies the units to a folder of their own, with the binary of this build in their commands.
 fn install_units(world: &World) -> Vec<String> {
     let write = |unit: &&str| {
         let text = example(&format!("systemd/{unit}"));
@@ -403,7 +404,8 @@ fn systemd_finds_no_fault_in_the_units() {
     let world = World::new();
     let units = install_units(&world);
     let output = output_of(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
-    // Units of this machine, which ours come after, may have faults; and of an unknown key it only warns.
+    // Only our units are looked at, since units of this machine on which ours depend may have faults. The text is
+    // checked, too, since an unknown key is only a warning.
     assert!(!output.stderr.contains("goc-watchdog"), "{}", output.stderr);
     output.assert_code(0);
 }
@@ -415,7 +417,7 @@ fn systemd_rates_the_services_as_well_confined() {
     }
     let world = World::new();
     for unit in install_units(&world).iter().filter(|unit| unit.ends_with(".service")) {
-        // In tenths, of 100: 12 now, and 96 for a service without any of it.
+        // The rating goes from 0 to 100 in tenths: 12 for these services now, 96 for a service without any confinement.
         output_of(Command::new("systemd-analyze").args([
             "security",
             "--offline=yes",
@@ -457,7 +459,7 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
     assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
 }
 
-/// The system calls of a set of systemd's, and of the sets in it.
+/// Returns the system calls of a set of systemd's, with those of the sets in it.
 fn system_calls(set: &str, sets: &BTreeMap<&str, Vec<&str>>) -> BTreeSet<String> {
     sets[set]
         .iter()
@@ -478,7 +480,7 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
         .stdout;
     let mut sets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut set = "";
-    // "@name", then its members, each on a line of its own behind spaces; after that what is in no set.
+    // Each set is "@name", then its members on lines that begin with spaces. Calls outside of any set come last.
     for line in
         known.lines().map(|line| line.split('#').next().unwrap().trim_end()).filter(|it| !it.is_empty())
     {
@@ -500,7 +502,7 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
             }
         }
     }
-    // SQLite's, where it runs as root alone.
+    // SQLite makes this call only when it runs as root.
     allowed.insert("fchown".to_owned());
 
     let (world, agents) = World::with_echo(3);
@@ -528,14 +530,14 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
     }
 }
 
-/// Tells whether a call that strace saw is one that another property of a unit forbids than its filter.
+/// Tells whether a call that strace saw is forbidden by a property of the unit other than its filter.
 fn is_forbidden_by_other_property(unit: &str, call: &str) -> bool {
     let forbids = |key| settings(unit, key) == ["yes"];
     let [families] = settings(unit, "RestrictAddressFamilies").try_into().expect("one list");
     let of_other_family = call.split_once("socket(").is_some_and(|(_, arguments)| {
         !families.split(' ').any(|family| arguments.starts_with(&format!("{family},")))
     });
-    // systemd.exec(5) of MemoryDenyWriteExecute=.
+    // MemoryDenyWriteExecute= forbids these calls, according to systemd.exec(5).
     let makes_code = call.contains("PROT_WRITE|PROT_EXEC")
         || call.contains("mprotect(") && call.contains("PROT_EXEC")
         || call.contains("SHM_EXEC");
@@ -550,7 +552,7 @@ fn is_forbidden_by_other_property(unit: &str, call: &str) -> bool {
 }
 
 #[test]
-fn what_the_other_properties_of_the_services_forbid_is_told_from_what_they_allow() {
+fn calls_that_other_properties_forbid_are_told_from_those_that_they_allow() {
     let unit = "goc-watchdog-pull.service";
     for bad in [
         "7 socket(AF_PACKET, SOCK_RAW, 0) = 3",
@@ -577,13 +579,13 @@ fn what_the_other_properties_of_the_services_forbid_is_told_from_what_they_allow
 const MANIFESTS: [&str; 3] =
     ["kubernetes/cronjob.yaml", "kubernetes/deployment.yaml", "kubernetes/volumes.yaml"];
 
-/// The documents of a YAML file.
+/// Returns the documents of a YAML file.
 #[track_caller]
 fn yaml(name: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&example(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The object of this kind and name in the manifests.
+/// Returns the object of this kind and name in the manifests.
 #[track_caller]
 fn manifest(kind: &str, name: &str) -> Value {
     let mut all = MANIFESTS.iter().flat_map(|file| yaml(file));
@@ -591,7 +593,7 @@ fn manifest(kind: &str, name: &str) -> Value {
     all.find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
 }
 
-/// What all pods of the manifests are made from, with the name of what makes them.
+/// Returns the templates of all pods in the manifests, with the name of the object that holds each.
 fn pods() -> Vec<(&'static str, Value)> {
     let deployment = manifest("Deployment", "echoserver")["spec"]["template"]["spec"].clone();
     let job = |name| manifest("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone();
@@ -614,7 +616,7 @@ fn words(value: &Value) -> Vec<&str> {
     list(value).iter().map(|word| word.as_str().expect("a word")).collect()
 }
 
-/// Where a container has the volume of its pod that is this claim.
+/// Returns the path at which the container of a pod mounts the volume of this claim.
 #[track_caller]
 fn mount_path(pod: &Value, claim: &str) -> String {
     let volume = list(&pod["volumes"]).iter().find(|it| it["persistentVolumeClaim"]["claimName"] == claim);
@@ -625,14 +627,14 @@ fn mount_path(pod: &Value, claim: &str) -> String {
     mount["mountPath"].as_str().unwrap().to_owned()
 }
 
-/// What the `ConfigMap` has for the root.
+/// Returns the configuration that the `ConfigMap` holds for the root.
 fn configuration() -> String {
     manifest("ConfigMap", "goc-watchdog")["data"]["goc-watchdog.toml"].as_str().unwrap().to_owned()
 }
 
 /// The preStop hook of the deployment, for a process and an inbox of a test.
 pub(crate) struct Hook {
-    /// Without the program.
+    /// Arguments, without the name of the program.
     pub(crate) arguments: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
 }
@@ -656,7 +658,7 @@ impl Hook {
 }
 
 #[test]
-fn kubernetes_takes_the_manifests() {
+fn kubernetes_accepts_the_manifests() {
     if !has_program(&["kubernetes-validate", "--version"]) {
         return;
     }
@@ -665,7 +667,7 @@ fn kubernetes_takes_the_manifests() {
 }
 
 #[test]
-fn what_the_manifests_name_is_there() {
+fn objects_that_the_manifests_name_exist() {
     for (name, pod) in pods() {
         let volumes: BTreeSet<_> =
             list(&pod["volumes"]).iter().map(|it| it["name"].as_str().unwrap()).collect();
@@ -711,7 +713,7 @@ fn pods_and_cron_jobs_share_the_inbox_and_a_group_that_may_empty_it() {
 }
 
 #[test]
-fn what_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
+fn a_snapshot_that_a_pod_leaves_before_it_ends_is_taken_in_by_the_cron_job() {
     let (world, agents) = World::with_echo(1);
     let inbox = world.home().join("inbox");
     fs::create_dir(&inbox).unwrap();
@@ -808,7 +810,7 @@ fn the_image_has_what_the_manifests_take_from_it() {
             assert_eq!(container["image"], *tag, "{name}");
         }
     }
-    // As the README says how it is built.
+    // The README shows the command that builds the image.
     let readme = fs::read_to_string(project_path("README.md")).unwrap();
     let comment = text.replace("#     ", "");
     for line in ["rustup target add ", "cargo build --release --locked --target "] {
@@ -829,7 +831,7 @@ example.com/app/main.go:8.11,10.3 1
 example.com/app/main.go:11.2,11.10 1
 ";
 
-/// A change of three lines against `master`, deployed, of which two were executed.
+/// Makes a service with a change of three lines against `master`, two of which were executed; nothing is pulled yet.
 fn changed_service() -> Service {
     let mut source =
         Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
@@ -843,7 +845,7 @@ fn changed_service() -> Service {
     Service { world, source, agent }
 }
 
-/// The variables of a job, but for those by which the world is found.
+/// Returns the variables of a job, without those that name the center and the root of a world.
 fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
     let all = of.as_object().unwrap().iter().map(|(name, value)| (&**name, value.as_str().unwrap()));
     all.inspect(|(name, _)| {
@@ -854,8 +856,8 @@ fn variables(of: &Value) -> impl Iterator<Item = (&str, &str)> {
     .filter(|(name, _)| !name.starts_with("GOC_"))
 }
 
-/// Runs the steps of the workflow as GitHub does, up to the first that fails; returns what the last one said,
-/// and the summary of the job.
+/// Runs the steps of the workflow as GitHub does, up to the first that fails. Returns the output of the last one and
+/// the summary of the job.
 fn run_github_job(service: &Service) -> (Output, String) {
     let [workflow] = yaml("ci/github-actions.yml").try_into().expect("one document");
     let job = &workflow["jobs"]["coverage"];
@@ -902,7 +904,7 @@ fn the_github_workflow_gates_on_the_lines_that_changed() {
     assert!(summary.contains("100"), "{summary}");
 }
 
-/// Runs the script of the job as GitLab does; returns what it said, and what GitLab takes for the coverage.
+/// Runs the script of the job as GitLab does. Returns its output and the coverage that GitLab reads from it.
 fn run_gitlab_job(service: &Service) -> (Output, Option<String>) {
     let [file] = yaml("ci/gitlab-ci.yml").try_into().expect("one document");
     let job = &file["coverage"];
@@ -938,7 +940,7 @@ fn the_gitlab_job_gates_on_the_lines_that_changed() {
 }
 
 #[test]
-fn github_and_gitlab_take_the_jobs() {
+fn github_and_gitlab_accept_the_jobs() {
     if !has_program(&["check-jsonschema", "--version"]) {
         return;
     }

@@ -1,4 +1,4 @@
-//! Files of the work directory: links that are not followed, and folders of other users.
+//! Files of the work directory: links that must not be followed, and folders of other users.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::harness::users::{NOBODY, can_change_user};
 use crate::harness::{Output, World, output_of};
 
-/// Creates a folder that belongs to somebody else, with a file of theirs in it.
+/// Creates a folder outside of the work directory, with a file in it.
 fn foreign_folder(world: &World) -> PathBuf {
     let folder = world.home().join("precious");
     fs::create_dir(&folder).unwrap();
@@ -16,7 +16,7 @@ fn foreign_folder(world: &World) -> PathBuf {
     folder
 }
 
-/// Fails unless the folder that [`precious`] made is as it was.
+/// Fails unless the folder that [`foreign_folder`] made is as it was.
 #[track_caller]
 fn assert_untouched(folder: &Path) {
     let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -56,7 +56,7 @@ fn a_link_in_place_of_a_lock_or_the_database_is_named_and_not_followed() {
         let (world, _agents) = World::with_covered_echo();
         fs::create_dir(world.root()).unwrap();
         let folder = foreign_folder(&world);
-        // A link to nothing would make a new file there.
+        // A link to a file that does not exist would create one there.
         for target in ["letter", "new"] {
             let link = world.root().join(name);
             symlink(folder.join(target), &link).unwrap();
@@ -103,13 +103,13 @@ fn a_link_in_place_of_a_profile_is_not_read() {
 #[test]
 fn the_configuration_and_folders_of_apps_may_lie_elsewhere() {
     let (world, agents) = World::with_covered_echo();
-    // As Kubernetes mounts a ConfigMap: the file is a link through a link.
+    // Kubernetes mounts a ConfigMap so that the file is a link through a link.
     let mounted = world.home().join("mounted");
     fs::create_dir_all(mounted.join("..2026_11_29")).unwrap();
     symlink("..2026_11_29", mounted.join("..data")).unwrap();
     fs::write(mounted.join("..2026_11_29/goc-watchdog.toml"), "[pull]\nchange = \"counts\"\n").unwrap();
     symlink("..data/goc-watchdog.toml", mounted.join("goc-watchdog.toml")).unwrap();
-    // The root itself, an app, and the inbox on another disk.
+    // The root itself, an app and the inbox may lie on another disk.
     let (disk, real) = (world.home().join("disk"), world.home().join("real"));
     fs::create_dir_all(disk.join("app")).unwrap();
     fs::create_dir(disk.join("inbox")).unwrap();
@@ -209,7 +209,7 @@ fn a_configuration_that_is_no_regular_file_is_refused_at_once() {
     list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is larger than 1 MiB");
 }
 
-/// Runs the binary as root after `sudo` by a user, if by one.
+/// Runs the binary as root, as `sudo` does for this user where one is given.
 fn as_root(world: &World, sudo_uid: Option<u32>, arguments: &[&str]) -> Output {
     let mut command = world.command(arguments);
     command.envs(sudo_uid.map(|uid| ("SUDO_UID", uid.to_string())));
@@ -217,12 +217,12 @@ fn as_root(world: &World, sudo_uid: Option<u32>, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
+fn root_is_refused_in_a_folder_of_another_user_unless_it_trusts_the_folder() {
     if !can_change_user() {
         return;
     }
     let (world, agents) = World::with_covered_echo();
-    // The folder's own configuration has no say in it, and is not read before that is settled.
+    // The configuration of the folder cannot say that the folder is trusted: the owner is checked before it is read.
     world.configure("trust_root = true\n");
     chown(world.root(), Some(NOBODY), Some(NOBODY)).unwrap();
     let root = world.root().canonicalize().unwrap();
@@ -243,7 +243,7 @@ fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
     let mut trusting = world.command(&["pull"]);
     output_of(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "1")).assert_code(0);
     output_of(trusting.env("GOC_WATCHDOG_TRUST_ROOT", "0")).assert_code(1);
-    // A user who calls sudo trusts their own folder, and can go on without it.
+    // A user who calls sudo trusts their own folder, and can go on without sudo.
     agents[0].hit(&[1], 1);
     as_root(&world, Some(NOBODY), &["pull", "--force"]).assert_code(0);
     for path in world.files("") {
@@ -251,7 +251,7 @@ fn root_is_told_whose_folder_it_would_work_in_and_may_say_that_it_is_trusted() {
     }
 }
 
-/// Pulls in a new root under a umask, and returns the permissions of all that is there then.
+/// Pulls in a new root under a umask, and returns the permissions of all files there.
 fn permissions_after_pull(umask: &str, configuration: Option<&str>) -> Vec<(String, String)> {
     let (world, _agents) = World::with_covered_echo();
     if let Some(text) = configuration {
@@ -280,7 +280,7 @@ fn permissions_after_pull(umask: &str, configuration: Option<&str>) -> Vec<(Stri
 }
 
 #[test]
-fn others_get_nothing_of_what_is_created_and_the_group_what_the_umask_leaves() {
+fn created_files_are_closed_to_others_and_open_to_the_group_as_the_umask_allows() {
     let wanted = |folder: &str, file: &str| {
         let folders = ["root", "root/apa_goc_echoserver", "root/apa_goc_echoserver/cov_data"];
         let files = [
@@ -303,7 +303,7 @@ fn others_get_nothing_of_what_is_created_and_the_group_what_the_umask_leaves() {
     assert_eq!(permissions_after_pull("002", None), wanted("770", "660"));
     assert_eq!(permissions_after_pull("000", None), wanted("770", "660"));
     let mut shared = permissions_after_pull("022", Some("[files]\ngroup_write = true\n"));
-    // The root was there already, made by the test.
+    // The test made the root itself here.
     shared.retain(|(name, _)| name != "root");
     let mut wanted = wanted("770", "660");
     wanted.retain(|(name, _)| name != "root");

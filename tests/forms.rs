@@ -1,4 +1,4 @@
-//! The forms of a report, read by programs that are not ours.
+//! Forms of a report, read by programs of other projects.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::harness::{World, has_program};
 const BEFORE: &str = "package main\n\nfunc main() {\n\trun()\n}\n\nfunc run() {\n}\n";
 const AFTER: &str = "package main\n\nfunc main() {\n\trun()\n}\n\n// run runs.\nfunc run() {\n\tif ok() {\n\t\tprintln()\n\t}\n\n\tpanic(1)\n}\n\nfunc init() { ok() }\n\nfunc init() {}\n\nfunc ok() bool { return true }\n";
 
-/// Blocks of `AFTER`, and of files whose names are to do harm.
+/// Blocks of `AFTER`, and of files with hostile names.
 const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 5
 example.com/app/main.go:8.12,9.10 1 1
 example.com/app/main.go:9.10,11.3 1 0
@@ -22,7 +22,7 @@ example.com/app/<b a=\"x\">&amp;'`|\u{1b}[31m,=cmd()#].go:1.1,2.2 1 0
 example.com/app/--></script>]]>é\u{202e}.go:1.1,1.9 1 1
 ";
 
-/// A service whose repository has two commits, `BEFORE` on the branch `base`.
+/// Makes a service whose repository has two commits, with `BEFORE` on the branch `base`.
 fn changed_service() -> Service {
     let mut source =
         Source::from_files(&[("main.go", BEFORE.as_bytes()), ("go.mod", b"module example.com/app\n")]);
@@ -94,7 +94,7 @@ fn genhtml_reads_a_tracefile_without_the_files_that_the_commit_lacks() {
 }
 
 #[test]
-fn what_has_source_is_not_guessed_where_no_commit_is_here() {
+fn files_with_source_are_not_guessed_where_the_commit_is_missing() {
     let source =
         Source::from_files(&[("main.go", AFTER.as_bytes()), ("go.mod", b"module example.com/app\n")]);
     let world = World::new();
@@ -161,7 +161,7 @@ fn forms_for_other_programs_are_the_same_bytes_for_the_same_row() {
         FORMS.map(|form| service.world.run(&["report", "app", "-q", "--format", form]).assert_code(0).stdout)
     };
     let at_first = written();
-    // The same data, found long ago.
+    // A report of the same data must not depend on the time of the last pull.
     service.world.execute("UPDATE schedule SET last_pull_at = '2025-01-01T00:00:00.000Z'");
     assert_eq!(written(), at_first);
 }

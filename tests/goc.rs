@@ -1,7 +1,7 @@
 //! The real goc: a center, and processes of `examples/echo` that it instrumented.
 //!
-//! Where goc is missing these say so loudly and pass; `GOC_WATCHDOG_REQUIRE_GO=1` makes that a failure.
-//! `GOC` names the program; `.ci/install-goc` installs it.
+//! These tests warn and pass where goc is missing; `GOC_WATCHDOG_REQUIRE_GO=1` makes that a failure. `GOC` names the
+//! program; `.ci/install-goc` installs it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,14 +17,14 @@ use tempfile::TempDir;
 use crate::harness::{ECHO, Output, World, profile_of, warn_skipped};
 use crate::sim::ReservedPort;
 
-/// A center, and what is needed to start processes that register with it.
+/// A real center, and the programs and ports of processes that register with it.
 pub(crate) struct Goc {
     program: PathBuf,
     folder: TempDir,
     pub(crate) center: String,
-    /// The center first, then each process in the order started.
+    /// The center, then each process in the order of their starts.
     pub(crate) children: Vec<Child>,
-    /// Of the center and of every process, also after its end.
+    /// Ports of the center and of every process, reserved also after its end.
     ports: Vec<ReservedPort>,
     pub(crate) world: World,
 }
@@ -52,7 +52,7 @@ fn program() -> Option<PathBuf> {
     None
 }
 
-/// Asks again and again until there is an answer; the other side is a process that is starting.
+/// Asks again and again until there is an answer, since the other side is a process that is starting.
 pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     for _ in 0..600 {
         if let Some(answer) = ask() {
@@ -100,7 +100,7 @@ impl Goc {
         Some(this)
     }
 
-    /// Starts the center in this folder, where it keeps its list.
+    /// Starts the center in the folder where it keeps its list.
     pub(crate) fn serve(&self, folder: &str) -> Child {
         let folder = self.folder.path().join(folder);
         fs::create_dir_all(&folder).unwrap();
@@ -129,13 +129,13 @@ impl Goc {
         self.folder.path()
     }
 
-    /// Starts a replica in a folder of its own; returns the URL of the service itself.
+    /// Starts a replica in a folder of its own, and returns the URL of the service itself.
     fn replica(&mut self, name: &str) -> String {
         self.process(name, "echoserver", ECHO)
     }
 
-    /// Starts a program that was built in a folder of its own, where it keeps its address; returns the URL
-    /// of the service itself.
+    /// Starts a program that was built, in a folder of its own where it keeps its address. Returns the URL of the
+    /// service itself.
     pub(crate) fn process(&mut self, name: &str, program: &str, service: &str) -> String {
         let folder = self.folder.path().join(name);
         fs::create_dir_all(&folder).unwrap();
@@ -144,7 +144,7 @@ impl Goc {
         fs::hard_link(self.folder.path().join(program), &own).unwrap();
         let address = folder.join("echoserver_profile_listen_addr");
         if !address.exists() {
-            // goc listens where this file says, now and after a restart.
+            // goc reads its address from this file, now and after a restart.
             let port = ReservedPort::local();
             fs::write(&address, port.address().to_string()).unwrap();
             self.ports.push(port);
@@ -167,7 +167,7 @@ impl Goc {
         url
     }
 
-    /// The address under which the process in this folder is registered.
+    /// Returns the address under which the process in this folder is registered.
     pub(crate) fn agent(&self, name: &str) -> String {
         let address = self.folder.path().join(name).join("echoserver_profile_listen_addr");
         let address = fs::read_to_string(address).unwrap();
@@ -208,20 +208,20 @@ fn replicas_are_pulled_merged_and_outlive_hangs_kills_and_restarts() {
         "tests/fixtures/echo.cov is not what examples/echo is built to any more"
     );
 
-    // Stopped: it accepts connections and never answers.
+    // A stopped process accepts connections and never answers.
     goc.signal(1, "-STOP");
     let hung = goc.run(&["pull", "--force", "--read-timeout", "2s"]).assert_code(3);
     hung.assert_stderr_contains("timed out (connected, then silent)");
     goc.signal(1, "-CONT");
     goc.run(&["pull", "--force"]).assert_code(0);
 
-    // Killed: it stays listed.
+    // A killed process stays listed.
     goc.signal(1, "-KILL");
     goc.children[1].wait().unwrap();
     goc.run(&["pull", "--force"]).assert_code(3).assert_stderr_contains("connection refused");
     assert_eq!(goc.covered(), before);
 
-    // Started again at the same path: same address, counters at zero.
+    // A process that is started again in the same folder has the same address, and counters at zero.
     let first = goc.replica("first");
     get(&first, "/nowhere");
     let output = goc.run(&["pull", "--force", "--format", "json"]).assert_code(0).json();
@@ -229,7 +229,7 @@ fn replicas_are_pulled_merged_and_outlive_hangs_kills_and_restarts() {
     assert_eq!(output[0]["replicas"]["known"], 2);
     assert!(goc.covered().is_superset(&before));
 
-    // Terminated: goc takes it off the list, unless the service itself ends first. Its data stays.
+    // A terminated process is taken off the list by goc, unless the service itself ends first. Its data stays.
     let before = goc.covered();
     goc.signal(2, "-TERM");
     goc.children[2].wait().unwrap();
@@ -241,7 +241,7 @@ fn replicas_are_pulled_merged_and_outlive_hangs_kills_and_restarts() {
 }
 
 #[test]
-fn what_is_stored_is_what_go_tool_cover_reads() {
+fn go_tool_cover_reads_the_stored_profile() {
     let Some(mut goc) = Goc::start("set") else { return };
     let url = goc.replica("only");
     get(&url, "/ping").unwrap();
@@ -255,7 +255,7 @@ fn what_is_stored_is_what_go_tool_cover_reads() {
         .unwrap();
     let report = String::from_utf8(cover.stdout).unwrap();
     let total = goc.run(&["total", ECHO]).assert_code(0).stdout;
-    // Every statement of this program is inside a function, so both totals are the same.
+    // The totals are equal, since every statement of this program is inside a function.
     let last = report.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&cover.stderr)));
     assert_eq!(last.split_whitespace().last().unwrap(), format!("{}%", total.trim()));
 }

@@ -13,7 +13,7 @@ const REPLICAS: usize = 4;
 const PATHS: [&str; 5] = ["/", "/ping", "/nowhere", "/mirror?name=a", "/ping?again"];
 
 impl Goc {
-    /// What the hook of the pod in this folder runs, in an environment that tells it nothing.
+    /// Runs the hook of the pod in this folder, in an environment that tells it nothing else.
     #[track_caller]
     fn hook(&self, folder: &str, inbox: &Path) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
@@ -23,19 +23,19 @@ impl Goc {
             .assert_code(0);
     }
 
-    /// Starts the central pull, and goes on.
+    /// Starts the central pull without waiting for it.
     fn spawn_pull(&self) -> Child {
         let mut command = self.world.command(&["pull", "--center", &self.center]);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// What the process in this folder has counted.
+    /// Returns the profile of the process in this folder.
     fn profile(&self, folder: &str) -> String {
         let answer = get(&self.agent(folder), "/v1/cover/profile").unwrap();
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    /// The counters that are stored as the latest of this commit.
+    /// Returns the counters that are stored as the latest of this commit.
     #[track_caller]
     fn counts_of(&self, commit: &str) -> Vec<u64> {
         let path: String = self.world.query(&format!(
@@ -53,14 +53,14 @@ impl Goc {
     }
 }
 
-/// Sends some requests, drawn by lot.
+/// Sends a random number of random requests.
 fn send_requests(url: &str) {
     for _ in 0..fastrand::usize(1..6) {
         get(url, fastrand::choice(PATHS).unwrap());
     }
 }
 
-/// What lies in a folder, in an order drawn by lot.
+/// Returns the files of a folder in random order.
 fn files_in_random_order(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -68,7 +68,7 @@ fn files_in_random_order(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Moves so many to the inbox; what comes for the first time leaves a copy that comes once more.
+/// Moves `number` snapshots to the inbox. A copy of each new one stays, to be delivered a second time.
 fn deliver(from: &Path, inbox: &Path, number: usize) {
     for path in files_in_random_order(from).into_iter().take(number) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -80,7 +80,7 @@ fn deliver(from: &Path, inbox: &Path, number: usize) {
 }
 
 #[test]
-fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment() {
+fn counters_before_the_hook_are_stored_whatever_runs_at_that_moment() {
     let Some(mut goc) = Goc::start("count") else { return };
     println!("seed {}", fastrand::get_seed()); // shown where it fails
     goc.world.configure("[pull]\nchange = \"counts\"\n");
@@ -91,7 +91,7 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
     for round in 0..ROUNDS {
         let mut pull = None;
         for replica in 0..REPLICAS {
-            // A key and an address of its own, so that what is lost of one shows.
+            // Each process has a key and an address of its own, so that lost counters of one are noticed.
             let commit = format!("{round:05x}{replica:05x}");
             let url = goc.process(&commit, "echoserver", &ECHO.replace("845820727e", &commit));
             send_requests(&url);
@@ -101,7 +101,8 @@ fn all_that_was_counted_before_the_hook_is_stored_whatever_runs_at_that_moment()
             send_requests(&url);
             let before = profile_of(&goc.profile(&commit)).counts;
             goc.hook(&commit, &volume);
-            // A watchdog elsewhere may ask the service itself, at a port that was an agent's: the service counts that.
+            // The real counters lie between two readings: a watchdog of another test may ask this port, which was an
+            // agent's before, and the service counts that.
             let after = profile_of(&goc.profile(&commit)).counts;
             counted.insert(commit.clone(), before.into_iter().zip(after).collect::<Vec<_>>());
             goc.terminate();
@@ -173,7 +174,7 @@ fn a_port_that_changes_hands_between_pull_and_hook_mixes_no_two_services() {
         goc.signal(1, ends);
         goc.children[1].wait().unwrap();
 
-        // The same build, at the same port: after -KILL the port stands under both names.
+        // The same build follows at the same port. A killed process stays listed, so the port stands under both names.
         let (from, to) = ["first", "second"].map(|name| goc.folder().join(name)).into();
         fs::create_dir(&to).unwrap();
         let address = "echoserver_profile_listen_addr";

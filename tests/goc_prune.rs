@@ -1,4 +1,4 @@
-//! `prune` against the real goc: a center with its traps, and processes that die, hang and move.
+//! `prune` against the real goc: a center with its pitfalls, and processes that die, hang and move.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::sim::{AfterAnswer, Request, Server};
 const SETTINGS: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"5s\"\n";
 
 impl Goc {
-    /// What the center lists: each name with an address.
+    /// Returns the list of the center: each name with an address.
     fn listed(&self) -> BTreeSet<(String, String)> {
         let answer = get(&self.center, "/v1/cover/list").unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -35,7 +35,7 @@ impl Goc {
         assert_eq!(self.listed(), wanted.collect());
     }
 
-    /// Kills the process that was started as this one.
+    /// Kills the process with this index among the children.
     fn kill(&mut self, child: usize) {
         self.children[child].kill().unwrap();
         self.children[child].wait().unwrap();
@@ -115,12 +115,12 @@ fn the_list_holds_exactly_the_live_ones_afterwards() {
     goc.signal(child("stopped"), "-TERM");
     goc.children[child("stopped")].wait().unwrap();
     goc.signal(child("hung"), "-STOP");
-    // Another program at the same port, which registered elsewhere.
+    // Another program takes the same port, but has registered elsewhere.
     goc.kill(child("recycled"));
     goc.process("recycled", "other", "other");
     goc.unregister("recycled");
     goc.register(ECHO, "recycled");
-    // Deployed anew at the same address, which now stands under two names.
+    // A new version is deployed at the same address, which now stands under two names.
     goc.kill(child("moved"));
     let moved = goc.process("moved", "rebuilt", NEXT_ECHO);
     get(&moved, "/ping").unwrap();
@@ -147,13 +147,13 @@ fn the_list_holds_exactly_the_live_ones_afterwards() {
     wanted.extend([(ECHO, "recycled"), (ECHO, "moved"), (NEXT_ECHO, "moved"), (NEXT_ECHO, "moved-too")]);
     goc.assert_listed(&wanted);
 
-    // The stale name goes when that is asked for.
+    // The stale name is removed only on request.
     let output = goc.run(&["prune", "--fix-names", "--format", "json"]).assert_code(0);
     assert_eq!(result_for(&output, &goc.agent("moved"))["result"], "renamed");
     wanted.retain(|place| *place != (ECHO, "moved"));
     goc.assert_listed(&wanted);
 
-    // The hung one goes on: it is registered again, and what it counted is counted once.
+    // The hung process continues: it is registered again, and its counters are counted once.
     goc.signal(child("hung"), "-CONT");
     let output = goc.run(&["prune", "--format", "json"]).assert_code(0);
     assert_eq!(result_for(&output, &goc.agent("hung"))["result"], "restored");
@@ -164,10 +164,10 @@ fn the_list_holds_exactly_the_live_ones_afterwards() {
     goc.world.assert_consistent();
 }
 
-/// What happens to the center before it gets a removal.
+/// A fault of the center, caused before it gets a removal.
 type CenterFault = Box<dyn FnMut() + Send>;
 
-/// Stands before the center, and lets something happen to it before each removal.
+/// Starts a proxy of the center that causes the fault before it passes on each removal.
 fn faulty_proxy(center: &str, fault: CenterFault) -> Server {
     let center = center.strip_prefix("http://").unwrap().to_owned();
     let fault = Mutex::new(fault);
@@ -194,7 +194,7 @@ fn faulty_proxy(center: &str, fault: CenterFault) -> Server {
     server.expect("a free port")
 }
 
-/// A world with four live processes and a dead one, which the next run removes.
+/// Starts four live processes and a dead one, which the next run removes.
 fn goc_with_dead_process() -> Option<Goc> {
     let mut goc = Goc::start("count")?;
     goc.world.configure(SETTINGS);
@@ -210,7 +210,7 @@ fn goc_with_dead_process() -> Option<Goc> {
 
 const LIVE_PROCESSES: [(&str, &str); 4] = [(ECHO, "a"), (ECHO, "b"), (ECHO, "c"), (ECHO, "d")];
 
-/// Prunes while something happens to the center between the listing and the removal.
+/// Prunes while a fault hits the center between the listing and the removal.
 fn prune_with_center_fault(goc: &Arc<Mutex<Goc>>, fault: impl Fn(&mut Goc) + Send + 'static) -> Output {
     let server = {
         let goc = Arc::clone(goc);
@@ -220,7 +220,7 @@ fn prune_with_center_fault(goc: &Arc<Mutex<Goc>>, fault: impl Fn(&mut Goc) + Sen
     let url = format!("http://{}", server.address());
     let mut command = {
         let goc = goc.lock().unwrap();
-        // Behind the same name, the center is another one to a database that knows the first.
+        // The database knows the center by another URL than that of the proxy, which stands for it during the run.
         goc.world.execute(&format!("UPDATE center SET url = '{url}'; UPDATE listing SET center = '{url}'"));
         goc.world.command(&["prune", "--center", &url])
     };
@@ -257,7 +257,7 @@ fn a_center_that_forgot_everybody_before_the_removal_gets_the_live_ones_back() {
 }
 
 #[test]
-fn a_center_that_dies_before_the_removal_is_said_and_the_next_run_goes_on() {
+fn a_center_that_dies_before_the_removal_is_named_and_the_next_run_goes_on() {
     let Some(goc) = goc_with_dead_process() else { return };
     let goc = Arc::new(Mutex::new(goc));
     let output = prune_with_center_fault(&goc, |goc| goc.kill(0)).assert_code(3);

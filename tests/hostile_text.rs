@@ -1,4 +1,4 @@
-//! Text from outside in messages: no command of a CI runner, no escape of a terminal, no secret of a URL.
+//! Text from outside in messages must be no command of a CI runner, no escape of a terminal, and no secret of a URL.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::harness::source::Source;
 use crate::harness::{ECHO, Output, World, has_program, output_of};
 use crate::sim::{Behaviour, Program};
 
-/// Fails where a line is a command of a workflow, or something reaches a terminal raw.
+/// Fails where a line is a command of a workflow, or where a control character reaches a terminal raw.
 #[track_caller]
 fn assert_harmless(text: &str) {
     assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
@@ -38,7 +38,7 @@ fn a_changed_file_whose_name_begins_with_colons_is_no_command_of_a_workflow() {
     let report = world.run(&["report", "app", "--base=parent", "--format", "diff"]).assert_code(0);
     let line = r"\u{3a}:error title=x::y.go: 0 of 1 changed lines";
     assert!(report.stdout.lines().any(|found| found == line), "{}", report.stdout);
-    // Of its own commands each is one, whatever is in them.
+    // Each of our own commands is one line, whatever the names in it hold.
     let report = world.run(&["report", "app", "--base=parent", "--format", "diff-github"]).assert_code(0);
     for line in report.stdout.lines() {
         assert!(line.starts_with("::warning file=") || line.starts_with("::notice title="), "{line}");
@@ -55,7 +55,7 @@ fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
+fn text_of_a_git_server_is_shown_without_commands_escapes_and_secrets() {
     const ANSWER: &str =
         "denied\n::error::owned\u{1b}]0;x\u{7}\n##[error]x\nsee https://me:hush@h/r.git?token=hush\n";
     let source = Source::from_files(&[("go.mod", b"module example.com/app\n")]);
@@ -96,7 +96,7 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
             }
         }
     }
-    // Git says the URL of a protocol that is not allowed, or that is none.
+    // Git repeats the URL in its message when the protocol is not allowed or does not exist.
     for url in ["http://me:hush@127.0.0.1:1/r.git?token=hush", "ext::sh -c hush% x://me:hush@h/"] {
         world.configure(&format!("[apps.app]\nrepo = \"{url}\"\n"));
         let output = world.run(&["report", "app"]).assert_code(1).assert_stderr_contains("not allowed");
@@ -104,7 +104,7 @@ fn what_a_git_server_says_is_no_command_no_escape_and_no_secret() {
     }
 }
 
-/// Runs the binary at a terminal of its own, and returns all that it shows there.
+/// Runs the binary at a terminal of its own, and returns everything that it shows there.
 fn run_at_terminal(world: &World, arguments: &str) -> Option<Output> {
     if !has_program(&["script", "--version"]) {
         return None;
@@ -126,7 +126,7 @@ fn a_profile_passed_on_to_a_real_terminal_has_no_escapes_of_the_process() {
     assert!(!shown.stdout.contains('\u{9b}'), "{:?}", shown.stdout);
     let lines: Vec<&str> = shown.stdout.lines().collect();
     assert_eq!(lines[..4], ["mode: count", r"\u{1b}]0;owned\u{7}\u{9b}31m", r"\u{3a}:error::x", "rest"]);
-    // A pipe has the bytes as they are.
+    // A pipe gets the bytes unchanged.
     assert_eq!(world.run(&["pull", "--raw", "--address", &address]).stdout, body);
 }
 
@@ -174,7 +174,7 @@ fn no_message_shows_the_password_or_the_query_of_a_center_s_url() {
             "http://me:hush@h:99999#hush".to_owned(),
             "ftp://me:hush@h".to_owned(),
         ] {
-            // The others do not reach the center.
+            // Only the first of these URLs reaches the center.
             let reached = if url.contains("/?token=") { &answers[..] } else { &answers[..1] };
             for (status, body) in reached {
                 world.center.set_list_answer(status, body);

@@ -1,4 +1,4 @@
-//! The page that `report --format html` writes, and what a browser makes of it.
+//! Pages of `report --format html`, shown by a browser.
 
 use std::path::PathBuf;
 
@@ -54,7 +54,7 @@ als`, 0x2a)
 }
 ";
 
-/// Columns that a reader can count: the `if` of line 16 holds a block of its own from `{` to `}`.
+/// A profile with columns that a reader can count: the `if` of line 16 has a block of its own from `{` to `}`.
 const PROFILE: &str = "example.com/app/cart/cart.go:15.31,16.20 1 2500
 example.com/app/cart/cart.go:16.20,16.39 1 0
 example.com/app/cart/cart.go:17.2,18.23 2 2500
@@ -99,7 +99,7 @@ fn the_page_is_kept_beside_its_profile_unless_it_is_of_a_part() {
 #[test]
 fn at_a_terminal_a_page_goes_to_a_file_whose_name_is_told() {
     let service = cart_service();
-    // util-linux's, which gives a command a terminal of its own.
+    // This `script` of util-linux gives a command a terminal of its own.
     let mut command = std::process::Command::new("script");
     service.world.set_environment(&mut command);
     let report = concat!(env!("CARGO_BIN_EXE_goc-watchdog"), " report app --format html");
@@ -164,7 +164,7 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
 }
 
 #[test]
-fn keys_and_buttons_walk_through_what_was_never_executed() {
+fn keys_and_buttons_walk_through_the_missed_lines() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
@@ -209,7 +209,7 @@ fn keys_and_buttons_walk_through_what_was_never_executed() {
 }
 
 #[test]
-fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
+fn a_line_shows_its_executed_columns_and_their_counts() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
@@ -238,7 +238,7 @@ fn a_line_tells_what_of_it_was_executed_to_the_column_and_how_often() {
     );
     browser.assert_quiet();
 
-    // Columns are bytes: what is not ASCII lies right.
+    // Columns are bytes, so blocks after characters outside of ASCII must be placed right, too.
     browser.open_file(&page, "#file=example.com/app/main.go");
     assert_eq!(browser.texts("#code .on"), ["{", "run(`größer", "als`, 0x2a)", "}"]);
     browser.press("]");
@@ -328,7 +328,7 @@ fn nothing_from_outside_runs_or_breaks_the_page() {
 const FILE_WITHOUT_SOURCE: &str = "#file=example.com/app/made/up.go";
 
 #[test]
-fn axe_has_nothing_against_any_view() {
+fn axe_finds_no_violation_in_any_view() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
@@ -361,7 +361,7 @@ fn axe_has_nothing_against_any_view() {
 }
 
 #[test]
-fn what_is_read_aloud_says_the_line_and_what_became_of_it() {
+fn screen_readers_get_each_line_with_its_state() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
@@ -397,7 +397,7 @@ fn on_paper_a_page_is_light_and_whole_whatever_the_screen_shows() {
     browser.take_screenshot("file-on-paper");
 }
 
-/// Each view of a page: where it is, and the keys that make it.
+/// Views of a page: the fragment of the URL, and the keys to press there.
 const VIEWS: [(&str, &str); 6] = [
     ("", ""),
     ("#flat=1&sort=-percent&filter=nothing", ""),
@@ -407,7 +407,7 @@ const VIEWS: [(&str, &str); 6] = [
     ("", "?"),
 ];
 
-/// Opens a view and waits until it is there.
+/// Opens a view and waits until it is shown.
 fn open_view(browser: &mut Browser, page: &std::path::Path, (fragment, keys): (&str, &str)) {
     browser.open(page, fragment);
     browser.wait_until(
@@ -474,7 +474,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
 }
 
 #[test]
-fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
+fn keys_can_be_switched_off_for_voice_control() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
@@ -494,13 +494,13 @@ fn keys_can_be_switched_off_for_those_who_speak_to_their_machine() {
     browser.assert_quiet();
 }
 
-/// How far the page, and whatever is seen in it, sticks out on the right, in pixels; code scrolls by itself.
+/// Pixels by which the page, or anything seen in it, sticks out on the right; code scrolls by itself.
 const OVERFLOW_PIXELS: &str = "Math.max(document.documentElement.scrollWidth - innerWidth,
     ...[...document.body.querySelectorAll(':not(.code *)')].filter((e) => e.checkVisibility() && !e.closest('.unseen'))
         .map((e) => Math.ceil(e.getBoundingClientRect().right - innerWidth)))";
 
 #[test]
-fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
+fn a_phone_shows_everything_with_touch_targets_that_are_large_enough() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);
@@ -511,7 +511,7 @@ fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
             open_view(&mut browser, &page, view);
             browser.take_screenshot(&format!("phone-{width}-{at}"));
             assert_eq!(browser.eval(OVERFLOW_PIXELS), 0, "{view:?}, {width} wide");
-            // A label is part of what it labels.
+            // A label is part of the element that it labels.
             let small = "[...document.querySelectorAll('a[href], button, input, summary')]
                 .filter((e) => e.checkVisibility()).map((e) => [e, (e.closest('label') ?? e).getBoundingClientRect()])
                 .filter(([, { width, height }]) => width < 24 || height < 24).map(([e]) => e.outerHTML)";
@@ -530,7 +530,7 @@ fn a_phone_shows_all_and_what_is_touched_is_large_enough() {
 }
 
 #[test]
-fn where_the_system_forces_its_colours_states_are_still_told_apart() {
+fn states_are_told_apart_where_the_system_forces_its_colours() {
     let Some(mut browser) = Browser::start() else { return };
     let service = cart_service();
     let page = service.page(&[]);

@@ -1,4 +1,4 @@
-//! `pull --to-inbox`, and the pull that takes in what it left.
+//! `pull --to-inbox`, and the pull that takes in the snapshots.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ use crate::sim::{Agent, Behaviour, Program};
 const OTHER_SERVICE: &str = "staging_th_apa_goc_echoserver_develop_ffffffffff";
 
 impl World {
-    /// Pulls what is due, and returns what it says of snapshots.
+    /// Pulls services that are due, and returns the lines about snapshots with their results.
     #[track_caller]
     fn pull_inbox(&self, code: i32) -> Vec<(String, Value)> {
         let output = self.run(&["pull", "--format", "json", "--no-peek"]).assert_code(code);
@@ -26,7 +26,7 @@ impl World {
         of_snapshots.map(|line| (line["result"].as_str().unwrap().to_owned(), line)).collect()
     }
 
-    /// Puts a snapshot there whose head says something else; its name and hash are right.
+    /// Writes a copy of a snapshot with another head to the inbox. Its name and hash are right.
     fn alter(&self, path: &Path, change: impl Fn(&mut Value)) -> PathBuf {
         let text = fs::read_to_string(path).unwrap();
         let mut parts = text.splitn(3, '\n');
@@ -43,7 +43,7 @@ fn results(taken: &[(String, Value)]) -> Vec<&str> {
     taken.iter().map(|(result, _)| result.as_str()).collect()
 }
 
-/// Lets it look as if nobody had written to it for an hour.
+/// Sets the time of the last change long ago, as if nobody wrote to the file any more.
 fn set_old_time(path: &Path) {
     let file = File::options().write(true).open(path).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
@@ -58,7 +58,7 @@ fn the_last_data_of_a_pod_is_in_the_report_though_it_was_never_pulled_again() {
     agents[0].hit(&[0, 3, 5], 2);
     let path = world.leave_snapshot(&agents[0], ECHO);
     assert!(path.file_name().unwrap().len() == 64 + ".snapshot".len());
-    // The pod takes itself off the list and ends.
+    // The pod leaves the list and ends.
     world.center.remove(&agents[0].url());
     agents[0].kill();
 
@@ -78,7 +78,7 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
     agents[0].hit(&[0, 1], 3);
     let first = world.leave_snapshot(&agents[0], ECHO);
     let kept = fs::read(&first).unwrap();
-    // Left again by the same process with the same counters: the same file.
+    // A second hook of the same process with the same counters leaves the same file.
     let folder = world.inbox();
     let output = world.run_hook(&folder, &agents[0], ECHO, &[]).assert_code(0);
     assert_eq!(output.stdout, format!("{ECHO}: 30.0% of 10 statements, left in {}\n", first.display()));
@@ -88,7 +88,7 @@ fn a_snapshot_counts_once_however_often_it_is_left() {
     let counts = world.echo_counts();
     assert_eq!(counts.iter().sum::<u64>(), 6);
 
-    // Delivered twice: known by its identity, also under another name, and after that was forgotten.
+    // A second delivery is recognized by its content, also under another name, and even where its record is lost.
     for memory in ["", "DELETE FROM snapshot"] {
         world.execute(memory);
         fs::write(folder.join("again.snapshot"), &kept).unwrap();
@@ -126,7 +126,7 @@ fn snapshots_of_one_process_may_come_in_any_order_and_replicas_add_up() {
 }
 
 #[test]
-fn a_service_of_which_only_the_inbox_tells_is_listed_and_reported() {
+fn a_service_known_only_from_the_inbox_is_listed_and_reported() {
     let world = World::new();
     let agent = Agent::start(&echo());
     agent.hit(&[0, 1, 2], 1);
@@ -161,7 +161,7 @@ fn a_named_pull_takes_the_whole_inbox_in() {
 }
 
 #[test]
-fn without_its_center_a_pull_takes_the_inbox_in_all_the_same() {
+fn a_pull_takes_in_the_inbox_without_its_center() {
     let world = World::new();
     let agent = Agent::start(&echo());
     agent.hit(&[0], 1);
@@ -186,12 +186,12 @@ fn a_snapshot_of_another_build_is_set_aside_and_not_mixed_in() {
 }
 
 #[test]
-fn what_is_no_snapshot_is_moved_away_with_the_reason_beside_it_and_stops_nothing() {
+fn files_that_are_no_snapshots_are_moved_aside_with_their_reason_and_stop_nothing() {
     let (world, agents) = World::with_covered_echo();
     let good = world.leave_snapshot(&agents[0], ECHO);
     let inbox = world.inbox();
     let text = fs::read_to_string(&good).unwrap();
-    // Of hosts of their own: what has the head of one that was taken in is not even read.
+    // Each copy names another host, since a file with the head of a known snapshot is not even read.
     let of_host = |name: &str| text.replacen("\"host_name\":\"", &format!("\"host_name\":\"{name}"), 1);
     fs::write(inbox.join("html.snapshot"), "<html>").unwrap();
     fs::write(inbox.join("newer.snapshot"), text.replace("snapshot 1\n", "snapshot 2\n")).unwrap();
@@ -265,7 +265,7 @@ fn a_snapshot_is_taken_in_whatever_bytes_its_name_has() {
     assert_eq!((world.pull_inbox(0), snapshots(&inbox)), (Vec::new(), Vec::new()));
 }
 
-/// Leaves so many files that are no snapshots.
+/// Writes files that are no snapshots.
 fn write_junk(world: &World, number: usize) {
     for index in 0..number {
         fs::write(world.inbox().join(format!("junk-{index:03}.snapshot")), "junk").unwrap();
@@ -273,10 +273,10 @@ fn write_junk(world: &World, number: usize) {
 }
 
 #[test]
-fn of_much_junk_in_the_inbox_a_few_files_are_named_and_services_are_pulled() {
+fn junk_in_the_inbox_is_named_in_part_and_services_are_pulled() {
     let (world, agents) = World::with_covered_echo();
     write_junk(&world, 300);
-    // Of several inboxes, and files that are refused only when all of them is read.
+    // Some files lie in another inbox and are refused only after all of their text was read.
     let other = world.home().join("other");
     fs::create_dir_all(&other).unwrap();
     world.configure(&format!("inbox = [{:?}]\n", other.display()));
@@ -303,7 +303,7 @@ fn of_much_junk_in_the_inbox_a_few_files_are_named_and_services_are_pulled() {
 }
 
 #[test]
-fn a_deadline_ends_the_look_into_the_inbox_and_the_rest_waits() {
+fn a_deadline_ends_the_reading_of_the_inbox_and_the_rest_waits() {
     let (world, _agents) = World::with_pulled_echo();
     write_junk(&world, 3);
     let output = world.run(&["pull", "--deadline", "0s"]).assert_code(3);
@@ -325,7 +325,7 @@ fn a_file_that_is_still_being_written_waits() {
         taken.assert_stderr_contains("it is cut short; it waits for its end");
         assert_eq!(snapshots(&world.inbox()), std::slice::from_ref(&path));
     }
-    // What a hook that was ended left is swept in time, and nobody else's files are.
+    // A leftover of a hook that was ended is removed after some time, and no file of others.
     let leftover = path.with_extension("snapshot.0123456789abcdef.tmp");
     let foreign = world.inbox().join("other.tmp");
     for old in [&leftover, &foreign] {
@@ -339,13 +339,13 @@ fn a_file_that_is_still_being_written_waits() {
 }
 
 #[test]
-fn the_last_words_come_before_the_pull_of_the_process_that_follows() {
+fn a_snapshot_is_taken_in_before_the_pull_of_the_process_that_follows() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[0], 2);
     world.pull(0);
     agents[0].hit(&[0, 1], 3);
     world.leave_snapshot(&agents[0], ECHO);
-    // Restarted at the same address; it has passed what was pulled, and not what was left.
+    // A process restarts at the same address. Its counter is above the pulled one and below that of the snapshot.
     agents[0].restart();
     agents[0].hit(&[0], 4);
     world.pull(0);
@@ -356,7 +356,7 @@ fn the_last_words_come_before_the_pull_of_the_process_that_follows() {
 }
 
 #[test]
-fn a_late_snapshot_changes_nothing_that_later_pulls_say() {
+fn a_late_snapshot_does_not_change_data_of_later_pulls() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 2);
@@ -372,7 +372,7 @@ fn a_late_snapshot_changes_nothing_that_later_pulls_say() {
     world.pull(0);
     let rows = world.row_count();
     fs::write(&early, &text).unwrap();
-    // Long before anything that is stored, and not larger: it may well be the same process.
+    // The snapshot is older and not larger than anything stored, so it may be of the same process.
     assert_eq!(results(&world.pull_inbox(0)), ["known"]);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 5);
     assert_eq!(world.row_count(), rows);
@@ -406,7 +406,7 @@ fn inboxes_of_the_configuration_are_taken_in_too() {
 }
 
 #[test]
-fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
+fn a_hook_that_fails_names_the_reason_and_stops_no_pod_unless_it_is_strict() {
     let world = World::new();
     let agent = Agent::start(&echo());
     let (inbox, url) = (world.inbox(), agent.url());
@@ -436,7 +436,7 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
     agent.behave(Behaviour::Hang);
     let hung = hook(&["--address", &url, "--service", ECHO, "--deadline", "200ms"], 1)
         .assert_stderr_contains(nothing);
-    // The request may end before the whole does, which began later if this machine is busy.
+    // Either limit may end the request first: the one of the request began later if this machine is busy.
     assert!(hung.stderr.contains("200ms") || hung.stderr.contains("timed out"), "{}", hung.stderr);
     agent.behave(Behaviour::Normal);
 
@@ -458,7 +458,7 @@ fn what_the_hook_lacks_is_said_and_stops_no_pod_unless_it_is_strict() {
 }
 
 #[test]
-fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
+fn the_hook_finds_the_port_beside_the_program_and_the_name_in_its_environment() {
     let world = World::new();
     let agent = Agent::start(&echo());
     let (_, port) = agent.url().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
@@ -468,14 +468,14 @@ fn the_port_stands_beside_the_program_and_the_name_in_its_environment() {
     let hook = |environment: &[(&str, &str)]| {
         let inbox = world.inbox();
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
-        // No HOME, no PATH, nothing.
+        // The hook must need no variable, such as HOME or PATH.
         command.env_clear().envs(environment.iter().copied()).current_dir(&here).stdin(Stdio::null());
         output_of(command.args(["pull", "--strict", "--to-inbox"]).arg(inbox).args(LONG_DEADLINE))
     };
     fs::write(here.join("empty_profile_listen_addr"), "").unwrap();
     let left = hook(&[("GOC_SERVICE_NAME", ECHO)]).assert_code(0);
     assert!(left.stdout.starts_with(ECHO), "{}", left.stdout);
-    // One that nobody listens at any more is no rival.
+    // An address at which nobody listens any more does not count.
     fs::write(here.join("old_profile_listen_addr"), "10.2.3.4:9").unwrap();
     hook(&[("GOC_SERVICE_NAME", ECHO)]).assert_code(0);
     fs::rename(here.join("echo_profile_listen_addr"), here.join("kept")).unwrap();
@@ -497,14 +497,14 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
     let (world, agents) = World::with_pulled_echo();
     let inbox = world.inbox();
     let database = fs::metadata(world.root().join("sqlite.db")).unwrap().len();
-    // Where the reason would go lies a link to the database.
+    // A link to the database lies at the path of the reason.
     fs::create_dir(inbox.join("bad")).unwrap();
     symlink("../../sqlite.db", inbox.join("bad/x.snapshot.reason")).unwrap();
     fs::write(inbox.join("x.snapshot"), "<html>").unwrap();
     assert_eq!(results(&world.pull_inbox(3)), ["bad"]);
     assert!(fs::metadata(world.root().join("sqlite.db")).unwrap().len() >= database);
     world.assert_consistent();
-    // "bad" itself leads elsewhere: nothing is moved there, and the run says so.
+    // The folder "bad" is a link to elsewhere: nothing is moved there, and the run says so.
     fs::remove_dir_all(inbox.join("bad")).unwrap();
     let elsewhere = world.home().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
@@ -515,7 +515,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
     fs::remove_file(inbox.join("bad")).unwrap();
     assert_eq!(results(&world.pull_inbox(3)), ["bad"]);
 
-    // The hook's own name is taken by a link, and by a pipe.
+    // A link, then a pipe, lies at the path of the new snapshot.
     let left = world.leave_snapshot(&agents[0], ECHO);
     let victim = world.home().join("victim");
     fs::write(&victim, "mine").unwrap();
@@ -534,15 +534,15 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
 }
 
 #[test]
-fn a_late_snapshot_closes_nothing_that_is_younger() {
-    // The other one serves the server's files beside the worker's, so that both are one build.
+fn a_late_snapshot_closes_no_younger_generation() {
+    // The second replica serves the server's files beside the worker's, so that both are one build.
     let (world, agents) = World::with_echo(2);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0], 5);
     let server = world.leave_snapshot(&agents[0], ECHO);
     let late = fs::read(&server).unwrap();
     fs::remove_file(&server).unwrap();
-    // A worker of the same module follows at the address; it shares a file with the server.
+    // A worker of the same module follows at the address and shares a file with the server.
     agents[0].run(&Program::from_profile(
         "example.com/apa/echo/handlers/ping.go:8.40,10.2 1\nexample.com/apa/echo/work/work.go:1.1,2.2 3\n",
     ));
@@ -558,8 +558,8 @@ fn a_late_snapshot_closes_nothing_that_is_younger() {
 }
 
 #[test]
-fn a_file_of_a_time_that_cannot_be_ends_no_run() {
-    // Where the file system can hold such a time; of the others none gets this far.
+fn a_file_with_an_impossible_time_ends_no_run() {
+    // The case exists only where the file system can store such a time.
     let Ok(folder) = tempfile::tempdir_in("/dev/shm") else { return };
     let world = World::new();
     let agent = Agent::start(&echo());
@@ -586,11 +586,11 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
     let pulls = agents[1].pulls();
     agents[0].hit(&[1], 1);
     world.leave_snapshot(&agents[0], ECHO);
-    // Its replicas are asked as if a peek had found that it moved.
+    // The other replicas are asked, as after a peek that found moved coverage.
     world.run(&["pull", "--no-peek"]).assert_code(0);
     assert_eq!(agents[1].pulls(), pulls + 1);
 
-    // A named pull of another service asks nobody of this one, and what is old stays old.
+    // A pull of another service by its name asks no replica of this one, and old data stays old.
     let other = world.start(OTHER_SERVICE, &echo());
     other.hit(&[0], 1);
     world.pull(0);
@@ -605,7 +605,7 @@ fn a_snapshot_makes_its_service_due_and_its_data_no_younger() {
 }
 
 #[test]
-fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
+fn refused_snapshots_leave_no_trace_and_too_large_ones_are_moved_aside_once() {
     let (world, agents) = World::with_covered_echo();
     let good = world.leave_snapshot(&agents[0], ECHO);
     let forged = world.alter(&good, |head| {
@@ -616,7 +616,7 @@ fn what_is_refused_leaves_no_trace_and_what_is_too_large_is_moved_away_once() {
     assert_eq!(results(&world.pull_inbox(3)).len(), 2);
     assert!(!world.run(&["list", "--all"]).stdout.contains("develop"), "a name that nothing vouches for");
 
-    // Larger than is taken: not tried in each run, and not lost.
+    // A snapshot above the limit is moved aside, not tried again in each run, and not lost.
     agents[0].hit(&[1], 1);
     let large = world.leave_snapshot(&agents[0], ECHO);
     world.center.remove_all();
@@ -667,7 +667,7 @@ fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
         let service = |index: u32| format!("staging_th_app{index}_master_{round:010x}");
         for index in 0..40 {
             world.alter(&first, |head| head["service"] = json!(service(index)));
-            // Not every file is one to take in: both roots want to move these aside.
+            // Both roots also want to move these files aside.
             fs::write(world.inbox().join(format!("bad-{round}-{index}.snapshot")), "no snapshot").unwrap();
         }
         let pulls = [world.root(), other.clone()].map(|root| pull(&root));
@@ -701,7 +701,7 @@ fn two_roots_that_race_for_one_inbox_take_each_file_and_neither_fails() {
 }
 
 #[test]
-fn options_that_the_hook_does_not_heed_are_refused() {
+fn options_that_the_hook_would_ignore_are_refused() {
     let world = World::new();
     for options in [
         &["--ping", "http://127.0.0.1:9/x"][..],
@@ -733,7 +733,7 @@ fn options_that_the_hook_does_not_heed_are_refused() {
 }
 
 #[test]
-fn last_data_that_waited_while_the_clock_went_back_is_counted_once() {
+fn a_snapshot_that_waited_while_the_clock_went_back_is_counted_once() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0, 1], 5);
@@ -742,7 +742,7 @@ fn last_data_that_waited_while_the_clock_went_back_is_counted_once() {
     let left = world.leave_snapshot(&agents[0], ECHO);
     world.center.remove(&agents[0].url());
     agents[0].kill();
-    // All that is stored is of a time that is still to come, and so is the snapshot.
+    // The stored times, and the one of the snapshot, lie in the future.
     let of_later = world.alter(&left, |head| {
         head["captured_at"] = json!("2099-01-02T00:00:00Z");
         head["process"] = json!({"id": 7, "started_at": "2098-12-31T00:00:00Z"});
@@ -773,7 +773,7 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     let closed_at = world.query::<String>("SELECT closed_at FROM generation WHERE closed_at IS NOT NULL");
     world.pull(0);
 
-    // By this setting it would not have been folded yet.
+    // This setting would not have folded the process yet.
     world.configure("[pull]\nchange = \"counts\"\nfold_after = \"30d\"\n");
     fs::write(&left, text).unwrap();
     world.alter(&left, |head| {
@@ -785,7 +785,7 @@ fn a_snapshot_that_comes_after_its_process_was_folded_is_counted_once() {
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 11);
     let of_sum = "SELECT pulled_at FROM generation WHERE address IS NULL";
     assert_eq!(world.query::<String>(of_sum), closed_at, "the sum tells when its last process ended");
-    // Another process that counted less than the sum is younger than all that is in it.
+    // A process that counted less than the sum must be younger than all processes in the sum.
     let other = Agent::start(&echo());
     other.hit(&[0, 1], 3);
     world.leave_snapshot(&other, ECHO);
@@ -802,7 +802,7 @@ fn a_process_that_is_listed_after_its_snapshot_was_taken_in_is_counted_once() {
     let agent = Agent::start(&echo());
     agent.hit(&[0, 1], 3);
     let left = world.leave_snapshot(&agent, ECHO);
-    // Of weeks ago, and no center lists it: its life is taken for over.
+    // The snapshot is weeks old and no center lists its address, so its process counts as ended.
     world.alter(&left, |head| {
         head["addresses"] = json!(["127.0.0.1"]);
         head["captured_at"] = json!("2026-01-02T00:00:00Z");
@@ -821,7 +821,7 @@ fn a_process_that_is_listed_after_its_snapshot_was_taken_in_is_counted_once() {
 }
 
 #[test]
-fn a_pull_after_the_clock_went_back_replaces_what_a_snapshot_left_beside_later_times() {
+fn a_pull_after_the_clock_went_back_replaces_the_counters_of_a_snapshot() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0, 1], 5);
@@ -842,7 +842,7 @@ fn a_pull_after_the_clock_went_back_replaces_what_a_snapshot_left_beside_later_t
 }
 
 #[test]
-fn that_the_clock_went_back_is_remembered_when_its_times_have_passed() {
+fn a_clock_that_went_back_is_remembered_after_its_times_have_passed() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");
     agents[0].hit(&[0, 1], 5);

@@ -1,4 +1,4 @@
-//! A center's list without end costs nobody else, and nothing that is known.
+//! Limits of a center's list: a list without end costs nobody else anything, and nothing that is known.
 
 use std::net::TcpListener;
 
@@ -9,7 +9,7 @@ use crate::sim::Agent;
 
 const LOW_LIMITS: &str = "[pull]\nmax_names = 3\nmax_addresses = 5\n";
 
-/// A pulled service whose center lists so many other names before it, all at an address where nobody listens.
+/// Makes a pulled service whose center lists this many other names before it, all at an address where nobody listens.
 fn world_with_long_list(others: usize) -> (World, Agent) {
     let (world, mut agents) = World::with_pulled_echo();
     world.configure(LOW_LIMITS);
@@ -17,7 +17,7 @@ fn world_with_long_list(others: usize) -> (World, Agent) {
     (world, agents.remove(0))
 }
 
-/// Lists so many other names beside the service.
+/// Lists this many other names beside the service.
 fn list_other_names(world: &World, agent: &Agent, others: usize) {
     let other = |number: usize| (format!("other_{number:03}"), json!(["http://127.0.0.1:1"]));
     let mut list: serde_json::Map<_, _> = (0..others).map(other).collect();
@@ -26,7 +26,7 @@ fn list_other_names(world: &World, agent: &Agent, others: usize) {
 }
 
 #[test]
-fn of_a_list_beyond_the_limits_what_is_known_is_pulled_and_the_rest_left_out() {
+fn known_services_are_pulled_from_a_list_beyond_the_limits_and_the_rest_is_left_out() {
     let (world, agent) = world_with_long_list(9);
     agent.hit(&[1], 1);
     let message = format!(
@@ -73,7 +73,7 @@ fn a_name_that_was_never_pulled_is_forgotten_when_it_is_listed_no_more() {
     let known = "SELECT group_concat(name, ' ') FROM (SELECT name FROM service ORDER BY name)";
     assert_eq!(world.query::<String>(known), format!("other_000 other_001 {ECHO}"));
     list_other_names(&world, &agent, 1);
-    // A pull of named services does not tidy up.
+    // A pull of services by name does not clean up.
     world.run(&["pull", ECHO]).assert_code(0);
     assert_eq!(world.query::<String>(known), format!("other_000 other_001 {ECHO}"));
     world.pull(3);
@@ -81,7 +81,7 @@ fn a_name_that_was_never_pulled_is_forgotten_when_it_is_listed_no_more() {
     for table in ["cover_key", "listing", "replicas", "address"] {
         assert_eq!(world.query::<i64>(&format!("SELECT count(*) FROM {table}")), 2, "{table}");
     }
-    // A pulled one stays, and so does its key's other name.
+    // A service that was pulled stays, and so does the other name of its key.
     let branch = "staging_th_apa_goc_echoserver_next_845820727e";
     world.center.set_list_answer("200 OK", &json!({ branch: ["http://127.0.0.1:1"] }).to_string());
     world.pull(3);

@@ -1,4 +1,4 @@
-//! Changed lines beside those of git itself.
+//! Changed lines, compared with those of git itself.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::harness::source::Source;
 
 type Lines = Vec<Vec<u8>>;
 
-/// Makes lines of Go source, out of real ones: `numbers` differ in few names where it is small.
+/// Makes lines of Go source from real ones. A small `numbers` makes many of them equal.
 fn go_source(len: usize, numbers: usize, random: &mut fastrand::Rng) -> Lines {
     let echo = concat!(
         include_str!("../examples/echo/main.go"),
@@ -52,8 +52,8 @@ fn numbered(len: usize, different: usize, random: &mut fastrand::Rng) -> Lines {
     (0..len).map(|_| format!("{}\n", random.usize(..different)).into_bytes()).collect()
 }
 
-/// Lines with all kinds of indentation, of which some come once more beside themselves: so they could be marked at
-/// several places. What tells the cases apart is in both texts.
+/// Makes lines with all kinds of indentation. Some come twice in a row, so a change could be marked at several places;
+/// markers that both texts share separate the cases.
 fn indented(random: &mut fastrand::Rng) -> (Lines, Lines) {
     let (mut before, mut after) = (Lines::new(), Lines::new());
     for case in 0..60_u8 {
@@ -101,7 +101,7 @@ fn indented_case(random: &mut fastrand::Rng) -> (Lines, Lines) {
     (before, after)
 }
 
-/// Long texts that have hardly anything in common but runs of about as many lines as make git stop searching.
+/// Makes long texts that share only some runs, about as long as the ones at which git stops searching.
 fn with_common_runs(random: &mut fastrand::Rng) -> (Lines, Lines) {
     let (mut before, mut after) = (Lines::new(), Lines::new());
     let different = random.usize(100..600);
@@ -115,7 +115,7 @@ fn with_common_runs(random: &mut fastrand::Rng) -> (Lines, Lines) {
     (before, after)
 }
 
-/// Long texts with so many edits between runs that stay that git takes a good way for the shortest.
+/// Makes long texts with so many edits between kept runs that git gives up the search for the shortest diff.
 fn with_many_edits(edits: usize, random: &mut fastrand::Rng) -> (Lines, Lines) {
     let (mut before, mut after) = (Lines::new(), Lines::new());
     let different = random.usize(60..400);
@@ -130,7 +130,7 @@ fn with_many_edits(edits: usize, random: &mut fastrand::Rng) -> (Lines, Lines) {
     (before, after)
 }
 
-/// Lines that are everywhere among runs of lines that the other text does not have.
+/// Makes lines that are everywhere in both texts, among runs that the other text does not have.
 fn with_frequent_lines(random: &mut fastrand::Rng) -> (Lines, Lines) {
     let (mut before, mut after) = (Lines::new(), Lines::new());
     for part in 0..random.usize(20..60) {
@@ -146,7 +146,7 @@ fn with_frequent_lines(random: &mut fastrand::Rng) -> (Lines, Lines) {
     (before, after)
 }
 
-/// Makes texts before and after, of every kind that the search for a short diff decides differently.
+/// Makes texts before and after, of every kind that git treats in its own way.
 fn pairs(random: &mut fastrand::Rng) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut pairs: Vec<(Lines, Lines)> = Vec::new();
     for _ in 0..500 {
@@ -183,7 +183,7 @@ fn pairs(random: &mut fastrand::Rng) -> Vec<(Vec<u8>, Vec<u8>)> {
         pairs.push(with_frequent_lines(random));
     }
     for _ in 0..3 {
-        // From about 65,536 lines on git looks for a run that stays first.
+        // Git looks for kept runs first in texts of about 65,536 lines or more.
         pairs.push(with_many_edits(random.usize(9_000..12_000), random));
     }
     for _ in 0..8 {

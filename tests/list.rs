@@ -1,4 +1,4 @@
-//! `list`, `total` and `history`: what is known, also when nobody can be asked.
+//! `list`, `total` and `history`: known data, also when nobody can be asked.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,7 +48,7 @@ fn list_shows_each_state() {
 }
 
 #[test]
-fn list_of_parts_and_offline() {
+fn list_takes_parts_of_names_and_works_offline() {
     let (mut world, agents) = World::with_echo(1);
     world.pull(0);
     world.center.stop();
@@ -215,10 +215,10 @@ fn the_recorded_list_of_a_real_center_is_read() {
     assert_eq!(addresses, ["http://127.0.0.1:36715", "http://127.0.0.1:40261", "http://192.0.2.2:36715"]);
 }
 
-/// A sample: the metric's name, its labels, its value.
+/// A sample: the metric's name, its labels, and its value.
 type Sample = (String, BTreeMap<String, String>, String);
 
-/// Reads Prometheus' text format and nothing else: HELP, TYPE, then the samples of that metric, none twice.
+/// Reads Prometheus' text format strictly: HELP, TYPE, then the samples of that metric, none of them twice.
 #[track_caller]
 fn samples(text: &str) -> Vec<Sample> {
     let mut read: Vec<Sample> = Vec::new();
@@ -277,7 +277,7 @@ fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
     BTreeMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
-/// What is said of a service, by metric; the prefix of all is left out.
+/// Returns the values of a service by metric, without the common prefix.
 fn values_for(samples: &[Sample], service: &str) -> BTreeMap<String, String> {
     let value = |(name, labels, value): &Sample| {
         let name = name.strip_prefix("goc_watchdog_").unwrap().to_owned();
@@ -287,7 +287,7 @@ fn values_for(samples: &[Sample], service: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn metrics_say_what_is_known_and_of_the_rest_nothing() {
+fn metrics_are_given_only_for_known_values() {
     let (world, agents) = World::with_echo(3);
     agents[0].hit(&[0], 1);
     agents[2].kill();
@@ -335,7 +335,7 @@ fn metrics_say_what_is_known_and_of_the_rest_nothing() {
     let center = owned([("center", world.center.url().as_str())]);
     assert_eq!(read.last(), Some(&("goc_watchdog_center_up".to_owned(), center, "1".to_owned())));
 
-    // What is overdue was due then, so that an alert can see for how long.
+    // The time of an overdue pull stays in the past, so that an alert can tell for how long.
     world.execute("UPDATE schedule SET next_due_at = '2020-01-01T00:00:00.000Z'");
     world.execute("UPDATE address SET next_try_at = '2020-01-01T00:00:00.000Z' WHERE failures > 0");
     let read = samples(&world.run(&["list", "--offline", "--format", "prometheus"]).assert_code(0).stdout);
@@ -359,7 +359,7 @@ fn metrics_of_a_center_that_is_away_are_the_stored_ones_and_say_so() {
 }
 
 #[test]
-fn what_a_center_listed_that_is_asked_no_more_is_offline_and_not_up() {
+fn services_of_a_center_that_is_asked_no_more_are_offline_and_not_up() {
     let (world, agents) = World::with_echo(1);
     world.pull(0);
     let new = "staging_th_new_master_0123456789";
@@ -377,7 +377,7 @@ fn what_a_center_listed_that_is_asked_no_more_is_offline_and_not_up() {
     };
     let offline = ["list", "--offline", "--format", "json"];
 
-    // A pull of named services says nothing of where all are.
+    // A pull of services by name does not tell which centers are in use.
     to_new(&["pull", new]).assert_code(0);
     assert_eq!(states(&offline)[0], format!("{ECHO} ok 1/1"));
 
@@ -403,11 +403,11 @@ fn what_a_center_listed_that_is_asked_no_more_is_offline_and_not_up() {
     };
     assert_eq!((state_and_up(ECHO), state_and_up(new)), ("offline".into(), "ok".into()));
 
-    // A center that does not answer was asked, too.
+    // A center that did not answer was asked, too.
     moved.stop();
     to_new(&["pull", "--force"]).assert_code(3);
     assert_eq!(states(&offline), [format!("{ECHO} offline 0/0"), format!("{new} ok 1/1")]);
-    // So was one that nothing is known of.
+    // The same holds for a center of which nothing is known.
     world.run(&["pull", "--center", "http://127.0.0.1:1"]).assert_code(1);
     assert_eq!(states(&offline), [format!("{ECHO} offline 0/0"), format!("{new} offline 0/0")]);
 
@@ -425,7 +425,7 @@ fn a_database_that_does_not_tell_which_centers_were_asked_counts_all() {
     assert_eq!((&listed[0]["state"], &listed[0]["not_asked_since"]), (&"ok".into(), &Value::Null));
 }
 
-/// Names that would break a line, a label, or out of both.
+/// Names that would break a line or a label, or end it early.
 const HOSTILE_NAMES: [&str; 8] = [
     "a\",x=\"y",
     "a\\",
@@ -437,7 +437,7 @@ const HOSTILE_NAMES: [&str; 8] = [
     "staging_th_a\"b\\\n_master_0123456789",
 ];
 
-/// How a label shows a name: control characters reach no terminal raw.
+/// Returns a name as a label shows it: control characters reach no terminal raw.
 fn as_label(name: &str) -> String {
     name.replace('\r', r"\r").replace('\u{1b}', r"\u{1b}")
 }
@@ -494,7 +494,7 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_others_may_read_it() {
     std::fs::create_dir(&folder).unwrap();
     let (file, before) = (folder.join("goc.prom"), folder.join("before"));
     std::fs::write(&file, "old").unwrap();
-    // Another name of the old file still has the old text: the new one took its place.
+    // A hard link still has the old text, so the new file took the place of the old one.
     std::fs::hard_link(&file, &before).unwrap();
     let path = file.to_str().unwrap();
     for (arguments, begin) in [
@@ -549,7 +549,7 @@ fn white_space_around_a_center_is_no_part_of_it_and_its_password_is_not_shown() 
         assert!(!format!("{output:?}").contains("secret"), "{output:?}");
     }
     assert_eq!(world.query::<i64>("SELECT count(*) FROM asked_center WHERE url LIKE '%secret%'"), 0);
-    // A slip in the URL does not make all services look as if nobody listed them.
+    // A mistake in the URL must not make all services look unlisted.
     let state =
         || world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json()[0][0]["state"].clone();
     with_center(&["pull"], &url).assert_code(0);
@@ -571,7 +571,7 @@ fn names_from_outside_are_no_commands_and_no_message_is_endless() {
         assert!(text.len() < 10_000, "{} bytes", text.len());
     }
     assert!(!prometheus.contains('\u{1b}') && prometheus.contains(r"\\u{1b}[31m"), "{prometheus}");
-    // Scripts get all of it.
+    // Scripts get the whole list.
     assert!(world.run(&["list", "--format", "json"]).stdout.len() > 100_000);
 }
 

@@ -1,4 +1,4 @@
-//! The program from outside: the binary, what it prints, and what it leaves on disk.
+//! Tests of the binary from outside: its output, its exit codes, and its files.
 
 #![expect(
     clippy::disallowed_methods,

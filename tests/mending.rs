@@ -1,4 +1,4 @@
-//! Stored profiles that are missing or damaged, and files that no row knows.
+//! Stored profiles that are missing or damaged, and files without a row.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use crate::harness::SHORT_PAUSES;
 use crate::harness::{ECHO, World};
 use crate::sim::Agent;
 
-/// A world of one process with one stored profile.
+/// Makes a world of one process with one stored profile.
 fn world_with_profile() -> (World, Agent) {
     let (world, mut agents) = World::with_echo(1);
     world.configure(SHORT_PAUSES);
@@ -65,7 +65,7 @@ fn a_latest_profile_that_is_missing_or_damaged_is_written_again_and_that_is_said
         assert!(fs::read(&path).unwrap() == text, "{arguments:?}");
         assert_eq!(world.run(arguments).assert_code(0).stderr, "", "it is said once");
 
-        // The same with a database of an earlier release, which knows no size.
+        // A database of an earlier release knows no sizes of files.
         break_it();
         world.execute("UPDATE cover_fact SET file_bytes = NULL");
         world.run(&["prune"]).assert_code(0).assert_stderr_contains("written again from the database");
@@ -128,7 +128,7 @@ fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
         world.run(arguments).assert_code(0);
         world.pull(0);
         assert!(profile_path(&world, 4).exists(), "numbers go on");
-        // Either it is where it was, or it was moved aside and that was said.
+        // The file is where it was, or was moved aside with a message.
         let output = world.run(&["prune"]).assert_code(0);
         let aside = cov_data(&world).join("aside/apa_goc_echoserver_3.cov");
         assert!(fs::read(&aside).unwrap() == newer, "{arguments:?}: {}", output.stderr);
@@ -156,9 +156,9 @@ fn a_file_that_no_row_knows_is_named_when_it_is_moved_aside() {
 }
 
 #[test]
-fn what_cannot_be_swept_stops_nothing() {
+fn files_that_cannot_be_swept_stop_nothing() {
     let (world, agent) = world_with_profile();
-    // The last run did not end, so the next one sweeps.
+    // The last run seems not to have ended, so the next one sweeps.
     world.execute("UPDATE run SET ended_at = NULL");
     let other = world.root().join("other/cov_data");
     fs::create_dir_all(other.join("other_1.cov.tmp")).unwrap();

@@ -10,7 +10,7 @@ use crate::harness::source::Source;
 use crate::harness::{World, warn_skipped};
 use crate::sim::{Agent, Behaviour, Program};
 
-/// Each fixture, and the folder of the module whose processes wrote its profile.
+/// Fixtures, each with the folder of the module whose processes wrote its profile.
 const REPOSITORIES: [(&str, &str); 8] = [
     ("83", "."),
     ("84", "."),
@@ -37,7 +37,7 @@ fn collect_files(folder: &Path, below: &str, found: &mut Vec<(String, Vec<u8>)>)
     }
 }
 
-/// A repository with what a fixture has, and a process with this profile, pulled.
+/// Commits the files of a fixture, and pulls a process with this profile.
 fn pulled_fixture(name: &str, profile: &[u8]) -> (World, Source, Agent) {
     let mut found = Vec::new();
     collect_files(&fixtures().join(name), "", &mut found);
@@ -87,7 +87,7 @@ fn a_profile_that_fits_two_modules_of_one_name_is_reported_with_a_warning() {
     assert_eq!(report.json()[0]["files"][0]["path"], "svc/one/main.go");
 }
 
-/// The repository `mono` with a process of a module that both its folders can be, after a change of `svc/two`.
+/// Changes `svc/two` in the repository `mono`, and pulls a process of a module that both folders could be.
 fn pulled_change(profile: &str) -> (World, Source, Agent) {
     let mut found = Vec::new();
     collect_files(&fixtures().join("mono"), "", &mut found);
@@ -110,7 +110,7 @@ const GATE: [&str; 5] = ["report", "app", "--format=diff-json", "--base=parent",
 
 #[test]
 fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_are_not_covered() {
-    // Only svc/two has y/y.go, so both names are of it.
+    // Both names mean files of svc/two, since only that folder has y/y.go.
     let (world, _source, _agent) = pulled_change("app/main.go:4.12,6.2 1 0\napp/y/y.go:3.13,5.2 1 1\n");
     let output = world
         .run(&GATE)

@@ -1,4 +1,4 @@
-//! Source that is not what it looks like: links, lines with other numbers, other names, and more than there can be.
+//! Unusual source: links, lines with other numbers, renamed files, and commits of too many files.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ const PROFILE: &str = "mode: count\nexample.com/app/a.go:3.19,4.11 1 1\nexample.
                        example.com/app/a.go:7.2,7.10 1 1\nexample.com/app/cmd/deep/r.go:3.10,5.2 1 1\n\
                        example.com/app/linked/r.go:3.10,5.2 1 0\n";
 
-/// A process with this profile of the source's commit, pulled, and a clone.
+/// Pulls a process with this profile of the source's commit, and clones the source.
 fn pulled_service(source: &Source, profile: &str) -> (World, Agent) {
     let world = World::new();
     let agent = world.start(&source.service_name(), &Program::from_profile(""));
@@ -27,7 +27,7 @@ fn pulled_service(source: &Source, profile: &str) -> (World, Agent) {
     (world, agent)
 }
 
-/// A repository with a file that is a link, and a folder that two links lead to.
+/// Makes a repository with a file that is a link, and a folder to which two links lead.
 fn source_with_links() -> Source {
     let mut source = Source::from_files(&[
         ("go.mod", b"module example.com/app\n\ngo 1.21\n"),
@@ -100,7 +100,7 @@ fn links_out_of_the_repository_and_in_circles_are_no_source_and_say_so() {
 }
 
 #[test]
-fn what_changed_behind_links_is_executed_where_any_of_its_names_is() {
+fn a_changed_line_behind_links_is_executed_if_any_of_its_names_is() {
     let mut source = source_with_links();
     source.git(&["checkout", "--quiet", "-b", "feature"]);
     fs::write(source.folder.path().join("real/r.go"), REAL.replace("println()", "println(2)")).unwrap();
@@ -114,7 +114,7 @@ fn what_changed_behind_links_is_executed_where_any_of_its_names_is() {
 }
 
 #[test]
-fn lines_that_comments_number_anew_are_in_no_report_of_lines_and_a_change_of_them_says_why() {
+fn lines_that_comments_renumber_are_in_no_report_of_lines_and_their_changes_say_why() {
     let text =
         |says: &str| format!("package main\n\nfunc main() {{\n//line gen.y:100\n\tprintln({says})\n}}\n");
     let mut source =
@@ -133,7 +133,7 @@ fn lines_that_comments_number_anew_are_in_no_report_of_lines_and_a_change_of_the
     assert_eq!((&total["covered"], &total["total"]), (&json!(1), &json!(1)), "statements count as ever");
 }
 
-/// A repository whose `a.go` was `a.txt` one commit before, but for one line, and its profile.
+/// Makes a repository whose `a.go` was `a.txt` one commit before, except for one line. Returns it with a profile.
 fn source_with_rename() -> (Source, &'static str) {
     let text = |says: &str| {
         format!(
@@ -149,7 +149,7 @@ fn source_with_rename() -> (Source, &'static str) {
 }
 
 #[test]
-fn a_go_file_that_had_another_kind_of_name_is_compared_with_what_it_was() {
+fn a_go_file_that_had_another_extension_is_compared_with_its_old_text() {
     let (source, profile) = source_with_rename();
     let (world, _agent) = pulled_service(&source, profile);
     let json =
@@ -196,7 +196,7 @@ fn blocks_at_one_place_with_two_numbers_of_statements_both_count_as_in_gos_table
     assert_eq!(output.stdout, table);
 }
 
-/// A tree of ten folders, in each the same, ten levels deep: ten billion files of eleven objects.
+/// Commits a tree of ten folders, each the same again, ten levels deep: ten billion files from eleven objects.
 fn tree_bomb(source: &Source) -> String {
     let tree_of = |entries: String| {
         let mut git =
@@ -212,7 +212,7 @@ fn tree_bomb(source: &Source) -> String {
 }
 
 #[test]
-fn a_commit_of_more_files_than_there_can_be_is_not_read() {
+fn a_commit_with_too_many_files_is_not_read() {
     let (mut source, profile) = source_with_rename();
     let bomb = tree_bomb(&source);
     let head = source.head();

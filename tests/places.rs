@@ -7,19 +7,19 @@ use crate::sim::Program;
 
 const SERVICE: &str = "staging_th_app_main_1234567";
 
-/// As line comments of a generated parser make it: different code at one place.
+/// A profile with different code at one place, as line comments of a generated parser cause it.
 const BLOCKS_AT_ONE_PLACE: &str = "example.com/app/y.go:3.10,5.2 1\n\
                      example.com/app/y.go:50.0,50.0 3\n\
                      example.com/app/y.go:50.0,50.0 1\n\
                      example.com/app/y.go:50.0,50.1 2\n";
 
 #[test]
-fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_process_counted() {
+fn stored_profiles_have_each_block_at_a_place_of_its_own_with_all_of_its_counts() {
     let world = World::new();
     let agent = world.start(SERVICE, &Program::from_profile(BLOCKS_AT_ONE_PLACE));
     agent.hit(&[0, 2], 4);
     assert_eq!(world.pull(0).stderr, "");
-    // The end of the later one is a column further, as Go's cover tool writes it (dedup in cmd/cover).
+    // The later block ends one column further, as Go's cover tool writes it (dedup in cmd/cover).
     let stored = "mode: count\n\
                   example.com/app/y.go:3.10,5.2 1 4\n\
                   example.com/app/y.go:50.0,50.0 1 4\n\
@@ -31,7 +31,7 @@ fn what_is_stored_has_each_block_at_a_place_of_its_own_and_counts_what_the_proce
     agent.hit(&[1], 2);
     world.pull(0);
     assert!(world.latest_text("app").contains("50.0,50.1 3 2\n"), "{}", world.latest_text("app"));
-    // This is no damage, and a lost file is written again as it was.
+    // The stored file is not damaged, and a lost one is written again as it was.
     let text = world.latest_text("app");
     assert_eq!(world.run(&["prune"]).assert_code(0).stderr, "");
     let path = world.files(".cov").pop().unwrap();

@@ -1,4 +1,4 @@
-//! `prune`: dead addresses leave the center, live ones never.
+//! `prune`: dead addresses leave the center, live ones never do.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
@@ -10,15 +10,15 @@ use crate::harness::NEXT_ECHO;
 use crate::harness::{DEADLINES, ECHO, Output, World, echo};
 use crate::sim::{Agent, Behaviour, Program, RemovalBehaviour};
 
-/// Pauses that a test can bear. Nothing hangs there, so the timeout, which holds for the center, too, is for a busy
-/// machine.
+/// Short pauses. The timeout holds for the center, too, and is long for a busy machine, since nothing hangs in these
+/// tests.
 const PAUSES: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\"0s\", \"20ms\"]\ntimeout = \"30s\"\n";
-/// Waits no longer for what hangs than a test can bear.
+/// Short timeouts, for tests in which an address hangs.
 const SHORT_TIMEOUTS: &str =
     "[prune]\npauses = []\nrecheck = []\ntimeout = \"1s\"\n[pull]\nread_timeout = \"1s\"\n";
 const NOT_FOUND: Behaviour = Behaviour::Status("404 Not Found", "404 page not found\n");
 
-/// A world of so many echo processes, pulled once.
+/// Makes a world of echo processes that were pulled once.
 fn pulled_echo(replicas: usize) -> (World, Vec<Agent>) {
     let (world, agents) = World::with_echo(replicas);
     world.configure(PAUSES);
@@ -48,7 +48,7 @@ impl World {
         self.run(&[&["prune"], arguments].concat()).assert_code(code)
     }
 
-    /// Two runs, as far apart as it takes for what was refused to be dead.
+    /// Runs twice, with enough time between for a refused address to be dead.
     #[track_caller]
     fn prune_twice(&self, arguments: &[&str], code: i32) -> Output {
         self.prune(&[], 0);
@@ -66,7 +66,7 @@ impl World {
     }
 }
 
-/// The object about an address in what a run printed.
+/// Returns the line about an address in the output of a run.
 #[track_caller]
 fn result_for(output: &Output, agent: &Agent) -> Value {
     let found = output.json().into_iter().find(|line| line["address"] == agent.url());
@@ -96,10 +96,10 @@ fn a_dead_address_is_suspect_first_and_goes_in_the_next_run_and_nothing_else_doe
     let summary = summary(&output);
     assert_eq!([&summary["alive"], &summary["removed"], &summary["failed"]], [2, 1, 0]);
     world.assert_listed(&[&agents[1], &agents[2]]);
-    // One string, to the byte, under the header without which all would go.
+    // The body must match to the byte, under the header without which goc would remove everything.
     let wanted = format!("application/json {{\"address\":[\"{}\"]}}", agents[0].url());
     assert_eq!(world.center.removals(), [wanted]);
-    // What it counted stays.
+    // Counters of the removed process stay.
     assert_eq!(world.echo_counts(), before);
     agents[1].hit(&[5], 1);
     world.pull(0);
@@ -123,19 +123,19 @@ fn a_run_a_moment_later_confirms_nothing() {
 }
 
 #[test]
-fn what_answers_in_between_begins_anew() {
+fn an_answer_in_between_clears_the_suspicion() {
     let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
     agents[0].revive();
-    // It counted on: nothing is at 0 that was not.
+    // The process counted on: no counter fell to 0.
     agents[0].hit(&[0, 1], 9);
     world.let_minutes_pass(5);
     world.prune(&[], 0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
     agents[0].kill();
     world.prune(&[], 0);
-    // A pull got an answer since: that counts as much as ours.
+    // A pull got an answer meanwhile, which counts as much as an answer to a probe.
     world.let_minutes_pass(10);
     agents[0].revive();
     world.pull(0);
@@ -145,7 +145,7 @@ fn what_answers_in_between_begins_anew() {
 }
 
 #[test]
-fn what_hangs_takes_three_runs_over_half_an_hour() {
+fn an_address_that_hangs_is_removed_after_three_runs_over_half_an_hour() {
     let (world, agents) = pulled_echo(3);
     world.configure(SHORT_TIMEOUTS);
     agents[0].behave(Behaviour::Hang);
@@ -162,7 +162,7 @@ fn what_hangs_takes_three_runs_over_half_an_hour() {
 }
 
 #[test]
-fn one_last_pull_is_stored_and_spares_who_answers_it() {
+fn the_last_pull_is_stored_and_spares_addresses_that_answer_it() {
     let (world, agents) = pulled_echo(3);
     world.configure(SHORT_TIMEOUTS);
     agents[0].behave(Behaviour::Hang);
@@ -170,7 +170,7 @@ fn one_last_pull_is_stored_and_spares_who_answers_it() {
         world.prune(&[], 0);
         world.let_minutes_pass(16);
     }
-    // Too busy for a probe, and not for a profile.
+    // The process was too busy for a probe, and is not for the last pull.
     agents[0].hit(&[3], 7);
     agents[0].behave_once(Behaviour::Hang);
     agents[0].behave_once(Behaviour::Normal);
@@ -183,7 +183,7 @@ fn one_last_pull_is_stored_and_spares_who_answers_it() {
 }
 
 #[test]
-fn an_agent_that_is_slower_than_a_probe_waits_and_as_fast_as_a_pull_needs_is_alive() {
+fn an_agent_too_slow_for_a_probe_and_fast_enough_for_a_pull_is_alive() {
     let (world, agents) = pulled_echo(3);
     world.configure("[prune]\npauses = []\nrecheck = []\ntimeout = \"200ms\"\n");
     agents[0].run(&Program::from_profile("m/a.go:1.1,2.2 1\n"));
@@ -219,7 +219,7 @@ fn a_profile_that_no_pull_can_read_spares_an_address_at_the_last_moment() {
 }
 
 #[test]
-fn a_signal_ends_it_at_once_and_nothing_was_removed() {
+fn a_signal_ends_a_run_at_once_and_nothing_is_removed() {
     let (world, agents) = pulled_echo(3);
     world.configure("[prune]\ntimeout = \"10m\"\n");
     agents[0].behave(Behaviour::Hang);
@@ -233,7 +233,7 @@ fn a_signal_ends_it_at_once_and_nothing_was_removed() {
 }
 
 #[test]
-fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
+fn an_answer_of_a_sidecar_counts_as_silence_and_a_missing_call_does_not() {
     let (world, agents) = pulled_echo(3);
     agents[0].behave(Behaviour::Status("503 Service Unavailable", "upstream connect error"));
     agents[1].behave(Behaviour::PostOnly);
@@ -248,7 +248,7 @@ fn a_sidecar_that_answers_for_it_is_silence_and_a_missing_call_is_none() {
 }
 
 #[test]
-fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
+fn pods_that_answer_stay_listed_whichever_build_came_first_under_their_name() {
     let world = World::new();
     let stray = world.start(ECHO, &another_program());
     stray.hit(&[0], 1);
@@ -263,7 +263,7 @@ fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
         world.let_minutes_pass(5);
     }
     world.assert_listed(&[&stray, &pods[0], &pods[1]]);
-    // The pull found what they serve, and both commands show it.
+    // The pull found the other build that they serve, and both commands show it.
     let output = world.prune(&["--format", "json"], 0);
     for pod in &pods {
         let line = result_for(&output, pod);
@@ -279,7 +279,7 @@ fn pods_that_answer_stay_listed_whoever_stood_under_their_name_first() {
 }
 
 #[test]
-fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
+fn an_address_whose_answer_begins_like_an_agents_is_alive() {
     let answer = |head: &str, body: &str| Behaviour::Raw(format!("{head}\r\n\r\n{body}").into_bytes());
     let profile = "mode: count\nexample.com/apa/echo/main.go:10.13,12.2 2 1\n";
     let (short, chunked) = ("Content-Length: 20", "Transfer-Encoding: chunked");
@@ -291,7 +291,7 @@ fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
         Behaviour::CutBefore(80),
         Behaviour::Body(b"mode: count\ninvalid block format, err: EOF\n".to_vec()),
         Behaviour::Body(b"mode: ".to_vec()),
-        // Neither length nor chunks; and both, with a body that is not chunked.
+        // These answers have neither length nor chunks, or both with a body that is not chunked.
         answer("HTTP/1.1 200 OK", profile),
         answer(&format!("HTTP/1.1 200 OK\r\n{short}\r\n{chunked}"), profile),
         answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"), profile),
@@ -318,7 +318,7 @@ fn whatever_answers_as_an_agent_is_alive_however_its_answer_goes_on() {
         assert_eq!([&summary["asked"], &summary["alive"]], [16, 15], "{}", output.stdout);
         world.let_minutes_pass(11);
     }
-    // Another program's page is none, and the only one that went.
+    // Only the page of another program was removed, since it is no answer of an agent.
     world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
@@ -332,7 +332,7 @@ fn an_agent_that_is_too_slow_for_its_fraction_and_not_for_its_profile_is_alive()
 }
 
 #[test]
-fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
+fn a_run_removes_neither_all_of_a_short_list_nor_most_of_a_long_one() {
     for (replicas, dead) in [(1, 1), (3, 3), (5, 3)] {
         let (world, agents) = pulled_echo(replicas);
         for agent in &agents[..dead] {
@@ -344,7 +344,7 @@ fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
         }
         world.assert_listed(&agents.iter().collect::<Vec<_>>());
         assert_eq!(world.center.removals(), [""; 0]);
-        // A day later, with others there to answer, it is no fault of ours.
+        // A day later the cause cannot be our network, if others answer.
         world.let_minutes_pass(24 * 60);
         if dead < replicas {
             world.prune(&[], 0);
@@ -362,7 +362,7 @@ fn of_a_short_list_not_all_go_and_of_a_long_one_not_most() {
 fn a_network_fault_removes_nothing_however_often_it_is_seen() {
     let world = World::new();
     world.configure(SHORT_TIMEOUTS);
-    // The kernel takes the connections, and nobody ever says a word.
+    // The kernel accepts the connections, and no program ever answers.
     let listeners: Vec<TcpListener> =
         (0..4).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
     for listener in &listeners {
@@ -382,7 +382,7 @@ fn a_network_fault_removes_nothing_however_often_it_is_seen() {
 }
 
 #[test]
-fn what_nobody_could_dial_goes_and_what_we_do_not_dial_stays() {
+fn an_address_that_nobody_can_dial_is_removed_and_those_that_we_do_not_dial_stay() {
     let (world, _agents) = pulled_echo(4);
     let odd = ["http://127.0.0.1:99999", "http://169.254.169.254:80", "http://u:p@127.0.0.1:1"];
     for url in odd {
@@ -427,13 +427,13 @@ fn a_dry_run_needs_no_root() {
 }
 
 #[test]
-fn what_answers_at_the_last_moment_is_spared() {
+fn an_address_that_answers_at_the_last_moment_is_spared() {
     let (world, agents) = pulled_echo(4);
     agents[0].kill();
     agents[1].kill();
     world.prune(&[], 0);
     world.let_minutes_pass(5);
-    // The first removal of the two wakes the other.
+    // The first of the two removals wakes the other process.
     let [first, second] = if agents[0].url() < agents[1].url() { [0, 1] } else { [1, 0] };
     let waking = agents[second].clone();
     world.center.after_each_removal(move |_| waking.revive());
@@ -444,7 +444,7 @@ fn what_answers_at_the_last_moment_is_spared() {
 }
 
 #[test]
-fn one_that_comes_back_while_it_is_removed_is_registered_again() {
+fn an_address_that_comes_back_while_it_is_removed_is_registered_again() {
     let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
@@ -459,14 +459,14 @@ fn one_that_comes_back_while_it_is_removed_is_registered_again() {
 }
 
 #[test]
-fn one_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() {
+fn an_address_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() {
     let (world, agents) = pulled_echo(3);
     let before = world.echo_counts();
     agents[0].kill();
     world.prune_twice(&[], 0);
     world.assert_listed(&[&agents[1], &agents[2]]);
     world.pull(0);
-    // A network that healed: the very same process.
+    // The very same process answers again, as after a broken network.
     let counts = [2, 0, 0, 0, 0, 0];
     agents[0].revive();
     agents[0].set_counts(&counts);
@@ -481,14 +481,14 @@ fn one_that_comes_back_within_a_week_is_registered_again_and_goes_on_counting() 
     world.assert_listed(&agents.iter().collect::<Vec<_>>());
     world.pull(0);
     assert_eq!(world.echo_counts(), before, "it was counted twice, or lost");
-    // Its tombstone has served.
+    // The tombstone is not needed any more.
     world.prune(&[], 0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 0);
 }
 
 #[test]
-fn another_build_or_a_week_later_is_not_registered_again() {
+fn another_build_or_a_return_after_a_week_is_not_registered_again() {
     let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune_twice(&[], 0);
@@ -504,12 +504,12 @@ fn another_build_or_a_week_later_is_not_registered_again() {
     world.prune(&[], 0);
     world.assert_listed(&[&agents[1], &agents[2]]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
-    // Now it is over, and will be folded.
+    // The generation is closed now, and will be folded.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
 }
 
 #[test]
-fn a_restore_that_the_center_ignores_is_said_and_tried_again() {
+fn a_restore_that_the_center_ignores_is_named_and_tried_again() {
     let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune_twice(&[], 0);
@@ -557,7 +557,7 @@ fn an_ipv6_address_comes_back_as_the_center_wrote_it() {
     assert!(world.center.listed().contains(&(ECHO.to_owned(), listed)), "{:?}", world.center.listed());
 }
 
-/// A world with a process that was deployed anew at its address, and stands under its old name, too.
+/// Makes a world with a process that was deployed anew at its address, and still stands under its old name.
 fn world_with_stale_name() -> (World, Vec<Agent>) {
     let (world, mut agents) = pulled_echo(2);
     agents[0].run(&rebuilt_echo());
@@ -587,12 +587,12 @@ fn kill_between_removal_and_registration(world: &World) {
 }
 
 #[test]
-fn killed_while_it_fixes_a_name_the_next_run_registers_the_right_one() {
+fn after_a_kill_while_a_name_is_fixed_the_next_run_registers_the_right_one() {
     for option in [&[][..], &["--no-restore"], &["--fix-names"]] {
         let (world, agents) = world_with_stale_name();
         kill_between_removal_and_registration(&world);
         world.assert_listed(&[&agents[1], &agents[2]]);
-        // A week is no reason to forget a process that answers.
+        // A process that answers is not forgotten after a week.
         world.let_minutes_pass(8 * 24 * 60);
         let output = world.prune(&[option, &["--format", "json"]].concat(), 0);
         assert_eq!(result_for(&output, &agents[0])["result"], "restored");
@@ -607,11 +607,11 @@ fn killed_while_it_fixes_a_name_the_next_run_registers_the_right_one() {
 fn a_name_that_was_fixed_in_part_is_fixed_by_the_next_run() {
     const THIRD: &str = "staging_th_apa_goc_echoserver_master_eeeeeeeeee";
     let (world, agents) = world_with_stale_name();
-    // Nothing was ever pulled for it alone, so that it may be right, too.
+    // This third name may be right, too, since nothing was ever pulled for it alone.
     world.center.register(THIRD, &agents[0]);
     kill_between_removal_and_registration(&world);
     world.assert_listed(&[&agents[1], &agents[2]]);
-    // The kill came a moment later.
+    // This is the state after a kill that came a moment later.
     world.center.register(NEXT_ECHO, &agents[0]);
     world.prune(&[], 0);
     let of_it: Vec<String> =
@@ -634,7 +634,7 @@ fn a_fixed_name_that_the_center_does_not_register_is_tried_in_every_run() {
 }
 
 #[test]
-fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
+fn a_stale_name_stays_until_its_removal_is_asked_for() {
     let (world, agents) = world_with_stale_name();
     let output = world.prune(&["--format", "json"], 0);
     let line = result_for(&output, &agents[0]);
@@ -649,7 +649,7 @@ fn a_process_under_two_names_keeps_the_stale_one_until_it_is_asked_to_go() {
     assert_names_are_fixed(&world, &agents);
 }
 
-/// Fails unless the first and the third process stand under the new name alone, and nothing is left to do about it.
+/// Fails unless the first and the third process stand under the new name alone, and no tombstone is left.
 #[track_caller]
 fn assert_names_are_fixed(world: &World, agents: &[Agent]) {
     let mut wanted = vec![
@@ -693,7 +693,7 @@ fn a_dead_process_under_two_names_goes_under_both() {
 }
 
 #[test]
-fn a_center_that_says_yes_and_does_nothing_is_found_out() {
+fn a_center_that_confirms_a_removal_and_does_nothing_is_found_out() {
     let (world, agents) = pulled_echo(5);
     agents[0].kill();
     agents[1].kill();
@@ -741,7 +741,7 @@ fn a_center_that_dies_over_a_removal_loses_nobody() {
 }
 
 #[test]
-fn killed_right_after_a_removal_it_still_knows_whom_to_bring_back() {
+fn a_run_killed_right_after_a_removal_still_knows_whom_to_restore() {
     let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);
@@ -857,11 +857,11 @@ fn a_deadline_ends_a_list_that_drips() {
 }
 
 #[test]
-fn what_a_deadline_cuts_off_stays_as_it_was() {
+fn addresses_that_a_deadline_cuts_off_stay_as_they_were() {
     let (world, agents) = pulled_echo(3);
     world.configure("[prune]\npauses = []\ntimeout = \"10m\"\n");
     agents[0].behave(Behaviour::Hang);
-    // A busy machine may not come to ask the others in a short time.
+    // A busy machine may not get to ask the others in a short time, so longer deadlines are tried.
     let in_time = |deadline: &&str| {
         let output = world.run(&["prune", "--deadline", deadline, "--format", "json"]);
         (summary(&output)["asked"] == 2).then_some(output)
@@ -880,7 +880,7 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
     world.assert_listed(&agents.iter().collect::<Vec<_>>());
     world.prune(&["--deadline", "500ms", "--dry-run"], 3);
-    // Addresses that answered are judged, though no time is left for removals.
+    // Addresses that answered are still judged when no time is left for removals.
     agents[1].kill();
     let suspects = |deadline: &&str| {
         world.configure(&format!("[prune]\npauses = []\ntimeout = \"10m\"\ndeadline = \"{deadline}\"\n"));
@@ -891,7 +891,7 @@ fn what_a_deadline_cuts_off_stays_as_it_was() {
 }
 
 #[test]
-fn a_deadline_ends_the_watch_of_what_was_removed() {
+fn a_deadline_ends_the_watch_of_removed_addresses() {
     let (world, agents) = pulled_echo(3);
     world.configure("[prune]\npauses = []\nrecheck = [\"10m\"]\n");
     agents[0].kill();
@@ -933,14 +933,14 @@ fn a_prune_before_the_first_pull_works_too() {
     agents[0].kill();
     world.prune_twice(&[], 0);
     world.assert_listed(&[&agents[1], &agents[2]]);
-    // It was never pulled, and nobody else stands there: it can only be the one that was removed.
+    // The address was never pulled and nobody else stands there, so its process can only be the removed one.
     agents[0].revive();
     world.prune(&[], 0);
     world.assert_listed(&agents.iter().collect::<Vec<_>>());
 }
 
 #[test]
-fn list_shows_who_is_suspect_and_who_is_dead() {
+fn list_shows_suspect_and_dead_addresses() {
     let (world, agents) = pulled_echo(3);
     agents[0].kill();
     world.prune(&[], 0);

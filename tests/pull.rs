@@ -1,15 +1,10 @@
-//! `pull`: what becomes of the coverage of processes that come, go, restart and disagree.
+//! `pull`: coverage of processes that come, go, restart and disagree.
 
 use std::fs;
 
 use crate::harness::{ECHO, World, echo, profile_of};
+use crate::harness::{MAIN_BLOCK, MIRROR_BLOCK, PING_BLOCK};
 use crate::sim::{Agent, Behaviour, Program};
-
-/// Canonical order of [`echo`]'s blocks: handlers/mirror.go (9, 11, 14), handlers/ping.go, main.go (10, 14).
-/// Order of its text, which `hit` counts in: main 10, main 14, ping, mirror 9, mirror 14, mirror 11.
-const MIRROR_BLOCK: usize = 3;
-const PING_BLOCK: usize = 2;
-const MAIN_BLOCK: usize = 0;
 
 #[test]
 fn replicas_are_merged_into_one_canonical_profile() {
@@ -82,7 +77,7 @@ fn unchanged_coverage_writes_no_row_and_changed_coverage_one() {
     world.pull(0);
     let latest = "SELECT group_concat(is_latest, ' ') FROM goc_o_staging_service_cover ORDER BY id";
     assert_eq!(world.query::<String>(latest), "n y");
-    // Counters that moved before without a change are in the new row.
+    // The new row also has counters that moved before without new coverage.
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 101, 0]);
 }
 
@@ -127,12 +122,12 @@ fn a_crash_loop_folds_into_one_sum_and_loses_nothing() {
     world.configure("[pull]\nfold_after = \"0s\"\nrow_at_least_every = \"0s\"\n");
     for life in 1..=5 {
         agents[0].restart();
-        // What the last life alone had hit is at 0 again: a restart that cannot be missed.
+        // The block of the last life is at 0 again, so the restart cannot be missed.
         agents[0].hit(&[MAIN_BLOCK, life], 1);
         world.pull(0);
     }
     assert_eq!(world.echo_counts(), [1, 1, 1, 1, 5, 1]);
-    // The open one, the one closed in this very run, and the sum.
+    // Three generations may exist: the open one, the one closed in this run, and the sum.
     assert!(world.query::<i64>("SELECT count(*) FROM generation") <= 3);
     world.assert_consistent();
 }
@@ -185,7 +180,7 @@ fn a_replica_that_left_stays_merged_in() {
 }
 
 #[test]
-fn modes_mix_as_the_product_says() {
+fn modes_are_mixed_as_documented() {
     let (world, agents) = World::with_echo(3);
     agents[0].hit(&[MAIN_BLOCK], 2);
     agents[1].set_mode("atomic");
@@ -223,7 +218,7 @@ fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     let list = world.run(&["list", "--offline", "--format", "json"]).assert_code(0).json();
     assert_eq!(list[0][0]["state"], "other_build");
     assert!(output.stdout.contains("1 address set aside"), "{}", output.stdout);
-    // The old build goes; what was set aside is shown from now on, with all that it counted.
+    // The old build is gone, so the data set aside is shown from now on, with all of its counters.
     world.center.remove(&agents[0].url());
     agents[1].restart();
     agents[1].hit(&[1], 1);
@@ -231,7 +226,7 @@ fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     let profile = profile_of(&world.latest_text("apa_goc_echoserver"));
     assert_eq!(profile.counts, [4, 4, 1]);
     assert_eq!(world.run(&["list", "--offline", "--format", "json"]).json()[0][0]["state"], "ok");
-    // And nothing of the old one is gone: it can be brought back by hand.
+    // Data of the old build is kept, and can be brought back by hand.
     let old = world.query::<String>("SELECT lower(hex(fingerprint)) FROM structure ORDER BY id LIMIT 1");
     world.run(&["pull", ECHO, "--adopt", &old[..12]]).assert_code(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
@@ -273,7 +268,7 @@ fn a_server_and_a_worker_that_share_packages_are_one_key() {
 }
 
 #[test]
-fn a_recycled_address_never_pours_a_stranger_into_the_key() {
+fn a_recycled_address_never_adds_another_program_to_the_key() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
@@ -284,11 +279,11 @@ fn a_recycled_address_never_pours_a_stranger_into_the_key() {
 }
 
 #[test]
-fn a_process_under_two_names_belongs_to_the_one_whose_build_it_is() {
+fn a_process_under_two_names_belongs_to_the_name_whose_build_it_runs() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    // The port is taken by a newer commit of the app; the old name stays listed.
+    // A newer commit of the app takes the port, and the old name stays listed.
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
     world.center.register(newer, &agents[0]);
     agents[0].run(&changed_echo());
@@ -312,7 +307,7 @@ fn names_that_differ_in_their_branch_are_one_key() {
 }
 
 #[test]
-fn what_is_not_due_is_left_alone_but_for_a_peek() {
+fn a_service_that_is_not_due_is_only_peeked_at() {
     let (world, agents) = World::with_echo(1);
     world.run(&["pull"]).assert_code(0);
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 0));
@@ -321,7 +316,7 @@ fn what_is_not_due_is_left_alone_but_for_a_peek() {
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
     world.run(&["pull", "--no-peek", "-v"]).assert_code(0).assert_stderr_contains("not pulled");
     assert_eq!((agents[0].pulls(), agents[0].peeks()), (1, 1));
-    // Moved coverage makes it due at once.
+    // A service is due at once when its coverage moved.
     agents[0].hit(&[PING_BLOCK], 1);
     let output = world.run(&["pull"]).assert_code(0);
     assert!(output.stdout.starts_with("pulled 1 service (1 changed"), "{}", output.stdout);
@@ -361,7 +356,7 @@ fn an_address_that_no_center_lists_is_stored_under_the_service_named() {
     unlisted.hit(&[PING_BLOCK], 1);
     world.run(&["pull", "echoserver", "--address", &unlisted.url()]).assert_code(0);
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
-    // Also under a name that nobody knew; a wrong part of a name is no name.
+    // A new service name is taken, too; a mistaken part of a name is not.
     let new = "staging_sg_apa_new_master_0123456789";
     world.run(&["pull", new, "--address", &unlisted.url()]).assert_code(0);
     assert_eq!(world.run(&["total", "apa_new"]).stdout, "10.0\n");
@@ -381,7 +376,7 @@ fn raw_passes_one_profile_on_and_stores_nothing() {
     let written = fs::read_to_string(world.home().join("out.cov")).unwrap();
     assert_eq!(profile_of(&written).counts, [0, 0, 0, 0, 1, 0]);
     assert!(!world.root().exists());
-    // A file that was there is kept when the profile is bad.
+    // An existing file is kept when the profile is bad.
     agents[0].behave(Behaviour::CutBefore(30));
     world
         .run(&["pull", "--raw", "--address", &agents[0].url(), "-o", "out.cov"])
@@ -391,7 +386,7 @@ fn raw_passes_one_profile_on_and_stores_nothing() {
 }
 
 #[test]
-fn a_silent_center_does_not_stop_what_is_known() {
+fn a_silent_center_does_not_stop_pulls_of_known_addresses() {
     let (mut world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
@@ -399,7 +394,7 @@ fn a_silent_center_does_not_stop_what_is_known() {
     agents[0].hit(&[PING_BLOCK], 1);
     world.pull(3).assert_stderr_contains("connection refused; pulling the addresses it listed");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
-    // Another program at an address that nobody vouches for now is not believed.
+    // Another program at a known address is not believed while no center lists the address.
     agents[0].run(&changed_echo());
     world.pull(3).assert_stderr_contains("which is not the one known here, and no center lists it now");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
@@ -432,7 +427,7 @@ fn a_center_that_is_down_at_the_first_pull_is_an_error() {
 }
 
 #[test]
-fn a_suddenly_empty_center_is_not_believed_while_what_it_listed_answers() {
+fn a_suddenly_empty_center_is_not_believed_while_addresses_that_it_listed_answer() {
     let (world, agents) = World::with_echo(1);
     world.pull(0);
     world.center.remove_all();
@@ -453,7 +448,7 @@ fn a_center_of_goc_v2_is_named() {
 }
 
 #[test]
-fn what_is_no_center_is_said_with_what_it_answered() {
+fn a_server_that_is_no_center_is_named_with_its_answer() {
     let world = World::new();
     world.center.set_list_answer("200 OK", "<html>Welcome to nginx</html>");
     world
@@ -521,7 +516,7 @@ fn several_centers_are_asked_and_one_that_is_down_does_not_stop_the_other() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
 
-/// Nothing that is stored of builds or counters can be understood while this runs.
+/// Makes stored builds and counters unreadable while `run` runs.
 fn with_damaged_database(world: &World, run: impl FnOnce()) {
     world.execute(
         "CREATE TABLE kept AS SELECT id, data FROM structure;
@@ -539,7 +534,7 @@ fn with_damaged_database(world: &World, run: impl FnOnce()) {
 }
 
 #[test]
-fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
+fn a_repeated_answer_is_recognized_without_its_stored_counters() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 2);
     agents[1].hit(&[MIRROR_BLOCK], 1);
@@ -553,7 +548,7 @@ fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
     });
     assert!(world.query::<String>(seen) > first);
     assert_eq!(world.row_count(), 1);
-    // One of two moves on: the other's counters are those that are stored.
+    // The first replica moves on; the counters of the other are read from the database.
     agents[0].hit(&[PING_BLOCK], 1);
     agents[0].hit(&[MIRROR_BLOCK + 1], 1);
     world.pull(0);
@@ -562,18 +557,18 @@ fn an_answer_that_comes_again_is_known_without_anything_that_is_stored_of_it() {
 }
 
 #[test]
-fn an_answer_that_is_the_same_again_but_for_its_end_is_a_failure() {
+fn a_repeated_answer_without_its_end_is_a_failure() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    // All of the text is there; the last chunk, which says so, is not.
+    // The text is complete, but the last chunk, which says so, is missing.
     agents[0].behave_once(Behaviour::CutBefore(5));
     world.pull(3).assert_stderr_contains("the answer was cut short");
     assert_eq!(world.query::<i64>("SELECT failures FROM address"), 1);
 }
 
 #[test]
-fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
+fn a_process_that_answers_as_before_after_a_failure_is_no_longer_failing() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
@@ -585,7 +580,7 @@ fn a_process_that_answers_as_before_after_a_failure_is_well_again() {
 }
 
 #[test]
-fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
+fn a_stored_row_never_changes_the_facts_of_its_time() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
@@ -606,7 +601,7 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     let latest = ["report", ECHO, "--format", "json"];
     assert_eq!([replicas(&latest), replicas(&["total", ECHO, "--format", "json"])], [both, both]);
 
-    // A replica leaves, the other fails, and another name of the key, of another branch, is listed last.
+    // A replica leaves, the other fails, and another name of the key, on another branch, is listed last.
     world.center.remove(&agents[1].url());
     agents[0].behave_once(Behaviour::Status("500 Internal Server Error", "no"));
     world.center.register_url("staging_th_apa_goc_echoserver_release_845820727e", &agents[0].url());
@@ -628,10 +623,10 @@ fn a_stored_row_says_for_ever_what_was_true_when_it_was_stored() {
     // The row itself is as it was stored.
     assert_eq!(replicas(&["history", ECHO, "--format", "json"]), both);
     assert_eq!(replicas(&["report", ECHO, "--id", "1", "--format", "json"]), both);
-    // Only the source is missing.
+    // The exit code tells only of the missing source.
     world.run(&["report", ECHO, "--id", "1", "--format", "json", "--min-replicas", "2"]).assert_code(3);
 
-    // The same data again is as fresh as its last pull.
+    // Unchanged data is as fresh as its last pull.
     world.execute("UPDATE schedule SET last_pull_at = '2020-01-01T00:00:00.000Z'");
     world.run(&["total", ECHO, "--max-age", "1h"]).assert_code(5);
     world.pull(0);
@@ -646,7 +641,7 @@ fn replicas_of_the_last_pull_are_taken_from_the_latest_row_of_an_older_database(
     world.pull(0);
     world.execute("UPDATE cover_fact SET answered = 1, listed = 5");
     world.downgrade_to(6);
-    // Brought up to date, and nothing is asked.
+    // This command brings the database up to date and asks nobody.
     world.run(&["prune", "--retention-only"]).assert_code(0);
     world.execute("UPDATE cover_fact SET answered = 7, listed = 7");
     let json = &world.run(&["total", ECHO, "--format", "json"]).json()[0];
@@ -674,7 +669,7 @@ fn an_answer_whose_counters_are_not_the_stored_ones_is_never_taken_for_known() {
     let (world, agents) = World::with_echo(1);
     agents[0].set_counts(&[9, 8, 7, 6, 5, 4]);
     world.pull(0);
-    // A lone fall that stays: the larger count is kept, and each pull asks once more.
+    // A single counter that fell is no restart: the larger count is kept, and each pull asks once more.
     agents[0].set_counts(&[9, 7, 7, 6, 5, 4]);
     world.pull(0);
     world.pull(0);
@@ -719,7 +714,7 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
     let (world, agents) = World::with_echo(1);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    // As it was before answers were remembered, and addresses suspected.
+    // Schema 2 knows neither last answers nor suspicions.
     world.downgrade_to(2);
     world.pull(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM last_answer"), 1);
@@ -729,7 +724,7 @@ fn a_database_of_an_earlier_state_is_brought_up_to_date() {
 }
 
 #[test]
-fn a_service_that_an_option_needs_is_asked_for_as_the_rest_of_the_command_line_is() {
+fn a_missing_service_is_an_error_of_the_command_line() {
     let (world, agents) = World::with_echo(1);
     world
         .run(&["pull", "--raw"])

@@ -1,5 +1,5 @@
-//! A rebuild that only renames, removes or adds files contradicts nothing; its addresses tell that it is another
-//! build. A server and a worker of one service, seen side by side, stay one.
+//! Rebuilds that only rename, remove or add files do not contradict the old build; the addresses tell that they are
+//! another build. A server and a worker of one service that run side by side stay one.
 
 use crate::harness::{ECHO, World};
 use crate::sim::{Agent, Behaviour, Program};
@@ -15,7 +15,7 @@ fn program_of_files(files: &[&str]) -> Program {
 }
 
 impl World {
-    /// The total of the service, and how often each block of its latest profile was hit, by file name and line.
+    /// Returns the total of the service, and the count of each block of its latest profile by file name.
     fn total_and_counts(&self, service: &str) -> (String, String) {
         let total = self.run(&["total", service]).assert_code(0).stdout.trim_end().to_owned();
         let latest = "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE is_latest = 'y'";
@@ -35,7 +35,7 @@ impl World {
     }
 }
 
-/// A service of one process that executed all of `main.go` and the first block of `a.go`.
+/// Makes a service of one process that executed all of `main.go` and the first block of `a.go`.
 fn pulled_service(service: &str) -> (World, Agent) {
     let world = World::new();
     let agent = world.start(service, &program_of_files(&[MAIN_FILE, A_FILE]));
@@ -80,7 +80,7 @@ fn a_removed_file_and_an_added_one_are_another_build() {
 }
 
 #[test]
-fn a_rolling_deploy_is_one_until_nobody_serves_the_old_files_any_more() {
+fn a_rolling_deploy_is_one_build_until_nobody_serves_the_old_files_any_more() {
     let (world, first) = pulled_service(ECHO);
     world.configure("[pull]\nchange = \"counts\"\n");
     let second = world.start(ECHO, &program_of_files(&[MAIN_FILE, A_FILE]));
@@ -93,7 +93,7 @@ fn a_rolling_deploy_is_one_until_nobody_serves_the_old_files_any_more() {
     second.hit(&[0], 1);
     world.pull(0);
     assert_eq!(world.total_and_counts(ECHO).1, "a=5 a=0 b=0 b=0 main=6");
-    // The last one leaves, and those that stay answer as before.
+    // The last process of the old build leaves, and the others answer as before.
     world.center.remove(&third.url());
     world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.total_and_counts(ECHO), ("50.0".to_owned(), "b=0 b=0 main=1".to_owned()));
@@ -136,7 +136,7 @@ fn a_worker_that_was_rebuilt_is_shown_beside_the_server_that_stayed() {
     worker.hit(&[1], 4);
     world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.total_and_counts(ECHO).1, "a=0 a=0 main=1 s=1 w=4");
-    // Restarts of both change nothing of that.
+    // Restarts of both change nothing.
     server.restart();
     worker.restart();
     world.pull(0);
@@ -146,7 +146,7 @@ fn a_worker_that_was_rebuilt_is_shown_beside_the_server_that_stayed() {
 }
 
 #[test]
-fn a_build_that_comes_back_brings_all_that_it_counted() {
+fn a_build_that_comes_back_has_all_of_its_counters() {
     let (world, agent) = pulled_service(ECHO);
     agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));
     agent.hit(&[1], 7);
@@ -158,7 +158,7 @@ fn a_build_that_comes_back_brings_all_that_it_counted() {
     agent.run(&program_of_files(&[MAIN_FILE, B_FILE]));
     world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.total_and_counts(ECHO), ("25.0".to_owned(), "b=7 b=0 main=0".to_owned()));
-    // However often they change, there are two editions.
+    // Two editions exist, however often the builds change.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM edition"), 2);
     world.assert_consistent();
 }
@@ -166,7 +166,7 @@ fn a_build_that_comes_back_brings_all_that_it_counted() {
 #[test]
 fn a_worker_that_was_silent_is_shown_again_once_it_answers_beside_the_server() {
     let world = World::new();
-    // The server's port was the worker's before.
+    // The worker had the server's port before.
     let server = world.start(ECHO, &program_of_files(&[MAIN_FILE, WORKER_FILE]));
     let worker = world.start(ECHO, &program_of_files(&[MAIN_FILE, WORKER_FILE]));
     server.hit(&[1], 1);
@@ -188,7 +188,7 @@ fn a_worker_that_was_silent_is_shown_again_once_it_answers_beside_the_server() {
 #[test]
 fn sets_of_files_that_no_address_served_one_after_the_other_stay_one() {
     let (world, agent) = pulled_service(ECHO);
-    // As in Kubernetes: the new pod has an address of its own.
+    // The new pod has an address of its own, as in Kubernetes.
     world.center.remove(&agent.url());
     let next = world.start(ECHO, &program_of_files(&[MAIN_FILE, B_FILE]));
     next.hit(&[1], 1);
@@ -226,7 +226,7 @@ fn a_late_snapshot_of_a_build_that_was_replaced_goes_to_the_history() {
     std::fs::rename(&late, &snapshot).unwrap();
     world.pull(3);
     assert_eq!(world.total_and_counts(ECHO).1, "b=0 b=0 main=0");
-    // Nothing of it is lost: the build that comes back has it.
+    // Nothing is lost: the counters belong to the build that comes back.
     agent.run(&program_of_files(&[MAIN_FILE, A_FILE]));
     world.pull(0).assert_stderr_contains("took the place of");
     assert_eq!(world.total_and_counts(ECHO).1, "a=5 a=1 main=5");

@@ -1,4 +1,4 @@
-//! Where source comes from: clones of anybody's, and other machines.
+//! Origins of source: clones that anybody made, and other machines.
 
 use std::ffi::OsString;
 use std::fs;
@@ -21,7 +21,7 @@ const PROFILE: &str = "example.com/app/main.go:3.13,5.2 1 0\nexample.com/app/mai
 const TABLE: &str = "example.com/app/main.go:3:\tmain\t\t0.0%\nexample.com/app/main.go:7:\trun\t\t0.0%\n\
                      total:\t\t\t\t(statements)\t0.0%\n";
 
-/// A service of two functions, pulled, and its repository.
+/// Makes a pulled service of two functions, and its repository.
 fn pulled_service() -> (World, Source, Agent) {
     let source = Source::with_main();
     let world = World::new();
@@ -30,7 +30,7 @@ fn pulled_service() -> (World, Source, Agent) {
     (world, source, agent)
 }
 
-/// Makes the bare repository that a server has of a source.
+/// Makes or updates the bare repository of a source that a server has.
 fn bare_clone(source: &Source) -> PathBuf {
     let served = source.folder.path().join("r.git");
     if !served.exists() {
@@ -41,15 +41,15 @@ fn bare_clone(source: &Source) -> PathBuf {
     served
 }
 
-/// The arguments of each process of this machine.
+/// Returns the arguments of each process of this machine.
 fn process_arguments() -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("cmdline"));
     let arguments = processes.filter_map(|path| fs::read(path).ok());
     arguments.map(|arguments| String::from_utf8_lossy(&arguments).replace('\0', " ")).collect()
 }
 
-/// Fails where a process shows the password while a transfer is in the middle; ends when `is_done` says so. The
-/// arguments of git's helper for HTTP begin with `helper`.
+/// Fails where a process shows the password during a transfer; ends when `is_done` says so. The arguments of git's
+/// helper for HTTP begin with `helper`.
 #[track_caller]
 fn assert_no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_done: impl FnMut() -> bool) {
     use std::sync::mpsc::RecvTimeoutError::Timeout;
@@ -72,7 +72,7 @@ fn assert_no_process_shows(password: &str, helper: &str, hold: &Hold, mut is_don
 #[test]
 fn no_process_shows_the_password_of_a_repository_while_it_is_cloned_and_fetched() {
     let (world, mut source, _agent) = pulled_service();
-    // Other tests on this machine have passwords, too.
+    // The password has the process id, since other tests on this machine have passwords, too.
     let password = format!("hush{}", std::process::id());
     let (server, hold) = GitServer::start_held(bare_clone(&source), &password);
     world.configure(&format!(
@@ -128,7 +128,7 @@ fn no_process_file_or_message_shows_the_query_of_a_repository_s_url() {
         let is_ours = file.ends_with("goc-watchdog.toml");
         assert!(is_ours || !file_contains(&file, secret.as_bytes()), "{}", file.display());
     }
-    // Whoever fetches by hand finds the address without its secrets.
+    // A person who fetches by hand finds the address without its secrets.
     let config = fs::read_to_string(repository(&world).join("config")).unwrap();
     assert!(config.contains(&format!("url = http://{}/r.git\n", server.address)), "{config}");
 }
@@ -137,7 +137,7 @@ fn file_contains(file: &Path, part: &[u8]) -> bool {
     fs::read(file).unwrap().windows(part.len()).any(|bytes| bytes == part)
 }
 
-/// Commits nothing more, and has a process of that commit pulled.
+/// Makes an empty commit, and pulls a process of that commit.
 fn pull_next_commit(world: &World, source: &mut Source) -> Agent {
     source.git(&["commit", "--quiet", "--allow-empty", "--message=on"]);
     source.commit = source.head();
@@ -150,14 +150,14 @@ fn file_url(source: &Source) -> String {
     format!("file://{}", source.folder.path().display())
 }
 
-/// Writes into the configuration of a clone.
+/// Writes settings into the configuration of a clone.
 fn configure_clone(clone: &Path, source: &Source, settings: &[(&str, &str)]) {
     for (key, value) in settings {
         source.git(&["--git-dir", clone.to_str().unwrap(), "config", "--add", key, value]);
     }
 }
 
-/// Has a clone name a program in every place that git knows. Returns the file that each of them would make.
+/// Makes a clone name a program in every place that git knows. Returns the file that each of these programs would make.
 fn name_hostile_programs(world: &World, source: &Source, clone: &Path) -> PathBuf {
     let witness = world.home().join("witness");
     let touch = format!("touch {}", witness.display());
@@ -218,7 +218,8 @@ fn name_hostile_programs(world: &World, source: &Source, clone: &Path) -> PathBu
     witness
 }
 
-/// Puts a program before the git of this machine that notes what it is given. Returns a `PATH` that has it, and the notes.
+/// Makes a `git` that writes down its arguments before it runs the real one. Returns a `PATH` with it, and the file of
+/// notes.
 fn recording_git(world: &World) -> (OsString, PathBuf) {
     let (bin, notes) = (world.home().join("bin"), world.home().join("notes"));
     fs::create_dir(&bin).unwrap();
@@ -234,7 +235,7 @@ fn recording_git(world: &World) -> (OsString, PathBuf) {
     (std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path))).unwrap(), notes)
 }
 
-/// Fails where git was run in a clone: all but where it read a file of its configuration, in no repository.
+/// Fails where git was run in a clone. Only reading a file of its configuration, in no repository, is allowed.
 #[track_caller]
 fn assert_git_was_not_run_in(clone: &Path, notes: &Path) {
     let notes = fs::read_to_string(notes).unwrap();
@@ -290,7 +291,7 @@ fn a_clone_runs_nothing_whatever_its_configuration_names() {
         }
         let _ = fs::remove_dir_all(world.home().join("hooks"));
     }
-    // Whatever settings the next release of git knows: it sees none of the clone's.
+    // Settings of later releases of git cannot matter either, since git sees none of the clone's.
     assert_git_was_not_run_in(&to, &notes);
 }
 
@@ -324,7 +325,7 @@ fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
 #[test]
 fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
     let (world, mut source, _agent) = pulled_service();
-    // A second commit, which has a parent.
+    // The second commit has a parent.
     let _second = pull_next_commit(&world, &mut source);
     let service = source.service_name();
     let to = repository(&world);
@@ -361,12 +362,12 @@ fn clones_of_every_kind_are_read_through_a_folder_that_goes_with_the_report() {
     fs::write(to.join("config.worktree"), "[core]\n\tbare = true\n").unwrap();
     reads("a configuration of its worktree");
     source.git(&["clone", "--quiet", "--bare", plain, at]);
-    // Whatever the next release of git keeps otherwise, this one does not guess at.
+    // A format of a later release of git is refused, not guessed at.
     source.git(&["--git-dir", at, "config", "core.repositoryformatversion", "1"]);
     source.git(&["--git-dir", at, "config", "extensions.unheardOf", "true"]);
     world.run(&["report", &service, "--offline"]).assert_code(1).assert_stderr_contains("unheardof");
     fs::remove_dir_all(&to).unwrap();
-    // Memory can be written where temporary files cannot.
+    // Reports work where temporary files can be written in memory only.
     source.git(&["clone", "--quiet", "--bare", plain, at]);
     let mut command = world.command(&["report", &service, "--offline"]);
     assert_eq!(output_of(command.env("TMPDIR", world.home().join("none"))).assert_code(0).stdout, TABLE);
@@ -413,7 +414,7 @@ fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
         to.to_str().unwrap(),
     ]);
     let witness = name_hostile_programs(&world, &source, &to);
-    // Also where reading comes upon what is missing.
+    // The same must hold where a read finds that contents are missing.
     configure_clone(&to, &source, &[("extensions.partialClone", "origin")]);
     world.run(&["report", "app", "--offline"]).assert_code(0).assert_stderr_contains("not in the clone");
     assert_eq!(world.run(&["report", "app"]).assert_code(0).stdout, TABLE);
@@ -421,7 +422,7 @@ fn a_clone_without_contents_has_them_fetched_by_no_program_of_its_own() {
 }
 
 #[test]
-fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
+fn a_helper_that_only_the_clone_names_is_reported_with_both_places_for_it() {
     let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     let _second = pull_next_commit(&world, &mut source);
@@ -441,7 +442,7 @@ fn a_helper_that_only_the_clone_names_is_told_with_its_places() {
         .assert_stderr_contains("\"credential.helper\"")
         .assert_stderr_contains("the git configuration of the user who runs this (git config --global), or in the URL of [apps.app] repo");
     assert!(server.authorizations().is_empty() && !witness.exists());
-    // Each of the two places that the message names.
+    // Both places that the message names are tried.
     fs::write(
         world.home().join(".gitconfig"),
         format!("[credential]\n\thelper = \"{}\"\n", helper.replace('\\', "\\\\")),
@@ -491,7 +492,7 @@ fn the_configured_password_goes_nowhere_else_whatever_the_clone_says() {
     assert_eq!(thief.authorizations(), Vec::<String>::new());
 }
 
-/// All files below a folder with what they say.
+/// Returns all files below a folder with their contents.
 fn files_with_text(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -510,10 +511,10 @@ fn files_with_text(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
+fn fetched_objects_are_kept_beside_the_clone_which_stays_as_it_was() {
     let (world, mut source, _agent) = pulled_service();
     let to = repository(&world);
-    // As git-sync has it: a shallow clone with a worktree, which a link leads to.
+    // git-sync keeps a shallow clone with a worktree, to which a link leads.
     let synced = world.home().join("synced");
     source.git(&["clone", "--quiet", "--depth=1", &file_url(&source), synced.to_str().unwrap()]);
     let [first, second] = ["1", "2"].map(|name| world.home().join(name));
@@ -528,7 +529,7 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
     let parent = ["report", &service, "--format=diff-json", "--base=parent"];
     world.run(&parent).assert_code(0);
     assert!(files_with_text(&synced) == before, "the clone is as it was");
-    // The clone goes on by itself, and the link moves.
+    // The clone moves on by itself, and so does the link.
     let git = |arguments: &[&str]| source.git(&[&["-C", synced.to_str().unwrap()], arguments].concat());
     git(&["fetch", "--quiet", "--depth=1", "origin", "master"]);
     git(&["worktree", "add", "--quiet", "--detach", second.to_str().unwrap(), "FETCH_HEAD"]);
@@ -540,7 +541,7 @@ fn what_is_fetched_is_kept_beside_the_clone_which_stays_as_it_was() {
 }
 
 #[test]
-fn a_team_that_may_write_the_root_may_not_write_what_git_obeys() {
+fn a_team_that_may_write_the_root_may_not_write_files_that_git_obeys() {
     let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare"]);
     let _second = pull_next_commit(&world, &mut source);
@@ -555,13 +556,13 @@ fn a_team_that_may_write_the_root_may_not_write_what_git_obeys() {
 }
 
 #[test]
-fn what_a_clone_cleans_away_is_fetched_again() {
+fn objects_that_a_clone_deletes_are_fetched_again() {
     let (world, mut source, _agent) = pulled_service();
     source.clone_into(&world, &["--bare", "--no-local"]);
     let _second = pull_next_commit(&world, &mut source);
     world.configure(&format!("[apps.app]\nrepo = \"{}\"\n", file_url(&source)));
     assert_eq!(world.run(&["report", &source.service_name()]).assert_code(0).stdout, TABLE);
-    // The fetched commit has its parent in the clone alone.
+    // Only the clone has the parent of the fetched commit.
     let to = repository(&world);
     let git = |arguments: &[&str]| source.git(&[&["--git-dir", to.to_str().unwrap()], arguments].concat());
     git(&["update-ref", "-d", "refs/heads/master"]);
@@ -600,7 +601,7 @@ fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
     report(&[]).assert_code(3).assert_stderr_contains("/etc/passwd knows no \"git-sink\", give a number");
     let sudo = output_of(world.command(&["report", "app"]).env("SUDO_UID", "65534"));
     assert_eq!(sudo.assert_code(0).stdout, TABLE, "as git does");
-    // A part of it is enough, and so is a folder that it borrows objects from.
+    // A single file of another user is enough for a refusal, and so is a folder from which the clone borrows objects.
     world.configure("");
     change_owner(&to, 0);
     report(&[]).assert_code(0);
@@ -615,7 +616,7 @@ fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
 }
 
 #[test]
-fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read() {
+fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_existing_objects_are_read() {
     if !can_change_user() {
         return;
     }
@@ -642,7 +643,7 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_what_is_there_is_read
     assert!(!app.join("repo.fetch").exists());
 }
 
-/// A user that nobody else is.
+/// A user of whom no other test makes use.
 const OTHER_USER: u32 = 61_021;
 
 #[test]
@@ -674,7 +675,7 @@ fn a_clone_that_root_makes_belongs_to_the_owner_of_the_work_directory() {
     let theirs = world.run_as(OTHER_USER, OTHER_USER, "022", &report).unwrap().assert_code(0);
     assert_eq!(theirs.stdout, TABLE, "{}", theirs.stderr);
 
-    // A clone that an earlier release left.
+    // An earlier release left this clone.
     fs::remove_dir_all(world.root().join("app/repo.fetch")).unwrap_or_default();
     chown(repository(&world), Some(0), Some(0)).unwrap();
     let refused = world.run_as(OTHER_USER, OTHER_USER, "022", &["report", "app"]).unwrap();

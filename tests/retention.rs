@@ -1,11 +1,11 @@
-//! `prune --retention-only`: old profiles go, figures stay, and nothing that is needed goes.
+//! `prune --retention-only`: old profiles are removed; their totals and all data in use stay.
 
 use std::fs;
 
 use crate::harness::{ECHO, Output, World, echo};
 use crate::sim::{Agent, Program};
 
-/// A world with so many rows of one process, each with its profile and a report beside it.
+/// Makes a world with this many rows of one process, each with its profile and a report beside it.
 fn world_with_rows(rows: u64) -> (World, Agent) {
     let (world, mut agents) = World::with_echo(1);
     let agent = agents.remove(0);
@@ -28,7 +28,7 @@ impl World {
         self.run(&[&["prune", "--retention-only"], arguments].concat()).assert_code(0)
     }
 
-    /// The names of the stored profiles and reports.
+    /// Returns the names of the stored profiles and reports.
     fn stored_names(&self) -> Vec<String> {
         let mut names: Vec<String> = [".cov", ".txt", ".html"]
             .iter()
@@ -41,7 +41,7 @@ impl World {
 }
 
 #[test]
-fn what_is_beyond_the_newest_and_old_goes_with_its_reports_and_its_total_stays() {
+fn old_profiles_beyond_the_newest_go_with_their_reports_and_their_totals_stay() {
     let (world, agent) = world_with_rows(4);
     world.let_days_pass(31);
     agent.hit(&[0], 1);
@@ -60,11 +60,11 @@ fn what_is_beyond_the_newest_and_old_goes_with_its_reports_and_its_total_stays()
     let paths: Vec<bool> = history.iter().map(|row| row["cov_file_path"].is_null()).collect();
     assert_eq!(paths, [true, true, true, false, false]);
     assert!(history.iter().all(|row| row["percent"] == 20.0));
-    // Numbers go on.
+    // Numbers of later rows continue.
     agent.hit(&[0], 1);
     world.pull(0);
     assert!(world.stored_names().contains(&"6.cov".to_owned()));
-    // Of the three, all are to be kept.
+    // All three rows are to be kept.
     assert!(world.drop_old(&["--keep", "3"]).stdout.starts_with("nothing to drop"));
 }
 
@@ -78,7 +78,7 @@ fn the_defaults_keep_ten_and_thirty_days() {
     world.let_days_pass(300);
     world.drop_old(&[]);
     assert_eq!(world.files(".cov").len(), 10);
-    // The latest stays whatever is asked for, and can be added to.
+    // The latest profile stays in any case, and can be added to.
     world.drop_old(&["--keep", "0", "--keep-days", "0"]);
     assert_eq!(world.stored_names(), ["12.cov", "12_report.html", "12_report.txt"]);
     agent.hit(&[1], 1);
@@ -107,7 +107,7 @@ fn a_dry_run_says_what_would_go_and_leaves_it() {
 }
 
 #[test]
-fn a_reader_puts_it_off() {
+fn a_reader_postpones_retention() {
     let (world, _agent) = world_with_rows(3);
     world.let_days_pass(40);
     let readers = world.root().join("goc-watchdog.readers");
@@ -149,7 +149,7 @@ fn a_key_that_nobody_listed_for_long_goes_as_a_whole_and_can_come_back() {
     world.center.remove(&agent.url());
     world.pull(0);
     world.let_days_pass(91);
-    // Listed as before, though nobody pulled since.
+    // The key is still listed, though nobody pulled since.
     let dry = world.drop_old(&["--drop-keys-older-than", "90d", "-n", "--format", "json"]).json();
     let keys: Vec<_> = dry.iter().filter(|line| line["drop"] == "key").collect();
     assert_eq!(keys.len(), 1);
@@ -203,7 +203,7 @@ fn data_set_aside_goes_once_nobody_serves_it() {
 }
 
 #[test]
-fn only_one_half_is_done_where_that_is_asked_for() {
+fn retention_and_removals_can_be_run_alone() {
     let (mut world, _agent) = world_with_rows(3);
     world.let_days_pass(40);
     let output = world.run(&["prune", "--center-only"]).assert_code(0);

@@ -1,4 +1,4 @@
-//! The simulated fleet itself: what other tests build on.
+//! The simulated center and processes themselves, on which other tests build.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ fn address_of(agent: &Agent) -> SocketAddr {
     agent.url().strip_prefix("http://").unwrap().parse().unwrap()
 }
 
-/// Does some work while four others start one program after the other, as tests do.
+/// Does some work while four threads start one program after the other, as other tests do.
 fn while_programs_start<T>(work: impl FnOnce() -> T) -> T {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -58,7 +58,7 @@ fn a_script_that_a_test_makes_runs_while_other_tests_start_programs() {
 fn the_port_of_a_killed_process_is_taken_until_it_starts_again() {
     let agent = Agent::start(&echo());
     agent.kill();
-    // The kernel looks for a free port by the same rule.
+    // A bind without `SO_REUSEADDR` fails here for the same reason for which the kernel gives this port to nobody.
     let other = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     assert_eq!(bind(&other, &address_of(&agent)), Err(Errno::ADDRINUSE));
     agent.revive();

@@ -1,4 +1,4 @@
-//! The site that `report --all --format site` writes, and what a browser makes of it.
+//! The site of `report --all --format site`, shown by a browser.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,7 +22,7 @@ const FIX: &str = "staging_th_shop_fix_77aa88bb99";
 const LIVE: &str = "prod_sg_shop_master_845820727e";
 const CART: &str = "staging_th_cart_main_1234567890";
 
-/// Ten statements, of which so many were executed.
+/// Returns a profile of ten statements, the first `covered` of which were executed.
 fn profile(covered: u64) -> String {
     let line =
         |line: u64| format!("example.com/shop/a.go:{line}.1,{line}.9 1 {}", u64::from(line <= covered));
@@ -37,7 +37,7 @@ fn write_site(world: &World) -> Output {
     world.run(&["report", "--all", "--format", "site", "-o", site_folder(world).to_str().unwrap()])
 }
 
-/// Every file below a folder, by its path.
+/// Returns every file below a folder by its path, with its size and time.
 fn files_below(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> = folder.is_dir().then(|| folder.to_owned()).into_iter().collect();
@@ -56,7 +56,7 @@ fn files_below(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
     found
 }
 
-/// Those that are for readers.
+/// Returns the files that are for readers.
 fn public_files(world: &World) -> BTreeSet<String> {
     files_below(&site_folder(world)).into_keys().filter(|name| !name.starts_with('.')).collect()
 }
@@ -69,7 +69,7 @@ fn read_json(world: &World, name: &str) -> Value {
     serde_json::from_str(&read_page(world, name)).unwrap()
 }
 
-/// What was written or removed between two looks.
+/// Returns the files that were written or removed between two listings.
 fn changed_files(
     before: &BTreeMap<String, (u64, SystemTime)>,
     after: &BTreeMap<String, (u64, SystemTime)>,
@@ -79,7 +79,7 @@ fn changed_files(
     names.iter().filter(is_other).map(|name| (*name).clone()).collect()
 }
 
-/// A text as one reads it, on one line.
+/// Returns a text on one line, as a browser shows it.
 fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -111,7 +111,7 @@ impl TwoApps {
 }
 
 #[test]
-fn everything_that_is_stored_has_a_place_that_stays() {
+fn all_stored_data_has_a_path_that_stays() {
     let apps = TwoApps::new();
     let output = write_site(&apps.world).assert_code(0);
     assert_eq!((&*output.stdout, &*output.stderr), ("", ""), "nothing to say where nobody watches");
@@ -161,7 +161,7 @@ fn everything_that_is_stored_has_a_place_that_stays() {
 }
 
 #[test]
-fn what_runs_beside_the_newest_commit_has_a_report_while_it_does() {
+fn a_commit_that_runs_beside_the_newest_has_a_report_while_it_runs() {
     let world = World::new();
     let earlier = world.start_counted(MASTER, &profile(4));
     world.pull(0);
@@ -233,7 +233,7 @@ fn a_commit_under_two_branches_has_a_report_under_each_of_its_names() {
 }
 
 #[test]
-fn names_that_differ_in_nothing_that_is_shown_are_one() {
+fn names_that_are_shown_alike_are_one() {
     let other = "staging_th_shop_feat/master_845820727e";
     let world = World::new();
     let agents = [MASTER, other].map(|name| world.start_counted(name, &profile(4)));
@@ -303,7 +303,7 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
 }
 
 #[test]
-fn only_what_changed_is_written_again() {
+fn only_changed_files_are_written_again() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
     let first = files_below(&site_folder(&apps.world));
@@ -328,7 +328,7 @@ fn only_what_changed_is_written_again() {
     ];
     assert_eq!(changed_files(&second, &third), of_cart);
 
-    // Pulled again, and found the same: the age is told anew, and the report, which is large, stays.
+    // A pull that finds the same data updates the age, but not the report, which is large.
     apps.world.run(&["pull", "fix"]).assert_code(0);
     write_site(&apps.world).assert_code(0);
     let of_fix = ["index.html", "index.json", "shop/staging/th/fix/latest.json"];
@@ -337,7 +337,7 @@ fn only_what_changed_is_written_again() {
 }
 
 #[test]
-fn what_somebody_cut_or_took_away_is_made_again() {
+fn files_that_somebody_cut_or_removed_are_written_again() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
     let whole = files_below(&site_folder(&apps.world));
@@ -358,7 +358,7 @@ fn what_somebody_cut_or_took_away_is_made_again() {
 }
 
 #[test]
-fn what_fails_or_is_stale_stands_on_top() {
+fn failing_and_stale_services_stand_on_top() {
     let (world, agents) = World::with_echo(2);
     let _fine = world.start_counted(CART, &profile(7));
     world.pull(0);
@@ -409,7 +409,7 @@ fn no_center_and_no_process_is_asked() {
     drop(others);
 }
 
-/// A service whose repository is not there yet.
+/// Makes a service whose repository is not there yet.
 fn service_without_clone() -> Service {
     let source = Source::from_files(&[
         ("go.mod", b"module example.com/shop\n"),
@@ -445,7 +445,7 @@ fn a_report_without_source_says_so_until_there_is_one() {
     assert!(read_page(&world, "index.html").contains("1 report has no source"));
     assert_eq!(read_json(&world, "index.json")["services"][0]["source"], "none");
 
-    // Where the configuration names a repository, there is something to be had, and that is no success.
+    // A run without the source is no success where the configuration names a repository.
     let address = source.folder.path().display().to_string();
     world.configure(&format!(
         "[git]\nprotocols = [\"file\"]\n[apps.app]\nrepo = \"file://{address}/nowhere\"\n"
@@ -559,7 +559,7 @@ fn offline_fetches_no_source() {
 }
 
 #[test]
-fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
+fn a_service_that_fails_stops_no_other_and_keeps_its_last_report() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
     let before = read_page(&apps.world, "cart/staging/th/main/report.html");
@@ -570,7 +570,7 @@ fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
         "SELECT cov_file_path FROM goc_o_staging_service_cover WHERE app_name = 'cart' AND is_latest = 'y'",
     );
     fs::remove_file(apps.world.root().join(path)).unwrap();
-    // Else the report would be made from the counters.
+    // The report would otherwise be made from the counters in the database.
     apps.world.execute(
         "UPDATE generation SET counts = x'ff' WHERE edition_id IN
              (SELECT edition.id FROM edition JOIN cover_key ON cover_key.id = key_id WHERE app_name = 'cart')",
@@ -584,7 +584,7 @@ fn one_service_that_fails_stops_no_other_and_keeps_its_last_report() {
 }
 
 #[test]
-fn what_retention_dropped_goes_and_nothing_else() {
+fn pages_of_dropped_data_go_and_nothing_else() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
     let site = site_folder(&apps.world);
@@ -676,7 +676,7 @@ fn a_folder_that_leads_elsewhere_is_not_followed_and_a_new_disk_is_empty() {
 }
 
 #[test]
-fn a_file_of_another_hand_is_never_written_over() {
+fn a_file_that_somebody_else_wrote_is_never_overwritten() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
     let mine = site_folder(&apps.world).join("cart/staging/th/next/report.html");
@@ -718,7 +718,7 @@ fn a_second_run_at_once_leaves_the_site_to_the_first() {
 }
 
 #[test]
-fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
+fn a_run_killed_at_any_moment_leaves_whole_files_and_the_next_one_heals() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -732,7 +732,7 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
     let mut anew = timed();
     apps.cart.hit(&[0], 1);
     apps.world.run(&["pull", "cart", "-q"]).assert_code(0);
-    // Where all is there already, a run is shorter.
+    // A run is shorter where all files exist already.
     let mut again = timed();
     let mut killed = 0;
     for round in 0..60 {
@@ -745,12 +745,12 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
         apps.world.run(&["pull", "cart", "-q"]).assert_code(0);
         let arguments = ["report", "-q", "--all", "--format", "site", "-o", folder.to_str().unwrap()];
         let mut child = apps.world.spawn(&arguments);
-        // The moment is what the test is about; whichever it is, all that follows must hold.
+        // A random moment is the point of this test: the checks below must hold whenever the kill comes.
         std::thread::sleep(usual.mul_f64(random.f64() * 1.1));
         child.kill().unwrap();
         let is_killed = child.wait().unwrap().code().is_none();
         killed += usize::from(is_killed);
-        // The machine may be busier or idler than when this was measured.
+        // The machine may be busier or idler than at the time of the measurement.
         *usual = usual.mul_f64(if is_killed { 1.1 } else { 0.8 });
         for name in files_below(&folder).into_keys().filter(|name| !name.starts_with('.')) {
             let text = read_page(&apps.world, &name);
@@ -780,7 +780,7 @@ fn killed_at_any_moment_it_serves_whole_files_and_the_next_run_heals() {
             .iter()
             .map(|name| {
                 let text = read_page(&apps.world, name);
-                // When a report was made, it says.
+                // A report shows the time at which it was made.
                 if name.ends_with("report.html") { String::new() } else { text }
             })
             .collect()
@@ -842,7 +842,7 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
 }
 
 #[test]
-fn what_makes_no_sense_together_is_said() {
+fn options_that_contradict_each_other_are_refused() {
     let (world, _agents) = World::with_echo(1);
     world.pull(0);
     let folder = site_folder(&world);
@@ -969,7 +969,7 @@ fn an_app_shows_its_environments_branches_commits_and_their_history() {
     assert_eq!(browser.text("#home"), "Coverage");
 }
 
-/// A house with some services, a history of weeks, and all that can be wrong.
+/// Makes many services with a history of weeks and every kind of trouble.
 fn many_services() -> (World, Vec<Agent>) {
     let world = World::new();
     let mut agents = Vec::new();
@@ -1034,7 +1034,7 @@ fn nothing_sticks_out_however_wide_the_screen_is() {
 }
 
 #[test]
-fn axe_has_nothing_against_any_view_of_the_site() {
+fn axe_finds_no_violation_in_any_view_of_the_site() {
     let Some(mut browser) = Browser::start() else { return };
     let (world, _agents) = many_services();
     write_site(&world).assert_code(0);

@@ -1,13 +1,11 @@
-//! A process counts once, however its address is spelled where it is listed (RFC 3986, 6.2).
+//! Spellings of addresses: a process counts once, however its listed addresses are spelled (RFC 3986, 6.2).
 
 use crate::harness::NEXT_ECHO;
 use crate::harness::{ECHO, World, echo};
+use crate::harness::{MAIN_BLOCK, PING_BLOCK};
 use crate::sim::{Agent, Behaviour};
 
-const MAIN_BLOCK: usize = 0;
-const PING_BLOCK: usize = 2;
-
-/// Ways to write the address of an agent; the first is how it registers itself.
+/// Returns spellings of the address of an agent, first the one under which it registers itself.
 fn spellings(agent: &Agent) -> [String; 5] {
     let url = agent.url();
     let port = url.rsplit(':').next().unwrap().to_owned();
@@ -16,12 +14,12 @@ fn spellings(agent: &Agent) -> [String; 5] {
         format!("{url}/"),
         url.replace("http:", "HTTP:"),
         format!("http://[::ffff:127.0.0.1]:{port}"),
-        // goc's center loses the brackets.
+        // goc's center drops the brackets of IPv6 addresses.
         format!("http://::ffff:127.0.0.1:{port}"),
     ]
 }
 
-/// A world of one process, listed in all its spellings.
+/// Makes a world of one process that is listed in all of its spellings.
 fn world_with_spellings() -> (World, Agent) {
     let world = World::new();
     let agent = Agent::start(&echo());
@@ -54,14 +52,14 @@ fn a_process_listed_in_several_spellings_is_asked_once_and_counted_once() {
     let known = metrics.lines().find(|line| line.starts_with("goc_watchdog_replicas_known")).unwrap();
     assert!(known.ends_with(" 1"), "{known}");
 
-    // A failure is one, and waits for one retry.
+    // A failure is counted once, and has one retry.
     agent.behave(Behaviour::Status("500 Internal Server Error", "no"));
     let output = world.run(&["pull", "--force", "--format", "json"]).assert_code(3);
     assert_eq!(output.json()[0]["failures"].as_array().unwrap().len(), 1);
     assert_eq!(world.query::<i64>("SELECT sum(failures) FROM address"), 1);
     agent.behave(Behaviour::Normal);
 
-    // Another spelling that comes or goes is no other set of addresses.
+    // The set of addresses is the same when another spelling comes or goes.
     world.pull(0);
     world.center.remove(&spellings(&agent)[0]);
     world.center.remove(&spellings(&agent)[1]);
@@ -127,7 +125,7 @@ fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
     world.run(&["prune"]).assert_code(0);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 1);
     world.let_minutes_pass(5);
-    // A process of two goes, whatever the number of its spellings.
+    // Removing one of two processes is allowed, whatever the number of its spellings.
     world.run(&["prune"]).assert_code(0);
     assert_eq!(world.center.listed(), [(ECHO.to_owned(), living.url())]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM suspicion"), 0);
@@ -139,7 +137,7 @@ fn a_dead_process_is_removed_and_registered_again_in_each_spelling_as_listed() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 5, 0]);
 }
 
-/// Pulls one process, and stores it as a release did to which its spellings were processes.
+/// Pulls one process, and changes the database to that of a release that took each spelling for a process.
 fn stored_in_two_spellings(world: &World, agent: &Agent) {
     agent.hit(&[MAIN_BLOCK], 5);
     world.pull(0);
@@ -169,7 +167,7 @@ fn stored_in_two_spellings(world: &World, agent: &Agent) {
 fn lives_stored_in_two_spellings_become_one_with_the_larger_counts() {
     let (world, agents) = World::with_echo(1);
     stored_in_two_spellings(&world, &agents[0]);
-    // The second was pulled later.
+    // The second spelling was pulled later.
     agents[0].hit(&[MAIN_BLOCK, PING_BLOCK], 2);
     let newer = World::new();
     newer.center.register(ECHO, &agents[0]);

@@ -1,6 +1,6 @@
-//! The statically linked binary, in a root folder that has nothing else in it.
+//! The statically linked binary, in a root folder with nothing else in it.
 //!
-//! `.ci/run` builds it and runs these; by hand, as root:
+//! `.ci/run` builds it and runs these tests. By hand, as root:
 //! `GOC_WATCHDOG_STATIC=FILE cargo test static_binary -- --ignored`.
 
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::harness::{ECHO, Output, World, make_program, output_of};
 
-/// What an image holds that was made `FROM scratch`, and the names that a container's runtime adds.
+/// Root folder of an image that was made `FROM scratch`, with the names that a container's runtime adds.
 struct Image(TempDir);
 
 impl Image {
@@ -55,7 +55,7 @@ fn the_static_binary_pulls_stores_and_prunes_where_there_is_nothing_else() {
     image.run(&["prune", "--center", &center]).assert_code(0);
     image.run(&["report", ECHO]).assert_code(1).assert_stderr_contains("git");
 
-    // As a hook that runs before the end of a container of the service.
+    // A hook runs this before the end of a container of the service.
     fs::create_dir(image.path().join("inbox")).unwrap();
     agents[0].hit(&[2], 1);
     let url = agents[0].url();

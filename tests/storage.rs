@@ -1,4 +1,4 @@
-//! Databases that are not ours, not whole, or not for us to write: said clearly, and nothing touched.
+//! Databases that are not ours, not whole, or not writable: each is named clearly, and none is touched.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use crate::harness::users::NOBODY;
 use crate::harness::{Output, World, output_of};
 use crate::sim::Behaviour;
 
-/// Runs every command on a root with this database; each must fail so and leave the file as it is.
+/// Runs every command on a root with this database. Each must fail with the message and leave the file as it is.
 #[track_caller]
 fn assert_refused(make: impl Fn(&std::path::Path), message: &str) {
     let (world, _agents) = World::with_echo(1);
@@ -65,7 +65,7 @@ fn a_damaged_database_is_named_and_left_alone() {
     world.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     let path = world.root().join("sqlite.db");
     let mut bytes = fs::read(&path).unwrap();
-    // Every page but the first, which says that it is ours.
+    // Only the first page, which marks the file as ours, is left whole.
     for byte in &mut bytes[4096..] {
         *byte ^= 0xa5;
     }
@@ -96,7 +96,7 @@ fn a_locked_database_is_said_to_be_locked() {
     world.pull(0);
 }
 
-/// Runs as a user that may not write, where this one may everything.
+/// Runs as a user who may not write, where this one may write everything.
 fn run_without_write_access(world: &World, arguments: &[&str]) -> Option<Output> {
     if !rustix::process::geteuid().is_root() {
         return Some(world.run(arguments));
@@ -104,7 +104,7 @@ fn run_without_write_access(world: &World, arguments: &[&str]) -> Option<Output>
     world.run_as(NOBODY, NOBODY, "022", arguments)
 }
 
-/// A program in Python that asks the public table of a root, opened by this name.
+/// Script in Python that queries the public table of a database, opened by this name.
 const QUERY_SCRIPT: &str = r#"
 import sqlite3, sys
 table = sqlite3.connect("file:" + sys.argv[1], uri=True)
@@ -112,10 +112,10 @@ print(table.execute("select app_name, is_latest, cover_total from goc_o_staging_
 "#;
 
 #[test]
-fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
+fn a_user_who_may_only_read_the_root_can_query_the_public_table() {
     let (world, agents) = World::with_pulled_echo();
     let path = world.root().join("sqlite.db");
-    // All may read, and nobody but the owner may write.
+    // All users may read, and nobody but the owner may write.
     for file in world.files("") {
         fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
     }
@@ -129,7 +129,7 @@ fn whoever_may_read_the_root_and_not_write_it_can_ask_the_public_table() {
     assert_eq!(answer, "[('apa_goc_echoserver', 'y', 20.0)]\n");
     assert_eq!(ask(&path.to_string()).unwrap(), answer, "opened as any program does");
 
-    // While a pull holds it open, too.
+    // The query also works while a pull has the database open.
     agents[0].hit(&[1], 1);
     agents[0].behave_once(Behaviour::Hold);
     let pull = world.spawn(&["pull", "--force"]);
@@ -165,7 +165,7 @@ fn a_report_waits_for_a_sweep_that_does_not_end_and_says_so() {
 }
 
 #[test]
-fn what_an_earlier_release_left_open_to_others_is_named_once_and_not_changed() {
+fn files_that_an_earlier_release_left_open_to_others_are_named_once_and_not_changed() {
     let (world, _agents) = World::with_pulled_echo();
     fs::set_permissions(world.root(), fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(world.pull(0).stderr, "", "all that this release creates is closed");
@@ -186,7 +186,7 @@ fn what_an_earlier_release_left_open_to_others_is_named_once_and_not_changed() {
     assert_eq!(world.pull(0).stderr, "");
     let found = fs::metadata(world.root().join("sqlite.db")).unwrap().permissions().mode();
     assert_eq!(found & 0o777, 0o644, "modes of what is there are not changed");
-    // The command that is shown does it.
+    // The command in the message repairs the permissions.
     let mut shell = std::process::Command::new("sh");
     world.set_environment(&mut shell);
     output_of(shell.args(["-c", command]).current_dir(world.root())).assert_code(0);

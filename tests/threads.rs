@@ -11,9 +11,9 @@ use crate::sim::Agent;
 
 const SERVICES: usize = 20;
 const WARNING: &str = "goc-watchdog: warning: a thread could not be started";
-/// The code of `timeout` where it had to end a program.
+/// The exit code of `timeout` when it had to end a program.
 const TIMED_OUT: i32 = 124;
-/// A world whose commands run as a user of their own, of whom so many threads may run at the same time.
+/// A world whose commands run as a user of their own, whose number of threads is limited.
 struct ThreadLimit {
     world: World,
     agents: Vec<Agent>,
@@ -22,7 +22,7 @@ struct ThreadLimit {
 }
 
 impl ThreadLimit {
-    /// Needs root: the kernel counts the threads of a user, and root's have no limit.
+    /// Needs root, since the kernel counts the threads of each user, and root's have no limit.
     fn new() -> Option<Self> {
         if !can_change_user() {
             return None;
@@ -34,7 +34,7 @@ impl ThreadLimit {
         Some(Self { world, agents, user, binary })
     }
 
-    /// Runs a command with so many threads at most, this process's first among them.
+    /// Runs a command with this many threads at most, its first one included.
     fn run(&self, threads: usize, arguments: &[&str]) -> Output {
         let mut command = Command::new("timeout");
         self.world.set_environment(&mut command);
@@ -46,7 +46,7 @@ impl ThreadLimit {
         output_of(&mut command)
     }
 
-    /// Fails unless it ended so, in time, without a panic, and with one warning where threads were too few.
+    /// Fails unless the command ended with one of these codes, in time, without a panic, and with at most one warning.
     #[track_caller]
     fn run_and_check(&self, threads: usize, arguments: &[&str], codes: &[i32]) -> Output {
         let output = self.run(threads, arguments);
@@ -110,7 +110,7 @@ fn reports_and_the_site_are_written_with_the_threads_that_there_are() {
     let site = limit.world.home().join("site");
     let [page, site] = [&page, &site].map(|path| path.to_str().unwrap());
     for threads in 1..=8 {
-        // The program and two gits at the same time are needed to read source, and no thread.
+        // Reading source needs the program and two gits at the same time, and no further thread.
         let codes: &[i32] = if threads < 3 { &[1, 3] } else { &[0] };
         let output = limit.run_and_check(threads, &["report", "app0", "--format", "html", "-o", page], codes);
         assert!(

@@ -1,4 +1,4 @@
-//! What a timer needs: messages that the journal sorts, and a word to whoever watches over the runs.
+//! Runs by a timer: messages that the journal sorts, and pings to a service that watches over the runs.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,8 +11,8 @@ use std::thread;
 use crate::harness::{ECHO, World, signal};
 use crate::sim::{AfterAnswer, Behaviour, Request, Server, sized};
 
-/// Runs the binary with stderr on a socket, as systemd does, and `JOURNAL_STREAM` as made from its device
-/// and inode; returns the exit code and what came.
+/// Runs the binary with stderr on a socket, as systemd does, and `JOURNAL_STREAM` made from its device and inode.
+/// Returns the exit code and the text.
 fn with_stderr_on_a_socket(
     world: &World,
     arguments: &[&str],
@@ -24,7 +24,7 @@ fn with_stderr_on_a_socket(
     command.env("JOURNAL_STREAM", journal_stream(socket.st_dev, socket.st_ino));
     command.stdout(Stdio::null()).stderr(OwnedFd::from(theirs));
     let code = command.status().unwrap().code().unwrap();
-    // Its copy of the other end would keep the stream open.
+    // The command's copy of the other end would keep the stream open.
     drop(command);
     let mut text = String::new();
     ours.read_to_string(&mut text).unwrap();
@@ -35,7 +35,7 @@ fn journal(device: u64, inode: u64) -> String {
     format!("{device}:{inode}")
 }
 
-/// The priority of each line; fails where one has none.
+/// Returns the priority of each line; fails where one has none.
 fn priorities(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.split_inclusive('>').next().unwrap()).collect()
 }
@@ -89,7 +89,7 @@ fn a_stream_that_is_not_the_journals_gets_no_priorities() {
     assert!(text.starts_with("error: unexpected argument"), "{text}");
 }
 
-/// A dead-man's switch that gives each request this answer.
+/// A dead man's switch that gives each request the same answer.
 struct DeadManSwitch {
     server: Server,
     requests: Arc<Mutex<Vec<String>>>,
@@ -101,7 +101,7 @@ impl DeadManSwitch {
         let record = Arc::clone(&requests);
         let answer = move |request: &Request, stream: &mut TcpStream| {
             record.lock().unwrap().push(format!("{} {}", request.method, request.path));
-            // It may well quote what it was asked.
+            // A service may quote the request in its answer.
             stream.write_all(&sized(status, headers, request.path.as_bytes()))?;
             Ok(AfterAnswer::Close)
         };
@@ -113,7 +113,7 @@ impl DeadManSwitch {
         format!("http://{}/ping/T0KEN?rid=7", self.server.address())
     }
 
-    /// What was heard since this was asked last.
+    /// Returns the requests since the last call.
     fn take_requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().drain(..).collect()
     }
@@ -152,7 +152,7 @@ fn a_dead_mans_switch_hears_of_the_start_and_of_the_end_with_its_code() {
 }
 
 #[test]
-fn the_configuration_names_a_switch_for_each_command_and_looking_is_not_told() {
+fn the_configuration_names_a_switch_for_each_command_and_dry_runs_are_not_reported() {
     let (pulls, prunes) = (DeadManSwitch::start("200 OK", ""), DeadManSwitch::start("200 OK", ""));
     let (world, _agents) = World::with_echo(3);
     world.configure(&format!("[pull]\nping = \"{}\"\n[prune]\nping = \"{}\"\n", pulls.url(), prunes.url()));
@@ -208,11 +208,11 @@ fn a_ping_that_fails_is_a_warning_without_the_secret() {
     assert!(!output.stderr.contains("T0KEN"), "{}", output.stderr);
 }
 
-/// A pull that a slow machine cannot keep waiting too long.
+/// A pull that does not time out on a slow machine.
 const PULL_WITH_LONG_TIMEOUTS: [&str; 5] = ["pull", "--read-timeout", "10m", "--timeout", "10m"];
 
 #[test]
-fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
+fn one_of_fifty_overlapping_starts_works_and_the_others_are_busy_at_once() {
     let (world, agents) = World::with_covered_echo();
     agents[0].behave(Behaviour::Hold);
     let (ended, ends) = mpsc::channel();
@@ -220,7 +220,7 @@ fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
         let (run, ended) = (world.spawn(&PULL_WITH_LONG_TIMEOUTS), ended.clone());
         thread::spawn(move || ended.send(run.wait_with_output().unwrap()));
     }
-    // Nobody can be done before the process answers, so these are those that did not get the lock.
+    // No run can finish before the process answers, so the first 49 ends are of runs that did not get the lock.
     for end in ends.iter().take(49) {
         let output = String::from_utf8(end.stderr).unwrap();
         assert_eq!((end.status.code(), end.stdout.as_slice()), (Some(4), &b""[..]), "{output}");
@@ -230,7 +230,7 @@ fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
         );
         assert_eq!(output.lines().count(), 1, "{output}");
     }
-    // The last one may still be on its way there.
+    // The last run may not have asked the process yet.
     agents[0].wait_for_pulls(1);
     agents[0].release();
     assert_eq!(ends.recv().unwrap().status.code(), Some(0));
@@ -239,7 +239,7 @@ fn of_fifty_overlapping_starts_one_works_and_the_others_are_busy_at_once() {
     world.assert_consistent();
 }
 
-/// Starts one that says when it waits for the lock, and returns once it does.
+/// Starts a run and returns once it says that it waits for the lock.
 fn spawn_waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut child = world.spawn(arguments);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -250,7 +250,7 @@ fn spawn_waiting(world: &World, arguments: &[&str]) -> (Child, BufReader<ChildSt
 }
 
 #[test]
-fn who_may_wait_works_when_the_other_is_done() {
+fn a_run_that_may_wait_works_when_the_other_is_done() {
     let (world, agents) = World::with_covered_echo();
     agents[0].behave_once(Behaviour::Hold);
     let first = world.spawn(&PULL_WITH_LONG_TIMEOUTS);
@@ -278,14 +278,14 @@ fn who_may_wait_works_when_the_other_is_done() {
     }
     assert_eq!(agents[0].pulls(), 2);
     assert_eq!(world.row_count(), 2);
-    // It began when it could, not when it was started: what it stored is no older than what it waited for.
+    // A run that waited begins when it gets the lock, so its data is no older than the run for which it waited.
     let stored: String = world.query("SELECT max(created_at) FROM goc_o_staging_service_cover");
     assert!(stored >= released, "{stored} is before {released}");
     world.assert_consistent();
 }
 
 #[test]
-fn a_duration_of_the_wait_that_is_none_is_no_service() {
+fn an_invalid_duration_of_the_wait_is_not_taken_for_a_service() {
     let world = World::new();
     world
         .run(&["pull", "--wait", "echoserver"])

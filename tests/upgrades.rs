@@ -9,14 +9,14 @@ use rusqlite::Connection;
 use crate::harness::source::project_path;
 use crate::harness::{World, profile_of};
 
-/// A root that a release wrote; `tests/fixtures/roots/make.py` says how, and what is in it.
+/// A root that a release wrote; `tests/fixtures/roots/make.py` makes it and says what is in it.
 struct Release {
     version: &'static str,
-    /// Schema of its database.
+    /// Schema of the database.
     schema: usize,
 }
 
-/// Each release adds itself here, with the root that it writes.
+/// Releases with the roots that they wrote; each new one is added here.
 const RELEASES: [Release; 1] = [Release { version: "0.1.0", schema: 6 }];
 
 const SHOP: &str = "staging_th_shop_main_0123456789";
@@ -36,7 +36,7 @@ fn world_from_release(release: &Release) -> World {
     world
 }
 
-/// The blocks that the latest profile of an app covers, without their counts.
+/// Returns the blocks that the latest profile of an app covers, without their counts.
 fn covered(world: &World, app: &str) -> BTreeSet<String> {
     let text = world.latest_text(app);
     let lines = text.lines().skip(1).filter(|line| !line.ends_with(" 0"));
@@ -56,7 +56,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         for (app, wanted) in COVERED {
             assert!(wanted.iter().all(|block| covered(&world, app).contains(*block)), "{app}");
         }
-        // Reading alone changes nothing.
+        // A command that only reads changes nothing.
         world
             .run(&["total", "shop"])
             .assert_code(1)
@@ -78,7 +78,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         );
         assert_eq!(names_before(&world), [copy.as_str()]);
 
-        // All that was stored is there, with what was pulled and what waited in the inbox.
+        // All stored blocks are there, with those of this pull and of the inbox.
         for (app, wanted) in COVERED {
             let covered = covered(&world, app);
             assert!(wanted.iter().all(|block| covered.contains(*block)), "{app}: {covered:?}");
@@ -110,7 +110,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         assert!(!again.stderr.contains("brought up to date"), "{}", again.stderr);
         world.assert_consistent();
 
-        // The copy is the database as it was, with whatever lay in its log.
+        // The copy is the database as it was, with everything that lay in its log.
         let copy = Connection::open(world.root().join(copy)).unwrap();
         let schema: usize = copy.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         let rows: usize =
@@ -137,7 +137,7 @@ fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
         assert_eq!(world.query::<usize>("PRAGMA user_version"), release.schema);
     }
     fs::remove_dir(world.root().join(format!("{name}.tmp"))).unwrap();
-    // Prune brings it up to date, too.
+    // Prune brings the database up to date, too.
     world.run(&["prune", "--retention-only"]).assert_code(0).assert_stderr_contains(&name);
     assert_eq!(names_before(&world), [name.as_str()]);
 }
@@ -146,7 +146,7 @@ fn a_database_of_which_no_copy_can_be_kept_is_not_brought_up_to_date() {
 fn a_copy_holds_what_lies_in_the_log_of_a_run_that_was_killed() {
     let release = &RELEASES[0];
     let world = world_from_release(release);
-    // As a crash leaves it: changes are in the log alone.
+    // A crash leaves changes in the log alone.
     let database = world.root().join("sqlite.db");
     let running = Connection::open(&database).unwrap();
     running.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();

@@ -1,4 +1,4 @@
-//! Set-ups of several users: the shipped ones, run as they say, and what others may read then.
+//! Set-ups with several users: the shipped ones, run as they are written, and the files that others may read then.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -9,7 +9,7 @@ use crate::harness::users::NOBODY;
 use crate::harness::users::{SERVICE_USER, TEAM_GROUP, TEAM_MEMBER, make_folder};
 use crate::harness::{Output, World, output_of};
 
-/// The value of a key of a shipped unit.
+/// Returns the value of a key of a shipped unit.
 fn setting(unit: &str, key: &str) -> String {
     let text = fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
@@ -22,7 +22,7 @@ fn the_systemd_services_work_as_their_user_with_their_umask_and_the_group_may_re
     let unit = "goc-watchdog-pull.service";
     let state = u32::from_str_radix(&setting(unit, "StateDirectoryMode"), 8).unwrap();
     make_folder(&world.root(), SERVICE_USER, TEAM_GROUP, state);
-    // Its group is the team's, as where an administrator puts people into it.
+    // The group is the team's, as where an administrator adds people to it.
     for unit in [unit, "goc-watchdog-prune.service"] {
         let command = setting(unit, "ExecStart");
         let arguments: Vec<&str> = command.split(' ').skip(1).collect();
@@ -38,9 +38,9 @@ fn the_systemd_services_work_as_their_user_with_their_umask_and_the_group_may_re
         assert_ne!(stranger.code, 0, "{}", stranger.stdout);
     }
     let report = world.run_as(TEAM_MEMBER, TEAM_GROUP, "022", &["report", "echoserver", "--format", "lcov"]);
-    // Partly: there is no source.
+    // The report is partial, since there is no source.
     report.unwrap().assert_code(3);
-    // A member who may only read is told in a line why nothing can be stored.
+    // A member who may only read gets one line that says why nothing can be stored.
     let pull = world.run_as(TEAM_MEMBER, TEAM_GROUP, "022", &["pull"]).unwrap().assert_code(1);
     assert_eq!(pull.stderr.lines().count(), 1, "{}", pull.stderr);
     assert!(pull.stderr.contains("Permission denied"), "{}", pull.stderr);
@@ -67,7 +67,7 @@ fn a_team_that_shares_its_root_pulls_in_turn() {
 #[test]
 fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group_where_inbox_owners_has_it() {
     let (world, agents) = World::with_covered_echo();
-    // As the kubelet makes a volume of an fsGroup.
+    // The kubelet makes a volume of an fsGroup with these permissions.
     let inbox = world.home().join("inbox");
     make_folder(&inbox, 0, TEAM_GROUP, 0o2775);
     make_folder(&world.root(), SERVICE_USER, TEAM_GROUP, 0o750);
@@ -129,7 +129,7 @@ fn metrics_and_a_site_are_for_other_users_to_read() {
 }
 
 #[test]
-fn where_the_current_folder_cannot_be_looked_at_a_new_folder_is_refused_with_its_reason() {
+fn a_new_folder_below_an_unreadable_current_folder_is_refused_with_its_reason() {
     let (world, _agents) = World::with_covered_echo();
     make_folder(&world.root(), SERVICE_USER, TEAM_GROUP, 0o750);
     let Some(pulled) = world.run_as(SERVICE_USER, TEAM_GROUP, "027", &["pull"]) else { return };
@@ -147,7 +147,7 @@ fn where_the_current_folder_cannot_be_looked_at_a_new_folder_is_refused_with_its
 }
 
 #[test]
-fn a_report_before_the_first_pull_leaves_nothing_that_is_in_its_way() {
+fn a_report_before_the_first_pull_leaves_nothing_in_the_way_of_that_pull() {
     let (world, _agents) = World::with_covered_echo();
     make_folder(&world.root(), SERVICE_USER, TEAM_GROUP, 0o2770);
     let Some(report) = world.run_as(TEAM_MEMBER, TEAM_GROUP, "077", &["report", "echoserver"]) else {

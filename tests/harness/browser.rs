@@ -1,8 +1,8 @@
-//! A browser that a test drives: Chromium without a window, spoken to over a pipe (Chrome `DevTools` Protocol).
+//! A browser that a test controls: Chromium without a window, over a pipe (Chrome `DevTools` Protocol).
 //!
-//! The protocol over two pipes is JSON between NUL bytes, so nothing but the standard library speaks it here: the
-//! crates that drive browsers bring a runtime, a client of web sockets and a generated module of all the
-//! protocol, which take longer to build than the project itself.
+//! The protocol over two pipes is JSON between NUL bytes, so the standard library is enough. Crates that control
+//! browsers bring a runtime, a client of web sockets and a generated module of the whole protocol, and take longer to
+//! build than the project itself.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use tempfile::TempDir;
 
 use super::{has_file, has_program};
 
-/// Debian's name of it.
+/// Debian's name of the program.
 const CHROMIUM: &str = "chromium";
-/// Milliseconds that a page has to become what a test waits for.
+/// Milliseconds within which a condition that a test waits for must become true.
 const PATIENCE: u32 = 20_000;
 
-/// Where `.ci/run` puts axe-core, which knows what keeps people from using a page.
+/// The path at which `.ci/run` installs axe-core, a checker of accessibility.
 const AXE_CORE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../ci/web/node_modules/axe-core/axe.min.js");
 
-/// A browser with one page.
+/// A running browser with one page.
 pub(crate) struct Browser {
     chromium: Child,
     to: ChildStdin,
@@ -35,13 +35,13 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts one; `None` where there is none, which is said loudly.
+    /// Starts a browser. Returns `None` after a warning where there is none.
     pub(crate) fn start() -> Option<Self> {
         if !has_program(&[CHROMIUM, "--version"]) {
             return None;
         }
         let home = TempDir::new().unwrap();
-        // It reads from 3 and writes to 4, which only a shell hands on without unsafe code.
+        // Chromium reads from descriptor 3 and writes to 4, which only a shell passes on without unsafe code.
         let mut chromium = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", "sh", CHROMIUM])
             .args([
@@ -107,7 +107,7 @@ impl Browser {
     /// Opens a file, at a place in it, and waits until it is loaded.
     #[track_caller]
     pub(crate) fn open(&mut self, file: &Path, fragment: &str) {
-        // From one place of a page to another nothing is loaded anew.
+        // A blank page comes first, since nothing is loaded when only the fragment changes.
         self.navigate("about:blank");
         self.events.clear();
         self.navigate(&format!("file://{}{fragment}", file.display()));
@@ -126,7 +126,7 @@ impl Browser {
         self.text(".line.current .number-of-line")
     }
 
-    /// Goes to an address and waits until what is there is loaded.
+    /// Goes to an address and waits until it is loaded.
     #[track_caller]
     fn navigate(&mut self, address: &str) {
         self.loading(|browser| {
@@ -153,7 +153,7 @@ impl Browser {
         self.events.iter().filter(|event| event["method"] == "Page.loadEventFired").count()
     }
 
-    /// Returns what an expression comes to in the page.
+    /// Returns the value of an expression in the page.
     #[track_caller]
     pub(crate) fn eval(&mut self, expression: &str) -> Value {
         let parameters = json!({"expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true});
@@ -162,7 +162,7 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Returns the text that one sees of the first element that a selector fits.
+    /// Returns the visible text of the first element that a selector matches.
     #[track_caller]
     pub(crate) fn text(&mut self, selector: &str) -> String {
         let text = self.eval(&format!(
@@ -172,7 +172,7 @@ impl Browser {
         text.as_str().unwrap_or_else(|| panic!("{selector}: {text}")).trim().to_owned()
     }
 
-    /// Returns what one sees of all elements that a selector fits and that are on the screen or below it.
+    /// Returns the visible texts of all elements that a selector matches, on the screen or below it.
     #[track_caller]
     pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {
         let of_all = |what| {
@@ -182,10 +182,10 @@ impl Browser {
             )
         };
         if self.eval(&of_all("e.innerText")).as_array().unwrap().contains(&json!("")) {
-            // What is not laid out has none yet; what is on the screen is when a picture of it is taken.
+            // Elements that are not laid out have no text yet; a screenshot lays out those on the screen.
             self.call("Page.captureScreenshot", &json!({}));
         }
-        // What is below the screen has none even then.
+        // Elements below the screen have no `innerText` even then.
         let texts = self.eval(&of_all("(e.innerText || e.textContent).trim()"));
         serde_json::from_value(texts).unwrap()
     }
@@ -207,7 +207,7 @@ impl Browser {
         assert_eq!(waited, true, "never: {expression}");
     }
 
-    /// Clicks into the middle of the first element that a selector fits, as a person would.
+    /// Clicks into the middle of the first element that a selector matches, as a person would.
     #[track_caller]
     pub(crate) fn click(&mut self, selector: &str) {
         let place = self.eval(&format!(
@@ -248,16 +248,16 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// Has the system prefer `light` or `dark`.
+    /// Makes the system prefer `light` or `dark`.
     pub(crate) fn prefer_color_scheme(&mut self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
-    /// Returns what axe-core has against the page as it stands, a line for each element; `None` where there is
-    /// no axe-core, which is said loudly.
+    /// Returns the violations that axe-core finds in the page, a line for each element. Returns `None` after a warning
+    /// where there is no axe-core.
     ///
-    /// It comes in past the page's policy, as an extension of the browser would.
+    /// The script is not subject to the policy of the page, like an extension of the browser.
     pub(crate) fn accessibility_violations(&mut self) -> Option<Vec<String>> {
         if !has_file(Path::new(AXE_CORE)) {
             return None;
@@ -266,7 +266,7 @@ impl Browser {
             let source = std::fs::read_to_string(AXE_CORE).unwrap();
             self.call("Runtime.evaluate", &json!({"expression": source}));
         }
-        // Sizes of what is clicked are a rule of WCAG 2.2, which is off unless asked for.
+        // The size of click targets is a rule of WCAG 2.2, which is off by default.
         let faults = self.eval(
             "axe.run(document, {
                 preload: false, resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })
@@ -276,7 +276,7 @@ impl Browser {
         Some(serde_json::from_value(faults).unwrap())
     }
 
-    /// Returns what a screen reader has of an element and what is in it, part by part: `link "up.go"`.
+    /// Returns the roles and names that a screen reader gets for an element and its content, such as `link "up.go"`.
     #[track_caller]
     pub(crate) fn accessible_texts(&mut self, expression: &str) -> Vec<String> {
         let object = self.call("Runtime.evaluate", &json!({"expression": expression}));
@@ -291,13 +291,13 @@ impl Browser {
         texts.map(|(role, name)| format!("{role} {name:?}")).collect()
     }
 
-    /// Returns what a screen reader says of what has the focus.
+    /// Returns the role and name of the element that has the focus.
     #[track_caller]
     pub(crate) fn accessible_text_of_focus(&mut self) -> String {
         self.accessible_texts("document.activeElement").swap_remove(0)
     }
 
-    /// Takes a picture of the page, to be looked at, beside what else tests leave under target/.
+    /// Saves a screenshot for people, in the folder `pages` of the temporary files of the build.
     pub(crate) fn take_screenshot(&mut self, name: &str) {
         let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
         let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
@@ -306,11 +306,11 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
 
-    /// Fails if since the page was opened something was asked for but the page itself, thrown, logged, or
-    /// asked of the person.
+    /// Fails if the page, since it was opened, requested anything but itself, threw, logged, or asked the person
+    /// something.
     #[track_caller]
     pub(crate) fn assert_quiet(&mut self) {
-        // What the page did before this arrives before the answer.
+        // Events of the page before this call arrive before its answer.
         self.eval("0");
         let is_loud = |event: &&Value| match event["method"].as_str().unwrap_or_default() {
             "Network.requestWillBeSent" => event["params"]["type"] != "Document",

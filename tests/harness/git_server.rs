@@ -1,4 +1,4 @@
-//! A server of one bare repository over HTTP (git's "dumb" protocol), for as long as the test runs.
+//! A server of one bare repository over HTTP (git's "dumb" protocol), which runs until the test ends.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,19 +11,19 @@ use std::thread;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Answers with the files of a repository whoever is `me` and knows the password.
+/// A running server. Only the user `me` with the right password gets files.
 pub(crate) struct GitServer {
     /// Host and port.
     pub(crate) address: String,
-    /// The `Authorization` headers that came, in order.
+    /// `Authorization` headers of the requests, in order.
     authorizations: Arc<Mutex<Vec<String>>>,
 }
 
-/// Holds the answer to each authorized request until the test allows it.
+/// Control over a server that holds the answer to each authorized request.
 pub(crate) struct Hold {
-    /// Gives a value when a request waits.
+    /// Gets a value when a request waits.
     pub(crate) reached: Receiver<()>,
-    /// Lets the waiting request go on; dropped, it lets all go on.
+    /// Releases the waiting request; dropped, it releases all.
     pub(crate) go_on: Sender<()>,
 }
 
@@ -33,14 +33,14 @@ impl GitServer {
         Self::serve(repository, password, None)
     }
 
-    /// Serves it too, each authorized request when the test says so.
+    /// Serves `<address>/r.git`, but answers each authorized request only when the test releases it.
     pub(crate) fn start_held(repository: PathBuf, password: &str) -> (Self, Hold) {
         let (waits, reached) = channel();
         let (go_on, allowed) = channel();
         (Self::serve(repository, password, Some((waits, allowed))), Hold { reached, go_on })
     }
 
-    /// Returns what clients sent to be let in.
+    /// Returns the `Authorization` headers that clients sent.
     pub(crate) fn authorizations(&self) -> Vec<String> {
         self.authorizations.lock().unwrap().clone()
     }
@@ -73,7 +73,7 @@ impl GitServer {
     }
 }
 
-/// Listens at a port of this host, and hands on the head of each request with its connection; returns host and port.
+/// Listens at a port of this host, and passes on the head of each request with its connection. Returns host and port.
 pub(crate) fn answer_each(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -89,8 +89,8 @@ pub(crate) fn answer_each(answer: impl Fn(&str, &mut TcpStream) + Send + 'static
     address
 }
 
-/// Returns the path that a request means. Git appends to a URL, so what it asks for stands after a query's value, as
-/// in `/r.git?token=x/info/refs&service=git-upload-pack`.
+/// Returns the path that a request means. Git appends to a URL, so the path follows the value of a query, as in
+/// `/r.git?token=x/info/refs&service=git-upload-pack`.
 fn requested_path(target: &str) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let first = query.split('&').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A world for one test: a work directory, a center, and the binary in an environment of its own.
+//! The world of one test: a work directory, a center, and the binary in an environment of its own.
 
 pub(crate) mod browser;
 pub(crate) mod git_server;
@@ -21,11 +21,11 @@ use tempfile::TempDir;
 
 use crate::sim::{Agent, Center, Program};
 
-/// Deadlines to try one after the other, where a test needs something done before one passes: a busy machine is no
+/// Deadlines to try one after the other, where a test needs some work done before the deadline: a busy machine is no
 /// failure.
 pub(crate) const DEADLINES: [&str; 3] = ["500ms", "5s", "50s"];
 
-/// A service of the echo program in the usual naming.
+/// A service of the echo program, named as usual.
 pub(crate) const ECHO: &str = "staging_th_apa_goc_echoserver_master_845820727e";
 
 /// The same service at its next commit.
@@ -37,7 +37,7 @@ pub(crate) const SHORT_PAUSES: &str = "[prune]\npauses = [\"1ms\"]\nrecheck = [\
 /// The exit code of a program that panicked.
 pub(crate) const PANICKED: i32 = 101;
 
-/// Six blocks, ten statements.
+/// Returns the echo program: six blocks, ten statements.
 pub(crate) fn echo() -> Program {
     Program::from_profile(
         "example.com/apa/echo/main.go:10.13,12.2 2\n\
@@ -49,7 +49,17 @@ pub(crate) fn echo() -> Program {
     )
 }
 
-/// What the binary said, and how it ended.
+/// Block of [`echo`] that a test hits: the first of `main.go`.
+///
+/// Agents count blocks in the order of the text: main 10, main 14, ping, mirror 9, mirror 14, mirror 11. Profiles have
+/// them in canonical order: handlers/mirror.go (9, 11, 14), handlers/ping.go, main.go (10, 14).
+pub(crate) const MAIN_BLOCK: usize = 0;
+/// The block of `handlers/ping.go`.
+pub(crate) const PING_BLOCK: usize = 2;
+/// The first block of `handlers/mirror.go`.
+pub(crate) const MIRROR_BLOCK: usize = 3;
+
+/// Output and exit code of a command that ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) code: i32,
@@ -63,14 +73,14 @@ impl Output {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
-    /// Fails unless it ended so.
+    /// Fails unless the exit code is this one.
     #[track_caller]
     pub(crate) fn assert_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Fails unless stderr has this in it.
+    /// Fails unless stderr contains this text.
     #[track_caller]
     pub(crate) fn assert_stderr_contains(self, part: &str) -> Self {
         assert!(self.stderr.contains(part), "expected {part:?} in:\n{}", self.stderr);
@@ -89,21 +99,21 @@ impl World {
         Self { home: TempDir::new().unwrap(), center: Center::start() }
     }
 
-    /// A world in which `replicas` echo processes are registered as [`ECHO`].
+    /// Makes a world in which `replicas` echo processes are registered as [`ECHO`].
     pub(crate) fn with_echo(replicas: usize) -> (Self, Vec<Agent>) {
         let world = Self::new();
         let agents: Vec<Agent> = (0..replicas).map(|_| world.start(ECHO, &echo())).collect();
         (world, agents)
     }
 
-    /// A world with one echo process whose first block was executed once.
+    /// Makes a world with one echo process whose first block was executed once.
     pub(crate) fn with_covered_echo() -> (Self, Vec<Agent>) {
         let (world, agents) = Self::with_echo(1);
         agents[0].hit(&[0], 1);
         (world, agents)
     }
 
-    /// The same, pulled.
+    /// Makes the same world, and pulls.
     pub(crate) fn with_pulled_echo() -> (Self, Vec<Agent>) {
         let (world, agents) = Self::with_covered_echo();
         world.pull(0);
@@ -117,7 +127,7 @@ impl World {
         agent
     }
 
-    /// Starts one whose blocks were executed as often as the last column of its profile says.
+    /// Starts a process whose blocks were executed as often as the last column of its profile says.
     pub(crate) fn start_counted(&self, name: &str, profile: &str) -> Agent {
         let agent = self.start(name, &Program::from_profile(profile));
         for (index, line) in profile.lines().enumerate() {
@@ -139,7 +149,7 @@ impl World {
         fs::write(self.root().join("goc-watchdog.toml"), text).unwrap();
     }
 
-    /// The binary with nothing of this machine's environment.
+    /// Prepares a run of the binary without this machine's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
         self.set_environment(&mut command);
@@ -163,12 +173,12 @@ impl World {
         output_of(&mut self.command(arguments))
     }
 
-    /// Starts it and goes on.
+    /// Starts the binary without waiting for it.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Pulls everything now and fails unless that ended with this code.
+    /// Pulls everything now, and fails unless the exit code is this one.
     #[track_caller]
     pub(crate) fn pull(&self, code: i32) -> Output {
         self.run(&["pull", "--force"]).assert_code(code)
@@ -179,27 +189,27 @@ impl World {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
     }
 
-    /// The one value that this query returns.
+    /// Returns the single value of a query.
     #[track_caller]
     pub(crate) fn query<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
         self.database().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// The number of rows in the public table.
+    /// Returns the number of rows in the public table.
     #[track_caller]
     pub(crate) fn row_count(&self) -> usize {
         self.query("SELECT count(*) FROM goc_o_staging_service_cover")
     }
 
-    /// Changes what is stored behind the program's back.
+    /// Changes the database behind the program's back.
     #[track_caller]
     pub(crate) fn execute(&self, sql: &str) {
         self.database().execute_batch(sql).unwrap();
     }
 
-    /// Takes everything out of the database that migrations after this one made, so that the next run makes it anew.
+    /// Undoes the migrations after this schema, so that the next run makes them again.
     ///
-    /// For tests of one migration. What they changed in tables that were there before stays.
+    /// For tests of one migration. Changes that migrations made in older tables stay.
     #[track_caller]
     pub(crate) fn downgrade_to(&self, schema: usize) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/io/store/migrations");
@@ -226,7 +236,7 @@ impl World {
         self.execute(&format!("PRAGMA user_version = {schema}"));
     }
 
-    /// The text of the latest profile of an app.
+    /// Returns the text of the latest profile of an app.
     #[track_caller]
     pub(crate) fn latest_text(&self, app: &str) -> String {
         let path: String = self
@@ -241,14 +251,14 @@ impl World {
         fs::read_to_string(self.root().join(path)).unwrap()
     }
 
-    /// The counters of the latest echo profile, in canonical order.
+    /// Returns the counters of the latest echo profile, in canonical order.
     #[track_caller]
     pub(crate) fn echo_counts(&self) -> Vec<u64> {
         profile_of(&self.latest_text("apa_goc_echoserver")).counts
     }
 
-    /// Fails unless what is stored keeps the promises that hold after every run: one latest row a key,
-    /// a file for each row, that parses and has the row's total.
+    /// Fails unless stored data keeps the promises that hold after every run: one latest row for each key, and for each
+    /// row a file that parses and has the total of the row.
     #[track_caller]
     pub(crate) fn assert_consistent(&self) {
         let database = self.database();
@@ -279,7 +289,7 @@ impl World {
         assert_eq!(keys, latest, "a key without a latest row");
     }
 
-    /// Files below the root whose name ends so.
+    /// Returns the files below the root whose path ends with `suffix`.
     pub(crate) fn files(&self, suffix: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut folders = vec![self.root()];
@@ -298,9 +308,9 @@ impl World {
     }
 }
 
-/// Tells whether a program of another project is here to read what ours wrote; says loudly where it is not.
+/// Tells whether a program of another project is here to read our output; warns where not.
 ///
-/// `GOC_WATCHDOG_REQUIRE_READERS=1` makes that a failure.
+/// `GOC_WATCHDOG_REQUIRE_READERS=1` makes a missing program a failure.
 pub(crate) fn has_program(command: &[&str]) -> bool {
     let (program, arguments) = command.split_first().expect("a program");
     let is_here = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
@@ -311,7 +321,7 @@ pub(crate) fn has_program(command: &[&str]) -> bool {
     is_here
 }
 
-/// Tells whether a file that `.ci/run` installs for the tests is here, as [`has_reader`] does.
+/// Tells whether a file that `.ci/run` installs for the tests is here, as [`has_program`] does.
 pub(crate) fn has_file(path: &Path) -> bool {
     let is_here = path.is_file();
     if !is_here {
@@ -321,7 +331,7 @@ pub(crate) fn has_file(path: &Path) -> bool {
     is_here
 }
 
-/// Says that something was not tested here, past the test runner, which would keep it to itself.
+/// Says that something was not tested here. The test runner, which would hide the message, is bypassed.
 #[expect(clippy::explicit_write, reason = "eprintln is captured")]
 pub(crate) fn warn_skipped(why: &str) {
     writeln!(std::io::stderr(), "\nSKIPPED: {why}\n").unwrap();
@@ -336,10 +346,10 @@ pub(crate) fn output_of(command: &mut Command) -> Output {
     }
 }
 
-/// Makes a program of what is read, for everybody to run.
+/// Makes a program, executable for everybody, from the bytes of `text`.
 ///
-/// This process must not write it: a program that another test starts at this moment would hold the file open for
-/// writing until it is executed, and nothing can execute such a file ("Text file busy").
+/// A shell writes the file, not this process: a program that another test starts at this moment would hold the file
+/// open for writing until it is executed, and nothing can execute such a file ("Text file busy").
 pub(crate) fn make_program(path: &Path, text: impl Into<Stdio>) {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 022 && cat >\"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(text);
@@ -353,7 +363,7 @@ pub(crate) fn make_script(path: &Path, commands: &str) {
     assert!(shell.arg(path).arg(commands).status().unwrap().success());
 }
 
-/// Makes what tests leave to the umask the same everywhere, in this process and those that it starts.
+/// Sets one umask for this process and those that it starts, so that files get the same permissions on all machines.
 pub(crate) fn set_umask() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }

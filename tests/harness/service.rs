@@ -6,7 +6,7 @@ use super::source::Source;
 use super::{Output, World};
 use crate::sim::Agent;
 
-/// One process of app `app`, pulled, and the repository of its source.
+/// A process of app `app`, pulled, and the repository of its source.
 pub(crate) struct Service {
     pub(crate) world: World,
     pub(crate) source: Source,

@@ -1,4 +1,4 @@
-//! A git repository with Go source, for reports.
+//! Git repositories with Go source, for reports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use tempfile::TempDir;
 use super::service::MAIN_SOURCE;
 use super::{World, set_umask};
 
-/// A repository with one commit, beside the world.
+/// A repository in a folder outside of the world.
 pub(crate) struct Source {
     pub(crate) folder: TempDir,
     pub(crate) commit: String,
 }
 
 impl Source {
-    /// Commits these files.
+    /// Makes a repository with one commit of these files.
     pub(crate) fn from_files(files: &[(&str, &[u8])]) -> Self {
         set_umask();
         let folder = TempDir::new().unwrap();
@@ -52,7 +52,7 @@ impl Source {
         self.git(&["rev-parse", revision]).trim().to_owned()
     }
 
-    /// A git in the folder, with no settings of this machine.
+    /// Prepares git in the folder, without settings of this machine.
     pub(crate) fn git_command(&self) -> Command {
         let mut git = Command::new("git");
         without_git_settings(&mut git);
@@ -71,7 +71,7 @@ impl Source {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs a program of another project beside the source, and returns what it printed.
+    /// Runs a program of another project in the folder of the source, and returns its output.
     #[track_caller]
     pub(crate) fn run_tool(&self, command: &[&str]) -> String {
         let mut reader = Command::new(command[0]);
@@ -82,8 +82,8 @@ impl Source {
         stdout
     }
 
-    /// Fails unless a file fits a schema of this project, field by field: one that the schema lacks is an
-    /// error here, though readers should let new ones pass.
+    /// Fails unless a file fits a schema of this project. A field that the schema lacks is an error here, though
+    /// readers should accept new ones.
     #[track_caller]
     pub(crate) fn assert_fits_schema(&self, schema: &str, file: &str) {
         let script = "
@@ -105,12 +105,12 @@ jsonschema.Draft202012Validator(schema).validate(report)
         self.run_tool(&["python3", "-c", script, &project_path(schema), file]);
     }
 
-    /// The name of a service of app `app` at this commit.
+    /// Returns the name of a service of app `app` at this commit.
     pub(crate) fn service_name(&self) -> String {
         format!("staging_th_app_master_{}", &self.commit[..10])
     }
 
-    /// Makes this the repository of the app.
+    /// Clones the source to the place of the app's repository.
     pub(crate) fn clone_into(&self, world: &World, kind: &[&str]) {
         let to = repository(world);
         let to = to.to_str().unwrap();
@@ -118,7 +118,7 @@ jsonschema.Draft202012Validator(schema).validate(report)
     }
 }
 
-/// Keeps from a command what the environment tells git, such as the repository whose hook runs these tests.
+/// Removes git's variables from a command's environment, such as the repository whose hook runs these tests.
 fn without_git_settings(command: &mut Command) {
     let names = std::env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"GIT_")) {
@@ -126,12 +126,12 @@ fn without_git_settings(command: &mut Command) {
     }
 }
 
-/// The path of a file of this project.
+/// Returns the path of a file of this project.
 pub(crate) fn project_path(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
 }
 
-/// Where the repository of the app belongs.
+/// Returns the path at which the program looks for the repository of app `app`.
 pub(crate) fn repository(world: &World) -> PathBuf {
     world.root().join("app/repo")
 }

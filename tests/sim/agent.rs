@@ -1,4 +1,4 @@
-//! An instrumented process, and every way in which one was seen to fail.
+//! An instrumented process, with every kind of failure that was seen.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -11,43 +11,43 @@ use super::http::{AfterAnswer, Request, Server, chunked, sized};
 use super::port::ReservedPort;
 use super::program::{Program, fraction};
 
-/// How a process answers.
+/// Behaviour of a process when it is asked.
 #[derive(Clone)]
 pub(crate) enum Behaviour {
-    /// As goc does.
+    /// Answers as goc does.
     Normal,
-    /// Takes the request and says nothing, as a stopped process does.
+    /// Takes the request and never answers, like a stopped process.
     Hang,
-    /// As goc does, but not before it is released.
+    /// Answers as goc does, but only when it is released.
     Hold,
-    /// A few bytes, a pause, a few bytes, for ever if need be.
+    /// Sends a few bytes, then a pause, and so on.
     Drip(Duration),
-    /// The connection ends so many bytes before the end of the answer; the last chunk alone is 5.
+    /// Closes the connection this many bytes before the end of the answer; the last chunk alone has 5.
     CutBefore(usize),
-    /// These counters for once, as a torn reading of racing increments has them.
+    /// Answers with these counters, as a torn reading of racing increments gives them.
     Counts(Vec<u64>),
-    /// 200 with this body, chunked.
+    /// Answers 200 with this body, chunked.
     Body(Vec<u8>),
-    /// 200 with a body without end: this line again and again.
+    /// Answers 200 with an endless body of this line.
     Endless(&'static str),
-    /// These bytes, then the end of the connection.
+    /// Sends these bytes and closes the connection.
     Raw(Vec<u8>),
-    /// Another status with this body.
+    /// Answers with another status and this body.
     Status(&'static str, &'static str),
-    /// A redirect.
+    /// Redirects to this URL.
     Redirect(String),
-    /// 405 to anything but POST.
+    /// Answers 405 to all methods but POST.
     PostOnly,
 }
 
-/// One address: a process runs there, or did.
+/// An address at which a process runs, or ran.
 #[derive(Clone)]
 pub(crate) struct Agent {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// Stays reserved while nothing listens there.
+    /// Port that stays reserved while nothing listens there.
     port: ReservedPort,
     server: Mutex<Option<Server>>,
     process: Mutex<Process>,
@@ -67,12 +67,12 @@ struct Process {
 }
 
 impl Agent {
-    /// Starts a process, all counters at 0.
+    /// Starts a process with all counters at 0.
     pub(crate) fn start(program: &Program) -> Self {
         Self::start_at(([127, 0, 0, 1], 0).into(), program)
     }
 
-    /// Starts one at this address.
+    /// Starts a process at this address.
     pub(crate) fn start_at(address: SocketAddr, program: &Program) -> Self {
         let process = Process {
             program: program.clone(),
@@ -98,7 +98,7 @@ impl Agent {
         Self { inner }
     }
 
-    /// The URL under which it is registered.
+    /// Returns the URL under which the process registers.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.inner.port.address())
     }
@@ -119,71 +119,71 @@ impl Agent {
         self.process().mode = mode;
     }
 
-    /// From now on.
+    /// Sets the answer to all requests from now on.
     pub(crate) fn behave(&self, behaviour: Behaviour) {
         self.process().always = behaviour;
     }
 
-    /// Sets the answer to a question for its fraction, whatever it does with other requests, from now on.
+    /// Sets the answer to requests for the fraction from now on, whatever other requests get.
     pub(crate) fn behave_for_coverage(&self, behaviour: Behaviour) {
         self.process().coverage = Some(behaviour);
     }
 
-    /// At the next request for a profile that has no other orders yet.
+    /// Sets the answer to the next request for a profile that has none set yet.
     pub(crate) fn behave_once(&self, behaviour: Behaviour) {
         self.process().next.push_back(behaviour);
     }
 
-    /// The process starts again: counters at 0, same address.
+    /// Restarts the process: counters at 0, same address.
     pub(crate) fn restart(&self) {
         let mut process = self.process();
         process.counts.fill(0);
     }
 
-    /// Another program runs at the address now.
+    /// Replaces the program at the address.
     pub(crate) fn run(&self, program: &Program) {
         let mut process = self.process();
         process.counts = vec![0; program.blocks()];
         process.program = program.clone();
     }
 
-    /// The process is killed: nothing listens any more.
+    /// Kills the process: nothing listens any more.
     pub(crate) fn kill(&self) {
-        // Dropped outside of the lock: it waits for the thread that listens.
+        // The server is dropped outside of the lock, since the drop waits for the thread that listens.
         let server = self.inner.server.lock().unwrap().take();
         drop(server);
     }
 
-    /// A process starts at the address again, counters at 0.
+    /// Starts a process at the address again, counters at 0.
     pub(crate) fn revive(&self) {
         self.restart();
         let server = listen(&self.inner.port, Arc::downgrade(&self.inner));
         *self.inner.server.lock().unwrap() = Some(server);
     }
 
-    /// Lets all answers go that are on hold.
+    /// Releases all answers that are on hold.
     pub(crate) fn release(&self) {
         self.process().is_released = true;
         self.inner.asked.notify_all();
     }
 
-    /// How often it was asked for its profile.
+    /// Returns the number of requests for the profile.
     pub(crate) fn pulls(&self) -> usize {
         self.process().pulls
     }
 
-    /// How often it was asked for its fraction.
+    /// Returns the number of requests for the fraction.
     pub(crate) fn peeks(&self) -> usize {
         self.process().peeks
     }
 
-    /// Waits until it was asked for its profile so many times.
+    /// Waits for this number of requests for the profile.
     pub(crate) fn wait_for_pulls(&self, pulls: usize) {
         let process = self.process();
         drop(self.inner.asked.wait_while(process, |process| process.pulls < pulls).unwrap());
     }
 
-    /// Waits until it was asked for its fraction so many times.
+    /// Waits for this number of requests for the fraction.
     pub(crate) fn wait_for_peeks(&self, peeks: usize) {
         let process = self.process();
         drop(self.inner.asked.wait_while(process, |process| process.peeks < peeks).unwrap());
@@ -302,7 +302,7 @@ impl Inner {
     }
 }
 
-/// Says nothing until the other side gives up.
+/// Sends nothing until the other side gives up.
 fn hang(stream: &mut TcpStream) -> io::Result<AfterAnswer> {
     let mut byte = [0];
     while stream.read(&mut byte)? > 0 {}

@@ -1,4 +1,4 @@
-//! The goc center: who is registered where.
+//! The goc center: a list of names with their addresses.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,34 +11,34 @@ use super::agent::Agent;
 use super::http::{AfterAnswer, Request, Server, sized};
 use super::port::ReservedPort;
 
-/// A running center. What registers stays listed, also when it is dead.
+/// A running center. Registered addresses stay listed, also when their process is dead.
 pub(crate) struct Center {
-    /// Stays reserved while nothing listens there.
+    /// Port that stays reserved while nothing listens there.
     port: ReservedPort,
     server: Option<Server>,
     state: Arc<Mutex<State>>,
 }
 
-/// What a center makes of a removal.
+/// Behaviour of a center that is asked for a removal.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum RemovalBehaviour {
-    /// What goc's does, with all its traps.
+    /// Removes as goc's center does, with all its pitfalls.
     #[default]
     AsGoc,
-    /// 200, and nothing.
+    /// Answers 200 and removes nothing.
     Ignored,
-    /// It takes whatever it gets as everything, as it does when something on the way strips the header.
+    /// Removes all addresses, as it does when a proxy strips the content type.
     Everything,
-    /// It dies before it carries it out.
+    /// Dies before the removal.
     DiesBefore,
-    /// It carries it out and dies.
+    /// Removes, then dies without an answer.
     DiesAfter,
-    /// It refuses.
+    /// Refuses with 403.
     Forbidden,
 }
 
-/// Something that happens when an address was removed.
-type Sequel = Box<dyn FnMut(&str) + Send>;
+/// Callback for each removed address.
+type RemovalCallback = Box<dyn FnMut(&str) + Send>;
 
 #[derive(Default)]
 struct State {
@@ -50,9 +50,9 @@ struct State {
     ignores_registrations: bool,
     removals: Vec<String>,
     registrations: Vec<String>,
-    sequel: Option<Sequel>,
-    /// How long the center waits after each byte of its list.
-    drip: Option<Duration>,
+    callback: Option<RemovalCallback>,
+    /// Pause after each byte of the list.
+    pause_after_byte: Option<Duration>,
     lists: usize,
 }
 
@@ -80,7 +80,7 @@ impl Center {
         self.state().register(name, url);
     }
 
-    /// Takes an address off the list under every name, as the center does.
+    /// Removes an address under every name, as the center does.
     pub(crate) fn remove(&self, url: &str) {
         self.state().remove(url);
     }
@@ -89,53 +89,53 @@ impl Center {
         self.state().services.clear();
     }
 
-    /// All that is listed: each name with an address, sorted.
+    /// Returns the list: each name with an address, sorted.
     pub(crate) fn listed(&self) -> Vec<(String, String)> {
         let state = self.state();
-        let of = |(name, addresses): (&String, &Vec<String>)| -> Vec<(String, String)> {
+        let pairs = |(name, addresses): (&String, &Vec<String>)| -> Vec<(String, String)> {
             addresses.iter().map(|address| (name.clone(), address.clone())).collect()
         };
-        let mut listed: Vec<(String, String)> = state.services.iter().flat_map(of).collect();
+        let mut listed: Vec<(String, String)> = state.services.iter().flat_map(pairs).collect();
         listed.sort();
         listed
     }
 
-    /// Each removal that was asked for: content type and body.
+    /// Returns each requested removal: content type and body.
     pub(crate) fn removals(&self) -> Vec<String> {
         self.state().removals.clone()
     }
 
-    /// Each registration over the wire: its query.
+    /// Returns the query of each registration over the network.
     pub(crate) fn registrations(&self) -> Vec<String> {
         self.state().registrations.clone()
     }
 
-    /// From now on.
+    /// Sets the behaviour for removals from now on.
     pub(crate) fn set_removal_behaviour(&self, removing: RemovalBehaviour) {
         self.state().removing = removing;
     }
 
-    /// Says yes to registrations from now on, and does nothing.
+    /// Answers registrations with success from now on, without listing anything.
     pub(crate) fn ignore_registrations(&self, ignored: bool) {
         self.state().ignores_registrations = ignored;
     }
 
-    /// Does this whenever an address was removed over the wire, before the answer.
-    pub(crate) fn after_each_removal(&self, sequel: impl FnMut(&str) + Send + 'static) {
-        self.state().sequel = Some(Box::new(sequel));
+    /// Calls `callback` with each address that was removed over the network, before the answer.
+    pub(crate) fn after_each_removal(&self, callback: impl FnMut(&str) + Send + 'static) {
+        self.state().callback = Some(Box::new(callback));
     }
 
-    /// Answers the list with this status and body from now on.
+    /// Answers requests for the list with this status and body from now on.
     pub(crate) fn set_list_answer(&self, status: &'static str, body: &str) {
         self.state().answer = Some((status, body.to_owned()));
     }
 
-    /// Sends its list byte by byte from now on.
+    /// Sends the list byte by byte from now on.
     pub(crate) fn drip(&self, pause: Duration) {
-        self.state().drip = Some(pause);
+        self.state().pause_after_byte = Some(pause);
     }
 
-    /// How often its list was asked for.
+    /// Returns the number of requests for the list.
     pub(crate) fn list_requests(&self) -> usize {
         self.state().lists
     }
@@ -163,12 +163,12 @@ impl Center {
 fn listen(port: &ReservedPort, state: &Arc<Mutex<State>>) -> Server {
     let state = Arc::clone(state);
     let answer = move |request: &Request, stream: &mut TcpStream| {
-        let (answer, drip) = {
+        let (answer, pause) = {
             let mut state = state.lock().unwrap();
-            (state.answer(request), state.drip.filter(|_| request.path == "/v1/cover/list"))
+            (state.answer(request), state.pause_after_byte.filter(|_| request.path == "/v1/cover/list"))
         };
         let Some(answer) = answer else { return Ok(AfterAnswer::Close) };
-        let Some(pause) = drip else {
+        let Some(pause) = pause else {
             stream.write_all(&answer)?;
             return Ok(AfterAnswer::KeepAlive);
         };
@@ -196,7 +196,7 @@ impl State {
         self.services.retain(|_, addresses| !addresses.is_empty());
     }
 
-    /// `None` where it dies over it.
+    /// Returns the answer, or `None` where the center dies.
     fn answer(&mut self, request: &Request) -> Option<Vec<u8>> {
         if self.is_dead {
             return None;
@@ -232,7 +232,8 @@ impl State {
             }
             RemovalBehaviour::AsGoc | RemovalBehaviour::DiesAfter => {}
         }
-        // goc binds by the content type; what it does not bind is empty, and empty is everything.
+        // goc parses the body by its content type. A body that it does not parse is empty, and an empty one means all
+        // addresses.
         let is_json = request.content_type.starts_with("application/json");
         let parsed: serde_json::Value = match serde_json::from_str(&body) {
             Ok(parsed) => parsed,
@@ -249,8 +250,8 @@ impl State {
         }
         for address in &addresses {
             self.remove(address);
-            if let Some(sequel) = &mut self.sequel {
-                sequel(address);
+            if let Some(callback) = &mut self.callback {
+                callback(address);
             }
         }
         if self.removing == RemovalBehaviour::DiesAfter {
@@ -272,7 +273,7 @@ impl State {
         };
         let (scheme, authority) = address.split_once("://").expect("a URL");
         let (host, port) = authority.rsplit_once(':').expect("a port");
-        // It keeps no brackets, and puts the caller's address in place of the host unless told not to.
+        // The center drops brackets, and replaces the host by the caller's address unless told not to.
         let host = match pairs.get("ip_revise").map(String::as_str) {
             Some("false") => host.trim_matches(['[', ']']),
             _ => "127.0.0.1",

@@ -1,7 +1,7 @@
-//! Thousands of processes behind one port, cheap enough that they do not stand in the way of a measurement.
+//! Thousands of processes behind one port, cheap enough not to disturb a measurement.
 //!
-//! Each has an address of its own in 127.0.0.0/8. What they answer is rendered beforehand: a few programs,
-//! a few replicas of each, a few rounds in which more and more is covered.
+//! Each process has an address of its own in 127.0.0.0/8. Answers are rendered beforehand: a few programs, a few
+//! replicas of each, and a few rounds with more and more coverage.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
@@ -12,16 +12,16 @@ use std::sync::{Arc, Mutex};
 use super::http::{AfterAnswer, Request, Server, chunked, sized};
 use super::program::{Program, fraction};
 
-/// What a fleet is made of.
+/// Numbers and sizes of a fleet.
 #[derive(Clone, Copy)]
 pub(crate) struct FleetSize {
     pub(crate) services: usize,
     pub(crate) replicas: usize,
-    /// Of a profile.
+    /// Bytes of a profile.
     pub(crate) bytes: usize,
-    /// Different programs; services share them in turn.
+    /// Number of different programs; services share them in turn.
     pub(crate) programs: usize,
-    /// Rounds with something new in each.
+    /// Number of rounds, each with something new.
     pub(crate) rounds: usize,
 }
 
@@ -35,10 +35,10 @@ struct State {
     size: FleetSize,
     round: AtomicUsize,
     listed: AtomicUsize,
-    /// Every so many processes one is dead; 0: none.
+    /// Number of processes of which one is dead; 0 means none.
     dead_every: AtomicUsize,
     removed: Mutex<HashSet<String>>,
-    /// By program, round and replica.
+    /// Answers by program, round and replica.
     answers: Vec<Answer>,
 }
 
@@ -55,12 +55,12 @@ impl SimulatedFleet {
         let mut answers = Vec::new();
         for program in 0..size.programs {
             let module = format!("example.com/fleet/program{program}");
-            // A line is about 60 bytes; 40 blocks make a usual file.
+            // A line has about 60 bytes, and 40 blocks are usual for a file.
             let program = Program::synthetic(&module, (size.bytes / 60 / 40).max(1), 40, program);
             for round in 0..size.rounds {
                 for replica in 0..size.replicas {
                     let count = |block: usize| match (block * 7 + replica) % 100 {
-                        // Counters only grow: one that fell would be asked for twice.
+                        // Counters only grow, since a process whose counter fell would be asked twice.
                         place if place < 30 + round * 5 => {
                             ((block + replica) * 37 % 5000 + 1 + round * 11) as u64
                         }
@@ -89,37 +89,37 @@ impl SimulatedFleet {
         Self { server: server.expect("a free port"), state }
     }
 
-    /// The URL of the center.
+    /// Returns the URL of the center.
     pub(crate) fn center(&self) -> String {
         format!("http://127.0.0.1:{}", self.server.address().port())
     }
 
-    /// All addresses, service by service.
+    /// Returns all addresses, service by service.
     pub(crate) fn urls(&self) -> Vec<String> {
         let listed = self.state.listed.load(Ordering::SeqCst) * self.state.size.replicas;
         (0..listed).map(|index| self.state.url(index, self.server.address().port())).collect()
     }
 
-    /// Shows the counters of this round from now on.
+    /// Serves the counters of this round from now on.
     pub(crate) fn set_round(&self, round: usize) {
         assert!(round < self.state.size.rounds, "no such round was rendered");
         self.state.round.store(round, Ordering::SeqCst);
     }
 
-    /// Every so many processes one is dead from now on.
+    /// Makes one process of this many dead from now on.
     pub(crate) fn set_dead_every(&self, processes: usize) {
         self.state.dead_every.store(processes, Ordering::SeqCst);
     }
 
-    /// Lists only so many services from now on.
+    /// Lists only this many services from now on.
     pub(crate) fn set_listed(&self, services: usize) {
         self.state.listed.store(services, Ordering::SeqCst);
     }
 }
 
-/// The first address in 127.0.0.0/8 that a process has; those before are the center's.
+/// The first address in 127.0.0.0/8 of a process; those before are the center's.
 const FIRST: u32 = 0x7f01_0000;
-/// Where nobody listens.
+/// A port at which nobody listens.
 const DEAD: u16 = 1;
 
 impl State {

@@ -1,4 +1,4 @@
-//! Just enough of an HTTP/1.1 server: keep-alive, a thread for each connection, and a door that shuts.
+//! A minimal HTTP/1.1 server: keep-alive, a thread for each connection, and a stop that closes all of them.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +18,7 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
-/// What comes after an answer.
+/// State of a connection after an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterAnswer {
     KeepAlive,
@@ -28,17 +28,17 @@ pub(crate) enum AfterAnswer {
 /// Answers one request on a connection.
 pub(crate) type Handler = dyn Fn(&Request, &mut TcpStream) -> io::Result<AfterAnswer> + Send + Sync;
 
-/// Listens until it is dropped; then nothing listens there, and every connection is closed.
+/// A server that listens until it is dropped; then every connection is closed.
 pub(crate) struct Server {
     address: SocketAddr,
     listener: Arc<TcpListener>,
-    door: Arc<Door>,
+    connections: Arc<Connections>,
     listening: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Door {
-    is_shut: AtomicBool,
+struct Connections {
+    is_stopped: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -48,19 +48,19 @@ impl Server {
         Self::listen(TcpListener::bind(address)?, handler)
     }
 
-    /// Listens at a port that stays reserved when it ends.
+    /// Listens at a port that stays reserved after the server.
     pub(crate) fn start_at(port: &ReservedPort, handler: Arc<Handler>) -> io::Result<Self> {
         Self::listen(port.listen()?, handler)
     }
 
     fn listen(listener: TcpListener, handler: Arc<Handler>) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let (listener, door) = (Arc::new(listener), Arc::new(Door::default()));
+        let (listener, connections) = (Arc::new(listener), Arc::new(Connections::default()));
         let listening = thread::spawn({
-            let (listener, door) = (Arc::clone(&listener), Arc::clone(&door));
-            move || accept(&listener, &door, &handler)
+            let (listener, connections) = (Arc::clone(&listener), Arc::clone(&connections));
+            move || accept(&listener, &connections, &handler)
         });
-        Ok(Self { address, listener, door, listening: Some(listening) })
+        Ok(Self { address, listener, connections, listening: Some(listening) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -68,34 +68,35 @@ impl Server {
     }
 }
 
-fn accept(listener: &TcpListener, door: &Door, handler: &Arc<Handler>) {
+fn accept(listener: &TcpListener, connections: &Connections, handler: &Arc<Handler>) {
     loop {
         let accepted = listener.accept();
-        if door.is_shut.load(Ordering::SeqCst) {
+        if connections.is_stopped.load(Ordering::SeqCst) {
             return;
         }
         let Ok((stream, _)) = accepted else { continue };
         if let Ok(handle) = stream.try_clone() {
-            let mut open = door.open.lock().unwrap();
+            let mut open = connections.open.lock().unwrap();
             open.retain(|known| known.peer_addr().is_ok());
             open.push(handle);
         }
         let handler = Arc::clone(handler);
-        // A connection that breaks ends its thread, as in any server.
+        // A broken connection ends only its thread, as in any server.
         thread::spawn(move || drop(serve(stream, &*handler)));
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.door.is_shut.store(true, Ordering::SeqCst);
-        // A program that another test starts at this moment holds a copy of each descriptor until it is executed, so
-        // that the kernel would go on taking connections after the listener is closed. The thread is woken by this.
+        self.connections.is_stopped.store(true, Ordering::SeqCst);
+        // A close would not be enough: a program that another test starts at this moment holds a copy of each
+        // descriptor until it is executed, so the kernel would go on accepting connections. A shutdown also wakes the
+        // thread that listens.
         shutdown(&self.listener, Shutdown::Both).expect("a listener");
         if let Some(listening) = self.listening.take() {
             drop(listening.join());
         }
-        for stream in self.door.open.lock().unwrap().drain(..) {
+        for stream in self.connections.open.lock().unwrap().drain(..) {
             drop(stream.shutdown(std::net::Shutdown::Both));
         }
     }
@@ -140,7 +141,7 @@ fn read_request(input: &mut impl BufRead) -> io::Result<Option<Request>> {
     Ok(Some(Request { method: method.to_owned(), path: path.to_owned(), content_type, body }))
 }
 
-/// Returns an answer with Content-Length, as Go gives to a short body.
+/// Returns an answer with Content-Length, as Go sends for a short body.
 pub(crate) fn sized(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut answer =
         format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
@@ -148,7 +149,7 @@ pub(crate) fn sized(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Returns an answer in chunks of 2048 bytes, as Go writes a long body.
+/// Returns an answer in chunks of 2048 bytes, as Go sends a long body.
 pub(crate) fn chunked(body: &[u8]) -> Vec<u8> {
     let mut answer =
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"

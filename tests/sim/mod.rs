@@ -1,6 +1,6 @@
-//! A goc center and instrumented processes that speak goc's protocol as it was recorded
-//! (`tests/fixtures/wire`): files in another order at each answer, chunked, with every way to fail that
-//! was seen in the wild. Serves the tests, the quickstart and the benches; no part of the product.
+//! A goc center and instrumented processes that speak goc's protocol as it was recorded (`tests/fixtures/wire`): files
+//! in another order in each answer, chunked, and with every failure that was seen in practice. Tests, the quickstart
+//! and the benches use it; the product does not.
 
 #![allow(dead_code, unused_imports, reason = "tests, quickstart and benches each use a part of it")]
 

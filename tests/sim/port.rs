@@ -1,4 +1,4 @@
-//! A port that nobody else gets, whether or not a process listens at it.
+//! Ports that nobody else gets, whether or not a process listens there.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,19 +9,19 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, soc
 
 /// A port of this host that the kernel gives to no other program and to no connection until this value is dropped.
 ///
-/// A process that ended without leaving its center stays listed there, and is asked again. Another test's process of
-/// the same build that took its port meanwhile would answer, and nothing in that answer tells the two apart.
+/// A process that ended without leaving its center stays listed there, and is asked again. A process of the same build
+/// that another test starts at that port would answer, and its answer would look the same.
 ///
-/// A socket that is bound and does not listen holds the port, and connections to it are refused. Whoever knows the
-/// number can listen there all the same: with `SO_REUSEADDR`, which the standard library and Go set, sockets that do
-/// not listen are in nobody's way.
+/// A socket that is bound without listening reserves the port, and connections to it are refused. A process that knows
+/// the number can still listen there: with `SO_REUSEADDR`, which the standard library and Go set, sockets that do not
+/// listen do not conflict.
 pub(crate) struct ReservedPort {
     address: SocketAddr,
     _socket: OwnedFd,
 }
 
 impl ReservedPort {
-    /// Reserves a free port at this address where it names port 0.
+    /// Reserves this address, with a free port where it has port 0.
     pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -31,7 +31,7 @@ impl ReservedPort {
         Ok(Self { address, _socket: socket })
     }
 
-    /// Reserves one at 127.0.0.1.
+    /// Reserves a free port at 127.0.0.1.
     pub(crate) fn local() -> Self {
         Self::new(([127, 0, 0, 1], 0).into()).expect("a free port")
     }

@@ -1,4 +1,4 @@
-//! What a process was built from: its block structure, and how an agent prints it.
+//! The program that a process runs: its block structure, and the profile that an agent prints of it.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ pub(crate) struct Program {
 }
 
 struct File {
-    /// Everything of a block's line but its counter, with the space before that.
+    /// Lines of blocks, without counters but with the space before them.
     lines: Vec<String>,
-    /// Place of the first block among those of all files.
+    /// Index of the first block among those of all files.
     first: usize,
 }
 
 impl Program {
-    /// Reads lines of a profile; their counters are not looked at, and may be missing.
+    /// Reads the lines of a profile. Their counters are ignored and may be missing.
     pub(crate) fn from_profile(profile: &str) -> Self {
         let mut files: Vec<(String, Vec<String>)> = Vec::new();
         for line in profile.lines().filter(|line| !line.is_empty() && !line.starts_with("mode:")) {
@@ -33,7 +33,7 @@ impl Program {
         Self::from_files(files.into_iter().map(|(_, lines)| lines))
     }
 
-    /// Makes one of `files` files with `blocks` blocks each; another `seed` gives other blocks.
+    /// Makes a program of `files` files with `blocks` blocks each; another `seed` gives other blocks.
     pub(crate) fn synthetic(module: &str, files: usize, blocks: usize, seed: usize) -> Self {
         Self::from_files((0..files).map(|file| {
             let line = |block: usize| {
@@ -55,7 +55,7 @@ impl Program {
         Self { files: files.collect() }
     }
 
-    /// The blocks of a file, named by its end, that start on these lines.
+    /// Returns the blocks of a file, named by the end of its name, that start on these lines.
     pub(crate) fn blocks_at(&self, file: &str, lines: &[u32]) -> Vec<usize> {
         let starts_on = |block: &str, line: &u32| block.contains(&format!("{file}:{line}."));
         let blocks = self.files.iter().flat_map(|file| (file.first..).zip(&file.lines));
@@ -69,7 +69,7 @@ impl Program {
         self.files.iter().map(|file| file.lines.len()).sum()
     }
 
-    /// Prints a profile, files in random order.
+    /// Returns a profile with its files in random order.
     pub(crate) fn profile(&self, mode: &str, counts: &[u64]) -> String {
         let mut order: Vec<&File> = self.files.iter().collect();
         fastrand::shuffle(&mut order);
@@ -83,7 +83,7 @@ impl Program {
     }
 }
 
-/// The fraction of blocks that were hit, as an agent prints it.
+/// Returns the fraction of blocks that were hit, as an agent prints it.
 pub(crate) fn fraction(counts: &[u64]) -> String {
     let hit = counts.iter().filter(|&&count| count > 0).count();
     #[expect(clippy::cast_precision_loss, reason = "goc divides two floats")]

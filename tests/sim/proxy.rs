@@ -1,4 +1,4 @@
-//! A proxy that makes tunnels by CONNECT, and remembers where to.
+//! A proxy that makes tunnels by CONNECT, and remembers their targets.
 
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 
 use super::http::{AfterAnswer, Request, Server};
 
-/// A forward proxy; tunnels lead to addresses of this host alone.
+/// A running forward proxy; tunnels lead to addresses of this host only.
 pub(crate) struct Proxy {
     server: Server,
     targets: Arc<Mutex<Vec<String>>>,
@@ -28,7 +28,7 @@ impl Proxy {
         format!("http://{}", self.server.address())
     }
 
-    /// The targets that tunnels were asked for, in order.
+    /// Returns the targets of all requested tunnels, in order.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.targets.lock().unwrap().clone()
     }
