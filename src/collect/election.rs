@@ -1,17 +1,17 @@
-//! The editions of a key with the addresses that serve them, as its election needs them.
+//! The build groups of a key with the addresses that serve them, as its election needs them.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::collect::ledger::Ledger;
-use crate::fleet::edition::{Candidate, EditionStatus};
+use crate::fleet::build_group::{BuildGroupStatus, Candidate};
 use crate::fleet::generation::Generation;
-use crate::fleet::ids::{EditionId, StructureId};
+use crate::fleet::ids::{BuildGroupId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::profile::{Build, Fingerprint};
 
-/// An edition took the place of another.
+/// A build group took the place of another.
 #[derive(Clone, Debug)]
 pub(crate) struct Adopted {
     pub(crate) from: Option<Fingerprint>,
@@ -33,8 +33,8 @@ impl OtherKeys {
         for address in entry.addresses() {
             self.listing.entry(address).or_default().push(part);
         }
-        let current = ledger.current().map(|current| &ledger.editions[current]);
-        let builds = current.into_iter().flat_map(|edition| &edition.structures);
+        let current = ledger.current().map(|current| &ledger.build_groups[current]);
+        let builds = current.into_iter().flat_map(|build_group| &build_group.structures);
         self.shown.insert(part, builds.map(|(_, build)| *build).collect());
     }
 
@@ -46,7 +46,7 @@ impl OtherKeys {
     }
 }
 
-/// Returns the editions of a key with the addresses that serve and vote for each.
+/// Returns the build groups of a key with the addresses that serve and vote for each.
 ///
 /// `asked` are the addresses that were asked in this pull, listed or not.
 pub(crate) fn candidates(
@@ -55,7 +55,7 @@ pub(crate) fn candidates(
     ledger: &Ledger,
     asked: &HashSet<&str>,
     others: &OtherKeys,
-) -> Vec<Candidate<EditionId>> {
+) -> Vec<Candidate<BuildGroupId>> {
     let order = entry.addresses();
     let places: HashMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
     let mut listed_at: HashMap<&str, DateTime<Utc>> = HashMap::new();
@@ -63,22 +63,22 @@ pub(crate) fn candidates(
         let known = listed_at.entry(&place.address).or_insert(place.listed_at);
         *known = place.listed_at.max(*known);
     }
-    let mut candidates: Vec<Candidate<EditionId>> = ledger
-        .editions
+    let mut candidates: Vec<Candidate<BuildGroupId>> = ledger
+        .build_groups
         .iter()
-        .map(|edition| Candidate {
-            edition: edition.id,
-            is_shown: edition.status == EditionStatus::Current,
+        .map(|build_group| Candidate {
+            build_group: build_group.id,
+            is_shown: build_group.status == BuildGroupStatus::Current,
             serving: 0,
             first: usize::MAX,
             votes: 0,
             listed_last: None,
         })
         .collect();
-    let indices: HashMap<EditionId, usize> =
-        ledger.editions.iter().zip(0..).map(|(edition, index)| (edition.id, index)).collect();
-    for (address, LastAnswer { edition, build }) in last_answers(ledger) {
-        let Some(&index) = indices.get(&edition) else { continue };
+    let indices: HashMap<BuildGroupId, usize> =
+        ledger.build_groups.iter().zip(0..).map(|(build_group, index)| (build_group.id, index)).collect();
+    for (address, LastAnswer { build_group, build }) in last_answers(ledger) {
+        let Some(&index) = indices.get(&build_group) else { continue };
         let candidate = &mut candidates[index];
         let place = places.get(address).copied();
         let is_serving = match ledger.answered.get(address) {
@@ -100,7 +100,7 @@ pub(crate) fn candidates(
 
 #[derive(Clone, Copy)]
 struct LastAnswer {
-    edition: EditionId,
+    build_group: BuildGroupId,
     build: Fingerprint,
 }
 
@@ -110,10 +110,10 @@ struct LastAnswer {
 fn last_answers(ledger: &Ledger) -> HashMap<&str, LastAnswer> {
     let silent = Build::empty().fingerprint();
     let builds: HashMap<StructureId, Fingerprint> =
-        ledger.editions.iter().flat_map(|edition| edition.structures.iter().copied()).collect();
+        ledger.build_groups.iter().flat_map(|build_group| build_group.structures.iter().copied()).collect();
     let answer_of = |known: &Generation| {
         let build = builds.get(&known.structure).copied()?;
-        Some(LastAnswer { edition: known.edition, build })
+        Some(LastAnswer { build_group: known.build_group, build })
     };
     let mut last: HashMap<&str, LastAnswer> = HashMap::new();
     for open in ledger.generations.iter().filter(|known| known.closed_at.is_none()) {
@@ -135,7 +135,7 @@ fn last_answers(ledger: &Ledger) -> HashMap<&str, LastAnswer> {
     for (address, answer) in ledger.answered.iter().filter(|(_, answer)| answer.build != silent) {
         last.remove(address.as_str());
         if answer.is_decided {
-            last.insert(address, LastAnswer { edition: answer.edition, build: answer.build });
+            last.insert(address, LastAnswer { build_group: answer.build_group, build: answer.build });
         }
     }
     last

@@ -29,16 +29,16 @@ pub(crate) fn fold(
 ) -> Result<()> {
     let Some(until) = until else { return Ok(()) };
     let closed = store.closed_before(until, FOLDED_AT_ONCE)?;
-    for alike in closed.chunk_by(|a, b| (a.edition, a.structure) == (b.edition, b.structure)) {
-        let Generation { edition, structure, .. } = alike[0];
-        let folded = store.folded(edition, structure).and_then(|before| {
+    for alike in closed.chunk_by(|a, b| (a.build_group, a.structure) == (b.build_group, b.structure)) {
+        let Generation { build_group, structure, .. } = alike[0];
+        let folded = store.folded(build_group, structure).and_then(|before| {
             let sum = sum_of(before.iter().chain(alike), structure, store)?;
             Ok((before, sum.into_profile()))
         });
         let (before, profile) = match folded {
             // Generations that cannot be read stay as they are.
             Err(error) if error.is_of_one_value() => {
-                store.note_damage(edition, &error)?;
+                store.note_damage(build_group, &error)?;
                 continue;
             }
             folded => folded?,
@@ -49,7 +49,7 @@ pub(crate) fn fold(
             Change::GenerationMoved { id: before.id, mode, at, counts, answer }
         } else {
             let (id, address) = (ids.generation(), None);
-            Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer }
+            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer }
         })?;
         for generation in alike {
             apply(&Change::GenerationFolded(generation.id))?;

@@ -21,10 +21,10 @@ use crate::collect::shared::{Message, Shared};
 use crate::commands::Context;
 use crate::config::InboxOwner;
 use crate::fleet::assembly::Fleet;
+use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
-use crate::fleet::edition::EditionStatus;
 use crate::fleet::generation::Generation;
-use crate::fleet::ids::{EditionId, GenerationId, ServiceId, StructureId};
+use crate::fleet::ids::{BuildGroupId, GenerationId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
 use crate::io::store::{Store, Writer};
@@ -239,7 +239,7 @@ pub(crate) struct Intake<'i, 'a, 'w> {
     pub(crate) store: &'i Store,
     pub(crate) writer: &'i mut Writer<'w>,
     pub(crate) messages: &'i Receiver<Message>,
-    pub(crate) roster: &'i mut Fleet,
+    pub(crate) fleet: &'i mut Fleet,
     pub(crate) naming: &'i Naming,
     pub(crate) limits: Limits,
     /// Whose files are taken in; `None`: anybody's.
@@ -262,7 +262,7 @@ impl Intake<'_, '_, '_> {
         }
         let listings = listings(self.store)?;
         let mut entries = HashMap::new();
-        for (index, entry) in self.roster.entries.iter().enumerate() {
+        for (index, entry) in self.fleet.entries.iter().enumerate() {
             entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
         }
         let mut desk = None;
@@ -345,14 +345,14 @@ impl Intake<'_, '_, '_> {
         if let Some(template) = template {
             ledger.templates.push((structure, template));
         }
-        let entry = &mut self.roster.entries[index];
-        let edition = seat(entry, ledger, &profile, structure, self.shared, self.store)?;
+        let entry = &mut self.fleet.entries[index];
+        let build_group = seat(entry, ledger, &profile, structure, self.shared, self.store)?;
         carry_out(self.messages, self.writer)?;
 
         let address = address_of(head, entry, listings, ledger);
         let at = head.captured_at.min(self.shared.now);
-        let origin = Origin { edition, structure, mode: profile.mode, address, at, now: self.shared.now };
-        let sum = self.store.folded(edition, structure)?;
+        let origin = Origin { build_group, structure, mode: profile.mode, address, at, now: self.shared.now };
+        let sum = self.store.folded(build_group, structure)?;
         let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.shared, self.store)?;
         let mut changes = match place {
             Place::Known => Vec::new(),
@@ -374,7 +374,7 @@ impl Intake<'_, '_, '_> {
         }
         changes.push(Change::SnapshotTaken { identity, at: self.shared.now });
         self.writer.apply_all(&changes)?;
-        let is_shown = ledger.current().is_some_and(|current| ledger.editions[current].id == edition);
+        let is_shown = ledger.current().is_some_and(|current| ledger.build_groups[current].id == build_group);
         Ok(Ok(match has_moved {
             _ if !is_shown => Fate::OtherBuild(profile.build.fingerprint()),
             true => Fate::Merged,
@@ -385,7 +385,7 @@ impl Intake<'_, '_, '_> {
     /// Returns what is known of a key.
     fn ledger_of<'d>(&self, entry: usize, desk: &'d mut Option<Desk>) -> Result<&'d mut Ledger> {
         if desk.as_ref().is_none_or(|desk| desk.entry != entry) {
-            let mut ledger = Ledger::open(&self.roster.entries[entry], self.store)?;
+            let mut ledger = Ledger::open(&self.fleet.entries[entry], self.store)?;
             ledger.load(self.shared, self.store)?;
             *desk = Some(Desk { entry, ledger });
         }
@@ -395,7 +395,7 @@ impl Intake<'_, '_, '_> {
     /// Makes a name known that only the inbox tells of.
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
         let Shared { ids, now, .. } = self.shared;
-        let (index, changes) = self.roster.add_service(service, self.naming, ids, *now);
+        let (index, changes) = self.fleet.add_service(service, self.naming, ids, *now);
         self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
         Ok(index)
@@ -436,7 +436,7 @@ impl Intake<'_, '_, '_> {
     }
 }
 
-/// Finds the edition that a profile belongs to; the first of a key is what it shows.
+/// Finds the build group that a profile belongs to; the first of a key is what it shows.
 fn seat(
     entry: &KeyEntry,
     ledger: &mut Ledger,
@@ -444,16 +444,16 @@ fn seat(
     structure: StructureId,
     shared: &Shared<'_>,
     store: &Store,
-) -> Result<EditionId> {
+) -> Result<BuildGroupId> {
     let member = (structure, profile.build.fingerprint());
     // A snapshot may be late: that of a build which was replaced belongs to the history of that build.
-    let known = ledger.edition_with(structure);
-    let index = known.or_else(|| ledger.edition_of(&profile.build, member, false));
+    let known = ledger.build_group_with(structure);
+    let index = known.or_else(|| ledger.build_group_of(&profile.build, member, false));
     let index = ledger.make_room(index, entry.id, &profile.build, member, true, shared, store)?;
-    let id = ledger.editions[index].id;
+    let id = ledger.build_groups[index].id;
     if ledger.current().is_none() {
-        ledger.editions[index].status = EditionStatus::Current;
-        let shown = Change::EditionStatus(id, EditionStatus::Current);
+        ledger.build_groups[index].status = BuildGroupStatus::Current;
+        let shown = Change::BuildGroupStatus(id, BuildGroupStatus::Current);
         shared.send(Message::Changes(Some(entry.id), vec![shown]));
     }
     Ok(id)
@@ -471,7 +471,7 @@ fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()
 
 /// Where a snapshot comes from.
 struct Origin {
-    edition: EditionId,
+    build_group: BuildGroupId,
     structure: StructureId,
     mode: Mode,
     address: String,
@@ -493,7 +493,8 @@ impl Origin {
     ) -> Result<Place> {
         let is_of_it = |known: &Generation| {
             known.address.as_ref() == Some(&self.address)
-                && (known.edition, known.structure, known.mode) == (self.edition, self.structure, self.mode)
+                && (known.build_group, known.structure, known.mode)
+                    == (self.build_group, self.structure, self.mode)
         };
         let of_it: Vec<usize> =
             (0..ledger.generations.len()).filter(|&index| is_of_it(&ledger.generations[index])).collect();
@@ -534,8 +535,8 @@ impl Origin {
         entry: &KeyEntry,
         ledger: &mut Ledger,
     ) -> Vec<Change> {
-        let Self { edition, structure, mode, address, at, now } = self;
-        let (edition, structure, mode, at, now) = (*edition, *structure, *mode, *at, *now);
+        let Self { build_group, structure, mode, address, at, now } = self;
+        let (build_group, structure, mode, at, now) = (*build_group, *structure, *mode, *at, *now);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
         // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
         let is_newest =
@@ -553,7 +554,7 @@ impl Origin {
         let (address, counts) = (Some(address.clone()), encode_counts(counts));
         ledger.generations.push(Generation {
             id,
-            edition,
+            build_group,
             structure,
             address: address.clone(),
             mode,
@@ -563,7 +564,7 @@ impl Origin {
         });
         changes.push(Change::GenerationOpened {
             id,
-            edition,
+            build_group,
             structure,
             address,
             mode,

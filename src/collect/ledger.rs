@@ -1,27 +1,27 @@
-//! What comes to be known of one key in a run: its editions, who answered, who failed.
+//! What comes to be known of one key in a run: its build groups, who answered, who failed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::collect::fault::Reach;
 use crate::collect::shared::{Message, Shared};
+use crate::fleet::build_group;
+use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::change::Change;
-use crate::fleet::edition;
-use crate::fleet::edition::{Edition, EditionStatus};
 use crate::fleet::generation::Generation;
-use crate::fleet::ids::{EditionId, GenerationId, KeyId, StructureId};
+use crate::fleet::ids::{BuildGroupId, GenerationId, KeyId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{Build, Fingerprint, Merged, Template};
 
-/// How many editions that were set aside an unknown build is compared with, the newest first.
+/// How many build groups that were set aside an unknown build is compared with, the newest first.
 pub(crate) const ASIDES_COMPARED: usize = 4;
 
 /// What came to be known of a key in this run.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    pub(crate) editions: Vec<LiveEdition>,
+    pub(crate) build_groups: Vec<LiveBuildGroup>,
     /// As they were stored before this run.
     pub(crate) generations: Vec<Generation>,
     /// Generations whose stored counters are replaced by those in the sums.
@@ -40,9 +40,9 @@ pub(crate) struct Ledger {
     pub(crate) bytes: u64,
 }
 
-pub(crate) struct LiveEdition {
-    pub(crate) id: EditionId,
-    pub(crate) status: EditionStatus,
+pub(crate) struct LiveBuildGroup {
+    pub(crate) id: BuildGroupId,
+    pub(crate) status: BuildGroupStatus,
     pub(crate) structures: Vec<(StructureId, Fingerprint)>,
     /// Of this run's answers alone; its structure holds at least theirs.
     pub(crate) sum: Option<Merged>,
@@ -57,7 +57,7 @@ pub(crate) struct LiveEdition {
 }
 
 pub(crate) struct Answered {
-    pub(crate) edition: EditionId,
+    pub(crate) build_group: BuildGroupId,
     pub(crate) build: Fingerprint,
     pub(crate) fraction: String,
     pub(crate) is_decided: bool,
@@ -67,15 +67,15 @@ impl Ledger {
     /// Begins with what is stored, but for structures and counters: where nothing moved, neither is needed.
     pub(crate) fn open(entry: &KeyEntry, store: &Store) -> anyhow::Result<Self> {
         // Keys that came with this run are not stored yet; asking finds nothing.
-        let editions = store.editions(entry.id)?;
-        if editions.is_empty() {
+        let build_groups = store.build_groups(entry.id)?;
+        if build_groups.is_empty() {
             return Ok(Self::default());
         }
         let mut live = Vec::new();
-        for Edition { id, status, structures } in editions {
-            live.push(LiveEdition { structures, ..LiveEdition::new(id, status) });
+        for BuildGroup { id, status, structures } in build_groups {
+            live.push(LiveBuildGroup { structures, ..LiveBuildGroup::new(id, status) });
         }
-        Ok(Self { editions: live, generations: store.generations(entry.id)?, ..Self::default() })
+        Ok(Self { build_groups: live, generations: store.generations(entry.id)?, ..Self::default() })
     }
 
     /// Reads the structures that answers are compared with, where that was not done yet.
@@ -83,12 +83,18 @@ impl Ledger {
         if self.is_loaded {
             return Ok(());
         }
-        let asides = self.editions.iter_mut().rev().filter(|edition| edition.status == EditionStatus::Aside);
-        for edition in asides.take(ASIDES_COMPARED) {
-            edition.load(&mut self.faults, shared, store)?;
+        let asides = self
+            .build_groups
+            .iter_mut()
+            .rev()
+            .filter(|build_group| build_group.status == BuildGroupStatus::Aside);
+        for build_group in asides.take(ASIDES_COMPARED) {
+            build_group.load(&mut self.faults, shared, store)?;
         }
-        for edition in self.editions.iter_mut().filter(|edition| edition.status == EditionStatus::Current) {
-            self.templates = edition.load(&mut self.faults, shared, store)?;
+        for build_group in
+            self.build_groups.iter_mut().filter(|build_group| build_group.status == BuildGroupStatus::Current)
+        {
+            self.templates = build_group.load(&mut self.faults, shared, store)?;
         }
         self.is_loaded = true;
         Ok(())
@@ -105,66 +111,69 @@ impl Ledger {
     /// Tells whether a build is the one that the key shows, or that its first answers serve.
     pub(crate) fn is_its_build(&self, build: &Build) -> Option<bool> {
         let current = self.current();
-        let shown = self.editions.iter().enumerate().filter(|(index, edition)| match current {
+        let shown = self.build_groups.iter().enumerate().filter(|(index, build_group)| match current {
             Some(current) => *index == current,
-            None => !edition.is_undecided,
+            None => !build_group.is_undecided,
         });
-        let mut sums = shown.filter_map(|(_, edition)| edition.sum.as_ref()).peekable();
+        let mut sums = shown.filter_map(|(_, build_group)| build_group.sum.as_ref()).peekable();
         sums.peek()?;
-        Some(sums.any(|sum| edition::fits(sum.build(), build, true)))
+        Some(sums.any(|sum| build_group::fits(sum.build(), build, true)))
     }
 
-    /// Returns the edition in which answers of this build wait until it can be told whose they are.
-    pub(crate) fn undecided_edition_of(&mut self, member: (StructureId, Fingerprint)) -> Option<usize> {
-        let stored = |edition: &LiveEdition| self.generations.iter().any(|known| known.edition == edition.id);
-        let index = self.editions.iter().rposition(|edition| {
-            edition.status == EditionStatus::Aside
-                && edition.structures.contains(&member)
-                && (edition.is_undecided || stored(edition))
+    /// Returns the build group in which answers of this build wait until it can be told whose they are.
+    pub(crate) fn undecided_build_group_of(&mut self, member: (StructureId, Fingerprint)) -> Option<usize> {
+        let stored = |build_group: &LiveBuildGroup| {
+            self.generations.iter().any(|known| known.build_group == build_group.id)
+        };
+        let index = self.build_groups.iter().rposition(|build_group| {
+            build_group.status == BuildGroupStatus::Aside
+                && build_group.structures.contains(&member)
+                && (build_group.is_undecided || stored(build_group))
         })?;
-        self.editions[index].is_undecided = true;
+        self.build_groups[index].is_undecided = true;
         Some(index)
     }
 
     pub(crate) fn current(&self) -> Option<usize> {
-        self.editions.iter().position(|edition| edition.status == EditionStatus::Current)
+        self.build_groups.iter().position(|build_group| build_group.status == BuildGroupStatus::Current)
     }
 
-    /// Returns the edition that an answer belongs to: the current one if it has the build or the build fits it,
+    /// Returns the build group that an answer belongs to: the current one if it has the build or the build fits it,
     /// else one that has the build, else one that it fits.
     ///
-    /// A build that fits the current edition is moved there with all that it counted before. It was set aside
+    /// A build that fits the current build group is moved there with all that it counted before. It was set aside
     /// for another build, or replaced, and is served beside the current one again.
-    pub(crate) fn edition_of(
+    pub(crate) fn build_group_of(
         &self,
         build: &Build,
         member: (StructureId, Fingerprint),
         elsewhere: bool,
     ) -> Option<usize> {
         let fits = |index: &usize| {
-            let sum = self.editions[*index].sum.as_ref();
-            sum.is_some_and(|sum| edition::fits(sum.build(), build, elsewhere))
+            let sum = self.build_groups[*index].sum.as_ref();
+            sum.is_some_and(|sum| build_group::fits(sum.build(), build, elsewhere))
         };
         let newest_first =
-            || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
-        let has_it = |index: &usize| self.editions[*index].has(member.0);
+            || (0..self.build_groups.len()).rev().filter(|&index| !self.build_groups[index].is_undecided);
+        let has_it = |index: &usize| self.build_groups[*index].has(member.0);
         let may_join = |index: &usize| fits(index) && !self.is_answered_elsewhere(*index, member.0);
         let current = self.current();
         current
             .filter(has_it)
             .or_else(|| current.filter(may_join))
-            .or_else(|| self.edition_with(member.0))
+            .or_else(|| self.build_group_with(member.0))
             .or_else(|| newest_first().find(fits))
     }
 
-    /// Tells whether an answer of this run belongs to another edition that has this build, or is about to.
+    /// Tells whether an answer of this run belongs to another build group that has this build, or is about to.
     fn is_answered_elsewhere(&self, index: usize, structure: StructureId) -> bool {
-        let others = self.editions.iter().enumerate().filter(|(other, _)| *other != index);
-        let mut decided = others.map(|(_, edition)| edition).filter(|edition| !edition.is_undecided);
-        decided.any(|edition| edition.answered.contains(&structure))
+        let others = self.build_groups.iter().enumerate().filter(|(other, _)| *other != index);
+        let mut decided =
+            others.map(|(_, build_group)| build_group).filter(|build_group| !build_group.is_undecided);
+        decided.any(|build_group| build_group.answered.contains(&structure))
     }
 
-    /// Makes room for a build in an edition of a key, in a new one where none is given; returns its index.
+    /// Makes room for a build in a build group of a key, in a new one where none is given; returns its index.
     #[expect(clippy::too_many_arguments, reason = "whose it is, what it is, and where both are known")]
     pub(crate) fn make_room(
         &mut self,
@@ -177,29 +186,31 @@ impl Ledger {
         store: &Store,
     ) -> anyhow::Result<usize> {
         let index = index.unwrap_or_else(|| {
-            let id = shared.ids.edition();
-            // Before anybody joins this edition and refers to it.
-            shared.send(Message::Changes(Some(key), vec![Change::Edition { id, key, at: shared.now }]));
-            self.editions.push(LiveEdition {
+            let id = shared.ids.build_group();
+            // Before anybody joins this build group and refers to it.
+            shared.send(Message::Changes(Some(key), vec![Change::BuildGroup { id, key, at: shared.now }]));
+            self.build_groups.push(LiveBuildGroup {
                 is_undecided: !is_decided,
-                ..LiveEdition::new(id, EditionStatus::Aside)
+                ..LiveBuildGroup::new(id, BuildGroupStatus::Aside)
             });
-            self.editions.len() - 1
+            self.build_groups.len() - 1
         });
-        if self.editions[index].status == EditionStatus::Current && !self.editions[index].has(member.0) {
+        if self.build_groups[index].status == BuildGroupStatus::Current
+            && !self.build_groups[index].has(member.0)
+        {
             self.bring_back(index, key, member, shared);
         }
-        let edition = &mut self.editions[index];
-        edition.load(&mut self.faults, shared, store)?;
-        edition.answered.insert(member.0);
-        if !edition.structures.contains(&member) {
-            edition.structures.push(member);
+        let build_group = &mut self.build_groups[index];
+        build_group.load(&mut self.faults, shared, store)?;
+        build_group.answered.insert(member.0);
+        if !build_group.structures.contains(&member) {
+            build_group.structures.push(member);
         }
-        edition.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)?;
+        build_group.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)?;
         Ok(index)
     }
 
-    /// Moves what other editions have counted of a build into the current one.
+    /// Moves what other build groups have counted of a build into the current one.
     fn bring_back(
         &mut self,
         current: usize,
@@ -207,8 +218,11 @@ impl Ledger {
         member: (StructureId, Fingerprint),
         shared: &Shared<'_>,
     ) {
-        for index in 0..self.editions.len() {
-            if index != current && !self.editions[index].is_undecided && self.editions[index].has(member.0) {
+        for index in 0..self.build_groups.len() {
+            if index != current
+                && !self.build_groups[index].is_undecided
+                && self.build_groups[index].has(member.0)
+            {
                 let moved = self.move_structure(member, index, current);
                 shared.send(Message::Changes(Some(key), vec![Change::Unfinished(key), moved]));
                 self.touched = true;
@@ -216,7 +230,7 @@ impl Ledger {
         }
     }
 
-    /// Moves all that was counted of a build from one edition to another, here; returns the change that does it
+    /// Moves all that was counted of a build from one build group to another, here; returns the change that does it
     /// in the database.
     pub(crate) fn move_structure(
         &mut self,
@@ -224,49 +238,52 @@ impl Ledger {
         from: usize,
         to: usize,
     ) -> Change {
-        let (structure, (from_id, to_id)) = (member.0, (self.editions[from].id, self.editions[to].id));
-        let moved = |known: &&mut Generation| known.edition == from_id && known.structure == structure;
-        self.generations.iter_mut().filter(moved).for_each(|known| known.edition = to_id);
-        self.editions[from].structures.retain(|known| *known != member);
-        if !self.editions[to].has(structure) {
-            self.editions[to].structures.push(member);
+        let (structure, (from_id, to_id)) =
+            (member.0, (self.build_groups[from].id, self.build_groups[to].id));
+        let moved = |known: &&mut Generation| known.build_group == from_id && known.structure == structure;
+        self.generations.iter_mut().filter(moved).for_each(|known| known.build_group = to_id);
+        self.build_groups[from].structures.retain(|known| *known != member);
+        if !self.build_groups[to].has(structure) {
+            self.build_groups[to].structures.push(member);
         }
         for index in [from, to] {
-            self.editions[index].moved = true;
+            self.build_groups[index].moved = true;
         }
         Change::StructureMoved { structure, from: from_id, to: to_id }
     }
 
-    /// Returns the index of an edition of the history that holds nothing yet; makes one where there is none.
+    /// Returns the index of a build group of the history that holds nothing yet; makes one where there is none.
     pub(crate) fn history(&mut self, key: KeyId, shared: &Shared<'_>, changes: &mut Vec<Change>) -> usize {
-        let is_free = |edition: &LiveEdition| {
-            edition.status != EditionStatus::Current && edition.structures.is_empty() && !edition.is_undecided
+        let is_free = |build_group: &LiveBuildGroup| {
+            build_group.status != BuildGroupStatus::Current
+                && build_group.structures.is_empty()
+                && !build_group.is_undecided
         };
-        let index = self.editions.iter().position(is_free).unwrap_or_else(|| {
-            let id = shared.ids.edition();
-            changes.push(Change::Edition { id, key, at: shared.now });
-            self.editions.push(LiveEdition::new(id, EditionStatus::Aside));
-            self.editions.len() - 1
+        let index = self.build_groups.iter().position(is_free).unwrap_or_else(|| {
+            let id = shared.ids.build_group();
+            changes.push(Change::BuildGroup { id, key, at: shared.now });
+            self.build_groups.push(LiveBuildGroup::new(id, BuildGroupStatus::Aside));
+            self.build_groups.len() - 1
         });
-        let edition = &mut self.editions[index];
-        if edition.status != EditionStatus::Former {
-            edition.status = EditionStatus::Former;
-            changes.push(Change::EditionStatus(edition.id, EditionStatus::Former));
+        let build_group = &mut self.build_groups[index];
+        if build_group.status != BuildGroupStatus::Former {
+            build_group.status = BuildGroupStatus::Former;
+            changes.push(Change::BuildGroupStatus(build_group.id, BuildGroupStatus::Former));
         }
         index
     }
 
-    /// Returns the edition that has a structure: the current one if it does, else the newest.
-    pub(crate) fn edition_with(&self, structure: StructureId) -> Option<usize> {
-        let has_it = |index: &usize| self.editions[*index].has(structure);
+    /// Returns the build group that has a structure: the current one if it does, else the newest.
+    pub(crate) fn build_group_with(&self, structure: StructureId) -> Option<usize> {
+        let has_it = |index: &usize| self.build_groups[*index].has(structure);
         let newest_first =
-            || (0..self.editions.len()).rev().filter(|&index| !self.editions[index].is_undecided);
+            || (0..self.build_groups.len()).rev().filter(|&index| !self.build_groups[index].is_undecided);
         self.current().filter(has_it).or_else(|| newest_first().find(has_it))
     }
 }
 
-impl LiveEdition {
-    fn new(id: EditionId, status: EditionStatus) -> Self {
+impl LiveBuildGroup {
+    fn new(id: BuildGroupId, status: BuildGroupStatus) -> Self {
         Self {
             id,
             status,
@@ -279,7 +296,7 @@ impl LiveEdition {
         }
     }
 
-    /// Leaves files out of the sum that no build of the edition has any more.
+    /// Leaves files out of the sum that no build of the build group has any more.
     pub(crate) fn leave_replaced(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
         let Some(sum) = &mut self.sum else { return Ok(()) };
         let mut left = Vec::new();
@@ -295,7 +312,7 @@ impl LiveEdition {
         self.structures.iter().any(|(known, _)| *known == structure)
     }
 
-    /// Returns the build that stands for the edition where one has to.
+    /// Returns the build that stands for the build group where one has to.
     pub(crate) fn newest_build(&self) -> Option<Fingerprint> {
         self.structures.last().map(|(_, build)| *build)
     }

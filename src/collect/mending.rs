@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::collect::fault::Reach;
 use crate::commands::{Context, fail, warn};
 use crate::fleet::change::Change;
-use crate::fleet::ids::{EditionId, KeyId, StructureId};
+use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::row::{LatestFile, Row};
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{ASIDE, Locked, Swept, Workdir, WorkdirError};
@@ -116,10 +116,10 @@ pub(crate) fn tell_left(failed: &[WorkdirError]) {
 /// counters in the database, which is said.
 pub(crate) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     let read = read(&row.cov_file_path, &context.workdir);
-    let Some(fact) = &row.fact else { return read.map(Profile::at_distinct_places) };
+    let Some(stats) = &row.stats else { return read.map(Profile::at_distinct_places) };
     let fault = match read {
         // An earlier release left blocks at one place.
-        Ok(profile) if counts_digest(&profile) == fact.counts_digest => {
+        Ok(profile) if counts_digest(&profile) == stats.counts_digest => {
             return Ok(profile.at_distinct_places());
         }
         Ok(_) => {
@@ -133,8 +133,8 @@ pub(crate) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     }
     let store = Store::open_read_only(&context.workdir.database())?;
     let Some(key) = store.key_id(&row.key)? else { return Err(fault) };
-    match rebuilt(&store, key, fact.edition) {
-        Ok(profile) if covered_digest(&profile.build, &profile.counts) == fact.covered_digest => {
+    match rebuilt(&store, key, stats.build_group) {
+        Ok(profile) if covered_digest(&profile.build, &profile.counts) == stats.covered_digest => {
             warn(format_args!(
                 "{fault:#}; this report is made from the database, goc-watchdog prune writes the file again"
             ));
@@ -187,7 +187,7 @@ fn read(path: &str, workdir: &Workdir) -> Result<Profile> {
 /// Writes the profile of a latest row from the counters in the database, and returns what that changes; `None` where
 /// they cover more than the row says.
 fn write_again(file: &LatestFile, store: &Store, locked: &Locked) -> Result<Option<Change>> {
-    let profile = rebuilt(store, file.key, file.edition)?;
+    let profile = rebuilt(store, file.key, file.build_group)?;
     if covered_digest(&profile.build, &profile.counts) != file.covered_digest {
         return Ok(None);
     }
@@ -206,11 +206,11 @@ pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
     Ok(out.get_ref().metadata()?.len())
 }
 
-/// Adds up what the database holds of an edition.
-fn rebuilt(store: &Store, key: KeyId, edition: EditionId) -> Result<Profile> {
+/// Adds up what the database holds of a build group.
+fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profile> {
     let mut templates: HashMap<StructureId, Template> = HashMap::new();
     let mut sum: Option<Merged> = None;
-    for known in store.generations(key)?.iter().filter(|known| known.edition == edition) {
+    for known in store.generations(key)?.iter().filter(|known| known.build_group == build_group) {
         let template = match templates.entry(known.structure) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(store.structure(known.structure)?),

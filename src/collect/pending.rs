@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::fleet::edition::{ContestKind, Election};
-use crate::fleet::ids::EditionId;
+use crate::fleet::build_group::{ContestKind, Election};
+use crate::fleet::ids::BuildGroupId;
 use crate::profile::Fingerprint;
 
 /// A build that is adopted if the votes stay as they are.
@@ -18,10 +18,10 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Returns what an election leaves open. `build_of` tells which build stands for an edition.
+    /// Returns what an election leaves open. `build_of` tells which build stands for a build group.
     pub(crate) fn new(
-        election: &Election<EditionId>,
-        build_of: impl FnOnce(EditionId) -> Option<Fingerprint>,
+        election: &Election<BuildGroupId>,
+        build_of: impl FnOnce(BuildGroupId) -> Option<Fingerprint>,
     ) -> Option<Self> {
         let contest = election.contest?;
         let (winner, at) = (contest.winner?, contest.decided_at()?);
@@ -67,14 +67,14 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::edition::Contest;
+    use crate::fleet::build_group::Contest;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
     }
 
     fn pending(kind: ContestKind, winner: Option<i64>) -> Option<Pending> {
-        let contest = Contest { kind, winner: winner.map(EditionId), since: at(0), votes: 2, listed: 3 };
+        let contest = Contest { kind, winner: winner.map(BuildGroupId), since: at(0), votes: 2, listed: 3 };
         Pending::new(&Election { contest: Some(contest), chosen: None }, |_| None)
     }
 

@@ -1,4 +1,4 @@
-//! The end of a key's pull: which edition it shows now, whether that changed, and what is remembered.
+//! The end of a key's pull: which build group it shows now, whether that changed, and what is remembered.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::collect::election::{Adopted, OtherKeys};
 use crate::collect::fault::{BadAdoption, Reach};
-use crate::collect::ledger::{Answered, Ledger, LiveEdition};
+use crate::collect::ledger::{Answered, Ledger, LiveBuildGroup};
 use crate::collect::mending::written;
 use crate::collect::pending::Pending;
 use crate::collect::shared::Shared;
@@ -16,20 +16,20 @@ use crate::collect::unit::{Part, Unit};
 use crate::collect::{election, succession};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
+use crate::fleet::build_group::{self, BuildGroupStatus, Conditions, Decision, Election};
 use crate::fleet::change::Change;
-use crate::fleet::edition::{self, Conditions, Decision, EditionStatus, Election};
-use crate::fleet::ids::{EditionId, KeyId, StructureId};
+use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::{AddressState, Replicas, ScheduleRow};
 use crate::fleet::retention::HIGHEST_NUMBER;
-use crate::fleet::row::{Fact, NewRow, Row};
+use crate::fleet::row::{NewRow, Row, RowStats};
 use crate::fleet::schedule::{self, Outcome, Reason, Schedule};
 use crate::io::store::Store;
 use crate::io::workdir::CovPath;
 use crate::names::in_message;
 use crate::profile::{self, Build, Fingerprint, Merged, Profile, Template, counts_digest, covered_digest};
 
-/// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the roster has.
+/// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the fleet has.
 #[derive(Clone, Debug)]
 pub(crate) struct Pulled {
     pub(crate) key: KeyId,
@@ -140,13 +140,13 @@ pub(crate) enum WhyAside {
 /// The result of a key's election.
 struct Elected {
     adopted: Vec<Adopted>,
-    remembered: Election<EditionId>,
+    remembered: Election<BuildGroupId>,
     pending: Option<Pending>,
 }
 
 /// Parts of the next latest row, besides its counters.
 struct NextRow<'r> {
-    /// Index of the edition that the key shows.
+    /// Index of the build group that the key shows.
     current: usize,
     /// The row that is there.
     latest: Option<&'r Row>,
@@ -198,9 +198,9 @@ impl Settlement<'_, '_> {
         }
 
         let latest = self.store.latest(&entry.key)?;
-        let before = latest.as_ref().and_then(|row| row.fact.as_ref()).map(|fact| fact.coverage);
-        let shown_id = current.map(|current| self.ledger.editions[current].id);
-        let serves_current = |answer: &Answered| shown_id == Some(answer.edition);
+        let before = latest.as_ref().and_then(|row| row.stats.as_ref()).map(|stats| stats.coverage);
+        let shown_id = current.map(|current| self.ledger.build_groups[current].id);
+        let serves_current = |answer: &Answered| shown_id == Some(answer.build_group);
         let own_answers = self.ledger.answered.values().filter(|answer| serves_current(answer)).count();
         let shown = match current {
             Some(current) => {
@@ -284,7 +284,7 @@ impl Settlement<'_, '_> {
         }
     }
 
-    /// Lets another edition take the place of the current one where that is due.
+    /// Lets another build group take the place of the current one where that is due.
     fn elect(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Elected> {
         let entry = self.part.entry;
         let asked: HashSet<&str> = self.asked.iter().copied().collect();
@@ -298,57 +298,58 @@ impl Settlement<'_, '_> {
         let Decision { adopted, remembered } = match &self.shared.rules.adopt_by_hand {
             Some(wanted) => {
                 let wanted = self.by_hand(wanted)?;
-                let chosen = Some(self.ledger.editions[wanted].id);
+                let chosen = Some(self.ledger.build_groups[wanted].id);
                 Decision { adopted: Some(wanted), remembered: Election { contest: None, chosen } }
             }
-            None => edition::elect(&candidates, &entry.schedule.election, conditions),
+            None => build_group::elect(&candidates, &entry.schedule.election, conditions),
         };
         let current = self.ledger.current();
-        let editions = &self.ledger.editions;
-        let build_of = |id| editions.iter().find(|known| known.id == id).and_then(LiveEdition::newest_build);
+        let build_groups = &self.ledger.build_groups;
+        let build_of =
+            |id| build_groups.iter().find(|known| known.id == id).and_then(LiveBuildGroup::newest_build);
         let pending = Pending::new(&remembered, build_of);
         let Some(elected) = adopted.filter(|elected| Some(*elected) != current) else {
             return Ok(Elected { adopted: Vec::new(), remembered, pending });
         };
         let adopted = current.map(|current| Adopted {
-            from: self.ledger.editions[current].newest_build(),
-            to: self.ledger.editions[elected].newest_build(),
+            from: self.ledger.build_groups[current].newest_build(),
+            to: self.ledger.build_groups[elected].newest_build(),
         });
         for (index, status) in current
-            .map(|current| (current, EditionStatus::Former))
+            .map(|current| (current, BuildGroupStatus::Former))
             .into_iter()
-            .chain([(elected, EditionStatus::Current)])
+            .chain([(elected, BuildGroupStatus::Current)])
         {
-            let edition = &mut self.ledger.editions[index];
-            edition.status = status;
-            changes.push(Change::EditionStatus(edition.id, status));
+            let build_group = &mut self.ledger.build_groups[index];
+            build_group.status = status;
+            changes.push(Change::BuildGroupStatus(build_group.id, status));
         }
         Ok(Elected { adopted: adopted.into_iter().collect(), remembered, pending })
     }
 
-    /// Moves the sets of files that another build replaced from the edition shown into the history.
+    /// Moves the sets of files that another build replaced from the build group shown into the history.
     fn replace(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<Vec<Adopted>> {
         let Some(current) = self.ledger.current().filter(|_| self.shared.rules.adopt) else {
             return Ok(Vec::new());
         };
-        let edition = &self.ledger.editions[current];
-        if edition.structures.len() < 2 {
+        let build_group = &self.ledger.build_groups[current];
+        if build_group.structures.len() < 2 {
             return Ok(Vec::new());
         }
         let asked: HashSet<&str> = self.asked.iter().copied().collect();
-        let served = succession::served(self.part.entry, &self.ledger, edition, &asked);
-        let replaced = edition::replaced(&served);
+        let served = succession::served(self.part.entry, &self.ledger, build_group, &asked);
+        let replaced = build_group::replaced(&served);
         if replaced.is_empty() {
             return Ok(Vec::new());
         }
-        let members: BTreeMap<StructureId, Fingerprint> = edition.structures.iter().copied().collect();
+        let members: BTreeMap<StructureId, Fingerprint> = build_group.structures.iter().copied().collect();
         let history = self.ledger.history(self.part.entry.id, self.shared, changes);
         let mut adopted = Vec::new();
         for (old, new) in replaced {
             changes.push(self.ledger.move_structure((old, members[&old]), current, history));
             adopted.push(Adopted { from: Some(members[&old]), to: Some(members[&new]) });
         }
-        self.ledger.editions[current].leave_replaced(self.shared, self.store)?;
+        self.ledger.build_groups[current].leave_replaced(self.shared, self.store)?;
         self.ledger.touched = true;
         Ok(adopted)
     }
@@ -356,8 +357,8 @@ impl Settlement<'_, '_> {
     fn by_hand(&self, wanted: &str) -> anyhow::Result<usize> {
         let wanted = wanted.to_ascii_lowercase();
         let builds = || {
-            self.ledger.editions.iter().enumerate().flat_map(|(index, edition)| {
-                edition.structures.iter().map(move |(_, fingerprint)| (index, fingerprint.short()))
+            self.ledger.build_groups.iter().enumerate().flat_map(|(index, build_group)| {
+                build_group.structures.iter().map(move |(_, fingerprint)| (index, fingerprint.short()))
             })
         };
         let mut fitting: Vec<usize> =
@@ -382,14 +383,14 @@ impl Settlement<'_, '_> {
     fn address_states(&self) -> BTreeMap<String, AddressState> {
         let Self { unit, part, ledger, shared, .. } = self;
         let now = shared.now;
-        let current = ledger.current().map(|current| ledger.editions[current].id);
+        let current = ledger.current().map(|current| ledger.build_groups[current].id);
         let mut states = BTreeMap::new();
         for (address, answer) in &ledger.answered {
             let state = AddressState {
                 last_answer_at: Some(now),
                 fraction: Some(answer.fraction.clone()),
                 peeked: unit.peeked(address).or_else(|| part.entry.state(address).peeked),
-                other_build: (Some(answer.edition) != current).then_some(answer.build),
+                other_build: (Some(answer.build_group) != current).then_some(answer.build),
                 ..AddressState::default()
             };
             states.insert(address.clone(), state);
@@ -406,7 +407,7 @@ impl Settlement<'_, '_> {
         states
     }
 
-    /// Shows the current edition; `None`, and the fault is noted, where that fails for this key alone.
+    /// Shows the current build group; `None`, and the fault is noted, where that fails for this key alone.
     fn show_if_can(
         &mut self,
         next: &NextRow<'_>,
@@ -421,7 +422,7 @@ impl Settlement<'_, '_> {
         }
     }
 
-    /// Brings the latest row up to what the current edition holds.
+    /// Brings the latest row up to what the current build group holds.
     fn show(&mut self, next: &NextRow<'_>, changes: &mut Vec<Change>) -> anyhow::Result<Shown> {
         let Shared { now, rules, .. } = self.shared;
         let NextRow { current, latest, addresses, answered } = *next;
@@ -429,24 +430,26 @@ impl Settlement<'_, '_> {
         let old = &entry.schedule;
         let longest = TimeDelta::from_std(rules.row_at_least_every).unwrap_or(TimeDelta::MAX);
         let is_overdue = |since: Option<DateTime<Utc>>| since.is_some_and(|since| *now - since >= longest);
-        let edition = &self.ledger.editions[current];
-        let fact = latest.and_then(|row| row.fact.as_ref()).filter(|fact| fact.edition == edition.id);
-        if let Some(fact) = fact
-            && !edition.moved
+        let build_group = &self.ledger.build_groups[current];
+        let stats =
+            latest.and_then(|row| row.stats.as_ref()).filter(|stats| stats.build_group == build_group.id);
+        if let Some(stats) = stats
+            && !build_group.moved
             && !old.unfinished
             && !entry.came_in
             && !is_overdue(old.counts_moved_at)
         {
             return Ok(Shown {
                 changed: false,
-                coverage: Some(fact.coverage),
+                coverage: Some(stats.coverage),
                 counts_moved_at: old.counts_moved_at,
             });
         }
 
-        let id = edition.id;
+        let id = build_group.id;
         let (sum, templates) = self.summed(current)?;
-        if self.ledger.replaced.is_empty() && !self.ledger.generations.iter().any(|known| known.edition == id)
+        if self.ledger.replaced.is_empty()
+            && !self.ledger.generations.iter().any(|known| known.build_group == id)
         {
             return Ok(Shown::default());
         }
@@ -454,9 +457,9 @@ impl Settlement<'_, '_> {
         let coverage = profile.coverage();
         let covered = covered_digest(&profile.build, &profile.counts);
         let counts = counts_digest(&profile);
-        let moved = fact.is_none_or(|fact| fact.counts_digest != counts);
+        let moved = stats.is_none_or(|stats| stats.counts_digest != counts);
         let is_change = match rules.change {
-            ChangeRule::Covered => fact.is_none_or(|fact| fact.covered_digest != covered),
+            ChangeRule::Covered => stats.is_none_or(|stats| stats.covered_digest != covered),
             ChangeRule::Counts => moved,
         };
         let moved_at = moved.then(|| old.counts_moved_at.unwrap_or(*now));
@@ -464,26 +467,26 @@ impl Settlement<'_, '_> {
             return Ok(Shown { changed: false, coverage: Some(coverage), counts_moved_at: moved_at });
         }
 
-        let fact = Fact {
-            edition: id,
+        let stats = RowStats {
+            build_group: id,
             coverage,
             covered_digest: covered,
             counts_digest: counts,
             answered: small(answered),
             listed: small(addresses.len()),
         };
-        changes.push(self.stored_row(addresses, fact, &profile, templates)?);
+        changes.push(self.stored_row(addresses, stats, &profile, templates)?);
         Ok(Shown { changed: is_change, coverage: Some(coverage), counts_moved_at: None })
     }
 
-    /// Adds what is stored of an edition to what this run heard of it; also returns the templates that took part.
-    fn summed(&mut self, edition: usize) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
-        let edition = &mut self.ledger.editions[edition];
+    /// Adds what is stored of a build group to what this run heard of it; also returns the templates that took part.
+    fn summed(&mut self, build_group: usize) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
+        let build_group = &mut self.ledger.build_groups[build_group];
         // Held, so that generations of one structure share it.
         let mut templates = Vec::new();
-        let mut sum = edition.sum.take().unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
+        let mut sum = build_group.sum.take().unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
         for known in &self.ledger.generations {
-            if known.edition != edition.id || self.ledger.replaced.contains(&known.id) {
+            if known.build_group != build_group.id || self.ledger.replaced.contains(&known.id) {
                 continue;
             }
             let template = self.shared.template(self.store, known.structure)?;
@@ -500,7 +503,7 @@ impl Settlement<'_, '_> {
     fn stored_row(
         &self,
         addresses: &[String],
-        fact: Fact,
+        stats: RowStats,
         profile: &Profile,
         mut templates: Vec<Arc<Template>>,
     ) -> anyhow::Result<Change> {
@@ -534,7 +537,7 @@ impl Settlement<'_, '_> {
             cov_file_path: path,
             number: (folder, number),
             file_bytes,
-            fact,
+            stats,
         })))
     }
 }

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 
 use crate::collect::settlement::Pulled;
 use crate::config::{ChangeRule, PullConfig};
+use crate::fleet::build_group::Structures;
 use crate::fleet::change::Change;
-use crate::fleet::edition::Structures;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{GenerationId, IdSource, KeyId, StructureId};
 use crate::fleet::schedule::{Retry, Steps};
@@ -79,7 +79,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) doubt: Doubt,
     /// The last generation that was stored before our clock last went back.
     pub(crate) last_before_jump: Option<GenerationId>,
-    /// For the imprints that this run takes of answers.
+    /// For the digests that this run takes of answers.
     pub(crate) seed: u64,
     pub(crate) messages: SyncSender<Message>,
     pub(crate) stopped: &'a AtomicBool,

@@ -1,17 +1,17 @@
-//! Sets of files of the edition that a key shows, as its addresses serve them one after the other.
+//! Sets of files of the build group that a key shows, as its addresses serve them one after the other.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::collect::ledger::{Ledger, LiveEdition};
-use crate::fleet::edition::Served;
+use crate::collect::ledger::{Ledger, LiveBuildGroup};
+use crate::fleet::build_group::Served;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::StructureId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::profile::{Build, Fingerprint};
 
-/// Returns the addresses that answer with a set of files of `edition`, with the sets of it that they served before.
+/// Returns the addresses that answer with a set of files of `build_group`, with the sets of it that they served before.
 ///
 /// An address that was not asked in this pull and did not fail at its last one counts with its last answer. One
 /// that no center vouches for now replaces nothing. A set that another process began to serve when the address
@@ -19,11 +19,11 @@ use crate::profile::{Build, Fingerprint};
 pub(crate) fn served(
     entry: &KeyEntry,
     ledger: &Ledger,
-    edition: &LiveEdition,
+    build_group: &LiveBuildGroup,
     asked: &HashSet<&str>,
 ) -> Vec<Served<StructureId>> {
     let structures: HashMap<Fingerprint, StructureId> =
-        edition.structures.iter().map(|(structure, build)| (*build, *structure)).collect();
+        build_group.structures.iter().map(|(structure, build)| (*build, *structure)).collect();
     // A profile without any file says nothing of the build.
     let silent = structures.get(&Build::empty().fingerprint()).copied();
     let mut before: HashMap<&str, Vec<StructureId>> = HashMap::new();
@@ -34,7 +34,7 @@ pub(crate) fn served(
     let is_unasked = |address: &str| !asked.contains(address) && entry.state(address).retry.failures == 0;
     let unasked: HashSet<&str> =
         listed.iter().map(String::as_str).filter(|address| is_unasked(address)).collect();
-    let of_it = |known: &&Generation| known.edition == edition.id && Some(known.structure) != silent;
+    let of_it = |known: &&Generation| known.build_group == build_group.id && Some(known.structure) != silent;
     for known in ledger.generations.iter().filter(of_it) {
         let Some(address) = known.address.as_deref() else { continue };
         before.entry(address).or_default().push(known.structure);
@@ -49,7 +49,9 @@ pub(crate) fn served(
     }
     for (address, answer) in &ledger.answered {
         let structure = structures.get(&answer.build).copied().filter(|structure| Some(*structure) != silent);
-        if let Some(structure) = structure.filter(|_| answer.edition == edition.id && answer.is_decided) {
+        if let Some(structure) =
+            structure.filter(|_| answer.build_group == build_group.id && answer.is_decided)
+        {
             now.insert(address, structure);
         }
     }

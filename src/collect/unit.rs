@@ -2,7 +2,7 @@
 //! together, because an address can stand under several names.
 //!
 //! Threads share a unit. Each pulls one address, decides where its answer belongs, and sends what the
-//! database is to learn; memory holds one sum an edition, whatever the number of replicas. The thread
+//! database is to learn; memory holds one sum a build group, whatever the number of replicas. The thread
 //! that has the last answer settles the unit.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,10 @@ use crate::collect::fault::Reach;
 use crate::collect::ledger::{Answered, Ledger};
 use crate::collect::settlement::{Failure, Pulled, Settlement};
 use crate::collect::shared::{Answer, Message, Shared, lock};
+use crate::fleet::build_group::{self, BuildGroupStatus, Claim};
 use crate::fleet::change::Change;
-use crate::fleet::edition::{self, Claim, EditionStatus};
 use crate::fleet::generation::{self, Generation, LastAnswer, Verdict};
-use crate::fleet::ids::{EditionId, GenerationId, StructureId};
+use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::AddressState;
 use crate::fleet::schedule::Reason;
@@ -26,7 +26,7 @@ use crate::io::center::{HttpError, Incoming};
 use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{
-    Fingerprint, Imprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
+    AnswerDigest, Fingerprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
 };
 
 /// An address to ask, with the parts that list it.
@@ -77,7 +77,7 @@ struct Before {
     generation: Generation,
     build: Fingerprint,
     fraction: String,
-    imprint: Imprint,
+    answer_digest: AnswerDigest,
 }
 
 /// Counters as they are stored.
@@ -89,7 +89,7 @@ struct Counted {
 /// Where an answer belongs.
 struct Seat {
     part: usize,
-    edition: EditionId,
+    build_group: BuildGroupId,
     structure: StructureId,
     previous: Option<Generation>,
     beside: Beside,
@@ -232,7 +232,7 @@ impl<'a> Unit<'a> {
         }
         let before = self.before(target, shared, store)?;
         let repeats = |incoming: &mut Incoming<'_>| match &before {
-            Some(before) => incoming.repeats(&before.imprint),
+            Some(before) => incoming.repeats(&before.answer_digest),
             None => Ok(false),
         };
         let incoming = shared.client.profile(&target.address).and_then(|mut incoming| {
@@ -271,28 +271,30 @@ impl<'a> Unit<'a> {
         let open: Vec<&Generation> = ledger.open_at(&target.address).take(2).collect();
         let [generation] = open[..] else { return Ok(None) };
         let generation = generation.clone();
-        let Some(index) = ledger.edition_with(generation.structure) else { return Ok(None) };
-        let edition = &ledger.editions[index];
+        let Some(index) = ledger.build_group_with(generation.structure) else { return Ok(None) };
+        let build_group = &ledger.build_groups[index];
         // Before a key shows anything, all answers together decide what that is.
         let Some(current) = ledger.current() else { return Ok(None) };
-        if edition.id != generation.edition || (entry.is_assumed(&target.address) && index != current) {
+        if build_group.id != generation.build_group || (entry.is_assumed(&target.address) && index != current)
+        {
             return Ok(None);
         }
-        let member = edition.structures.iter().find(|(structure, _)| *structure == generation.structure);
+        let member = build_group.structures.iter().find(|(structure, _)| *structure == generation.structure);
         let Some(&(_, build)) = member else { return Ok(None) };
         if index != current {
             // A build that fits what is shown joins it again.
             ledger.load(shared, store)?;
             let template = shared.template(store, generation.structure)?;
-            if ledger.edition_of(template.build(), (generation.structure, build), false) == Some(current) {
+            if ledger.build_group_of(template.build(), (generation.structure, build), false) == Some(current)
+            {
                 return Ok(None);
             }
         }
-        let Some(LastAnswer { fraction, imprint }) = store.last_answer(generation.id)? else {
+        let Some(LastAnswer { fraction, answer_digest }) = store.last_answer(generation.id)? else {
             return Ok(None);
         };
-        let Some(imprint) = Imprint::decode(&imprint) else { return Ok(None) };
-        Ok(Some(Before { generation, build, fraction, imprint }))
+        let Some(answer_digest) = AnswerDigest::decode(&answer_digest) else { return Ok(None) };
+        Ok(Some(Before { generation, build, fraction, answer_digest }))
     }
 
     /// Notes that an address answered as it did before.
@@ -301,10 +303,10 @@ impl<'a> Unit<'a> {
         let mut ledger = self.opened(target.parts[0]);
         let ledger = ledger.as_mut().expect("opened before the address was asked");
         ledger.bytes += bytes;
-        // Another thread may have moved its build to the current edition meanwhile.
+        // Another thread may have moved its build to the current build group meanwhile.
         let now = ledger.open_at(&target.address).find(|open| open.id == before.generation.id);
         let answered = Answered {
-            edition: now.map_or(before.generation.edition, |open| open.edition),
+            build_group: now.map_or(before.generation.build_group, |open| open.build_group),
             build: before.build,
             fraction: before.fraction.clone(),
             is_decided: true,
@@ -416,7 +418,7 @@ impl<'a> Unit<'a> {
         let counts_of = |index: usize| {
             let known = &here[index];
             let is_of_it =
-                (known.edition, known.structure, known.mode) == (seat.edition, seat.structure, *mode);
+                (known.build_group, known.structure, known.mode) == (seat.build_group, seat.structure, *mode);
             match store.counts(known.id, answered.len()) {
                 _ if !is_of_it => Ok(None),
                 Err(error) if error.is_of_one_value() => Ok(None),
@@ -507,27 +509,29 @@ impl<'a> Unit<'a> {
         let ledger = ledger.as_mut().expect("opened before the address was asked");
         let member = (structure, profile.build.fingerprint());
         let index = if decided {
-            ledger.edition_of(&profile.build, member, elsewhere)
+            ledger.build_group_of(&profile.build, member, elsewhere)
         } else {
-            ledger.undecided_edition_of(member)
+            ledger.undecided_build_group_of(member)
         };
-        let shows_another = ledger.editions.iter().any(|edition| edition.status == EditionStatus::Current);
-        let is_current = index.is_some_and(|index| ledger.editions[index].status == EditionStatus::Current);
+        let shows_another =
+            ledger.build_groups.iter().any(|build_group| build_group.status == BuildGroupStatus::Current);
+        let is_current =
+            index.is_some_and(|index| ledger.build_groups[index].status == BuildGroupStatus::Current);
         if entry.is_assumed(&target.address) && shows_another && !is_current {
             return Ok(None);
         }
         // Under the lock of the ledger.
         let index = ledger.make_room(index, entry.id, &profile.build, member, decided, shared, store)?;
-        let id = ledger.editions[index].id;
+        let id = ledger.build_groups[index].id;
         if let Some(template) = template {
             ledger.templates.push((structure, Arc::clone(template)));
         }
         let previous = ledger
             .open_at(&target.address)
-            .find(|open| open.edition == id && open.structure == structure && open.mode == profile.mode)
+            .find(|open| open.build_group == id && open.structure == structure && open.mode == profile.mode)
             .cloned();
         let beside = Beside::default();
-        Ok(Some(Seat { part, edition: id, structure, previous, beside, is_decided: decided }))
+        Ok(Some(Seat { part, build_group: id, structure, previous, beside, is_decided: decided }))
     }
 
     /// Returns the part that a process at a shared address belongs to.
@@ -544,10 +548,10 @@ impl<'a> Unit<'a> {
                 }
             })
             .collect();
-        edition::owner(&claims).map(|claim| target.parts[claim])
+        build_group::owner(&claims).map(|claim| target.parts[claim])
     }
 
-    /// Adds an answer to the sum of its edition and sends what is to be remembered of it.
+    /// Adds an answer to the sum of its build group and sends what is to be remembered of it.
     fn take_in(
         &self,
         target: &Target,
@@ -556,12 +560,14 @@ impl<'a> Unit<'a> {
         stored: Option<&[u64]>,
         shared: &Shared<'_>,
     ) -> anyhow::Result<()> {
-        let Seat { part: owner, edition, structure, previous, beside, is_decided } = seat;
-        let Understood { profile: Profile { mode, build, counts: answered }, imprint, .. } =
+        let Seat { part: owner, build_group, structure, previous, beside, is_decided } = seat;
+        let Understood { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
             answer.understood;
         let fraction = hit_fraction(&answered);
-        let to_remember =
-            imprint.map(|imprint| LastAnswer { fraction: fraction.clone(), imprint: imprint.encode() });
+        let to_remember = answer_digest.map(|answer_digest| LastAnswer {
+            fraction: fraction.clone(),
+            answer_digest: answer_digest.encode(),
+        });
         let verdict = match stored {
             Some(stored) => generation::judge(mode, stored, &answered),
             None => Verdict::Restarted,
@@ -604,7 +610,7 @@ impl<'a> Unit<'a> {
             let answer = to_remember;
             changes.push(Change::GenerationOpened {
                 id,
-                edition,
+                build_group,
                 structure,
                 address,
                 mode,
@@ -624,7 +630,7 @@ impl<'a> Unit<'a> {
         }
         let mut ledger = self.opened(owner);
         let ledger = ledger.as_mut().expect("opened before the address was asked");
-        let live = ledger.editions.iter_mut().find(|live| live.id == edition).expect("seated in it");
+        let live = ledger.build_groups.iter_mut().find(|live| live.id == build_group).expect("seated in it");
         live.sum.as_mut().expect("made when seated").add(mode, &build, &counts)?;
         live.moved |= moved;
         if !beside.generations.is_empty() {
@@ -636,7 +642,7 @@ impl<'a> Unit<'a> {
         ledger.restarted += closed;
         ledger.bytes += answer.bytes;
         let build = build.fingerprint();
-        ledger.answered.insert(target.address.clone(), Answered { edition, build, fraction, is_decided });
+        ledger.answered.insert(target.address.clone(), Answered { build_group, build, fraction, is_decided });
         if moved {
             shared.send(Message::Changes(Some(key), changes));
         }
@@ -715,7 +721,7 @@ fn read_on(
         }
         Err(error) => return Err(error),
     };
-    match Last::new(&before.imprint, &template, &counts) {
+    match Last::new(&before.answer_digest, &template, &counts) {
         Some(last) => Ok((
             shared.read(&target.address, incoming, known, Some(&last)),
             Some(Counted { generation, counts }),

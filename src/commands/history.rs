@@ -41,8 +41,8 @@ pub struct HistoryArgs {
 /// Runs the command.
 pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = stored_fleet(&store, &context.config.naming, context.now())?;
-    let app = pick_app(&args.service, &roster.entries)?;
+    let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
+    let app = pick_app(&args.service, &fleet.entries)?;
     let commit = args.commit.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
     rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
@@ -79,7 +79,7 @@ impl Step<'_> {
 
     fn object(&self) -> serde_json::Value {
         let Row {
-            id, created_at, key, branch, cover_total, cov_file_path, is_latest, fact, deleted_at, ..
+            id, created_at, key, branch, cover_total, cov_file_path, is_latest, stats, deleted_at, ..
         } = self.row;
         json!({
             "id": id.0,
@@ -91,11 +91,11 @@ impl Step<'_> {
             "commit": key.commit,
             "percent": cover_total,
             "delta": self.delta(),
-            "covered": fact.as_ref().map(|fact| fact.coverage.covered),
-            "total": fact.as_ref().map(|fact| fact.coverage.total),
+            "covered": stats.as_ref().map(|stats| stats.coverage.covered),
+            "total": stats.as_ref().map(|stats| stats.coverage.total),
             "replicas": {
-                "answered": fact.as_ref().map(|fact| fact.answered),
-                "known": fact.as_ref().map(|fact| fact.listed),
+                "answered": stats.as_ref().map(|stats| stats.answered),
+                "known": stats.as_ref().map(|stats| stats.listed),
             },
             "is_latest": is_latest,
             "cov_file_path": deleted_at.is_none().then_some(cov_file_path),
@@ -105,7 +105,7 @@ impl Step<'_> {
     }
 
     fn delta_text(&self) -> String {
-        let facts = |row: &Row| row.fact.as_ref().map(|fact| fact.coverage);
+        let facts = |row: &Row| row.stats.as_ref().map(|stats| stats.coverage);
         match (facts(self.row), self.before.and_then(facts)) {
             (Some(now), Some(before)) => now.since(before).to_string(),
             _ => self.delta().map(|delta| format!("{delta:+.1}")).unwrap_or_default(),
@@ -121,7 +121,7 @@ fn print(steps: &[Step<'_>], context: &Context) -> Result<()> {
     }
     let mut table = show::table(context, &header);
     for step in steps {
-        let replicas = step.row.fact.as_ref().map(|fact| format!("{} of {}", fact.answered, fact.listed));
+        let replicas = step.row.stats.as_ref().map(|stats| format!("{} of {}", stats.answered, stats.listed));
         let mut cells = vec![
             show::cell(&step.row.id.0.to_string()),
             show::cell(&show::minute(step.row.created_at)),

@@ -39,8 +39,8 @@ pub struct TotalArgs {
 /// Runs the command.
 pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = stored_fleet(&store, &context.config.naming, context.now())?;
-    let entry = pick(&args.service, &roster.entries)?;
+    let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
+    let entry = pick(&args.service, &fleet.entries)?;
     let name = in_message(&entry.newest_name().name);
     let latest = store.latest(&entry.key)?;
     let diff = latest.as_ref().map(|row| store.diff(row.id)).transpose()?.flatten();
@@ -62,9 +62,9 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         }
         Format::Json => show::print_json(&object(entry, &row, diff.as_ref(), context))?,
     }
-    let fact = row.fact.as_ref();
+    let stats = row.stats.as_ref();
     let data = Data {
-        coverage: fact.map(|fact| fact.coverage),
+        coverage: stats.map(|stats| stats.coverage),
         percent: row.cover_total,
         last_pull: entry.schedule.schedule.last_pull,
         replicas: entry.replicas_now(&row),
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
 
 fn object(entry: &KeyEntry, row: &Row, diff: Option<&ChangedLines>, context: &Context) -> serde_json::Value {
     let last_pull = entry.schedule.schedule.last_pull;
-    let fact = row.fact.as_ref();
+    let stats = row.stats.as_ref();
     let replicas = entry.replicas_now(row);
     json!({
         "service": entry.newest_name().name,
@@ -88,8 +88,8 @@ fn object(entry: &KeyEntry, row: &Row, diff: Option<&ChangedLines>, context: &Co
         "branch": row.branch,
         "commit": row.key.commit,
         "percent": row.cover_total,
-        "covered": fact.map(|fact| fact.coverage.covered),
-        "total": fact.map(|fact| fact.coverage.total),
+        "covered": stats.map(|stats| stats.coverage.covered),
+        "total": stats.map(|stats| stats.coverage.total),
         "replicas": {
             "answered": replicas.map(|(answered, _)| answered),
             "known": replicas.map(|(_, listed)| listed),

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::edition::EditionStatus;
+use super::build_group::BuildGroupStatus;
 use super::generation::LastAnswer;
-use super::ids::{EditionId, GenerationId, KeyId, RowId, ServiceId, StructureId};
+use super::ids::{BuildGroupId, GenerationId, KeyId, RowId, ServiceId, StructureId};
 use super::liveness::Suspicion;
 use super::records::{AddressState, Key, Replicas, ScheduleRow};
 use super::removal::Tombstone;
@@ -85,32 +85,32 @@ pub(crate) enum Change {
     },
     /// A structure that could not be read any more, as [`crate::profile::encode_build`] writes it.
     StructureMended(StructureId, Vec<u8>),
-    /// An edition that was not known.
-    Edition {
-        /// Of the edition.
-        id: EditionId,
+    /// A build group that was not known.
+    BuildGroup {
+        /// Of the build group.
+        id: BuildGroupId,
         /// Its key.
         key: KeyId,
         /// When it was first seen.
         at: DateTime<Utc>,
     },
-    /// What an edition is to its key.
-    EditionStatus(EditionId, EditionStatus),
-    /// All counters of a structure belong to another edition of the key.
+    /// What a build group is to its key.
+    BuildGroupStatus(BuildGroupId, BuildGroupStatus),
+    /// All counters of a structure belong to another build group of the key.
     StructureMoved {
         /// Of the structure.
         structure: StructureId,
-        /// The edition that they leave.
-        from: EditionId,
-        /// The edition that they move to.
-        to: EditionId,
+        /// The build group that they leave.
+        from: BuildGroupId,
+        /// The build group that they move to.
+        to: BuildGroupId,
     },
     /// A process was pulled for the first time.
     GenerationOpened {
         /// Of the generation.
         id: GenerationId,
         /// Where its data goes.
-        edition: EditionId,
+        build_group: BuildGroupId,
         /// What it runs.
         structure: StructureId,
         /// Its address, in its normal form; `None` for a sum of closed ones.
@@ -208,8 +208,8 @@ pub(crate) enum Change {
     },
     /// The file of a row is to go.
     RowDropped(RowId, DateTime<Utc>),
-    /// All counters of an edition are to go.
-    EditionDropped(EditionId),
+    /// All counters of a build group are to go.
+    BuildGroupDropped(BuildGroupId),
     /// Structures that no counters refer to any more are to go.
     StructuresSwept,
     /// All data of a key is to go; its rows are marked, and stay for the trend.

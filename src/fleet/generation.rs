@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::fleet::ids::{EditionId, GenerationId, StructureId};
+use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
 use crate::profile::Mode;
 
 /// What an answer says about the generation that was open.
@@ -76,7 +76,7 @@ pub(crate) struct Generation {
     /// In the database.
     pub id: GenerationId,
     /// Where its data goes.
-    pub edition: EditionId,
+    pub build_group: BuildGroupId,
     /// What the process ran.
     pub structure: StructureId,
     /// In its normal form. `None`: a sum of several that were closed.
@@ -96,8 +96,8 @@ pub(crate) struct Generation {
 pub(crate) struct LastAnswer {
     /// Its fraction of hit blocks, as its agent would show it.
     pub fraction: String,
-    /// As [`crate::profile::Imprint::encode`] writes it.
-    pub imprint: Vec<u8>,
+    /// As [`crate::profile::AnswerDigest::encode`] writes it.
+    pub answer_digest: Vec<u8>,
 }
 
 #[cfg(test)]

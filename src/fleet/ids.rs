@@ -17,8 +17,8 @@ ids! {
     ServiceId,
     /// Identifies a block structure.
     StructureId,
-    /// Identifies an [`Edition`](super::edition::Edition).
-    EditionId,
+    /// Identifies a [`BuildGroup`](super::build_group::BuildGroup).
+    BuildGroupId,
     /// Identifies a [`Generation`](super::generation::Generation).
     GenerationId,
     /// Identifies a row of the public table.
@@ -31,7 +31,7 @@ pub(crate) struct IdSource {
     keys: AtomicI64,
     services: AtomicI64,
     structures: AtomicI64,
-    editions: AtomicI64,
+    build_groups: AtomicI64,
     generations: AtomicI64,
 }
 
@@ -44,8 +44,8 @@ pub(crate) struct HighestIds {
     pub service: i64,
     /// Of a block structure.
     pub structure: i64,
-    /// Of an edition.
-    pub edition: i64,
+    /// Of a build group.
+    pub build_group: i64,
     /// Of a generation.
     pub generation: i64,
 }
@@ -59,7 +59,7 @@ impl IdSource {
             keys: next(highest.key),
             services: next(highest.service),
             structures: next(highest.structure),
-            editions: next(highest.edition),
+            build_groups: next(highest.build_group),
             generations: next(highest.generation),
         }
     }
@@ -79,9 +79,9 @@ impl IdSource {
         StructureId(self.structures.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns the id of the next new edition.
-    pub(crate) fn edition(&self) -> EditionId {
-        EditionId(self.editions.fetch_add(1, Ordering::Relaxed))
+    /// Returns the id of the next new build group.
+    pub(crate) fn build_group(&self) -> BuildGroupId {
+        BuildGroupId(self.build_groups.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns the id of the next new generation.

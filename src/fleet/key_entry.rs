@@ -129,7 +129,7 @@ impl KeyEntry {
     /// `None` for a row that another program stored.
     #[must_use]
     pub(crate) fn replicas_now(&self, latest: &Row) -> Option<(u32, u32)> {
-        let stored = latest.fact.as_ref().map(|fact| (fact.answered, fact.listed));
+        let stored = latest.stats.as_ref().map(|stats| (stats.answered, stats.listed));
         stored.map(|stored| self.replicas.map_or(stored, |found| (found.answered, found.listed)))
     }
 

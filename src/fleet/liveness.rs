@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::fleet::edition;
+use crate::fleet::build_group;
 use crate::profile::{Build, Relation};
 
 /// What asking an address came to. The order is that of how much it says against the address.
@@ -109,7 +109,8 @@ impl Kinship {
             return Self::Unknown;
         }
         let conflicts = |shown: &&Build| matches!(shown.relation(build), Relation::Conflicts { .. });
-        match !shown.iter().any(conflicts) && shown.iter().any(|shown| edition::fits(shown, build, false)) {
+        match !shown.iter().any(conflicts) && shown.iter().any(|shown| build_group::fits(shown, build, false))
+        {
             true => Self::Own,
             false => Self::Other,
         }

@@ -4,9 +4,9 @@
 //! turn them into SQL or HTTP, never the reverse.
 
 pub(crate) mod assembly;
+pub(crate) mod build_group;
 pub(crate) mod center_list;
 pub(crate) mod change;
-pub(crate) mod edition;
 pub(crate) mod generation;
 pub(crate) mod ids;
 pub(crate) mod key_entry;

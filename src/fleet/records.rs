@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::edition::Election;
-use super::ids::{EditionId, KeyId, ServiceId};
+use super::build_group::Election;
+use super::ids::{BuildGroupId, KeyId, ServiceId};
 use super::schedule::{AddressRetry, Schedule};
 use crate::profile::Fingerprint;
 
@@ -92,7 +92,7 @@ pub(crate) struct ScheduleRow {
     /// Counters were stored, and the run ended before it decided about a row.
     pub unfinished: bool,
     /// State of its elections.
-    pub election: Election<EditionId>,
+    pub election: Election<BuildGroupId>,
 }
 
 /// How many replicas of a key answered at its last pull.

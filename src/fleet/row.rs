@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::ids::{EditionId, KeyId, RowId};
+use super::ids::{BuildGroupId, KeyId, RowId};
 use super::records::Key;
 use crate::coverage::Coverage;
 use crate::profile::Fingerprint;
@@ -27,16 +27,16 @@ pub(crate) struct Row {
     /// Percentage of all statements, unrounded.
     pub cover_total: f64,
     /// What the program knows beyond the public columns; rows of other hands have none.
-    pub fact: Option<Fact>,
+    pub stats: Option<RowStats>,
     /// When its file was dropped; only its figures are left then.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// What a row says beyond its public columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fact {
-    /// The edition whose data it is.
-    pub edition: EditionId,
+pub(crate) struct RowStats {
+    /// The build group whose data it is.
+    pub build_group: BuildGroupId,
     /// Statements executed, of all.
     pub coverage: Coverage,
     /// Of the blocks that were executed.
@@ -58,8 +58,8 @@ pub(crate) struct LatestFile {
     pub key: KeyId,
     /// A name of the key.
     pub service: String,
-    /// The edition whose data it is.
-    pub edition: EditionId,
+    /// The build group whose data it is.
+    pub build_group: BuildGroupId,
     /// Relative to the root.
     pub path: String,
     /// Its length; `None` where an earlier release wrote it.
@@ -97,7 +97,7 @@ pub(crate) struct NewRow {
     /// The app's folder, and the number of the file in it.
     pub number: (String, u64),
     /// The figures.
-    pub fact: Fact,
+    pub stats: RowStats,
     /// Length of the file.
     pub file_bytes: u64,
 }

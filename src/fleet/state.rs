@@ -115,7 +115,7 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn of(row: &Row) -> Self {
-        Self { cover_total: row.cover_total, coverage: row.fact.as_ref().map(|fact| fact.coverage) }
+        Self { cover_total: row.cover_total, coverage: row.stats.as_ref().map(|stats| stats.coverage) }
     }
 }
 

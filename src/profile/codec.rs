@@ -5,7 +5,7 @@
 //! Blocks of a file are kept in the order in which its agents print them, because that order is what
 //! makes the next answer fast to read (see [`super::Template`]).
 
-use super::imprint::checksum;
+use super::answer_digest::checksum;
 use super::{Block, Fingerprint, Template};
 
 /// What is stored cannot be decoded: it was damaged, or written by another version.

@@ -4,16 +4,16 @@
 //! by all replicas that run it; a [`Profile`] adds one counter to each of its blocks. Nothing here
 //! knows where a profile comes from or where it goes.
 
+mod answer_digest;
 mod codec;
-mod imprint;
 mod merge;
 mod parse;
 mod places;
 mod reader;
 mod write;
 
+pub use answer_digest::AnswerDigest;
 pub use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
-pub use imprint::Imprint;
 pub use merge::{Conflict, Merged, mix};
 pub use parse::{Limits, ParseError, ReadError, Template};
 pub use reader::{Last, Reader, Understood, parse, read};

@@ -6,14 +6,14 @@
 //! files change places, so what one answer taught (a [`Template`]) turns the next into comparing bytes
 //! and reading one number a line: 354,000 lines in about 5 ms instead of 30. A line that does not match
 //! sends the rest of that answer the ordinary way; the result is the same. A file that is as it was in the
-//! last answer of the same process is passed over whole (see [`super::Imprint`]).
+//! last answer of the same process is passed over whole (see [`super::AnswerDigest`]).
 
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::imprint::Imprinting;
+use super::answer_digest::Digesting;
 use super::reader::{Last, Understood};
 use super::write::push_tail;
 use super::{Block, Build, Fingerprint, MAX_COUNT, Mode, Profile};
@@ -236,7 +236,7 @@ pub(super) struct Scanner<'a> {
     loose: Loose,
     /// Given up where a text leaves its template: it is of another build than it seemed, and the next
     /// answer is read whole anyway.
-    imprinting: Option<Imprinting>,
+    digesting: Option<Digesting>,
     /// The answer before this one.
     last: Option<&'a Last<'a>>,
 }
@@ -285,7 +285,7 @@ const FILE_BYTES: usize = 320;
 const COUNTER_BYTES: usize = 32;
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(limits: Limits, known: &'a [Arc<Template>], imprinting: Option<Imprinting>) -> Self {
+    pub(super) fn new(limits: Limits, known: &'a [Arc<Template>], digesting: Option<Digesting>) -> Self {
         Self {
             limits,
             line: 0,
@@ -293,7 +293,7 @@ impl<'a> Scanner<'a> {
             known,
             matching: None,
             loose: Loose::default(),
-            imprinting,
+            digesting,
             last: None,
         }
     }
@@ -305,9 +305,9 @@ impl<'a> Scanner<'a> {
         mode_line: &[u8],
         last: &'a Last<'a>,
         seen: &[bool],
-        imprinting: Imprinting,
+        digesting: Digesting,
     ) -> Result<Self, ParseError> {
-        let mut scanner = Self::new(limits, known, Some(imprinting));
+        let mut scanner = Self::new(limits, known, Some(digesting));
         scanner.mode = Some(self::mode_line(strip_cr(mode_line.strip_suffix(b"\n").unwrap_or(mode_line)))?);
         scanner.last = Some(last);
         let matching = Matching::resume(last, seen);
@@ -327,14 +327,14 @@ impl<'a> Scanner<'a> {
             self.line = 1;
             at = end + 1;
             section = at;
-            if let Some(imprinting) = &mut self.imprinting {
-                imprinting.mode_line(&text[..at]);
+            if let Some(digesting) = &mut self.digesting {
+                digesting.mode_line(&text[..at]);
             }
         }
         loop {
             if let Some(matching) = &mut self.matching {
-                let imprinting = self.imprinting.as_mut();
-                let (used, state) = matching.scan(text, at, &mut self.line, &mut section, imprinting);
+                let digesting = self.digesting.as_mut();
+                let (used, state) = matching.scan(text, at, &mut self.line, &mut section, digesting);
                 at = used;
                 match state {
                     Followed::NeedsMore => break,
@@ -347,16 +347,16 @@ impl<'a> Scanner<'a> {
                 return Err(self.too_long(line));
             }
             let opens_file = self.block_line(strip_cr(line))?;
-            if let Some(imprinting) = self.imprinting.as_mut().filter(|_| opens_file) {
+            if let Some(digesting) = self.digesting.as_mut().filter(|_| opens_file) {
                 let head = self.matching.as_ref().map_or(&self.loose.head, |matching| &matching.head);
-                imprinting.turn(&text[section..at], head);
+                digesting.turn(&text[section..at], head);
                 section = at;
             }
             self.line += 1;
             at += len + 1;
         }
-        if let Some(imprinting) = &mut self.imprinting {
-            imprinting.pause(&text[section..at]);
+        if let Some(digesting) = &mut self.digesting {
+            digesting.pause(&text[section..at]);
         }
         // Once for each buffer: a text cannot grow far beyond its limits within one.
         self.too_many().map_or(Ok(at), Err)
@@ -435,7 +435,7 @@ impl<'a> Scanner<'a> {
     /// Leaves the template and keeps what was read by it.
     fn loosen(&mut self) {
         let Some(matching) = self.matching.take() else { return };
-        self.imprinting = None;
+        self.digesting = None;
         let build = &matching.template.build;
         let mut keep = |index: usize, lines: Range<usize>| {
             self.loose.enter(build.file(index).name);
@@ -470,8 +470,8 @@ impl<'a> Scanner<'a> {
             Some(matching) if matching.files_seen == matching.seen.len() => {
                 let build = Arc::clone(&matching.template.build);
                 let profile = Profile { mode, build, counts: matching.counts };
-                let imprint = self.imprinting.and_then(Imprinting::finish);
-                return Ok(Understood { profile, template: None, imprint });
+                let answer_digest = self.digesting.and_then(Digesting::finish);
+                return Ok(Understood { profile, template: None, answer_digest });
             }
             unfinished => {
                 self.matching = unfinished;
@@ -479,13 +479,13 @@ impl<'a> Scanner<'a> {
             }
         }
         let (profile, template) = self.loose.into_profile(mode);
-        let imprint = self.imprinting.and_then(Imprinting::finish);
+        let answer_digest = self.digesting.and_then(Digesting::finish);
         match self.known.iter().find(|known| known.build.fingerprint() == profile.build.fingerprint()) {
             Some(known) => {
                 let profile = Profile { build: Arc::clone(&known.build), ..profile };
-                Ok(Understood { profile, template: None, imprint })
+                Ok(Understood { profile, template: None, answer_digest })
             }
-            None => Ok(Understood { profile, template: Some(template), imprint }),
+            None => Ok(Understood { profile, template: Some(template), answer_digest }),
         }
     }
 }
@@ -539,11 +539,11 @@ impl<'a> Matching<'a> {
     /// answer; returns its length, then.
     fn pass_over(&mut self, text: &[u8]) -> Option<usize> {
         let last = self.last.filter(|_| self.patience > 0)?;
-        let (section, length) = last.imprint.find(&self.head)?;
+        let (section, length) = last.answer_digest.find(&self.head)?;
         let (own, behind) = text.split_at_checked(length)?;
         // Without these two, a file whose length changed would be hashed for nothing.
         let is_whole = own.last() == Some(&b'\n') && !behind.starts_with(&self.head);
-        if !is_whole || !last.imprint.is_section(section, own) {
+        if !is_whole || !last.answer_digest.is_section(section, own) {
             self.patience -= 1;
             return None;
         }
@@ -576,7 +576,7 @@ impl<'a> Matching<'a> {
         mut at: usize,
         lines: &mut u64,
         section: &mut usize,
-        mut imprinting: Option<&mut Imprinting>,
+        mut digesting: Option<&mut Digesting>,
     ) -> (usize, Followed) {
         loop {
             if self.next == self.end {
@@ -584,8 +584,8 @@ impl<'a> Matching<'a> {
                     let whole = memchr::memchr(b'\n', &text[at..]).is_some();
                     return (at, if whole { Followed::Left } else { Followed::NeedsMore });
                 }
-                if let Some(imprinting) = &mut imprinting {
-                    imprinting.turn(&text[*section..at], &self.head);
+                if let Some(digesting) = &mut digesting {
+                    digesting.turn(&text[*section..at], &self.head);
                     *section = at;
                 }
                 if let Some(length) = self.pass_over(&text[at..]) {

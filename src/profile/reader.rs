@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::Profile;
-use super::imprint::{Imprint, Imprinting};
+use super::answer_digest::{AnswerDigest, Digesting};
 use super::parse::{Limits, ParseError, ReadError, Scanner, Template, section_head};
 use crate::memory::Reservation;
 
@@ -44,13 +44,13 @@ pub struct Understood {
     /// How to read its build faster next time, where it was not known.
     pub template: Option<Template>,
     /// To know the same answer by when it comes again, where that is possible.
-    pub imprint: Option<Imprint>,
+    pub answer_digest: Option<AnswerDigest>,
 }
 
-/// What an answer that an imprint was taken of said.
+/// What an answer that a digest was taken of said.
 #[derive(Debug)]
 pub struct Last<'a> {
-    pub(super) imprint: &'a Imprint,
+    pub(super) answer_digest: &'a AnswerDigest,
     pub(super) template: &'a Arc<Template>,
     pub(super) counts: &'a [u64],
     /// The file of each section.
@@ -62,21 +62,25 @@ impl<'a> Last<'a> {
     ///
     /// `counts` are the counters as the answer printed them, in the order of the template's build.
     #[must_use]
-    pub fn new(imprint: &'a Imprint, template: &'a Arc<Template>, counts: &'a [u64]) -> Option<Self> {
+    pub fn new(
+        answer_digest: &'a AnswerDigest,
+        template: &'a Arc<Template>,
+        counts: &'a [u64],
+    ) -> Option<Self> {
         let build = template.build();
-        if imprint.len() != build.file_count() || counts.len() != build.blocks().len() {
+        if answer_digest.len() != build.file_count() || counts.len() != build.blocks().len() {
             return None;
         }
-        let mut files = vec![usize::MAX; imprint.len()];
+        let mut files = vec![usize::MAX; answer_digest.len()];
         let mut head = Vec::new();
         for (index, file) in build.files().enumerate() {
             head.clear();
             head.extend_from_slice(file.name.as_bytes());
             head.push(b':');
-            let (section, _) = imprint.find(&head)?;
+            let (section, _) = answer_digest.find(&head)?;
             files[section] = index;
         }
-        (!files.contains(&usize::MAX)).then_some(Self { imprint, template, counts, files })
+        (!files.contains(&usize::MAX)).then_some(Self { answer_digest, template, counts, files })
     }
 }
 
@@ -91,7 +95,7 @@ pub struct Reader<R> {
     end: usize,
     bytes: u64,
     has_ended: bool,
-    /// The mode line, and which sections of an imprint were there.
+    /// The mode line, and which sections of a digest were there.
     recognised: Option<(Vec<u8>, Vec<bool>)>,
     /// For what is decoded, where that is bounded.
     reservation: Option<Reservation>,
@@ -153,7 +157,7 @@ impl<R: Read> Reader<R> {
     /// whether it is that to its end.
     ///
     /// Where it is not, [`Self::understand`] goes on from there.
-    pub fn repeats(&mut self, last: &Imprint) -> Result<bool, ReadError> {
+    pub fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, ReadError> {
         let Some(line) = self.line()? else { return Ok(false) };
         if !last.has_mode_line(&self.buffer[self.start..self.start + line]) {
             return Ok(false);
@@ -169,8 +173,8 @@ impl<R: Read> Reader<R> {
         Ok(left == 0 && self.has_ended && self.start == self.end)
     }
 
-    /// Passes over the next section if it is one of the imprint that was not there yet.
-    fn section(&mut self, last: &Imprint, is_there: &mut [bool]) -> Result<bool, ReadError> {
+    /// Passes over the next section if it is one of the digest that was not there yet.
+    fn section(&mut self, last: &AnswerDigest, is_there: &mut [bool]) -> Result<bool, ReadError> {
         let Some(line) = self.line()? else { return Ok(false) };
         let Some(head) = section_head(&self.buffer[self.start..self.start + line]) else { return Ok(false) };
         let Some((index, length)) = last.find(head) else { return Ok(false) };
@@ -207,7 +211,7 @@ impl<R: Read> Reader<R> {
     /// Reads the answer to its end, from where it left the last one.
     ///
     /// `known` are templates of builds that it may be of. `last` is the answer that it was held against;
-    /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its imprint.
+    /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its digest.
     pub fn understand(
         &mut self,
         known: &[Arc<Template>],
@@ -215,15 +219,15 @@ impl<R: Read> Reader<R> {
         seed: u64,
     ) -> Result<Understood, ReadError> {
         let scanner = match self.recognised.take() {
-            None => Scanner::new(self.limits, known, Some(Imprinting::new(seed))),
+            None => Scanner::new(self.limits, known, Some(Digesting::new(seed))),
             Some((mode_line, is_there)) => {
                 let last = last.expect("what was recognised is not at hand any more");
                 let mut files_seen = vec![false; last.files.len()];
                 for (section, _) in is_there.iter().enumerate().filter(|&(_, &is_there)| is_there) {
                     files_seen[last.files[section]] = true;
                 }
-                let imprinting = Imprinting::resume(last.imprint, &is_there);
-                Scanner::resume(self.limits, known, &mode_line, last, &files_seen, imprinting)?
+                let digesting = Digesting::resume(last.answer_digest, &is_there);
+                Scanner::resume(self.limits, known, &mode_line, last, &files_seen, digesting)?
             }
         };
         self.scan(scanner)
@@ -312,23 +316,23 @@ mod tests {
     struct Before {
         template: Arc<Template>,
         profile: Profile,
-        imprint: Imprint,
+        answer_digest: AnswerDigest,
     }
 
     fn before(text: &[u8], piece: usize) -> Before {
         let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
-        let Understood { profile, template, imprint } = reader.understand(&[], None, 7).unwrap();
-        Before { template: Arc::new(template.unwrap()), profile, imprint: imprint.unwrap() }
+        let Understood { profile, template, answer_digest } = reader.understand(&[], None, 7).unwrap();
+        Before { template: Arc::new(template.unwrap()), profile, answer_digest: answer_digest.unwrap() }
     }
 
     /// Whether an answer repeats the one before, or what it says.
     fn held_against(before: &Before, text: &[u8], piece: usize) -> Result<Option<Understood>, ReadError> {
         let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
-        if reader.repeats(&before.imprint)? {
+        if reader.repeats(&before.answer_digest)? {
             assert_eq!(reader.bytes(), text.len() as u64);
             return Ok(None);
         }
-        let last = Last::new(&before.imprint, &before.template, &before.profile.counts).unwrap();
+        let last = Last::new(&before.answer_digest, &before.template, &before.profile.counts).unwrap();
         reader.understand(&[Arc::clone(&before.template)], Some(&last), 9).map(Some)
     }
 
@@ -436,16 +440,16 @@ mod tests {
         let before = before(ANSWER.as_bytes(), 99);
         let limits = Limits { max_bytes: ANSWER.len() as u64 - 1, ..Limits::default() };
         let mut reader = Reader::new(ANSWER.as_bytes(), limits, Vec::new());
-        assert!(reader.repeats(&before.imprint).unwrap_err().to_string().contains("--max-body"));
+        assert!(reader.repeats(&before.answer_digest).unwrap_err().to_string().contains("--max-body"));
     }
 
     #[test]
-    fn the_imprint_of_an_answer_that_was_recognised_in_part_is_that_of_all_of_it() {
+    fn the_digest_of_an_answer_that_was_recognised_in_part_is_that_of_all_of_it() {
         let before = before(ANSWER.as_bytes(), 99);
         let changed = ANSWER.replace("a.go:1.1,2.2 1 3", "a.go:1.1,2.2 1 4");
-        let Understood { profile, imprint, .. } =
+        let Understood { profile, answer_digest, .. } =
             held_against(&before, changed.as_bytes(), 20).unwrap().expect("it differs");
-        let before = Before { profile, imprint: imprint.unwrap(), ..before };
+        let before = Before { profile, answer_digest: answer_digest.unwrap(), ..before };
         assert!(held_against(&before, changed.as_bytes(), 20).unwrap().is_none());
         assert!(held_against(&before, ANSWER.as_bytes(), 20).unwrap().is_some());
     }
@@ -454,8 +458,8 @@ mod tests {
     fn parts_of_different_answers_are_not_taken_for_one() {
         let one = before(ANSWER.as_bytes(), 99);
         let other = before(ANSWER.replace("b.go", "x.go").as_bytes(), 99);
-        assert!(Last::new(&one.imprint, &other.template, &other.profile.counts).is_none());
-        assert!(Last::new(&one.imprint, &one.template, &one.profile.counts[1..]).is_none());
+        assert!(Last::new(&one.answer_digest, &other.template, &other.profile.counts).is_none());
+        assert!(Last::new(&one.answer_digest, &one.template, &one.profile.counts[1..]).is_none());
     }
 
     fn shuffled() -> impl Strategy<Value = (crate::profile::tests::Rows, crate::profile::tests::Rows)> {
@@ -487,9 +491,9 @@ mod tests {
                     prop_assert!(has_moved);
                     prop_assert_eq!(understood.profile, profile(&again));
                     // None is taken where a count leaves the template: one of 19 digits.
-                    if let Some(imprint) = understood.imprint {
+                    if let Some(answer_digest) = understood.answer_digest {
                         let mut reader = Reader::new(again.as_bytes(), Limits::default(), Vec::new());
-                        prop_assert!(reader.repeats(&imprint).unwrap());
+                        prop_assert!(reader.repeats(&answer_digest).unwrap());
                     }
                 }
             }

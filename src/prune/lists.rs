@@ -22,7 +22,7 @@ use crate::prune::probing::{Prober, Sighting, Target};
 
 /// Everything that was asked, and what was seen.
 pub(crate) struct Survey {
-    pub(crate) roster: Fleet,
+    pub(crate) fleet: Fleet,
     pub(crate) answered: BTreeSet<String>,
     /// The answer of each center.
     lists: HashMap<String, CenterList>,
@@ -49,8 +49,8 @@ impl Survey {
         let list =
             |heard: &CenterAnswer| Some((heard.url.clone(), heard.answer.as_ref()?.as_ref().ok()?.clone()));
         let lists = heard.iter().filter_map(list).collect();
-        let roster = Fleet::assemble(known, heard, &naming, &ids, context.now());
-        let mut targets = targets(&roster);
+        let fleet = Fleet::assemble(known, heard, &naming, &ids, context.now());
+        let mut targets = targets(&fleet);
         // Suspects are asked first, the others in random order, so that short runs leave out others each time.
         fastrand::shuffle(&mut targets);
         targets.sort_by_key(|target| !suspicions.contains_key(&target.address));
@@ -81,7 +81,7 @@ impl Survey {
         targets.extend(graves);
         let seen = targets.into_iter().map(|target| target.address).zip(seen);
         let seen = seen.filter_map(|(address, sighting)| Some((address, sighting?))).collect();
-        Ok(Some(Self { roster, answered, lists, seen, is_cut, naming }))
+        Ok(Some(Self { fleet, answered, lists, seen, is_cut, naming }))
     }
 
     /// Asks those centers again that answered; where no time is left for it, what they said stands.
@@ -102,7 +102,7 @@ impl Survey {
 
     /// Returns the centers that did not answer.
     pub(crate) fn silent(&self) -> impl Iterator<Item = SilentCenter> {
-        self.roster.silent.iter().filter(|silent| !silent.emptied).cloned()
+        self.fleet.silent.iter().filter(|silent| !silent.emptied).cloned()
     }
 }
 
@@ -113,8 +113,8 @@ pub(crate) fn answered(heard: &[CenterAnswer]) -> BTreeSet<String> {
 }
 
 /// Calls `visit` with each address that a center lists now, where it stands, and its key.
-fn each_place<'a>(roster: &'a Fleet, mut visit: impl FnMut(&'a Listing, &'a str, &'a KeyEntry)) {
-    for entry in &roster.entries {
+fn each_place<'a>(fleet: &'a Fleet, mut visit: impl FnMut(&'a Listing, &'a str, &'a KeyEntry)) {
+    for entry in &fleet.entries {
         for member in &entry.members {
             for listing in member.listings.iter().filter(|listing| !listing.assumed) {
                 visit(listing, &member.name, entry);
@@ -123,9 +123,9 @@ fn each_place<'a>(roster: &'a Fleet, mut visit: impl FnMut(&'a Listing, &'a str,
     }
 }
 
-fn targets(roster: &Fleet) -> Vec<Target> {
+fn targets(fleet: &Fleet) -> Vec<Target> {
     let mut targets: BTreeMap<&str, Target> = BTreeMap::new();
-    each_place(roster, |listing, _, entry| {
+    each_place(fleet, |listing, _, entry| {
         let address = &*listing.address;
         let target = targets.entry(address).or_insert_with(|| Target {
             address: address.to_owned(),
@@ -143,7 +143,7 @@ fn targets(roster: &Fleet) -> Vec<Target> {
 
 /// Lays what was seen over what the centers list.
 pub(crate) fn situation(
-    roster: &Fleet,
+    fleet: &Fleet,
     survey: &Survey,
     suspicions: &HashMap<String, Suspicion>,
     tombstones: Vec<Tombstone>,
@@ -151,7 +151,7 @@ pub(crate) fn situation(
     now: DateTime<Utc>,
 ) -> Situation {
     let mut listed: BTreeMap<(&str, &str), Listed> = BTreeMap::new();
-    each_place(roster, |listing, name, entry| {
+    each_place(fleet, |listing, name, entry| {
         let address = &*listing.address;
         let sighting = survey.seen.get(address);
         // Each spelling by itself, because a center removes what it is given to the byte.
@@ -193,7 +193,7 @@ pub(crate) fn is_back(tombstone: &Tombstone, sighting: &Sighting, naming: &Namin
 /// Returns what the database should learn of a plan before it is carried out.
 pub(crate) fn remember(
     plan: &Plan,
-    roster: &Fleet,
+    fleet: &Fleet,
     suspicions: &HashMap<String, Suspicion>,
     naming: &Naming,
     now: DateTime<Utc>,
@@ -213,14 +213,14 @@ pub(crate) fn remember(
         }
     }
     // Where a center is silent, what it listed before may still be there.
-    let assumed = roster.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.listings);
+    let assumed = fleet.entries.iter().flat_map(|entry| &entry.members).flat_map(|member| &member.listings);
     listed.extend(assumed.map(|listing| (*listing.address).to_owned()));
     let gone = suspicions.keys().filter(|address| !listed.contains(*address));
     changes.extend(gone.cloned().map(Change::Unsuspected));
     for tombstone in &plan.forgotten {
         let (key, _) = key_and_branch(naming, &tombstone.service);
         let address = normal_form(&tombstone.address);
-        let of_it = roster.entries.iter().find(|entry| entry.key == key);
+        let of_it = fleet.entries.iter().find(|entry| entry.key == key);
         // Not where the same key has the address under another name or in another spelling, or again.
         if of_it.is_none_or(|entry| !entry.addresses().contains(&address)) {
             let service = tombstone.service.clone();

@@ -156,7 +156,7 @@ impl Prober<'_> {
     /// Returns the build that an address serves; `None` where its profile cannot be read.
     fn build_at(&self, address: &str) -> Option<Arc<Build>> {
         let mut incoming = self.patient.profile(address).ok()?;
-        // Its imprint is thrown away, so no seed is drawn.
+        // Its digest is thrown away, so no seed is drawn.
         let understood = incoming.understand(&[], None, 0).ok()?;
         Some(understood.profile.build)
     }

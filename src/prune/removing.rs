@@ -74,7 +74,7 @@ pub(crate) struct Remover<'a> {
     pub(crate) locked: &'a Locked,
     pub(crate) store: &'a Store,
     pub(crate) ids: &'a IdSource,
-    pub(crate) roster: &'a Fleet,
+    pub(crate) fleet: &'a Fleet,
     /// Takes what was removed, to look after it.
     pub(crate) gone: &'a Sender<Vec<Tombstone>>,
 }
@@ -229,7 +229,7 @@ impl Remover<'_> {
             concurrency: self.prober.concurrency,
             deadline: self.prober.deadline,
         };
-        pull::last_chance(addresses, &self.roster.entries, &pulling, self.context)?;
+        pull::last_chance(addresses, &self.fleet.entries, &pulling, self.context)?;
         let now = self.context.now();
         let states = self.store.addresses()?;
         let answered = states.values().flatten().filter(|(address, state)| {
@@ -470,7 +470,7 @@ impl Remover<'_> {
     }
 
     fn listed_by(&self, center: &str) -> BTreeSet<KeyEntry> {
-        let members = self.roster.entries.iter().flat_map(|entry| &entry.members);
+        let members = self.fleet.entries.iter().flat_map(|entry| &entry.members);
         let listings =
             members.flat_map(|member| member.listings.iter().map(|listing| (&member.name, listing)));
         listings
@@ -481,7 +481,7 @@ impl Remover<'_> {
 
     fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
         let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
-        for member in self.roster.entries.iter().flat_map(|entry| &entry.members) {
+        for member in self.fleet.entries.iter().flat_map(|entry| &entry.members) {
             for listing in member.listings.iter().filter(|listing| *listing.center == *center) {
                 services.entry(&listing.listed_as).or_default().push(member.id);
             }

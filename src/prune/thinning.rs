@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use crate::collect::mending::{tell_left, tell_swept};
 use crate::commands::{Context, fail, turn};
 use crate::fleet::assembly::Fleet;
+use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::change::Change;
-use crate::fleet::edition::{Edition, EditionStatus};
 use crate::fleet::generation::Generation;
-use crate::fleet::ids::{EditionId, KeyId};
+use crate::fleet::ids::{BuildGroupId, KeyId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::{Key, ScheduleRow};
 use crate::fleet::retention::{Keep, KeptRow, Use, outlived, spent};
@@ -47,7 +47,7 @@ pub(crate) struct DroppedKey {
 
 /// Data set aside that goes.
 pub(crate) struct DroppedAside {
-    id: EditionId,
+    id: BuildGroupId,
     pub(crate) service: String,
     pub(crate) build: String,
     pub(crate) last_used: Option<DateTime<Utc>>,
@@ -60,19 +60,19 @@ impl Thinning {
         let known = store.known_fleet()?;
         let heard = known.without_asking();
         let ids = store.id_source()?;
-        let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
+        let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
         let rows = store.rows(&RowFilter::default())?;
         let mut thinning = Self::default();
         if keep.keys_younger_than.is_some() {
-            thinning.keys = outlived_keys(store, &roster, &rows, keep, now)?;
+            thinning.keys = outlived_keys(store, &fleet, &rows, keep, now)?;
             let gone: HashSet<KeyId> = thinning.keys.iter().map(|key| key.id).collect();
-            let staying = roster.entries.iter().filter(|entry| !gone.contains(&entry.id));
+            let staying = fleet.entries.iter().filter(|entry| !gone.contains(&entry.id));
             thinning.asides = outlived_asides(store, staying, keep, now)?;
             for key in &thinning.keys {
                 thinning.counter_bytes += store.key_bytes(key.id)?;
             }
             for aside in &thinning.asides {
-                thinning.counter_bytes += store.edition_bytes(aside.id)?;
+                thinning.counter_bytes += store.build_group_bytes(aside.id)?;
             }
         }
         let gone: HashSet<i64> = thinning.keys.iter().flat_map(|key| &key.rows).map(|row| row.id.0).collect();
@@ -109,7 +109,7 @@ impl Thinning {
             .rows
             .iter()
             .map(|row| Change::RowDropped(row.id, now))
-            .chain(self.asides.iter().map(|aside| Change::EditionDropped(aside.id)))
+            .chain(self.asides.iter().map(|aside| Change::BuildGroupDropped(aside.id)))
             .chain(self.keys.iter().map(|key| Change::KeyDropped(key.id, now)));
         for change in changes {
             writer.apply(&change)?;
@@ -134,7 +134,7 @@ impl Thinning {
 
 fn outlived_keys(
     store: &Store,
-    roster: &Fleet,
+    fleet: &Fleet,
     rows: &[Row],
     keep: &Keep,
     now: DateTime<Utc>,
@@ -157,7 +157,7 @@ fn outlived_keys(
             && entry.schedule == ScheduleRow::default()
             && rows_of(entry).is_empty()
     };
-    let candidates = roster.entries.iter().enumerate().filter(|(_, entry)| !is_empty(entry));
+    let candidates = fleet.entries.iter().enumerate().filter(|(_, entry)| !is_empty(entry));
     let uses: Vec<Use<usize>> = candidates
         .map(|(what, entry)| Use {
             what,
@@ -166,7 +166,7 @@ fn outlived_keys(
         })
         .collect();
     let outlived = outlived(&uses, keep, now).into_iter().map(|at| {
-        let entry = &roster.entries[at];
+        let entry = &fleet.entries[at];
         DroppedKey {
             id: entry.id,
             services: entry.members.iter().map(|member| member.name.clone()).collect(),
@@ -179,17 +179,17 @@ fn outlived_keys(
 
 /// Everything that the processes of a key have counted.
 struct Counted {
-    editions: Vec<Edition>,
+    build_groups: Vec<BuildGroup>,
     generations: Vec<Generation>,
 }
 
-/// Returns the editions and generations of a key; `None` where it has no edition set aside.
+/// Returns the build groups and generations of a key; `None` where it has no build group set aside.
 fn with_asides(store: &Store, key: KeyId) -> Result<Option<Counted>, StoreError> {
-    let editions = store.editions(key)?;
-    if editions.iter().all(|edition| edition.status != EditionStatus::Aside) {
+    let build_groups = store.build_groups(key)?;
+    if build_groups.iter().all(|build_group| build_group.status != BuildGroupStatus::Aside) {
         return Ok(None);
     }
-    Ok(Some(Counted { editions, generations: store.generations(key)? }))
+    Ok(Some(Counted { build_groups, generations: store.generations(key)? }))
 }
 
 fn outlived_asides<'a>(
@@ -201,7 +201,7 @@ fn outlived_asides<'a>(
     let mut uses = Vec::new();
     let mut asides = Vec::new();
     for entry in entries {
-        let Counted { editions, generations } = match with_asides(store, entry.id) {
+        let Counted { build_groups, generations } = match with_asides(store, entry.id) {
             Ok(Some(counted)) => counted,
             Ok(None) => continue,
             Err(error) if error.is_of_one_value() => {
@@ -211,8 +211,10 @@ fn outlived_asides<'a>(
             Err(error) => return Err(error.into()),
         };
         let listed: BTreeSet<String> = entry.addresses().into_iter().collect();
-        for edition in editions.into_iter().filter(|edition| edition.status == EditionStatus::Aside) {
-            let of_it = || generations.iter().filter(|known| known.edition == edition.id);
+        for build_group in
+            build_groups.into_iter().filter(|build_group| build_group.status == BuildGroupStatus::Aside)
+        {
+            let of_it = || generations.iter().filter(|known| known.build_group == build_group.id);
             let serves_it = |address: &String| listed.contains(address);
             uses.push(Use {
                 what: asides.len(),
@@ -221,9 +223,9 @@ fn outlived_asides<'a>(
                 last_at: of_it().map(|known| known.closed_at.unwrap_or(known.pulled_at)).max(),
             });
             asides.push(DroppedAside {
-                id: edition.id,
+                id: build_group.id,
                 service: entry.newest_name().name.clone(),
-                build: edition.structures.last().map(|(_, print)| print.short()).unwrap_or_default(),
+                build: build_group.structures.last().map(|(_, print)| print.short()).unwrap_or_default(),
                 last_used: uses[asides.len()].last_at,
             });
         }

@@ -214,7 +214,7 @@ struct Tally {
 
 /// What the database knows.
 struct Stored {
-    roster: Fleet,
+    fleet: Fleet,
     health: AddressHealth,
     /// All rows, also those that were dropped, the oldest first.
     rows: Vec<Row>,
@@ -234,8 +234,8 @@ fn without_commit(key: &Key) -> Key {
 
 impl Stored {
     fn read(store: &Store, context: &Context) -> Result<Self> {
-        let roster = stored_fleet(store, &context.config.naming, context.now())?;
-        let health = AddressHealth::new(&roster, store.suspicions()?);
+        let fleet = stored_fleet(store, &context.config.naming, context.now())?;
+        let health = AddressHealth::new(&fleet, store.suspicions()?);
         let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
         let latest: HashMap<Key, usize> = latest.map(|(at, row)| (row.key.clone(), at)).collect();
@@ -248,7 +248,7 @@ impl Stored {
         for (at, row) in rows.iter().enumerate() {
             of_app.entry(without_commit(&row.key)).or_default().push(at);
         }
-        Ok(Self { health, roster, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
+        Ok(Self { health, fleet, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
     }
 
     /// Tells whether a site may be of this work directory.
@@ -265,13 +265,13 @@ impl Stored {
 
     /// Returns the entries that have something stored, by their latest rows.
     fn entries(&self) -> HashMap<i64, &KeyEntry> {
-        self.roster.entries.iter().filter_map(|entry| Some((self.latest(entry)?.id.0, entry))).collect()
+        self.fleet.entries.iter().filter_map(|entry| Some((self.latest(entry)?.id.0, entry))).collect()
     }
 
     /// Returns each key under each of its branches.
     fn services(&self, context: &Context) -> Vec<Service> {
         let mut services = Vec::new();
-        for entry in &self.roster.entries {
+        for entry in &self.fleet.entries {
             let row = self.latest(entry);
             if entry.is_gone(row, &self.dropped) {
                 continue;
@@ -355,13 +355,13 @@ impl Stored {
     }
 
     fn total(&self, row: &Row) -> Total {
-        let fact = row.fact.as_ref();
+        let stats = row.stats.as_ref();
         Total {
             row: row.id.0,
             stored_at: row.created_at,
             percent: row.cover_total,
-            coverage: fact.map(|fact| fact.coverage),
-            replicas: fact.map(|fact| (fact.answered, fact.listed)),
+            coverage: stats.map(|stats| stats.coverage),
+            replicas: stats.map(|stats| (stats.answered, stats.listed)),
             changed: self.diffs.get(&row.id).cloned(),
         }
     }
@@ -373,14 +373,14 @@ impl Stored {
     }
 
     /// Returns what a report is to be written from, but for its source.
-    fn origin(&self, page: &Page, entry: &KeyEntry, edition: &str) -> Option<Origin> {
+    fn origin(&self, page: &Page, entry: &KeyEntry, version: &str) -> Option<Origin> {
         let row = self.latest(entry)?;
         Some(Origin {
             row: row.id.0,
             counts: counts(row),
             previous: before(self.until(row), row).map(|before| before.id.0),
             service: page.service.clone(),
-            edition: edition.to_owned(),
+            version: version.to_owned(),
             confirmed_at: entry.schedule.schedule.last_pull,
             source: Text::none(),
         })
@@ -408,7 +408,7 @@ impl Stored {
 
 /// Returns in short what a row counted, which no other row of it has.
 fn counts(row: &Row) -> Option<String> {
-    row.fact.as_ref().map(|fact| fact.counts_digest.short())
+    row.stats.as_ref().map(|stats| stats.counts_digest.short())
 }
 
 /// Puts names together that differ in nothing that is shown, such as by what their branches are in: the one that is
@@ -451,11 +451,11 @@ impl Desk<'_> {
     fn write(&self, pages: &[Page], writer: &mut Writer<'_>) -> Result<HashMap<String, Shown>> {
         let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
-        let edition = site::page_edition();
+        let version = site::page_version();
         let free = pages.iter().filter(|page| !blocked.contains(&page.path));
         let wanted = free.filter_map(|page| {
             let entry = *entries.get(&page.row)?;
-            let origin = self.stored.origin(page, entry, &edition)?;
+            let origin = self.stored.origin(page, entry, &version)?;
             Some((page, entry, writer.need(&page.path, &origin), origin))
         });
         let wanted: Vec<(&Page, &KeyEntry, Need, Origin)> = wanted.collect();

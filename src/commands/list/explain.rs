@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::collect::pending::Pending;
 use crate::commands::{Context, show};
-use crate::fleet::edition::{Edition, EditionStatus};
+use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::generation::Generation;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::row::Row;
@@ -27,18 +27,20 @@ pub(crate) fn run(
     context: &Context,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let (editions, generations, row) = match store {
-        Some(store) => (store.editions(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?),
+    let (build_groups, generations, row) = match store {
+        Some(store) => {
+            (store.build_groups(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?)
+        }
         None => (Vec::new(), Vec::new(), None),
     };
     let election = &entry.schedule.election;
     let build_of =
-        |id| editions.iter().find(|known| known.id == id)?.structures.last().map(|(_, build)| *build);
+        |id| build_groups.iter().find(|known| known.id == id)?.structures.last().map(|(_, build)| *build);
     let pending = Pending::new(election, build_of);
-    let builds = editions
+    let builds = build_groups
         .iter()
-        .filter(|edition| !edition.structures.is_empty())
-        .map(|edition| Build::of(edition, &generations, election.chosen == Some(edition.id)));
+        .filter(|build_group| !build_group.structures.is_empty())
+        .map(|build_group| Build::of(build_group, &generations, election.chosen == Some(build_group.id)));
     let builds = builds.collect();
     let explained = Explained { entry, row, builds, pending, health, context };
     match is_json {
@@ -57,9 +59,9 @@ struct Explained<'a> {
     context: &'a Context,
 }
 
-/// An edition, and how many generations it has.
+/// A build group, and how many generations it has.
 struct Build {
-    status: EditionStatus,
+    status: BuildGroupStatus,
     /// A person chose it, so votes do not replace it.
     is_chosen: bool,
     fingerprints: Vec<String>,
@@ -69,14 +71,14 @@ struct Build {
 }
 
 impl Build {
-    fn of(edition: &Edition, generations: &[Generation], is_chosen: bool) -> Self {
-        let of_it = || generations.iter().filter(|known| known.edition == edition.id);
+    fn of(build_group: &BuildGroup, generations: &[Generation], is_chosen: bool) -> Self {
+        let of_it = || generations.iter().filter(|known| known.build_group == build_group.id);
         let folded = of_it().filter(|known| known.address.is_none()).count();
         let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();
         Self {
-            status: edition.status,
+            status: build_group.status,
             is_chosen,
-            fingerprints: edition.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect(),
+            fingerprints: build_group.structures.iter().map(|(_, fingerprint)| fingerprint.short()).collect(),
             open,
             closed: of_it().count() - open - folded,
             folded,
@@ -186,10 +188,10 @@ impl Explained<'_> {
         for build in &self.builds {
             let Build { status, is_chosen, fingerprints, open, closed, folded } = build;
             let status = match status {
-                EditionStatus::Current if *is_chosen => "shown, chosen by hand",
-                EditionStatus::Current => "shown",
-                EditionStatus::Aside => "set aside",
-                EditionStatus::Former => "history",
+                BuildGroupStatus::Current if *is_chosen => "shown, chosen by hand",
+                BuildGroupStatus::Current => "shown",
+                BuildGroupStatus::Aside => "set aside",
+                BuildGroupStatus::Former => "history",
             };
             let fingerprints = fingerprints.join(" ");
             let generations = format!("generations: {open} open, {closed} closed, {folded} folded");

@@ -111,8 +111,8 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     };
     let asked: Vec<String> =
         heard.iter().filter(|heard| heard.answer.is_some()).map(|heard| heard.url.clone()).collect();
-    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
-    for silent in &roster.silent {
+    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
+    for silent in &fleet.silent {
         let since = silent
             .last_heard
             .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
@@ -123,10 +123,10 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             since.unwrap_or_default()
         ));
     }
-    for (url, message) in &roster.cut {
+    for (url, message) in &fleet.cut {
         super::warn(format!("center \"{}\" {message}", shown_url(url)));
     }
-    for (url, UnaskedCenter { since, services }) in roster.unasked.iter().filter(|_| args.offline) {
+    for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| args.offline) {
         super::warn(format!(
             "center \"{}\": not asked since {}; {} that it alone listed {} offline",
             shown_url(url),
@@ -136,11 +136,11 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         ));
     }
     let suspicions = store.as_ref().map(Store::suspicions).transpose()?.unwrap_or_default();
-    let health = AddressHealth::new(&roster, suspicions);
+    let health = AddressHealth::new(&fleet, suspicions);
     let file = args.output.as_deref();
     match &args.explain {
         Some(service) => {
-            let entry = pick(service, &roster.entries)?;
+            let entry = pick(service, &fleet.entries)?;
             let is_json = args.format == Format::Json;
             let mut shown = Vec::new();
             explain::run(entry, store.as_ref(), &health, is_json, context, &mut shown)?;
@@ -148,16 +148,16 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         }
         None => {
             // Read to the end before the first byte is written, because reading may fail.
-            let lines = lines(args, &roster, store.as_ref(), &health)?;
-            let centers = centers_up(&roster, &asked);
+            let lines = lines(args, &fleet, store.as_ref(), &health)?;
+            let centers = centers_up(&fleet, &asked);
             if lines.is_empty() && args.format == Format::Text && !context.is_quiet {
-                super::inform(nothing_to_show(&args.parts, &roster, context));
+                super::inform(nothing_to_show(&args.parts, &fleet, context));
             }
             emit(file, |out| write(&lines, &centers, args.format, context, out))?;
         }
     }
     let is_damaged = store.as_ref().is_some_and(super::tell_damages);
-    Ok(if roster.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
+    Ok(if fleet.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
 }
 
 /// Lets `write` write what is to be shown to the file, whole or not at all, or else to stdout.
@@ -179,7 +179,7 @@ fn client(context: &Context) -> Result<Client> {
 /// Returns what the list is about, with what is stored of each.
 fn lines<'a>(
     args: &ListArgs,
-    roster: &'a Fleet,
+    fleet: &'a Fleet,
     store: Option<&Store>,
     health: &'a AddressHealth,
 ) -> Result<Vec<Line<'a>>> {
@@ -189,7 +189,7 @@ fn lines<'a>(
     };
     let is_wanted = |name: &str| args.parts.is_empty() || args.parts.iter().any(|part| name.contains(part));
     let mut lines = Vec::new();
-    for entry in &roster.entries {
+    for entry in &fleet.entries {
         let row = match store {
             Some(store) => store.latest(&entry.key)?,
             None => None,
@@ -206,8 +206,8 @@ fn lines<'a>(
 }
 
 /// Returns the message in place of an empty table: a slip in a part or in the root has to show.
-fn nothing_to_show(parts: &[String], roster: &Fleet, context: &Context) -> String {
-    if parts.is_empty() || roster.entries.is_empty() {
+fn nothing_to_show(parts: &[String], fleet: &Fleet, context: &Context) -> String {
+    if parts.is_empty() || fleet.entries.is_empty() {
         let root = context.workdir.root().display().to_string();
         return format!("no service is listed, and none is stored in \"{}\"", in_message(&root));
     }
@@ -233,10 +233,10 @@ fn write(
 }
 
 /// Returns of each center that was asked whether it answered.
-fn centers_up(roster: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
+fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
     let mut centers = BTreeMap::new();
     for url in asked {
-        let is_up = roster.silent.iter().all(|silent| silent.url != *url);
+        let is_up = fleet.silent.iter().all(|silent| silent.url != *url);
         // Two with other credentials are one name here.
         *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
     }

@@ -340,17 +340,17 @@ impl Work<'_> {
         let ids = store.id_source()?;
         let heard = survey.ask_again(prober, &context.centers);
         let answered = crate::prune::lists::answered(&heard);
-        let mut roster = Fleet::assemble(store.known_fleet()?, heard, naming, &ids, now);
-        roster.silent.extend(survey.silent());
+        let mut fleet = Fleet::assemble(store.known_fleet()?, heard, naming, &ids, now);
+        fleet.silent.extend(survey.silent());
         let suspicions = store.suspicions()?;
         let situation =
-            crate::prune::lists::situation(&roster, survey, &suspicions, store.tombstones()?, answered, now);
+            crate::prune::lists::situation(&fleet, survey, &suspicions, store.tombstones()?, answered, now);
         let plan = Plan::make(situation, choices);
 
         let mut writer = store.writer(locked.held());
-        for change in roster.changes.iter().chain(&crate::prune::lists::remember(
+        for change in fleet.changes.iter().chain(&crate::prune::lists::remember(
             &plan,
-            &roster,
+            &fleet,
             &suspicions,
             naming,
             now,
@@ -359,11 +359,11 @@ impl Work<'_> {
         }
         writer.commit()?;
         drop(writer);
-        let (ids, roster_now) = (&ids, &roster);
-        let remover = Remover { context, prober, pulling, locked, store, ids, roster: roster_now, gone };
+        let (ids, roster_now) = (&ids, &fleet);
+        let remover = Remover { context, prober, pulling, locked, store, ids, fleet: roster_now, gone };
         let removal = remover.carry_out(&plan)?;
         let is_cut = survey.is_cut || removal.is_cut;
-        Ok(Lists { plan, removal, silent: roster.silent, restored: Vec::new(), is_cut })
+        Ok(Lists { plan, removal, silent: fleet.silent, restored: Vec::new(), is_cut })
     }
 }
 
@@ -382,12 +382,12 @@ pub(crate) fn dry_run(
             Some(store) => (store.suspicions()?, store.tombstones()?),
             None => Default::default(),
         };
-        let (roster, answered, now) = (&survey.roster, survey.answered.clone(), context.now());
+        let (fleet, answered, now) = (&survey.fleet, survey.answered.clone(), context.now());
         let is_cut = survey.is_cut;
         let situation =
-            crate::prune::lists::situation(roster, &survey, &suspicions, tombstones, answered, now);
+            crate::prune::lists::situation(fleet, &survey, &suspicions, tombstones, answered, now);
         let plan = Plan::make(situation, &args.choices(config));
-        done.lists = Some(Lists { plan, silent: survey.roster.silent, is_cut, ..Lists::default() });
+        done.lists = Some(Lists { plan, silent: survey.fleet.silent, is_cut, ..Lists::default() });
     }
     if let Some(store) = store.filter(|_| !args.center_only) {
         done.thinning = Some(Thinning::plan(&store, &args.keep(config), context)?);

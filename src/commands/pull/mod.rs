@@ -265,16 +265,16 @@ fn pull(
     let known = store.known_fleet()?;
     let time_left = || deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
     let heard = ask_known_first(client, &context.centers, &known, time_left);
-    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
-    let mut roster = with_named_address(args, roster, &ids, context)?;
+    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
+    let mut fleet = with_named_address(args, fleet, &ids, context)?;
     let is_over = || Stop::now(signals, deadline, &started).is_some();
     // Whoever fills an inbox must not keep services from being pulled: half of the time is for them.
     let for_inbox = deadline.map(|deadline| deadline / 2);
     let is_enough = || Stop::now(signals, for_inbox, &started).is_some();
     let found = crate::collect::intake::look(&is_enough, context);
-    report_silence(&roster, !found.letters.is_empty(), context)?;
+    report_silence(&fleet, !found.letters.is_empty(), context)?;
     // Let go one after the other: the first run of a large center has three for each name.
-    std::mem::take(&mut roster.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
+    std::mem::take(&mut fleet.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
     writer.commit()?;
 
     let stopped = AtomicBool::new(false);
@@ -302,7 +302,7 @@ fn pull(
         store: &store,
         writer: &mut writer,
         messages: &inbox,
-        roster: &mut roster,
+        fleet: &mut fleet,
         naming: &context.config.naming,
         limits: options.limits,
         owners: context.config.inbox_owners.as_deref(),
@@ -310,13 +310,13 @@ fn pull(
     };
     let found = intake.take(found)?;
 
-    let selection = select(args, &roster.entries)?;
+    let selection = select(args, &fleet.entries)?;
     let plan = match &args.address {
         Some(address) => {
             let address = normal_form(address);
-            Plan::of_address(pick(&args.services[0], &roster.entries)?, &address, &roster.entries)
+            Plan::of_address(pick(&args.services[0], &fleet.entries)?, &address, &fleet.entries)
         }
-        None => Plan::make(&roster.entries, &selection, &shared.rules, now),
+        None => Plan::make(&fleet.entries, &selection, &shared.rules, now),
     };
     for waiting in &plan.waiting {
         context.explain(output::not_pulled(waiting));
@@ -339,9 +339,9 @@ fn pull(
 
     let mut mended = Mended::default();
     if haul.stop.is_none() {
-        accept_emptied_centers(&roster, &store, now, |change| Ok(writer.apply(change)?))?;
+        accept_emptied_centers(&fleet, &store, now, |change| Ok(writer.apply(change)?))?;
         if args.services.is_empty() {
-            roster.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
+            fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
         }
         let until = crate::collect::fold::until(context.config.pull.fold_after, now);
         crate::collect::fold::fold(&store, &ids, until, |change| Ok(writer.apply(change)?))?;
@@ -354,8 +354,8 @@ fn pull(
 
     let damages = store.damages();
     let is_whole = damages.is_empty() && mended.lost.is_empty();
-    output::print(&haul, &found, &damages, &mended, &plan, &roster, &started, args.format, context)?;
-    Ok(exit_code(&haul, &found, is_whole, &plan, &selection, &roster))
+    output::print(&haul, &found, &damages, &mended, &plan, &fleet, &started, args.format, context)?;
+    Ok(exit_code(&haul, &found, is_whole, &plan, &selection, &fleet))
 }
 
 /// Stores that a run begins, which centers it asks, and whether the clock went back since the last one.
@@ -455,14 +455,9 @@ pub(crate) fn last_chance(
 }
 
 /// Adds the name under which `--address` is to be stored, where no center and no database knows it.
-fn with_named_address(
-    args: &PullArgs,
-    mut roster: Fleet,
-    ids: &IdSource,
-    context: &Context,
-) -> Result<Fleet> {
+fn with_named_address(args: &PullArgs, mut fleet: Fleet, ids: &IdSource, context: &Context) -> Result<Fleet> {
     if args.address.is_none() {
-        return Ok(roster);
+        return Ok(fleet);
     }
     let naming: &Naming = &context.config.naming;
     let [name] = &args.services[..] else {
@@ -470,12 +465,12 @@ fn with_named_address(
             "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"
         ));
     };
-    if pick(name, &roster.entries).is_ok() || !naming.parse(name).is_parsed() {
-        return Ok(roster);
+    if pick(name, &fleet.entries).is_ok() || !naming.parse(name).is_parsed() {
+        return Ok(fleet);
     }
-    let (_, changes) = roster.add_service(name, naming, ids, context.now());
-    roster.changes.extend(changes);
-    Ok(roster)
+    let (_, changes) = fleet.add_service(name, naming, ids, context.now());
+    fleet.changes.extend(changes);
+    Ok(fleet)
 }
 
 fn select(args: &PullArgs, entries: &[KeyEntry]) -> Result<Selection> {
@@ -494,12 +489,12 @@ fn select(args: &PullArgs, entries: &[KeyEntry]) -> Result<Selection> {
 }
 
 /// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
-fn report_silence(roster: &Fleet, has_letters: bool, context: &Context) -> Result<()> {
-    for (url, message) in &roster.cut {
+fn report_silence(fleet: &Fleet, has_letters: bool, context: &Context) -> Result<()> {
+    for (url, message) in &fleet.cut {
         super::warn(format!("center \"{}\" {message}", shown_url(url)));
     }
-    for silent in &roster.silent {
-        let known = has_letters || roster.entries.iter().any(|entry| !entry.addresses().is_empty());
+    for silent in &fleet.silent {
+        let known = has_letters || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
         if !known {
             bail!(
                 "center \"{}\": {} (--center, GOC_CENTER or center in the configuration says which center is asked)",
@@ -519,12 +514,12 @@ fn report_silence(roster: &Fleet, has_letters: bool, context: &Context) -> Resul
 
 /// Believes a center that lists nothing once nothing that it listed answers any more.
 fn accept_emptied_centers(
-    roster: &Fleet,
+    fleet: &Fleet,
     store: &Store,
     now: DateTime<Utc>,
     mut apply: impl FnMut(&Change) -> Result<()>,
 ) -> Result<()> {
-    if !roster.silent.iter().any(|silent| silent.emptied) {
+    if !fleet.silent.iter().any(|silent| silent.emptied) {
         return Ok(());
     }
     let states = store.addresses()?;
@@ -537,13 +532,13 @@ fn accept_emptied_centers(
     };
     let assumed = |entry: &&KeyEntry| entry.addresses().iter().any(|address| entry.is_assumed(address));
     let (gone, there): (Vec<&KeyEntry>, Vec<&KeyEntry>) =
-        roster.entries.iter().filter(assumed).partition(is_gone);
+        fleet.entries.iter().filter(assumed).partition(is_gone);
     if !there.is_empty() || gone.is_empty() {
         return Ok(());
     }
     let emptied: Vec<&str> =
-        roster.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
-    for change in roster.unlist(&emptied, now) {
+        fleet.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
+    for change in fleet.unlist(&emptied, now) {
         apply(&change)?;
     }
     super::warn("nothing that the emptied center listed answers any more, so its services are offline now");
@@ -556,7 +551,7 @@ fn exit_code(
     is_whole: bool,
     plan: &Plan<'_>,
     selection: &Selection,
-    roster: &Fleet,
+    fleet: &Fleet,
 ) -> ExitCode {
     let failed = |pulled: &Pulled| {
         !pulled.failures.is_empty() || !pulled.asides.is_empty() || !pulled.faults.is_empty()
@@ -566,7 +561,7 @@ fn exit_code(
     let partly = !is_whole
         || haul.pulled.iter().any(failed)
         || found.has_trouble()
-        || roster.is_partial()
+        || fleet.is_partial()
         || named_offline;
     match haul.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
@@ -580,10 +575,10 @@ fn exit_code(
 fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
     let (known, ids) = known_of_root(&context.workdir)?;
     let heard = ask_known_first(client, &context.centers, &known, || args.deadline);
-    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
-    report_silence(&roster, false, context)?;
-    let selection = select(args, &roster.entries)?;
-    let plan = Plan::make(&roster.entries, &selection, &args.rules(context), context.now());
+    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
+    report_silence(&fleet, false, context)?;
+    let selection = select(args, &fleet.entries)?;
+    let plan = Plan::make(&fleet.entries, &selection, &args.rules(context), context.now());
     output::print_plan(&plan, args.format, context)?;
-    Ok(if roster.is_partial() { ExitCode::Partly } else { ExitCode::Done })
+    Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }

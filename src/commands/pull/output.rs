@@ -50,12 +50,12 @@ pub(crate) fn print(
     damages: &[Damage],
     mended: &Mended,
     plan: &Plan<'_>,
-    roster: &Fleet,
+    fleet: &Fleet,
     started: &Stopwatch,
     format: Format,
     context: &Context,
 ) -> Result<()> {
-    let pulled = by_name(&haul.pulled, &roster.entries);
+    let pulled = by_name(&haul.pulled, &fleet.entries);
     let taken = &found.taken;
     of_inboxes(found, context);
     for damage in damages {
@@ -81,7 +81,7 @@ pub(crate) fn print(
         cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
         failed_addresses: results().map(|pulled| pulled.failures.len()).sum(),
         set_aside_addresses: results().map(|pulled| pulled.asides.len()).sum(),
-        silent_centers: roster.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
+        silent_centers: fleet.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
         snapshots: taken.iter().filter(|taken| matches!(taken.fate, Fate::Merged | Fate::Known)).count(),
         set_aside_snapshots: taken
             .iter()

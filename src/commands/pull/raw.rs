@@ -114,9 +114,9 @@ impl<W: Write> Write for Escaping<W> {
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
     let (known, ids) = known_of_root(&context.workdir)?;
     let heard = ask_known_first(client, &context.centers, &known, || None);
-    let roster = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
-    super::report_silence(&roster, false, context)?;
-    Ok(pick(service, &roster.entries)?.addresses())
+    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
+    super::report_silence(&fleet, false, context)?;
+    Ok(pick(service, &fleet.entries)?.addresses())
 }
 
 #[cfg(test)]

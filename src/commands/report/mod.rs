@@ -180,13 +180,12 @@ pub(crate) fn report(
         Err(message) => return Ok(usage(&message)),
     };
     let store = Store::open_read_only(&context.workdir.database())?;
-    let roster = stored_fleet(&store, &context.config.naming, context.now())?;
-    let mut chosen = Chosen::of(service, args, &roster, &store)?;
+    let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
+    let mut chosen = Chosen::of(service, args, &fleet, &store)?;
     outputs.name_page(&chosen.page_name(), context);
 
     let reader = SourceReader { context, app: &chosen.row.key.app.clone(), offline: args.offline, signals };
-    let against =
-        args.against.as_deref().map(|asked| against(asked, &chosen, &roster, &store)).transpose()?;
+    let against = args.against.as_deref().map(|asked| against(asked, &chosen, &fleet, &store)).transpose()?;
     let look = Look { args, chosen: &chosen, reader: &reader, outputs: &outputs, against: against.as_ref() };
     let (profile, found) = thread::scope(|scope| {
         let profile = parallel::begin(scope, || stored_profile(&chosen.row, context));
@@ -405,19 +404,19 @@ impl<'a> Chosen<'a> {
         name.map_or_else(|| format!("{}_report.html", self.row.id.0), str::to_owned)
     }
 
-    pub(crate) fn of(service: &str, args: &ReportArgs, roster: &'a Fleet, store: &Store) -> Result<Self> {
+    pub(crate) fn of(service: &str, args: &ReportArgs, fleet: &'a Fleet, store: &Store) -> Result<Self> {
         let all = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
         super::tell_damages(store);
         let rows: Vec<Row> = all.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
         let row = match (args.id, &args.commit) {
-            (Some(id), _) => row_by_id(id, service, roster, rows.as_slice())?,
-            (None, Some(commit)) => match row_by_commit(commit, service, roster, rows.as_slice())? {
+            (Some(id), _) => row_by_id(id, service, fleet, rows.as_slice())?,
+            (None, Some(commit)) => match row_by_commit(commit, service, fleet, rows.as_slice())? {
                 Some(row) => row,
-                None => latest(pick(service, &roster.entries)?, store)?,
+                None => latest(pick(service, &fleet.entries)?, store)?,
             },
-            (None, None) => latest(pick(service, &roster.entries)?, store)?,
+            (None, None) => latest(pick(service, &fleet.entries)?, store)?,
         };
-        let entry = roster.entries.iter().find(|entry| entry.key == row.key);
+        let entry = fleet.entries.iter().find(|entry| entry.key == row.key);
         let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;
         let name = in_message(&entry.newest_name().name);
         let hash = row.key.commit.as_str();
@@ -438,7 +437,7 @@ impl<'a> Chosen<'a> {
         let is_of_its_own_commit = !hash.is_empty();
         let replicas = match args.id {
             None if row.is_latest => entry.replicas_now(&row),
-            _ => row.fact.as_ref().map(|fact| (fact.answered, fact.listed)),
+            _ => row.stats.as_ref().map(|stats| (stats.answered, stats.listed)),
         };
         Ok(Self {
             service: entry.newest_name().name.clone(),
@@ -483,7 +482,7 @@ impl<'a> Chosen<'a> {
                 row: row.id.0,
                 stored_at: row.created_at,
                 commit: row.key.commit.clone(),
-                coverage: row.fact.as_ref().map(|fact| fact.coverage),
+                coverage: row.stats.as_ref().map(|stats| stats.coverage),
             }),
             trend: self.trend.clone(),
             filters: filter.words(),
@@ -517,13 +516,13 @@ pub(crate) fn trend<'r>(until: impl Iterator<Item = &'r Row>) -> Vec<Point> {
 }
 
 /// Returns the row that `--against` names, by its number or by its service.
-pub(crate) fn against(asked: &str, chosen: &Chosen<'_>, roster: &Fleet, store: &Store) -> Result<Row> {
+pub(crate) fn against(asked: &str, chosen: &Chosen<'_>, fleet: &Fleet, store: &Store) -> Result<Row> {
     let row = match asked.parse::<i64>() {
         Ok(id) => {
             let rows = store.rows(&RowFilter::default())?;
             rows.into_iter().find(|row| row.id.0 == id).ok_or_else(|| anyhow!("there is no row {id}"))?
         }
-        Err(_) => latest(pick(asked, &roster.entries)?, store)?,
+        Err(_) => latest(pick(asked, &fleet.entries)?, store)?,
     };
     if row.key.app != chosen.row.key.app {
         bail!(
@@ -563,8 +562,8 @@ pub(crate) fn latest(entry: &KeyEntry, store: &Store) -> Result<Row> {
     })
 }
 
-pub(crate) fn row_by_id(id: i64, service: &str, roster: &Fleet, rows: &[Row]) -> Result<Row> {
-    let app = pick_app(service, &roster.entries)?;
+pub(crate) fn row_by_id(id: i64, service: &str, fleet: &Fleet, rows: &[Row]) -> Result<Row> {
+    let app = pick_app(service, &fleet.entries)?;
     let name = in_message(&app.app);
     let row = rows.iter().find(|row| row.id.0 == id);
     let row = row.ok_or_else(|| anyhow!("there is no row {id} (goc-watchdog history {name})"))?;
@@ -575,13 +574,8 @@ pub(crate) fn row_by_id(id: i64, service: &str, roster: &Fleet, rows: &[Row]) ->
 }
 
 /// Returns the newest row of a commit; `None` for services whose names tell none.
-pub(crate) fn row_by_commit(
-    commit: &str,
-    service: &str,
-    roster: &Fleet,
-    rows: &[Row],
-) -> Result<Option<Row>> {
-    let app = pick_app(service, &roster.entries)?;
+pub(crate) fn row_by_commit(commit: &str, service: &str, fleet: &Fleet, rows: &[Row]) -> Result<Option<Row>> {
+    let app = pick_app(service, &fleet.entries)?;
     let mut of_app = rows.iter().filter(|row| is_same_app(&row.key, &app)).peekable();
     if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
         return Ok(None);

@@ -30,7 +30,7 @@ use crate::config::{AddressPolicy, PullConfig};
 use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::io::clock::Deadline;
 use crate::memory::{NoRoom, Reservation};
-use crate::profile::{Imprint, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
+use crate::profile::{AnswerDigest, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
 
 /// How requests are made.
 #[derive(Clone, Debug)]
@@ -161,8 +161,8 @@ pub(crate) struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// Reads on while the answer is the one that this imprint was taken of; tells whether it is.
-    pub(crate) fn repeats(&mut self, last: &Imprint) -> Result<bool, HttpError> {
+    /// Reads on while the answer is the one that this digest was taken of; tells whether it is.
+    pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, HttpError> {
         self.reader().repeats(last).map_err(HttpError::from)
     }
 

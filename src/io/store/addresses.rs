@@ -113,7 +113,7 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
             let mut statement = connection.prepare_cached(sql)?;
             for life in statement.query_map([spelling], |row| generation(row, |_| ()))? {
                 let life = life?;
-                let of = (life.edition.0, life.structure.0, life.mode.as_str());
+                let of = (life.build_group.0, life.structure.0, life.mode.as_str());
                 alike.entry(of).or_default().push(life);
             }
         }
@@ -188,7 +188,7 @@ fn join(connection: &Connection, lives: &[Generation]) -> rusqlite::Result<()> {
     }
     // The latest row has the sum of both, so a decision about the next is due.
     let sql = "UPDATE schedule SET unfinished = 1 WHERE key_id = (SELECT key_id FROM edition WHERE id = ?1)";
-    connection.execute(sql, [kept.edition])?;
+    connection.execute(sql, [kept.build_group])?;
     Ok(())
 }
 
@@ -202,14 +202,14 @@ fn blocks_of(connection: &Connection, structure: StructureId) -> rusqlite::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::ids::EditionId;
+    use crate::fleet::ids::BuildGroupId;
     use crate::profile::Mode;
 
     fn life(spelling: &str, opened: i64, closed: Option<i64>) -> Generation {
         let at = |minute: i64| chrono::DateTime::from_timestamp(minute * 60, 0).unwrap();
         Generation {
             id: GenerationId(opened),
-            edition: EditionId(1),
+            build_group: BuildGroupId(1),
             structure: StructureId(1),
             address: Some(spelling.to_owned()),
             mode: Mode::Count,

@@ -5,15 +5,15 @@ use rusqlite::params;
 
 use super::query::HIGHEST_ID;
 use super::{Store, StoreError};
+use crate::fleet::build_group::Election;
 use crate::fleet::change::Change;
-use crate::fleet::edition::Election;
 use crate::fleet::generation::LastAnswer;
-use crate::fleet::ids::{EditionId, GenerationId, KeyId};
+use crate::fleet::ids::{BuildGroupId, GenerationId, KeyId};
 use crate::fleet::liveness::{Streak, Suspicion};
 use crate::fleet::records::{AddressState, Replicas, ScheduleRow};
 use crate::fleet::removal::Tombstone;
 use crate::fleet::retention::HIGHEST_NUMBER;
-use crate::fleet::row::{Fact, NewRow};
+use crate::fleet::row::{NewRow, RowStats};
 use crate::fleet::schedule::Schedule;
 use crate::fleet::snapshot::Jump;
 use crate::lock::Held;
@@ -133,21 +133,21 @@ impl<'a> Writer<'a> {
             Change::StructureMended(id, data) => {
                 run("UPDATE structure SET data = ?2 WHERE id = ?1", params![id, data])
             }
-            Change::Edition { id, key, at } => run(
+            Change::BuildGroup { id, key, at } => run(
                 "INSERT INTO edition (id, key_id, status, created_at) VALUES (?1, ?2, 'aside', ?3)",
                 params![id, key, iso(*at)],
             ),
-            Change::EditionStatus(id, status) => {
+            Change::BuildGroupStatus(id, status) => {
                 run("UPDATE edition SET status = ?2 WHERE id = ?1", params![id, status.as_str()])
             }
             Change::StructureMoved { structure, from, to } => run(
                 "UPDATE generation SET edition_id = ?3 WHERE structure_id = ?1 AND edition_id = ?2",
                 params![structure, from, to],
             ),
-            Change::GenerationOpened { id, edition, structure, address, mode, at, counts, answer } => run(
+            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer } => run(
                 "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
-                params![id, edition, structure, address, mode.as_str(), iso(*at), counts],
+                params![id, build_group, structure, address, mode.as_str(), iso(*at), counts],
             )
             .and_then(|()| self.remember(*id, answer.as_ref())),
             Change::GenerationMoved { id, mode, at, counts, answer } => run(
@@ -264,7 +264,7 @@ impl<'a> Writer<'a> {
                  WHERE id = ?1 AND deleted_at IS NULL",
                 params![id, iso(*at)],
             ),
-            Change::EditionDropped(edition) => self.drop_edition(*edition),
+            Change::BuildGroupDropped(build_group) => self.drop_build_group(*build_group),
             Change::StructuresSwept => {
                 run("DELETE FROM structure WHERE id NOT IN (SELECT structure_id FROM generation)", params![])
             }
@@ -279,11 +279,11 @@ impl<'a> Writer<'a> {
         };
         match answer {
             None => run("DELETE FROM last_answer WHERE generation_id = ?1", params![id]),
-            Some(LastAnswer { fraction, imprint }) => run(
+            Some(LastAnswer { fraction, answer_digest }) => run(
                 "INSERT INTO last_answer (generation_id, fraction, imprint) VALUES (?1, ?2, ?3)
                  ON CONFLICT (generation_id) DO UPDATE SET fraction = excluded.fraction,
                      imprint = excluded.imprint",
-                params![id, fraction, imprint],
+                params![id, fraction, answer_digest],
             ),
         }
     }
@@ -331,17 +331,17 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn drop_edition(&self, edition: EditionId) -> rusqlite::Result<()> {
+    fn drop_build_group(&self, build_group: BuildGroupId) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
-        connection.prepare_cached("DELETE FROM generation WHERE edition_id = ?1")?.execute([edition])?;
+        connection.prepare_cached("DELETE FROM generation WHERE edition_id = ?1")?.execute([build_group])?;
         let sql = "DELETE FROM election WHERE winner_id = ?1 OR chosen_id = ?1";
-        connection.prepare_cached(sql)?.execute([edition])?;
-        // An edition of which a row tells stays, as nothing but a number.
+        connection.prepare_cached(sql)?.execute([build_group])?;
+        // A build group of which a row tells stays, as nothing but a number.
         let sql = "DELETE FROM edition WHERE id = ?1
                    AND NOT EXISTS (SELECT 1 FROM cover_fact WHERE edition_id = edition.id)";
-        connection.prepare_cached(sql)?.execute([edition])?;
+        connection.prepare_cached(sql)?.execute([build_group])?;
         let sql = "UPDATE edition SET status = 'former' WHERE id = ?1";
-        connection.prepare_cached(sql)?.execute([edition])?;
+        connection.prepare_cached(sql)?.execute([build_group])?;
         Ok(())
     }
 
@@ -352,12 +352,12 @@ impl<'a> Writer<'a> {
                    WHERE deleted_at IS NULL AND (env, region, app_name, git_commit) =
                        (SELECT env, region, app_name, git_commit FROM cover_key WHERE id = ?1)";
         connection.prepare_cached(sql)?.execute(params![key, at])?;
-        let editions: Vec<EditionId> = connection
+        let build_groups: Vec<BuildGroupId> = connection
             .prepare_cached("SELECT id FROM edition WHERE key_id = ?1")?
             .query_map([key], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        for edition in editions {
-            self.drop_edition(edition)?;
+        for build_group in build_groups {
+            self.drop_build_group(build_group)?;
         }
         // So that a key that comes back is pulled like a new one.
         connection.prepare_cached("DELETE FROM schedule WHERE key_id = ?1")?.execute([key])?;
@@ -397,7 +397,7 @@ impl<'a> Writer<'a> {
 
     fn add_row(&self, row: &NewRow) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
-        let NewRow { key, at, addresses, branch, cov_file_path, number, fact, file_bytes } = row;
+        let NewRow { key, at, addresses, branch, cov_file_path, number, stats, file_bytes } = row;
         let at = iso(*at);
         connection
             .prepare_cached(
@@ -426,10 +426,10 @@ impl<'a> Writer<'a> {
                 branch,
                 key.commit,
                 cov_file_path,
-                fact.coverage.percent(),
+                stats.coverage.percent(),
                 HIGHEST_ID,
             ])?;
-        let Fact { edition, coverage, covered_digest, counts_digest, answered, listed } = fact;
+        let RowStats { build_group, coverage, covered_digest, counts_digest, answered, listed } = stats;
         // Whatever is said of a row that was not there is not of this one.
         connection.prepare_cached("DELETE FROM cover_diff WHERE row_id = ?1")?.execute([id])?;
         connection
@@ -440,7 +440,7 @@ impl<'a> Writer<'a> {
             )?
             .execute(params![
                 id,
-                edition,
+                build_group,
                 coverage.covered,
                 coverage.total,
                 covered_digest.as_bytes(),

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Error, ErrorCode, Row, ToSql};
 
 use super::{Store, StoreError};
-use crate::fleet::ids::{EditionId, KeyId, RowId, ServiceId, StructureId};
+use crate::fleet::ids::{BuildGroupId, KeyId, RowId, ServiceId, StructureId};
 
 /// A stored value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl fmt::Display for Damage {
 pub(super) enum Owner {
     Key(KeyId),
     Service(ServiceId),
-    Edition(EditionId),
+    BuildGroup(BuildGroupId),
     Row(RowId),
     Structure(StructureId),
     Address(String),
@@ -76,9 +76,13 @@ impl Store {
         self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// Notes that a value of an edition could not be read, which another error tells of.
-    pub(crate) fn note_damage(&self, edition: EditionId, error: &StoreError) -> Result<(), StoreError> {
-        self.note(&Owner::Edition(edition), error)
+    /// Notes that a value of a build group could not be read, which another error tells of.
+    pub(crate) fn note_damage(
+        &self,
+        build_group: BuildGroupId,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        self.note(&Owner::BuildGroup(build_group), error)
     }
 
     /// Notes that a value of a key could not be read, which another error tells of.
@@ -107,9 +111,9 @@ impl Store {
         let (sql, id): (_, &dyn ToSql) = match owner {
             Owner::Key(key) => ("SELECT name FROM service WHERE key_id = ?1 ORDER BY name", key),
             Owner::Service(service) => ("SELECT name FROM service WHERE id = ?1", service),
-            Owner::Edition(edition) => (
+            Owner::BuildGroup(build_group) => (
                 "SELECT name FROM service JOIN edition USING (key_id) WHERE edition.id = ?1 ORDER BY name",
-                edition,
+                build_group,
             ),
             Owner::Row(row) => (
                 "SELECT name FROM service JOIN cover_key ON cover_key.id = key_id

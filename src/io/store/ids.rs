@@ -6,7 +6,7 @@ use super::numbers::ProfileNumbers;
 use super::{Store, StoreError};
 use crate::fleet::assembly::KnownFleet;
 use crate::fleet::ids::{
-    EditionId, GenerationId, HighestIds, IdSource, KeyId, RowId, ServiceId, StructureId,
+    BuildGroupId, GenerationId, HighestIds, IdSource, KeyId, RowId, ServiceId, StructureId,
 };
 
 macro_rules! stored_as_integers {
@@ -25,7 +25,7 @@ macro_rules! stored_as_integers {
     )*};
 }
 
-stored_as_integers!(KeyId, ServiceId, StructureId, EditionId, GenerationId, RowId);
+stored_as_integers!(KeyId, ServiceId, StructureId, BuildGroupId, GenerationId, RowId);
 
 impl Store {
     /// Returns the source of new ids, which goes on where the database stands.
@@ -34,7 +34,7 @@ impl Store {
             key: self.last_id("cover_key")?,
             service: self.last_id("service")?,
             structure: self.last_id("structure")?,
-            edition: self.last_id("edition")?,
+            build_group: self.last_id("edition")?,
             generation: self.last_id("generation")?,
         }))
     }

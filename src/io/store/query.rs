@@ -9,16 +9,16 @@ use rusqlite::{OptionalExtension, params};
 use super::damage::{Owner, described, is_of_value};
 use super::{Store, StoreError};
 use crate::coverage::Coverage;
-use crate::fleet::edition::{Contest, ContestKind, Edition, EditionStatus, Election, Structures};
+use crate::fleet::build_group::{BuildGroup, BuildGroupStatus, Contest, ContestKind, Election, Structures};
 use crate::fleet::generation::{Generation, LastAnswer};
-use crate::fleet::ids::{EditionId, GenerationId, KeyId, StructureId};
+use crate::fleet::ids::{BuildGroupId, GenerationId, KeyId, StructureId};
 use crate::fleet::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::fleet::records::{
     AddressState, AddressStates, AskedCenter, Key, KnownService, ListedAddress, Replicas, ScheduleRow,
 };
 use crate::fleet::removal::Tombstone;
 use crate::fleet::retention::{HIGHEST_NUMBER, RowFiles};
-use crate::fleet::row::{Fact, LatestFile, Row, RowFilter};
+use crate::fleet::row::{LatestFile, Row, RowFilter, RowStats};
 use crate::fleet::schedule::{AddressRetry, Schedule};
 use crate::fleet::snapshot::Jump;
 use crate::profile::{Fingerprint, Mode, Template, decode_build, decode_counts};
@@ -165,7 +165,7 @@ impl Store {
         Ok(schedules)
     }
 
-    fn elections(&self) -> Result<Vec<(KeyId, Election<EditionId>)>, StoreError> {
+    fn elections(&self) -> Result<Vec<(KeyId, Election<BuildGroupId>)>, StoreError> {
         let sql = "SELECT key_id, kind, winner_id, since, votes, listed, chosen_id FROM election";
         self.sound_rows_of("election", sql, [], key_owner, |row| {
             let contest = match row.get::<_, Option<String>>(1)? {
@@ -264,10 +264,10 @@ impl Store {
         Ok(self.rows_of("cover_key", sql, [], |row| row.get(0))?.into_iter().collect())
     }
 
-    /// Returns how many bytes the counters of an edition take up.
-    pub(crate) fn edition_bytes(&self, edition: EditionId) -> Result<u64, StoreError> {
+    /// Returns how many bytes the counters of a build group take up.
+    pub(crate) fn build_group_bytes(&self, build_group: BuildGroupId) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation WHERE edition_id = ?1";
-        Ok(self.rows_of("generation", sql, [edition], |row| row.get(0))?.pop().unwrap_or(0))
+        Ok(self.rows_of("generation", sql, [build_group], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
     /// Returns how many bytes the counters of a key take up.
@@ -277,27 +277,27 @@ impl Store {
         Ok(self.rows_of("generation", sql, [key], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
-    /// Returns the editions of a key, the oldest first.
-    pub(crate) fn editions(&self, key: KeyId) -> Result<Vec<Edition>, StoreError> {
+    /// Returns the build groups of a key, the oldest first.
+    pub(crate) fn build_groups(&self, key: KeyId) -> Result<Vec<BuildGroup>, StoreError> {
         let sql = "SELECT id, status FROM edition WHERE key_id = ?1 ORDER BY id";
-        let mut editions = self.rows_of("edition", sql, [key], |row| {
+        let mut build_groups = self.rows_of("edition", sql, [key], |row| {
             let word: String = row.get(1)?;
-            let status = EditionStatus::from_word(&word).ok_or_else(|| unknown(1, &word))?;
-            Ok(Edition { id: row.get(0)?, status, structures: Vec::new() })
+            let status = BuildGroupStatus::from_word(&word).ok_or_else(|| unknown(1, &word))?;
+            Ok(BuildGroup { id: row.get(0)?, status, structures: Vec::new() })
         })?;
         let sql = "SELECT DISTINCT generation.edition_id, structure.id, structure.fingerprint
                    FROM edition JOIN generation ON generation.edition_id = edition.id
                    JOIN structure ON structure.id = generation.structure_id
                    WHERE edition.key_id = ?1 ORDER BY structure.id";
         let members = self.rows_of("structure", sql, [key], |row| {
-            Ok((row.get::<_, EditionId>(0)?, row.get::<_, StructureId>(1)?, fingerprint(row, 2)?))
+            Ok((row.get::<_, BuildGroupId>(0)?, row.get::<_, StructureId>(1)?, fingerprint(row, 2)?))
         })?;
-        for (edition, structure, fingerprint) in members {
-            if let Some(edition) = editions.iter_mut().find(|known| known.id == edition) {
-                edition.structures.push((structure, fingerprint));
+        for (build_group, structure, fingerprint) in members {
+            if let Some(build_group) = build_groups.iter_mut().find(|known| known.id == build_group) {
+                build_group.structures.push((structure, fingerprint));
             }
         }
-        Ok(editions)
+        Ok(build_groups)
     }
 
     /// Returns the generations of a key, the oldest first, without their counters.
@@ -319,7 +319,7 @@ impl Store {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
-        let owner = |row: &rusqlite::Row<'_>| row.get(1).map(Owner::Edition);
+        let owner = |row: &rusqlite::Row<'_>| row.get(1).map(Owner::BuildGroup);
         let mut damaged = Vec::new();
         let read = reading_generations(&mut damaged);
         let generations = self.sound_rows_of("generation", sql, params![iso(until), limit], owner, read)?;
@@ -330,12 +330,12 @@ impl Store {
     /// Returns the sum into which closed generations of a build were folded, if there is one.
     pub(crate) fn folded(
         &self,
-        edition: EditionId,
+        build_group: BuildGroupId,
         structure: StructureId,
     ) -> Result<Option<Generation>, StoreError> {
         let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
                    FROM generation WHERE edition_id = ?1 AND structure_id = ?2 AND address IS NULL";
-        Ok(self.generations_of(sql, params![edition, structure])?.pop())
+        Ok(self.generations_of(sql, params![build_group, structure])?.pop())
     }
 
     /// Returns the counters of a generation whose build has so many blocks; `None` if it was folded meanwhile.
@@ -360,8 +360,9 @@ impl Store {
     pub(crate) fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
         let sql = "SELECT edition_id, fraction, imprint FROM last_answer
                    JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
-        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Edition);
-        let answer = |row: &rusqlite::Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, imprint: row.get(2)? });
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::BuildGroup);
+        let answer =
+            |row: &rusqlite::Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, answer_digest: row.get(2)? });
         Ok(self.sound_rows_of("last_answer", sql, [generation], owner, answer)?.pop())
     }
 
@@ -464,7 +465,7 @@ impl Store {
                 row: row.get(0)?,
                 key: row.get(1)?,
                 service: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-                edition: row.get(3)?,
+                build_group: row.get(3)?,
                 path: row.get(4)?,
                 bytes: row.get(5)?,
                 covered_digest: fingerprint(row, 6)?,
@@ -577,9 +578,9 @@ fn schedule_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ScheduleRow> {
 }
 
 fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    let fact = match row.get::<_, Option<EditionId>>(11)? {
-        Some(edition) => Some(Fact {
-            edition,
+    let stats = match row.get::<_, Option<BuildGroupId>>(11)? {
+        Some(build_group) => Some(RowStats {
+            build_group,
             coverage: Coverage { covered: row.get(12)?, total: row.get(13)? },
             covered_digest: fingerprint(row, 14)?,
             counts_digest: fingerprint(row, 15)?,
@@ -598,7 +599,7 @@ fn public_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         is_latest: row.get::<_, String>(8)? == "y",
         cov_file_path: row.get(9)?,
         cover_total: row.get(10)?,
-        fact,
+        stats,
         deleted_at: maybe_time(row, 18)?,
     })
 }
@@ -608,9 +609,9 @@ fn reading_generations(
     damaged: &mut Vec<(Owner, String)>,
 ) -> impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<Generation> {
     |row| {
-        let edition = row.get(1)?;
+        let build_group = row.get(1)?;
         generation(row, |error| {
-            damaged.push((Owner::Edition(edition), described("generation", row, error)));
+            damaged.push((Owner::BuildGroup(build_group), described("generation", row, error)));
         })
     }
 }
@@ -636,7 +637,7 @@ pub(super) fn generation(
     };
     Ok(Generation {
         id: row.get(0)?,
-        edition: row.get(1)?,
+        build_group: row.get(1)?,
         structure: row.get(2)?,
         address: row.get(3)?,
         mode: Mode::from_word(&row.get::<_, String>(4)?),

@@ -166,7 +166,7 @@ pub(super) fn grade(percent: f64) -> &'static str {
 }
 
 /// Returns what changes when a page of the same data would look or work otherwise.
-pub(super) fn edition() -> String {
+pub(super) fn version() -> String {
     let parts = [env!("CARGO_PKG_VERSION"), STYLE, &SCRIPT, MARKUP];
     let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
     STANDARD.encode(&digest.finalize()[..12])

@@ -47,8 +47,9 @@ pub(crate) struct Origin {
     pub previous: Option<i64>,
     /// The name of the service on it.
     pub service: String,
-    /// The edition of the page: see [`super::page_edition`].
-    pub edition: String,
+    /// The version of the page: see [`super::page_version`].
+    #[serde(rename = "edition")]
+    pub version: String,
     /// The age that it tells.
     pub confirmed_at: Option<DateTime<Utc>>,
     /// Its source.
@@ -239,7 +240,7 @@ impl Written {
     pub(crate) fn need(&self, wanted: &Origin) -> Need {
         let Some(origin) = &self.from else { return Need::Page };
         let is_like =
-            origin.is_of(wanted) && (origin.previous, &origin.edition) == (wanted.previous, &wanted.edition);
+            origin.is_of(wanted) && (origin.previous, &origin.version) == (wanted.previous, &wanted.version);
         // Each pull confirms the data of a row, and a page that was written after each would be another each time.
         let is_told = match (origin.confirmed_at, wanted.confirmed_at) {
             (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - told)),
@@ -265,7 +266,7 @@ mod tests {
             counts: Some("5b1f".to_owned()),
             previous: Some(6),
             service: "s".to_owned(),
-            edition: "e".to_owned(),
+            version: "e".to_owned(),
             confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap()),
             source: Text { commit: Some("845820727e".to_owned()), lacking: 0, shown: Shown::Partly },
         }
@@ -308,7 +309,7 @@ mod tests {
             Origin { counts: Some("77aa".to_owned()), ..origin() },
             Origin { previous: None, ..origin() },
             Origin { service: "t".to_owned(), ..origin() },
-            Origin { edition: "f".to_owned(), ..origin() },
+            Origin { version: "f".to_owned(), ..origin() },
             Origin { confirmed_at: None, ..origin() },
         ];
         for other in others {

@@ -52,8 +52,8 @@ const TRUNKS: [&str; 4] = ["main", "master", "trunk", "develop"];
 
 /// Returns what changes when reports of the same data would look or work otherwise.
 #[must_use]
-pub(crate) fn page_edition() -> String {
-    html::edition()
+pub(crate) fn page_version() -> String {
+    html::version()
 }
 
 /// What is known of a commit of an app in an environment and region, under one branch.

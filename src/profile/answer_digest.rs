@@ -1,7 +1,7 @@
 //! What is kept of an answer so that it is known when it comes again, without being understood.
 //!
 //! A process prints its files in another order each time, but the lines of a file always in the same.
-//! So an [`Imprint`] has length and hash of every file's section of the text, and two texts of the same
+//! So an [`AnswerDigest`] has length and hash of every file's section of the text, and two texts of the same
 //! sections say the same. Telling costs one look for the file's name a section, and a hash that reads
 //! memory about as fast as it can be read.
 //!
@@ -11,7 +11,7 @@
 
 use twox_hash::XxHash3_64;
 
-/// Marks the layout of an encoded imprint.
+/// Marks the layout of an encoded digest.
 const FORMAT: u8 = 1;
 /// How many bits of a section's place are its length; the others are of its name's hash.
 const LENGTH_BITS: u32 = 22;
@@ -22,7 +22,7 @@ const SECTION_BYTES: usize = 16;
 
 /// Length and hash of each section of a text, whatever their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Imprint {
+pub struct AnswerDigest {
     seed: u64,
     /// Of the mode line.
     head: u64,
@@ -37,7 +37,7 @@ struct Section {
     hash: u64,
 }
 
-impl Imprint {
+impl AnswerDigest {
     /// Encodes it to be stored.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -119,8 +119,8 @@ fn key(seed: u64, head: &[u8]) -> u64 {
     hash(seed, head) >> LENGTH_BITS << LENGTH_BITS
 }
 
-/// Takes the imprint of a text while it is read, section by section.
-pub(super) struct Imprinting {
+/// Takes the digest of a text while it is read, section by section.
+pub(super) struct Digesting {
     seed: u64,
     head: u64,
     sections: Vec<Section>,
@@ -136,13 +136,13 @@ struct Current {
     before: Option<(u64, twox_hash::xxhash3_64::Hasher)>,
 }
 
-impl Imprinting {
+impl Digesting {
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, head: 0, sections: Vec::new(), current: None, too_much: false }
     }
 
-    /// Goes on after a part of a text whose imprint is known: its mode line, and these of its sections.
-    pub(super) fn resume(last: &Imprint, recognised: &[bool]) -> Self {
+    /// Goes on after a part of a text whose digest is known: its mode line, and these of its sections.
+    pub(super) fn resume(last: &AnswerDigest, recognised: &[bool]) -> Self {
         let sections = last.sections.iter().zip(recognised).filter(|&(_, &is_there)| is_there);
         let sections = sections.map(|(section, _)| *section).collect();
         Self { head: last.head, sections, ..Self::new(last.seed) }
@@ -185,13 +185,13 @@ impl Imprinting {
         self.sections.push(Section { place: key | length, hash });
     }
 
-    /// Returns the imprint of all that was taken in; `None` where sections could not be told apart: a file
+    /// Returns the digest of all that was taken in; `None` where sections could not be told apart: a file
     /// that came in two places, one of 4 MiB and more, or more than 65,536 of them.
-    pub(super) fn finish(mut self) -> Option<Imprint> {
+    pub(super) fn finish(mut self) -> Option<AnswerDigest> {
         self.end(&[]);
         let Self { seed, head, mut sections, too_much, .. } = self;
         sections.sort_unstable();
-        (!too_much && are_distinct(&sections)).then_some(Imprint { seed, head, sections })
+        (!too_much && are_distinct(&sections)).then_some(AnswerDigest { seed, head, sections })
     }
 }
 
@@ -199,57 +199,64 @@ impl Imprinting {
 mod tests {
     use super::*;
 
-    fn imprint(pieces: &[(&str, &[&str])]) -> Option<Imprint> {
-        let mut imprinting = Imprinting::new(7);
-        imprinting.mode_line(b"mode: set\n");
+    fn answer_digest(pieces: &[(&str, &[&str])]) -> Option<AnswerDigest> {
+        let mut digesting = Digesting::new(7);
+        digesting.mode_line(b"mode: set\n");
         for (head, pieces) in pieces {
-            imprinting.turn(b"", head.as_bytes());
-            pieces.iter().for_each(|piece| imprinting.pause(piece.as_bytes()));
+            digesting.turn(b"", head.as_bytes());
+            pieces.iter().for_each(|piece| digesting.pause(piece.as_bytes()));
         }
-        imprinting.finish()
+        digesting.finish()
     }
 
     #[test]
-    fn an_imprint_does_not_depend_on_the_order_of_files_or_on_how_the_text_was_cut() {
-        let whole = imprint(&[("a:", &["a:1.1,2.2 1 0\na:3.1,4.2 1 0\n"]), ("b:", &["b:1.1,2.2 1 0\n"])]);
-        let cut =
-            imprint(&[("b:", &["b:1.1,2.2", " 1 0\n"]), ("a:", &["a:1.1,2.2 1 0\n", "a:3.1,4.2 1 0\n"])]);
-        assert_eq!(whole.as_ref().map(Imprint::len), Some(2));
+    fn an_answer_digest_does_not_depend_on_the_order_of_files_or_on_how_the_text_was_cut() {
+        let whole =
+            answer_digest(&[("a:", &["a:1.1,2.2 1 0\na:3.1,4.2 1 0\n"]), ("b:", &["b:1.1,2.2 1 0\n"])]);
+        let cut = answer_digest(&[
+            ("b:", &["b:1.1,2.2", " 1 0\n"]),
+            ("a:", &["a:1.1,2.2 1 0\n", "a:3.1,4.2 1 0\n"]),
+        ]);
+        assert_eq!(whole.as_ref().map(AnswerDigest::len), Some(2));
         assert_eq!(whole, cut);
     }
 
     #[test]
     fn sections_are_found_by_name_and_told_by_every_byte() {
-        let imprint = imprint(&[("a:", &["a:1.1,2.2 1 0\n"]), ("b:", &["b:1.1,2.2 1 10\n"])]).unwrap();
-        let (index, length) = imprint.find(b"b:").unwrap();
+        let answer_digest =
+            answer_digest(&[("a:", &["a:1.1,2.2 1 0\n"]), ("b:", &["b:1.1,2.2 1 10\n"])]).unwrap();
+        let (index, length) = answer_digest.find(b"b:").unwrap();
         assert_eq!(length, 15);
-        assert!(imprint.is_section(index, b"b:1.1,2.2 1 10\n"));
-        assert!(!imprint.is_section(index, b"b:1.1,2.2 1 11\n"));
-        assert_eq!(imprint.find(b"c:"), None);
-        assert!(imprint.has_mode_line(b"mode: set\n") && !imprint.has_mode_line(b"mode: count\n"));
+        assert!(answer_digest.is_section(index, b"b:1.1,2.2 1 10\n"));
+        assert!(!answer_digest.is_section(index, b"b:1.1,2.2 1 11\n"));
+        assert_eq!(answer_digest.find(b"c:"), None);
+        assert!(
+            answer_digest.has_mode_line(b"mode: set\n") && !answer_digest.has_mode_line(b"mode: count\n")
+        );
     }
 
     #[test]
     fn what_cannot_be_told_apart_is_not_remembered() {
-        assert_eq!(imprint(&[("a:", &["a:1.1,2.2 1 0\n"]), ("a:", &["a:3.1,4.2 1 0\n"])]), None);
+        assert_eq!(answer_digest(&[("a:", &["a:1.1,2.2 1 0\n"]), ("a:", &["a:3.1,4.2 1 0\n"])]), None);
         let long = "a:1.1,2.2 1 0\n".repeat(300_000);
-        assert_eq!(imprint(&[("a:", &[&long])]), None);
+        assert_eq!(answer_digest(&[("a:", &[&long])]), None);
         let heads: Vec<String> = (0..=MOST_SECTIONS).map(|file| format!("{file}:")).collect();
         let many: Vec<(&str, &[&str])> =
             heads.iter().map(|head| (head.as_str(), &["1.1,2.2 1 0\n"][..])).collect();
-        assert_eq!(imprint(&many), None);
-        assert!(imprint(&many[1..]).is_some());
+        assert_eq!(answer_digest(&many), None);
+        assert!(answer_digest(&many[1..]).is_some());
     }
 
     #[test]
     fn what_is_stored_decodes_and_anything_else_is_nothing() {
-        let imprint = imprint(&[("a:", &["a:1.1,2.2 1 0\n"]), ("b:", &["b:1.1,2.2 1 10\n"])]).unwrap();
-        let bytes = imprint.encode();
-        assert_eq!(Imprint::decode(&bytes), Some(imprint));
-        assert_eq!(Imprint::decode(&[]), None);
-        assert_eq!(Imprint::decode(&bytes[..bytes.len() - 1]), None);
-        assert_eq!(Imprint::decode(&[&[FORMAT + 1], &bytes[1..]].concat()), None);
+        let answer_digest =
+            answer_digest(&[("a:", &["a:1.1,2.2 1 0\n"]), ("b:", &["b:1.1,2.2 1 10\n"])]).unwrap();
+        let bytes = answer_digest.encode();
+        assert_eq!(AnswerDigest::decode(&bytes), Some(answer_digest));
+        assert_eq!(AnswerDigest::decode(&[]), None);
+        assert_eq!(AnswerDigest::decode(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(AnswerDigest::decode(&[&[FORMAT + 1], &bytes[1..]].concat()), None);
         let twice = [&bytes[..], &bytes[bytes.len() - SECTION_BYTES..]].concat();
-        assert_eq!(Imprint::decode(&twice), None);
+        assert_eq!(AnswerDigest::decode(&twice), None);
     }
 }

@@ -1,14 +1,14 @@
-//! Answers grouped into editions by their builds, and the edition that a key shows, chosen by votes.
+//! Answers grouped into build groups by their builds, and the build group that a key shows, chosen by votes.
 //!
-//! An *edition* is a set of builds that agree in every file they share: a server and a worker that
-//! share packages are one. An answer that contradicts the edition its key shows is never poured in; it
-//! goes into an edition of its own, where nothing of it is lost.
+//! An *build group* is a set of builds that agree in every file they share: a server and a worker that
+//! share packages are one. An answer that contradicts the build group its key shows is never poured in; it
+//! goes into a build group of its own, where nothing of it is lost.
 //!
-//! Files that another build does not have contradict nothing, so a set of files leaves its edition by what its
+//! Files that another build does not have contradict nothing, so a set of files leaves its build group by what its
 //! addresses serve ([`replaced`]).
 //!
 //! A *vote* is a distinct listed address by its last answer. One stray process therefore never decides
-//! for long which edition a key shows, whoever came first.
+//! for long which build group a key shows, whoever came first.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::fleet::ids::{EditionId, StructureId};
+use crate::fleet::ids::{BuildGroupId, StructureId};
 use crate::fleet::schedule;
 use crate::profile::{Build, Fingerprint, Relation};
 
-/// Tells whether a process that runs `build` belongs to the edition with the files of `union`.
+/// Tells whether a process that runs `build` belongs to the build group with the files of `union`.
 ///
 /// One that shares no file with it does only if both can be of one module, and nothing else speaks for
 /// the address being another's: `elsewhere` says that it also stands under another name. An empty build
@@ -37,7 +37,7 @@ pub(crate) fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
     }
 }
 
-/// An address that answers, with the sets of files of one edition that it served.
+/// An address that answers, with the sets of files of one build group that it served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Served<S> {
     /// The set that it serves now.
@@ -46,12 +46,12 @@ pub(crate) struct Served<S> {
     pub before: Vec<S>,
 }
 
-/// Returns the sets of files of an edition that were replaced by another build, each with its successor.
+/// Returns the sets of files of a build group that were replaced by another build, each with its successor.
 ///
 /// A rebuild that only renames, removes or adds files contradicts nothing, so its files alone do not tell it
 /// from a server and a worker of one key. The addresses do: a set is replaced when an address that served it
 /// serves another one now, and no address that answers serves it any more. Sets seen side by side stay one
-/// edition, and so do sets of which no address served both.
+/// build group, and so do sets of which no address served both.
 #[must_use]
 pub(crate) fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
     let served: BTreeSet<S> = answering.iter().map(|address| address.now).collect();
@@ -95,23 +95,23 @@ pub(crate) fn owner(claims: &[Claim]) -> Option<usize> {
     None
 }
 
-/// How long another edition has to have more votes than the one shown before it is adopted.
+/// How long another build group has to have more votes than the one shown before it is adopted.
 pub(crate) const MAJORITY_AFTER: Duration = Duration::from_secs(5 * 60);
-/// How long a tie has to last before the edition whose address was listed last is adopted.
+/// How long a tie has to last before the build group whose address was listed last is adopted.
 pub(crate) const TIE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// An edition of a key as an election sees it.
+/// A build group of a key as an election sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate<E> {
-    /// Identifies the edition.
-    pub edition: E,
-    /// The key shows this edition.
+    /// Identifies the build group.
+    pub build_group: E,
+    /// The key shows this build group.
     pub is_shown: bool,
     /// Addresses that serve it: those that answered so, and those that were not asked and did so last.
     pub serving: usize,
     /// Place of the first such address in the center's list.
     pub first: usize,
-    /// Listed addresses whose last answer was of this edition, also those that fail now.
+    /// Listed addresses whose last answer was of this build group, also those that fail now.
     pub votes: usize,
     /// When the last of those addresses was listed, and its place in the list.
     pub listed_last: Option<(DateTime<Utc>, usize)>,
@@ -122,7 +122,7 @@ pub(crate) struct Candidate<E> {
 pub(crate) struct Election<E> {
     /// An election that is not decided yet.
     pub contest: Option<Contest<E>>,
-    /// The edition that a person chose. Votes never replace it while it is shown.
+    /// The build group that a person chose. Votes never replace it while it is shown.
     pub chosen: Option<E>,
 }
 
@@ -140,12 +140,12 @@ impl<E> Election<E> {
     }
 }
 
-/// An edition that has at least as many votes as the one shown.
+/// A build group that has at least as many votes as the one shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contest<E> {
-    /// Why the other edition may be adopted.
+    /// Why the other build group may be adopted.
     pub kind: ContestKind,
-    /// The edition that is adopted if the votes stay as they are; `None` in a tie that the shown one wins.
+    /// The build group that is adopted if the votes stay as they are; `None` in a tie that the shown one wins.
     pub winner: Option<E>,
     /// Since when pulls have found this.
     pub since: DateTime<Utc>,
@@ -156,19 +156,19 @@ pub(crate) struct Contest<E> {
 }
 
 impl<E> Contest<E> {
-    /// Returns when a pull would decide it; `None` if the shown edition stays.
+    /// Returns when a pull would decide it; `None` if the shown build group stays.
     #[must_use]
     pub(crate) fn decided_at(&self) -> Option<DateTime<Utc>> {
         self.winner.as_ref().map(|_| schedule::end_of(self.since, self.kind.wait()))
     }
 }
 
-/// How the votes of two editions compare.
+/// How the votes of two build groups compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContestKind {
-    /// Another edition has more votes than the one shown, or all that answers serves it.
+    /// Another build group has more votes than the one shown, or all that answers serves it.
     Majority,
-    /// Another edition has as many votes as the one shown, and none has more.
+    /// Another build group has as many votes as the one shown, and none has more.
     Tie,
 }
 
@@ -201,7 +201,7 @@ impl ContestKind {
 /// Under which conditions an election is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Conditions {
-    /// Another edition may take the place of the one shown.
+    /// Another build group may take the place of the one shown.
     pub may_adopt: bool,
     /// An address answered in this pull. Without an answer a pull says nothing new about a key.
     pub is_answered: bool,
@@ -214,25 +214,25 @@ pub(crate) struct Conditions {
 /// The result of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision<E> {
-    /// Index of the edition that takes the place of the one shown; `None`: nothing changes.
+    /// Index of the build group that takes the place of the one shown; `None`: nothing changes.
     pub adopted: Option<usize>,
     /// State of the key for the next election.
     pub remembered: Election<E>,
 }
 
-/// Decides which edition a key shows after a pull.
+/// Decides which build group a key shows after a pull.
 ///
-/// A key that shows none takes the edition that most addresses serve, of two alike the one listed first.
+/// A key that shows none takes the build group that most addresses serve, of two alike the one listed first.
 /// Else, in this order:
-/// - Nothing serves the shown edition, and all that answers serves one other, which has at least as many votes: the
+/// - Nothing serves the shown build group, and all that answers serves one other, which has at least as many votes: the
 ///   other is adopted at once.
-/// - The shown edition was chosen by hand: it stays.
-/// - Another edition leads, now and in a pull [`MAJORITY_AFTER`] ago, and in every pull between: it is adopted. An
-///   edition leads that has more votes than the shown one, or that all serve that answer, though fewer than served the
+/// - The shown build group was chosen by hand: it stays.
+/// - Another build group leads, now and in a pull [`MAJORITY_AFTER`] ago, and in every pull between: it is adopted. An
+///   build group leads that has more votes than the shown one, or that all serve that answer, though fewer than served the
 ///   shown one before they failed.
-/// - Another edition has as many votes for [`TIE_AFTER`]: the one whose address was listed last is adopted.
+/// - Another build group has as many votes for [`TIE_AFTER`]: the one whose address was listed last is adopted.
 ///
-/// An edition that no address serves any more is never adopted, however many dead addresses are listed
+/// A build group that no address serves any more is never adopted, however many dead addresses are listed
 /// that served it.
 #[must_use]
 pub(crate) fn elect<E: Copy + Eq>(
@@ -251,7 +251,7 @@ pub(crate) fn elect<E: Copy + Eq>(
             None => Decision { adopted: None, remembered: Election::default() },
         };
     };
-    let chosen = remembered.chosen.filter(|chosen| *chosen == shown.edition);
+    let chosen = remembered.chosen.filter(|chosen| *chosen == shown.build_group);
     let keep = |contest| Decision { adopted: None, remembered: Election { contest, chosen } };
     if !may_adopt {
         return keep(None);
@@ -270,15 +270,15 @@ pub(crate) fn elect<E: Copy + Eq>(
         return adopt(rival_index);
     }
     let (kind, winner) = match rival.votes.cmp(&shown.votes) {
-        Ordering::Less if is_alone => (ContestKind::Majority, Some(rival.edition)),
+        Ordering::Less if is_alone => (ContestKind::Majority, Some(rival.build_group)),
         Ordering::Less => return keep(None),
         Ordering::Equal if rival.votes == 0 => return keep(None),
         Ordering::Equal => {
-            (ContestKind::Tie, (rival.listed_last > shown.listed_last).then_some(rival.edition))
+            (ContestKind::Tie, (rival.listed_last > shown.listed_last).then_some(rival.build_group))
         }
-        Ordering::Greater => (ContestKind::Majority, Some(rival.edition)),
+        Ordering::Greater => (ContestKind::Majority, Some(rival.build_group)),
     };
-    // A tie goes on whoever would win it; a majority has to be that of one edition.
+    // A tie goes on whoever would win it; a majority has to be that of one build group.
     let before = remembered.contest.filter(|before| {
         before.kind == kind && (kind == ContestKind::Tie || before.winner == winner) && before.since <= now
     });
@@ -288,9 +288,9 @@ pub(crate) fn elect<E: Copy + Eq>(
     }
     keep(Some(Contest { kind, winner, since, votes: rival.votes, listed }))
 }
-/// What an edition is to its key.
+/// What a build group is to its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EditionStatus {
+pub(crate) enum BuildGroupStatus {
     /// What reports show.
     Current,
     /// Set aside: it conflicts with the current one.
@@ -299,7 +299,7 @@ pub(crate) enum EditionStatus {
     Former,
 }
 
-impl EditionStatus {
+impl BuildGroupStatus {
     /// Returns the word that is stored.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
@@ -319,11 +319,11 @@ impl EditionStatus {
 
 /// Builds of a key that agree in every file they share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Edition {
+pub(crate) struct BuildGroup {
     /// In the database.
-    pub id: EditionId,
+    pub id: BuildGroupId,
     /// What it is to its key.
-    pub status: EditionStatus,
+    pub status: BuildGroupStatus,
     /// The structures that belong to it, with their fingerprints.
     pub structures: Vec<(StructureId, Fingerprint)>,
 }
@@ -429,18 +429,18 @@ mod tests {
         DateTime::from_timestamp(1_700_000_000 + minute * 60, 0).unwrap()
     }
 
-    /// Addresses that serve an edition now, its votes, and the minute at which the last of those was listed.
+    /// Addresses that serve a build group now, its votes, and the minute at which the last of those was listed.
     type Standing = (usize, usize, i64);
 
-    /// Edition 0 is shown, the others follow.
+    /// Build group 0 is shown, the others follow.
     fn candidates(of: &[Standing]) -> Vec<Candidate<usize>> {
-        let candidate = |(edition, &(serving, votes, listed)): (usize, &Standing)| Candidate {
-            edition,
-            is_shown: edition == 0,
+        let candidate = |(build_group, &(serving, votes, listed)): (usize, &Standing)| Candidate {
+            build_group,
+            is_shown: build_group == 0,
             serving,
-            first: edition,
+            first: build_group,
             votes,
-            listed_last: (votes > 0).then(|| (at(listed), edition)),
+            listed_last: (votes > 0).then(|| (at(listed), build_group)),
         };
         of.iter().enumerate().map(candidate).collect()
     }
@@ -454,13 +454,13 @@ mod tests {
         Election { contest: Some(contest), chosen: None }
     }
 
-    /// Pulls at each minute, with these candidates; returns the editions adopted, by minute.
+    /// Pulls at each minute, with these candidates; returns the build groups adopted, by minute.
     fn course(pulls: &[(i64, &[Standing])]) -> Vec<(i64, usize)> {
         let mut remembered = Election::default();
         let mut adopted = Vec::new();
         for (minute, of) in pulls {
             let decision = elect(&candidates(of), &remembered, conditions(*minute));
-            adopted.extend(decision.adopted.map(|edition| (*minute, edition)));
+            adopted.extend(decision.adopted.map(|build_group| (*minute, build_group)));
             remembered = decision.remembered;
         }
         adopted
@@ -469,8 +469,8 @@ mod tests {
     #[test]
     fn a_new_key_shows_what_most_serve_and_of_two_alike_the_first() {
         let elected = |of: &[(usize, usize)]| {
-            let candidate = |(edition, &(serving, first))| Candidate {
-                edition,
+            let candidate = |(build_group, &(serving, first))| Candidate {
+                build_group,
                 is_shown: false,
                 serving,
                 first,
@@ -620,18 +620,18 @@ mod tests {
         assert_eq!(elect(&of, &before, off), Decision { adopted: None, remembered: Election::default() });
     }
 
-    /// The list: the edition that each address served last, and whether it answers now.
+    /// The list: the build group that each address served last, and whether it answers now.
     fn world() -> impl Strategy<Value = Vec<(usize, bool)>> {
         prop::collection::vec((0..4_usize, prop::bool::weighted(0.8)), 1..9)
     }
 
     fn standing(listed: &[(usize, bool)], shown: usize) -> Vec<Candidate<usize>> {
-        let candidate = |edition| {
-            let votes = || listed.iter().enumerate().filter(move |(_, (of, _))| *of == edition);
+        let candidate = |build_group| {
+            let votes = || listed.iter().enumerate().filter(move |(_, (of, _))| *of == build_group);
             let serving = || votes().filter(|(_, (_, answers))| *answers);
             Candidate {
-                edition,
-                is_shown: edition == shown,
+                build_group,
+                is_shown: build_group == shown,
                 serving: serving().count(),
                 first: serving().map(|(place, _)| place).next().unwrap_or(usize::MAX),
                 votes: votes().count(),
@@ -648,7 +648,7 @@ mod tests {
             history in prop::collection::vec((world(), 1..30_i64), 1..40),
         ) {
             let (mut shown, mut remembered) = (0, Election::default());
-            // Since when each edition has led, and since when none had fewer votes than the shown one.
+            // Since when each build group has led, and since when none had fewer votes than the shown one.
             let mut ahead: [Option<i64>; 4] = [None; 4];
             let mut tied: Option<i64> = None;
             let mut minute = 0;
@@ -659,17 +659,17 @@ mod tests {
                 let decision = elect(&of, &remembered, Conditions { is_answered, ..conditions(minute) });
                 remembered = decision.remembered;
                 if is_answered {
-                    for (edition, since) in ahead.iter_mut().enumerate() {
-                        let others = of.iter().filter(|it| it.edition != edition);
-                        let is_alone = of[edition].serving > 0 && others.clone().all(|it| it.serving == 0);
-                        let is_ahead = of[edition].votes > of[shown].votes || (edition != shown && is_alone);
+                    for (build_group, since) in ahead.iter_mut().enumerate() {
+                        let others = of.iter().filter(|it| it.build_group != build_group);
+                        let is_alone = of[build_group].serving > 0 && others.clone().all(|it| it.serving == 0);
+                        let is_ahead = of[build_group].votes > of[shown].votes || (build_group != shown && is_alone);
                         *since = since.filter(|_| is_ahead).or(is_ahead.then_some(minute));
                     }
                     let is_tied = of.iter().any(|other| !other.is_shown && other.votes == of[shown].votes);
                     tied = tied.filter(|_| is_tied).or(is_tied.then_some(minute));
                 }
                 let Some(adopted) = decision.adopted else { continue };
-                let all_serve_it = || of.iter().all(|it| it.serving == 0 || it.edition == adopted);
+                let all_serve_it = || of.iter().all(|it| it.serving == 0 || it.build_group == adopted);
                 let is_deploy = of[adopted].votes >= of[shown].votes && all_serve_it();
                 let has_majority = ahead[adopted].is_some_and(|since| minute - since >= 5);
                 let has_tie = of[adopted].votes == of[shown].votes
