@@ -19,6 +19,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'r> {
     schema: u32,
     service: &'r str,
@@ -39,10 +40,12 @@ struct Document<'r> {
     previous: Option<Before<'r>>,
     packages: Vec<Package<'r>>,
     #[serde(serialize_with = "each_file")]
+    #[cfg_attr(test, schemars(with = "Vec<File<'r>>"))]
     files: &'r [FileReport<'r>],
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Replicas {
     answered: Option<u32>,
     known: Option<u32>,
@@ -50,6 +53,7 @@ struct Replicas {
 
 /// A coverage as scripts read it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Counted {
     covered: u64,
     total: u64,
@@ -63,6 +67,7 @@ impl From<Coverage> for Counted {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Before<'r> {
     id: i64,
     stored_at: String,
@@ -75,6 +80,7 @@ struct Before<'r> {
 // The three figures stand in each of the next three by themselves: serde writes what is flattened through a map,
 // and a large service has a hundred thousand of these.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Package<'r> {
     name: &'r str,
     files: usize,
@@ -84,6 +90,7 @@ struct Package<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct File<'r> {
     name: &'r str,
     path: Option<&'r str>,
@@ -94,12 +101,15 @@ struct File<'r> {
     no_source: Option<String>,
     lines: Lines,
     #[serde(serialize_with = "each_function")]
+    #[cfg_attr(test, schemars(with = "Vec<Function<'r>>"))]
     functions: &'r [FunctionReport],
     #[serde(serialize_with = "each_range")]
+    #[cfg_attr(test, schemars(with = "Vec<Uncovered>"))]
     uncovered: (&'r [crate::profile::Block], &'r [u64]),
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Lines {
     hit: usize,
     partly: usize,
@@ -107,6 +117,7 @@ struct Lines {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Function<'r> {
     name: &'r str,
     receiver: Option<&'r str>,
@@ -119,6 +130,7 @@ struct Function<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Uncovered {
     line: u32,
     column: u32,
@@ -241,4 +253,16 @@ fn each_range<S: Serializer>(
         end_column: range.end.1,
         statements: range.statements,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::schema::Published;
+
+    #[test]
+    fn the_published_schema_has_the_fields_that_are_written() {
+        let published = Published::new(include_str!("../../man/goc-watchdog-report.schema.json"));
+        published.assert_describes::<Document<'_>>(SCHEMA);
+    }
 }

@@ -15,6 +15,8 @@ mod lcov;
 mod lines;
 mod markdown;
 mod readers;
+#[cfg(test)]
+mod schema;
 pub(crate) mod site;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::super::json::Counted;
-use super::{Category, DiffReport, LineState};
+use super::{Category, DiffReport, LineState, Why};
 use crate::json;
 use crate::time::iso;
 
@@ -14,6 +14,7 @@ use crate::time::iso;
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'r> {
     schema: u32,
     service: &'r str,
@@ -40,6 +41,7 @@ struct Document<'r> {
 
 /// Another state, and what became of the lines since.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Against<'r> {
     with: &'r str,
     lines: BTreeMap<&'static str, u64>,
@@ -47,6 +49,7 @@ struct Against<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Compared<'r> {
     path: &'r str,
     lines: BTreeMap<&'static str, u64>,
@@ -58,6 +61,7 @@ fn by_name(lines: &BTreeMap<Category, u64>) -> BTreeMap<&'static str, u64> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct File<'r> {
     path: &'r str,
     old_path: Option<&'r str>,
@@ -72,6 +76,7 @@ struct File<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Function<'r> {
     name: &'r str,
     line: u32,
@@ -81,9 +86,10 @@ struct Function<'r> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LeftOut<'r> {
     path: &'r str,
-    why: &'static str,
+    why: Why,
 }
 
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
@@ -136,7 +142,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         left_out: diff
             .left_out
             .iter()
-            .map(|left_out| LeftOut { path: &left_out.path, why: left_out.why.word() })
+            .map(|left_out| LeftOut { path: &left_out.path, why: left_out.why })
             .collect(),
         against: diff.comparison.as_ref().map(|comparison| Against {
             with: &comparison.with,
@@ -150,4 +156,18 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     };
     json::write(&mut *out, &document)?;
     writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::schema::Published;
+
+    #[test]
+    fn the_published_schema_has_the_fields_that_are_written() {
+        let published = Published::new(include_str!("../../../man/goc-watchdog-report-diff.schema.json"));
+        published.assert_describes::<Document<'_>>(SCHEMA);
+        let categories = Category::ALL.map(Category::name);
+        assert_eq!(published.at("/$defs/categories/propertyNames/enum"), &serde_json::json!(categories));
+    }
 }

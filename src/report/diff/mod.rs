@@ -19,6 +19,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::lines::{self, LineReport, LineState};
 use super::{FileReport, Head, Report};
 use crate::code::gosrc::{CodeLines, Scanned, SyntaxError};
@@ -124,60 +126,39 @@ pub(crate) struct LeftOut {
     pub why: Why,
 }
 
-/// Why a changed file does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Reason why a changed file does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
-    /// It is gone.
+    /// The file is gone.
     Deleted,
-    /// It is no Go file.
+    /// The file is no Go file.
     NotGo,
-    /// It is not text.
+    /// The file is not text.
     Binary,
-    /// Git says what changed, and it is too large to be compared.
+    /// Git says that the file changed, which is too large to be compared.
     TooLarge,
-    /// Its name ends with `_test.go`.
+    /// The name ends with `_test.go`.
     Test,
-    /// It lies in a `vendor` folder.
+    /// The file lies in a `vendor` folder.
     Vendored,
-    /// It says that a program wrote it.
+    /// The file says that a program wrote it.
     Generated,
     /// `--include` or `--exclude` say so.
     Excluded,
-    /// It declares nothing that can be executed.
+    /// The file declares nothing that can be executed.
     NoStatements,
-    /// The profile does not know it: it is not linked into the program, or left out by build tags.
+    /// The profile does not know the file: it is not linked into the program, or left out by build tags.
     NotBuilt,
-    /// Its `//line` comments move positions, so that nothing tells which of its lines were executed.
+    /// The `//line` comments move positions, so that nothing tells which of its lines were executed.
     MovedLines,
-    /// A diff says nothing of its lines, though it is text: an attribute keeps it out of diffs.
+    /// The diff says nothing of the file's lines, though it is text: an attribute keeps it out of diffs.
     NoDiff,
-    /// Nothing that changed in it is code.
+    /// Nothing that changed in the file is code.
     NoCodeChanged,
-    /// The service's commit has no such file.
+    /// The service's commit lacks the file.
     NotInCommit,
-}
-
-impl Why {
-    /// Returns the rule by its name, as scripts read it.
-    #[must_use]
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::NotGo => "not_go",
-            Self::Binary => "binary",
-            Self::TooLarge => "too_large",
-            Self::Test => "test",
-            Self::Vendored => "vendored",
-            Self::Generated => "generated",
-            Self::Excluded => "excluded",
-            Self::NoStatements => "no_statements",
-            Self::NotBuilt => "not_built",
-            Self::MovedLines => "moved_lines",
-            Self::NoDiff => "no_diff",
-            Self::NoCodeChanged => "no_code_changed",
-            Self::NotInCommit => "not_in_commit",
-        }
-    }
 }
 
 impl std::fmt::Display for Why {
