@@ -24,6 +24,7 @@ cargo build --quiet --release --manifest-path "$project/Cargo.toml"
 watchdog=${CARGO_TARGET_DIR:-$project/target}/release/goc-watchdog
 export GOC_WATCHDOG_ROOT=$folder/root
 port=17779
+process_port=17780
 export GOC_CENTER=http://127.0.0.1:$port
 
 commit() {
@@ -77,13 +78,19 @@ stored() {
         rm -rf serve
         mkdir -p serve/v1/cover "root/$app"
         cp "$app.cov" serve/v1/cover/profile
-        printf '{"%s":["%s"]}' "$name" "$GOC_CENTER" >serve/v1/cover/list
+        # A port of its own for the process: a pull refuses an address that is the center's.
+        printf '{"%s":["http://127.0.0.1:%s"]}' "$name" "$process_port" >serve/v1/cover/list
         python3 -m http.server --bind 127.0.0.1 --directory serve "$port" >/dev/null 2>&1 &
-        local server=$!
-        until curl --silent --fail --output /dev/null "$GOC_CENTER/v1/cover/list"; do :; done
+        local center=$!
+        python3 -m http.server --bind 127.0.0.1 --directory serve "$process_port" >/dev/null 2>&1 &
+        local process=$!
+        local url
+        for url in "$GOC_CENTER" "http://127.0.0.1:$process_port"; do
+            until curl --silent --fail --output /dev/null "$url/v1/cover/list"; do :; done
+        done
         "$watchdog" pull --quiet "$name"
-        kill "$server"
-        wait "$server" 2>/dev/null || true
+        kill "$center" "$process"
+        wait "$center" "$process" 2>/dev/null || true
         git clone --quiet --bare "$app" "root/$app/repo"
     fi
     printf '%s\n' "$name"
