@@ -83,7 +83,7 @@ pub(crate) struct Source {
     /// Its text; none where nothing quotes it, or where blocks say nothing of its lines.
     text: Option<Box<[u8]>>,
     /// Where it is packed; `None` where no format shows it.
-    place: Option<html::Place>,
+    pack_slot: Option<html::PackSlot>,
 }
 
 /// What the formats of a run ask of each file beyond its blocks and functions.
@@ -115,7 +115,7 @@ impl Source {
         wants: Wants<'_>,
     ) -> Self {
         let lines = if wants.lines { lines::of(file.blocks, counts, None) } else { Vec::new() };
-        let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, place: None };
+        let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, pack_slot: None };
         source.packed(file, counts, None, wants)
     }
 
@@ -142,7 +142,7 @@ impl Source {
         let read = declared.map_err(NoSource::DoesNotParse);
         let shown = (!is_moved).then_some(text);
         let quoted = shown.filter(|_| wants.quotes).map(Into::into);
-        let source = Self { path: Some(path.into()), read, lines, text: quoted, place: None };
+        let source = Self { path: Some(path.into()), read, lines, text: quoted, pack_slot: None };
         let mut source = source.packed(file, counts, shown, wants);
         if is_moved {
             source.lines = Vec::new();
@@ -162,7 +162,7 @@ impl Source {
                 is_in_commit: is_in_commit(path, self.read.as_ref().err()),
             };
             let figures = html::Figures { blocks: file.blocks, counts, lines: &self.lines, functions };
-            self.place = packer.put(candidate, &figures, text);
+            self.pack_slot = packer.put(candidate, &figures, text);
         }
         self
     }
@@ -278,7 +278,7 @@ pub(crate) struct FileReport<'a> {
     /// What the lines are of; `None` where nothing quotes it, or where they are of another text.
     pub text: Option<Box<[u8]>>,
     /// Where its text and figures are packed; `None` where no format shows them.
-    place: Option<html::Place>,
+    pack_slot: Option<html::PackSlot>,
 }
 
 impl FileReport<'_> {
@@ -384,7 +384,7 @@ impl<'a> Report<'a> {
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let Source { path, read, lines, text, place } = source;
+            let Source { path, read, lines, text, pack_slot } = source;
             let (functions, is_generated, no_source) = match read {
                 Ok(Declared { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
@@ -401,7 +401,7 @@ impl<'a> Report<'a> {
                 is_generated,
                 no_source,
                 text,
-                place,
+                pack_slot,
             }
         });
         Self { head, files: files.collect() }

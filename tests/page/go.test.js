@@ -24,6 +24,7 @@ test('a keyword is a whole word', () => {
     ['funcs iffy x.range_ Go'],
     ['x.range', 'k range'],
     ['fallthrough interfaces', 'k fallthrough'],
+    ['if0 if9 ifA ifZ ifa ifz if_ 0if', 'd 0if'],
   ]);
 });
 
@@ -49,7 +50,7 @@ test('a string ends with its quote or its line, and a quote may be escaped', () 
 });
 
 test('a raw string goes over lines and knows no escape', () => {
-  assertColours([['`a\n\\` if', 's `a\n\\`', 'k if'], ['`open\n"', 's `open\n"']]);
+  assertColours([['`` if', 's ``', 'k if'], ['`a\n\\` if', 's `a\n\\`', 'k if'], ['`open\n"', 's `open\n"']]);
 });
 
 test('a number begins with a digit', () => {

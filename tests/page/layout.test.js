@@ -83,6 +83,7 @@ test('a line is split where its blocks and its colours change', () => {
   assert.deepStrictEqual(pieces(of, 1), ['<k func> f() ', '5|{']);
   assert.deepStrictEqual(pieces(of, 2), ['\t', '5<k if> x ', '0|{ g() }', '7| <c // y>']);
   assert.deepStrictEqual(pieces(of, 3), ['7}']);
+  assert.deepStrictEqual(pieces(laid('return "a" + 7 // b\n', []), 1), ['<k return> <s "a"> + <d 7> <c // b>']);
 });
 
 test('the indent is part of a block only where the block begins with it', () => {

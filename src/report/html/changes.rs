@@ -1,5 +1,4 @@
-//! What changed since a base, as the page has it: figures, lists and cells of its table as HTML, lines as JSON for
-//! its script.
+//! Changes since a base, as the page has them: figures, lists and table cells as HTML, lines as JSON for the script.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -14,33 +13,33 @@ use crate::report::diff::{Category, ChangedFile, Changes, Comparison, DiffReport
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
 
-/// Places that a list names; the script knows all of them.
+/// Places in a list at most; the script knows all of them.
 const LISTED: usize = 500;
-/// Characters of a place's first line.
+/// Characters of a place's first line that a list has.
 const EXCERPT: usize = 100;
-/// Digits of a commit where it stands for its whole hash.
+/// Digits of a short commit.
 const SHORT: usize = 10;
 
-/// What the page says of changes.
+/// Changes as the page shows them.
 pub(super) struct PageChanges<'r> {
     diff: &'r DiffReport,
     pub(super) figure: Figure,
-    /// What the changes are counted from, shortly.
+    /// Base of the changes in short: a short commit, or its name.
     pub(super) since: String,
-    /// The same, and why that.
+    /// Base of the changes, and why it was chosen.
     pub(super) base: String,
     /// Changed lines of counted files that no block has code on.
     pub(super) without_code: u64,
     pub(super) statements: Coverage,
     pub(super) missed: Places,
-    /// Changed files that do not count.
+    /// Changed files that are not counted.
     pub(super) left_out: &'r [LeftOut],
     pub(super) against: Option<Against>,
     cells: HashMap<&'r str, Cell>,
     pub(super) json: String,
 }
 
-/// Another state that each line is held against.
+/// Comparison of each line with another state.
 pub(super) struct Against {
     pub(super) with: String,
     /// Name, lines and meaning of each category with lines.
@@ -48,20 +47,20 @@ pub(super) struct Against {
     pub(super) lost: Places,
 }
 
-/// Runs of lines to look at, file by file.
+/// Runs of lines to look at, by file.
 pub(super) struct Places {
     pub(super) files: Vec<PlacesOfFile>,
-    /// All of them.
+    /// Number of all places.
     pub(super) number: u64,
-    /// Those that are not listed.
+    /// Number of places that are not listed.
     pub(super) more: u64,
-    /// Index of the file, first and last line of each.
+    /// Index of the file, first and last line of each place.
     walk: Vec<(usize, u32, u32)>,
 }
 
 pub(super) struct PlacesOfFile {
     pub(super) path: String,
-    /// What else there is to say of it.
+    /// Its changed lines that were executed, and its earlier path.
     pub(super) note: String,
     pub(super) places: Vec<Place>,
 }
@@ -73,43 +72,43 @@ pub(super) struct Place {
     pub(super) code: String,
 }
 
-/// What the table says of a changed file or package.
+/// Table cell of a changed file or package.
 pub(super) enum Cell {
-    /// Lines that count.
+    /// Changed lines that were executed, of those that count.
     Lines(Figure),
-    /// None counts, and this is why.
+    /// Reason why no line counts.
     NotCounted(String),
 }
 
-/// What the script has to know of a changed file, or of one that fared differently.
+/// Lines of a file that changed, or that are covered differently than before, for the script.
 #[derive(Default, Serialize)]
 struct Marks {
     covered: u64,
     total: u64,
-    /// Whether something of its text changed, counted or not.
+    /// Its text changed, though perhaps in no line that counts.
     changed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    /// Lines that came: first and last of each run.
+    /// New or changed lines: first and last of each run.
     added: Vec<(u32, u32)>,
-    /// Lines of unchanged code that fared otherwise than before: first, last, category.
+    /// Unchanged lines that are covered differently than before: first, last, category.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     turned: Vec<(u32, u32, &'static str)>,
 }
 
 #[derive(Serialize)]
 struct Document<'d> {
-    /// By the place of the file among all of the page.
+    /// Marks by the index of the file among all of the page.
     files: &'d BTreeMap<usize, Marks>,
     missed: &'d [(usize, u32, u32)],
     lost: &'d [(usize, u32, u32)],
-    /// What each category means; `None` where nothing is compared.
+    /// Meaning of each category; `None` without a comparison.
     categories: Option<BTreeMap<&'static str, &'static str>>,
 }
 
 impl<'r> PageChanges<'r> {
-    /// Takes what concerns these files, which are in the order of the page.
-    pub(super) fn of(
+    /// Collects the changes of these files, which are in the order of the page.
+    pub(super) fn new(
         files: &[&'r FileReport<'r>],
         diff: &'r DiffReport,
         changes: &'r Changes,
@@ -139,7 +138,7 @@ impl<'r> PageChanges<'r> {
             let at = *by_path.get(&*file.path)?;
             Some((at, files[at], note(file), file.missed.clone()))
         });
-        let missed = Places::of(missed);
+        let missed = Places::from_lines(missed);
         let against = diff.comparison.as_ref().map(|comparison| {
             for file in &comparison.files {
                 let Some(&at) = by_path.get(&*file.path).filter(|_| !file.turned.is_empty()) else {
@@ -147,7 +146,7 @@ impl<'r> PageChanges<'r> {
                 };
                 marks.entry(at).or_default().turned = runs(&file.turned);
             }
-            Against::of(comparison, files, &by_path)
+            Against::new(comparison, files, &by_path)
         });
         let document = Document {
             files: &marks,
@@ -202,7 +201,7 @@ impl<'r> PageChanges<'r> {
         self.cells.get(file.path.as_deref()?)
     }
 
-    /// Sums the changed lines of a package; `None` where none counts.
+    /// Sums the changed lines of a package; `None` if no line counts.
     pub(super) fn of_package(&self, package: &PackageRows<'_>) -> Option<Cell> {
         let lines = package.files.iter().filter_map(|row| match self.cell(row.file)? {
             Cell::Lines(figure) => Some(figure.0),
@@ -214,7 +213,7 @@ impl<'r> PageChanges<'r> {
 }
 
 impl Against {
-    fn of(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
+    fn new(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
         let categories = Category::ALL
             .into_iter()
             .map(|category| (category.name(), comparison.number(category), category.meaning()));
@@ -227,13 +226,15 @@ impl Against {
         Self {
             with: printable(&comparison.with).into_owned(),
             categories: categories.filter(|(_, number, _)| *number > 0).collect(),
-            lost: Places::of(lost),
+            lost: Places::from_lines(lost),
         }
     }
 }
 
 impl Places {
-    fn of<'f>(files: impl Iterator<Item = (usize, &'f FileReport<'f>, String, Vec<(u32, u32)>)>) -> Self {
+    fn from_lines<'f>(
+        files: impl Iterator<Item = (usize, &'f FileReport<'f>, String, Vec<(u32, u32)>)>,
+    ) -> Self {
         let mut places = Self { files: Vec::new(), number: 0, more: 0, walk: Vec::new() };
         for (at, file, note, lines) in files {
             let listed = &lines[..lines.len().min(LISTED.saturating_sub(places.walk.len()))];
@@ -265,7 +266,7 @@ impl Places {
     }
 }
 
-/// Says of a changed file how many of its lines were executed, and whether it was there before.
+/// Tells how many changed lines of a file were executed, and whether the file was there before.
 fn note(file: &ChangedFile) -> String {
     let Coverage { covered, total } = file.coverage();
     let from = match (&file.old_path, file.is_new) {
@@ -308,7 +309,7 @@ mod tests {
     use crate::report::diff::Base;
     use crate::report::testing::{PROFILE, SOURCES, with_report};
 
-    /// Holds the reports' example against a diff, and hands on what the page says of it and the page.
+    /// Applies a diff to the sample report, and passes on the changes and the page.
     fn with_changes<T>(profile: &str, diff: &str, then: impl FnOnce(&PageChanges<'_>, &str) -> T) -> T {
         let changes = Changes {
             base: Base { commit: Some("0123456789abcdef".to_owned()), how: "which is <main>".to_owned() },
@@ -321,11 +322,11 @@ mod tests {
             let mut page = Vec::new();
             report.write_page_with(&diff, &changes, &mut page).unwrap();
             let files: Vec<&FileReport<'_>> = report.files.iter().collect();
-            then(&PageChanges::of(&files, &diff, &changes).unwrap(), std::str::from_utf8(&page).unwrap())
+            then(&PageChanges::new(&files, &diff, &changes).unwrap(), std::str::from_utf8(&page).unwrap())
         })
     }
 
-    /// Of main.go line 1 (no code), 5 (missed) and 10 (executed) changed, and of x.go a line without code.
+    /// Changes of lines 1 (no code), 5 (missed) and 10 (executed) of main.go, and of a line without code in x.go.
     const DIFF: &str = "--- app/main.go\n+++ app/main.go\n@@ -1 +1 @@\n-x\n+package app\n@@ -5 +5 @@\n-x\n+\t\tpanic(1)\n@@ -10 +10 @@\n-x\n+\tclose(t.c)\n--- api/x.go\n+++ api/x.go\n@@ -2 +2 @@\n-x\n+\n";
 
     #[test]
@@ -375,7 +376,7 @@ mod tests {
         let lines: Vec<(u32, u32)> = (0..300).map(|line| (2 * line + 1, 2 * line + 1)).collect();
         with_report(PROFILE, &SOURCES, |report| {
             let of = |at: usize| (at, &report.files[at], String::new(), lines.clone());
-            let places = Places::of([of(0), of(1), of(2)].into_iter());
+            let places = Places::from_lines([of(0), of(1), of(2)].into_iter());
             let listed: Vec<usize> = places.files.iter().map(|file| file.places.len()).collect();
             assert_eq!((listed, places.number, places.more), (vec![300, 200], 900, 400));
             assert_eq!(places.walk.len(), 900);

@@ -1,16 +1,16 @@
 //! One self-contained page for browsers: the totals and the table of files as plain HTML, and the source with
 //! its counts, compressed, which the page's script unpacks when a file is opened.
 //!
-//! The page asks nobody for anything, and its policy forbids it to: nothing runs but the script whose hash it
-//! names. Its markup is `page.html`, filled in by askama, which escapes what is not said to be safe; so are all
-//! its English sentences, those of the script too.
+//! The page loads nothing, and its policy forbids it to: only the script whose hash the policy names may run. Markup
+//! and all English sentences, the script's too, stand in `page.html`. askama fills it in, and escapes every value
+//! that is not marked as safe.
 
 mod changes;
 mod packs;
 pub(super) mod script;
 
 pub(crate) use packs::Packer;
-pub(super) use packs::{Figures, Place};
+pub(super) use packs::{Figures, PackSlot};
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -36,7 +36,7 @@ const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"),
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 const MARKUP: &str = include_str!("page.html");
-/// Totals that the chart has room for.
+/// Totals in the chart at most.
 const POINTS: usize = 60;
 /// Width and height of the chart, and the room at its edges.
 const CHART: (f64, f64, f64) = (240.0, 56.0, 5.0);
@@ -47,11 +47,11 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let head = &report.head;
-    let packages: Vec<PackageRows<'_>> = report.packages().into_iter().map(PackageRows::of).collect();
+    let packages: Vec<PackageRows<'_>> = report.packages().into_iter().map(PackageRows::new).collect();
     let files: Vec<&FileReport<'_>> =
         packages.iter().flat_map(|package| package.files.iter().map(|row| row.file)).collect();
     let (index, packs) = index(&packages);
-    let changes = diffed.map(|(diff, changes)| PageChanges::of(&files, diff, changes)).transpose()?;
+    let changes = diffed.map(|(diff, changes)| PageChanges::new(&files, diff, changes)).transpose()?;
     let missing: Vec<&FileReport<'_>> =
         files.iter().copied().filter(|file| file.no_source.is_some()).collect();
     let is_whole = head.filters.is_empty();
@@ -67,7 +67,7 @@ pub(super) fn write(
         version: env!("CARGO_PKG_VERSION"),
         total: Figure(report.coverage()),
         change: text::change(report),
-        chart: is_whole.then(|| Chart::of(&head.trend)).flatten(),
+        chart: is_whole.then(|| Chart::from_trend(&head.trend)).flatten(),
         facts: facts(report),
         since: iso(head.confirmed_at.unwrap_or(head.stored_at)),
         confirmed: minute(head.confirmed_at.unwrap_or(head.stored_at)),
@@ -75,9 +75,9 @@ pub(super) fn write(
         replicas: head.replicas,
         filters: &printable(&filters),
         missing_statements: missing.iter().map(|file| file.coverage.total).sum(),
-        // Where none was looked for, that is one thing to say, not one of each file.
+        // A report without source says so once, not once for each file.
         was_read: missing.iter().any(|file| file.no_source != Some(NoSource::NotRead)),
-        missing: missing.into_iter().map(FileRow::of).collect(),
+        missing: missing.into_iter().map(FileRow::new).collect(),
         file_count: files.len(),
         packages: &packages,
         index: json_in_markup(&index)?,
@@ -89,11 +89,11 @@ pub(super) fn write(
 }
 
 pub(super) fn size_hint(report: &Report<'_>) -> usize {
-    // Row and index of a file.
+    // Row and index entry of a file.
     const FILE_BYTES: usize = 256;
-    let places = report.files.iter().filter_map(|file| file.place.as_ref());
-    let first = places.filter(|place| place.index == 0);
-    let packs: usize = first.map(|place| place.pack.packed().len()).sum();
+    let slots = report.files.iter().filter_map(|file| file.pack_slot.as_ref());
+    let first = slots.filter(|slot| slot.index == 0);
+    let packs: usize = first.map(|slot| slot.pack.packed().len()).sum();
     packs + FILE_BYTES * report.files.len() + STYLE.len() + SCRIPT.len()
 }
 
@@ -127,7 +127,7 @@ struct Page<'p> {
     changes: Option<&'p PageChanges<'p>>,
 }
 
-/// A coverage as the page shows it everywhere.
+/// A coverage with its forms in the page: bar, classes of colours, uncovered statements.
 struct Figure(Coverage);
 
 impl Figure {
@@ -135,12 +135,12 @@ impl Figure {
         self.0.total - self.0.covered
     }
 
-    /// Length of its bar, of 100.
+    /// Length of its bar, of 100 units.
     fn bar(&self) -> String {
         format!("{:.1}", self.0.percent())
     }
 
-    /// Tens and units of its percentage, by which the style draws the bar of a row in its colour.
+    /// Classes of the tens and units of its percentage, by which the style draws the bar of a row.
     fn shares(&self) -> String {
         match self.0.total {
             0 => String::new(),
@@ -165,7 +165,7 @@ pub(super) fn grade(percent: f64) -> &'static str {
     }
 }
 
-/// Returns what changes when a page of the same data would look or work otherwise.
+/// Returns a digest that changes when a page of the same data would look or work differently.
 pub(super) fn version() -> String {
     let parts = [env!("CARGO_PKG_VERSION"), STYLE, &SCRIPT, MARKUP];
     let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
@@ -179,12 +179,12 @@ struct PackageRows<'r> {
 }
 
 impl<'r> PackageRows<'r> {
-    fn of(package: super::PackageReport<'r, 'r>) -> Self {
+    fn new(package: super::PackageReport<'r, 'r>) -> Self {
         let name = if package.name.is_empty() { "." } else { package.name };
         Self {
             name: printable(name).into_owned(),
             figure: Figure(package.coverage),
-            files: package.files.into_iter().map(FileRow::of).collect(),
+            files: package.files.into_iter().map(FileRow::new).collect(),
         }
     }
 }
@@ -195,7 +195,7 @@ struct FileRow<'r> {
 }
 
 impl<'r> FileRow<'r> {
-    fn of(file: &'r FileReport<'r>) -> Self {
+    fn new(file: &'r FileReport<'r>) -> Self {
         Self { file, figure: Figure(file.coverage) }
     }
 
@@ -207,7 +207,7 @@ impl<'r> FileRow<'r> {
         printable(self.file.name).into_owned()
     }
 
-    /// Its place in the page's address.
+    /// Fragment of the page's address that opens the file.
     fn fragment(&self) -> String {
         format!("#file={}", percent_encoded(self.file.name))
     }
@@ -217,7 +217,7 @@ impl<'r> FileRow<'r> {
     }
 }
 
-/// Totals as a line.
+/// Line chart of totals.
 struct Chart {
     width: f64,
     height: f64,
@@ -236,10 +236,10 @@ struct ChartPoint {
 }
 
 impl Chart {
-    /// Draws the newest totals between the lowest and the highest of them; nothing where there is but one.
-    fn of(trend: &[Point]) -> Option<Self> {
+    /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
+    fn from_trend(trend: &[Point]) -> Option<Self> {
         let trend = &trend[trend.len().saturating_sub(POINTS)..];
-        // The database is open to other hands.
+        // Other programs may write to the database.
         let percents: Vec<f64> = trend
             .iter()
             .map(|point| point.percent.clamp(0.0, 100.0))
@@ -284,7 +284,7 @@ impl Chart {
     }
 }
 
-/// Returns what there is to know of the data, without what is empty.
+/// Returns names and values of facts about the data, without empty ones.
 fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let head = &report.head;
     let facts = [
@@ -298,26 +298,27 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     known.map(|(what, value)| (what, printable(&value).into_owned())).collect()
 }
 
-/// What the script has to know of each file, in the order of the table's rows: packages, and of each of their files
-/// its name within the package, what is covered of it, statements, its stream, which file of that it is, and why
-/// there is no source.
+/// Index for the script, in the order of the table's rows: packages with their files.
+///
+/// A file has its name in the package, covered statements, all statements, number of its stream, number in the stream,
+/// and the reason why there is no source.
 type Index<'r> = Vec<(&'r str, Vec<IndexedFile<'r>>)>;
 type IndexedFile<'r> = (&'r str, u64, u64, usize, usize, Option<String>);
 
-/// Returns the index, and the streams that it counts from 0.
+/// Returns the index, and the streams in the order of their numbers.
 fn index<'r>(packages: &[PackageRows<'r>]) -> (Index<'r>, Vec<Arc<str>>) {
     let mut numbers = HashMap::new();
     let mut packs = Vec::new();
     let mut indexed = |&FileRow { file, .. }: &FileRow<'r>| {
-        let place = file.place.as_ref().expect("a report that is written as a page was packed for it");
-        let pack = *numbers.entry(Arc::as_ptr(&place.pack)).or_insert_with(|| {
-            packs.push(place.pack.packed());
+        let slot = file.pack_slot.as_ref().expect("a report that is written as a page was packed for it");
+        let pack = *numbers.entry(Arc::as_ptr(&slot.pack)).or_insert_with(|| {
+            packs.push(slot.pack.packed());
             packs.len() - 1
         });
         let name = file.name.strip_prefix(file.package()).and_then(|name| name.strip_prefix('/'));
         let name = name.filter(|_| !file.package().is_empty()).unwrap_or(file.name);
         let why = file.no_source.as_ref().map(ToString::to_string);
-        (name, file.coverage.covered, file.coverage.total, pack, place.index, why)
+        (name, file.coverage.covered, file.coverage.total, pack, slot.index, why)
     };
     let index = packages.iter().map(|package| {
         let name = package.files.first().map_or("", |row| row.file.package());
@@ -326,13 +327,13 @@ fn index<'r>(packages: &[PackageRows<'r>]) -> (Index<'r>, Vec<Arc<str>>) {
     (index.collect(), packs)
 }
 
-/// Returns a value as JSON that no parser of HTML sees markup in.
+/// Returns a value as JSON without anything that a parser of HTML takes for markup.
 pub(super) fn json_in_markup(value: &impl Serialize) -> io::Result<String> {
-    // `<` occurs in strings alone, where this stands for it.
+    // `<` occurs in strings only, where the escape means the same.
     Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
 }
 
-/// Returns how a policy names a script or style.
+/// Returns the hash of a script or style as a policy has it.
 pub(super) fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
@@ -350,7 +351,7 @@ pub(super) fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
     grouped
 }
 
-/// Returns so many things in words: `1 line`, `2,000 lines`.
+/// Returns a number of things in words: `1 line`, `2,000 lines`.
 fn counted(number: impl std::borrow::Borrow<u64>, thing: &str) -> String {
     let number = number.borrow();
     format!("{} {thing}{}", grouped(number), if *number == 1 { "" } else { "s" })
@@ -379,7 +380,7 @@ mod tests {
     use super::super::testing::{HOSTILE, PROFILE, SOURCES, with_report, written};
     use super::*;
 
-    /// What stands between the first `from` and the `to` after it.
+    /// Returns the text between the first `from` and the `to` after it.
     fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
         let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
         rest.split_once(to).unwrap_or_else(|| panic!("no {to}")).0
@@ -398,9 +399,9 @@ mod tests {
                 hash(style)
             )
         );
-        // Known from outside: printf '' | openssl dgst -sha256 -binary | base64
+        // Source of the hash: printf '' | openssl dgst -sha256 -binary | base64
         assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
-        // A parser of HTML would change these, and the hash were of another text.
+        // A parser of HTML changes these characters, after which the hash would not fit.
         assert!(![style, script].iter().any(|text| text.contains(['\r', '\0'])));
         assert_eq!((style, script), (STYLE, &**SCRIPT));
     }
@@ -466,7 +467,7 @@ mod tests {
         };
         let line = |percents: &[f64]| {
             let points: Vec<Point> = percents.iter().copied().map(point).collect();
-            Chart::of(&points).map(|chart| chart.line)
+            Chart::from_trend(&points).map(|chart| chart.line)
         };
         assert_eq!(line(&[10.0, 50.0, 30.0]).unwrap(), "5.0,51.0 120.0,5.0 235.0,28.0");
         assert_eq!(line(&[f64::NAN, 0.0]).unwrap(), "5.0,28.0 235.0,28.0");

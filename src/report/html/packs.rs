@@ -1,12 +1,13 @@
 //! Source, blocks, lines and functions of files, compressed for the page while they are read.
 //!
-//! Several files make one stream: what the files of a package have in common (the licence above each of them,
-//! for one) then costs once, and a stream is still unpacked in a few milliseconds. It is compressed as soon as
-//! it is full, by the thread that read its last file, so that a report never holds all its source.
+//! Several files make one stream. Text that the files of a package have in common, such as the licence above each of
+//! them, is then packed once, and a stream is still unpacked in a few milliseconds. A stream is compressed as soon as it
+//! is full, by the thread that read its last file, so that a report never holds all its source.
 //!
-//! A stream has of each file the length of its figures and of its text plus one, 0 for none; then the figures
-//! of all, then the texts. Figures are numbers of 7 bits a byte, the lowest first, as are all those of a stream;
-//! of tables the columns, one after the other, for what is alike is then side by side.
+//! A stream begins with the number of its files, and of each the length of its figures and of its text plus one, 0 for
+//! no text; then come the figures of all files, then the texts. A number has 7 bits a byte, the lowest first. A table
+//! has its columns one after the other, since alike numbers side by side compress better. `script/streams.js` reads
+//! streams.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -20,41 +21,41 @@ use crate::filter::{Candidate, Filter};
 use crate::profile::Block;
 use crate::report::{FunctionReport, LineReport, LineState};
 
-/// Bytes of files after which a stream ends; of Kubernetes, four times as many make 1 % less.
+/// Bytes of files after which a stream ends; four times as many make the page of Kubernetes 1 % smaller.
 const STREAM_BYTES: usize = 256 << 10;
-/// Of deflate: 6, which is usual, takes nearly twice as long for 6 % of the page.
+/// Level of deflate; the usual 6 takes nearly twice as long and makes the page 6 % smaller.
 const LEVEL: u32 = 3;
 
-/// Takes the files of a report as they are read, by whichever thread, and compresses them.
+/// Compresses the files of a report while threads read them.
 #[derive(Debug)]
 pub(crate) struct Packer<'f> {
-    /// What it does not take is not in the page.
+    /// Files that it does not take are not in the page.
     filter: &'f Filter,
-    /// Each thread reads files that lie beside each other.
+    /// A stream for each thread, since a thread reads files of the same packages.
     open: Mutex<HashMap<ThreadId, Arc<Pack>>>,
 }
 
-/// Which file of which stream.
+/// Place of a file: its stream, and its number in the stream.
 #[derive(Clone, Debug)]
-pub(in crate::report) struct Place {
+pub(in crate::report) struct PackSlot {
     pub(super) pack: Arc<Pack>,
     pub(super) index: usize,
 }
 
-/// A stream, for those whose file is in it.
+/// A stream, shared by the files that are in it.
 #[derive(Debug, Default)]
 pub(super) struct Pack(Mutex<Stream>);
 
 #[derive(Debug)]
 enum Stream {
     Open(Box<Files>),
-    /// Deflated, and in characters.
+    /// Deflated, as characters.
     Packed(Arc<str>),
 }
 
 #[derive(Debug, Default)]
 struct Files {
-    /// Of figures and text.
+    /// Lengths of figures and text.
     lengths: Vec<(usize, Option<usize>)>,
     figures: Vec<u8>,
     texts: Vec<u8>,
@@ -67,7 +68,7 @@ impl Default for Stream {
     }
 }
 
-/// What the page knows of a file besides its text.
+/// Blocks, counts, lines and functions of a file.
 pub(in crate::report) struct Figures<'r> {
     pub(in crate::report) blocks: &'r [Block],
     pub(in crate::report) counts: &'r [u64],
@@ -76,19 +77,19 @@ pub(in crate::report) struct Figures<'r> {
 }
 
 impl<'f> Packer<'f> {
-    /// Takes files for a page of what a filter leaves.
+    /// Packs files for a page of those that a filter takes.
     #[must_use]
     pub(crate) fn new(filter: &'f Filter) -> Self {
         Self { filter, open: Mutex::default() }
     }
 
-    /// Puts a file into the stream of this thread; `None` where the page is not to have it.
+    /// Puts a file into the stream of this thread; `None` if the filter leaves the file out.
     pub(in crate::report) fn put(
         &self,
         file: Candidate<'_>,
         figures: &Figures<'_>,
         text: Option<&[u8]>,
-    ) -> Option<Place> {
+    ) -> Option<PackSlot> {
         if !self.filter.takes(file) {
             return None;
         }
@@ -101,12 +102,12 @@ impl<'f> Packer<'f> {
             false => Arc::new(Pack(Mutex::new(Stream::Open(pack.close())))),
         };
         open().insert(thread, next);
-        Some(Place { pack, index })
+        Some(PackSlot { pack, index })
     }
 }
 
 impl Pack {
-    /// Returns which file of the stream it is now, and the stream's bytes.
+    /// Returns the number of the file in the stream, and the bytes of the stream.
     fn put(&self, figures: &Figures<'_>, text: Option<&[u8]>) -> (usize, usize) {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Stream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
@@ -117,7 +118,7 @@ impl Pack {
         (files.lengths.len() - 1, files.figures.len() + files.texts.len())
     }
 
-    /// Returns the stream as it stands in the page; nothing can be put into it any more.
+    /// Closes the stream and returns it as it stands in the page.
     pub(super) fn packed(&self) -> Arc<str> {
         self.close();
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -126,8 +127,8 @@ impl Pack {
         }
     }
 
-    /// Packs what is open, and returns the room that it took, for the next: with new room for each stream, what
-    /// stays of a report would lie in between, and the program would grow by half.
+    /// Packs the files of an open stream, and returns their buffers for the next one. New buffers for each stream would
+    /// leave gaps between what a report keeps, and the program would take half more memory.
     fn close(&self) -> Box<Files> {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Stream::Open(files) = &mut *stream else { return Box::default() };
@@ -137,7 +138,7 @@ impl Pack {
         lengths.clear();
         figures.clear();
         texts.clear();
-        // One file may have been as large as all others together.
+        // One file may be as large as all others together.
         texts.shrink_to(2 * STREAM_BYTES);
         files
     }
@@ -156,7 +157,7 @@ impl Files {
             self.encoder.get_or_insert_with(|| DeflateEncoder::new(Vec::new(), Compression::new(LEVEL)));
         encoder.write_all(&head).expect(INTO_MEMORY);
         encoder.write_all(&self.figures).expect(INTO_MEMORY);
-        // Begins a new block: codes for numbers are not those for text.
+        // A flush begins a new block of deflate, since codes for numbers do not suit text.
         encoder.flush().expect(INTO_MEMORY);
         encoder.write_all(&self.texts).expect(INTO_MEMORY);
         let mut deflated = encoder.reset(Vec::new()).expect(INTO_MEMORY);
@@ -178,7 +179,7 @@ impl Figures<'_> {
             let row = [
                 extent.receiver.len() as u64,
                 extent.name.len() as u64,
-                // Line comments can put a function before the one above it.
+                // `//line` comments can put a function before the one above it.
                 start.wrapping_sub(line).into(),
                 end.wrapping_sub(start).into(),
                 coverage.covered,
@@ -196,7 +197,7 @@ impl Figures<'_> {
     }
 }
 
-/// Writes a number as the page reads it.
+/// Writes a number of 7 bits a byte, the lowest first.
 fn number(out: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         out.push(number.to_le_bytes()[0] | 0x80);
@@ -205,7 +206,7 @@ fn number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Writes how many rows a table has, and its columns.
+/// Writes the number of rows of a table, and its columns.
 fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
     number(out, rows.len() as u64);
     for column in 0..WIDTH {
@@ -215,8 +216,8 @@ fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
     }
 }
 
-/// Of each block with statements: lines since the start of the one before, column, lines to its end, column there,
-/// statements, count.
+/// Returns of each block with statements: lines since the start of the block before, column, lines to its end, column
+/// there, statements, count.
 fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
     let mut line = 0;
     let counted = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
@@ -231,7 +232,7 @@ fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
     rows.collect()
 }
 
-/// Of each run of lines that are alike: lines since the run before, length, state, count.
+/// Returns of each run of lines that are alike: lines since the run before, length, state, count.
 fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
     let state = |line: &LineReport| match line.state() {
         LineState::Hit => 1,
@@ -249,7 +250,7 @@ fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
     runs.collect()
 }
 
-/// Characters that stand for digits: those of ASCII that can be seen, without `<`, which could end a script.
+/// Characters of digits: the visible ones of ASCII without `<`, which could end a script.
 const DIGITS: [u8; 93] = {
     let mut digits = [0; 93];
     let (mut index, mut character) = (0, b'!');
@@ -264,8 +265,8 @@ const DIGITS: [u8; 93] = {
     digits
 };
 
-/// Writes bytes as text that any server and editor leaves as it is: 13 bits are two digits to the base 93, which
-/// takes 8 % less room than base64. Up to 6 bits at the end are one digit.
+/// Returns bytes as text that every server and editor leaves as it is. Two digits to the base 93 are 13 bits, which
+/// takes 8 % less room than base64; up to 6 bits at the end are one digit.
 fn in_characters(bytes: &[u8]) -> String {
     let base = DIGITS.len();
     let mut text = String::with_capacity(bytes.len() * 16 / 13 + 2);
@@ -348,16 +349,16 @@ mod tests {
         number.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f))
     }
 
-    fn places(report: &Report<'_>) -> Vec<Place> {
-        report.files.iter().map(|file| file.place.clone().unwrap()).collect()
+    fn slots(report: &Report<'_>) -> Vec<PackSlot> {
+        report.files.iter().map(|file| file.pack_slot.clone().unwrap()).collect()
     }
 
     #[test]
     fn a_file_comes_out_as_it_went_in() {
         with_report(PROFILE, &SOURCES, |report| {
-            let places = places(&report);
-            let files = unpacked(&places[2].pack);
-            assert_eq!(places.iter().map(|place| place.index).collect::<Vec<_>>(), [0, 1, 2]);
+            let slots = slots(&report);
+            let files = unpacked(&slots[2].pack);
+            assert_eq!(slots.iter().map(|slot| slot.index).collect::<Vec<_>>(), [0, 1, 2]);
             let (figures, text) = &files[2];
             assert_eq!(text.as_deref(), Some(SOURCE), "{}", report.files[2].name);
             let blocks = [&[3][..], &[3, 1, 5], &[13, 11, 20], &[1, 2, 2], &[11, 3, 2], &[1; 3], &[3, 0, 2]];
@@ -395,6 +396,9 @@ mod tests {
             assert_eq!(from_characters(&text), bytes[..length]);
         }
         assert_eq!(in_characters(&[0xff; 13]).len(), 16);
+        // tests/page/streams.test.js reads the same characters.
+        let bytes: [&[u8]; 6] = [&[], &[0], &[26], &[27], &[255], &[255, 255]];
+        assert_eq!(bytes.map(in_characters), ["", "!!", "!;", "!=", "#g", "z(("]);
     }
 
     #[test]
@@ -403,11 +407,11 @@ mod tests {
         let profile: Vec<String> = ('a'..='e').map(|name| format!("m/{name}.go:3.10,5.2 1 1\n")).collect();
         let profile = profile.concat();
         with_report(&format!("mode: set\n{profile}"), &[Some(&*text); 5], |report| {
-            let places = places(&report);
-            let packs: Vec<*const Pack> = places.iter().map(|place| Arc::as_ptr(&place.pack)).collect();
+            let slots = slots(&report);
+            let packs: Vec<*const Pack> = slots.iter().map(|slot| Arc::as_ptr(&slot.pack)).collect();
             assert_eq!((packs[0], packs[2]), (packs[1], packs[3]));
             assert!(packs[0] != packs[2] && packs[2] != packs[4] && packs[0] != packs[4]);
-            for Place { pack, index } in places {
+            for PackSlot { pack, index } in slots {
                 assert_eq!(unpacked(&pack)[index].1.as_deref(), Some(&*text));
             }
         });
@@ -428,8 +432,8 @@ mod tests {
         };
         assert!(put("m/a/x.go", false).is_none());
         assert!(put("m/b/made.go", true).is_none());
-        let place = put("m/b/x.go", false).unwrap();
-        let texts: Vec<Option<String>> = unpacked(&place.pack).into_iter().map(|(_, text)| text).collect();
+        let slot = put("m/b/x.go", false).unwrap();
+        let texts: Vec<Option<String>> = unpacked(&slot.pack).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, [Some("m/b/x.go".to_owned())]);
     }
 }
