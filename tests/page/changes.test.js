@@ -20,6 +20,7 @@ test('a change is shown with three lines around it, and one line between is show
     ['two lines between', [[5, 5], [14, 14]], 30, [[2, 8], [11, 17]]],
     ['one line between', [[5, 5], [13, 13]], 30, [[2, 16]]],
     ['overlapping', [[5, 5], [7, 7]], 30, [[2, 10]]],
+    ['just beyond the text', [[33, 34]], 30, [[30, 30]]],
     ['beyond the text', [[40, 41]], 30, []],
     ['none', [], 30, []],
   ];
@@ -34,6 +35,7 @@ test('lines before, between and after those that are shown are folded', () => {
   const rows = [
     [[[7, 14]], 30, '(1-6) 7-14 (15-30)'],
     [[[1, 5], [27, 30]], 30, '1-5 (6-26) 27-30'],
+    [[[2, 29]], 30, '(1-1) 2-29 (30-30)'],
     [[[1, 30]], 30, '1-30'],
     [[], 30, '(1-30)'],
     [[], 0, ''],
