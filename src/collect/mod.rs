@@ -6,6 +6,7 @@ pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod fold;
 pub(crate) mod intake;
+pub(crate) mod last_pull;
 pub(crate) mod ledger;
 pub(crate) mod mending;
 pub(crate) mod pending;

@@ -40,6 +40,9 @@ pub(crate) struct Pulled {
     /// Addresses that answered for the key, of those listed or asked.
     pub(crate) answered: usize,
     pub(crate) known: usize,
+    /// Addresses that answered just now, only filled for [`Reason::LastChance`]: other runs need no names, and a large
+    /// fleet has many.
+    pub(crate) answering: Vec<String>,
     pub(crate) bytes: u64,
     pub(crate) restarted: usize,
     pub(crate) failures: Vec<Failure>,
@@ -82,6 +85,7 @@ impl Pulled {
             before: None,
             answered: 0,
             known: entry.addresses().len(),
+            answering: Vec::new(),
             bytes: 0,
             restarted: 0,
             failures: Vec::new(),
@@ -244,6 +248,10 @@ impl Settlement<'_, '_> {
         });
         let elsewhere =
             self.ledger.elsewhere.iter().map(|(address, (name, _))| (address.clone(), name.clone()));
+        let answering = match self.part.reason {
+            Reason::LastChance => self.ledger.answered.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
         Ok(Pulled {
             key: entry.id,
             reason: self.part.reason,
@@ -257,6 +265,7 @@ impl Settlement<'_, '_> {
             before,
             answered,
             known: addresses.len(),
+            answering,
             bytes: self.ledger.bytes,
             restarted: self.ledger.restarted,
             failures,

@@ -23,6 +23,9 @@ use crate::io::workdir::Locked;
 use crate::memory::{Memory, NoRoom, Reservation};
 use crate::profile::{Build, Last, Template, Understood, encode_build};
 
+/// How many messages may wait for the thread that writes; more would only fill memory.
+pub(crate) const WAITING_MESSAGES: usize = 64;
+
 /// What threads send to the one that writes.
 pub(crate) enum Message {
     /// To be carried out together: of one key, or of nobody's own.

@@ -6,8 +6,8 @@ use std::sync::mpsc::Sender;
 use anyhow::Result;
 
 use crate::address::{normal_form, shown_url};
-use crate::commands::pull::Pulling;
-use crate::commands::{Context, pull, warn};
+use crate::collect::last_pull::LastPull;
+use crate::commands::{Context, warn};
 use crate::fleet::assembly::{Fleet, key_and_branch};
 use crate::fleet::center_list::ListedService;
 use crate::fleet::change::Change;
@@ -220,7 +220,7 @@ impl Remover<'_> {
         if addresses.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let pulling = Pulling {
+        let last_pull = LastPull {
             client: self.pulling,
             signals: self.prober.signals,
             locked: self.locked,
@@ -228,15 +228,10 @@ impl Remover<'_> {
             ids: self.ids,
             concurrency: self.prober.concurrency,
             deadline: self.prober.deadline,
+            config: &self.context.config.pull,
+            now: self.context.now(),
         };
-        pull::last_chance(addresses, &self.fleet.entries, &pulling, self.context)?;
-        let now = self.context.now();
-        let states = self.store.addresses()?;
-        let answered = states.values().flatten().filter(|(address, state)| {
-            addresses.contains(address)
-                && state.last_answer_at.is_some_and(|at| at.timestamp_millis() == now.timestamp_millis())
-        });
-        Ok(answered.map(|(address, _)| address.clone()).collect())
+        last_pull.ask(addresses, &self.fleet.entries)
     }
 
     /// Sends the removals; returns those that the center took, and whether it is there still.

@@ -22,7 +22,7 @@ use crate::collect::intake::{Found, Intake};
 use crate::collect::mending::{Depth, Mended, mend};
 use crate::collect::plan::{Plan, Selection, Waiting};
 use crate::collect::settlement::Pulled;
-use crate::collect::shared::{Message, Rules, Shared};
+use crate::collect::shared::{Message, Rules, Shared, WAITING_MESSAGES};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::turn::{FOREVER, Patience};
 use crate::commands::{Context, UsageError};
@@ -35,7 +35,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::pick;
 use crate::fleet::snapshot::{Doubt, Jump};
 use crate::io::center::{Client, Options};
-use crate::io::clock::{self, Deadline, Stopwatch};
+use crate::io::clock::{self, Stopwatch};
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
 use crate::io::store::{Store, Writer};
@@ -44,9 +44,6 @@ use crate::memory::Memory;
 use crate::names::{Naming, printable};
 use crate::ping::PingUrl;
 use crate::profile::Limits;
-
-/// How many messages may wait for the thread that writes; more would only fill memory.
-const WAITING_MESSAGES: usize = 64;
 
 /// Pull, merge and store the coverage of running services.
 ///
@@ -400,58 +397,6 @@ fn tell_what_is_open(store: &Store, locked: &Locked, now: DateTime<Utc>) -> Resu
     let mut writer = store.writer(locked.held());
     writer.apply(&Change::Told(TOPIC, now))?;
     Ok(writer.commit()?)
-}
-
-/// What another command needs to pull with.
-pub(crate) struct Pulling<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) signals: &'a Signals,
-    pub(crate) locked: &'a Locked,
-    pub(crate) store: &'a Store,
-    pub(crate) ids: &'a IdSource,
-    pub(crate) concurrency: usize,
-    pub(crate) deadline: Deadline,
-}
-
-/// Pulls these listed addresses now and stores what they serve; for `prune`, before it removes them.
-///
-/// What came of each is in what the database then knows of its answers.
-pub(crate) fn last_chance(
-    addresses: &BTreeSet<String>,
-    entries: &[KeyEntry],
-    pulling: &Pulling<'_>,
-    context: &Context,
-) -> Result<()> {
-    let Pulling { client, signals, locked, store, ids, concurrency, deadline } = *pulling;
-    let (started, deadline) = (Stopwatch::start(), deadline.left());
-    let plan = Plan::of_listed(entries, addresses);
-    let queue = Queue::new(&plan, false);
-    let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let stopped = AtomicBool::new(false);
-    let progress = Progress::start(plan.pulls.len(), false);
-    let mut writer = store.writer(locked.held());
-    let shared = Shared {
-        client,
-        locked,
-        ids,
-        numbers: store.profile_numbers()?,
-        rules: Rules::of(&context.config.pull),
-        now: context.now(),
-        doubt: Doubt::new(context.now(), store.clock_jumps()?),
-        last_before_jump: store.last_before_jump()?,
-        seed: fastrand::u64(..),
-        messages,
-        stopped: &stopped,
-        bytes: Arc::default(),
-        memory: Memory::new(context.config.pull.memory_bytes),
-        structures: Mutex::new(store.structures()?),
-        templates: Mutex::default(),
-        damaged: Mutex::default(),
-    };
-    let (stopped, progress, started) = (&stopped, &progress, &started);
-    let mut scribe = Scribe { writer: &mut writer, stopped, signals, deadline, started, progress };
-    crate::collect::crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
-    Ok(())
 }
 
 /// Adds the name under which `--address` is to be stored, where no center and no database knows it.

@@ -1,0 +1,75 @@
+//! The last pull of listed addresses, before `prune` removes them from the list of a center.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, mpsc};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use crate::collect::crew::{self, Queue, Scribe};
+use crate::collect::plan::Plan;
+use crate::collect::shared::{Message, Rules, Shared, WAITING_MESSAGES};
+use crate::config::PullConfig;
+use crate::fleet::ids::IdSource;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::snapshot::Doubt;
+use crate::io::center::Client;
+use crate::io::clock::{Deadline, Stopwatch};
+use crate::io::progress::Progress;
+use crate::io::signals::Signals;
+use crate::io::store::Store;
+use crate::io::workdir::Locked;
+use crate::memory::Memory;
+
+/// Inputs of a last pull.
+pub(crate) struct LastPull<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) signals: &'a Signals,
+    pub(crate) locked: &'a Locked,
+    pub(crate) store: &'a Store,
+    pub(crate) ids: &'a IdSource,
+    pub(crate) concurrency: usize,
+    pub(crate) deadline: Deadline,
+    pub(crate) config: &'a PullConfig,
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl LastPull<'_> {
+    /// Pulls these listed addresses and stores what they serve; returns those that answered with a profile.
+    pub(crate) fn ask(&self, addresses: &BTreeSet<String>, entries: &[KeyEntry]) -> Result<BTreeSet<String>> {
+        let Self { client, signals, locked, store, ids, concurrency, deadline, config, now } = *self;
+        let plan = Plan::of_listed(entries, addresses);
+        let queue = Queue::new(&plan, false);
+        let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+        let stopped = AtomicBool::new(false);
+        let shared = Shared {
+            client,
+            locked,
+            ids,
+            numbers: store.profile_numbers()?,
+            rules: Rules::of(config),
+            now,
+            doubt: Doubt::new(now, store.clock_jumps()?),
+            last_before_jump: store.last_before_jump()?,
+            seed: fastrand::u64(..),
+            messages,
+            stopped: &stopped,
+            bytes: Arc::default(),
+            memory: Memory::new(config.memory_bytes),
+            structures: Mutex::new(store.structures()?),
+            templates: Mutex::default(),
+            damaged: Mutex::default(),
+        };
+        let mut scribe = Scribe {
+            writer: &mut store.writer(locked.held()),
+            stopped: &stopped,
+            signals,
+            deadline: deadline.left(),
+            started: &Stopwatch::start(),
+            progress: &Progress::start(plan.pulls.len(), false),
+        };
+        let haul = crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
+        Ok(haul.pulled.into_iter().flat_map(|pulled| pulled.answering).collect())
+    }
+}
