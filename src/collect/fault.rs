@@ -52,7 +52,7 @@ mod tests {
         };
         let sqlite = |code| {
             let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
-            anyhow!(StoreError::of_sqlite(&path(), error))
+            anyhow!(StoreError::from_sqlite(&path(), error))
         };
         let value = rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, "x".into());
         for (error, reach) in [
@@ -61,7 +61,7 @@ mod tests {
             (file(io::ErrorKind::IsADirectory), Reach::Service),
             (file(io::ErrorKind::AlreadyExists), Reach::Service),
             (anyhow!(StoreError::Damaged { path: path(), what: "counts".to_owned() }), Reach::Service),
-            (anyhow!(StoreError::of_sqlite(&path(), value)), Reach::Service),
+            (anyhow!(StoreError::from_sqlite(&path(), value)), Reach::Service),
             (anyhow!("blocks of a file conflict"), Reach::Service),
             (file(io::ErrorKind::StorageFull), Reach::Root),
             (file(io::ErrorKind::QuotaExceeded), Reach::Root),

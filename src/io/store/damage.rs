@@ -51,9 +51,9 @@ pub(super) enum Owner {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Damages(Arc<Mutex<BTreeSet<Damage>>>);
 
-/// Tells whether an error is of a value that was read or was to be written, not of the database.
+/// Tells whether an error concerns one value that was read or written, rather than the database.
 pub(super) fn is_of_value(error: &Error) -> bool {
-    // A rule of a table, which others may have added, or more than a value may have.
+    // Another program may have added rules to a table; and SQLite limits the size of a value.
     let refused = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
     if error.sqlite_error_code().is_some_and(|code| refused.contains(&code)) {
         return true;
@@ -76,7 +76,7 @@ impl Store {
         self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// Notes that a value of a build group could not be read, which another error tells of.
+    /// Notes that a value of a build group could not be read, as `error` says.
     pub(crate) fn note_damage(
         &self,
         build_group: BuildGroupId,
@@ -85,7 +85,7 @@ impl Store {
         self.note(&Owner::BuildGroup(build_group), error)
     }
 
-    /// Notes that a value of a key could not be read, which another error tells of.
+    /// Notes that a value of a key could not be read, as `error` says.
     pub(crate) fn note_damaged_key(&self, key: KeyId, error: &StoreError) -> Result<(), StoreError> {
         self.note(&Owner::Key(key), error)
     }
@@ -97,7 +97,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes values that cannot be read, each with what it belongs to.
+    /// Notes values that cannot be read, each with its owner.
     pub(super) fn note_all(&self, damaged: Vec<(Owner, String)>) -> Result<(), StoreError> {
         for (owner, what) in damaged {
             let services = self.names_of(&owner).map_err(self.failed())?;
@@ -138,43 +138,13 @@ impl Store {
             ),
             Owner::Nobody => return Ok(Vec::new()),
         };
-        // A name may be what cannot be read.
+        // The name itself may be the value that cannot be read.
         let name = |row: &Row<'_>| row.get_ref(0).map(shown);
         self.connection.prepare_cached(sql)?.query_map([id], name)?.collect()
     }
-
-    /// Reads rows, and passes over those with a value that cannot be read: each is noted.
-    pub(super) fn sound_rows_of<T>(
-        &self,
-        table: &str,
-        sql: &str,
-        bound: impl rusqlite::Params,
-        owner: impl Fn(&Row<'_>) -> rusqlite::Result<Owner>,
-        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut damaged = Vec::new();
-        let collect = || -> rusqlite::Result<Vec<T>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query(bound)?;
-            let mut sound = Vec::new();
-            while let Some(row) = rows.next()? {
-                match read(row) {
-                    Ok(value) => sound.push(value),
-                    Err(error) if is_of_value(&error) => {
-                        damaged.push((owner(row).unwrap_or(Owner::Nobody), described(table, row, &error)));
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(sound)
-        };
-        let sound = collect().map_err(self.failed())?;
-        self.note_all(damaged)?;
-        Ok(sound)
-    }
 }
 
-/// Returns a name as it is stored, or what can be shown of it.
+/// Returns a stored name as text, with replacement characters where it is none.
 fn shown(name: ValueRef<'_>) -> String {
     match name {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),

@@ -1,4 +1,4 @@
-//! What is remembered of the changes of a row.
+//! The changed lines of a row, remembered by the report that counted them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use rusqlite::{ErrorCode, OpenFlags, params};
 
 use super::damage::Owner;
-use super::query::time;
+use super::reading::time;
 use super::{Store, StoreError};
 use crate::coverage::{ChangedLines, Coverage};
 use crate::fleet::ids::RowId;
 use crate::time::iso;
 
-/// How long to wait for whoever writes; a pull lets others in every half second.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for another writer. A pull lets others in every half second.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 impl Store {
-    /// Remembers what came of the changes of a row, in place of what was known of the same base.
+    /// Remembers the changed lines of a row, in place of those since the same base.
     ///
-    /// This is the one write that needs no lock of the work directory: it is a single statement that SQLite orders
-    /// among those of a pull or prune, and nothing that they decide hangs on it, so whoever reports need not wait
-    /// for their end. It makes no database and brings none up to date.
+    /// No other write goes without the lock of the work directory. This one is a single statement that SQLite orders
+    /// among those of a pull or prune, and they decide nothing by it, so a report need not wait for their end. The
+    /// database is neither made nor brought up to date here.
     pub(crate) fn remember_diff(
         path: &Path,
         row: RowId,
@@ -29,22 +29,22 @@ impl Store {
     ) -> Result<(), StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, flags, &path.to_string_lossy())?;
-        store.connection.busy_timeout(PATIENCE).map_err(store.failed())?;
+        store.connection.busy_timeout(LOCK_WAIT).map_err(store.failed())?;
         let mut store = store.checked()?;
         store.folds_log = true;
         store.insert_diff(row, diff, is_default_base).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned(), waited: PATIENCE },
+            Some(ErrorCode::DatabaseBusy) => StoreError::Busy { path: path.to_owned(), waited: LOCK_WAIT },
             _ => store.failed()(error),
         })
     }
 
     fn insert_diff(&self, row: RowId, diff: &ChangedLines, is_default_base: bool) -> rusqlite::Result<()> {
-        self.settle()?;
-        // Folding in what a pull has written so far is the pull's own affair.
+        self.set_durability()?;
+        // The log of a pull that is running is left to the pull, or the report would wait for the disk.
         self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let ChangedLines { base, how, lines, computed_at } = diff;
         let at = iso(*computed_at);
-        // A base that was the default one stays that, and is told as that, when it is also asked for by name.
+        // A default base stays the default when it is also named in the arguments.
         let sql = "INSERT INTO cover_diff (row_id, base_commit, how, hit, lines, computed_at, default_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                    ON CONFLICT (row_id, base_commit) DO UPDATE SET
@@ -65,7 +65,7 @@ impl Store {
             .map(drop)
     }
 
-    /// Returns what is known of the changes of a row: since its default base, else since the one computed last.
+    /// Returns the changed lines of a row: since its default base, else since the base that was computed last.
     pub(crate) fn diff(&self, row: RowId) -> Result<Option<ChangedLines>, StoreError> {
         let sql = "SELECT row_id, base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
                    ORDER BY default_at DESC NULLS LAST, computed_at DESC LIMIT 1";
@@ -78,6 +78,6 @@ impl Store {
                 computed_at: time(row, 5)?,
             })
         };
-        Ok(self.sound_rows_of("cover_diff", sql, [row], owner, read)?.pop())
+        Ok(self.query_readable("cover_diff", sql, [row], owner, read)?.pop())
     }
 }

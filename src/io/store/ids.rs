@@ -27,8 +27,11 @@ macro_rules! stored_as_integers {
 
 stored_as_integers!(KeyId, ServiceId, StructureId, BuildGroupId, GenerationId, RowId);
 
+/// End of the ids that are handed out. No id would be left after one of a damaged or foreign row beyond it.
+pub(super) const HIGHEST_ID: i64 = 1 << 53;
+
 impl Store {
-    /// Returns the source of new ids, which goes on where the database stands.
+    /// Returns the source of new ids, which go on after the stored ones.
     pub(crate) fn id_source(&self) -> Result<IdSource, StoreError> {
         Ok(IdSource::after(HighestIds {
             key: self.last_id("cover_key")?,
@@ -56,5 +59,11 @@ impl Store {
             replicas: self.replicas()?,
             states: self.addresses()?,
         })
+    }
+
+    /// Returns the largest id of a table below [`HIGHEST_ID`].
+    pub(super) fn last_id(&self, table: &'static str) -> Result<i64, StoreError> {
+        let sql = format!("SELECT coalesce(max(id), 0) FROM {table} WHERE id < ?1");
+        self.connection.query_row(&sql, [HIGHEST_ID], |row| row.get(0)).map_err(self.failed())
     }
 }

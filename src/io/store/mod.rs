@@ -1,27 +1,36 @@
 //! The database: all the SQL there is.
 //!
-//! A write-ahead log, so that reports read while a pull writes, with `synchronous=FULL`, so that what
-//! was committed survives a power cut. Changes are values ([`Change`]): commands decide them without the
-//! database, and [`Writer::apply`] carries them out in one transaction. What a report remembers is written
-//! beside that ([`Store::remember_diff`]).
+//! The database has a write-ahead log, so that reports read while a pull writes, and `synchronous=FULL`, so that
+//! committed changes survive a power cut. Changes are values ([`Change`](crate::fleet::change::Change)): engines decide
+//! them without the database, and [`Writer::apply`] carries them out. Each file below has the tables of one subject,
+//! read and written. A report remembers changed lines without a writer ([`Store::remember_diff`]).
 
-mod addresses;
-mod change;
+mod address_spellings;
+mod address_states;
+mod builds;
 mod damage;
 mod diff;
+mod error;
+mod generations;
 mod ids;
+mod keys;
 mod numbers;
-mod query;
+mod reading;
 mod reason;
+mod rows;
+mod runs;
+mod schedules;
 mod upgrade;
 mod waiting;
+mod writer;
 
 pub(crate) use upgrade::{Outdated, Upgrade};
 pub(crate) use waiting::tell_waits;
 
-pub(crate) use change::Writer;
 pub(crate) use damage::Damage;
+pub(crate) use error::StoreError;
 pub(crate) use numbers::ProfileNumbers;
+pub(crate) use writer::Writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,13 +47,13 @@ const APPLICATION_ID: i32 = 0x676f_6377;
 /// A step that brings a database up to date.
 enum Migration {
     Sql(&'static str),
-    /// For what no SQL can say.
+    /// A step that SQL cannot express.
     Code(fn(&Connection) -> rusqlite::Result<()>),
 }
 
 use Migration::{Code, Sql};
 
-/// Each with one intent; a released one is never edited.
+/// All steps, each with one intent. A released one is never edited.
 const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0001_coverage.sql")),
     Sql(include_str!("migrations/0002_collection.sql")),
@@ -53,7 +62,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0005_inbox.sql")),
     Sql(include_str!("migrations/0006_diff.sql")),
     Sql(include_str!("migrations/0007_replicas.sql")),
-    Code(addresses::normalize),
+    Code(address_spellings::normalize),
     Sql(include_str!("migrations/0009_asked_centers.sql")),
     Sql(include_str!("migrations/0010_election.sql")),
     Sql(include_str!("migrations/0011_told.sql")),
@@ -62,130 +71,6 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0014_file_bytes.sql")),
     Sql(include_str!("migrations/0015_clock_jump.sql")),
 ];
-
-/// The database could not be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// The file belongs to another program.
-    #[error("{path:?} is a database of another program, nothing was changed; name another root with --root")]
-    NotOurs {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A later release wrote it.
-    #[error(
-        "{path:?} was written by a later release (schema {found}, this one knows {known}); install that \
-         release, nothing was changed"
-    )]
-    FromTheFuture {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: usize,
-        /// The newest schema this program knows.
-        known: usize,
-    },
-    /// An earlier release wrote it, and what only reads does not change it.
-    #[error(
-        "database {path:?}: schema {found} is older than this release; the next pull or prune brings it up to date"
-    )]
-    Outdated {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: usize,
-    },
-    /// A symbolic link stands in its place.
-    #[error(
-        "{path:?} is a symbolic link, and no database is opened through one; put the file itself in its place"
-    )]
-    Link {
-        /// The link.
-        path: PathBuf,
-    },
-    /// A pipe, a socket or a device stands in the place of the database, or of a file beside it.
-    #[error("database {path:?}: {reason}")]
-    NoFile {
-        /// The database.
-        path: PathBuf,
-        /// Name of the file, and the next step.
-        reason: String,
-    },
-    /// There is no database yet.
-    #[error("{path:?} does not exist: nothing was pulled into this root yet (goc-watchdog pull)")]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Nobody can tell whether there is a database.
-    #[error(
-        "database {path:?}: it cannot be looked at: {error}; check the path of the root (--root), and that this user \
-         may enter each folder of it"
-    )]
-    Hidden {
-        /// The file.
-        path: PathBuf,
-        /// Why not. Its text is in the message, so it is no source that would be said again.
-        error: std::io::Error,
-    },
-    /// Another program (a backup, a person's sqlite3) kept it locked for as long as this one waited.
-    #[error("database {path:?}: another program kept it locked for {} seconds", waited.as_secs())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-        /// How long.
-        waited: Duration,
-    },
-    /// SQLite failed.
-    #[error("database {path:?}: {reason}")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said. Its text is in the message, so it is no source that would be said again.
-        error: rusqlite::Error,
-        /// Why, as it was found when it happened, and the next step.
-        reason: String,
-    },
-    /// What is stored cannot be understood.
-    #[error("database {path:?}: {what}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        what: String,
-    },
-}
-
-impl StoreError {
-    /// Wraps an error of SQLite, with the reason as it is found now.
-    #[must_use]
-    pub(crate) fn of_sqlite(path: &Path, error: rusqlite::Error) -> Self {
-        Self::Sqlite { path: path.to_owned(), reason: reason::explain(path, &error), error }
-    }
-
-    /// Tells whether a file cannot be opened, which may be so of one more connection alone.
-    #[must_use]
-    pub(crate) fn is_not_opened(&self) -> bool {
-        matches!(self, Self::Sqlite { error, .. } if error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
-    }
-
-    /// Tells whether a stored value is at fault, so that all that has nothing to do with it can go on.
-    #[must_use]
-    pub(crate) fn is_of_one_value(&self) -> bool {
-        match self {
-            Self::Damaged { .. } => true,
-            Self::Sqlite { error, .. } => damage::is_of_value(error),
-            Self::NotOurs { .. }
-            | Self::FromTheFuture { .. }
-            | Self::Outdated { .. }
-            | Self::Missing { .. }
-            | Self::Link { .. }
-            | Self::NoFile { .. }
-            | Self::Hidden { .. }
-            | Self::Busy { .. } => false,
-        }
-    }
-}
 
 /// A connection to the database.
 #[derive(Debug)]
@@ -199,16 +84,16 @@ pub(crate) struct Store {
     upgrade: Option<Upgrade>,
 }
 
-/// Leaves the database whole and the files beside it where they are.
+/// Folds the write-ahead log into the database, and leaves the files beside it where they are.
 ///
-/// SQLite would remove the write-ahead log and its index with the last connection, and whoever may read the database
-/// but not make files beside it could not open it then. The log is emptied, so that a copy of the one file is whole.
+/// SQLite would remove the log and its index with the last connection. A user who may read the database but not make
+/// files beside it could not open it then. The log is emptied, so that a copy of the one file is whole.
 impl Drop for Store {
     fn drop(&mut self) {
         if !self.folds_log {
             return;
         }
-        // Readers are not waited for: the next run that writes empties the log.
+        // No wait for readers: the next run that writes empties the log.
         let _ = self.connection.busy_timeout(Duration::ZERO);
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
@@ -232,11 +117,11 @@ impl Store {
 
     /// Opens an existing database for reading, also while another process writes.
     ///
-    /// A folder that this user may not write cannot hold the shared memory that a write-ahead log needs;
-    /// with no log lying there the file is whole, and is read as one that does not change.
+    /// The shared memory that a write-ahead log needs cannot be made in a folder that this user may not write. With no
+    /// log beside it the file is whole, and is read as one that does not change.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         match path.try_exists() {
-            // A link is named as such where it is opened.
+            // A dangling link gets its own error when it is opened.
             Ok(false) if !path.is_symlink() => return Err(StoreError::Missing { path: path.to_owned() }),
             Ok(_) => {}
             Err(error) => return Err(StoreError::Hidden { path: path.to_owned(), error }),
@@ -270,7 +155,7 @@ impl Store {
         Ok(reader)
     }
 
-    /// Returns the one that carries out changes.
+    /// Returns the writer, which carries out changes.
     pub(crate) fn writer<'a>(&'a self, held: &'a Held) -> Writer<'a> {
         Writer::new(self, held)
     }
@@ -279,19 +164,19 @@ impl Store {
         if path.is_symlink() {
             return Err(StoreError::Link { path: path.to_owned() });
         }
-        // To open a pipe waits for somebody at its other end.
+        // Opening a pipe would wait for a process at its other end.
         if let Some(reason) = reason::special_file(path) {
             return Err(StoreError::NoFile { path: path.to_owned(), reason });
         }
-        let failed = |error| StoreError::of_sqlite(path, error);
+        let failed = |error| StoreError::from_sqlite(path, error);
         let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection = Connection::open_with_flags(name, flags).map_err(failed)?;
-        // Else the last connection that may write would remove the log, which readers who may not write need.
+        // The last connection would remove the log, which readers who may not write need.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         let shown = path.to_owned();
         connection.busy_handler(Some(move |attempt| waiting::wait(attempt, &shown))).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
-        // Else SQLite as it is bundled (with STAT4) prepares a statement anew whenever a bound value changes.
+        // The bundled SQLite (with STAT4) would otherwise prepare a statement anew whenever a bound value changes.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         Ok(Self {
             connection,
@@ -330,7 +215,7 @@ impl Store {
 
     fn prepare(&mut self, version: usize) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
-        self.settle()?;
+        self.set_durability()?;
         // Large enough that a run of a big fleet does not stop every few services to fold the log in.
         self.connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         if version == MIGRATIONS.len() {
@@ -348,8 +233,8 @@ impl Store {
         transaction.commit()
     }
 
-    /// Sets what every connection that writes needs.
-    fn settle(&self) -> rusqlite::Result<()> {
+    /// Sets the pragmas that every connection that writes needs.
+    fn set_durability(&self) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", true)
     }
@@ -359,16 +244,10 @@ impl Store {
         let path = self.path.clone();
         move |error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Busy { path: path.clone(), waited: waiting::LONGEST }
+                StoreError::Busy { path: path.clone(), waited: waiting::MAX_WAIT }
             }
-            _ => StoreError::of_sqlite(&path, error),
+            _ => StoreError::from_sqlite(&path, error),
         }
-    }
-
-    /// Tells whether something that is said once was said.
-    pub(crate) fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM told WHERE topic = ?1)";
-        self.connection.query_row(sql, [topic], |row| row.get(0)).map_err(self.failed())
     }
 
     fn damaged(&self, what: impl Into<String>) -> StoreError {

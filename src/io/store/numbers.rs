@@ -16,10 +16,10 @@ impl ProfileNumbers {
         Self(Mutex::new(Numbers { last, compared: HashSet::new() }))
     }
 
-    /// Returns the number of the next profile of an app, which is never used again; `None` where none is left.
+    /// Returns the number of the next profile of an app; `None` if none is left. No number is used twice.
     ///
-    /// An older database may have been put back, so numbers go on behind the highest one that is stored, too; `stored`
-    /// returns that, and is called once for each folder.
+    /// Numbers also go on behind the highest stored file, since an older database may have been put back. `stored` returns
+    /// that number, and is called once for each folder.
     pub(crate) fn next<E>(
         &self,
         app_folder: &str,
@@ -45,6 +45,6 @@ impl ProfileNumbers {
 struct Numbers {
     /// The last one, by folder.
     last: HashMap<String, u64>,
-    /// Folders of which it was compared with what is stored.
+    /// Folders whose last number was compared with the stored files.
     compared: HashSet<String>,
 }

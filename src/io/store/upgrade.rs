@@ -1,4 +1,4 @@
-//! Databases of earlier releases: told, copied, and what bringing them up to date changed.
+//! Databases of earlier releases: their schema, a copy of them, and the changes of an upgrade.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ impl Outdated {
         self.schema
     }
 
-    /// Copies it, with what lies in its write-ahead log, into an empty file.
+    /// Copies it, including its write-ahead log, into an empty file.
     pub(crate) fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
         let copied = self.store.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
         copied.map(drop).map_err(self.store.failed())
@@ -50,7 +50,7 @@ pub(crate) struct Upgrade {
 }
 
 impl Upgrade {
-    /// Returns what it changed, for people.
+    /// Returns the changes, for people.
     pub(crate) fn changes(&self) -> impl Iterator<Item = &'static str> + use<> {
         let Self { from, to } = *self;
         CHANGES.iter().filter(move |(number, _)| (from + 1..=to).contains(number)).map(|(_, change)| *change)

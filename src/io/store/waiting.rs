@@ -5,17 +5,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long is waited; nobody asked for that, so it is not long.
-pub(super) const LONGEST: Duration = Duration::from_secs(10);
+/// Longest wait. No option sets it, so it is short.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(25);
-/// When it is said that something is waited for.
-const SAID_AFTER: Duration = Duration::from_secs(1);
+/// Wait after which the user is told of it.
+const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
-/// Says that a file is waited for. One for the process, as the place where it is said is.
+/// Tells the user which file is locked. SQLite calls back without a context, so it is a static.
 static NOTICE: OnceLock<fn(&Path)> = OnceLock::new();
-static IS_SAID: AtomicBool = AtomicBool::new(false);
+static IS_NOTIFIED: AtomicBool = AtomicBool::new(false);
 
-/// Settles, once, how it is said that the database is waited for.
+/// Sets, once, how the user is told that the database is locked.
 pub(crate) fn tell_waits(notice: fn(&Path)) {
     let _ = NOTICE.set(notice);
 }
@@ -24,16 +24,16 @@ pub(crate) fn tell_waits(notice: fn(&Path)) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Wait,
-    SayAndWait,
+    NotifyAndWait,
     GiveUp,
 }
 
 impl Step {
-    /// Decides after so many pauses.
+    /// Returns the step after so many pauses.
     fn after(pauses: u32) -> Self {
         match PAUSE * pauses {
-            waited if waited >= LONGEST => Self::GiveUp,
-            waited if waited >= SAID_AFTER && waited < SAID_AFTER + PAUSE => Self::SayAndWait,
+            waited if waited >= MAX_WAIT => Self::GiveUp,
+            waited if waited >= NOTICE_AFTER && waited < NOTICE_AFTER + PAUSE => Self::NotifyAndWait,
             _ => Self::Wait,
         }
     }
@@ -45,9 +45,9 @@ pub(super) fn wait(attempt: i32, path: &Path) -> bool {
     if step == Step::GiveUp {
         return false;
     }
-    // Each thread has a connection of its own, and all of them wait for the same.
-    if step == Step::SayAndWait
-        && !IS_SAID.swap(true, Ordering::Relaxed)
+    // Several threads may wait for the same lock, each with its own connection; one notice is enough.
+    if step == Step::NotifyAndWait
+        && !IS_NOTIFIED.swap(true, Ordering::Relaxed)
         && let Some(notice) = NOTICE.get()
     {
         notice(path);
@@ -62,10 +62,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_said_once_after_a_second_and_given_up_after_ten() {
+    fn a_wait_is_notified_once_after_a_second_and_ends_after_ten() {
         let steps: Vec<Step> = (0..500).map(Step::after).collect();
-        let said: Vec<usize> = (0..500).filter(|at| steps[*at] == Step::SayAndWait).collect();
-        assert_eq!(said, [40], "25 ms each");
+        let notified: Vec<usize> = (0..500).filter(|at| steps[*at] == Step::NotifyAndWait).collect();
+        assert_eq!(notified, [40], "25 ms each");
         assert_eq!(steps.iter().position(|step| *step == Step::GiveUp), Some(400));
         assert!(steps[400..].iter().all(|step| *step == Step::GiveUp));
         assert_eq!(Step::after(u32::MAX), Step::GiveUp);

@@ -1,14 +1,13 @@
 //! Brings addresses that an earlier release stored as they were listed into their normal form.
 //!
-//! Two spellings of one address were two processes until then. What was remembered of both becomes one: of how they
-//! answered what speaks best for the address, of their lives the larger counts. What a center listed stays as it is,
-//! in `listing` and `tombstone`.
+//! Two spellings of one address were two processes until then. Their records become one: the better of two states of
+//! the address, and the larger counts of two lives. Addresses in `listing` and `tombstone` stay as centers listed them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::query::generation;
+use super::generations::generation;
 use crate::address::normal_form;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{GenerationId, StructureId};
@@ -16,7 +15,7 @@ use crate::fleet::snapshot::larger;
 use crate::profile::{decode_build, decode_counts, encode_counts};
 use crate::time::iso;
 
-/// Does all of it, in the transaction that is open.
+/// Runs the migration, in the transaction that is open.
 pub(super) fn normalize(connection: &Connection) -> rusqlite::Result<()> {
     centers(connection)?;
     answers(connection)?;
@@ -82,7 +81,7 @@ fn suspicions(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// So that no service is taken for one whose addresses changed.
+/// Rewrites the addresses of each schedule. A service whose addresses changed would be due at once.
 fn schedules(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT key_id, addresses FROM schedule")?;
     let mut rows = statement.query([])?;
@@ -113,8 +112,8 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
             let mut statement = connection.prepare_cached(sql)?;
             for life in statement.query_map([spelling], |row| generation(row, |_| ()))? {
                 let life = life?;
-                let of = (life.build_group.0, life.structure.0, life.mode.as_str());
-                alike.entry(of).or_default().push(life);
+                let kind = (life.build_group.0, life.structure.0, life.mode.as_str());
+                alike.entry(kind).or_default().push(life);
             }
         }
         for lives in alike.into_values() {
@@ -130,8 +129,8 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Groups lives at spellings of one address that were the same life of the same process: those of different spellings
-/// that were open at the same time.
+/// Groups lives at spellings of one address. Two lives were of the same process if their spellings differ and both were
+/// open at the same time.
 fn same_processes(mut lives: Vec<Generation>) -> Vec<Vec<Generation>> {
     lives.sort_by_key(|life| (life.opened_at, life.id));
     let mut groups: Vec<Vec<Generation>> = Vec::new();
@@ -155,8 +154,8 @@ fn join(connection: &Connection, lives: &[Generation]) -> rusqlite::Result<()> {
     else {
         return Ok(());
     };
-    // Counters that cannot be read stay beside the others: nothing is lost by that.
-    let Some(blocks) = blocks_of(connection, kept.structure)? else { return Ok(()) };
+    // Counters that cannot be read stay as a life of their own, so that nothing is lost.
+    let Some(blocks) = block_count(connection, kept.structure)? else { return Ok(()) };
     let read = |id: GenerationId| -> rusqlite::Result<Option<Vec<u64>>> {
         let counts: Vec<u8> = connection
             .prepare_cached("SELECT counts FROM generation WHERE id = ?1")?
@@ -186,13 +185,13 @@ fn join(connection: &Connection, lives: &[Generation]) -> rusqlite::Result<()> {
     if joined != stored {
         connection.execute("DELETE FROM last_answer WHERE generation_id = ?1", [kept.id])?;
     }
-    // The latest row has the sum of both, so a decision about the next is due.
+    // The latest row has the sum of both lives, so the next pull has to decide about a row.
     let sql = "UPDATE schedule SET unfinished = 1 WHERE key_id = (SELECT key_id FROM edition WHERE id = ?1)";
     connection.execute(sql, [kept.build_group])?;
     Ok(())
 }
 
-fn blocks_of(connection: &Connection, structure: StructureId) -> rusqlite::Result<Option<usize>> {
+fn block_count(connection: &Connection, structure: StructureId) -> rusqlite::Result<Option<usize>> {
     let sql = "SELECT data FROM structure WHERE id = ?1";
     let data: Option<Vec<u8>> =
         connection.prepare_cached(sql)?.query_row([structure], |row| row.get(0)).optional()?;

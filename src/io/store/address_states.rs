@@ -1,0 +1,180 @@
+//! How addresses answer: their states, suspicions and tombstones, and how many replicas of a key answered.
+
+use std::collections::HashMap;
+
+use rusqlite::{Row, params};
+
+use super::damage::Owner;
+use super::reading::{key_owner, maybe_time, time, unknown};
+use super::{Store, StoreError, Writer};
+use crate::fleet::ids::KeyId;
+use crate::fleet::liveness::{Finding, Probe, Streak, Suspicion};
+use crate::fleet::records::{AddressState, AddressStates, Replicas};
+use crate::fleet::removal::Tombstone;
+use crate::fleet::schedule::AddressRetry;
+use crate::profile::Fingerprint;
+use crate::time::iso;
+
+impl Store {
+    /// Returns how every address has been answering, by key and the normal form of the address.
+    pub(crate) fn addresses(&self) -> Result<AddressStates, StoreError> {
+        let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
+                          peeked, other_build FROM address ORDER BY key_id, address";
+        let mut addresses = AddressStates::new();
+        self.query_readable("address", sql, [], key_owner, |row| {
+            let state = AddressState {
+                last_answer_at: maybe_time(row, 2)?,
+                retry: AddressRetry { failures: row.get(3)?, next_try: maybe_time(row, 4)? },
+                last_error: row.get(5)?,
+                fraction: row.get(6)?,
+                peeked: row.get(7)?,
+                other_build: row
+                    .get::<_, Option<Vec<u8>>>(8)?
+                    .and_then(|bytes| Fingerprint::from_bytes(&bytes)),
+            };
+            // A map of each key would be large: most keys have one address.
+            let of_key: &mut Vec<_> = addresses.entry(row.get(0)?).or_default();
+            of_key.reserve_exact(1);
+            of_key.push((row.get(1)?, state));
+            Ok(())
+        })?;
+        Ok(addresses)
+    }
+
+    /// Returns how many replicas of each key answered at its last pull.
+    pub(crate) fn replicas(&self) -> Result<HashMap<KeyId, Replicas>, StoreError> {
+        let sql = "SELECT key_id, answered, listed, pulled_at FROM replicas";
+        let rows = self.query_readable("replicas", sql, [], key_owner, |row| {
+            let replicas = Replicas { answered: row.get(1)?, listed: row.get(2)?, pulled_at: time(row, 3)? };
+            Ok((row.get(0)?, replicas))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns what is remembered of addresses that fail.
+    pub(crate) fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
+        let sql = "SELECT address, since, runs, plain_since, plain_runs, witnessed_since, last_failed_at,
+                          finding, detail, is_dead FROM suspicion";
+        let owner = |row: &Row<'_>| Ok(Owner::Address(row.get(0)?));
+        let rows = self.query_readable("suspicion", sql, [], owner, |row| {
+            let word: String = row.get(7)?;
+            let suspicion = Suspicion {
+                any: Streak { since: time(row, 1)?, runs: row.get(2)? },
+                plain: match maybe_time(row, 3)? {
+                    Some(since) => Some(Streak { since, runs: row.get(4)? }),
+                    None => None,
+                },
+                witnessed_since: maybe_time(row, 5)?,
+                last_failed_at: time(row, 6)?,
+                probe: Probe {
+                    finding: Finding::from_word(&word).ok_or_else(|| unknown(7, &word))?,
+                    detail: row.get(8)?,
+                },
+                is_dead: row.get(9)?,
+            };
+            Ok((row.get(0)?, suspicion))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns what was removed and may come back.
+    pub(crate) fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+        let sql = "SELECT center, address, service, build, removed_at, was_alive FROM tombstone
+                   ORDER BY center, address, service";
+        let owner = |row: &Row<'_>| Ok(Owner::Address(row.get(1)?));
+        self.query_readable("tombstone", sql, [], owner, |row| {
+            Ok(Tombstone {
+                center: row.get(0)?,
+                address: row.get(1)?,
+                service: row.get(2)?,
+                build: row.get::<_, Option<Vec<u8>>>(3)?.and_then(|bytes| Fingerprint::from_bytes(&bytes)),
+                removed_at: time(row, 4)?,
+                was_alive: row.get(5)?,
+            })
+        })
+    }
+}
+
+impl Writer<'_> {
+    pub(super) fn set_address_state(
+        &self,
+        key: KeyId,
+        address: &str,
+        state: &AddressState,
+    ) -> rusqlite::Result<()> {
+        let AddressState { last_answer_at, retry, last_error, fraction, peeked, other_build } = state;
+        self.run(
+            "INSERT OR REPLACE INTO address (key_id, address, last_answer_at, failures, next_try_at,
+                         last_error, fraction, peeked, other_build)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                key,
+                address,
+                last_answer_at.map(iso),
+                retry.failures,
+                retry.next_try.map(iso),
+                last_error,
+                fraction,
+                peeked,
+                other_build.as_ref().map(Fingerprint::as_bytes),
+            ],
+        )
+    }
+
+    pub(super) fn set_replicas(&self, key: KeyId, replicas: &Replicas) -> rusqlite::Result<()> {
+        let Replicas { answered, listed, pulled_at } = replicas;
+        self.run(
+            "INSERT OR REPLACE INTO replicas (key_id, answered, listed, pulled_at) VALUES (?1, ?2, ?3, ?4)",
+            params![key, answered, listed, iso(*pulled_at)],
+        )
+    }
+
+    pub(super) fn set_suspicion(&self, address: &str, suspicion: &Suspicion) -> rusqlite::Result<()> {
+        let Suspicion { any, plain, witnessed_since, last_failed_at, probe, is_dead } = suspicion;
+        self.run(
+            "INSERT OR REPLACE INTO suspicion (address, since, runs, plain_since, plain_runs,
+                         witnessed_since, last_failed_at, finding, detail, is_dead)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                address,
+                iso(any.since),
+                any.runs,
+                plain.map(|Streak { since, .. }| iso(since)),
+                plain.map_or(0, |Streak { runs, .. }| runs),
+                witnessed_since.map(iso),
+                iso(*last_failed_at),
+                probe.finding.word(),
+                probe.detail,
+                is_dead,
+            ],
+        )
+    }
+
+    pub(super) fn delete_suspicion(&self, address: &str) -> rusqlite::Result<()> {
+        self.run("DELETE FROM suspicion WHERE address = ?1", params![address])
+    }
+
+    pub(super) fn insert_tombstone(&self, tombstone: &Tombstone) -> rusqlite::Result<()> {
+        let Tombstone { center, address, service, build, removed_at, was_alive } = tombstone;
+        self.run(
+            "INSERT OR REPLACE INTO tombstone (center, address, service, build, removed_at, was_alive)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                center,
+                address,
+                service,
+                build.as_ref().map(Fingerprint::as_bytes),
+                iso(*removed_at),
+                was_alive,
+            ],
+        )
+    }
+
+    pub(super) fn delete_tombstone(&self, tombstone: &Tombstone) -> rusqlite::Result<()> {
+        let Tombstone { center, address, service, .. } = tombstone;
+        self.run(
+            "DELETE FROM tombstone WHERE center = ?1 AND address = ?2 AND service = ?3",
+            params![center, address, service],
+        )
+    }
+}

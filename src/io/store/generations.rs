@@ -1,0 +1,212 @@
+//! Generations: the counters of each life of a process.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Error, Params, Row, ToSql, params};
+
+use super::damage::{Owner, described, is_of_value};
+use super::reading::{maybe_time, time};
+use super::{Store, StoreError, Writer};
+use crate::fleet::generation::{Generation, LastAnswer};
+use crate::fleet::ids::{BuildGroupId, GenerationId, KeyId, StructureId};
+use crate::profile::{Mode, decode_counts};
+use crate::time::iso;
+
+impl Store {
+    /// Returns how many bytes the counters of a build group take up.
+    pub(crate) fn build_group_bytes(&self, build_group: BuildGroupId) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation WHERE edition_id = ?1";
+        Ok(self.query_all("generation", sql, [build_group], |row| row.get(0))?.pop().unwrap_or(0))
+    }
+
+    /// Returns how many bytes the counters of a key take up.
+    pub(crate) fn key_bytes(&self, key: KeyId) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation
+                   JOIN edition ON edition.id = edition_id WHERE key_id = ?1";
+        Ok(self.query_all("generation", sql, [key], |row| row.get(0))?.pop().unwrap_or(0))
+    }
+
+    /// Returns the generations of a key, the oldest first, without their counters.
+    pub(crate) fn generations(&self, key: KeyId) -> Result<Vec<Generation>, StoreError> {
+        let sql =
+            "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                   FROM generation JOIN edition ON edition.id = generation.edition_id
+                   WHERE edition.key_id = ?1 ORDER BY generation.id";
+        self.query_generations(sql, [key])
+    }
+
+    /// Returns at most `limit` generations that were closed before `until`, sorted by build group and structure, so
+    /// that generations that fold into one sum follow each other.
+    pub(crate) fn closed_before(
+        &self,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Generation>, StoreError> {
+        let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                   FROM generation WHERE address IS NOT NULL AND closed_at < ?1
+                   ORDER BY edition_id, structure_id, id LIMIT ?2";
+        let owner = |row: &Row<'_>| row.get(1).map(Owner::BuildGroup);
+        let mut damaged = Vec::new();
+        let read = reading_generations(&mut damaged);
+        let generations = self.query_readable("generation", sql, params![iso(until), limit], owner, read)?;
+        self.note_all(damaged)?;
+        Ok(generations)
+    }
+
+    /// Returns the sum into which closed generations of a build were folded, if there is one.
+    pub(crate) fn folded(
+        &self,
+        build_group: BuildGroupId,
+        structure: StructureId,
+    ) -> Result<Option<Generation>, StoreError> {
+        let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+                   FROM generation WHERE edition_id = ?1 AND structure_id = ?2 AND address IS NULL";
+        Ok(self.query_generations(sql, params![build_group, structure])?.pop())
+    }
+
+    /// Returns the counters of a generation whose build has so many blocks; `None` if it was folded meanwhile.
+    pub(crate) fn counts(
+        &self,
+        generation: GenerationId,
+        blocks: usize,
+    ) -> Result<Option<Vec<u64>>, StoreError> {
+        let sql = "SELECT counts FROM generation WHERE id = ?1";
+        let stored: Option<Vec<u8>> =
+            self.query_all("generation", sql, [generation], |row| row.get(0))?.pop();
+        let damaged = |error| {
+            let id = generation.0;
+            self.damaged(format!(
+                "table generation, column counts of id {id}: {error}; put back a copy of the database, or give up what \
+                 that process counted alone: sqlite3 FILE \"DELETE FROM generation WHERE id = {id}\""
+            ))
+        };
+        stored.map(|counts| decode_counts(&counts, blocks).map_err(damaged)).transpose()
+    }
+
+    /// Returns the digest of the last answer of a generation, if the stored counters are those of that answer.
+    pub(crate) fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
+        let sql = "SELECT edition_id, fraction, imprint FROM last_answer
+                   JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
+        let owner = |row: &Row<'_>| row.get(0).map(Owner::BuildGroup);
+        let answer = |row: &Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, answer_digest: row.get(2)? });
+        Ok(self.query_readable("last_answer", sql, [generation], owner, answer)?.pop())
+    }
+
+    fn query_generations(&self, sql: &str, bound: impl Params) -> Result<Vec<Generation>, StoreError> {
+        let mut damaged = Vec::new();
+        let generations = self.query_all("generation", sql, bound, reading_generations(&mut damaged))?;
+        self.note_all(damaged)?;
+        Ok(generations)
+    }
+}
+
+impl Writer<'_> {
+    /// Inserts an open generation of these values: id, build group, structure, address, mode, time, counters.
+    pub(super) fn insert_generation(&self, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+            values,
+        )
+    }
+
+    pub(super) fn set_counts(
+        &self,
+        id: GenerationId,
+        mode: Mode,
+        at: DateTime<Utc>,
+        counts: &[u8],
+        answer: Option<&LastAnswer>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE generation SET mode = ?2, pulled_at = ?3, counts = ?4 WHERE id = ?1",
+            params![id, mode.as_str(), iso(at), counts],
+        )?;
+        self.set_last_answer(id, answer)
+    }
+
+    pub(super) fn close_generation(&self, id: GenerationId, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, iso(at)])?;
+        self.set_last_answer(id, None)
+    }
+
+    pub(super) fn reopen_generation(&self, id: GenerationId) -> rusqlite::Result<()> {
+        self.run("UPDATE generation SET closed_at = NULL WHERE id = ?1", params![id])
+    }
+
+    pub(super) fn delete_generation(&self, id: GenerationId) -> rusqlite::Result<()> {
+        self.run("DELETE FROM generation WHERE id = ?1", params![id])
+    }
+
+    /// Closes the generations at an address of a service.
+    pub(super) fn close_generations_at(
+        &self,
+        service: &str,
+        address: &str,
+        at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE generation SET closed_at = ?3
+                 WHERE address = ?2 AND closed_at IS NULL
+                   AND edition_id IN (SELECT edition.id FROM edition
+                                      JOIN service ON service.key_id = edition.key_id WHERE service.name = ?1)",
+            params![service, address, iso(at)],
+        )
+    }
+
+    /// Replaces the remembered answer of a generation. The one of earlier counters must not stay beside new counters.
+    pub(super) fn set_last_answer(
+        &self,
+        id: GenerationId,
+        answer: Option<&LastAnswer>,
+    ) -> rusqlite::Result<()> {
+        match answer {
+            None => self.run("DELETE FROM last_answer WHERE generation_id = ?1", params![id]),
+            Some(LastAnswer { fraction, answer_digest }) => self.run(
+                "INSERT INTO last_answer (generation_id, fraction, imprint) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (generation_id) DO UPDATE SET fraction = excluded.fraction,
+                     imprint = excluded.imprint",
+                params![id, fraction, answer_digest],
+            ),
+        }
+    }
+}
+
+/// Returns a closure that reads a generation and notes each time that cannot be read.
+fn reading_generations(
+    damaged: &mut Vec<(Owner, String)>,
+) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Generation> {
+    |row| {
+        let build_group = row.get(1)?;
+        generation(row, |error| {
+            damaged.push((Owner::BuildGroup(build_group), described("generation", row, error)));
+        })
+    }
+}
+
+/// Reads a generation. A time that cannot be read must not cost the counters: another time is used in its place, and
+/// `damaged` is called.
+pub(super) fn generation(row: &Row<'_>, mut damaged: impl FnMut(&Error)) -> rusqlite::Result<Generation> {
+    let mut lenient = |time: rusqlite::Result<DateTime<Utc>>| match time {
+        Err(error) if is_of_value(&error) => {
+            damaged(&error);
+            Ok(None)
+        }
+        time => time.map(Some),
+    };
+    let (opened_at, pulled_at) = (lenient(time(row, 5))?, lenient(time(row, 6))?);
+    let known = opened_at.or(pulled_at).unwrap_or(DateTime::UNIX_EPOCH);
+    let closed_at = match maybe_time(row, 7) {
+        Ok(closed_at) => closed_at,
+        Err(error) => Some(lenient(Err(error))?.unwrap_or(pulled_at.unwrap_or(known))),
+    };
+    Ok(Generation {
+        id: row.get(0)?,
+        build_group: row.get(1)?,
+        structure: row.get(2)?,
+        address: row.get(3)?,
+        mode: Mode::from_word(&row.get::<_, String>(4)?),
+        opened_at: opened_at.unwrap_or(known),
+        pulled_at: pulled_at.unwrap_or(known),
+        closed_at,
+    })
+}

@@ -1,0 +1,250 @@
+//! Keys, service names, and the centers that list their addresses.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Row, params};
+
+use super::damage::{Owner, described, is_of_value};
+use super::reading::{maybe_time, time};
+use super::{Store, StoreError, Writer};
+use crate::fleet::ids::{BuildGroupId, KeyId, ServiceId};
+use crate::fleet::records::{AskedCenter, Key, KnownService, ListedAddress};
+use crate::time::iso;
+
+impl Store {
+    /// Returns all keys; `None` where one cannot be read.
+    pub(crate) fn keys(&self) -> Result<Vec<(KeyId, Option<Key>)>, StoreError> {
+        let sql = "SELECT id, env, region, app_name, git_commit FROM cover_key ORDER BY id";
+        let mut damaged = Vec::new();
+        let keys = self.query_all("cover_key", sql, [], |row| {
+            let id = row.get(0)?;
+            let sound =
+                || Ok(Key { env: row.get(1)?, region: row.get(2)?, app: row.get(3)?, commit: row.get(4)? });
+            match sound() {
+                Err(error) if is_of_value(&error) => {
+                    damaged.push((Owner::Key(id), described("cover_key", row, &error)));
+                    Ok((id, None))
+                }
+                key => Ok((id, Some(key?))),
+            }
+        })?;
+        self.note_all(damaged)?;
+        Ok(keys)
+    }
+
+    /// Returns all names that can be read, sorted.
+    pub(crate) fn services(&self) -> Result<Vec<KnownService>, StoreError> {
+        let sql = "SELECT id, name, key_id, git_branch FROM service ORDER BY name";
+        let mut damaged = Vec::new();
+        let services = self.query_all("service", sql, [], |row| {
+            let id = row.get(0)?;
+            let sound =
+                || Ok(KnownService { id, name: row.get(1)?, place: Some((row.get(2)?, row.get(3)?)) });
+            match sound() {
+                Ok(service) => Ok(Some(service)),
+                Err(error) if is_of_value(&error) => {
+                    // Of a key with more names, the others are told with it.
+                    let owner = row.get(2).map_or(Owner::Service(id), Owner::Key);
+                    damaged.push((owner, described("service", row, &error)));
+                    // The name says what the rest should be.
+                    Ok(row.get(1).ok().map(|name| KnownService { id, name, place: None }))
+                }
+                Err(error) => Err(error),
+            }
+        })?;
+        self.note_all(damaged)?;
+        Ok(services.into_iter().flatten().collect())
+    }
+
+    /// Returns the addresses that stand or stood under any name, in the order in which they were listed.
+    pub(crate) fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
+        let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
+                   ORDER BY service_id, position, address";
+        let owner = |row: &Row<'_>| Ok(Owner::Service(row.get(0)?));
+        let mut centers: HashSet<Arc<str>> = HashSet::new();
+        self.query_readable("listing", sql, [], owner, |row| {
+            let unlisted_at = maybe_time(row, 4)?;
+            let center: Arc<str> = row.get(2)?;
+            // There are few, and many addresses of each.
+            let center = centers.get(&center).cloned().unwrap_or_else(|| {
+                centers.insert(Arc::clone(&center));
+                center
+            });
+            Ok(ListedAddress {
+                service: row.get(0)?,
+                address: row.get(1)?,
+                center,
+                listed_at: time(row, 3)?,
+                listed: unlisted_at.is_none(),
+                unlisted_at,
+            })
+        })
+    }
+
+    /// Returns when each center last answered, by URL.
+    pub(crate) fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+        let sql = "SELECT url, last_listed_at FROM center";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, time(row, 1)?));
+        Ok(self.query_readable("center", sql, [], |_| Ok(Owner::Nobody), read)?.into_iter().collect())
+    }
+
+    /// Returns the centers that pulls without names asked, by URL.
+    pub(crate) fn asked_centers(&self) -> Result<HashMap<String, AskedCenter>, StoreError> {
+        let sql = "SELECT url, asked_at, is_latest FROM asked_center";
+        let rows = self.query_readable(
+            "asked_center",
+            sql,
+            [],
+            |_| Ok(Owner::Nobody),
+            |row| Ok((row.get(0)?, AskedCenter { asked_at: time(row, 1)?, is_latest: row.get(2)? })),
+        )?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Returns the keys of which all data was dropped.
+    pub(crate) fn dropped_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
+        let sql = "SELECT id FROM cover_key WHERE dropped_at IS NOT NULL";
+        Ok(self.query_all("cover_key", sql, [], |row| row.get(0))?.into_iter().collect())
+    }
+
+    /// Returns the id of a key; `None` where it is not known.
+    pub(crate) fn key_id(&self, key: &Key) -> Result<Option<KeyId>, StoreError> {
+        let sql =
+            "SELECT id FROM cover_key WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
+        Ok(self
+            .query_all("cover_key", sql, params![key.env, key.region, key.app, key.commit], |row| row.get(0))?
+            .pop())
+    }
+}
+
+impl Writer<'_> {
+    pub(super) fn insert_key(&self, id: KeyId, key: &Key) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO cover_key (id, env, region, app_name, git_commit) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![id, key.env, key.region, key.app, key.commit],
+        )
+    }
+
+    pub(super) fn mend_key(&self, id: KeyId, key: &Key) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE cover_key SET env = ?2, region = ?3, app_name = ?4, git_commit = ?5 WHERE id = ?1",
+            params![id, key.env, key.region, key.app, key.commit],
+        )
+    }
+
+    pub(super) fn upsert_service(
+        &self,
+        id: ServiceId,
+        name: &str,
+        key: KeyId,
+        branch: &str,
+        seen_at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO service (id, name, key_id, git_branch, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, git_branch = excluded.git_branch",
+            params![id, name, key, branch, iso(seen_at)],
+        )
+    }
+
+    /// Replaces the centers that the latest pull without names asked.
+    pub(super) fn set_asked_centers(&self, urls: &[String], at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("UPDATE asked_center SET is_latest = 0 WHERE is_latest", params![])?;
+        urls.iter().try_for_each(|url| {
+            self.run(
+                "INSERT OR REPLACE INTO asked_center (url, asked_at, is_latest) VALUES (?1, ?2, 1)",
+                params![url, iso(at)],
+            )
+        })
+    }
+
+    pub(super) fn set_center_listed(&self, url: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO center (url, last_listed_at) VALUES (?1, ?2)
+                 ON CONFLICT (url) DO UPDATE SET last_listed_at = excluded.last_listed_at",
+            params![url, iso(at)],
+        )
+    }
+
+    pub(super) fn upsert_listing(
+        &self,
+        service: ServiceId,
+        address: &str,
+        center: &str,
+        position: usize,
+        at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO listing (service_id, address, center, position, listed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (service_id, address) DO UPDATE SET center = excluded.center,
+                     position = excluded.position, listed_at = excluded.listed_at, unlisted_at = NULL",
+            params![service, address, center, position, iso(at)],
+        )
+    }
+
+    pub(super) fn end_listing(
+        &self,
+        service: ServiceId,
+        address: &str,
+        at: DateTime<Utc>,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE listing SET unlisted_at = ?3 WHERE service_id = ?1 AND address = ?2",
+            params![service, address, iso(at)],
+        )
+    }
+
+    /// Drops all data of a key. Its rows stay, marked as dropped.
+    pub(super) fn drop_key(&self, key: KeyId, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        let at = iso(at);
+        let sql = "UPDATE goc_o_staging_service_cover SET deleted_at = ?2, updated_at = ?2
+                   WHERE deleted_at IS NULL AND (env, region, app_name, git_commit) =
+                       (SELECT env, region, app_name, git_commit FROM cover_key WHERE id = ?1)";
+        connection.prepare_cached(sql)?.execute(params![key, at])?;
+        let build_groups: Vec<BuildGroupId> = connection
+            .prepare_cached("SELECT id FROM edition WHERE key_id = ?1")?
+            .query_map([key], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for build_group in build_groups {
+            self.drop_build_group(build_group)?;
+        }
+        // The schedule goes, too, so that a key that comes back is pulled like a new one.
+        connection.prepare_cached("DELETE FROM schedule WHERE key_id = ?1")?.execute([key])?;
+        connection.prepare_cached("DELETE FROM election WHERE key_id = ?1")?.execute([key])?;
+        connection.prepare_cached("DELETE FROM address WHERE key_id = ?1")?.execute([key])?;
+        connection.prepare_cached("DELETE FROM replicas WHERE key_id = ?1")?.execute([key])?;
+        let sql = "UPDATE cover_key SET dropped_at = ?2 WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute(params![key, at])?;
+        Ok(())
+    }
+
+    /// Removes a key and its names, unless something was ever stored of it.
+    pub(super) fn forget_key(&self, key: KeyId) -> rusqlite::Result<()> {
+        let connection = &self.store.connection;
+        // The caller's knowledge may be old: data may have come in meanwhile, and rows of a dropped key stay.
+        let sql = "SELECT EXISTS (SELECT 1 FROM edition WHERE key_id = ?1)
+                       OR EXISTS (SELECT 1 FROM schedule WHERE key_id = ?1
+                                  AND (last_pull_at IS NOT NULL OR unfinished))
+                       OR EXISTS (SELECT 1 FROM cover_key JOIN goc_o_staging_service_cover AS cover
+                                      ON (cover.env, cover.region, cover.app_name, cover.git_commit)
+                                       = (cover_key.env, cover_key.region, cover_key.app_name, cover_key.git_commit)
+                                  WHERE cover_key.id = ?1)";
+        if connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))? {
+            return Ok(());
+        }
+        for sql in [
+            "DELETE FROM listing WHERE service_id IN (SELECT id FROM service WHERE key_id = ?1)",
+            "DELETE FROM service WHERE key_id = ?1",
+            "DELETE FROM address WHERE key_id = ?1",
+            "DELETE FROM replicas WHERE key_id = ?1",
+            "DELETE FROM schedule WHERE key_id = ?1",
+            "DELETE FROM cover_key WHERE id = ?1",
+        ] {
+            connection.prepare_cached(sql)?.execute([key])?;
+        }
+        Ok(())
+    }
+}

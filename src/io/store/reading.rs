@@ -1,0 +1,106 @@
+//! Reading of rows and of columns. Nothing here knows a table.
+
+use chrono::{DateTime, Utc};
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Error, Params, Row};
+
+use super::damage::{Owner, described, is_of_value};
+use super::{Store, StoreError};
+use crate::profile::Fingerprint;
+
+impl Store {
+    /// Reads rows that belong together: one value that cannot be read fails all of them.
+    pub(super) fn query_all<T>(
+        &self,
+        table: &str,
+        sql: &str,
+        bound: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let failed = self.failed();
+        let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
+        let mut rows = statement.query(bound).map_err(&failed)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            all.push(read(row).map_err(|error| match is_of_value(&error) {
+                true => self.damaged(described(table, row, &error)),
+                false => failed(error),
+            })?);
+        }
+        Ok(all)
+    }
+
+    /// Reads rows, and passes over those with a value that cannot be read; each is noted as damage of its `owner`.
+    pub(super) fn query_readable<T>(
+        &self,
+        table: &str,
+        sql: &str,
+        bound: impl Params,
+        owner: impl Fn(&Row<'_>) -> rusqlite::Result<Owner>,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut damaged = Vec::new();
+        let collect = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(bound)?;
+            let mut sound = Vec::new();
+            while let Some(row) = rows.next()? {
+                match read(row) {
+                    Ok(value) => sound.push(value),
+                    Err(error) if is_of_value(&error) => {
+                        damaged.push((owner(row).unwrap_or(Owner::Nobody), described(table, row, &error)));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(sound)
+        };
+        let sound = collect().map_err(self.failed())?;
+        self.note_all(damaged)?;
+        Ok(sound)
+    }
+}
+
+/// Returns the key in column 0 as the owner of a row.
+pub(super) fn key_owner(row: &Row<'_>) -> rusqlite::Result<Owner> {
+    row.get(0).map(Owner::Key)
+}
+
+/// Returns the public row in column 0 as the owner of a row.
+pub(super) fn row_owner(row: &Row<'_>) -> rusqlite::Result<Owner> {
+    row.get(0).map(Owner::Row)
+}
+
+/// Reads a time.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+    let stored: String = row.get(column)?;
+    DateTime::parse_from_rfc3339(&stored)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| unknown(column, &stored))
+}
+
+/// Reads a time that may be NULL.
+pub(super) fn maybe_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => time(row, column).map(Some),
+    }
+}
+
+/// Reads a fingerprint.
+pub(super) fn fingerprint(row: &Row<'_>, column: usize) -> rusqlite::Result<Fingerprint> {
+    let bytes: Vec<u8> = row.get(column)?;
+    Fingerprint::from_bytes(&bytes).ok_or_else(|| unknown(column, "fingerprint"))
+}
+
+/// Reads a list of strings, stored as JSON.
+pub(super) fn string_list(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+    let stored: String = row.get(column)?;
+    serde_json::from_str(&stored).map_err(|_| unknown(column, &stored))
+}
+
+/// Returns the error for a value that this program never stores.
+pub(super) fn unknown(column: usize, found: &str) -> rusqlite::Error {
+    let what = format!("unexpected {found:?}");
+    Error::FromSqlConversionFailure(column, Type::Text, what.into())
+}

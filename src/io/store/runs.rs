@@ -1,0 +1,93 @@
+//! Runs, jumps of the clock between them, and the things that are done once: snapshots taken in, messages said.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::damage::Owner;
+use super::reading::time;
+use super::{Store, StoreError, Writer};
+use crate::fleet::ids::GenerationId;
+use crate::fleet::snapshot::Jump;
+use crate::time::iso;
+
+/// Time for which a jump of the clock is remembered at least. The last one is never forgotten.
+const JUMPS_REMEMBERED: TimeDelta = TimeDelta::days(90);
+
+impl Store {
+    /// Returns the latest time that the last run is known to have seen.
+    pub(crate) fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) AS started_at FROM run ORDER BY id DESC LIMIT 1";
+        Ok(self.query_readable("run", sql, [], |_| Ok(Owner::Nobody), |row| time(row, 0))?.pop())
+    }
+
+    /// Returns the jumps of the clock.
+    pub(crate) fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
+        let sql = "SELECT went_to, came_from FROM clock_jump";
+        let read = |row: &Row<'_>| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? });
+        self.query_readable("clock_jump", sql, [], |_| Ok(Owner::Nobody), read)
+    }
+
+    /// Returns the last generation that was stored before the clock last went back.
+    pub(crate) fn last_before_jump(&self) -> Result<Option<GenerationId>, StoreError> {
+        let sql = "SELECT last_generation FROM clock_jump ORDER BY last_generation DESC LIMIT 1";
+        Ok(self.query_readable("clock_jump", sql, [], |_| Ok(Owner::Nobody), |row| row.get(0))?.pop())
+    }
+
+    /// Tells whether the last run came to its end; also true where none was made.
+    pub(crate) fn last_run_ended(&self) -> Result<bool, StoreError> {
+        self.connection
+            .query_row("SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+            .optional()
+            .map(|ended| ended.unwrap_or(true))
+            .map_err(self.failed())
+    }
+
+    /// Tells whether a message that is said once was said.
+    pub(crate) fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM told WHERE topic = ?1)";
+        self.connection.query_row(sql, [topic], |row| row.get(0)).map_err(self.failed())
+    }
+
+    /// Tells whether a snapshot was taken in.
+    pub(crate) fn is_taken(&self, snapshot: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM snapshot WHERE identity = ?1";
+        Ok(!self.query_all("snapshot", sql, [snapshot], |row| row.get::<_, i64>(0))?.is_empty())
+    }
+}
+
+impl Writer<'_> {
+    pub(super) fn insert_run(&self, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("INSERT INTO run (started_at) VALUES (?1)", params![iso(at)])
+    }
+
+    /// Marks the run as ended, and removes the ones before it.
+    pub(super) fn end_run(&self, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("UPDATE run SET ended_at = ?1 WHERE id = (SELECT max(id) FROM run)", params![iso(at)])?;
+        self.run("DELETE FROM run WHERE id < (SELECT max(id) FROM run)", params![])
+    }
+
+    pub(super) fn insert_clock_jump(&self, Jump { to, from }: &Jump) -> rusqlite::Result<()> {
+        let forgotten = iso(*to - JUMPS_REMEMBERED);
+        self.run("DELETE FROM clock_jump WHERE went_to < ?1", params![forgotten])?;
+        self.run(
+            "INSERT OR REPLACE INTO clock_jump (went_to, came_from, last_generation)
+                     SELECT ?1, ?2, coalesce(max(id), 0) FROM generation",
+            params![iso(*to), iso(*from)],
+        )
+    }
+
+    pub(super) fn insert_told(&self, topic: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("INSERT INTO told (topic, told_at) VALUES (?1, ?2)", params![topic, iso(at)])
+    }
+
+    pub(super) fn insert_snapshot(&self, identity: &str, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT OR REPLACE INTO snapshot (identity, taken_at) VALUES (?1, ?2)",
+            params![identity, iso(at)],
+        )
+    }
+
+    pub(super) fn delete_snapshots(&self, before: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.run("DELETE FROM snapshot WHERE taken_at < ?1", params![iso(before)])
+    }
+}

@@ -1,0 +1,137 @@
+//! The writer: carries out changes, in transactions. The SQL of each change is in the file of its table.
+
+use rusqlite::{ToSql, params};
+
+use super::{Store, StoreError};
+use crate::fleet::change::Change;
+use crate::lock::Held;
+use crate::time::iso;
+
+/// Carries out changes, in transactions that the caller ends. Changes that are not committed are undone when the
+/// writer is dropped.
+#[derive(Debug)]
+pub(crate) struct Writer<'a> {
+    pub(super) store: &'a Store,
+    open: bool,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(store: &'a Store, _held: &'a Held) -> Self {
+        Self { store, open: false }
+    }
+
+    /// Carries out one change in the open transaction; begins one where none is open.
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        if !self.open {
+            self.store.connection.execute_batch("BEGIN IMMEDIATE").map_err(self.store.failed())?;
+            self.open = true;
+        }
+        self.execute(change).map_err(self.store.failed())
+    }
+
+    /// Carries out changes that belong together: all of them, or none. The transaction stays open where they fail for
+    /// one value ([`StoreError::is_of_one_value`]).
+    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let failed = self.store.failed();
+        let run = |sql| self.store.connection.execute_batch(sql).map_err(&failed);
+        if !self.open {
+            run("BEGIN IMMEDIATE")?;
+            self.open = true;
+        }
+        run("SAVEPOINT together")?;
+        let applied = changes.iter().try_for_each(|change| self.execute(change).map_err(&failed));
+        let Err(error) = applied else { return run("RELEASE together") };
+        match run("ROLLBACK TO together").and_then(|()| run("RELEASE together")) {
+            // Later changes need the transaction, which is closed then.
+            Err(closed) if error.is_of_one_value() => Err(closed),
+            // SQLite has rolled back by itself when it lacked space or memory.
+            _ => Err(error),
+        }
+    }
+
+    /// Ends the open transaction. Once it returns, the changes survive a power cut.
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        if self.open {
+            self.store.connection.execute_batch("COMMIT").map_err(self.store.failed())?;
+            self.open = false;
+        }
+        Ok(())
+    }
+
+    /// Runs one statement.
+    pub(super) fn run(&self, sql: &str, bound: &[&dyn ToSql]) -> rusqlite::Result<()> {
+        self.store.connection.prepare_cached(sql)?.execute(bound).map(drop)
+    }
+
+    /// Carries out one change.
+    fn execute(&self, change: &Change) -> rusqlite::Result<()> {
+        match change {
+            Change::RunStarted(at) => self.insert_run(*at),
+            Change::RunEnded(at) => self.end_run(*at),
+            Change::Told(topic, at) => self.insert_told(topic, *at),
+            Change::ClockWentBack(jump) => self.insert_clock_jump(jump),
+            Change::SnapshotTaken { identity, at } => self.insert_snapshot(identity, *at),
+            Change::SnapshotsForgotten(before) => self.delete_snapshots(*before),
+
+            Change::Key(id, key) => self.insert_key(*id, key),
+            Change::KeyMended(id, key) => self.mend_key(*id, key),
+            Change::KeyDropped(key, at) => self.drop_key(*key, *at),
+            Change::NeverPulledForgotten(key) => self.forget_key(*key),
+            Change::Service { id, name, key, branch, seen_at } => {
+                self.upsert_service(*id, name, *key, branch, *seen_at)
+            }
+            Change::CentersAsked { urls, at } => self.set_asked_centers(urls, *at),
+            Change::CenterListed { url, at } => self.set_center_listed(url, *at),
+            Change::Listed { service, address, center, position, at } => {
+                self.upsert_listing(*service, address, center, *position, *at)
+            }
+            Change::Unlisted { service, address, at } => self.end_listing(*service, address, *at),
+
+            Change::Unfinished(key) => self.set_unfinished(*key),
+            Change::Schedule(key, row) => self.set_schedule(*key, row),
+            Change::Address { key, address, state } => self.set_address_state(*key, address, state),
+            Change::Replicas(key, replicas) => self.set_replicas(*key, replicas),
+            Change::Suspected { address, suspicion } => self.set_suspicion(address, suspicion),
+            Change::Unsuspected(address) => self.delete_suspicion(address),
+            Change::Buried(tombstone) => self.insert_tombstone(tombstone),
+            Change::Exhumed(tombstone) => self.delete_tombstone(tombstone),
+
+            Change::Structure { id, fingerprint, data } => self.insert_structure(*id, fingerprint, data),
+            Change::StructureMended(id, data) => self.mend_structure(*id, data),
+            Change::StructuresSwept => self.delete_unused_structures(),
+            Change::BuildGroup { id, key, at } => self.insert_build_group(*id, *key, *at),
+            Change::BuildGroupStatus(id, status) => self.set_build_group_status(*id, *status),
+            Change::StructureMoved { structure, from, to } => self.move_structure(*structure, *from, *to),
+            Change::BuildGroupDropped(build_group) => self.drop_build_group(*build_group),
+
+            Change::Row(row) => self.add_row(row),
+            Change::FileWritten { row, counts_digest, bytes } => {
+                self.set_row_file(*row, counts_digest, *bytes)
+            }
+            Change::RowDropped(id, at) => self.drop_row(*id, *at),
+
+            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer } => {
+                let mode = mode.as_str();
+                self.insert_generation(params![id, build_group, structure, address, mode, iso(*at), counts])?;
+                self.set_last_answer(*id, answer.as_ref())
+            }
+            Change::GenerationMoved { id, mode, at, counts, answer } => {
+                self.set_counts(*id, *mode, *at, counts, answer.as_ref())
+            }
+            Change::AnswerRemembered(id, answer) => self.set_last_answer(*id, Some(answer)),
+            Change::GenerationClosed(id, at) => self.close_generation(*id, *at),
+            Change::GenerationReopened(id) => self.reopen_generation(*id),
+            Change::GenerationFolded(id) => self.delete_generation(*id),
+            Change::Closed { service, address, at } => self.close_generations_at(service, address, *at),
+        }
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // SQLite has rolled back by itself when it lacked space or memory.
+            let _ = self.store.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
