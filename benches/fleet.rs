@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server::Server;
+use server::FleetProcess;
 use sim::{FleetSize, SimulatedFleet};
 
 const CONCURRENCY: usize = 16;
@@ -175,7 +175,7 @@ fn timed(command: &mut Command) -> (f64, u64) {
     }
 }
 
-fn pull(server: &Server, root: &Path, options: &[&str]) -> (f64, u64) {
+fn pull(server: &FleetProcess, root: &Path, options: &[&str]) -> (f64, u64) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"));
     command.args(["pull", "-q", "--center", &server.center]).arg("--root").arg(root).args(options);
     timed(&mut command)
@@ -183,7 +183,7 @@ fn pull(server: &Server, root: &Path, options: &[&str]) -> (f64, u64) {
 
 /// Downloads in a process of its own; `how` is "download", "download-ureq" or "download-keep", which keeps one body of
 /// each service in a folder.
-fn download_in_process(server: &Server, how: &str, folder: Option<&Path>) -> (f64, u64) {
+fn download_in_process(server: &FleetProcess, how: &str, folder: Option<&Path>) -> (f64, u64) {
     timed(Command::new(std::env::current_exe().unwrap()).args([how, &server.center]).args(folder))
 }
 
@@ -204,7 +204,7 @@ fn print_ratio(what: &str, pulls: &[(f64, u64)], downloads: &[(f64, u64)]) {
 
 fn measure(rounds: usize) {
     let scratch = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&[1000, REPLICAS, 1_000_000, rounds + 1]);
+    let mut server = FleetProcess::start(&[1000, REPLICAS, 1_000_000, rounds + 1]);
     let root = scratch.path().join("fleet");
     println!("1,000 services of 3 replicas, 1 MB each; medians of {rounds}, side by side");
     println!("first pull of all: {:.2} s", pull(&server, &root, &["--force"]).0);
@@ -226,7 +226,7 @@ fn measure(rounds: usize) {
     print_ratio("unchanged, beside a download through ureq", &unchanged, &through_ureq);
     drop(server);
 
-    let mut server = Server::start(&[10_000, 1, 20_000, 1]);
+    let mut server = FleetProcess::start(&[10_000, 1, 20_000, 1]);
     println!("10,000 services of 1 replica, 20 KB each, of which 100 are new");
     let (mut without, mut with, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     let root = scratch.path().join("many");
@@ -236,7 +236,7 @@ fn measure(rounds: usize) {
     without.push(pull(&server, &root, &["--no-peek"]));
     server.send("listed 10000");
     with.push(pull(&server, &root, &[]));
-    let hundred = Server::start(&[100, 1, 20_000, 1]);
+    let hundred = FleetProcess::start(&[100, 1, 20_000, 1]);
     alone.push(pull(&hundred, &scratch.path().join("hundred"), &[]));
     print_ratio("without peeks (beside a pull of those 100 alone)", &without, &alone);
     print_ratio("with peeks (beside the same)", &with, &alone);

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server::Server;
+use server::FleetProcess;
 use sim::{FleetSize, SimulatedFleet};
 
 const SIZE: FleetSize = FleetSize { services: 2000, replicas: 10, bytes: 20_000, programs: 8, rounds: 1 };
@@ -52,7 +52,7 @@ struct Cost {
     summary: serde_json::Value,
 }
 
-fn run(server: &Server, root: &Path, arguments: &[&str]) -> Cost {
+fn run(server: &FleetProcess, root: &Path, arguments: &[&str]) -> Cost {
     let begun = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_goc-watchdog"))
         .args(arguments)
@@ -110,7 +110,7 @@ fn measure(rounds: usize) {
     println!("20,000 addresses in 2,000 services, of which 1,000 are dead");
     let (mut probes, mut removals) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let mut server = Server::start(&[]);
+        let mut server = FleetProcess::start(&[]);
         let root = root.join(round.to_string());
         run(&server, &root, &["pull", "--force", "--no-peek"]);
         server.send("die");

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A second process of the bench itself, run with `serve`.
-pub(crate) struct Server {
+pub(crate) struct FleetProcess {
     child: Child,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -12,7 +12,7 @@ pub(crate) struct Server {
     pub(crate) center: String,
 }
 
-impl Server {
+impl FleetProcess {
     pub(crate) fn start(arguments: &[usize]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("serve")
@@ -35,7 +35,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for FleetProcess {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use crate::harness::PANICKED;
 use crate::harness::users::{NOBODY, can_change_user};
-use crate::harness::{Output, World, output_of};
+use crate::harness::{Output, PANICKED, World, output_of};
 
 /// Exit codes of a run that met too low a limit of the system.
 const EXPECTED_CODES: [i32; 3] = [0, 1, 3];

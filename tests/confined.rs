@@ -4,24 +4,14 @@
 use std::fs;
 use std::process::Command;
 
-use crate::harness::source::project_path;
-use crate::harness::users::can_change_user;
-use crate::harness::users::{SERVICE_USER, make_folder};
+use crate::harness::units::service_settings;
+use crate::harness::users::{SERVICE_USER, can_change_user, make_folder};
 use crate::harness::{ECHO, Output, World, output_of, warn_skipped};
 use crate::sim::Agent;
 
 /// The folder at which these tests mount an inbox. A unit sees the folder, but cannot write to it without another
 /// setting.
 const INBOX: &str = "/srv/inbox";
-
-/// Returns the settings of a shipped unit's service, in order.
-fn settings(unit: &str) -> Vec<(String, String)> {
-    let text = fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap();
-    let (_, service) = text.split_once("[Service]\n").unwrap();
-    let lines =
-        service.lines().take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.into(), value.into())).collect()
-}
 
 /// Properties that are applied without a mount or a lost privilege, and are checked elsewhere.
 ///
@@ -51,7 +41,7 @@ const CHECKED_ELSEWHERE: [&str; 19] = [
 
 /// A process as a unit starts it: a script of its mounts, then its privileges, then its command.
 #[derive(Default)]
-struct Process {
+struct UnitProcess {
     /// Script that root runs in a private mount namespace, before everything becomes read-only.
     mounts: String,
     writable: Vec<String>,
@@ -86,12 +76,12 @@ for node in null zero full random urandom tty; do touch /mnt/$node; mount --bind
 mkdir /mnt/shm; mount -t tmpfs -o mode=1777 tmpfs /mnt/shm; mount --move /mnt /dev
 ";
 
-impl Process {
+impl UnitProcess {
     fn from_unit(unit: &str) -> Self {
         let mut process = Self::default();
         let mut proc_options = Vec::new();
         let mut late = String::new();
-        for (key, value) in settings(unit) {
+        for (key, value) in service_settings(unit) {
             match (&*key, &*value) {
                 ("User", _) => process.privileges.push(format!("--reuid={SERVICE_USER}")),
                 ("Group", _) => process.privileges.push(format!("--regid={SERVICE_USER}")),
@@ -168,7 +158,7 @@ fn can_confine() -> bool {
 fn world_of_service() -> (World, Vec<Agent>) {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[0], 1);
-    let settings = settings("goc-watchdog-pull.service");
+    let settings = service_settings("goc-watchdog-pull.service");
     let mode = settings.iter().find(|(key, _)| key == "StateDirectoryMode").unwrap();
     make_folder(&world.root(), SERVICE_USER, SERVICE_USER, u32::from_str_radix(&mode.1, 8).unwrap());
     (world, agents)
@@ -180,7 +170,8 @@ fn the_systemd_services_work_as_they_are_confined() {
         return;
     }
     let (world, agents) = world_of_service();
-    let [pull, prune] = ["goc-watchdog-pull.service", "goc-watchdog-prune.service"].map(Process::from_unit);
+    let [pull, prune] =
+        ["goc-watchdog-pull.service", "goc-watchdog-prune.service"].map(UnitProcess::from_unit);
     for _ in 0..2 {
         for process in [&pull, &prune] {
             let ran = process.run(&world);
@@ -206,7 +197,7 @@ fn an_inbox_that_the_unit_may_not_write_is_named_and_one_line_of_the_unit_mends_
     make_folder(&inbox, SERVICE_USER, SERVICE_USER, 0o770);
     fs::write(world.root().join("goc-watchdog.toml"), format!("inbox = [{INBOX:?}]\n")).unwrap();
     world.run_hook(&inbox, &agents[0], ECHO, &["--strict"]).assert_code(0);
-    let mut pull = Process::from_unit("goc-watchdog-pull.service");
+    let mut pull = UnitProcess::from_unit("goc-watchdog-pull.service");
     pull.run(&world)
         .assert_code(3)
         .assert_stderr_contains("cannot remove \"/srv/inbox/")

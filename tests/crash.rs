@@ -42,14 +42,8 @@ impl ReplicatedServices {
 
     /// Returns the blocks that the latest row of each app shows as covered.
     fn covered(&self) -> Vec<BTreeSet<String>> {
-        (0..4).map(|app| covered(&self.world, &format!("app{app}"))).collect()
+        (0..4).map(|app| self.world.covered_blocks(&format!("app{app}"))).collect()
     }
-}
-
-fn covered(world: &World, app: &str) -> BTreeSet<String> {
-    let text = world.latest_text(app);
-    let hit = |line: &&str| !line.ends_with(" 0");
-    text.lines().skip(1).filter(hit).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
 }
 
 #[track_caller]

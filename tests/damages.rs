@@ -5,9 +5,8 @@ use std::os::unix::fs::{PermissionsExt, chown};
 
 use serde_json::Value;
 
-use crate::harness::SHORT_PAUSES;
-use crate::harness::World;
-use crate::harness::users::can_change_user;
+use crate::harness::users::{OTHER_USER, can_change_user};
+use crate::harness::{SHORT_PAUSES, World};
 use crate::sim::{Agent, Program};
 
 const BROKEN: &str = "staging_th_broken_master_1111111111";
@@ -16,9 +15,6 @@ const OTHERS: [&str; 3] = [
     "staging_th_second_master_3333333333",
     "staging_th_third_master_4444444444",
 ];
-
-/// A user of whom no other test makes use.
-const OTHER_USER: u32 = 61_011;
 
 /// Four services of one process each, the first of which is about to be damaged.
 struct FourServices {

@@ -9,8 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::service::Service;
-use crate::harness::source::repository;
-use crate::harness::source::{Source, project_path};
+use crate::harness::source::{Source, project_path, repository};
 use crate::harness::{World, has_program, warn_skipped};
 use crate::sim::Program;
 

@@ -2,15 +2,8 @@
 
 use chrono::{TimeDelta, Utc};
 
-use crate::harness::{ECHO, World, echo, profile_of};
-use crate::sim::{Agent, Behaviour, Program};
-
-/// Returns the echo program built from a changed source.
-fn rebuilt_echo() -> Program {
-    Program::from_profile(
-        "example.com/apa/echo/main.go:10.13,13.2 3\nexample.com/apa/echo/main.go:15.30,17.2 1\n",
-    )
-}
+use crate::harness::{ECHO, World, echo, profile_of, rebuilt_echo};
+use crate::sim::{Agent, Behaviour};
 
 impl World {
     /// Lets minutes pass for the election.

@@ -18,8 +18,8 @@ use serde_json::Value;
 
 use crate::harness::service::Service;
 use crate::harness::source::{Source, project_path};
-use crate::harness::users::NOBODY;
-use crate::harness::users::SERVICE_USER;
+use crate::harness::units::unit_values;
+use crate::harness::users::{NOBODY, SERVICE_USER};
 use crate::harness::{ECHO, Output, World, has_program, output_of};
 use crate::sim::{Agent, Program};
 
@@ -369,16 +369,9 @@ const UNITS: [&str; 4] = [
     "goc-watchdog-pull.timer",
 ];
 
-/// Returns the values of `key` in a unit.
-fn settings(unit: &str, key: &str) -> Vec<String> {
-    let text = example(&format!("systemd/{unit}"));
-    let lines = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    lines.map(ToOwned::to_owned).collect()
-}
-
 /// Returns the arguments of a service's command.
 fn arguments(unit: &str) -> Vec<String> {
-    let [command] = settings(unit, "ExecStart").try_into().expect("one command");
+    let [command] = unit_values(unit, "ExecStart").try_into().expect("one command");
     assert!(!command.contains(['"', '\'', '\\', '%', '$']), "only spaces are read here: {command}");
     let mut words = command.split(' ').map(ToOwned::to_owned);
     assert_eq!(words.next().unwrap(), INSTALLED);
@@ -436,24 +429,24 @@ fn the_services_run_as_they_are_written_and_agree_with_each_other() {
         let arguments = arguments(unit);
         world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).assert_code(0);
 
-        let environment = settings(unit, "Environment");
+        let environment = unit_values(unit, "Environment");
         let root = environment.iter().find_map(|it| it.strip_prefix("GOC_WATCHDOG_ROOT=")).unwrap();
         for variable in &environment {
             assert_is_read(variable.split_once('=').unwrap().0);
         }
-        assert_eq!(settings(unit, "ReadWritePaths"), [root]);
-        assert_eq!(Path::new("/var/lib").join(&settings(unit, "StateDirectory")[0]), Path::new(root));
-        assert_eq!(settings(unit, "ProtectSystem"), ["strict"]);
-        assert_eq!(settings(unit, "NoNewPrivileges"), ["yes"]);
+        assert_eq!(unit_values(unit, "ReadWritePaths"), [root]);
+        assert_eq!(Path::new("/var/lib").join(&unit_values(unit, "StateDirectory")[0]), Path::new(root));
+        assert_eq!(unit_values(unit, "ProtectSystem"), ["strict"]);
+        assert_eq!(unit_values(unit, "NoNewPrivileges"), ["yes"]);
         let good = [ExitCode::Busy, ExitCode::Terminated].map(|code| code.number().to_string());
-        assert_eq!(settings(unit, "SuccessExitStatus"), [good.join(" ")]);
+        assert_eq!(unit_values(unit, "SuccessExitStatus"), [good.join(" ")]);
     }
     for key in ["User", "Group", "Environment", "SystemCallFilter", "UMask"] {
-        assert_eq!(settings(services[0], key), settings(services[1], key), "{key}");
+        assert_eq!(unit_values(services[0], key), unit_values(services[1], key), "{key}");
     }
     for timer in ["goc-watchdog-pull.timer", "goc-watchdog-prune.timer"] {
         for key in ["OnCalendar", "RandomizedDelaySec", "AccuracySec", "Persistent", "WantedBy"] {
-            assert_eq!(settings(timer, key).len(), 1, "{key} of {timer}");
+            assert_eq!(unit_values(timer, key).len(), 1, "{key} of {timer}");
         }
     }
     assert_eq!(world.run(&["total", ECHO]).assert_code(0).stdout, "20.0\n");
@@ -490,7 +483,7 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
         }
     }
     let mut allowed = system_calls("@default", &sets);
-    for filter in settings("goc-watchdog-pull.service", "SystemCallFilter") {
+    for filter in unit_values("goc-watchdog-pull.service", "SystemCallFilter") {
         let (forbids, names) = filter.strip_prefix('~').map_or((false, &*filter), |names| (true, names));
         for name in names.split(' ') {
             for call in system_calls(name, &sets) {
@@ -532,8 +525,8 @@ fn the_services_make_no_system_call_that_their_filter_forbids() {
 
 /// Tells whether a call that strace saw is forbidden by a property of the unit other than its filter.
 fn is_forbidden_by_other_property(unit: &str, call: &str) -> bool {
-    let forbids = |key| settings(unit, key) == ["yes"];
-    let [families] = settings(unit, "RestrictAddressFamilies").try_into().expect("one list");
+    let forbids = |key| unit_values(unit, key) == ["yes"];
+    let [families] = unit_values(unit, "RestrictAddressFamilies").try_into().expect("one list");
     let of_other_family = call.split_once("socket(").is_some_and(|(_, arguments)| {
         !families.split(' ').any(|family| arguments.starts_with(&format!("{family},")))
     });

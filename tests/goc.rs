@@ -185,9 +185,7 @@ impl Goc {
     }
 
     fn covered(&self) -> BTreeSet<String> {
-        let text = self.world.latest_text("apa_goc_echoserver");
-        let hit = |line: &&str| !line.ends_with(" 0");
-        text.lines().skip(1).filter(hit).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+        self.world.covered_blocks("apa_goc_echoserver")
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::goc::{Goc, get};
-use crate::harness::{ECHO, output_of, profile_of};
+use crate::harness::{ECHO, covered_blocks, output_of, profile_of};
 
 const ROUNDS: usize = 25;
 const REPLICAS: usize = 4;
@@ -195,9 +195,4 @@ fn a_port_that_changes_hands_between_pull_and_hook_mixes_no_two_services() {
         assert_eq!(goc.counts_of(commits[0]), of_first, "after {ends}");
         goc.world.assert_consistent();
     }
-}
-
-fn covered_blocks(profile: &str) -> BTreeSet<String> {
-    let hit = |line: &&str| !line.ends_with(" 0");
-    profile.lines().skip(1).filter(hit).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
 }

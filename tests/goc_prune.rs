@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::goc::{Goc, get};
-use crate::harness::NEXT_ECHO;
-use crate::harness::{ECHO, Output};
+use crate::harness::{ECHO, NEXT_ECHO, Output};
 use crate::sim::{AfterAnswer, Request, Server};
 
 const SETTINGS: &str = "[prune]\npauses = [\"10ms\"]\nrecheck = [\"0s\", \"50ms\"]\ntimeout = \"5s\"\n";

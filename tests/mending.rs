@@ -5,8 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::harness::SHORT_PAUSES;
-use crate::harness::{ECHO, World};
+use crate::harness::{ECHO, SHORT_PAUSES, World};
 use crate::sim::Agent;
 
 /// Makes a world of one process with one stored profile.

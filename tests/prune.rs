@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::NEXT_ECHO;
-use crate::harness::{DEADLINES, ECHO, Output, World, echo};
+use crate::harness::{DEADLINES, ECHO, NEXT_ECHO, Output, World, echo, rebuilt_echo};
 use crate::sim::{Agent, Behaviour, Program, RemovalBehaviour};
 
 /// Short pauses. The timeout holds for the center, too, and is long for a busy machine, since nothing hangs in these
@@ -32,13 +31,6 @@ fn pulled_echo(replicas: usize) -> (World, Vec<Agent>) {
 fn another_program() -> Program {
     Program::from_profile(
         "example.org/other/thing/main.go:1.13,2.2 2\nexample.org/other/thing/main.go:3.13,4.2 2\n",
-    )
-}
-
-fn rebuilt_echo() -> Program {
-    Program::from_profile(
-        "example.com/apa/echo/main.go:10.13,13.2 3\n\
-         example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
     )
 }
 

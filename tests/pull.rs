@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{ECHO, World, echo, profile_of};
-use crate::harness::{MAIN_BLOCK, MIRROR_BLOCK, PING_BLOCK};
+use crate::harness::{ECHO, MAIN_BLOCK, MIRROR_BLOCK, PING_BLOCK, World, echo, profile_of, rebuilt_echo};
 use crate::sim::{Agent, Behaviour, Program};
 
 #[test]
@@ -198,20 +197,12 @@ fn modes_are_mixed_as_documented() {
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
 }
 
-fn changed_echo() -> Program {
-    Program::from_profile(
-        "example.com/apa/echo/main.go:10.13,13.2 3\n\
-         example.com/apa/echo/main.go:15.30,17.2 1\n\
-         example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
-    )
-}
-
 #[test]
 fn a_dirty_build_is_set_aside_named_and_adopted_once_it_is_alone() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[1].run(&changed_echo());
+    agents[1].run(&rebuilt_echo());
     agents[1].hit(&[0, 2], 4);
     let output = world.pull(3).assert_stderr_contains("contradicts the one shown; its data is set aside");
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
@@ -239,7 +230,7 @@ fn adoption_can_be_switched_off() {
     world.configure("[pull]\nadopt = false\n");
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[0].run(&changed_echo());
+    agents[0].run(&rebuilt_echo());
     world.pull(3);
     assert_eq!(world.echo_counts(), [0, 0, 0, 0, 1, 0]);
 }
@@ -286,7 +277,7 @@ fn a_process_under_two_names_belongs_to_the_name_whose_build_it_runs() {
     // A newer commit of the app takes the port, and the old name stays listed.
     let newer = "staging_th_apa_goc_echoserver_master_9999999999";
     world.center.register(newer, &agents[0]);
-    agents[0].run(&changed_echo());
+    agents[0].run(&rebuilt_echo());
     agents[0].hit(&[0], 1);
     world.run(&["pull"]).assert_code(0);
     let totals = "SELECT group_concat(git_commit || ' ' || cover_total, ', ') FROM
@@ -395,7 +386,7 @@ fn a_silent_center_does_not_stop_pulls_of_known_addresses() {
     world.pull(3).assert_stderr_contains("connection refused; pulling the addresses it listed");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     // Another program at a known address is not believed while no center lists the address.
-    agents[0].run(&changed_echo());
+    agents[0].run(&rebuilt_echo());
     world.pull(3).assert_stderr_contains("which is not the one known here, and no center lists it now");
     assert_eq!(world.echo_counts(), [0, 0, 0, 1, 1, 0]);
     let list =
@@ -698,7 +689,7 @@ fn another_build_at_an_address_is_set_aside_and_known_again_there() {
     let (world, agents) = World::with_echo(2);
     agents[0].hit(&[MAIN_BLOCK], 1);
     world.pull(0);
-    agents[1].run(&changed_echo());
+    agents[1].run(&rebuilt_echo());
     agents[1].hit(&[0, 2], 4);
     for _ in 0..3 {
         world.pull(3).assert_stderr_contains("contradicts the one shown; its data is set aside");

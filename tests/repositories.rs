@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use crate::harness::git_server::{GitServer, Hold};
 use crate::harness::service::MAIN_SOURCE;
 use crate::harness::source::{Source, repository};
-use crate::harness::users::change_owner;
-use crate::harness::users::{NOBODY, can_change_user};
+use crate::harness::users::{NOBODY, OTHER_USER, can_change_user, change_owner};
 use crate::harness::{World, make_script, output_of, warn_skipped};
 use crate::sim::{Agent, Program};
 
@@ -642,9 +641,6 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_existing_objects_are_
         .assert_stderr_contains("app/repo.fetch\" cannot be written: Permission denied");
     assert!(!app.join("repo.fetch").exists());
 }
-
-/// A user of whom no other test makes use.
-const OTHER_USER: u32 = 61_021;
 
 #[test]
 fn a_clone_that_root_makes_belongs_to_the_owner_of_the_work_directory() {

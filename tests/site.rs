@@ -38,7 +38,7 @@ fn write_site(world: &World) -> Output {
 }
 
 /// Returns every file below a folder by its path, with its size and time.
-fn files_below(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
+fn files_with_times(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> = folder.is_dir().then(|| folder.to_owned()).into_iter().collect();
     while let Some(below) = folders.pop() {
@@ -58,7 +58,7 @@ fn files_below(folder: &Path) -> BTreeMap<String, (u64, SystemTime)> {
 
 /// Returns the files that are for readers.
 fn public_files(world: &World) -> BTreeSet<String> {
-    files_below(&site_folder(world)).into_keys().filter(|name| !name.starts_with('.')).collect()
+    files_with_times(&site_folder(world)).into_keys().filter(|name| !name.starts_with('.')).collect()
 }
 
 fn read_page(world: &World, name: &str) -> String {
@@ -194,7 +194,7 @@ fn a_new_commit_without_data_takes_nothing_from_its_branch() {
     let earlier = world.start_counted(MASTER, &profile(4));
     world.pull(0);
     write_site(&world).assert_code(0);
-    let before = files_below(&site_folder(&world));
+    let before = files_with_times(&site_folder(&world));
     world.start_counted(NEXT, &profile(6)).kill();
     world.center.remove(&earlier.url());
     world.run(&["pull", "--force"]).assert_code(3);
@@ -205,7 +205,7 @@ fn a_new_commit_without_data_takes_nothing_from_its_branch() {
         .collect::<BTreeSet<_>>();
     let latest = ["shop/staging/th/latest.json", "shop/staging/th/master/latest.json"].map(str::to_owned);
     assert_eq!(
-        changed_files(&before, &files_below(&site_folder(&world))),
+        changed_files(&before, &files_with_times(&site_folder(&world))),
         rewritten.into_iter().chain(latest).collect::<Vec<_>>(),
         "badge and report are those of what is stored"
     );
@@ -306,15 +306,15 @@ fn scripts_find_every_service_with_its_figures_and_paths() {
 fn only_changed_files_are_written_again() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
-    let first = files_below(&site_folder(&apps.world));
+    let first = files_with_times(&site_folder(&apps.world));
     write_site(&apps.world).assert_code(0);
-    let second = files_below(&site_folder(&apps.world));
+    let second = files_with_times(&site_folder(&apps.world));
     assert_eq!(first, second, "not even what only we read");
 
     apps.cart.hit(&[8], 1);
     apps.world.run(&["pull", "cart"]).assert_code(0);
     write_site(&apps.world).assert_code(0);
-    let third = files_below(&site_folder(&apps.world));
+    let third = files_with_times(&site_folder(&apps.world));
     let of_cart = [
         "cart/index.html",
         "cart/staging/th/badge.svg",
@@ -332,7 +332,7 @@ fn only_changed_files_are_written_again() {
     apps.world.run(&["pull", "fix"]).assert_code(0);
     write_site(&apps.world).assert_code(0);
     let of_fix = ["index.html", "index.json", "shop/staging/th/fix/latest.json"];
-    assert_eq!(changed_files(&third, &files_below(&site_folder(&apps.world))), of_fix);
+    assert_eq!(changed_files(&third, &files_with_times(&site_folder(&apps.world))), of_fix);
     drop((apps.fix, apps.others));
 }
 
@@ -340,7 +340,7 @@ fn only_changed_files_are_written_again() {
 fn files_that_somebody_cut_or_removed_are_written_again() {
     let apps = TwoApps::new();
     write_site(&apps.world).assert_code(0);
-    let whole = files_below(&site_folder(&apps.world));
+    let whole = files_with_times(&site_folder(&apps.world));
     let report = "shop/staging/th/fix/report.html";
     let text = read_page(&apps.world, report);
     fs::write(site_folder(&apps.world).join(report), &text[..100]).unwrap();
@@ -354,7 +354,7 @@ fn files_that_somebody_cut_or_removed_are_written_again() {
             .map(|(name, (size, _))| (name.clone(), *size))
             .collect()
     };
-    assert_eq!(sizes(&files_below(&site_folder(&apps.world))), sizes(&whole));
+    assert_eq!(sizes(&files_with_times(&site_folder(&apps.world))), sizes(&whole));
 }
 
 #[test]
@@ -453,10 +453,10 @@ fn a_report_without_source_says_so_until_there_is_one() {
     let missing = format!("1 report without source that could be had: {};", source.service_name());
     write_site(&world).assert_code(3).assert_stderr_contains(&missing);
     source.git(&["clone", "--quiet", "--bare", &address, &format!("{address}/nowhere")]);
-    let before = files_below(&site_folder(&world));
+    let before = files_with_times(&site_folder(&world));
     write_site(&world).assert_code(3).assert_stderr_contains(&missing);
     assert_eq!(
-        changed_files(&before, &files_below(&site_folder(&world))),
+        changed_files(&before, &files_with_times(&site_folder(&world))),
         [] as [&str; 0],
         "it is asked once an hour"
     );
@@ -466,10 +466,10 @@ fn a_report_without_source_says_so_until_there_is_one() {
     assert!(!repository(&world).exists(), "whatever else is stored of the same commit");
 
     source.clone_into(&world, &["--bare"]);
-    let after = files_below(&site_folder(&world));
+    let after = files_with_times(&site_folder(&world));
     write_site(&world).assert_code(0);
     assert_eq!(
-        changed_files(&after, &files_below(&site_folder(&world))),
+        changed_files(&after, &files_with_times(&site_folder(&world))),
         [
             REPORT,
             "app/staging/th/latest.json",
@@ -506,11 +506,11 @@ fn changed_lines_that_a_report_counted_stand_beside_the_total() {
     write_site(&world).assert_code(0);
     assert!(!read_page(&world, "app/index.html").contains("Changed lines"));
     assert_eq!(read_json(&world, "index.json")["services"][0]["diff"], Value::Null);
-    let before = files_below(&site_folder(&world));
+    let before = files_with_times(&site_folder(&world));
     let told = world.run(&["report", "app", "--base", "parent", "--format", "diff-json"]).assert_code(0);
     assert_eq!(told.json()[0]["total"], 1);
     write_site(&world).assert_code(0);
-    let rewritten = changed_files(&before, &files_below(&site_folder(&world)));
+    let rewritten = changed_files(&before, &files_with_times(&site_folder(&world)));
     let wanted =
         ["app/index.html", "app/staging/th/latest.json", "app/staging/th/master/latest.json", "index.json"];
     assert_eq!(rewritten, wanted);
@@ -615,7 +615,7 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
         .assert_code(1)
         .assert_stderr_contains("thesis.txt")
         .assert_stderr_contains("give a new or an empty folder");
-    assert_eq!(files_below(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
+    assert_eq!(files_with_times(&site).into_keys().collect::<Vec<_>>(), ["thesis.txt"]);
     fs::remove_dir_all(&site).unwrap();
     fs::write(&site, "mine").unwrap();
     write_site(&apps.world)
@@ -646,7 +646,7 @@ fn a_folder_of_others_is_refused_and_left_as_it_was() {
 fn a_site_of_another_work_directory_is_left_as_it_is() {
     let (apps, other) = (TwoApps::new(), World::new());
     write_site(&apps.world).assert_code(0);
-    let before = files_below(&site_folder(&apps.world));
+    let before = files_with_times(&site_folder(&apps.world));
     let _agent = other.start_counted(CART, &profile(3));
     other.pull(0);
     let folder = site_folder(&apps.world).to_str().unwrap().to_owned();
@@ -654,7 +654,7 @@ fn a_site_of_another_work_directory_is_left_as_it_is() {
         .run(&["report", "--all", "--format", "site", "-o", &folder])
         .assert_code(1)
         .assert_stderr_contains("is the site of another work directory");
-    assert_eq!(files_below(&site_folder(&apps.world)), before);
+    assert_eq!(files_with_times(&site_folder(&apps.world)), before);
     write_site(&apps.world).assert_code(0);
 }
 
@@ -666,13 +666,13 @@ fn a_folder_that_leads_elsewhere_is_not_followed_and_a_new_disk_is_empty() {
     let elsewhere = apps.world.home().join("elsewhere");
     fs::rename(site_folder(&apps.world).join("cart"), &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, site_folder(&apps.world).join("cart")).unwrap();
-    let before = files_below(&elsewhere);
+    let before = files_with_times(&elsewhere);
     apps.cart.hit(&[8], 1);
     apps.world.run(&["pull", "cart"]).assert_code(0);
     write_site(&apps.world)
         .assert_code(3)
         .assert_stderr_contains("\"cart/index.html\" of the site cannot be written");
-    assert_eq!(files_below(&elsewhere), before);
+    assert_eq!(files_with_times(&elsewhere), before);
 }
 
 #[test]
@@ -706,13 +706,13 @@ fn a_second_run_at_once_leaves_the_site_to_the_first() {
     write_site(&apps.world).assert_code(0);
     let lock = fs::File::open(site_folder(&apps.world).join(".goc-watchdog-site.lock")).unwrap();
     lock.lock().unwrap();
-    let before = files_below(&site_folder(&apps.world));
+    let before = files_with_times(&site_folder(&apps.world));
     apps.cart.hit(&[8], 1);
     apps.world.pull(3);
     write_site(&apps.world)
         .assert_code(4)
         .assert_stderr_contains("another run holds the lock; nothing was changed");
-    assert_eq!(files_below(&site_folder(&apps.world)), before);
+    assert_eq!(files_with_times(&site_folder(&apps.world)), before);
     lock.unlock().unwrap();
     write_site(&apps.world).assert_code(0);
 }
@@ -752,7 +752,7 @@ fn a_run_killed_at_any_moment_leaves_whole_files_and_the_next_one_heals() {
         killed += usize::from(is_killed);
         // The machine may be busier or idler than at the time of the measurement.
         *usual = usual.mul_f64(if is_killed { 1.1 } else { 0.8 });
-        for name in files_below(&folder).into_keys().filter(|name| !name.starts_with('.')) {
+        for name in files_with_times(&folder).into_keys().filter(|name| !name.starts_with('.')) {
             let text = read_page(&apps.world, &name);
             let end = match name.rsplit_once('.').unwrap().1 {
                 "json" => "}\n",
@@ -773,7 +773,7 @@ fn a_run_killed_at_any_moment_leaves_whole_files_and_the_next_one_heals() {
     println!("{killed} of 60 runs were killed");
     assert!(killed >= 15, "only {killed} of 60 runs were killed before they ended");
     write_site(&apps.world).assert_code(0);
-    let healed = files_below(&folder);
+    let healed = files_with_times(&folder);
     assert!(!healed.keys().any(|name| name.contains(".tmp")), "{healed:?}");
     let texts = |names: &BTreeSet<String>| -> Vec<String> {
         names
@@ -816,7 +816,7 @@ fn hostile_names_stay_inside_of_the_site_and_apart() {
     let _agents: Vec<Agent> = names.iter().map(|name| world.start_counted(name, &profile(5))).collect();
     world.pull(0);
     write_site(&world).assert_code(0);
-    let files = files_below(&site_folder(&world));
+    let files = files_with_times(&site_folder(&world));
     let served = public_files(&world);
     let reports = served.iter().filter(|name| name.ends_with("/report.html")).count();
     assert_eq!(reports, names.len());

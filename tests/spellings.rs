@@ -1,8 +1,6 @@
 //! Spellings of addresses: a process counts once, however its listed addresses are spelled (RFC 3986, 6.2).
 
-use crate::harness::NEXT_ECHO;
-use crate::harness::{ECHO, World, echo};
-use crate::harness::{MAIN_BLOCK, PING_BLOCK};
+use crate::harness::{ECHO, MAIN_BLOCK, NEXT_ECHO, PING_BLOCK, World, echo};
 use crate::sim::{Agent, Behaviour};
 
 /// Returns spellings of the address of an agent, first the one under which it registers itself.

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::harness::users::change_owner;
-use crate::harness::users::{can_change_user, unused_user};
-use crate::harness::{Output, World, output_of};
-use crate::harness::{PANICKED, SHORT_PAUSES};
+use crate::harness::users::{can_change_user, change_owner, unused_user};
+use crate::harness::{Output, PANICKED, SHORT_PAUSES, World, output_of};
 use crate::sim::Agent;
 
 const SERVICES: usize = 20;

@@ -1,6 +1,5 @@
 //! Work directories of earlier releases are brought up to date, and lose nothing.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -36,13 +35,6 @@ fn world_from_release(release: &Release) -> World {
     world
 }
 
-/// Returns the blocks that the latest profile of an app covers, without their counts.
-fn covered(world: &World, app: &str) -> BTreeSet<String> {
-    let text = world.latest_text(app);
-    let lines = text.lines().skip(1).filter(|line| !line.ends_with(" 0"));
-    lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
-}
-
 fn names_before(world: &World) -> Vec<String> {
     let names = fs::read_dir(world.root()).unwrap().map(|entry| entry.unwrap().file_name());
     names.filter_map(|name| name.into_string().ok()).filter(|name| name.contains(".before-")).collect()
@@ -54,7 +46,7 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
         let world = world_from_release(release);
         let before = world.row_count();
         for (app, wanted) in COVERED {
-            assert!(wanted.iter().all(|block| covered(&world, app).contains(*block)), "{app}");
+            assert!(wanted.iter().all(|block| world.covered_blocks(app).contains(*block)), "{app}");
         }
         // A command that only reads changes nothing.
         world
@@ -80,11 +72,11 @@ fn the_root_of_each_release_is_pulled_into_pruned_and_reported() {
 
         // All stored blocks are there, with those of this pull and of the inbox.
         for (app, wanted) in COVERED {
-            let covered = covered(&world, app);
+            let covered = world.covered_blocks(app);
             assert!(wanted.iter().all(|block| covered.contains(*block)), "{app}: {covered:?}");
         }
-        assert!(covered(&world, "shop").contains("example.com/shop/worker.go:1.1,5.2 4"));
-        assert!(covered(&world, "cart").contains("example.com/cart/cart.go:7.1,9.2 2"), "of the inbox");
+        assert!(world.covered_blocks("shop").contains("example.com/shop/worker.go:1.1,5.2 4"));
+        assert!(world.covered_blocks("cart").contains("example.com/cart/cart.go:7.1,9.2 2"), "of the inbox");
         assert_eq!(world.files(".snapshot"), [""; 0].map(std::path::PathBuf::from));
         assert!(world.row_count() > before);
         world.assert_consistent();

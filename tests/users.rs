@@ -4,29 +4,22 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use crate::examples::Hook;
-use crate::harness::source::project_path;
-use crate::harness::users::NOBODY;
-use crate::harness::users::{SERVICE_USER, TEAM_GROUP, TEAM_MEMBER, make_folder};
+use crate::harness::units::unit_values;
+use crate::harness::users::{NOBODY, SERVICE_USER, TEAM_GROUP, TEAM_MEMBER, make_folder};
 use crate::harness::{Output, World, output_of};
-
-/// Returns the value of a key of a shipped unit.
-fn setting(unit: &str, key: &str) -> String {
-    let text = fs::read_to_string(project_path(&format!("examples/systemd/{unit}"))).unwrap();
-    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    value.unwrap_or_else(|| panic!("no {key} in {unit}")).to_owned()
-}
 
 #[test]
 fn the_systemd_services_work_as_their_user_with_their_umask_and_the_group_may_read() {
     let (world, _agents) = World::with_covered_echo();
     let unit = "goc-watchdog-pull.service";
-    let state = u32::from_str_radix(&setting(unit, "StateDirectoryMode"), 8).unwrap();
+    let state = u32::from_str_radix(&unit_values(unit, "StateDirectoryMode")[0], 8).unwrap();
     make_folder(&world.root(), SERVICE_USER, TEAM_GROUP, state);
     // The group is the team's, as where an administrator adds people to it.
     for unit in [unit, "goc-watchdog-prune.service"] {
-        let command = setting(unit, "ExecStart");
+        let command = unit_values(unit, "ExecStart").remove(0);
         let arguments: Vec<&str> = command.split(' ').skip(1).collect();
-        let Some(ran) = world.run_as(SERVICE_USER, TEAM_GROUP, &setting(unit, "UMask"), &arguments) else {
+        let Some(ran) = world.run_as(SERVICE_USER, TEAM_GROUP, &unit_values(unit, "UMask")[0], &arguments)
+        else {
             return;
         };
         assert_eq!((ran.code, &*ran.stderr), (0, ""), "{command}");

@@ -6,6 +6,7 @@ pub(crate) mod inbox;
 pub(crate) mod service;
 pub(crate) mod source;
 mod time;
+pub(crate) mod units;
 pub(crate) mod users;
 
 use std::collections::BTreeSet;
@@ -257,6 +258,12 @@ impl World {
         profile_of(&self.latest_text("apa_goc_echoserver")).counts
     }
 
+    /// Returns the blocks that the latest profile of an app covers, without their counts.
+    #[track_caller]
+    pub(crate) fn covered_blocks(&self, app: &str) -> BTreeSet<String> {
+        covered_blocks(&self.latest_text(app))
+    }
+
     /// Fails unless stored data keeps the promises that hold after every run: one latest row for each key, and for each
     /// row a file that parses and has the total of the row.
     #[track_caller]
@@ -377,4 +384,19 @@ pub(crate) fn signal(child: &Child, name: &str) {
 #[track_caller]
 pub(crate) fn profile_of(text: &str) -> Profile {
     parse(text.as_bytes(), Limits::default()).unwrap()
+}
+
+/// Returns the blocks that a profile covers, without their counts.
+pub(crate) fn covered_blocks(profile: &str) -> BTreeSet<String> {
+    let covered = profile.lines().skip(1).filter(|line| !line.ends_with(" 0"));
+    covered.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}
+
+/// Returns the echo program built from a changed source.
+pub(crate) fn rebuilt_echo() -> Program {
+    Program::from_profile(
+        "example.com/apa/echo/main.go:10.13,13.2 3\n\
+         example.com/apa/echo/main.go:15.30,17.2 1\n\
+         example.com/apa/echo/handlers/ping.go:8.40,10.2 1\n",
+    )
 }

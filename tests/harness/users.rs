@@ -19,6 +19,8 @@ pub(crate) const SERVICE_USER: u32 = 61_001;
 pub(crate) const TEAM_GROUP: u32 = 61_002;
 /// Another user of [`TEAM_GROUP`].
 pub(crate) const TEAM_MEMBER: u32 = 61_003;
+/// A user who has nothing to do with the others.
+pub(crate) const OTHER_USER: u32 = 61_004;
 
 impl World {
     /// Copies the binary to a place where other users can run it, and opens the test's folder to them.

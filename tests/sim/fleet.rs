@@ -39,10 +39,10 @@ struct State {
     dead_every: AtomicUsize,
     removed: Mutex<HashSet<String>>,
     /// Answers by program, round and replica.
-    answers: Vec<Answer>,
+    answers: Vec<RenderedAnswer>,
 }
 
-struct Answer {
+struct RenderedAnswer {
     profile: Vec<u8>,
     fraction: Vec<u8>,
 }
@@ -67,7 +67,7 @@ impl SimulatedFleet {
                         _ => 0,
                     };
                     let counts: Vec<u64> = (0..program.blocks()).map(count).collect();
-                    answers.push(Answer {
+                    answers.push(RenderedAnswer {
                         profile: chunked(program.profile("count", &counts).as_bytes()),
                         fraction: sized("200 OK", TEXT, fraction(&counts).as_bytes()),
                     });
