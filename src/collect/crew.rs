@@ -1,18 +1,18 @@
 //! The threads of a pull, and the one among them that writes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::collect::plan::Plan;
+use crate::collect::group_pull::{GroupPull, peek};
 use crate::collect::settlement::{PullResult, Pulled};
 use crate::collect::shared::{Message, Shared, lock};
-use crate::collect::unit::Unit;
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
+use crate::fleet::plan::{AddressGroup, PullPlan};
 use crate::io::clock::Stopwatch;
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
@@ -25,9 +25,12 @@ const COMMIT_EVERY: Duration = Duration::from_millis(500);
 
 /// Something a thread can do next.
 enum Task<'a> {
-    Pull(&'a Unit<'a>, usize),
-    Settle(&'a Unit<'a>),
-    Peek(&'a Unit<'a>),
+    /// Ask the addresses of a group that may be asked at once.
+    Begin(&'a AddressGroup<'a>),
+    /// Ask an address of a group, by index.
+    Pull(Arc<GroupPull<'a>>, usize),
+    /// Ask a group whether it moved.
+    Peek(&'a AddressGroup<'a>),
 }
 
 /// The tasks of a run: pulls first, peeks after them.
@@ -43,15 +46,20 @@ struct QueueState<'a> {
 }
 
 impl<'a> Queue<'a> {
-    pub(crate) fn new(plan: &'a Plan<'a>, peek: bool) -> Self {
-        let pulls = plan.pulls.iter().flat_map(pull_tasks).collect();
+    pub(crate) fn new(plan: &'a PullPlan<'a>, peek: bool) -> Self {
+        let pulls = plan.pulls.iter().map(Task::Begin).collect();
         let peeks = if peek { plan.peeks.iter().map(Task::Peek).collect() } else { VecDeque::new() };
         Self { state: Mutex::new(QueueState { pulls, peeks, busy: 0 }), changed: Condvar::new() }
     }
 
+    /// Counts what threads can do at the same time.
     fn len(&self) -> usize {
         let state = lock(&self.state);
-        state.pulls.len() + state.peeks.len()
+        let at_once = |task: &Task<'_>| match task {
+            Task::Begin(group) => group.first_addresses().len().max(1),
+            Task::Pull(..) | Task::Peek(_) => 1,
+        };
+        state.pulls.iter().map(at_once).sum::<usize>() + state.peeks.len()
     }
 
     fn take(&self, shared: &Shared<'_>) -> Option<Task<'a>> {
@@ -93,35 +101,46 @@ impl<'a> Queue<'a> {
 
     /// Does the next task; tells whether there was one.
     fn work_once(&self, shared: &Shared<'_>, store: &Store) -> bool {
-        let task = self.take(shared);
-        if let Some(task) = &task {
-            let done = match *task {
-                Task::Pull(unit, target) => unit
-                    .pull(target, shared, store)
-                    .map(|next| next.map(|target| Task::Pull(unit, target)).collect()),
-                Task::Settle(unit) => unit.settle(shared, store).map(|()| Vec::new()),
-                Task::Peek(unit) => {
-                    Ok(if unit.peek(shared) { pull_tasks(unit).into_iter().collect() } else { Vec::new() })
-                }
-            };
-            match done {
-                Ok(next) => self.done(next),
-                Err(error) => {
-                    shared.stopped.store(true, Ordering::Relaxed);
-                    shared.send(Message::Fatal(error));
-                    self.done(Vec::new());
-                }
+        let Some(task) = self.take(shared) else { return false };
+        match next_tasks(task, shared, store) {
+            Ok(next) => self.done(next),
+            Err(error) => {
+                shared.stopped.store(true, Ordering::Relaxed);
+                shared.send(Message::Fatal(error));
+                self.done(Vec::new());
             }
         }
-        task.is_some()
+        true
     }
 }
 
-fn pull_tasks<'a>(unit: &'a Unit<'a>) -> Vec<Task<'a>> {
-    match unit.targets().len() {
-        0 => vec![Task::Settle(unit)],
-        _ => unit.first_targets().map(|target| Task::Pull(unit, target)).collect(),
+/// Does a task; returns those that can be done now.
+fn next_tasks<'a>(task: Task<'a>, shared: &Shared<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
+    match task {
+        Task::Begin(group) => begin(group, BTreeMap::new(), shared, store),
+        Task::Pull(pull, address) => {
+            let next = pull.pull(address, shared, store)?;
+            Ok(next.map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
+        }
+        Task::Peek(group) => match peek(group, shared) {
+            Some(peeked) => begin(group, peeked, shared, store),
+            None => Ok(Vec::new()),
+        },
     }
+}
+
+/// Begins the pull of a group; one without an address to ask is done with at once.
+fn begin<'a>(
+    group: &'a AddressGroup<'a>,
+    peeked: BTreeMap<String, String>,
+    shared: &Shared<'_>,
+    store: &Store,
+) -> anyhow::Result<Vec<Task<'a>>> {
+    let pull = Arc::new(GroupPull::new(group, peeked));
+    if group.addresses.is_empty() {
+        pull.settle(shared, store)?;
+    }
+    Ok(group.first_addresses().map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
 }
 
 /// Why a run ended before all was done.

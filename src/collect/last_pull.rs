@@ -8,11 +8,12 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::collect::crew::{self, Queue, Scribe};
-use crate::collect::plan::Plan;
-use crate::collect::shared::{Message, Rules, Shared, WAITING_MESSAGES};
+use crate::collect::shared::{Message, Shared, WAITING_MESSAGES};
 use crate::config::PullConfig;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::plan::PullPlan;
+use crate::fleet::pull_rules::PullRules;
 use crate::fleet::snapshot::Doubt;
 use crate::io::center::Client;
 use crate::io::clock::{Deadline, Stopwatch};
@@ -39,7 +40,7 @@ impl LastPull<'_> {
     /// Pulls these listed addresses and stores what they serve; returns those that answered with a profile.
     pub(crate) fn ask(&self, addresses: &BTreeSet<String>, entries: &[KeyEntry]) -> Result<BTreeSet<String>> {
         let Self { client, signals, locked, store, ids, concurrency, deadline, config, now } = *self;
-        let plan = Plan::of_listed(entries, addresses);
+        let plan = PullPlan::for_listed(entries, addresses);
         let queue = Queue::new(&plan, false);
         let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
@@ -48,7 +49,7 @@ impl LastPull<'_> {
             locked,
             ids,
             numbers: store.profile_numbers()?,
-            rules: Rules::of(config),
+            rules: PullRules::from_config(config),
             now,
             doubt: Doubt::new(now, store.clock_jumps()?),
             last_before_jump: store.last_before_jump()?,

@@ -8,11 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::collect::election::{Adopted, OtherKeys};
 use crate::collect::fault::{BadAdoption, Reach};
+use crate::collect::group_pull::GroupPull;
 use crate::collect::ledger::{Answered, Ledger, LiveBuildGroup};
 use crate::collect::mending::written;
 use crate::collect::pending::Pending;
 use crate::collect::shared::Shared;
-use crate::collect::unit::{Part, Unit};
 use crate::collect::{election, succession};
 use crate::config::ChangeRule;
 use crate::coverage::Coverage;
@@ -20,6 +20,7 @@ use crate::fleet::build_group::{self, BuildGroupStatus, Conditions, Decision, El
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::plan::GroupKey;
 use crate::fleet::records::{AddressState, Replicas, ScheduleRow};
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::fleet::row::{NewRow, Row, RowStats};
@@ -161,8 +162,8 @@ struct NextRow<'r> {
 
 /// The end of a key's pull.
 pub(crate) struct Settlement<'s, 'a> {
-    pub(crate) unit: &'s Unit<'a>,
-    pub(crate) part: &'s Part<'a>,
+    pub(crate) unit: &'s GroupPull<'a>,
+    pub(crate) part: &'s GroupKey<'a>,
     /// Of the part in its unit.
     pub(crate) index: usize,
     pub(crate) others: &'s OtherKeys,

@@ -4,18 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use crate::collect::settlement::Pulled;
-use crate::config::{ChangeRule, PullConfig};
 use crate::fleet::build_group::Structures;
 use crate::fleet::change::Change;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{GenerationId, IdSource, KeyId, StructureId};
-use crate::fleet::schedule::{Retry, Steps};
+use crate::fleet::pull_rules::PullRules;
 use crate::fleet::snapshot::{Doubt, Life};
 use crate::io::center::{Client, HttpError, Incoming};
 use crate::io::store::{ProfileNumbers, Store, StoreError};
@@ -36,31 +34,6 @@ pub(crate) enum Message {
     Fatal(anyhow::Error),
 }
 
-/// How a pull decides.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) change: ChangeRule,
-    pub(crate) adopt: bool,
-    pub(crate) adopt_by_hand: Option<String>,
-    pub(crate) steps: Steps,
-    pub(crate) retry: Retry,
-    pub(crate) row_at_least_every: Duration,
-}
-
-impl Rules {
-    /// Returns those of a configuration.
-    pub(crate) fn of(config: &PullConfig) -> Self {
-        Self {
-            change: config.change,
-            adopt: config.adopt,
-            adopt_by_hand: None,
-            steps: config.steps.clone(),
-            retry: config.retry.clone(),
-            row_at_least_every: config.row_at_least_every,
-        }
-    }
-}
-
 /// An answer that was read to its end.
 pub(crate) struct Answer {
     pub(crate) understood: Understood,
@@ -76,7 +49,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) locked: &'a Locked,
     pub(crate) ids: &'a IdSource,
     pub(crate) numbers: ProfileNumbers,
-    pub(crate) rules: Rules,
+    pub(crate) rules: PullRules,
     pub(crate) now: DateTime<Utc>,
     /// Of the times that are stored.
     pub(crate) doubt: Doubt,

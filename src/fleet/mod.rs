@@ -7,11 +7,15 @@ pub(crate) mod assembly;
 pub(crate) mod build_group;
 pub(crate) mod center_list;
 pub(crate) mod change;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub(crate) mod generation;
 pub(crate) mod ids;
 pub(crate) mod key_entry;
 pub(crate) mod liveness;
 pub(crate) mod pick;
+pub(crate) mod plan;
+pub(crate) mod pull_rules;
 pub(crate) mod records;
 pub(crate) mod removal;
 pub(crate) mod retention;

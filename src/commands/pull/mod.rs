@@ -20,9 +20,8 @@ use crate::collect::crew::{Haul, Queue, Scribe, Stop};
 use crate::collect::fleet::{ask_known_first, known_of_root};
 use crate::collect::intake::{Found, Intake};
 use crate::collect::mending::{Depth, Mended, mend};
-use crate::collect::plan::{Plan, Selection, Waiting};
 use crate::collect::settlement::Pulled;
-use crate::collect::shared::{Message, Rules, Shared, WAITING_MESSAGES};
+use crate::collect::shared::{Message, Shared, WAITING_MESSAGES};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::turn::{FOREVER, Patience};
 use crate::commands::{Context, UsageError};
@@ -33,6 +32,8 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::pick;
+use crate::fleet::plan::{PullPlan, Selection, Waiting};
+use crate::fleet::pull_rules::PullRules;
 use crate::fleet::snapshot::{Doubt, Jump};
 use crate::io::center::{Client, Options};
 use crate::io::clock::{self, Stopwatch};
@@ -174,12 +175,12 @@ impl PullArgs {
         }
     }
 
-    fn rules(&self, context: &Context) -> Rules {
+    fn rules(&self, context: &Context) -> PullRules {
         let config = &context.config.pull;
-        Rules {
+        PullRules {
             change: self.change.unwrap_or(config.change),
             adopt_by_hand: self.adopt.clone(),
-            ..Rules::of(config)
+            ..PullRules::from_config(config)
         }
     }
 
@@ -311,9 +312,9 @@ fn pull(
     let plan = match &args.address {
         Some(address) => {
             let address = normal_form(address);
-            Plan::of_address(pick(&args.services[0], &fleet.entries)?, &address, &fleet.entries)
+            PullPlan::for_address(pick(&args.services[0], &fleet.entries)?, &address, &fleet.entries)
         }
-        None => Plan::make(&fleet.entries, &selection, &shared.rules, now),
+        None => PullPlan::make(&fleet.entries, &selection, &shared.rules, now),
     };
     for waiting in &plan.waiting {
         context.explain(output::not_pulled(waiting));
@@ -494,7 +495,7 @@ fn exit_code(
     haul: &Haul,
     found: &Found,
     is_whole: bool,
-    plan: &Plan<'_>,
+    plan: &PullPlan<'_>,
     selection: &Selection,
     fleet: &Fleet,
 ) -> ExitCode {
@@ -523,7 +524,7 @@ fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCo
     let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
     report_silence(&fleet, false, context)?;
     let selection = select(args, &fleet.entries)?;
-    let plan = Plan::make(&fleet.entries, &selection, &args.rules(context), context.now());
+    let plan = PullPlan::make(&fleet.entries, &selection, &args.rules(context), context.now());
     output::print_plan(&plan, args.format, context)?;
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
 }

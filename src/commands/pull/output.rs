@@ -18,14 +18,13 @@ use crate::collect::crew::{Haul, Stop};
 use crate::collect::intake::{Fate, Found, Taken};
 use crate::collect::mending::Mended;
 use crate::collect::pending::Pending;
-use crate::collect::plan::{Plan, Waiting};
 use crate::collect::settlement::{PullResult, Pulled, WhyAside};
-use crate::collect::unit::Part;
 use crate::commands::{Context, Level, fail, inform, say, show};
 use crate::coverage::Coverage;
 use crate::fleet::assembly::Fleet;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
+use crate::fleet::plan::{GroupKey, PullPlan, Waiting};
 use crate::io::clock::Stopwatch;
 use crate::io::store::Damage;
 use crate::io::workdir::inbox::MOST_BAD;
@@ -49,7 +48,7 @@ pub(crate) fn print(
     found: &Found,
     damages: &[Damage],
     mended: &Mended,
-    plan: &Plan<'_>,
+    plan: &PullPlan<'_>,
     fleet: &Fleet,
     started: &Stopwatch,
     format: Format,
@@ -66,7 +65,7 @@ pub(crate) fn print(
     }
     let results = || pulled.iter().map(|(_, pulled)| *pulled);
     let count_of = |result| results().filter(|pulled| pulled.result == result).count();
-    let planned: usize = plan.pulls.iter().map(|unit| unit.parts().len()).sum();
+    let planned: usize = plan.pulls.iter().map(|group| group.keys.len()).sum();
     let settled = pulled.len() - count_of(PullResult::NotDue);
     let summary = Summary {
         pulled: settled,
@@ -436,20 +435,17 @@ fn objects((entry, pulled): &(&KeyEntry, &Pulled), damages: &[Damage]) -> Vec<se
 }
 
 /// Prints what a run would do.
-pub(crate) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> Result<()> {
-    let pulls = plan.pulls.iter().flat_map(|unit| {
-        unit.parts().iter().enumerate().map(move |(index, part)| {
-            let targets = unit.targets().iter().filter(move |target| target.parts.contains(&index));
-            (part, targets.map(|target| target.address.as_str()).collect::<Vec<_>>())
-        })
+pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context) -> Result<()> {
+    let pulls = plan.pulls.iter().flat_map(|group| {
+        group.keys.iter().enumerate().map(move |(index, key)| (key, group.asked_for(index)))
     });
     match format {
         Format::Json => {
-            for (part, addresses) in pulls {
+            for (key, addresses) in pulls {
                 show::print_json(&json!({
-                    "service": part.entry.newest_name().name,
+                    "service": key.entry.newest_name().name,
                     "pull": true,
-                    "reason": part.reason.to_string(),
+                    "reason": key.reason.to_string(),
                     "addresses": addresses,
                     "due": serde_json::Value::Null,
                 }))?;
@@ -466,7 +462,7 @@ pub(crate) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> 
             Ok(())
         }
         Format::Text => {
-            let pulls = pulls.map(|(part, addresses)| Planned::Pulled(part, addresses.len()));
+            let pulls = pulls.map(|(key, addresses)| Planned::Pulled(key, addresses.len()));
             let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(Planned::Waiting)).collect();
             let header = ["SERVICE", "ADDRESSES", "DUE", "REASON"];
             Ok(show::print_rows(context, &header, &rows, |row| row.cells(context))?)
@@ -477,16 +473,14 @@ pub(crate) fn print_plan(plan: &Plan<'_>, format: Format, context: &Context) -> 
 /// A key of a plan, as a row of a table.
 enum Planned<'a> {
     /// Pulled from so many addresses.
-    Pulled(&'a Part<'a>, usize),
+    Pulled(&'a GroupKey<'a>, usize),
     Waiting(&'a Waiting<'a>),
 }
 
 impl Planned<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
         let (entry, addresses, due, reason) = match self {
-            Self::Pulled(part, addresses) => {
-                (part.entry, *addresses, "now".to_owned(), part.reason.to_string())
-            }
+            Self::Pulled(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
             Self::Waiting(Waiting { entry, until: Some((until, reason)) }) => {
                 (*entry, 0, moment(*until, context.now()), reason.to_string())
             }

@@ -18,9 +18,8 @@ use crate::fleet::build_group::{self, BuildGroupStatus, Claim};
 use crate::fleet::change::Change;
 use crate::fleet::generation::{self, Generation, LastAnswer, Verdict};
 use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
-use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::records::AddressState;
-use crate::fleet::schedule::Reason;
 use crate::fleet::snapshot::{self, Life, Resumed};
 use crate::io::center::{HttpError, Incoming};
 use crate::io::store::Store;
@@ -29,42 +28,21 @@ use crate::profile::{
     AnswerDigest, Fingerprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
 };
 
-/// An address to ask, with the parts that list it.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) address: String,
-    pub(crate) parts: Vec<usize>,
-}
-
-/// Keys that are pulled together.
-///
-/// A run makes one for almost every service before it asks anybody, so what only the units at work need is made when
-/// an address is asked.
-pub(crate) struct Unit<'a> {
-    parts: Box<[Part<'a>]>,
-    /// Those that stand under one key first.
-    targets: Box<[Target]>,
-    exclusive: usize,
+/// The pull of a group, made when its first address is asked.
+pub(crate) struct GroupPull<'a> {
+    group: &'a AddressGroup<'a>,
+    slots: Box<[KeySlot]>,
     progress: Mutex<Progress>,
-    /// What addresses showed when they were peeked at, where that was more than the database knows.
-    peeked: Mutex<BTreeMap<String, String>>,
+    /// Fractions that addresses showed when they were peeked at, where the database does not know them.
+    peeked: BTreeMap<String, String>,
 }
 
-/// One key of a unit.
-pub(crate) struct Part<'a> {
-    pub(crate) entry: &'a KeyEntry,
-    pub(crate) reason: Reason,
-    /// Every address is asked, not only those whose retry is due.
-    pub(crate) full: bool,
+/// Room for what comes to be known of a key of the group.
+#[derive(Default)]
+struct KeySlot {
     ledger: Mutex<Option<Box<Ledger>>>,
     /// Faults on our own side that kept an answer from being stored.
     faults: Mutex<BTreeSet<String>>,
-}
-
-impl<'a> Part<'a> {
-    pub(crate) fn new(entry: &'a KeyEntry, reason: Reason, full: bool) -> Self {
-        Self { entry, reason, full, ledger: Mutex::default(), faults: Mutex::default() }
-    }
 }
 
 struct Progress {
@@ -116,84 +94,69 @@ impl Beside {
     }
 }
 
-impl<'a> Unit<'a> {
-    /// Makes a unit that asks `targets`, each listed by some of `parts`.
-    pub(crate) fn new(parts: Vec<Part<'a>>, mut targets: Vec<Target>) -> Self {
-        targets.sort_by_key(|target| target.parts.len() > 1);
-        let exclusive = targets.iter().take_while(|target| target.parts.len() == 1).count();
-        let progress = Progress { exclusive_left: exclusive, shared_left: targets.len() - exclusive };
-        let (parts, targets) = (parts.into_boxed_slice(), targets.into_boxed_slice());
-        Self { parts, targets, exclusive, progress: Mutex::new(progress), peeked: Mutex::default() }
-    }
-
-    /// Asks each address for its fraction alone; tells whether any moved since its last pull.
-    ///
-    /// Only what says something is sent: a fraction that moved, and an address that failed.
-    pub(crate) fn peek(&self, shared: &Shared<'_>) -> bool {
-        let mut changes = Vec::new();
-        let mut pulled = Vec::new();
-        let mut has_moved = false;
-        for target in &self.targets {
-            if shared.is_stopped() {
-                return false;
-            }
-            let peeked = shared.client.fraction(&target.address);
-            for &part in &target.parts {
-                let entry = self.parts[part].entry;
-                let old = entry.state(&target.address);
-                let (key, address) = (entry.id, target.address.clone());
-                match &peeked {
-                    Ok(None) => {}
-                    Ok(Some(fraction)) => {
-                        let known = [&old.fraction, &old.peeked];
-                        let moved = known.iter().all(|known| known.as_ref() != Some(fraction));
-                        if moved && known.iter().any(|known| known.is_some()) {
-                            has_moved = true;
-                            lock(&self.peeked).insert(address, fraction.clone());
-                        }
-                    }
-                    Err(_) if shared.is_stopped() => return false,
-                    Err(error) => {
-                        let retry = old.retry.after_failure(shared.now, &shared.rules.retry);
-                        let failure = Failure {
-                            address: address.clone(),
-                            error: error.to_string(),
-                            next_try: retry.next_try,
-                        };
-                        pulled.push(Pulled::peek_failed(entry, failure));
-                        let state = AddressState { retry, last_error: Some(error.to_string()), ..old };
-                        changes.push(Change::Address { key, address, state });
+/// Asks each address of a group for its fraction alone; returns those that moved since the last pull, where any did.
+///
+/// Only what says something is sent: an address that failed.
+pub(crate) fn peek(group: &AddressGroup<'_>, shared: &Shared<'_>) -> Option<BTreeMap<String, String>> {
+    let mut changes = Vec::new();
+    let mut pulled = Vec::new();
+    for GroupAddress { address, keys } in &group.addresses {
+        if shared.is_stopped() {
+            return None;
+        }
+        let peeked = shared.client.fraction(address);
+        let mut moved = BTreeMap::new();
+        for &key in keys {
+            let entry = group.keys[key].entry;
+            let old = entry.state(address);
+            match &peeked {
+                Ok(None) => {}
+                Ok(Some(fraction)) => {
+                    let known = [&old.fraction, &old.peeked];
+                    let is_new = known.iter().all(|known| known.as_ref() != Some(fraction));
+                    if is_new && known.iter().any(|known| known.is_some()) {
+                        moved.insert(address.clone(), fraction.clone());
                     }
                 }
-            }
-            if has_moved {
-                // The others are about to be pulled anyway; a failure counts once, then.
-                return true;
+                Err(_) if shared.is_stopped() => return None,
+                Err(error) => {
+                    let retry = old.retry.after_failure(shared.now, &shared.rules.retry);
+                    let failure = Failure {
+                        address: address.clone(),
+                        error: error.to_string(),
+                        next_try: retry.next_try,
+                    };
+                    pulled.push(Pulled::peek_failed(entry, failure));
+                    let state = AddressState { retry, last_error: Some(error.to_string()), ..old };
+                    changes.push(Change::Address { key: entry.id, address: address.clone(), state });
+                }
             }
         }
-        if !changes.is_empty() {
-            shared.send(Message::Settled(changes, pulled));
+        if !moved.is_empty() {
+            // The others are about to be pulled anyway; a failure counts once, then.
+            return Some(moved);
         }
-        false
     }
-
-    /// Returns the targets that may be asked at once, by index; those that stand under several keys wait
-    /// for what the others tell about the keys' builds.
-    pub(crate) fn first_targets(&self) -> std::ops::Range<usize> {
-        if self.exclusive > 0 { 0..self.exclusive } else { 0..self.targets.len() }
+    if !changes.is_empty() {
+        shared.send(Message::Settled(changes, pulled));
     }
+    None
+}
 
-    pub(crate) fn parts(&self) -> &[Part<'a>] {
-        &self.parts
-    }
-
-    pub(crate) fn targets(&self) -> &[Target] {
-        &self.targets
+impl<'a> GroupPull<'a> {
+    /// Begins the pull of a group, of which `peeked` was found out.
+    pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: BTreeMap<String, String>) -> Self {
+        let progress = Progress {
+            exclusive_left: group.addresses_of_one_key().len(),
+            shared_left: group.shared_addresses().len(),
+        };
+        let slots = group.keys.iter().map(|_| KeySlot::default()).collect();
+        Self { group, slots, progress: Mutex::new(progress), peeked }
     }
 
     /// Returns what an address showed when it was peeked at, where that was more than the database knows.
     pub(crate) fn peeked(&self, address: &str) -> Option<String> {
-        lock(&self.peeked).get(address).cloned()
+        self.peeked.get(address).cloned()
     }
 
     /// Pulls one target and returns those that may be asked now.
@@ -203,31 +166,31 @@ impl<'a> Unit<'a> {
         shared: &Shared<'_>,
         store: &Store,
     ) -> anyhow::Result<std::ops::Range<usize>> {
-        let asked = self.ask(&self.targets[target], shared, store);
+        let asked = self.ask(&self.group.addresses[target], shared, store);
         if let Err(error) = asked {
             if Reach::of(&error) == Reach::Root {
                 return Err(error);
             }
-            for &part in &self.targets[target].parts {
-                lock(&self.parts[part].faults).insert(format!("{error:#}"));
+            for &part in &self.group.addresses[target].keys {
+                lock(&self.slots[part].faults).insert(format!("{error:#}"));
             }
         }
+        let is_exclusive = self.group.addresses_of_one_key().contains(&target);
         let mut progress = lock(&self.progress);
-        let left =
-            if target < self.exclusive { &mut progress.exclusive_left } else { &mut progress.shared_left };
+        let left = if is_exclusive { &mut progress.exclusive_left } else { &mut progress.shared_left };
         *left -= 1;
-        let last_exclusive = target < self.exclusive && progress.exclusive_left == 0;
+        let last_exclusive = is_exclusive && progress.exclusive_left == 0;
         let settled = progress.exclusive_left == 0 && progress.shared_left == 0;
         drop(progress);
         if settled && !shared.is_stopped() {
             self.settle(shared, store)?;
         }
-        let next = if last_exclusive { self.exclusive..self.targets.len() } else { 0..0 };
+        let next = if last_exclusive { self.group.shared_addresses() } else { 0..0 };
         Ok(next)
     }
 
-    fn ask(&self, target: &Target, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
-        for &part in &target.parts {
+    fn ask(&self, target: &GroupAddress, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+        for &part in &target.keys {
             drop(self.ledger(part, store)?);
         }
         let before = self.before(target, shared, store)?;
@@ -263,9 +226,14 @@ impl<'a> Unit<'a> {
 
     /// Returns the open generation that goes on if its last answer comes again, where nothing else could
     /// come of that answer.
-    fn before(&self, target: &Target, shared: &Shared<'_>, store: &Store) -> anyhow::Result<Option<Before>> {
-        let [part] = target.parts[..] else { return Ok(None) };
-        let entry = self.parts[part].entry;
+    fn before(
+        &self,
+        target: &GroupAddress,
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<Option<Before>> {
+        let [part] = target.keys[..] else { return Ok(None) };
+        let entry = self.group.keys[part].entry;
         let mut ledger = self.opened(part);
         let ledger = ledger.as_mut().expect("opened before the address was asked");
         let open: Vec<&Generation> = ledger.open_at(&target.address).take(2).collect();
@@ -298,9 +266,9 @@ impl<'a> Unit<'a> {
     }
 
     /// Notes that an address answered as it did before.
-    fn repeated(&self, target: &Target, before: &Before, bytes: u64, shared: &Shared<'_>) {
+    fn repeated(&self, target: &GroupAddress, before: &Before, bytes: u64, shared: &Shared<'_>) {
         shared.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let mut ledger = self.opened(target.parts[0]);
+        let mut ledger = self.opened(target.keys[0]);
         let ledger = ledger.as_mut().expect("opened before the address was asked");
         ledger.bytes += bytes;
         // Another thread may have moved its build to the current build group meanwhile.
@@ -319,7 +287,7 @@ impl<'a> Unit<'a> {
     /// `counted` are stored counters that were read already.
     fn judge(
         &self,
-        target: &Target,
+        target: &GroupAddress,
         mut answer: Answer,
         mut counted: Option<Counted>,
         known: &[Arc<Template>],
@@ -346,7 +314,7 @@ impl<'a> Unit<'a> {
                     None => match store.counts(previous.id, profile.build.blocks().len()) {
                         // Counters that cannot be read are left as they are, and the process counts anew.
                         Err(error) if error.is_of_one_value() => {
-                            lock(&self.parts[seat.part].faults).insert(error.to_string());
+                            lock(&self.slots[seat.part].faults).insert(error.to_string());
                             None
                         }
                         counts => counts?,
@@ -435,12 +403,12 @@ impl<'a> Unit<'a> {
     /// Returns the structures that an answer of this address may have, the likeliest first.
     fn known_templates(
         &self,
-        target: &Target,
+        target: &GroupAddress,
         shared: &Shared<'_>,
         store: &Store,
     ) -> anyhow::Result<Vec<Arc<Template>>> {
         let mut known = Vec::new();
-        for &part in &target.parts {
+        for &part in &target.keys {
             let mut ledger = self.opened(part);
             let ledger = ledger.as_mut().expect("opened before the address was asked");
             ledger.load(shared, store)?;
@@ -466,20 +434,19 @@ impl<'a> Unit<'a> {
 
     /// Opens a key's ledger where no thread has done so yet.
     fn ledger(&self, part: usize, store: &Store) -> anyhow::Result<MutexGuard<'_, Option<Box<Ledger>>>> {
-        let part = &self.parts[part];
-        let mut ledger = lock(&part.ledger);
+        let mut ledger = lock(&self.slots[part].ledger);
         if ledger.is_none() {
-            *ledger = Some(Box::new(Ledger::open(part.entry, store)?));
+            *ledger = Some(Box::new(Ledger::open(self.group.keys[part].entry, store)?));
         }
         Ok(ledger)
     }
 
     fn opened(&self, part: usize) -> MutexGuard<'_, Option<Box<Ledger>>> {
-        lock(&self.parts[part].ledger)
+        lock(&self.slots[part].ledger)
     }
 
-    fn fail(&self, target: &Target, error: &str) {
-        for &part in &target.parts {
+    fn fail(&self, target: &GroupAddress, error: &str) {
+        for &part in &target.keys {
             let mut ledger = self.opened(part);
             let ledger = ledger.as_mut().expect("opened before the address was asked");
             ledger.failed.insert(target.address.clone(), error.to_owned());
@@ -489,22 +456,22 @@ impl<'a> Unit<'a> {
     /// Decides where an answer belongs; `None` where nothing vouches for it.
     fn seat(
         &self,
-        target: &Target,
+        target: &GroupAddress,
         profile: &Profile,
         template: Option<&Arc<Template>>,
         shared: &Shared<'_>,
         store: &Store,
     ) -> anyhow::Result<Option<Seat>> {
         let structure = shared.intern(&profile.build, template)?;
-        let elsewhere = target.parts.len() > 1;
-        let (part, decided) = match target.parts[..] {
+        let elsewhere = target.keys.len() > 1;
+        let (part, decided) = match target.keys[..] {
             [part] => (part, true),
             _ => match self.owner(target, profile) {
                 Some(owner) => (owner, true),
-                None => (target.parts[0], false),
+                None => (target.keys[0], false),
             },
         };
-        let entry = self.parts[part].entry;
+        let entry = self.group.keys[part].entry;
         let mut ledger = self.opened(part);
         let ledger = ledger.as_mut().expect("opened before the address was asked");
         let member = (structure, profile.build.fingerprint());
@@ -535,26 +502,26 @@ impl<'a> Unit<'a> {
     }
 
     /// Returns the part that a process at a shared address belongs to.
-    fn owner(&self, target: &Target, profile: &Profile) -> Option<usize> {
+    fn owner(&self, target: &GroupAddress, profile: &Profile) -> Option<usize> {
         let claims: Vec<Claim> = target
-            .parts
+            .keys
             .iter()
             .map(|&part| {
                 let ledger = self.opened(part);
                 let ledger = ledger.as_ref().expect("opened before the address was asked");
                 Claim {
                     is_its_build: ledger.is_its_build(&profile.build),
-                    listed_at: self.parts[part].entry.listed_at(&target.address),
+                    listed_at: self.group.keys[part].entry.listed_at(&target.address),
                 }
             })
             .collect();
-        build_group::owner(&claims).map(|claim| target.parts[claim])
+        build_group::owner(&claims).map(|claim| target.keys[claim])
     }
 
     /// Adds an answer to the sum of its build group and sends what is to be remembered of it.
     fn take_in(
         &self,
-        target: &Target,
+        target: &GroupAddress,
         seat: Seat,
         answer: Answer,
         stored: Option<&[u64]>,
@@ -572,10 +539,10 @@ impl<'a> Unit<'a> {
             Some(stored) => generation::judge(mode, stored, &answered),
             None => Verdict::Restarted,
         };
-        let key = self.parts[owner].entry.id;
+        let key = self.group.keys[owner].entry.id;
         let mut changes = vec![Change::Unfinished(key)];
         let mut closed = 0;
-        for &part in &target.parts {
+        for &part in &target.keys {
             let ledger = self.opened(part);
             let ledger = ledger.as_ref().expect("opened before the address was asked");
             for open in ledger.open_at(&target.address) {
@@ -598,7 +565,7 @@ impl<'a> Unit<'a> {
             if stored != Some(&counts[..]) {
                 let counts = encode_counts(&counts);
                 changes.push(Change::GenerationMoved { id: previous.id, mode, at, counts, answer });
-            } else if let ([_], Some(answer)) = (&target.parts[..], answer) {
+            } else if let ([_], Some(answer)) = (&target.keys[..], answer) {
                 // By itself: nothing has moved that a row would have to be decided for.
                 let remembered = Change::AnswerRemembered(previous.id, answer);
                 shared.send(Message::Changes(Some(key), vec![remembered]));
@@ -622,8 +589,8 @@ impl<'a> Unit<'a> {
         };
         changes.extend(beside.changes(mode));
         let moved = changes.len() > 1;
-        for &part in target.parts.iter().filter(|&&part| part != owner) {
-            let name = self.parts[owner].entry.newest_name().name.clone();
+        for &part in target.keys.iter().filter(|&&part| part != owner) {
+            let name = self.group.keys[owner].entry.newest_name().name.clone();
             let mut ledger = self.opened(part);
             let ledger = ledger.as_mut().expect("opened before the address was asked");
             ledger.elsewhere.insert(target.address.clone(), (name, build.fingerprint()));
@@ -656,8 +623,8 @@ impl<'a> Unit<'a> {
         let mut changes = Vec::new();
         let mut pulled = Vec::new();
         let mut others = OtherKeys::default();
-        if self.parts.len() > 1 {
-            for (index, part) in self.parts.iter().enumerate() {
+        if self.group.keys.len() > 1 {
+            for (index, part) in self.group.keys.iter().enumerate() {
                 match self.ledger(index, store) {
                     Ok(ledger) => {
                         others.note(index, part.entry, ledger.as_ref().expect("opened just now"));
@@ -668,13 +635,12 @@ impl<'a> Unit<'a> {
                 }
             }
         }
-        for (index, part) in self.parts.iter().enumerate() {
-            let targets = self.targets.iter().filter(|target| target.parts.contains(&index));
-            let asked: Vec<&str> = targets.map(|target| target.address.as_str()).collect();
+        for (index, part) in self.group.keys.iter().enumerate() {
+            let asked = self.group.asked_for(index);
             if asked.is_empty() && !part.entry.schedule.unfinished && !part.entry.came_in {
                 continue;
             }
-            let faults = std::mem::take(&mut *lock(&part.faults));
+            let faults = std::mem::take(&mut *lock(&self.slots[index].faults));
             let settled = self.ledger(index, store).and_then(|mut ledger| {
                 let mut ledger = *ledger.take().expect("opened just now");
                 ledger.faults.extend(faults.iter().cloned());
@@ -698,7 +664,7 @@ impl<'a> Unit<'a> {
 
 /// Reads an answer from where it left the one before; also returns the counters that it took for that.
 fn read_on(
-    target: &Target,
+    target: &GroupAddress,
     incoming: Incoming<'_>,
     before: Option<&Before>,
     known: &[Arc<Template>],

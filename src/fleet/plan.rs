@@ -1,0 +1,556 @@
+//! The keys that a run pulls, from which addresses, and why: decided before anything is asked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use chrono::{DateTime, Utc};
+
+use super::ids::KeyId;
+use super::key_entry::KeyEntry;
+use super::pull_rules::PullRules;
+use super::schedule::{self, Due, Reason};
+
+/// Services that a run is about.
+pub(crate) enum Selection {
+    /// Every service that is due.
+    Due,
+    /// Every service, due or not.
+    Forced,
+    /// Services that a person named, due or not.
+    Named(BTreeSet<KeyId>),
+}
+
+/// Work of a run.
+pub(crate) struct PullPlan<'a> {
+    /// Groups to be pulled, the most overdue first.
+    pub(crate) pulls: Vec<AddressGroup<'a>>,
+    /// Groups to be peeked at, and pulled if they moved.
+    pub(crate) peeks: Vec<AddressGroup<'a>>,
+    /// Keys that are not pulled.
+    pub(crate) waiting: Vec<Waiting<'a>>,
+}
+
+/// Keys that are pulled together, because an address can stand under several of them.
+pub(crate) struct AddressGroup<'a> {
+    pub(crate) keys: Box<[GroupKey<'a>]>,
+    /// Addresses to ask, those that stand under one key first.
+    pub(crate) addresses: Box<[GroupAddress]>,
+    /// How many addresses stand under one key.
+    of_one_key: usize,
+}
+
+/// A key of a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupKey<'a> {
+    pub(crate) entry: &'a KeyEntry,
+    pub(crate) reason: Reason,
+    /// Every address is asked, not only those whose retry is due.
+    pub(crate) full: bool,
+}
+
+/// An address to ask, with the keys of the group that list it, by index; there is at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupAddress {
+    pub(crate) address: String,
+    pub(crate) keys: Vec<usize>,
+}
+
+/// A key that is not pulled.
+pub(crate) struct Waiting<'a> {
+    pub(crate) entry: &'a KeyEntry,
+    /// When it is due, and why not before; `None`: no center lists it.
+    pub(crate) until: Option<(DateTime<Utc>, Reason)>,
+}
+
+/// Decision about one key of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Decision {
+    /// The key is pulled from these addresses.
+    Pull { reason: Reason, full: bool, addresses: Vec<String> },
+    /// The key is not pulled before then.
+    Wait(DateTime<Utc>, Reason),
+    /// No center lists the key.
+    Offline,
+    /// The run is not about the key.
+    Passed,
+}
+
+impl<'a> AddressGroup<'a> {
+    /// Makes a group that asks `addresses`, each listed by some of `keys`.
+    pub(crate) fn new(keys: Vec<GroupKey<'a>>, mut addresses: Vec<GroupAddress>) -> Self {
+        addresses.sort_by_key(|address| address.keys.len() > 1);
+        let of_one_key = addresses.iter().take_while(|address| address.keys.len() == 1).count();
+        Self { keys: keys.into_boxed_slice(), addresses: addresses.into_boxed_slice(), of_one_key }
+    }
+
+    /// Returns the addresses that may be asked at once, by index; those that stand under several keys wait for what
+    /// the others tell about the keys' builds.
+    pub(crate) fn first_addresses(&self) -> Range<usize> {
+        if self.of_one_key > 0 { self.addresses_of_one_key() } else { self.shared_addresses() }
+    }
+
+    /// Returns the addresses that stand under one key, by index.
+    pub(crate) fn addresses_of_one_key(&self) -> Range<usize> {
+        0..self.of_one_key
+    }
+
+    /// Returns the addresses that stand under several keys, by index.
+    pub(crate) fn shared_addresses(&self) -> Range<usize> {
+        self.of_one_key..self.addresses.len()
+    }
+
+    /// Returns the addresses that are asked for a key of the group.
+    pub(crate) fn asked_for(&self, key: usize) -> Vec<&str> {
+        let of_key = self.addresses.iter().filter(|address| address.keys.contains(&key));
+        of_key.map(|address| address.address.as_str()).collect()
+    }
+}
+
+impl<'a> PullPlan<'a> {
+    /// Decides for every key.
+    pub(crate) fn make(
+        entries: &'a [KeyEntry],
+        selection: &Selection,
+        rules: &PullRules,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut plan = Self { pulls: Vec::new(), peeks: Vec::new(), waiting: Vec::new() };
+        for cluster in clusters(entries) {
+            let decisions = cluster.iter().map(|entry| decide(entry, selection, rules, now)).collect();
+            plan.add(&cluster, decisions);
+        }
+        let overdue = |group: &AddressGroup<'a>| {
+            group
+                .keys
+                .iter()
+                .map(|key| {
+                    let name = key.entry.newest_name().name.as_str();
+                    schedule::most_overdue_first(&key.entry.schedule.schedule, name)
+                })
+                .min()
+        };
+        plan.pulls.sort_by(|a, b| overdue(a).cmp(&overdue(b)));
+        plan
+    }
+
+    /// Plans a group that asks `address` alone, and the rows of what came in for other keys.
+    ///
+    /// Keys that share a listed address with `entry` are in its group: the builds that they show decide which addresses
+    /// vote.
+    pub(crate) fn for_address(entry: &'a KeyEntry, address: &str, entries: &'a [KeyEntry]) -> Self {
+        let is_entry = |other: &&KeyEntry| other.id == entry.id;
+        let came_in = |other| GroupKey { entry: other, reason: Reason::CameIn, full: false };
+        let (own, others): (Vec<_>, Vec<_>) =
+            clusters(entries).into_iter().partition(|cluster| cluster.iter().any(is_entry));
+        let neighbours = own.into_iter().flatten().filter(|other| !is_entry(other));
+        let named = GroupKey { entry, reason: Reason::Named, full: false };
+        let keys = [named].into_iter().chain(neighbours.map(came_in)).collect();
+        let asked = vec![GroupAddress { address: address.to_owned(), keys: vec![0] }];
+        let others = others.into_iter().flatten().filter(|other| other.came_in);
+        let others = others.map(|other| AddressGroup::new(vec![came_in(other)], Vec::new()));
+        let pulls = [AddressGroup::new(keys, asked)].into_iter().chain(others).collect();
+        Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
+    }
+
+    /// Plans groups that ask these listed addresses and no others.
+    pub(crate) fn for_listed(entries: &'a [KeyEntry], addresses: &BTreeSet<String>) -> Self {
+        let mut pulls = Vec::new();
+        for cluster in clusters(entries) {
+            let listed = cluster.iter().flat_map(|entry| entry.addresses());
+            let asked: BTreeSet<String> = listed.filter(|address| addresses.contains(address)).collect();
+            if !asked.is_empty() {
+                let key = |entry: &&'a KeyEntry| GroupKey { entry, reason: Reason::LastChance, full: false };
+                pulls.push(AddressGroup::new(cluster.iter().map(key).collect(), listing(&cluster, asked)));
+            }
+        }
+        Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
+    }
+
+    /// Adds keys that share addresses: they are pulled together where any of them is.
+    fn add(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>) {
+        let first_reason = decisions.iter().find_map(|decision| match decision {
+            Decision::Pull { reason, .. } => Some(*reason),
+            _ => None,
+        });
+        match first_reason {
+            Some(first_reason) => self.add_pull(cluster, decisions, first_reason),
+            None => self.add_waiting(cluster, decisions),
+        }
+    }
+
+    fn add_pull(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>, first_reason: Reason) {
+        let mut keys = Vec::with_capacity(cluster.len());
+        let mut asked = BTreeSet::new();
+        for (entry, decision) in cluster.iter().copied().zip(decisions) {
+            match decision {
+                Decision::Pull { reason, full, addresses } => {
+                    keys.push(GroupKey { entry, reason, full });
+                    asked.extend(addresses);
+                }
+                // Its addresses that are asked for another key's sake are judged for it too.
+                Decision::Wait(..) | Decision::Offline | Decision::Passed => {
+                    keys.push(GroupKey { entry, reason: first_reason, full: false });
+                }
+            }
+        }
+        self.pulls.push(AddressGroup::new(keys, listing(cluster, asked)));
+    }
+
+    fn add_waiting(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>) {
+        if decisions.iter().any(|decision| matches!(decision, Decision::Wait(..))) {
+            let key = |entry: &&'a KeyEntry| GroupKey { entry, reason: Reason::Peeked, full: true };
+            let asked = cluster.iter().flat_map(|entry| healthy_addresses(entry)).collect();
+            let keys = cluster.iter().map(key).collect();
+            self.peeks.push(AddressGroup::new(keys, listing(cluster, asked)));
+        }
+        for (entry, decision) in cluster.iter().copied().zip(decisions) {
+            match decision {
+                Decision::Wait(until, reason) => {
+                    self.waiting.push(Waiting { entry, until: Some((until, reason)) });
+                }
+                Decision::Offline => self.waiting.push(Waiting { entry, until: None }),
+                Decision::Pull { .. } | Decision::Passed => {}
+            }
+        }
+    }
+}
+
+/// Returns the addresses of a key that did not fail last.
+fn healthy_addresses(entry: &KeyEntry) -> impl Iterator<Item = String> {
+    entry.addresses().into_iter().filter(|address| entry.state(address).retry.failures == 0)
+}
+
+/// Decides about a key, of which snapshots may have come in.
+///
+/// A snapshot shows that coverage moved, as a peek would, and the key wants its row though nothing is asked for it.
+fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> Decision {
+    let reason = Reason::CameIn;
+    match whether_due(entry, selection, rules, now) {
+        Decision::Wait(..) if entry.came_in => {
+            Decision::Pull { reason, full: true, addresses: healthy_addresses(entry).collect() }
+        }
+        Decision::Offline | Decision::Passed if entry.came_in => {
+            Decision::Pull { reason, full: false, addresses: Vec::new() }
+        }
+        decision => decision,
+    }
+}
+
+/// Decides about a key by its schedule and the retries of its addresses, which a person may overrule.
+fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> Decision {
+    let addresses = entry.addresses();
+    let overruled = match selection {
+        Selection::Due => None,
+        Selection::Forced => Some(Reason::Forced),
+        Selection::Named(keys) if keys.contains(&entry.id) => Some(Reason::Named),
+        Selection::Named(_) => return Decision::Passed,
+    };
+    if let Some(reason) = overruled.filter(|_| !addresses.is_empty()) {
+        return Decision::Pull { reason, full: true, addresses };
+    }
+    let cut_off = entry.schedule.unfinished;
+    if addresses.is_empty() {
+        // Counters that were stored before still want their row.
+        let (reason, full) = (Reason::CutOff, true);
+        return if cut_off { Decision::Pull { reason, full, addresses } } else { Decision::Offline };
+    }
+    let due = match schedule::due(&entry.schedule.schedule, &addresses, now, &rules.steps) {
+        _ if cut_off => Due::Now(Reason::CutOff),
+        due => due,
+    };
+    let Retries { ready, retried, earliest } = retries(entry, addresses, &due, rules, now);
+    match (due, retried, earliest) {
+        (Due::Now(reason), ..) if !ready.is_empty() || cut_off => {
+            Decision::Pull { reason, full: true, addresses: ready }
+        }
+        (Due::Later(..), Some(reason), _) => Decision::Pull { reason, full: false, addresses: ready },
+        // The second pattern: the key is due, and every address waits for its retry.
+        (Due::Later(until, reason), None, _) | (Due::Now(_), _, Some((until, reason))) => {
+            Decision::Wait(until, reason)
+        }
+        (Due::Now(reason), ..) => Decision::Pull { reason, full: true, addresses: ready },
+    }
+}
+
+/// Addresses of a key by their retries.
+struct Retries {
+    /// Addresses to be asked.
+    ready: Vec<String>,
+    /// Why an address is asked that failed before.
+    retried: Option<Reason>,
+    /// The first retry that is not due.
+    earliest: Option<(DateTime<Utc>, Reason)>,
+}
+
+fn retries(
+    entry: &KeyEntry,
+    addresses: Vec<String>,
+    due: &Due,
+    rules: &PullRules,
+    now: DateTime<Utc>,
+) -> Retries {
+    let mut retries = Retries { ready: Vec::new(), retried: None, earliest: None };
+    for address in addresses {
+        match entry.state(&address).retry.due(now, &rules.retry) {
+            None => {
+                if matches!(due, Due::Now(_)) {
+                    retries.ready.push(address);
+                }
+            }
+            Some(Due::Now(reason)) => {
+                retries.retried = Some(reason);
+                retries.ready.push(address);
+            }
+            Some(Due::Later(at, reason)) => {
+                if retries.earliest.is_none_or(|(earliest, _)| at < earliest) {
+                    retries.earliest = Some((at, reason));
+                }
+            }
+        }
+    }
+    retries
+}
+
+/// Returns the addresses to ask, each with the keys that list it.
+fn listing(cluster: &[&KeyEntry], asked: BTreeSet<String>) -> Vec<GroupAddress> {
+    let mut listing: HashMap<String, Vec<usize>> = HashMap::new();
+    for (key, entry) in cluster.iter().enumerate() {
+        for address in entry.addresses() {
+            listing.entry(address).or_default().push(key);
+        }
+    }
+    let mut addresses = Vec::with_capacity(asked.len());
+    addresses.extend(asked.into_iter().filter_map(|address| {
+        let mut keys = listing.remove(&address)?;
+        keys.shrink_to_fit();
+        Some(GroupAddress { address, keys })
+    }));
+    addresses
+}
+
+/// Groups keys that share an address, directly or by others between them.
+fn clusters(entries: &[KeyEntry]) -> Vec<Vec<&KeyEntry>> {
+    let mut group: Vec<usize> = (0..entries.len()).collect();
+    let mut first_with: HashMap<String, usize> = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        for address in entry.addresses() {
+            let first = *first_with.entry(address).or_insert(index);
+            let (a, b) = (root(&mut group, first), root(&mut group, index));
+            group[a.max(b)] = a.min(b);
+        }
+    }
+    let mut clusters: Vec<Vec<&KeyEntry>> = entries.iter().map(|_| Vec::new()).collect();
+    for (index, entry) in entries.iter().enumerate() {
+        clusters[root(&mut group, index)].push(entry);
+    }
+    clusters.retain(|cluster| !cluster.is_empty());
+    clusters
+}
+
+/// Returns the first of the group that `at` belongs to.
+fn root(group: &mut [usize], mut at: usize) -> usize {
+    while group[at] != at {
+        group[at] = group[group[at]];
+        at = group[at];
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixtures::{address, at, entry, failing, pulled, rules};
+
+    fn decided(entry: &KeyEntry, minute: i64) -> Decision {
+        decide(entry, &Selection::Due, &rules(), at(minute))
+    }
+
+    fn pull(reason: Reason, full: bool, hosts: &[&str]) -> Decision {
+        Decision::Pull { reason, full, addresses: hosts.iter().map(|host| address(host)).collect() }
+    }
+
+    fn cut_off(mut entry: KeyEntry) -> KeyEntry {
+        entry.schedule.unfinished = true;
+        entry
+    }
+
+    fn came_in(entry: KeyEntry) -> KeyEntry {
+        KeyEntry { came_in: true, ..entry }
+    }
+
+    const STEP: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+    const ELAPSED: Reason = Reason::Elapsed { step: 0, wait: STEP };
+    const WAITING: Reason = Reason::Waiting { step: 0, wait: STEP };
+    const RETRY: Reason = Reason::Retry { failures: 1 };
+
+    #[test]
+    fn a_key_never_pulled_is_pulled_from_all_addresses() {
+        assert_eq!(decided(&entry(1, &["a", "b"]), 0), pull(Reason::NeverPulled, true, &["a", "b"]));
+    }
+
+    #[test]
+    fn a_key_waits_until_its_step_is_over() {
+        let key = pulled(1, &["a"]);
+        assert_eq!(decided(&key, 5), Decision::Wait(at(15), WAITING));
+        assert_eq!(decided(&key, 15), pull(ELAPSED, true, &["a"]));
+    }
+
+    #[test]
+    fn a_key_that_no_center_lists_is_offline_however_it_is_selected() {
+        let key = entry(1, &[]);
+        for selection in [Selection::Due, Selection::Forced, Selection::Named([key.id].into())] {
+            assert_eq!(decide(&key, &selection, &rules(), at(0)), Decision::Offline);
+        }
+    }
+
+    #[test]
+    fn force_and_a_name_overrule_the_step_and_every_retry() {
+        let key = failing(pulled(1, &["a", "b"]), "b", 1, 6);
+        let decided = |selection| decide(&key, &selection, &rules(), at(5));
+        assert_eq!(decided(Selection::Forced), pull(Reason::Forced, true, &["a", "b"]));
+        assert_eq!(decided(Selection::Named([key.id].into())), pull(Reason::Named, true, &["a", "b"]));
+    }
+
+    #[test]
+    fn a_key_that_is_due_and_not_named_is_passed_over() {
+        let selection = Selection::Named([KeyId(2)].into());
+        assert_eq!(decide(&entry(1, &["a"]), &selection, &rules(), at(0)), Decision::Passed);
+    }
+
+    #[test]
+    fn a_retry_that_is_due_is_asked_alone_while_its_key_waits() {
+        let key = failing(pulled(1, &["a", "b"]), "b", 1, 1);
+        assert_eq!(decided(&key, 1), pull(RETRY, false, &["b"]));
+    }
+
+    #[test]
+    fn a_retry_that_is_not_due_leaves_its_address_out_when_the_key_is_due() {
+        let key = failing(pulled(1, &["a", "b"]), "b", 1, 16);
+        assert_eq!(decided(&key, 15), pull(ELAPSED, true, &["a"]));
+    }
+
+    #[test]
+    fn a_retry_and_a_step_that_are_due_together_ask_every_address() {
+        let key = failing(pulled(1, &["a", "b"]), "b", 1, 15);
+        assert_eq!(decided(&key, 15), pull(ELAPSED, true, &["a", "b"]));
+    }
+
+    #[test]
+    fn a_due_key_whose_addresses_all_wait_for_retries_waits_for_the_first_of_them() {
+        let key = failing(failing(pulled(1, &["a", "b"]), "a", 1, 16), "b", 2, 18);
+        // A wait of one minute lets a timer be six seconds early, so neither is due at 12:15.
+        assert_eq!(decided(&key, 15), Decision::Wait(at(16), RETRY));
+    }
+
+    #[test]
+    fn a_key_of_a_run_that_was_cut_off_is_pulled_before_its_step_is_over() {
+        assert_eq!(decided(&cut_off(pulled(1, &["a"])), 5), pull(Reason::CutOff, true, &["a"]));
+    }
+
+    #[test]
+    fn a_key_of_a_run_that_was_cut_off_is_decided_without_asking_addresses_that_wait() {
+        let key = cut_off(failing(pulled(1, &["a"]), "a", 1, 6));
+        assert_eq!(decided(&key, 5), pull(Reason::CutOff, true, &[]));
+    }
+
+    #[test]
+    fn a_key_of_a_run_that_was_cut_off_gets_its_row_though_nobody_lists_it() {
+        assert_eq!(decided(&cut_off(entry(1, &[])), 5), pull(Reason::CutOff, true, &[]));
+    }
+
+    #[test]
+    fn a_snapshot_has_a_waiting_key_pulled_from_the_addresses_that_did_not_fail() {
+        let key = came_in(failing(pulled(1, &["a", "b"]), "b", 1, 6));
+        assert_eq!(decided(&key, 5), pull(Reason::CameIn, true, &["a"]));
+    }
+
+    #[test]
+    fn a_snapshot_of_a_key_that_is_offline_or_passed_over_asks_nothing() {
+        assert_eq!(decided(&came_in(entry(1, &[])), 5), pull(Reason::CameIn, false, &[]));
+        let named = Selection::Named([KeyId(2)].into());
+        let decided = decide(&came_in(pulled(1, &["a"])), &named, &rules(), at(5));
+        assert_eq!(decided, pull(Reason::CameIn, false, &[]));
+    }
+
+    #[test]
+    fn a_snapshot_leaves_the_reason_of_a_key_that_is_due_anyway() {
+        assert_eq!(decided(&came_in(pulled(1, &["a"])), 15), pull(ELAPSED, true, &["a"]));
+    }
+
+    /// Keys and addresses of groups, in words such as `1+2: a(1) b(1+2)`.
+    fn shown(groups: &[AddressGroup<'_>]) -> Vec<String> {
+        let joined = |numbers: Vec<String>| numbers.join("+");
+        let show = |group: &AddressGroup<'_>| {
+            let number = |key: &GroupKey<'_>| key.entry.id.0.to_string();
+            let keys = joined(group.keys.iter().map(number).collect());
+            let addresses = group.addresses.iter().map(|GroupAddress { address, keys }| {
+                let host = address.trim_start_matches("http://").trim_end_matches(":1");
+                format!(" {host}({})", joined(keys.iter().map(|key| number(&group.keys[*key])).collect()))
+            });
+            format!("{keys}:{}", addresses.collect::<String>())
+        };
+        groups.iter().map(show).collect()
+    }
+
+    #[test]
+    fn keys_that_share_an_address_through_others_are_one_group() {
+        let entries = [entry(1, &["a", "b"]), entry(2, &["c"]), entry(3, &["d", "e"]), entry(4, &["b", "d"])];
+        let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(0));
+        assert_eq!(shown(&plan.pulls), ["1+3+4: a(1) e(3) b(1+4) d(3+4)", "2: c(2)"]);
+    }
+
+    #[test]
+    fn an_address_of_one_key_is_asked_before_one_that_several_list() {
+        let entries = [entry(1, &["a", "b"]), entry(2, &["a"])];
+        let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(0));
+        assert_eq!(shown(&plan.pulls), ["1+2: b(1) a(1+2)"]);
+        let [group] = &plan.pulls[..] else { panic!("one group") };
+        assert_eq!((group.first_addresses(), group.shared_addresses()), (0..1, 1..2));
+        let shared_alone = AddressGroup::new(group.keys.to_vec(), group.addresses[1..].to_vec());
+        assert_eq!(shared_alone.first_addresses(), 0..1);
+    }
+
+    #[test]
+    fn a_key_that_waits_is_pulled_with_one_that_is_due_for_that_one_s_addresses() {
+        let entries = [pulled(1, &["a", "b"]), entry(2, &["b", "c"])];
+        let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(5));
+        assert_eq!(shown(&plan.pulls), ["1+2: c(2) b(1+2)"]);
+        let keys = plan.pulls[0].keys.iter().map(|key| (key.reason, key.full));
+        assert_eq!(keys.collect::<Vec<_>>(), [(Reason::NeverPulled, false), (Reason::NeverPulled, true)]);
+        assert!(plan.waiting.is_empty() && plan.peeks.is_empty());
+    }
+
+    #[test]
+    fn a_group_of_which_none_is_due_is_peeked_at_where_its_addresses_did_not_fail() {
+        let entries = [failing(pulled(1, &["a", "b"]), "b", 1, 6), entry(2, &[])];
+        let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(5));
+        assert_eq!((shown(&plan.pulls), shown(&plan.peeks)), (vec![], vec!["1: a(1)".to_owned()]));
+        let waiting = plan.waiting.iter().map(|waiting| (waiting.entry.id.0, waiting.until));
+        assert_eq!(waiting.collect::<Vec<_>>(), [(1, Some((at(15), WAITING))), (2, None)]);
+    }
+
+    #[test]
+    fn the_most_overdue_group_stands_first_and_one_never_pulled_before_all() {
+        let mut late = pulled(1, &["a"]);
+        late.schedule.schedule.next_due = Some(at(14));
+        let entries = [pulled(3, &["c"]), late, entry(2, &["b"])];
+        let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(20));
+        assert_eq!(shown(&plan.pulls), ["2: b(2)", "1: a(1)", "3: c(3)"]);
+    }
+
+    #[test]
+    fn an_address_given_by_hand_is_asked_alone_beside_the_rows_of_what_came_in() {
+        let entries = [entry(1, &["a", "b"]), entry(2, &["b"]), came_in(entry(3, &["c"])), entry(4, &["d"])];
+        let plan = PullPlan::for_address(&entries[0], &address("x"), &entries);
+        assert_eq!(shown(&plan.pulls), ["1+2: x(1)", "3:"]);
+        let keys = plan.pulls[0].keys.iter().map(|key| key.reason);
+        assert_eq!(keys.collect::<Vec<_>>(), [Reason::Named, Reason::CameIn]);
+    }
+
+    #[test]
+    fn listed_addresses_are_asked_for_every_key_that_lists_them_and_no_others_are() {
+        let entries = [entry(1, &["a", "b"]), entry(2, &["b"]), entry(3, &["c"])];
+        let plan = PullPlan::for_listed(&entries, &[address("b"), address("x")].into());
+        assert_eq!(shown(&plan.pulls), ["1+2: b(1+2)"]);
+    }
+}
