@@ -1,9 +1,10 @@
 //! Changed lines, compared with those of git itself.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-use goc_watchdog::code::linediff;
-use goc_watchdog::code::patch::{self, Hunk};
+use goc_watchdog::code::linediff::{self, Hunk};
+use goc_watchdog::code::patch;
 
 use crate::harness::source::Source;
 
@@ -200,6 +201,23 @@ fn pairs(random: &mut fastrand::Rng) -> Vec<(Vec<u8>, Vec<u8>)> {
         text
     };
     pairs.into_iter().map(|(before, after)| (text(before), text(after))).collect()
+}
+
+#[test]
+fn the_module_uses_nothing_of_the_rest() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/code/linediff");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["mod.rs", "myers.rs", "slide.rs"]);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        // In its own modules, `super` is the module itself.
+        let outer = if file.ends_with("mod.rs") { "super::" } else { "super::super::" };
+        assert!(!code.contains("crate::") && !code.contains(outer), "{}", file.display());
+    }
 }
 
 #[test]

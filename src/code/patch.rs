@@ -7,9 +7,10 @@
 
 mod place;
 
-pub(crate) use place::place;
-
 use std::borrow::Cow;
+
+pub use super::linediff::Hunk;
+pub(crate) use place::place;
 
 /// What changed in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,19 +40,6 @@ pub enum Unread {
     Binary,
     /// The contents are too large to be compared.
     TooLarge,
-}
-
-/// Lines that stand in for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hunk {
-    /// The first line that went, or the line after which lines came; counted from 1.
-    pub old_start: u32,
-    /// Lines that went.
-    pub old_count: u32,
-    /// The first line that came, or the line after which lines went; counted from 1.
-    pub new_start: u32,
-    /// Lines that came.
-    pub new_count: u32,
 }
 
 impl FilePatch {

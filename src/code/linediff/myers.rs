@@ -1,5 +1,6 @@
-//! The middle of the shortest way from one sequence to another, found from both ends, again and again; where that takes
-//! long, a good way instead of the shortest.
+//! The algorithm of Myers in linear space: a window over both sequences is divided in the middle of the shortest way,
+//! which is searched from both ends, and then each part again. When the search takes long, a good way is taken instead
+//! of the shortest.
 
 #![expect(
     clippy::cast_possible_wrap,
@@ -15,7 +16,7 @@ pub(super) fn unchanged(before: &[u32], after: &[u32]) -> (Vec<bool>, Vec<bool>)
         after,
         forward: Reach::new(diagonals, after.len() + 1),
         backward: Reach::new(diagonals, after.len() + 1),
-        most_steps: isize::try_from(super::root(diagonals))
+        most_steps: isize::try_from(super::rough_root(diagonals))
             .map_or(LEAST_STEPS, |steps| steps.max(LEAST_STEPS)),
         same: (vec![true; before.len()], vec![true; after.len()]),
     };
@@ -28,13 +29,13 @@ struct Search<'s> {
     after: &'s [u32],
     forward: Reach,
     backward: Reach,
-    /// After so many steps a good way is taken.
+    /// The number of steps after which a good way is taken.
     most_steps: isize,
     same: (Vec<bool>, Vec<bool>),
 }
 
-/// How far each diagonal was gone, as places in the sequence before. A diagonal is the place before less the place
-/// after.
+/// The furthest place on each diagonal that was reached, as an index of the sequence before. A diagonal is the index
+/// before less the index after.
 struct Reach {
     places: Vec<isize>,
     origin: usize,
@@ -54,7 +55,7 @@ impl Reach {
     }
 }
 
-/// Places in both sequences, before and after.
+/// Indices of both sequences, before and after.
 type Point = (isize, isize);
 
 /// Parts of both sequences that are compared with each other.
@@ -64,14 +65,14 @@ struct Window {
     to: Point,
 }
 
-/// Where a window is divided.
+/// A division of a window.
 struct Split {
     at: Point,
-    /// The way to it, and the one from it, are to be the shortest, however long that takes.
+    /// Whether the way to the point, and the way from it, have to be the shortest, however long that takes.
     is_exact: (bool, bool),
 }
 
-/// Diagonals that were looked at, of which each second one is in each step.
+/// Diagonals that were looked at; a step goes along every second one.
 #[derive(Clone, Copy)]
 struct Domain {
     low: isize,
@@ -79,8 +80,8 @@ struct Domain {
 }
 
 impl Domain {
-    /// Widens it by a diagonal at each end, or narrows it where the window ends, and marks those beyond as never
-    /// reached.
+    /// Widens the domain by a diagonal at each end, or narrows it where the window ends, and marks the diagonals beyond
+    /// as never reached.
     fn step(&mut self, limits: Domain, reach: &mut Reach, unreached: isize) {
         if self.low > limits.low {
             self.low -= 1;
@@ -96,13 +97,17 @@ impl Domain {
         }
     }
 
-    /// From the highest down: of two ways that are as good, git takes the one it comes upon first.
+    fn has(self, diagonal: isize) -> bool {
+        (self.low..=self.high).contains(&diagonal)
+    }
+
+    /// The diagonals from the highest down: of two ways that are as good, git takes the first that it finds.
     fn diagonals(self) -> impl Iterator<Item = isize> {
         (self.low..=self.high).rev().step_by(2)
     }
 }
 
-/// So many steps are made before anything but the shortest way is taken.
+/// The number of steps before anything but the shortest way is taken.
 const LEAST_STEPS: isize = 256;
 
 /// A run of so many items that stay is a good place to divide.
@@ -113,10 +118,10 @@ impl Search<'_> {
         self.before[before as usize] == self.after[after as usize]
     }
 
-    /// Marks what does not stay.
+    /// Marks the items that do not stay.
     fn compare(&mut self, all: Window) {
-        // What is left to do, with whether its way has to be the shortest. Not by recursion: hostile texts divide
-        // unevenly, and a stack ends.
+        // Windows to divide, each with whether its way has to be the shortest. Recursion would exhaust the stack,
+        // since hostile texts divide unevenly.
         let mut windows = vec![(all, false)];
         while let Some((window, is_exact)) = windows.pop() {
             let Window { from: (b, a), to: (b_end, a_end) } = self.without_same_ends(window);
@@ -153,45 +158,22 @@ impl Search<'_> {
         self.forward.set(first, from.0);
         self.backward.set(last, to.0);
         for steps in 1.. {
-            let mut has_good_run = false;
+            // The ways meet in a step ahead when the first and the last diagonal are an odd number apart, or else in a
+            // step back.
             ahead.step(limits, &mut self.forward, -1);
-            for diagonal in ahead.diagonals() {
-                let (below, above) = (self.forward.at(diagonal - 1), self.forward.at(diagonal + 1));
-                let begin = if below >= above { below + 1 } else { above };
-                let mut point = (begin, begin - diagonal);
-                while point.0 < to.0 && point.1 < to.1 && self.is_same(point) {
-                    point = (point.0 + 1, point.1 + 1);
-                }
-                has_good_run |= point.0 - begin > GOOD_RUN;
-                self.forward.set(diagonal, point.0);
-                let have_met = is_odd
-                    && (back.low..=back.high).contains(&diagonal)
-                    && self.backward.at(diagonal) <= point.0;
-                if have_met {
-                    return Split { at: point, is_exact: (true, true) };
-                }
+            let (run_ahead, met) = self.step_ahead(to, ahead, is_odd.then_some(back));
+            if let Some(at) = met {
+                return Split { at, is_exact: (true, true) };
             }
             back.step(limits, &mut self.backward, isize::MAX);
-            for diagonal in back.diagonals() {
-                let (below, above) = (self.backward.at(diagonal - 1), self.backward.at(diagonal + 1));
-                let begin = if below < above { below } else { above - 1 };
-                let mut point = (begin, begin - diagonal);
-                while point.0 > from.0 && point.1 > from.1 && self.is_same((point.0 - 1, point.1 - 1)) {
-                    point = (point.0 - 1, point.1 - 1);
-                }
-                has_good_run |= begin - point.0 > GOOD_RUN;
-                self.backward.set(diagonal, point.0);
-                let have_met = !is_odd
-                    && (ahead.low..=ahead.high).contains(&diagonal)
-                    && point.0 <= self.forward.at(diagonal);
-                if have_met {
-                    return Split { at: point, is_exact: (true, true) };
-                }
+            let (run_back, met) = self.step_back(from, back, (!is_odd).then_some(ahead));
+            if let Some(at) = met {
+                return Split { at, is_exact: (true, true) };
             }
             if is_exact {
                 continue;
             }
-            if has_good_run
+            if (run_ahead || run_back)
                 && steps > LEAST_STEPS
                 && let Some(split) = self.good_run(window, steps, ahead, back)
             {
@@ -202,6 +184,46 @@ impl Search<'_> {
             }
         }
         unreachable!("the ways meet")
+    }
+
+    /// Goes one step further along the diagonals `ahead`, up to the end of the window. Returns whether a good run stays,
+    /// and the point where the way meets one of the diagonals `back`.
+    fn step_ahead(&mut self, to: Point, ahead: Domain, back: Option<Domain>) -> (bool, Option<Point>) {
+        let mut has_good_run = false;
+        for diagonal in ahead.diagonals() {
+            let (below, above) = (self.forward.at(diagonal - 1), self.forward.at(diagonal + 1));
+            let begin = if below >= above { below + 1 } else { above };
+            let mut point = (begin, begin - diagonal);
+            while point.0 < to.0 && point.1 < to.1 && self.is_same(point) {
+                point = (point.0 + 1, point.1 + 1);
+            }
+            has_good_run |= point.0 - begin > GOOD_RUN;
+            self.forward.set(diagonal, point.0);
+            if back.is_some_and(|back| back.has(diagonal)) && self.backward.at(diagonal) <= point.0 {
+                return (has_good_run, Some(point));
+            }
+        }
+        (has_good_run, None)
+    }
+
+    /// Goes one step further along the diagonals `back`, down to the begin of the window. Returns whether a good run
+    /// stays, and the point where the way meets one of the diagonals `ahead`.
+    fn step_back(&mut self, from: Point, back: Domain, ahead: Option<Domain>) -> (bool, Option<Point>) {
+        let mut has_good_run = false;
+        for diagonal in back.diagonals() {
+            let (below, above) = (self.backward.at(diagonal - 1), self.backward.at(diagonal + 1));
+            let begin = if below < above { below } else { above - 1 };
+            let mut point = (begin, begin - diagonal);
+            while point.0 > from.0 && point.1 > from.1 && self.is_same((point.0 - 1, point.1 - 1)) {
+                point = (point.0 - 1, point.1 - 1);
+            }
+            has_good_run |= begin - point.0 > GOOD_RUN;
+            self.backward.set(diagonal, point.0);
+            if ahead.is_some_and(|ahead| ahead.has(diagonal)) && point.0 <= self.forward.at(diagonal) {
+                return (has_good_run, Some(point));
+            }
+        }
+        (has_good_run, None)
     }
 
     /// Returns the end of a long run of items that stay, on the diagonal that came furthest for its steps.
@@ -226,7 +248,7 @@ impl Search<'_> {
         }
         for diagonal in back.diagonals() {
             let place = self.backward.at(diagonal);
-            // It may never have been reached.
+            // The diagonal may never have been reached.
             let at = (place, place.saturating_sub(diagonal));
             let gain = (to.0 - at.0) + (to.1 - at.1) - (diagonal - last).abs();
             let is_inside =
@@ -238,7 +260,7 @@ impl Search<'_> {
         best.1.map(|at| Split { at, is_exact: (false, true) })
     }
 
-    /// Returns the place furthest from either end that was reached.
+    /// Returns the reached point that is furthest from its end.
     fn furthest(&self, window: Window, ahead: Domain, back: Domain) -> Split {
         let Window { from, to } = window;
         let mut there = (-1, (-1, -1));

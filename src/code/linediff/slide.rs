@@ -1,16 +1,16 @@
-//! Where a run of changed lines stands, when the lines around it would let it stand elsewhere: beside what changed in
-//! the other text, or else where it reads best.
+//! Places of runs of changed lines. A run can stand at several places when it begins or ends with the same lines as the
+//! text around it; it is moved beside a change of the other text, or else to where it reads best.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 /// Moves the runs that are marked in one text; those of the other stay.
-pub(super) fn settle(lines: &[&[u8]], marks: &mut [bool], others: &[bool]) {
+pub(super) fn slide_runs(lines: &[&[u8]], marks: &mut [bool], others: &[bool]) {
     let mut run = Run::first(marks);
     let mut other = Run::first(others);
     loop {
         if !run.is_empty() {
-            settle_run(lines, marks, &mut run, others, &mut other);
+            slide_run(lines, marks, &mut run, others, &mut other);
         }
         if !run.go_on(marks) {
             return;
@@ -34,7 +34,7 @@ impl Run {
         self.lines.is_empty()
     }
 
-    /// Goes to the next one; `false` after the last.
+    /// Goes to the next run; `false` after the last.
     fn go_on(&mut self, marks: &[bool]) -> bool {
         if self.lines.end == marks.len() {
             return false;
@@ -49,7 +49,7 @@ impl Run {
         self.lines = start_of(marks, end)..end;
     }
 
-    /// Moves it one line up, and takes in a run that it meets.
+    /// Moves the run one line up, and takes in a run that it meets.
     fn slide_up(&mut self, lines: &[&[u8]], marks: &mut [bool]) -> bool {
         let Range { start, end } = self.lines;
         if start == 0 || lines[start - 1] != lines[end - 1] {
@@ -61,7 +61,7 @@ impl Run {
         true
     }
 
-    /// Moves it one line down, and takes in a run that it meets.
+    /// Moves the run one line down, and takes in a run that it meets.
     fn slide_down(&mut self, lines: &[&[u8]], marks: &mut [bool]) -> bool {
         let Range { start, end } = self.lines;
         if end == lines.len() || lines[start] != lines[end] {
@@ -82,7 +82,7 @@ fn start_of(marks: &[bool], end: usize) -> usize {
     end - marks[..end].iter().rev().take_while(|&&mark| mark).count()
 }
 
-fn settle_run(lines: &[&[u8]], marks: &mut [bool], run: &mut Run, others: &[bool], other: &mut Run) {
+fn slide_run(lines: &[&[u8]], marks: &mut [bool], run: &mut Run, others: &[bool], other: &mut Run) {
     // Runs that meet become one, which may be able to go further.
     let (highest_end, beside_other) = loop {
         let len = run.lines.len();
@@ -117,8 +117,8 @@ fn settle_run(lines: &[&[u8]], marks: &mut [bool], run: &mut Run, others: &[bool
     }
 }
 
-/// Returns where a run reads best that could end at any line from `highest_end` down to where it is; the lowest of those
-/// that are as good.
+/// Returns the end at which a run reads best, of all from `highest_end` down to its own; the lowest of those that are as
+/// good.
 fn best_end(lines: &[&[u8]], run: &Run, highest_end: usize) -> usize {
     const FURTHEST: usize = 100;
     let Range { end: lowest_end, .. } = run.lines;
@@ -135,8 +135,8 @@ fn best_end(lines: &[&[u8]], run: &Run, highest_end: usize) -> usize {
     best.0
 }
 
-/// How badly the beginning or the end of a run reads at a place: indentation first, then what surrounds it. The weights
-/// are git's, who took them from measurements (<https://github.com/mhagger/diff-slider-tools>).
+/// Badness of a place for the beginning or the end of a run: indentation first, then the lines around. The weights are
+/// git's, taken from measurements (<https://github.com/mhagger/diff-slider-tools>).
 #[derive(Clone, Copy)]
 struct Score {
     indent: i32,
@@ -183,7 +183,7 @@ impl Score {
     }
 }
 
-/// Returns the number of blank lines, and the indentation of the first that is not.
+/// Returns the number of blank lines, and the indentation of the first line that is not blank.
 fn beyond_blank<'l>(lines: &mut dyn Iterator<Item = &'l &'l [u8]>) -> (i32, Option<i32>) {
     const MOST: i32 = 20;
     let mut blank = 0;
@@ -199,7 +199,7 @@ fn beyond_blank<'l>(lines: &mut dyn Iterator<Item = &'l &'l [u8]>) -> (i32, Opti
     (blank, None)
 }
 
-/// Returns how far a line is indented, in columns; `None` for one that is blank.
+/// Returns the indentation of a line in columns; `None` for a blank line.
 fn indent(line: &[u8]) -> Option<i32> {
     const MOST: i32 = 200;
     let mut columns = 0;
