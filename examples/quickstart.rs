@@ -1,8 +1,8 @@
-//! The main job, on nothing but this machine: `cargo run --release --example quickstart`.
+//! Shows the main job on this machine alone: `cargo run --release --example quickstart`.
 //!
-//! Starts a simulated goc center and processes of the echo service inside itself, then runs the real
-//! binary as a person would, command by command. What the processes serve was recorded from the Go
-//! program in `examples/echo`, built with the real goc; `examples/echo/run.sh` does this round with it.
+//! The example starts a simulated goc center and processes of the echo service inside itself, then runs the real
+//! binary as a person would, command by command. The profiles were recorded from the Go program in `examples/echo`,
+//! built with the real goc; `examples/echo/run.sh` does the same round with that program.
 
 #![expect(
     clippy::disallowed_methods,
@@ -22,7 +22,7 @@ use sim::{Agent, Center, Program};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// As the agent of a process that has just started shows it.
+/// Profile of a process that has just started.
 const RECORDED: &str = include_str!("../tests/fixtures/echo.cov");
 
 const SOURCE: [(&str, &str); 5] = [
@@ -109,7 +109,7 @@ fn start(program: &Program, center: &Center, name: &str) -> Agent {
     agent
 }
 
-/// What the start of the service alone counts.
+/// Returns the counts of a service that has just started.
 fn startup() -> Vec<u64> {
     RECORDED
         .lines()

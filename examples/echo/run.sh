@@ -307,7 +307,7 @@ newest=$(printf '%s\n' "${numbers[@]%.cov}" | sort -n | tail -n 1)
 oldest=$(printf '%s\n' "${numbers[@]%.cov}" | sort -n | head -n 1)
 profiles=$GOC_WATCHDOG_ROOT/$app/cov_data/$app
 
-# What the second replica alone knows: a tool that stored the sum of who is alive would have this.
+# The coverage of the second replica alone: a tool that stored the sum of living processes would show this.
 agent=$(tr -d '[:space:]' <"$scratch/replica-2/echoserver_profile_listen_addr")
 fetch -f -o "$scratch/survivor.cov" "http://127.0.0.1:${agent##*:}/v1/cover/profile" || die 'replica 2 has no profile'
 
