@@ -2,8 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::forms::{Form, Renderer};
 use super::xml::escaped;
 use super::{Report, text};
+
+pub(super) const FORM: Form = Form::new("badge", "SVG of the percentage", Renderer::Report(write));
 
 const LABEL: &str = "coverage";
 /// Of a character in an 11 px sans-serif, near enough for digits and lower-case letters.

@@ -6,11 +6,17 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::forms::{Form, Need, Renderer};
 use super::lines::{self, LineReport};
 use super::readers::{DistinctFunction, distinct, int_count};
 use super::xml::escaped;
 use super::{FileReport, Report, text};
 use crate::coverage::Coverage;
+
+pub(super) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines],
+    ..Form::new("cobertura", "XML that Jenkins, GitLab, Azure and diff-cover read", Renderer::Report(write))
+};
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let lines: Coverage = report.files.iter().map(|file| file.line_coverage).sum();

@@ -3,9 +3,15 @@
 
 use std::io::{self, Write};
 
+use super::forms::{Form, Need, Renderer};
 use super::readers::int_count;
 use super::{LineState, Report, text};
 use crate::json;
+
+pub(super) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines],
+    ..Form::new("codecov", "JSON that Codecov reads", Renderer::Report(write))
+};
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{\"goc-watchdog\":")?;

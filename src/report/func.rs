@@ -3,8 +3,16 @@
 use std::io::{self, Write};
 
 use super::Report;
+use super::forms::{Form, Need, Renderer};
 use crate::coverage::Coverage;
 use crate::names::printable;
+
+pub(super) const FORM: Form = Form {
+    needs: &[Need::Functions, Need::Source],
+    stored_suffix: Some("_report.txt"),
+    has_heading: false,
+    ..Form::new("func", "To the byte what `go tool cover -func` prints", Renderer::Report(write))
+};
 
 /// Go's text/tabwriter stands its columns at multiples of this.
 const TAB: usize = 8;
@@ -69,4 +77,36 @@ fn width(text: &str) -> usize {
 
 fn digits(number: u32) -> usize {
     1 + number.checked_ilog10().unwrap_or(0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{with_report, written};
+    use super::*;
+
+    fn func(profile: &str, sources: &[Option<&str>]) -> String {
+        written("func", profile, sources)
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_longest_cell_in_characters() {
+        let source = "package p\nfunc größer() {}\nfunc 日本語日本語日() {}\n";
+        assert_eq!(
+            func("mode: set\nexample.com/p.go:2.15,2.16 0 0\n", &[Some(source)]),
+            "example.com/p.go:2:\tgrößer\t\t0.0%\nexample.com/p.go:3:\t日本語日本語日\t\t0.0%\ntotal:\t\t\t(statements)\t0.0%\n"
+        );
+    }
+
+    #[test]
+    fn a_file_without_source_counts_and_has_no_rows() {
+        let profile = "mode: set\na/x.go:1.1,2.2 3 1\nb/y.go:3.1,4.2 1 1\n";
+        assert_eq!(
+            func(profile, &[None, Some("package p\n\nfunc f() {\n}")]),
+            "b/y.go:3:\tf\t\t100.0%\ntotal:\t\t(statements)\t100.0%\n"
+        );
+        with_report(profile, &[None, None], |report| {
+            assert_eq!(report.coverage(), Coverage { covered: 4, total: 4 });
+        });
+        assert_eq!(func("mode: set\n", &[]), "total:\t(statements)\t0.0%\n");
+    }
 }

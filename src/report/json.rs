@@ -2,12 +2,22 @@
 
 use std::io::{self, Write};
 
+use super::forms::{Form, Need, Renderer};
 use serde::{Serialize, Serializer};
 
 use super::{FileReport, FunctionReport, Head, LineState, MissedRange, Previous, Report};
 use crate::coverage::Coverage;
 use crate::json;
 use crate::time::iso;
+
+pub(super) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines],
+    ..Form::new(
+        "json",
+        "For scripts: totals, packages, files, functions, uncovered ranges",
+        Renderer::Report(write),
+    )
+};
 
 /// Counts up when a field changes its meaning or goes; new fields alone do not change it.
 const SCHEMA: u32 = 1;

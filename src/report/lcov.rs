@@ -4,10 +4,19 @@
 
 use std::io::{self, Write};
 
+use super::forms::{Form, Need, Renderer};
 use super::readers::{DistinctFunction, distinct, int_count};
 use super::{FileReport, Report, text};
 use crate::coverage::Coverage;
 use crate::names::printable;
+
+pub(super) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines],
+    advice_on_missing_files: Some(
+        "genhtml ends at what is not in the commit; --exclude-without-source leaves it out",
+    ),
+    ..Form::new("lcov", "Tracefile of lcov, which genhtml and editors read", Renderer::Report(write))
+};
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let test_name = test_name(report);

@@ -5,9 +5,13 @@ use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::forms::{Form, Renderer};
 use super::{Report, text};
 use crate::coverage::Coverage;
 use crate::names::printable;
+
+pub(super) const FORM: Form =
+    Form::new("markdown", "Summary for a pull request or a CI job", Renderer::Report(write));
 
 /// A comment on a pull request may have 65,536 characters (GitHub); rows end before that.
 pub(super) const LONGEST: usize = 60_000;

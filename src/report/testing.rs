@@ -1,9 +1,16 @@
 //! Reports for the tests of each form.
 
+use std::collections::HashMap;
+
 use chrono::{TimeDelta, TimeZone, Utc};
 
+use super::diff::{Base, ChangedText, Changes, DiffReport};
+use super::forms::{Document, Form};
 use super::*;
 use crate::code::gosrc::scan;
+use crate::code::patch;
+use crate::coverage::Coverage;
+use crate::filter::Filter;
 use crate::profile::{Limits, parse};
 
 /// A name that every form has to make harmless.
@@ -59,12 +66,41 @@ pub(super) fn with_report<T>(
     then(Report::new(head(), &profile, sources.collect()))
 }
 
-pub(super) fn written(form: Form, profile: &str, sources: &[Option<&str>]) -> String {
-    with_report(profile, sources, |report| {
-        let mut out = Vec::new();
-        report.write(form, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    })
+/// Writes the form of that name.
+pub(super) fn written(form: &str, profile: &str, sources: &[Option<&str>]) -> String {
+    written_with(Layout::default(), form, profile, sources)
+}
+
+/// Writes the form of that name in a layout.
+pub(super) fn written_with(layout: Layout, form: &str, profile: &str, sources: &[Option<&str>]) -> String {
+    with_report(profile, sources, |report| render(form, &report, None, layout))
+}
+
+/// Writes the form of that name, with changes where there are some.
+pub(super) fn render(
+    form: &str,
+    report: &Report<'_>,
+    changes: Option<(&DiffReport, &Changes)>,
+    layout: Layout,
+) -> String {
+    let mut out = Vec::new();
+    let form = Form::by_name(form).unwrap();
+    form.write(Document { report, changes }, layout, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Changes of [`SOURCES`]: of main.go line 1 (no code), 5 (missed) and 10 (executed), and of x.go a line without code.
+pub(super) const DIFF: &str = "--- app/main.go\n+++ app/main.go\n@@ -1 +1 @@\n-x\n+package app\n@@ -5 +5 @@\n-x\n+\t\tpanic(1)\n@@ -10 +10 @@\n-x\n+\tclose(t.c)\n--- api/x.go\n+++ api/x.go\n@@ -2 +2 @@\n-x\n+\n";
+
+/// Reads a diff of [`SOURCES`].
+pub(super) fn changes(diff: &str) -> Changes {
+    let text = |text: &str| ChangedText { text: text.as_bytes().into(), scanned: scan(text.as_bytes()) };
+    Changes {
+        base: Base { commit: Some("0123456789abcdef".to_owned()), how: "which is <main>".to_owned() },
+        patches: patch::parse(diff.as_bytes()).unwrap(),
+        texts: HashMap::from([("app/main.go".to_owned(), text(SOURCE))]),
+        functions_before: HashMap::new(),
+    }
 }
 
 /// Two packages of three files, one of them without source, and a method among the functions.

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use super::forms::{Form, Need, Renderer};
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
 use super::{FileReport, Head, PackageReport, Report, missed_line_ranges};
@@ -12,21 +12,32 @@ use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::time::{minute, span};
 
-/// How the report for people is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines],
+    ..Form::new(
+        "text",
+        "For people: packages and files, with the lines that are not covered",
+        Renderer::Text(write),
+    )
+};
+
+/// Layout of the reports for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// What comes first.
+    /// Order of packages and files.
     pub order: Order,
-    /// Only so many files.
+    /// At most so many files, `None` for all.
     pub most_files: Option<usize>,
+    /// At most so many runs of missed lines of a changed file, `None` for all.
+    pub most_ranges: Option<usize>,
     /// Columns of the terminal; `None` where nothing need be cut.
     pub width: Option<usize>,
     /// Colours by terminal escapes.
     pub has_color: bool,
 }
 
-/// What comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+/// Order of packages and files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Order {
     /// By import path.
     #[default]
@@ -249,4 +260,31 @@ pub(super) fn range(first: u32, last: u32) -> String {
 
 fn styled(layout: Layout, style: Style, text: &str) -> String {
     if layout.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::testing::written_with;
+    use super::*;
+
+    #[test]
+    fn lines_fit_the_terminal_and_colours_are_asked_for() {
+        let mut profile = "mode: set\n".to_owned();
+        for line in (2..198).step_by(2) {
+            let hit = line / 2 % 2;
+            let _ = write!(profile, "m/a.go:{line}.1,{line}.9 1 0\nm/a.go:{line}.9,{line}.20 1 {hit}\n");
+        }
+        let layout = Layout { width: Some(60), has_color: true, ..Layout::default() };
+        let text = written_with(layout, "text", &profile, &[None]);
+        let line = text.lines().find(|line| line.contains("a.go")).unwrap();
+        let plain = "  25.0% ██░░░░░░░░        49/196    a.go  4 8 12 16 20 24 …";
+        assert!(line.contains("\u{1b}[31m") && plain.chars().count() <= 60, "{line:?}");
+        let mut without = line.to_owned();
+        for escape in ["\u{1b}[31m", "\u{1b}[0m"] {
+            without = without.replace(escape, "");
+        }
+        assert_eq!(without, plain);
+    }
 }

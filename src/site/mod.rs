@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
 use crate::commands;
-use crate::commands::report::{Chosen, ReportArgs, before, rendered, trend, without_source};
+use crate::commands::report::{Chosen, ReportArgs, SortOrder, before, trend};
 use crate::commands::{Context, Level, say};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
@@ -31,10 +31,11 @@ use crate::io::store::Store;
 use crate::io::workdir::site::{Occupied, SiteFolder, is_entangled};
 use crate::io::workdir::{Reading, WorkdirError};
 use crate::names::in_message;
+use crate::report::forms::{Document, PAGE};
 use crate::report::site::{
     self, Concern, Manifest, Need, Origin, Page, Past, Service, Shown, Site, Text, Total, Written,
 };
-use crate::report::{FileReport, Form, NoSource, Packer, Report, Wants};
+use crate::report::{FileReport, NoSource, Packer, Report, Source, Wants};
 use crate::source::reader::{NotFetched, Revision, SourceReader};
 
 /// Services that a message names.
@@ -46,7 +47,7 @@ const AT_ONCE: usize = 20;
 
 /// Returns the folder where a site is asked for; fails where it is and something else is too.
 pub(crate) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
-    let Some(wanted) = args.formats.iter().find(|wanted| wanted.is_site()) else { return Ok(None) };
+    let Some(wanted) = args.formats.iter().find(|wanted| wanted.form.is_folder()) else { return Ok(None) };
     if !args.all || args.service.is_some() {
         return Err("--format site is of all services: give --all and no SERVICE".to_owned());
     }
@@ -81,7 +82,7 @@ pub(crate) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
         (diff_file.is_some(), "--diff-file"),
         (against.is_some(), "--against"),
         (*only_changed, "--only-changed"),
-        (*sort != crate::report::Order::default(), "--sort"),
+        (*sort != SortOrder::default(), "--sort"),
         (limit.is_some(), "--limit"),
         (gate.asks_anything(), "a threshold"),
     ];
@@ -93,7 +94,7 @@ pub(crate) fn asked(args: &ReportArgs) -> Result<Option<&Path>, String> {
                     a site shows totals of the history, which are of whole profiles"
             .to_owned());
     }
-    match (wanted.file(), output.as_deref()) {
+    match (wanted.file.as_deref(), output.as_deref()) {
         (Some(_), Some(_)) => Err("--format site=DIR and -o DIR say the same thing twice".to_owned()),
         (Some(folder), None) | (None, Some(folder)) if folder == Path::new("-") => {
             Err("--format site needs a folder, which stdout is not".to_owned())
@@ -579,7 +580,7 @@ impl Desk<'_> {
         let profile = stored_profile(&chosen.row, self.context)?;
         let sources = match &found {
             Some((at, tree)) => reader.sources(&profile, at, tree, &HashMap::new(), None, wants)?,
-            None => without_source(&profile, wants),
+            None => Source::not_read(&profile, wants),
         };
         let commit = found.map(|(at, _)| at.commit.to_string());
         let named = || reader.known(chosen.revision.as_ref()?).map(|commit| commit.to_string());
@@ -594,7 +595,11 @@ impl Desk<'_> {
             _ => Shown::None,
         };
         let source = Text { commit, lacking, shown };
-        let text = if known == Some(&source) { None } else { Some(rendered(&report, Form::Html)?) };
+        let text = if known == Some(&source) {
+            None
+        } else {
+            Some(PAGE.render(Document { report: &report, changes: None })?)
+        };
         Ok(Made { text, source, not_fetched })
     }
 }

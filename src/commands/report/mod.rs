@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use outputs::{Output, Outputs, Wanted, WantedParser};
+use outputs::{Outputs, RequestedOutput, RequestedOutputParser};
 
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::stored_profile;
@@ -24,14 +24,13 @@ use crate::fleet::pick::{is_same_app, pick, pick_app};
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::signals::Signals;
 use crate::io::store::Store;
-use crate::io::workdir::{Reading, StoredReport};
+use crate::io::workdir::{Reading, report_path};
 use crate::names::in_message;
 use crate::parallel;
 use crate::profile::Profile;
 use crate::report::diff::{Base, Category, Changes, Comparison, DiffReport};
-use crate::report::{
-    FileReport, Form, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants,
-};
+use crate::report::forms::{Document, Form, Need, PAGE};
+use crate::report::{FileReport, Head, NoSource, Order, Packer, Point, Previous, Report, Source, Wants};
 use crate::source::changes::Asked;
 use crate::source::reader::{AtCommit, NotTrusted, Revision, SourceReader, SourceTree};
 use crate::time::minute;
@@ -55,8 +54,8 @@ pub struct ReportArgs {
     ///
     /// Without FILE it goes to stdout, or to the file of --output; a page that would go to a terminal goes to a file
     /// in the current folder, whose name is told. A file is there whole or not at all.
-    #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = WantedParser)]
-    pub(crate) formats: Vec<Wanted>,
+    #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = RequestedOutputParser)]
+    pub(crate) formats: Vec<RequestedOutput>,
 
     /// Write the form without a file of its own to this one instead of stdout; with --format site the folder.
     #[arg(short, long, value_name = "FILE")]
@@ -89,7 +88,7 @@ pub struct ReportArgs {
 
     /// With --format text: what comes first.
     #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
-    pub(crate) sort: Order,
+    pub(crate) sort: SortOrder,
 
     /// With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all].
     #[arg(long, value_name = "N")]
@@ -129,6 +128,28 @@ pub struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) gate: GateArgs,
+}
+
+/// Order of packages and files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortOrder {
+    /// By import path.
+    #[default]
+    Name,
+    /// The lowest percentage first.
+    Percent,
+    /// The most statements that were not executed first.
+    Uncovered,
+}
+
+impl From<SortOrder> for Order {
+    fn from(order: SortOrder) -> Self {
+        match order {
+            SortOrder::Name => Self::Name,
+            SortOrder::Percent => Self::Percent,
+            SortOrder::Uncovered => Self::Uncovered,
+        }
+    }
 }
 
 /// What makes a comparison fail.
@@ -198,7 +219,7 @@ pub(crate) fn report(
     let wants = outputs.wants(&packer);
     let sources = match &found {
         Some(found) => look.sources(found, &profile, wants)?,
-        None => without_source(&profile, wants),
+        None => Source::not_read(&profile, wants),
     };
     let (at, changes) = found.map_or((None, None), |found| (Some(found.at), found.changes));
     let known = || reader.known(chosen.revision.as_ref()?);
@@ -219,40 +240,29 @@ pub(crate) fn report(
         diff.comparison = Some(compared(&report, row, changes, &filter, &reader, reading)?);
     }
 
-    let table = match outputs.have(Form::Func) && at.is_some() {
-        true => Some(rendered(&report, Form::Func)?),
-        false => None,
-    };
-    let html = match outputs.have(Form::Html) {
-        true => Some(page(&report, diff.as_ref().zip(changes.as_ref()))?),
-        false => None,
-    };
-    // What is stored beside a profile is of that alone.
-    let plain_html = html.as_ref().filter(|_| diff.is_none());
-    let stored = [(table.as_ref(), StoredReport::Func), (plain_html, StoredReport::Html)];
-    for (text, kind) in stored {
-        let is_whole = chosen.is_of_its_own_commit && filter.takes_all() && !args.only_changed;
-        if let Some(text) = text.filter(|_| is_whole) {
-            // It is written all the same.
-            if let Err(error) = keep(text, kind, &report, &chosen.row, reading, context) {
-                super::warn(format!("{error:#}; the report was not stored beside its profile"));
-            }
+    let has_source = |form: &Form| at.is_some() || !form.needs(Need::Functions);
+    let document = Document { report: &report, changes: diff.as_ref().zip(changes.as_ref()) };
+    let is_whole = chosen.is_of_its_own_commit && filter.takes_all() && !args.only_changed;
+    let mut rendered: Vec<(&Form, Vec<u8>)> = Vec::new();
+    for form in outputs.forms() {
+        let Some(suffix) = form.stored_suffix.filter(|_| has_source(form)) else { continue };
+        let text = form.render(document)?;
+        // A report that is kept beside a profile says nothing of changes.
+        let is_kept = is_whole && !(form.needs(Need::KnownChanges) && diff.is_some());
+        if is_kept && let Err(error) = keep(&text, suffix, &report, &chosen.row, reading, context) {
+            super::warn(format!("{error:#}; the report was not stored beside its profile"));
         }
+        rendered.push((form, text));
     }
-    if table.is_some() {
+    if rendered.iter().any(|(form, _)| !form.has_heading) {
         chosen.say(context);
     }
-    say_what_has_no_source(&report, outputs.have(Form::Lcov), context);
-    let can = |output| match output {
-        Output::Whole(Form::Func) => table.is_some(),
-        output => diff.is_some() || !outputs.needs_changes(output),
-    };
-    let written = outputs.write(can, |output, out| match (output, &table, &diff) {
-        (Output::Whole(Form::Func), Some(table), _) => out.write_all(table),
-        (Output::Whole(Form::Html), _, _) => out.write_all(html.as_deref().unwrap_or_default()),
-        (Output::Whole(form), _, _) => report.write(form, out),
-        (Output::Changes(form), _, Some(diff)) => diff.write(form, out),
-        (Output::Changes(_), _, None) => Ok(()),
+    let advice: Vec<&str> = outputs.forms().filter_map(|form| form.advice_on_missing_files).collect();
+    say_what_has_no_source(&report, &advice, context);
+    let can = |form: &Form| has_source(form) && (diff.is_some() || !outputs.needs_changes(form));
+    let written = outputs.write(can, |form, layout, out| match rendered.iter().find(|(of, _)| *of == form) {
+        Some((_, text)) => out.write_all(text),
+        None => form.write(document, layout, out),
     });
     // Whoever closes the database last clears its log away, which one that only reads could not.
     drop(store);
@@ -399,7 +409,7 @@ pub(crate) struct Chosen<'a> {
 impl<'a> Chosen<'a> {
     /// Returns the name of the file that its page goes to, the same as of the one that is stored.
     pub(crate) fn page_name(&self) -> String {
-        let stored = StoredReport::Html.path(&self.row.cov_file_path);
+        let stored = PAGE.stored_suffix.and_then(|suffix| report_path(&self.row.cov_file_path, suffix));
         let name = stored.as_deref().and_then(|path| path.rsplit('/').next());
         name.map_or_else(|| format!("{}_report.html", self.row.id.0), str::to_owned)
     }
@@ -607,16 +617,6 @@ pub(crate) fn starts_alike(asked: &str, stored: &str) -> bool {
     length >= SHORTEST && asked.as_bytes()[..length] == stored.as_bytes()[..length]
 }
 
-pub(crate) fn without_source(profile: &Profile, wants: Wants<'_>) -> Vec<Source> {
-    let files = profile.build.files();
-    files
-        .map(|file| {
-            let counts = &profile.counts[file.range.0..file.range.1];
-            Source::without_text(None, NoSource::NotRead, &file, counts, wants)
-        })
-        .collect()
-}
-
 /// Returns what is asked of a report and not met.
 pub(crate) fn unmet(
     args: &ReportArgs,
@@ -677,25 +677,11 @@ pub(crate) fn unmet(
     unmet
 }
 
-/// Renders the page, with what changed where that is known.
-pub(crate) fn page(report: &Report<'_>, diffed: Option<(&DiffReport, &Changes)>) -> std::io::Result<Vec<u8>> {
-    let Some((diff, changes)) = diffed else { return rendered(report, Form::Html) };
-    let mut text = Vec::new();
-    report.write_page_with(diff, changes, &mut text)?;
-    Ok(text)
-}
-
-pub(crate) fn rendered(report: &Report<'_>, form: Form) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(report.size_hint(form));
-    report.write(form, &mut text)?;
-    Ok(text)
-}
-
 /// Stores a report beside its profile, where this user may write there; not one that lacks what source could
 /// still be had of.
 pub(crate) fn keep(
     text: &[u8],
-    kind: StoredReport,
+    suffix: &str,
     report: &Report<'_>,
     row: &Row,
     reading: &Reading,
@@ -704,7 +690,7 @@ pub(crate) fn keep(
     let could_be_had =
         |why: &Option<NoSource>| matches!(why, Some(NoSource::NotRead | NoSource::NotInRepository));
     let is_whole = !report.files.iter().any(|file| could_be_had(&file.no_source));
-    match kind.path(&row.cov_file_path).filter(|_| is_whole) {
+    match report_path(&row.cov_file_path, suffix).filter(|_| is_whole) {
         Some(path) => Ok(context.workdir.store_report(reading, &path, text)?),
         None => Ok(()),
     }
@@ -732,7 +718,7 @@ pub(crate) fn remember(diff: &DiffReport, args: &ReportArgs, context: &Context) 
     }
 }
 
-pub(crate) fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, context: &Context) {
+pub(crate) fn say_what_has_no_source(report: &Report<'_>, advice: &[&str], context: &Context) {
     let missing: Vec<_> = report
         .files
         .iter()
@@ -753,10 +739,8 @@ pub(crate) fn say_what_has_no_source(report: &Report<'_>, has_lcov: bool, contex
     if missing.len() > shown {
         lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
     }
-    if has_lcov && missing.iter().any(|(file, _)| !file.is_in_commit()) {
-        lines.push(
-            "  genhtml ends at what is not in the commit; --exclude-without-source leaves it out".to_owned(),
-        );
+    if missing.iter().any(|(file, _)| !file.is_in_commit()) {
+        lines.extend(advice.iter().map(|advice| format!("  {advice}")));
     }
     super::warn(lines.join("\n"));
 }

@@ -37,6 +37,7 @@ use crate::fleet::retention::{HIGHEST_NUMBER, RowFiles};
 use crate::io::users;
 use crate::lock::Held;
 use crate::names::escape;
+use crate::report::forms::stored_suffixes;
 
 /// Name of the database in the root.
 pub(crate) const DATABASE: &str = "sqlite.db";
@@ -56,12 +57,8 @@ const UNFINISHED: &str = ".tmp";
 /// Folder of what readers are making; what lies there while nobody reads was left by a crash.
 const SCRATCH: &str = "goc-watchdog.tmp";
 const COV: &str = ".cov";
-const REPORT: &str = "_report.txt";
 /// Folder in `cov_data` for what no row of the database knows.
 pub(crate) const ASIDE: &str = "aside";
-/// What stands beside a profile, and goes with it.
-const PAGE: &str = "_report.html";
-const REPORTS: [&str; 2] = [REPORT, PAGE];
 
 /// The work directory could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -345,7 +342,8 @@ impl Workdir {
         let mut freed = Freed::default();
         for profile in profiles {
             let stem = profile.strip_suffix(COV).unwrap_or(profile);
-            for name in REPORTS.iter().map(|report| format!("{stem}{report}")).chain([profile.to_owned()]) {
+            for name in stored_suffixes().map(|suffix| format!("{stem}{suffix}")).chain([profile.to_owned()])
+            {
                 if let Ok(file) = fs::symlink_metadata(self.root.join(name)) {
                     freed.files += 1;
                     freed.bytes += file.len();
@@ -565,25 +563,10 @@ impl Workdir {
     }
 }
 
-/// A report that is kept beside its profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StoredReport {
-    /// The table of functions.
-    Func,
-    /// The page.
-    Html,
-}
-
-impl StoredReport {
-    /// Returns its path beside a profile; nothing where that is not named as ours.
-    #[must_use]
-    pub(crate) fn path(self, cov_file_path: &str) -> Option<String> {
-        let suffix = match self {
-            Self::Func => REPORT,
-            Self::Html => PAGE,
-        };
-        cov_file_path.strip_suffix(COV).map(|stem| format!("{stem}{suffix}"))
-    }
+/// Returns the path of a report that is kept beside a profile; `None` where the profile is not named as ours.
+#[must_use]
+pub(crate) fn report_path(cov_file_path: &str, suffix: &str) -> Option<String> {
+    cov_file_path.strip_suffix(COV).map(|stem| format!("{stem}{suffix}"))
 }
 
 /// Tells whether a file says what is to be written, without taking all of it into memory.
@@ -1012,7 +995,7 @@ fn numbered<'n>(app_folder: &str, name: &'n str) -> Option<(u64, &'n str)> {
     let numbered = name.strip_prefix(app_folder)?.strip_prefix('_')?;
     let (number, kind) = numbered.split_at(numbered.bytes().take_while(u8::is_ascii_digit).count());
     let finished = kind.strip_suffix(UNFINISHED).unwrap_or(kind);
-    let is_ours = REPORTS.iter().chain([&COV]).any(|known| *known == finished);
+    let is_ours = stored_suffixes().chain([COV]).any(|known| known == finished);
     let number = number.parse().ok().filter(|number| is_ours && *number <= HIGHEST_NUMBER)?;
     Some((number, kind))
 }

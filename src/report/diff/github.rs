@@ -2,8 +2,18 @@
 
 use std::io::{self, Write};
 
+use super::super::forms::{Form, Need, Renderer};
 use super::DiffReport;
 use crate::names::printable;
+
+pub(in crate::report) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines, Need::Changes],
+    ..Form::new(
+        "diff-github",
+        "The same as annotations of a GitHub workflow",
+        Renderer::Changes(|diff, _, out| write(diff, out)),
+    )
+};
 
 /// GitHub shows ten warnings of a step and drops the rest; the last one here says how many there are.
 const MOST: usize = 10;

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use super::super::forms::{Form, Need, Renderer};
 use serde::Serialize;
 
 use super::super::json::Counted;
 use super::{Category, DiffReport, LineState, Why};
 use crate::json;
 use crate::time::iso;
+
+pub(in crate::report) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines, Need::Changes],
+    ..Form::new("diff-json", "The same for scripts", Renderer::Changes(|diff, _, out| write(diff, out)))
+};
 
 /// Counts up when a field changes its meaning or goes; new fields alone do not change it.
 const SCHEMA: u32 = 1;

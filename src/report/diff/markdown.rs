@@ -3,9 +3,19 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::super::forms::{Form, Need, Renderer};
 use super::super::markdown::{LONGEST, code, escaped};
 use super::super::text::{facts, range};
 use super::{Category, ChangedFile, DiffReport};
+
+pub(in crate::report) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines, Need::Changes],
+    ..Form::new(
+        "diff-markdown",
+        "The same as a comment for a pull request",
+        Renderer::Changes(|diff, _, out| write(diff, out)),
+    )
+};
 
 /// Files beyond this fold away.
 const OPEN_FILES: usize = 10;

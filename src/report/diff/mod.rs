@@ -5,22 +5,21 @@
 //! with its reason, so that nothing is dropped in silence.
 
 mod comparison;
-mod github;
-mod json;
-mod markdown;
-mod text;
+pub(super) mod github;
+pub(super) mod json;
+pub(super) mod markdown;
+pub(super) mod text;
 
 pub(crate) use comparison::{Category, Comparison};
-pub(crate) use text::Excerpts;
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::functions::block_coverage;
 use super::lines::{self, LineReport, LineState};
 use super::{FileReport, Head, Report};
 use crate::code::gosrc::{CodeLines, Scanned, SyntaxError};
@@ -184,19 +183,6 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// A form that a diff report is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DiffForm {
-    /// For people.
-    Text(Excerpts),
-    /// For scripts.
-    Json,
-    /// A comment for a pull request.
-    Markdown,
-    /// Annotations of a GitHub workflow.
-    Github,
-}
-
 /// Tells whether a changed file can count, judged by its path alone.
 #[must_use]
 pub(crate) fn is_candidate(path: &str) -> bool {
@@ -290,16 +276,6 @@ impl DiffReport {
         match &self.base.commit {
             Some(commit) => format!("base {commit}, {}", self.base.how),
             None => format!("base: {}", self.base.how),
-        }
-    }
-
-    /// Writes the report in a form.
-    pub(crate) fn write(&self, form: DiffForm, out: &mut dyn Write) -> io::Result<()> {
-        match form {
-            DiffForm::Text(excerpts) => text::write(self, excerpts, out),
-            DiffForm::Json => json::write(self, out),
-            DiffForm::Markdown => markdown::write(self, out),
-            DiffForm::Github => github::write(self, out),
         }
     }
 }
@@ -417,7 +393,7 @@ fn statements_on(file: &FileReport<'_>, lines: &[LineReport], code: Option<&Code
         let spanned = lines[first..].iter().take_while(|line| line.line <= block.end.0);
         spanned.map(|line| line.line).any(|line| lines::has_code(block, line, code))
     });
-    touched.map(|(block, &count)| super::of_block(block, count)).sum()
+    touched.map(|(block, &count)| block_coverage(block, count)).sum()
 }
 
 fn changed_functions(

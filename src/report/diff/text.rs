@@ -2,30 +2,31 @@
 
 use std::io::{self, Write};
 
+use super::super::forms::{Form, Need, Renderer};
 use anstyle::{AnsiColor, Style};
 use memchr::memchr_iter;
 
-use super::super::text::{color, facts, range};
+use super::super::text::{Layout, color, facts, range};
 use super::{Category, ChangedFile, Comparison, DiffReport, LineState};
 use crate::names::printable;
 
-/// Which missed lines are shown, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Excerpts {
-    /// At most so many runs of missed lines a file, `None` for all.
-    pub most_ranges: Option<usize>,
-    /// Colours by terminal escapes.
-    pub has_color: bool,
-}
+pub(in crate::report) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines, Need::Changes],
+    ..Form::new(
+        "diff",
+        "Which of the lines that changed since --base were executed, for people",
+        Renderer::Changes(write),
+    )
+};
 
 /// Lines shown before and after those that were missed.
 const AROUND: u32 = 1;
 /// Lines shown of one run.
 const LONGEST_RUN: u32 = 12;
 
-pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(diff: &DiffReport, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
     let head = &diff.head;
-    writeln!(out, "{}", styled(excerpts, Style::new().bold(), &printable(&head.service)))?;
+    writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(&head.service)))?;
     writeln!(out, "{}", facts(head))?;
     writeln!(out, "{}", printable(&diff.base_line()))?;
     if !head.filters.is_empty() {
@@ -33,7 +34,7 @@ pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) 
     }
     for file in &diff.files {
         writeln!(out)?;
-        self::file(file, excerpts, out)?;
+        self::file(file, layout, out)?;
     }
     if !diff.left_out.is_empty() {
         writeln!(out, "\nchanged and not counted:")?;
@@ -42,23 +43,23 @@ pub(super) fn write(diff: &DiffReport, excerpts: Excerpts, out: &mut dyn Write) 
         }
     }
     if let Some(comparison) = &diff.comparison {
-        self::comparison(comparison, excerpts, out)?;
+        self::comparison(comparison, layout, out)?;
     }
     let color = color(diff.coverage());
-    writeln!(out, "\n{}", styled(excerpts, color.on_default(), &diff.summary()))
+    writeln!(out, "\n{}", styled(layout, color.on_default(), &diff.summary()))
 }
 
-fn comparison(comparison: &Comparison, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+fn comparison(comparison: &Comparison, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nagainst {}:", printable(&comparison.with))?;
     for category in Category::ALL {
         let number = comparison.number(category);
         if number > 0 {
             let line = format!("  {number:>7} {} {}", category.name(), category.meaning());
             let style = if category == Category::Lbc { AnsiColor::Red.on_default() } else { Style::new() };
-            writeln!(out, "{}", styled(excerpts, style, &line))?;
+            writeln!(out, "{}", styled(layout, style, &line))?;
         }
     }
-    let most = excerpts.most_ranges.unwrap_or(usize::MAX);
+    let most = layout.most_ranges.unwrap_or(usize::MAX);
     let lost = || comparison.files.iter().filter(|file| !file.lost.is_empty());
     for file in lost().take(most) {
         writeln!(out, "  lost in {}: {}", printable(&file.path), runs(&file.lost))?;
@@ -75,7 +76,7 @@ fn runs(lines: &[u32]) -> String {
     runs.collect::<Vec<_>>().join(" ")
 }
 
-fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Result<()> {
+fn file(file: &ChangedFile, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
     let coverage = file.coverage();
     let from = match (&file.old_path, file.is_new) {
         (Some(old), _) => format!(", was {}", printable(old)),
@@ -83,7 +84,7 @@ fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Resu
         (None, false) => String::new(),
     };
     let path = printable(&file.path);
-    let path = styled(excerpts, Style::new().bold(), &path);
+    let path = styled(layout, Style::new().bold(), &path);
     writeln!(out, "{path}: {} of {} changed lines{from}", coverage.covered, coverage.total)?;
     for function in file.functions.iter().filter(|function| function.lines.covered < function.lines.total) {
         let kind = if function.is_new == Some(true) { "new" } else { "changed" };
@@ -91,12 +92,12 @@ fn file(file: &ChangedFile, excerpts: Excerpts, out: &mut dyn Write) -> io::Resu
         let name = printable(&function.name);
         writeln!(out, "  {kind} func {name}: {} of {}", lines.covered, lines.total)?;
     }
-    let most = excerpts.most_ranges.unwrap_or(usize::MAX);
+    let most = layout.most_ranges.unwrap_or(usize::MAX);
     let shown = &file.missed[..file.missed.len().min(most)];
     let last_shown = shown.last().map_or(0, |(_, last)| last.saturating_add(AROUND));
     let lines = file.text.as_deref().map(|text| first_lines(text, last_shown as usize));
     for &(first, last) in shown {
-        run(file, lines.as_deref(), first, last, excerpts, out)?;
+        run(file, lines.as_deref(), first, last, layout, out)?;
     }
     match file.missed.len() - shown.len() {
         0 => Ok(()),
@@ -116,11 +117,11 @@ fn run(
     lines: Option<&[&[u8]]>,
     first: u32,
     last: u32,
-    excerpts: Excerpts,
+    layout: Layout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let Some(lines) = lines else { return writeln!(out, "    {}", range(first, last)) };
-    let most = if excerpts.most_ranges.is_some() { LONGEST_RUN } else { u32::MAX };
+    let most = if layout.most_ranges.is_some() { LONGEST_RUN } else { u32::MAX };
     let shown = last.min(first.saturating_add(most - 1));
     let until = if shown < last { shown } else { last.saturating_add(AROUND) };
     writeln!(out)?;
@@ -135,7 +136,7 @@ fn run(
             Some(LineState::Hit) => ('+', AnsiColor::Green.on_default()),
             None => (' ', Style::new()),
         };
-        writeln!(out, "  {}", styled(excerpts, style, format!("{number:>6} {sign} {text}").trim_end()))?;
+        writeln!(out, "  {}", styled(layout, style, format!("{number:>6} {sign} {text}").trim_end()))?;
     }
     if shown < last {
         writeln!(out, "         ... to line {last}")?;
@@ -143,6 +144,6 @@ fn run(
     Ok(())
 }
 
-fn styled(excerpts: Excerpts, style: Style, text: &str) -> String {
-    if excerpts.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+fn styled(layout: Layout, style: Style, text: &str) -> String {
+    if layout.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

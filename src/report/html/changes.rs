@@ -304,30 +304,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::code::patch::parse;
     use crate::filter::Filter;
-    use crate::report::diff::Base;
-    use crate::report::testing::{PROFILE, SOURCES, with_report};
+    use crate::report::Layout;
+    use crate::report::testing::{self, DIFF, PROFILE, SOURCES, with_report};
 
     /// Applies a diff to the sample report, and passes on the changes and the page.
     fn with_changes<T>(profile: &str, diff: &str, then: impl FnOnce(&PageChanges<'_>, &str) -> T) -> T {
-        let changes = Changes {
-            base: Base { commit: Some("0123456789abcdef".to_owned()), how: "which is <main>".to_owned() },
-            patches: parse(diff.as_bytes()).unwrap(),
-            texts: HashMap::new(),
-            functions_before: HashMap::new(),
-        };
+        let changes = testing::changes(diff);
         with_report(profile, &SOURCES, |report| {
             let diff = DiffReport::new(&report, &changes, &Filter::default());
-            let mut page = Vec::new();
-            report.write_page_with(&diff, &changes, &mut page).unwrap();
+            let page = testing::render("html", &report, Some((&diff, &changes)), Layout::default());
             let files: Vec<&FileReport<'_>> = report.files.iter().collect();
-            then(&PageChanges::new(&files, &diff, &changes).unwrap(), std::str::from_utf8(&page).unwrap())
+            then(&PageChanges::new(&files, &diff, &changes).unwrap(), &page)
         })
     }
-
-    /// Changes of lines 1 (no code), 5 (missed) and 10 (executed) of main.go, and of a line without code in x.go.
-    const DIFF: &str = "--- app/main.go\n+++ app/main.go\n@@ -1 +1 @@\n-x\n+package app\n@@ -5 +5 @@\n-x\n+\t\tpanic(1)\n@@ -10 +10 @@\n-x\n+\tclose(t.c)\n--- api/x.go\n+++ api/x.go\n@@ -2 +2 @@\n-x\n+\n";
 
     #[test]
     fn a_changed_line_is_marked_counted_and_listed() {

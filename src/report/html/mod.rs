@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
+use super::forms::{Form, Need, Renderer};
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +31,18 @@ use crate::names::printable;
 use crate::time::{iso, minute, span};
 
 use changes::{Cell, PageChanges};
+
+pub(in crate::report) const FORM: Form = Form {
+    needs: &[Need::Source, Need::Lines, Need::PackedText, Need::KnownChanges],
+    size_hint,
+    stored_suffix: Some("_report.html"),
+    is_for_browsers: true,
+    ..Form::new(
+        "html",
+        "One self-contained page: files, functions, and the source with what of it was executed, and what changed",
+        Renderer::Page(write),
+    )
+};
 
 /// Style and script stand in the page as they are here, since its policy has their hashes.
 const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"), include_str!("changes.css"));
@@ -376,8 +389,8 @@ fn percent_encoded(text: &str) -> String {
 mod tests {
     use chrono::{TimeZone, Utc};
 
-    use super::super::Form;
-    use super::super::testing::{HOSTILE, PROFILE, SOURCES, with_report, written};
+    use super::super::Layout;
+    use super::super::testing::{HOSTILE, PROFILE, SOURCES, render, with_report, written};
     use super::*;
 
     /// Returns the text between the first `from` and the `to` after it.
@@ -388,7 +401,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_nothing_but_the_style_and_the_script_of_the_page() {
-        let page = written(Form::Html, PROFILE, &SOURCES);
+        let page = written("html", PROFILE, &SOURCES);
         let (style, script) =
             (between(&page, "<style>", "</style>"), between(&page, "<script>", "</script>"));
         assert_eq!(
@@ -408,7 +421,7 @@ mod tests {
 
     #[test]
     fn the_page_asks_nobody_for_anything() {
-        let page = written(Form::Html, PROFILE, &SOURCES);
+        let page = written("html", PROFILE, &SOURCES);
         for of_others in ["http:", "https:", "src=", "<link", "@import", "url(", " style=", " onclick"] {
             let own = if of_others == "url(" { STYLE } else { &page };
             assert!(!own.replace("http://www.w3.org/2000/svg", "").contains(of_others), "{of_others}");
@@ -417,7 +430,7 @@ mod tests {
 
     #[test]
     fn totals_and_files_stand_there_without_the_script() {
-        let page = written(Form::Html, PROFILE, &SOURCES);
+        let page = written("html", PROFILE, &SOURCES);
         let plain = page.replace(&**SCRIPT, "").replace(STYLE, "");
         let table = between(&plain, "<table", "</table>");
         let rows: Vec<String> = table
@@ -445,7 +458,7 @@ mod tests {
     #[test]
     fn names_from_outside_are_text() {
         let profile = format!("mode: set\n{}:1.1,2.2 1 0\n", HOSTILE.replace('\n', "\u{b}"));
-        let page = written(Form::Html, &profile, &[None]);
+        let page = written("html", &profile, &[None]);
         let plain = page.replace(&**SCRIPT, "").replace(STYLE, "");
         assert!(!plain.contains("<c>") && !plain.contains('\u{1b}'), "{plain}");
         assert!(plain.contains("b&#60;c&#62;&#38;&#39;d|`e`,=cmd\\u{1b}[31m"), "{plain}");
@@ -480,11 +493,8 @@ mod tests {
             report.head.trend = [10.0, 20.0]
                 .map(|percent| Point { stored_at: report.head.stored_at, commit: "c".into(), percent })
                 .into();
-            let written = |report: &Report<'_>| {
-                let mut out = Vec::new();
-                report.write(Form::Html, &mut out).unwrap();
-                String::from_utf8(out).unwrap().replace(STYLE, "")
-            };
+            let written =
+                |report: &Report<'_>| render("html", report, None, Layout::default()).replace(STYLE, "");
             assert!(written(&report).contains("<polyline"));
             report.head.filters = vec!["--include m/app".to_owned()];
             assert!(!written(&report).contains("<polyline"), "a part cannot be compared with the whole");

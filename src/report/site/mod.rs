@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::LazyLock;
 
+use super::forms::{Form, Renderer};
 use askama::Template;
 use chrono::{DateTime, Utc};
 
@@ -40,6 +41,12 @@ use address::{BADGE, HISTORY, INDEX, INDEX_JSON, LATEST, REPORT, segment};
 use chart::{Chart, Dated, Spark, shown};
 
 pub(crate) use manifest::{Manifest, Need, Origin, Shown, Text, Written};
+
+pub(super) const FORM: Form = Form::new(
+    "site",
+    "With --all: a folder of static pages of everything that is stored, with reports, badges and JSON",
+    Renderer::Folder,
+);
 
 /// Style and script stand in each page as they are here, since its policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));

@@ -1,0 +1,273 @@
+//! The table of report forms: how each is called and described, what it needs, how it is written, and where it is
+//! kept.
+//!
+//! A form is a file of this folder with its `FORM`, a line of [`FORMS`], and a fixture in `tests/fixtures/forms`. The
+//! values of `--format` and their help, the source that is read, and the files beside a profile follow from the table.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use super::diff::{self, Changes, DiffReport};
+use super::html::Packer;
+use super::model::Report;
+use super::source::Wants;
+use super::text::Layout;
+use super::{badge, cobertura, codecov, func, html, json, lcov, markdown, site, text};
+
+/// All forms, in the order of the help.
+pub(crate) static FORMS: [&Form; 14] = [
+    &func::FORM,
+    &text::FORM,
+    &json::FORM,
+    &lcov::FORM,
+    &cobertura::FORM,
+    &codecov::FORM,
+    &markdown::FORM,
+    &badge::FORM,
+    &html::FORM,
+    &site::FORM,
+    &diff::text::FORM,
+    &diff::json::FORM,
+    &diff::markdown::FORM,
+    &diff::github::FORM,
+];
+
+/// The form of a report for which none is named.
+pub(crate) const DEFAULT: &Form = &func::FORM;
+/// The form of changes, where a base is named and no form.
+pub(crate) const DEFAULT_OF_CHANGES: &Form = &diff::text::FORM;
+/// The form for browsers.
+pub(crate) const PAGE: &Form = &html::FORM;
+
+/// A form that a report is written in.
+pub(crate) struct Form {
+    /// Value of `--format`.
+    pub(crate) name: &'static str,
+    /// Help of that value, without a full stop.
+    pub(crate) help: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) renderer: Renderer,
+    /// Returns about how many bytes it takes, where those are many.
+    pub(crate) size_hint: fn(&Report<'_>) -> usize,
+    /// End of the name of the file that keeps it, in place of the profile's `.cov`.
+    pub(crate) stored_suffix: Option<&'static str>,
+    /// A browser shows it, so that a terminal is no place for it.
+    pub(crate) is_for_browsers: bool,
+    /// It says itself which service and row it is of.
+    pub(crate) has_heading: bool,
+    /// Advice for a report with files that the commit lacks.
+    pub(crate) advice_on_missing_files: Option<&'static str>,
+}
+
+/// Data that a form needs beyond the statements of each file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The functions of the source, without which the form is nothing.
+    Functions,
+    /// The source, without which the form says less.
+    Source,
+    /// The lines of each file.
+    Lines,
+    /// The text of each file, packed for a browser.
+    PackedText,
+    /// The changes since a base, without which the form is nothing.
+    Changes,
+    /// The changes since a base, where they are known.
+    KnownChanges,
+}
+
+/// Writes a form from what it is made of.
+pub(crate) enum Renderer {
+    /// From the report.
+    Report(fn(&Report<'_>, &mut dyn Write) -> io::Result<()>),
+    /// From the report, for a terminal.
+    Text(fn(&Report<'_>, Layout, &mut dyn Write) -> io::Result<()>),
+    /// From the report, with the changes where they are known.
+    Page(fn(&Report<'_>, KnownChanges<'_>, &mut dyn Write) -> io::Result<()>),
+    /// From the changes.
+    Changes(fn(&DiffReport, Layout, &mut dyn Write) -> io::Result<()>),
+    /// From the reports of all services, as a folder that the engine `site` writes.
+    Folder,
+}
+
+/// The changes, where they are known.
+pub(crate) type KnownChanges<'d> = Option<(&'d DiffReport, &'d Changes)>;
+
+/// A report, with the changes where they are known.
+#[derive(Clone, Copy)]
+pub(crate) struct Document<'d, 'a> {
+    pub(crate) report: &'d Report<'a>,
+    pub(crate) changes: KnownChanges<'d>,
+}
+
+impl Form {
+    /// Returns a form that needs nothing beyond the statements of each file.
+    pub(in crate::report) const fn new(name: &'static str, help: &'static str, renderer: Renderer) -> Self {
+        Self {
+            name,
+            help,
+            needs: &[],
+            renderer,
+            size_hint: |_| 0,
+            stored_suffix: None,
+            is_for_browsers: false,
+            has_heading: true,
+            advice_on_missing_files: None,
+        }
+    }
+
+    /// Finds a form by its name.
+    pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
+        FORMS.into_iter().find(|form| form.name == name)
+    }
+
+    /// Tells whether the form needs something.
+    pub(crate) fn needs(&self, need: Need) -> bool {
+        self.needs.contains(&need)
+    }
+
+    /// Tells whether the form is a folder of all services.
+    pub(crate) fn is_folder(&self) -> bool {
+        matches!(self.renderer, Renderer::Folder)
+    }
+
+    /// Returns what the form asks of each file; files of a page go to `packer`.
+    pub(crate) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
+        Wants {
+            lines: self.needs(Need::Lines),
+            packer: self.needs(Need::PackedText).then_some(packer),
+            quotes: false,
+        }
+    }
+
+    /// Writes the form; of changes that are not known it writes nothing.
+    pub(crate) fn write(
+        &self,
+        document: Document<'_, '_>,
+        layout: Layout,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let Document { report, changes } = document;
+        match (&self.renderer, changes) {
+            (Renderer::Report(write), _) => write(report, out),
+            (Renderer::Text(write), _) => write(report, layout, out),
+            (Renderer::Page(write), changes) => write(report, changes, out),
+            (Renderer::Changes(write), Some((diff, _))) => write(diff, layout, out),
+            (Renderer::Changes(_), None) | (Renderer::Folder, _) => Ok(()),
+        }
+    }
+
+    /// Returns what [`Self::write`] writes.
+    pub(crate) fn render(&self, document: Document<'_, '_>) -> io::Result<Vec<u8>> {
+        let mut text = Vec::with_capacity((self.size_hint)(document.report));
+        self.write(document, Layout::default(), &mut text)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Names are unique.
+impl PartialEq for Form {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Returns the ends of the names of all files that keep a form beside a profile.
+pub(crate) fn stored_suffixes() -> impl Iterator<Item = &'static str> {
+    FORMS.iter().filter_map(|form| form.stored_suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::super::testing::{self, DIFF, HOSTILE, PROFILE, SOURCES, with_report, written};
+    use super::super::text::Order;
+    use super::*;
+    use crate::filter::Filter;
+
+    /// Replaces what stands between two marks.
+    fn blank(text: &mut String, from: &str, to: &str, with: &str) {
+        let start = text.find(from).map(|at| at + from.len()).unwrap();
+        let length = text[start..].find(to).unwrap();
+        text.replace_range(start..start + length, with);
+    }
+
+    /// Writes a form of the example, without what changes with each release and each line of a page's script.
+    fn sample(form: &Form) -> String {
+        let layout = Layout { order: Order::Uncovered, most_files: Some(2), ..Layout::default() };
+        let changes = testing::changes(DIFF);
+        let mut text = with_report(PROFILE, &SOURCES, |report| {
+            let diff = DiffReport::new(&report, &changes, &Filter::default());
+            testing::render(form.name, &report, Some((&diff, &changes)), layout)
+        });
+        if form.is_for_browsers {
+            blank(&mut text, "<style>", "</style>", "STYLE");
+            blank(&mut text, "<script>", "</script>", "SCRIPT");
+            blank(&mut text, "script-src '", "'", "HASH");
+            blank(&mut text, "style-src '", "'", "HASH");
+        }
+        text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    }
+
+    /// `GOC_WATCHDOG_UPDATE_FORMS=1 cargo test --lib forms` writes the fixtures of forms that have one anew.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "fixtures are files")]
+    fn each_form_has_its_fixture_and_is_written_as_that() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/forms");
+        let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let mut fixtures: BTreeMap<String, _> =
+            files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path)).collect();
+        // A site is a folder, which tests/site.rs holds file by file.
+        for form in FORMS.into_iter().filter(|form| !form.is_folder()) {
+            let path = fixtures.remove(form.name).unwrap_or_else(|| panic!("{form:?} has no fixture"));
+            let written = sample(form);
+            if std::env::var_os("GOC_WATCHDOG_UPDATE_FORMS").is_some() {
+                std::fs::write(&path, &written).unwrap();
+            }
+            assert_eq!(written, std::fs::read_to_string(&path).unwrap(), "{form:?}");
+        }
+        assert!(fixtures.is_empty(), "fixtures of no form: {fixtures:?}");
+    }
+
+    #[test]
+    fn names_and_stored_files_of_forms_are_unique() {
+        let names: BTreeMap<&str, &Form> = FORMS.into_iter().map(|form| (form.name, form)).collect();
+        assert_eq!(names.len(), FORMS.len());
+        assert_eq!(stored_suffixes().collect::<Vec<_>>(), ["_report.txt", "_report.html"]);
+    }
+
+    #[test]
+    fn a_form_needs_what_its_renderer_takes() {
+        for form in FORMS {
+            let is_of_changes = matches!(form.renderer, Renderer::Changes(_));
+            assert_eq!(form.needs(Need::Changes), is_of_changes, "{form:?}");
+            let may_show_changes = matches!(form.renderer, Renderer::Page(_));
+            assert_eq!(form.needs(Need::KnownChanges), may_show_changes, "{form:?}");
+            assert!(!form.needs(Need::Lines) || form.needs(Need::Source), "{form:?}: lines need the source");
+        }
+    }
+
+    #[test]
+    fn hostile_names_stay_inside_their_place() {
+        let profile = format!("mode: set\n{}:1.1,2.2 1 0\n", HOSTILE.replace('\n', "\u{b}"));
+        let written = |form| written(form, &profile, &[None]);
+        for form in ["text", "lcov", "cobertura", "codecov", "markdown", "json"] {
+            let text = written(form);
+            let controls = text.chars().filter(|c| c.is_control() && *c != '\n').count();
+            assert_eq!(controls, 0, "{form:?}: {text}");
+        }
+        assert!(!written("cobertura").contains("<c>"));
+        assert!(!written("markdown").contains("<c>") && !written("markdown").contains("|`"));
+        let mut records = written("lcov");
+        records.retain(|c| c != '\n');
+        assert_eq!(records.matches("end_of_record").count(), 1);
+    }
+}

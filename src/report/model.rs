@@ -1,0 +1,178 @@
+//! The model of a report: files with their figures, and the packages that they make up.
+
+use std::collections::BTreeMap;
+
+use super::diff::Changes;
+use super::functions::{FunctionReport, sum};
+use super::head::Head;
+use super::html;
+use super::lines::{self, LineReport};
+use super::source::{Declared, NoSource, Source, is_in_commit};
+use crate::coverage::Coverage;
+use crate::filter::{Candidate, Filter};
+use crate::profile::{Block, Profile};
+
+/// A profile, laid over its source.
+#[derive(Clone, Debug)]
+pub(crate) struct Report<'a> {
+    /// What it is of.
+    pub head: Head,
+    /// In byte order of their names.
+    pub files: Vec<FileReport<'a>>,
+}
+
+/// One file of a profile.
+#[derive(Clone, Debug)]
+pub(crate) struct FileReport<'a> {
+    /// Import path and file name.
+    pub name: &'a str,
+    /// From the root of the repository; `None` for what is not in it.
+    pub path: Option<Box<str>>,
+    /// In order of their starts.
+    pub blocks: &'a [Block],
+    /// One for each block.
+    pub counts: &'a [u64],
+    /// All its statements, inside of functions or not.
+    pub coverage: Coverage,
+    /// In source order; none where there is no source.
+    pub functions: Vec<FunctionReport>,
+    /// Lines with code in some block; none where no format asks for them.
+    pub lines: Vec<LineReport>,
+    /// Lines that were executed at least partly, of all.
+    pub line_coverage: Coverage,
+    /// The file says that a program wrote it.
+    pub is_generated: bool,
+    /// Why there are no functions.
+    pub no_source: Option<NoSource>,
+    /// What the lines are of; `None` where nothing quotes it, or where they are of another text.
+    pub text: Option<Box<[u8]>>,
+    /// Where its text and figures are packed; `None` where no format shows them.
+    pub(super) pack_slot: Option<html::PackSlot>,
+}
+
+impl FileReport<'_> {
+    /// Returns the import path of its package.
+    #[must_use]
+    pub(crate) fn package(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(package, _)| package)
+    }
+
+    /// Returns its name within the package.
+    #[must_use]
+    pub(crate) fn base_name(&self) -> &str {
+        self.name.rsplit_once('/').map_or(self.name, |(_, name)| name)
+    }
+
+    /// Tells whether the commit has the file, which neither a path that it lacks nor a lost link is.
+    #[must_use]
+    pub(crate) fn is_in_commit(&self) -> bool {
+        is_in_commit(self.path.as_deref(), self.no_source.as_ref())
+    }
+
+    /// Returns its path in the repository, or its import path where it is not in one.
+    #[must_use]
+    pub(crate) fn best_path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.name)
+    }
+}
+
+/// The files of one package.
+#[derive(Clone, Debug)]
+pub(crate) struct PackageReport<'r, 'a> {
+    /// Import path.
+    pub name: &'r str,
+    /// All statements of its files.
+    pub coverage: Coverage,
+    /// In byte order of their names.
+    pub files: Vec<&'r FileReport<'a>>,
+}
+
+impl<'a> Report<'a> {
+    /// Lays a profile over its source: of each of its files, in order, what is known of it.
+    #[must_use]
+    pub(crate) fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
+        assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");
+        let files = profile.build.files().zip(sources);
+        let files = files.map(|(file, source)| {
+            let counts = &profile.counts[file.range.0..file.range.1];
+            let Source { path, read, lines, text, pack_slot } = source;
+            let (functions, is_generated, no_source) = match read {
+                Ok(Declared { functions, is_generated }) => (functions, is_generated, None),
+                Err(why) => (Vec::new(), false, Some(why)),
+            };
+            FileReport {
+                name: file.name,
+                path,
+                blocks: file.blocks,
+                counts,
+                coverage: sum(file.blocks, counts, |_| true),
+                functions,
+                line_coverage: lines::coverage(&lines),
+                lines,
+                is_generated,
+                no_source,
+                text,
+                pack_slot,
+            }
+        });
+        Self { head, files: files.collect() }
+    }
+
+    /// Returns the statements of all files, each block once.
+    #[must_use]
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.files.iter().map(|file| file.coverage).sum()
+    }
+
+    /// Returns the packages in byte order of their import paths.
+    #[must_use]
+    pub(crate) fn packages(&self) -> Vec<PackageReport<'_, 'a>> {
+        let mut packages: BTreeMap<&str, Vec<&FileReport<'a>>> = BTreeMap::new();
+        for file in &self.files {
+            packages.entry(file.package()).or_default().push(file);
+        }
+        let packages = packages.into_iter();
+        packages
+            .map(|(name, files)| {
+                let coverage = files.iter().map(|file| file.coverage).sum();
+                PackageReport { name, coverage, files }
+            })
+            .collect()
+    }
+
+    /// Leaves out the files that a filter does not take.
+    pub(crate) fn retain(&mut self, filter: &Filter) {
+        self.files.retain(|file| {
+            filter.takes(Candidate {
+                name: file.name,
+                path: file.path.as_deref(),
+                is_generated: file.is_generated,
+                is_in_commit: file.is_in_commit(),
+            })
+        });
+    }
+
+    /// Leaves out the files that did not change.
+    pub(crate) fn retain_changed(&mut self, changes: &Changes) {
+        let paths = changes.paths_after();
+        self.files.retain(|file| file.path.as_deref().is_some_and(|path| paths.contains(path)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::with_report;
+
+    #[test]
+    fn files_of_a_package_stand_together_though_another_lies_between() {
+        let profile = "mode: set\na/b/a.go:1.1,2.2 1 1\na/b/c/y.go:1.1,2.2 1 0\na/b/x.go:1.1,2.2 1 0\n";
+        with_report(profile, &[None, None, None], |report| {
+            let packages: Vec<_> = report
+                .packages()
+                .iter()
+                .map(|package| (package.name, package.files.len(), package.coverage.covered))
+                .collect();
+            assert_eq!(packages, [("a/b", 2, 1), ("a/b/c", 1, 0)]);
+        });
+    }
+}

@@ -1,0 +1,153 @@
+//! The source of a file as far as a report knows it: its functions and lines, or why there are none.
+
+use std::fmt;
+
+use super::functions::{FunctionReport, covered_functions};
+use super::html::{self, Packer};
+use super::lines::{self, LineReport};
+use crate::code::gosrc::{CodeLines, LostLink, Scanned, SyntaxError};
+use crate::filter::Candidate;
+use crate::profile::{BuildFile, Profile};
+
+/// Why the source of a file is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoSource {
+    /// No source was looked for, or there was none to look in.
+    NotRead,
+    /// No file of the commit has that import path: it was generated at build time, is a dependency's,
+    /// or lay outside of the repository.
+    NotInCommit,
+    /// The repository lacks the file's content.
+    NotInRepository,
+    /// The file is larger than any that people write.
+    TooLarge,
+    /// The commit has a link there that leads to no file of it.
+    Link(LostLink),
+    /// What the commit has does not parse.
+    DoesNotParse(SyntaxError),
+}
+
+impl fmt::Display for NoSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRead => f.write_str("no source was read"),
+            Self::NotInCommit => f.write_str("not in the commit"),
+            Self::NotInRepository => f.write_str("its content is not in the repository"),
+            Self::TooLarge => f.write_str("too large"),
+            Self::Link(why) => write!(f, "{why}"),
+            Self::DoesNotParse(error) => write!(f, "does not parse, {error}"),
+        }
+    }
+}
+
+/// What is known of the source of one file of a profile.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// From the root of the repository; `None` for what is not in it.
+    pub(super) path: Option<Box<str>>,
+    /// What its text says.
+    pub(super) read: Result<Declared, NoSource>,
+    /// Its lines; none where no format asks for them.
+    pub(super) lines: Vec<LineReport>,
+    /// Its text; none where nothing quotes it, or where blocks say nothing of its lines.
+    pub(super) text: Option<Box<[u8]>>,
+    /// Where it is packed; `None` where no format shows it.
+    pub(super) pack_slot: Option<html::PackSlot>,
+}
+
+/// What the formats of a run ask of each file beyond its blocks and functions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants<'p> {
+    /// Something of its lines.
+    pub lines: bool,
+    /// Its text, to be shown, and who packs it.
+    pub packer: Option<&'p Packer<'p>>,
+    /// Its text, to quote some lines of.
+    pub quotes: bool,
+}
+
+/// What a text declares.
+#[derive(Clone, Debug)]
+pub(super) struct Declared {
+    pub(super) functions: Vec<FunctionReport>,
+    pub(super) is_generated: bool,
+}
+
+impl Source {
+    /// Returns for each file of a profile that nothing was read of it.
+    #[must_use]
+    pub(crate) fn not_read(profile: &Profile, wants: Wants<'_>) -> Vec<Self> {
+        let files = profile.build.files();
+        let source = |file: BuildFile<'_>| {
+            let counts = &profile.counts[file.range.0..file.range.1];
+            Self::without_text(None, NoSource::NotRead, &file, counts, wants)
+        };
+        files.map(source).collect()
+    }
+
+    /// A file that no text was read of; its lines are those that its blocks span.
+    #[must_use]
+    pub(crate) fn without_text(
+        path: Option<&str>,
+        why: NoSource,
+        file: &BuildFile<'_>,
+        counts: &[u64],
+        wants: Wants<'_>,
+    ) -> Self {
+        let lines = if wants.lines { lines::of(file.blocks, counts, None) } else { Vec::new() };
+        let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, pack_slot: None };
+        source.packed(file, counts, None, wants)
+    }
+
+    /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
+    #[must_use]
+    pub(crate) fn of_text(
+        path: &str,
+        text: &[u8],
+        scanned: Result<Scanned, SyntaxError>,
+        file: &BuildFile<'_>,
+        counts: &[u64],
+        wants: Wants<'_>,
+    ) -> Self {
+        // Line comments (`//line`) give blocks positions of another text, which may lie beyond the end of this one. The
+        // page shows them by number; forms that name lines of the file leave them out.
+        let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
+        let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
+        let code = code.map(|scanned| CodeLines::of(text, scanned));
+        let blocks = file.blocks;
+        let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
+            Declared { functions: covered_functions(blocks, counts, functions), is_generated }
+        });
+        let read = declared.map_err(NoSource::DoesNotParse);
+        let shown = (!is_moved).then_some(text);
+        let quoted = shown.filter(|_| wants.quotes).map(Into::into);
+        let source = Self { path: Some(path.into()), read, lines, text: quoted, pack_slot: None };
+        let mut source = source.packed(file, counts, shown, wants);
+        if is_moved {
+            source.lines = Vec::new();
+        }
+        source
+    }
+
+    fn packed(mut self, file: &BuildFile<'_>, counts: &[u64], text: Option<&[u8]>, wants: Wants<'_>) -> Self {
+        if let Some(packer) = wants.packer {
+            let declared = self.read.as_ref().ok();
+            let functions = declared.map_or(&[][..], |declared| &declared.functions);
+            let path = self.path.as_deref();
+            let candidate = Candidate {
+                name: file.name,
+                path,
+                is_generated: declared.is_some_and(|declared| declared.is_generated),
+                is_in_commit: is_in_commit(path, self.read.as_ref().err()),
+            };
+            let figures = html::Figures { blocks: file.blocks, counts, lines: &self.lines, functions };
+            self.pack_slot = packer.put(candidate, &figures, text);
+        }
+        self
+    }
+}
+
+pub(super) fn is_in_commit(path: Option<&str>, no_source: Option<&NoSource>) -> bool {
+    path.is_some() && !matches!(no_source, Some(NoSource::Link(_)))
+}
