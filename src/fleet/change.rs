@@ -7,9 +7,9 @@ use super::generation::LastAnswer;
 use super::ids::{BuildGroupId, GenerationId, KeyId, RowId, ServiceId, StructureId};
 use super::liveness::Suspicion;
 use super::records::{AddressState, Key, Replicas, ScheduleRow};
-use super::removal::Tombstone;
 use super::row::NewRow;
 use super::snapshot::Jump;
+use super::tombstone::Tombstone;
 use crate::profile::{Fingerprint, Mode};
 
 /// One change, decided without the database.
@@ -194,9 +194,9 @@ pub(crate) enum Change {
     /// An address answers, or is gone.
     Unsuspected(String),
     /// An address is about to be removed.
-    Buried(Tombstone),
-    /// A tombstone has served.
-    Exhumed(Tombstone),
+    TombstoneAdded(Tombstone),
+    /// A tombstone is no longer needed.
+    TombstoneRemoved(Tombstone),
     /// What an address served under a name will not come back.
     Closed {
         /// The name, as registered.

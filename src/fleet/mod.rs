@@ -5,6 +5,7 @@
 
 pub(crate) mod assembly;
 pub(crate) mod build_group;
+pub(crate) mod center_address;
 pub(crate) mod center_list;
 pub(crate) mod change;
 #[cfg(test)]
@@ -15,11 +16,16 @@ pub(crate) mod key_entry;
 pub(crate) mod liveness;
 pub(crate) mod pick;
 pub(crate) mod plan;
+pub(crate) mod probe;
 pub(crate) mod pull_rules;
 pub(crate) mod records;
+pub(crate) mod registration;
 pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod row;
 pub(crate) mod schedule;
+pub(crate) mod situation;
 pub(crate) mod snapshot;
 pub(crate) mod state;
+pub(crate) mod tombstone;
+pub(crate) mod watch;

@@ -1,9 +1,45 @@
-//! The engine of `prune`: surveys and probes what is listed, removes what is dead, registers again what is missed, and
-//! drops what has been kept long enough.
+//! The engine of `prune`: probes what the centers list, removes dead addresses, registers again what is missed, and drops
+//! history that was kept long enough.
+//!
+//! Each step returns its outcome; nothing here prints.
 
-pub(crate) mod lists;
-pub(crate) mod probing;
-pub(crate) mod registering;
-pub(crate) mod removing;
-pub(crate) mod thinning;
+pub(crate) mod outcome;
+pub(crate) mod probe;
+pub(crate) mod probe_round;
+pub(crate) mod removal;
+pub(crate) mod retention;
+pub(crate) mod summary;
 pub(crate) mod watch;
+
+mod center_removal;
+mod registration;
+mod rename;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::{PruneConfig, PullConfig};
+use crate::fleet::removal::RemovalOptions;
+use crate::io::store::{Store, StoreError};
+use crate::io::workdir::Workdir;
+use crate::names::Naming;
+
+/// Values that the steps of a run share.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) naming: &'a Naming,
+    pub(crate) centers: &'a [String],
+    pub(crate) prune: &'a PruneConfig,
+    pub(crate) pull: &'a PullConfig,
+    pub(crate) options: RemovalOptions,
+    /// When the run began.
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// Opens the database for reading; `None` where there is none yet.
+pub(crate) fn open_reader(workdir: &Workdir) -> Result<Option<Store>, StoreError> {
+    match Store::open_read_only(&workdir.database()) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,121 +1,175 @@
-//! Looking after what was removed: a process that only seemed dead is registered again at once.
+//! The watch over removed addresses: a process that only seemed dead is registered again at once.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::address::normal_form;
-use crate::fleet::assembly::key_and_branch;
-use crate::fleet::removal::Tombstone;
+use crate::fleet::probe::ProbeTarget;
+use crate::fleet::tombstone::Tombstone;
+use crate::fleet::watch::WatchStep;
 use crate::io::center::Effort;
 use crate::io::clock::{self, Stopwatch};
+use crate::io::workdir::Locked;
 use crate::names::Naming;
-use crate::prune::lists::is_back;
-use crate::prune::probing::{Prober, Target};
-use crate::prune::registering::register;
+use crate::parallel;
+use crate::prune::Inputs;
+use crate::prune::probe::Prober;
+use crate::prune::registration::register;
 
-/// How often it is looked whether something is due.
+/// The pause before the watch looks again for a due address.
 const TICK: Duration = Duration::from_millis(50);
 
 /// An address that came back.
 #[derive(Clone, Debug)]
-pub(crate) struct Restored {
+pub(crate) struct RestoredAddress {
     pub(crate) tombstone: Tombstone,
-    /// Why it could not be registered again.
+    /// The reason why it could not be registered again.
     pub(crate) error: Option<String>,
 }
 
 /// The result of the watch.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) restored: Vec<Restored>,
-    /// The deadline ended it before all was looked after.
+#[derive(Debug, Default)]
+pub(crate) struct WatchResult {
+    pub(crate) restored: Vec<RestoredAddress>,
+    /// The deadline ended the watch before every address had all of its probes.
     pub(crate) is_cut: bool,
 }
 
-struct Removed {
+/// Does `work` under the lock, while what it removes, and sends, is watched in the background.
+///
+/// The lock is let go after the work, and the watch goes on until its end.
+pub(crate) fn watch_while<T>(
+    prober: &Prober<'_>,
+    inputs: &Inputs<'_>,
+    locked: Locked,
+    work: impl FnOnce(&Locked, &Sender<Vec<Tombstone>>) -> Result<T>,
+) -> (Result<T>, Result<WatchResult>) {
+    let (removed, inbox) = channel::<Vec<Tombstone>>();
+    let recheck: &[Duration] = if inputs.options.restore { &inputs.prune.recheck } else { &[] };
+    let naming = inputs.naming;
+    thread::scope(|scope| {
+        // Without a thread, removed addresses are watched once the lock is let go.
+        let watching = parallel::begin(scope, move || Watch::new(prober, recheck, naming).run(&inbox));
+        let worked = work(&locked, &removed);
+        drop(locked);
+        drop(removed);
+        (worked, watching.join())
+    })
+}
+
+struct WatchedAddress {
     tombstone: Tombstone,
     since: Stopwatch,
-    looks: usize,
+    probes: usize,
     error: Option<String>,
 }
 
-impl Removed {
+impl WatchedAddress {
     fn new(tombstone: Tombstone) -> Self {
-        Self { tombstone, since: Stopwatch::start(), looks: 0, error: None }
+        Self { tombstone, since: Stopwatch::start(), probes: 0, error: None }
     }
 }
 
-/// Probes each address that comes in so long after its removal, in the background of further removals.
+/// The watch while it runs.
 ///
-/// Writes nothing down: whoever is cut off here has a tombstone, and the next run looks again.
-pub(crate) fn watch(
-    inbox: &Receiver<Vec<Tombstone>>,
-    prober: &Prober<'_>,
-    recheck: &[Duration],
-    naming: &Naming,
-) -> Result<Watched> {
-    let mut restored = Vec::new();
-    let mut watched: Vec<Removed> = Vec::new();
-    let mut is_open = true;
-    loop {
-        while is_open {
-            match inbox.try_recv() {
-                Ok(tombstones) => watched.extend(tombstones.into_iter().map(Removed::new)),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => is_open = false,
-            }
-        }
-        if prober.signals.received().is_some() {
-            return Ok(Watched { restored, is_cut: false });
-        }
-        if prober.deadline.has_passed() {
-            // Until nothing more can come, so that the run knows whether it leaves anything to the next one.
-            watched.extend(inbox.iter().flatten().map(Removed::new));
-            let is_cut = watched.iter().any(|removed| removed.looks < recheck.len());
-            return Ok(Watched { restored, is_cut });
-        }
-        let is_due = |removed: &Removed| {
-            recheck.get(removed.looks).is_none_or(|after| removed.since.elapsed() >= *after)
-        };
-        let (due, later): (Vec<Removed>, Vec<Removed>) = watched.into_iter().partition(is_due);
-        watched = later;
-        let (due, over): (Vec<Removed>, Vec<Removed>) =
-            due.into_iter().partition(|removed| removed.looks < recheck.len());
-        restored.extend(over.into_iter().filter_map(|removed| {
-            removed.error.map(|error| Restored { tombstone: removed.tombstone, error: Some(error) })
-        }));
-        if due.is_empty() {
-            if !is_open && watched.is_empty() {
-                return Ok(Watched { restored, is_cut: false });
-            }
-            let _ = clock::wait(TICK, prober.signals);
-            continue;
-        }
-        let targets: Vec<Target> = due.iter().map(|removed| target(&removed.tombstone, naming)).collect();
-        let Some(seen) = prober.look(&targets, Effort::Thorough)? else {
-            watched.extend(due);
-            continue;
-        };
-        let (mut back, mut gone) = (Vec::new(), Vec::new());
-        for (removed, sighting) in due.into_iter().zip(seen) {
-            if is_back(&removed.tombstone, &sighting, naming) { &mut back } else { &mut gone }.push(removed);
-        }
-        let tombstones: Vec<&Tombstone> = back.iter().map(|removed| &removed.tombstone).collect();
-        let errors = register(&prober.patient, &tombstones);
-        for (removed, error) in back.into_iter().zip(errors) {
-            match error {
-                None => restored.push(Restored { tombstone: removed.tombstone, error: None }),
-                Some(_) => gone.push(Removed { error, ..removed }),
-            }
-        }
-        watched.extend(gone.into_iter().map(|removed| Removed { looks: removed.looks + 1, ..removed }));
-    }
+/// Nothing is written down: an address that is cut off here has a tombstone, and the next run probes it again.
+struct Watch<'a> {
+    prober: &'a Prober<'a>,
+    /// The times of the probes, counted from the removal.
+    recheck: &'a [Duration],
+    naming: &'a Naming,
+    watched: Vec<WatchedAddress>,
+    restored: Vec<RestoredAddress>,
 }
 
-/// Returns what to ask to find out whether a process is back.
-pub(crate) fn target(tombstone: &Tombstone, naming: &Naming) -> Target {
-    let (key, _) = key_and_branch(naming, &tombstone.service);
-    Target { address: normal_form(&tombstone.address), keys: vec![key], wants_build: true }
+impl<'a> Watch<'a> {
+    fn new(prober: &'a Prober<'a>, recheck: &'a [Duration], naming: &'a Naming) -> Self {
+        Self { prober, recheck, naming, watched: Vec::new(), restored: Vec::new() }
+    }
+
+    /// Probes each address that comes in, until no more can come and all were probed.
+    fn run(mut self, inbox: &Receiver<Vec<Tombstone>>) -> Result<WatchResult> {
+        let mut is_open = true;
+        loop {
+            while is_open {
+                match inbox.try_recv() {
+                    Ok(tombstones) => self.add(tombstones),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => is_open = false,
+                }
+            }
+            if self.prober.signals.received().is_some() {
+                return Ok(self.end(false));
+            }
+            if self.prober.deadline.has_passed() {
+                // Until nothing more can come, so that the run knows whether it leaves anything to the next one.
+                for tombstones in inbox {
+                    self.add(tombstones);
+                }
+                let is_cut = self.watched.iter().any(|watched| watched.probes < self.recheck.len());
+                return Ok(self.end(is_cut));
+            }
+            let due = self.take_due();
+            if !due.is_empty() {
+                self.probe(due)?;
+            } else if !is_open && self.watched.is_empty() {
+                return Ok(self.end(false));
+            } else {
+                let _ = clock::wait(TICK, self.prober.signals);
+            }
+        }
+    }
+
+    fn add(&mut self, tombstones: Vec<Tombstone>) {
+        self.watched.extend(tombstones.into_iter().map(WatchedAddress::new));
+    }
+
+    fn end(self, is_cut: bool) -> WatchResult {
+        WatchResult { restored: self.restored, is_cut }
+    }
+
+    /// Takes out the addresses that are to be probed now, and ends the watch of those that had all probes.
+    fn take_due(&mut self) -> Vec<WatchedAddress> {
+        let mut due = Vec::new();
+        for watched in std::mem::take(&mut self.watched) {
+            match WatchStep::new(watched.probes, watched.since.elapsed(), self.recheck) {
+                WatchStep::Wait => self.watched.push(watched),
+                WatchStep::Probe => due.push(watched),
+                WatchStep::End => {
+                    let WatchedAddress { tombstone, error, .. } = watched;
+                    let failed = error.map(|error| RestoredAddress { tombstone, error: Some(error) });
+                    self.restored.extend(failed);
+                }
+            }
+        }
+        due
+    }
+
+    /// Probes addresses, and registers those again that are back.
+    fn probe(&mut self, due: Vec<WatchedAddress>) -> Result<()> {
+        let target = |watched: &WatchedAddress| ProbeTarget::for_tombstone(&watched.tombstone, self.naming);
+        let targets: Vec<ProbeTarget> = due.iter().map(target).collect();
+        let Some(results) = self.prober.probe_all(&targets, Effort::Thorough)? else {
+            self.watched.extend(due);
+            return Ok(());
+        };
+        let (mut back, mut away) = (Vec::new(), Vec::new());
+        for (watched, result) in due.into_iter().zip(results) {
+            let is_back = watched.tombstone.is_back(&result, self.naming);
+            if is_back { &mut back } else { &mut away }.push(watched);
+        }
+        let tombstones: Vec<&Tombstone> = back.iter().map(|watched| &watched.tombstone).collect();
+        let errors = register(&self.prober.patient, &tombstones);
+        for (watched, error) in back.into_iter().zip(errors) {
+            match error {
+                None => self.restored.push(RestoredAddress { tombstone: watched.tombstone, error: None }),
+                Some(_) => away.push(WatchedAddress { error, ..watched }),
+            }
+        }
+        self.watched
+            .extend(away.into_iter().map(|watched| WatchedAddress { probes: watched.probes + 1, ..watched }));
+        Ok(())
+    }
 }

@@ -2,36 +2,39 @@
 
 mod output;
 
-use std::sync::{Mutex, mpsc};
-use std::thread;
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::Context;
+use super::{Context, fail, turn, warn};
+use crate::address::shown_url;
 use crate::cli::Format;
-use crate::collect::mending::{Depth, Mended, mend};
+use crate::collect::mending::{Depth, mend, tell_left, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::turn::{FOREVER, Patience};
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
-use crate::fleet::assembly::{Fleet, SilentCenter};
-use crate::fleet::liveness::Rules;
-use crate::fleet::removal::{Choices, Plan, Tombstone};
+use crate::fleet::liveness::LivenessRules;
+use crate::fleet::removal::{RemovalOptions, RemovalPlan};
 use crate::fleet::retention::Keep;
+use crate::fleet::situation::Observations;
+use crate::fleet::tombstone::Tombstone;
 use crate::io::center::{Client, Options};
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::Locked;
-use crate::parallel;
 use crate::ping::PingUrl;
-use crate::prune::lists::Survey;
-use crate::prune::probing::Prober;
-use crate::prune::removing::{Removal, Remover};
-use crate::prune::thinning::Thinning;
-use crate::prune::watch::{Restored, Watched};
+use crate::prune::outcome::{ListsOutcome, PruneOutcome};
+use crate::prune::probe::Prober;
+use crate::prune::probe_round::ProbeRound;
+use crate::prune::removal::Remover;
+use crate::prune::retention::RetentionRun;
+use crate::prune::watch::{WatchResult, watch_while};
+use crate::prune::{Inputs, open_reader};
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
@@ -121,9 +124,9 @@ pub struct PruneArgs {
 }
 
 impl PruneArgs {
-    fn choices(&self, config: &PruneConfig) -> Choices {
-        Choices {
-            rules: Rules::with(
+    fn removal_options(&self, config: &PruneConfig) -> RemovalOptions {
+        RemovalOptions {
+            rules: LivenessRules::for_any_failure(
                 self.confirm_runs.or(config.confirm_runs),
                 self.confirm_over.or(config.confirm_over),
             ),
@@ -142,16 +145,27 @@ impl PruneArgs {
         }
     }
 
+    fn inputs<'a>(&self, context: &'a Context) -> Inputs<'a> {
+        Inputs {
+            naming: &context.config.naming,
+            centers: &context.centers,
+            prune: &context.config.prune,
+            pull: &context.config.pull,
+            options: self.removal_options(&context.config.prune),
+            now: context.now(),
+        }
+    }
+
     fn concurrency(&self, config: &PruneConfig) -> usize {
         self.concurrency.map_or(config.concurrency, usize::from)
     }
 }
 
-/// Speaks to addresses and centers.
-pub(crate) struct Clients {
-    /// Gives up on an address early.
+/// The HTTP clients of a run.
+struct Clients {
+    /// For probes: gives up on an address early.
     quick: Client,
-    /// Has the patience that a list or a profile takes, though none with silence.
+    /// For lists and profiles, with their timeouts, though none for silence.
     patient: Client,
     /// For the last pulls of addresses, which are broken off together. Waits for an answer as long as `pull` does:
     /// an agent that `pull` can read is alive.
@@ -177,46 +191,13 @@ impl Clients {
     }
 }
 
-/// What a run did, or would do.
-#[derive(Default)]
-pub(crate) struct Done {
-    /// What was done about the lists of the centers; `None` where they were let alone.
-    lists: Option<Lists>,
-    /// What was done about the history; `None` where it was let alone.
-    thinning: Option<Thinning>,
-    /// A signal ended it.
-    has_signal: bool,
-    /// Stored profiles that were missing or damaged.
-    mended: Mended,
-    /// Stored values could not be read, or files not written again.
-    is_damaged: bool,
-}
-
-/// What a run did about the lists of the centers.
-#[derive(Default)]
-pub(crate) struct Lists {
-    plan: Plan,
-    removal: Removal,
-    silent: Vec<SilentCenter>,
-    restored: Vec<Restored>,
-    /// The deadline ended it before all was done.
-    is_cut: bool,
-}
-
-impl Lists {
-    /// Returns how many listed addresses nothing was learnt of.
-    fn unasked(&self) -> usize {
-        self.plan.judged.iter().filter(|judged| judged.listed.probe.is_none()).count()
-    }
-}
-
 /// Runs the command.
 pub(crate) fn run(args: &PruneArgs, context: &Context) -> Result<ExitCode> {
     let url = args.ping.as_ref().or(context.config.prune.ping.as_ref()).filter(|_| !args.dry_run);
     pinging(url, context.config.pull.proxy.clone(), context, |begin| prune(args, context, begin))
 }
 
-pub(crate) fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCode> {
+fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCode> {
     let started = Stopwatch::start();
     let signals = Signals::catch().context("cannot catch signals")?;
     let clients = Clients::new(args, context)?;
@@ -229,25 +210,28 @@ pub(crate) fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Re
         },
     };
     let context = &context;
+    let run = Run { args, context, inputs: &args.inputs(context) };
     let limit = args.deadline.or(context.config.prune.deadline);
     let deadline = Deadline::after(limit);
     let prober = Prober {
-        quick: clients.quick.clone(),
-        patient: clients.patient.clone(),
+        quick: clients.quick,
+        patient: clients.patient,
         concurrency: args.concurrency(&context.config.prune),
         signals: &signals,
         deadline: Deadline::NONE,
-        store: reader(context)?.map(Mutex::new),
+        store: open_reader(&context.workdir)?.map(Mutex::new),
     };
-    // The other half is for what comes of it, or a long list would never lose its dead addresses.
+    // The other half is for the removals, or a long list would never lose its dead addresses.
     let prober = prober.until(Deadline::after(limit.map(|limit| limit / 2)));
     // Without the lock: asking takes its time, and keeps nobody else from working.
-    let survey = if args.retention_only { None } else { Survey::take(&prober, context)? };
+    let round = if args.retention_only { None } else { ProbeRound::run(&prober, run.inputs)? };
     if let Some(signal) = signals.received() {
         return Ok(ExitCode::of_signal(signal));
     }
     if args.dry_run {
-        return dry_run(args, context, survey, &started);
+        let outcome = run.plan(round)?;
+        output::print(&outcome, args.format, true, &started, context)?;
+        return Ok(exit_code(&outcome));
     }
     let waiting = Stopwatch::start();
     let turn = match patience.take(&signals, context)? {
@@ -256,160 +240,126 @@ pub(crate) fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Re
     };
     let prober = prober.until(deadline.put_off(waiting.elapsed()));
     begin();
-    let mut done = work_and_watch(args, context, &prober, &clients.pulling, survey.as_ref(), turn.locked)?;
-    done.has_signal = signals.received().is_some();
-    output::print(&done, args.format, false, &started, context)?;
+    let mut outcome = run.work_and_watch(&prober, &clients.pulling, round.as_ref(), turn.locked)?;
+    outcome.has_signal = signals.received().is_some();
+    output::print(&outcome, args.format, false, &started, context)?;
     Ok(match signals.received() {
         Some(signal) => ExitCode::of_signal(signal),
-        None => exit_code(&done),
+        None => exit_code(&outcome),
     })
 }
 
-/// Does what the lock is needed for, and goes on to watch what was removed when that is let go.
-pub(crate) fn work_and_watch(
-    args: &PruneArgs,
-    context: &Context,
-    prober: &Prober<'_>,
-    pulling: &Client,
-    survey: Option<&Survey>,
-    locked: Locked,
-) -> Result<Done> {
-    let config = &context.config.prune;
-    let choices = args.choices(config);
-    let (gone, inbox) = mpsc::channel::<Vec<Tombstone>>();
-    let recheck: &[Duration] = if choices.restore { &config.recheck } else { &[] };
-    thread::scope(|scope| {
-        let naming = &context.config.naming;
-        // Without a thread, what was removed is watched once the lock is let go.
-        let watching =
-            parallel::begin(scope, move || crate::prune::watch::watch(&inbox, prober, recheck, naming));
-        let work = Work { args, choices: &choices, context, prober, pulling, locked: &locked, gone: &gone };
-        let done = work.carry_out(survey);
-        drop(locked);
-        drop(gone);
-        let watched = watching.join();
-        let mut done = done?;
-        if let Some(lists) = &mut done.lists {
-            let Watched { restored, is_cut } = watched?;
+/// One run, from its arguments to the engine and back.
+struct Run<'a> {
+    args: &'a PruneArgs,
+    context: &'a Context,
+    inputs: &'a Inputs<'a>,
+}
+
+impl Run<'_> {
+    /// Does what the lock is needed for, and goes on to watch removed addresses when the lock is let go.
+    fn work_and_watch(
+        &self,
+        prober: &Prober<'_>,
+        pulling: &Client,
+        round: Option<&ProbeRound>,
+        locked: Locked,
+    ) -> Result<PruneOutcome> {
+        let work = |locked: &Locked, removed: &Sender<Vec<Tombstone>>| {
+            let store = &super::open_store(locked, self.context)?;
+            let lists = match round {
+                Some(round) => {
+                    let remover = Remover { inputs: self.inputs, prober, pulling, locked, store, removed };
+                    Some(remover.update_lists(round)?)
+                }
+                None => None,
+            };
+            lists.iter().for_each(warn_of_dropped);
+            let mut outcome = PruneOutcome { lists, ..PruneOutcome::default() };
+            // Whatever the deadline, or a disk could fill: nobody else is waited for here.
+            if !self.args.center_only && prober.signals.received().is_none() {
+                self.see_to_history(store, locked, prober.signals, &mut outcome)?;
+            }
+            outcome.is_damaged = super::tell_damages(store) || !outcome.mended.lost.is_empty();
+            Ok(outcome)
+        };
+        let (outcome, watched) = watch_while(prober, self.inputs, locked, work);
+        let mut outcome = outcome?;
+        if let Some(lists) = &mut outcome.lists {
+            let WatchResult { restored, is_cut } = watched?;
             lists.restored = restored;
             lists.is_cut |= is_cut;
         }
-        Ok(done)
-    })
-}
-
-/// Everything that the part of a run under the lock needs.
-pub(crate) struct Work<'a> {
-    args: &'a PruneArgs,
-    choices: &'a Choices,
-    context: &'a Context,
-    prober: &'a Prober<'a>,
-    pulling: &'a Client,
-    locked: &'a Locked,
-    gone: &'a mpsc::Sender<Vec<Tombstone>>,
-}
-
-impl Work<'_> {
-    fn carry_out(&self, survey: Option<&Survey>) -> Result<Done> {
-        let Self { args, context, prober, locked, .. } = *self;
-        let store = super::open_store(locked, context)?;
-        let mut done = Done::default();
-        if let Some(survey) = survey {
-            done.lists = Some(self.remove(survey, &store)?);
-        }
-        // Whatever the deadline, or a disk could fill: nobody else is waited for here.
-        if !args.center_only && prober.signals.received().is_none() {
-            let mut thinning = Thinning::plan(&store, &args.keep(&context.config.prune), context)?;
-            let keep = args.keep(&context.config.prune);
-            thinning.carry_out(&store, locked, &keep, prober.signals, context)?;
-            done.thinning = Some(thinning);
-            let mut writer = store.writer(locked.held());
-            let is_over = || prober.signals.received().is_some();
-            done.mended = mend(&store, locked, Depth::Content, is_over, |change| writer.apply(change))?;
-            writer.commit()?;
-        }
-        done.is_damaged = super::tell_damages(&store) || !done.mended.lost.is_empty();
-        Ok(done)
+        Ok(outcome)
     }
 
-    /// Plans on what the centers list now, remembers who failed, and carries the plan out.
-    fn remove(&self, survey: &Survey, store: &Store) -> Result<Lists> {
-        let Self { choices, context, prober, pulling, locked, gone, .. } = *self;
-        let now = context.now();
-        let naming = &context.config.naming;
-        let ids = store.id_source()?;
-        let heard = survey.ask_again(prober, &context.centers);
-        let answered = crate::prune::lists::answered(&heard);
-        let mut fleet = Fleet::assemble(store.known_fleet()?, heard, naming, &ids, now);
-        fleet.silent.extend(survey.silent());
-        let suspicions = store.suspicions()?;
-        let situation =
-            crate::prune::lists::situation(&fleet, survey, &suspicions, store.tombstones()?, answered, now);
-        let plan = Plan::make(situation, choices);
-
+    /// Drops old history, and writes stored profiles again that are missing.
+    fn see_to_history(
+        &self,
+        store: &Store,
+        locked: &Locked,
+        signals: &Signals,
+        outcome: &mut PruneOutcome,
+    ) -> Result<()> {
+        let keep = self.args.keep(&self.context.config.prune);
+        let mut run = self.plan_retention(store)?;
+        let files = run.drop_rows(store, locked, self.inputs.now)?;
+        run.links.iter().for_each(fail);
+        let swept = turn::sweep(locked, &files, keep.younger_than, signals, self.context)?;
+        tell_swept(&swept);
+        run.note_sweep(&swept);
+        tell_left(&locked.sweep_scratch()?);
+        outcome.retention = Some(run);
         let mut writer = store.writer(locked.held());
-        for change in fleet.changes.iter().chain(&crate::prune::lists::remember(
-            &plan,
-            &fleet,
-            &suspicions,
-            naming,
-            now,
-        )) {
-            writer.apply(change)?;
+        let is_over = || signals.received().is_some();
+        outcome.mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change))?;
+        Ok(writer.commit()?)
+    }
+
+    fn plan_retention(&self, store: &Store) -> Result<RetentionRun> {
+        let keep = self.args.keep(&self.context.config.prune);
+        RetentionRun::plan(store, &self.context.workdir, &keep, self.inputs.naming, self.inputs.now)
+    }
+
+    /// Plans what would be done. Takes no lock, so that a dry run can go on beside anything.
+    fn plan(&self, round: Option<ProbeRound>) -> Result<PruneOutcome> {
+        let store = open_reader(&self.context.workdir)?;
+        let mut outcome = PruneOutcome::default();
+        if let Some(ProbeRound { fleet, answered, results, is_cut, .. }) = round {
+            let (suspicions, tombstones) = match &store {
+                Some(store) => (store.suspicions()?, store.tombstones()?),
+                None => Default::default(),
+            };
+            let Inputs { naming, options, now, .. } = *self.inputs;
+            let seen =
+                Observations { fleet: &fleet, results: &results, suspicions: &suspicions, naming, now };
+            let plan = RemovalPlan::new(seen.situation(tombstones, answered), &options);
+            let silent = fleet.silent;
+            outcome.lists = Some(ListsOutcome { plan, silent, is_cut, ..ListsOutcome::default() });
         }
-        writer.commit()?;
-        drop(writer);
-        let (ids, roster_now) = (&ids, &fleet);
-        let remover = Remover { context, prober, pulling, locked, store, ids, fleet: roster_now, gone };
-        let removal = remover.carry_out(&plan)?;
-        let is_cut = survey.is_cut || removal.is_cut;
-        Ok(Lists { plan, removal, silent: fleet.silent, restored: Vec::new(), is_cut })
+        if let Some(store) = store.filter(|_| !self.args.center_only) {
+            outcome.retention = Some(self.plan_retention(&store)?);
+            outcome.is_damaged = super::tell_damages(&store);
+        }
+        Ok(outcome)
     }
 }
 
-/// Prints what would be done. Takes no lock, so that it can be run beside anything.
-pub(crate) fn dry_run(
-    args: &PruneArgs,
-    context: &Context,
-    survey: Option<Survey>,
-    started: &Stopwatch,
-) -> Result<ExitCode> {
-    let config = &context.config.prune;
-    let store = reader(context)?;
-    let mut done = Done::default();
-    if let Some(survey) = survey {
-        let (suspicions, tombstones) = match &store {
-            Some(store) => (store.suspicions()?, store.tombstones()?),
-            None => Default::default(),
-        };
-        let (fleet, answered, now) = (&survey.fleet, survey.answered.clone(), context.now());
-        let is_cut = survey.is_cut;
-        let situation =
-            crate::prune::lists::situation(fleet, &survey, &suspicions, tombstones, answered, now);
-        let plan = Plan::make(situation, &args.choices(config));
-        done.lists = Some(Lists { plan, silent: survey.fleet.silent, is_cut, ..Lists::default() });
-    }
-    if let Some(store) = store.filter(|_| !args.center_only) {
-        done.thinning = Some(Thinning::plan(&store, &args.keep(config), context)?);
-        done.is_damaged = super::tell_damages(&store);
-    }
-    output::print(&done, args.format, true, started, context)?;
-    Ok(exit_code(&done))
-}
-
-/// Opens the database for reading; `None` where there is none yet.
-pub(crate) fn reader(context: &Context) -> Result<Option<Store>> {
-    match Store::open_read_only(&context.workdir.database()) {
-        Ok(store) => Ok(Some(store)),
-        Err(StoreError::Missing { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+/// Warns of centers that dropped more than they were asked to.
+fn warn_of_dropped(lists: &ListsOutcome) {
+    for (center, count) in lists.removal.dropped_by_center() {
+        warn(format!(
+            "center \"{}\" lost {count} addresses that answer and that nobody asked it to remove; they are \
+             registered again, and nothing more is removed there",
+            shown_url(center)
+        ));
     }
 }
 
-/// Lets a database of an earlier release have what this one reads, and waits for the run that is at work
-/// where it may: what addresses answered before that would be old when they are judged by it. Returns the
-/// context of a run that begins then, or what this one ends with.
-pub(crate) fn bring_up_to_date(
+/// Brings a database of an earlier release up to date, and waits for the run that is at work where that is wanted:
+/// answers of before would be old when addresses are judged by them. Returns the context of a run that begins then, or
+/// the exit code of this one.
+fn bring_up_to_date(
     patience: &Patience,
     signals: &Signals,
     context: &Context,
@@ -429,21 +379,17 @@ pub(crate) fn bring_up_to_date(
     Ok(Ok(turn.begin(context)))
 }
 
-pub(crate) fn exit_code(done: &Done) -> ExitCode {
-    let thinned = match &done.thinning {
-        Some(thinning) if thinning.is_partial => ExitCode::Partly,
-        _ => ExitCode::Done,
-    };
-    let thinned = if done.is_damaged { thinned.or(ExitCode::Partly) } else { thinned };
-    let Some(lists) = &done.lists else { return thinned };
-    let is_short = lists.removal.has_failures() || lists.restored.iter().any(|it| it.error.is_some());
+fn exit_code(outcome: &PruneOutcome) -> ExitCode {
+    let is_partial = outcome.retention.as_ref().is_some_and(|retention| retention.is_partial);
+    let retained = if is_partial || outcome.is_damaged { ExitCode::Partly } else { ExitCode::Done };
+    let Some(lists) = &outcome.lists else { return retained };
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
-    let is_partly = is_short || lists.is_cut || !lists.silent.is_empty();
+    let is_partly = lists.has_failures() || lists.is_cut || !lists.silent.is_empty();
     let partly = if is_partly { ExitCode::Partly } else { ExitCode::Done };
     // Where the lists were all that there was to do, and none could be read, nothing was done.
-    let is_in_vain = done.thinning.is_none()
-        && lists.plan.judged.is_empty()
+    let is_in_vain = outcome.retention.is_none()
+        && lists.plan.decisions.is_empty()
         && lists.silent.iter().any(|silent| !silent.emptied);
     let vain = if is_in_vain { ExitCode::Failed } else { ExitCode::Done };
-    braked.or(vain).or(partly).or(thinned)
+    braked.or(vain).or(partly).or(retained)
 }

@@ -10,8 +10,8 @@ use super::{Store, StoreError, Writer};
 use crate::fleet::ids::KeyId;
 use crate::fleet::liveness::{Finding, Probe, Streak, Suspicion};
 use crate::fleet::records::{AddressState, AddressStates, Replicas};
-use crate::fleet::removal::Tombstone;
 use crate::fleet::schedule::AddressRetry;
+use crate::fleet::tombstone::Tombstone;
 use crate::profile::Fingerprint;
 use crate::time::iso;
 

@@ -93,8 +93,8 @@ impl<'a> Writer<'a> {
             Change::Replicas(key, replicas) => self.set_replicas(*key, replicas),
             Change::Suspected { address, suspicion } => self.set_suspicion(address, suspicion),
             Change::Unsuspected(address) => self.delete_suspicion(address),
-            Change::Buried(tombstone) => self.insert_tombstone(tombstone),
-            Change::Exhumed(tombstone) => self.delete_tombstone(tombstone),
+            Change::TombstoneAdded(tombstone) => self.insert_tombstone(tombstone),
+            Change::TombstoneRemoved(tombstone) => self.delete_tombstone(tombstone),
 
             Change::Structure { id, fingerprint, data } => self.insert_structure(*id, fingerprint, data),
             Change::StructureMended(id, data) => self.mend_structure(*id, data),

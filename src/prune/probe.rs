@@ -1,4 +1,4 @@
-//! Asking addresses whether anybody is there: many at once, several times, before any lock is taken.
+//! Probes of addresses: many at once, several times, before any lock is taken.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,62 +8,36 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::fleet::liveness::{Finding, Kinship, Probe};
+use crate::fleet::probe::{BuildMatch, ProbeResult, ProbeTarget};
 use crate::fleet::records::Key;
 use crate::io::center::{Client, Effort};
 use crate::io::clock::{self, Deadline};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::parallel;
-use crate::profile::{Build, Fingerprint};
+use crate::profile::Build;
 
-/// How many addresses each thread asks before those that failed are asked again, where there is a deadline.
+/// Addresses that each thread asks before those that failed are asked again, where there is a deadline.
 const TURNS_A_PART: usize = 8;
-/// How often the waiting thread looks for a signal.
+/// The waiting thread looks for a signal so often.
 const TICK: Duration = Duration::from_millis(50);
 
-/// An address to ask.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) address: String,
-    /// What its data belongs to, by each name that it stands under.
-    pub(crate) keys: Vec<Key>,
-    /// Its build is needed to tell which process it is, or which of its names are right.
-    pub(crate) wants_build: bool,
-}
-
-/// What was seen at an address.
-#[derive(Clone, Debug)]
-pub(crate) struct Sighting {
-    pub(crate) probe: Probe,
-    /// What it serves, where that was looked at, and how that stands to each key.
-    pub(crate) build: Option<Fingerprint>,
-    pub(crate) kinships: Vec<(Key, Kinship)>,
-}
-
-impl Sighting {
-    /// Returns how what it serves stands to a key; `None` where nobody looked.
-    pub(crate) fn kinship(&self, key: &Key) -> Option<Kinship> {
-        self.kinships.iter().find(|(known, _)| known == key).map(|(_, kinship)| *kinship)
-    }
-}
-
-/// Asks addresses, and their centers.
+/// Sends probes to addresses, and requests to their centers.
 pub(crate) struct Prober<'a> {
-    /// Gives up early.
+    /// Client for probes, which gives up early.
     pub(crate) quick: Client,
-    /// Has the patience that a profile or a list takes.
+    /// Client with the timeouts that a profile or a list takes.
     pub(crate) patient: Client,
     pub(crate) concurrency: usize,
     pub(crate) signals: &'a Signals,
-    /// No request of the two clients goes on beyond it.
+    /// The two clients end their requests then.
     pub(crate) deadline: Deadline,
-    /// For the builds that keys show; `None` where nothing was pulled yet.
+    /// The database, read for the builds that keys show; `None` where nothing was pulled yet.
     pub(crate) store: Option<Mutex<Store>>,
 }
 
 impl Prober<'_> {
-    /// Returns the same, with another deadline.
+    /// Returns this prober with another deadline.
     pub(crate) fn until(self, deadline: Deadline) -> Self {
         Self { quick: self.quick.until(deadline), patient: self.patient.until(deadline), deadline, ..self }
     }
@@ -73,59 +47,74 @@ impl Prober<'_> {
         self.signals.received().is_some() || self.deadline.has_passed()
     }
 
-    /// Asks each target until an agent answers, with a pause before each further attempt.
+    /// Probes each target until an agent answers, with a pause before each further attempt.
     ///
-    /// `None` for what the end of the run left without an answer and without all of its attempts.
-    pub(crate) fn survey(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
+    /// `None` stands for a target that the end of the run left without an answer and without all of its attempts.
+    pub(crate) fn probe_repeatedly(
+        &self,
+        targets: &[ProbeTarget],
+        pauses: &[Duration],
+    ) -> Result<Vec<Option<ProbeResult>>> {
         // If time is short, a part of the addresses is asked to the end, rather than all of them half.
         let part_len = match self.deadline.left() {
             Some(_) => self.concurrency.saturating_mul(TURNS_A_PART),
             None => targets.len(),
         };
-        let mut seen = Vec::with_capacity(targets.len());
+        let mut results = Vec::with_capacity(targets.len());
         for part in targets.chunks(part_len.max(1)) {
-            seen.extend(self.survey_part(part, pauses)?);
+            results.extend(self.probe_part_repeatedly(part, pauses)?);
         }
-        Ok(seen)
+        Ok(results)
     }
 
-    fn survey_part(&self, targets: &[Target], pauses: &[Duration]) -> Result<Vec<Option<Sighting>>> {
+    fn probe_part_repeatedly(
+        &self,
+        targets: &[ProbeTarget],
+        pauses: &[Duration],
+    ) -> Result<Vec<Option<ProbeResult>>> {
         // The last attempt is the thorough one, because the fewest addresses are left for it.
         let effort = |at: usize| if at == pauses.len() { Effort::Thorough } else { Effort::Quick };
-        let mut seen = self.look_at_each(targets, effort(0))?;
+        let mut results = self.probe_each(targets, effort(0))?;
         for (at, &pause) in pauses.iter().enumerate() {
-            let is_failing =
-                |seen: &Option<Sighting>| seen.as_ref().is_some_and(|it| it.probe.finding != Finding::Alive);
-            let failing: Vec<usize> = (0..seen.len()).filter(|&at| is_failing(&seen[at])).collect();
+            let is_failing = |&at: &usize| results[at].as_ref().is_some_and(|result| !result.is_alive());
+            let failing: Vec<usize> = (0..results.len()).filter(is_failing).collect();
             if failing.is_empty() {
                 break;
             }
             let pause = self.deadline.left().map_or(pause, |left| left.min(pause));
             let _ = clock::wait(pause, self.signals);
-            let again: Vec<Target> = failing.iter().map(|&at| targets[at].clone()).collect();
-            let again = self.look_at_each(&again, effort(at + 1))?;
+            let again: Vec<ProbeTarget> = failing.iter().map(|&at| targets[at].clone()).collect();
+            let again = self.probe_each(&again, effort(at + 1))?;
             for (at, again) in failing.into_iter().zip(again) {
-                let before = seen[at].take();
-                seen[at] = before.zip(again).map(|(before, again)| Sighting {
+                let before = results[at].take();
+                results[at] = before.zip(again).map(|(before, again)| ProbeResult {
                     probe: before.probe.milder(again.probe.clone()),
                     ..again
                 });
             }
         }
-        Ok(seen)
+        Ok(results)
     }
 
-    /// Asks each target once; `None` where the run ended before all were asked.
-    pub(crate) fn look(&self, targets: &[Target], effort: Effort) -> Result<Option<Vec<Sighting>>> {
-        Ok(self.look_at_each(targets, effort)?.into_iter().collect())
+    /// Probes each target once; `None` where the run ended before all were asked.
+    pub(crate) fn probe_all(
+        &self,
+        targets: &[ProbeTarget],
+        effort: Effort,
+    ) -> Result<Option<Vec<ProbeResult>>> {
+        Ok(self.probe_each(targets, effort)?.into_iter().collect())
     }
 
-    /// Asks each target once; `None` for those that the end of the run left out.
-    pub(crate) fn look_at_each(&self, targets: &[Target], effort: Effort) -> Result<Vec<Option<Sighting>>> {
-        let seen = in_parallel(
+    /// Probes each target once; `None` stands for a target that the end of the run left out.
+    pub(crate) fn probe_each(
+        &self,
+        targets: &[ProbeTarget],
+        effort: Effort,
+    ) -> Result<Vec<Option<ProbeResult>>> {
+        let results = in_parallel(
             targets,
             self.concurrency,
-            |target| self.sight(target, effort),
+            |target| self.probe(target, effort),
             || self.is_over(),
             || {
                 // A deadline ends each request by itself, and what was begun is still to be finished then.
@@ -135,52 +124,52 @@ impl Prober<'_> {
                 }
             },
         );
-        seen.into_iter().map(Option::transpose).collect()
+        results.into_iter().map(Option::transpose).collect()
     }
 
-    fn sight(&self, target: &Target, effort: Effort) -> Result<Sighting> {
+    fn probe(&self, target: &ProbeTarget, effort: Effort) -> Result<ProbeResult> {
         let probe = self.quick.probe(&target.address, effort);
-        let mut sighting = Sighting { probe, build: None, kinships: Vec::new() };
+        let mut result = ProbeResult { probe, build: None, matches: Vec::new() };
         if target.wants_build
-            && sighting.probe.finding == Finding::Alive
+            && result.is_alive()
             && let Some(build) = self.build_at(&target.address)
         {
             for key in &target.keys {
-                sighting.kinships.push((key.clone(), self.kinship(key, &build)?));
+                result.matches.push((key.clone(), self.build_match(key, &build)?));
             }
-            sighting.build = Some(build.fingerprint());
+            result.build = Some(build.fingerprint());
         }
-        Ok(sighting)
+        Ok(result)
     }
 
     /// Returns the build that an address serves; `None` where its profile cannot be read.
     fn build_at(&self, address: &str) -> Option<Arc<Build>> {
         let mut incoming = self.patient.profile(address).ok()?;
-        // Its digest is thrown away, so no seed is drawn.
+        // The digest is thrown away, so no seed is drawn.
         let understood = incoming.understand(&[], None, 0).ok()?;
         Some(understood.profile.build)
     }
 
-    fn kinship(&self, key: &Key, build: &Build) -> Result<Kinship, StoreError> {
-        let Some(store) = &self.store else { return Ok(Kinship::Unknown) };
+    fn build_match(&self, key: &Key, build: &Build) -> Result<BuildMatch, StoreError> {
+        let Some(store) = &self.store else { return Ok(BuildMatch::Unknown) };
         let store = store.lock().unwrap_or_else(PoisonError::into_inner);
         let mut templates = Vec::new();
         for structure in store.shown(key)? {
             match store.structure(structure) {
-                // The pull of the key names it.
+                // The next pull of the key names the damage.
                 Err(error) if error.is_of_one_value() => {}
                 template => templates.push(template?),
             }
         }
         let shown: Vec<&Build> = templates.iter().map(|template| &**template.build()).collect();
-        Ok(Kinship::of(build, &shown))
+        Ok(BuildMatch::new(build, &shown))
     }
 }
 
-/// Does some work for each item on so many threads; returns what came of each, in the items' order.
+/// Does some work for each item on so many threads; returns the results in the items' order.
 ///
-/// Once `is_stopped`, `break_off` ends what is under way, and nothing more is begun. `None` stands for what was
-/// not done by then: its result would be that of the end.
+/// Once `is_stopped`, `break_off` ends the work under way, and no more is begun. `None` stands for an item that was not
+/// done by then: its result would only show the end.
 pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,

@@ -1,0 +1,183 @@
+//! An address as one center lists it: its names, and which of them are right.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::assembly::key_and_branch;
+use super::liveness::{Finding, Probe, Suspicion};
+use super::probe::{BuildMatch, ProbeResult};
+use crate::names::Naming;
+use crate::profile::Fingerprint;
+
+/// A name under which a center lists an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AddressName {
+    /// As registered.
+    pub service: String,
+    /// The match of the build that is served with the name's key; `None` where that was not looked at.
+    pub build_match: Option<BuildMatch>,
+    /// The build that the last pull found there, where the name's key shows another.
+    pub other_build: Option<Fingerprint>,
+}
+
+/// An address that a center lists, with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CenterAddress {
+    /// URL of the center.
+    pub center: String,
+    /// As registered.
+    pub address: String,
+    /// The normal form of the address. One process has one, however often it is listed.
+    pub identity: String,
+    /// Each name under which that center lists it.
+    pub names: Vec<AddressName>,
+    /// The result of this run's probe; `None` where the address was listed after the others were asked.
+    pub probe: Option<Probe>,
+    /// Failures in earlier runs.
+    pub before: Option<Suspicion>,
+    /// When a pull last got an answer from it.
+    pub last_answer_at: Option<DateTime<Utc>>,
+}
+
+impl CenterAddress {
+    /// Returns the build that the last pull found there, where none of its names shows that one.
+    #[must_use]
+    pub(crate) fn other_build(&self) -> Option<Fingerprint> {
+        let is_shown =
+            |name: &AddressName| name.other_build.is_none() || name.build_match == Some(BuildMatch::Own);
+        if self.names.iter().any(is_shown) {
+            return None;
+        }
+        self.names.iter().find_map(|name| name.other_build)
+    }
+
+    /// Tells whether an agent answered this run's probe.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.probe.as_ref().is_some_and(|probe| probe.finding == Finding::Alive)
+    }
+
+    /// Splits the names into right and stale ones; `None` where none is stale.
+    ///
+    /// A name is stale only where its key shows a build that is not what the address serves, while
+    /// another name's key shows just that, in this spelling of the address or another. In doubt none is.
+    pub(crate) fn renaming(&self, rightful: &RightfulNames) -> Option<Renaming> {
+        let (stale, right): (Vec<&AddressName>, Vec<&AddressName>) =
+            self.names.iter().partition(|name| name.build_match == Some(BuildMatch::Other));
+        if stale.is_empty() {
+            return None;
+        }
+        let rightful = rightful.0.get(&(self.center.clone(), self.identity.clone()))?;
+        let mut registrations: Vec<Registration> = right.iter().map(|name| self.registration(name)).collect();
+        if !right.iter().any(|name| name.build_match == Some(BuildMatch::Own)) {
+            registrations.extend(rightful.iter().cloned());
+        }
+        let stale = stale.into_iter().map(|name| name.service.clone()).collect();
+        Some(Renaming { right: registrations, stale })
+    }
+
+    fn registration(&self, name: &AddressName) -> Registration {
+        Registration { service: name.service.clone(), address: self.address.clone() }
+    }
+}
+
+/// The names whose key shows what the address serves, as they are registered, by center and identity.
+pub(crate) struct RightfulNames(BTreeMap<(String, String), Vec<Registration>>);
+
+impl RightfulNames {
+    pub(crate) fn new(listed: &[CenterAddress]) -> Self {
+        let mut rightful: BTreeMap<(String, String), Vec<Registration>> = BTreeMap::new();
+        for listed in listed {
+            for name in listed.names.iter().filter(|name| name.build_match == Some(BuildMatch::Own)) {
+                let process = (listed.center.clone(), listed.identity.clone());
+                rightful.entry(process).or_default().push(listed.registration(name));
+            }
+        }
+        Self(rightful)
+    }
+}
+
+/// An address under a name, both spelled as the center lists them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Registration {
+    pub service: String,
+    pub address: String,
+}
+
+/// The names of an address that is listed under a stale one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Renaming {
+    /// To be registered again. Names of another spelling are listed already; registering makes sure of them.
+    pub right: Vec<Registration>,
+    /// Names whose key shows another build.
+    pub stale: Vec<String>,
+}
+
+impl Renaming {
+    /// Tells whether a later probe still shows what a right name has, and no stale one.
+    pub(crate) fn still_holds(&self, result: &ProbeResult, naming: &Naming) -> bool {
+        let found = |service: &String| result.build_match(&key_and_branch(naming, service).0);
+        self.right.iter().any(|right| found(&right.service) == Some(BuildMatch::Own))
+            && self.stale.iter().all(|stale| found(stale) == Some(BuildMatch::Other))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    pub(crate) fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    pub(crate) fn refused() -> Probe {
+        Probe { finding: Finding::Refused, detail: "connection refused".to_owned() }
+    }
+
+    pub(crate) fn name(service: &str, build_match: Option<BuildMatch>) -> AddressName {
+        AddressName { service: service.to_owned(), build_match, other_build: None }
+    }
+
+    pub(crate) fn print(byte: u8) -> Fingerprint {
+        Fingerprint::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    pub(crate) fn listed(number: usize, probe: Probe, before: Option<Suspicion>) -> CenterAddress {
+        CenterAddress {
+            center: "http://center".to_owned(),
+            address: format!("http://10.0.0.{number}:1"),
+            identity: format!("http://10.0.0.{number}:1"),
+            names: vec![name("app", None)],
+            probe: Some(probe),
+            before,
+            last_answer_at: None,
+        }
+    }
+
+    pub(crate) fn alive(number: usize) -> CenterAddress {
+        listed(number, Probe::alive(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{alive, name, print};
+    use super::*;
+
+    #[test]
+    fn an_address_serves_another_build_where_none_of_its_names_shows_it() {
+        let named = |names: &[(Option<BuildMatch>, Option<u8>)]| {
+            let name = |&(build_match, build): &(Option<BuildMatch>, Option<u8>)| AddressName {
+                other_build: build.map(print),
+                ..name("app", build_match)
+            };
+            CenterAddress { names: names.iter().map(name).collect(), ..alive(1) }.other_build()
+        };
+        assert_eq!(named(&[(None, None)]), None);
+        assert_eq!(named(&[(None, Some(1))]), Some(print(1)));
+        assert_eq!(named(&[(None, Some(1)), (None, Some(1))]), Some(print(1)));
+        assert_eq!(named(&[(None, Some(1)), (None, None)]), None);
+        // The process was started anew with the right build since the pull.
+        assert_eq!(named(&[(Some(BuildMatch::Own), Some(1)), (Some(BuildMatch::Other), Some(1))]), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! Addresses to probe, and the results of their probes.
+//!
+//! Pure: the engine of `prune` sends the requests.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::assembly::{Fleet, key_and_branch};
+use super::build_group;
+use super::key_entry::{KeyEntry, Listing};
+use super::liveness::{Finding, Probe};
+use super::records::Key;
+use super::tombstone::Tombstone;
+use crate::address::normal_form;
+use crate::names::Naming;
+use crate::profile::{Build, Fingerprint, Relation};
+
+/// An address to probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProbeTarget {
+    /// In its normal form.
+    pub address: String,
+    /// The keys of all names under which it is, or was, listed.
+    pub keys: Vec<Key>,
+    /// The build is needed to tell which process answers, or which of the names are right.
+    pub wants_build: bool,
+}
+
+impl ProbeTarget {
+    /// Returns the target that shows whether the process of a tombstone is back.
+    pub(crate) fn for_tombstone(tombstone: &Tombstone, naming: &Naming) -> Self {
+        let (key, _) = key_and_branch(naming, &tombstone.service);
+        Self { address: normal_form(&tombstone.address), keys: vec![key], wants_build: true }
+    }
+}
+
+/// Returns the addresses that centers list now, each once, sorted by address.
+pub(crate) fn listed_targets(fleet: &Fleet) -> Vec<ProbeTarget> {
+    let mut targets: BTreeMap<&str, ProbeTarget> = BTreeMap::new();
+    for (listing, _, entry) in current_listings(fleet) {
+        let address = &*listing.address;
+        let target = targets.entry(address).or_insert_with(|| ProbeTarget {
+            address: address.to_owned(),
+            keys: Vec::new(),
+            wants_build: false,
+        });
+        if !target.keys.contains(&entry.key) {
+            target.keys.push(entry.key.clone());
+        }
+        // The build that the address serves tells which of its names are stale.
+        target.wants_build = target.keys.len() > 1;
+    }
+    targets.into_values().collect()
+}
+
+/// Lets the targets show which tombstones can be removed or restored; returns those of addresses that are not listed.
+pub(crate) fn add_tombstones(
+    targets: &mut [ProbeTarget],
+    tombstones: &[Tombstone],
+    naming: &Naming,
+) -> Vec<ProbeTarget> {
+    for tombstone in tombstones.iter().filter(|tombstone| tombstone.was_alive) {
+        let address = normal_form(&tombstone.address);
+        if let Some(target) = targets.iter_mut().find(|target| target.address == address) {
+            target.keys.push(key_and_branch(naming, &tombstone.service).0);
+            target.wants_build = true;
+        }
+    }
+    let listed: HashSet<&str> = targets.iter().map(|target| target.address.as_str()).collect();
+    let mut unlisted: BTreeMap<String, ProbeTarget> = BTreeMap::new();
+    for tombstone in tombstones {
+        let target = ProbeTarget::for_tombstone(tombstone, naming);
+        if listed.contains(target.address.as_str()) {
+            continue;
+        }
+        match unlisted.get_mut(&target.address) {
+            Some(known) => known.keys.extend(target.keys),
+            None => drop(unlisted.insert(target.address.clone(), target)),
+        }
+    }
+    unlisted.into_values().collect()
+}
+
+/// Returns each listing that a center shows now, with the service name and the key that it belongs to.
+pub(crate) fn current_listings(fleet: &Fleet) -> impl Iterator<Item = (&Listing, &str, &KeyEntry)> {
+    let members = fleet.entries.iter().flat_map(|entry| entry.members.iter().map(move |name| (name, entry)));
+    members.flat_map(|(name, entry)| {
+        let listings = name.listings.iter().filter(|listing| !listing.assumed);
+        listings.map(move |listing| (listing, name.name.as_str(), entry))
+    })
+}
+
+/// The result of probing an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProbeResult {
+    pub probe: Probe,
+    /// The build that is served; `None` where the build was not wanted or could not be read.
+    pub build: Option<Fingerprint>,
+    /// The match of that build with each key of the target.
+    pub matches: Vec<(Key, BuildMatch)>,
+}
+
+impl ProbeResult {
+    /// Returns how the build that is served matches a key; `None` where that was not looked at.
+    pub(crate) fn build_match(&self, key: &Key) -> Option<BuildMatch> {
+        self.matches.iter().find(|(known, _)| known == key).map(|(_, found)| *found)
+    }
+
+    /// Tells whether an agent answers.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.probe.finding == Finding::Alive
+    }
+}
+
+/// The match of the build that an address serves with the builds that a key shows.
+///
+/// No match says anything against the address: an agent answers there, whatever it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum BuildMatch {
+    /// The key shows that build, or one of its module that agrees with it.
+    Own,
+    /// The key shows another build of the same program, or another program.
+    Other,
+    /// The key shows no build, or the answer holds none.
+    Unknown,
+}
+
+impl BuildMatch {
+    /// Compares `build` with the builds that a key shows.
+    #[must_use]
+    pub(crate) fn new(build: &Build, shown: &[&Build]) -> Self {
+        if build.file_count() == 0 || shown.iter().all(|shown| shown.file_count() == 0) {
+            return Self::Unknown;
+        }
+        let conflicts = |shown: &&Build| matches!(shown.relation(build), Relation::Conflicts { .. });
+        let fits = |shown: &&Build| build_group::fits(shown, build, false);
+        match !shown.iter().any(conflicts) && shown.iter().any(fits) {
+            true => Self::Own,
+            false => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Limits, parse};
+
+    #[test]
+    fn a_build_is_a_keys_own_where_it_agrees_with_what_the_key_shows() {
+        let build =
+            |text: &str| parse(format!("mode: count\n{text}").as_bytes(), Limits::default()).unwrap().build;
+        let server = build("x.io/o/m/lib/a.go:1.1,2.2 1 0\nx.io/o/m/server/s.go:1.1,2.2 1 0\n");
+        let worker = build("x.io/o/m/worker/w.go:1.1,2.2 1 0\n");
+        let dirty = build("x.io/o/m/lib/a.go:1.1,3.2 1 0\n");
+        let other = build("x.io/o/other/main.go:1.1,2.2 1 0\n");
+        for (answered, build_match) in [
+            (&server, BuildMatch::Own),
+            (&worker, BuildMatch::Own),
+            (&dirty, BuildMatch::Other),
+            (&other, BuildMatch::Other),
+            (&build(""), BuildMatch::Unknown),
+        ] {
+            assert_eq!(BuildMatch::new(answered, &[&server]), build_match);
+        }
+        assert_eq!(BuildMatch::new(&other, &[]), BuildMatch::Unknown);
+        assert_eq!(BuildMatch::new(&other, &[&server, &other]), BuildMatch::Own);
+    }
+}

@@ -1,0 +1,118 @@
+//! A round of probes: the centers' lists are read, and each listed or removed address is asked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::PoisonError;
+
+use anyhow::Result;
+
+use crate::address::normal_form;
+use crate::collect::fleet::ask;
+use crate::fleet::assembly::{CenterAnswer, Fleet, KnownFleet, SilentCenter};
+use crate::fleet::center_list::CenterList;
+use crate::fleet::ids::{HighestIds, IdSource};
+use crate::fleet::liveness::Suspicion;
+use crate::fleet::probe::{ProbeResult, add_tombstones, listed_targets};
+use crate::fleet::tombstone::Tombstone;
+use crate::io::center::Effort;
+use crate::io::store::StoreError;
+use crate::prune::Inputs;
+use crate::prune::probe::Prober;
+
+/// The answers of the centers, and the result of each address.
+pub(crate) struct ProbeRound {
+    pub(crate) fleet: Fleet,
+    /// URLs of the centers that answered.
+    pub(crate) answered: BTreeSet<String>,
+    /// The list of each center that answered, by URL.
+    lists: HashMap<String, CenterList>,
+    /// By address in its normal form.
+    pub(crate) results: HashMap<String, ProbeResult>,
+    /// The deadline ended the round before all addresses were asked.
+    pub(crate) is_cut: bool,
+}
+
+/// The contents of the database that a round begins with.
+struct Remembered {
+    known: KnownFleet,
+    ids: IdSource,
+    suspicions: HashMap<String, Suspicion>,
+    tombstones: Vec<Tombstone>,
+}
+
+impl Remembered {
+    fn read(prober: &Prober<'_>) -> Result<Self, StoreError> {
+        let Some(store) = &prober.store else {
+            return Ok(Self {
+                known: KnownFleet::default(),
+                ids: IdSource::after(HighestIds::default()),
+                suspicions: HashMap::new(),
+                tombstones: Vec::new(),
+            });
+        };
+        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self {
+            known: store.known_fleet()?,
+            ids: store.id_source()?,
+            suspicions: store.suspicions()?,
+            tombstones: store.tombstones()?,
+        })
+    }
+}
+
+impl ProbeRound {
+    /// Asks the centers for their lists, and every address there; `None` where a signal ended the round.
+    pub(crate) fn run(prober: &Prober<'_>, inputs: &Inputs<'_>) -> Result<Option<Self>> {
+        let Inputs { naming, centers, prune, now, .. } = *inputs;
+        let Remembered { known, ids, suspicions, tombstones } = Remembered::read(prober)?;
+        let answers = ask(&prober.patient, centers);
+        let answered = answered(&answers);
+        let list = |answer: &CenterAnswer| {
+            Some((answer.url.clone(), answer.answer.as_ref()?.as_ref().ok()?.clone()))
+        };
+        let lists = answers.iter().filter_map(list).collect();
+        let fleet = Fleet::assemble(known, answers, naming, &ids, now);
+        let mut targets = listed_targets(&fleet);
+        // Suspects are asked first, the others in random order, so that short runs leave out others each time.
+        fastrand::shuffle(&mut targets);
+        targets.sort_by_key(|target| !suspicions.contains_key(&target.address));
+        let removed = add_tombstones(&mut targets, &tombstones, naming);
+        let mut results = prober.probe_repeatedly(&targets, &prune.pauses)?;
+        // One attempt is enough: most of them stay dead, and there is a next run.
+        results.extend(prober.probe_each(&removed, Effort::Thorough)?);
+        if prober.signals.received().is_some() {
+            return Ok(None);
+        }
+        let is_cut = prober.deadline.has_passed();
+        targets.extend(removed);
+        let results = targets.into_iter().map(|target| target.address).zip(results);
+        let results = results.filter_map(|(address, result)| Some((address, result?))).collect();
+        Ok(Some(Self { fleet, answered, lists, results, is_cut }))
+    }
+
+    /// Asks those centers again that answered; where no time is left for that, their first answer stands.
+    pub(crate) fn ask_again(&self, prober: &Prober<'_>, centers: &[String]) -> Vec<CenterAnswer> {
+        let ask = |center: &String| -> Vec<CenterAnswer> {
+            let url = normal_form(center);
+            match self.lists.get(&url) {
+                // A center that drips must not take as long once more while the lock is held.
+                None => vec![CenterAnswer { url, answer: None }],
+                Some(list) if prober.deadline.has_passed() => {
+                    vec![CenterAnswer { url, answer: Some(Ok(list.clone())) }]
+                }
+                Some(_) => ask(&prober.patient, std::slice::from_ref(center)),
+            }
+        };
+        centers.iter().flat_map(ask).collect()
+    }
+
+    /// Returns the centers that did not answer.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = SilentCenter> {
+        self.fleet.silent.iter().filter(|silent| !silent.emptied).cloned()
+    }
+}
+
+/// Returns the URLs of the centers that answered.
+pub(crate) fn answered(answers: &[CenterAnswer]) -> BTreeSet<String> {
+    let answered = answers.iter().filter(|answer| matches!(answer.answer, Some(Ok(_))));
+    answered.map(|answer| answer.url.clone()).collect()
+}

@@ -1,0 +1,221 @@
+//! Carrying out a plan for the centers' lists, center after center.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::mpsc::Sender;
+
+use anyhow::Result;
+
+use crate::collect::last_pull::LastPull;
+use crate::fleet::assembly::{Fleet, key_and_branch};
+use crate::fleet::center_address::{AddressName, Registration};
+use crate::fleet::change::Change;
+use crate::fleet::ids::{IdSource, ServiceId};
+use crate::fleet::probe::{ProbeTarget, current_listings};
+use crate::fleet::removal::{AddressAction, AddressDecision, RemovalPlan};
+use crate::fleet::situation::Observations;
+use crate::fleet::tombstone::Tombstone;
+use crate::io::center::Client;
+use crate::io::clock::Deadline;
+use crate::io::store::Store;
+use crate::io::workdir::Locked;
+use crate::prune::Inputs;
+use crate::prune::center_removal::CenterRemoval;
+use crate::prune::outcome::ListsOutcome;
+use crate::prune::probe::Prober;
+use crate::prune::probe_round::{ProbeRound, answered};
+use crate::prune::registration::register;
+
+/// The outcome for an address that was to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RemovalOutcome {
+    /// The center lists the address no more.
+    Removed,
+    /// The address is listed under its right names alone.
+    Renamed,
+    /// The address answered at the last moment.
+    Spared(String),
+    /// The center lists the address still.
+    Failed(String),
+    /// Nothing was tried: something before it went wrong, or a signal came.
+    NotTried,
+}
+
+/// The outcome of a plan that was carried out.
+#[derive(Debug, Default)]
+pub(crate) struct RemovalRun {
+    /// By center and address.
+    pub(crate) outcomes: BTreeMap<(String, String), RemovalOutcome>,
+    /// Addresses that came back since an earlier run, each with the error of registering it again.
+    pub(crate) restored: Vec<(Tombstone, Option<String>)>,
+    /// Addresses that a center dropped though nobody named them, each with the error of registering it again.
+    pub(crate) dropped: Vec<(Tombstone, Option<String>)>,
+    /// The deadline ended the run before all was done.
+    pub(crate) is_cut: bool,
+}
+
+impl RemovalRun {
+    /// Tells whether something was not done that should have been.
+    pub(crate) fn has_failures(&self) -> bool {
+        let is_short = |outcome: &RemovalOutcome| {
+            matches!(outcome, RemovalOutcome::Failed(_) | RemovalOutcome::NotTried)
+        };
+        self.outcomes.values().any(is_short)
+            || self.restored.iter().any(|(_, error)| error.is_some())
+            || !self.dropped.is_empty()
+    }
+
+    /// Returns how many addresses each center dropped though nobody named them, in the order in which that was noticed.
+    pub(crate) fn dropped_by_center(&self) -> Vec<(&str, usize)> {
+        let by_center = self.dropped.chunk_by(|(a, _), (b, _)| a.center == b.center);
+        by_center.map(|dropped| (dropped[0].0.center.as_str(), dropped.len())).collect()
+    }
+
+    pub(crate) fn set(&mut self, decision: &AddressDecision, outcome: RemovalOutcome) {
+        let listed = &decision.listed;
+        self.outcomes.insert((listed.center.clone(), listed.address.clone()), outcome);
+    }
+}
+
+/// The means by which addresses are removed.
+pub(crate) struct Remover<'a> {
+    pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) prober: &'a Prober<'a>,
+    /// For the last pulls.
+    pub(crate) pulling: &'a Client,
+    pub(crate) locked: &'a Locked,
+    pub(crate) store: &'a Store,
+    /// Takes removed addresses, which are watched from then on.
+    pub(crate) removed: &'a Sender<Vec<Tombstone>>,
+}
+
+impl Remover<'_> {
+    /// Plans on what the centers list now, remembers failures, and carries the plan out.
+    pub(crate) fn update_lists(&self, round: &ProbeRound) -> Result<ListsOutcome> {
+        let Inputs { naming, centers, options, now, .. } = *self.inputs;
+        let store = self.store;
+        let ids = store.id_source()?;
+        let answers = round.ask_again(self.prober, centers);
+        let answered = answered(&answers);
+        let mut fleet = Fleet::assemble(store.known_fleet()?, answers, naming, &ids, now);
+        fleet.silent.extend(round.silent());
+        let suspicions = store.suspicions()?;
+        let (results, fleet_now, suspicions) = (&round.results, &fleet, &suspicions);
+        let seen = Observations { fleet: fleet_now, results, suspicions, naming, now };
+        let plan = RemovalPlan::new(seen.situation(store.tombstones()?, answered), &options);
+        self.write(fleet.changes.iter().cloned().chain(seen.changes(&plan)))?;
+        let run = ListRemovals { remover: self, ids: &ids, fleet: &fleet }.carry_out(&plan)?;
+        let is_cut = round.is_cut || run.is_cut;
+        Ok(ListsOutcome { plan, removal: run, silent: fleet.silent, restored: Vec::new(), is_cut })
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.prober.is_over()
+    }
+
+    /// Returns the client for requests that must not be left half done: to learn what became of a removal, and to
+    /// register again. Its requests have a timeout of their own.
+    pub(crate) fn finishing(&self) -> Client {
+        self.prober.patient.until(Deadline::NONE)
+    }
+
+    /// Returns the target that shows which names of an address are right.
+    pub(crate) fn target(&self, decision: &AddressDecision, wants_build: bool) -> ProbeTarget {
+        let right: &[Registration] = match &decision.action {
+            AddressAction::Rename(renaming) => &renaming.right,
+            _ => &[],
+        };
+        let names = decision.listed.names.iter().map(|AddressName { service, .. }| service);
+        let names = names.chain(right.iter().map(|right| &right.service));
+        let mut keys: Vec<_> = names.map(|name| key_and_branch(self.inputs.naming, name).0).collect();
+        keys.dedup();
+        ProbeTarget { address: decision.listed.identity.clone(), keys, wants_build }
+    }
+
+    /// Writes changes so that they survive a power cut.
+    pub(crate) fn write(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
+        let mut writer = self.store.writer(self.locked.held());
+        for change in changes {
+            writer.apply(&change)?;
+        }
+        writer.commit()?;
+        Ok(())
+    }
+}
+
+/// The removals of a run, with the lists as they are now.
+pub(crate) struct ListRemovals<'a> {
+    pub(crate) remover: &'a Remover<'a>,
+    ids: &'a IdSource,
+    fleet: &'a Fleet,
+}
+
+impl ListRemovals<'_> {
+    fn carry_out(&self, plan: &RemovalPlan) -> Result<RemovalRun> {
+        let mut run = RemovalRun::default();
+        if !self.remover.is_over() {
+            let restores: Vec<&Tombstone> = plan.restores.iter().collect();
+            let errors = register(&self.remover.prober.patient, &restores);
+            run.restored = plan.restores.iter().cloned().zip(errors).collect();
+        }
+        for (center, planned) in plan.removals() {
+            for decision in &planned {
+                run.set(decision, RemovalOutcome::NotTried);
+            }
+            let expected = self.expected_at(center, &run);
+            let (renamed, dead): (Vec<&AddressDecision>, Vec<&AddressDecision>) =
+                planned.into_iter().partition(|decision| matches!(decision.action, AddressAction::Rename(_)));
+            let mut at_center = CenterRemoval { removals: self, center, expected, run: &mut run };
+            if at_center.remove_dead(&dead)? {
+                at_center.rename(&renamed)?;
+            }
+        }
+        let is_done = run.restored.len() == plan.restores.len()
+            && run.outcomes.values().all(|outcome| *outcome != RemovalOutcome::NotTried);
+        run.is_cut = self.remover.prober.deadline.has_passed() && !is_done;
+        Ok(run)
+    }
+
+    /// Returns the registrations that a center lists, with those that it got back a moment ago.
+    fn expected_at(&self, center: &str, run: &RemovalRun) -> BTreeSet<Registration> {
+        let listed = current_listings(self.fleet).filter(|(listing, ..)| *listing.center == *center);
+        let listed = listed.map(|(listing, name, _)| (name, &*listing.listed_as));
+        let returned = run.restored.iter().filter(|(it, error)| it.center == center && error.is_none());
+        let returned = returned.map(|(it, _)| (it.service.as_str(), it.address.as_str()));
+        let registration = |(service, address): (&str, &str)| Registration {
+            service: service.to_owned(),
+            address: address.to_owned(),
+        };
+        listed.chain(returned).map(registration).collect()
+    }
+
+    /// Returns the services that a center lists, or listed before, by address as it is spelled there.
+    pub(crate) fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
+        let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
+        for member in self.fleet.entries.iter().flat_map(|entry| &entry.members) {
+            for listing in member.listings.iter().filter(|listing| *listing.center == *center) {
+                services.entry(&listing.listed_as).or_default().push(member.id);
+            }
+        }
+        services
+    }
+
+    /// Pulls once more; returns the addresses that answered.
+    pub(crate) fn last_pull(&self, addresses: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        if addresses.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let Remover { inputs, prober, pulling: client, locked, store, .. } = *self.remover;
+        let last_pull = LastPull {
+            client,
+            signals: prober.signals,
+            locked,
+            store,
+            ids: self.ids,
+            concurrency: prober.concurrency,
+            deadline: prober.deadline,
+            config: inputs.pull,
+            now: inputs.now,
+        };
+        last_pull.ask(addresses, &self.fleet.entries)
+    }
+}

@@ -1,0 +1,91 @@
+//! The figures of a run.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::address::shown_url;
+use crate::prune::outcome::{AddressLine, PruneOutcome};
+use crate::prune::retention::RetentionRun;
+
+/// Figures of a run; the object of its JSON output.
+#[derive(Serialize)]
+pub(crate) struct Summary {
+    pub(crate) asked: usize,
+    pub(crate) alive: usize,
+    pub(crate) suspect: usize,
+    pub(crate) dead: usize,
+    pub(crate) removed: usize,
+    pub(crate) renamed: usize,
+    pub(crate) restored: usize,
+    pub(crate) held_back: usize,
+    pub(crate) failed: usize,
+    pub(crate) stale_names: usize,
+    pub(crate) other_builds: usize,
+    pub(crate) braked_centers: Vec<String>,
+    pub(crate) silent_centers: Vec<String>,
+    pub(crate) dropped_profiles: usize,
+    pub(crate) dropped_keys: usize,
+    pub(crate) dropped_set_aside: usize,
+    pub(crate) freed_files: usize,
+    pub(crate) freed_bytes: u64,
+    pub(crate) freed_counter_bytes: u64,
+    pub(crate) rewritten_files: Vec<String>,
+    pub(crate) lost_files: Vec<String>,
+    /// The centers' lists were not let alone.
+    #[serde(skip)]
+    pub(crate) has_lists: bool,
+    pub(crate) seconds: f64,
+    pub(crate) ended_by: &'static str,
+    pub(crate) is_dry_run: bool,
+}
+
+impl Summary {
+    pub(crate) fn new(
+        lines: &[AddressLine],
+        done: &PruneOutcome,
+        is_dry_run: bool,
+        elapsed: Duration,
+    ) -> Self {
+        let PruneOutcome { lists, retention, mended, .. } = done;
+        let brakes = lists.iter().flat_map(|lists| &lists.plan.brakes);
+        let silent = lists.iter().flat_map(|lists| &lists.silent);
+        let nothing = RetentionRun::default();
+        let retention = retention.as_ref().unwrap_or(&nothing);
+        let listed = || lines.iter().filter(|line| line.action != "restore");
+        let in_state = |state: &str| listed().filter(|line| line.state() == state).count();
+        let ended = |word: &str| lines.iter().filter(|line| line.word() == word).count();
+        Self {
+            asked: listed().filter(|line| line.finding.is_some()).count(),
+            alive: in_state("alive"),
+            suspect: in_state("suspect"),
+            dead: in_state("dead"),
+            removed: ended("removed"),
+            renamed: ended("renamed"),
+            restored: ended("restored"),
+            held_back: ended("held back"),
+            failed: ended("failed"),
+            stale_names: listed().map(|line| line.stale.len()).sum(),
+            other_builds: listed().filter(|line| line.other_build.is_some()).count(),
+            braked_centers: brakes.map(|brake| shown_url(&brake.center)).collect(),
+            silent_centers: silent.map(|silent| shown_url(&silent.url)).collect(),
+            dropped_profiles: retention.rows.len()
+                + retention.keys.iter().map(|key| key.rows.len()).sum::<usize>(),
+            dropped_keys: retention.keys.len(),
+            dropped_set_aside: retention.build_groups.len(),
+            freed_files: retention.freed.files,
+            freed_bytes: retention.freed.bytes,
+            freed_counter_bytes: retention.counter_bytes,
+            rewritten_files: mended.rewritten.clone(),
+            lost_files: mended.lost.clone(),
+            has_lists: lists.is_some(),
+            seconds: elapsed.as_secs_f64(),
+            ended_by: match lists {
+                _ if done.has_signal => "signal",
+                Some(lists) if lists.is_cut => "deadline",
+                _ => "completion",
+            },
+            is_dry_run,
+        }
+    }
+}
