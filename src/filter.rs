@@ -7,7 +7,7 @@ use crate::names::printable;
 /// A text that is no glob.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{}\" is no glob: {reason}", printable(.text))]
-pub struct FilterError {
+pub(crate) struct FilterError {
     text: String,
     reason: String,
 }
@@ -17,7 +17,7 @@ pub struct FilterError {
 /// It fits a file by its import path or its path in the repository, as a whole or by a folder above it;
 /// one without `/` also by the last part of those. `*` and `?` stop at `/`, `**` does not.
 #[derive(Clone, Debug)]
-pub struct Glob {
+pub(crate) struct Glob {
     text: String,
     matcher: GlobMatcher,
     by_last_part: bool,
@@ -46,13 +46,13 @@ impl std::str::FromStr for Glob {
 impl Glob {
     /// Returns the text that it was read from.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Tells whether it fits a path, or a folder above it.
     #[must_use]
-    pub fn fits(&self, path: &str) -> bool {
+    pub(crate) fn fits(&self, path: &str) -> bool {
         let mut path = path;
         loop {
             let last = path.rsplit_once('/').map(|(_, last)| last);

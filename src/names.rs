@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 ///
 /// Where the name fits nothing every field but `name` is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ParsedName {
+pub(crate) struct ParsedName {
     /// The name exactly as the center lists it.
     pub name: String,
     /// The environment, such as `staging`.
@@ -33,14 +33,14 @@ pub struct ParsedName {
 impl ParsedName {
     /// Tells whether the name fitted, so that the fields hold something.
     #[must_use]
-    pub fn is_parsed(&self) -> bool {
+    pub(crate) fn is_parsed(&self) -> bool {
         !self.commit.is_empty()
     }
 
     /// Returns what the app directory is named after (unescaped): the app, or the whole name where
     /// nothing fits.
     #[must_use]
-    pub fn app_or_name(&self) -> &str {
+    pub(crate) fn app_or_name(&self) -> &str {
         if self.is_parsed() { &self.app } else { &self.name }
     }
 
@@ -54,7 +54,7 @@ const GROUPS: [&str; 5] = ["env", "region", "app", "branch", "commit"];
 
 /// How service names are read: `<env>_<region>_<app>_<branch>_<commit>`, or a configured pattern.
 #[derive(Clone, Debug, Default)]
-pub struct Naming {
+pub(crate) struct Naming {
     pattern: Option<Regex>,
     /// Longest first, so that the first that fits is the one that wins.
     apps: Vec<String>,
@@ -62,7 +62,7 @@ pub struct Naming {
 
 /// A pattern for service names that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NamingError {
+pub(crate) enum NamingError {
     /// The pattern is no regular expression.
     #[error("\"{}\" is no regular expression: {reason}", printable(.pattern))]
     Syntax {
@@ -89,7 +89,10 @@ impl Naming {
     ///
     /// The pattern must have the groups `env region app branch commit` and must fit whole names; it is
     /// anchored here. Where it is given, `apps` do not matter.
-    pub fn new(pattern: Option<&str>, apps: impl IntoIterator<Item = String>) -> Result<Naming, NamingError> {
+    pub(crate) fn new(
+        pattern: Option<&str>,
+        apps: impl IntoIterator<Item = String>,
+    ) -> Result<Naming, NamingError> {
         let pattern = pattern.map(anchored).transpose()?;
         let mut apps: Vec<String> = apps.into_iter().filter(|app| !app.is_empty()).collect();
         apps.sort_by_key(|app| std::cmp::Reverse(app.len()));
@@ -101,7 +104,7 @@ impl Naming {
     /// The default form wants all five fields filled. A pattern may let `env`, `region` or `branch` be
     /// empty, for a house that has no regions, say; an app and a commit there must be.
     #[must_use]
-    pub fn parse(&self, name: &str) -> ParsedName {
+    pub(crate) fn parse(&self, name: &str) -> ParsedName {
         let fields = match &self.pattern {
             Some(pattern) => fields_by_pattern(pattern, name),
             None => self.fields_by_segments(name),

@@ -11,7 +11,7 @@ use crate::exit::ExitCode;
 
 /// Where runs are reported to.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PingUrl {
+pub(crate) struct PingUrl {
     /// Scheme, host and port.
     origin: String,
     /// From its slash on; may be empty.
@@ -22,7 +22,7 @@ pub struct PingUrl {
 
 /// What is told of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ping {
+pub(crate) enum Ping {
     /// It begins.
     Start,
     /// It is done.
@@ -35,7 +35,7 @@ impl Ping {
     /// Returns what is told of a run that ended so; nothing where another run was at work, which speaks
     /// for itself.
     #[must_use]
-    pub fn of(code: ExitCode) -> Option<Self> {
+    pub(crate) fn of(code: ExitCode) -> Option<Self> {
         match code {
             ExitCode::Busy => None,
             ExitCode::Done => Some(Self::Success),
@@ -47,7 +47,7 @@ impl Ping {
 impl PingUrl {
     /// Returns the URL that says this; the suffix goes to the path, the query stays.
     #[must_use]
-    pub fn with(&self, ping: Ping) -> String {
+    pub(crate) fn with(&self, ping: Ping) -> String {
         let Self { origin, path, query } = self;
         let stem = path.trim_end_matches('/');
         match ping {
@@ -61,7 +61,7 @@ impl PingUrl {
 /// A text that is no such URL. It may hold the secret all the same, so it is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}, expected a URL such as https://hc.example/ping/KEY (what was found may be a secret)")]
-pub struct BadPingUrl(&'static str);
+pub(crate) struct BadPingUrl(&'static str);
 
 impl FromStr for PingUrl {
     type Err = BadPingUrl;

@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for IpRange {
 /// A text that is neither an address nor a range of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{}\" is no address range, expected {A_RANGE}", printable(.0))]
-pub struct RangeError(String);
+pub(crate) struct RangeError(String);
 
 const LINK_LOCAL: &str = "a link-local address, which cloud metadata services use";
 const METADATA: &str = "the address of a cloud metadata service";
@@ -85,7 +85,7 @@ const REFUSED: [(IpRange, &str); 8] = [
 /// default refuses without exception.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct AddressPolicy {
+pub(crate) struct AddressPolicy {
     #[serde(deserialize_with = "list")]
     allowed: Vec<IpRange>,
 }
@@ -93,11 +93,11 @@ pub struct AddressPolicy {
 /// An address that must not be dialled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{ip}{} is {reason}; it may be allowed by [pull] allow_addresses", in_parentheses(.embedded.as_ref()))]
-pub struct Refused {
+pub(crate) struct Refused {
     /// The address.
-    pub ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// The IPv4 address that it stands for, if any.
-    pub embedded: Option<IpAddr>,
+    pub(crate) embedded: Option<IpAddr>,
     reason: &'static str,
 }
 
@@ -107,13 +107,14 @@ fn in_parentheses(ip: Option<&IpAddr>) -> String {
 
 impl AddressPolicy {
     /// Makes the policy with these exceptions, each an address or a range such as `169.254.10.0/24`.
-    pub fn allowing(ranges: &[String]) -> Result<AddressPolicy, RangeError> {
+    #[cfg(test)]
+    pub(crate) fn allowing(ranges: &[String]) -> Result<AddressPolicy, RangeError> {
         Ok(AddressPolicy { allowed: ranges.iter().map(|range| range.parse()).collect::<Result<_, _>>()? })
     }
 
     /// Refuses an address that must not be dialled. An IPv6 address that embeds IPv4 addresses is judged as
     /// each of them, too.
-    pub fn check(&self, ip: IpAddr) -> Result<(), Refused> {
+    pub(crate) fn check(&self, ip: IpAddr) -> Result<(), Refused> {
         let is_allowed = |form: IpAddr| self.allowed.iter().any(|range| range.contains(form));
         if is_allowed(ip) {
             return Ok(());

@@ -13,15 +13,15 @@ use crate::filter::Glob;
 
 /// Settings of one app.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AppConfig {
+pub(crate) struct AppConfig {
     /// URL of its git repository.
-    pub repo: Option<String>,
+    pub(crate) repo: Option<String>,
     /// The commit or branch from which its changes are counted.
-    pub base: Option<String>,
+    pub(crate) base: Option<String>,
     /// The coverage that its reports must reach.
-    pub fail_under: Option<Threshold>,
+    pub(crate) fail_under: Option<Threshold>,
     /// The coverage that each of its packages must reach, by globs of import paths, in order of those.
-    pub packages: Vec<(Glob, Threshold)>,
+    pub(crate) packages: Vec<(Glob, Threshold)>,
 }
 
 /// The table of one app as it is written. [`AppTable::read`] reads its percentages.

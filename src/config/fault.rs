@@ -14,11 +14,11 @@ use crate::names::printable;
 #[error("{path}:{line}: {fault}")]
 pub struct ConfigError {
     /// The file as it was named.
-    pub path: String,
+    pub(crate) path: String,
     /// The line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The key, the offending value, and the form expected.
-    pub fault: String,
+    pub(crate) fault: String,
 }
 
 /// A fault at a byte of the text.

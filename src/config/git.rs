@@ -13,19 +13,19 @@ use super::values::{above_zero, expected, list, text, whole};
 pub struct GitConfig {
     /// URL of the repository of each app that has none of its own; `{app}` stands for its name.
     #[serde(deserialize_with = "repo_pattern")]
-    pub repo: Option<String>,
+    pub(crate) repo: Option<String>,
     /// Protocols that git may speak.
     #[serde(deserialize_with = "protocols")]
-    pub protocols: Vec<String>,
+    pub(crate) protocols: Vec<String>,
     /// The longest time of one run of git.
     #[serde(deserialize_with = "above_zero")]
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// A commit of more files is not read.
     #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
-    pub max_files: usize,
+    pub(crate) max_files: usize,
     /// Users whose clones are read beside those of this user, root and the owner of the work directory.
     #[serde(deserialize_with = "list")]
-    pub trust_owners: Vec<User>,
+    pub(crate) trust_owners: Vec<User>,
 }
 
 impl Default for GitConfig {

@@ -25,15 +25,15 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::DeTable;
 
-pub(crate) use addresses::forms;
-pub use addresses::{AddressPolicy, RangeError, Refused};
-pub use apps::AppConfig;
+pub(crate) use addresses::{AddressPolicy, forms};
+pub(crate) use apps::AppConfig;
 pub use fault::ConfigError;
 pub use git::GitConfig;
-pub use owners::{InboxOwner, User};
+pub(crate) use owners::{InboxOwner, User};
 pub use prune::PruneConfig;
-pub use pull::{ChangeRule, PullConfig};
-pub use units::{parse_duration, parse_size};
+pub(crate) use pull::ChangeRule;
+pub use pull::PullConfig;
+pub(crate) use units::{parse_duration, parse_size};
 
 use crate::names::Naming;
 use apps::AppTable;
@@ -45,15 +45,15 @@ use values::{Table, expected, list, text};
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// URLs of the centers; empty where none is configured.
-    pub centers: Vec<String>,
+    pub(crate) centers: Vec<String>,
     /// Folders beside that of the root in which pods leave their last data.
     pub inboxes: Vec<PathBuf>,
     /// Owners whose files are taken in from the inboxes; `None`: anybody's.
-    pub inbox_owners: Option<Vec<InboxOwner>>,
+    pub(crate) inbox_owners: Option<Vec<InboxOwner>>,
     /// Rules by which service names are read.
-    pub naming: Naming,
+    pub(crate) naming: Naming,
     /// The configured apps by name.
-    pub apps: BTreeMap<String, AppConfig>,
+    pub(crate) apps: BTreeMap<String, AppConfig>,
     /// Settings of a pull.
     pub pull: PullConfig,
     /// Settings of a prune.
@@ -69,7 +69,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct FilesConfig {
     /// The group may write what is created, whatever the umask says.
-    pub group_write: bool,
+    pub(crate) group_write: bool,
 }
 
 /// The file as it is written, with all its keys and tables.

@@ -11,7 +11,7 @@ use super::values::{NumberOrText, expected, list};
 /// A user of this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "NumberOrText<u32>")]
-pub enum User {
+pub(crate) enum User {
     /// By number.
     Id(u32),
     /// By name.
@@ -21,7 +21,7 @@ pub enum User {
 /// A user or a group whose files in an inbox are trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "NumberOrText<u32>")]
-pub enum InboxOwner {
+pub(crate) enum InboxOwner {
     /// A user.
     User(User),
     /// A group by number, written `gid:N`.
@@ -30,7 +30,7 @@ pub enum InboxOwner {
 
 impl InboxOwner {
     /// Tells whether a file of this user and group is trusted. `user_id` returns the number of a user.
-    pub fn has(&self, uid: u32, gid: u32, user_id: impl Fn(&str) -> Option<u32>) -> bool {
+    pub(crate) fn has(&self, uid: u32, gid: u32, user_id: impl Fn(&str) -> Option<u32>) -> bool {
         match self {
             Self::User(User::Id(trusted)) => *trusted == uid,
             Self::User(User::Name(name)) => user_id(name) == Some(uid),

@@ -13,39 +13,39 @@ use crate::ping::PingUrl;
 pub struct PruneConfig {
     /// Pauses between the attempts at an address that fails; there is one attempt more.
     #[serde(deserialize_with = "durations")]
-    pub pauses: Vec<Duration>,
+    pub(crate) pauses: Vec<Duration>,
     /// When an address that was removed is probed again, counted from its removal.
     #[serde(deserialize_with = "durations")]
-    pub recheck: Vec<Duration>,
+    pub(crate) recheck: Vec<Duration>,
     /// Requests at the same time, 1 to 1024.
     #[serde(deserialize_with = "whole::<1, 1024, _, _>")]
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
     /// Limit of a connection, and of silence on it.
     #[serde(deserialize_with = "above_zero")]
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Limit of a whole run.
     #[serde(deserialize_with = "above_zero")]
-    pub deadline: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
     /// URL to which runs are reported.
     #[serde(deserialize_with = "ping_url")]
-    pub ping: Option<PingUrl>,
+    pub(crate) ping: Option<PingUrl>,
     /// Number of runs in which an address has to fail; `None`: as many as its failure asks for.
     #[serde(deserialize_with = "some_whole::<1, 1000, _, _>")]
-    pub confirm_runs: Option<u32>,
+    pub(crate) confirm_runs: Option<u32>,
     /// Time over which an address has to fail; `None`: as long as its failure asks for.
     #[serde(deserialize_with = "duration")]
-    pub confirm_over: Option<Duration>,
+    pub(crate) confirm_over: Option<Duration>,
     /// Whether an address that was removed by mistake is registered again.
-    pub restore: bool,
+    pub(crate) restore: bool,
     /// The newest so many profiles of a key stay, whatever their age.
     #[serde(deserialize_with = "whole::<0, 1_000_000, _, _>")]
-    pub keep: usize,
+    pub(crate) keep: usize,
     /// Profiles of so many days stay, however many.
     #[serde(deserialize_with = "whole::<0, 36_500, _, _>")]
-    pub keep_days: u32,
+    pub(crate) keep_days: u32,
     /// Offline keys and data set aside go when so old; `None`: never.
     #[serde(deserialize_with = "above_zero")]
-    pub drop_keys_older_than: Option<Duration>,
+    pub(crate) drop_keys_older_than: Option<Duration>,
 }
 
 impl Default for PruneConfig {

@@ -17,72 +17,72 @@ use crate::ping::PingUrl;
 pub struct PullConfig {
     /// Waits between pulls while nothing changes.
     #[serde(deserialize_with = "steps")]
-    pub steps: Steps,
+    pub(crate) steps: Steps,
     /// Waits before an address that failed is tried again.
     #[serde(deserialize_with = "retry")]
-    pub retry: Retry,
+    pub(crate) retry: Retry,
     /// The kind of change that begins a new row.
     #[serde(deserialize_with = "change_rule")]
-    pub change: ChangeRule,
+    pub(crate) change: ChangeRule,
     /// Requests at the same time, 1 to 1024.
     #[serde(deserialize_with = "whole::<1, 1024, _, _>")]
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
     /// Limit of a whole request with its answer.
     #[serde(deserialize_with = "above_zero")]
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Limit of a whole request to a center with its answer.
     #[serde(deserialize_with = "above_zero")]
-    pub center_timeout: Duration,
+    pub(crate) center_timeout: Duration,
     /// Limit of the connection.
     #[serde(deserialize_with = "above_zero")]
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// Longest silence within an answer.
     #[serde(deserialize_with = "above_zero")]
-    pub read_timeout: Duration,
+    pub(crate) read_timeout: Duration,
     /// Limit of a whole run.
     #[serde(deserialize_with = "above_zero")]
-    pub deadline: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
     /// The longest answer that is read.
     #[serde(rename = "max_body", deserialize_with = "size")]
-    pub max_body_bytes: u64,
+    pub(crate) max_body_bytes: u64,
     /// The most names that are taken of a center's list.
     #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
-    pub max_names: usize,
+    pub(crate) max_names: usize,
     /// The most addresses that are taken of a center's list, of all names together.
     #[serde(deserialize_with = "whole::<1, 100_000_000, _, _>")]
-    pub max_addresses: usize,
+    pub(crate) max_addresses: usize,
     /// The most files of an answer.
     #[serde(deserialize_with = "whole::<1, 1_000_000_000, _, _>")]
-    pub max_files: usize,
+    pub(crate) max_files: usize,
     /// The most blocks of an answer.
     #[serde(deserialize_with = "whole::<1, 1_000_000_000, _, _>")]
-    pub max_blocks: usize,
+    pub(crate) max_blocks: usize,
     /// Memory for all answers that are decoded at the same time.
     #[serde(rename = "memory", deserialize_with = "size")]
-    pub memory_bytes: u64,
+    pub(crate) memory_bytes: u64,
     /// URL to which runs are reported.
     #[serde(deserialize_with = "ping_url")]
-    pub ping: Option<PingUrl>,
+    pub(crate) ping: Option<PingUrl>,
     /// The longest random wait before a run starts.
     #[serde(deserialize_with = "duration")]
-    pub jitter: Option<Duration>,
+    pub(crate) jitter: Option<Duration>,
     /// Whether services that are not due are asked for their fraction.
-    pub peek: bool,
+    pub(crate) peek: bool,
     /// Whether a new build is adopted by itself, in a deploy or by the votes of addresses.
-    pub adopt: bool,
+    pub(crate) adopt: bool,
     /// URL of the proxy.
-    pub proxy: Option<String>,
+    pub(crate) proxy: Option<String>,
     /// Whether a listed name that this host cannot resolve is asked through the proxy.
-    pub proxy_resolves: bool,
+    pub(crate) proxy_resolves: bool,
     /// The addresses that may be dialled.
     #[serde(rename = "allow_addresses")]
-    pub policy: AddressPolicy,
+    pub(crate) policy: AddressPolicy,
     /// A row of history is written after so long even if nothing changed.
     #[serde(deserialize_with = "duration")]
-    pub row_at_least_every: Duration,
+    pub(crate) row_at_least_every: Duration,
     /// Closed generations are folded into one when so old.
     #[serde(deserialize_with = "duration")]
-    pub fold_after: Duration,
+    pub(crate) fold_after: Duration,
 }
 
 impl Default for PullConfig {
@@ -118,7 +118,7 @@ impl Default for PullConfig {
 
 /// The kind of change of a service's coverage that begins a new row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ChangeRule {
+pub(crate) enum ChangeRule {
     /// A block became covered.
     #[default]
     Covered,

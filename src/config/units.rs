@@ -10,7 +10,7 @@ pub(super) const A_SIZE: &str =
 const LONGEST_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Reads a duration such as `15m` or `2h 30m`, at most 100 years.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= LONGEST_DURATION => Ok(duration),
         Ok(_) => Err(format!("\"{text}\" is too long, expected at most 100 years")),
@@ -30,7 +30,7 @@ const UNITS: [(&str, u64); 8] = [
 ];
 
 /// Reads a size in bytes, above zero, such as `4096` or `256MiB`; the case of the unit does not matter.
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim_start()));
     unit.and_then(|(_, bytes)| number.parse::<u64>().ok()?.checked_mul(*bytes))

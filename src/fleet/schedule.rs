@@ -28,15 +28,15 @@ const MOST_SLACK: Duration = Duration::from_secs(MINUTE);
 
 /// The waits between pulls of a service while nothing changes; the last one repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Steps(Vec<Duration>);
+pub(crate) struct Steps(Vec<Duration>);
 
 /// The waits before an address that failed is tried again; the last one repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retry(Vec<Duration>);
+pub(crate) struct Retry(Vec<Duration>);
 
 /// Waits that make no [`Steps`] and no [`Retry`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WaitsError {
+pub(crate) enum WaitsError {
     /// There is none.
     #[error("expected at least one duration, such as [\"15m\", \"60m\"]")]
     Empty,
@@ -58,13 +58,13 @@ pub enum WaitsError {
 
 impl Steps {
     /// Accepts one or more waits, ascending, above zero.
-    pub fn new(waits: Vec<Duration>) -> Result<Steps, WaitsError> {
+    pub(crate) fn new(waits: Vec<Duration>) -> Result<Steps, WaitsError> {
         ascending(waits).map(Steps)
     }
 
     /// Returns the wait of `step`; beyond the last step it is the last wait.
     #[must_use]
-    pub fn wait(&self, step: usize) -> Duration {
+    pub(crate) fn wait(&self, step: usize) -> Duration {
         wait(&self.0, step)
     }
 
@@ -82,13 +82,13 @@ impl Default for Steps {
 
 impl Retry {
     /// Accepts one or more waits, ascending, above zero.
-    pub fn new(waits: Vec<Duration>) -> Result<Retry, WaitsError> {
+    pub(crate) fn new(waits: Vec<Duration>) -> Result<Retry, WaitsError> {
         ascending(waits).map(Retry)
     }
 
     /// Returns the wait after so many failures in a row; beyond the last wait it is the last one.
     #[must_use]
-    pub fn wait(&self, failures: u32) -> Duration {
+    pub(crate) fn wait(&self, failures: u32) -> Duration {
         wait(&self.0, usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX))
     }
 }
