@@ -1,7 +1,7 @@
-//! The URL of a dead-man's switch, and what is told there.
+//! The URL of a dead-man's switch, and the pings that are sent there.
 //!
-//! The way of healthchecks.io, which others follow: `URL/start` when a run begins, `URL` when it is done,
-//! `URL/<exit code>` when it failed. Whoever knows the path can tell lies there, so it is a secret: nothing
+//! The protocol is that of healthchecks.io, which others follow: `URL/start` when a run begins, `URL` when it is done,
+//! `URL/<exit code>` when it failed. Anybody who knows the path can report lies there, so the path is a secret: nothing
 //! here shows more of a URL than its scheme and host.
 
 use std::fmt;
@@ -9,33 +9,33 @@ use std::str::FromStr;
 
 use crate::exit::ExitCode;
 
-/// Where runs are reported to.
+/// The URL to which runs are reported.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PingUrl {
     /// Scheme, host and port.
     origin: String,
-    /// From its slash on; may be empty.
+    /// The part from the first slash on; may be empty.
     path: String,
-    /// With its question mark; may be empty.
+    /// The part from the question mark on; may be empty.
     query: String,
 }
 
-/// What is told of a run.
+/// The report about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ping {
-    /// It begins.
+    /// The run begins.
     Start,
-    /// It is done.
+    /// The run is done.
     Success,
-    /// It ended with another code than 0.
+    /// The run ended with another code than 0.
     Failure(ExitCode),
 }
 
 impl Ping {
-    /// Returns what is told of a run that ended so; nothing where another run was at work, which speaks
+    /// Returns the report about a run that ended with this code; `None` where another run was at work, which reports
     /// for itself.
     #[must_use]
-    pub(crate) fn of(code: ExitCode) -> Option<Self> {
+    pub(crate) fn for_exit(code: ExitCode) -> Option<Self> {
         match code {
             ExitCode::Busy => None,
             ExitCode::Done => Some(Self::Success),
@@ -45,7 +45,7 @@ impl Ping {
 }
 
 impl PingUrl {
-    /// Returns the URL that says this; the suffix goes to the path, the query stays.
+    /// Returns the URL of a ping. The suffix goes to the path, the query stays.
     #[must_use]
     pub(crate) fn with(&self, ping: Ping) -> String {
         let Self { origin, path, query } = self;
@@ -58,7 +58,7 @@ impl PingUrl {
     }
 }
 
-/// A text that is no such URL. It may hold the secret all the same, so it is not shown.
+/// A text that is no such URL. The text may hold the secret all the same, so it is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}, expected a URL such as https://hc.example/ping/KEY (what was found may be a secret)")]
 pub(crate) struct BadPingUrl(&'static str);
@@ -129,10 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn who_is_busy_says_nothing() {
-        assert_eq!(Ping::of(ExitCode::Busy), None);
-        assert_eq!(Ping::of(ExitCode::Done), Some(Ping::Success));
-        assert_eq!(Ping::of(ExitCode::Terminated), Some(Ping::Failure(ExitCode::Terminated)));
+    fn a_busy_run_reports_nothing() {
+        assert_eq!(Ping::for_exit(ExitCode::Busy), None);
+        assert_eq!(Ping::for_exit(ExitCode::Done), Some(Ping::Success));
+        assert_eq!(Ping::for_exit(ExitCode::Terminated), Some(Ping::Failure(ExitCode::Terminated)));
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(crate) fn pinging(
             Err(error) if is_closed_pipe(error) => ExitCode::Done,
             Err(_) => ExitCode::Failed,
         };
-        if let Some(ping) = Ping::of(code) {
+        if let Some(ping) = Ping::for_exit(code) {
             let _ = send(ping).map_err(warn_of);
         }
         worked

@@ -180,4 +180,29 @@ mod tests {
         // The process was started anew with the right build since the pull.
         assert_eq!(named(&[(Some(BuildMatch::Own), Some(1)), (Some(BuildMatch::Other), Some(1))]), None);
     }
+
+    #[test]
+    fn a_renaming_holds_while_a_right_name_matches_and_every_stale_one_differs() {
+        use BuildMatch::{Other, Own, Unknown};
+        let registration =
+            |service: &str| Registration { service: service.to_owned(), address: "http://a:1".to_owned() };
+        let renaming = Renaming {
+            right: vec![registration("new"), registration("newer")],
+            stale: vec!["old".to_owned()],
+        };
+        for (found, expected) in [
+            (&[("new", Own), ("old", Other)][..], true),
+            (&[("newer", Own), ("new", Unknown), ("old", Other)], true),
+            (&[("new", Other), ("old", Other)], false),
+            (&[("new", Own), ("old", Own)], false),
+            (&[("new", Own), ("old", Unknown)], false),
+            (&[("new", Own)], false),
+            (&[], false),
+        ] {
+            let key = |name: &str| key_and_branch(&Naming::default(), name).0;
+            let matches = found.iter().map(|&(name, found)| (key(name), found)).collect();
+            let result = ProbeResult { probe: Probe::alive(), build: Some(print(1)), matches };
+            assert_eq!(renaming.still_holds(&result, &Naming::default()), expected, "{found:?}");
+        }
+    }
 }

@@ -360,4 +360,16 @@ mod tests {
             assert_eq!(Finding::from_word(unknown), None);
         }
     }
+
+    #[test]
+    fn only_an_answer_after_the_last_failure_ends_the_streak() {
+        let rules = LivenessRules::default();
+        let refused = probe(Finding::Refused);
+        let first = judge(None, &refused, evidence(10), &rules);
+        for (answered, runs) in [(None, 2), (Some(9), 2), (Some(10), 2), (Some(11), 1)] {
+            let evidence = Evidence { last_answer_at: answered.map(at), ..evidence(20) };
+            let second = judge(first.as_ref(), &refused, evidence, &rules).unwrap();
+            assert_eq!(second.any.runs, runs, "{answered:?}");
+        }
+    }
 }

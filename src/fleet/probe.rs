@@ -143,6 +143,7 @@ impl BuildMatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::fixtures::{address, at, entry};
     use crate::profile::{Limits, parse};
 
     #[test]
@@ -164,5 +165,82 @@ mod tests {
         }
         assert_eq!(BuildMatch::new(&other, &[]), BuildMatch::Unknown);
         assert_eq!(BuildMatch::new(&other, &[&server, &other]), BuildMatch::Own);
+    }
+
+    fn fleet(entries: Vec<KeyEntry>) -> Fleet {
+        Fleet { entries, changes: Vec::new(), silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
+    }
+
+    fn key(name: &str) -> Key {
+        Key { app: name.to_owned(), ..Key::default() }
+    }
+
+    fn target(host: &str, names: &[&str], wants_build: bool) -> ProbeTarget {
+        ProbeTarget {
+            address: address(host),
+            keys: names.iter().map(|name| key(name)).collect(),
+            wants_build,
+        }
+    }
+
+    fn removed(host: &str, service: &str, was_alive: bool) -> Tombstone {
+        Tombstone {
+            center: "http://center:1".to_owned(),
+            address: address(host),
+            service: service.to_owned(),
+            build: None,
+            removed_at: at(0),
+            was_alive,
+        }
+    }
+
+    #[test]
+    fn an_address_is_probed_once_and_for_its_build_where_two_keys_list_it() {
+        let listed = fleet(vec![entry(1, &["b", "a"]), entry(2, &["b"])]);
+        let expected = [target("a", &["name1"], false), target("b", &["name1", "name2"], true)];
+        assert_eq!(listed_targets(&listed), expected);
+    }
+
+    #[test]
+    fn two_names_of_one_key_need_no_build() {
+        let mut entry = entry(1, &["a"]);
+        entry.members.push(entry.members[0].clone());
+        assert_eq!(listed_targets(&fleet(vec![entry])), [target("a", &["name1"], false)]);
+    }
+
+    #[test]
+    fn an_address_that_only_a_silent_center_listed_is_not_probed() {
+        let mut entry = entry(1, &["a", "b"]);
+        entry.members[0].listings[0].assumed = true;
+        assert_eq!(listed_targets(&fleet(vec![entry])), [target("b", &["name1"], false)]);
+    }
+
+    #[test]
+    fn a_removed_address_is_probed_once_for_all_of_its_names() {
+        let mut targets = vec![target("a", &["name1"], false)];
+        let tombstones = [removed("c", "two", false), removed("b", "one", true), removed("c", "one", false)];
+        let unlisted = add_tombstones(&mut targets, &tombstones, &Naming::default());
+        assert_eq!(unlisted, [target("b", &["one"], true), target("c", &["two", "one"], true)]);
+        assert_eq!(targets, [target("a", &["name1"], false)]);
+    }
+
+    #[test]
+    fn a_listed_address_shows_its_build_only_where_it_was_removed_alive() {
+        for (was_alive, expected) in
+            [(true, target("a", &["name1", "old"], true)), (false, target("a", &["name1"], false))]
+        {
+            let mut targets = vec![target("a", &["name1"], false)];
+            let unlisted =
+                add_tombstones(&mut targets, &[removed("a", "old", was_alive)], &Naming::default());
+            assert_eq!((unlisted, targets), (Vec::new(), vec![expected]), "{was_alive}");
+        }
+    }
+
+    #[test]
+    fn a_result_knows_only_the_keys_that_it_was_compared_with() {
+        let matches = vec![(key("one"), BuildMatch::Own), (key("two"), BuildMatch::Other)];
+        let result = ProbeResult { probe: Probe::alive(), build: None, matches };
+        let found = ["one", "two", "three"].map(|name| result.build_match(&key(name)));
+        assert_eq!(found, [Some(BuildMatch::Own), Some(BuildMatch::Other), None]);
     }
 }

@@ -202,7 +202,7 @@ mod tests {
     use crate::fleet::probe::BuildMatch;
     use crate::fleet::situation::testing::{NOW, OPTIONS};
 
-    /// One that was refused in a run so many hours ago, and is now.
+    /// An address that was refused in a run so many hours ago, and is now.
     fn dead(number: usize, hours: i64) -> CenterAddress {
         let streak = Streak { since: at(NOW - hours), runs: 1 };
         let before = Suspicion {
@@ -393,5 +393,41 @@ mod tests {
             ..named(&[("new", Own), ("old", Other)])
         });
         assert_eq!(actions(&plan(all, RemovalOptions { fix_names: true, ..OPTIONS })), "hhhs");
+    }
+
+    #[test]
+    fn a_dead_address_is_spared_when_it_answers_or_when_nothing_was_learnt() {
+        let withheld = Probe { finding: Finding::Withheld, detail: "too many open files".to_owned() };
+        for (probe, has_answered_pull, expected) in [
+            (refused(), false, None),
+            (refused(), true, Some("it answered the last pull")),
+            (Probe::alive(), true, Some("it answered the last pull")),
+            (Probe::alive(), false, Some("it answers again")),
+            (withheld, false, Some("too many open files")),
+        ] {
+            assert_eq!(reason_to_spare(&probe, has_answered_pull).as_deref(), expected, "{probe:?}");
+        }
+    }
+
+    #[test]
+    fn the_brake_counts_an_address_once_however_it_is_spelled() {
+        let spelled = |hours| CenterAddress { address: "http://other-spelling".to_owned(), ..dead(1, hours) };
+        // Two of three addresses are alive, though half of the spellings would go.
+        let plan = plan(vec![dead(1, 1), spelled(1), alive(2), alive(3)], OPTIONS);
+        assert_eq!((actions(&plan).as_str(), plan.brakes.len()), ("xkkx", 0));
+    }
+
+    #[test]
+    fn removals_are_sorted_by_center_and_leave_out_what_stays() {
+        let elsewhere = |listed: CenterAddress| CenterAddress { center: "http://other".to_owned(), ..listed };
+        let plan = plan(vec![elsewhere(dead(7, 1)), elsewhere(alive(8)), dead(2, 1), alive(1)], OPTIONS);
+        let removals: Vec<(&str, Vec<&str>)> = plan
+            .removals()
+            .into_iter()
+            .map(|(center, of_it)| (center, of_it.iter().map(|it| it.listed.address.as_str()).collect()))
+            .collect();
+        let expected =
+            [("http://center", vec!["http://10.0.0.2:1"]), ("http://other", vec!["http://10.0.0.7:1"])];
+        assert_eq!(removals, expected);
     }
 }

@@ -212,6 +212,10 @@ pub(crate) fn outlived_build_groups(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::fixtures::{address, entry, with_state};
+    use crate::fleet::ids::{GenerationId, StructureId};
+    use crate::fleet::records::AddressState;
+    use crate::profile::Mode;
 
     fn at(day: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + day * 86_400, 0).unwrap()
@@ -289,5 +293,153 @@ mod tests {
         ];
         assert_eq!(outlived(&all, &KEEP, at(100)), ["old", "to the day"]);
         assert_eq!(outlived(&all, &Keep { keys_younger_than: None, ..KEEP }, at(100)), [""; 0]);
+    }
+
+    /// A key of one name that is listed at these hosts, and was last listed on a day.
+    fn key(number: i64, hosts: &[&str], last_seen: i64) -> KeyEntry {
+        let mut entry = entry(number, hosts);
+        entry.members[0].last_seen = Some(at(last_seen));
+        entry
+    }
+
+    fn fleet(entries: Vec<KeyEntry>) -> Fleet {
+        Fleet { entries, changes: Vec::new(), silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
+    }
+
+    /// A row of the key `name<number>`, stored on a day.
+    fn row(id: i64, number: i64, day: i64) -> Row {
+        Row {
+            id: RowId(id),
+            created_at: at(day),
+            key: Key { app: format!("name{number}"), ..Key::default() },
+            addresses: Vec::new(),
+            branch: String::new(),
+            is_latest: false,
+            cov_file_path: String::new(),
+            cover_total: 0.0,
+            stats: None,
+            deleted_at: None,
+        }
+    }
+
+    /// The numbers of the keys that go on day 100.
+    fn gone(entries: Vec<KeyEntry>, rows: &[Row], dropped_before: &[i64]) -> Vec<i64> {
+        let dropped_before = dropped_before.iter().map(|&number| KeyId(number)).collect();
+        let dropped = outlived_keys(&fleet(entries), rows, &dropped_before, &KEEP, at(100));
+        dropped.iter().map(|key| key.id.0).collect()
+    }
+
+    #[test]
+    fn a_key_goes_when_its_last_use_of_any_kind_is_long_ago() {
+        assert_eq!(gone(vec![key(1, &[], 10)], &[], &[]), [1]);
+        assert_eq!(gone(vec![key(1, &[], 11)], &[], &[]), [0; 0]);
+        assert_eq!(gone(vec![key(1, &[], 0)], &[row(1, 1, 11)], &[]), [0; 0]);
+        assert_eq!(gone(vec![key(1, &[], 0)], &[row(1, 2, 11)], &[]), [1]);
+        let mut pulled = key(1, &[], 0);
+        pulled.schedule.schedule.last_pull = Some(at(11));
+        assert_eq!(gone(vec![pulled], &[], &[]), [0; 0]);
+        let state = AddressState { last_answer_at: Some(at(11)), ..AddressState::default() };
+        assert_eq!(gone(vec![with_state(key(1, &[], 0), "a", state)], &[], &[]), [0; 0]);
+    }
+
+    #[test]
+    fn a_key_that_is_listed_stays_however_long_it_was_silent() {
+        assert_eq!(gone(vec![key(1, &["a"], 0), key(2, &[], 0)], &[], &[]), [2]);
+    }
+
+    #[test]
+    fn a_key_that_was_dropped_goes_again_only_where_something_came_back() {
+        let mut pulled = key(3, &[], 0);
+        pulled.schedule.unfinished = true;
+        let keys = vec![key(1, &[], 0), key(2, &[], 0), pulled];
+        assert_eq!(gone(keys, &[row(1, 2, 0)], &[1, 2, 3]), [2, 3]);
+    }
+
+    #[test]
+    fn a_dropped_key_names_its_services_and_takes_all_of_its_rows_along() {
+        let rows = [row(1, 1, 4), row(2, 2, 5), row(3, 1, 6)];
+        let dropped = outlived_keys(&fleet(vec![key(1, &[], 3)]), &rows, &BTreeSet::new(), &KEEP, at(100));
+        let expected = DroppedKey {
+            id: KeyId(1),
+            services: vec!["name1".to_owned()],
+            last_used: Some(at(6)),
+            rows: vec![row(1, 1, 4), row(3, 1, 6)],
+        };
+        assert_eq!(dropped, [expected]);
+    }
+
+    #[test]
+    fn rows_of_a_dropped_key_are_not_dropped_once_more() {
+        let rows: Vec<Row> = (1..=3).flat_map(|id| [row(id, 1, 0), row(id + 10, 2, 0)]).collect();
+        let of_first = rows.iter().filter(|row| row.key.app == "name1").cloned().collect();
+        let gone = DroppedKey { id: KeyId(1), services: Vec::new(), last_used: None, rows: of_first };
+        let spent = |gone: &[DroppedKey]| -> Vec<i64> {
+            spent_rows(rows.clone(), gone, &KEEP, at(100)).iter().map(|row| row.id.0).collect()
+        };
+        assert_eq!(spent(&[]), [1, 11]);
+        assert_eq!(spent(&[gone]), [11]);
+    }
+
+    /// A process of a build group that was pulled last on a day.
+    fn life(build_group: i64, host: &str, pulled: i64, closed: Option<i64>) -> Generation {
+        Generation {
+            id: GenerationId(pulled),
+            build_group: BuildGroupId(build_group),
+            structure: StructureId(1),
+            address: Some(address(host)),
+            mode: Mode::Count,
+            opened_at: at(0),
+            pulled_at: at(pulled),
+            closed_at: closed.map(at),
+        }
+    }
+
+    /// The build groups of a key at host `a` that go on day 100; group 1 is shown, 2 and 3 are set aside, 4 was shown.
+    fn gone_groups(lives: &[Generation]) -> Vec<i64> {
+        use BuildGroupStatus::{Aside, Current, Former};
+        let group = |(id, status)| BuildGroup { id: BuildGroupId(id), status, structures: Vec::new() };
+        let groups = [(1, Current), (2, Aside), (3, Aside), (4, Former)].map(group);
+        let dropped = outlived_build_groups(&key(1, &["a"], 0), &groups, lives, &KEEP, at(100));
+        dropped.iter().map(|build_group| build_group.id.0).collect()
+    }
+
+    #[test]
+    fn of_the_build_groups_only_those_set_aside_go() {
+        let lives = [1, 2, 3, 4].map(|group| life(group, "b", 0, None));
+        assert_eq!(gone_groups(&lives), [2, 3]);
+    }
+
+    #[test]
+    fn a_build_group_stays_while_a_listed_address_serves_it_or_its_last_use_is_young() {
+        for (lives, expected) in [
+            (vec![life(2, "a", 0, None)], &[][..]),
+            (vec![life(2, "a", 0, Some(10))], &[2]),
+            (vec![life(2, "a", 0, Some(11))], &[]),
+            (vec![life(2, "b", 10, None)], &[2]),
+            (vec![life(2, "b", 11, None)], &[]),
+            (vec![life(2, "b", 0, None), life(2, "b", 11, None)], &[]),
+            // Nothing tells when the group was last of use.
+            (Vec::new(), &[]),
+        ] {
+            assert_eq!(gone_groups(&lives), expected, "{lives:?}");
+        }
+    }
+
+    #[test]
+    fn a_dropped_build_group_is_named_by_its_newest_build_and_the_name_of_its_key() {
+        let print = |byte| crate::profile::Fingerprint::from_bytes(&[byte; 32]).unwrap();
+        let group = BuildGroup {
+            id: BuildGroupId(2),
+            status: BuildGroupStatus::Aside,
+            structures: vec![(StructureId(1), print(1)), (StructureId(2), print(2))],
+        };
+        let lives = [life(2, "b", 4, Some(5))];
+        let expected = DroppedBuildGroup {
+            id: BuildGroupId(2),
+            service: "name1".to_owned(),
+            build: "020202020202".to_owned(),
+            last_used: Some(at(5)),
+        };
+        assert_eq!(outlived_build_groups(&key(1, &[], 0), &[group], &lives, &KEEP, at(100)), [expected]);
     }
 }

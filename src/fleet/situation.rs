@@ -138,3 +138,180 @@ pub(crate) mod testing {
         restore: true,
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fleet::fixtures::{address, at, entry, with_state};
+    use crate::fleet::key_entry::{KeyEntry, Listing};
+    use crate::fleet::liveness::{Finding, Probe, Streak};
+    use crate::fleet::probe::BuildMatch;
+    use crate::fleet::records::Key;
+    use crate::fleet::removal::{AddressAction, AddressDecision};
+
+    /// A run at minute 60 that remembers and has seen nothing.
+    struct Run {
+        fleet: Fleet,
+        results: HashMap<String, ProbeResult>,
+        suspicions: HashMap<String, Suspicion>,
+    }
+
+    impl Run {
+        fn new(entries: Vec<KeyEntry>) -> Self {
+            let (silent, cut, changes, unasked) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+            let fleet = Fleet { entries, changes, silent, cut, unasked };
+            Self { fleet, results: HashMap::new(), suspicions: HashMap::new() }
+        }
+
+        fn probed(mut self, host: &str, finding: Finding, matches: Vec<(Key, BuildMatch)>) -> Self {
+            let probe = Probe { finding, detail: String::new() };
+            self.results.insert(address(host), ProbeResult { probe, build: None, matches });
+            self
+        }
+
+        fn suspecting(mut self, host: &str, minute: i64) -> Self {
+            self.suspicions.insert(address(host), suspicion(minute));
+            self
+        }
+
+        fn seen<T>(&self, look: impl FnOnce(&Observations<'_>) -> T) -> T {
+            let Self { fleet, results, suspicions } = self;
+            look(&Observations { fleet, results, suspicions, naming: &Naming::default(), now: at(60) })
+        }
+
+        fn listed(&self) -> Vec<CenterAddress> {
+            self.seen(|seen| seen.situation(Vec::new(), BTreeSet::new()).listed)
+        }
+
+        /// The changes of a plan that remembers these failures, and forgets these tombstones.
+        fn changes(
+            &self,
+            remembered: &[(&str, Option<Suspicion>)],
+            forgotten: Vec<Tombstone>,
+        ) -> Vec<String> {
+            let decision = |(host, suspicion): &(&str, Option<Suspicion>)| {
+                let listed = self.listed().into_iter().find(|listed| listed.identity == address(host));
+                let (suspicion, action) = (suspicion.clone(), AddressAction::Keep);
+                AddressDecision { listed: listed.expect("a listed address"), suspicion, action }
+            };
+            let decisions = remembered.iter().map(decision).collect();
+            let plan = RemovalPlan { decisions, forgotten, ..RemovalPlan::default() };
+            let word = |change: Change| match change {
+                Change::Suspected { address, .. } => format!("suspected {address}"),
+                Change::Unsuspected(address) => format!("unsuspected {address}"),
+                Change::Closed { service, address, .. } => format!("closed {service} {address}"),
+                Change::TombstoneRemoved(tombstone) => format!("forgotten {}", tombstone.address),
+                _ => "another change".to_owned(),
+            };
+            self.seen(|seen| seen.changes(&plan)).into_iter().map(word).collect()
+        }
+    }
+
+    /// A first failure at this minute.
+    fn suspicion(minute: i64) -> Suspicion {
+        Suspicion {
+            any: Streak { since: at(minute), runs: 1 },
+            plain: None,
+            witnessed_since: None,
+            last_failed_at: at(minute),
+            probe: Probe { finding: Finding::Silent, detail: String::new() },
+            is_dead: false,
+        }
+    }
+
+    fn removed(host: &str, service: &str) -> Tombstone {
+        Tombstone {
+            center: "http://center:1".to_owned(),
+            address: address(host),
+            service: service.to_owned(),
+            build: None,
+            removed_at: at(0),
+            was_alive: false,
+        }
+    }
+
+    #[test]
+    fn each_spelling_of_an_address_is_listed_by_itself_with_the_probe_of_the_address() {
+        let mut entry = entry(1, &["a"]);
+        let center = Arc::clone(&entry.members[0].listings[0].center);
+        entry.members[0].listings.push(Listing::new("HTTP://A:1".into(), &center, at(0)));
+        let listed = Run::new(vec![entry]).probed("a", Finding::Refused, Vec::new()).listed();
+        let shown: Vec<_> = listed
+            .iter()
+            .map(|it| {
+                (it.address.as_str(), it.identity.as_str(), it.probe.as_ref().map(|probe| probe.finding))
+            })
+            .collect();
+        let refused = Some(Finding::Refused);
+        assert_eq!(shown, [("HTTP://A:1", "http://a:1", refused), ("http://a:1", "http://a:1", refused)]);
+    }
+
+    #[test]
+    fn each_name_of_an_address_has_the_match_of_its_own_key() {
+        let key = |name: &str| Key { app: name.to_owned(), ..Key::default() };
+        let matches = vec![(key("name1"), BuildMatch::Own), (key("name2"), BuildMatch::Other)];
+        let run = Run::new(vec![entry(1, &["a"]), entry(2, &["a"]), entry(3, &["a"])]);
+        let listed = run.probed("a", Finding::Alive, matches).listed();
+        let names: Vec<_> =
+            listed[0].names.iter().map(|name| (name.service.as_str(), name.build_match)).collect();
+        let expected =
+            [("name1", Some(BuildMatch::Own)), ("name2", Some(BuildMatch::Other)), ("name3", None)];
+        assert_eq!((listed.len(), names), (1, expected.to_vec()));
+    }
+
+    #[test]
+    fn the_last_answer_under_any_name_is_the_last_answer_of_the_address() {
+        let answered = |minute| AddressState { last_answer_at: Some(at(minute)), ..AddressState::default() };
+        let entries = vec![
+            with_state(entry(1, &["a"]), "a", answered(20)),
+            with_state(entry(2, &["a"]), "a", answered(10)),
+            entry(3, &["a"]),
+        ];
+        assert_eq!(Run::new(entries).listed()[0].last_answer_at, Some(at(20)));
+    }
+
+    #[test]
+    fn an_address_that_was_not_probed_keeps_what_is_remembered_of_it() {
+        let listed = Run::new(vec![entry(1, &["a"])]).suspecting("a", 30).listed();
+        assert_eq!((&listed[0].probe, &listed[0].before), (&None, &Some(suspicion(30))));
+    }
+
+    #[test]
+    fn a_tombstone_is_back_only_where_its_own_address_answers() {
+        let run = Run::new(Vec::new()).probed("a", Finding::Alive, Vec::new());
+        let run = run.probed("b", Finding::Silent, Vec::new());
+        let tombstones = ["a", "b", "c"].map(|host| removed(host, "app")).to_vec();
+        let situation = run.seen(|seen| seen.situation(tombstones, BTreeSet::new()));
+        let is_back: Vec<bool> = situation.tombstones.iter().map(|status| status.is_back).collect();
+        assert_eq!(is_back, [true, false, false]);
+    }
+
+    #[test]
+    fn only_failures_that_changed_are_stored() {
+        let run = Run::new(vec![entry(1, &["a"])]).suspecting("a", 30);
+        assert_eq!(run.changes(&[("a", Some(suspicion(30)))], Vec::new()), [""; 0]);
+        assert_eq!(run.changes(&[("a", Some(suspicion(40)))], Vec::new()), ["suspected http://a:1"]);
+        assert_eq!(run.changes(&[("a", None)], Vec::new()), ["unsuspected http://a:1"]);
+        let run = Run::new(vec![entry(1, &["a"])]);
+        assert_eq!(run.changes(&[("a", None)], Vec::new()), [""; 0]);
+    }
+
+    #[test]
+    fn failures_of_an_address_that_nobody_lists_are_forgotten_unless_its_center_is_silent() {
+        let mut silent = entry(1, &["a"]);
+        silent.members[0].listings[0].assumed = true;
+        let run = Run::new(vec![silent]).suspecting("a", 30).suspecting("b", 30);
+        assert_eq!(run.changes(&[], Vec::new()), ["unsuspected http://b:1"]);
+    }
+
+    #[test]
+    fn a_forgotten_tombstone_ends_the_process_unless_its_key_still_has_the_address() {
+        let run = Run::new(vec![entry(1, &["a"])]);
+        let changes = |host, service| run.changes(&[], vec![removed(host, service)]);
+        assert_eq!(changes("a", "name1"), ["forgotten http://a:1"]);
+        assert_eq!(changes("b", "name1"), ["closed name1 http://b:1", "forgotten http://b:1"]);
+        assert_eq!(changes("a", "name2"), ["closed name2 http://a:1", "forgotten http://a:1"]);
+    }
+}

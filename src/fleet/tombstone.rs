@@ -134,6 +134,7 @@ impl TombstoneDecision {
 mod tests {
     use super::*;
     use crate::fleet::center_address::testing::{alive, at, name, print};
+    use crate::fleet::liveness::{Finding, Probe};
     use crate::fleet::removal::{RemovalOptions, RemovalPlan};
     use crate::fleet::situation::Situation;
     use crate::fleet::situation::testing::{NOW, OPTIONS};
@@ -240,5 +241,51 @@ mod tests {
         assert!(tombstone(None).fits(print(2), BuildMatch::Unknown));
         assert!(!tombstone(None).fits(print(2), BuildMatch::Other));
         assert!(Tombstone { was_alive: true, ..tombstone(None) }.fits(print(2), BuildMatch::Other));
+    }
+
+    fn result(finding: Finding, build: Option<u8>, found: Option<BuildMatch>) -> ProbeResult {
+        let key = key_and_branch(&Naming::default(), "app").0;
+        let matches = found.map(|found| (key, found)).into_iter().collect();
+        let probe = Probe { finding, detail: String::new() };
+        ProbeResult { probe, build: build.map(print), matches }
+    }
+
+    #[test]
+    fn a_process_is_back_when_a_probe_shows_its_build_or_one_that_nothing_contradicts() {
+        use BuildMatch::{Other, Own};
+        use Finding::{Alive, Silent};
+        for (removed_build, seen, expected) in [
+            (Some(1), result(Alive, Some(1), Some(Other)), true),
+            (Some(1), result(Alive, Some(2), Some(Own)), false),
+            // The profile could not be read.
+            (Some(1), result(Alive, None, None), false),
+            (None, result(Alive, None, None), true),
+            (None, result(Silent, None, None), false),
+            (None, result(Alive, Some(2), Some(Own)), true),
+            (None, result(Alive, Some(2), None), true),
+            (None, result(Alive, Some(2), Some(Other)), false),
+        ] {
+            let tombstone = Tombstone { build: removed_build.map(print), ..removed(1, 1, true).tombstone };
+            assert_eq!(tombstone.is_back(&seen, &Naming::default()), expected, "{removed_build:?} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_tombstone_of_a_silent_center_is_neither_restored_nor_forgotten() {
+        let decided = |answered: &[&str]| {
+            let answered = answered.iter().map(|&center| center.to_owned()).collect();
+            TombstoneDecision::new(vec![removed(1, 1, true)], &[], &answered, true, at(NOW))
+        };
+        assert_eq!(decided(&[]), TombstoneDecision::default());
+        assert_eq!(decided(&["http://center"]).restores.len(), 1);
+    }
+
+    #[test]
+    fn a_tombstone_is_forgotten_after_a_week_to_the_hour() {
+        let forgotten = |hours| {
+            let statuses = vec![removed(1, hours, false)];
+            TombstoneDecision::new(statuses, &[], &BTreeSet::new(), true, at(NOW)).forgotten.len()
+        };
+        assert_eq!([7 * 24 - 1, 7 * 24].map(forgotten), [0, 1]);
     }
 }

@@ -66,7 +66,7 @@ impl ListsOutcome {
 /// The reason why something was left undone that was planned.
 pub(crate) const NOT_TRIED: &str = "not tried, because the run broke off before";
 
-/// One address, and what was or would be done about it.
+/// An address, and what was or would be done about it.
 pub(crate) struct AddressLine {
     pub(crate) center: String,
     pub(crate) address: String,

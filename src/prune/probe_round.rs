@@ -77,7 +77,7 @@ impl ProbeRound {
         targets.sort_by_key(|target| !suspicions.contains_key(&target.address));
         let removed = add_tombstones(&mut targets, &tombstones, naming);
         let mut results = prober.probe_repeatedly(&targets, &prune.pauses)?;
-        // One attempt is enough: most of them stay dead, and there is a next run.
+        // A single attempt is enough: most of them stay dead, and there is a next run.
         results.extend(prober.probe_each(&removed, Effort::Thorough)?);
         if prober.signals.received().is_some() {
             return Ok(None);

@@ -249,7 +249,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     })
 }
 
-/// One run, from its arguments to the engine and back.
+/// A run, from its arguments to the engine and back.
 struct Run<'a> {
     args: &'a PruneArgs,
     context: &'a Context,
@@ -386,7 +386,7 @@ fn exit_code(outcome: &PruneOutcome) -> ExitCode {
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let is_partly = lists.has_failures() || lists.is_cut || !lists.silent.is_empty();
     let partly = if is_partly { ExitCode::Partly } else { ExitCode::Done };
-    // Where the lists were all that there was to do, and none could be read, nothing was done.
+    // Nothing was done where only the lists were to be seen to, and none could be read.
     let is_in_vain = outcome.retention.is_none()
         && lists.plan.decisions.is_empty()
         && lists.silent.iter().any(|silent| !silent.emptied);
