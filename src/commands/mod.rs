@@ -27,7 +27,7 @@ use crate::exit::ExitCode;
 use crate::io::center::Options;
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
-use crate::io::workdir::{Locked, Workdir, WorkdirError};
+use crate::io::workdir::{FillError, Locked, Workdir, WorkdirError};
 use crate::names::{printable, shortened};
 
 /// Where a center is asked that nobody named: goc's own default.
@@ -271,7 +271,9 @@ fn keep_copy(outdated: &Outdated, locked: &Locked) -> anyhow::Result<String> {
     for name in [name, &other] {
         let path = locked.workdir().stored(name);
         if !path.exists() {
-            locked.keep_copy(name, |path| outdated.copy_into(path))??;
+            locked
+                .keep_copy(name, |path| outdated.copy_into(path))
+                .map_err(FillError::into_error::<anyhow::Error>)?;
             return Ok(name.to_owned());
         }
         if Store::schema(&path).is_ok_and(|schema| schema == outdated.schema()) {

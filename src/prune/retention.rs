@@ -64,7 +64,7 @@ impl RetentionRun {
         }
         run.rows = spent_rows(rows, &run.keys, keep, now);
         let all = run.rows.iter().chain(run.keys.iter().flat_map(|key| &key.rows));
-        run.freed = workdir.weigh(all.map(|row| row.cov_file_path.as_str()));
+        run.freed = workdir.size_of_profiles(all.map(|row| row.cov_file_path.as_str()));
         Ok(run)
     }
 

@@ -14,7 +14,7 @@ use crate::io::git::{
 };
 use crate::io::signals::Signals;
 use crate::io::users;
-use crate::io::workdir::Reading;
+use crate::io::workdir::{FillError, Reading};
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
@@ -194,8 +194,13 @@ impl SourceReader<'_> {
                 workdir
                     .make_repository(reading, self.app, |folder| {
                         git::clone(url, folder, network, &self.owners())
-                    })?
-                    .map_err(|error| NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))?;
+                    })
+                    .map_err(|error| match error {
+                        FillError::Workdir(error) => anyhow!(error),
+                        FillError::Content(error) => {
+                            anyhow!(NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))
+                        }
+                    })?;
                 Ok(self.opened(&path)?)
             }
             (Err(GitError::NotTrusted { path, owner }), _) => Err(self.not_trusted(&path, owner).into()),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, ValueEnum};
 use comfy_table::Color;
 use serde_json::json;
@@ -23,7 +23,7 @@ use crate::fleet::pick::pick;
 use crate::fleet::state::{AddressHealth, Figures, Line, State};
 use crate::io::center::{Client, Options};
 use crate::io::store::{Store, StoreError};
-use crate::io::workdir;
+use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 
 /// List services: where they run, how much is covered, and how that is known.
@@ -167,8 +167,12 @@ fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()
         write(&mut out)?;
         return Ok(out.flush()?);
     };
-    let written = workdir::write_whole(file, |out| write(out))?;
-    written.with_context(|| format!("cannot write \"{}\"", in_message(&file.display().to_string())))
+    workdir::write_whole(file, |out| write(out)).map_err(|error| match error {
+        FillError::Workdir(error) => error.into(),
+        FillError::Content(error) => {
+            anyhow!(error).context(format!("cannot write \"{}\"", in_message(&file.display().to_string())))
+        }
+    })
 }
 
 fn client(context: &Context) -> Result<Client> {

@@ -12,7 +12,7 @@ use crate::exit::ExitCode;
 use crate::fleet::assembly::Fleet;
 use crate::fleet::pick::pick;
 use crate::io::center::Client;
-use crate::io::workdir;
+use crate::io::workdir::{self, FillError};
 use crate::names::{in_message, printable};
 
 /// Passes a profile on; nothing is locked and nothing is stored.
@@ -27,7 +27,11 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
     let mut last_error = anyhow!("no center lists \"{}\"", in_message(&args.services.join(" ")));
     for address in addresses {
         let pulled = match &args.output {
-            Some(path) => workdir::write_whole(path, |out| client.raw(&address, out))?,
+            Some(path) => match workdir::write_whole(path, |out| client.raw(&address, out)) {
+                Err(FillError::Workdir(error)) => return Err(error.into()),
+                Err(FillError::Content(error)) => Err(error),
+                Ok(pulled) => Ok(pulled),
+            },
             None if context.around.stdout_is_terminal => {
                 let mut out = Escaping::new(io::stdout().lock());
                 let pulled = client.raw(&address, &mut out);

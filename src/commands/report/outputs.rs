@@ -4,12 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 
 use crate::commands::Context;
 use crate::commands::report::ReportArgs;
-use crate::io::workdir;
+use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 use crate::parallel::{self, Begun};
 use crate::report::forms::{DEFAULT, DEFAULT_OF_CHANGES, FORMS, Form, Need};
@@ -239,6 +239,10 @@ fn layout(args: &ReportArgs, is_to_stdout: bool, context: &Context) -> Layout {
 }
 
 fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let written = workdir::write_whole(file, |out| write(out))?;
-    written.with_context(|| format!("cannot write \"{}\"", in_message(&file.display().to_string())))
+    workdir::write_whole(file, |out| write(out)).map_err(|error| match error {
+        FillError::Workdir(error) => error.into(),
+        FillError::Content(error) => {
+            anyhow!(error).context(format!("cannot write \"{}\"", in_message(&file.display().to_string())))
+        }
+    })
 }

@@ -72,7 +72,6 @@ impl<'a> Writer<'a> {
             Change::ClockWentBack(jump) => self.insert_clock_jump(jump),
             Change::SnapshotTaken { identity, at } => self.insert_snapshot(identity, *at),
             Change::SnapshotsForgotten(before) => self.delete_snapshots(*before),
-
             Change::Key(id, key) => self.insert_key(*id, key),
             Change::KeyMended(id, key) => self.mend_key(*id, key),
             Change::KeyDropped(key, at) => self.drop_key(*key, *at),
@@ -86,7 +85,6 @@ impl<'a> Writer<'a> {
                 self.upsert_listing(*service, address, center, *position, *at)
             }
             Change::Unlisted { service, address, at } => self.end_listing(*service, address, *at),
-
             Change::Unfinished(key) => self.set_unfinished(*key),
             Change::Schedule(key, row) => self.set_schedule(*key, row),
             Change::Address { key, address, state } => self.set_address_state(*key, address, state),
@@ -95,7 +93,6 @@ impl<'a> Writer<'a> {
             Change::Unsuspected(address) => self.delete_suspicion(address),
             Change::TombstoneAdded(tombstone) => self.insert_tombstone(tombstone),
             Change::TombstoneRemoved(tombstone) => self.delete_tombstone(tombstone),
-
             Change::Structure { id, fingerprint, data } => self.insert_structure(*id, fingerprint, data),
             Change::StructureMended(id, data) => self.mend_structure(*id, data),
             Change::StructuresSwept => self.delete_unused_structures(),
@@ -103,13 +100,11 @@ impl<'a> Writer<'a> {
             Change::BuildGroupStatus(id, status) => self.set_build_group_status(*id, *status),
             Change::StructureMoved { structure, from, to } => self.move_structure(*structure, *from, *to),
             Change::BuildGroupDropped(build_group) => self.drop_build_group(*build_group),
-
             Change::Row(row) => self.add_row(row),
             Change::FileWritten { row, counts_digest, bytes } => {
                 self.set_row_file(*row, counts_digest, *bytes)
             }
             Change::RowDropped(id, at) => self.drop_row(*id, *at),
-
             Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer } => {
                 let mode = mode.as_str();
                 self.insert_generation(params![id, build_group, structure, address, mode, iso(*at), counts])?;

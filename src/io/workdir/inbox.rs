@@ -1,7 +1,7 @@
-//! Folders in which others leave files for us: each is there whole or not at all, read once, and then goes.
+//! Folders in which other users leave files: each is there whole or not at all, is read once, and then removed.
 //!
-//! Whoever can write there is a stranger: only regular files are opened, links are never followed, and what is
-//! written goes into the very folder that was opened.
+//! The users who can write there are not trusted: only regular files are opened, links are never followed, and files
+//! are written through the handle of the folder.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -17,29 +17,30 @@ use chrono::{DateTime, Utc};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::{UNFINISHED, WorkdirError, io_error};
+use super::durable::UNFINISHED;
+use super::error::{WorkdirError, io_error};
 
-/// Folder, within an inbox, of what cannot be taken in.
+/// Folder within an inbox for files that cannot be taken in.
 const BAD: &str = "bad";
 const REASON: &str = ".reason";
-/// A temporary file that is older was left by somebody who was ended.
+/// Age from which a temporary file counts as left by a writer that was killed.
 const LEFTOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How long after its last change somebody may still be writing a file.
+/// Time after its last change for which a file may still be written.
 const FRESH: Duration = Duration::from_secs(600);
-/// How many are kept of what cannot be taken in: somebody who breaks each file must not fill the disk.
+/// Number of kept files that cannot be taken in. A writer of broken files must not fill the disk.
 pub(crate) const MOST_BAD: usize = 100;
-/// Room in a name for what is added to it; a file system takes 255 bytes.
+/// Length of a name before suffixes are added; a file system takes 255 bytes.
 const LONGEST_STEM: usize = 200;
 
 /// A file in an inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InboxFile {
     folder: PathBuf,
-    /// In whatever bytes its writer chose.
+    /// The name, which may be no UTF-8.
     name: OsString,
 }
 
-/// Writes a file into a folder of others, whole or not at all; it survives a power cut, and all may read it.
+/// Writes a file into a folder of another user, whole or not at all; it survives a power cut, and all may read it.
 pub(crate) fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, WorkdirError> {
     let opened = open_folder(folder).map_err(io_error("cannot write into", folder))?;
     let path = folder.join(name);
@@ -48,8 +49,7 @@ pub(crate) fn leave(folder: &Path, name: &str, text: &[u8]) -> Result<PathBuf, W
     Ok(path)
 }
 
-/// Returns the files of an inbox whose names end so, and sweeps what was left unfinished; `None` where there is no
-/// such folder.
+/// Returns the files of an inbox with this suffix, and removes old temporary files; `None` if there is no such folder.
 pub(crate) fn files(
     folder: &Path,
     suffix: &str,
@@ -78,15 +78,14 @@ pub(crate) fn files(
     Ok(Some(files))
 }
 
-/// Moves files out of the way, each with the reason beside it; what was moved there long before goes. Returns of each
-/// whether it was there to move: another root may have taken it.
+/// Moves files aside, each with a file of the reason beside it, and removes the oldest ones there. Returns for each file
+/// whether it was moved: another root may have taken it.
 ///
-/// Many are moved at once, and those that would go at once again are removed: a folder full of them must cost a run
-/// little.
+/// Surplus files are removed without a move, so that a folder full of bad files costs a run little.
 #[must_use]
 pub(crate) fn set_aside(files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
-    let of_one_folder = files.chunk_by(|(a, _), (b, _)| a.folder == b.folder);
-    of_one_folder.flat_map(|files| set_aside_in(&files[0].0.folder, files)).collect()
+    let by_folder = files.chunk_by(|(a, _), (b, _)| a.folder == b.folder);
+    by_folder.flat_map(|files| set_aside_in(&files[0].0.folder, files)).collect()
 }
 
 fn set_aside_in(folder: &Path, files: &[(&InboxFile, &str)]) -> Vec<Result<bool, WorkdirError>> {
@@ -110,14 +109,14 @@ fn set_aside_in(folder: &Path, files: &[(&InboxFile, &str)]) -> Vec<Result<bool,
         };
         moved.push(done.or_else(failed));
     }
-    let settled = keep_newest(&into, &moved_names).and_then(|()| Ok(fsync(&into)?));
-    if let (Err(error), Some(last)) = (settled, moved.last_mut()) {
+    let synced = keep_newest(&into, &moved_names).and_then(|()| Ok(fsync(&into)?));
+    if let (Err(error), Some(last)) = (synced, moved.last_mut()) {
         *last = failed(error);
     }
     moved
 }
 
-/// Opens a folder, and the one within it for what cannot be taken in.
+/// Opens a folder, and the one within it for bad files.
 fn open_bad(folder: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     let folder = open_folder(folder)?;
     match mkdirat(&folder, BAD, Mode::from_raw_mode(0o777)) {
@@ -129,7 +128,7 @@ fn open_bad(folder: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((folder, into))
 }
 
-/// Moves a file, and returns its name there; `None` where another root took it.
+/// Moves a file, and returns its new name; `None` if another root took it.
 fn move_into(folder: &OwnedFd, into: &OwnedFd, file: &OsStr, reason: &str) -> io::Result<Option<OsString>> {
     let stem = stem(file);
     let is_taken = statat(into, file, AtFlags::SYMLINK_NOFOLLOW).is_ok();
@@ -138,17 +137,17 @@ fn move_into(folder: &OwnedFd, into: &OwnedFd, file: &OsStr, reason: &str) -> io
         false => file.to_owned(),
     };
     let beside = if is_taken { &name } else { &stem };
-    // The move comes first: of two roots only one moves it, and the other has no reason to leave there.
+    // The move comes before the reason, because only one of two roots succeeds in it.
     match renameat(folder, file, into, &*name) {
         Err(Errno::NOENT) => return Ok(None),
         moved => moved?,
     }
-    // A reason that a power cut takes is no loss of data.
+    // The reason is not synced: losing it in a power cut loses no data.
     put(into, &with(beside, REASON), format!("{reason}\n").as_bytes(), Synced::No)?;
     Ok(Some(name))
 }
 
-/// Returns how long ago a file was written to; `None` where that cannot be known.
+/// Returns the time since a file was changed; `None` if that is unknown.
 fn age(path: &Path, now: DateTime<Utc>) -> Option<Duration> {
     let modified = fs::symlink_metadata(path).and_then(|file| file.modified()).ok()?;
     SystemTime::from(now).duration_since(modified).ok()
@@ -161,24 +160,24 @@ impl InboxFile {
         self.folder.join(&self.name)
     }
 
-    /// Tells whether it was written to within the last minutes, so that somebody may still be at it.
+    /// Tells whether it changed within the last minutes, so that it may still be written.
     #[must_use]
     pub(crate) fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         age(&self.path(), now).is_some_and(|age| age < FRESH)
     }
 
-    /// Tells whether it is not there any more, because another root took it.
+    /// Tells whether it is gone, because another root took it.
     #[must_use]
     pub(crate) fn is_gone(&self) -> bool {
         fs::symlink_metadata(self.path()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Opens it; `None` where it is no regular file.
+    /// Opens it; `None` if it is no regular file.
     pub(crate) fn open(&self) -> Result<Option<File>, WorkdirError> {
         let path = self.path();
         let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
         let opened = OpenOptions::new().read(true).custom_flags(flags).open(&path);
-        // A link; a socket.
+        // ELOOP: a link. ENXIO: a socket.
         let is_none = |error: &io::Error| [Errno::LOOP, Errno::NXIO].contains(&errno(error));
         match opened {
             Err(error) if is_none(&error) => Ok(None),
@@ -188,7 +187,7 @@ impl InboxFile {
         }
     }
 
-    /// Removes it, once nothing of it is needed any more.
+    /// Removes it after it was taken in.
     pub(crate) fn remove(&self) -> Result<(), WorkdirError> {
         let path = self.path();
         #[expect(clippy::disallowed_methods, reason = "what is in the inbox goes when it was taken in")]
@@ -201,7 +200,7 @@ impl InboxFile {
     }
 }
 
-/// Returns the beginning of a name, which leaves room for more.
+/// Returns the beginning of a name, which leaves room for suffixes.
 fn stem(name: &OsStr) -> OsString {
     match name.to_str() {
         Some(text) => {
@@ -218,7 +217,7 @@ fn with(name: &OsStr, ending: &str) -> OsString {
     name
 }
 
-/// Removes of a folder of bad files, and the reasons beside them, all but those that came last; never `newest`.
+/// Removes the oldest bad files, with the reasons beside them, but never a file of `newest`.
 fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> {
     let mut files = Vec::new();
     for entry in Dir::read_from(folder)? {
@@ -228,7 +227,7 @@ fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> 
         if newest.contains(name) || [REASON, UNFINISHED].iter().any(|end| bytes.ends_with(end.as_bytes())) {
             continue;
         }
-        // When it was moved here, whatever it says of its contents.
+        // The change time tells when it was moved here; a writer can set the modification time.
         let Ok(stat) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
         if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
             files.push(((stat.st_ctime, stat.st_ctime_nsec), name.to_owned()));
@@ -249,7 +248,7 @@ fn keep_newest(folder: &OwnedFd, newest: &BTreeSet<OsString>) -> io::Result<()> 
     Ok(())
 }
 
-/// Whether a file survives a power cut once it is put.
+/// Tells whether a new file is synced, to survive a power cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Synced {
     Yes,
@@ -260,13 +259,13 @@ fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Puts a file into a folder that is open, in place of whatever has its name, and follows nothing.
+/// Puts a file into an open folder, replacing an entry of that name, and follows no link.
 fn put(folder: &OwnedFd, name: &OsStr, text: &[u8], synced: Synced) -> io::Result<()> {
     let unfinished = with(name, &format!(".{:016x}{UNFINISHED}", fastrand::u64(..)));
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &*unfinished, flags, Mode::from_raw_mode(0o644))?);
     let written = (|| {
-        // Whatever the umask of who writes: another user reads it.
+        // The mode ignores the umask, because another user reads the file.
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(text)?;
         if synced == Synced::Yes {
@@ -290,7 +289,7 @@ fn errno(error: &io::Error) -> Errno {
 
 #[cfg(test)]
 mod tests {
-    use super::super::names_in;
+    use super::super::site::names_in;
     use super::*;
 
     #[test]
@@ -304,10 +303,10 @@ mod tests {
     }
 
     #[test]
-    fn of_what_cannot_be_taken_in_the_newest_are_kept() {
+    fn the_newest_bad_files_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let mut names: Vec<String> = (0..MOST_BAD + 5).map(|index| format!("{index}.snapshot")).collect();
-        // The reason beside it has a shorter name; and one that has been there before.
+        // The first one has a reason with a shorter name; the second name is used again.
         names.push(format!("{}.snapshot", "x".repeat(240)));
         names.push("0.snapshot".to_owned());
         for name in &names {

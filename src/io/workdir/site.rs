@@ -1,12 +1,12 @@
-//! The folder of a site, outside of the work directory: one run at a time writes in it, each file whole or not at all,
-//! and what is not its own is let alone.
+//! The folder of a site, outside of the work directory. One run at a time writes in it, each file whole or not at all.
+//! Files that are not of the site are never touched.
 //!
 //! ```text
 //! <folder>/
-//!   .goc-watchdog-site.json     which files are the site's, and what each was written from
+//!   .goc-watchdog-site.json     the files of the site, and the source of each
 //!   .goc-watchdog-site.lock     held by the one run that may write
-//!   .goc-watchdog-site.tmp/     what is being written
-//!   ...                         what a server serves
+//!   .goc-watchdog-site.tmp/     the file that is being written
+//!   ...                         the files that a server serves
 //! ```
 
 use std::collections::BTreeSet;
@@ -14,46 +14,49 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{WorkdirError, io_error, make_folder, names_in, open_lock, resolved, sync_folder, write_synced};
+use super::durable::{make_folder, sync_folder, write_synced};
+use super::error::{WorkdirError, io_error};
+use super::lock::open_lock;
+use super::resolved;
 
 const MANIFEST: &str = ".goc-watchdog-site.json";
 const LOCK: &str = ".goc-watchdog-site.lock";
-/// Stands in each new file system of that kind.
-const OF_EXT4: &str = "lost+found";
+/// Folder that each new ext4 file system has.
+const LOST_AND_FOUND: &str = "lost+found";
 const SCRATCH: &str = ".goc-watchdog-site.tmp";
 
 /// A folder that was opened for writing.
 #[derive(Debug)]
 pub(crate) struct SiteFolder {
     root: PathBuf,
-    /// Folders in which something changed since they were synced.
+    /// Folders that changed since they were synced.
     unsynced: BTreeSet<PathBuf>,
     _lock: File,
 }
 
-/// What stands where a file of the site belongs.
+/// The entry at the path of a file of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occupied {
-    /// Nothing.
+    /// No entry.
     Free,
     /// A file.
     File,
-    /// Something else.
+    /// A folder, a link or a special file.
     Other,
 }
 
 impl SiteFolder {
     /// Opens a folder, and makes it where there is none.
     ///
-    /// Fails with [`WorkdirError::Busy`] when another run holds it, and with [`WorkdirError::Foreign`] when it holds
-    /// something and no site.
+    /// Fails with [`WorkdirError::Busy`] when another run writes there, and with [`WorkdirError::Foreign`] when the
+    /// folder has other files and no site.
     pub(crate) fn open(root: &Path) -> Result<Self, WorkdirError> {
         if root.symlink_metadata().is_ok() && !root.is_dir() {
             return Err(io_error("cannot write a site to", root)(io::ErrorKind::NotADirectory.into()));
         }
         make_folder(root)?;
         let lock = root.join(LOCK);
-        // Where nothing is ours, nothing is left there.
+        // The check comes before the lock, so that no lock file is left in a foreign folder.
         if !lock.exists() {
             refuse_foreign(root)?;
         }
@@ -83,14 +86,14 @@ impl SiteFolder {
         let path = self.manifest_path();
         #[expect(clippy::disallowed_methods, reason = "this adapter reads the folder of a site")]
         match fs::read(&path) {
-            // What is no text does not parse either, and that is said then.
+            // Bytes that are no UTF-8 fail when the manifest is parsed, with a message.
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error("cannot read", &path)(error)),
         }
     }
 
-    /// Replaces the manifest. All that was written before is on the disk by then.
+    /// Replaces the manifest, after all files written before were synced to the disk.
     pub(crate) fn store_manifest(&mut self, text: &str) -> Result<(), WorkdirError> {
         self.sync()?;
         self.put(MANIFEST, text.as_bytes())?;
@@ -104,7 +107,7 @@ impl SiteFolder {
         found.is_file().then_some(found.len())
     }
 
-    /// Returns what stands at a path, before something is written there.
+    /// Returns the kind of entry at a path, before a file is written there.
     #[must_use]
     pub(crate) fn occupied(&self, path: &str) -> Occupied {
         // A folder that is a link leads out of the site.
@@ -115,7 +118,7 @@ impl SiteFolder {
         match fs::symlink_metadata(self.root.join(path)) {
             Ok(found) if found.is_file() => Occupied::File,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Occupied::Free,
-            // A folder, a link, or what is below a file.
+            // A folder or a link, or a file stands in the place of a folder above.
             _ => Occupied::Other,
         }
     }
@@ -153,7 +156,7 @@ impl SiteFolder {
 
     fn sync(&mut self) -> Result<(), WorkdirError> {
         for folder in std::mem::take(&mut self.unsynced) {
-            // One that went meanwhile went with all that was in it.
+            // A folder may have been removed meanwhile.
             if folder.is_dir() {
                 sync_folder(&folder)?;
             }
@@ -168,22 +171,35 @@ impl Drop for SiteFolder {
     }
 }
 
-/// Fails where a folder holds something and no site.
+/// Fails if a folder has files and no site.
 fn refuse_foreign(root: &Path) -> Result<(), WorkdirError> {
     if root.join(MANIFEST).exists() {
         return Ok(());
     }
-    // What a run left that was ended before it had a manifest is nobody else's.
-    let foreign = names_in(root)?.into_iter().find(|name| ![LOCK, SCRATCH, OF_EXT4].contains(&name.as_str()));
+    // A run that ended before it wrote a manifest leaves these names.
+    let foreign =
+        names_in(root)?.into_iter().find(|name| ![LOCK, SCRATCH, LOST_AND_FOUND].contains(&name.as_str()));
     match foreign {
         Some(found) => Err(WorkdirError::Foreign { path: root.to_owned(), found }),
         None => Ok(()),
     }
 }
 
-/// Tells whether a folder, there already or not, is the work directory, in it, or around it.
+/// Tells whether a folder, which need not exist, is the work directory, in it, or around it.
 #[must_use]
 pub(crate) fn is_entangled(root: &Path, folder: &Path) -> bool {
     let (root, folder) = (resolved(root), resolved(folder));
     folder.starts_with(&root) || root.starts_with(&folder)
+}
+
+/// Returns the names in a folder, sorted.
+pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, WorkdirError> {
+    let entries = fs::read_dir(folder).map_err(io_error("cannot list", folder))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io_error("cannot list", folder))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
 }

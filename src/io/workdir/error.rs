@@ -1,0 +1,175 @@
+//! The errors of the work directory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The work directory could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkdirError {
+    /// Another run holds the lock.
+    #[error("{}: another run holds the lock", path.display())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The folder for a site holds files of somebody else.
+    #[error(
+        "{:?} holds {found:?} and is no site that goc-watchdog wrote, give a new or an empty folder",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// The first file found in it.
+        found: String,
+    },
+    /// A symbolic link stands where none is followed.
+    #[error(
+        "{:?} is a symbolic link, and nothing is read or written through one there; \
+         put the file or folder itself in its place",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A symbolic link belongs to somebody who is not trusted with it.
+    #[error(
+        "{:?} is a symbolic link of user {owner}; it is followed when it belongs to this user or to root \
+         (chown -h), else remove it",
+        path.display()
+    )]
+    LinkOfOther {
+        /// The link.
+        path: PathBuf,
+        /// User id of its owner.
+        owner: u32,
+    },
+    /// The root belongs to a user that root does not trust.
+    #[error(
+        "the work directory {:?} belongs to {owner}, and this is root: run as that user, or say --trust-root \
+         (GOC_WATCHDOG_TRUST_ROOT=1) where that user may decide what root does there",
+        path.display()
+    )]
+    OtherOwner {
+        /// The root.
+        path: PathBuf,
+        /// User id and name of its owner.
+        owner: String,
+    },
+    /// A file stands where a folder is needed.
+    #[error("{:?} is no folder, and reports need one of that name; remove it or rename it", path.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder that a report left could not be removed.
+    #[error(
+        "{:?} of {owner} was left by a report and cannot be removed: {why}; \
+         remove it as that user or as root (rm -r)",
+        path.display()
+    )]
+    Leftover {
+        /// The file or folder.
+        path: PathBuf,
+        /// User id and name of its owner.
+        owner: String,
+        /// The reason. The message has its text, so it is no `source`, which would be printed again.
+        why: String,
+    },
+    /// The configuration is too large to be one.
+    #[error("cannot read {:?}: it is larger than 1 MiB", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{action} {:?}", path.display())]
+    Io {
+        /// The action that failed, as in "cannot create".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+}
+
+impl WorkdirError {
+    /// Tells whether the error concerns one file, so that others can be written.
+    #[must_use]
+    pub(crate) fn is_of_one_file(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => !matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+            ),
+            Self::Link { .. } | Self::LinkOfOther { .. } | Self::NoFolder { .. } | Self::Leftover { .. } => {
+                true
+            }
+            Self::Busy { .. } | Self::Foreign { .. } | Self::OtherOwner { .. } | Self::TooLarge { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Tells whether the file, or the folder above it, is missing.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. }
+            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    }
+
+    /// Tells whether a file stands where a folder is needed.
+    pub(super) fn is_no_folder(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotADirectory)
+    }
+
+    /// Tells whether the file is missing, in a folder that exists.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Tells whether this user may not write there.
+    pub(super) fn is_unwritable(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_unwritable(source))
+    }
+}
+
+/// Adds the action and the path to an error of the file system.
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WorkdirError + use<> {
+    let path = path.to_owned();
+    move |source| WorkdirError::Io { action, path, source }
+}
+
+/// A file could not be written by a closure that was given for it.
+#[derive(Debug)]
+pub(crate) enum FillError<E> {
+    /// The file system refused the file.
+    Workdir(WorkdirError),
+    /// The closure failed.
+    Content(E),
+}
+
+impl<E> FillError<E> {
+    /// Returns the error itself, where it does not matter which of both it is.
+    pub(crate) fn into_error<O: From<WorkdirError> + From<E>>(self) -> O {
+        match self {
+            Self::Workdir(error) => error.into(),
+            Self::Content(error) => error.into(),
+        }
+    }
+}
+
+impl<E> From<WorkdirError> for FillError<E> {
+    fn from(error: WorkdirError) -> Self {
+        Self::Workdir(error)
+    }
+}
+
+/// Tells whether this user may not write there.
+pub(super) fn is_unwritable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotFound
+    )
+}
