@@ -25,7 +25,8 @@ use crate::io::center::{HttpError, Incoming};
 use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{
-    AnswerDigest, Fingerprint, Last, Mode, Profile, Template, Understood, encode_counts, hit_fraction,
+    AnswerDigest, Fingerprint, Mode, ParsedAnswer, PreviousAnswer, Profile, Template, encode_counts,
+    hit_fraction,
 };
 
 /// The pull of a group, made when its first address is asked.
@@ -528,7 +529,7 @@ impl<'a> GroupPull<'a> {
         shared: &Shared<'_>,
     ) -> anyhow::Result<()> {
         let Seat { part: owner, build_group, structure, previous, beside, is_decided } = seat;
-        let Understood { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
+        let ParsedAnswer { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
             answer.understood;
         let fraction = hit_fraction(&answered);
         let to_remember = answer_digest.map(|answer_digest| LastAnswer {
@@ -687,7 +688,7 @@ fn read_on(
         }
         Err(error) => return Err(error),
     };
-    match Last::new(&before.answer_digest, &template, &counts) {
+    match PreviousAnswer::new(&before.answer_digest, &template, &counts) {
         Some(last) => Ok((
             shared.read(&target.address, incoming, known, Some(&last)),
             Some(Counted { generation, counts }),

@@ -34,7 +34,7 @@ use crate::io::workdir::inbox::{self, InboxFile};
 use crate::memory::NoRoom;
 use crate::names::Naming;
 use crate::profile::{
-    Fingerprint, Limits, Mode, Profile, ReadError, Reader, Template, Understood, encode_counts, mix,
+    Fingerprint, Limits, Mode, ParsedAnswer, Profile, ReadError, Reader, Template, encode_counts, mix,
 };
 
 /// How many snapshots are committed together.
@@ -330,7 +330,7 @@ impl Intake<'_, '_, '_> {
             }
             None => Vec::new(),
         };
-        let Understood { profile, template, .. } = match self.read(letter, &known) {
+        let ParsedAnswer { profile, template, .. } = match self.read(letter, &known) {
             Ok(understood) => understood,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -401,7 +401,7 @@ impl Intake<'_, '_, '_> {
         Ok(index)
     }
 
-    fn read(&self, letter: &Letter, known: &[Arc<Template>]) -> Result<Understood, Refused> {
+    fn read(&self, letter: &Letter, known: &[Arc<Template>]) -> Result<ParsedAnswer, Refused> {
         let Letter { file, head, start } = letter;
         let stuck = |error: io::Error| Refused::Stuck(error.to_string());
         let unfinished = |reason: &str| Err(Refused::Unfinished(reason.to_owned()));

@@ -19,7 +19,7 @@ use crate::io::center::{Client, HttpError, Incoming};
 use crate::io::store::{ProfileNumbers, Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::memory::{Memory, NoRoom, Reservation};
-use crate::profile::{Build, Last, Template, Understood, encode_build};
+use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build};
 
 /// How many messages may wait for the thread that writes; more would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
@@ -36,7 +36,7 @@ pub(crate) enum Message {
 
 /// An answer that was read to its end.
 pub(crate) struct Answer {
-    pub(crate) understood: Understood,
+    pub(crate) understood: ParsedAnswer,
     /// The memory that it takes.
     pub(crate) reservation: Option<Reservation>,
     /// Size of its text.
@@ -99,7 +99,7 @@ impl Shared<'_> {
         address: &str,
         incoming: Incoming<'_>,
         known: &[Arc<Template>],
-        last: Option<&Last<'_>>,
+        last: Option<&PreviousAnswer<'_>>,
     ) -> Result<Answer, HttpError> {
         match self.read_within(self.memory.reader(false), incoming, known, last) {
             Err(HttpError::Memory(NoRoom::Crowded { .. })) => {
@@ -115,7 +115,7 @@ impl Shared<'_> {
         reservation: Reservation,
         mut incoming: Incoming<'_>,
         known: &[Arc<Template>],
-        last: Option<&Last<'_>>,
+        last: Option<&PreviousAnswer<'_>>,
     ) -> Result<Answer, HttpError> {
         incoming.reserve(reservation);
         let understood = incoming.understand(known, last, self.seed)?;

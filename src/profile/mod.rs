@@ -6,17 +6,23 @@
 
 mod answer_digest;
 mod codec;
+mod generic_parse;
+mod limits;
+mod lines;
 mod merge;
 mod parse;
 mod places;
 mod reader;
+mod template;
+mod template_parse;
 mod write;
 
 pub use answer_digest::AnswerDigest;
 pub use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
+pub use limits::{Limits, ParseError, ReadError};
 pub use merge::{Conflict, Merged, mix};
-pub use parse::{Limits, ParseError, ReadError, Template};
-pub use reader::{Last, Reader, Understood, parse, read};
+pub use reader::{ParsedAnswer, PreviousAnswer, Reader, parse, read};
+pub use template::Template;
 pub use write::{write, write_known};
 
 use std::fmt;

@@ -8,222 +8,17 @@
 //! sends the rest of that answer the ordinary way; the result is the same. A file that is as it was in the
 //! last answer of the same process is passed over whole (see [`super::AnswerDigest`]).
 
-use std::collections::HashMap;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::answer_digest::Digesting;
-use super::reader::{Last, Understood};
-use super::write::push_tail;
-use super::{Block, Build, Fingerprint, MAX_COUNT, Mode, Profile};
-use crate::memory::NoRoom;
-
-/// Bounds on what is read, because it comes from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest size of the text.
-    pub max_bytes: u64,
-    /// Longest line.
-    pub max_line_bytes: usize,
-    /// Most files.
-    pub max_files: usize,
-    /// Most blocks, each time that one stands there.
-    pub max_blocks: usize,
-}
-
-impl Limits {
-    /// Bounds lines alone, for a file that its owner names.
-    #[must_use]
-    pub fn of_lines() -> Self {
-        Self { max_bytes: u64::MAX, max_files: usize::MAX, max_blocks: usize::MAX, ..Self::default() }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_bytes: 256 << 20, max_line_bytes: 64 << 10, max_files: 100_000, max_blocks: 5_000_000 }
-    }
-}
-
-/// A text is not a profile.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseError {
-    /// The first line is not a mode line.
-    #[error("line 1: expected \"mode: set|count|atomic\", found {found:?}")]
-    NoMode {
-        /// The start of the line.
-        found: String,
-    },
-    /// A line is not a block.
-    #[error("line {line}: expected \"file:line.col,line.col statements count\", found {found:?}")]
-    NotABlock {
-        /// Counted from 1.
-        line: u64,
-        /// The start of the line.
-        found: String,
-    },
-    /// A number has the right form, and no room.
-    #[error("line {line}: a number is too large in {found:?}")]
-    TooLarge {
-        /// Counted from 1.
-        line: u64,
-        /// The start of the line.
-        found: String,
-    },
-    /// A line exceeds its limit.
-    #[error("line {line}: longer than {limit} bytes, starts with {found:?}")]
-    LineTooLong {
-        /// Counted from 1.
-        line: u64,
-        /// [`Limits::max_line_bytes`].
-        limit: usize,
-        /// The start of the line.
-        found: String,
-    },
-    /// The text exceeds its limit.
-    #[error("more than {limit} bytes, the limit for one answer (--max-body)")]
-    TooLong {
-        /// [`Limits::max_bytes`].
-        limit: u64,
-    },
-    /// The text names more files than its limit.
-    #[error("more than {limit} files, the limit for one answer ([pull] max_files)")]
-    TooManyFiles {
-        /// [`Limits::max_files`].
-        limit: usize,
-    },
-    /// The text has more blocks than its limit.
-    #[error("more than {limit} blocks, the limit for one answer ([pull] max_blocks)")]
-    TooManyBlocks {
-        /// [`Limits::max_blocks`].
-        limit: usize,
-    },
-    /// The text ends inside a line.
-    #[error("line {line}: cut short, the text ends with {found:?}")]
-    Cut {
-        /// Counted from 1.
-        line: u64,
-        /// The start of the line.
-        found: String,
-    },
-}
-
-/// A profile could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The source failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The text is not a profile.
-    #[error(transparent)]
-    Parse(#[from] ParseError),
-    /// There is no memory to decode it.
-    #[error(transparent)]
-    Memory(#[from] NoRoom),
-}
-
-/// What an answer taught about its build: the text of each line up to its count, in the order in
-/// which the agent prints the lines of a file.
-#[derive(Clone)]
-pub struct Template {
-    build: Arc<Build>,
-    /// For every line `1.2,3.4 5 `, one after the other, file by file.
-    tails: Vec<u8>,
-    lines: Vec<TemplateLine>,
-}
-
-#[derive(Clone, Copy)]
-struct TemplateLine {
-    /// Where the line's tail ends; it starts where the previous one ends.
-    tail_end: u32,
-    /// Index of its block in the build.
-    block: u32,
-}
-
-impl std::fmt::Debug for Template {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Template({:?})", self.build)
-    }
-}
-
-impl Template {
-    /// Learns from files sorted by name, each with its blocks in order of arrival; `None` if a block
-    /// stands twice. `fingerprint` is that of the build, where it is known.
-    pub(super) fn from_arrivals(
-        files: Vec<(Box<str>, Vec<Block>)>,
-        fingerprint: Option<Fingerprint>,
-    ) -> Option<Self> {
-        let total = files.iter().map(|(_, arrival)| arrival.len()).sum();
-        let mut names = Vec::with_capacity(files.len());
-        let mut first = Vec::with_capacity(files.len() + 1);
-        first.push(0);
-        let mut blocks = Vec::with_capacity(total);
-        let mut lines = Vec::with_capacity(total);
-        let mut tails = Vec::with_capacity(total * 18);
-        let mut order: Vec<u32> = Vec::new();
-        for (name, arrival) in files {
-            order.clear();
-            order.extend(0..u32::try_from(arrival.len()).ok()?);
-            order.sort_by_key(|&at| arrival[at as usize]);
-            let base = blocks.len();
-            lines.resize(base + arrival.len(), TemplateLine { tail_end: 0, block: 0 });
-            for &at in &order {
-                let block = arrival[at as usize];
-                if blocks[base..].last() == Some(&block) {
-                    return None;
-                }
-                lines[base + at as usize].block = u32::try_from(blocks.len()).ok()?;
-                blocks.push(block);
-            }
-            for (at, block) in arrival.iter().enumerate() {
-                push_tail(&mut tails, block);
-                lines[base + at].tail_end = u32::try_from(tails.len()).ok()?;
-            }
-            names.push(name);
-            first.push(u32::try_from(blocks.len()).ok()?);
-        }
-        let build = match fingerprint {
-            Some(fingerprint) => Build::known(names, first, blocks, fingerprint),
-            None => Build::from_sorted(names, first, blocks),
-        };
-        Some(Self { build: Arc::new(build), tails, lines })
-    }
-
-    /// Returns the build it was learned from.
-    #[must_use]
-    pub fn build(&self) -> &Arc<Build> {
-        &self.build
-    }
-
-    /// Returns about how many bytes it holds, its build and the counters of a sum over that included.
-    #[must_use]
-    pub fn heap_bytes(&self) -> u64 {
-        let per_block = size_of::<Block>() + size_of::<TemplateLine>() + size_of::<u64>();
-        let names: usize = self.build.names.iter().map(|name| name.len() + 2 * size_of::<usize>() + 16).sum();
-        (names + self.tails.capacity() + self.lines.len() * per_block) as u64
-    }
-
-    /// Returns the blocks of the file at `index` in order of arrival.
-    pub(super) fn arrival(&self, index: usize) -> impl Iterator<Item = &Block> {
-        let (start, end) = self.build.file(index).range;
-        self.lines[start..end].iter().map(|line| &self.build.blocks[line.block as usize])
-    }
-
-    /// Returns the line of each block.
-    pub(super) fn canonical_order(&self) -> Vec<u32> {
-        let mut order = vec![0; self.lines.len()];
-        for (line, &TemplateLine { block, .. }) in (0..).zip(&self.lines) {
-            order[block as usize] = line;
-        }
-        order
-    }
-
-    pub(super) fn tail(&self, line: usize) -> &[u8] {
-        let start = if line == 0 { 0 } else { self.lines[line - 1].tail_end as usize };
-        &self.tails[start..self.lines[line].tail_end as usize]
-    }
-}
+use super::generic_parse::GenericParse;
+use super::limits::{Limits, ParseError};
+use super::lines::{Fault, block_tail, excerpt, mode_line, split_name, strip_cr};
+use super::reader::{ParsedAnswer, PreviousAnswer};
+use super::template::Template;
+use super::template_parse::{TemplateParse, TemplateStep};
+use super::{Mode, Profile};
 
 /// The state between two buffers of one text.
 pub(super) struct Scanner<'a> {
@@ -232,55 +27,22 @@ pub(super) struct Scanner<'a> {
     line: u64,
     mode: Option<Mode>,
     known: &'a [Arc<Template>],
-    matching: Option<Matching<'a>>,
-    loose: Loose,
+    following: Option<TemplateParse<'a>>,
+    generic: GenericParse,
     /// Given up where a text leaves its template: it is of another build than it seemed, and the next
     /// answer is read whole anyway.
     digesting: Option<Digesting>,
     /// The answer before this one.
-    last: Option<&'a Last<'a>>,
-}
-
-/// A text that has followed a template so far.
-struct Matching<'a> {
-    template: &'a Arc<Template>,
-    counts: Vec<u64>,
-    /// Files that were read to their end.
-    seen: Vec<bool>,
-    files_seen: usize,
-    /// The file being read, and its next line.
-    file: usize,
-    next: usize,
-    end: usize,
-    /// Name and colon, as each line of the file starts.
-    head: Vec<u8>,
-    /// The answer before this one, of the same build, and how often more a file may differ from it before
-    /// that is not looked for any longer.
-    last: Option<&'a Last<'a>>,
-    patience: u32,
-}
-
-/// Blocks of a file with their counts, in order of arrival.
-type Rows = Vec<(Block, u64)>;
-
-/// A text of a build that is not known.
-#[derive(Default)]
-struct Loose {
-    files: Vec<(Box<str>, Rows)>,
-    by_name: HashMap<Box<str>, usize>,
-    /// Index of the file being read, and its name with a colon.
-    current: usize,
-    head: Vec<u8>,
-    /// Number of rows, and length of all names.
-    rows: usize,
-    name_bytes: usize,
+    last: Option<&'a PreviousAnswer<'a>>,
 }
 
 /// Bytes that a row and a file of an unknown build take at most while they are decoded, names aside, which stand
 /// there three times. A whole pull of 13 million files of one row took 350 bytes a file, and one of 2 million rows
 /// in 400 files 70 bytes a row.
 const ROW_BYTES: usize = 120;
+
 const FILE_BYTES: usize = 320;
+
 /// Bytes that a block of a known build takes: its counter, what is stored of it, and both as they are encoded.
 const COUNTER_BYTES: usize = 32;
 
@@ -291,8 +53,8 @@ impl<'a> Scanner<'a> {
             line: 0,
             mode: None,
             known,
-            matching: None,
-            loose: Loose::default(),
+            following: None,
+            generic: GenericParse::default(),
             digesting,
             last: None,
         }
@@ -303,16 +65,16 @@ impl<'a> Scanner<'a> {
         limits: Limits,
         known: &'a [Arc<Template>],
         mode_line: &[u8],
-        last: &'a Last<'a>,
+        last: &'a PreviousAnswer<'a>,
         seen: &[bool],
         digesting: Digesting,
     ) -> Result<Self, ParseError> {
         let mut scanner = Self::new(limits, known, Some(digesting));
-        scanner.mode = Some(self::mode_line(strip_cr(mode_line.strip_suffix(b"\n").unwrap_or(mode_line)))?);
+        scanner.mode = Some(mode_line(strip_cr(mode_line.strip_suffix(b"\n").unwrap_or(mode_line)))?);
         scanner.last = Some(last);
-        let matching = Matching::resume(last, seen);
-        scanner.line = 1 + matching.lines_seen() as u64;
-        scanner.matching = Some(matching).filter(|matching| matching.files_seen > 0);
+        let following = TemplateParse::resume(last, seen);
+        scanner.line = 1 + following.lines_seen() as u64;
+        scanner.following = Some(following).filter(|following| following.files_seen > 0);
         Ok(scanner)
     }
 
@@ -332,13 +94,13 @@ impl<'a> Scanner<'a> {
             }
         }
         loop {
-            if let Some(matching) = &mut self.matching {
+            if let Some(following) = &mut self.following {
                 let digesting = self.digesting.as_mut();
-                let (used, state) = matching.scan(text, at, &mut self.line, &mut section, digesting);
+                let (used, state) = following.scan(text, at, &mut self.line, &mut section, digesting);
                 at = used;
                 match state {
-                    Followed::NeedsMore => break,
-                    Followed::Left => self.loosen(),
+                    TemplateStep::NeedsMore => break,
+                    TemplateStep::Left => self.leave_template(),
                 }
             }
             let Some(len) = memchr::memchr(b'\n', &text[at..]) else { break };
@@ -348,7 +110,7 @@ impl<'a> Scanner<'a> {
             }
             let opens_file = self.block_line(strip_cr(line))?;
             if let Some(digesting) = self.digesting.as_mut().filter(|_| opens_file) {
-                let head = self.matching.as_ref().map_or(&self.loose.head, |matching| &matching.head);
+                let head = self.following.as_ref().map_or(&self.generic.head, |following| &following.head);
                 digesting.turn(&text[section..at], head);
                 section = at;
             }
@@ -364,17 +126,17 @@ impl<'a> Scanner<'a> {
 
     /// Returns about how many bytes the profile takes, as far as it was read.
     pub(super) fn heap_bytes(&self) -> u64 {
-        let Loose { files, rows, name_bytes, .. } = &self.loose;
-        let loose = rows * ROW_BYTES + files.len() * FILE_BYTES + 3 * name_bytes;
-        let counters = self.matching.as_ref().map_or(0, |matching| matching.counts.len() * COUNTER_BYTES);
-        (loose + counters) as u64
+        let GenericParse { files, rows, name_bytes, .. } = &self.generic;
+        let generic = rows * ROW_BYTES + files.len() * FILE_BYTES + 3 * name_bytes;
+        let counters = self.following.as_ref().map_or(0, |following| following.counts.len() * COUNTER_BYTES);
+        (generic + counters) as u64
     }
 
     fn too_many(&self) -> Option<ParseError> {
         let Limits { max_files, max_blocks, .. } = self.limits;
-        let (files, rows) = match &self.matching {
-            Some(matching) => (matching.seen.len(), matching.counts.len()),
-            None => (self.loose.files.len(), self.loose.rows),
+        let (files, rows) = match &self.following {
+            Some(following) => (following.seen.len(), following.counts.len()),
+            None => (self.generic.files.len(), self.generic.rows),
         };
         if files > max_files {
             return Some(ParseError::TooManyFiles { limit: max_files });
@@ -399,24 +161,24 @@ impl<'a> Scanner<'a> {
                 self.known.iter().find_map(|known| Some((known, known.build.index_of(name)?)))
             });
             if let Some((template, file)) = place {
-                let mut matching = Matching::new(template, self.last);
-                matching.enter(file);
+                let mut following = TemplateParse::new(template, self.last);
+                following.enter(file);
                 let mut whole = line.to_vec();
                 whole.push(b'\n');
                 let (mut lines, mut section) = (self.line, 0);
-                if matching.scan(&whole, 0, &mut lines, &mut section, None).0 == whole.len() {
-                    self.matching = Some(matching);
+                if following.scan(&whole, 0, &mut lines, &mut section, None).0 == whole.len() {
+                    self.following = Some(following);
                     return Ok(true);
                 }
             }
         }
-        let loose = &mut self.loose;
-        if !loose.head.is_empty()
-            && line.starts_with(&loose.head)
-            && let Ok((block, count)) = block_tail(&line[loose.head.len()..])
+        let generic = &mut self.generic;
+        if !generic.head.is_empty()
+            && line.starts_with(&generic.head)
+            && let Ok((block, count)) = block_tail(&line[generic.head.len()..])
         {
-            loose.files[loose.current].1.push((block, count));
-            loose.rows += 1;
+            generic.files[generic.current].1.push((block, count));
+            generic.rows += 1;
             return Ok(false);
         }
         let not_a_block = || ParseError::NotABlock { line: self.line + 1, found: excerpt(line) };
@@ -426,38 +188,38 @@ impl<'a> Scanner<'a> {
             Fault::Size => ParseError::TooLarge { line: self.line + 1, found: excerpt(line) },
         })?;
         let name = str::from_utf8(name).map_err(|_| not_a_block())?;
-        loose.enter(name);
-        loose.files[loose.current].1.push((block, count));
-        loose.rows += 1;
+        generic.enter(name);
+        generic.files[generic.current].1.push((block, count));
+        generic.rows += 1;
         Ok(true)
     }
 
     /// Leaves the template and keeps what was read by it.
-    fn loosen(&mut self) {
-        let Some(matching) = self.matching.take() else { return };
+    fn leave_template(&mut self) {
+        let Some(following) = self.following.take() else { return };
         self.digesting = None;
-        let build = &matching.template.build;
+        let build = &following.template.build;
         let mut keep = |index: usize, lines: Range<usize>| {
-            self.loose.enter(build.file(index).name);
-            self.loose.rows += lines.len();
-            let rows = &mut self.loose.files[self.loose.current].1;
+            self.generic.enter(build.file(index).name);
+            self.generic.rows += lines.len();
+            let rows = &mut self.generic.files[self.generic.current].1;
             rows.extend(lines.map(|line| {
-                let block = matching.template.lines[line].block as usize;
-                (build.blocks[block], matching.counts[block])
+                let block = following.template.lines[line].block as usize;
+                (build.blocks[block], following.counts[block])
             }));
         };
-        for (index, _) in matching.seen.iter().enumerate().filter(|&(_, &seen)| seen) {
+        for (index, _) in following.seen.iter().enumerate().filter(|&(_, &seen)| seen) {
             let (start, end) = build.file(index).range;
             keep(index, start..end);
         }
-        let start = build.file(matching.file).range.0;
-        if !matching.seen[matching.file] && matching.next > start {
-            keep(matching.file, start..matching.next);
+        let start = build.file(following.file).range.0;
+        if !following.seen[following.file] && following.next > start {
+            keep(following.file, start..following.next);
         }
     }
 
     /// Returns what the text says; `rest` is what is left of it behind its last whole line.
-    pub(super) fn finish(mut self, rest: &[u8]) -> Result<Understood, ParseError> {
+    pub(super) fn finish(mut self, rest: &[u8]) -> Result<ParsedAnswer, ParseError> {
         if !rest.is_empty() {
             if self.mode.is_none() {
                 // A page of one line is no profile that was cut.
@@ -466,350 +228,38 @@ impl<'a> Scanner<'a> {
             return Err(ParseError::Cut { line: self.line + 1, found: excerpt(rest) });
         }
         let Some(mode) = self.mode else { return Err(ParseError::NoMode { found: String::new() }) };
-        match self.matching.take() {
-            Some(matching) if matching.files_seen == matching.seen.len() => {
-                let build = Arc::clone(&matching.template.build);
-                let profile = Profile { mode, build, counts: matching.counts };
+        match self.following.take() {
+            Some(following) if following.files_seen == following.seen.len() => {
+                let build = Arc::clone(&following.template.build);
+                let profile = Profile { mode, build, counts: following.counts };
                 let answer_digest = self.digesting.and_then(Digesting::finish);
-                return Ok(Understood { profile, template: None, answer_digest });
+                return Ok(ParsedAnswer { profile, template: None, answer_digest });
             }
             unfinished => {
-                self.matching = unfinished;
-                self.loosen();
+                self.following = unfinished;
+                self.leave_template();
             }
         }
-        let (profile, template) = self.loose.into_profile(mode);
+        let (profile, template) = self.generic.into_profile(mode);
         let answer_digest = self.digesting.and_then(Digesting::finish);
         match self.known.iter().find(|known| known.build.fingerprint() == profile.build.fingerprint()) {
             Some(known) => {
                 let profile = Profile { build: Arc::clone(&known.build), ..profile };
-                Ok(Understood { profile, template: None, answer_digest })
+                Ok(ParsedAnswer { profile, template: None, answer_digest })
             }
-            None => Ok(Understood { profile, template: Some(template), answer_digest }),
+            None => Ok(ParsedAnswer { profile, template: Some(template), answer_digest }),
         }
     }
-}
-
-enum Followed {
-    /// The rest of the text is not a whole line yet.
-    NeedsMore,
-    /// The next line is not the template's.
-    Left,
-}
-
-/// How many files in a row may differ from the last answer before none is held against it any more.
-const PATIENCE: u32 = 16;
-
-impl<'a> Matching<'a> {
-    fn new(template: &'a Arc<Template>, last: Option<&'a Last<'a>>) -> Self {
-        let build = &template.build;
-        Self {
-            template,
-            counts: vec![0; build.blocks.len()],
-            seen: vec![false; build.file_count()],
-            files_seen: 0,
-            file: 0,
-            next: 0,
-            end: 0,
-            head: Vec::new(),
-            last: last.filter(|last| Arc::ptr_eq(last.template, template)),
-            patience: PATIENCE,
-        }
-    }
-
-    /// Starts behind files that were `seen` in the last answer, with the counters that they had there.
-    fn resume(last: &'a Last<'a>, seen: &[bool]) -> Self {
-        let mut matching = Self::new(last.template, Some(last));
-        for (index, _) in seen.iter().enumerate().filter(|&(_, &seen)| seen) {
-            matching.count_as(last, index);
-        }
-        matching
-    }
-
-    /// Takes a file's counters from the last answer.
-    fn count_as(&mut self, last: &Last<'_>, file: usize) {
-        let (start, end) = self.template.build.file(file).range;
-        self.counts[start..end].copy_from_slice(&last.counts[start..end]);
-        self.seen[file] = true;
-        self.files_seen += 1;
-        self.file = file;
-    }
-
-    /// Passes over the file that was just entered if all of it is at hand and the same as in the last
-    /// answer; returns its length, then.
-    fn pass_over(&mut self, text: &[u8]) -> Option<usize> {
-        let last = self.last.filter(|_| self.patience > 0)?;
-        let (section, length) = last.answer_digest.find(&self.head)?;
-        let (own, behind) = text.split_at_checked(length)?;
-        // Without these two, a file whose length changed would be hashed for nothing.
-        let is_whole = own.last() == Some(&b'\n') && !behind.starts_with(&self.head);
-        if !is_whole || !last.answer_digest.is_section(section, own) {
-            self.patience -= 1;
-            return None;
-        }
-        self.patience = PATIENCE;
-        self.count_as(last, self.file);
-        self.next = self.end;
-        Some(length)
-    }
-
-    fn lines_seen(&self) -> usize {
-        let seen = self.template.build.files().zip(&self.seen).filter(|&(_, &seen)| seen);
-        seen.map(|(file, _)| file.blocks.len()).sum()
-    }
-
-    fn enter(&mut self, file: usize) {
-        let known = self.template.build.file(file);
-        self.file = file;
-        (self.next, self.end) = known.range;
-        self.head.clear();
-        self.head.extend_from_slice(known.name.as_bytes());
-        self.head.push(b':');
-    }
-
-    /// Follows the template through the whole lines of `text` from `at` on; returns how far it came.
-    ///
-    /// `section` is where the present file's part of this text starts.
-    fn scan(
-        &mut self,
-        text: &[u8],
-        mut at: usize,
-        lines: &mut u64,
-        section: &mut usize,
-        mut digesting: Option<&mut Digesting>,
-    ) -> (usize, Followed) {
-        loop {
-            if self.next == self.end {
-                if !self.next_file(&text[at..]) {
-                    let whole = memchr::memchr(b'\n', &text[at..]).is_some();
-                    return (at, if whole { Followed::Left } else { Followed::NeedsMore });
-                }
-                if let Some(digesting) = &mut digesting {
-                    digesting.turn(&text[*section..at], &self.head);
-                    *section = at;
-                }
-                if let Some(length) = self.pass_over(&text[at..]) {
-                    at += length;
-                    *lines += self.template.build.file(self.file).blocks.len() as u64;
-                    continue;
-                }
-            }
-            let rest = &text[at..];
-            let tail = self.template.tail(self.next);
-            let head = self.head.len();
-            let follows = rest.len() > head + tail.len()
-                && same(&rest[..head], &self.head)
-                && same(&rest[head..head + tail.len()], tail);
-            let count = if follows { plain_count(&rest[head + tail.len()..]) } else { None };
-            let Some((count, digits)) = count else {
-                let whole = memchr::memchr(b'\n', rest).is_some();
-                return (at, if whole { Followed::Left } else { Followed::NeedsMore });
-            };
-            self.counts[self.template.lines[self.next].block as usize] = count;
-            self.next += 1;
-            at += head + tail.len() + digits + 1;
-            *lines += 1;
-            if self.next == self.end {
-                self.seen[self.file] = true;
-                self.files_seen += 1;
-            }
-        }
-    }
-
-    /// Enters the file whose line comes next; false if there is none, or it was seen before.
-    fn next_file(&mut self, text: &[u8]) -> bool {
-        let Some(end) = memchr::memchr(b'\n', text) else { return false };
-        let Some((name, _)) = split_name(&text[..end]) else { return false };
-        let Some(file) = str::from_utf8(name).ok().and_then(|name| self.template.build.index_of(name)) else {
-            return false;
-        };
-        if self.seen[file] {
-            return false;
-        }
-        self.enter(file);
-        true
-    }
-}
-
-impl Loose {
-    fn enter(&mut self, name: &str) {
-        self.current = if let Some(&index) = self.by_name.get(name) {
-            index
-        } else {
-            self.by_name.insert(name.into(), self.files.len());
-            self.name_bytes += name.len();
-            self.files.push((name.into(), Vec::new()));
-            self.files.len() - 1
-        };
-        self.head.clear();
-        self.head.extend_from_slice(name.as_bytes());
-        self.head.push(b':');
-    }
-
-    fn into_profile(self, mode: Mode) -> (Profile, Template) {
-        let mut files = self.files;
-        files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut counts = Vec::with_capacity(files.iter().map(|(_, rows)| rows.len()).sum());
-        let mut arrivals = Vec::with_capacity(files.len());
-        let mut repeats = false;
-        for (name, mut rows) in files {
-            let arrival: Vec<Block> = rows.iter().map(|&(block, _)| block).collect();
-            rows.sort_by_key(|(block, _)| *block);
-            for (at, &(block, count)) in rows.iter().enumerate() {
-                match at.checked_sub(1).map(|before| rows[before].0) {
-                    Some(twin) if twin == block => {
-                        repeats = true;
-                        let sum: &mut u64 = counts.last_mut().expect("its twin came before");
-                        *sum = match mode {
-                            Mode::Set => *sum | count,
-                            Mode::Count | Mode::Atomic => sum.saturating_add(count).min(MAX_COUNT),
-                        };
-                    }
-                    _ => counts.push(count),
-                }
-            }
-            arrivals.push((name, arrival));
-        }
-        if repeats {
-            for (_, arrival) in &mut arrivals {
-                arrival.sort_unstable();
-                arrival.dedup();
-            }
-        }
-        let template = Template::from_arrivals(arrivals, None).expect("no block stands twice any more");
-        let profile = Profile { mode, build: Arc::clone(template.build()), counts };
-        (profile, template)
-    }
-}
-
-fn mode_line(line: &[u8]) -> Result<Mode, ParseError> {
-    line.strip_prefix(b"mode: ")
-        .filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic))
-        .and_then(|word| str::from_utf8(word).ok())
-        .map(Mode::from_word)
-        .ok_or_else(|| ParseError::NoMode { found: excerpt(line) })
-}
-
-fn strip_cr(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// Returns the name that a line starts with and its colon; `line` ends with its newline.
-pub(super) fn section_head(line: &[u8]) -> Option<&[u8]> {
-    split_name(line).map(|(name, _)| &line[..=name.len()])
-}
-
-/// Splits a line at its last colon: the positions after it hold none.
-fn split_name(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr::memrchr(b':', line)?;
-    (colon > 0).then(|| (&line[..colon], &line[colon + 1..]))
-}
-
-enum Fault {
-    Form,
-    Size,
-}
-
-/// Reads `1.2,3.4 5 6` whole.
-fn block_tail(tail: &[u8]) -> Result<(Block, u64), Fault> {
-    let mut at = 0;
-    let start_line = number(tail, &mut at, Some(b'.'))?;
-    let start_col = number(tail, &mut at, Some(b','))?;
-    let end_line = number(tail, &mut at, Some(b'.'))?;
-    let end_col = number(tail, &mut at, Some(b' '))?;
-    let statements = number(tail, &mut at, Some(b' '))?;
-    let count = number(tail, &mut at, None)?;
-    let narrow = |number: u64| u32::try_from(number).map_err(|_| Fault::Size);
-    let block = Block {
-        start: (narrow(start_line)?, narrow(start_col)?),
-        end: (narrow(end_line)?, narrow(end_col)?),
-        statements: narrow(statements)?,
-    };
-    Ok((block, count))
-}
-
-/// Reads digits up to `stop`, or to the end where there is none. A leading `+` is allowed, as Go's
-/// `strconv.Atoi` allows it.
-#[inline]
-fn number(text: &[u8], at: &mut usize, stop: Option<u8>) -> Result<u64, Fault> {
-    let mut index = *at;
-    if text.get(index) == Some(&b'+') {
-        index += 1;
-    }
-    let start = index;
-    let mut number = 0_u64;
-    let mut overflow = false;
-    while let Some(digit) = text.get(index).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
-        // 19 digits never exceed u64, so the check is needed only beyond.
-        if index - start < 19 {
-            number = number * 10 + u64::from(digit);
-        } else {
-            overflow |= number.checked_mul(10).is_none_or(|n| n > MAX_COUNT);
-            number = number.saturating_mul(10).saturating_add(digit.into());
-        }
-        index += 1;
-    }
-    if index == start || text.get(index).copied() != stop {
-        return Err(Fault::Form);
-    }
-    if overflow || number > MAX_COUNT {
-        return Err(Fault::Size);
-    }
-    *at = index + usize::from(stop.is_some());
-    Ok(number)
-}
-
-/// Tells whether two texts of one length are equal.
-///
-/// Lines are short: a call of `memcmp`, which `==` comes down to, costs as much as what it compares.
-#[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
-        a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
-    }
-    match a.len() {
-        8..=16 => same_ends::<8>(a, b),
-        17..=32 => same_ends::<16>(a, b),
-        33..=64 => {
-            let middle = |text: &[u8]| text[16..].first_chunk::<16>().copied();
-            let end = |text: &[u8]| text[..text.len() - 16].last_chunk::<16>().copied();
-            same_ends::<16>(a, b) && middle(a) == middle(b) && end(a) == end(b)
-        }
-        _ => a == b,
-    }
-}
-
-/// Reads a count of up to 18 digits that a newline ends; anything else goes the ordinary way.
-#[inline]
-fn plain_count(text: &[u8]) -> Option<(u64, usize)> {
-    let mut count = 0_u64;
-    for (digits, &byte) in text.iter().take(19).enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return (byte == b'\n' && digits > 0).then_some((count, digits));
-        }
-        count = count * 10 + u64::from(digit);
-    }
-    None
-}
-
-/// The start of a text, for an error message.
-fn excerpt(text: &[u8]) -> String {
-    const LONGEST: usize = 120;
-    let mut found = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]).into_owned();
-    if text.len() > LONGEST {
-        found.push('…');
-    }
-    found
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{self, Read};
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::profile::limits::ReadError;
     use crate::profile::reader::BUFFER_BYTES;
     use crate::profile::tests::{
         AGENT1, AGENT2, ATOMIC, KILLED, Rows, SET, TERMINATED, body, canonical, line, modes, profile, rows,

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use super::Profile;
 use super::answer_digest::{AnswerDigest, Digesting};
-use super::parse::{Limits, ParseError, ReadError, Scanner, Template, section_head};
+use super::limits::{Limits, ParseError, ReadError};
+use super::lines::section_head;
+use super::parse::Scanner;
+use super::template::Template;
 use crate::memory::Reservation;
 
 /// Size of a buffer, unless a long section or line needs a larger one: several have to fit into the
@@ -24,7 +27,7 @@ pub fn read(
 ) -> Result<(Profile, Option<Template>), ReadError> {
     let mut reader = Reader::new(source, limits, Vec::new());
     let scanner = Scanner::new(limits, known, None);
-    reader.scan(scanner).map(|Understood { profile, template, .. }| (profile, template))
+    reader.scan(scanner).map(|ParsedAnswer { profile, template, .. }| (profile, template))
 }
 
 /// Reads a profile from a text that is at hand.
@@ -38,7 +41,7 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
 
 /// What an answer says.
 #[derive(Debug)]
-pub struct Understood {
+pub struct ParsedAnswer {
     /// What was counted.
     pub profile: Profile,
     /// How to read its build faster next time, where it was not known.
@@ -49,7 +52,7 @@ pub struct Understood {
 
 /// What an answer that a digest was taken of said.
 #[derive(Debug)]
-pub struct Last<'a> {
+pub struct PreviousAnswer<'a> {
     pub(super) answer_digest: &'a AnswerDigest,
     pub(super) template: &'a Arc<Template>,
     pub(super) counts: &'a [u64],
@@ -57,7 +60,7 @@ pub struct Last<'a> {
     files: Vec<usize>,
 }
 
-impl<'a> Last<'a> {
+impl<'a> PreviousAnswer<'a> {
     /// Puts the parts together; `None` where they are not of one answer.
     ///
     /// `counts` are the counters as the answer printed them, in the order of the template's build.
@@ -215,9 +218,9 @@ impl<R: Read> Reader<R> {
     pub fn understand(
         &mut self,
         known: &[Arc<Template>],
-        last: Option<&Last<'_>>,
+        last: Option<&PreviousAnswer<'_>>,
         seed: u64,
-    ) -> Result<Understood, ReadError> {
+    ) -> Result<ParsedAnswer, ReadError> {
         let scanner = match self.recognised.take() {
             None => Scanner::new(self.limits, known, Some(Digesting::new(seed))),
             Some((mode_line, is_there)) => {
@@ -239,7 +242,7 @@ impl<R: Read> Reader<R> {
         self.recognised.is_some()
     }
 
-    fn scan(&mut self, mut scanner: Scanner<'_>) -> Result<Understood, ReadError> {
+    fn scan(&mut self, mut scanner: Scanner<'_>) -> Result<ParsedAnswer, ReadError> {
         loop {
             self.start += scanner.scan(&self.buffer[self.start..self.end])?;
             if let Some(reservation) = &mut self.reservation {
@@ -321,18 +324,19 @@ mod tests {
 
     fn before(text: &[u8], piece: usize) -> Before {
         let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
-        let Understood { profile, template, answer_digest } = reader.understand(&[], None, 7).unwrap();
+        let ParsedAnswer { profile, template, answer_digest } = reader.understand(&[], None, 7).unwrap();
         Before { template: Arc::new(template.unwrap()), profile, answer_digest: answer_digest.unwrap() }
     }
 
     /// Whether an answer repeats the one before, or what it says.
-    fn held_against(before: &Before, text: &[u8], piece: usize) -> Result<Option<Understood>, ReadError> {
+    fn held_against(before: &Before, text: &[u8], piece: usize) -> Result<Option<ParsedAnswer>, ReadError> {
         let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
         if reader.repeats(&before.answer_digest)? {
             assert_eq!(reader.bytes(), text.len() as u64);
             return Ok(None);
         }
-        let last = Last::new(&before.answer_digest, &before.template, &before.profile.counts).unwrap();
+        let last =
+            PreviousAnswer::new(&before.answer_digest, &before.template, &before.profile.counts).unwrap();
         reader.understand(&[Arc::clone(&before.template)], Some(&last), 9).map(Some)
     }
 
@@ -447,7 +451,7 @@ mod tests {
     fn the_digest_of_an_answer_that_was_recognised_in_part_is_that_of_all_of_it() {
         let before = before(ANSWER.as_bytes(), 99);
         let changed = ANSWER.replace("a.go:1.1,2.2 1 3", "a.go:1.1,2.2 1 4");
-        let Understood { profile, answer_digest, .. } =
+        let ParsedAnswer { profile, answer_digest, .. } =
             held_against(&before, changed.as_bytes(), 20).unwrap().expect("it differs");
         let before = Before { profile, answer_digest: answer_digest.unwrap(), ..before };
         assert!(held_against(&before, changed.as_bytes(), 20).unwrap().is_none());
@@ -458,8 +462,8 @@ mod tests {
     fn parts_of_different_answers_are_not_taken_for_one() {
         let one = before(ANSWER.as_bytes(), 99);
         let other = before(ANSWER.replace("b.go", "x.go").as_bytes(), 99);
-        assert!(Last::new(&one.answer_digest, &other.template, &other.profile.counts).is_none());
-        assert!(Last::new(&one.answer_digest, &one.template, &one.profile.counts[1..]).is_none());
+        assert!(PreviousAnswer::new(&one.answer_digest, &other.template, &other.profile.counts).is_none());
+        assert!(PreviousAnswer::new(&one.answer_digest, &one.template, &one.profile.counts[1..]).is_none());
     }
 
     fn shuffled() -> impl Strategy<Value = (crate::profile::tests::Rows, crate::profile::tests::Rows)> {

@@ -30,7 +30,9 @@ use crate::config::{AddressPolicy, PullConfig};
 use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::io::clock::Deadline;
 use crate::memory::{NoRoom, Reservation};
-use crate::profile::{AnswerDigest, Last, Limits, ParseError, ReadError, Reader, Template, Understood};
+use crate::profile::{
+    AnswerDigest, Limits, ParseError, ParsedAnswer, PreviousAnswer, ReadError, Reader, Template,
+};
 
 /// How requests are made.
 #[derive(Clone, Debug)]
@@ -170,9 +172,9 @@ impl Incoming<'_> {
     pub(crate) fn understand(
         &mut self,
         known: &[Arc<Template>],
-        last: Option<&Last<'_>>,
+        last: Option<&PreviousAnswer<'_>>,
         seed: u64,
-    ) -> Result<Understood, HttpError> {
+    ) -> Result<ParsedAnswer, HttpError> {
         self.reader().understand(known, last, seed).map_err(HttpError::from)
     }
 
