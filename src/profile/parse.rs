@@ -64,13 +64,13 @@ impl<'a> Scanner<'a> {
     pub(super) fn resume(
         limits: Limits,
         known: &'a [Arc<Template>],
-        mode_line: &[u8],
+        first_line: &[u8],
         last: &'a PreviousAnswer<'a>,
         seen: &[bool],
         digesting: Digesting,
     ) -> Result<Self, ParseError> {
         let mut scanner = Self::new(limits, known, Some(digesting));
-        scanner.mode = Some(mode_line(strip_cr(mode_line.strip_suffix(b"\n").unwrap_or(mode_line)))?);
+        scanner.mode = Some(mode_line(strip_cr(first_line.strip_suffix(b"\n").unwrap_or(first_line)))?);
         scanner.last = Some(last);
         let following = TemplateParse::resume(last, seen);
         scanner.line = 1 + following.lines_seen() as u64;
@@ -259,8 +259,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::profile::Block;
     use crate::profile::limits::ReadError;
     use crate::profile::reader::BUFFER_BYTES;
+    use crate::profile::template_parse::same;
     use crate::profile::tests::{
         AGENT1, AGENT2, ATOMIC, KILLED, Rows, SET, TERMINATED, body, canonical, line, modes, profile, rows,
         text,

@@ -171,7 +171,7 @@ impl<'a> TemplateParse<'a> {
 ///
 /// Lines are short: a call of `memcmp`, which `==` comes down to, costs as much as what it compares.
 #[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
         a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
     }

@@ -8,6 +8,9 @@ mod lines;
 mod links;
 mod modfile;
 mod modules;
+mod paths;
+mod positions;
+mod scanner;
 
 pub(crate) use extents::{FuncExtent, Scanned, SyntaxError, scan};
 pub(crate) use lines::CodeLines;

@@ -10,6 +10,10 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::modfile::ModuleFile;
+use super::paths::{
+    VENDOR, common_prefix, depth, is_import_path, is_set_apart, is_within, is_work, joined, parent,
+    position_of_vendor, within,
+};
 
 /// The module of Go's own library, whose packages are named without it.
 const STD: &str = "std";
@@ -474,82 +478,6 @@ fn by_version(one: &str, other: &str) -> Ordering {
         (core, pre.is_none(), pre.unwrap_or_default().to_owned())
     };
     parts(one).cmp(&parts(other))
-}
-
-/// Returns the import path of the tree's root that explains the most names, the longest of several.
-fn common_prefix<'a>(
-    names: &[&'a str],
-    paths: &[Option<String>],
-    exists: &impl Fn(&str) -> bool,
-) -> Option<&'a str> {
-    let mut votes: HashMap<&str, usize> = HashMap::new();
-    let unknown = names.iter().zip(paths).filter(|(_, path)| path.is_none()).map(|(name, _)| *name);
-    for name in unknown.filter(|name| is_import_path(name)) {
-        for (at, _) in name.match_indices('/').filter(|(at, _)| exists(&name[at + 1..])) {
-            *votes.entry(&name[..at]).or_default() += 1;
-        }
-    }
-    let best = votes.into_iter().max_by_key(|(prefix, votes)| (*votes, prefix.len(), *prefix));
-    best.map(|(prefix, _)| prefix)
-}
-
-const VENDOR: &str = "vendor";
-
-fn is_work(path: &str) -> bool {
-    path.ends_with("go.work")
-}
-
-/// Returns the folder of a path, `""` for the root.
-fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-fn depth(folder: &str) -> usize {
-    if folder.is_empty() { 0 } else { 1 + folder.matches('/').count() }
-}
-
-/// Tells whether a name is of a module.
-fn is_within(name: &str, module: &str) -> bool {
-    name.strip_prefix(module).is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn within(folder: &str, rest: &str) -> String {
-    if folder.is_empty() { rest.to_owned() } else { format!("{folder}/{rest}") }
-}
-
-/// Joins a relative path to a folder; `None` where it leaves the repository.
-fn joined(folder: &str, relative: &str) -> Option<String> {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in relative.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
-}
-
-/// Folders that Go itself leaves out of `./...`.
-fn is_set_apart(folder: &str) -> bool {
-    folder
-        .split('/')
-        .any(|part| matches!(part, "testdata" | "vendor") || part.starts_with('_') || part.starts_with('.'))
-}
-
-/// Returns the length of a path up to and with its first folder called `vendor`.
-fn position_of_vendor(path: &str) -> Option<usize> {
-    if path.starts_with("vendor/") {
-        return Some(VENDOR.len());
-    }
-    path.find("/vendor/").map(|at| at + 1 + VENDOR.len())
-}
-
-/// Tells whether a name is an import path and a file: not absolute, not relative, nothing that climbs.
-fn is_import_path(name: &str) -> bool {
-    name.split('/').all(|part| !matches!(part, "" | "." | ".." | "_"))
 }
 
 #[cfg(test)]

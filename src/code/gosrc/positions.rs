@@ -1,0 +1,108 @@
+//! Positions as `//line` comments set them.
+
+use memchr::{memchr_iter, memrchr};
+
+use super::extents::FuncExtent;
+use super::scanner::Scanner;
+
+/// A `//line` or `/*line*/` comment: what follows it stands at another position.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Directive {
+    /// First byte that it applies to.
+    pub(super) at: usize,
+    pub(super) line: i64,
+    /// 0: unknown, and so are the columns that follow.
+    pub(super) column: i64,
+    /// Line of the text that it applies to first, counted from 1.
+    pub(super) text_line: usize,
+}
+
+/// A function by its bytes.
+pub(super) struct Span {
+    pub(super) name: (usize, usize),
+    pub(super) receiver: Option<(usize, usize)>,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Counts lines onwards.
+struct Lines<'a> {
+    source: &'a [u8],
+    at: usize,
+    line: usize,
+    line_start: usize,
+}
+
+impl Lines<'_> {
+    /// Returns the line of a byte, and where that line begins; bytes come in ascending order.
+    fn line_at(&mut self, at: usize) -> (usize, usize) {
+        let between = &self.source[self.at..at];
+        self.line += memchr_iter(b'\n', between).count();
+        if let Some(newline) = memrchr(b'\n', between) {
+            self.line_start = self.at + newline + 1;
+        }
+        self.at = at;
+        (self.line, self.line_start)
+    }
+}
+
+impl Scanner<'_> {
+    /// Turns bytes into lines and columns.
+    pub(super) fn placed(&self, spans: Vec<Span>) -> Vec<FuncExtent> {
+        let mut lines = Lines { source: self.source, at: 0, line: 1, line_start: 0 };
+        let mut place = |at: usize| {
+            let (line, line_start) = lines.line_at(at);
+            let Some(last) = self.directives.partition_point(|directive| directive.at <= at).checked_sub(1)
+            else {
+                return (line, at - line_start + 1);
+            };
+            let directive = self.directives[last];
+            let distance = line - directive.text_line;
+            let column = match (directive.column, distance) {
+                (0, _) => 0,
+                (column, 0) => usize::try_from(column).unwrap_or(0) + (at - directive.at),
+                _ => at - line_start + 1,
+            };
+            (usize::try_from(directive.line).unwrap_or(0) + distance, column)
+        };
+        let narrow = |(line, column)| {
+            (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+        };
+        let text = |(from, to): (usize, usize)| String::from_utf8_lossy(&self.source[from..to]).into();
+        spans
+            .into_iter()
+            .map(|Span { name, receiver, start, end }| FuncExtent {
+                name: text(name),
+                receiver: receiver.map(text).unwrap_or_default(),
+                start: narrow(place(start)),
+                end: narrow(place(end)),
+            })
+            .collect()
+    }
+}
+
+/// Reads what follows `line ` in a comment: `file:line` or `file:line:column`, as go/scanner does.
+///
+/// Returns line and column (0 where there is none); nothing where this is no directive.
+pub(super) fn directive(text: &[u8]) -> Result<Option<(i64, i64)>, &'static str> {
+    const LARGEST: u64 = 1 << 30;
+    let Some((rest, last)) = trailing_number(text) else { return Ok(None) };
+    let Some(last) = last else { return Err("a line directive with an invalid line number") };
+    let (line, column) = match trailing_number(rest) {
+        Some((_, Some(line))) if (1..=LARGEST).contains(&last) => (line, last),
+        Some((_, Some(_))) => return Err("a line directive with an invalid column number"),
+        _ => (last, 0),
+    };
+    if !(1..=LARGEST).contains(&line) {
+        return Err("a line directive with an invalid line number");
+    }
+    Ok(Some((line.cast_signed(), column.cast_signed())))
+}
+
+/// Splits at the last colon; the number is missing where what follows is none.
+fn trailing_number(text: &[u8]) -> Option<(&[u8], Option<u64>)> {
+    let colon = text.iter().rposition(|&byte| byte == b':')?;
+    let digits = &text[colon + 1..];
+    let number = digits.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(digits).ok()?.parse().ok());
+    Some((&text[..colon], number.flatten()))
+}
