@@ -1,8 +1,8 @@
-//! Threads: the only place that starts them.
+//! Threads. No other place starts them.
 //!
 //! A thread can be refused: by the limit of a user's processes (`ulimit -u`), of a container (the pids cgroup) or
-//! of a unit (`TasksMax=`), or for want of memory. The standard library panics then. Here the work goes on with
-//! the threads that there are, down to the calling one alone, and [`refusal`] tells of it.
+//! of a unit (`TasksMax=`), or for lack of memory. The standard library panics then. Here the work goes on with the
+//! threads that could be started, at least the calling one, and [`refusal`] returns the reason.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -10,19 +10,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-/// Why the first thread was refused. One for the process, as its limit is.
+/// Reason why the first thread was refused. The limit holds for the whole process, so this is a static.
 static REFUSAL: OnceLock<String> = OnceLock::new();
 
-/// Returns why a thread could not be started, if one could not.
+/// Returns the reason why a thread could not be started, if one was refused.
 #[must_use]
 pub(crate) fn refusal() -> Option<&'static str> {
     REFUSAL.get().map(String::as_str)
 }
 
-/// How many threads are at work.
+/// Number of threads at work.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// Tells whether threads that were started here are at work: the place of one that ends can be had.
+/// Tells whether threads that were started here are at work. One that ends makes room for a process.
 #[must_use]
 pub(crate) fn are_running() -> bool {
     RUNNING.load(Ordering::Relaxed) > 0
@@ -44,13 +44,13 @@ impl Drop for RunningThread {
     }
 }
 
-/// Work that a thread was asked for.
+/// Work that was given to a thread.
 #[derive(Debug)]
 #[must_use = "work without a thread is done when it is joined"]
 pub(crate) enum Begun<'scope, T, W> {
-    /// A thread does it.
+    /// A thread does the work.
     Thread(ScopedJoinHandle<'scope, T>),
-    /// No thread could be started, so it is still to be done.
+    /// No thread could be started, so the work is still to be done.
     Refused(W),
 }
 
@@ -79,7 +79,7 @@ where
     }
 }
 
-/// Begins some work on a thread that may outlive the caller; gives the work back where none can be started.
+/// Begins some work on a thread that may outlive the caller. Returns the work if no thread can be started.
 pub(crate) fn begin_detached<T, W>(work: W) -> Result<JoinHandle<T>, W>
 where
     T: Send + 'static,
@@ -90,9 +90,9 @@ where
     limited(|| Builder::new().spawn(run)).map_err(|error| kept.refused(&error))
 }
 
-/// Starts up to `most` threads that all do the same, and returns how many could be started.
+/// Starts up to `most` threads that all do the same work, and returns the number of those that could be started.
 ///
-/// Without a thread, the caller does the work itself.
+/// The caller must do the work if there is none.
 #[must_use]
 pub(crate) fn begin_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
 where
@@ -101,11 +101,11 @@ where
     (0..most).take_while(|_| matches!(begin(scope, work.clone()), Begun::Thread(_))).count()
 }
 
-/// Work that can be had back: the standard library drops what it cannot start a thread for.
+/// Work that can be taken back. The standard library drops the work of a thread that it cannot start.
 struct Kept<W>(Arc<Mutex<Option<W>>>);
 
 impl<W> Kept<W> {
-    /// Returns the work to keep, and what a thread is to run.
+    /// Returns the work to keep, and the closure for a thread.
     fn new<T>(work: W) -> (Self, impl FnOnce() -> T)
     where
         W: FnOnce() -> T,
@@ -126,7 +126,7 @@ impl<W> Kept<W> {
 
     fn take(self) -> W {
         let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        work.expect("either a thread takes it, or whoever could not start one")
+        work.expect("either the thread takes it, or the caller that could not start one")
     }
 }
 
@@ -139,18 +139,31 @@ fn limited<H>(start: impl FnOnce() -> io::Result<H>) -> io::Result<H> {
     start()
 }
 
-/// Maps each of some items, on as many threads as there are cores; returns what came of them, in their order.
+/// Maps each item on a thread of its own, and returns the results in their order.
 #[must_use]
-pub(crate) fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let part_len = items.len().div_ceil(cores).max(1);
+pub(crate) fn on_own_threads<I: Send, T: Send>(
+    items: impl IntoIterator<Item = I>,
+    map: impl Fn(I) -> T + Sync,
+) -> Vec<T> {
     let map = &map;
     thread::scope(|scope| {
-        let parts = items.chunks(part_len);
-        let threads: Vec<_> =
-            parts.map(|part| begin(scope, move || part.iter().map(map).collect::<Vec<T>>())).collect();
-        threads.into_iter().flat_map(Begun::join).collect()
+        let threads: Vec<_> = items.into_iter().map(|item| begin(scope, move || map(item))).collect();
+        threads.into_iter().map(Begun::join).collect()
     })
+}
+
+/// Maps each item, on as many threads as there are cores, and returns the results in their order.
+#[must_use]
+pub(crate) fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let part_len = items.len().div_ceil(cores()).max(1);
+    let parts = on_own_threads(items.chunks(part_len), |part| part.iter().map(&map).collect::<Vec<T>>());
+    parts.into_iter().flatten().collect()
+}
+
+/// Returns the number of cores that this process may use.
+#[must_use]
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A limit of threads for unit tests.

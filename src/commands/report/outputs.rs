@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use anyhow::{Result, anyhow};
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
@@ -11,7 +10,7 @@ use crate::commands::Context;
 use crate::commands::report::ReportArgs;
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
-use crate::parallel::{self, Begun};
+use crate::parallel;
 use crate::report::forms::{DEFAULT, DEFAULT_OF_CHANGES, FORMS, Form, Need};
 use crate::report::{Layout, Packer, Wants};
 
@@ -171,18 +170,10 @@ impl Outputs {
         can: impl Fn(&Form) -> bool,
         write: impl Fn(&'static Form, Layout, &mut dyn Write) -> io::Result<()> + Sync,
     ) -> Result<()> {
-        let write = &write;
         let possible = || self.all.iter().filter(|output| can(output.form));
-        let written: Vec<Result<()>> = thread::scope(|scope| {
-            let threads: Vec<_> = possible()
-                .filter_map(|output| Some((output, output.file.as_deref()?)))
-                .map(|(output, file)| {
-                    parallel::begin(scope, move || {
-                        write_file(file, |out| write(output.form, output.layout, out))
-                    })
-                })
-                .collect();
-            threads.into_iter().map(Begun::join).collect()
+        let with_files = possible().filter_map(|output| Some((output, output.file.as_deref()?)));
+        let written = parallel::on_own_threads(with_files, |(output, file)| {
+            write_file(file, |out| write(output.form, output.layout, out))
         });
         written.into_iter().collect::<Result<()>>()?;
         if let Some(file) = &self.page_file

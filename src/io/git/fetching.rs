@@ -1,8 +1,7 @@
-//! The repository that commits are fetched into: bare, of this program's own, beside the clone whose objects it
-//! shares.
+//! The repository that commits are fetched into: a bare one of this program, beside the clone whose objects it shares.
 //!
-//! Git obeys the configuration of the repository that it fetches into: it runs the programs that are named there,
-//! and sends passwords where it says. A clone may be anybody's, so git never fetches into it.
+//! Git obeys the configuration of the repository that it fetches into: it runs the programs that are named there, and
+//! sends passwords to the servers named there. A clone may belong to anybody, so git never fetches into it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::error::GitError;
 use super::layout::Layout;
+use super::network::Network;
+use super::object::ObjectId;
 use super::owners::Owners;
-use super::remote::Network;
-use super::{GitError, ObjectId};
 
 const ALTERNATES: &str = "objects/info/alternates";
 const SHALLOW: &str = "shallow";
@@ -24,13 +24,13 @@ const SHALLOW: &str = "shallow";
 const SEEN_SHALLOW: &str = "shallow.clone";
 const LOCK: &str = "goc-watchdog.lock";
 
-/// The folder of such a repository, there or not.
+/// The folder of such a repository, which need not exist.
 #[derive(Clone, Debug)]
 pub(super) struct FetchFolder {
     path: PathBuf,
     /// The folder of the clone's objects.
     objects: PathBuf,
-    /// The file of the clone's shallow marks, there or not.
+    /// The file of the clone's shallow marks, which need not exist.
     shallow: PathBuf,
     owners: Owners,
 }
@@ -40,16 +40,16 @@ pub(super) struct FetchFolder {
 pub(super) struct Facts {
     /// URL to fetch from, without its secrets.
     pub(super) url: String,
-    /// Commits that the clone has, with all that lies before them.
+    /// Commits that the clone has, with all their ancestors.
     pub(super) tips: BTreeSet<ObjectId>,
-    /// Commits that it had, and that somebody cleaned away.
+    /// Commits of the last fetch were removed from the clone.
     pub(super) has_lost: bool,
     /// The filter of a clone that lacks objects on purpose.
     pub(super) filter: Option<String>,
 }
 
-/// Such a repository that is ready and that no other run fetches into.
-pub(super) struct Held<'a> {
+/// A repository that is ready, locked against other runs. Root hands it to the owner when it is dropped.
+pub(super) struct LockedFolder<'a> {
     folder: &'a FetchFolder,
     _lock: File,
 }
@@ -72,8 +72,8 @@ impl FetchFolder {
         Layout { git_dir: self.path.clone(), common_dir: self.path.clone() }
     }
 
-    /// Tells whether objects can be read here in place of the clone: with those that were fetched and those that the
-    /// clone has now. What moved in the clone is taken over, where this user may write.
+    /// Tells whether this folder can be read in place of the clone: it has the fetched objects and those of the clone.
+    /// Changes of the clone are taken over first, if this user may write.
     pub(super) fn is_readable(&self) -> bool {
         let Ok(found) = fs::symlink_metadata(&self.path) else { return false };
         let is_whole = || ["HEAD", "config"].iter().all(|name| self.path.join(name).is_file());
@@ -83,14 +83,14 @@ impl FetchFolder {
         if self.is_current() {
             return true;
         }
-        // Whoever holds the lock brings it up to date.
+        // Another run that holds the lock brings it up to date.
         let brought = self.owners.may_fetch_into(found.uid())
             && self.open_lock().is_ok_and(|lock| lock.try_lock().is_ok() && self.take_over().is_ok());
         brought && self.is_current()
     }
 
     /// Makes the folder, or brings it up to date, and keeps other runs from fetching into it.
-    pub(super) fn prepare(&self, facts: &Facts, network: &Network) -> Result<Held<'_>, GitError> {
+    pub(super) fn prepare(&self, facts: &Facts, network: &Network) -> Result<LockedFolder<'_>, GitError> {
         let not_writable = |reason| GitError::NotWritable { path: self.path.clone(), reason };
         make_folder(&self.path).map_err(not_writable)?;
         let found = fs::symlink_metadata(&self.path).map_err(not_writable)?;
@@ -114,16 +114,16 @@ impl FetchFolder {
             self.write("HEAD", b"ref: refs/heads/none\n")
         };
         made().map_err(not_writable)?;
-        Ok(Held { folder: self, _lock: lock })
+        Ok(LockedFolder { folder: self, _lock: lock })
     }
 
     fn open_lock(&self) -> io::Result<File> {
         OpenOptions::new().write(true).create(true).truncate(false).open(self.path.join(LOCK))
     }
 
-    /// Waits for other runs as long as a transfer may take.
+    /// Takes the lock, waiting for other runs as long as a transfer may take.
     fn lock(&self, network: &Network) -> Result<File, GitError> {
-        const LOOK: Duration = Duration::from_millis(50);
+        const PAUSE: Duration = Duration::from_millis(50);
         let not_writable = |reason| GitError::NotWritable { path: self.path.clone(), reason };
         let lock = self.open_lock().map_err(not_writable)?;
         let mut left = network.deadline.0;
@@ -137,23 +137,23 @@ impl FetchFolder {
                 return Err(GitError::TimedOut { action: "fetch", after: network.deadline.0 });
             }
             #[expect(clippy::disallowed_methods, reason = "this adapter waits for another run")]
-            std::thread::sleep(LOOK.min(left));
-            left = left.saturating_sub(LOOK);
+            std::thread::sleep(PAUSE.min(left));
+            left = left.saturating_sub(PAUSE);
         }
     }
 
-    /// Returns the file that has git look for objects in the clone, too.
+    /// Returns the text of the file by which git also finds the objects of the clone.
     fn alternates(&self) -> Vec<u8> {
         [self.objects.as_os_str().as_bytes(), b"\n"].concat()
     }
 
     fn is_current(&self) -> bool {
-        let seen = text_of(&self.path.join(SEEN_SHALLOW)).unwrap_or_default();
-        bytes_of(&self.path.join(ALTERNATES)).is_ok_and(|bytes| bytes == self.alternates())
-            && text_of(&self.shallow).unwrap_or_default() == seen
+        let seen = read_text(&self.path.join(SEEN_SHALLOW)).unwrap_or_default();
+        read_bytes(&self.path.join(ALTERNATES)).is_ok_and(|bytes| bytes == self.alternates())
+            && read_text(&self.shallow).unwrap_or_default() == seen
     }
 
-    /// Takes over where the clone's objects are, and where its history ends.
+    /// Takes over the folder of the clone's objects, and the end of its history.
     fn take_over(&self) -> io::Result<()> {
         if self.objects.as_os_str().as_bytes().contains(&b'\n') {
             return Err(io::Error::other(
@@ -161,14 +161,14 @@ impl FetchFolder {
             ));
         }
         self.write(ALTERNATES, &self.alternates())?;
-        let in_clone = text_of(&self.shallow).unwrap_or_default();
-        let seen = text_of(&self.path.join(SEEN_SHALLOW)).unwrap_or_default();
+        let in_clone = read_text(&self.shallow).unwrap_or_default();
+        let seen = read_text(&self.path.join(SEEN_SHALLOW)).unwrap_or_default();
         if in_clone != seen {
-            let here = text_of(&self.path.join(SHALLOW)).unwrap_or_default();
+            let here = read_text(&self.path.join(SHALLOW)).unwrap_or_default();
             let marks = shallow_after(&here, &seen, &in_clone);
             self.write(SHALLOW, marks.as_bytes())?;
             if marks.is_empty() {
-                // An empty file makes git take the history for shallow.
+                // An empty file would also make git treat the history as shallow.
                 #[expect(clippy::disallowed_methods, reason = "this adapter owns the folder")]
                 fs::remove_file(self.path.join(SHALLOW))?;
             }
@@ -177,13 +177,13 @@ impl FetchFolder {
         Ok(())
     }
 
-    /// Returns references to what the clone has, so that git asks for none of it, beside those that git packed here.
+    /// Returns references to the commits of the clone, so that git does not fetch them, and those that git packed here.
     fn packed_refs(&self, tips: &BTreeSet<ObjectId>) -> String {
-        let packed = text_of(&self.path.join("packed-refs")).unwrap_or_default();
+        let packed = read_text(&self.path.join("packed-refs")).unwrap_or_default();
         let mut text = String::new();
         let mut is_own = false;
         for line in packed.lines().filter(|line| !line.starts_with('#')) {
-            // A line with a caret says more of the reference before it.
+            // A line with a caret belongs to the reference before it.
             is_own = if line.starts_with('^') { is_own } else { !line.contains(OF_CLONE) };
             if is_own {
                 text.extend([line, "\n"]);
@@ -195,14 +195,14 @@ impl FetchFolder {
 
     /// Returns the commits that the clone had at the last fetch.
     pub(super) fn known_tips(&self) -> BTreeSet<ObjectId> {
-        let packed = text_of(&self.path.join("packed-refs")).unwrap_or_default();
+        let packed = read_text(&self.path.join("packed-refs")).unwrap_or_default();
         packed.lines().filter_map(|line| ObjectId::parse(line.split_once(OF_CLONE)?.1)).collect()
     }
 
-    /// Forgets what was fetched under a name. Its objects stay.
+    /// Removes the references of fetched commits. Their objects stay.
     ///
-    /// Commits that were fetched here have ancestors and files in the clone. Where these were cleaned away, a server
-    /// that is told of such a commit would leave out what is missing.
+    /// Commits that were fetched here have ancestors and files in the clone. If those were removed, a server that is told
+    /// of such a commit would not send the missing objects.
     fn forget_references(&self) -> io::Result<()> {
         let refs = self.path.join("refs");
         fs::remove_dir_all(&refs)?;
@@ -210,10 +210,10 @@ impl FetchFolder {
         self.write("packed-refs", b"")
     }
 
-    /// Writes a file, whole or not at all; nothing where it says so already.
+    /// Writes a file, whole or not at all; nothing if it has this text already.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.path.join(name);
-        if bytes_of(&path).is_ok_and(|known| known == bytes) {
+        if read_bytes(&path).is_ok_and(|known| known == bytes) {
             return Ok(());
         }
         let unfinished = self.path.join(format!("{name}.new"));
@@ -225,13 +225,13 @@ impl FetchFolder {
 /// Folder of the references to the clone's commits.
 const OF_CLONE: &str = "refs/clone/";
 
-impl Drop for Held<'_> {
+impl Drop for LockedFolder<'_> {
     fn drop(&mut self) {
         self.folder.owners.hand_over(&self.folder.path);
     }
 }
 
-/// Returns the configuration of such a repository: all that git heeds beside the user's own.
+/// Returns the configuration of such a repository. Beside it, git reads only the user's own.
 fn config(Facts { url, tips, filter, .. }: &Facts) -> String {
     let mut text = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n".to_owned();
     if tips.first().is_some_and(|tip| tip.as_str().len() == 64) {
@@ -247,7 +247,7 @@ fn config(Facts { url, tips, filter, .. }: &Facts) -> String {
     text
 }
 
-/// Returns a value as git's configuration has it.
+/// Returns a value in the syntax of git's configuration.
 fn quoted(value: &str) -> String {
     let escaped = value.chars().fold(String::new(), |mut escaped, c| {
         match c {
@@ -260,10 +260,11 @@ fn quoted(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Returns the shallow marks of a repository whose clone had some when it last looked, and has others now.
+/// Returns the shallow marks of a repository, from its own (`here`), those of the clone at the last look (`seen`), and
+/// those of the clone now.
 ///
-/// A mark too many cuts history short until the next fetch; one too few has git look for commits that are nowhere. So
-/// marks that a fetch has done away with stay away, and those of the clone go when the clone has none any more.
+/// A surplus mark cuts history short until the next fetch; a missing mark makes git look for commits that do not exist.
+/// So marks that a fetch removed stay removed, and those of the clone are removed when the clone has none any more.
 fn shallow_after(here: &str, seen: &str, in_clone: &str) -> String {
     let [mut marks, seen, in_clone] =
         [here, seen, in_clone].map(|text| text.lines().collect::<BTreeSet<&str>>());
@@ -274,18 +275,17 @@ fn shallow_after(here: &str, seen: &str, in_clone: &str) -> String {
     marks.iter().flat_map(|mark| [mark, "\n"]).collect()
 }
 
-fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
     fs::read(path)
 }
 
-fn text_of(path: &Path) -> io::Result<String> {
-    bytes_of(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+fn read_text(path: &Path) -> io::Result<String> {
+    read_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Makes a folder that other users cannot look into and that the group may not write, whatever `[files] group_write`
-/// says of the rest of a work directory: git obeys the configuration in here, which whoever may write the folder could
-/// replace.
+/// Makes a folder that other users cannot read and that the group may not write, even with `[files] group_write`: git
+/// obeys the configuration in it, which a user who may write the folder could replace.
 fn make_folder(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o750).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

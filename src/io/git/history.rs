@@ -1,36 +1,38 @@
-//! How commits relate, and what changed between two.
+//! Relations of commits, and the files that changed between two.
 
-use super::remote::Network;
-use super::{GitError, ObjectId, Repository};
+use super::Repository;
+use super::error::GitError;
+use super::network::Network;
+use super::object::ObjectId;
 
 /// The branch that others are merged into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tip {
-    /// Such as `main`.
+    /// Name, as `main`.
     pub branch: String,
-    /// What it points to.
+    /// Its newest commit.
     pub commit: ObjectId,
 }
 
 impl Repository {
-    /// Returns the best common ancestor of two commits; `None` where they have none.
+    /// Returns the best common ancestor of two commits; `None` if they have none.
     ///
-    /// In a shallow clone the true one may lie beyond what is there.
+    /// In a shallow clone the true one may lie beyond the end of its history.
     pub(crate) fn merge_base(&self, one: &ObjectId, other: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         match self.output("merge-base", &[one.as_str(), other.as_str()], Vec::new()) {
             Ok(answer) => Ok(String::from_utf8_lossy(&answer).lines().find_map(ObjectId::parse)),
-            // So it says that there is none.
+            // Exit code 1: there is none.
             Err(GitError::Failed { code: Some(1), .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Returns the first parent of a commit; `None` where it has none, or the clone ends there.
+    /// Returns the first parent of a commit; `None` if it has none, or the history is cut off there.
     pub(crate) fn parent(&self, commit: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         self.look_up(&format!("{commit}^1^{{commit}}"))
     }
 
-    /// Asks the remote which branch is its default, and fetches that.
+    /// Asks the remote for its default branch, and fetches that.
     pub(crate) fn fetch_default_branch(&self, network: &Network) -> Result<Tip, GitError> {
         let branch = self.remote_head(network)?;
         let tracked = format!("refs/remotes/origin/{branch}");
@@ -38,7 +40,7 @@ impl Repository {
         self.tip(&branch, &[tracked])?.ok_or(GitError::NoDefaultBranch { path: self.path.clone() })
     }
 
-    /// Returns the default branch as far as this clone knows it.
+    /// Returns the default branch that this clone knows.
     pub(crate) fn known_default_branch(&self) -> Result<Tip, GitError> {
         const REMOTE_HEADS: &str = "refs/remotes/";
         let none = || GitError::NoDefaultBranch { path: self.path.clone() };
@@ -50,7 +52,7 @@ impl Repository {
         if let Some((remote, branch)) = head {
             return self.tip(branch, &[format!("{REMOTE_HEADS}{remote}/{branch}")])?.ok_or_else(none);
         }
-        // A bare clone's own is what it found at the remote; of any other it is what somebody works on.
+        // The HEAD of a bare clone is the one of the remote; the HEAD of any other is the branch that somebody works on.
         let is_bare = self.is_bare()?;
         let head = self.output_of_clone("symbolic-ref", &["--quiet", "HEAD"], Vec::new());
         let (true, Ok(head)) = (is_bare, head) else { return Err(none()) };
@@ -60,7 +62,7 @@ impl Repository {
         self.tip(branch, &refs)?.ok_or_else(none)
     }
 
-    /// Returns what one of these references points to, the one that goes furthest.
+    /// Returns the newest commit that one of these references points to.
     fn tip(&self, branch: &str, refs: &[String]) -> Result<Option<Tip>, GitError> {
         let mut furthest: Option<ObjectId> = None;
         for name in refs {
@@ -76,8 +78,7 @@ impl Repository {
         Ok(furthest.map(|commit| Tip { branch: branch.to_owned(), commit }))
     }
 
-    /// Returns which Go files are not the same in two commits; where contents are missing, `Renames::Unknown` alone
-    /// can be told.
+    /// Returns the Go files that differ between two commits. If contents are missing, only `Renames::Unknown` works.
     pub(crate) fn changed_files(
         &self,
         from: &ObjectId,
@@ -103,14 +104,14 @@ impl Repository {
         Ok(files)
     }
 
-    /// Finds which of the files that came were called like no Go file before.
+    /// Finds new Go files that were renamed from other files.
     fn find_renames_from_other_files(
         &self,
         from: &ObjectId,
         to: &ObjectId,
         files: &mut [FileChange],
     ) -> Result<(), GitError> {
-        // A partial clone lacks the contents of files that nobody asked for.
+        // A partial clone lacks the contents of other files.
         if self.is_partial() {
             return Ok(());
         }
@@ -121,7 +122,7 @@ impl Repository {
             "-z",
             "--no-abbrev",
             Renames::Found.option(),
-            // As many as `git diff` compares by itself; of more it finds those that moved unchanged.
+            // The default limit of `git diff`; of more files it finds those that moved unchanged.
             "-l1000",
             renamed_only,
             from.as_str(),
@@ -142,12 +143,12 @@ impl Repository {
 const ALL_GO_FILES: &str = "*.go";
 const UNLIMITED_RENAMES: &str = "-l0";
 
-/// Whether files that moved are told as such.
+/// Recognition of renamed files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Renames {
-    /// By what they say.
+    /// Renames are found by content.
     Found,
-    /// They went, and came.
+    /// A renamed file is a deleted one and a new one.
     Unknown,
 }
 
@@ -160,7 +161,7 @@ impl Renames {
     }
 }
 
-/// A Go file that is not the same in two commits.
+/// A Go file that differs between two commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileChange {
     /// `None` for a new file.
@@ -182,7 +183,7 @@ impl FileChange {
         self.after.as_ref().map(|after| after.path.as_str())
     }
 
-    /// Returns what it says before and after.
+    /// Returns the content before and after.
     #[must_use]
     pub(crate) fn blobs(&self) -> Vec<ObjectId> {
         [&self.before, &self.after].into_iter().flatten().map(|at| at.blob.clone()).collect()
@@ -192,15 +193,15 @@ impl FileChange {
 /// A file in a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileAt {
-    /// From the root of the repository.
+    /// Path relative to the root of the repository.
     pub path: String,
-    /// What it says.
+    /// Content.
     pub blob: ObjectId,
-    /// It is no link.
+    /// The entry is a regular file, and no link.
     pub is_regular: bool,
 }
 
-/// Reads what `git diff-tree --raw -z` prints: `:<mode> <mode> <hash> <hash> <status>`, then the path, or two.
+/// Reads the output of `git diff-tree --raw -z`: `:<mode> <mode> <hash> <hash> <status>`, then the path, or two.
 fn file_changes(listed: &[u8]) -> Vec<FileChange> {
     let mut entries = listed.split(|&byte| byte == 0);
     let mut changes = Vec::new();

@@ -4,28 +4,28 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::GitError;
+use super::error::GitError;
 use super::owners::Owners;
 
 /// The folders of a clone, without links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Of this worktree, where there are several.
+    /// Folder of this worktree.
     pub(super) git_dir: PathBuf,
-    /// Of all worktrees: configuration, references and objects.
+    /// Folder that all worktrees share: configuration, references and objects.
     pub(super) common_dir: PathBuf,
 }
 
 impl Layout {
-    /// Finds the repository in a folder: a bare one, or one with a working tree, a linked one too. Those in the
-    /// folders above are never taken for it. Fails where a part of it, or of the object folders that it borrows
-    /// from, belongs to a user who is not trusted.
+    /// Finds the repository in a folder: a bare one, or one with a working tree, also a linked one. A repository in a
+    /// folder above is never used. Fails if a part of it, or of the object folders that it borrows from, belongs to a
+    /// user who is not trusted.
     pub(super) fn find(path: &Path, owners: &Owners) -> Result<Self, GitError> {
         let none = || GitError::NoRepository { path: path.to_owned() };
         let inner = path.join(".git");
         let is_there = |path: &Path| match path.metadata() {
             Ok(_) => Ok(true),
-            Err(error) if is_of_nothing(&error) => Ok(false),
+            Err(error) if is_missing(&error) => Ok(false),
             Err(reason) => Err(unreadable(path, reason)),
         };
         let is_bare = || path.join("HEAD").is_file() && path.join("objects").is_dir();
@@ -62,18 +62,18 @@ impl Layout {
     }
 }
 
-/// Tells whether there is nothing, not even the folder that it would be in.
-fn is_of_nothing(error: &std::io::Error) -> bool {
+/// Tells whether the file, or a folder above it, is missing.
+fn is_missing(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
-/// Checks whose a folder of objects is, and those that it and they borrow from.
+/// Checks the owners of a folder of objects, and of the folders that it borrows from.
 fn check_objects(objects: PathBuf, owners: &Owners) -> Result<(), GitError> {
     let mut seen = BTreeSet::new();
     let mut to_check = vec![objects];
     while let Some(objects) = to_check.pop() {
         owners.check(&objects)?;
-        // A folder that is not there lends nothing.
+        // A missing folder lends no objects.
         let Ok(objects) = objects.canonicalize() else { continue };
         let list = objects.join("info/alternates");
         owners.check(&list)?;
@@ -92,7 +92,7 @@ fn check_objects(objects: PathBuf, owners: &Owners) -> Result<(), GitError> {
     Ok(())
 }
 
-/// Returns the folder that a file names after `prefix`, from the folder of the file on; `None` where it is no file.
+/// Returns the folder that a file names after `prefix`, relative to the folder of the file; `None` if it is no file.
 fn linked(file: &Path, prefix: &str) -> std::io::Result<Option<PathBuf>> {
     if !file.is_file() {
         return Ok(None);
@@ -105,18 +105,18 @@ fn linked(file: &Path, prefix: &str) -> std::io::Result<Option<PathBuf>> {
 /// Reads a small file of a repository.
 pub(super) fn read(file: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
-    const LONGEST: u64 = 1 << 20;
+    const MAX_BYTES: u64 = 1 << 20;
     let mut text = Vec::new();
     refuse_pipe(file)?;
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
-    let length = fs::File::open(file)?.take(LONGEST + 1).read_to_end(&mut text)?;
-    match length as u64 > LONGEST {
+    let length = fs::File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut text)?;
+    match length as u64 > MAX_BYTES {
         true => Err(std::io::ErrorKind::FileTooLarge.into()),
         false => Ok(String::from_utf8_lossy(&text).into_owned()),
     }
 }
 
-/// Fails at a pipe or a device: this program, or git, would wait for ever for its end.
+/// Fails for a pipe or a device, because this program, or git, would wait for its end for ever.
 pub(super) fn refuse_pipe(file: &Path) -> std::io::Result<()> {
     match file.metadata() {
         Ok(found) if !found.is_file() && !found.is_dir() => {

@@ -1,36 +1,45 @@
-//! A git that stays, and is asked again and again: starting one takes longer than its answer.
+//! A git that keeps running and is asked again and again: starting one takes longer than its answer.
 
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
+use super::object::{Answer, read_answer};
+use super::process::{spawn, wait_for};
 use super::run::{Deadline, command};
-use super::running::spawn;
-use super::{Answer, read_answer};
 
-/// It knows the references and objects as they are, and of a shallow clone where history ended when it began.
+/// A `git cat-file --batch`. References, and the end of a shallow history, are those of its start.
 #[derive(Debug)]
 pub(super) struct Lookup {
     child: Child,
     questions: ChildStdin,
-    answers: BufReader<Patient>,
+    answers: BufReader<TimedOutput>,
 }
 
-/// Waits so long for each part of an answer.
+/// Output of a git. Reading fails with [`io::ErrorKind::TimedOut`] if no byte comes until the deadline.
 #[derive(Debug)]
-struct Patient {
-    answers: ChildStdout,
+struct TimedOutput {
+    pipe: ChildStdout,
     deadline: Deadline,
 }
 
-impl Read for Patient {
+impl Read for TimedOutput {
     fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
-        let timeout = Timespec::try_from(self.deadline.0).ok();
-        match poll(&mut [PollFd::new(&self.answers, PollFlags::IN)], timeout.as_ref())? {
-            0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => self.answers.read(part),
+        #[expect(clippy::disallowed_methods, reason = "this adapter keeps deadlines")]
+        let since = Instant::now();
+        loop {
+            let left = self.deadline.0.saturating_sub(since.elapsed());
+            let mut polled = [PollFd::new(&self.pipe, PollFlags::IN)];
+            wait_for(&mut polled, left)?;
+            if !polled[0].revents().is_empty() {
+                return self.pipe.read(part);
+            }
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
     }
 }
@@ -39,24 +48,24 @@ impl Lookup {
     pub(super) fn start(git_dir: &Path, deadline: Deadline) -> io::Result<Self> {
         let mut git = command();
         git.arg("--git-dir").arg(git_dir).args(["cat-file", "--batch"]);
-        // A failure is looked into by another git, whose messages are read.
+        // Messages are not needed: after a failure another git repeats the question.
         git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = spawn(&mut git)?;
         let questions = child.stdin.take().expect("it is piped");
-        let answers = child.stdout.take().expect("it is piped");
-        Ok(Self { child, questions, answers: BufReader::new(Patient { answers, deadline }) })
+        let pipe = child.stdout.take().expect("it is piped");
+        Ok(Self { child, questions, answers: BufReader::new(TimedOutput { pipe, deadline }) })
     }
 
-    /// Returns what one name, or hash, means, and reads what that says.
-    pub(super) fn ask(&mut self, name: &str, says: &mut Vec<u8>) -> io::Result<Answer> {
+    /// Returns the object that one name, or hash, means, and reads its content into `body`.
+    pub(super) fn ask(&mut self, name: &str, body: &mut Vec<u8>) -> io::Result<Answer> {
         self.questions.write_all(format!("{name}\n").as_bytes())?;
-        read_answer(&mut self.answers, says)
+        read_answer(&mut self.answers, body)
     }
 }
 
 impl Drop for Lookup {
     fn drop(&mut self) {
-        // It only reads. Where it is gone already, so much the better.
+        // The git only reads, so it can be killed at any time; it may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

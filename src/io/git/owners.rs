@@ -1,11 +1,11 @@
-//! Whose repositories are read. Git's own check of that is off wherever a repository is named by `--git-dir`.
+//! Users whose repositories are read. Git's own check of the owner is off when a repository is named by `--git-dir`.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::Path;
 use std::{fs, io};
 
-use super::GitError;
+use super::error::GitError;
 use crate::access::Caller;
 
 const ROOT: u32 = 0;
@@ -21,7 +21,7 @@ pub(crate) struct Owners {
 
 impl Owners {
     /// Trusts this process's user, root, the owner of the work directory and those that are configured; under
-    /// `sudo` also who called it, as git does (`ensure_valid_ownership` in its path.c).
+    /// `sudo` also the user who called it, as git does (`ensure_valid_ownership` in its path.c).
     #[must_use]
     pub(crate) fn new(root: &Path, caller: Caller, configured: impl IntoIterator<Item = u32>) -> Self {
         let of_root = fs::metadata(root).ok().map(|root| (root.uid(), root.gid()));
@@ -40,8 +40,7 @@ impl Owners {
         Self { caller, of_root, trusted }
     }
 
-    /// Fails where a file or folder, or what a link leads to, belongs to somebody else. What is not there belongs
-    /// to nobody.
+    /// Fails if a file or folder, or the target of a link, belongs to another user. A missing file passes.
     pub(super) fn check(&self, path: &Path) -> Result<(), GitError> {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
@@ -54,16 +53,16 @@ impl Owners {
         }
     }
 
-    /// Tells whether git may fetch into a folder of this owner: its configuration is heeded there.
+    /// Tells whether git may fetch into a folder of this owner, whose configuration git obeys.
     pub(super) fn may_fetch_into(&self, owner: u32) -> bool {
         let of_root = self.of_root.map(|(owner, _)| owner);
         owner == self.caller.uid || (self.caller.uid == ROOT && Some(owner) == of_root)
     }
 
-    /// Gives a folder that root made, with all that is in it, to the owner and the group of the work directory, who
-    /// could not use it later otherwise.
+    /// Gives a folder that root made, with all its content, to the owner and the group of the work directory, who could
+    /// not use it later otherwise.
     ///
-    /// A failure is no reason to end: in a container root may lack the right to, and whoever comes later is told.
+    /// A failure is ignored: root in a container may lack the right to do so, and the owner gets an error later.
     pub(super) fn hand_over(&self, folder: &Path) {
         let Some((owner, group)) = self.of_root else { return };
         if !self.caller.gives_files_to(owner) {

@@ -1,83 +1,25 @@
-//! What git fetches from other machines: clones, commits, and the contents of files.
+//! Transfers from other machines: clones, commits, and the contents of files.
 //!
-//! Here alone git reads the user's configuration, for proxies, certificates and credential helpers; what it
-//! prints is not read. It asks nobody: without credentials it fails. The configuration of a clone is not among what
-//! it reads: it fetches into a repository beside it, and of the clone's remote takes the URL alone.
+//! Git reads the user's configuration here and nowhere else, for proxies, certificates and credential helpers. Git never
+//! asks the user: without credentials it fails. The configuration of a clone is not read: git fetches into a repository
+//! beside the clone, and of the clone's remote uses the URL alone.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
+use super::config::read_config;
+use super::error::GitError;
 use super::fetching::Facts;
-use super::run::{Deadline, command, network_command};
+use super::network::{Network, upload_pack};
+use super::object::{ObjectId, lines};
+use super::run::command;
 use super::running::Running;
 use super::settings::{RemoteSetting, filter_of, remote_settings, unheeded_settings, url_of};
 use super::url::RemoteUrl;
-use super::{GitError, ObjectId, Owners, Repository, lines};
+use super::{Owners, Repository};
 
-/// How git may reach other machines.
-#[derive(Clone, Debug)]
-pub(crate) struct Network {
-    /// Protocols that it may speak, such as `https`.
-    pub protocols: Vec<String>,
-    /// Where the repository is configured to come from.
-    pub url: Option<RemoteUrl>,
-    /// How long one transfer may take.
-    pub deadline: Deadline,
-    /// Ends a transfer when it is no longer 0.
-    pub stop: Arc<AtomicUsize>,
-    /// Names the setting that the URL stands in, or may, as in `[apps.echo] repo`.
-    pub setting: String,
-}
-
-impl Network {
-    /// Returns a git for a URL in this network.
-    fn command(&self, url: &RemoteUrl) -> Command {
-        let mut protocols = self.protocols.clone();
-        protocols.extend(url.helper().filter(|_| self.allows(url)).map(str::to_owned));
-        let mut git = network_command(&protocols, url.is_of_ssh() && has_ssh_command());
-        url.hand_over(&mut git);
-        git
-    }
-
-    fn allows(&self, url: &RemoteUrl) -> bool {
-        let scheme = url.as_str().split_once("://").map(|(scheme, _)| scheme);
-        self.protocols.iter().any(|protocol| Some(protocol.as_str()) == scheme)
-    }
-
-    /// Returns what a git of [`Network::command`] is told to fetch from.
-    fn address(&self, url: &RemoteUrl) -> String {
-        match url.helper() {
-            Some(helper) if self.allows(url) => format!("{helper}::{}", url.as_str()),
-            // Git refuses a protocol that is not allowed, and names it, before it asks anybody.
-            _ => url.as_str().to_owned(),
-        }
-    }
-}
-
-/// Tells whether the user, or this machine, has an ssh command of their own.
-fn has_ssh_command() -> bool {
-    let says = |scope| {
-        let mut git = network_command(&[], true);
-        git.args(["config", scope, "--includes", "core.sshCommand"]).stdin(Stdio::null());
-        git.output().is_ok_and(|output| output.status.success())
-    };
-    says("--global") || says("--system")
-}
-
-/// Returns the program that serves a repository. One on this machine may be anybody's, and must fetch nothing itself:
-/// git before 2.45 would run what its configuration names then.
-fn upload_pack(url: &RemoteUrl) -> &'static str {
-    match url.host() {
-        Some(_) => "--upload-pack=git-upload-pack",
-        None => "--upload-pack=GIT_ALLOW_PROTOCOL= GIT_NO_LAZY_FETCH=1 git-upload-pack",
-    }
-}
-
-/// Clones `url` as a bare repository, whole, so that what is fetched now is there for good. Where root clones, it is
-/// for the owner of the work directory.
+/// Clones `url` as a bare repository with all objects. A clone that root makes is handed to the owner of the work
+/// directory.
 pub(crate) fn clone(
     url: &RemoteUrl,
     into: &Path,
@@ -104,11 +46,11 @@ pub(crate) fn clone(
         config.arg("--git-dir").arg(into).args(["config", key, value]);
         Running::run("config", config, Vec::new(), network)
     };
-    // Whoever fetches by hand has no such helper.
+    // A user who fetches by hand has no such helper.
     if address != url.as_str() {
         configure("remote.origin.url", url.as_str())?;
     }
-    // A bare clone has no such line, and for whoever fetches by hand its branches would never move again.
+    // A bare clone has no such line, and a fetch by hand would never move its branches.
     configure("remote.origin.fetch", "+refs/heads/*:refs/heads/*")?;
     owners.hand_over(into);
     Ok(())
@@ -117,13 +59,13 @@ pub(crate) fn clone(
 impl Repository {
     /// Fetches one commit by its full hash.
     pub(crate) fn fetch_commit(&self, hash: &ObjectId, network: &Network) -> Result<(), GitError> {
-        // A reference, or git would throw the commit away some weeks later.
+        // Git would remove the commit some weeks later if no reference named it.
         let kept = format!("{hash}:refs/goc-watchdog/{hash}");
         let depth = if self.is_shallow()? { &["--depth=1"][..] } else { &[] };
         self.fetch(depth, [kept.as_str()], Vec::new(), network)
     }
 
-    /// Fetches all heads and tags, of a shallow clone with all that lies before them.
+    /// Fetches all heads and tags, and the whole history of a shallow clone.
     pub(crate) fn fetch_heads_and_tags(&self, network: &Network) -> Result<(), GitError> {
         let unshallow = if self.is_shallow()? { &["--unshallow"][..] } else { &[] };
         self.fetch(
@@ -136,20 +78,20 @@ impl Repository {
 
     /// Fetches the contents of files that a clone without them lacks, all in one go.
     pub(crate) fn fetch_blobs(&self, blobs: &[ObjectId], network: &Network) -> Result<(), GitError> {
-        // As git itself does when it comes upon one missing (its promisor-remote.c).
+        // The same options as git itself uses for a missing object (its promisor-remote.c).
         self.fetch(&["--filter=blob:none", "--stdin"], [], lines(blobs, "", "\n").into_bytes(), network)
     }
 
-    /// Returns which of these blobs of a commit the repository lacks: none, but of a partial clone.
+    /// Returns the blobs of a commit that the repository lacks; none unless it is a partial clone.
     pub(crate) fn missing_blobs(
         &self,
         commit: &ObjectId,
-        of: &[ObjectId],
+        blobs: &[ObjectId],
     ) -> Result<Vec<ObjectId>, GitError> {
         if !self.is_partial() {
             return Ok(Vec::new());
         }
-        // The one command that tells without trying to fetch them.
+        // No other command lists them without trying to fetch them.
         let listed = self.output(
             "rev-list",
             &["--objects", "--missing=print", "--no-walk", commit.as_str()],
@@ -157,18 +99,18 @@ impl Repository {
         )?;
         let listed = String::from_utf8_lossy(&listed);
         let missing: HashSet<&str> = listed.lines().filter_map(|line| line.strip_prefix('?')).collect();
-        Ok(of.iter().filter(|blob| missing.contains(blob.as_str())).cloned().collect())
+        Ok(blobs.iter().filter(|blob| missing.contains(blob.as_str())).cloned().collect())
     }
 
-    /// Tells whether it may lack what a commit has.
+    /// Tells whether it may lack objects of a commit.
     #[must_use]
     pub(crate) fn is_partial(&self) -> bool {
         *self.is_partial.get_or_init(|| {
-            // Mostly the file tells enough; git reads it as it is meant, with what it includes.
-            if super::file_of(&self.layout, super::CONFIG).is_ok_and(|says| !may_say_partial(&says)) {
+            // The file itself mostly tells enough. Git also reads the files that it includes.
+            if read_config(&self.layout).is_ok_and(|config| !may_say_partial(&config)) {
                 return false;
             }
-            // Of alternates, which this does not see, what is missing is found missing one by one.
+            // Objects missing in alternates, which are not looked at here, are found missing one by one.
             let promised = r"^(remote\..*\.promisor|extensions\.partialclone)$";
             self.own_settings(&["--get-regexp", promised]).is_ok_and(|promised| !promised.is_empty())
         })
@@ -179,7 +121,7 @@ impl Repository {
         self.fetch(&["--refetch", "--filter=blob:none"], [commit.as_str()], Vec::new(), network)
     }
 
-    /// Tells whether history ends before its beginning here.
+    /// Tells whether the history is cut off.
     pub(crate) fn is_shallow(&self) -> Result<bool, GitError> {
         let marks = match self.is_fetched.get() {
             Some(()) => std::fs::metadata(self.fetching.path().join("shallow")),
@@ -196,7 +138,7 @@ impl Repository {
     pub(super) fn remote_head(&self, network: &Network) -> Result<String, GitError> {
         let url = self.remote(network)?;
         let mut git = network.command(&url);
-        // Also to ask, git goes where no configuration but its own is heeded.
+        // The question runs in the folder beside the clone, too, so that no setting of the clone counts.
         let held = self.fetching.prepare(&self.facts(network.address(&url))?, network)?;
         git.arg("--git-dir").arg(self.fetching.path());
         git.args(["ls-remote", upload_pack(&url), "--symref", "--end-of-options", "origin", "HEAD"]);
@@ -209,12 +151,12 @@ impl Repository {
         named.map(str::to_owned).ok_or(GitError::NoDefaultBranch { path: self.path.clone() })
     }
 
-    /// Fetches what one reference specification names.
+    /// Fetches the references of one reference specification.
     pub(super) fn fetch_refs(&self, refspec: &str, network: &Network) -> Result<(), GitError> {
         self.fetch(&[], [refspec], Vec::new(), network)
     }
 
-    /// Returns where the repository is configured to come from, else where the clone says that it does.
+    /// Returns the configured URL, or else the one of the clone's remote.
     fn remote(&self, network: &Network) -> Result<RemoteUrl, GitError> {
         if let Some(url) = &network.url {
             return Ok(url.clone());
@@ -226,39 +168,40 @@ impl Repository {
         if !is_path {
             return Ok(url);
         }
-        // Git takes a path from the folder of the clone on.
+        // Git takes a path as relative to the folder of the clone.
         let path = self.path.join(url.as_str());
         let path = std::path::absolute(&path).unwrap_or(path);
         Ok(RemoteUrl::for_path(&path))
     }
 
-    /// Returns what the clone's configuration says of remotes.
+    /// Returns the settings of remotes in the clone's configuration.
     fn remote_settings(&self) -> Result<Vec<RemoteSetting>, GitError> {
         Ok(remote_settings(&self.own_settings(&["--null", "--get-regexp", r"^remote\."])?))
     }
 
-    /// Returns what the repository beside the clone has to know of it.
+    /// Returns the facts about the clone that the repository beside it needs.
     fn facts(&self, url: String) -> Result<Facts, GitError> {
         let listed = self.output_of_clone("for-each-ref", &["--format=%(objectname)"], Vec::new())?;
-        // Of a detached one there may be no other reference.
+        // No reference may lead to a detached HEAD.
         let head = self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], b"HEAD\n".to_vec())?;
         let (listed, head) = (String::from_utf8_lossy(&listed), String::from_utf8_lossy(&head));
         let mut tips: BTreeSet<ObjectId> =
             listed.lines().chain(head.lines()).filter_map(ObjectId::parse).collect();
-        // A commit that no reference leads to any more is there until somebody cleans up.
+        // A commit without a reference exists until git cleans up.
         let gone: Vec<ObjectId> = self.fetching.known_tips().difference(&tips).cloned().collect();
         let mut has_lost = false;
         if !gone.is_empty() {
             let question = lines(&gone, "", "\n").into_bytes();
-            let still = match self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], question) {
-                // A partial clone would fetch what is missing, which it may not here.
+            let existing = match self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], question)
+            {
+                // A partial clone would fetch missing objects, which is forbidden here.
                 Err(GitError::Failed { .. }) => Vec::new(),
-                still => still?,
+                existing => existing?,
             };
-            let still: Vec<ObjectId> =
-                String::from_utf8_lossy(&still).lines().filter_map(ObjectId::parse).collect();
-            has_lost = still.len() < gone.len();
-            tips.extend(still);
+            let existing: Vec<ObjectId> =
+                String::from_utf8_lossy(&existing).lines().filter_map(ObjectId::parse).collect();
+            has_lost = existing.len() < gone.len();
+            tips.extend(existing);
         }
         let filter = match self.is_partial() {
             true => Some(filter_of(&self.remote_settings()?)),
@@ -277,12 +220,12 @@ impl Repository {
         let url = self.remote(network)?;
         let held = self.fetching.prepare(&self.facts(network.address(&url))?, network)?;
         let mut git = network.command(&url);
-        // This fetch gets all that was asked for. Git would begin a fetch for each object that it misses on the way, and
-        // those fetches others in turn.
+        // The fetch gets all requested objects. Git would otherwise begin a fetch for each object that it misses on the
+        // way, and those fetches others in turn.
         git.env("GIT_NO_LAZY_FETCH", "1")
             .arg("--git-dir")
             .arg(self.fetching.path())
-            // Nothing but what was asked for: no other references, no submodules, no clean-up behind our back.
+            // Only the requested objects: no other references, no submodules, no clean-up in the background.
             .args([
                 "-c",
                 "gc.auto=0",
@@ -307,15 +250,15 @@ impl Repository {
             .args(refspecs);
         let fetched = Running::run("fetch", git, input, network);
         drop(held);
-        // Also where it failed half-way.
+        // A fetch that failed half-way may have left a readable folder, too.
         if self.fetching.is_readable() {
             let _ = self.is_fetched.set(());
         }
-        self.look_anew();
+        self.end_lookup();
         fetched.map_err(|error| self.with_settings_unheeded(error, network))
     }
 
-    /// Names beside a failure the settings of the clone that might have helped.
+    /// Adds the ignored settings of the clone to a failure that they might have prevented.
     fn with_settings_unheeded(&self, error: GitError, network: &Network) -> GitError {
         if !matches!(error, GitError::Failed { .. } | GitError::TimedOut { .. }) {
             return error;
@@ -333,7 +276,7 @@ impl Repository {
     }
 }
 
-/// Tells whether a configuration may be that of a partial clone, or leads to more of it.
+/// Tells whether a configuration may be the one of a partial clone, or include other files.
 fn may_say_partial(config: &[u8]) -> bool {
     let config = String::from_utf8_lossy(config).to_ascii_lowercase();
     ["promisor", "partialclone", "include", "worktreeconfig"].iter().any(|word| config.contains(word))

@@ -1,4 +1,4 @@
-//! The command line of git, with nothing of this environment that could change what git prints.
+//! The command line of git, without any environment that could change its output.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -8,31 +8,31 @@ use std::time::Duration;
 
 use crate::address::shown_url;
 
-/// How long one run of git may take.
+/// Time that one run of git may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(pub Duration);
 
-/// What of the environment git needs to run at all.
+/// Environment variables that git needs to run at all.
 const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
 
-/// Returns a git that asks nobody, heeds no configuration but that of the folder that it is given, runs no hooks and
-/// no monitor of a file system, shows objects as they are, and reaches no other machine.
+/// Returns a git that asks for no password, reads no configuration but that of its folder, runs no hooks and no monitor
+/// of a file system, shows objects unreplaced, and reaches no other machine.
 ///
-/// The folder is a [`View`](super::view::View), never a clone.
+/// Its folder is a [`View`](super::view::View), never a clone.
 pub(super) fn command() -> Command {
     let mut git = bare_command();
     git.env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        // Of a clone without blobs, what is missing is said, not fetched one by one. Git before 2.45 knows the first
-        // of these not; the second ends its fetch before it runs anything.
+        // Missing blobs of a partial clone are reported, not fetched one by one. Git before 2.45 does not know the first
+        // variable; the second one ends its fetch before it runs a program.
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_ALLOW_PROTOCOL", "")
-        // Ancestry that a clone made up (gitrepository-layout(5)).
+        // Grafts of a clone would fake its history (gitrepository-layout(5)).
         .env("GIT_GRAFT_FILE", "/dev/null/none");
     git
 }
 
-/// Returns a git that may reach other machines, by these protocols. An ssh command of the user's own is taken as it is.
+/// Returns a git that may reach other machines by these protocols. The user's own ssh command is used unchanged.
 pub(super) fn network_command(protocols: &[String], has_ssh_command: bool) -> Command {
     let mut git = bare_command();
     git.env("GIT_ALLOW_PROTOCOL", protocols.join(":")).env("GCM_INTERACTIVE", "never");
@@ -58,14 +58,14 @@ fn bare_command() -> Command {
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_ATTR_NOSYSTEM", "1")
         .env("GIT_OPTIONAL_LOCKS", "0")
-        // A replaced object is not what was built.
+        // The service was built of the original object.
         .env("GIT_NO_REPLACE_OBJECTS", "1")
         .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="]);
     git
 }
 
-/// Returns where git is, looked for once: a program that is named by its path is started without a copy of this
-/// process, which would cost more than the little that git mostly does.
+/// Returns the path of git, looked up once. A program that is named by its path is started without a copy of this
+/// process, which would cost more than the short run of git.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -76,12 +76,12 @@ fn program() -> &'static Path {
                 && path.is_file()
                 && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
         };
-        // Where there is none, starting it tells.
+        // A missing git is reported when it is started.
         programs.into_iter().find(is_program).unwrap_or_else(|| "git".into())
     })
 }
 
-/// Returns a text whose URLs have neither user and password nor values of a query.
+/// Returns a text without users, passwords and query values in its URLs.
 pub(super) fn without_credentials(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text;
@@ -90,7 +90,7 @@ pub(super) fn without_credentials(text: &str) -> String {
         let begin = rest[..at].trim_end_matches(is_of_scheme).len();
         let (before, url) = rest.split_at(begin);
         let word = url.split(char::is_whitespace).next().unwrap_or_default();
-        // Git quotes a URL and goes on behind the quote.
+        // Git quotes a URL, and text follows the quote.
         let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'));
         let end = quote.and_then(|quote| word.rfind(quote)).unwrap_or(word.len());
         cleaned.extend([before, &shown_url(&without_inner(&word[..end]))]);

@@ -1,7 +1,7 @@
-//! A git at work: the calling thread feeds it, listens to both of its outputs and ends it in time.
+//! A git at work: the calling thread writes its input, reads both of its outputs and ends it in time.
 //!
-//! A single `poll` waits for all three pipes, so that no run of git needs a thread of its own: a limit of processes
-//! may allow the git, and no thread beside it.
+//! A single `poll` waits for all three pipes, so that no run of git needs a thread: a limit of processes may allow the
+//! git, and no thread beside it.
 
 use std::io::{self, Read, Write as _};
 use std::os::fd::OwnedFd;
@@ -11,24 +11,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::Errno;
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
-use super::GitError;
-use super::remote::Network;
+use super::error::GitError;
+use super::network::Network;
+use super::process::{spawn, wait_for};
 use super::run::{Deadline, without_credentials};
-use crate::parallel;
 
-/// The most that Linux grants without a privilege (`/proc/sys/fs/pipe-max-size`).
+/// Size of the largest pipe that Linux grants without a privilege (`/proc/sys/fs/pipe-max-size`).
 const PIPE_BYTES: usize = 1 << 20;
-/// How much of git's messages is kept.
+/// Length of git's messages that is kept.
 const MESSAGE_BYTES: usize = 16 << 10;
-/// How often a transfer looks whether this program was asked to stop.
-const LOOK: Duration = Duration::from_millis(50);
-/// How long a git that was asked to end may take to do so.
+/// Interval in which a transfer checks whether this program was asked to stop.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+/// Time that a git may take to end after a request to do so.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A git at work. Reading gives what it prints, and fails with [`io::ErrorKind::TimedOut`] at the deadline, or
@@ -43,7 +42,7 @@ pub(super) struct Running {
     message: Vec<u8>,
     since: Instant,
     deadline: Deadline,
-    /// A transfer ends when this is no longer 0, and with it all programs that it started.
+    /// A transfer, with all programs that it started, ends when this is no longer 0.
     stop: Option<Arc<AtomicUsize>>,
 }
 
@@ -54,24 +53,8 @@ struct Input {
     written: usize,
 }
 
-/// Starts a program, and waits a moment where a limit of processes refuses it: the place of a thread of ours that
-/// ends can be had.
-pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
-    const PAUSE: Duration = Duration::from_millis(10);
-    const MOST_PAUSES: u32 = 200;
-    for _ in 0..MOST_PAUSES {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && parallel::are_running() => {
-                wait_for(&mut [], PAUSE)?;
-            }
-            started => return started,
-        }
-    }
-    command.spawn()
-}
-
 impl Running {
-    /// Starts a git that prints something.
+    /// Starts a git whose output is read.
     pub(super) fn start(
         action: &'static str,
         mut git: Command,
@@ -81,13 +64,13 @@ impl Running {
         git.stdout(Stdio::piped());
         let git = Self::begin(action, git, input, deadline, None)?;
         if let Some(stdout) = &git.stdout {
-            // A larger pipe means fewer turns between git and this; without it, reading is only slower.
+            // A larger pipe means fewer switches between git and this program; without it, reading is only slower.
             let _ = fcntl_setpipe_size(stdout, PIPE_BYTES);
         }
         Ok(git)
     }
 
-    /// Runs a transfer to its end, and returns the little that it printed.
+    /// Runs a transfer to its end, and returns its short output.
     pub(super) fn answer(
         action: &'static str,
         mut git: Command,
@@ -140,7 +123,7 @@ impl Running {
         Ok(git)
     }
 
-    /// Waits for git's end, and returns what it printed.
+    /// Waits for git's end, and returns its output.
     pub(super) fn output(mut self) -> Result<Vec<u8>, GitError> {
         let mut output = Vec::new();
         let read = self.read_to_end(&mut output);
@@ -149,11 +132,11 @@ impl Running {
         read.map(|_| output).map_err(|reason| GitError::Io { action, reason })
     }
 
-    /// Waits for git's end, and fails where git failed or was ended. The rest of its output is not read.
+    /// Waits for git's end, and fails if git failed or was ended. The rest of its output is not read.
     pub(super) fn finish(mut self) -> Result<(), GitError> {
         let action = self.action;
         self.stdout = None;
-        // Git's own end counts: a program that git started may outlive it with stderr in hand.
+        // Git's own end counts: a program that git started may outlive it and keep stderr open.
         let exit = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()).ok();
         while exit.is_some() || self.stderr.is_some() {
             match self.turn(exit.as_ref()) {
@@ -175,20 +158,20 @@ impl Running {
         if status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&self.message);
-        let said = said.trim().strip_prefix("fatal: ").unwrap_or(said.trim());
-        let message = if said.is_empty() { status.to_string() } else { without_credentials(said) };
+        let text = String::from_utf8_lossy(&self.message);
+        let text = text.trim().strip_prefix("fatal: ").unwrap_or(text.trim());
+        let message = if text.is_empty() { status.to_string() } else { without_credentials(text) };
         Err(GitError::Failed { action, message, code: status.code() })
     }
 
-    /// Waits until one of git's pipes is ready, or git has ended where `exit` tells of that; writes input and keeps
-    /// messages. Fails at the deadline, unless git has ended.
+    /// Waits until one of git's pipes is ready, or git has ended if `exit` is given; writes input and keeps messages.
+    /// Fails at the deadline, unless git has ended.
     fn turn(&mut self, exit: Option<&OwnedFd>) -> io::Result<Event> {
         let left = self.deadline.0.saturating_sub(self.since.elapsed());
         let is_stopped = self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed) != 0);
         let wait = match (&self.stop, is_stopped) {
             (_, true) => Duration::ZERO,
-            (Some(_), false) => left.min(LOOK),
+            (Some(_), false) => left.min(STOP_CHECK),
             (None, false) => left,
         };
         let [input, output, message, exit] = self.ready(exit, wait)?;
@@ -234,7 +217,7 @@ impl Running {
         }
     }
 
-    /// Ends git and, of a transfer, all that it started: by a request first, by force after that.
+    /// Ends git, and all programs that a transfer started: by a request first, by force after that.
     fn end(&mut self, exit: Option<&OwnedFd>) {
         (self.stdin, self.stderr) = (None, None);
         self.kill(Signal::TERM);
@@ -245,7 +228,7 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    /// Must not be called once git was waited for: the number may be another program's then.
+    /// Sends a signal. Git must not have been waited for: its process id may be another program's then.
     fn kill(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         let _ = match self.stop {
@@ -283,8 +266,8 @@ enum Event {
 }
 
 impl Input {
-    /// Writes what the pipe takes, and returns itself where bytes are left. Where git ended early, its message says
-    /// more than the broken pipe here.
+    /// Writes as much as the pipe takes, and returns itself if bytes are left. A broken pipe is no error: the message of
+    /// a git that ended early says more.
     fn write(mut self) -> Option<Self> {
         while self.written < self.bytes.len() {
             match self.pipe.write(&self.bytes[self.written..]) {
@@ -296,13 +279,5 @@ impl Input {
             }
         }
         None
-    }
-}
-
-fn wait_for(polled: &mut [PollFd<'_>], wait: Duration) -> io::Result<()> {
-    let timeout = Timespec::try_from(wait).ok();
-    match poll(polled, timeout.as_ref()) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }

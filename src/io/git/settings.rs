@@ -1,4 +1,4 @@
-//! The configuration of a clone as data. Text goes in, values come out; nothing of it is carried out.
+//! The configuration of a clone as data. No setting of it is obeyed.
 
 use super::run::without_credentials;
 use crate::names::printable;
@@ -11,7 +11,7 @@ pub(super) struct RemoteSetting {
     value: String,
 }
 
-/// Reads what `git config --null --get-regexp` prints: the name, a line end, the value.
+/// Reads the output of `git config --null --get-regexp`: the name, a line end, the value.
 pub(super) fn remote_settings(listed: &str) -> Vec<RemoteSetting> {
     let setting = |entry: &str| {
         let (name, value) = entry.split_once('\n')?;
@@ -21,11 +21,11 @@ pub(super) fn remote_settings(listed: &str) -> Vec<RemoteSetting> {
     listed.split('\0').filter_map(setting).collect()
 }
 
-/// Returns the first URL of `origin`, of the remote that promised what the clone lacks, or of the first one.
+/// Returns the first URL of `origin`, or else of the remote that promised missing objects, or else of the first remote.
 pub(super) fn url_of(settings: &[RemoteSetting]) -> Option<&str> {
     let promises = |remote: &str| {
-        let mut of_remote = settings.iter().filter(|setting| setting.remote == remote);
-        of_remote.any(|setting| setting.key == "promisor" && setting.value != "false")
+        let mut own = settings.iter().filter(|setting| setting.remote == remote);
+        own.any(|setting| setting.key == "promisor" && setting.value != "false")
     };
     let urls = settings.iter().filter(|setting| setting.key == "url" && !setting.value.is_empty());
     urls.enumerate()
@@ -41,11 +41,11 @@ pub(super) fn filter_of(settings: &[RemoteSetting]) -> String {
     known.map_or_else(|| "blob:none".to_owned(), |filter| filter.value.clone())
 }
 
-/// Returns the names of a clone's settings that git would have heeded in a fetch, and which might have made it succeed.
+/// Returns the names of a clone's settings that were ignored, though a fetch might have succeeded with them.
 ///
-/// Reads what `git config --null --name-only --list` prints of the clone's own files.
+/// Reads the output of `git config --null --name-only --list` for the clone's own files.
 pub(super) fn unheeded_settings(listed: &str) -> Vec<String> {
-    const MOST: usize = 5;
+    const MAX_SHOWN: usize = 5;
     let mut keys: Vec<String> = Vec::new();
     for name in listed.split('\0') {
         let section = name.split('.').next().unwrap_or_default();
@@ -62,9 +62,9 @@ pub(super) fn unheeded_settings(listed: &str) -> Vec<String> {
             keys.push(shown);
         }
     }
-    if keys.len() > MOST {
-        let more = format!("and {} more", keys.len() - MOST);
-        keys.truncate(MOST);
+    if keys.len() > MAX_SHOWN {
+        let more = format!("and {} more", keys.len() - MAX_SHOWN);
+        keys.truncate(MAX_SHOWN);
         keys.push(more);
     }
     keys
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_a_clone_that_fetching_does_without_are_named_without_passwords() {
+    fn ignored_settings_of_a_clone_are_named_without_passwords() {
         let listed = [
             "core.bare",
             "credential.helper",

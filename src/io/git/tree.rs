@@ -1,9 +1,13 @@
 //! The files of a commit, listed within bounds: a few small objects can stand for billions of paths.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _};
 
-use super::ObjectId;
+use super::Repository;
+use super::error::GitError;
+use super::object::ObjectId;
+
+const LS_TREE: &str = "ls-tree";
 
 /// The files of a commit and its symbolic links, by their paths from the root of the repository; without submodules,
 /// and names that are not UTF-8.
@@ -15,12 +19,12 @@ pub(crate) struct Tree {
 
 /// The result of a listing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Listed {
-    /// All of it.
+enum Listed {
+    /// The whole listing.
     Whole(Tree),
-    /// More than was asked for.
+    /// The listing exceeds the limit.
     TooMany,
-    /// The beginning of something that git never says.
+    /// The beginning of an answer in an unknown form.
     Unexpected(String),
 }
 
@@ -55,7 +59,7 @@ impl Tree {
 
     /// Reads what `git ls-tree -r -z` prints: `<mode> <type> <hash>\t<path>`, each ended by a zero byte. At most
     /// `most` entries are taken, and of paths at most 256 bytes for each of these.
-    pub(super) fn read(mut out: impl BufRead, most: usize) -> io::Result<Listed> {
+    fn read(mut out: impl BufRead, most: usize) -> io::Result<Listed> {
         const BYTES_OF_A_PATH: u64 = 256;
         let mut tree = Self::default();
         let mut left = BYTES_OF_A_PATH.saturating_mul(most as u64);
@@ -88,6 +92,23 @@ impl Tree {
             }
         }
         Ok(Listed::TooMany)
+    }
+}
+
+impl Repository {
+    /// Returns the files and links of a commit. Fails if there are more than `most`.
+    pub(crate) fn files(&self, commit: &ObjectId, most: usize) -> Result<Tree, GitError> {
+        let arguments = ["-r", "-z", "--full-tree", commit.as_str()];
+        let mut out = BufReader::with_capacity(256 << 10, self.start(LS_TREE, &arguments, Vec::new())?);
+        match Tree::read(&mut out, most) {
+            Ok(Listed::Whole(tree)) => out.into_inner().finish().map(|()| tree),
+            Ok(Listed::TooMany) => Err(GitError::TooManyFiles { commit: commit.clone(), most }),
+            Ok(Listed::Unexpected(answer)) => Err(GitError::Unexpected { action: LS_TREE, answer }),
+            Err(reason) => {
+                out.into_inner().finish()?;
+                Err(GitError::Io { action: LS_TREE, reason })
+            }
+        }
     }
 }
 

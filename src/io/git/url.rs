@@ -1,11 +1,11 @@
-//! URL of a repository, and handing its secrets to git.
+//! The URL of a repository, and its secrets, which reach git by its environment.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::address::{end_of_user, shown_url};
 
-/// The URL of a repository. Its credentials and its query never show, and are never stored.
+/// The URL of a repository. Its credentials and its query are never shown and never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RemoteUrl {
     plain: String,
@@ -24,8 +24,8 @@ pub(super) struct Credential {
 }
 
 impl RemoteUrl {
-    /// Takes the secrets out of a URL: its query, and all before an `@`; of ssh only a password, as its user name is
-    /// part of the address and ssh takes no password from there.
+    /// Takes the secrets out of a URL: its query, and the text before an `@`. Of ssh only a password is taken, since the
+    /// user name is part of the address and ssh takes no password from there.
     #[must_use]
     pub(crate) fn new(url: &str) -> Self {
         let Some((scheme, rest)) = url.split_once("://") else { return Self::without_secrets(url) };
@@ -76,7 +76,7 @@ impl RemoteUrl {
         Self::without_secrets(&path.display().to_string())
     }
 
-    /// Returns the name of the helper that git has to be told to fetch with, where the URL alone does not do.
+    /// Returns the name of the helper that git needs for this URL, if it needs one.
     pub(super) fn helper(&self) -> Option<&'static str> {
         self.query.as_ref().map(|_| QUERY_HELPER)
     }
@@ -93,7 +93,7 @@ impl RemoteUrl {
         if let Some(query) = &self.query {
             let Self { plain, .. } = self;
             let scheme = plain.split("://").next().unwrap_or_default();
-            // A helper that is given a remote's name alone takes the URL from the configuration (gitremote-helpers(7)).
+            // A helper that gets only the name of a remote takes the URL from the configuration (gitremote-helpers(7)).
             let run = format!("!f() {{ exec git remote-{scheme} {QUERY_HELPER}; }}; f");
             entries.push((format!("alias.remote-{QUERY_HELPER}"), run));
             entries.push((format!("remote.{QUERY_HELPER}.url"), format!("{plain}{query}")));
@@ -107,7 +107,7 @@ impl RemoteUrl {
         }
     }
 
-    /// Tells whether ssh is what fetches from it.
+    /// Tells whether git fetches from it by ssh.
     pub(super) fn is_of_ssh(&self) -> bool {
         match self.plain.split_once("://") {
             Some((scheme, _)) => scheme.ends_with("ssh"),
@@ -115,12 +115,12 @@ impl RemoteUrl {
         }
     }
 
-    /// Returns the machine that it is on, with its user and port; `None` for a path.
+    /// Returns the machine, with user and port; `None` for a path.
     #[must_use]
     pub(crate) fn host(&self) -> Option<&str> {
         let host = match self.plain.split_once("://") {
             Some((_, rest)) => rest.split('/').next(),
-            // As ssh has it; a path with a colon begins with a slash or a dot.
+            // The form of ssh; a path with a colon begins with a slash or a dot.
             None => self.plain.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/')),
         };
         host.filter(|host| !host.is_empty())
@@ -143,14 +143,14 @@ const PASSWORD_VARIABLE: &str = "GOC_WATCHDOG_GIT_PASSWORD";
 const HELPER: &str = r#"!f() { if test "$1" = get; then printf 'username=%s\npassword=%s\n' "$GOC_WATCHDOG_GIT_USER" "$GOC_WATCHDOG_GIT_PASSWORD"; fi; }; f"#;
 
 impl Credential {
-    /// Returns the configuration that has git ask for it.
+    /// Returns the configuration by which git asks for it.
     fn entries(&self) -> Vec<(String, String)> {
         let Self { place, user, password } = self;
         let helper = (format!("credential.{place}.helper"), HELPER.to_owned());
         match password {
-            // An empty entry takes out the helpers before it: a configured password comes before a stored one.
+            // An empty entry removes the helpers before it: a configured password takes precedence over a stored one.
             Some(_) => vec![(helper.0.clone(), String::new()), helper],
-            // Tokens often stand in place of a user name. The user's own helpers may know a password for it.
+            // Tokens often stand in the place of a user name. The user's own helpers may know a password for it.
             None => vec![(format!("credential.{place}.username"), user.clone()), helper],
         }
     }

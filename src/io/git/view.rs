@@ -10,13 +10,13 @@ use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::layout::{read, refuse_pipe};
-use super::{GitError, Layout};
+use super::error::GitError;
+use super::layout::{Layout, read, refuse_pipe};
 
-/// Parts of a repository that are data, there or not: a link that leads nowhere is nothing to git.
+/// Parts of a repository that are data. They need not exist: git ignores a dangling link.
 const SHARED: [&str; 7] = ["objects", "refs", "packed-refs", "reftable", "shallow", "logs", "FETCH_HEAD"];
 /// Parts of a linked worktree that are its own.
-const OF_WORKTREE: [&str; 4] = ["refs", "reftable", "logs", "FETCH_HEAD"];
+const WORKTREE_PARTS: [&str; 4] = ["refs", "reftable", "logs", "FETCH_HEAD"];
 
 /// Files that git reads to their end.
 const READ_BY_GIT: [&str; 6] =
@@ -25,7 +25,7 @@ const READ_BY_GIT: [&str; 6] =
 const REPOSITORY: &str = "repository";
 const WORKTREE: &str = "worktree";
 
-/// Such a folder, which goes when nobody reads any more.
+/// Such a folder, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct View {
     folder: PathBuf,
@@ -33,15 +33,15 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Makes one of a repository whose format these settings describe.
-    pub(super) fn of(layout: &Layout, format: &[FormatSetting]) -> Result<Self, GitError> {
+    /// Makes the view of a repository whose format these settings describe.
+    pub(super) fn new(layout: &Layout, format: &[FormatSetting]) -> Result<Self, GitError> {
         for path in READ_BY_GIT.map(|part| layout.common_dir.join(part)) {
             refuse_pipe(&path).map_err(|reason| GitError::Unreadable { path, reason })?;
         }
         let heads = [head_of(&layout.common_dir)?, head_of(&layout.git_dir)?];
         let folder = new_folder()?;
         let is_worktree = layout.git_dir != layout.common_dir;
-        // From here on the folder goes, too, where something fails.
+        // The folder is removed with this value from here on, also after an error.
         let view = Self { git_dir: folder.join(if is_worktree { WORKTREE } else { REPOSITORY }), folder };
         match view.fill(layout, format, &heads) {
             Ok(()) => Ok(view),
@@ -49,7 +49,7 @@ impl View {
         }
     }
 
-    /// Returns the folder that git is given.
+    /// Returns the folder for `--git-dir`.
     pub(super) fn git_dir(&self) -> &Path {
         &self.git_dir
     }
@@ -61,7 +61,7 @@ impl View {
         write(&common.join("HEAD"), head)?;
         write(&common.join("config"), &config(format))?;
         if self.git_dir != common {
-            link_parts(&layout.git_dir, &self.git_dir, &OF_WORKTREE)?;
+            link_parts(&layout.git_dir, &self.git_dir, &WORKTREE_PARTS)?;
             write(&self.git_dir.join("HEAD"), head_of_worktree)?;
             write(&self.git_dir.join("commondir"), &format!("../{REPOSITORY}\n"))?;
         }
@@ -71,23 +71,23 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        // Links are removed, and nothing behind them.
+        // Links are removed themselves, not their targets.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// A setting that says how a repository is stored, as `extensions.objectformat`.
+/// A setting of how a repository is stored, as `extensions.objectformat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FormatSetting {
     key: String,
     value: String,
 }
 
-/// Reads what `git config --null --get-regexp` prints of [`FORMAT_SETTINGS`].
+/// Reads the output of `git config --null --get-regexp` for [`FORMAT_SETTINGS`].
 ///
-/// An extension that is not known here is handed on, so that a git that does not know it either refuses to read.
+/// An unknown extension is kept, so that a git that does not know it either refuses to read.
 pub(super) fn format_settings(listed: &str) -> Vec<FormatSetting> {
-    // These say where more of the configuration is, or which server has objects that are missing.
+    // These settings lead to more configuration, or to a server that has missing objects.
     const LEFT_OUT: [&str; 2] = ["extensions.worktreeconfig", "extensions.partialclone"];
     let setting = |entry: &str| {
         let (key, value) = entry.split_once('\n')?;
@@ -99,15 +99,15 @@ pub(super) fn format_settings(listed: &str) -> Vec<FormatSetting> {
     listed.split('\0').filter_map(setting).collect()
 }
 
-/// Names of the settings that say how a repository is stored.
+/// Pattern of the settings of how a repository is stored.
 pub(super) const FORMAT_SETTINGS: &str = r"^(core\.repositoryformatversion|extensions\.[^.]*)$";
 
-/// Tells whether a configuration may say more of the format than that it is the usual one.
+/// Tells whether a configuration may describe another format than the usual one.
 pub(super) fn may_say_format(config: &[u8]) -> bool {
     String::from_utf8_lossy(config).to_ascii_lowercase().contains("extensions")
 }
 
-/// Returns the configuration of a view: all that git heeds.
+/// Returns the configuration of a view. Git reads no other.
 fn config(format: &[FormatSetting]) -> String {
     let mut text = "[core]\n\tbare = true\n".to_owned();
     for FormatSetting { key, value } in format {
@@ -118,7 +118,7 @@ fn config(format: &[FormatSetting]) -> String {
     text
 }
 
-/// Returns what a repository's `HEAD` says. A link says by its target which branch it means, as git reads it.
+/// Returns the text of a repository's `HEAD`. A link as `HEAD` means the branch of its target, as git reads it.
 fn head_of(git_dir: &Path) -> Result<String, GitError> {
     let head = git_dir.join("HEAD");
     if let Ok(target) = fs::read_link(&head)
@@ -129,14 +129,14 @@ fn head_of(git_dir: &Path) -> Result<String, GitError> {
     read(&head).map_err(|reason| GitError::Unreadable { path: head, reason })
 }
 
-/// Makes a folder that only this user may look into, where temporary files belong.
+/// Makes a temporary folder that only this user may read.
 fn new_folder() -> Result<PathBuf, GitError> {
-    // Also a container whose file system is read-only has the second one.
+    // The second place exists even in a container with a read-only file system.
     let places = [std::env::temp_dir(), PathBuf::from("/dev/shm")];
     let mut refused = None;
     for place in places {
         let name = OsString::from(format!("goc-watchdog-git.{:016x}", fastrand::u64(..)));
-        // A path that is relative would be another one for git.
+        // Git has another working folder, so the path must be absolute.
         let folder = std::path::absolute(&place).unwrap_or(place).join(name);
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => return Ok(folder),

@@ -1,0 +1,163 @@
+//! The errors of git.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::object::{ObjectId, lines};
+use crate::names::printable;
+
+/// Git failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GitError {
+    /// No repository is there.
+    #[error("{:?} is no git repository", path.display())]
+    NoRepository {
+        /// The folder that should be one.
+        path: PathBuf,
+    },
+    /// A repository is of a user whose repositories are not read.
+    #[error("{:?} belongs to user {owner}, whose repositories are not read", path.display())]
+    NotTrusted {
+        /// A part of the repository.
+        path: PathBuf,
+        /// User id.
+        owner: u32,
+    },
+    /// A part of a repository cannot be looked at.
+    #[error("cannot read {:?}: {reason}", path.display())]
+    Unreadable {
+        /// The part.
+        path: PathBuf,
+        /// The reason.
+        reason: io::Error,
+    },
+    /// The folder to fetch into cannot be written.
+    #[error("nothing can be fetched, as {:?} cannot be written: {reason}", path.display())]
+    NotWritable {
+        /// The folder that is fetched into.
+        path: PathBuf,
+        /// The reason.
+        reason: io::Error,
+    },
+    /// The folder through which git reads cannot be made.
+    #[error(
+        "git reads a repository through a folder of links, and {:?} cannot be made (set TMPDIR to a folder that can be written): {reason}",
+        path.display()
+    )]
+    NoView {
+        /// The folder.
+        path: PathBuf,
+        /// The reason.
+        reason: io::Error,
+    },
+    /// The folder to fetch into belongs to another user.
+    #[error("nothing is fetched into {:?}, which belongs to user {owner}; remove it or move it away, and it is made again", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// User id.
+        owner: u32,
+    },
+    /// Fetching failed, perhaps for want of settings that only the clone has.
+    #[error(
+        "{error}; the clone's own configuration has {keys}, which nothing heeds: say it in the git configuration of the user who runs this (git config --global), or in the URL of {setting}"
+    )]
+    SettingsUnheeded {
+        /// The failure itself.
+        error: Box<GitError>,
+        /// Names of settings.
+        keys: String,
+        /// Name of this program's own setting.
+        setting: String,
+    },
+    /// Git is not installed, or could not be started.
+    #[error("cannot run git: {0}")]
+    NotStarted(io::Error),
+    /// Talking to git failed.
+    #[error("git {action}: {reason}")]
+    Io {
+        /// The git command.
+        action: &'static str,
+        /// The failure itself.
+        reason: io::Error,
+    },
+    /// Git ended with an error.
+    #[error("git {action}: {message}")]
+    Failed {
+        /// The git command.
+        action: &'static str,
+        /// Its message, without credentials.
+        message: String,
+        /// Its exit code; `None` if a signal ended it.
+        code: Option<i32>,
+    },
+    /// Git took too long.
+    #[error("git {action}: not done after {}", humantime::format_duration(*after))]
+    TimedOut {
+        /// The git command.
+        action: &'static str,
+        /// The deadline.
+        after: std::time::Duration,
+    },
+    /// Git answered in an unknown form.
+    #[error("git {action}: unexpected answer {answer:?}")]
+    Unexpected {
+        /// The git command.
+        action: &'static str,
+        /// The start of the answer.
+        answer: String,
+    },
+    /// A commit has more files than are listed.
+    #[error(
+        "commit {commit} has more than {most} files, or paths beyond all measure, so none of it is read ([git] max_files)"
+    )]
+    TooManyFiles {
+        /// The commit.
+        commit: ObjectId,
+        /// The limit.
+        most: usize,
+    },
+    /// The repository has no such commit.
+    #[error("{:?} has no commit \"{}\"", path.display(), printable(revision))]
+    NoCommit {
+        /// The repository.
+        path: PathBuf,
+        /// The requested revision.
+        revision: String,
+    },
+    /// The default branch is unknown.
+    #[error("{:?} does not tell its default branch, give the base with --base REV", path.display())]
+    NoDefaultBranch {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// The clone has no remote.
+    #[error("{:?} has no remote to fetch from", path.display())]
+    NoRemote {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// A short hash fits several commits.
+    #[error("commit \"{}\" is ambiguous in {:?}, give more digits:{}", printable(revision), path.display(),
+        lines(candidates, "\n  ", ""))]
+    Ambiguous {
+        /// The repository.
+        path: PathBuf,
+        /// The requested revision.
+        revision: String,
+        /// Full hashes.
+        candidates: Vec<ObjectId>,
+    },
+}
+
+impl GitError {
+    /// Tells whether another machine, or git itself, took too long.
+    #[must_use]
+    pub(crate) fn is_timed_out(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::SettingsUnheeded { error, .. } => error.is_timed_out(),
+            _ => false,
+        }
+    }
+}
