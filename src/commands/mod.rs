@@ -112,7 +112,7 @@ impl Context {
     /// Returns how requests to centers and listed addresses are made.
     pub(crate) fn request_options(&self) -> Options {
         let (centers, host_addresses) = (self.centers.clone(), host::addresses());
-        Options { centers, host_addresses, ..Options::of(&self.config.pull) }
+        Options { centers, host_addresses, ..Options::from_config(&self.config.pull) }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
         folder: folder.to_owned(),
         service: args.service.clone().or_else(host::own_service),
         address: args.address.clone(),
-        options: args.options(Options::of(&within)),
+        options: args.options(Options::from_config(&within)),
     };
     match before(deadline, task) {
         Ok(Left { path, head, profile }) => {

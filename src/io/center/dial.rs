@@ -1,8 +1,8 @@
-//! Addresses that a connection may lead to.
+//! Checks of the addresses that a connection leads to.
 //!
-//! Whoever registers a process chooses what is asked, so each connection is checked where it is made:
-//! directly on the very addresses that are dialled, because a name can resolve to another address between
-//! a check and its use; through a proxy on what the request names, before the proxy hears of it.
+//! Any process can register any address, so each connection is checked where it is made. A direct connection is checked
+//! by the addresses that are dialled, because a name can resolve to another address between a check and its use. A
+//! connection through a proxy is checked by the target of the request, before the proxy gets it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, mpsc};
@@ -12,12 +12,12 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::time::Duration::NotHappening;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
-use super::Options;
+use super::options::Options;
 use crate::address::{host_and_port, shown_url};
 use crate::config::{AddressPolicy, forms};
 use crate::parallel;
 
-/// A host name was not resolved, which an error of the connection itself must not be taken for.
+/// A host name was not resolved. The type keeps this apart from errors of the connection itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct LookupFailed(String);
@@ -42,7 +42,7 @@ struct Unchecked {
 struct Centers {
     /// URL, host and port of each.
     centers: Vec<(String, String, u16)>,
-    /// Of this host: what listens at one of them may listen at all.
+    /// Addresses of this host: a process that listens at one of them may listen at all.
     host_addresses: Vec<IpAddr>,
 }
 
@@ -50,7 +50,7 @@ impl Centers {
     /// Returns the center at `address`. `resolve` returns the addresses of a name and port.
     fn at(&self, address: SocketAddr, resolve: impl Fn(&str, u16) -> Vec<IpAddr>) -> Option<&str> {
         let wanted = forms(address.ip());
-        // Processes have ports of their own, so hardly any address costs more than this comparison.
+        // Most processes have other ports than a center, so most addresses need no more than this comparison.
         let with_port = self.centers.iter().filter(|(.., port)| *port == address.port());
         let same = |ip: IpAddr| wanted.iter().any(|form| *form == ip || self.are_of_this_host(*form, ip));
         with_port
@@ -69,12 +69,12 @@ impl Centers {
     }
 }
 
-/// Decides for one kind of request which addresses it may be sent to.
+/// Decides to which addresses one kind of request may be sent.
 #[derive(Clone, Debug)]
 pub(super) struct AddressFilter {
     policy: AddressPolicy,
     centers: Arc<Centers>,
-    /// Names are checked before a proxy hears of them.
+    /// Names are checked before a proxy gets them.
     checks_names: bool,
 }
 
@@ -90,8 +90,7 @@ impl AddressFilter {
         Self { centers, checks_names: !options.proxy_resolves, ..Self::for_configured(options) }
     }
 
-    /// Makes the filter of requests to what the configuration names: it may be a name that only the proxy
-    /// knows.
+    /// Makes the filter of requests to configured URLs, whose host may be known to the proxy alone.
     pub(super) fn for_configured(options: &Options) -> Self {
         let policy = options.policy.clone();
         Self { policy, centers: Arc::default(), checks_names: false }
@@ -142,15 +141,15 @@ impl AddressFilter {
     }
 }
 
-/// Returns the address of a URI whose host is one, so that no resolver has to be asked.
+/// Returns the address of a URI whose host is an IP address, which needs no resolver.
 fn literal(uri: &Uri) -> Option<SocketAddr> {
     let ip: IpAddr = uri.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
     let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     Some(SocketAddr::new(ip, uri.port_u16().unwrap_or(default)))
 }
 
-/// Resolves a host name in time. ureq does so on a thread of its own as well, and panics where it gets none;
-/// without one, the timeout is the system's.
+/// Resolves a host name within the timeout, on another thread. ureq does the same, but panics if it gets no thread; here
+/// the timeout of the system holds then.
 fn look_up(
     uri: &Uri,
     config: &ureq::config::Config,
@@ -167,14 +166,14 @@ fn look_up(
 }
 
 impl Resolver for AddressFilter {
-    /// Resolves a host and lets through only what may be dialled.
+    /// Resolves a host, and returns only addresses that may be dialled.
     fn resolve(
         &self,
         uri: &Uri,
         config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // Without this, every literal address would cost a resolver thread.
+        // A resolver would cost a thread for every literal address.
         let resolved = if let Some(address) = literal(uri) {
             let mut addresses = self.empty();
             addresses.push(address);
@@ -204,7 +203,7 @@ impl Resolver for AddressFilter {
     }
 }
 
-/// Checks the target of a connection that a proxy is to make; stands before the connectors that make one.
+/// Checks the target of a connection through a proxy. Comes before the connectors that make one.
 #[derive(Debug)]
 pub(super) struct TargetCheck(pub(super) AddressFilter);
 

@@ -1,34 +1,89 @@
-//! Reads what a center lists, bounded: a list without end must not fill memory, nor crowd out what is known.
+//! The list of a center, read within bounds: a list without end must not fill memory, nor displace known names.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::time::Duration;
 
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{HttpError, excerpt, transport};
+use super::Client;
+use super::error::{HttpError, excerpt, transport};
+use crate::address::base_url;
 use crate::fleet::center_list::{CenterList, ListCut, ListedService};
 use crate::profile::ParseError;
 
-/// How much of a center's list is taken.
+/// Bounds of a center's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListLimits {
-    /// Names.
+    /// Number of names.
     pub max_names: usize,
-    /// Addresses of all names together.
+    /// Number of addresses of all names together.
     pub max_addresses: usize,
 }
 
-/// Names of one kind, with as many addresses as all may have together.
+impl Client {
+    /// Asks a center for its list. Fails if the list exceeds the limits.
+    pub(crate) fn list(&self, center: &str) -> Result<Vec<ListedService>, HttpError> {
+        let CenterList { services, cut } = self.list_known_first(center, None, &|_| false)?;
+        match cut {
+            None => Ok(services),
+            Some(cut) => Err(HttpError::ListTooLong(cut)),
+        }
+    }
+
+    /// Asks a center for its list. If the list exceeds the limits, known names are kept first.
+    ///
+    /// `within` bounds the request if it is shorter than the timeout.
+    pub(crate) fn list_known_first(
+        &self,
+        center: &str,
+        within: Option<Duration>,
+        is_known: &dyn Fn(&str) -> bool,
+    ) -> Result<CenterList, HttpError> {
+        let base = base_url(center)?;
+        let request = self.bounded_configured(self.configured.get(format!("{base}/v1/cover/list")));
+        let request = match within.filter(|within| *within < self.options.center_timeout) {
+            Some(within) => request.config().timeout_global(Some(within)).build(),
+            None => request,
+        };
+        let response = request.call().map_err(|error| transport(&error))?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return read(
+                response.into_body().into_reader(),
+                self.options.limits.max_bytes,
+                self.options.list_limits,
+                is_known,
+            );
+        }
+        let text = self.text(response)?;
+        match status {
+            404 if self.is_version_2(&base) => return Err(HttpError::Version2),
+            404 => return Err(HttpError::NotACenter(format!("{base}/v1/cover/list is not found (404)"))),
+            _ => {}
+        }
+        Err(HttpError::Status { status, body: excerpt(&text) })
+    }
+
+    fn is_version_2(&self, base: &str) -> bool {
+        let request = self.bounded_configured(self.configured.get(format!("{base}/v2/agents")));
+        let Ok(response) = request.call() else { return false };
+        let Ok(text) = self.text(response) else { return false };
+        serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|json| json["items"].is_array())
+    }
+}
+
+/// Names of one kind, known or not, with their addresses.
 #[derive(Default)]
 struct Part {
     names: BTreeMap<String, Vec<String>>,
     addresses: usize,
 }
 
-/// Takes a list from a reader: what `is_known` first, then the others, each in the order of their names.
-pub(super) fn read(
+/// Reads a list: names that are known first, then the others, each sorted.
+fn read(
     reader: impl Read,
     max_bytes: u64,
     limits: ListLimits,
@@ -51,7 +106,7 @@ pub(super) fn read(
     }
 }
 
-/// Counts what is read, and keeps its beginning for a message.
+/// Counts the bytes that it reads, and keeps their beginning for a message.
 struct Watched<R> {
     inner: R,
     head: Vec<u8>,
@@ -88,7 +143,7 @@ impl<'de> Visitor<'de> for List<'_> {
         while let Some(name) = map.next_key::<String>()? {
             let is_known = is_known(&name);
             let part = if is_known { &mut known } else { &mut others };
-            // Of a name that comes twice the last one counts.
+            // A later entry of a name replaces an earlier one, as in any JSON object.
             if let Some(before) = part.names.remove(&name) {
                 part.addresses -= before.len();
                 cut.names -= 1;
@@ -124,7 +179,7 @@ impl<'de> Visitor<'de> for List<'_> {
     }
 }
 
-/// Takes at most so many texts of a list, and counts the others.
+/// Takes at most `most` texts of a list, and counts the others.
 struct Addresses {
     most: usize,
 }
@@ -172,8 +227,8 @@ mod tests {
     }
 
     fn taken(list: &CenterList) -> String {
-        let of = |service: &ListedService| format!("{}:{}", service.name, service.addresses.join(","));
-        list.services.iter().map(of).collect::<Vec<_>>().join(" ")
+        let shown = |service: &ListedService| format!("{}:{}", service.name, service.addresses.join(","));
+        list.services.iter().map(shown).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -184,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_comes_twice_the_last_counts() {
+    fn the_last_of_two_entries_of_a_name_counts() {
         let list = list(r#"{"a":["1","2","3"],"a":["4"],"b":["5","6","7"]}"#, &[]).unwrap();
         assert_eq!((taken(&list).as_str(), list.cut), ("a:4 b:5,6,7", None));
     }
@@ -223,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_no_center() {
+    fn an_answer_that_is_no_list_is_no_center() {
         for text in ["", "[]", "{", r#"{"a":"b"}"#, r#"{"a":[1]}"#, "{} {}", "<html>"] {
             let error = list(text, &[]).unwrap_err();
             assert!(matches!(error, HttpError::NotACenter(_)), "{text}: {error}");

@@ -1,13 +1,16 @@
-//! A word to a dead-man's switch.
+//! Pings to a dead-man's switch.
 
 use std::time::Duration;
 
-use super::{Client, HttpError, ListLimits, Options, transport};
+use super::Client;
+use super::error::{HttpError, transport};
+use super::list::ListLimits;
+use super::options::Options;
 use crate::config::AddressPolicy;
 use crate::ping::{Ping, PingUrl};
 use crate::profile::Limits;
 
-/// For the whole of one: a run must not wait for somebody who only listens.
+/// Time limit of a ping: a run must not wait for a service that only listens.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Client {
@@ -29,8 +32,8 @@ impl Client {
         })
     }
 
-    /// Tells a dead-man's switch of a run. No error holds more of the URL than its host: neither what was
-    /// answered, which may quote it, nor where a redirect goes.
+    /// Sends a ping about a run. The URL is a secret, so an error has no more of it than the host: neither the answer,
+    /// which may quote the URL, nor the target of a redirect.
     pub(crate) fn ping(&self, url: &PingUrl, ping: Ping) -> Result<(), HttpError> {
         let response = self.configured.get(url.with(ping)).header("Connection", "close").call();
         let status = match response {
@@ -38,7 +41,7 @@ impl Client {
             Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
                 return Err(HttpError::Unreachable("not a URL".to_owned()));
             }
-            // It may quote a header.
+            // The error text may quote a header.
             Err(ureq::Error::Protocol(_)) => return Err(HttpError::Cut("not an answer of HTTP".to_owned())),
             Err(error) => return Err(transport(&error)),
         };

@@ -1,7 +1,7 @@
-//! A single attempt to find out whether an agent answers at an address, and the meaning of its failure.
+//! The probe: one attempt to find out whether an agent answers at an address, and the meaning of a failure.
 //!
-//! An agent is told by its first bytes alone: a fraction, or the mode line of a profile. Nothing that goes
-//! wrong behind them (a limit, a cut, a line that does not parse, contradictory framing) makes it less alive.
+//! An agent is recognised by its first bytes alone: a fraction, or the mode line of a profile. A failure behind them (a
+//! limit, a cut, a line that does not parse, contradictory framing) does not count against it.
 
 use std::io::{self, Read};
 
@@ -9,26 +9,28 @@ use ureq::http::Response;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, Timeout};
 
-use super::dial::{AddressFilter, TargetCheck};
+use super::Client;
+use super::answer::fraction_of;
+use super::dial::{AddressFilter, LookupFailed, TargetCheck};
+use super::error::{HttpError, transport};
 use super::raw::Recorder;
-use super::{Client, HttpError, LookupFailed, fraction_of, transport};
 use crate::address::{BadAddress, base_url};
 use crate::fleet::liveness::{Finding, Probe};
 
-/// The call that is made first, because its answer is the shortest.
+/// Path of the first call, whose answer is the shortest.
 const COVERAGE: &str = "/v1/cover/coverage";
 const PROFILE: &str = "/v1/cover/profile";
 /// The first bytes of each profile.
 const MODE: &[u8] = b"mode: ";
-/// More than a fraction has, and more than it takes to know a profile.
+/// Length of the start of an answer, enough for a fraction and for the mode line of a profile.
 const HEAD_BYTES: usize = 64;
 
-/// How much an attempt may cost.
+/// The cost that an attempt may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// An address that takes the connection and says nothing is asked for its fraction alone.
+    /// A silent address is asked for its fraction alone.
     Quick,
-    /// Such an address is asked for its profile, too, and may be silent for as long again.
+    /// A silent address is also asked for its profile, and may be silent for as long again.
     Thorough,
 }
 
@@ -39,8 +41,8 @@ struct Head {
 }
 
 impl Head {
-    /// Reads until the answer can be told, also where it breaks off or never ends.
-    fn of(response: Response<Body>) -> Result<Self, ureq::Error> {
+    /// Reads until the answer can be recognised, even if it breaks off or never ends.
+    fn read(response: Response<Body>) -> Result<Self, ureq::Error> {
         let status = response.status().as_u16();
         let mut body = response.into_body().into_reader();
         let mut bytes = vec![0; HEAD_BYTES];
@@ -98,10 +100,10 @@ impl Client {
         }
     }
 
-    /// Asks for the start of an answer: by GET, by POST where an agent allows nothing else.
+    /// Asks for the start of an answer: by GET, or by POST if an agent allows nothing else.
     fn head(&self, base: &str, path: &str) -> Result<Head, ureq::Error> {
         let url = format!("{base}{path}");
-        // Closed at once: thousands of addresses are asked once each.
+        // The connection is closed at once: thousands of addresses are asked once each.
         let head =
             self.head_of(|agent| self.bounded(agent.get(&url)).header("Connection", "close").call())?;
         if head.status != 405 {
@@ -113,12 +115,12 @@ impl Client {
         })
     }
 
-    /// Asks, and asks once more for the bytes as they come where they are no answer by the rules of HTTP.
+    /// Asks, and if the answer breaks the rules of HTTP, asks once more for the bytes as they come.
     fn head_of(
         &self,
         ask: impl Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
     ) -> Result<Head, ureq::Error> {
-        let head = ask(&self.agent).and_then(Head::of);
+        let head = ask(&self.agent).and_then(Head::read);
         let Err(error @ (ureq::Error::Protocol(_) | ureq::Error::BodyStalled)) = head else { return head };
         let (filter, recorder) = (AddressFilter::for_agents(&self.options), Recorder::default());
         let connector =
@@ -130,7 +132,7 @@ impl Client {
 
     fn failure(&self, error: &ureq::Error) -> Probe {
         let finding = match finding(error) {
-            // A proxy that is away says nothing about who is behind it.
+            // The failure may be the one of the proxy.
             Finding::Refused | Finding::Unreachable | Finding::Unresolved if self.options.proxy.is_some() => {
                 Finding::Withheld
             }
@@ -140,14 +142,14 @@ impl Client {
     }
 }
 
-/// What is not dialled is no word against an address, unless nobody could dial it.
+/// Returns the result for an address that is not dialled. It counts against the address only if nobody could dial it.
 fn undialled(bad: &BadAddress) -> Probe {
     let finding = if bad.is_possible { Finding::Withheld } else { Finding::Unresolved };
     Probe { finding, detail: HttpError::from(bad.clone()).to_string() }
 }
 
-/// Tells apart what an error says about the address. Only what is known to is a word against it: an error
-/// on this side (files, ports, a firewall, trust in a certificate) comes in many kinds.
+/// Returns the finding of an error. Only known errors count against the address, because errors on this side (files,
+/// ports, a firewall, trust in a certificate) are of many kinds.
 fn finding(error: &ureq::Error) -> Finding {
     use io::ErrorKind;
     match error {
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_ours_is_no_word_against_an_address() {
+    fn a_fault_on_this_side_does_not_count_against_an_address() {
         // EMFILE, EADDRNOTAVAIL, EPERM: no files left, no ports left, a firewall of this host.
         for code in [24, 99, 1] {
             assert_eq!(finding(&ureq::Error::Io(io::Error::from_raw_os_error(code))), Finding::Withheld);

@@ -1,7 +1,7 @@
 //! The bytes of an answer as they came, for answers whose framing contradicts itself.
 //!
-//! HTTP gives no body for them: two lengths, or chunks that are none. Their first bytes still tell whether
-//! an agent sent them.
+//! HTTP gives no body for an answer with two lengths, or with broken chunks. Its first bytes still tell whether an agent
+//! sent it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,9 +9,9 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 
 /// The end of the head, and of each line in it.
 const HEAD_END: &[u8] = b"\r\n\r\n";
-/// How much of an answer is kept at most; a head is shorter.
+/// Length of an answer that is kept; a head is shorter.
 const KEPT_BYTES: usize = 64 << 10;
-/// How much of a body is waited for.
+/// Length of a body that is waited for.
 const BODY_BYTES: usize = 6;
 
 /// Keeps the first bytes that come over the connection it makes.
@@ -19,7 +19,7 @@ const BODY_BYTES: usize = 6;
 pub(super) struct Recorder(Arc<Mutex<Vec<u8>>>);
 
 impl Recorder {
-    /// Returns the status and the body of the answer as far as it came; `None` where its head has no end.
+    /// Returns the status and the body of the answer as far as it came; `None` if its head has no end.
     pub(super) fn answer(&self) -> Option<(u16, Vec<u8>)> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let body = body(&kept)?.to_vec();
@@ -51,7 +51,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Waits for more, and keeps it; tells whether anything came.
+    /// Waits for more bytes, and keeps them; tells whether any came.
     fn record(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let before = self.inner.buffers().input().len();
         let came = self.inner.await_input(timeout)?;
@@ -79,7 +79,7 @@ impl Transport for Recording {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let came = self.record(timeout)?;
-        // The head alone makes the request fail, and its connection ends before the body is there.
+        // The head alone would fail the request and end its connection before the body is there.
         while came && self.waits_for_a_body() {
             if !self.record(timeout).unwrap_or(false) {
                 break;
@@ -97,7 +97,7 @@ impl Transport for Recording {
     }
 }
 
-/// Returns what follows the head of an answer, without the size of a first chunk.
+/// Returns the bytes after the head of an answer, without the size of a first chunk.
 fn body(answer: &[u8]) -> Option<&[u8]> {
     let end = memchr::memmem::find(answer, HEAD_END)?;
     let body = &answer[end + HEAD_END.len()..];

@@ -1,0 +1,240 @@
+//! Answers of agents: profiles, read or copied as they come, and fractions of hit blocks.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ureq::http::Response;
+use ureq::{Agent, Body, BodyReader};
+
+use super::Client;
+use super::dial::CenterItself;
+use super::error::{HttpError, excerpt, transport};
+use crate::address::base_url;
+use crate::memory::Reservation;
+use crate::profile::{AnswerDigest, ParsedAnswer, PreviousAnswer, Reader, Template};
+
+/// An agent's answer on its way in; its head was read.
+pub(crate) struct Incoming<'a> {
+    /// `None` only while it is dropped.
+    reader: Option<Reader<BodyReader<'static>>>,
+    buffers: &'a Buffers,
+}
+
+impl Incoming<'_> {
+    /// Reads on while the answer equals the one of this digest, and tells whether it does to the end.
+    pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, HttpError> {
+        self.reader().repeats(last).map_err(HttpError::from)
+    }
+
+    /// Reads it to its end; see [`Reader::understand`].
+    pub(crate) fn understand(
+        &mut self,
+        known: &[Arc<Template>],
+        last: Option<&PreviousAnswer<'_>>,
+        seed: u64,
+    ) -> Result<ParsedAnswer, HttpError> {
+        self.reader().understand(known, last, seed).map_err(HttpError::from)
+    }
+
+    /// Bounds what is decoded by this reservation.
+    pub(crate) fn reserve(&mut self, reservation: Reservation) {
+        self.reader().reserve(reservation);
+    }
+
+    /// Returns the reservation of what was decoded.
+    pub(crate) fn take_reservation(&mut self) -> Option<Reservation> {
+        self.reader().take_reservation()
+    }
+
+    /// Tells whether a part of it equals the last answer, which is needed then to understand it.
+    #[must_use]
+    pub(crate) fn recognised_any(&self) -> bool {
+        self.reader.as_ref().is_some_and(Reader::recognised_any)
+    }
+
+    /// Returns the size of the text that came so far.
+    #[must_use]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.reader.as_ref().map_or(0, Reader::bytes)
+    }
+
+    fn reader(&mut self) -> &mut Reader<BodyReader<'static>> {
+        self.reader.as_mut().expect("taken only when dropped")
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.buffers.put(reader.into_buffer());
+        }
+    }
+}
+
+/// Buffers for answers, kept for the next one. Their number is that of answers read at the same time.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    /// Size of the largest buffer that is kept; a long section can blow one up.
+    const MAX_KEPT_BYTES: usize = 1 << 20;
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put(&self, buffer: Vec<u8>) {
+        if buffer.len() <= Self::MAX_KEPT_BYTES {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
+}
+
+impl Client {
+    /// Asks the process at `address` for its profile.
+    pub(crate) fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
+        let Opened { body, is_sized } = self.open(address)?;
+        let mut reader = Reader::new(body, self.options.limits, self.buffers.take());
+        if is_sized {
+            reader.trust_end();
+        }
+        Ok(Incoming { reader: Some(reader), buffers: &self.buffers })
+    }
+
+    /// Copies the profile of the process at `address` to `out`, as it comes, and returns its size.
+    ///
+    /// Fails as reading it from [`Self::profile`] does, after the bytes before the failure were written.
+    pub(crate) fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
+        let Opened { body, is_sized } = self.open(address)?;
+        let mut tee = Tee { inner: Counted { inner: body, bytes: 0 }, out, failed: None };
+        let mut reader = Reader::new(&mut tee, self.options.limits, Vec::new());
+        if is_sized {
+            reader.trust_end();
+        }
+        let read = reader.understand(&[], None, 0);
+        drop(reader);
+        if let Some(error) = tee.failed {
+            return Err(HttpError::Output(error));
+        }
+        read.map(|_| tee.inner.bytes).map_err(HttpError::from)
+    }
+
+    /// Asks the process at `address` for its fraction of covered blocks, a few bytes.
+    ///
+    /// `None` if the answer is no fraction: not every agent has this call.
+    pub(crate) fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
+        let url = format!("{}/v1/cover/coverage", base_url(address)?);
+        match self.agent.get(&url).call() {
+            Err(error) if is_center_itself(&error) => match Self::fraction_by(&self.configured, &url) {
+                Ok(Some(fraction)) => Ok(Some(fraction)),
+                _ => Err(transport(&error)),
+            },
+            answer => Self::fraction_in(answer),
+        }
+    }
+
+    fn fraction_by(agent: &Agent, url: &str) -> Result<Option<String>, HttpError> {
+        Self::fraction_in(agent.get(url).call())
+    }
+
+    fn fraction_in(answer: Result<Response<Body>, ureq::Error>) -> Result<Option<String>, HttpError> {
+        let response = answer.map_err(|e| transport(&e))?;
+        let is_answer = response.status() == 200;
+        let mut text = Vec::new();
+        let mut body = response.into_body().into_reader().take(64);
+        body.read_to_end(&mut text).map_err(|error| transport(&error.into()))?;
+        Ok(fraction_of(&text).filter(|_| is_answer).map(str::to_owned))
+    }
+
+    /// Opens the answer with the profile: by GET, or by POST if an agent allows nothing else.
+    fn open(&self, address: &str) -> Result<Opened, HttpError> {
+        let base = base_url(address)?;
+        let url = format!("{base}/v1/cover/profile");
+        let mut agent = &self.agent;
+        let mut answer = self.bounded(agent.get(&url)).call();
+        // A center has no coverage call, so a center that answers it is a process as well.
+        if answer.as_ref().is_err_and(is_center_itself)
+            && let Ok(Some(_)) = Self::fraction_by(&self.configured, &format!("{base}/v1/cover/coverage"))
+        {
+            agent = &self.configured;
+            answer = self.bounded(agent.get(&url)).call();
+        }
+        let mut response = answer.map_err(|e| transport(&e))?;
+        if response.status() == 405 {
+            response = self
+                .bounded(agent.post(&url))
+                .content_type("application/json")
+                .send("{}")
+                .map_err(|e| transport(&e))?;
+        }
+        let status = response.status().as_u16();
+        if status != 200 {
+            let location = response.headers().get("location").and_then(|to| to.to_str().ok());
+            let body = match location.filter(|_| (300..400).contains(&status)) {
+                Some(to) => format!("redirects are not followed, this one goes to {to}"),
+                None => self.text(response).map(|text| excerpt(&text)).unwrap_or_default(),
+            };
+            return Err(HttpError::Status { status, body });
+        }
+        let headers = response.headers();
+        if let Some(encoding) = headers.get("content-encoding").filter(|encoding| *encoding != "identity") {
+            return Err(HttpError::Encoded(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
+        }
+        if !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding") {
+            return Err(HttpError::NoFraming);
+        }
+        let is_sized = headers.contains_key("content-length") && !headers.contains_key("transfer-encoding");
+        Ok(Opened { body: response.into_body().into_reader(), is_sized })
+    }
+}
+
+/// Tells whether a request was refused because it would have gone to a configured center.
+fn is_center_itself(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Other(refused) if refused.is::<CenterItself>())
+}
+
+/// Returns a text that is a fraction of hit blocks; `None` for any other.
+pub(super) fn fraction_of(text: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(text).ok()?.trim();
+    let is_fraction = text.parse::<f64>().is_ok_and(|fraction| (0.0..=1.0).contains(&fraction));
+    is_fraction.then_some(text)
+}
+
+struct Counted<R> {
+    inner: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// An answer with a profile, of which the head was read.
+struct Opened {
+    body: BodyReader<'static>,
+    /// The head tells the length, so that an early end fails the reading. An agent that breaks off while it sends chunks
+    /// may end them as if the answer were complete.
+    is_sized: bool,
+}
+
+/// Copies the bytes that it reads. A failure to write ends the reading, and is kept apart from one to read.
+struct Tee<'a, R, W> {
+    inner: R,
+    out: &'a mut W,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read, W: Write> Read for Tee<'_, R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Err(error) = self.out.write_all(&buffer[..read]) {
+            self.failed = Some(error);
+            return Err(io::Error::other("the output failed"));
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,108 @@
+//! The errors of requests.
+
+use std::io;
+
+use ureq::Timeout;
+
+use crate::address::BadAddress;
+use crate::fleet::center_list::ListCut;
+use crate::memory::NoRoom;
+use crate::profile::{ParseError, ReadError};
+
+/// A request failed, or its answer is not the expected one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HttpError {
+    /// The address cannot be dialled.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// No connection.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// The request took too long.
+    #[error("timed out ({0})")]
+    TimedOut(&'static str),
+    /// The answer has another status than 200.
+    #[error("answered {status}{}", quoted(body))]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The start of the body.
+        body: String,
+    },
+    /// The answer has neither a length nor chunks, so its end cannot be told from a cut.
+    #[error("answered without Content-Length or chunks, so a cut could not be told from its end")]
+    NoFraming,
+    /// The answer is compressed, which was not asked for.
+    #[error("answered with the content encoding {0:?}, which was not asked for")]
+    Encoded(String),
+    /// The answer ended early or the connection broke.
+    #[error("the answer was cut short: {0}")]
+    Cut(String),
+    /// The answer is complete, and no profile.
+    #[error(transparent)]
+    NotAProfile(#[from] ParseError),
+    /// The answer is complete, and not the one of a goc center.
+    #[error("not a goc center: {0}")]
+    NotACenter(String),
+    /// The center lists more than the limits allow.
+    #[error("{0}")]
+    ListTooLong(ListCut),
+    /// The center speaks the protocol of goc v2.
+    #[error(
+        "this center speaks the protocol of goc v2, whose agents can only be asked through it; \
+         goc-watchdog needs a center of goc v1 (github.com/qiniu/goc, release v1.4)"
+    )]
+    Version2,
+    /// There is no memory to decode the answer.
+    #[error(transparent)]
+    Memory(#[from] NoRoom),
+    /// The output failed to take the profile.
+    #[error("cannot write the profile: {0}")]
+    Output(io::Error),
+}
+
+impl From<ReadError> for HttpError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Parse(error) => error.into(),
+            ReadError::Memory(error) => error.into(),
+            ReadError::Io(error) => transport(&error.into()),
+        }
+    }
+}
+
+fn quoted(body: &str) -> String {
+    if body.is_empty() { String::new() } else { format!(": {body:?}") }
+}
+
+/// Returns the error for a failure below HTTP, in the words of the person who has to repair it.
+pub(super) fn transport(error: &ureq::Error) -> HttpError {
+    match error {
+        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => HttpError::TimedOut("no connection"),
+        ureq::Error::Timeout(Timeout::PerRead) => HttpError::TimedOut("connected, then silent"),
+        ureq::Error::Timeout(_) => HttpError::TimedOut("the whole answer took too long"),
+        ureq::Error::HostNotFound => HttpError::Unreachable("no such host".to_owned()),
+        ureq::Error::Io(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof => HttpError::Cut("the connection was closed early".to_owned()),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                HttpError::Cut("the connection was reset".to_owned())
+            }
+            io::ErrorKind::ConnectionRefused => HttpError::Unreachable("connection refused".to_owned()),
+            _ => HttpError::Unreachable(error.to_string()),
+        },
+        ureq::Error::Other(refused) => HttpError::Unreachable(refused.to_string()),
+        other => HttpError::Cut(other.to_string()),
+    }
+}
+
+/// Returns the start of an answer, for a message.
+pub(super) fn excerpt(text: &[u8]) -> String {
+    const MAX_BYTES: usize = 120;
+    let text = text.trim_ascii();
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut found = String::from_utf8_lossy(&line[..line.len().min(MAX_BYTES)]).into_owned();
+    if text.len() > found.len() {
+        found.push('…');
+    }
+    found
+}
