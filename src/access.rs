@@ -1,21 +1,21 @@
-//! Users that a work directory is shared with, and who of them is trusted. Pure: user ids go in, decisions come out.
+//! Trust in the users that share a work directory: decisions by user ids alone.
 
 /// The user that runs the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Effective user id.
     pub uid: u32,
-    /// User id of whoever started `sudo`, as `SUDO_UID` has it.
+    /// User id of the user who started `sudo` (`SUDO_UID`).
     pub sudo_uid: Option<u32>,
 }
 
 const ROOT: u32 = 0;
 
 impl Caller {
-    /// Tells whether this user may work in a root folder of `owner` without being told that it is safe.
+    /// Tells whether this user may work in a root folder of `owner` without a setting that trusts it.
     ///
-    /// Only root is refused anything, because only root could be made to do what the owner may not. As git has it,
-    /// a user who calls `sudo` trusts their own folders (`ensure_valid_ownership` in git's setup.c).
+    /// Only root is refused, because only root could be made to do things that the owner may not do. As in git, a user
+    /// who calls `sudo` trusts their own folders (`ensure_valid_ownership` in git's setup.c).
     #[must_use]
     pub fn trusts_root_of(self, owner: u32) -> bool {
         self.uid != ROOT || owner == ROOT || self.sudo_uid == Some(owner)
@@ -23,7 +23,7 @@ impl Caller {
 
     /// Tells whether this user follows a symbolic link of `owner`, in a work directory of `root_owner`.
     ///
-    /// Root got this far in a folder of another user only because that user is trusted.
+    /// Root works in a folder of another user only if that user is trusted.
     #[must_use]
     pub fn follows_link_of(self, owner: u32, root_owner: u32) -> bool {
         owner == self.uid || owner == ROOT || (self.uid == ROOT && owner == root_owner)
@@ -35,8 +35,8 @@ impl Caller {
         self.uid == ROOT || self.uid == owner
     }
 
-    /// Tells whether files that this user creates are handed to the owner of the root folder, who could not use
-    /// them later otherwise.
+    /// Tells whether new files of this user are given to the owner of the root folder, who could not use them
+    /// otherwise.
     #[must_use]
     pub fn gives_files_to(self, root_owner: u32) -> bool {
         self.uid == ROOT && root_owner != ROOT

@@ -1,7 +1,7 @@
-//! Addresses of processes and centers: which can be dialled, and which spellings are one address.
+//! Addresses of processes and centers: their parts and their normal form.
 //!
-//! A center lists what processes registered, unchanged. Everything that is remembered of a process hangs on the
-//! normal form of its address; only what a center is told about it is spelled as the center listed it.
+//! A center lists addresses as processes registered them. Records of a process have the normal form of its address; only
+//! requests to a center have the spelling that the center listed.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,11 +12,11 @@ use crate::names::in_message;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{}\" is not an address: {fault} (expected \"http://host:port\")", shown_url(address))]
 pub(crate) struct BadAddress {
-    /// As listed.
+    /// The address as listed.
     pub address: String,
     /// The fault of the address.
     pub fault: &'static str,
-    /// Another program might dial it all the same.
+    /// Another program might be able to dial it.
     pub is_possible: bool,
 }
 
@@ -33,9 +33,9 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Reads an address.
     ///
-    /// goc's center loses the brackets of IPv6 hosts (`http://::1:50009`), so what follows the last of several colons
-    /// is the port. User names, queries and fragments are refused: a listed address comes from whoever registered it.
-    fn of(address: &'a str) -> Result<Self, BadAddress> {
+    /// goc's center loses the brackets of IPv6 hosts (`http://::1:50009`), so the port follows the last of several
+    /// colons. User names, queries and fragments are refused, because any process can register any address.
+    fn parse(address: &'a str) -> Result<Self, BadAddress> {
         let bad = |fault| BadAddress { address: address.to_owned(), fault, is_possible: false };
         if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(bad("it holds white space or a control character"));
@@ -82,7 +82,7 @@ fn default_port(is_https: bool) -> u16 {
     if is_https { 443 } else { 80 }
 }
 
-/// Returns the one way in which a host is written here; a mapped IPv4 address is that address.
+/// Returns the normal form of a host. A mapped IPv4 address becomes the IPv4 address.
 fn normal_host(host: &str) -> Cow<'_, str> {
     let ip = host.parse().ok().or_else(|| old_ipv4(host).map(IpAddr::V4));
     match ip.map(|ip: IpAddr| ip.to_canonical()) {
@@ -92,8 +92,8 @@ fn normal_host(host: &str) -> Cow<'_, str> {
     }
 }
 
-/// Reads an IPv4 address in the forms that resolvers know from `inet_aton(3)`: one to four numbers, decimal, octal or
-/// hexadecimal, of which the last fills all bytes that are left.
+/// Reads an IPv4 address in the forms of `inet_aton(3)`, which resolvers accept: one to four numbers, decimal, octal or
+/// hexadecimal, of which the last fills the remaining bytes.
 fn old_ipv4(host: &str) -> Option<Ipv4Addr> {
     let number = |digits: &str| match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         _ if digits.starts_with(['+', '-']) => None,
@@ -113,10 +113,10 @@ fn old_ipv4(host: &str) -> Option<Ipv4Addr> {
 /// Returns the base URL of an agent or a center in its normal form.
 ///
 /// Scheme and host are in lower case, IPv6 hosts have brackets and the form of RFC 5952, a mapped IPv4 host is that
-/// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2). Else a path stays as it is, dot
-/// segments and percent signs included: goc's center lists no path, and a proxy may tell its spellings apart.
+/// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2). The rest of a path stays, with
+/// dot segments and percent signs: goc's center lists no path, and a proxy may distinguish its spellings.
 pub(crate) fn base_url(address: &str) -> Result<String, BadAddress> {
-    let Parts { is_https, host, port, path } = Parts::of(address)?;
+    let Parts { is_https, host, port, path } = Parts::parse(address)?;
     let scheme = if is_https { "https" } else { "http" };
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
     Ok(match port == default_port(is_https) {
@@ -125,7 +125,7 @@ pub(crate) fn base_url(address: &str) -> Result<String, BadAddress> {
     })
 }
 
-/// Returns the normal form of an address, by which it is known; one that cannot be dialled is known as it is listed.
+/// Returns the normal form of an address, or the address itself if it cannot be dialled.
 #[must_use]
 pub(crate) fn normal_form(address: &str) -> String {
     base_url(address).unwrap_or_else(|_| address.to_owned())
@@ -133,14 +133,14 @@ pub(crate) fn normal_form(address: &str) -> String {
 
 /// Returns host and port of an address; an IPv6 host without its brackets.
 pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
-    Parts::of(address).map(|Parts { host, port, .. }| (host.into_owned(), port))
+    Parts::parse(address).map(|Parts { host, port, .. }| (host.into_owned(), port))
 }
 
-/// Returns an address in the form in which a center has to be given it so that it lists it as it did before.
+/// Returns the form of an address that a center will list as it did before.
 ///
-/// Only lost brackets are put back, because a center parses what it is given and loses them again.
+/// Only lost brackets are put back, because a center parses the address and loses them again.
 pub(crate) fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
-    Parts::of(address)?;
+    Parts::parse(address)?;
     let (scheme, rest) = address.split_once("://").expect("an address that can be dialled has a scheme");
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     Ok(match authority.rsplit_once(':') {
@@ -151,8 +151,8 @@ pub(crate) fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress>
     })
 }
 
-/// Returns a URL as messages show it: in one line, its middle left out where it is long, and without its secrets,
-/// which are the user and the password before the host, and each value of its query.
+/// Returns a URL for messages: in one line, shortened in the middle, and without its secrets, which are the user and the
+/// password before the host, and each value of its query.
 #[must_use]
 pub(crate) fn shown_url(url: &str) -> String {
     let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
@@ -172,7 +172,7 @@ pub(crate) fn shown_url(url: &str) -> String {
     in_message(&format!("{scheme}{user}{place}{}", query.join("&"))).into_owned()
 }
 
-/// Returns where the `@` is that ends the user and password of a URL, whose scheme is left out here.
+/// Returns the position of the `@` that ends user and password in a URL without scheme.
 #[must_use]
 pub(crate) fn end_of_user(rest: &str) -> Option<usize> {
     let authority = rest.split('/').next().unwrap_or_default();
@@ -259,7 +259,7 @@ mod tests {
             // goc's center lists no path, and a proxy that reads one may tell its spellings apart.
             ("http://h:80/a/../b", "http://h/a/../b"),
             ("http://h/%41", "http://h/%41"),
-            // None that can be dialled.
+            // Addresses that cannot be dialled.
             ("http://Pod:99999", "http://Pod:99999"),
         ] {
             assert_eq!(normal_form(spelling), normal, "{spelling}");

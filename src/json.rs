@@ -1,4 +1,4 @@
-//! JSON that can be looked at: what a terminal would act on, or hide, is escaped in its strings.
+//! JSON that can be printed: characters that a terminal would obey, or hide, are escaped in its strings.
 
 use std::io::{self, BufWriter, Write};
 
@@ -10,13 +10,13 @@ use crate::names::is_unprintable;
 
 /// Writes a value on one line, without a line end.
 pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    // Each bracket and comma is a write of its own, which has to be cheap whatever `out` is.
+    // Each bracket and comma is a write of its own, which would be expensive without a buffer.
     let mut out = BufWriter::with_capacity(32 << 10, out);
     value.serialize(&mut Serializer::with_formatter(&mut out, Shown)).map_err(io::Error::from)?;
     out.flush()
 }
 
-/// Compact, and with `\u` for each character that is not printable; readers get the same strings.
+/// Compact JSON, with `\u` for each character that is not printable. Readers get the same strings.
 struct Shown;
 
 impl Formatter for Shown {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_act_on_is_escaped_and_reads_the_same() {
+    fn control_characters_are_escaped_and_read_the_same() {
         let text = "é \u{1b}[31m \u{9b}31m \u{202e}x \u{7f}\" \u{e0001} 日本";
         let mut out = Vec::new();
         write(&mut out, &[text]).unwrap();

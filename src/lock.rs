@@ -1,9 +1,9 @@
-//! Proof that this process is the one that may change the work directory.
+//! Proof that this process holds the exclusive lock of the work directory.
 
-/// Held by whoever holds the exclusive lock; what writes asks for it.
+/// Proof of the lock. Functions that write take it as an argument.
 ///
-/// It lives in the core because the adapters that write (the work directory, the store) do not know
-/// each other. Only taking the lock makes one.
+/// The type stands here because the adapters that write (the work directory, the store) do not know each other. Only
+/// taking the lock makes a value.
 #[derive(Debug)]
 pub(crate) struct Held(());
 

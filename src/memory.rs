@@ -1,29 +1,29 @@
-//! Bounds the memory of all that is decoded at the same time, for all threads of a run together.
+//! The bound of the memory for decoded answers, for all threads of a run together.
 //!
-//! A thread reserves before it decodes more, and waits while others hold the rest. Nobody waits for somebody who
-//! waits: the last reader that could still end is told that the memory is [`NoRoom::Crowded`], gives up what it
-//! has, and may read again alone. A reader that is alone never waits.
+//! A thread reserves memory before it decodes more, and waits while others hold the rest. Two readers never wait for each
+//! other: the last one that does not wait gets [`NoRoom::Crowded`], gives up its memory, and may read again alone. A
+//! reader that is alone never waits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often a waiting thread looks whether the run was stopped.
+/// Interval in which a waiting thread checks whether the run was stopped.
 const TICK: Duration = Duration::from_millis(50);
-/// After so many looks a thread gives up: other answers take minutes to come.
-const MOST_TICKS: u32 = 20 * 120;
-/// So many looks a thread waits where all that could come back is kept for services that are not settled yet.
+/// Number of checks after which a thread gives up. Other answers take minutes to come.
+const MAX_TICKS: u32 = 20 * 120;
+/// Number of checks for which a thread waits when all memory is kept for services whose pull has not ended yet.
 const TICKS_FOR_KEPT: u32 = 20 * 2;
 
-/// More memory was not to be had.
+/// No more memory could be reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoom {
-    /// Nobody else could give any back.
+    /// No other reservation could be given back.
     #[error("decoding needs more memory than the {total} bytes for all answers at once ([pull] memory)")]
     TooLarge {
         /// The bound.
         total: u64,
     },
-    /// Others hold it, and wait, too.
+    /// Other readers hold the memory, and wait, too.
     #[error("other answers hold the {total} bytes of memory for all at once ([pull] memory)")]
     Crowded {
         /// The bound.
@@ -35,7 +35,7 @@ pub enum NoRoom {
 #[derive(Debug)]
 pub(crate) struct Memory {
     total: u64,
-    /// As [`TICKS_FOR_KEPT`].
+    /// The value of [`TICKS_FOR_KEPT`], which tests shorten.
     ticks_for_kept: u32,
     state: Mutex<State>,
     changed: Condvar,
@@ -44,20 +44,20 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 struct State {
     used: u64,
-    /// Of that, what is kept until a service is settled.
+    /// Part of `used` that is kept until the pull of a service ends.
     kept: u64,
-    /// Readers, and how many of them wait for memory.
+    /// Number of readers, of which `waiting` wait for memory.
     readers: usize,
     waiting: usize,
-    /// Reservations of decoded answers and of services that are being settled, which end soon and wait for nobody.
+    /// Reservations of decoded answers and of pulls that are ending, which end soon and never wait.
     decoded: usize,
     /// A reader is alone, or waits to be.
     has_loner: bool,
-    /// The run ends, so nobody waits any more.
+    /// The run ends, so no thread waits any more.
     is_over: bool,
 }
 
-/// Memory that somebody holds; given back when it is dropped.
+/// Reserved memory, given back when this value is dropped.
 #[derive(Debug)]
 pub struct Reservation {
     memory: Arc<Memory>,
@@ -81,12 +81,12 @@ impl Memory {
         Arc::new(Self { total, ticks_for_kept, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Begins to read an answer. `is_alone` waits until nobody else reads, and lets nobody else begin.
+    /// Begins to read an answer. With `is_alone`, waits until nobody else reads, and lets nobody else begin.
     #[must_use]
     pub(crate) fn reader(self: &Arc<Self>, is_alone: bool) -> Reservation {
         let mut state = self.wait_while(self.state(), |state| state.has_loner);
         if is_alone {
-            // Before it waits, or those that begin meanwhile would keep it from its turn.
+            // The flag is set before the wait, or readers that begin meanwhile would delay it for ever.
             state.has_loner = true;
             state = self.wait_while(state, |state| state.readers > 0);
         }
@@ -94,7 +94,7 @@ impl Memory {
         Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Reading, is_alone }
     }
 
-    /// Counts what is held in any case, and cannot wait.
+    /// Counts memory that is held in any case, and cannot wait.
     #[must_use]
     pub(crate) fn keep(self: &Arc<Self>, bytes: u64) -> Reservation {
         let mut state = self.state();
@@ -104,14 +104,14 @@ impl Memory {
         Reservation { memory: Arc::clone(self), bytes, stage: Stage::Kept, is_alone: false }
     }
 
-    /// Tells readers, until the value is dropped, that a service is being settled: what is kept for it comes back.
+    /// Tells readers that the pull of a service is ending, until the value is dropped: its memory comes back soon.
     #[must_use]
     pub(crate) fn settling(self: &Arc<Self>) -> Reservation {
         self.state().decoded += 1;
         Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Decoded, is_alone: false }
     }
 
-    /// Ends all waiting, because the run is to end.
+    /// Ends all waiting, because the run ends.
     pub(crate) fn close(&self) {
         self.state().is_over = true;
         self.changed.notify_all();
@@ -126,7 +126,7 @@ impl Memory {
         mut state: MutexGuard<'s, State>,
         is_early: impl Fn(&State) -> bool,
     ) -> MutexGuard<'s, State> {
-        for _ in 0..MOST_TICKS {
+        for _ in 0..MAX_TICKS {
             if state.is_over || !is_early(&state) {
                 break;
             }
@@ -141,15 +141,15 @@ impl Memory {
 }
 
 impl Reservation {
-    /// Holds at least so many bytes from now on; waits for others to give them back.
+    /// Grows to at least so many bytes, waiting for others to give memory back.
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), NoRoom> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
         let memory = Arc::clone(&self.memory);
         let total = memory.total;
         let mut state = memory.state();
-        // Memory that is kept comes back when its service is settled, though nobody knows when.
-        let mut patience = if bytes <= total { memory.ticks_for_kept } else { 0 };
-        for _ in 0..MOST_TICKS {
+        // Kept memory comes back when the pull of its service ends, which may take any time.
+        let mut ticks_left = if bytes <= total { memory.ticks_for_kept } else { 0 };
+        for _ in 0..MAX_TICKS {
             if state.used.saturating_add(more) <= total {
                 state.used += more;
                 self.bytes = bytes;
@@ -160,8 +160,8 @@ impl Reservation {
             }
             let others = state.readers - 1;
             if others == state.waiting && state.decoded == 0 {
-                if state.kept > 0 && patience > 0 {
-                    patience -= 1;
+                if state.kept > 0 && ticks_left > 0 {
+                    ticks_left -= 1;
                     state = memory.wait(state);
                     continue;
                 }
@@ -177,22 +177,22 @@ impl Reservation {
         Err(NoRoom::Crowded { total })
     }
 
-    /// Says that the answer was read; what follows waits for nobody.
+    /// Notes that the answer was read. A decoded answer never waits.
     pub fn decoded(&mut self) {
-        self.turn(Stage::Decoded, self.bytes);
+        self.set_stage(Stage::Decoded, self.bytes);
     }
 
-    /// Goes on with all of its bytes.
+    /// Keeps all of its bytes.
     pub fn keep_all(&mut self) {
         self.keep(self.bytes);
     }
 
-    /// Goes on with these bytes alone, for as long as they are needed.
+    /// Keeps these bytes alone, until it is dropped.
     pub fn keep(&mut self, bytes: u64) {
-        self.turn(Stage::Kept, bytes);
+        self.set_stage(Stage::Kept, bytes);
     }
 
-    fn turn(&mut self, next: Stage, bytes: u64) {
+    fn set_stage(&mut self, next: Stage, bytes: u64) {
         let mut state = self.memory.state();
         state.leave(self.stage, self.bytes, &mut self.is_alone);
         state.decoded += usize::from(next == Stage::Decoded);
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_had_at_once_and_given_back() {
+    fn memory_within_the_bound_is_reserved_at_once_and_given_back() {
         let memory = Memory::new(100);
         let (mut one, mut two) = (memory.reader(false), memory.reader(false));
         one.grow_to(60).unwrap();
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_alone_fails_at_once_where_all_is_too_little() {
+    fn a_reader_that_is_alone_fails_at_once_beyond_the_bound() {
         let memory = Memory::new(100);
         let mut one = memory.reader(false);
         one.grow_to(60).unwrap();

@@ -1,7 +1,7 @@
 //! Prometheus' text format, as the node exporter's textfile collector reads it.
 //!
-//! <https://prometheus.io/docs/instrumenting/exposition_formats/>: one sample that it cannot read, or two of
-//! the same labels, and it drops the whole file.
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>: the collector drops the whole file for one sample that
+//! it cannot read, or for two with the same labels.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -11,20 +11,20 @@ use std::io::{self, Write};
 pub(crate) struct Gauge<'a> {
     /// Letters, digits and underscores.
     pub name: &'static str,
-    /// What it is, in one line.
+    /// Description in one line.
     pub help: &'static str,
-    /// Each with labels of its own.
+    /// Samples, each with its labels.
     pub samples: Vec<(Labels<'a>, f64)>,
 }
 
 /// Names and values of labels.
 pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-/// Writes gauges, those without a sample not at all.
+/// Writes the gauges that have samples.
 pub(crate) fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()> {
     for Gauge { name, help, samples } in gauges.iter().filter(|gauge| !gauge.samples.is_empty()) {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
-        // Two names can be one once they are escaped.
+        // Escaping can make two names equal.
         let mut written = HashSet::new();
         for (labels, value) in samples {
             let labels: Vec<String> =
@@ -39,8 +39,8 @@ pub(crate) fn write(gauges: &[Gauge<'_>], mut out: impl Write) -> io::Result<()>
     Ok(())
 }
 
-/// Escapes the three characters that a label's value cannot hold as they are. The format has no escape for other
-/// control characters, so these show as everywhere else (`\u{1b}`), and reach no terminal raw.
+/// Escapes the three characters that are special in a label's value. The format has no escape for other control
+/// characters, so these are shown as `\u{1b}`, and reach no terminal raw.
 fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for c in value.chars() {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_one_once_they_are_escaped_are_one_sample() {
+    fn names_that_are_equal_when_escaped_are_one_sample() {
         let samples = ["a\r", r"a\r"].map(|name| (vec![("service", name)], 1.0)).to_vec();
         let mut text = Vec::new();
         write(&[Gauge { name: "up", help: "Up.", samples }], &mut text).unwrap();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn gauges_are_as_the_format_says() {
+    fn gauges_are_written_in_the_format_of_prometheus() {
         let up = Gauge {
             name: "up",
             help: "Who answers.",

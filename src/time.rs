@@ -1,8 +1,8 @@
-//! How times and spans are written, everywhere the same.
+//! The written forms of times and spans.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// Returns a time as JSON and the database have it: UTC, RFC 3339, of one width, so that text sorts as time.
+/// Returns a time for JSON and the database: UTC, RFC 3339, of one width, so that it sorts as text.
 #[must_use]
 pub(crate) fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -14,7 +14,7 @@ pub(crate) fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Returns how long ago something was, or how far away it is, in its largest unit: `42s`, `7m`, `3h`, `12d`.
+/// Returns the length of a span, without its sign, in its largest unit: `42s`, `7m`, `3h`, `12d`.
 #[must_use]
 pub(crate) fn span(span: TimeDelta) -> String {
     let seconds = span.num_seconds().abs();
@@ -31,8 +31,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_said_in_their_largest_unit() {
-        let said = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(|seconds| span(TimeDelta::seconds(seconds)));
-        assert_eq!(said, ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]);
+    fn spans_are_written_in_their_largest_unit() {
+        let written =
+            [0, 59, 60, 3599, 3600, 172_799, 172_800].map(|seconds| span(TimeDelta::seconds(seconds)));
+        assert_eq!(written, ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]);
     }
 }

@@ -216,7 +216,7 @@ pub(crate) fn heed_limit_of_files(message: &str) {
 /// Says once, after all else, how to raise the limit of open files where that was met.
 pub(crate) fn tell_limit_of_files() {
     if HAS_TOO_MANY_FILES.load(Ordering::Relaxed) {
-        let limit = host::most_open_files().map_or("few".to_owned(), |limit| limit.to_string());
+        let limit = host::max_open_files().map_or("few".to_owned(), |limit| limit.to_string());
         warn(format_args!(
             "this process may have {limit} files open at a time, which were too few; raise the limit (ulimit -n, \
              LimitNOFILE= of a systemd unit), or ask fewer processes at a time (--concurrency of pull and prune)"

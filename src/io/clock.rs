@@ -1,4 +1,4 @@
-//! The clock, asked here alone: everything else gets the time as an argument.
+//! The clock. No other room reads it: functions get the time as an argument.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,16 +11,15 @@ use crate::io::signals::Signals;
 pub(crate) fn now() -> DateTime<Utc> {
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is asked")]
     let system = SystemTime::now();
-    of_system(system)
+    from_system(system)
 }
 
-/// Returns the time that the system's clock says. `Utc::now` panics where that is before 1970, as on a board whose clock
-/// has no battery.
-fn of_system(time: SystemTime) -> DateTime<Utc> {
+/// Converts a time of the system. `Utc::now` panics before 1970, as on a board whose clock has no battery.
+fn from_system(time: SystemTime) -> DateTime<Utc> {
     time.into()
 }
 
-/// Measures how long something takes.
+/// Measures the time since its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);
 
@@ -39,27 +38,27 @@ impl Stopwatch {
     }
 }
 
-/// When a run is to end, if that was asked for.
+/// The time at which a run has to end, if it is limited.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Deadline(Option<(Stopwatch, Duration)>);
 
 impl Deadline {
-    /// Of a run that may take as long as it likes.
+    /// No deadline.
     pub(crate) const NONE: Self = Self(None);
 
-    /// Begins to count; there is no end without a limit.
+    /// Begins to count. There is no deadline without a limit.
     #[must_use]
     pub(crate) fn after(limit: Option<Duration>) -> Self {
         Self(limit.map(|limit| (Stopwatch::start(), limit)))
     }
 
-    /// Returns the deadline of a run that could do nothing for so long.
+    /// Returns a deadline that is later by this time, for which the run had to wait.
     #[must_use]
     pub(crate) fn put_off(self, by: Duration) -> Self {
         Self(self.0.map(|(since, limit)| (since, limit.saturating_add(by))))
     }
 
-    /// Returns how much time is left; `None` where there is no end.
+    /// Returns the time left; `None` without a deadline.
     #[must_use]
     pub(crate) fn left(&self) -> Option<Duration> {
         self.0.map(|(since, limit)| limit.saturating_sub(since.elapsed()))
@@ -72,12 +71,12 @@ impl Deadline {
     }
 }
 
-/// Waits, and returns early with the signal that came meanwhile.
+/// Waits, and returns early with a signal that came meanwhile.
 #[must_use]
-pub(crate) fn wait(how_long: Duration, signals: &Signals) -> Option<i32> {
+pub(crate) fn wait(time: Duration, signals: &Signals) -> Option<i32> {
     const STEP: Duration = Duration::from_millis(50);
     let watch = Stopwatch::start();
-    while let Some(left) = how_long.checked_sub(watch.elapsed()).filter(|left| !left.is_zero()) {
+    while let Some(left) = time.checked_sub(watch.elapsed()).filter(|left| !left.is_zero()) {
         if let Some(signal) = signals.received() {
             return Some(signal);
         }
@@ -94,6 +93,6 @@ mod tests {
     #[test]
     fn a_clock_before_1970_is_read_as_it_is() {
         let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
-        assert_eq!(of_system(before).to_rfc3339(), "1969-12-31T23:59:58.500+00:00");
+        assert_eq!(from_system(before).to_rfc3339(), "1969-12-31T23:59:58.500+00:00");
     }
 }

@@ -1,7 +1,6 @@
-//! What this host is and what runs on it, as the kernel tells: for a hook that runs beside the process whose
-//! profile it saves.
+//! This host and its processes, as the kernel shows them: for a hook that runs beside the process whose profile it saves.
 //!
-//! Whatever cannot be found out is left out; only the caller knows whether it can go on without.
+//! Facts that cannot be found are left out; only the caller knows whether it needs them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -16,32 +15,32 @@ use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process as ProcEntry};
 use rustix::process::{Resource, getrlimit};
 
-/// The name that a process that goc built registers under.
+/// Environment variable with the name under which a process built by goc registers.
 const SERVICE: &str = "GOC_SERVICE_NAME";
-/// What goc adds to the path of a program, for the file that it writes its address into.
+/// Suffix of the path of a program for the file into which goc writes its address.
 const ADDRESS_FILE: &str = "_profile_listen_addr";
 
-/// A file in which a process that goc built wrote where it serves its profile.
+/// A file with the address at which a process built by goc serves its profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AddressFile {
-    /// For people.
+    /// Path for messages.
     pub path: PathBuf,
-    /// `None` where it says none.
+    /// `None` if the file has none.
     pub port: Option<u16>,
 }
 
 /// A process that listens at a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listener {
-    /// As this namespace counts.
+    /// Process id in this namespace.
     pub id: i32,
-    /// By the clock of this host, as far as the kernel tells.
+    /// Time by the clock of this host; `None` if the kernel does not show it.
     pub started_at: Option<DateTime<Utc>>,
-    /// Name that it registers under, where its environment has one.
+    /// Name under which it registers, if its environment has one.
     pub service: Option<String>,
 }
 
-/// Returns the name in the environment of this process, which may be that of the one beside it.
+/// Returns the name in the environment of this process, which may also be the one of the process beside it.
 #[must_use]
 pub(crate) fn own_service() -> Option<String> {
     service_in(std::env::var_os(SERVICE))
@@ -51,7 +50,7 @@ fn service_in(value: Option<OsString>) -> Option<String> {
     value?.into_string().ok().filter(|name| !name.is_empty())
 }
 
-/// Returns the addresses of this host, those that others reach first.
+/// Returns the addresses of this host. Those that other hosts can reach come first.
 #[must_use]
 pub(crate) fn addresses() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
@@ -68,15 +67,15 @@ pub(crate) fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Returns what tells this run of the kernel from every other.
+/// Returns the id of this run of the kernel.
 #[must_use]
 pub(crate) fn boot_id() -> Option<String> {
     procfs::sys::kernel::random::boot_id().ok().map(|id| id.trim().to_owned())
 }
 
-/// Returns how many files this process may have open at a time; `None` where there is no limit.
+/// Returns the number of files that this process may have open; `None` if there is no limit.
 #[must_use]
-pub(crate) fn most_open_files() -> Option<u64> {
+pub(crate) fn max_open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
@@ -100,7 +99,7 @@ pub(crate) fn address_files_of_processes() -> Vec<AddressFile> {
         let Some(program) = process.cmdline().ok().and_then(|line| line.into_iter().next()) else { continue };
         let file = PathBuf::from(format!("{program}{ADDRESS_FILE}"));
         let proc = PathBuf::from(format!("/proc/{}", process.pid()));
-        // Through the process's own folders: a container beside this one has others.
+        // The path leads through the process's own folders, because it may run in another container.
         let (shown, path) = match file.strip_prefix("/") {
             Ok(below) => (file.clone(), proc.join("root").join(below)),
             Err(_) => (process.cwd().unwrap_or_default().join(&file), proc.join("cwd").join(&file)),
@@ -115,14 +114,14 @@ pub(crate) fn address_files_of_processes() -> Vec<AddressFile> {
 }
 
 fn port_in(path: &Path) -> Option<u16> {
-    const LONGEST: u64 = 256;
+    const MAX_BYTES: u64 = 256;
     let mut text = String::new();
     #[expect(clippy::disallowed_methods, reason = "this adapter reads what goc wrote for others to read")]
-    File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+    File::open(path).ok()?.take(MAX_BYTES).read_to_string(&mut text).ok()?;
     text.lines().next()?.trim().rsplit_once(':')?.1.parse().ok().filter(|port| *port != 0)
 }
 
-/// Returns the process that listens at a port; `None` where there is none, or none that this user may look at.
+/// Returns the process that listens at a port; `None` if there is none, or none that this user may look at.
 #[must_use]
 pub(crate) fn listener(port: u16) -> Option<Listener> {
     let sockets = listening(port);

@@ -1,4 +1,7 @@
-//! The adapters: the only rooms that touch the world, and strangers to each other.
+//! The adapters. No other room touches the world.
+//!
+//! No adapter uses another, but for a few small ones: `clock` waits for signals, `center` ends its requests by the
+//! deadline of `clock`, and `workdir` names the owners of files by `users`.
 
 pub(crate) mod center;
 pub(crate) mod clock;

@@ -2,7 +2,7 @@
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is shown while a pull runs.
+/// The progress bar of a pull.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -27,13 +27,13 @@ impl Progress {
         let failures = if failures == 0 { String::new() } else { format!("  {failures} failed") };
         let rate = HumanBytes(bytes / seconds);
         self.bar.set_message(format!("{}  {rate}/s{failures}", HumanBytes(bytes)));
-        // What only a peek found due was not counted before.
+        // Services that a peek found due were not counted before.
         let services = services as u64;
         self.bar.set_length(self.bar.length().unwrap_or_default().max(services));
         self.bar.set_position(services);
     }
 
-    /// Takes the bar away, so that what is printed next stands in a clean line.
+    /// Removes the bar, so that the next output begins on a clean line.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -14,12 +14,12 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes SIGINT and SIGTERM from now on; a second one ends the process at once.
+    /// Catches SIGINT and SIGTERM from now on; a second one ends the process at once.
     pub(crate) fn catch() -> io::Result<Self> {
         let signals = Self::default();
         for signal in [SIGINT, SIGTERM] {
             let again = Arc::new(AtomicBool::new(false));
-            // In this order, so that the first signal does not find the flag set by itself.
+            // The order matters: the first signal must not find the flag that it sets itself.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
             flag::register(signal, again)?;
             let number = usize::try_from(signal).expect("signals are positive");
@@ -28,7 +28,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Returns where the number of the signal stands once one was received, for whoever waits elsewhere.
+    /// Returns the number of the received signal, or 0, as a value that other threads can watch.
     #[must_use]
     pub(crate) fn flag(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.received)

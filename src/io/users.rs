@@ -1,4 +1,4 @@
-//! Users of this machine by name, as `/etc/passwd` has them.
+//! Users of this machine, as listed in `/etc/passwd`.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ pub(crate) fn name_of(id: u32) -> Option<String> {
     all().into_iter().find_map(|(name, known)| (known == id).then_some(name))
 }
 
-/// Returns a user for a message, with the name where there is one: `user nobody (65534)`.
+/// Returns a user for a message, with the name if there is one: `user nobody (65534)`.
 #[must_use]
 pub(crate) fn shown(id: u32) -> String {
     shown_as(name_of(id).as_deref(), id)
@@ -29,10 +29,10 @@ fn shown_as(name: Option<&str>, id: u32) -> String {
 fn all() -> Vec<(String, u32)> {
     #[expect(clippy::disallowed_methods, reason = "this adapter reads what this host says of its users")]
     let listed = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    of_passwd(&listed)
+    parse_passwd(&listed)
 }
 
-fn of_passwd(listed: &str) -> Vec<(String, u32)> {
+fn parse_passwd(listed: &str) -> Vec<(String, u32)> {
     let user = |line: &str| {
         let mut fields = line.split(':');
         Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_user_is_known_by_the_third_field_of_a_line() {
         let listed = "root:x:0:0:root:/root:/bin/sh\n\n+::::::\nnobody:x:65534:65534::/:/none\nbroken:x\n";
-        assert_eq!(of_passwd(listed), [("root".to_owned(), 0), ("nobody".to_owned(), 65534)]);
+        assert_eq!(parse_passwd(listed), [("root".to_owned(), 0), ("nobody".to_owned(), 65534)]);
     }
 
     #[test]

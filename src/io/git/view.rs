@@ -25,7 +25,7 @@ const READ_BY_GIT: [&str; 6] =
 const REPOSITORY: &str = "repository";
 const WORKTREE: &str = "worktree";
 
-/// Such a folder, which is removed when this value is dropped.
+/// A folder for git, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct View {
     folder: PathBuf,

@@ -1,4 +1,4 @@
-//! How addresses answer: their states, suspicions and tombstones, and how many replicas of a key answered.
+//! Health of addresses: their states, suspicions and tombstones, and the number of replicas of a key that answered.
 
 use std::collections::HashMap;
 

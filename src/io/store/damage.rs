@@ -13,7 +13,7 @@ use crate::fleet::ids::{BuildGroupId, KeyId, RowId, ServiceId, StructureId};
 /// A stored value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Damage {
-    /// The names of the services that it belongs to, sorted; none where it belongs to no service.
+    /// Names of the services that it belongs to, sorted; none if it belongs to no service.
     pub services: Vec<String>,
     /// The file, the table, the column, and what was found there.
     pub what: String,
@@ -154,7 +154,7 @@ fn shown(name: ValueRef<'_>) -> String {
     }
 }
 
-/// Says which value of a row cannot be read.
+/// Returns a message about the value of a row that cannot be read.
 pub(super) fn described(table: &str, row: &Row<'_>, error: &Error) -> String {
     let column = |index: usize| row.as_ref().column_name(index).unwrap_or("?").to_owned();
     match error {

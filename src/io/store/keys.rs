@@ -45,10 +45,10 @@ impl Store {
             match sound() {
                 Ok(service) => Ok(Some(service)),
                 Err(error) if is_of_value(&error) => {
-                    // Of a key with more names, the others are told with it.
+                    // The damage is reported with all names of its key.
                     let owner = row.get(2).map_or(Owner::Service(id), Owner::Key);
                     damaged.push((owner, described("service", row, &error)));
-                    // The name says what the rest should be.
+                    // The other values can be restored from the name.
                     Ok(row.get(1).ok().map(|name| KnownService { id, name, place: None }))
                 }
                 Err(error) => Err(error),

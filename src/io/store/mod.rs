@@ -80,7 +80,7 @@ pub(crate) struct Store {
     damages: Damages,
     /// The write-ahead log is folded into the database when this connection is closed.
     folds_log: bool,
-    /// How this connection brought the database up to date, if it did.
+    /// The upgrade that this connection made, if it made one.
     upgrade: Option<Upgrade>,
 }
 

@@ -1,5 +1,5 @@
-//! The reason why SQLite failed, and the next step. SQLite keeps the system's own reason to itself, so the system is
-//! asked for it at that moment.
+//! The reason why SQLite failed, and the next step. SQLite does not pass on the system's reason, so the system is asked
+//! for it at that moment.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -8,10 +8,10 @@ use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Resource, getrlimit};
 
-/// Says of a file that is neither a regular one nor a folder nor a link.
+/// Message for a file that is neither a regular one nor a folder nor a link.
 const SPECIAL: &str = "cannot be opened: it is no regular file; move it away";
 
-/// Says why SQLite failed, and what a person can do about it.
+/// Returns the reason why SQLite failed, and the next step of a person.
 pub(super) fn explain(path: &Path, error: &Error) -> String {
     let hint = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => "this is no SQLite database, nothing was changed",
@@ -36,12 +36,12 @@ fn with_code(error: &Error) -> String {
     }
 }
 
-/// Says why the database, or a file beside it, cannot be opened, made or written.
+/// Returns the reason why the database, or a file beside it, cannot be opened, made or written.
 fn why_not_opened(path: &Path, error: &Error) -> String {
     if let Err(reason) = can_open_files() {
         return format!("it cannot be opened: {reason}");
     }
-    // A user who may only read opens the database, too, where the files beside it are there.
+    // A user who may only read can open the database if the files beside it exist.
     if let Some(reason) = refused(path, can_be_read).or_else(|| refused(path, can_be_written)) {
         return reason;
     }
@@ -61,11 +61,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Fails where this process can open no more files: SQLite needs three at a time.
+/// Fails if this process can open no more files: SQLite needs three at a time.
 ///
 /// The database itself is not opened here: its locks would end when that file is closed (fcntl(2)).
 fn can_open_files() -> io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "the system's reason is asked for")]
+    #[expect(clippy::disallowed_methods, reason = "the open itself is the check")]
     let open = |_| fs::File::open("/dev/null");
     let opened: io::Result<Vec<fs::File>> = (0..3).map(open).collect();
     match opened {
@@ -75,7 +75,7 @@ fn can_open_files() -> io::Result<()> {
     }
 }
 
-/// Names the first of SQLite's files that is a pipe, a socket or a device.
+/// Returns a message about the first of SQLite's files that is a pipe, a socket or a device.
 pub(super) fn special_file(path: &Path) -> Option<String> {
     refused(path, |file| match fs::symlink_metadata(file) {
         Ok(found) if !found.is_file() && !found.is_dir() && !found.is_symlink() => Err(SPECIAL.to_owned()),
@@ -83,7 +83,7 @@ pub(super) fn special_file(path: &Path) -> Option<String> {
     })
 }
 
-/// Names the first of SQLite's files that a check fails for, with the reason.
+/// Returns a message about the first of SQLite's files that fails a check.
 fn refused(path: &Path, check: impl Fn(&Path) -> Result<(), String>) -> Option<String> {
     ["", "-wal", "-shm", "-journal"].into_iter().find_map(|suffix| {
         let file = beside(path, suffix);
@@ -99,7 +99,7 @@ fn may(path: &Path, access: Access) -> io::Result<()> {
     Ok(accessat(CWD, path, access, AtFlags::EACCESS)?)
 }
 
-/// Fails where this user cannot read a file, or make it where it is not there.
+/// Fails if this user cannot read a file, or make it if it is missing.
 fn can_be_read(file: &Path) -> Result<(), String> {
     match fs::symlink_metadata(file) {
         Ok(found) if found.is_file() => {
@@ -128,7 +128,7 @@ fn can_be_written(file: &Path) -> Result<(), String> {
     }
 }
 
-/// Says what SQLite tried in vain, and on which file.
+/// Returns the step of SQLite that failed, and its file.
 fn why_not_done(path: &Path, error: &Error) -> String {
     let Error::SqliteFailure(ffi::Error { extended_code: code, .. }, _) = error else {
         return error.to_string();
@@ -162,10 +162,10 @@ fn why_not_done(path: &Path, error: &Error) -> String {
     format!("{tried}; {}", next_step(error))
 }
 
-/// Says what to look at after the file system failed.
+/// Returns the next step after the file system failed.
 fn next_step(error: &Error) -> String {
-    let of_process = getrlimit(Resource::Fsize).current;
-    let limit = of_process.map_or(String::new(), |bytes| {
+    let file_size = getrlimit(Resource::Fsize).current;
+    let limit = file_size.map_or(String::new(), |bytes| {
         format!("this process may write no file of more than {bytes} bytes (ulimit -f); ")
     });
     format!(

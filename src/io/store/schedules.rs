@@ -1,4 +1,4 @@
-//! When keys are due, and which build group is elected for them.
+//! Schedules of keys, and the elections of their build groups.
 
 use std::collections::HashMap;
 
@@ -70,7 +70,7 @@ impl Writer<'_> {
     pub(super) fn set_schedule(&self, key: KeyId, row: &ScheduleRow) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
         let ScheduleRow { schedule, last_change_at, counts_moved_at, unfinished, election } = row;
-        // When an election is to be decided is computed from the election.
+        // The time of the decision is computed from the election.
         let Schedule { step, last_pull, next_due, addresses, election: _ } = schedule;
         connection
             .prepare_cached(
