@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::collect::group_pull::{GroupPull, peek};
-use crate::collect::settlement::{PullResult, Pulled};
+use crate::collect::outcome::{PullResult, Pulled};
 use crate::collect::shared::{Message, Shared, lock};
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
@@ -138,7 +138,7 @@ fn begin<'a>(
 ) -> anyhow::Result<Vec<Task<'a>>> {
     let pull = Arc::new(GroupPull::new(group, peeked));
     if group.addresses.is_empty() {
-        pull.settle(shared, store)?;
+        pull.end(shared, store)?;
     }
     Ok(group.first_addresses().map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
 }
@@ -244,7 +244,7 @@ impl Scribe<'_, '_> {
         let Written { haul, failures, fatal, is_writable, refused, since_commit } = written;
         let applied = match message {
             Some(Message::Changes(of, changes)) if *is_writable => self.store(of, &changes, refused),
-            Some(Message::Settled(changes, mut pulled)) if *is_writable => {
+            Some(Message::Ended(changes, mut pulled)) if *is_writable => {
                 *failures += pulled.iter().map(|pulled| pulled.failures.len()).sum::<usize>();
                 let settled = self.settle(&changes, &mut pulled, refused);
                 haul.pulled.extend(pulled);

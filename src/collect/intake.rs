@@ -16,11 +16,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::address::{host_and_port, normal_form};
 use crate::collect::fault::Reach;
-use crate::collect::ledger::Ledger;
+use crate::collect::open_key::OpenKey;
 use crate::collect::shared::{Message, Shared};
 use crate::commands::Context;
 use crate::config::InboxOwner;
 use crate::fleet::assembly::Fleet;
+use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
 use crate::fleet::generation::Generation;
@@ -251,7 +252,7 @@ pub(crate) struct Intake<'i, 'a, 'w> {
 /// The key of the snapshot before, of which the next one mostly is too.
 struct Desk {
     entry: usize,
-    ledger: Ledger,
+    open: OpenKey,
 }
 
 impl Intake<'_, '_, '_> {
@@ -326,7 +327,7 @@ impl Intake<'_, '_, '_> {
         let known: Vec<Arc<Template>> = match named {
             Some(entry) => {
                 let ledger = self.ledger_of(entry, desk)?;
-                ledger.templates.iter().map(|(_, template)| Arc::clone(template)).collect()
+                ledger.state.templates.iter().map(|(_, template)| Arc::clone(template)).collect()
             }
             None => Vec::new(),
         };
@@ -343,7 +344,7 @@ impl Intake<'_, '_, '_> {
         let structure = self.shared.intern(&profile.build, template.as_ref())?;
         let ledger = self.ledger_of(index, desk)?;
         if let Some(template) = template {
-            ledger.templates.push((structure, template));
+            ledger.state.templates.push((structure, template));
         }
         let entry = &mut self.fleet.entries[index];
         let build_group = seat(entry, ledger, &profile, structure, self.shared, self.store)?;
@@ -374,7 +375,10 @@ impl Intake<'_, '_, '_> {
         }
         changes.push(Change::SnapshotTaken { identity, at: self.shared.now });
         self.writer.apply_all(&changes)?;
-        let is_shown = ledger.current().is_some_and(|current| ledger.build_groups[current].id == build_group);
+        let is_shown = ledger
+            .state
+            .current()
+            .is_some_and(|current| ledger.state.build_groups[current].id == build_group);
         Ok(Ok(match has_moved {
             _ if !is_shown => Fate::OtherBuild(profile.build.fingerprint()),
             true => Fate::Merged,
@@ -383,13 +387,13 @@ impl Intake<'_, '_, '_> {
     }
 
     /// Returns what is known of a key.
-    fn ledger_of<'d>(&self, entry: usize, desk: &'d mut Option<Desk>) -> Result<&'d mut Ledger> {
+    fn ledger_of<'d>(&self, entry: usize, desk: &'d mut Option<Desk>) -> Result<&'d mut OpenKey> {
         if desk.as_ref().is_none_or(|desk| desk.entry != entry) {
-            let mut ledger = Ledger::open(&self.fleet.entries[entry], self.store)?;
-            ledger.load(self.shared, self.store)?;
-            *desk = Some(Desk { entry, ledger });
+            let mut open = OpenKey::open(&self.fleet.entries[entry], self.store)?;
+            open.load(self.shared, self.store)?;
+            *desk = Some(Desk { entry, open });
         }
-        Ok(&mut desk.as_mut().expect("opened just now").ledger)
+        Ok(&mut desk.as_mut().expect("opened just now").open)
     }
 
     /// Makes a name known that only the inbox tells of.
@@ -439,7 +443,7 @@ impl Intake<'_, '_, '_> {
 /// Finds the build group that a profile belongs to; the first of a key is what it shows.
 fn seat(
     entry: &KeyEntry,
-    ledger: &mut Ledger,
+    ledger: &mut OpenKey,
     profile: &Profile,
     structure: StructureId,
     shared: &Shared<'_>,
@@ -447,12 +451,13 @@ fn seat(
 ) -> Result<BuildGroupId> {
     let member = (structure, profile.build.fingerprint());
     // A snapshot may be late: that of a build which was replaced belongs to the history of that build.
-    let known = ledger.build_group_with(structure);
-    let index = known.or_else(|| ledger.build_group_of(&profile.build, member, false));
-    let index = ledger.make_room(index, entry.id, &profile.build, member, true, shared, store)?;
-    let id = ledger.build_groups[index].id;
-    if ledger.current().is_none() {
-        ledger.build_groups[index].status = BuildGroupStatus::Current;
+    let known = ledger.state.build_group_with(structure);
+    let index = known.or_else(|| ledger.state.build_group_of(&profile.build, member, false));
+    let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
+    let index = ledger.make_room(assignment, entry.id, (&profile.build, member), shared, store)?;
+    let id = ledger.state.build_groups[index].id;
+    if ledger.state.current().is_none() {
+        ledger.state.build_groups[index].status = BuildGroupStatus::Current;
         let shown = Change::BuildGroupStatus(id, BuildGroupStatus::Current);
         shared.send(Message::Changes(Some(entry.id), vec![shown]));
     }
@@ -487,7 +492,7 @@ impl Origin {
         head: &Head,
         counts: &[u64],
         sum: Option<&Generation>,
-        ledger: &Ledger,
+        ledger: &OpenKey,
         shared: &Shared<'_>,
         store: &Store,
     ) -> Result<Place> {
@@ -496,12 +501,14 @@ impl Origin {
                 && (known.build_group, known.structure, known.mode)
                     == (self.build_group, self.structure, self.mode)
         };
-        let of_it: Vec<usize> =
-            (0..ledger.generations.len()).filter(|&index| is_of_it(&ledger.generations[index])).collect();
+        let of_it: Vec<usize> = (0..ledger.state.generations.len())
+            .filter(|&index| is_of_it(&ledger.state.generations[index]))
+            .collect();
         let counts_of = |known: &Generation| {
             store.counts(known.id, counts.len())?.context("counters of a generation are gone")
         };
-        let lives: Vec<Life> = of_it.iter().map(|&index| shared.life(&ledger.generations[index])).collect();
+        let lives: Vec<Life> =
+            of_it.iter().map(|&index| shared.life(&ledger.state.generations[index])).collect();
         let capture = Capture {
             started_at: head.process.map(|process| process.started_at),
             captured_at: head.captured_at,
@@ -511,7 +518,7 @@ impl Origin {
         let is_in_doubt = doubt.concerns_any(&capture, &lives);
         let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
         let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
-        let counts_of = |life: usize| counts_of(&ledger.generations[of_it[life]]);
+        let counts_of = |life: usize| counts_of(&ledger.state.generations[of_it[life]]);
         Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)? {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
             place => place,
@@ -519,8 +526,8 @@ impl Origin {
     }
 
     /// Gives a generation of the ledger these counters.
-    fn moved(&self, index: usize, counts: &[u64], ledger: &mut Ledger) -> Change {
-        let life = &mut ledger.generations[index];
+    fn moved(&self, index: usize, counts: &[u64], ledger: &mut OpenKey) -> Change {
+        let life = &mut ledger.state.generations[index];
         life.pulled_at = life.pulled_at.max(self.at);
         let (id, at, counts) = (life.id, life.pulled_at, encode_counts(counts));
         Change::GenerationMoved { id, mode: self.mode, at, counts, answer: None }
@@ -533,17 +540,22 @@ impl Origin {
         captured_at: DateTime<Utc>,
         counts: &[u64],
         entry: &KeyEntry,
-        ledger: &mut Ledger,
+        ledger: &mut OpenKey,
     ) -> Vec<Change> {
         let Self { build_group, structure, mode, address, at, now } = self;
         let (build_group, structure, mode, at, now) = (*build_group, *structure, *mode, *at, *now);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
         // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
-        let is_newest =
-            ledger.generations.iter().filter(|known| here(known)).all(|known| known.pulled_at <= captured_at);
+        let is_newest = ledger
+            .state
+            .generations
+            .iter()
+            .filter(|known| here(known))
+            .all(|known| known.pulled_at <= captured_at);
         let mut changes = Vec::new();
         if is_newest {
-            let open = ledger.generations.iter_mut().filter(|known| known.closed_at.is_none() && here(known));
+            let open =
+                ledger.state.generations.iter_mut().filter(|known| known.closed_at.is_none() && here(known));
             changes.extend(open.map(|known| {
                 known.closed_at = Some(at);
                 Change::GenerationClosed(known.id, at)
@@ -552,7 +564,7 @@ impl Origin {
         // Nobody will ask it again where no center lists it.
         let is_over = !is_newest || !entry.addresses().contains(address);
         let (address, counts) = (Some(address.clone()), encode_counts(counts));
-        ledger.generations.push(Generation {
+        ledger.state.generations.push(Generation {
             id,
             build_group,
             structure,
@@ -595,12 +607,12 @@ fn listings(store: &Store) -> Result<Listings> {
 }
 
 /// Returns the address under which the process of a snapshot is known, or would be.
-fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, ledger: &Ledger) -> String {
+fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, ledger: &OpenKey) -> String {
     let named = |member: &&ServiceName| member.name == head.service;
     let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);
     let listed =
         own.into_iter().chain(others).flat_map(|member| listings.get(&member.id).into_iter().flatten());
-    let stored = ledger.generations.iter().rev().filter_map(|known| known.address.as_ref());
+    let stored = ledger.state.generations.iter().rev().filter_map(|known| known.address.as_ref());
     let mut seen = HashSet::new();
     let all: Vec<(&String, String, u16)> = listed
         .chain(stored)

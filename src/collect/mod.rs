@@ -1,16 +1,18 @@
 //! The engine of `pull`: fetches answers, decides what they mean, and stores the result.
 
+pub(crate) mod address_pull;
+pub(crate) mod asking;
 pub(crate) mod crew;
-pub(crate) mod election;
+pub(crate) mod end_of_pull;
 pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod fold;
 pub(crate) mod group_pull;
 pub(crate) mod intake;
 pub(crate) mod last_pull;
-pub(crate) mod ledger;
 pub(crate) mod mending;
+pub(crate) mod open_key;
+pub(crate) mod outcome;
 pub(crate) mod pending;
-pub(crate) mod settlement;
 pub(crate) mod shared;
-pub(crate) mod succession;
+pub(crate) mod taking_in;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::fleet::build_group::{ContestKind, Election};
+use crate::fleet::election::{ContestKind, Election};
 use crate::fleet::ids::BuildGroupId;
 use crate::profile::Fingerprint;
 
@@ -67,7 +67,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::build_group::Contest;
+    use crate::fleet::election::Contest;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()

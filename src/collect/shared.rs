@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use crate::collect::settlement::Pulled;
+use crate::collect::outcome::Pulled;
 use crate::fleet::build_group::Structures;
 use crate::fleet::change::Change;
 use crate::fleet::generation::Generation;
@@ -29,7 +29,7 @@ pub(crate) enum Message {
     /// To be carried out together: of one key, or of nobody's own.
     Changes(Option<KeyId>, Vec<Change>),
     /// A key is done with, after these changes.
-    Settled(Vec<Change>, Vec<Pulled>),
+    Ended(Vec<Change>, Vec<Pulled>),
     /// The run cannot go on, and what was sent before is still to be stored.
     Fatal(anyhow::Error),
 }

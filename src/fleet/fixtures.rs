@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::ids::{KeyId, ServiceId};
+use super::build_group::{BuildGroup, BuildGroupStatus};
+use super::change::Change;
+use super::generation::Generation;
+use super::ids::{BuildGroupId, GenerationId, HighestIds, IdSource, KeyId, ServiceId, StructureId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
+use super::key_state::{Answered, KeyState, Member};
 use super::pull_rules::PullRules;
+use super::pulled_key::PulledKey;
 use super::records::{AddressState, Key, ScheduleRow};
 use super::schedule::{AddressRetry, Schedule};
 use crate::config::PullConfig;
+use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
 /// So many minutes after 12:00 of an ordinary day.
 pub(crate) fn at(minute: i64) -> DateTime<Utc> {
@@ -73,4 +79,97 @@ pub(crate) fn with_state(mut entry: KeyEntry, host: &str, state: AddressState) -
 pub(crate) fn failing(entry: KeyEntry, host: &str, failures: u32, next_try: i64) -> KeyEntry {
     let retry = AddressRetry { failures, next_try: Some(at(next_try)) };
     with_state(entry, host, AddressState { retry, ..AddressState::default() })
+}
+
+/// The build of these files, such as `lib server`. A file with a prime, such as `lib'`, contradicts that without.
+pub(crate) fn build(files: &str) -> Arc<Build> {
+    let line = |file: &str| {
+        let (name, end) = file.strip_suffix('\'').map_or((file, 2), |name| (name, 3));
+        format!("x.io/o/m/{name}/f.go:1.1,{end}.2 1 0\n")
+    };
+    let text: String = files.split_whitespace().map(line).collect();
+    parse(format!("mode: count\n{text}").as_bytes(), Limits::default()).unwrap().build
+}
+
+/// A fingerprint of this byte alone.
+pub(crate) fn print(byte: u8) -> Fingerprint {
+    Fingerprint::from_bytes(&[byte; 32]).unwrap()
+}
+
+/// A structure with these files.
+pub(crate) fn member(structure: i64, files: &str) -> Member {
+    (StructureId(structure), build(files).fingerprint())
+}
+
+/// A life of a process at a host since 12:00.
+pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Generation {
+    Generation {
+        id: GenerationId(id),
+        build_group: BuildGroupId(build_group),
+        structure: StructureId(structure),
+        address: Some(address(host)),
+        mode: Mode::Count,
+        opened_at: at(0),
+        pulled_at: at(0),
+        closed_at: None,
+    }
+}
+
+/// A build group with its structures, each with its files.
+pub(crate) type Group<'a> = (BuildGroupStatus, &'a [(i64, &'a str)]);
+
+/// The state of a key whose build groups have the ids 1, 2 and so on, with all structures read.
+pub(crate) fn state(groups: &[Group<'_>], lives: Vec<Generation>) -> KeyState {
+    let group = |((status, structures), id): (&Group<'_>, i64)| BuildGroup {
+        id: BuildGroupId(id),
+        status: *status,
+        structures: structures.iter().map(|(structure, files)| member(*structure, files)).collect(),
+    };
+    let mut state = KeyState::new(groups.iter().zip(1..).map(group).collect(), lives);
+    for (build_group, (_, structures)) in state.build_groups.iter_mut().zip(groups) {
+        for (_, files) in *structures {
+            build_group.take_in(&build(files)).unwrap();
+        }
+    }
+    state
+}
+
+/// An answer of this run.
+pub(crate) fn answered(build_group: i64, files: &str) -> Answered {
+    Answered {
+        build_group: BuildGroupId(build_group),
+        build: build(files).fingerprint(),
+        fraction: "1/2".to_owned(),
+        is_decided: true,
+    }
+}
+
+/// A key after these hosts were asked at 12:15.
+pub(crate) fn pulled_key<'a>(entry: &'a KeyEntry, asked: &[&'a str], rules: &'a PullRules) -> PulledKey<'a> {
+    PulledKey { entry, asked: asked.iter().copied().collect(), full: true, rules, now: at(15) }
+}
+
+/// A source of ids that begins with 100.
+pub(crate) fn ids() -> IdSource {
+    let (key, service, structure, build_group, generation) = (99, 99, 99, 99, 99);
+    IdSource::after(HighestIds { key, service, structure, build_group, generation })
+}
+
+/// Changes of build groups, lives and addresses in short words, such as `status 1 former`.
+pub(crate) fn words(changes: &[Change]) -> Vec<String> {
+    let known = |is_known: bool| if is_known { " known" } else { "" };
+    let word = |change: &Change| match change {
+        Change::BuildGroup { id, .. } => format!("group {}", id.0),
+        Change::BuildGroupStatus(id, status) => format!("status {} {}", id.0, status.as_str()),
+        Change::StructureMoved { structure, from, to } => {
+            format!("structure {} from {} to {}", structure.0, from.0, to.0)
+        }
+        Change::GenerationOpened { id, answer, .. } => format!("opened {}{}", id.0, known(answer.is_some())),
+        Change::GenerationMoved { id, answer, .. } => format!("moved {}{}", id.0, known(answer.is_some())),
+        Change::GenerationReopened(id) => format!("reopened {}", id.0),
+        Change::GenerationFolded(id) => format!("folded {}", id.0),
+        Change::AnswerRemembered(id, _) => format!("remembered {}", id.0),
+        other => format!("{other:?}"),
+    };
+    changes.iter().map(word).collect()
 }

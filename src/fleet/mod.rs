@@ -3,29 +3,39 @@
 //! Pure: nothing here does I/O, reads a clock, takes a lock or starts a thread. The adapters import these records and
 //! turn them into SQL or HTTP, never the reverse.
 
+pub(crate) mod address_states;
+pub(crate) mod adoption;
 pub(crate) mod assembly;
+pub(crate) mod assignment;
 pub(crate) mod build_group;
 pub(crate) mod center_address;
 pub(crate) mod center_list;
 pub(crate) mod change;
+pub(crate) mod election;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod generation;
 pub(crate) mod ids;
 pub(crate) mod key_entry;
+pub(crate) mod key_state;
+pub(crate) mod life;
 pub(crate) mod liveness;
 pub(crate) mod pick;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod pull_rules;
+pub(crate) mod pulled_key;
 pub(crate) mod records;
 pub(crate) mod registration;
 pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod row;
+pub(crate) mod row_decision;
 pub(crate) mod schedule;
 pub(crate) mod situation;
 pub(crate) mod snapshot;
 pub(crate) mod state;
+pub(crate) mod succession;
 pub(crate) mod tombstone;
+pub(crate) mod votes;
 pub(crate) mod watch;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::build_group::Election;
+use super::election::Election;
 use super::ids::{BuildGroupId, KeyId, ServiceId};
 use super::schedule::{AddressRetry, Schedule};
 use crate::profile::Fingerprint;

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 use sha2::{Digest, Sha256};
 
-use crate::fleet::build_group::MAJORITY_AFTER;
+use crate::fleet::election::MAJORITY_AFTER;
 
 const MINUTE: u64 = 60;
 /// The longest wait that is accepted, a leap year. With it no sum of times overflows.
@@ -156,7 +156,7 @@ pub(crate) struct Schedule {
     pub next_due: Option<DateTime<Utc>>,
     /// The addresses listed at the last pull, sorted, each once, whether they answered or not.
     pub addresses: Vec<String>,
-    /// When a pull would decide which build it shows (see [`crate::fleet::build_group::Election`]); `None`: that is decided.
+    /// When a pull would decide which build it shows (see [`crate::fleet::election::Election`]); `None`: that is decided.
     pub election: Option<DateTime<Utc>>,
 }
 

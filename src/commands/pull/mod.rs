@@ -20,7 +20,7 @@ use crate::collect::crew::{Haul, Queue, Scribe, Stop};
 use crate::collect::fleet::{ask_known_first, known_of_root};
 use crate::collect::intake::{Found, Intake};
 use crate::collect::mending::{Depth, Mended, mend};
-use crate::collect::settlement::Pulled;
+use crate::collect::outcome::Pulled;
 use crate::collect::shared::{Message, Shared, WAITING_MESSAGES};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::turn::{FOREVER, Patience};

@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use super::damage::{Owner, described, is_of_value};
 use super::reading::{key_owner, maybe_time, string_list, time, unknown};
 use super::{Store, StoreError, Writer};
-use crate::fleet::build_group::{Contest, ContestKind, Election};
+use crate::fleet::election::{Contest, ContestKind, Election};
 use crate::fleet::ids::{BuildGroupId, KeyId};
 use crate::fleet::records::ScheduleRow;
 use crate::fleet::schedule::Schedule;

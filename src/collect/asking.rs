@@ -1,0 +1,159 @@
+//! One address from the request to an answer that was read.
+//!
+//! An answer that comes again is known by its digest, and nothing of it is decoded.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::collect::address_pull::{AddressPull, KeyHandle};
+use crate::collect::fault::Reach;
+use crate::collect::shared::Answer;
+use crate::collect::taking_in::{StoredCounts, take_in};
+use crate::fleet::generation::{Generation, LastAnswer};
+use crate::fleet::key_state::Answered;
+use crate::io::center::{HttpError, Incoming};
+use crate::profile::{AnswerDigest, Fingerprint, PreviousAnswer, Template};
+
+/// The open life of an address, and how to know its last answer again.
+struct KnownAnswer<'g> {
+    key: KeyHandle<'g>,
+    generation: Generation,
+    build: Fingerprint,
+    fraction: String,
+    answer_digest: AnswerDigest,
+}
+
+/// Asks an address and takes in what it answers.
+pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
+    let known = known_answer(pull)?;
+    let incoming = pull.shared.client.profile(pull.address).and_then(|mut incoming| {
+        let is_repeated = match &known {
+            Some(known) => incoming.repeats(&known.answer_digest)?,
+            None => false,
+        };
+        Ok((incoming, is_repeated))
+    });
+    let incoming = match (incoming, &known) {
+        (Ok((incoming, true)), Some(known)) => {
+            note_repeated(pull, known, incoming.bytes());
+            return Ok(());
+        }
+        (Ok((incoming, _)), _) => incoming,
+        (Err(error), _) => {
+            pull.note_failure(&error.to_string());
+            return Ok(());
+        }
+    };
+    let templates = known_templates(pull)?;
+    let (answer, counts) = read_on(pull, incoming, known.as_ref(), &templates)?;
+    match answer {
+        Ok(answer) => take_in(pull, answer, counts, &templates),
+        Err(error) => {
+            pull.note_failure(&error.to_string());
+            Ok(())
+        }
+    }
+}
+
+/// Returns the open life that goes on if its last answer comes again, where nothing else could come of that answer.
+fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer<'g>>> {
+    let (shared, store) = (pull.shared, pull.store);
+    let Some(key) = pull.only_key() else { return Ok(None) };
+    let mut open = key.lock();
+    let Some((generation, build)) = open.state.repeatable(pull.address, key.entry.is_assumed(pull.address))
+    else {
+        return Ok(None);
+    };
+    let member = (generation.structure, build);
+    let current = open.state.current();
+    if open.state.build_group_with(generation.structure) != current {
+        // A build that fits what is shown joins it again.
+        open.load(shared, store)?;
+        let template = shared.template(store, generation.structure)?;
+        if open.state.build_group_of(template.build(), member, false) == current {
+            return Ok(None);
+        }
+    }
+    let Some(LastAnswer { fraction, answer_digest }) = store.last_answer(generation.id)? else {
+        return Ok(None);
+    };
+    let Some(answer_digest) = AnswerDigest::decode(&answer_digest) else { return Ok(None) };
+    Ok(Some(KnownAnswer { key, generation, build, fraction, answer_digest }))
+}
+
+/// Notes that an address answered as it did before.
+fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
+    pull.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+    let state = &mut known.key.lock().state;
+    state.bytes += bytes;
+    // Another thread may have moved its build to the current build group meanwhile.
+    let now = state.open_at(pull.address).find(|open| open.id == known.generation.id);
+    let answered = Answered {
+        build_group: now.unwrap_or(&known.generation).build_group,
+        build: known.build,
+        fraction: known.fraction.clone(),
+        is_decided: true,
+    };
+    state.answered.insert(pull.address.to_owned(), answered);
+}
+
+/// Returns the structures that an answer of this address may have, the likeliest first.
+fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>> {
+    let (shared, store) = (pull.shared, pull.store);
+    let mut known = Vec::new();
+    for key in &pull.keys {
+        let mut open = key.lock();
+        open.load(shared, store)?;
+        let state = &mut open.state;
+        let served = state.open_at(pull.address).map(|open| open.structure).next();
+        if let Some(structure) = served {
+            let template = match state.templates.iter().find(|(id, _)| *id == structure) {
+                Some((_, template)) => Ok(Arc::clone(template)),
+                None => shared.template(store, structure),
+            };
+            match template {
+                Ok(template) => known.insert(0, template),
+                // The answer brings the structure along.
+                Err(error) if Reach::of(&error) == Reach::Service => {
+                    state.faults.insert(format!("{error:#}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        known.extend(state.templates.iter().map(|(_, template)| Arc::clone(template)));
+    }
+    Ok(known)
+}
+
+/// Reads an answer from where it left the one before; also returns the counters that were read for that.
+fn read_on(
+    pull: &AddressPull<'_>,
+    incoming: Incoming<'_>,
+    known: Option<&KnownAnswer<'_>>,
+    templates: &[Arc<Template>],
+) -> anyhow::Result<(Result<Answer, HttpError>, Option<StoredCounts>)> {
+    let (shared, store) = (pull.shared, pull.store);
+    let Some(known) = known.filter(|_| incoming.recognised_any()) else {
+        return Ok((shared.read(pull.address, incoming, templates, None), None));
+    };
+    let generation = known.generation.id;
+    let stored = shared.template(store, known.generation.structure).and_then(|template| {
+        let counts = store.counts(generation, template.build().blocks().len())?.unwrap_or_default();
+        Ok((template, counts))
+    });
+    let (template, counts) = match stored {
+        Ok(stored) => stored,
+        // Only a damaged database comes here, and below; another answer needs nothing of it.
+        Err(error) if Reach::of(&error) == Reach::Service => {
+            return Ok((shared.ask(pull.address, templates), None));
+        }
+        Err(error) => return Err(error),
+    };
+    match PreviousAnswer::new(&known.answer_digest, &template, &counts) {
+        Some(last) => Ok((
+            shared.read(pull.address, incoming, templates, Some(&last)),
+            Some(StoredCounts { generation, counts }),
+        )),
+        None => Ok((shared.ask(pull.address, templates), None)),
+    }
+}

@@ -1,0 +1,303 @@
+//! The end of a key's pull: the decisions about its build, its row and its next pull are carried out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::collect::fault::{BadAdoption, Reach};
+use crate::collect::mending::written;
+use crate::collect::open_key::OpenKey;
+use crate::collect::outcome::{Aside, Failure, PullResult, Pulled, WhyAside};
+use crate::collect::pending::Pending;
+use crate::collect::shared::Shared;
+use crate::fleet::address_states::{address_states, answering};
+use crate::fleet::adoption::{self, Adopted};
+use crate::fleet::change::Change;
+use crate::fleet::election::Election;
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::BuildGroupId;
+use crate::fleet::key_state::{Answered, PulledBuildGroup};
+use crate::fleet::pulled_key::PulledKey;
+use crate::fleet::records::{AddressState, Replicas};
+use crate::fleet::retention::HIGHEST_NUMBER;
+use crate::fleet::row::{NewRow, RowStats};
+use crate::fleet::row_decision::{Figures, RowDecision, RowQuestion, Shown};
+use crate::fleet::schedule::{Outcome, Reason};
+use crate::fleet::votes::{OtherKeys, candidates};
+use crate::io::store::Store;
+use crate::io::workdir::CovPath;
+use crate::profile::{self, Build, Merged, Profile, Template, counts_digest, covered_digest};
+
+/// The end of a key's pull.
+pub(crate) struct EndOfPull<'s> {
+    pub(crate) key: PulledKey<'s>,
+    pub(crate) reason: Reason,
+    /// Index of the key in its group.
+    pub(crate) index: usize,
+    pub(crate) others: &'s OtherKeys,
+    /// Fractions that a peek of this run found.
+    pub(crate) peeked: &'s BTreeMap<String, String>,
+    pub(crate) open: OpenKey,
+    pub(crate) shared: &'s Shared<'s>,
+    pub(crate) store: &'s Store,
+}
+
+/// The builds that a key shows after its election.
+struct BuildsShown {
+    adopted: Vec<Adopted>,
+    remembered: Election<BuildGroupId>,
+    pending: Option<Pending>,
+}
+
+/// Addresses of a key, and how they do.
+struct Addresses {
+    /// Listed or asked, sorted.
+    known: Vec<String>,
+    /// How many of them answered for the key.
+    answered: usize,
+    states: BTreeMap<String, AddressState>,
+}
+
+impl EndOfPull<'_> {
+    /// Decides what the key shows and when it is pulled next.
+    pub(crate) fn decide(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
+        let BuildsShown { adopted, remembered: election, pending } = self.decide_build(changes)?;
+        let addresses = self.decide_addresses(changes);
+        let latest = self.store.latest(&self.key.entry.key)?.and_then(|row| row.stats);
+        let before = latest.as_ref().map(|stats| stats.coverage);
+        let shown_id = self.open.state.current_id();
+        let own_answers =
+            self.open.state.answered.values().filter(|answer| shown_id == Some(answer.build_group)).count();
+        let shown = self.decide_row_if_can(latest.as_ref(), &addresses, changes)?;
+        let is_stored = shown.is_some();
+        let shown = shown.unwrap_or_default();
+
+        let entry = self.key.entry;
+        let outcome = self.key.outcome(own_answers, shown.changed);
+        let schedule = self.key.next_schedule(outcome, &shown, election);
+        let is_new = is_stored && (schedule != entry.schedule || self.open.state.touched);
+        changes.extend(is_new.then(|| Change::Schedule(entry.id, schedule.clone())));
+        // The next run tries again, whatever else is due.
+        let is_faulty = !self.open.state.faults.is_empty();
+        changes.extend(is_faulty.then_some(Change::Unfinished(entry.id)));
+        let schedule = &schedule.schedule;
+        Ok(Pulled {
+            result: match outcome {
+                _ if !is_stored => PullResult::NotStored,
+                Outcome::Changed => PullResult::Changed,
+                Outcome::Unchanged | Outcome::UnchangedAtRetry => PullResult::Unchanged,
+                Outcome::NothingAnswered => PullResult::NothingAnswered,
+            },
+            coverage: shown.coverage.or(before),
+            before,
+            adopted,
+            pending: pending.map(Box::new),
+            next_due: match is_stored {
+                true => schedule.next_due.into_iter().chain(schedule.election).min(),
+                false => entry.schedule.schedule.next_due,
+            },
+            ..self.told(&addresses)
+        })
+    }
+
+    /// Returns what the addresses of the key answered.
+    fn told(self, addresses: &Addresses) -> Pulled {
+        let state = self.open.state;
+        let shown = state.current_id();
+        let next_try = |address: &String| addresses.states.get(address).and_then(|it| it.retry.next_try);
+        let mut failures = Vec::with_capacity(state.failed.len());
+        failures.extend(state.failed.into_iter().map(|(address, error)| Failure {
+            next_try: next_try(&address),
+            address,
+            error,
+        }));
+        let asides = state.answered.iter().filter(|(_, answer)| Some(answer.build_group) != shown);
+        let aside = |(address, answer): (&String, &Answered)| Aside {
+            address: address.clone(),
+            build: answer.build,
+            why: if answer.is_decided { WhyAside::OtherBuild } else { WhyAside::Undecided },
+        };
+        let elsewhere = state.elsewhere.iter().map(|(address, (name, _))| (address.clone(), name.clone()));
+        Pulled {
+            reason: self.reason,
+            answered: addresses.answered,
+            known: addresses.known.len(),
+            answering: match self.reason {
+                Reason::LastChance => state.answered.keys().cloned().collect(),
+                _ => Vec::new(),
+            },
+            bytes: state.bytes,
+            restarted: state.restarted,
+            failures,
+            asides: asides.map(aside).collect(),
+            elsewhere: elsewhere.collect(),
+            faults: state.faults,
+            ..Pulled::not_asked(self.key.entry)
+        }
+    }
+
+    /// Lets another build group take the place of the current one where that is due, and moves replaced sets of files
+    /// into the history.
+    fn decide_build(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<BuildsShown> {
+        let Self { key, index, others, open, shared, store, .. } = self;
+        let candidates = candidates(*index, key, &open.state, others);
+        let decision = adoption::decide(key, &open.state, &candidates).map_err(BadAdoption)?;
+        let mut remembered = decision.remembered;
+        let build_groups = &open.state.build_groups;
+        let pending = Pending::new(&remembered, |id| {
+            build_groups.iter().find(|known| known.id == id).and_then(PulledBuildGroup::newest_build)
+        });
+        let elected = decision.adopted.and_then(|elected| adoption::adopt(&mut open.state, elected, changes));
+        let mut adopted: Vec<Adopted> = elected.into_iter().collect();
+        let replaced = adoption::leave_replaced(key, &mut open.state, shared.ids, changes);
+        if let Some(current) = open.state.current().filter(|_| !replaced.is_empty()) {
+            open.leave_replaced(current, shared, store)?;
+            // A deploy ends the choice of a person.
+            remembered.chosen = None;
+        }
+        adopted.extend(replaced);
+        Ok(BuildsShown { adopted, remembered, pending })
+    }
+
+    /// Decides what is remembered of the addresses.
+    fn decide_addresses(&self, changes: &mut Vec<Change>) -> Addresses {
+        let PulledKey { entry, rules, now, .. } = self.key;
+        let states = address_states(&self.open.state, entry, self.peeked, &rules.retry, now);
+        changes.extend(states.iter().map(|(address, state)| Change::Address {
+            key: entry.id,
+            address: address.clone(),
+            state: state.clone(),
+        }));
+        let known = self.key.known_addresses();
+        let answered = answering(&known, &states, entry);
+        if !self.key.asked.is_empty() || entry.replicas.is_none() {
+            let (answered, listed) = (small(answered), small(known.len()));
+            changes.push(Change::Replicas(entry.id, Replicas { answered, listed, pulled_at: now }));
+        }
+        Addresses { known, answered, states }
+    }
+
+    /// Decides about a row; `None`, and the fault is noted, where that fails for this key alone.
+    fn decide_row_if_can(
+        &mut self,
+        latest: Option<&RowStats>,
+        addresses: &Addresses,
+        changes: &mut Vec<Change>,
+    ) -> anyhow::Result<Option<Shown>> {
+        match self.decide_row(latest, addresses, changes) {
+            Err(error) if Reach::of(&error) == Reach::Service => {
+                self.open.state.faults.insert(format!("{error:#}"));
+                Ok(None)
+            }
+            shown => shown.map(Some),
+        }
+    }
+
+    /// Brings the latest row up to what the current build group holds.
+    fn decide_row(
+        &mut self,
+        latest: Option<&RowStats>,
+        addresses: &Addresses,
+        changes: &mut Vec<Change>,
+    ) -> anyhow::Result<Shown> {
+        let Some(current) = self.open.state.current() else { return Ok(Shown::default()) };
+        let PulledKey { entry, rules, now, .. } = self.key;
+        let build_group = &mut self.open.state.build_groups[current];
+        let (id, has_moved) = (build_group.id, build_group.moved || entry.came_in);
+        let own = build_group.sum.take();
+        let question = RowQuestion {
+            build_group: id,
+            has_moved,
+            latest,
+            old: &entry.schedule,
+            rule: rules.change,
+            row_at_least_every: rules.row_at_least_every,
+            now,
+        };
+        let generations = match question.decide(&self.open.state) {
+            RowDecision::Stands(shown) => return Ok(shown),
+            RowDecision::Nothing => return Ok(Shown::default()),
+            RowDecision::Sum(generations) => generations,
+        };
+        let (sum, templates) = self.summed(own, &generations)?;
+        let profile = sum.into_profile().at_distinct_places();
+        let figures = Figures {
+            coverage: profile.coverage(),
+            covered_digest: covered_digest(&profile.build, &profile.counts),
+            counts_digest: counts_digest(&profile),
+        };
+        let conclusion = question.conclude(&figures);
+        if conclusion.is_stored {
+            let stats = figures.stats(id, small(addresses.answered), small(addresses.known.len()));
+            changes.push(self.stored_row(&addresses.known, stats, &profile, templates)?);
+        }
+        Ok(conclusion.shown)
+    }
+
+    /// Adds stored counters to what this run heard; also returns the templates that took part.
+    fn summed(
+        &self,
+        own: Option<Merged>,
+        generations: &[&Generation],
+    ) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
+        // Held, so that generations of one structure share it.
+        let mut templates = Vec::new();
+        let mut sum = own.unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
+        for known in generations {
+            let template = self.shared.template(self.store, known.structure)?;
+            let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
+                continue;
+            };
+            sum.add(known.mode, template.build(), &counts)?;
+            templates.push(template);
+        }
+        Ok((sum, templates))
+    }
+
+    /// Stores a profile under the next number, and returns its row.
+    fn stored_row(
+        &self,
+        addresses: &[String],
+        stats: RowStats,
+        profile: &Profile,
+        mut templates: Vec<Arc<Template>>,
+    ) -> anyhow::Result<Change> {
+        let entry = self.key.entry;
+        let folder = crate::names::escape(&entry.key.app);
+        let workdir = self.shared.locked.workdir();
+        let number = self.shared.numbers.next(&folder, || workdir.highest_number(&folder))?;
+        let number = number.with_context(|| {
+            format!(
+                "no number is left for another profile, as {folder}_{HIGHEST_NUMBER} is there; move it out of \
+                 {folder}/cov_data"
+            )
+        })?;
+        let path = CovPath::new(&entry.key.app, number).relative();
+        templates.extend(self.open.state.templates.iter().map(|(_, template)| Arc::clone(template)));
+        let known = templates.iter().find(|known| known.build().fingerprint() == profile.build.fingerprint());
+        let mut file_bytes = 0;
+        self.shared.locked.store(&path, |out| {
+            match known {
+                Some(template) => profile::write_known(profile.mode, template, &profile.counts, out)?,
+                None => profile::write(profile.mode, &profile.build, &profile.counts, out)?,
+            }
+            file_bytes = written(out)?;
+            Ok(())
+        })?;
+        Ok(Change::Row(Box::new(NewRow {
+            key: entry.key.clone(),
+            at: self.shared.now,
+            addresses: addresses.to_vec(),
+            branch: entry.newest_name().branch.clone(),
+            cov_file_path: path,
+            number: (folder, number),
+            file_bytes,
+            stats,
+        })))
+    }
+}
+
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,143 @@
+//! A key whose stored state was read, with the structures that answers are compared with and the memory they take.
+
+use std::sync::Arc;
+
+use crate::collect::fault::Reach;
+use crate::collect::shared::{Message, Shared};
+use crate::fleet::assignment::Assignment;
+use crate::fleet::build_group::BuildGroupStatus;
+use crate::fleet::change::Change;
+use crate::fleet::ids::{KeyId, StructureId};
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::key_state::{KeyState, Member};
+use crate::io::store::Store;
+use crate::memory::Reservation;
+use crate::profile::{Build, Template};
+
+/// How many build groups that were set aside an unknown build is compared with, the newest first.
+const ASIDES_COMPARED: usize = 4;
+
+/// A key whose stored state was read.
+#[derive(Default)]
+pub(crate) struct OpenKey {
+    pub(crate) state: KeyState,
+    /// Memory of structures and answers that are kept until the pull of the key ends.
+    kept: Vec<Reservation>,
+    is_loaded: bool,
+}
+
+impl OpenKey {
+    /// Reads what is stored of a key, but for structures and counters: where nothing moved, neither is needed.
+    pub(crate) fn open(entry: &KeyEntry, store: &Store) -> anyhow::Result<Self> {
+        // Keys that came with this run are not stored yet; asking finds nothing.
+        let build_groups = store.build_groups(entry.id)?;
+        if build_groups.is_empty() {
+            return Ok(Self::default());
+        }
+        Ok(Self { state: KeyState::new(build_groups, store.generations(entry.id)?), ..Self::default() })
+    }
+
+    /// Keeps memory until the pull of the key ends.
+    pub(crate) fn keep(&mut self, reservation: Reservation) {
+        self.kept.push(reservation);
+    }
+
+    /// Reads the structures that answers are compared with, where that was not done yet.
+    pub(crate) fn load(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+        if self.is_loaded {
+            return Ok(());
+        }
+        let of_status = |status| {
+            let build_groups = self.state.build_groups.iter().enumerate();
+            build_groups.filter(move |(_, known)| known.status == status).map(|(index, _)| index)
+        };
+        let asides: Vec<usize> = of_status(BuildGroupStatus::Aside).collect();
+        let current: Vec<usize> = of_status(BuildGroupStatus::Current).collect();
+        for index in asides.into_iter().rev().take(ASIDES_COMPARED) {
+            self.load_build_group(index, shared, store)?;
+        }
+        for index in current {
+            self.state.templates = self.load_build_group(index, shared, store)?;
+        }
+        self.is_loaded = true;
+        Ok(())
+    }
+
+    /// Gives the sum of a build group the structure of all that belongs there, and returns the structures; those that
+    /// cannot be read are left out, and noted.
+    fn load_build_group(
+        &mut self,
+        index: usize,
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<Vec<(StructureId, Arc<Template>)>> {
+        let KeyState { build_groups, faults, .. } = &mut self.state;
+        let build_group = &mut build_groups[index];
+        if build_group.sum.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut templates = Vec::new();
+        for (structure, _) in build_group.structures.clone() {
+            let template = match shared.template(store, structure) {
+                Err(error) if Reach::of(&error) == Reach::Service => {
+                    faults.insert(format!("{error:#}"));
+                    continue;
+                }
+                template => template?,
+            };
+            build_group.take_in(template.build())?;
+            templates.push((structure, template));
+        }
+        let bytes = templates.iter().map(|(_, template)| template.heap_bytes()).sum();
+        self.kept.push(shared.memory.keep(bytes));
+        Ok(templates)
+    }
+
+    /// Makes room for an answer in its build group; returns the index of the group.
+    ///
+    /// The changes are sent while the key is locked, before anybody refers to the group.
+    pub(crate) fn make_room(
+        &mut self,
+        assignment: Assignment,
+        key: KeyId,
+        (build, member): (&Arc<Build>, Member),
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<usize> {
+        let send = |changes| shared.send(Message::Changes(Some(key), changes));
+        let index = match assignment {
+            Assignment::Known(index) => index,
+            Assignment::New { is_undecided } => {
+                let (index, added) = self.state.add_build_group(key, is_undecided, shared.ids, shared.now);
+                send(vec![added]);
+                index
+            }
+        };
+        let build_group = &self.state.build_groups[index];
+        if build_group.status == BuildGroupStatus::Current && !build_group.has(member.0) {
+            for moved in self.state.bring_back(index, member) {
+                send(vec![Change::Unfinished(key), moved]);
+            }
+        }
+        self.load_build_group(index, shared, store)?;
+        self.state.build_groups[index].take_in_answer(member, build)?;
+        Ok(index)
+    }
+
+    /// Leaves files out of the sum of a build group that no build of the group has any more.
+    pub(crate) fn leave_replaced(
+        &mut self,
+        index: usize,
+        shared: &Shared<'_>,
+        store: &Store,
+    ) -> anyhow::Result<()> {
+        let build_group = &mut self.state.build_groups[index];
+        let Some(sum) = &mut build_group.sum else { return Ok(()) };
+        let mut left = Vec::new();
+        for &(structure, _) in &build_group.structures {
+            left.push(shared.template(store, structure)?);
+        }
+        sum.retain_files(|name| left.iter().any(|template| template.build().find(name).is_some()));
+        Ok(())
+    }
+}

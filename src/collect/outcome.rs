@@ -1,0 +1,127 @@
+//! What came of the pull of a key, as a run reports it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::collect::pending::Pending;
+use crate::coverage::Coverage;
+use crate::fleet::adoption::Adopted;
+use crate::fleet::ids::KeyId;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::schedule::Reason;
+use crate::profile::Fingerprint;
+
+/// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the fleet has.
+#[derive(Clone, Debug)]
+pub(crate) struct Pulled {
+    pub(crate) key: KeyId,
+    pub(crate) reason: Reason,
+    pub(crate) result: PullResult,
+    pub(crate) coverage: Option<Coverage>,
+    pub(crate) before: Option<Coverage>,
+    /// Addresses that answered for the key, of those listed or asked.
+    pub(crate) answered: usize,
+    pub(crate) known: usize,
+    /// Addresses that answered just now, only filled for [`Reason::LastChance`]: other runs need no names, and a large
+    /// fleet has many.
+    pub(crate) answering: Vec<String>,
+    pub(crate) bytes: u64,
+    pub(crate) restarted: usize,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) asides: Vec<Aside>,
+    /// Addresses whose process belongs to another key, with a name of that key.
+    pub(crate) elsewhere: Vec<(String, String)>,
+    pub(crate) adopted: Vec<Adopted>,
+    /// A build that may be adopted soon.
+    pub(crate) pending: Option<Box<Pending>>,
+    pub(crate) next_due: Option<DateTime<Utc>>,
+    /// Faults on our own side; each concerns this key alone.
+    pub(crate) faults: BTreeSet<String>,
+}
+
+impl Pulled {
+    /// Tells of a key of which nothing could be decided.
+    pub(crate) fn not_stored(entry: &KeyEntry, reason: Reason, faults: BTreeSet<String>) -> Self {
+        let result = PullResult::NotStored;
+        Self { reason, result, faults, ..Self::not_asked(entry) }
+    }
+
+    /// Takes back that anything of it was stored: the database refused that.
+    pub(crate) fn refused(&mut self, result: PullResult, fault: String) {
+        self.result = result;
+        self.coverage = self.before;
+        self.adopted.clear();
+        self.faults.insert(fault);
+    }
+
+    /// Tells of an address that failed when it was peeked at.
+    pub(crate) fn peek_failed(entry: &KeyEntry, failure: Failure) -> Self {
+        Self { failures: vec![failure], ..Self::not_asked(entry) }
+    }
+
+    /// Tells of a key of which no address was asked.
+    pub(crate) fn not_asked(entry: &KeyEntry) -> Self {
+        Self {
+            key: entry.id,
+            reason: Reason::Peeked,
+            result: PullResult::NotDue,
+            coverage: None,
+            before: None,
+            answered: 0,
+            known: entry.addresses().len(),
+            answering: Vec::new(),
+            bytes: 0,
+            restarted: 0,
+            failures: Vec::new(),
+            asides: Vec::new(),
+            elsewhere: Vec::new(),
+            adopted: Vec::new(),
+            pending: None,
+            next_due: entry.schedule.schedule.next_due,
+            faults: BTreeSet::new(),
+        }
+    }
+}
+
+/// What a pull found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PullResult {
+    /// Coverage changed.
+    Changed,
+    /// It did not.
+    Unchanged,
+    /// No address answered for the key.
+    NothingAnswered,
+    /// Its counters are in the database, and its row could not be stored.
+    NotStored,
+    /// The database refused its counters.
+    Refused,
+    /// It was not due, and only a peek was tried.
+    NotDue,
+}
+
+/// An address that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) address: String,
+    pub(crate) error: String,
+    pub(crate) next_try: Option<DateTime<Utc>>,
+}
+
+/// An address whose data was set aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside {
+    pub(crate) address: String,
+    pub(crate) build: Fingerprint,
+    pub(crate) why: WhyAside,
+}
+
+/// Why data is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhyAside {
+    /// The build is not the one that the key shows.
+    OtherBuild,
+    /// The address stands under two names, and which of them it is cannot be told.
+    Undecided,
+}

@@ -1,0 +1,283 @@
+//! An answer from the moment it was read to the changes that are sent: its key, its build group, its life.
+
+use std::sync::Arc;
+
+use crate::collect::address_pull::{AddressPull, KeyHandle};
+use crate::collect::shared::{Answer, Message};
+use crate::fleet::assignment::{self, AnswerBuild};
+use crate::fleet::build_group::{self, Claim};
+use crate::fleet::change::Change;
+use crate::fleet::generation::{self, Generation, LastAnswer};
+use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
+use crate::fleet::key_state::Answered;
+use crate::fleet::life::{self, Beside, DecidedAnswer, LifeChanges, LifeDecision, StoredLife, decide_life};
+use crate::fleet::snapshot::{self, Life};
+use crate::memory::Reservation;
+use crate::profile::{Build, Profile, Template, ParsedAnswer, hit_fraction};
+
+/// Counters as they are stored.
+pub(crate) struct StoredCounts {
+    pub(crate) generation: GenerationId,
+    pub(crate) counts: Vec<u64>,
+}
+
+/// The build group of an answer.
+struct BuildAssignment<'g> {
+    key: KeyHandle<'g>,
+    /// The answer is known to be of this key.
+    is_decided: bool,
+    /// Index of the build group in its key.
+    index: usize,
+    build_group: BuildGroupId,
+    structure: StructureId,
+    /// The open life of the address in this group.
+    open: Option<Generation>,
+}
+
+/// An answer with its build group and the stored counters of its open life.
+struct AssignedAnswer<'g> {
+    answer: Answer,
+    assignment: BuildAssignment<'g>,
+    stored: Option<Vec<u64>>,
+    /// Bytes of the structures that the answer brought along.
+    learned_bytes: u64,
+}
+
+/// Decides what an answer that differs from the last one means, and sends it.
+///
+/// `counts` are stored counters that were read already.
+pub(crate) fn take_in(
+    pull: &AddressPull<'_>,
+    answer: Answer,
+    counts: Option<StoredCounts>,
+    templates: &[Arc<Template>],
+) -> anyhow::Result<()> {
+    let Some(assigned) = assign_steadily(pull, answer, counts, templates)? else { return Ok(()) };
+    let AssignedAnswer { mut answer, assignment, stored, learned_bytes } = assigned;
+    let reservation = answer.reservation.take();
+    let (previous, beside) = life_of(pull, &answer.understood.profile, &assignment, stored)?;
+    let key = assignment.key;
+    send(pull, answer, &assignment, previous.as_ref(), &beside)?;
+    if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
+        reservation.keep(learned_bytes);
+        key.lock().keep(reservation);
+    }
+    Ok(())
+}
+
+/// Finds the build group of an answer; asks once more where a counter fell. `None` where nothing vouches for the
+/// answer, which is noted.
+fn assign_steadily<'g>(
+    pull: &AddressPull<'g>,
+    mut answer: Answer,
+    mut counts: Option<StoredCounts>,
+    templates: &[Arc<Template>],
+) -> anyhow::Result<Option<AssignedAnswer<'g>>> {
+    let mut was_asked_again = false;
+    let mut learned_bytes = 0;
+    loop {
+        let template = answer.understood.template.take().map(Arc::new);
+        learned_bytes += template.as_ref().map_or(0, |template| template.heap_bytes());
+        let profile = &answer.understood.profile;
+        let Some(assignment) = assign(pull, profile, template.as_ref())? else {
+            let build = profile.build.fingerprint().short();
+            pull.note_failure(&format!(
+                "answers as build {build}, which is not the one known here, and no center lists it now"
+            ));
+            return Ok(None);
+        };
+        let stored = stored_counts(pull, &assignment, &mut counts, profile.build.blocks().len())?;
+        let has_fallen = stored.as_ref().is_some_and(|stored| generation::fell(stored, &profile.counts));
+        if has_fallen && !was_asked_again {
+            was_asked_again = true;
+            // Held while the second one is read, which must not wait for it.
+            answer.reservation.iter_mut().for_each(Reservation::keep_all);
+            // A counter that fell can be noise of one reading, so a second one decides.
+            if let Ok(again) = pull.shared.ask(pull.address, templates) {
+                answer = again;
+                continue;
+            }
+        }
+        return Ok(Some(AssignedAnswer { answer, assignment, stored, learned_bytes }));
+    }
+}
+
+/// Decides to which key and build group an answer belongs; `None` where nothing vouches for it.
+fn assign<'g>(
+    pull: &AddressPull<'g>,
+    profile: &Profile,
+    template: Option<&Arc<Template>>,
+) -> anyhow::Result<Option<BuildAssignment<'g>>> {
+    let (shared, store) = (pull.shared, pull.store);
+    let structure = shared.intern(&profile.build, template)?;
+    let member = (structure, profile.build.fingerprint());
+    let owner = match pull.only_key() {
+        Some(key) => Some(key),
+        None => owner(pull, &profile.build),
+    };
+    let (key, is_decided) = (owner.unwrap_or(pull.keys[0]), owner.is_some());
+    let mut open = key.lock();
+    if !is_decided {
+        open.state.mark_undecided(member);
+    }
+    let answer = AnswerBuild {
+        build: &profile.build,
+        member,
+        is_decided,
+        is_elsewhere: pull.keys.len() > 1,
+        is_assumed: key.entry.is_assumed(pull.address),
+    };
+    let Some(assignment) = assignment::assign(&open.state, answer) else { return Ok(None) };
+    let index = open.make_room(assignment, key.entry.id, (&profile.build, member), shared, store)?;
+    let build_group = open.state.build_groups[index].id;
+    if let Some(template) = template {
+        open.state.templates.push((structure, Arc::clone(template)));
+    }
+    let is_of_it = |known: &&Generation| {
+        (known.build_group, known.structure, known.mode) == (build_group, structure, profile.mode)
+    };
+    let open = open.state.open_at(pull.address).find(is_of_it).cloned();
+    Ok(Some(BuildAssignment { key, is_decided, index, build_group, structure, open }))
+}
+
+/// Returns the key that a process at a shared address belongs to.
+fn owner<'g>(pull: &AddressPull<'g>, build: &Build) -> Option<KeyHandle<'g>> {
+    let claim = |key: &KeyHandle<'_>| Claim {
+        is_its_build: key.lock().state.is_its_build(build),
+        listed_at: key.entry.listed_at(pull.address),
+    };
+    let claims: Vec<Claim> = pull.keys.iter().map(claim).collect();
+    build_group::owner(&claims).map(|index| pull.keys[index])
+}
+
+/// Reads the stored counters of the open life that an answer may go on with, where they were not read already.
+fn stored_counts(
+    pull: &AddressPull<'_>,
+    assignment: &BuildAssignment<'_>,
+    counts: &mut Option<StoredCounts>,
+    blocks: usize,
+) -> anyhow::Result<Option<Vec<u64>>> {
+    let Some(open) = &assignment.open else { return Ok(None) };
+    if let Some(counts) = counts.take().filter(|counts| counts.generation == open.id) {
+        return Ok(Some(counts.counts));
+    }
+    match pull.store.counts(open.id, blocks) {
+        // Counters that cannot be read are left as they are, and the process counts anew.
+        Err(error) if error.is_of_one_value() => {
+            assignment.key.note_fault(error.to_string());
+            Ok(None)
+        }
+        counts => Ok(counts?),
+    }
+}
+
+/// Finds the stored life that an answer may go on with, and closed ones that may be the same.
+fn life_of(
+    pull: &AddressPull<'_>,
+    profile: &Profile,
+    assignment: &BuildAssignment<'_>,
+    stored: Option<Vec<u64>>,
+) -> anyhow::Result<(Option<StoredLife>, Beside)> {
+    let (shared, store) = (pull.shared, pull.store);
+    let Profile { mode, counts: answered, .. } = profile;
+    let doubt = &shared.doubt;
+    let may_be_of_another = {
+        let open = assignment.key.lock();
+        let here = open.state.at(pull.address).map(|known| shared.life(known));
+        life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here)
+    };
+    if may_be_of_another {
+        let here: Vec<Generation> = assignment.key.lock().state.at(pull.address).cloned().collect();
+        let lives: Vec<Life> = here.iter().map(|known| shared.life(known)).collect();
+        let counts_of = |index: usize| {
+            let known = &here[index];
+            let is_of_it = (known.build_group, known.structure, known.mode)
+                == (assignment.build_group, assignment.structure, *mode);
+            if !is_of_it {
+                return Ok(None);
+            }
+            match store.counts(known.id, answered.len()) {
+                Err(error) if error.is_of_one_value() => Ok(None),
+                counts => counts,
+            }
+        };
+        if let Some(resumed) = snapshot::resumed(*mode, &lives, answered, doubt, counts_of)? {
+            let generations = resumed.others.iter().map(|&other| here[other].clone()).collect();
+            let previous = StoredLife { generation: here[resumed.index].clone(), counts: resumed.then };
+            return Ok((Some(previous), Beside { generations, counts: resumed.rest }));
+        }
+    }
+    let open = assignment.open.clone().zip(stored);
+    let previous = open.map(|(generation, counts)| StoredLife { generation, counts });
+    Ok((previous, Beside::default()))
+}
+
+/// Adds an answer to the sum of its build group and sends what is to be remembered of it.
+fn send(
+    pull: &AddressPull<'_>,
+    answer: Answer,
+    assignment: &BuildAssignment<'_>,
+    previous: Option<&StoredLife>,
+    beside: &Beside,
+) -> anyhow::Result<()> {
+    let &AddressPull { address, shared, .. } = pull;
+    let &BuildAssignment { key, build_group, structure, .. } = assignment;
+    let id = key.entry.id;
+    let ParsedAnswer { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
+        answer.understood;
+    let fraction = hit_fraction(&answered);
+    let to_remember =
+        answer_digest.map(|digest| LastAnswer { fraction: fraction.clone(), answer_digest: digest.encode() });
+    let decision = decide_life(mode, previous, answered);
+    let closed = ended_lives(pull, &decision);
+    let at = shared.now;
+    let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside };
+    let LifeChanges { generation, changes: more, remembered } =
+        life::changes(&decision, decided, || shared.ids.generation());
+    if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
+        // By itself: nothing has moved that a row would have to be decided for.
+        shared.send(Message::Changes(Some(id), vec![remembered]));
+    }
+    note_elsewhere(pull, key, &build);
+    let mut open = key.lock();
+    let state = &mut open.state;
+    let has_moved = !closed.is_empty() || !more.is_empty();
+    let pulled = &mut state.build_groups[assignment.index];
+    pulled.add(mode, &build, decision.counts())?;
+    pulled.moved |= has_moved;
+    if !beside.generations.is_empty() {
+        pulled.add(mode, &build, &beside.counts)?;
+        state.replaced.extend(beside.generations.iter().map(|known| known.id));
+    }
+    state.replaced.insert(generation);
+    state.touched |= has_moved;
+    state.restarted += closed.len();
+    state.bytes += answer.bytes;
+    let (build, is_decided) = (build.fingerprint(), assignment.is_decided);
+    state.answered.insert(address.to_owned(), Answered { build_group, build, fraction, is_decided });
+    if has_moved {
+        let changes = [Change::Unfinished(id)].into_iter().chain(closed).chain(more).collect();
+        shared.send(Message::Changes(Some(id), changes));
+    }
+    Ok(())
+}
+
+/// Returns the changes that close the open lives of an address that do not go on.
+fn ended_lives(pull: &AddressPull<'_>, decision: &LifeDecision) -> Vec<Change> {
+    let mut closed = Vec::new();
+    for key in &pull.keys {
+        let open = key.lock();
+        let ended = open.state.open_at(pull.address).filter(|open| decision.ends(open));
+        closed.extend(ended.map(|open| Change::GenerationClosed(open.id, pull.shared.now)));
+    }
+    closed
+}
+
+/// Notes for the other keys that list an address that its process belongs to this one.
+fn note_elsewhere(pull: &AddressPull<'_>, owner: KeyHandle<'_>, build: &Build) {
+    for key in pull.keys.iter().filter(|key| key.entry.id != owner.entry.id) {
+        let name = owner.entry.newest_name().name.clone();
+        let elsewhere = &mut key.lock().state.elsewhere;
+        elsewhere.insert(pull.address.to_owned(), (name, build.fingerprint()));
+    }
+}

@@ -1,0 +1,339 @@
+//! The state of one key during a pull: its build groups, its lives, and what its addresses answered.
+//!
+//! Pure: the engine reads what is stored and hands it in, and carries out the changes that come back.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::build_group::{self, BuildGroup, BuildGroupStatus};
+use super::change::Change;
+use super::generation::Generation;
+use super::ids::{BuildGroupId, GenerationId, IdSource, KeyId, StructureId};
+use crate::profile::{Build, Conflict, Fingerprint, Merged, Mode, Template};
+
+/// State of a key during a pull.
+#[derive(Default)]
+pub(crate) struct KeyState {
+    pub(crate) build_groups: Vec<PulledBuildGroup>,
+    /// Lives as they were stored before this run.
+    pub(crate) generations: Vec<Generation>,
+    /// Lives whose stored counters are replaced by those in the sums.
+    pub(crate) replaced: HashSet<GenerationId>,
+    pub(crate) templates: Vec<(StructureId, Arc<Template>)>,
+    pub(crate) answered: BTreeMap<String, Answered>,
+    /// Addresses that failed, each with its error.
+    pub(crate) failed: BTreeMap<String, String>,
+    /// Addresses whose process belongs to another key, each with a name of that key and the build.
+    pub(crate) elsewhere: BTreeMap<String, (String, Fingerprint)>,
+    /// Something of the key was stored in this run.
+    pub(crate) touched: bool,
+    /// Stored values of the key that cannot be read.
+    pub(crate) faults: BTreeSet<String>,
+    /// Lives that ended.
+    pub(crate) restarted: usize,
+    pub(crate) bytes: u64,
+}
+
+/// A build group during a pull.
+pub(crate) struct PulledBuildGroup {
+    pub(crate) id: BuildGroupId,
+    pub(crate) status: BuildGroupStatus,
+    pub(crate) structures: Vec<Member>,
+    /// Counters of this run's answers alone, over a structure that holds at least theirs.
+    pub(crate) sum: Option<Merged>,
+    /// Structures of this run's answers. They stay here until its end.
+    answered: HashSet<StructureId>,
+    /// Counters moved in this run.
+    pub(crate) moved: bool,
+    /// The group was made in this run for an answer of which nobody can tell whose it is.
+    pub(crate) is_undecided: bool,
+}
+
+/// A structure with the fingerprint of its build.
+pub(crate) type Member = (StructureId, Fingerprint);
+
+/// The answer of an address in this run.
+pub(crate) struct Answered {
+    pub(crate) build_group: BuildGroupId,
+    pub(crate) build: Fingerprint,
+    pub(crate) fraction: String,
+    /// The answer is known to be of this key.
+    pub(crate) is_decided: bool,
+}
+
+impl KeyState {
+    /// Begins with what is stored, but for structures and counters: where nothing moved, neither is needed.
+    pub(crate) fn new(build_groups: Vec<BuildGroup>, generations: Vec<Generation>) -> Self {
+        let pulled = |BuildGroup { id, status, structures }| PulledBuildGroup {
+            structures,
+            ..PulledBuildGroup::new(id, status)
+        };
+        let build_groups = build_groups.into_iter().map(pulled).collect();
+        Self { build_groups, generations, ..Self::default() }
+    }
+
+    /// Returns the open lives at an address.
+    pub(crate) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+        self.at(address).filter(|known| known.closed_at.is_none())
+    }
+
+    /// Returns all lives at an address.
+    pub(crate) fn at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+        self.generations.iter().filter(move |known| known.address.as_deref() == Some(address))
+    }
+
+    /// Returns the one open life of an address with its build, where its last answer can only go on with it if it comes
+    /// again. `is_assumed`: no center that answers lists the address.
+    pub(crate) fn repeatable(&self, address: &str, is_assumed: bool) -> Option<(Generation, Fingerprint)> {
+        let mut open = self.open_at(address);
+        let (Some(generation), None) = (open.next(), open.next()) else { return None };
+        // Before a key shows anything, all answers together decide what that is.
+        let current = self.current()?;
+        let index = self.build_group_with(generation.structure)?;
+        let build_group = &self.build_groups[index];
+        if build_group.id != generation.build_group || (is_assumed && index != current) {
+            return None;
+        }
+        let of_it = |member: &&Member| member.0 == generation.structure;
+        let (_, build) = build_group.structures.iter().find(of_it)?;
+        Some((generation.clone(), *build))
+    }
+
+    /// Returns the index of the build group that the key shows.
+    pub(crate) fn current(&self) -> Option<usize> {
+        self.build_groups.iter().position(|build_group| build_group.status == BuildGroupStatus::Current)
+    }
+
+    /// Returns the id of the build group that the key shows.
+    pub(crate) fn current_id(&self) -> Option<BuildGroupId> {
+        self.current().map(|current| self.build_groups[current].id)
+    }
+
+    /// Tells whether a build is that which the key shows, or that which its first answers serve.
+    pub(crate) fn is_its_build(&self, build: &Build) -> Option<bool> {
+        let current = self.current();
+        let shown = self.build_groups.iter().enumerate().filter(|(index, build_group)| match current {
+            Some(current) => *index == current,
+            None => !build_group.is_undecided,
+        });
+        let mut sums = shown.filter_map(|(_, build_group)| build_group.sum.as_ref()).peekable();
+        sums.peek()?;
+        Some(sums.any(|sum| build_group::fits(sum.build(), build, true)))
+    }
+
+    /// Returns the build group that an answer belongs to: the current group if it has the build or the build fits it,
+    /// else one that has the build, else one that the build fits.
+    ///
+    /// A build that fits the current build group is moved there with all that it counted before. It was set aside
+    /// for another build, or replaced, and is served beside the current one again.
+    pub(crate) fn build_group_of(&self, build: &Build, member: Member, elsewhere: bool) -> Option<usize> {
+        let fits = |index: &usize| {
+            let sum = self.build_groups[*index].sum.as_ref();
+            sum.is_some_and(|sum| build_group::fits(sum.build(), build, elsewhere))
+        };
+        let has_it = |index: &usize| self.build_groups[*index].has(member.0);
+        let may_join = |index: &usize| fits(index) && !self.is_answered_elsewhere(*index, member.0);
+        let current = self.current();
+        current
+            .filter(has_it)
+            .or_else(|| current.filter(may_join))
+            .or_else(|| self.build_group_with(member.0))
+            .or_else(|| self.decided_newest_first().find(fits))
+    }
+
+    /// Returns the build group that has a structure: the current one if it does, else the newest.
+    pub(crate) fn build_group_with(&self, structure: StructureId) -> Option<usize> {
+        let has_it = |index: &usize| self.build_groups[*index].has(structure);
+        self.current().filter(has_it).or_else(|| self.decided_newest_first().find(has_it))
+    }
+
+    /// Returns the build group in which answers of this build wait until it can be told whose they are.
+    pub(crate) fn undecided_build_group_of(&self, member: Member) -> Option<usize> {
+        let stored = |build_group: &PulledBuildGroup| {
+            self.generations.iter().any(|known| known.build_group == build_group.id)
+        };
+        self.build_groups.iter().rposition(|build_group| {
+            build_group.status == BuildGroupStatus::Aside
+                && build_group.structures.contains(&member)
+                && (build_group.is_undecided || stored(build_group))
+        })
+    }
+
+    /// Notes that nobody can tell whose the answers are that wait with this build.
+    pub(crate) fn mark_undecided(&mut self, member: Member) {
+        if let Some(index) = self.undecided_build_group_of(member) {
+            self.build_groups[index].is_undecided = true;
+        }
+    }
+
+    fn decided_newest_first(&self) -> impl Iterator<Item = usize> {
+        (0..self.build_groups.len()).rev().filter(|&index| !self.build_groups[index].is_undecided)
+    }
+
+    /// Tells whether an answer of this run belongs to another build group that has this build, or is about to.
+    fn is_answered_elsewhere(&self, index: usize, structure: StructureId) -> bool {
+        let others = self.build_groups.iter().enumerate().filter(|(other, _)| *other != index);
+        let mut decided =
+            others.map(|(_, build_group)| build_group).filter(|build_group| !build_group.is_undecided);
+        decided.any(|build_group| build_group.answered.contains(&structure))
+    }
+
+    /// Moves what other build groups have counted of a build into the current one; returns the changes that do it in
+    /// the database.
+    pub(crate) fn bring_back(&mut self, current: usize, member: Member) -> Vec<Change> {
+        let mut moved = Vec::new();
+        for index in 0..self.build_groups.len() {
+            let build_group = &self.build_groups[index];
+            if index != current && !build_group.is_undecided && build_group.has(member.0) {
+                moved.push(self.move_structure(member, index, current));
+            }
+        }
+        self.touched |= !moved.is_empty();
+        moved
+    }
+
+    /// Moves all that was counted of a build from one build group to another; returns the change that does it in the
+    /// database.
+    pub(crate) fn move_structure(&mut self, member: Member, from: usize, to: usize) -> Change {
+        let (structure, (from_id, to_id)) =
+            (member.0, (self.build_groups[from].id, self.build_groups[to].id));
+        let moved = |known: &&mut Generation| known.build_group == from_id && known.structure == structure;
+        self.generations.iter_mut().filter(moved).for_each(|known| known.build_group = to_id);
+        self.build_groups[from].structures.retain(|known| *known != member);
+        if !self.build_groups[to].has(structure) {
+            self.build_groups[to].structures.push(member);
+        }
+        for index in [from, to] {
+            self.build_groups[index].moved = true;
+        }
+        Change::StructureMoved { structure, from: from_id, to: to_id }
+    }
+
+    /// Adds a build group; returns its index, and the change that does it in the database.
+    pub(crate) fn add_build_group(
+        &mut self,
+        key: KeyId,
+        is_undecided: bool,
+        ids: &IdSource,
+        now: DateTime<Utc>,
+    ) -> (usize, Change) {
+        let id = ids.build_group();
+        let added = PulledBuildGroup { is_undecided, ..PulledBuildGroup::new(id, BuildGroupStatus::Aside) };
+        self.build_groups.push(added);
+        (self.build_groups.len() - 1, Change::BuildGroup { id, key, at: now })
+    }
+
+    /// Gives a build group another status; returns the change that does it in the database.
+    pub(crate) fn set_status(&mut self, index: usize, status: BuildGroupStatus) -> Change {
+        let build_group = &mut self.build_groups[index];
+        build_group.status = status;
+        Change::BuildGroupStatus(build_group.id, status)
+    }
+}
+
+impl PulledBuildGroup {
+    pub(crate) fn new(id: BuildGroupId, status: BuildGroupStatus) -> Self {
+        Self {
+            id,
+            status,
+            structures: Vec::new(),
+            sum: None,
+            answered: HashSet::new(),
+            moved: false,
+            is_undecided: false,
+        }
+    }
+
+    /// Tells whether a structure belongs to the group.
+    pub(crate) fn has(&self, structure: StructureId) -> bool {
+        self.structures.iter().any(|(known, _)| *known == structure)
+    }
+
+    /// Returns the build that stands for the group where one has to.
+    pub(crate) fn newest_build(&self) -> Option<Fingerprint> {
+        self.structures.last().map(|(_, build)| *build)
+    }
+
+    /// Widens the structure of the sum.
+    pub(crate) fn take_in(&mut self, build: &Arc<Build>) -> Result<(), Conflict> {
+        self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)
+    }
+
+    /// Takes in the build of an answer of this run.
+    pub(crate) fn take_in_answer(&mut self, member: Member, build: &Arc<Build>) -> Result<(), Conflict> {
+        self.answered.insert(member.0);
+        if !self.structures.contains(&member) {
+            self.structures.push(member);
+        }
+        self.take_in(build)
+    }
+
+    /// Adds counters of an answer to the sum.
+    pub(crate) fn add(&mut self, mode: Mode, build: &Arc<Build>, counts: &[u64]) -> Result<(), Conflict> {
+        self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).add(mode, build, counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::build_group::BuildGroupStatus::{Aside, Current, Former};
+    use crate::fleet::fixtures::{address, at, build, life, member, state, words};
+
+    #[test]
+    fn a_build_that_joins_what_is_shown_brings_along_all_that_it_counted() {
+        let groups = [(Current, &[(1, "server")][..]), (Former, &[(2, "worker"), (3, "tool")])];
+        let mut state = state(&groups, vec![life(7, 2, 2, "a"), life(8, 2, 3, "b")]);
+        let changes = state.bring_back(0, member(2, "worker"));
+        assert_eq!(words(&changes), ["structure 2 from 2 to 1"]);
+        assert_eq!(state.generations.iter().map(|life| life.build_group.0).collect::<Vec<_>>(), [1, 2]);
+        assert!(state.touched && state.build_groups.iter().all(|build_group| build_group.moved));
+        assert!(state.build_groups[0].has(StructureId(2)) && !state.build_groups[1].has(StructureId(2)));
+        assert!(state.bring_back(0, member(2, "worker")).is_empty());
+    }
+
+    #[test]
+    fn a_build_is_that_of_a_key_where_it_fits_what_the_key_shows() {
+        let shown = state(&[(Current, &[(1, "lib server")]), (Aside, &[(2, "lib'")])], vec![]);
+        assert_eq!(shown.is_its_build(&build("lib worker")), Some(true));
+        assert_eq!(shown.is_its_build(&build("lib'")), Some(false));
+        // Nothing but the module speaks for a build without a common file.
+        assert_eq!(shown.is_its_build(&build("worker")), Some(false));
+    }
+
+    #[test]
+    fn a_key_that_shows_nothing_yet_claims_the_builds_of_its_first_answers() {
+        assert_eq!(KeyState::default().is_its_build(&build("lib")), None);
+        let first = state(&[(Aside, &[(1, "lib")])], vec![]);
+        assert_eq!(first.is_its_build(&build("lib worker")), Some(true));
+        assert_eq!(first.is_its_build(&build("lib'")), Some(false));
+    }
+
+    #[test]
+    fn a_repeated_answer_goes_on_with_the_one_open_life_of_its_address() {
+        let closed = Generation { closed_at: Some(at(1)), ..life(6, 1, 1, "a") };
+        let (open, elsewhere) = (life(7, 1, 1, "a"), life(8, 1, 1, "b"));
+        let state = state(&[(Current, &[(1, "lib")])], vec![closed, open.clone(), elsewhere]);
+        let repeated = Some((open, build("lib").fingerprint()));
+        assert_eq!(state.repeatable(&address("a"), false), repeated);
+        assert_eq!(state.repeatable(&address("c"), false), None);
+    }
+
+    #[test]
+    fn a_repeated_answer_is_read_where_two_lives_are_open_or_nothing_is_shown() {
+        let two = vec![life(7, 1, 1, "a"), life(8, 1, 1, "a")];
+        assert_eq!(state(&[(Current, &[(1, "lib")])], two).repeatable(&address("a"), false), None);
+        let one = vec![life(7, 1, 1, "a")];
+        assert_eq!(state(&[(Aside, &[(1, "lib")])], one).repeatable(&address("a"), false), None);
+    }
+
+    #[test]
+    fn a_repeated_answer_of_a_build_set_aside_needs_a_center_that_vouches_for_it() {
+        let groups = [(Current, &[(1, "lib")][..]), (Aside, &[(2, "lib'")])];
+        let state = state(&groups, vec![life(7, 2, 2, "a")]);
+        assert!(state.repeatable(&address("a"), false).is_some());
+        assert_eq!(state.repeatable(&address("a"), true), None);
+    }
+}

@@ -1,0 +1,304 @@
+//! The lives of an address after an answer: which of them goes on, which are over, whether one begins.
+
+use super::change::Change;
+use super::generation::{self, Generation, LastAnswer, Verdict};
+use super::ids::{BuildGroupId, GenerationId, StructureId};
+use super::snapshot::{Doubt, Life};
+use crate::profile::{Mode, encode_counts};
+use chrono::{DateTime, Utc};
+
+/// A stored life with its counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredLife {
+    pub(crate) generation: Generation,
+    pub(crate) counts: Vec<u64>,
+}
+
+/// The life that an answer is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LifeDecision {
+    /// A stored life goes on, with these counters.
+    Continues {
+        generation: GenerationId,
+        counts: Vec<u64>,
+        /// The life was taken for over.
+        is_reopened: bool,
+        /// The counters are not those that are stored.
+        has_moved: bool,
+        /// The counters are those of the answer.
+        is_as_answered: bool,
+    },
+    /// A life begins with the counters of the answer.
+    Begins { counts: Vec<u64> },
+}
+
+impl LifeDecision {
+    /// Returns the counters of the life after the answer.
+    pub(crate) fn counts(&self) -> &[u64] {
+        match self {
+            Self::Continues { counts, .. } | Self::Begins { counts } => counts,
+        }
+    }
+
+    /// Tells whether the answer ends an open life of its address.
+    pub(crate) fn ends(&self, open: &Generation) -> bool {
+        !matches!(self, Self::Continues { generation, .. } if *generation == open.id)
+    }
+}
+
+/// Decides whether an answer goes on with a stored life.
+pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: Vec<u64>) -> LifeDecision {
+    let Some(StoredLife { generation, counts: stored }) = previous else {
+        return LifeDecision::Begins { counts: answered };
+    };
+    match generation::judge(mode, stored, &answered) {
+        Verdict::Restarted => LifeDecision::Begins { counts: answered },
+        Verdict::Continues(counts) => LifeDecision::Continues {
+            generation: generation.id,
+            is_reopened: generation.closed_at.is_some(),
+            has_moved: *stored != counts,
+            is_as_answered: counts == answered,
+            counts,
+        },
+    }
+}
+
+/// Tells whether an answer may go on with a life that was taken for over.
+///
+/// `open` are the counters of the open life of the answer's build, `here` all lives of the address. An answer that goes
+/// on with the open life is of another one only where a clock went back.
+pub(crate) fn may_be_of_another(
+    mode: Mode,
+    open: Option<&[u64]>,
+    answered: &[u64],
+    doubt: &Doubt,
+    here: impl Iterator<Item = Life>,
+) -> bool {
+    let goes_on = open.is_some_and(|stored| {
+        !generation::fell(stored, answered) || generation::judge(mode, stored, answered) != Verdict::Restarted
+    });
+    !goes_on || doubt.concerns_closed(here)
+}
+
+/// Closed lives of which any may be the one that goes on, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    pub(crate) generations: Vec<Generation>,
+    /// Counters of all of them together.
+    pub(crate) counts: Vec<u64>,
+}
+
+impl Beside {
+    /// Returns the changes that leave one life with all that they count.
+    fn changes(&self, mode: Mode) -> Vec<Change> {
+        let Some((&Generation { id, pulled_at: at, .. }, gone)) = self.generations.split_first() else {
+            return Vec::new();
+        };
+        let counts = encode_counts(&self.counts);
+        let moved = Change::GenerationMoved { id, mode, at, counts, answer: None };
+        [moved].into_iter().chain(gone.iter().map(|gone| Change::GenerationFolded(gone.id))).collect()
+    }
+}
+
+/// An answer of which it is decided whose life it is.
+pub(crate) struct DecidedAnswer<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) build_group: BuildGroupId,
+    pub(crate) structure: StructureId,
+    pub(crate) mode: Mode,
+    pub(crate) at: DateTime<Utc>,
+    /// How to know the answer again.
+    pub(crate) to_remember: Option<LastAnswer>,
+    pub(crate) beside: &'a Beside,
+}
+
+/// Changes of what is stored by an answer.
+#[derive(Debug)]
+pub(crate) struct LifeChanges {
+    /// The life whose counters the answer has.
+    pub(crate) generation: GenerationId,
+    /// Changes for which a row has to be decided.
+    pub(crate) changes: Vec<Change>,
+    /// How to know the answer again, where the counters that are stored came again.
+    pub(crate) remembered: Option<Change>,
+}
+
+/// Returns what an answer changes, besides the lives that it ends. `new_id` is asked where a life begins.
+pub(crate) fn changes(
+    decision: &LifeDecision,
+    answer: DecidedAnswer<'_>,
+    new_id: impl FnOnce() -> GenerationId,
+) -> LifeChanges {
+    let DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside } = answer;
+    let mut changes = Vec::new();
+    let mut remembered = None;
+    let generation = match decision {
+        LifeDecision::Continues { generation, counts, is_reopened, has_moved, is_as_answered } => {
+            changes.extend(is_reopened.then_some(Change::GenerationReopened(*generation)));
+            let answer = to_remember.filter(|_| *is_as_answered);
+            if *has_moved {
+                let counts = encode_counts(counts);
+                changes.push(Change::GenerationMoved { id: *generation, mode, at, counts, answer });
+            } else {
+                remembered = answer.map(|answer| Change::AnswerRemembered(*generation, answer));
+            }
+            *generation
+        }
+        LifeDecision::Begins { counts } => {
+            let id = new_id();
+            let counts = encode_counts(counts);
+            let (address, answer) = (Some(address.to_owned()), to_remember);
+            changes.push(Change::GenerationOpened {
+                id,
+                build_group,
+                structure,
+                address,
+                mode,
+                at,
+                counts,
+                answer,
+            });
+            id
+        }
+    };
+    changes.extend(beside.changes(mode));
+    LifeChanges { generation, changes, remembered }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixtures::{at, life, words};
+
+    fn stored(counts: &[u64]) -> StoredLife {
+        StoredLife { generation: life(7, 1, 1, "a"), counts: counts.to_vec() }
+    }
+
+    fn closed(counts: &[u64]) -> StoredLife {
+        let generation = Generation { closed_at: Some(at(1)), ..life(7, 1, 1, "a") };
+        StoredLife { generation, counts: counts.to_vec() }
+    }
+
+    fn decided(previous: Option<&StoredLife>, answered: &[u64]) -> LifeDecision {
+        decide_life(Mode::Count, previous, answered.to_vec())
+    }
+
+    fn continues(counts: &[u64], has_moved: bool, is_as_answered: bool) -> LifeDecision {
+        let (generation, counts) = (GenerationId(7), counts.to_vec());
+        LifeDecision::Continues { generation, counts, is_reopened: false, has_moved, is_as_answered }
+    }
+
+    fn begins(counts: &[u64]) -> LifeDecision {
+        LifeDecision::Begins { counts: counts.to_vec() }
+    }
+
+    /// The changes of an answer in words, and what is remembered of it by itself.
+    fn changed(decision: &LifeDecision, beside: &Beside) -> (i64, Vec<String>, Vec<String>) {
+        let to_remember = Some(LastAnswer { fraction: "1/2".to_owned(), answer_digest: vec![1] });
+        let answer = DecidedAnswer {
+            address: "http://a:1",
+            build_group: BuildGroupId(1),
+            structure: StructureId(1),
+            mode: Mode::Count,
+            at: at(15),
+            to_remember,
+            beside,
+        };
+        let changes = changes(decision, answer, || GenerationId(9));
+        let remembered: Vec<Change> = changes.remembered.into_iter().collect();
+        (changes.generation.0, words(&changes.changes), words(&remembered))
+    }
+
+    #[test]
+    fn an_answer_at_an_address_without_a_life_begins_one() {
+        assert_eq!(decided(None, &[1, 0]), begins(&[1, 0]));
+    }
+
+    #[test]
+    fn counters_that_grew_or_stayed_go_on_with_the_life() {
+        assert_eq!(decided(Some(&stored(&[1, 0])), &[2, 1]), continues(&[2, 1], true, true));
+        assert_eq!(decided(Some(&stored(&[1, 0])), &[1, 0]), continues(&[1, 0], false, true));
+    }
+
+    #[test]
+    fn a_counter_that_fell_a_little_keeps_the_larger_count() {
+        assert_eq!(decided(Some(&stored(&[5, 3, 7])), &[4, 3, 8]), continues(&[5, 3, 8], true, false));
+        assert_eq!(decided(Some(&stored(&[5, 3, 7])), &[4, 3, 7]), continues(&[5, 3, 7], false, false));
+    }
+
+    #[test]
+    fn a_hit_block_that_is_zero_again_begins_a_life() {
+        assert_eq!(decided(Some(&stored(&[5, 3])), &[9, 0]), begins(&[9, 0]));
+    }
+
+    #[test]
+    fn a_life_that_was_taken_for_over_is_opened_again() {
+        let decision = decided(Some(&closed(&[1, 0])), &[2, 0]);
+        assert!(matches!(decision, LifeDecision::Continues { is_reopened: true, has_moved: true, .. }));
+        let changes = vec!["reopened 7".to_owned(), "moved 7 known".to_owned()];
+        assert_eq!(changed(&decision, &Beside::default()), (7, changes, vec![]));
+    }
+
+    #[test]
+    fn every_open_life_but_that_which_goes_on_is_over() {
+        let (own, other) = (life(7, 1, 1, "a"), life(8, 2, 2, "a"));
+        let goes_on = continues(&[1], true, true);
+        assert_eq!((goes_on.ends(&own), goes_on.ends(&other)), (false, true));
+        assert_eq!((begins(&[1]).ends(&own), begins(&[1]).ends(&other)), (true, true));
+    }
+
+    #[test]
+    fn a_life_that_begins_is_stored_under_a_new_id_and_its_answer_is_known_again() {
+        let changes = vec!["opened 9 known".to_owned()];
+        assert_eq!(changed(&begins(&[1, 0]), &Beside::default()), (9, changes, vec![]));
+    }
+
+    #[test]
+    fn an_answer_whose_counters_are_stored_changes_nothing_and_is_remembered_by_itself() {
+        let same = continues(&[1, 0], false, true);
+        assert_eq!(changed(&same, &Beside::default()), (7, vec![], vec!["remembered 7".to_owned()]));
+    }
+
+    #[test]
+    fn an_answer_with_a_counter_that_fell_is_not_known_again() {
+        let noise = continues(&[5, 8], true, false);
+        assert_eq!(changed(&noise, &Beside::default()), (7, vec!["moved 7".to_owned()], vec![]));
+        assert_eq!(changed(&continues(&[5, 3], false, false), &Beside::default()), (7, vec![], vec![]));
+    }
+
+    #[test]
+    fn lives_that_may_be_the_same_are_left_as_one_beside_it() {
+        let generations = vec![life(4, 1, 1, "a"), life(5, 1, 1, "a"), life(6, 1, 1, "a")];
+        let beside = Beside { generations, counts: vec![1, 0] };
+        let changes = ["moved 7 known", "moved 4", "folded 5", "folded 6"].map(str::to_owned).to_vec();
+        assert_eq!(changed(&continues(&[2, 0], true, true), &beside), (7, changes, vec![]));
+    }
+
+    #[test]
+    fn closed_lives_are_looked_at_where_the_open_one_does_not_go_on() {
+        let doubt = Doubt::new(at(15), Vec::new());
+        let may_be = |open: Option<&[u64]>, answered: &[u64]| {
+            may_be_of_another(Mode::Count, open, answered, &doubt, std::iter::empty())
+        };
+        assert!(may_be(None, &[1]));
+        assert!(may_be(Some(&[5, 3]), &[9, 0]));
+        assert!(!may_be(Some(&[5, 3]), &[5, 4]));
+        // One counter that fell a little is noise.
+        assert!(!may_be(Some(&[5, 3]), &[4, 3]));
+    }
+
+    #[test]
+    fn closed_lives_of_a_time_in_doubt_are_looked_at_though_the_open_one_goes_on() {
+        let doubt = Doubt::new(at(15), Vec::new());
+        let life = |closed: i64| Life {
+            opened_at: at(0),
+            pulled_at: at(0),
+            closed_at: Some(at(closed)),
+            is_from_before_jump: false,
+        };
+        let may_be = |life| may_be_of_another(Mode::Count, Some(&[1]), &[2], &doubt, [life].into_iter());
+        assert!(!may_be(life(10)));
+        // The clock went back: the life ended later than now.
+        assert!(may_be(life(60)));
+    }
+}
