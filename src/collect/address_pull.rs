@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::collect::open_key::OpenKey;
-use crate::collect::shared::{Shared, lock};
+use crate::collect::run::{Run, lock};
 use crate::fleet::key_entry::KeyEntry;
 use crate::io::store::Store;
 
@@ -13,7 +13,7 @@ pub(crate) struct AddressPull<'g> {
     pub(crate) address: &'g str,
     /// Keys that list the address; there is at least one.
     pub(crate) keys: Vec<KeyHandle<'g>>,
-    pub(crate) shared: &'g Shared<'g>,
+    pub(crate) run: &'g Run<'g>,
     pub(crate) store: &'g Store,
 }
 

@@ -1,4 +1,4 @@
-//! One address from the request to an answer that was read.
+//! An address from the request to an answer that was read.
 //!
 //! An answer that comes again is known by its digest, and nothing of it is decoded.
 
@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::fault::Reach;
-use crate::collect::shared::Answer;
+use crate::collect::run::Answer;
 use crate::collect::taking_in::{StoredCounts, take_in};
 use crate::fleet::generation::{Generation, LastAnswer};
 use crate::fleet::key_state::Answered;
@@ -26,7 +26,7 @@ struct KnownAnswer<'g> {
 /// Asks an address and takes in what it answers.
 pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     let known = known_answer(pull)?;
-    let incoming = pull.shared.client.profile(pull.address).and_then(|mut incoming| {
+    let incoming = pull.run.client.profile(pull.address).and_then(|mut incoming| {
         let is_repeated = match &known {
             Some(known) => incoming.repeats(&known.answer_digest)?,
             None => false,
@@ -57,7 +57,7 @@ pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
 
 /// Returns the open life that goes on if its last answer comes again, where nothing else could come of that answer.
 fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer<'g>>> {
-    let (shared, store) = (pull.shared, pull.store);
+    let (run, store) = (pull.run, pull.store);
     let Some(key) = pull.only_key() else { return Ok(None) };
     let mut open = key.lock();
     let Some((generation, build)) = open.state.repeatable(pull.address, key.entry.is_assumed(pull.address))
@@ -68,8 +68,8 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
     let current = open.state.current();
     if open.state.build_group_with(generation.structure) != current {
         // A build that fits what is shown joins it again.
-        open.load(shared, store)?;
-        let template = shared.template(store, generation.structure)?;
+        open.load(run, store)?;
+        let template = run.template(store, generation.structure)?;
         if open.state.build_group_of(template.build(), member, false) == current {
             return Ok(None);
         }
@@ -83,7 +83,7 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
 
 /// Notes that an address answered as it did before.
 fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
-    pull.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+    pull.run.bytes.fetch_add(bytes, Ordering::Relaxed);
     let state = &mut known.key.lock().state;
     state.bytes += bytes;
     // Another thread may have moved its build to the current build group meanwhile.
@@ -99,17 +99,17 @@ fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
 
 /// Returns the structures that an answer of this address may have, the likeliest first.
 fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>> {
-    let (shared, store) = (pull.shared, pull.store);
+    let (run, store) = (pull.run, pull.store);
     let mut known = Vec::new();
     for key in &pull.keys {
         let mut open = key.lock();
-        open.load(shared, store)?;
+        open.load(run, store)?;
         let state = &mut open.state;
         let served = state.open_at(pull.address).map(|open| open.structure).next();
         if let Some(structure) = served {
             let template = match state.templates.iter().find(|(id, _)| *id == structure) {
                 Some((_, template)) => Ok(Arc::clone(template)),
-                None => shared.template(store, structure),
+                None => run.template(store, structure),
             };
             match template {
                 Ok(template) => known.insert(0, template),
@@ -132,12 +132,12 @@ fn read_on(
     known: Option<&KnownAnswer<'_>>,
     templates: &[Arc<Template>],
 ) -> anyhow::Result<(Result<Answer, HttpError>, Option<StoredCounts>)> {
-    let (shared, store) = (pull.shared, pull.store);
+    let (run, store) = (pull.run, pull.store);
     let Some(known) = known.filter(|_| incoming.recognised_any()) else {
-        return Ok((shared.read(pull.address, incoming, templates, None), None));
+        return Ok((run.read(pull.address, incoming, templates, None), None));
     };
     let generation = known.generation.id;
-    let stored = shared.template(store, known.generation.structure).and_then(|template| {
+    let stored = run.template(store, known.generation.structure).and_then(|template| {
         let counts = store.counts(generation, template.build().blocks().len())?.unwrap_or_default();
         Ok((template, counts))
     });
@@ -145,15 +145,15 @@ fn read_on(
         Ok(stored) => stored,
         // Only a damaged database comes here, and below; another answer needs nothing of it.
         Err(error) if Reach::of(&error) == Reach::Service => {
-            return Ok((shared.ask(pull.address, templates), None));
+            return Ok((run.ask(pull.address, templates), None));
         }
         Err(error) => return Err(error),
     };
     match PreviousAnswer::new(&known.answer_digest, &template, &counts) {
         Some(last) => Ok((
-            shared.read(pull.address, incoming, templates, Some(&last)),
+            run.read(pull.address, incoming, templates, Some(&last)),
             Some(StoredCounts { generation, counts }),
         )),
-        None => Ok((shared.ask(pull.address, templates), None)),
+        None => Ok((run.ask(pull.address, templates), None)),
     }
 }

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use crate::collect::fault::{BadAdoption, Reach};
 use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
-use crate::collect::outcome::{Aside, Failure, PullResult, Pulled, WhyAside};
+use crate::collect::outcome::{Failure, KeyOutcome, KeyResult, Quarantined, WhyQuarantined};
 use crate::collect::pending::Pending;
-use crate::collect::shared::Shared;
+use crate::collect::run::Run;
 use crate::fleet::address_states::{address_states, answering};
 use crate::fleet::adoption::{self, Adopted};
 use crate::fleet::change::Change;
@@ -39,7 +39,7 @@ pub(crate) struct EndOfPull<'s> {
     /// Fractions that a peek of this run found.
     pub(crate) peeked: &'s BTreeMap<String, String>,
     pub(crate) open: OpenKey,
-    pub(crate) shared: &'s Shared<'s>,
+    pub(crate) run: &'s Run<'s>,
     pub(crate) store: &'s Store,
 }
 
@@ -61,7 +61,7 @@ struct Addresses {
 
 impl EndOfPull<'_> {
     /// Decides what the key shows and when it is pulled next.
-    pub(crate) fn decide(mut self, changes: &mut Vec<Change>) -> anyhow::Result<Pulled> {
+    pub(crate) fn decide(mut self, changes: &mut Vec<Change>) -> anyhow::Result<KeyResult> {
         let BuildsShown { adopted, remembered: election, pending } = self.decide_build(changes)?;
         let addresses = self.decide_addresses(changes);
         let latest = self.store.latest(&self.key.entry.key)?.and_then(|row| row.stats);
@@ -82,12 +82,12 @@ impl EndOfPull<'_> {
         let is_faulty = !self.open.state.faults.is_empty();
         changes.extend(is_faulty.then_some(Change::Unfinished(entry.id)));
         let schedule = &schedule.schedule;
-        Ok(Pulled {
-            result: match outcome {
-                _ if !is_stored => PullResult::NotStored,
-                Outcome::Changed => PullResult::Changed,
-                Outcome::Unchanged | Outcome::UnchangedAtRetry => PullResult::Unchanged,
-                Outcome::NothingAnswered => PullResult::NothingAnswered,
+        Ok(KeyResult {
+            outcome: match outcome {
+                _ if !is_stored => KeyOutcome::NotStored,
+                Outcome::Changed => KeyOutcome::Changed,
+                Outcome::Unchanged | Outcome::UnchangedAtRetry => KeyOutcome::Unchanged,
+                Outcome::NothingAnswered => KeyOutcome::NothingAnswered,
             },
             coverage: shown.coverage.or(before),
             before,
@@ -102,7 +102,7 @@ impl EndOfPull<'_> {
     }
 
     /// Returns what the addresses of the key answered.
-    fn told(self, addresses: &Addresses) -> Pulled {
+    fn told(self, addresses: &Addresses) -> KeyResult {
         let state = self.open.state;
         let shown = state.current_id();
         let next_try = |address: &String| addresses.states.get(address).and_then(|it| it.retry.next_try);
@@ -112,14 +112,14 @@ impl EndOfPull<'_> {
             address,
             error,
         }));
-        let asides = state.answered.iter().filter(|(_, answer)| Some(answer.build_group) != shown);
-        let aside = |(address, answer): (&String, &Answered)| Aside {
+        let quarantined = state.answered.iter().filter(|(_, answer)| Some(answer.build_group) != shown);
+        let report = |(address, answer): (&String, &Answered)| Quarantined {
             address: address.clone(),
             build: answer.build,
-            why: if answer.is_decided { WhyAside::OtherBuild } else { WhyAside::Undecided },
+            why: if answer.is_decided { WhyQuarantined::OtherBuild } else { WhyQuarantined::Undecided },
         };
         let elsewhere = state.elsewhere.iter().map(|(address, (name, _))| (address.clone(), name.clone()));
-        Pulled {
+        KeyResult {
             reason: self.reason,
             answered: addresses.answered,
             known: addresses.known.len(),
@@ -130,17 +130,17 @@ impl EndOfPull<'_> {
             bytes: state.bytes,
             restarted: state.restarted,
             failures,
-            asides: asides.map(aside).collect(),
+            quarantined: quarantined.map(report).collect(),
             elsewhere: elsewhere.collect(),
             faults: state.faults,
-            ..Pulled::not_asked(self.key.entry)
+            ..KeyResult::not_asked(self.key.entry)
         }
     }
 
     /// Lets another build group take the place of the current one where that is due, and moves replaced sets of files
     /// into the history.
     fn decide_build(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<BuildsShown> {
-        let Self { key, index, others, open, shared, store, .. } = self;
+        let Self { key, index, others, open, run, store, .. } = self;
         let candidates = candidates(*index, key, &open.state, others);
         let decision = adoption::decide(key, &open.state, &candidates).map_err(BadAdoption)?;
         let mut remembered = decision.remembered;
@@ -150,9 +150,9 @@ impl EndOfPull<'_> {
         });
         let elected = decision.adopted.and_then(|elected| adoption::adopt(&mut open.state, elected, changes));
         let mut adopted: Vec<Adopted> = elected.into_iter().collect();
-        let replaced = adoption::leave_replaced(key, &mut open.state, shared.ids, changes);
+        let replaced = adoption::leave_replaced(key, &mut open.state, run.ids, changes);
         if let Some(current) = open.state.current().filter(|_| !replaced.is_empty()) {
-            open.leave_replaced(current, shared, store)?;
+            open.leave_replaced(current, run, store)?;
             // A deploy ends the choice of a person.
             remembered.chosen = None;
         }
@@ -245,7 +245,7 @@ impl EndOfPull<'_> {
         let mut templates = Vec::new();
         let mut sum = own.unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
         for known in generations {
-            let template = self.shared.template(self.store, known.structure)?;
+            let template = self.run.template(self.store, known.structure)?;
             let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
                 continue;
             };
@@ -265,8 +265,8 @@ impl EndOfPull<'_> {
     ) -> anyhow::Result<Change> {
         let entry = self.key.entry;
         let folder = crate::names::escape(&entry.key.app);
-        let workdir = self.shared.locked.workdir();
-        let number = self.shared.numbers.next(&folder, || workdir.highest_number(&folder))?;
+        let workdir = self.run.locked.workdir();
+        let number = self.run.numbers.next(&folder, || workdir.highest_number(&folder))?;
         let number = number.with_context(|| {
             format!(
                 "no number is left for another profile, as {folder}_{HIGHEST_NUMBER} is there; move it out of \
@@ -277,7 +277,7 @@ impl EndOfPull<'_> {
         templates.extend(self.open.state.templates.iter().map(|(_, template)| Arc::clone(template)));
         let known = templates.iter().find(|known| known.build().fingerprint() == profile.build.fingerprint());
         let mut file_bytes = 0;
-        self.shared.locked.store(&path, |out| {
+        self.run.locked.store(&path, |out| {
             match known {
                 Some(template) => profile::write_known(profile.mode, template, &profile.counts, out)?,
                 None => profile::write(profile.mode, &profile.build, &profile.counts, out)?,
@@ -287,7 +287,7 @@ impl EndOfPull<'_> {
         })?;
         Ok(Change::Row(Box::new(NewRow {
             key: entry.key.clone(),
-            at: self.shared.now,
+            at: self.run.now,
             addresses: addresses.to_vec(),
             branch: entry.newest_name().branch.clone(),
             cov_file_path: path,

@@ -12,8 +12,8 @@ use crate::collect::asking::ask;
 use crate::collect::end_of_pull::EndOfPull;
 use crate::collect::fault::Reach;
 use crate::collect::open_key::OpenKey;
-use crate::collect::outcome::{Failure, Pulled};
-use crate::collect::shared::{Message, Shared, lock};
+use crate::collect::outcome::{Failure, KeyResult};
+use crate::collect::run::{Message, Run, lock};
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::pulled_key::PulledKey;
@@ -40,21 +40,21 @@ struct KeySlot {
 /// How many addresses are not done with.
 struct Left {
     of_one_key: usize,
-    shared: usize,
+    of_several: usize,
 }
 
 /// Asks each address of a group for its fraction alone; returns those that moved since the last pull, where any did.
 ///
 /// Only an address that failed is sent.
-pub(crate) fn peek(group: &AddressGroup<'_>, shared: &Shared<'_>) -> Option<BTreeMap<String, String>> {
+pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<BTreeMap<String, String>> {
     let mut changes = Vec::new();
     let mut pulled = Vec::new();
     for GroupAddress { address, keys } in &group.addresses {
-        if shared.is_stopped() {
+        if run.is_stopped() {
             return None;
         }
         let entries = || keys.iter().map(|&key| group.keys[key].entry);
-        match shared.client.fraction(address) {
+        match run.client.fraction(address) {
             Ok(None) => {}
             Ok(Some(fraction)) => {
                 if entries().any(|entry| entry.state(address).is_moved_to(&fraction)) {
@@ -62,13 +62,13 @@ pub(crate) fn peek(group: &AddressGroup<'_>, shared: &Shared<'_>) -> Option<BTre
                     return Some([(address.clone(), fraction)].into());
                 }
             }
-            Err(_) if shared.is_stopped() => return None,
+            Err(_) if run.is_stopped() => return None,
             Err(error) => {
                 for entry in entries() {
                     let error = error.to_string();
-                    let state = entry.state(address).after_failure(&error, &shared.rules.retry, shared.now);
+                    let state = entry.state(address).after_failure(&error, &run.rules.retry, run.now);
                     let next_try = state.retry.next_try;
-                    pulled.push(Pulled::peek_failed(
+                    pulled.push(KeyResult::peek_failed(
                         entry,
                         Failure { address: address.clone(), error, next_try },
                     ));
@@ -78,7 +78,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, shared: &Shared<'_>) -> Option<BTre
         }
     }
     if !changes.is_empty() {
-        shared.send(Message::Ended(changes, pulled));
+        run.send(Message::Ended(changes, pulled));
     }
     None
 }
@@ -86,8 +86,10 @@ pub(crate) fn peek(group: &AddressGroup<'_>, shared: &Shared<'_>) -> Option<BTre
 impl<'a> GroupPull<'a> {
     /// Begins the pull of a group, of which `peeked` was found out.
     pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: BTreeMap<String, String>) -> Self {
-        let left =
-            Left { of_one_key: group.addresses_of_one_key().len(), shared: group.shared_addresses().len() };
+        let left = Left {
+            of_one_key: group.addresses_of_one_key().len(),
+            of_several: group.shared_addresses().len(),
+        };
         let slots = group.keys.iter().map(|_| KeySlot::default()).collect();
         Self { group, slots, left: Mutex::new(left), peeked }
     }
@@ -96,10 +98,10 @@ impl<'a> GroupPull<'a> {
     pub(crate) fn pull(
         &self,
         address: usize,
-        shared: &Shared<'_>,
+        run: &Run<'_>,
         store: &Store,
     ) -> anyhow::Result<std::ops::Range<usize>> {
-        let asked = self.open(address, shared, store).and_then(|pull| ask(&pull));
+        let asked = self.open(address, run, store).and_then(|pull| ask(&pull));
         if let Err(error) = asked {
             if Reach::of(&error) == Reach::Root {
                 return Err(error);
@@ -110,12 +112,12 @@ impl<'a> GroupPull<'a> {
         }
         let is_of_one_key = self.group.addresses_of_one_key().contains(&address);
         let mut left = lock(&self.left);
-        *(if is_of_one_key { &mut left.of_one_key } else { &mut left.shared }) -= 1;
+        *(if is_of_one_key { &mut left.of_one_key } else { &mut left.of_several }) -= 1;
         let is_last_of_one_key = is_of_one_key && left.of_one_key == 0;
-        let is_last = left.of_one_key == 0 && left.shared == 0;
+        let is_last = left.of_one_key == 0 && left.of_several == 0;
         drop(left);
-        if is_last && !shared.is_stopped() {
-            self.end(shared, store)?;
+        if is_last && !run.is_stopped() {
+            self.end(run, store)?;
         }
         Ok(if is_last_of_one_key { self.group.shared_addresses() } else { 0..0 })
     }
@@ -124,7 +126,7 @@ impl<'a> GroupPull<'a> {
     fn open<'g>(
         &'g self,
         address: usize,
-        shared: &'g Shared<'_>,
+        run: &'g Run<'_>,
         store: &'g Store,
     ) -> anyhow::Result<AddressPull<'g>> {
         let GroupAddress { address, keys } = &self.group.addresses[address];
@@ -133,12 +135,12 @@ impl<'a> GroupPull<'a> {
             Ok(KeyHandle { entry: self.group.keys[key].entry, open, faults: &self.slots[key].faults })
         };
         let keys = keys.iter().map(handle).collect::<anyhow::Result<_>>()?;
-        Ok(AddressPull { address, keys, shared, store })
+        Ok(AddressPull { address, keys, run, store })
     }
 
     /// Reads what is stored of a key where no thread has done so yet.
     ///
-    /// Where two threads read at the same time, both find the same: nothing of the key is stored before one is done.
+    /// Two threads that read at the same time find the same: nothing of the key is stored before the first is done.
     fn open_key(&self, key: usize, store: &Store) -> anyhow::Result<&Mutex<OpenKey>> {
         let slot = &self.slots[key].open;
         if let Some(open) = slot.get() {
@@ -149,9 +151,9 @@ impl<'a> GroupPull<'a> {
     }
 
     /// Decides what each key of the group shows now.
-    pub(crate) fn end(&self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn end(&self, run: &Run<'_>, store: &Store) -> anyhow::Result<()> {
         // Answers of other services wait for the memory of this one as long as it takes.
-        let _settling = shared.memory.settling();
+        let _settling = run.memory.settling();
         let mut changes = Vec::new();
         let mut pulled = Vec::new();
         let others = self.other_keys(store)?;
@@ -161,25 +163,25 @@ impl<'a> GroupPull<'a> {
                 continue;
             }
             let faults = std::mem::take(&mut *lock(&self.slots[index].faults));
-            let (rules, now, asked) = (&shared.rules, shared.now, asked.into_iter().collect());
+            let (rules, now, asked) = (&run.rules, run.now, asked.into_iter().collect());
             let frame = PulledKey { entry: key.entry, asked, full: key.full, rules, now };
             let ended = self.open_key(index, store).and_then(|open| {
                 let mut open = std::mem::take(&mut *lock(open));
                 open.state.faults.extend(faults.iter().cloned());
                 let (others, peeked) = (&others, &self.peeked);
-                EndOfPull { key: frame, reason: key.reason, index, others, peeked, open, shared, store }
+                EndOfPull { key: frame, reason: key.reason, index, others, peeked, open, run, store }
                     .decide(&mut changes)
             });
             pulled.push(match ended {
                 Err(error) if Reach::of(&error) == Reach::Service => {
                     changes.push(Change::Unfinished(key.entry.id));
                     let faults = faults.into_iter().chain([format!("{error:#}")]).collect();
-                    Pulled::not_stored(key.entry, key.reason, faults)
+                    KeyResult::not_stored(key.entry, key.reason, faults)
                 }
                 ended => ended?,
             });
         }
-        shared.send(Message::Ended(changes, pulled));
+        run.send(Message::Ended(changes, pulled));
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::address::{host_and_port, normal_form};
 use crate::collect::fault::Reach;
 use crate::collect::open_key::OpenKey;
-use crate::collect::shared::{Message, Shared};
+use crate::collect::run::{Message, Run};
 use crate::commands::Context;
 use crate::config::InboxOwner;
 use crate::fleet::assembly::Fleet;
@@ -236,7 +236,7 @@ fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<Taken> {
 
 /// Where what is taken in is held against what is stored.
 pub(crate) struct Intake<'i, 'a, 'w> {
-    pub(crate) shared: &'i Shared<'a>,
+    pub(crate) run: &'i Run<'a>,
     pub(crate) store: &'i Store,
     pub(crate) writer: &'i mut Writer<'w>,
     pub(crate) messages: &'i Receiver<Message>,
@@ -296,7 +296,7 @@ impl Intake<'_, '_, '_> {
                 found.taken.push(Taken { file, head: Some(letter.head.clone()), fate });
             }
             self.writer.commit()?;
-            found.taken.extend(refuse(refused, self.shared.now));
+            found.taken.extend(refuse(refused, self.run.now));
             for file in done {
                 if let Err(error) = file.remove() {
                     let error = explained(error);
@@ -341,20 +341,20 @@ impl Intake<'_, '_, '_> {
             None => self.introduce(&head.service, entries)?,
         };
         let template = template.map(Arc::new);
-        let structure = self.shared.intern(&profile.build, template.as_ref())?;
+        let structure = self.run.intern(&profile.build, template.as_ref())?;
         let ledger = self.ledger_of(index, desk)?;
         if let Some(template) = template {
             ledger.state.templates.push((structure, template));
         }
         let entry = &mut self.fleet.entries[index];
-        let build_group = seat(entry, ledger, &profile, structure, self.shared, self.store)?;
+        let build_group = seat(entry, ledger, &profile, structure, self.run, self.store)?;
         carry_out(self.messages, self.writer)?;
 
         let address = address_of(head, entry, listings, ledger);
-        let at = head.captured_at.min(self.shared.now);
-        let origin = Origin { build_group, structure, mode: profile.mode, address, at, now: self.shared.now };
+        let at = head.captured_at.min(self.run.now);
+        let origin = Origin { build_group, structure, mode: profile.mode, address, at, now: self.run.now };
         let sum = self.store.folded(build_group, structure)?;
-        let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.shared, self.store)?;
+        let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.run, self.store)?;
         let mut changes = match place {
             Place::Known => Vec::new(),
             Place::Joins(index, counts) => vec![origin.moved(index, &counts, ledger)],
@@ -364,7 +364,7 @@ impl Intake<'_, '_, '_> {
                 vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
             }
             Place::Own(counts) => {
-                let id = self.shared.ids.generation();
+                let id = self.run.ids.generation();
                 origin.opened(id, head.captured_at, &counts, entry, ledger)
             }
         };
@@ -373,7 +373,7 @@ impl Intake<'_, '_, '_> {
             changes.push(Change::Unfinished(entry.id));
             entry.came_in = true;
         }
-        changes.push(Change::SnapshotTaken { identity, at: self.shared.now });
+        changes.push(Change::SnapshotTaken { identity, at: self.run.now });
         self.writer.apply_all(&changes)?;
         let is_shown = ledger
             .state
@@ -390,7 +390,7 @@ impl Intake<'_, '_, '_> {
     fn ledger_of<'d>(&self, entry: usize, desk: &'d mut Option<Desk>) -> Result<&'d mut OpenKey> {
         if desk.as_ref().is_none_or(|desk| desk.entry != entry) {
             let mut open = OpenKey::open(&self.fleet.entries[entry], self.store)?;
-            open.load(self.shared, self.store)?;
+            open.load(self.run, self.store)?;
             *desk = Some(Desk { entry, open });
         }
         Ok(&mut desk.as_mut().expect("opened just now").open)
@@ -398,7 +398,7 @@ impl Intake<'_, '_, '_> {
 
     /// Makes a name known that only the inbox tells of.
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
-        let Shared { ids, now, .. } = self.shared;
+        let Run { ids, now, .. } = self.run;
         let (index, changes) = self.fleet.add_service(service, self.naming, ids, *now);
         self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
@@ -424,7 +424,7 @@ impl Intake<'_, '_, '_> {
         let mut reader = Reader::new(&mut checked, self.limits, Vec::new());
         // The head of the snapshot tells its length and digest.
         reader.trust_end();
-        reader.reserve(self.shared.memory.reader(false));
+        reader.reserve(self.run.memory.reader(false));
         let understood = reader.understand(known, None, 0);
         drop(reader);
         // Of what is no profile the rest tells whether it was left so, or damaged.
@@ -446,7 +446,7 @@ fn seat(
     ledger: &mut OpenKey,
     profile: &Profile,
     structure: StructureId,
-    shared: &Shared<'_>,
+    run: &Run<'_>,
     store: &Store,
 ) -> Result<BuildGroupId> {
     let member = (structure, profile.build.fingerprint());
@@ -454,12 +454,12 @@ fn seat(
     let known = ledger.state.build_group_with(structure);
     let index = known.or_else(|| ledger.state.build_group_of(&profile.build, member, false));
     let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
-    let index = ledger.make_room(assignment, entry.id, (&profile.build, member), shared, store)?;
+    let index = ledger.make_room(assignment, entry.id, (&profile.build, member), run, store)?;
     let id = ledger.state.build_groups[index].id;
     if ledger.state.current().is_none() {
         ledger.state.build_groups[index].status = BuildGroupStatus::Current;
         let shown = Change::BuildGroupStatus(id, BuildGroupStatus::Current);
-        shared.send(Message::Changes(Some(entry.id), vec![shown]));
+        run.send(Message::Changes(Some(entry.id), vec![shown]));
     }
     Ok(id)
 }
@@ -493,7 +493,7 @@ impl Origin {
         counts: &[u64],
         sum: Option<&Generation>,
         ledger: &OpenKey,
-        shared: &Shared<'_>,
+        run: &Run<'_>,
         store: &Store,
     ) -> Result<Place> {
         let is_of_it = |known: &Generation| {
@@ -508,13 +508,13 @@ impl Origin {
             store.counts(known.id, counts.len())?.context("counters of a generation are gone")
         };
         let lives: Vec<Life> =
-            of_it.iter().map(|&index| shared.life(&ledger.state.generations[index])).collect();
+            of_it.iter().map(|&index| run.life(&ledger.state.generations[index])).collect();
         let capture = Capture {
             started_at: head.process.map(|process| process.started_at),
             captured_at: head.captured_at,
             counts,
         };
-        let doubt = &shared.doubt;
+        let doubt = &run.doubt;
         let is_in_doubt = doubt.concerns_any(&capture, &lives);
         let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
         let summed = sum.filter(may_be_in).map(counts_of).transpose()?;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use crate::collect::crew::{self, Queue, Scribe};
-use crate::collect::shared::{Message, Shared, WAITING_MESSAGES};
+use crate::collect::run::{Message, Run, WAITING_MESSAGES};
+use crate::collect::store_thread::StoreThread;
+use crate::collect::workers::{Queue, Work};
 use crate::config::PullConfig;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
@@ -44,7 +45,7 @@ impl LastPull<'_> {
         let queue = Queue::new(&plan, false);
         let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
-        let shared = Shared {
+        let run = Run {
             client,
             locked,
             ids,
@@ -62,7 +63,7 @@ impl LastPull<'_> {
             templates: Mutex::default(),
             damaged: Mutex::default(),
         };
-        let mut scribe = Scribe {
+        let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.held()),
             stopped: &stopped,
             signals,
@@ -70,7 +71,8 @@ impl LastPull<'_> {
             started: &Stopwatch::start(),
             progress: &Progress::start(plan.pulls.len(), false),
         };
-        let haul = crew::work(shared, &queue, store, concurrency, &mut scribe, &inbox)?;
-        Ok(haul.pulled.into_iter().flat_map(|pulled| pulled.answering).collect())
+        let work = Work { queue: &queue, store, threads: concurrency, messages: &inbox };
+        let result = work.carry_out(run, &mut store_thread)?;
+        Ok(result.keys.into_iter().flat_map(|key| key.answering).collect())
     }
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod address_pull;
 pub(crate) mod asking;
-pub(crate) mod crew;
 pub(crate) mod end_of_pull;
 pub(crate) mod fault;
 pub(crate) mod fleet;
@@ -14,5 +13,7 @@ pub(crate) mod mending;
 pub(crate) mod open_key;
 pub(crate) mod outcome;
 pub(crate) mod pending;
-pub(crate) mod shared;
+pub(crate) mod run;
+pub(crate) mod store_thread;
 pub(crate) mod taking_in;
+pub(crate) mod workers;

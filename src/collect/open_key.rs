@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::collect::fault::Reach;
-use crate::collect::shared::{Message, Shared};
+use crate::collect::run::{Message, Run};
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
@@ -43,7 +43,7 @@ impl OpenKey {
     }
 
     /// Reads the structures that answers are compared with, where that was not done yet.
-    pub(crate) fn load(&mut self, shared: &Shared<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn load(&mut self, run: &Run<'_>, store: &Store) -> anyhow::Result<()> {
         if self.is_loaded {
             return Ok(());
         }
@@ -54,10 +54,10 @@ impl OpenKey {
         let asides: Vec<usize> = of_status(BuildGroupStatus::Aside).collect();
         let current: Vec<usize> = of_status(BuildGroupStatus::Current).collect();
         for index in asides.into_iter().rev().take(ASIDES_COMPARED) {
-            self.load_build_group(index, shared, store)?;
+            self.load_build_group(index, run, store)?;
         }
         for index in current {
-            self.state.templates = self.load_build_group(index, shared, store)?;
+            self.state.templates = self.load_build_group(index, run, store)?;
         }
         self.is_loaded = true;
         Ok(())
@@ -68,7 +68,7 @@ impl OpenKey {
     fn load_build_group(
         &mut self,
         index: usize,
-        shared: &Shared<'_>,
+        run: &Run<'_>,
         store: &Store,
     ) -> anyhow::Result<Vec<(StructureId, Arc<Template>)>> {
         let KeyState { build_groups, faults, .. } = &mut self.state;
@@ -78,7 +78,7 @@ impl OpenKey {
         }
         let mut templates = Vec::new();
         for (structure, _) in build_group.structures.clone() {
-            let template = match shared.template(store, structure) {
+            let template = match run.template(store, structure) {
                 Err(error) if Reach::of(&error) == Reach::Service => {
                     faults.insert(format!("{error:#}"));
                     continue;
@@ -89,7 +89,7 @@ impl OpenKey {
             templates.push((structure, template));
         }
         let bytes = templates.iter().map(|(_, template)| template.heap_bytes()).sum();
-        self.kept.push(shared.memory.keep(bytes));
+        self.kept.push(run.memory.keep(bytes));
         Ok(templates)
     }
 
@@ -101,14 +101,14 @@ impl OpenKey {
         assignment: Assignment,
         key: KeyId,
         (build, member): (&Arc<Build>, Member),
-        shared: &Shared<'_>,
+        run: &Run<'_>,
         store: &Store,
     ) -> anyhow::Result<usize> {
-        let send = |changes| shared.send(Message::Changes(Some(key), changes));
+        let send = |changes| run.send(Message::Changes(Some(key), changes));
         let index = match assignment {
             Assignment::Known(index) => index,
             Assignment::New { is_undecided } => {
-                let (index, added) = self.state.add_build_group(key, is_undecided, shared.ids, shared.now);
+                let (index, added) = self.state.add_build_group(key, is_undecided, run.ids, run.now);
                 send(vec![added]);
                 index
             }
@@ -119,7 +119,7 @@ impl OpenKey {
                 send(vec![Change::Unfinished(key), moved]);
             }
         }
-        self.load_build_group(index, shared, store)?;
+        self.load_build_group(index, run, store)?;
         self.state.build_groups[index].take_in_answer(member, build)?;
         Ok(index)
     }
@@ -128,14 +128,14 @@ impl OpenKey {
     pub(crate) fn leave_replaced(
         &mut self,
         index: usize,
-        shared: &Shared<'_>,
+        run: &Run<'_>,
         store: &Store,
     ) -> anyhow::Result<()> {
         let build_group = &mut self.state.build_groups[index];
         let Some(sum) = &mut build_group.sum else { return Ok(()) };
         let mut left = Vec::new();
         for &(structure, _) in &build_group.structures {
-            left.push(shared.template(store, structure)?);
+            left.push(run.template(store, structure)?);
         }
         sum.retain_files(|name| left.iter().any(|template| template.build().find(name).is_some()));
         Ok(())

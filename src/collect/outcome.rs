@@ -1,4 +1,4 @@
-//! What came of the pull of a key, as a run reports it.
+//! The result of the pull of a key, as a run reports it.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::profile::Fingerprint;
 
 /// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the fleet has.
 #[derive(Clone, Debug)]
-pub(crate) struct Pulled {
+pub(crate) struct KeyResult {
     pub(crate) key: KeyId,
     pub(crate) reason: Reason,
-    pub(crate) result: PullResult,
+    pub(crate) outcome: KeyOutcome,
     pub(crate) coverage: Option<Coverage>,
     pub(crate) before: Option<Coverage>,
     /// Addresses that answered for the key, of those listed or asked.
@@ -29,7 +29,7 @@ pub(crate) struct Pulled {
     pub(crate) bytes: u64,
     pub(crate) restarted: usize,
     pub(crate) failures: Vec<Failure>,
-    pub(crate) asides: Vec<Aside>,
+    pub(crate) quarantined: Vec<Quarantined>,
     /// Addresses whose process belongs to another key, with a name of that key.
     pub(crate) elsewhere: Vec<(String, String)>,
     pub(crate) adopted: Vec<Adopted>,
@@ -40,16 +40,16 @@ pub(crate) struct Pulled {
     pub(crate) faults: BTreeSet<String>,
 }
 
-impl Pulled {
+impl KeyResult {
     /// Tells of a key of which nothing could be decided.
     pub(crate) fn not_stored(entry: &KeyEntry, reason: Reason, faults: BTreeSet<String>) -> Self {
-        let result = PullResult::NotStored;
-        Self { reason, result, faults, ..Self::not_asked(entry) }
+        let outcome = KeyOutcome::NotStored;
+        Self { reason, outcome, faults, ..Self::not_asked(entry) }
     }
 
     /// Takes back that anything of it was stored: the database refused that.
-    pub(crate) fn refused(&mut self, result: PullResult, fault: String) {
-        self.result = result;
+    pub(crate) fn refused(&mut self, outcome: KeyOutcome, fault: String) {
+        self.outcome = outcome;
         self.coverage = self.before;
         self.adopted.clear();
         self.faults.insert(fault);
@@ -65,7 +65,7 @@ impl Pulled {
         Self {
             key: entry.id,
             reason: Reason::Peeked,
-            result: PullResult::NotDue,
+            outcome: KeyOutcome::NotDue,
             coverage: None,
             before: None,
             answered: 0,
@@ -74,7 +74,7 @@ impl Pulled {
             bytes: 0,
             restarted: 0,
             failures: Vec::new(),
-            asides: Vec::new(),
+            quarantined: Vec::new(),
             elsewhere: Vec::new(),
             adopted: Vec::new(),
             pending: None,
@@ -84,12 +84,12 @@ impl Pulled {
     }
 }
 
-/// What a pull found.
+/// The outcome of the pull of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PullResult {
+pub(crate) enum KeyOutcome {
     /// Coverage changed.
     Changed,
-    /// It did not.
+    /// Coverage did not change.
     Unchanged,
     /// No address answered for the key.
     NothingAnswered,
@@ -97,7 +97,7 @@ pub(crate) enum PullResult {
     NotStored,
     /// The database refused its counters.
     Refused,
-    /// It was not due, and only a peek was tried.
+    /// The key was not due, and only a peek was tried.
     NotDue,
 }
 
@@ -111,15 +111,15 @@ pub(crate) struct Failure {
 
 /// An address whose data was set aside.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside {
+pub(crate) struct Quarantined {
     pub(crate) address: String,
     pub(crate) build: Fingerprint,
-    pub(crate) why: WhyAside,
+    pub(crate) why: WhyQuarantined,
 }
 
 /// Why data is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WhyAside {
+pub(crate) enum WhyQuarantined {
     /// The build is not the one that the key shows.
     OtherBuild,
     /// The address stands under two names, and which of them it is cannot be told.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
-use crate::collect::shared::{Answer, Message};
+use crate::collect::run::{Answer, Message};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
 use crate::fleet::change::Change;
@@ -13,7 +13,7 @@ use crate::fleet::key_state::Answered;
 use crate::fleet::life::{self, Beside, DecidedAnswer, LifeChanges, LifeDecision, StoredLife, decide_life};
 use crate::fleet::snapshot::{self, Life};
 use crate::memory::Reservation;
-use crate::profile::{Build, Profile, Template, ParsedAnswer, hit_fraction};
+use crate::profile::{Build, ParsedAnswer, Profile, Template, hit_fraction};
 
 /// Counters as they are stored.
 pub(crate) struct StoredCounts {
@@ -93,7 +93,7 @@ fn assign_steadily<'g>(
             // Held while the second one is read, which must not wait for it.
             answer.reservation.iter_mut().for_each(Reservation::keep_all);
             // A counter that fell can be noise of one reading, so a second one decides.
-            if let Ok(again) = pull.shared.ask(pull.address, templates) {
+            if let Ok(again) = pull.run.ask(pull.address, templates) {
                 answer = again;
                 continue;
             }
@@ -108,8 +108,8 @@ fn assign<'g>(
     profile: &Profile,
     template: Option<&Arc<Template>>,
 ) -> anyhow::Result<Option<BuildAssignment<'g>>> {
-    let (shared, store) = (pull.shared, pull.store);
-    let structure = shared.intern(&profile.build, template)?;
+    let (run, store) = (pull.run, pull.store);
+    let structure = run.intern(&profile.build, template)?;
     let member = (structure, profile.build.fingerprint());
     let owner = match pull.only_key() {
         Some(key) => Some(key),
@@ -128,7 +128,7 @@ fn assign<'g>(
         is_assumed: key.entry.is_assumed(pull.address),
     };
     let Some(assignment) = assignment::assign(&open.state, answer) else { return Ok(None) };
-    let index = open.make_room(assignment, key.entry.id, (&profile.build, member), shared, store)?;
+    let index = open.make_room(assignment, key.entry.id, (&profile.build, member), run, store)?;
     let build_group = open.state.build_groups[index].id;
     if let Some(template) = template {
         open.state.templates.push((structure, Arc::clone(template)));
@@ -178,17 +178,17 @@ fn life_of(
     assignment: &BuildAssignment<'_>,
     stored: Option<Vec<u64>>,
 ) -> anyhow::Result<(Option<StoredLife>, Beside)> {
-    let (shared, store) = (pull.shared, pull.store);
+    let (run, store) = (pull.run, pull.store);
     let Profile { mode, counts: answered, .. } = profile;
-    let doubt = &shared.doubt;
+    let doubt = &run.doubt;
     let may_be_of_another = {
         let open = assignment.key.lock();
-        let here = open.state.at(pull.address).map(|known| shared.life(known));
+        let here = open.state.at(pull.address).map(|known| run.life(known));
         life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here)
     };
     if may_be_of_another {
         let here: Vec<Generation> = assignment.key.lock().state.at(pull.address).cloned().collect();
-        let lives: Vec<Life> = here.iter().map(|known| shared.life(known)).collect();
+        let lives: Vec<Life> = here.iter().map(|known| run.life(known)).collect();
         let counts_of = |index: usize| {
             let known = &here[index];
             let is_of_it = (known.build_group, known.structure, known.mode)
@@ -220,7 +220,7 @@ fn send(
     previous: Option<&StoredLife>,
     beside: &Beside,
 ) -> anyhow::Result<()> {
-    let &AddressPull { address, shared, .. } = pull;
+    let &AddressPull { address, run, .. } = pull;
     let &BuildAssignment { key, build_group, structure, .. } = assignment;
     let id = key.entry.id;
     let ParsedAnswer { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
@@ -230,13 +230,13 @@ fn send(
         answer_digest.map(|digest| LastAnswer { fraction: fraction.clone(), answer_digest: digest.encode() });
     let decision = decide_life(mode, previous, answered);
     let closed = ended_lives(pull, &decision);
-    let at = shared.now;
+    let at = run.now;
     let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside };
     let LifeChanges { generation, changes: more, remembered } =
-        life::changes(&decision, decided, || shared.ids.generation());
+        life::changes(&decision, decided, || run.ids.generation());
     if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
         // By itself: nothing has moved that a row would have to be decided for.
-        shared.send(Message::Changes(Some(id), vec![remembered]));
+        run.send(Message::Changes(Some(id), vec![remembered]));
     }
     note_elsewhere(pull, key, &build);
     let mut open = key.lock();
@@ -257,7 +257,7 @@ fn send(
     state.answered.insert(address.to_owned(), Answered { build_group, build, fraction, is_decided });
     if has_moved {
         let changes = [Change::Unfinished(id)].into_iter().chain(closed).chain(more).collect();
-        shared.send(Message::Changes(Some(id), changes));
+        run.send(Message::Changes(Some(id), changes));
     }
     Ok(())
 }
@@ -268,7 +268,7 @@ fn ended_lives(pull: &AddressPull<'_>, decision: &LifeDecision) -> Vec<Change> {
     for key in &pull.keys {
         let open = key.lock();
         let ended = open.state.open_at(pull.address).filter(|open| decision.ends(open));
-        closed.extend(ended.map(|open| Change::GenerationClosed(open.id, pull.shared.now)));
+        closed.extend(ended.map(|open| Change::GenerationClosed(open.id, pull.run.now)));
     }
     closed
 }

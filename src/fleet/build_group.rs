@@ -16,7 +16,7 @@ use crate::profile::{Build, Fingerprint, Relation};
 
 /// Tells whether a process that runs `build` belongs to the build group with the files of `union`.
 ///
-/// One that shares no file with it does only if both can be of one module, and nothing else speaks for
+/// A process that shares no file with it does only if both can be of one module, and nothing else speaks for
 /// the address being another's: `elsewhere` says that it also stands under another name. An empty build
 /// says nothing and belongs everywhere.
 #[must_use]
@@ -59,7 +59,7 @@ pub(crate) fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S>
     replaced
 }
 
-/// What a key has to say about an answer from an address that stands under several.
+/// The claim of a key to an answer from an address that stands under several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// Whether the build is the key's; `None` where the key shows none yet.
@@ -70,7 +70,7 @@ pub(crate) struct Claim {
 
 /// Returns the index of the claim that an answer belongs to; `None` where that cannot be told.
 ///
-/// It belongs to the one whose build it is. Where several have that build it belongs to the one listed
+/// The answer belongs to the key whose build it is. Where several have that build it belongs to the one listed
 /// last; where none has it, to the one without a build yet, or the one listed last.
 #[must_use]
 pub(crate) fn owner(claims: &[Claim]) -> Option<usize> {
@@ -89,14 +89,14 @@ pub(crate) fn owner(claims: &[Claim]) -> Option<usize> {
     None
 }
 
-/// What a build group is to its key.
+/// The status of a build group in its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BuildGroupStatus {
-    /// What reports show.
+    /// Reports show this group.
     Current,
     /// Set aside: it conflicts with the current one.
     Aside,
-    /// It was current before.
+    /// The group was current before.
     Former,
 }
 
@@ -123,7 +123,7 @@ impl BuildGroupStatus {
 pub(crate) struct BuildGroup {
     /// In the database.
     pub id: BuildGroupId,
-    /// What it is to its key.
+    /// Status in its key.
     pub status: BuildGroupStatus,
     /// The structures that belong to it, with their fingerprints.
     pub structures: Vec<(StructureId, Fingerprint)>,

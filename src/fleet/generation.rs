@@ -1,4 +1,4 @@
-//! One life of one process, judged by its counters alone.
+//! The life of one process, judged by its counters alone.
 //!
 //! Nothing in an agent's answer tells whether the process is still the one that answered before: an
 //! address is kept across a restart, and there is no start time. What tells is that counters only grow
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
 use crate::profile::Mode;
 
-/// What an answer says about the generation that was open.
+/// The meaning of an answer for the generation that was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The generation goes on, with these counters.
@@ -70,14 +70,14 @@ const LOW: u64 = u32::MAX as u64;
 fn lift(before: u64, now: u64) -> u64 {
     if now > LOW { now } else { (before & !LOW) + now }
 }
-/// One life of one process, without its counters.
+/// The life of one process, without its counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Generation {
     /// In the database.
     pub id: GenerationId,
-    /// Where its data goes.
+    /// The build group to which its data goes.
     pub build_group: BuildGroupId,
-    /// What the process ran.
+    /// The structure of the program that ran.
     pub structure: StructureId,
     /// In its normal form. `None`: a sum of several that were closed.
     pub address: Option<String>,
@@ -91,7 +91,7 @@ pub(crate) struct Generation {
     pub closed_at: Option<DateTime<Utc>>,
 }
 
-/// What is remembered of an answer so that it is known when it comes again.
+/// An answer, remembered so that it is known when it comes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LastAnswer {
     /// Its fraction of hit blocks, as its agent would show it.

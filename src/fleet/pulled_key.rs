@@ -10,7 +10,7 @@ use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
 use super::records::ScheduleRow;
 use super::row_decision::Shown;
-use super::schedule::{self, Outcome, Schedule};
+use super::schedule::{Outcome, Schedule};
 
 /// A key whose addresses were asked.
 pub(crate) struct PulledKey<'a> {
@@ -55,8 +55,8 @@ impl PulledKey<'_> {
         let (old, now, steps) = (&self.entry.schedule, self.now, &self.rules.steps);
         let name = &self.entry.newest_name().name;
         let schedule = match outcome {
-            Outcome::Changed if self.asked.is_empty() => schedule::hastened(&old.schedule, name, now, steps),
-            outcome => schedule::after(&old.schedule, name, outcome, &self.entry.addresses(), now, steps),
+            Outcome::Changed if self.asked.is_empty() => old.schedule.hastened(name, now, steps),
+            outcome => old.schedule.after(name, outcome, &self.entry.addresses(), now, steps),
         };
         ScheduleRow {
             schedule: Schedule { election: election.decided_at(), ..schedule },

@@ -40,10 +40,10 @@ pub(crate) enum WaitsError {
     /// There is none.
     #[error("expected at least one duration, such as [\"15m\", \"60m\"]")]
     Empty,
-    /// One is zero or over [`LONGEST_WAIT`].
+    /// A wait is zero or over [`LONGEST_WAIT`].
     #[error("\"{}\" is out of range, expected more than 0s and at most 366days", format_duration(*.0))]
     OutOfRange(Duration),
-    /// One is not longer than the one before it.
+    /// A wait is not longer than the one before it.
     #[error(
         "\"{}\" after \"{}\", expected each to be longer than the one before",
         format_duration(*.next), format_duration(*.before)
@@ -145,10 +145,10 @@ pub(crate) fn is_over(since: DateTime<Utc>, wait: Duration, now: DateTime<Utc>) 
     end_of(since, wait).signed_duration_since(now) <= slack(wait)
 }
 
-/// What the database remembers of a service's schedule. The default is a service never pulled.
+/// The schedule of a service, as the database remembers it. The default is a service never pulled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// Which of [`Steps`] it waits, from 0.
+    /// The step of [`Steps`] that the service waits, from 0.
     pub step: usize,
     /// When the run began that last pulled it; `None`: never.
     pub last_pull: Option<DateTime<Utc>>,
@@ -160,7 +160,7 @@ pub(crate) struct Schedule {
     pub election: Option<DateTime<Utc>>,
 }
 
-/// What a pull of a service came to, as far as its schedule goes.
+/// The outcome of a pull of a service, as far as its schedule goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Coverage changed, at whatever address.
@@ -176,16 +176,16 @@ pub(crate) enum Outcome {
 /// Whether something is to be pulled in this run, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// It is to be pulled now.
+    /// The service or address is to be pulled now.
     Now(Reason),
-    /// It waits until then.
+    /// The service or address waits until then.
     Later(DateTime<Utc>, Reason),
 }
 
 /// Why a service or an address is pulled, or not yet. Displays as a clause for `-v` and `--explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// It was never pulled; so is every new commit, which is a key of its own.
+    /// The service was never pulled; so is every new commit, which is a key of its own.
     NeverPulled,
     /// The wait of its step is over.
     Elapsed {
@@ -287,48 +287,50 @@ pub(crate) fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<U
     Due::Later(next_due, Reason::Waiting { step, wait })
 }
 
-/// Returns the schedule after a pull of a service.
-///
-/// A change, a first pull and a different set of addresses lead to the first step, an unchanged pull
-/// to the next one; the last repeats. The next period counts from `now`: what was slept through is not
-/// made up for. [`Outcome::UnchangedAtRetry`] and [`Outcome::NothingAnswered`] leave all as it was.
-///
-/// So that services do not stay in step, each wait is shortened by up to a tenth, always the same for
-/// a service and a step. It is never lengthened: the tick at its end would come too early for it.
-#[must_use]
-pub(crate) fn after(
-    schedule: &Schedule,
-    service: &str,
-    outcome: Outcome,
-    addresses: &[String],
-    now: DateTime<Utc>,
-    steps: &Steps,
-) -> Schedule {
-    let listed = set(addresses);
-    let first = schedule.last_pull.is_none() || set(&schedule.addresses) != listed;
-    let step = match outcome {
-        Outcome::UnchangedAtRetry | Outcome::NothingAnswered => return schedule.clone(),
-        Outcome::Changed => 0,
-        Outcome::Unchanged if first => 0,
-        Outcome::Unchanged => steps.after(schedule.step),
-    };
-    Schedule {
-        step,
-        last_pull: Some(now),
-        next_due: Some(later(now, spread(steps.wait(step), service, step))),
-        addresses: listed.into_iter().map(str::to_owned).collect(),
-        election: schedule.election,
+impl Schedule {
+    /// Returns the schedule after a pull of a service.
+    ///
+    /// A change, a first pull and a different set of addresses lead to the first step, an unchanged pull
+    /// to the next one; the last repeats. The next period counts from `now`: what was slept through is not
+    /// made up for. [`Outcome::UnchangedAtRetry`] and [`Outcome::NothingAnswered`] leave all as it was.
+    ///
+    /// So that services do not stay in step, each wait is shortened by up to a tenth, always the same for
+    /// a service and a step. It is never lengthened: the tick at its end would come too early for it.
+    #[must_use]
+    pub(crate) fn after(
+        &self,
+        service: &str,
+        outcome: Outcome,
+        addresses: &[String],
+        now: DateTime<Utc>,
+        steps: &Steps,
+    ) -> Schedule {
+        let listed = set(addresses);
+        let first = self.last_pull.is_none() || set(&self.addresses) != listed;
+        let step = match outcome {
+            Outcome::UnchangedAtRetry | Outcome::NothingAnswered => return self.clone(),
+            Outcome::Changed => 0,
+            Outcome::Unchanged if first => 0,
+            Outcome::Unchanged => steps.after(self.step),
+        };
+        Schedule {
+            step,
+            last_pull: Some(now),
+            next_due: Some(later(now, spread(steps.wait(step), service, step))),
+            addresses: listed.into_iter().map(str::to_owned).collect(),
+            election: self.election,
+        }
     }
-}
 
-/// Returns the schedule of a service that changed though nothing of it was asked: it is due after the wait of the
-/// first step at the latest, and its last pull stays what it was.
-#[must_use]
-pub(crate) fn hastened(schedule: &Schedule, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
-    let soon = later(now, spread(steps.wait(0), service, 0));
-    match schedule.next_due {
-        Some(due) if due > soon => Schedule { step: 0, next_due: Some(soon), ..schedule.clone() },
-        _ => schedule.clone(),
+    /// Returns the schedule of a service that changed though nothing of it was asked: it is due after the wait of the
+    /// first step at the latest, and its last pull stays what it was.
+    #[must_use]
+    pub(crate) fn hastened(&self, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
+        let soon = later(now, spread(steps.wait(0), service, 0));
+        match self.next_due {
+            Some(due) if due > soon => Schedule { step: 0, next_due: Some(soon), ..self.clone() },
+            _ => self.clone(),
+        }
     }
 }
 
@@ -345,7 +347,7 @@ fn spread(wait: Duration, service: &str, step: usize) -> Duration {
 
 /// Sorts services most overdue first: never pulled, then by the time since they were due, then by name.
 ///
-/// What a deadline cuts off stays due, and stands further in front at the next run.
+/// A service that a deadline cuts off stays due, and stands further in front at the next run.
 #[must_use]
 pub(crate) fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<DateTime<Utc>>, &'a str) {
     // `None` sorts before every time. The longest overdue was due the earliest, whatever the time now.
@@ -357,7 +359,7 @@ pub(crate) fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Opt
     )
 }
 
-/// What the database remembers of an address that failed. The default is one that did not.
+/// The failures of an address, as the database remembers them. The default is an address that did not fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AddressRetry {
     /// Failures in a row.
@@ -432,7 +434,7 @@ mod tests {
     }
 
     fn after_at(schedule: &Schedule, outcome: Outcome, now: DateTime<Utc>) -> Schedule {
-        after(schedule, "svc", outcome, &addresses(&["a", "b"]), now, &Steps::default())
+        schedule.after("svc", outcome, &addresses(&["a", "b"]), now, &Steps::default())
     }
 
     #[test]
@@ -457,12 +459,12 @@ mod tests {
     fn what_changed_unasked_is_due_soon_and_no_sooner_pulled() {
         let steps = Steps::default();
         let late = pulled(3);
-        let hasty = hastened(&late, "svc", at(60), &steps);
+        let hasty = late.hastened("svc", at(60), &steps);
         assert_eq!((hasty.step, hasty.last_pull), (0, late.last_pull));
         assert!(hasty.next_due < late.next_due && hasty.next_due > Some(at(60)));
-        // What is due before that stays so, however often it changes.
-        assert_eq!(hastened(&hasty, "svc", at(120), &steps), hasty);
-        assert_eq!(hastened(&Schedule::default(), "svc", at(60), &steps), Schedule::default());
+        // A service that is due before that stays so, however often it changes.
+        assert_eq!(hasty.hastened("svc", at(120), &steps), hasty);
+        assert_eq!(Schedule::default().hastened("svc", at(60), &steps), Schedule::default());
     }
 
     #[test]
@@ -503,7 +505,7 @@ mod tests {
             (addresses(&["b", "a", "b"]), None),
         ] {
             let decided = due(&pulled(2), &now, at(60), &Steps::default());
-            let step = after(&pulled(2), "svc", Outcome::Unchanged, &now, at(60), &Steps::default()).step;
+            let step = pulled(2).after("svc", Outcome::Unchanged, &now, at(60), &Steps::default()).step;
             let waiting = Due::Later(at(7200), Reason::Waiting { step: 2, wait: minutes(120) });
             let expected = reason.map_or((waiting, 3), |reason| (Due::Now(reason), 0));
             assert_eq!((decided, step), expected);
@@ -513,7 +515,7 @@ mod tests {
     #[test]
     fn addresses_are_remembered_sorted_and_once() {
         let listed = addresses(&["b", "a", "b"]);
-        let schedule = after(&pulled(0), "svc", Outcome::Changed, &listed, at(0), &Steps::default());
+        let schedule = pulled(0).after("svc", Outcome::Changed, &listed, at(0), &Steps::default());
         assert_eq!(schedule.addresses, addresses(&["a", "b"]));
     }
 
@@ -573,7 +575,7 @@ mod tests {
         assert_eq!(decided(60), Due::Later(at(120), Reason::Waiting { step: 3, wait: minutes(2) }));
         assert_eq!(decided(120), Due::Now(Reason::Elapsed { step: 3, wait: minutes(2) }));
         assert_eq!(
-            after(&pulled(3), "svc", Outcome::Unchanged, &addresses(&["a", "b"]), at(0), &steps).step,
+            pulled(3).after("svc", Outcome::Unchanged, &addresses(&["a", "b"]), at(0), &steps).step,
             1
         );
     }
@@ -690,7 +692,7 @@ mod tests {
             schedule in any_schedule(), outcome in any_outcome(), steps in any_steps(), service: String,
         ) {
             let listed = addresses(&["a"]);
-            let next = after(&schedule, &service, outcome, &listed, at(0), &steps);
+            let next = schedule.after(&service, outcome, &listed, at(0), &steps);
             if matches!(outcome, Outcome::NothingAnswered | Outcome::UnchangedAtRetry) {
                 prop_assert_eq!(next, schedule);
             } else {
@@ -741,7 +743,7 @@ mod tests {
                 let now = at(i64::try_from(tick).unwrap() * 900 - early);
                 let decided = due(&schedule, &listed, now, &Steps::default());
                 prop_assert!(matches!(decided, Due::Now(_)), "{decided:?}");
-                schedule = after(&schedule, &service, Outcome::Changed, &listed, now, &Steps::default());
+                schedule = schedule.after(&service, Outcome::Changed, &listed, now, &Steps::default());
             }
         }
     }

@@ -16,12 +16,13 @@ use clap::Args;
 
 use crate::address::{base_url, normal_form, shown_url};
 use crate::cli::{Format, Global};
-use crate::collect::crew::{Haul, Queue, Scribe, Stop};
 use crate::collect::fleet::{ask_known_first, known_of_root};
 use crate::collect::intake::{Found, Intake};
 use crate::collect::mending::{Depth, Mended, mend};
-use crate::collect::outcome::Pulled;
-use crate::collect::shared::{Message, Shared, WAITING_MESSAGES};
+use crate::collect::outcome::KeyResult;
+use crate::collect::run::{Message, Run, WAITING_MESSAGES};
+use crate::collect::store_thread::{PullResult, Stop, StoreThread};
+use crate::collect::workers::{Queue, Work};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::commands::turn::{FOREVER, Patience};
 use crate::commands::{Context, UsageError};
@@ -277,7 +278,7 @@ fn pull(
 
     let stopped = AtomicBool::new(false);
     let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let shared = Shared {
+    let run = Run {
         client,
         locked,
         ids: &ids,
@@ -296,7 +297,7 @@ fn pull(
         damaged: Mutex::default(),
     };
     let intake = Intake {
-        shared: &shared,
+        run: &run,
         store: &store,
         writer: &mut writer,
         messages: &inbox,
@@ -314,16 +315,14 @@ fn pull(
             let address = normal_form(address);
             PullPlan::for_address(pick(&args.services[0], &fleet.entries)?, &address, &fleet.entries)
         }
-        None => PullPlan::make(&fleet.entries, &selection, &shared.rules, now),
+        None => PullPlan::make(&fleet.entries, &selection, &run.rules, now),
     };
-    for waiting in &plan.waiting {
-        context.explain(output::not_pulled(waiting));
-    }
+    plan.waiting.iter().for_each(|waiting| context.explain(output::not_pulled(waiting)));
 
     let progress = Progress::start(plan.pulls.len(), context.around.stderr_is_terminal && !context.is_quiet);
     let peek = context.config.pull.peek && !args.no_peek && matches!(selection, Selection::Due);
     let queue = Queue::new(&plan, peek);
-    let mut scribe = Scribe {
+    let mut store_thread = StoreThread {
         writer: &mut writer,
         stopped: &stopped,
         signals,
@@ -331,12 +330,13 @@ fn pull(
         started: &started,
         progress: &progress,
     };
-    let haul = crate::collect::crew::work(shared, &queue, &store, options.concurrency, &mut scribe, &inbox);
+    let work = Work { queue: &queue, store: &store, threads: options.concurrency, messages: &inbox };
+    let result = work.carry_out(run, &mut store_thread);
     progress.finish();
-    let haul = haul?;
+    let result = result?;
 
     let mut mended = Mended::default();
-    if haul.stop.is_none() {
+    if result.stop.is_none() {
         accept_emptied_centers(&fleet, &store, now, |change| Ok(writer.apply(change)?))?;
         if args.services.is_empty() {
             fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
@@ -352,8 +352,8 @@ fn pull(
 
     let damages = store.damages();
     let is_whole = damages.is_empty() && mended.lost.is_empty();
-    output::print(&haul, &found, &damages, &mended, &plan, &fleet, &started, args.format, context)?;
-    Ok(exit_code(&haul, &found, is_whole, &plan, &selection, &fleet))
+    output::print(&result, &found, &damages, &mended, &plan, &fleet, &started, args.format, context)?;
+    Ok(exit_code(&result, &found, is_whole, &plan, &selection, &fleet))
 }
 
 /// Stores that a run begins, which centers it asks, and whether the clock went back since the last one.
@@ -492,24 +492,24 @@ fn accept_emptied_centers(
 }
 
 fn exit_code(
-    haul: &Haul,
+    result: &PullResult,
     found: &Found,
     is_whole: bool,
     plan: &PullPlan<'_>,
     selection: &Selection,
     fleet: &Fleet,
 ) -> ExitCode {
-    let failed = |pulled: &Pulled| {
-        !pulled.failures.is_empty() || !pulled.asides.is_empty() || !pulled.faults.is_empty()
+    let failed = |pulled: &KeyResult| {
+        !pulled.failures.is_empty() || !pulled.quarantined.is_empty() || !pulled.faults.is_empty()
     };
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
     let partly = !is_whole
-        || haul.pulled.iter().any(failed)
+        || result.keys.iter().any(failed)
         || found.has_trouble()
         || fleet.is_partial()
         || named_offline;
-    match haul.stop {
+    match result.stop {
         Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
         Some(Stop::Deadline) => ExitCode::Partly,
         None if partly => ExitCode::Partly,

@@ -14,11 +14,11 @@ use serde_json::json;
 
 use crate::address::shown_url;
 use crate::cli::Format;
-use crate::collect::crew::{Haul, Stop};
 use crate::collect::intake::{Fate, Found, Taken};
 use crate::collect::mending::Mended;
-use crate::collect::outcome::{PullResult, Pulled, WhyAside};
+use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pending::Pending;
+use crate::collect::store_thread::{PullResult, Stop};
 use crate::commands::{Context, Level, fail, inform, say, show};
 use crate::coverage::Coverage;
 use crate::fleet::assembly::Fleet;
@@ -44,7 +44,7 @@ pub(crate) fn not_pulled(waiting: &Waiting<'_>) -> String {
 /// Prints what came of a run.
 #[expect(clippy::too_many_arguments, reason = "all that a run did, and how it is shown")]
 pub(crate) fn print(
-    haul: &Haul,
+    result: &PullResult,
     found: &Found,
     damages: &[Damage],
     mended: &Mended,
@@ -54,7 +54,7 @@ pub(crate) fn print(
     format: Format,
     context: &Context,
 ) -> Result<()> {
-    let pulled = by_name(&haul.pulled, &fleet.entries);
+    let pulled = by_name(&result.keys, &fleet.entries);
     let taken = &found.taken;
     of_inboxes(found, context);
     for damage in damages {
@@ -64,22 +64,22 @@ pub(crate) fn print(
         troubles(pulled, context);
     }
     let results = || pulled.iter().map(|(_, pulled)| *pulled);
-    let count_of = |result| results().filter(|pulled| pulled.result == result).count();
+    let count_of = |result| results().filter(|pulled| pulled.outcome == result).count();
     let planned: usize = plan.pulls.iter().map(|group| group.keys.len()).sum();
-    let settled = pulled.len() - count_of(PullResult::NotDue);
+    let settled = pulled.len() - count_of(KeyOutcome::NotDue);
     let summary = Summary {
         pulled: settled,
-        changed: count_of(PullResult::Changed),
-        unchanged: count_of(PullResult::Unchanged),
-        nothing_answered: count_of(PullResult::NothingAnswered),
+        changed: count_of(KeyOutcome::Changed),
+        unchanged: count_of(KeyOutcome::Unchanged),
+        nothing_answered: count_of(KeyOutcome::NothingAnswered),
         damages: damages.iter().map(Damage::to_string).collect(),
         rewritten_files: mended.rewritten.clone(),
         lost_files: mended.lost.clone(),
-        not_stored: count_of(PullResult::NotStored) + count_of(PullResult::Refused),
+        not_stored: count_of(KeyOutcome::NotStored) + count_of(KeyOutcome::Refused),
         not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
-        cut_off: if haul.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
+        cut_off: if result.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
         failed_addresses: results().map(|pulled| pulled.failures.len()).sum(),
-        set_aside_addresses: results().map(|pulled| pulled.asides.len()).sum(),
+        set_aside_addresses: results().map(|pulled| pulled.quarantined.len()).sum(),
         silent_centers: fleet.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
         snapshots: taken.iter().filter(|taken| matches!(taken.fate, Fate::Merged | Fate::Known)).count(),
         set_aside_snapshots: taken
@@ -88,7 +88,7 @@ pub(crate) fn print(
             .count(),
         bytes: results().map(|pulled| pulled.bytes).sum(),
         seconds: started.elapsed().as_secs_f64(),
-        ended_by: match haul.stop {
+        ended_by: match result.stop {
             None => "completion",
             Some(Stop::Deadline) => "deadline",
             Some(Stop::Signal(_)) => "signal",
@@ -104,10 +104,11 @@ pub(crate) fn print(
         }
         Format::Text if context.is_quiet => Ok(()),
         Format::Text => {
-            let is_asked_for = |(_, pulled): &(&KeyEntry, &Pulled)| {
-                pulled.result != PullResult::NotDue && (context.around.stdout_is_terminal || is_named(pulled))
+            let is_asked_for = |(_, pulled): &(&KeyEntry, &KeyResult)| {
+                pulled.outcome != KeyOutcome::NotDue
+                    && (context.around.stdout_is_terminal || is_named(pulled))
             };
-            let rows: Vec<(&KeyEntry, &Pulled)> = pulled.into_iter().filter(is_asked_for).collect();
+            let rows: Vec<(&KeyEntry, &KeyResult)> = pulled.into_iter().filter(is_asked_for).collect();
             if !rows.is_empty() {
                 table(&rows, context)?;
             }
@@ -118,9 +119,9 @@ pub(crate) fn print(
 }
 
 /// Returns each with its key, in the order of their names.
-fn by_name<'a>(pulled: &'a [Pulled], entries: &'a [KeyEntry]) -> Vec<(&'a KeyEntry, &'a Pulled)> {
+fn by_name<'a>(pulled: &'a [KeyResult], entries: &'a [KeyEntry]) -> Vec<(&'a KeyEntry, &'a KeyResult)> {
     let by_id: HashMap<KeyId, &KeyEntry> = entries.iter().map(|entry| (entry.id, entry)).collect();
-    let entry = |pulled: &Pulled| *by_id.get(&pulled.key).expect("only keys of the roster are pulled");
+    let entry = |pulled: &KeyResult| *by_id.get(&pulled.key).expect("only keys of the fleet are pulled");
     let mut sorted: Vec<_> = pulled.iter().map(|pulled| (entry(pulled), pulled)).collect();
     sorted.sort_by(|(a, _), (b, _)| names(a).cmp(names(b)));
     sorted
@@ -130,7 +131,7 @@ fn names(entry: &KeyEntry) -> impl Iterator<Item = &str> {
     entry.members.iter().map(|member| member.name.as_str())
 }
 
-fn is_named(pulled: &Pulled) -> bool {
+fn is_named(pulled: &KeyResult) -> bool {
     use crate::fleet::schedule::Reason;
     matches!(pulled.reason, Reason::Named | Reason::Forced)
 }
@@ -199,12 +200,12 @@ fn of_inbox(taken: &Taken, context: &Context) {
 }
 
 /// Says on stderr what went wrong with a service, whatever the form of the output.
-fn troubles((entry, pulled): &(&KeyEntry, &Pulled), context: &Context) {
+fn troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
     let name = in_message(&entry.members[0].name);
     for fault in &pulled.faults {
-        let outcome = match pulled.result {
-            PullResult::NotStored => "; its counters are kept in the database, its row is not stored",
-            PullResult::Refused => "; its counters and its row are not stored",
+        let outcome = match pulled.outcome {
+            KeyOutcome::NotStored => "; its counters are kept in the database, its row is not stored",
+            KeyOutcome::Refused => "; its counters and its row are not stored",
             _ => "",
         };
         fail(format_args!("{name}: {fault}{outcome}; the next pull tries again"));
@@ -220,15 +221,15 @@ fn troubles((entry, pulled): &(&KeyEntry, &Pulled), context: &Context) {
             failure.error
         ));
     }
-    for aside in &pulled.asides {
-        let address = in_message(&aside.address);
-        let build = aside.build.short();
-        let message = match aside.why {
-            WhyAside::OtherBuild => format!(
+    for quarantined in &pulled.quarantined {
+        let address = in_message(&quarantined.address);
+        let build = quarantined.build.short();
+        let message = match quarantined.why {
+            WhyQuarantined::OtherBuild => format!(
                 "{name}: \"{address}\" serves build {build}, which contradicts the one shown; its data is set \
                  aside (to show it: goc-watchdog pull {name} --adopt {build})"
             ),
-            WhyAside::Undecided => format!(
+            WhyQuarantined::Undecided => format!(
                 "{name}: \"{address}\" stands under two names with the same build {build}, and which of them \
                  it is cannot be told; its data is set aside"
             ),
@@ -251,7 +252,7 @@ fn troubles((entry, pulled): &(&KeyEntry, &Pulled), context: &Context) {
     if let Some(pending) = &pulled.pending {
         inform(format_args!("{name}: {}", pending.sentence(context.now())));
     }
-    if context.is_verbose && pulled.result != PullResult::NotDue {
+    if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
         inform(format_args!("{name}: pulled, {}", pulled.reason));
         for (address, other) in &pulled.elsewhere {
             inform(format_args!(
@@ -269,14 +270,14 @@ fn troubles((entry, pulled): &(&KeyEntry, &Pulled), context: &Context) {
     }
 }
 
-fn table(rows: &[(&KeyEntry, &Pulled)], context: &Context) -> Result<()> {
-    let cells = |(entry, pulled): &(&KeyEntry, &Pulled)| {
+fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
+    let cells = |(entry, pulled): &(&KeyEntry, &KeyResult)| {
         let replicas = format!("{} of {}", pulled.answered, pulled.known);
-        let result = match pulled.result {
-            PullResult::Changed => show::colored(context, "changed", Color::Green),
-            PullResult::Unchanged | PullResult::NotDue => show::cell("unchanged"),
-            PullResult::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
-            PullResult::NotStored | PullResult::Refused => show::colored(context, "not stored", Color::Red),
+        let result = match pulled.outcome {
+            KeyOutcome::Changed => show::colored(context, "changed", Color::Green),
+            KeyOutcome::Unchanged | KeyOutcome::NotDue => show::cell("unchanged"),
+            KeyOutcome::NothingAnswered => show::colored(context, "nothing answered", Color::Red),
+            KeyOutcome::NotStored | KeyOutcome::Refused => show::colored(context, "not stored", Color::Red),
         };
         [
             show::cell(&names(entry).collect::<Vec<_>>().join(" ")),
@@ -295,7 +296,7 @@ fn total(coverage: Option<Coverage>) -> String {
     coverage.map(|coverage| coverage.to_string()).unwrap_or_default()
 }
 
-fn difference(pulled: &Pulled) -> String {
+fn difference(pulled: &KeyResult) -> String {
     match (pulled.coverage, pulled.before) {
         (Some(now), Some(before)) if now != before => now.since(before).to_string(),
         _ => String::new(),
@@ -383,13 +384,13 @@ fn snapshot_object(taken: &Taken) -> serde_json::Value {
 }
 
 /// Returns one object for each name of the key.
-fn objects((entry, pulled): &(&KeyEntry, &Pulled), damages: &[Damage]) -> Vec<serde_json::Value> {
-    let result = match pulled.result {
-        PullResult::Changed => "changed",
-        PullResult::Unchanged => "unchanged",
-        PullResult::NothingAnswered => "nothing_answered",
-        PullResult::NotStored | PullResult::Refused => "not_stored",
-        PullResult::NotDue => "not_due",
+fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec<serde_json::Value> {
+    let result = match pulled.outcome {
+        KeyOutcome::Changed => "changed",
+        KeyOutcome::Unchanged => "unchanged",
+        KeyOutcome::NothingAnswered => "nothing_answered",
+        KeyOutcome::NotStored | KeyOutcome::Refused => "not_stored",
+        KeyOutcome::NotDue => "not_due",
     };
     let iso = |at: Option<DateTime<Utc>>| at.map(show::iso);
     let object = |ServiceName { name, .. }: &ServiceName| {
@@ -409,12 +410,12 @@ fn objects((entry, pulled): &(&KeyEntry, &Pulled), damages: &[Damage]) -> Vec<se
                 "error": failure.error,
                 "next_try": iso(failure.next_try),
             })).collect::<Vec<_>>(),
-            "set_aside": pulled.asides.iter().map(|aside| json!({
-                "address": aside.address,
-                "build": aside.build.short(),
-                "why": match aside.why {
-                    WhyAside::OtherBuild => "other_build",
-                    WhyAside::Undecided => "undecided",
+            "set_aside": pulled.quarantined.iter().map(|quarantined| json!({
+                "address": quarantined.address,
+                "build": quarantined.build.short(),
+                "why": match quarantined.why {
+                    WhyQuarantined::OtherBuild => "other_build",
+                    WhyQuarantined::Undecided => "undecided",
                 },
             })).collect::<Vec<_>>(),
             "elsewhere": pulled.elsewhere.iter().map(|(address, service)| json!({
@@ -462,7 +463,7 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
             Ok(())
         }
         Format::Text => {
-            let pulls = pulls.map(|(key, addresses)| Planned::Pulled(key, addresses.len()));
+            let pulls = pulls.map(|(key, addresses)| Planned::Asked(key, addresses.len()));
             let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(Planned::Waiting)).collect();
             let header = ["SERVICE", "ADDRESSES", "DUE", "REASON"];
             Ok(show::print_rows(context, &header, &rows, |row| row.cells(context))?)
@@ -473,14 +474,14 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
 /// A key of a plan, as a row of a table.
 enum Planned<'a> {
     /// Pulled from so many addresses.
-    Pulled(&'a GroupKey<'a>, usize),
+    Asked(&'a GroupKey<'a>, usize),
     Waiting(&'a Waiting<'a>),
 }
 
 impl Planned<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
         let (entry, addresses, due, reason) = match self {
-            Self::Pulled(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
+            Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
             Self::Waiting(Waiting { entry, until: Some((until, reason)) }) => {
                 (*entry, 0, moment(*until, context.now()), reason.to_string())
             }

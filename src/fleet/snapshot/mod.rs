@@ -15,7 +15,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What the name of a snapshot's file ends with.
+/// The end of the name of a snapshot's file.
 pub(crate) const SUFFIX: &str = ".snapshot";
 /// The first line, but for the version behind it.
 const FORMAT: &str = "goc-watchdog snapshot ";
@@ -31,7 +31,7 @@ const LONGEST_HOST_NAME: usize = 255;
 pub(crate) struct Head {
     /// The name that the process is registered under.
     pub service: String,
-    /// Where it serves its profile.
+    /// The port where the process serves its profile.
     pub port: u16,
     /// Of the host, those that others reach first.
     pub addresses: Vec<IpAddr>,
@@ -39,7 +39,7 @@ pub(crate) struct Head {
     pub host_name: String,
     /// Of the kernel, where it tells.
     pub boot_id: Option<String>,
-    /// Where it could be found out.
+    /// The process, where that could be found out.
     pub process: Option<Process>,
     /// When the profile was read, by the clock of that host.
     pub captured_at: DateTime<Utc>,
@@ -58,10 +58,10 @@ pub(crate) struct Process {
     pub started_at: DateTime<Utc>,
 }
 
-/// What a file says that is no snapshot.
+/// The reason why a file is no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadSnapshot {
-    /// It ends before it says whose it is.
+    /// The file ends before it says whose it is.
     #[error("it is cut short")]
     Cut,
     /// Another program wrote it.

@@ -1,4 +1,4 @@
-//! Which life a snapshot is of, when it may come late, twice, or before the one that was taken first.
+//! The life that a snapshot is of, when it may come late, twice, or before the one that was taken first.
 //!
 //! Nothing that is stored tells which process it came from, so the question is asked the other way round: of
 //! which lives can it *not* be? Where one is left, the larger count of each block is kept, which counts nothing
@@ -104,16 +104,16 @@ pub(crate) struct Capture<'a> {
     pub counts: &'a [u64],
 }
 
-/// What a snapshot is to the lives that are stored.
+/// The place of a snapshot among the lives that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// All of it is counted already.
     Known,
-    /// It belongs to the life with this index, which has these counters then.
+    /// The snapshot belongs to the life with this index, which has these counters then.
     Joins(usize, Vec<u64>),
     /// The snapshot may be of a life that was folded into the sum, which has these counters then.
     JoinsSum(Vec<u64>),
-    /// It is a life of its own, which has counted this beside the others.
+    /// The snapshot is a life of its own, which has counted this beside the others.
     Own(Vec<u64>),
 }
 
@@ -253,9 +253,9 @@ fn place_by_times<E>(
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
 ) -> Result<Place, E> {
     let Capture { started_at, captured_at, counts } = *capture;
-    // What was read before the process began is another's.
+    // Counters that were read before the process began are another's.
     let may_be_its = |life: &Life| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
-    // One process at a time serves at an address, so a life lies between what is surely seen of others.
+    // A single process at a time serves at an address, so a life lies between what is surely seen of others.
     let is_between = |life: &Life| {
         lives.iter().all(|other| {
             let is_over_before =

@@ -1,4 +1,4 @@
-//! What the threads of a run share.
+//! The state that all threads of a run share: rules, ids, structures, memory, and the way to the thread that writes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use crate::collect::outcome::Pulled;
+use crate::collect::outcome::KeyResult;
 use crate::fleet::build_group::Structures;
 use crate::fleet::change::Change;
 use crate::fleet::generation::Generation;
@@ -24,12 +24,12 @@ use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build
 /// How many messages may wait for the thread that writes; more would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
 
-/// What threads send to the one that writes.
+/// A message to the thread that writes.
 pub(crate) enum Message {
-    /// To be carried out together: of one key, or of nobody's own.
+    /// Changes to be carried out together: of one key, or of nobody's own.
     Changes(Option<KeyId>, Vec<Change>),
-    /// A key is done with, after these changes.
-    Ended(Vec<Change>, Vec<Pulled>),
+    /// The pull of keys ended, with these changes.
+    Ended(Vec<Change>, Vec<KeyResult>),
     /// The run cannot go on, and what was sent before is still to be stored.
     Fatal(anyhow::Error),
 }
@@ -39,28 +39,28 @@ pub(crate) struct Answer {
     pub(crate) understood: ParsedAnswer,
     /// The memory that it takes.
     pub(crate) reservation: Option<Reservation>,
-    /// Size of its text.
+    /// Size of the text.
     pub(crate) bytes: u64,
 }
 
-/// What all threads of a run share.
-pub(crate) struct Shared<'a> {
+/// A run, as all of its threads share it.
+pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
     pub(crate) locked: &'a Locked,
     pub(crate) ids: &'a IdSource,
     pub(crate) numbers: ProfileNumbers,
     pub(crate) rules: PullRules,
     pub(crate) now: DateTime<Utc>,
-    /// Of the times that are stored.
+    /// Doubts about times that are stored.
     pub(crate) doubt: Doubt,
     /// The last generation that was stored before our clock last went back.
     pub(crate) last_before_jump: Option<GenerationId>,
-    /// For the digests that this run takes of answers.
+    /// Seed of the digests that this run takes of answers.
     pub(crate) seed: u64,
     pub(crate) messages: SyncSender<Message>,
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) bytes: Arc<AtomicU64>,
-    /// Of all that is decoded at the same time.
+    /// Memory of all that is decoded at the same time.
     pub(crate) memory: Arc<Memory>,
     pub(crate) structures: Mutex<Structures>,
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
@@ -68,7 +68,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
 }
 
-impl Shared<'_> {
+impl Run<'_> {
     /// Sends to the thread that writes; it takes messages until the last sender is gone.
     pub(crate) fn send(&self, message: Message) {
         let _ = self.messages.send(message);

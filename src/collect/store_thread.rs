@@ -1,0 +1,207 @@
+//! The thread that writes: it carries out what the threads of a pull send, and ends the run when it must.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::collect::outcome::{KeyOutcome, KeyResult};
+use crate::collect::run::Message;
+use crate::fleet::change::Change;
+use crate::fleet::ids::KeyId;
+use crate::io::clock::Stopwatch;
+use crate::io::progress::Progress;
+use crate::io::signals::Signals;
+use crate::io::store::{StoreError, Writer};
+
+/// How often the writing thread looks up from its work.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// How often the writing thread commits at least.
+const COMMIT_EVERY: Duration = Duration::from_millis(500);
+
+/// Why a run ended before all was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Its deadline passed.
+    Deadline,
+    /// A signal came.
+    Signal(i32),
+}
+
+impl Stop {
+    /// Returns why a run is to end now, if it is.
+    pub(crate) fn now(signals: &Signals, deadline: Option<Duration>, started: &Stopwatch) -> Option<Self> {
+        let has_passed = || deadline.is_some_and(|deadline| started.elapsed() >= deadline);
+        signals.received().map(Self::Signal).or_else(|| has_passed().then_some(Self::Deadline))
+    }
+}
+
+/// The result of a run.
+pub(crate) struct PullResult {
+    pub(crate) keys: Vec<KeyResult>,
+    pub(crate) stop: Option<Stop>,
+}
+
+/// The thread that writes.
+pub(crate) struct StoreThread<'a, 'w> {
+    pub(crate) writer: &'a mut Writer<'w>,
+    pub(crate) stopped: &'a AtomicBool,
+    pub(crate) signals: &'a Signals,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) started: &'a Stopwatch,
+    pub(crate) progress: &'a Progress,
+}
+
+/// How far a [`StoreThread`] got.
+pub(crate) struct Written {
+    result: PullResult,
+    /// How many addresses failed.
+    failures: usize,
+    fatal: Option<anyhow::Error>,
+    /// The database takes what is sent.
+    is_writable: bool,
+    /// Why the database refused changes of a key, or of nobody's own, to which others refer.
+    refused: HashMap<Option<KeyId>, String>,
+    since_commit: Stopwatch,
+}
+
+impl StoreThread<'_, '_> {
+    /// Begins before any message came.
+    pub(crate) fn begin(&self) -> Written {
+        Written {
+            result: PullResult { keys: Vec::new(), stop: self.stop() },
+            failures: 0,
+            fatal: None,
+            is_writable: true,
+            refused: HashMap::new(),
+            since_commit: Stopwatch::start(),
+        }
+    }
+
+    /// Takes messages until the last sender is gone. `break_off` ends requests that are under way.
+    pub(crate) fn write(
+        &mut self,
+        messages: &Receiver<Message>,
+        bytes: impl Fn() -> u64,
+        break_off: impl Fn(),
+    ) -> anyhow::Result<PullResult> {
+        let mut written = self.begin();
+        loop {
+            let message = match messages.recv_timeout(TICK) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            self.take(message, &mut written, &break_off);
+            self.show(&written, bytes());
+        }
+        self.finish(written)
+    }
+
+    /// Carries out a message, commits now and then, and looks whether the run is to end.
+    pub(crate) fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
+        let Written { result, failures, fatal, is_writable, refused, since_commit } = written;
+        let applied = match message {
+            Some(Message::Changes(of, changes)) if *is_writable => self.store(of, &changes, refused),
+            Some(Message::Ended(changes, mut keys)) if *is_writable => {
+                *failures += keys.iter().map(|key| key.failures.len()).sum::<usize>();
+                let stored = self.store_end(&changes, &mut keys, refused);
+                result.keys.extend(keys);
+                stored
+            }
+            Some(Message::Fatal(error)) => {
+                fatal.get_or_insert(error);
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
+        };
+        let committed = if since_commit.elapsed() >= COMMIT_EVERY && *is_writable {
+            *since_commit = Stopwatch::start();
+            applied.and_then(|()| self.writer.commit())
+        } else {
+            applied
+        };
+        if let Err(error) = committed {
+            *is_writable = false;
+            fatal.get_or_insert(error.into());
+        }
+        let stop = self.stop();
+        let is_new = result.stop.is_none() && stop.is_some();
+        result.stop = result.stop.or(stop);
+        if is_new || fatal.is_some() {
+            let was_stopped = self.stopped.swap(true, Ordering::Relaxed);
+            if !was_stopped || is_new {
+                break_off();
+            }
+        }
+    }
+
+    /// Carries out changes; notes why, where the database refuses one for its value.
+    fn store(
+        &mut self,
+        of: Option<KeyId>,
+        changes: &[Change],
+        refused: &mut HashMap<Option<KeyId>, String>,
+    ) -> Result<(), StoreError> {
+        match self.writer.apply_all(changes) {
+            Err(error) if error.is_of_one_value() => {
+                refused.entry(of).or_insert(error.to_string());
+                Ok(())
+            }
+            applied => applied,
+        }
+    }
+
+    /// Carries out what was decided about keys that were pulled together: nothing of it, where the database refuses a
+    /// part, or refused counters on which it stands.
+    fn store_end(
+        &mut self,
+        changes: &[Change],
+        keys: &mut [KeyResult],
+        refused: &HashMap<Option<KeyId>, String>,
+    ) -> Result<(), StoreError> {
+        let earlier = keys.iter().find_map(|key| refused.get(&Some(key.key)));
+        let why = match earlier {
+            Some(why) => why.clone(),
+            None => match self.writer.apply_all(changes) {
+                Err(error) if error.is_of_one_value() => error.to_string(),
+                applied => return applied,
+            },
+        };
+        for key in &mut *keys {
+            let outcome = match refused.contains_key(&Some(key.key)) {
+                true => KeyOutcome::Refused,
+                false => KeyOutcome::NotStored,
+            };
+            key.refused(outcome, why.clone());
+            // A structure that was refused before is why others, which refer to it, are.
+            key.faults.extend(refused.get(&None).cloned());
+        }
+        // The next run tries again, whatever else is due.
+        let unfinished: Vec<Change> = keys.iter().map(|key| Change::Unfinished(key.key)).collect();
+        match self.writer.apply_all(&unfinished) {
+            Err(error) if error.is_of_one_value() => Ok(()),
+            applied => applied,
+        }
+    }
+
+    /// Returns why the run is to end now, if it is.
+    pub(crate) fn stop(&self) -> Option<Stop> {
+        Stop::now(self.signals, self.deadline, self.started)
+    }
+
+    /// Shows how far the run is.
+    pub(crate) fn show(&self, written: &Written, bytes: u64) {
+        self.progress.show(written.result.keys.len(), bytes, written.failures);
+    }
+
+    /// Commits, and returns the result of the run.
+    pub(crate) fn finish(&mut self, written: Written) -> anyhow::Result<PullResult> {
+        // A run that failed commits, too: whatever was decided until then is true.
+        let committed = self.writer.commit();
+        match written.fatal {
+            Some(error) => Err(error),
+            None => Ok(committed.map(|()| written.result)?),
+        }
+    }
+}

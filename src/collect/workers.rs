@@ -1,0 +1,231 @@
+//! The threads of a pull: they take tasks from one queue, while the thread that began them writes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use crate::collect::group_pull::{GroupPull, peek};
+use crate::collect::run::{Message, Run, lock};
+use crate::collect::store_thread::{PullResult, StoreThread, TICK};
+use crate::fleet::plan::{AddressGroup, PullPlan};
+use crate::io::store::{Store, StoreError};
+use crate::parallel::{self, Begun};
+
+/// The next work of a thread.
+enum Task<'a> {
+    /// Ask the addresses of a group that may be asked at once.
+    Begin(&'a AddressGroup<'a>),
+    /// Ask an address of a group, by index.
+    Pull(Arc<GroupPull<'a>>, usize),
+    /// Ask a group whether it moved.
+    Peek(&'a AddressGroup<'a>),
+}
+
+/// The tasks of a run: pulls first, peeks after them.
+pub(crate) struct Queue<'a> {
+    state: Mutex<QueueState<'a>>,
+    changed: Condvar,
+}
+
+struct QueueState<'a> {
+    pulls: VecDeque<Task<'a>>,
+    peeks: VecDeque<Task<'a>>,
+    busy: usize,
+}
+
+impl<'a> Queue<'a> {
+    /// Begins with all pulls of a plan, and its peeks where those are wanted.
+    pub(crate) fn new(plan: &'a PullPlan<'a>, peek: bool) -> Self {
+        let pulls = plan.pulls.iter().map(Task::Begin).collect();
+        let peeks = if peek { plan.peeks.iter().map(Task::Peek).collect() } else { VecDeque::new() };
+        Self { state: Mutex::new(QueueState { pulls, peeks, busy: 0 }), changed: Condvar::new() }
+    }
+
+    /// Counts what threads can do at the same time.
+    fn len(&self) -> usize {
+        let state = lock(&self.state);
+        let at_once = |task: &Task<'_>| match task {
+            Task::Begin(group) => group.first_addresses().len().max(1),
+            Task::Pull(..) | Task::Peek(_) => 1,
+        };
+        state.pulls.iter().map(at_once).sum::<usize>() + state.peeks.len()
+    }
+
+    fn take(&self, run: &Run<'_>) -> Option<Task<'a>> {
+        let mut state = lock(&self.state);
+        loop {
+            if run.is_stopped() {
+                return None;
+            }
+            let next = state.pulls.pop_front();
+            if let Some(task) = next.or_else(|| state.peeks.pop_front()) {
+                state.busy += 1;
+                return Some(task);
+            }
+            if state.busy == 0 {
+                self.changed.notify_all();
+                return None;
+            }
+            // The timeout lets a thread see that the run was stopped.
+            state = match self.changed.wait_timeout(state, TICK) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    fn done(&self, next: Vec<Task<'a>>) {
+        let mut state = lock(&self.state);
+        state.busy -= 1;
+        for task in next.into_iter().rev() {
+            state.pulls.push_front(task);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Works until nothing is left or the run is stopped.
+    fn work(&self, run: &Run<'_>, store: &Store) {
+        while self.work_once(run, store) {}
+    }
+
+    /// Does the next task; tells whether there was one.
+    fn work_once(&self, run: &Run<'_>, store: &Store) -> bool {
+        let Some(task) = self.take(run) else { return false };
+        match next_tasks(task, run, store) {
+            Ok(next) => self.done(next),
+            Err(error) => {
+                run.stopped.store(true, Ordering::Relaxed);
+                run.send(Message::Fatal(error));
+                self.done(Vec::new());
+            }
+        }
+        true
+    }
+}
+
+/// Does a task; returns those that can be done now.
+fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
+    match task {
+        Task::Begin(group) => begin(group, BTreeMap::new(), run, store),
+        Task::Pull(pull, address) => {
+            let next = pull.pull(address, run, store)?;
+            Ok(next.map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
+        }
+        Task::Peek(group) => match peek(group, run) {
+            Some(peeked) => begin(group, peeked, run, store),
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+/// Begins the pull of a group; one without an address to ask ends at once.
+fn begin<'a>(
+    group: &'a AddressGroup<'a>,
+    peeked: BTreeMap<String, String>,
+    run: &Run<'_>,
+    store: &Store,
+) -> anyhow::Result<Vec<Task<'a>>> {
+    let pull = Arc::new(GroupPull::new(group, peeked));
+    if group.addresses.is_empty() {
+        pull.end(run, store)?;
+    }
+    Ok(group.first_addresses().map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
+}
+
+/// Ends the run where a thread panics: the others would wait for what it began for ever.
+struct StopsOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for StopsOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The work of a run, with what the threads that do it need.
+pub(crate) struct Work<'q, 'a> {
+    pub(crate) queue: &'q Queue<'a>,
+    pub(crate) store: &'q Store,
+    /// How many threads work at most.
+    pub(crate) threads: usize,
+    /// Messages of the threads.
+    pub(crate) messages: &'q Receiver<Message>,
+}
+
+impl Work<'_, '_> {
+    /// Lets threads work on the queue while this one writes; with none to be had, this one does both.
+    pub(crate) fn carry_out(
+        &self,
+        run: Run<'_>,
+        store_thread: &mut StoreThread<'_, '_>,
+    ) -> anyhow::Result<PullResult> {
+        let Self { queue, store, threads, messages } = *self;
+        let client = run.client;
+        // The steps before may have taken all the time of the run.
+        if store_thread.stop().is_some() {
+            store_thread.stopped.store(true, Ordering::Relaxed);
+        }
+        let run = Arc::new(run);
+        let (bytes, memory) = (Arc::clone(&run.bytes), Arc::clone(&run.memory));
+        thread::scope(|scope| {
+            for begun in 0..threads.min(queue.len()) {
+                let worker_run = Arc::clone(&run);
+                let reader = store.reader();
+                // The threads before it may have taken the last files that this process may open, and go on.
+                if begun > 0 && reader.as_ref().is_err_and(StoreError::is_not_opened) {
+                    break;
+                }
+                let worker = parallel::begin(scope, move || match reader {
+                    Ok(reader) => {
+                        let _stops = StopsOnPanic(worker_run.stopped);
+                        queue.work(&worker_run, &reader);
+                    }
+                    Err(error) => {
+                        worker_run.stopped.store(true, Ordering::Relaxed);
+                        worker_run.send(Message::Fatal(error.into()));
+                    }
+                });
+                match worker {
+                    Begun::Thread(_) => {}
+                    Begun::Refused(_) if begun == 0 => {
+                        return self.work_and_write(&run, &store.reader()?, store_thread);
+                    }
+                    Begun::Refused(_) => break,
+                }
+            }
+            // The channel ends with the last thread, so none may be left here.
+            drop(run);
+            store_thread.write(
+                messages,
+                || bytes.load(Ordering::Relaxed),
+                || {
+                    client.shutdown();
+                    memory.close();
+                },
+            )
+        })
+    }
+
+    /// Does the work of the queue in this thread, where no other can be had for it, and writes after each task.
+    ///
+    /// A task sends few messages, so they wait without filling the channel. A request under way is not broken off.
+    fn work_and_write(
+        &self,
+        run: &Run<'_>,
+        reader: &Store,
+        store_thread: &mut StoreThread<'_, '_>,
+    ) -> anyhow::Result<PullResult> {
+        let mut written = store_thread.begin();
+        while self.queue.work_once(run, reader) {
+            while let Ok(message) = self.messages.try_recv() {
+                store_thread.take(Some(message), &mut written, &|| ());
+            }
+            store_thread.take(None, &mut written, &|| ());
+            store_thread.show(&written, run.bytes.load(Ordering::Relaxed));
+        }
+        store_thread.finish(written)
+    }
+}
