@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::collect::fault::Reach;
-use crate::commands::{Context, fail, warn};
+use crate::commands::{fail, warn};
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::row::{LatestFile, Row};
@@ -112,18 +112,30 @@ pub(crate) fn tell_left(failed: &[WorkdirError]) {
     }
 }
 
-/// Returns the profile of a row: of its file, or for the latest of its key, where that is missing or damaged, of the
-/// counters in the database, which is said.
-pub(crate) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
-    let read = read(&row.cov_file_path, &context.workdir);
-    let Some(stats) = &row.stats else { return read.map(Profile::at_distinct_places) };
+/// A stored profile, and a warning if it is not that of its file.
+pub(crate) struct StoredProfile {
+    pub(crate) profile: Profile,
+    pub(crate) warning: Option<String>,
+}
+
+impl StoredProfile {
+    fn from_file(profile: Profile) -> Self {
+        Self { profile: profile.at_distinct_places(), warning: None }
+    }
+}
+
+/// Returns the profile of a row: of its file, or, for the latest of its key, if that is missing or damaged, of the
+/// counters in the database.
+pub(crate) fn stored_profile(row: &Row, workdir: &Workdir) -> Result<StoredProfile> {
+    let read = read(&row.cov_file_path, workdir);
+    let Some(stats) = &row.stats else { return read.map(StoredProfile::from_file) };
     let fault = match read {
         // An earlier release left blocks at one place.
         Ok(profile) if counts_digest(&profile) == stats.counts_digest => {
-            return Ok(profile.at_distinct_places());
+            return Ok(StoredProfile::from_file(profile));
         }
         Ok(_) => {
-            let path = context.workdir.stored(&row.cov_file_path);
+            let path = workdir.stored(&row.cov_file_path);
             anyhow!("{:?} is not what was stored", path.display())
         }
         Err(error) => error,
@@ -131,14 +143,14 @@ pub(crate) fn stored_profile(row: &Row, context: &Context) -> Result<Profile> {
     if !row.is_latest {
         return Err(fault);
     }
-    let store = Store::open_read_only(&context.workdir.database())?;
+    let store = Store::open_read_only(&workdir.database())?;
     let Some(key) = store.key_id(&row.key)? else { return Err(fault) };
     match rebuilt(&store, key, stats.build_group) {
         Ok(profile) if covered_digest(&profile.build, &profile.counts) == stats.covered_digest => {
-            warn(format_args!(
+            let warning = format!(
                 "{fault:#}; this report is made from the database, goc-watchdog prune writes the file again"
-            ));
-            Ok(profile)
+            );
+            Ok(StoredProfile { profile, warning: Some(warning) })
         }
         _ => Err(fault),
     }

@@ -8,13 +8,14 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::collect::fleet::stored_fleet;
-use crate::commands::gate::{Data, GateArgs};
+use crate::commands::gate::GateArgs;
 use crate::commands::{Context, show};
 use crate::coverage::ChangedLines;
 use crate::exit::ExitCode;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::pick;
 use crate::fleet::row::Row;
+use crate::gate::GateData;
 use crate::io::store::Store;
 use crate::names::in_message;
 
@@ -63,13 +64,13 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         Format::Json => show::print_json(&object(entry, &row, diff.as_ref(), context))?,
     }
     let stats = row.stats.as_ref();
-    let data = Data {
+    let data = GateData {
         coverage: stats.map(|stats| stats.coverage),
         percent: row.cover_total,
         last_pull: entry.schedule.schedule.last_pull,
         replicas: entry.replicas_now(&row),
     };
-    let unmet = args.gate.unmet(&data, context.now());
+    let unmet = args.gate.gate().unmet(&data, context.now());
     for message in &unmet {
         super::fail(format_args!("{name}: {message}"));
     }

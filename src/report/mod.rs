@@ -10,6 +10,7 @@ pub(crate) mod diff;
 pub(crate) mod forms;
 mod func;
 mod functions;
+pub(crate) mod gate;
 mod head;
 mod html;
 mod json;

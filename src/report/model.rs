@@ -69,6 +69,12 @@ impl FileReport<'_> {
         is_in_commit(self.path.as_deref(), self.no_source.as_ref())
     }
 
+    /// Tells whether its module could not be read, so that the commit may have the file all the same.
+    #[must_use]
+    pub(crate) fn is_of_unknown_module(&self) -> bool {
+        self.path.is_none() && self.no_source == Some(NoSource::NotInRepository)
+    }
+
     /// Returns its path in the repository, or its import path where it is not in one.
     #[must_use]
     pub(crate) fn best_path(&self) -> &str {

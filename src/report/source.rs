@@ -101,10 +101,8 @@ impl Source {
 
     /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
     #[must_use]
-    pub(crate) fn of_text(
-        path: &str,
-        text: &[u8],
-        scanned: Result<Scanned, SyntaxError>,
+    pub(crate) fn from_text(
+        (path, text, scanned): (&str, &[u8], Result<Scanned, SyntaxError>),
         file: &BuildFile<'_>,
         counts: &[u64],
         wants: Wants<'_>,

@@ -58,7 +58,7 @@ pub(super) fn with_report<T>(
         match source {
             Some(text) => {
                 let path = file.name.split_once('/').map_or(file.name, |(_, path)| path);
-                Source::of_text(path, text.as_bytes(), scan(text.as_bytes()), &file, counts, wants)
+                Source::from_text((path, text.as_bytes(), scan(text.as_bytes())), &file, counts, wants)
             }
             None => Source::without_text(None, NoSource::NotInCommit, &file, counts, wants),
         }

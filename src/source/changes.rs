@@ -1,68 +1,39 @@
-//! What changed since a base: which base that is, and what the two commits say of the files.
+//! The changes from a base to the commit of a report: files that differ, their lines, and their texts.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use memchr::memchr_iter;
 
+use super::base::{self, BaseChoice};
+use super::{AtCommit, SourceReader, SourceTree};
 use crate::code::gosrc::scan;
 use crate::code::linediff;
 use crate::code::patch::{self, FilePatch, Unread};
 use crate::fleet::row::Row;
-use crate::io::git::{Content, FileAt, FileChange, GitError, ObjectId, Renames, Tree};
+use crate::io::git::{Content, FileAt, FileChange, ObjectId, Renames, Tree};
 use crate::io::workdir;
 use crate::names::in_message;
+use crate::parallel;
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
-use crate::source::reader::{AtCommit, Revision, SourceReader, SourceTree, is_hash};
-use crate::time::minute;
-use crate::{commands, parallel};
 
-/// Which base is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Asked<'a> {
-    /// The merge base with the default branch, or what came before on it.
-    Default,
-    /// The commit of the row before.
-    Previous,
-    /// The first parent.
-    Parent,
-    /// The merge base with a branch, tag or commit.
-    Revision(&'a str),
-    /// The commit of a stored row.
-    Row(&'a Row),
-    /// No base: a file says what changed.
-    DiffFile(&'a Path),
-}
-
-impl<'a> Asked<'a> {
-    /// Reads what `--base` or the configuration say.
-    pub(crate) fn of(base: Option<&'a str>) -> Self {
-        match base {
-            None => Self::Default,
-            Some("previous") => Self::Previous,
-            Some("parent") => Self::Parent,
-            Some(revision) => Self::Revision(revision),
-        }
-    }
-}
-
-/// Finds what changed up to a commit; `rows` are those of the app, the newest last.
-pub(crate) fn find(
-    asked: Asked<'_>,
+/// Finds the changes up to a commit; `rows` are those of the app, the newest last.
+pub(super) fn find(
+    choice: BaseChoice<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,
     rows: &[Row],
 ) -> Result<(SourceTree, Changes)> {
-    if let Asked::DiffFile(path) = asked {
+    if let BaseChoice::DiffFile(path) = choice {
         let tree = reader.tree(at)?;
-        let changes = of_file(path, at, &tree.files, reader)?;
+        let changes = read_diff_file(path, at, &tree.files, reader)?;
         return Ok((tree, changes));
     }
     let choose = || {
-        let (base, how) = choose(asked, at, reader, rows)?;
-        // Git compares trees in memory, so both are listed within bounds before.
+        let (base, how) = base::choose(choice, at, reader, rows)?;
+        // Git compares trees in memory, so the limit of files has to hold for both.
         reader.files(at, &base)?;
         Ok::<_, anyhow::Error>((base, how))
     };
@@ -80,27 +51,28 @@ pub(crate) fn find(
     Ok((tree, diff(&base, how, at, reader)?))
 }
 
-/// Returns what git says that changed since a base.
+/// Compares a commit with a base by git.
 fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) -> Result<Changes> {
     let repository = &at.repository;
     if repository.is_partial() {
         let files = repository.changed_files(base, &at.commit, Renames::Unknown)?;
-        // What went and what came is looked at to find out what moved.
-        let looked_at =
-            files.iter().filter(|file| file.path_before() != file.path_after() || Pair::of(file).is_some());
+        // Git finds renames by the contents of the files that went and came.
+        let looked_at = files
+            .iter()
+            .filter(|file| file.path_before() != file.path_after() || Pair::from_change(file).is_some());
         let mut blobs: Vec<ObjectId> = looked_at.flat_map(FileChange::blobs).collect();
         blobs.sort_unstable();
         blobs.dedup();
         for commit in [base, &at.commit] {
-            all_fetched(reader, at, commit, &blobs)?;
+            fetch_all(reader, at, commit, &blobs)?;
         }
     }
     let files = repository.changed_files(base, &at.commit, Renames::Found)?;
-    let pairs: Vec<Pair<'_>> = files.iter().filter_map(Pair::of).collect();
+    let pairs: Vec<Pair<'_>> = files.iter().filter_map(Pair::from_change).collect();
     let blobs: Vec<_> =
         pairs.iter().map(|pair| [pair.before.map(|at| &at.blob), Some(&pair.after.blob)]).collect();
     let compared = repository.groups(&blobs, |index, contents| pairs[index].compared(contents))?;
-    let others = files.iter().filter(|file| Pair::of(file).is_none());
+    let others = files.iter().filter(|file| Pair::from_change(file).is_none());
     let mut changes = Changes {
         base: Base { commit: Some(base.to_string()), how },
         patches: others.flat_map(not_compared).collect(),
@@ -120,7 +92,7 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
     Ok(changes)
 }
 
-/// Returns a changed file without its lines; one that became a link went, and something else came.
+/// Returns a changed file without its lines; a file that became a link counts as removed, with another one added.
 fn not_compared(file: &FileChange) -> Vec<FilePatch> {
     let (before, after) = (file.path_before(), file.path_after());
     match &file.after {
@@ -131,22 +103,22 @@ fn not_compared(file: &FileChange) -> Vec<FilePatch> {
     }
 }
 
-/// Beyond what people and generators write; two texts of many more lines without much in common take minutes.
+/// More lines than people and generators write; two longer texts without much in common take minutes to compare.
 const MOST_LINES: usize = 2 << 20;
 
-/// A changed file of which it matters which lines changed: nothing is ever executed of one that is gone, nor of a test,
-/// and tests are mostly half of what changes.
+/// A changed file whose changed lines matter. Removed files and tests have no executed lines, and tests are mostly half
+/// of the changes.
 struct Pair<'c> {
     before: Option<&'c FileAt>,
     after: &'c FileAt,
 }
 
-/// What came of comparing what a file says before and after.
+/// The result of comparing the texts of a file before and after.
 struct Compared {
     patch: FilePatch,
-    /// Where the file can count.
+    /// `None` for a file that cannot count.
     text: Option<ChangedText>,
-    /// Where the file can count, and was there before.
+    /// `None` for a file that cannot count, or is new.
     functions_before: Option<HashSet<String>>,
 }
 
@@ -158,8 +130,8 @@ impl Compared {
 }
 
 impl<'c> Pair<'c> {
-    fn of(file: &'c FileChange) -> Option<Self> {
-        // What a link says is no text of a file.
+    fn from_change(file: &'c FileChange) -> Option<Self> {
+        // The target of a link is no text of a file.
         let regular = |at: &'c Option<FileAt>| at.as_ref().filter(|at| at.is_regular);
         let after = regular(&file.after).filter(|after| !is_test(&after.path))?;
         Some(Self { before: regular(&file.before), after })
@@ -196,21 +168,16 @@ impl<'c> Pair<'c> {
     }
 }
 
-/// Fetches what a clone without contents lacks; fails where it lacks some still.
-fn all_fetched(
-    reader: &SourceReader<'_>,
-    at: &AtCommit,
-    commit: &ObjectId,
-    blobs: &[ObjectId],
-) -> Result<()> {
+/// Fetches the contents that a clone lacks; fails if it lacks some still.
+fn fetch_all(reader: &SourceReader<'_>, at: &AtCommit, commit: &ObjectId, blobs: &[ObjectId]) -> Result<()> {
     if !reader.fetched(at, commit, blobs)?.is_empty() {
         bail!("contents of changed files are not in the clone, so what changed in them cannot be known");
     }
     Ok(())
 }
 
-/// Takes what changed from a file, which has to be of this commit.
-fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -> Result<Changes> {
+/// Reads the changes from a file, which has to be of this commit.
+fn read_diff_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -> Result<Changes> {
     let shown = path.display().to_string();
     let shown = in_message(&shown);
     let text = workdir::read_outside(path)?;
@@ -223,7 +190,7 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
     };
     let (paths, blobs): (Vec<&str>, Vec<ObjectId>) =
         candidates().filter_map(|(path, _)| Some((path, tree.blob(path)?.clone()))).unzip();
-    all_fetched(reader, at, &at.commit, &blobs)?;
+    fetch_all(reader, at, &at.commit, &blobs)?;
     let read = at.repository.blobs(&blobs, |_, content| {
         content.text().map(|text| ChangedText { text: text.into(), scanned: scan(text) })
     })?;
@@ -250,128 +217,4 @@ fn of_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -
 
 fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// Returns the base, and how it was chosen.
-fn choose(
-    asked: Asked<'_>,
-    at: &AtCommit,
-    reader: &SourceReader<'_>,
-    rows: &[Row],
-) -> Result<(ObjectId, String)> {
-    let AtCommit { repository, network, commit, .. } = at;
-    match asked {
-        Asked::Previous => previous_commit(at, rows)?.ok_or_else(|| {
-            anyhow!("nothing is stored of a commit before {commit}, so it has no previous one")
-        }),
-        Asked::Parent => parent(at, reader),
-        Asked::Row(row) if row.key.commit.is_empty() => {
-            bail!("row {} tells no commit, so nothing can be held against it", row.id.0)
-        }
-        Asked::Row(row) => {
-            let base = reader.find(repository, &Revision::Hash(row.key.commit.clone()), network)?;
-            Ok((base, format!("the commit of row {}", row.id.0)))
-        }
-        Asked::Revision(revision) => {
-            let tip = reader.find(repository, &Revision::Any(revision.to_owned()), network)?;
-            let base = merge_base(at, reader, &tip, revision)?;
-            let shown = in_message(revision);
-            if base == *commit {
-                if is_hash(revision) {
-                    bail!(
-                        "\"{shown}\" is commit {commit} itself, or comes after it, so nothing can have changed since"
-                    );
-                }
-                return before_on_branch(at, reader, rows, &format!("{shown} ({tip})"));
-            }
-            let how = match base == tip {
-                true => format!("which is {shown}"),
-                false => format!("the merge base with {shown} ({tip})"),
-            };
-            Ok((base, how))
-        }
-        Asked::Default => {
-            let tip = match reader.offline {
-                true => repository.known_default_branch()?,
-                false => repository.fetch_default_branch(network).or_else(|error| {
-                    let known = repository.known_default_branch()?;
-                    commands::warn(format!("{error}; the default branch is taken as this clone knows it"));
-                    Ok::<_, GitError>(known)
-                })?,
-            };
-            let branch = format!("{} ({})", in_message(&tip.branch), tip.commit);
-            let base = merge_base(at, reader, &tip.commit, &tip.branch)?;
-            if base == *commit {
-                return before_on_branch(at, reader, rows, &branch);
-            }
-            Ok((base, format!("the merge base with {branch}")))
-        }
-        Asked::DiffFile(_) => bail!("a file says what changed"),
-    }
-}
-
-/// Returns what came before a commit that is on a branch already.
-fn before_on_branch(
-    at: &AtCommit,
-    reader: &SourceReader<'_>,
-    rows: &[Row],
-    branch: &str,
-) -> Result<(ObjectId, String)> {
-    let (base, how) = match previous_commit(at, rows)? {
-        Some(previous) => previous,
-        None => parent(at, reader)?,
-    };
-    Ok((base, format!("{how}, as the commit is on {branch}")))
-}
-
-/// Returns the nearest commit before this one of which something is stored: an ancestor, whenever its row was
-/// written; rows of other branches, and of commits that are gone, are passed over.
-fn previous_commit(at: &AtCommit, rows: &[Row]) -> Result<Option<(ObjectId, String)>> {
-    let AtCommit { repository, commit, .. } = at;
-    let mut seen = HashSet::new();
-    let mut nearest: Option<(ObjectId, String)> = None;
-    for row in rows.iter().rev().filter(|row| seen.insert(row.key.commit.as_str())) {
-        let Ok(other) = repository.commit(&row.key.commit) else { continue };
-        if other == *commit || repository.merge_base(&other, commit)?.as_ref() != Some(&other) {
-            continue;
-        }
-        let is_nearer = match &nearest {
-            None => true,
-            Some((known, _)) => repository.merge_base(known, &other)?.as_ref() == Some(known),
-        };
-        if is_nearer {
-            let how = format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at));
-            nearest = Some((other, how));
-        }
-    }
-    Ok(nearest)
-}
-
-fn parent(at: &AtCommit, reader: &SourceReader<'_>) -> Result<(ObjectId, String)> {
-    let AtCommit { repository, network, commit, .. } = at;
-    let mut parent = repository.parent(commit)?;
-    if parent.is_none() && repository.is_shallow()? {
-        if reader.offline {
-            bail!("the clone is shallow and ends at {commit}; without --offline it is completed");
-        }
-        repository.fetch_heads_and_tags(network).context("the clone is shallow, and completing it failed")?;
-        parent = repository.parent(commit)?;
-    }
-    match parent {
-        Some(parent) => Ok((parent, "the first parent".to_owned())),
-        None => bail!("{commit} has no parent, so nothing changed before it"),
-    }
-}
-
-fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: &ObjectId, name: &str) -> Result<ObjectId> {
-    let AtCommit { repository, network, commit, .. } = at;
-    // What a shallow clone says can be wrong, and would be believed.
-    if repository.is_shallow()? {
-        if reader.offline {
-            bail!("the clone is shallow, so a merge base cannot be known; without --offline it is completed");
-        }
-        repository.fetch_heads_and_tags(network).context("the clone is shallow, and completing it failed")?;
-    }
-    let base = repository.merge_base(commit, tip)?;
-    base.ok_or_else(|| anyhow!("{commit} and \"{}\" ({tip}) have no common ancestor", in_message(name)))
 }

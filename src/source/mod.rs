@@ -1,4 +1,61 @@
 //! The source text that belongs to a stored row: its clone, its commit, and what changed since a base.
+//!
+//! Engine: values go in, sources and changes come out, and messages go to the caller. Nothing here prints, and nothing
+//! knows the command line.
 
-pub(crate) mod changes;
-pub(crate) mod reader;
+mod base;
+mod changes;
+mod clone;
+mod comparison;
+mod lookup;
+mod revision;
+mod row_choice;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod texts;
+mod tree;
+
+pub(crate) use base::BaseChoice;
+pub(crate) use clone::{NotFetched, NotTrusted};
+pub(crate) use comparison::{OtherState, compared};
+pub(crate) use lookup::{Consequence, Demand, FoundSource, LookupOutcome, SourceLookup};
+pub(crate) use revision::{AtCommit, Revision};
+pub(crate) use row_choice::{RowRequest, row_to_compare};
+pub(crate) use subject::{Subject, previous_row, trend};
+pub(crate) use tree::SourceTree;
+
+use crate::access::Caller;
+use crate::config::Config;
+use crate::io::signals::Signals;
+use crate::io::workdir::Workdir;
+use crate::notice::{Notice, Notify};
+
+/// The settings by which the source of apps is found and read.
+#[derive(Clone, Copy)]
+pub(crate) struct SourceSettings<'a> {
+    pub(crate) workdir: &'a Workdir,
+    pub(crate) config: &'a Config,
+    pub(crate) caller: Caller,
+    /// A signal ends a fetch.
+    pub(crate) signals: &'a Signals,
+    pub(crate) notify: Notify<'a>,
+}
+
+/// Reads source of one app.
+pub(crate) struct SourceReader<'a> {
+    pub(crate) settings: SourceSettings<'a>,
+    pub(crate) app: &'a str,
+    /// Nothing may be fetched.
+    pub(crate) is_offline: bool,
+}
+
+impl SourceReader<'_> {
+    fn warn(&self, message: String) {
+        (self.settings.notify)(Notice::Warning(message));
+    }
+
+    fn tell_progress(&self, message: String) {
+        (self.settings.notify)(Notice::Progress(message));
+    }
+}

@@ -13,6 +13,7 @@ use crate::names::in_message;
 use crate::parallel;
 use crate::report::forms::{DEFAULT, DEFAULT_OF_CHANGES, FORMS, Form, Need};
 use crate::report::{Layout, Packer, Wants};
+use crate::source::Demand;
 
 /// Files that are shown at a terminal, unless more are asked for.
 const FILES_ON_A_TERMINAL: usize = 100;
@@ -87,7 +88,7 @@ pub(crate) struct Outputs {
 impl Outputs {
     /// Finds where each form goes; fails where two would go to one place.
     pub(crate) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
-        let names_base = args.base.is_some() || args.diff_file.is_some() || args.against.is_some();
+        let names_base = args.names_base();
         let mut outputs: Vec<Output> = Vec::new();
         for RequestedOutput { form, file } in requested(args, names_base)? {
             let file = file.or_else(|| args.output.clone());
@@ -143,11 +144,6 @@ impl Outputs {
         self.only_changed || self.forms().all(|form| form.needs(Need::Changes))
     }
 
-    /// Tells whether some form says less without source.
-    pub(crate) fn want_source(&self) -> bool {
-        self.forms().any(|form| form.needs(Need::Source))
-    }
-
     /// Returns what they ask of each file; a page's files go to `packer`.
     pub(crate) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
         let quotes = self.have_changes() && self.forms().any(|form| form.needs(Need::KnownChanges));
@@ -158,10 +154,14 @@ impl Outputs {
         })
     }
 
-    /// Tells whether some forms are nothing without source, and whether all are.
-    pub(crate) fn in_need_of_source(&self) -> (bool, bool) {
-        let is_in_need = |form: &Form| form.needs(Need::Functions) || self.needs_changes(form);
-        (self.forms().any(is_in_need), self.forms().all(is_in_need))
+    /// Returns their need of source.
+    pub(crate) fn demand(&self) -> Demand {
+        let is_needed = |form: &Form| form.needs(Need::Functions) || self.needs_changes(form);
+        Demand {
+            is_useful: self.forms().any(|form| form.needs(Need::Source)),
+            is_needed: self.forms().any(is_needed),
+            is_needed_by_all: self.forms().all(is_needed),
+        }
     }
 
     /// Writes all forms that `can` be, those to files beside each other.

@@ -1,0 +1,30 @@
+//! Messages of the engines, printed as they come.
+
+use crate::commands::{self, Context};
+use crate::io::signals::Signals;
+use crate::notice::{Notice, Notify};
+use crate::source::SourceSettings;
+
+/// Prints a message.
+pub(super) fn print(notice: Notice, context: &Context) {
+    match notice {
+        Notice::Progress(message) if context.has_spectator() => commands::inform(message),
+        Notice::Progress(_) => {}
+        Notice::Warning(message) => commands::warn(message),
+        Notice::Failure(message) => commands::fail(message),
+        Notice::Explanation(message) => {
+            commands::heed_limit_of_files(&message);
+            context.explain(message);
+        }
+    }
+}
+
+/// Returns the settings of the engines.
+pub(super) fn source_settings<'a>(
+    context: &'a Context,
+    signals: &'a Signals,
+    notify: Notify<'a>,
+) -> SourceSettings<'a> {
+    let Context { workdir, config, around, .. } = context;
+    SourceSettings { workdir, config, caller: around.caller, signals, notify }
+}

@@ -1,0 +1,370 @@
+//! The report of one service, from its row to the written forms and the exit code.
+
+use std::thread;
+
+use anyhow::{Result, bail};
+
+use super::notices::{print, source_settings};
+use super::outputs::Outputs;
+use super::{FailOn, ReportArgs, usage};
+use crate::collect::fleet::stored_fleet;
+use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::commands::{self, Context, Level};
+use crate::coverage::ChangedLines;
+use crate::exit::ExitCode;
+use crate::filter::Filter;
+use crate::fleet::assembly::Fleet;
+use crate::fleet::ids::RowId;
+use crate::fleet::row::{Row, RowFilter};
+use crate::io::signals::Signals;
+use crate::io::store::Store;
+use crate::io::workdir::{Reading, report_path};
+use crate::names::in_message;
+use crate::parallel;
+use crate::phrases::count;
+use crate::profile::Profile;
+use crate::report::diff::{Base, Changes, Comparison, DiffReport};
+use crate::report::forms::{Document, Form, Need, PAGE};
+use crate::report::gate::Requirements;
+use crate::report::{FileReport, Head, NoSource, Packer, Report, Source};
+use crate::source::{
+    Consequence, FoundSource, LookupOutcome, OtherState, SourceLookup, SourceReader, Subject, compared,
+    row_to_compare,
+};
+
+/// Files without source that are named without `--verbose`.
+const NAMED_FILES: usize = 5;
+
+/// Reports a service.
+pub(super) fn report(
+    service: &str,
+    args: &ReportArgs,
+    context: &Context,
+    signals: &Signals,
+    reading: &Reading,
+) -> Result<ExitCode> {
+    let mut outputs = match Outputs::new(args, context) {
+        Ok(outputs) => outputs,
+        Err(message) => return Ok(usage(&message)),
+    };
+    let (fleet, rows) = stored(context)?;
+    let mut subject = Subject::find(service, args.row(), &fleet.entries, &rows)?;
+    outputs.name_page(&page_name(&subject.row), context);
+    let against = args.against.as_deref();
+    let against =
+        against.map(|query| row_to_compare(query, &subject.row, &fleet.entries, &rows)).transpose()?;
+    let notify = |notice| print(notice, context);
+    let app = subject.row.key.app.clone();
+    let settings = source_settings(context, signals, &notify);
+    let reader = SourceReader { settings, app: &app, is_offline: args.offline };
+    let run = Run { args, context, reading, filter: args.filter(), outputs, reader, against };
+
+    let (profile, found, code) = run.load(&subject)?;
+    let packer = Packer::new(&run.filter);
+    let sources = run.sources(found.as_ref(), &profile, &packer)?;
+    subject.source_commit = run.source_commit(found.as_ref(), &subject);
+    let report = Report::new(run.head(&subject), &profile, sources);
+    let finished = run.finish(report, found)?;
+    run.keep_and_write(&finished, &subject)?;
+    Ok(run.judge(&finished, &subject, code))
+}
+
+/// Reads the services and all rows of the database, and tells which could not be read.
+fn stored(context: &Context) -> Result<(Fleet, Vec<Row>)> {
+    // The database is closed again at once: the connection that closes it last clears its log away, which a connection
+    // that only reads could not.
+    let store = Store::open_read_only(&context.workdir.database())?;
+    let fleet = stored_fleet(&store, &context.config.naming, context.now())?;
+    let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+    commands::tell_damages(&store);
+    Ok((fleet, rows))
+}
+
+/// Returns the name of the file that a page goes to, the same as of the page that is stored.
+fn page_name(row: &Row) -> String {
+    let stored = PAGE.stored_suffix.and_then(|suffix| report_path(&row.cov_file_path, suffix));
+    let name = stored.as_deref().and_then(|path| path.rsplit('/').next());
+    name.map_or_else(|| format!("{}_report.html", row.id.0), str::to_owned)
+}
+
+/// The choices of the command line, and the access to the source.
+struct Run<'a> {
+    args: &'a ReportArgs,
+    context: &'a Context,
+    reading: &'a Reading,
+    filter: Filter,
+    outputs: Outputs,
+    reader: SourceReader<'a>,
+    /// The row of `--against`.
+    against: Option<&'a Row>,
+}
+
+/// A report with all that was found out.
+struct Finished<'a> {
+    report: Report<'a>,
+    changes: Option<Changes>,
+    diff: Option<DiffReport>,
+    has_source: bool,
+    /// Every file that the commit has was found there.
+    is_resolved: bool,
+}
+
+impl Finished<'_> {
+    fn document(&self) -> Document<'_, '_> {
+        Document { report: &self.report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
+    }
+
+    fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
+        self.can_render(form) && (self.diff.is_some() || !outputs.needs_changes(form))
+    }
+
+    fn can_render(&self, form: &Form) -> bool {
+        self.has_source || !form.needs(Need::Functions)
+    }
+}
+
+impl Run<'_> {
+    /// Reads the profile, and meanwhile finds its source; tells a lack of source, and returns the exit code for it.
+    fn load(&self, subject: &Subject<'_>) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
+        let configured =
+            self.context.config.apps.get(&subject.row.key.app).and_then(|app| app.base.as_deref());
+        let lookup = SourceLookup {
+            reader: &self.reader,
+            subject,
+            filter: &self.filter,
+            demand: self.outputs.demand(),
+            base: self.outputs.have_changes().then(|| self.args.base(self.against, configured)),
+        };
+        let (profile, outcome) = thread::scope(|scope| {
+            let workdir = &self.context.workdir;
+            let profile = parallel::begin(scope, || stored_profile(&subject.row, workdir));
+            let outcome = lookup.run(self.reading);
+            (profile.join(), outcome)
+        });
+        let outcome = outcome.map(|outcome| match outcome {
+            LookupOutcome::Found(found) => (Some(*found), ExitCode::Done),
+            LookupOutcome::NotNeeded => (None, ExitCode::Done),
+            LookupOutcome::Lacking(error, consequence) => (None, tell_lack(&error, consequence)),
+        });
+        let profile = told(profile?);
+        let (found, code) = outcome?;
+        Ok((profile, found, code))
+    }
+
+    /// Reads the sources of the files that some form needs.
+    fn sources<'p>(
+        &self,
+        found: Option<&FoundSource>,
+        profile: &Profile,
+        packer: &'p Packer<'p>,
+    ) -> Result<Vec<Source>> {
+        let wants = self.outputs.wants(packer);
+        let is_only_changed = self.outputs.are_all_of_changes() && self.against.is_none();
+        match found {
+            Some(found) => found.sources(profile, &self.reader, is_only_changed, wants),
+            None => Ok(Source::not_read(profile, wants)),
+        }
+    }
+
+    fn source_commit(&self, found: Option<&FoundSource>, subject: &Subject<'_>) -> Option<String> {
+        let known = || self.reader.known(subject.revision.as_ref()?);
+        found.map(|found| found.at.commit.clone()).or_else(known).map(|commit| commit.to_string())
+    }
+
+    fn head(&self, subject: &Subject<'_>) -> Head {
+        let mut filters = self.filter.words();
+        if self.args.only_changed {
+            filters.push("only files that changed".to_owned());
+        }
+        subject.head(filters, self.context.now())
+    }
+
+    /// Leaves out the files that nobody asked for, and finds what changed and what was lost.
+    fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<Finished<'r>> {
+        let has_source = found.is_some();
+        let changes = found.and_then(|found| found.changes);
+        let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &self.filter));
+        self.narrow(&mut report)?;
+        let is_resolved = !report.files.iter().any(FileReport::is_of_unknown_module);
+        if let Some(changes) = changes.as_ref().filter(|_| self.args.only_changed) {
+            report.retain_changed(changes);
+        }
+        if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, self.against) {
+            diff.comparison = Some(self.compared(&report, row, changes)?);
+        }
+        Ok(Finished { report, changes, diff, has_source, is_resolved })
+    }
+
+    /// Leaves out the files that the filter does not take.
+    fn narrow(&self, report: &mut Report<'_>) -> Result<()> {
+        let is_unknown = report.files.iter().any(FileReport::is_of_unknown_module);
+        if self.filter.exclude_without_source && is_unknown {
+            bail!(
+                "which files have no source cannot be known, since a go.mod of the commit is not in the clone"
+            );
+        }
+        report.retain(&self.filter);
+        if report.files.is_empty() && !self.filter.takes_all() {
+            commands::warn("no file of the profile is left by --include and --exclude");
+        }
+        Ok(())
+    }
+
+    fn compared(&self, report: &Report<'_>, row: &Row, changes: &Changes) -> Result<Comparison> {
+        let profile = told(stored_profile(row, &self.context.workdir)?);
+        let other = OtherState { row, profile: &profile, changes };
+        compared(report, &other, &self.filter, &self.reader, self.reading)
+    }
+
+    /// Writes the forms, and keeps those that have a file beside the profile, and the figure of changed lines.
+    fn keep_and_write(&self, finished: &Finished<'_>, subject: &Subject<'_>) -> Result<()> {
+        let rendered = self.render_kept(finished, subject)?;
+        if rendered.iter().any(|(form, _)| !form.has_heading) && self.context.has_spectator() {
+            let head = subject.head(Vec::new(), self.context.now());
+            commands::inform(head.line());
+        }
+        self.tell_files_without_source(&finished.report);
+        let can = |form: &Form| finished.can_write(form, &self.outputs);
+        let written =
+            self.outputs.write(can, |form, layout, out| match rendered.iter().find(|(of, _)| *of == form) {
+                Some((_, text)) => out.write_all(text),
+                None => form.write(finished.document(), layout, out),
+            });
+        if let Some(diff) = &finished.diff
+            && finished.is_resolved
+            && subject.is_of_its_own_commit
+            && self.filter.takes_all()
+        {
+            self.remember(diff);
+        }
+        written
+    }
+
+    /// Renders the forms that have a file beside the profile, and stores them there if they are of the whole profile
+    /// and its own commit.
+    fn render_kept(
+        &self,
+        finished: &Finished<'_>,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
+        let is_whole = subject.is_of_its_own_commit && self.filter.takes_all() && !self.args.only_changed;
+        let mut rendered = Vec::new();
+        for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
+            let Some(suffix) = form.stored_suffix else { continue };
+            let text = form.render(finished.document())?;
+            let shows_changes = form.needs(Need::KnownChanges) && finished.diff.is_some();
+            if is_whole
+                && !shows_changes
+                && let Err(error) = self.keep(&text, suffix, &finished.report, &subject.row)
+            {
+                commands::warn(format!("{error:#}; the report was not stored beside its profile"));
+            }
+            rendered.push((form, text));
+        }
+        Ok(rendered)
+    }
+
+    /// Stores a report beside its profile, if this user may write there and the report has all the source that could be
+    /// found.
+    fn keep(&self, text: &[u8], suffix: &str, report: &Report<'_>, row: &Row) -> Result<()> {
+        let could_be_found =
+            |why: &Option<NoSource>| matches!(why, Some(NoSource::NotRead | NoSource::NotInRepository));
+        let is_whole = !report.files.iter().any(|file| could_be_found(&file.no_source));
+        match report_path(&row.cov_file_path, suffix).filter(|_| is_whole) {
+            Some(path) => Ok(self.context.workdir.store_report(self.reading, &path, text)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores the figure of changed lines for `total` and `history`, if a commit is their base; a failure fails no
+    /// report.
+    fn remember(&self, diff: &DiffReport) {
+        let Base { commit: Some(base), how } = &diff.base else { return };
+        let figure = ChangedLines {
+            base: base.clone(),
+            how: how.clone(),
+            lines: diff.coverage(),
+            computed_at: self.context.now(),
+        };
+        let is_default_base = self.args.base.is_none() && self.args.against.is_none();
+        let (database, row) = (self.context.workdir.database(), RowId(diff.head.row));
+        if let Err(error) = Store::remember_diff(&database, row, &figure, is_default_base) {
+            self.context.explain(format!("{error}; history and total will not know of these changes"));
+        }
+    }
+
+    fn tell_files_without_source(&self, report: &Report<'_>) {
+        let missing: Vec<_> = report
+            .files
+            .iter()
+            .filter_map(|file| file.no_source.as_ref().map(|why| (file, why)))
+            .filter(|(_, why)| **why != NoSource::NotRead)
+            .collect();
+        if missing.is_empty() || self.context.is_quiet {
+            return;
+        }
+        let statements: u64 = missing.iter().map(|(file, _)| file.coverage.total).sum();
+        let mut lines = vec![format!(
+            "no source of {} ({statements} of {} statements), which count and have no functions:",
+            count(missing.len(), "files"),
+            report.coverage().total
+        )];
+        let shown = if self.context.is_verbose { missing.len() } else { NAMED_FILES };
+        let named = missing.iter().take(shown);
+        lines.extend(named.map(|(file, why)| format!("  {}: {why}", in_message(file.name))));
+        if missing.len() > shown {
+            lines.push(format!("  and {} more (--verbose)", missing.len() - shown));
+        }
+        if missing.iter().any(|(file, _)| !file.is_in_commit()) {
+            let advice = self.outputs.forms().filter_map(|form| form.advice_on_missing_files);
+            lines.extend(advice.map(|advice| format!("  {advice}")));
+        }
+        commands::warn(lines.join("\n"));
+    }
+
+    /// Tells which requirements are not met, and returns the exit code.
+    fn judge(&self, finished: &Finished<'_>, subject: &Subject<'_>, code: ExitCode) -> ExitCode {
+        let app = self.context.config.apps.get(&subject.row.key.app);
+        let requirements = Requirements {
+            gate: self.args.gate.gate(),
+            forbids_lost_coverage: self.args.fail_on == Some(FailOn::Lost),
+            fail_under: app.and_then(|app| app.fail_under),
+            packages: app.map_or(&[], |app| &app.packages),
+        };
+        let Finished { report, diff, .. } = finished;
+        if diff.is_none() {
+            requirements.idle_globs(report).into_iter().for_each(commands::warn);
+        }
+        let unmet = requirements.unmet(report, diff.as_ref(), subject.last_pull(), self.context.now());
+        for message in &unmet {
+            commands::fail(format_args!("{}: {message}", subject.name()));
+        }
+        if unmet.is_empty() { code } else { code.or(ExitCode::BelowThreshold) }
+    }
+}
+
+/// Tells the warning of a profile, if it has one.
+fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
+    warning.into_iter().for_each(commands::warn);
+    profile
+}
+
+/// Tells a lack of source, and returns the exit code for it.
+fn tell_lack(error: &anyhow::Error, consequence: Consequence) -> ExitCode {
+    match consequence {
+        Consequence::FormsLeftOut => {
+            commands::fail(format_args!("{error:#}"));
+            ExitCode::Partly
+        }
+        Consequence::FormsFail | Consequence::NoReport => {
+            commands::fail(format_args!("{error:#}"));
+            ExitCode::Failed
+        }
+        Consequence::FormsSayLess => {
+            commands::warn(format_args!("{error:#}"));
+            commands::say(Level::Warning, "what follows knows no functions, and lines only by blocks");
+            ExitCode::Partly
+        }
+        Consequence::None => ExitCode::Done,
+    }
+}

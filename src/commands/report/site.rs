@@ -1,0 +1,130 @@
+//! `report --all --format site`: the options of a site, and what its run tells.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::notices::{print, source_settings};
+use super::{ReportArgs, SortOrder};
+use crate::commands::{self, Context, Level, turn};
+use crate::exit::ExitCode;
+use crate::gate::Gate;
+use crate::io::signals::Signals;
+use crate::names::in_message;
+use crate::phrases::count;
+use crate::site::{SiteOutcome, SiteRequest, Tally};
+
+/// Services that a message names.
+const NAMED: usize = 5;
+
+/// Returns the folder of the site that is asked for, if one is; fails if options ask for something else too.
+pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
+    let Some(site) = args.formats.iter().find(|requested| requested.form.is_folder()) else {
+        return Ok(None);
+    };
+    if !args.all || args.service.is_some() {
+        return Err("--format site is of all services: give --all and no SERVICE".to_owned());
+    }
+    if args.formats.len() > 1 {
+        return Err("--format site stands alone: it brings reports, badges and JSON of its own".to_owned());
+    }
+    let ReportArgs {
+        service: _,
+        formats: _,
+        output,
+        id,
+        commit,
+        include,
+        exclude,
+        exclude_generated,
+        exclude_without_source,
+        sort,
+        limit,
+        base,
+        diff_file,
+        against,
+        only_changed,
+        fail_on: _,
+        all: _,
+        offline: _,
+        gate,
+    } = args;
+    let of_one = [
+        (id.is_some(), "--id"),
+        (commit.is_some(), "--commit"),
+        (base.is_some(), "--base"),
+        (diff_file.is_some(), "--diff-file"),
+        (against.is_some(), "--against"),
+        (*only_changed, "--only-changed"),
+        (*sort != SortOrder::default(), "--sort"),
+        (limit.is_some(), "--limit"),
+        (gate.gate() != Gate::default(), "a threshold"),
+    ];
+    if let Some((_, option)) = of_one.iter().find(|(is_given, _)| *is_given) {
+        return Err(format!("{option} is for the report of one service, and a site is of all"));
+    }
+    if !include.is_empty() || !exclude.is_empty() || *exclude_generated || *exclude_without_source {
+        return Err("--include and the --exclude options are for the report of one service: \
+                    a site shows totals of the history, which are of whole profiles"
+            .to_owned());
+    }
+    match (site.file.as_deref(), output.as_deref()) {
+        (Some(_), Some(_)) => Err("--format site=DIR and -o DIR say the same thing twice".to_owned()),
+        (Some(folder), None) | (None, Some(folder)) if folder == Path::new("-") => {
+            Err("--format site needs a folder, which stdout is not".to_owned())
+        }
+        (Some(folder), None) | (None, Some(folder)) => Ok(Some(folder)),
+        (None, None) => Err("--format site needs a folder: -o DIR".to_owned()),
+    }
+}
+
+/// Brings the site in a folder up to date.
+pub(super) fn run(folder: &Path, is_offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
+    // Holds off sweeping before the rows are read, so that their files are there when they are opened.
+    let reading = match turn::reading(signals, context)? {
+        Ok(reading) => reading,
+        Err(code) => return Ok(code),
+    };
+    let notify = |notice| print(notice, context);
+    let request = SiteRequest {
+        folder,
+        is_offline,
+        source: source_settings(context, signals, &notify),
+        reading: &reading,
+        now: context.now(),
+        shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
+    };
+    Ok(match crate::site::write(&request)? {
+        SiteOutcome::Busy(busy) => {
+            commands::say(Level::Warning, &format!("{busy}; nothing was changed"));
+            ExitCode::Busy
+        }
+        // The signal decides the exit code.
+        SiteOutcome::Interrupted => ExitCode::Done,
+        SiteOutcome::Written { tally, is_damaged } => {
+            tell(&tally, folder, context);
+            let is_whole = tally.lacking_source.is_empty() && tally.failed == 0 && !is_damaged;
+            if is_whole { ExitCode::Done } else { ExitCode::Partly }
+        }
+    })
+}
+
+fn tell(tally: &Tally, folder: &Path, context: &Context) {
+    let Tally { written, unchanged, removed, lacking_source, failed: _ } = tally;
+    if !lacking_source.is_empty() {
+        let named: Vec<_> = lacking_source.iter().take(NAMED).map(|name| in_message(name)).collect();
+        let more = if lacking_source.len() > NAMED { ", ..." } else { "" };
+        commands::warn(format!(
+            "{} without source that could be had: {}{more}; goc-watchdog report SERVICE says why",
+            count(lacking_source.len(), "reports"),
+            named.join(", ")
+        ));
+    }
+    if context.has_spectator() {
+        let index = folder.join("index.html");
+        commands::inform(format!(
+            "{written} written, {unchanged} unchanged, {removed} removed: {}",
+            in_message(&index.display().to_string())
+        ));
+    }
+}

@@ -1,0 +1,235 @@
+//! The reports of a site: which have to be written, and from which source.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Context as _, Result};
+
+use super::SiteRequest;
+use super::stored::Stored;
+use super::writer::SiteWriter;
+use crate::collect::mending::{StoredProfile, stored_profile};
+use crate::filter::Filter;
+use crate::fleet::key_entry::KeyEntry;
+use crate::io::progress::Progress;
+use crate::names::in_message;
+use crate::notice::Notice;
+use crate::profile::Profile;
+use crate::report::forms::{Document, PAGE};
+use crate::report::site::{self, Need, Origin, Page, Shown, Text};
+use crate::report::{FileReport, NoSource, Packer, Report, Source, Wants};
+use crate::source::{AtCommit, NotFetched, SourceReader, SourceTree, Subject};
+
+/// Reports after which the manifest is stored; a killed run makes later ones again.
+const AT_ONCE: usize = 20;
+
+/// Makes reports.
+pub(super) struct ReportMaker<'a> {
+    pub(super) stored: &'a Stored,
+    pub(super) request: &'a SiteRequest<'a>,
+}
+
+/// A report that may have to be written.
+struct Candidate<'p> {
+    page: &'p Page,
+    entry: &'p KeyEntry,
+    need: Need,
+    origin: Origin,
+}
+
+/// The result of making a report.
+struct MadeReport {
+    /// `None` where the report that is there has all the source that could be found.
+    text: Option<Vec<u8>>,
+    source: Text,
+    /// The reason why its repository could not be reached.
+    not_fetched: Option<NotFetched>,
+}
+
+impl ReportMaker<'_> {
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.request.source.signals.received().is_some()
+    }
+
+    /// Writes the reports that have to be written; returns how much source each report shows that is there.
+    pub(super) fn write(
+        &self,
+        pages: &[Page],
+        writer: &mut SiteWriter<'_>,
+    ) -> Result<HashMap<String, Shown>> {
+        let candidates = self.candidates(pages, writer);
+        let due = candidates.iter().filter(|candidate| candidate.need == Need::Page);
+        writer.announce(due.map(|candidate| candidate.page.path.as_str()))?;
+
+        let progress = Progress::start(candidates.len(), self.request.shows_progress);
+        let (mut failures, mut bytes, mut not_in_manifest) = (Vec::new(), 0, 0);
+        let mut reports = HashMap::new();
+        // Apps whose repositories cannot be reached: another try would fail too, and each takes its time.
+        let mut unreachable = HashSet::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            if self.is_interrupted() {
+                break;
+            }
+            let Candidate { page, entry, need, origin } = candidate;
+            let brought = match need {
+                Need::Nothing => Ok(0),
+                Need::Page | Need::Source => self.bring_up_to_date(candidate, &mut unreachable, writer),
+            };
+            match brought {
+                Ok(0) => writer.tally.unchanged += 1,
+                Ok(length) => {
+                    bytes += length;
+                    not_in_manifest += 1;
+                }
+                Err(error) => failures.push(format!("{}: {error:#}", in_message(&page.service))),
+            }
+            // A failure may have left an earlier report there, which is of other data.
+            if let Some(source) = writer.source(&page.path, origin) {
+                if source.could_be_more() && self.has_repository(entry) {
+                    writer.tally.lacking_source.push(page.service.clone());
+                }
+                reports.insert(page.path.clone(), source.shown);
+            }
+            if not_in_manifest == AT_ONCE {
+                writer.store_manifest()?;
+                not_in_manifest = 0;
+            }
+            progress.show(number + 1, bytes, failures.len());
+        }
+        progress.finish();
+        writer.tally.failed += failures.len();
+        for failure in failures {
+            self.tell(Notice::Failure(failure));
+        }
+        Ok(reports)
+    }
+
+    fn tell(&self, notice: Notice) {
+        (self.request.source.notify)(notice);
+    }
+
+    /// Returns the reports that there can be, with what has to be done about each.
+    fn candidates<'p>(&'p self, pages: &'p [Page], writer: &mut SiteWriter<'_>) -> Vec<Candidate<'p>> {
+        let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
+        let entries = self.stored.entries();
+        let version = site::page_version();
+        let free = pages.iter().filter(|page| !blocked.contains(&page.path));
+        let candidates = free.filter_map(|page| {
+            let entry = *entries.get(&page.row)?;
+            let origin = self.stored.origin(page, entry, &version)?;
+            Some(Candidate { page, entry, need: writer.need(&page.path, &origin), origin })
+        });
+        candidates.collect()
+    }
+
+    /// Tells whether there is anything that the source could come from.
+    fn has_repository(&self, entry: &KeyEntry) -> bool {
+        !entry.key.commit.is_empty() && self.reader(&entry.key.app, true).is_configured()
+    }
+
+    fn reader<'r>(&'r self, app: &'r str, is_offline: bool) -> SourceReader<'r> {
+        SourceReader { settings: self.request.source, app, is_offline }
+    }
+
+    /// Writes a report, if that changes anything; returns its bytes.
+    fn bring_up_to_date(
+        &self,
+        Candidate { page, entry, origin, .. }: &Candidate<'_>,
+        unreachable: &mut HashSet<String>,
+        writer: &mut SiteWriter<'_>,
+    ) -> Result<u64> {
+        let known = writer.source(&page.path, origin);
+        let (app, now) = (&entry.key.app, self.request.now);
+        let (fetch, host) = {
+            let reader = self.reader(app, true);
+            (reader.fetch_name(&entry.key.commit), reader.host().unwrap_or_default())
+        };
+        let may_ask = [&fetch, &host].into_iter().all(|asked| writer.manifest.may_ask(asked, now));
+        let is_offline = self.request.is_offline || unreachable.contains(app) || !may_ask;
+        let MadeReport { text, source, not_fetched } =
+            self.make(page, entry, &self.reader(app, is_offline), known.as_ref())?;
+        if let Some(not_fetched) = not_fetched {
+            unreachable.insert(app.clone());
+            if not_fetched.is_timed_out && !host.is_empty() {
+                // Each repository of the host would take as long.
+                writer.asked(host, now);
+            }
+        }
+        if !is_offline && source.could_be_more() {
+            writer.asked(fetch, now);
+        }
+        let Some(text) = text else { return Ok(0) };
+        writer.put(&page.path, &text, Some(Origin { source, ..origin.clone() }))?;
+        Ok(text.len() as u64)
+    }
+
+    /// Makes a report; `known` is the source of the one that is there, if only its source is in question.
+    fn make(
+        &self,
+        page: &Page,
+        entry: &KeyEntry,
+        reader: &SourceReader<'_>,
+        known: Option<&Text>,
+    ) -> Result<MadeReport> {
+        let mut subject = self.stored.subject(page, entry).context("its row went meanwhile")?;
+        let (found, not_fetched) = match self.find(&subject, reader) {
+            Ok(found) => (found, None),
+            Err(error) => {
+                self.tell(Notice::Explanation(format!("{}: {error:#}", subject.name())));
+                (None, error.downcast::<NotFetched>().ok())
+            }
+        };
+        if found.is_none() && known.is_some() {
+            return Ok(MadeReport { text: None, source: Text::none(), not_fetched });
+        }
+        let filter = Filter::default();
+        let packer = Packer::new(&filter);
+        let wants = Wants { lines: true, packer: Some(&packer), quotes: false };
+        let profile = self.profile(&subject)?;
+        let sources = match &found {
+            Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), None, wants)?,
+            None => Source::not_read(&profile, wants),
+        };
+        let commit = found.map(|(at, _)| at.commit.to_string());
+        let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
+        subject.source_commit = commit.clone().or_else(named);
+        let report = Report::new(subject.head(filter.words(), self.request.now), &profile, sources);
+        let source = source_shown(&report, commit);
+        let text = match known == Some(&source) {
+            true => None,
+            false => Some(PAGE.render(Document { report: &report, changes: None })?),
+        };
+        Ok(MadeReport { text, source, not_fetched })
+    }
+
+    /// Finds the source of a subject; `None` where its name tells no commit.
+    fn find(
+        &self,
+        subject: &Subject<'_>,
+        reader: &SourceReader<'_>,
+    ) -> Result<Option<(AtCommit, SourceTree)>> {
+        let Some(revision) = &subject.revision else { return Ok(None) };
+        let at = reader.at(revision, self.request.reading)?;
+        let tree = reader.tree(&at)?;
+        Ok(Some((at, tree)))
+    }
+
+    fn profile(&self, subject: &Subject<'_>) -> Result<Profile> {
+        let StoredProfile { profile, warning } = stored_profile(&subject.row, self.request.source.workdir)?;
+        if let Some(warning) = warning {
+            self.tell(Notice::Warning(warning));
+        }
+        Ok(profile)
+    }
+}
+
+/// Tells how much source a report shows.
+fn source_shown(report: &Report<'_>, commit: Option<String>) -> Text {
+    let is_lacking = |file: &&FileReport<'_>| file.no_source == Some(NoSource::NotInRepository);
+    let shown = match report.files.iter().filter(|file| file.no_source.is_some()).count() {
+        _ if commit.is_none() => Shown::None,
+        0 => Shown::Whole,
+        without if without < report.files.len() => Shown::Partly,
+        _ => Shown::None,
+    };
+    Text { commit, lacking: report.files.iter().filter(is_lacking).count(), shown }
+}

@@ -1,0 +1,245 @@
+//! The content of the database as a site shows it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::collect::fleet::stored_fleet;
+use crate::coverage::ChangedLines;
+use crate::fleet::assembly::Fleet;
+use crate::fleet::ids::{KeyId, RowId};
+use crate::fleet::key_entry::{KeyEntry, ServiceName};
+use crate::fleet::records::Key;
+use crate::fleet::row::{Row, RowFilter};
+use crate::fleet::state::{AddressHealth, Figures, Line, State};
+use crate::io::store::Store;
+use crate::names::Naming;
+use crate::report::site::{self, Concern, Manifest, Origin, Page, Past, Service, Text, Total};
+use crate::source::{Revision, Subject, previous_row, trend};
+
+/// Lines of a service that say why it fails.
+const ERRORS: usize = 3;
+
+/// The time of a run, and the longest wait between two pulls.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) now: DateTime<Utc>,
+    pub(super) longest_wait: Duration,
+}
+
+/// The content of the database, as far as a site shows it.
+pub(super) struct Stored {
+    fleet: Fleet,
+    health: AddressHealth,
+    /// All rows, also those that were dropped, the oldest first.
+    rows: Vec<Row>,
+    /// Indexes of the latest row of each key.
+    latest: HashMap<Key, usize>,
+    /// Indexes of the rows of an app in an environment and region, by a key without a commit.
+    of_app: HashMap<Key, Vec<usize>>,
+    /// Changed lines that reports found for the latest rows.
+    diffs: HashMap<RowId, ChangedLines>,
+    /// Keys of which nothing is left.
+    dropped: BTreeSet<KeyId>,
+}
+
+fn without_commit(key: &Key) -> Key {
+    Key { commit: String::new(), ..key.clone() }
+}
+
+impl Stored {
+    pub(super) fn read(store: &Store, naming: &Naming, now: DateTime<Utc>) -> Result<Self> {
+        let fleet = stored_fleet(store, naming, now)?;
+        let health = AddressHealth::new(&fleet, store.suspicions()?);
+        let rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
+        let latest = rows.iter().enumerate().filter(|(_, row)| row.is_latest && row.deleted_at.is_none());
+        let latest: HashMap<Key, usize> = latest.map(|(at, row)| (row.key.clone(), at)).collect();
+        let mut diffs = HashMap::new();
+        for at in latest.values() {
+            let id = rows[*at].id;
+            diffs.extend(store.diff(id)?.map(|diff| (id, diff)));
+        }
+        let mut of_app: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (at, row) in rows.iter().enumerate() {
+            of_app.entry(without_commit(&row.key)).or_default().push(at);
+        }
+        Ok(Self { health, fleet, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
+    }
+
+    /// Tells whether a site may be of this work directory.
+    pub(super) fn knows_one_of(&self, site: &Manifest) -> bool {
+        let known: HashMap<i64, &Row> = self.rows.iter().map(|row| (row.id.0, row)).collect();
+        let mut origins = site.origins().peekable();
+        origins.peek().is_none()
+            || origins.any(|origin| known.get(&origin.row).is_some_and(|row| counts(row) == origin.counts))
+    }
+
+    fn latest(&self, entry: &KeyEntry) -> Option<&Row> {
+        self.latest.get(&entry.key).map(|at| &self.rows[*at])
+    }
+
+    /// Returns the entries that have something stored, by their latest rows.
+    pub(super) fn entries(&self) -> HashMap<i64, &KeyEntry> {
+        self.fleet.entries.iter().filter_map(|entry| Some((self.latest(entry)?.id.0, entry))).collect()
+    }
+
+    /// Returns each key under each of its branches.
+    pub(super) fn services(&self, times: Times) -> Vec<Service> {
+        let mut services = Vec::new();
+        for entry in &self.fleet.entries {
+            let row = self.latest(entry);
+            if entry.is_gone(row, &self.dropped) {
+                continue;
+            }
+            let mut branches: BTreeMap<&str, Vec<Service>> = BTreeMap::new();
+            for member in &entry.members {
+                let service = self.service(entry, member, row, times);
+                branches.entry(&member.branch).or_default().push(service);
+            }
+            services.extend(branches.into_values().filter_map(as_one));
+        }
+        services
+    }
+
+    fn service(
+        &self,
+        entry: &KeyEntry,
+        member: &ServiceName,
+        row: Option<&Row>,
+        Times { now, longest_wait }: Times,
+    ) -> Service {
+        let state = State::of(member, entry, row, &self.health);
+        let line = Line { entry, member, stored: row.map(Figures::of), state, health: &self.health };
+        let last_pull = entry.schedule.schedule.last_pull;
+        let said = line.state_text(now);
+        // After two of the longest waits without an answer no timer is at work, or none of its pulls succeeds.
+        let is_overdue = TimeDelta::from_std(longest_wait.saturating_mul(2))
+            .is_ok_and(|longest| last_pull.is_some_and(|at| now - at > longest));
+        let (word, concern) = match state {
+            State::Unreachable | State::Partial => (state.word(), Concern::Failing),
+            State::OtherBuild | State::StaleName => (state.word(), Concern::Stale),
+            State::Offline => (state.word(), Concern::Gone),
+            State::NeverPulled => (state.word(), Concern::New),
+            State::Ok if is_overdue => ("overdue", Concern::Stale),
+            State::Ok if said != state.word() => (state.word(), Concern::Stale),
+            State::Ok => (state.word(), Concern::Fine),
+        };
+        let text = if word == "overdue" { word.to_owned() } else { said };
+        let error = |address: &str| {
+            let known = entry.state(address);
+            match known.last_error {
+                Some(error) if known.retry.failures > 0 => Some(format!("{address}: {error}")),
+                _ if known.other_build.is_some() => Some(format!("{address} serves another build")),
+                _ => None,
+            }
+        };
+        let errors = member.addresses().filter_map(|listing| error(&listing.address));
+        let Key { env, region, app, commit } = entry.key.clone();
+        Service {
+            name: member.name.clone(),
+            also: Vec::new(),
+            env,
+            region,
+            app,
+            branch: member.branch.clone(),
+            commit,
+            state: site::State { word, text, concern },
+            errors: errors.take(ERRORS).collect(),
+            replicas: (line.up(), member.addresses().count()),
+            total: row.map(|row| Total { replicas: entry.replicas_now(row), ..self.total(row) }),
+            last_pull,
+            last_seen: member.last_seen,
+        }
+    }
+
+    pub(super) fn history(&self) -> Vec<Past> {
+        let past = |row: &Row| {
+            let Key { env, region, app, commit } = row.key.clone();
+            Past {
+                env,
+                region,
+                app,
+                branch: row.branch.clone(),
+                commit,
+                total: self.total(row),
+                is_dropped: row.deleted_at.is_some(),
+            }
+        };
+        self.rows.iter().map(past).collect()
+    }
+
+    fn total(&self, row: &Row) -> Total {
+        let stats = row.stats.as_ref();
+        Total {
+            row: row.id.0,
+            stored_at: row.created_at,
+            percent: row.cover_total,
+            coverage: stats.map(|stats| stats.coverage),
+            replicas: stats.map(|stats| (stats.answered, stats.listed)),
+            changed: self.diffs.get(&row.id).cloned(),
+        }
+    }
+
+    /// Returns the rows of an app in its environment and region up to one.
+    fn until<'s>(&'s self, row: &'s Row) -> impl Iterator<Item = &'s Row> {
+        let of_app = self.of_app.get(&without_commit(&row.key)).map(Vec::as_slice).unwrap_or_default();
+        of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id)
+    }
+
+    /// Returns the data that a report is to be written from, without its source.
+    pub(super) fn origin(&self, page: &Page, entry: &KeyEntry, version: &str) -> Option<Origin> {
+        let row = self.latest(entry)?;
+        Some(Origin {
+            row: row.id.0,
+            counts: counts(row),
+            previous: previous_row(self.until(row), row).map(|before| before.id.0),
+            service: page.service.clone(),
+            version: version.to_owned(),
+            confirmed_at: entry.schedule.schedule.last_pull,
+            source: Text::none(),
+        })
+    }
+
+    /// Returns the subject of the report of the latest row of a key.
+    pub(super) fn subject<'s>(&'s self, page: &Page, entry: &'s KeyEntry) -> Option<Subject<'s>> {
+        let row = self.latest(entry)?;
+        let hash = row.key.commit.as_str();
+        Some(Subject {
+            service: page.service.clone(),
+            entry,
+            replicas: entry.replicas_now(row),
+            previous: previous_row(self.until(row), row).cloned(),
+            rows_of_app: Vec::new(),
+            trend: trend(self.until(row)),
+            revision: (!hash.is_empty()).then(|| Revision::Hash(hash.to_owned())),
+            is_of_its_own_commit: !hash.is_empty(),
+            source_commit: None,
+            above: Some(page.above()),
+            row: Row { branch: page.branch.clone(), ..row.clone() },
+        })
+    }
+}
+
+/// Returns a short digest of the counts of a row.
+fn counts(row: &Row) -> Option<String> {
+    row.stats.as_ref().map(|stats| stats.counts_digest.short())
+}
+
+/// Joins services whose names differ in nothing that is shown, such as the folder of their branches; the state is the
+/// worst of them.
+fn as_one(mut of: Vec<Service>) -> Option<Service> {
+    of.sort_by(|a, b| a.name.cmp(&b.name));
+    let worst = of.iter().map(|one| &one.state).min_by_key(|state| state.concern)?.clone();
+    of.into_iter()
+        .reduce(|mut all, mut one| {
+            all.also.push(one.name);
+            all.errors.append(&mut one.errors);
+            all.errors.truncate(ERRORS);
+            all.replicas = (all.replicas.0 + one.replicas.0, all.replicas.1 + one.replicas.1);
+            all.last_seen = all.last_seen.max(one.last_seen);
+            all
+        })
+        .map(|all| Service { state: worst, ..all })
+}

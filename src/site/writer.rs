@@ -1,0 +1,155 @@
+//! Files of a site, and the manifest that names them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use crate::io::workdir::WorkdirError;
+use crate::io::workdir::site::{Occupied, SiteFolder};
+use crate::notice::{Notice, Notify};
+use crate::report::site::{Manifest, Need, Origin, Text, Written};
+
+/// The numbers of files of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) written: usize,
+    pub(crate) unchanged: usize,
+    pub(crate) removed: usize,
+    /// Services whose reports lack source that could be had.
+    pub(crate) lacking_source: Vec<String>,
+    pub(crate) failed: usize,
+}
+
+/// Writes files of a site, and keeps its manifest.
+pub(super) struct SiteWriter<'a> {
+    files: &'a mut SiteFolder,
+    pub(super) manifest: Manifest,
+    /// The manifest on the disk says the same.
+    is_stored: bool,
+    pub(super) tally: Tally,
+    notify: Notify<'a>,
+}
+
+impl<'a> SiteWriter<'a> {
+    pub(super) fn new(files: &'a mut SiteFolder, manifest: Manifest, notify: Notify<'a>) -> Self {
+        Self { files, manifest, is_stored: true, tally: Tally::default(), notify }
+    }
+
+    /// Returns the record of a path whose file is there as it was written.
+    fn intact(&self, path: &str) -> Option<&Written> {
+        self.manifest.written(path).filter(|written| self.files.size(path) == Some(written.bytes))
+    }
+
+    /// Tells what has to be done about a report.
+    pub(super) fn need(&self, path: &str, wanted: &Origin) -> Need {
+        self.intact(path).map_or(Need::Page, |written| written.need(wanted))
+    }
+
+    /// Tells whether a file is there with this text.
+    pub(super) fn has(&self, path: &str, text: &[u8]) -> bool {
+        self.intact(path).is_some_and(|written| written.is_of(text))
+    }
+
+    /// Returns the source of the report that is there, if that is of the wanted data.
+    pub(super) fn source(&self, path: &str, wanted: &Origin) -> Option<Text> {
+        let origin = self.manifest.written(path)?.from.as_ref()?;
+        origin.is_of(wanted).then(|| origin.source.clone())
+    }
+
+    /// Notes a source that was asked for and not had.
+    pub(super) fn asked(&mut self, what: String, now: DateTime<Utc>) {
+        self.manifest.asked(what, now);
+        self.is_stored = false;
+    }
+
+    /// Returns the paths in whose place something else stands, and tells of each.
+    pub(super) fn blocked<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> HashSet<String> {
+        let mut blocked = HashSet::new();
+        for path in paths {
+            let is_free = match self.files.occupied(path) {
+                Occupied::Free => true,
+                Occupied::File => self.manifest.names(path),
+                Occupied::Other => false,
+            };
+            if !is_free {
+                self.tell_failure(format!(
+                    "\"{path}\" of the site cannot be written: something that goc-watchdog did not write is in its place"
+                ));
+                blocked.insert(path.to_owned());
+            }
+        }
+        blocked
+    }
+
+    /// Names in the manifest on the disk the files that are about to be written, without their contents: a killed run
+    /// may leave them in any state.
+    pub(super) fn announce<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> Result<()> {
+        for path in paths {
+            self.manifest.announce(path);
+            self.is_stored = false;
+        }
+        self.store_manifest()
+    }
+
+    /// Writes a file, and tells of a failure that is of this file alone.
+    pub(super) fn put_or_tell(&mut self, path: &str, text: &[u8]) -> Result<()> {
+        match self.put(path, text, None) {
+            Err(error) if error.is_of_one_file() => {
+                self.tell_failure(format!("{:#}", anyhow::Error::from(error)));
+                Ok(())
+            }
+            put => Ok(put?),
+        }
+    }
+
+    pub(super) fn put(&mut self, path: &str, text: &[u8], from: Option<Origin>) -> Result<(), WorkdirError> {
+        self.files.put(path, text)?;
+        self.manifest.record(path, Written::of(text, from));
+        self.is_stored = false;
+        self.tally.written += 1;
+        Ok(())
+    }
+
+    /// Removes the files of the site that it has no more.
+    pub(super) fn remove_others(&mut self, current: &BTreeSet<String>) {
+        let others: Vec<String> =
+            self.manifest.paths().filter(|path| !current.contains(*path)).map(str::to_owned).collect();
+        for path in others {
+            match self.files.remove(&path) {
+                Ok(()) => {
+                    self.manifest.forget(&path);
+                    self.is_stored = false;
+                    self.tally.removed += 1;
+                }
+                Err(error) => {
+                    self.tell_failure(format!("{:#}", anyhow::Error::from(error)));
+                }
+            }
+        }
+    }
+
+    /// Forgets files that were announced and not written, so that their places are free again.
+    pub(super) fn forget_unwritten(&mut self) {
+        let is_free = |path: &&str| self.files.occupied(path) == Occupied::Free;
+        let unwritten: Vec<String> = self.manifest.announced().filter(is_free).map(str::to_owned).collect();
+        for path in unwritten {
+            self.manifest.forget(&path);
+            self.is_stored = false;
+        }
+    }
+
+    /// Brings the manifest on the disk up to date.
+    pub(super) fn store_manifest(&mut self) -> Result<()> {
+        if !self.is_stored {
+            self.files.store_manifest(&self.manifest.text())?;
+            self.is_stored = true;
+        }
+        Ok(())
+    }
+
+    fn tell_failure(&mut self, message: String) {
+        (self.notify)(Notice::Failure(message));
+        self.tally.failed += 1;
+    }
+}

@@ -1,0 +1,316 @@
+//! The base that changes are counted from: which one is asked for, which one that is, and why.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use super::revision::is_hash;
+use super::{AtCommit, Revision, SourceReader};
+use crate::fleet::row::Row;
+use crate::io::git::{GitError, ObjectId};
+use crate::names::in_message;
+use crate::time::minute;
+
+/// The base that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum BaseChoice<'a> {
+    /// The merge base with the default branch, or the previous commit of a commit that is on that branch.
+    Default,
+    /// The commit of the previous row.
+    Previous,
+    /// The first parent.
+    Parent,
+    /// The merge base with a branch, tag or commit.
+    Revision(&'a str),
+    /// The commit of a stored row.
+    Row(&'a Row),
+    /// No base: a file has the changes.
+    DiffFile(&'a Path),
+}
+
+impl<'a> BaseChoice<'a> {
+    /// Reads the words of `--base` and of the configuration.
+    pub(crate) fn from_words(base: Option<&'a str>) -> Self {
+        match base {
+            None => Self::Default,
+            Some("previous") => Self::Previous,
+            Some("parent") => Self::Parent,
+            Some(revision) => Self::Revision(revision),
+        }
+    }
+}
+
+/// A base, and in words how it was chosen.
+pub(super) type Base = (ObjectId, String);
+
+/// A revision that a merge base is computed with.
+#[derive(Clone, Copy)]
+struct Tip<'a> {
+    name: &'a str,
+    commit: &'a ObjectId,
+}
+
+/// The conclusion from a merge base.
+#[derive(Debug, PartialEq)]
+enum Conclusion {
+    Base(String),
+    /// The commit is on the branch, so that its predecessor is the base.
+    BeforeOnBranch(String),
+    Refused(String),
+}
+
+/// Concludes from the merge base of a commit with a named revision.
+fn conclude(commit: &ObjectId, merge_base: &ObjectId, Tip { name, commit: tip }: Tip<'_>) -> Conclusion {
+    let shown = in_message(name);
+    if merge_base == commit {
+        return match is_hash(name) {
+            true => Conclusion::Refused(format!(
+                "\"{shown}\" is commit {commit} itself, or comes after it, so nothing can have changed since"
+            )),
+            false => Conclusion::BeforeOnBranch(format!("{shown} ({tip})")),
+        };
+    }
+    Conclusion::Base(match merge_base == tip {
+        true => format!("which is {shown}"),
+        false => format!("the merge base with {shown} ({tip})"),
+    })
+}
+
+/// Concludes from the merge base of a commit with the default branch.
+fn conclude_default(
+    commit: &ObjectId,
+    merge_base: &ObjectId,
+    Tip { name, commit: tip }: Tip<'_>,
+) -> Conclusion {
+    let branch = format!("{} ({tip})", in_message(name));
+    match merge_base == commit {
+        true => Conclusion::BeforeOnBranch(branch),
+        false => Conclusion::Base(format!("the merge base with {branch}")),
+    }
+}
+
+/// Returns the base, and how it was chosen; `rows` are those of the app, the newest last.
+pub(super) fn choose(
+    choice: BaseChoice<'_>,
+    at: &AtCommit,
+    reader: &SourceReader<'_>,
+    rows: &[Row],
+) -> Result<Base> {
+    let AtCommit { repository, network, commit, .. } = at;
+    let (merge_base, conclusion) = match choice {
+        BaseChoice::Previous => {
+            return previous_commit(at, rows)?.ok_or_else(|| {
+                anyhow!("nothing is stored of a commit before {commit}, so it has no previous one")
+            });
+        }
+        BaseChoice::Parent => return parent(at, reader),
+        BaseChoice::Row(row) if row.key.commit.is_empty() => {
+            bail!("row {} tells no commit, so nothing can be held against it", row.id.0)
+        }
+        BaseChoice::Row(row) => {
+            let base = reader.find(repository, &Revision::Hash(row.key.commit.clone()), network)?;
+            return Ok((base, format!("the commit of row {}", row.id.0)));
+        }
+        BaseChoice::Revision(name) => {
+            let tip = reader.find(repository, &Revision::Any(name.to_owned()), network)?;
+            let tip = Tip { name, commit: &tip };
+            let merge_base = merge_base(at, reader, tip)?;
+            let conclusion = conclude(commit, &merge_base, tip);
+            (merge_base, conclusion)
+        }
+        BaseChoice::Default => {
+            let branch = match reader.is_offline {
+                true => repository.known_default_branch()?,
+                false => repository.fetch_default_branch(network).or_else(|error| {
+                    let known = repository.known_default_branch()?;
+                    reader.warn(format!("{error}; the default branch is taken as this clone knows it"));
+                    Ok::<_, GitError>(known)
+                })?,
+            };
+            let tip = Tip { name: &branch.branch, commit: &branch.commit };
+            let merge_base = merge_base(at, reader, tip)?;
+            let conclusion = conclude_default(commit, &merge_base, tip);
+            (merge_base, conclusion)
+        }
+        BaseChoice::DiffFile(_) => bail!("a file says what changed"),
+    };
+    match conclusion {
+        Conclusion::Base(how) => Ok((merge_base, how)),
+        Conclusion::BeforeOnBranch(branch) => before_on_branch(at, reader, rows, &branch),
+        Conclusion::Refused(why) => bail!(why),
+    }
+}
+
+/// Returns the predecessor of a commit that is on a branch already.
+fn before_on_branch(at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row], branch: &str) -> Result<Base> {
+    let (base, how) = match previous_commit(at, rows)? {
+        Some(previous) => previous,
+        None => parent(at, reader)?,
+    };
+    Ok((base, format!("{how}, as the commit is on {branch}")))
+}
+
+/// Returns the nearest ancestor of which something is stored.
+fn previous_commit(at: &AtCommit, rows: &[Row]) -> Result<Option<Base>> {
+    let AtCommit { repository, commit, .. } = at;
+    let find = |hash: &str| repository.commit(hash).ok();
+    let is_ancestor =
+        |older: &ObjectId, newer: &ObjectId| Ok(repository.merge_base(older, newer)?.as_ref() == Some(older));
+    nearest_ancestor(commit, rows, find, is_ancestor)
+}
+
+/// Returns the nearest stored ancestor of a commit, whenever its row was written; rows of other branches, and of
+/// commits that are gone, are passed over.
+fn nearest_ancestor(
+    commit: &ObjectId,
+    rows: &[Row],
+    find: impl Fn(&str) -> Option<ObjectId>,
+    is_ancestor: impl Fn(&ObjectId, &ObjectId) -> Result<bool>,
+) -> Result<Option<Base>> {
+    let mut seen = HashSet::new();
+    let mut nearest: Option<Base> = None;
+    for row in rows.iter().rev().filter(|row| seen.insert(row.key.commit.as_str())) {
+        let Some(other) = find(&row.key.commit) else { continue };
+        if other == *commit || !is_ancestor(&other, commit)? {
+            continue;
+        }
+        let is_nearer = match &nearest {
+            None => true,
+            Some((known, _)) => is_ancestor(known, &other)?,
+        };
+        if is_nearer {
+            let how = format!("the previous commit with data (row {}, {})", row.id.0, minute(row.created_at));
+            nearest = Some((other, how));
+        }
+    }
+    Ok(nearest)
+}
+
+fn parent(at: &AtCommit, reader: &SourceReader<'_>) -> Result<Base> {
+    let AtCommit { repository, network, commit, .. } = at;
+    let mut parent = repository.parent(commit)?;
+    if parent.is_none() && repository.is_shallow()? {
+        if reader.is_offline {
+            bail!("the clone is shallow and ends at {commit}; without --offline it is completed");
+        }
+        repository.fetch_heads_and_tags(network).context("the clone is shallow, and completing it failed")?;
+        parent = repository.parent(commit)?;
+    }
+    match parent {
+        Some(parent) => Ok((parent, "the first parent".to_owned())),
+        None => bail!("{commit} has no parent, so nothing changed before it"),
+    }
+}
+
+fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: Tip<'_>) -> Result<ObjectId> {
+    let AtCommit { repository, network, commit, .. } = at;
+    // Git finds a wrong merge base in a shallow clone, and does not say so.
+    if repository.is_shallow()? {
+        if reader.is_offline {
+            bail!("the clone is shallow, so a merge base cannot be known; without --offline it is completed");
+        }
+        repository.fetch_heads_and_tags(network).context("the clone is shallow, and completing it failed")?;
+    }
+    let base = repository.merge_base(commit, tip.commit)?;
+    base.ok_or_else(|| {
+        anyhow!("{commit} and \"{}\" ({}) have no common ancestor", in_message(tip.name), tip.commit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::source::testing::row;
+
+    /// Returns a commit of one digit, forty times.
+    fn id(digit: char) -> ObjectId {
+        ObjectId::parse(&digit.to_string().repeat(40)).unwrap()
+    }
+
+    #[test]
+    fn the_words_of_an_option_name_a_base() {
+        for (words, choice) in [
+            (None, BaseChoice::Default),
+            (Some("previous"), BaseChoice::Previous),
+            (Some("parent"), BaseChoice::Parent),
+            (Some("main"), BaseChoice::Revision("main")),
+            (Some("Previous"), BaseChoice::Revision("Previous")),
+        ] {
+            assert_eq!(BaseChoice::from_words(words), choice, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_named_revision_is_the_base_up_to_the_commit_itself() {
+        let (commit, tip, fork) = (id('c'), id('d'), id('f'));
+        let conclude = |name, tip: &ObjectId, merge_base: &ObjectId| {
+            super::conclude(&commit, merge_base, Tip { name, commit: tip })
+        };
+        assert_eq!(conclude("v1", &tip, &tip), Conclusion::Base("which is v1".to_owned()), "an ancestor");
+        assert_eq!(
+            conclude("main", &tip, &fork),
+            Conclusion::Base(format!("the merge base with main ({tip})")),
+            "a branch that went on elsewhere"
+        );
+        assert_eq!(
+            conclude("main", &tip, &commit),
+            Conclusion::BeforeOnBranch(format!("main ({tip})")),
+            "a branch that has the commit"
+        );
+        assert!(
+            matches!(conclude("ccccccc", &commit, &commit), Conclusion::Refused(why) if why.contains("itself")),
+            "a hash of the commit"
+        );
+        assert!(
+            matches!(conclude("ddddddd", &tip, &commit), Conclusion::Refused(_)),
+            "a hash of a descendant"
+        );
+    }
+
+    #[test]
+    fn the_default_branch_gives_its_merge_base_unless_it_has_the_commit() {
+        let (commit, tip, fork) = (id('c'), id('d'), id('f'));
+        let conclude =
+            |merge_base: &ObjectId| conclude_default(&commit, merge_base, Tip { name: "main", commit: &tip });
+        assert_eq!(conclude(&fork), Conclusion::Base(format!("the merge base with main ({tip})")));
+        assert_eq!(conclude(&tip), Conclusion::Base(format!("the merge base with main ({tip})")));
+        assert_eq!(conclude(&commit), Conclusion::BeforeOnBranch(format!("main ({tip})")));
+    }
+
+    /// Finds the nearest stored ancestor of commit `d`. History: a - b - c - d, and e beside them, from b.
+    fn nearest(stored: &[char]) -> Option<String> {
+        let ancestors = BTreeMap::from([('a', "a"), ('b', "ab"), ('c', "abc"), ('d', "abcd"), ('e', "abe")]);
+        let digit = |id: &ObjectId| id.as_str().chars().next().unwrap();
+        let is_ancestor =
+            |older: &ObjectId, newer: &ObjectId| Ok(ancestors[&digit(newer)].contains(digit(older)));
+        // Commit 9 is gone.
+        let find = |hash: &str| ObjectId::parse(hash).filter(|id| digit(id) != '9');
+        let rows: Vec<Row> =
+            (1..).zip(stored).map(|(number, commit)| row(number, "app", id(*commit).as_str())).collect();
+        let base = nearest_ancestor(&id('d'), &rows, find, is_ancestor).unwrap();
+        base.map(|(commit, how)| {
+            let row = how.split(['(', ',']).nth(1).unwrap();
+            format!("{} {row}", digit(&commit))
+        })
+    }
+
+    #[test]
+    fn the_previous_commit_is_the_nearest_stored_ancestor() {
+        for (stored, expected) in [
+            (&[][..], None),
+            (&['d'], None),
+            (&['e'], None),
+            (&['9'], None),
+            (&['a', 'b'], Some("b row 2")),
+            (&['b', 'a'], Some("b row 1")),
+            (&['c', 'e', 'd'], Some("c row 1")),
+            (&['a', 'c', 'b', '9'], Some("c row 2")),
+            (&['b', 'b', 'd'], Some("b row 2")),
+        ] {
+            assert_eq!(nearest(stored).as_deref(), expected, "{stored:?}");
+        }
+    }
+}

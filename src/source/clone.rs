@@ -1,0 +1,189 @@
+//! The clone of an app's repository: where it is, whose it may be, and how it is made.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+
+use super::{Revision, SourceReader};
+use crate::config::User;
+use crate::io::git::{self, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository};
+use crate::io::users;
+use crate::io::workdir::{FillError, Reading};
+use crate::names::in_message;
+
+/// Source that its remote has, and that could not be fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct NotFetched {
+    message: String,
+    /// The remote did not answer in time, and may not for other repositories either.
+    pub(crate) is_timed_out: bool,
+}
+
+impl NotFetched {
+    pub(super) fn new(message: String, error: &GitError) -> Self {
+        Self { message, is_timed_out: error.is_timed_out() }
+    }
+}
+
+/// A clone of a user whose clones are not read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotTrusted(String);
+
+impl SourceReader<'_> {
+    /// Returns the full hash of a revision, as far as it is known here.
+    pub(crate) fn known(&self, revision: &Revision) -> Option<ObjectId> {
+        let path = self.settings.workdir.repository(self.app).ok()?;
+        let repository = self.opened(&path).ok()?;
+        match revision {
+            Revision::Hash(hash) => repository.commit(hash).ok(),
+            Revision::Any(revision) => repository.revision(revision).ok(),
+        }
+    }
+
+    /// Tells whether there is a clone, or a URL to clone from.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.settings.workdir.repository(self.app).is_ok_and(|path| path.exists())
+            || self.network().is_ok_and(|network| network.url.is_some())
+    }
+
+    /// Returns a name for the fetch of the source of a commit.
+    pub(crate) fn fetch_name(&self, commit: &str) -> String {
+        let url = self.network().ok().and_then(|network| network.url);
+        format!("{} {commit} {}", self.app, url.as_ref().map_or("", RemoteUrl::as_str))
+    }
+
+    /// Returns the host that a fetch asks, if one is configured.
+    pub(crate) fn host(&self) -> Option<String> {
+        self.network().ok()?.url?.host().map(str::to_owned)
+    }
+
+    pub(super) fn network(&self) -> Result<Network> {
+        let git = &self.settings.config.git;
+        let own = self.settings.config.apps.get(self.app).and_then(|app| app.repo.clone());
+        let url = match (own, &git.repo) {
+            (Some(url), _) => Some(url),
+            (None, Some(pattern)) => Some(self.fill(pattern)?),
+            (None, None) => None,
+        };
+        Ok(Network {
+            protocols: git.protocols.clone(),
+            url: url.as_deref().map(RemoteUrl::new),
+            deadline: Deadline(git.timeout),
+            stop: self.settings.signals.flag(),
+            setting: format!("[apps.{}] repo", toml_key(self.app)),
+        })
+    }
+
+    /// Puts the app's name into the configured URL. Everybody who can register a service chooses such a name.
+    fn fill(&self, pattern: &str) -> Result<String> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !self.app.chars().all(is_plain) || self.app.starts_with(['-', '.']) {
+            let table = toml_key(self.app);
+            bail!(
+                "the app \"{}\" cannot stand in the URL \"{}\"; give its repository by itself:\n  [apps.{table}]\n  repo = \"URL\"",
+                in_message(self.app),
+                RemoteUrl::new(pattern).shown()
+            );
+        }
+        Ok(pattern.replace("{app}", self.app))
+    }
+
+    /// Opens the clone in a folder.
+    fn opened(&self, path: &Path) -> Result<Repository, GitError> {
+        let fetched = self.settings.workdir.fetch_repository(self.app);
+        Repository::open(path, &fetched, &self.owners(), Deadline(self.settings.config.git.timeout))
+    }
+
+    /// Returns the users whose clones are read.
+    fn owners(&self) -> Owners {
+        let trusted = self.settings.config.git.trust_owners.iter().filter_map(|user| match user {
+            User::Id(id) => Some(*id),
+            User::Name(name) => users::id_of(name),
+        });
+        Owners::new(self.settings.workdir.root(), self.settings.caller, trusted)
+    }
+
+    /// Returns the error for a clone whose owner is not trusted, with how to trust the owner.
+    fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
+        let key = users::name_of(owner).map_or_else(|| owner.to_string(), |name| format!("{name:?}"));
+        let user = users::shown(owner);
+        let unknown = self.settings.config.git.trust_owners.iter().filter_map(|user| match user {
+            User::Name(name) if users::id_of(name).is_none() => Some(format!("\"{}\"", in_message(name))),
+            User::Name(_) | User::Id(_) => None,
+        });
+        let unknown: Vec<String> = unknown.collect();
+        let unknown = match unknown.is_empty() {
+            true => String::new(),
+            false => format!(" (/etc/passwd knows no {}, give a number)", unknown.join(", ")),
+        };
+        NotTrusted(format!(
+            "no source of {}: {:?} belongs to {user}, whose clones are not read; give it to a user who is trusted \
+             (chown -R), or trust this one: [git] trust_owners = [{key}]{unknown}",
+            in_message(self.app),
+            path.display()
+        ))
+    }
+
+    pub(super) fn open(&self, reading: &Reading, network: &Network) -> Result<Repository> {
+        let workdir = &self.settings.workdir;
+        let path = workdir.repository(self.app)?;
+        match (self.opened(&path), &network.url) {
+            (Err(GitError::NoRepository { .. }), Some(url)) if !self.is_offline => {
+                let shown = url.shown();
+                if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+                    bail!(
+                        "{:?} is in the way of a clone of {shown}: it is no git repository, and not empty",
+                        path.display()
+                    );
+                }
+                self.tell_progress(format!("cloning {shown} into {:?}", path.display()));
+                workdir
+                    .make_repository(reading, self.app, |folder| {
+                        git::clone(url, folder, network, &self.owners())
+                    })
+                    .map_err(|error| match error {
+                        FillError::Workdir(error) => anyhow!(error),
+                        FillError::Content(error) => {
+                            anyhow!(NotFetched::new(format!("cannot clone \"{shown}\": {error}"), &error))
+                        }
+                    })?;
+                Ok(self.opened(&path)?)
+            }
+            (Err(GitError::NotTrusted { path, owner }), _) => Err(self.not_trusted(&path, owner).into()),
+            (Err(GitError::NoRepository { path }), url) => Err(self.how_to_clone(&path, url.as_ref())),
+            (opened, _) => Ok(opened?),
+        }
+    }
+
+    fn how_to_clone(&self, path: &Path, url: Option<&RemoteUrl>) -> anyhow::Error {
+        let app = in_message(self.app);
+        let head =
+            format!("a report needs the source of {app}, and {:?} is no git repository", path.display());
+        let shown = url.map_or("URL".to_owned(), RemoteUrl::shown);
+        let command = format!("git clone --bare {shown} {}", shell_word(&path.display().to_string()));
+        match url {
+            Some(_) => {
+                anyhow!("{head}; without --offline it is cloned now, or clone it yourself:\n  {command}")
+            }
+            None => anyhow!(
+                "{head}; clone it:\n  {command}\nor say in {:?} where it is, and it is cloned when it is needed:\n  [apps.{}]\n  repo = \"URL\"",
+                self.settings.workdir.root().join("goc-watchdog.toml").display(),
+                toml_key(self.app)
+            ),
+        }
+    }
+}
+
+/// Returns a name as a key of TOML.
+fn toml_key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// Returns a text as one word of a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-%+:@".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,40 @@
+//! The comparison of a report with another stored state of its app.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use super::{Revision, SourceReader};
+use crate::filter::Filter;
+use crate::fleet::row::Row;
+use crate::io::workdir::Reading;
+use crate::profile::Profile;
+use crate::report::diff::{Changes, Comparison};
+use crate::report::{Report, Wants};
+use crate::time::minute;
+
+/// Another stored state: its row and profile, and the changes from its commit to that of the report.
+pub(crate) struct OtherState<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) profile: &'a Profile,
+    pub(crate) changes: &'a Changes,
+}
+
+/// Compares each line of a report with another state.
+pub(crate) fn compared(
+    report: &Report<'_>,
+    other: &OtherState<'_>,
+    filter: &Filter,
+    reader: &SourceReader<'_>,
+    reading: &Reading,
+) -> Result<Comparison> {
+    let OtherState { row, profile, changes } = other;
+    let at = reader.at(&Revision::Hash(row.key.commit.clone()), reading)?;
+    let wants = Wants { lines: true, ..Wants::default() };
+    let sources = reader.sources(profile, (&at, &reader.tree(&at)?), &HashMap::new(), None, wants)?;
+    let mut before = Report::new(report.head.clone(), profile, sources);
+    before.retain(filter);
+    let Row { id, key, created_at, .. } = row;
+    let with = format!("row {} ({} {} {}, {})", id.0, key.env, key.region, key.commit, minute(*created_at));
+    Ok(Comparison::new(with, report, &before, &changes.patches))
+}

@@ -1,0 +1,214 @@
+//! The row of the history that a report is of, and the row that it is compared with.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::{is_same_app, pick, pick_app};
+use crate::fleet::row::Row;
+use crate::names::in_message;
+
+/// The row of a service that is asked for: the latest one, unless a number or a commit is given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RowRequest<'a> {
+    /// Number of the row, whatever its commit.
+    pub(crate) id: Option<i64>,
+    /// The commit whose newest row is meant; for a service whose name tells no commit, the revision of its source.
+    pub(crate) commit: Option<&'a str>,
+}
+
+/// Returns the row of a service that is asked for; `rows` are those with a profile, the newest last.
+pub(super) fn row_of<'r>(
+    service: &str,
+    request: RowRequest<'_>,
+    entries: &[KeyEntry],
+    rows: &'r [Row],
+) -> Result<&'r Row> {
+    let by_commit = match request {
+        RowRequest { id: Some(id), .. } => return row_by_id(id, service, entries, rows),
+        RowRequest { commit: Some(commit), .. } => row_by_commit(commit, service, entries, rows)?,
+        RowRequest { id: None, commit: None } => None,
+    };
+    match by_commit {
+        Some(row) => Ok(row),
+        None => latest_row(pick(service, entries)?, rows.iter()),
+    }
+}
+
+/// Returns the row that another one of the same app is compared with, by its number or by its service; `rows` may be of
+/// dropped profiles, too.
+pub(crate) fn row_to_compare<'r>(
+    query: &str,
+    with: &Row,
+    entries: &[KeyEntry],
+    rows: &'r [Row],
+) -> Result<&'r Row> {
+    let mut kept = rows.iter().filter(|row| row.deleted_at.is_none());
+    let row = match query.parse::<i64>() {
+        Ok(id) => kept.find(|row| row.id.0 == id).ok_or_else(|| anyhow!("there is no row {id}"))?,
+        Err(_) => latest_row(pick(query, entries)?, kept)?,
+    };
+    if row.key.app != with.key.app {
+        bail!(
+            "row {} is of \"{}\", and lines of another app than \"{}\" have nothing to be held against",
+            row.id.0,
+            in_message(&row.key.app),
+            in_message(&with.key.app)
+        );
+    }
+    Ok(row)
+}
+
+fn latest_row<'r>(entry: &KeyEntry, mut rows: impl DoubleEndedIterator<Item = &'r Row>) -> Result<&'r Row> {
+    let name = in_message(&entry.newest_name().name);
+    rows.rfind(|row| row.is_latest && row.key == entry.key).ok_or_else(|| {
+        anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
+    })
+}
+
+fn row_by_id<'r>(id: i64, service: &str, entries: &[KeyEntry], rows: &'r [Row]) -> Result<&'r Row> {
+    let app = pick_app(service, entries)?;
+    let name = in_message(&app.app);
+    let row = rows.iter().find(|row| row.id.0 == id);
+    let row = row.ok_or_else(|| anyhow!("there is no row {id} (goc-watchdog history {name})"))?;
+    if !is_same_app(&row.key, &app) {
+        bail!("row {id} is not of {name} (goc-watchdog history {name})");
+    }
+    Ok(row)
+}
+
+/// Returns the newest row of a commit; `None` for services whose names tell no commit.
+fn row_by_commit<'r>(
+    commit: &str,
+    service: &str,
+    entries: &[KeyEntry],
+    rows: &'r [Row],
+) -> Result<Option<&'r Row>> {
+    let app = pick_app(service, entries)?;
+    let mut of_app = rows.iter().filter(|row| is_same_app(&row.key, &app)).peekable();
+    if of_app.peek().is_some_and(|row| row.key.commit.is_empty()) {
+        return Ok(None);
+    }
+    let fitting: Vec<&Row> = of_app.filter(|row| is_same_commit(commit, &row.key.commit)).collect();
+    let name = in_message(&app.app);
+    let commits: BTreeSet<&str> = fitting.iter().map(|row| row.key.commit.as_str()).collect();
+    if commits.len() > 1 {
+        let commits: Vec<&str> = commits.into_iter().collect();
+        bail!(
+            "commit \"{}\" of {name} is ambiguous, give more digits:\n  {}",
+            in_message(commit),
+            commits.join("\n  ")
+        );
+    }
+    let row = fitting.into_iter().next_back();
+    let row = row.ok_or_else(|| {
+        let commit = in_message(commit);
+        anyhow!("nothing is stored of {name} at commit \"{commit}\" (goc-watchdog history {name})")
+    })?;
+    Ok(Some(row))
+}
+
+/// Tells whether one of two hashes is the beginning of the other.
+pub(super) fn is_same_commit(query: &str, stored: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let query = query.to_ascii_lowercase();
+    let length = query.len().min(stored.len());
+    length >= SHORTEST && query.as_bytes()[..length] == stored.as_bytes()[..length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::testing::{dropped, entry, row, superseded};
+
+    /// Two commits of `shop`, one of which has two rows; `pay`, whose names tell no commit.
+    fn entries() -> Vec<KeyEntry> {
+        vec![
+            entry(1, "shop", "aaaa1111"),
+            entry(2, "shop", "aaaa2222"),
+            entry(3, "shop", "bbbb3333"),
+            entry(4, "pay", ""),
+            entry(5, "idle", "cccc4444"),
+        ]
+    }
+
+    fn rows() -> Vec<Row> {
+        vec![
+            superseded(row(1, "shop", "aaaa1111")),
+            row(2, "shop", "aaaa2222"),
+            row(3, "pay", ""),
+            row(4, "shop", "aaaa1111"),
+        ]
+    }
+
+    /// Returns the number of the row, or the first line of the error.
+    fn chosen(service: &str, id: Option<i64>, commit: Option<&str>) -> Result<i64, String> {
+        let rows = rows();
+        let row = row_of(service, RowRequest { id, commit }, &entries(), &rows);
+        row.map(|row| row.id.0).map_err(|error| error.to_string().lines().next().unwrap().to_owned())
+    }
+
+    #[test]
+    fn without_options_the_latest_row_of_the_service_is_reported() {
+        assert_eq!(chosen("shop_aaaa1111", None, None), Ok(4));
+        assert_eq!(chosen("aaaa2222", None, None), Ok(2));
+        assert_eq!(chosen("pay", None, None), Ok(3));
+        let error = chosen("shop", None, None).unwrap_err();
+        assert_eq!(error, "\"shop\" fits 3 services, give more of the name:");
+        assert_eq!(
+            chosen("idle", None, None).unwrap_err(),
+            "idle_cccc4444 was listed and never answered, so nothing is stored of it (goc-watchdog list --explain idle_cccc4444)"
+        );
+    }
+
+    #[test]
+    fn a_number_names_a_row_of_the_app_whatever_its_commit() {
+        assert_eq!(chosen("shop", Some(1), None), Ok(1));
+        assert_eq!(chosen("shop_aaaa2222", Some(4), Some("aaaa2222")), Ok(4));
+        assert_eq!(
+            chosen("shop", Some(3), None).unwrap_err(),
+            "row 3 is not of shop (goc-watchdog history shop)"
+        );
+        assert_eq!(
+            chosen("shop", Some(9), None).unwrap_err(),
+            "there is no row 9 (goc-watchdog history shop)"
+        );
+    }
+
+    #[test]
+    fn a_commit_names_its_newest_row_by_enough_digits() {
+        for (commit, expected) in [
+            ("aaaa1", Ok(4)),
+            ("AAAA2", Ok(2)),
+            ("aaaa2222ffffffff", Ok(2)),
+            ("aaaa", Err("commit \"aaaa\" of shop is ambiguous, give more digits:")),
+            ("aaa", Err("nothing is stored of shop at commit \"aaa\" (goc-watchdog history shop)")),
+            ("bbbb3333", Err("nothing is stored of shop at commit \"bbbb3333\" (goc-watchdog history shop)")),
+        ] {
+            assert_eq!(chosen("shop", None, Some(commit)), expected.map_err(str::to_owned), "{commit}");
+        }
+    }
+
+    #[test]
+    fn a_commit_of_a_service_without_one_leaves_its_latest_row() {
+        assert_eq!(chosen("pay", None, Some("v1.2")), Ok(3));
+    }
+
+    #[test]
+    fn a_row_is_compared_with_another_one_of_its_app() {
+        let mut rows = rows();
+        rows.push(dropped(row(5, "shop", "bbbb3333")));
+        let with = rows[3].clone();
+        let other = |query: &str| {
+            let row = row_to_compare(query, &with, &entries(), &rows);
+            row.map(|row| row.id.0).map_err(|error| error.to_string())
+        };
+        assert_eq!((other("1"), other("shop_aaaa2222")), (Ok(1), Ok(2)));
+        assert_eq!(other("5"), Err("there is no row 5".to_owned()), "its profile was dropped");
+        assert_eq!(
+            other("pay").unwrap_err(),
+            "row 3 is of \"pay\", and lines of another app than \"shop\" have nothing to be held against"
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! The subject of a report: a stored row, the rows before it, and where its source is.
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
+
+use super::Revision;
+use super::row_choice::{RowRequest, is_same_commit, row_of};
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::is_same_app;
+use crate::fleet::row::Row;
+use crate::names::in_message;
+use crate::report::{Head, Point, Previous};
+
+/// The row that is reported, and where its source is.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    /// The name that it is reported under.
+    pub(crate) service: String,
+    pub(crate) entry: &'a KeyEntry,
+    pub(crate) row: Row,
+    /// Replicas that answered, of those listed: when the row was stored, and for the latest row, where it was not
+    /// named by its number, at the last pull.
+    pub(crate) replicas: Option<(u32, u32)>,
+    pub(crate) previous: Option<Row>,
+    /// All rows of the app in its environment and region, the newest last.
+    pub(crate) rows_of_app: Vec<Row>,
+    /// Totals up to this row, also of those whose profile was dropped.
+    pub(crate) trend: Vec<Point>,
+    /// `None` where nothing tells the commit.
+    pub(crate) revision: Option<Revision>,
+    /// The source is that of the service's own commit, not of one that was named for it.
+    pub(crate) is_of_its_own_commit: bool,
+    /// Full hash, once it is known.
+    pub(crate) source_commit: Option<String>,
+    /// Address of the page of its app, in a site.
+    pub(crate) above: Option<String>,
+}
+
+impl<'a> Subject<'a> {
+    /// Finds the row of a service that is asked for; `rows` are all, also those that were dropped, the newest last.
+    pub(crate) fn find(
+        service: &str,
+        request: RowRequest<'_>,
+        entries: &'a [KeyEntry],
+        rows: &[Row],
+    ) -> Result<Self> {
+        let kept: Vec<Row> = rows.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
+        let row = row_of(service, request, entries, &kept)?;
+        let entry = entries.iter().find(|entry| entry.key == row.key);
+        let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;
+        let replicas = match request.id {
+            None if row.is_latest => entry.replicas_now(row),
+            _ => row.stats.as_ref().map(|stats| (stats.answered, stats.listed)),
+        };
+        let is_of_app = |other: &&Row| is_same_app(&other.key, &row.key);
+        let until = || rows.iter().filter(is_of_app).take_while(|other| other.id <= row.id);
+        Ok(Self {
+            service: entry.newest_name().name.clone(),
+            entry,
+            replicas,
+            previous: previous_row(until(), row).cloned(),
+            rows_of_app: kept.iter().filter(is_of_app).cloned().collect(),
+            trend: trend(until()),
+            revision: revision(request.commit, row, entry)?,
+            is_of_its_own_commit: !row.key.commit.is_empty(),
+            source_commit: None,
+            above: None,
+            row: row.clone(),
+        })
+    }
+
+    /// Returns the name that it is reported under, for a message.
+    pub(crate) fn name(&self) -> String {
+        in_message(&self.service).into_owned()
+    }
+
+    /// Returns when a pull last found the row as it is; `None` for a row of the history.
+    pub(crate) fn last_pull(&self) -> Option<DateTime<Utc>> {
+        self.entry.schedule.schedule.last_pull.filter(|_| self.row.is_latest)
+    }
+
+    /// Returns the facts that a report prints, with filters in words.
+    pub(crate) fn head(&self, filters: Vec<String>, now: DateTime<Utc>) -> Head {
+        let Row { id, created_at, key, branch, .. } = &self.row;
+        let confirmed_at = self.last_pull();
+        Head {
+            service: self.service.clone(),
+            env: key.env.clone(),
+            region: key.region.clone(),
+            app: key.app.clone(),
+            branch: branch.clone(),
+            commit: key.commit.clone(),
+            source_commit: self.source_commit.clone(),
+            row: id.0,
+            stored_at: *created_at,
+            confirmed_at,
+            age: now - confirmed_at.unwrap_or(*created_at),
+            replicas: self.replicas,
+            previous: self.previous.as_ref().map(|row| Previous {
+                row: row.id.0,
+                stored_at: row.created_at,
+                commit: row.key.commit.clone(),
+                coverage: row.stats.as_ref().map(|stats| stats.coverage),
+            }),
+            trend: self.trend.clone(),
+            filters,
+            above: self.above.clone(),
+        }
+    }
+}
+
+/// Returns the revision whose source belongs to a row; fails where another commit than the row's is asked for.
+fn revision(commit: Option<&str>, row: &Row, entry: &KeyEntry) -> Result<Option<Revision>> {
+    let hash = row.key.commit.as_str();
+    match commit {
+        Some(revision) if hash.is_empty() => Ok(Some(Revision::Any(revision.to_owned()))),
+        Some(commit) if !is_same_commit(commit, hash) => {
+            let name = in_message(&entry.newest_name().name);
+            bail!(
+                "{name} has commit \"{}\", not \"{}\" (goc-watchdog history {name})",
+                in_message(hash),
+                in_message(commit)
+            )
+        }
+        _ => Ok((!hash.is_empty()).then(|| Revision::Hash(hash.to_owned()))),
+    }
+}
+
+/// Returns the row before one that still has its profile, of the rows of an app up to it, the newest last.
+pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
+    until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
+}
+
+/// Returns the totals of rows.
+pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<Point> {
+    let point = |row: &Row| Point {
+        stored_at: row.created_at,
+        commit: row.key.commit.clone(),
+        percent: row.cover_total,
+    };
+    rows.map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::fixtures::at;
+    use crate::fleet::records::Replicas;
+    use crate::fleet::row::RowStats;
+    use crate::source::testing::{dropped, entry, row, superseded};
+
+    fn request(id: Option<i64>, commit: Option<&str>) -> RowRequest<'_> {
+        RowRequest { id, commit }
+    }
+
+    #[test]
+    fn a_subject_has_the_rows_of_its_app_before_it() {
+        let entries = [entry(1, "shop", "aaaa"), entry(2, "pay", "dddd")];
+        let rows = [
+            superseded(row(1, "shop", "aaaa")),
+            dropped(row(2, "shop", "bbbb")),
+            row(3, "pay", "dddd"),
+            row(4, "shop", "aaaa"),
+            superseded(row(5, "shop", "eeee")),
+        ];
+        let subject = Subject::find("shop", request(Some(4), None), &entries, &rows).unwrap();
+        assert_eq!(
+            subject.previous.map(|row| row.id.0),
+            Some(1),
+            "a dropped row is no state to compare with"
+        );
+        let percents: Vec<f64> = subject.trend.iter().map(|point| point.percent).collect();
+        assert_eq!(percents, [1.0, 2.0, 4.0], "a dropped row has its total");
+        let of_app: Vec<i64> = subject.rows_of_app.iter().map(|row| row.id.0).collect();
+        assert_eq!(of_app, [1, 4, 5]);
+    }
+
+    #[test]
+    fn the_source_is_of_the_row_s_commit_or_of_the_revision_that_is_named() {
+        let entries = [entry(1, "shop", "aaaa1111"), entry(2, "pay", "")];
+        let rows = [row(1, "shop", "aaaa1111"), row(2, "pay", "")];
+        let revision = |service, commit| {
+            let subject = Subject::find(service, request(None, commit), &entries, &rows);
+            subject.map(|subject| (subject.revision, subject.is_of_its_own_commit))
+        };
+        let hash = || Some(Revision::Hash("aaaa1111".to_owned()));
+        assert_eq!(revision("shop", None).unwrap(), (hash(), true));
+        assert_eq!(revision("shop", Some("aaaa")).unwrap(), (hash(), true));
+        assert_eq!(revision("pay", None).unwrap(), (None, false));
+        assert_eq!(revision("pay", Some("v1")).unwrap(), (Some(Revision::Any("v1".to_owned())), false));
+    }
+
+    #[test]
+    fn a_commit_beside_the_number_of_a_row_of_another_commit_is_refused() {
+        let entries = [entry(1, "shop", "aaaa1111")];
+        let rows = [row(1, "shop", "aaaa1111")];
+        let error = Subject::find("shop", request(Some(1), Some("bbbb")), &entries, &rows).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "shop_aaaa1111 has commit \"aaaa1111\", not \"bbbb\" (goc-watchdog history shop_aaaa1111)"
+        );
+    }
+
+    #[test]
+    fn replicas_are_those_of_the_last_pull_unless_a_row_is_named() {
+        let entries = [KeyEntry {
+            replicas: Some(Replicas { answered: 3, listed: 4, pulled_at: at(0) }),
+            ..entry(1, "shop", "aaaa")
+        }];
+        let digest = crate::profile::Fingerprint::from_bytes(&[0; 32]).unwrap();
+        let stats = RowStats {
+            build_group: crate::fleet::ids::BuildGroupId(1),
+            coverage: crate::coverage::Coverage { covered: 1, total: 2 },
+            covered_digest: digest,
+            counts_digest: digest,
+            answered: 1,
+            listed: 2,
+        };
+        let rows = [Row { stats: Some(stats), ..row(1, "shop", "aaaa") }];
+        let replicas = |id| Subject::find("shop", request(id, None), &entries, &rows).unwrap().replicas;
+        assert_eq!((replicas(None), replicas(Some(1))), (Some((3, 4)), Some((1, 2))));
+    }
+}

@@ -1,0 +1,165 @@
+//! The source of each file of a profile, read from a commit.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Result;
+
+use super::{AtCommit, SourceReader, SourceTree};
+use crate::code::gosrc::{Doubt, LostLink, Resolved, Scanned, SyntaxError, scan};
+use crate::io::git::{Content, ObjectId};
+use crate::names::in_message;
+use crate::parallel::on_all_cores;
+use crate::profile::{BuildFile, Profile};
+use crate::report::diff::ChangedText;
+use crate::report::{NoSource, Source, Wants};
+
+impl SourceReader<'_> {
+    /// Returns the source of each file of a profile, in their order; where `only` names paths, texts of those alone. Texts
+    /// that were read before are in `known` by their paths.
+    pub(crate) fn sources(
+        &self,
+        profile: &Profile,
+        (at, tree): (&AtCommit, &SourceTree),
+        known: &HashMap<String, ChangedText>,
+        only: Option<&HashSet<&str>>,
+        wants: Wants<'_>,
+    ) -> Result<Vec<Source>> {
+        let files: Vec<BuildFile<'_>> = profile.build.files().collect();
+        let (paths, lost) = self.resolved(&files, tree);
+        let laying = Laying { profile, files: &files, paths: &paths, wants };
+
+        let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
+        let is_to_read = |path: &str| is_wanted(path) && !known.contains_key(path);
+        let read = self.read(&laying, (at, tree), is_to_read)?;
+        let resolved = paths.iter().enumerate().filter_map(|(index, path)| Some((index, path.as_deref()?)));
+        let known: Vec<(usize, &str, &ChangedText)> =
+            resolved.filter_map(|(index, path)| Some((index, path, known.get(path)?))).collect();
+        let known = on_all_cores(&known, |(index, path, ChangedText { text, scanned })| {
+            (*index, laying.with_text(*index, path, text, scanned.clone()))
+        });
+
+        // A file may be of the commit though no module says so, if a module cannot be read.
+        let nowhere = if tree.knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
+        let (mut read, mut known) = (read.into_iter().peekable(), known.into_iter().peekable());
+        let sources = paths.iter().enumerate().map(|(index, path)| {
+            let is_this = |(of, _): &(usize, Source)| *of == index;
+            match (read.next_if(is_this).or_else(|| known.next_if(is_this)), path.as_deref()) {
+                (Some((_, source)), _) => source,
+                (None, Some(path)) if !is_wanted(path) => {
+                    let laying = Laying { wants: Wants::default(), ..laying };
+                    laying.without_text(index, Some(path), NoSource::NotRead)
+                }
+                (None, Some(path)) => {
+                    let why = lost.get(&index).map_or(NoSource::NotInRepository, |why| NoSource::Link(*why));
+                    laying.without_text(index, Some(path), why)
+                }
+                (None, None) => laying.without_text(index, None, nowhere.clone()),
+            }
+        });
+        Ok(sources.collect())
+    }
+
+    /// Returns the path of each file in the repository, with links followed, and the links that lead nowhere by the
+    /// indexes of their files.
+    fn resolved(
+        &self,
+        files: &[BuildFile<'_>],
+        source: &SourceTree,
+    ) -> (Vec<Option<String>>, HashMap<usize, LostLink>) {
+        let SourceTree { files: tree, links, modules, .. } = source;
+        let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+        // A link that leads nowhere is a file of the commit, too.
+        let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
+        let Resolved { paths, doubts } = modules.resolve(&names, |path| tree.has(path) || leads(path));
+        for doubt in &doubts {
+            self.warn(doubtful(doubt));
+        }
+        let mut lost = HashMap::new();
+        let paths = paths.into_iter().enumerate().map(|(index, path)| match links.follow(path.as_ref()?) {
+            Some(Ok(to)) => Some(to),
+            Some(Err(why)) => {
+                lost.insert(index, why);
+                path
+            }
+            None => path,
+        });
+        let paths = paths.collect();
+        (paths, lost)
+    }
+
+    /// Reads the texts of files from a commit; returns their sources by the indexes of the files, ascending.
+    fn read(
+        &self,
+        laying: &Laying<'_>,
+        (at, SourceTree { files: tree, .. }): (&AtCommit, &SourceTree),
+        is_to_read: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(usize, Source)>> {
+        let AtCommit { repository, commit, .. } = at;
+        let to_read = laying.paths.iter().flatten().filter(|path| is_to_read(path));
+        let to_read: Vec<ObjectId> = to_read.filter_map(|path| tree.blob(path).cloned()).collect();
+        let lacking = self.fetched(at, commit, &to_read)?;
+        let readable: Vec<(usize, &str)> = laying
+            .paths
+            .iter()
+            .enumerate()
+            .filter_map(|(index, path)| path.as_deref().map(|path| (index, path)))
+            .filter(|(_, path)| {
+                is_to_read(path) && tree.blob(path).is_some_and(|blob| !lacking.contains(blob))
+            })
+            .collect();
+        let ids: Vec<ObjectId> = readable.iter().filter_map(|(_, path)| tree.blob(path).cloned()).collect();
+        let read = repository.blobs(&ids, |at, text| {
+            let (index, path) = readable[at];
+            match text {
+                Content::Text(text) => laying.with_text(index, path, text, scan(text)),
+                Content::Missing => laying.without_text(index, Some(path), NoSource::NotInRepository),
+                Content::TooLarge => laying.without_text(index, Some(path), NoSource::TooLarge),
+            }
+        })?;
+        Ok(readable.iter().map(|(index, _)| *index).zip(read).collect())
+    }
+}
+
+/// The files of a profile, over whose texts it is laid.
+#[derive(Clone, Copy)]
+struct Laying<'a> {
+    profile: &'a Profile,
+    files: &'a [BuildFile<'a>],
+    /// Their paths in the repository, as far as they are known.
+    paths: &'a [Option<String>],
+    wants: Wants<'a>,
+}
+
+impl Laying<'_> {
+    fn counts(&self, index: usize) -> &[u64] {
+        let (first, end) = self.files[index].range;
+        &self.profile.counts[first..end]
+    }
+
+    fn with_text(
+        &self,
+        index: usize,
+        path: &str,
+        text: &[u8],
+        scanned: Result<Scanned, SyntaxError>,
+    ) -> Source {
+        Source::from_text((path, text, scanned), &self.files[index], self.counts(index), self.wants)
+    }
+
+    fn without_text(&self, index: usize, path: Option<&str>, why: NoSource) -> Source {
+        Source::without_text(path, why, &self.files[index], self.counts(index), self.wants)
+    }
+}
+
+/// Tells that another folder of the repository could be meant as well.
+fn doubtful(Doubt { module, taken, others }: &Doubt) -> String {
+    let shown =
+        |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { in_message(folder) });
+    let others: Vec<String> = others.iter().map(|folder| shown(folder)).collect();
+    format!(
+        "the repository has \"{}\" several times, and the profile fits each: the source is that of {}, not that of {}",
+        in_message(module),
+        shown(taken),
+        others.join(", ")
+    )
+}

@@ -1,0 +1,93 @@
+//! The files of a commit, with where its links lead and where its modules are.
+
+use std::collections::HashSet;
+
+use anyhow::{Result, bail};
+
+use super::{AtCommit, SourceReader};
+use crate::code::gosrc::{Links, Modules, is_module_file};
+use crate::io::git::{GitError, ObjectId, Tree};
+
+/// The files of a commit, and what their paths mean.
+pub(crate) struct SourceTree {
+    pub(super) files: Tree,
+    pub(super) links: Links,
+    pub(super) modules: Modules,
+    /// Every `go.mod` could be read.
+    pub(super) knows_all_modules: bool,
+}
+
+impl SourceReader<'_> {
+    /// Returns the files of a commit, where its links lead, and where its modules are.
+    pub(crate) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
+        /// The longest path (`PATH_MAX`).
+        const LONGEST_LINK: usize = 4096;
+        let AtCommit { repository, commit, .. } = at;
+        let files = self.files(at, commit)?;
+        let of_modules = files.paths().filter(|path| is_module_file(path));
+        let of_modules = of_modules.filter_map(|path| Some((path, files.blob(path)?)));
+        let (paths, blobs): (Vec<&str>, Vec<ObjectId>) =
+            of_modules.chain(files.links()).map(|(path, blob)| (path, blob.clone())).unzip();
+        let lacking = self.fetched(at, commit, &blobs)?;
+        let (present, blobs): (Vec<&str>, Vec<ObjectId>) =
+            paths.iter().zip(blobs).filter(|(_, blob)| !lacking.contains(blob)).unzip();
+        let texts = repository
+            .blobs(&blobs, |_, text| text.text().map(|text| String::from_utf8_lossy(text).into_owned()))?;
+        let knows_all_modules = texts.iter().flatten().count() == paths.len();
+        let texts = present.iter().zip(texts).filter_map(|(path, text)| Some((*path, text?)));
+        let (modules, links): (Vec<_>, Vec<_>) = texts.partition(|(path, _)| files.has(path));
+        let links = links.into_iter().filter(|(_, target)| target.len() <= LONGEST_LINK);
+        let links = Links::new(links.map(|(path, target)| (path.to_owned(), target)));
+        let modules = modules.iter().map(|(path, text)| (*path, text.as_str()));
+        let modules = Modules::new(files.paths(), modules);
+        Ok(SourceTree { files, links, modules, knows_all_modules })
+    }
+
+    /// Lists the files of a commit, fetched where the clone has no folders.
+    pub(super) fn files(
+        &self,
+        AtCommit { repository, network, .. }: &AtCommit,
+        commit: &ObjectId,
+    ) -> Result<Tree> {
+        let most = self.settings.config.git.max_files;
+        match repository.files(commit, most) {
+            Err(error @ GitError::Failed { .. }) if repository.is_partial() => {
+                if self.is_offline {
+                    bail!("{error}; without --offline the folders of the commit are fetched");
+                }
+                repository.fetch_trees(commit, network)?;
+                Ok(repository.files(commit, most)?)
+            }
+            files => Ok(files?),
+        }
+    }
+
+    /// Fetches the blobs of a commit that a clone without contents lacks, in one go; returns those that it lacks still.
+    pub(super) fn fetched(
+        &self,
+        at: &AtCommit,
+        commit: &ObjectId,
+        blobs: &[ObjectId],
+    ) -> Result<HashSet<ObjectId>> {
+        let AtCommit { repository, network, .. } = at;
+        let missing = repository.missing_blobs(commit, blobs)?;
+        if missing.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let lacking = match missing.len() {
+            1 => "1 file is not in the clone".to_owned(),
+            number => format!("{number} files are not in the clone"),
+        };
+        if self.is_offline {
+            self.warn(format!("{lacking}; without --offline they are fetched"));
+            return Ok(missing.into_iter().collect());
+        }
+        match repository.fetch_blobs(&missing, network) {
+            Ok(()) => Ok(repository.missing_blobs(commit, blobs)?.into_iter().collect()),
+            Err(error) => {
+                self.warn(format!("{lacking}, and fetching failed: {error}"));
+                Ok(missing.into_iter().collect())
+            }
+        }
+    }
+}
