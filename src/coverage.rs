@@ -24,7 +24,7 @@ pub struct Coverage {
 /// How many of the lines that changed up to a commit were executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChangedLines {
-    /// What the changes are counted from, as a full hash.
+    /// Full hash of the commit from which the changes are counted.
     pub base: String,
     /// How that was chosen, in words.
     pub how: String,

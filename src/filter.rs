@@ -1,4 +1,4 @@
-//! Which files are wanted, by globs.
+//! The choice of files by globs.
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -14,8 +14,8 @@ pub(crate) struct FilterError {
 
 /// A pattern for files and packages.
 ///
-/// It fits a file by its import path or its path in the repository, as a whole or by a folder above it;
-/// one without `/` also by the last part of those. `*` and `?` stop at `/`, `**` does not.
+/// A glob fits a file by its import path or its path in the repository, as a whole or by a folder above it;
+/// a glob without `/` also by the last part of those. `*` and `?` stop at `/`, `**` does not.
 #[derive(Clone, Debug)]
 pub(crate) struct Glob {
     text: String,
@@ -69,7 +69,7 @@ impl Glob {
     }
 }
 
-/// Which files of a report are wanted.
+/// The files of a report that are wanted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     /// Only files that one of these fits; all where there is none.

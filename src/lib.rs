@@ -35,7 +35,7 @@ mod prune;
 mod site;
 mod source;
 
-// What stitches them.
+// The command line.
 pub mod cli;
 mod commands;
 

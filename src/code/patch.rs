@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub use super::linediff::Hunk;
 pub(crate) use place::place;
 
-/// What changed in one file.
+/// The changes of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilePatch {
     /// Path before; `None` for a new file.
@@ -23,11 +23,11 @@ pub struct FilePatch {
     pub unread: Option<Unread>,
     /// In order, each without context.
     pub hunks: Vec<Hunk>,
-    /// What the lines that came, and those around them, say: numbers as in the new file, in order.
+    /// Text of the added lines and of those around them, in order, with their numbers in the new file.
     pub shown: Vec<(u32, Box<[u8]>)>,
     /// The paths are from lines that name nothing else and have no prefixes; no `---` line says it better.
     has_exact_paths: bool,
-    /// It began with a header of git's.
+    /// A header of git's stands above it.
     has_header: bool,
     /// Both names in that header, where it can be taken apart; also of a file that was added or deleted.
     names_in_header: Option<(String, String)>,
@@ -109,7 +109,7 @@ impl FilePatch {
 pub struct PatchError {
     /// Counted from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The fault.
     pub reason: &'static str,
 }
 
@@ -118,7 +118,7 @@ pub struct PatchError {
 /// Colours are passed over.
 pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
     let text = without_colors(text);
-    // What follows the last line end is no line.
+    // The text behind the last line end is no line.
     let body = text.strip_suffix(b"\n").unwrap_or(&text);
     let mut lines = body.split(|&byte| byte == b'\n').enumerate();
     let mut files: Vec<FilePatch> = Vec::new();
@@ -322,7 +322,7 @@ fn ranges(header: &[u8]) -> Option<(Range, Range)> {
     let range = |text: &str| -> Option<Range> {
         let (start, count) = text.split_once(',').unwrap_or((text, "1"));
         let (start, count): (u32, u32) = (start.parse().ok()?, count.parse().ok()?);
-        // Where nothing stands the line before is named, and there is one line more than is counted.
+        // An empty range names the line before it, so that there is one line more than is counted.
         let is_sound = start > 0 || count == 0;
         start.checked_add(count.max(1)).filter(|_| is_sound)?;
         Some((start, count))
@@ -338,7 +338,7 @@ fn read_hunk<'t>(
     lines: &mut impl Iterator<Item = (usize, &'t [u8])>,
 ) -> Option<()> {
     let (mut old_left, mut new_left) = (old.1, new.1);
-    // Where nothing stands, the header names the line before.
+    // The header of an empty range names the line before it.
     let first = |range: Range| if range.1 == 0 { range.0 + 1 } else { range.0 };
     let (mut old_line, mut new_line) = (first(old), first(new));
     let mut change: Option<Hunk> = None;
@@ -372,7 +372,7 @@ fn read_hunk<'t>(
     Some(())
 }
 
-/// Where nothing stands, the line before is named, as in a header.
+/// An empty range names the line before it, as in a header.
 fn named_from_before(hunk: Hunk) -> Hunk {
     let named = |start: u32, count| if count == 0 { start - 1 } else { start };
     Hunk {

@@ -1,4 +1,4 @@
-//! One change of what is stored, decided without the database.
+//! The changes of stored records, decided without the database.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +12,7 @@ use super::snapshot::Jump;
 use super::tombstone::Tombstone;
 use crate::profile::{Fingerprint, Mode};
 
-/// One change, decided without the database.
+/// A change, decided without the database.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// A run began.
@@ -31,7 +31,7 @@ pub(crate) enum Change {
         id: ServiceId,
         /// As registered.
         name: String,
-        /// What its data belongs to.
+        /// The key that its data belongs to.
         key: KeyId,
         /// `''` where the name fits no pattern.
         branch: String,
@@ -94,7 +94,7 @@ pub(crate) enum Change {
         /// When it was first seen.
         at: DateTime<Utc>,
     },
-    /// What a build group is to its key.
+    /// The role of a build group for its key.
     BuildGroupStatus(BuildGroupId, BuildGroupStatus),
     /// All counters of a structure belong to another build group of the key.
     StructureMoved {
@@ -109,9 +109,9 @@ pub(crate) enum Change {
     GenerationOpened {
         /// Of the generation.
         id: GenerationId,
-        /// Where its data goes.
+        /// The build group that takes its counters.
         build_group: BuildGroupId,
-        /// What it runs.
+        /// Block structure of the program that it runs.
         structure: StructureId,
         /// Its address, in its normal form; `None` for a sum of closed ones.
         address: Option<String>,
@@ -147,7 +147,7 @@ pub(crate) enum Change {
     GenerationFolded(GenerationId),
     /// A snapshot was taken in.
     SnapshotTaken {
-        /// What tells it from every other.
+        /// The text that tells it from every other snapshot.
         identity: String,
         /// When.
         at: DateTime<Utc>,
@@ -169,7 +169,7 @@ pub(crate) enum Change {
     },
     /// Counters of a key were stored, and no decision about a row was made yet.
     Unfinished(KeyId),
-    /// What is remembered of the pulls of a key; a decision about a row was made.
+    /// The pulls of a key, as they are remembered after a decision about a row.
     Schedule(KeyId, ScheduleRow),
     /// A new row; it becomes the latest of its key.
     Row(Box<NewRow>),
@@ -197,7 +197,7 @@ pub(crate) enum Change {
     TombstoneAdded(Tombstone),
     /// A tombstone is no longer needed.
     TombstoneRemoved(Tombstone),
-    /// What an address served under a name will not come back.
+    /// The process at an address under a name will not come back.
     Closed {
         /// The name, as registered.
         service: String,

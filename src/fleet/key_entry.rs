@@ -63,11 +63,11 @@ impl ServiceName {
 pub(crate) struct KeyEntry {
     /// In the database.
     pub id: KeyId,
-    /// What its data belongs to.
+    /// Env, region, app and commit.
     pub key: Key,
     /// Sorted by name; at least one.
     pub members: Vec<ServiceName>,
-    /// What is remembered of its pulls.
+    /// Its pulls, as they are remembered.
     pub schedule: ScheduleRow,
     /// How many answered at its last pull; `None` where it was never pulled.
     pub replicas: Option<Replicas>,

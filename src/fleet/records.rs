@@ -80,7 +80,7 @@ pub(crate) struct AddressState {
 /// How addresses have been answering, by key; those of a key sorted by address.
 pub(crate) type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
 
-/// What is remembered of the pulls of a key.
+/// The pulls of a key, as they are remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScheduleRow {
     /// When it is due.

@@ -14,7 +14,7 @@ pub(crate) struct Row {
     pub id: RowId,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
-    /// What it belongs to.
+    /// The key that it belongs to.
     pub key: Key,
     /// Listed or asked when it was stored, sorted.
     pub addresses: Vec<String>,
@@ -26,13 +26,13 @@ pub(crate) struct Row {
     pub cov_file_path: String,
     /// Percentage of all statements, unrounded.
     pub cover_total: f64,
-    /// What the program knows beyond the public columns; rows of other hands have none.
+    /// Figures beyond the public columns; a row that another program stored has none.
     pub stats: Option<RowStats>,
     /// When its file was dropped; only its figures are left then.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
-/// What a row says beyond its public columns.
+/// The figures of a row beyond its public columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowStats {
     /// The build group whose data it is.
@@ -70,7 +70,7 @@ pub(crate) struct LatestFile {
     pub counts_digest: Fingerprint,
 }
 
-/// Which rows to read.
+/// The rows to read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowFilter<'a> {
     /// Of this key alone.
@@ -84,7 +84,7 @@ pub(crate) struct RowFilter<'a> {
 /// A row to be added to the public table. Its file is stored already.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRow {
-    /// What it belongs to.
+    /// The key that it belongs to.
     pub key: Key,
     /// When.
     pub at: DateTime<Utc>,

@@ -87,7 +87,7 @@ mod tests {
                 bytes.push(byte);
             }
         }
-        // One form a name: upper-case hex, or an escape where none is needed, is not ours.
+        // Each name has one form only: lower-case hex, and no escape that is not needed.
         String::from_utf8(bytes).ok().filter(|name| escape(name) == escaped)
     }
 

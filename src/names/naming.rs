@@ -9,7 +9,7 @@ use super::printable;
 
 /// A registered service name and the fields read from it.
 ///
-/// Where the name fits nothing every field but `name` is empty.
+/// A name that fits no form leaves every field but `name` empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ParsedName {
     /// The name exactly as the center lists it.
@@ -64,7 +64,7 @@ pub(crate) enum NamingError {
     Syntax {
         /// The pattern as configured.
         pattern: String,
-        /// What is wrong with it, on one line.
+        /// The fault, on one line.
         reason: String,
     },
     /// The pattern lacks groups.

@@ -14,14 +14,14 @@ const SHOWN_CANDIDATES: usize = 10;
 pub(crate) enum ResolveError {
     /// The query is part of several names.
     Ambiguous {
-        /// What was asked for.
+        /// The part of a name that was given.
         query: String,
         /// Every name that fits, sorted.
         candidates: Vec<String>,
     },
     /// The query is part of no name.
     NotFound {
-        /// What was asked for.
+        /// The part of a name that was given.
         query: String,
         /// The name that is nearest to it, when one is near.
         nearest: Option<String>,

@@ -1,4 +1,4 @@
-//! What is kept of an answer so that it is known when it comes again, without being understood.
+//! A digest of an answer, by which the same answer is recognised without being parsed again.
 //!
 //! A process prints its files in another order each time, but the lines of a file always in the same.
 //! So an [`AnswerDigest`] has length and hash of every file's section of the text, and two texts of the same
@@ -132,7 +132,7 @@ pub(super) struct Digesting {
 /// The section that is being read.
 struct Current {
     key: u64,
-    /// What came in earlier pieces of the text.
+    /// The part that came in earlier pieces of the text.
     before: Option<(u64, twox_hash::xxhash3_64::Hasher)>,
 }
 

@@ -8,7 +8,7 @@
 use super::answer_digest::checksum;
 use super::{Block, Fingerprint, Template};
 
-/// What is stored cannot be decoded: it was damaged, or written by another version.
+/// Stored bytes cannot be decoded: they were damaged, or another version wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stored coverage cannot be decoded ({0})")]
 pub struct CodecError(&'static str);

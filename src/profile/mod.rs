@@ -135,14 +135,14 @@ impl fmt::Debug for Build {
     }
 }
 
-/// One file of a [`Build`].
+/// A file of a [`Build`].
 #[derive(Clone, Copy, Debug)]
 pub struct BuildFile<'a> {
     /// Import path and file name.
     pub name: &'a str,
     /// In canonical order.
     pub blocks: &'a [Block],
-    /// Where the file's blocks stand among those of the build.
+    /// First of the file's blocks among those of the build, and the one after the last.
     pub range: (usize, usize),
 }
 

@@ -81,7 +81,7 @@ impl<'a> Scanner<'a> {
     /// Takes in the whole lines of `text` and returns how many bytes those were.
     pub(super) fn scan(&mut self, text: &[u8]) -> Result<usize, ParseError> {
         let mut at = 0;
-        // Where the part of the present section that is in this text starts.
+        // Start of the present section, as far as it lies in this text.
         let mut section = 0;
         if self.mode.is_none() {
             let Some(end) = memchr::memchr(b'\n', text) else { return Ok(0) };
@@ -554,7 +554,7 @@ mod tests {
         Arc::new(template.expect("nothing is known yet"))
     }
 
-    /// What reading comes to, as far as it can be told apart.
+    /// Returns the outcome of reading, as far as outcomes can be told apart.
     fn outcome(text: &[u8], known: &[Arc<Template>]) -> Result<Profile, String> {
         match read(text, Limits::default(), known) {
             Ok((profile, _)) => Ok(profile),

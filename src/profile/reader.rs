@@ -1,4 +1,4 @@
-//! One answer as it streams in: held against the last one first, and understood from where it differs.
+//! An answer as it streams in: compared with the one before, and parsed from where the two differ.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -39,10 +39,9 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
     }
 }
 
-/// What an answer says.
+/// A parsed answer.
 #[derive(Debug)]
 pub struct ParsedAnswer {
-    /// What was counted.
     pub profile: Profile,
     /// How to read its build faster next time, where it was not known.
     pub template: Option<Template>,
@@ -50,7 +49,7 @@ pub struct ParsedAnswer {
     pub answer_digest: Option<AnswerDigest>,
 }
 
-/// What an answer that a digest was taken of said.
+/// The answer before this one, whose digest was kept.
 #[derive(Debug)]
 pub struct PreviousAnswer<'a> {
     pub(super) answer_digest: &'a AnswerDigest,
@@ -93,7 +92,7 @@ pub struct Reader<R> {
     source: R,
     limits: Limits,
     buffer: Vec<u8>,
-    /// What was not looked at yet lies between these.
+    /// The bytes that were not looked at yet lie between these.
     start: usize,
     end: usize,
     bytes: u64,
@@ -159,7 +158,7 @@ impl<R: Read> Reader<R> {
     /// Reads on for as long as the answer is made of the same sections as one that came before, and tells
     /// whether it is that to its end.
     ///
-    /// Where it is not, [`Self::understand`] goes on from there.
+    /// After `false`, [`Self::understand`] goes on from there.
     pub fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, ReadError> {
         let Some(line) = self.line()? else { return Ok(false) };
         if !last.has_mode_line(&self.buffer[self.start..self.start + line]) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::write::push_tail;
 use super::{Block, Build, Fingerprint};
 
-/// What an answer taught about its build: the text of each line up to its count, in the order in
-/// which the agent prints the lines of a file.
+/// The text of each line of a build up to its count, in the order in which the agent prints the lines of a
+/// file, as an answer taught it.
 #[derive(Clone)]
 pub struct Template {
     pub(super) build: Arc<Build>,
@@ -17,7 +17,7 @@ pub struct Template {
 
 #[derive(Clone, Copy)]
 pub(super) struct TemplateLine {
-    /// Where the line's tail ends; it starts where the previous one ends.
+    /// End of the line's tail; the tail starts where the previous one ends.
     tail_end: u32,
     /// Index of its block in the build.
     pub(super) block: u32,

@@ -1,15 +1,15 @@
 //! Finds the function declarations of a Go file without parsing it.
 //!
-//! Where a declaration begins and ends is decided by tokens alone: by brackets, by literals and comments
-//! that hide brackets, and by the semicolons that Go puts in at line ends outside of all brackets. So the
-//! inside of a body needs no grammar, only its brackets matched.
+//! Tokens alone decide where a declaration begins and ends: brackets, literals and comments that hide brackets,
+//! and the semicolons that Go puts in at line ends outside of all brackets. So the inside of a body needs no
+//! grammar, only its brackets matched.
 //!
 //! A parser would do far more than is asked for: tree-sitter with its grammar of Go finds the same 105,701
 //! functions in the 114 MB of Kubernetes and its modules, and takes 12 s where this takes 0.2 s. The tables of
 //! `go tool cover -func` are equal to the byte on Kubernetes, Prometheus, etcd, Consul, go-ethereum, protobuf,
 //! Hugo, gonum, cobra and Go's own tools (`benches/report.sh`, `tests/report.rs`).
 //!
-//! What it cannot see is a mistake inside a body whose brackets match; Go's tool would end at such a file.
+//! A mistake inside a body whose brackets match stays unseen; Go's tool would end at such a file.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ impl FuncExtent {
     }
 }
 
-/// What was found in a file.
+/// The findings of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scanned {
     /// In source order.
@@ -62,7 +62,6 @@ pub(crate) struct Spanning {
     pub start: usize,
     /// The byte after its last.
     pub end: usize,
-    /// It is a comment.
     pub is_comment: bool,
 }
 
@@ -81,7 +80,7 @@ impl Scanned {
 pub(crate) struct SyntaxError {
     /// Counted from 1, whatever `//line` comments say.
     pub line: usize,
-    /// What is wrong there.
+    /// The fault.
     pub reason: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Which lines of a Go file hold code.
+//! The lines of a Go file that hold code.
 
 use memchr::memchr_iter;
 
@@ -21,7 +21,7 @@ impl<'a> CodeLines<'a> {
     /// Takes a text and what was found in it.
     #[must_use]
     pub(crate) fn of(source: &'a [u8], scanned: &'a Scanned) -> Self {
-        // What is longer than a number here can count was not read in the first place.
+        // A file with more lines than this number can count was not read in the first place.
         let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut starts = Vec::with_capacity(2 + source.len() / 24);
         starts.push(0);

@@ -1,4 +1,4 @@
-//! Which file of a repository a name in a profile means.
+//! Finds the file of a repository that a name in a profile means.
 //!
 //! A profile names files by import path. A repository may hold several modules, some of one name, and what a name
 //! means follows from the one that was built: its own folder, what its `go.mod` or a `go.work` replaces or uses, its
@@ -25,7 +25,7 @@ pub(crate) fn is_module_file(path: &str) -> bool {
     name == "go.mod" || name == "go.work"
 }
 
-/// Where the import paths of a tree lie.
+/// The folders of a tree by the import paths that they have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Modules {
     /// By folder, of all `go.mod` files that Go looks into.

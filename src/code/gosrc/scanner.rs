@@ -5,7 +5,7 @@ use memchr::{memchr, memchr_iter};
 use super::extents::Spanning;
 use super::positions::{Directive, directive};
 
-/// What is wrong, and at which byte.
+/// A fault and the byte at which it stands.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) at: usize,
