@@ -59,7 +59,7 @@ struct State {
 
 /// Reserved memory, given back when this value is dropped.
 #[derive(Debug)]
-pub struct Reservation {
+pub(crate) struct Reservation {
     memory: Arc<Memory>,
     bytes: u64,
     stage: Stage,
@@ -142,7 +142,7 @@ impl Memory {
 
 impl Reservation {
     /// Grows to at least so many bytes, waiting for others to give memory back.
-    pub fn grow_to(&mut self, bytes: u64) -> Result<(), NoRoom> {
+    pub(crate) fn grow_to(&mut self, bytes: u64) -> Result<(), NoRoom> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
         let memory = Arc::clone(&self.memory);
         let total = memory.total;
@@ -178,17 +178,17 @@ impl Reservation {
     }
 
     /// Notes that the answer was read. A decoded answer never waits.
-    pub fn decoded(&mut self) {
+    pub(crate) fn decoded(&mut self) {
         self.set_stage(Stage::Decoded, self.bytes);
     }
 
     /// Keeps all of its bytes.
-    pub fn keep_all(&mut self) {
+    pub(crate) fn keep_all(&mut self) {
         self.keep(self.bytes);
     }
 
     /// Keeps these bytes alone, until it is dropped.
-    pub fn keep(&mut self, bytes: u64) {
+    pub(crate) fn keep(&mut self, bytes: u64) {
         self.set_stage(Stage::Kept, bytes);
     }
 

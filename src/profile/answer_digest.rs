@@ -22,7 +22,7 @@ const SECTION_BYTES: usize = 16;
 
 /// Length and hash of each section of a text, whatever their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerDigest {
+pub(crate) struct AnswerDigest {
     seed: u64,
     /// Of the mode line.
     head: u64,
@@ -40,7 +40,7 @@ struct Section {
 impl AnswerDigest {
     /// Encodes it to be stored.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD_BYTES + self.sections.len() * SECTION_BYTES);
         out.push(FORMAT);
         out.extend_from_slice(&self.seed.to_le_bytes());
@@ -55,7 +55,7 @@ impl AnswerDigest {
     /// Decodes what [`Self::encode`] wrote; `None` for anything else, which costs no more than that the
     /// next answer has to be read whole.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
         let (head, sections) = bytes.split_at_checked(HEAD_BYTES)?;
         if head[0] != FORMAT || sections.len() % SECTION_BYTES != 0 {
@@ -71,14 +71,8 @@ impl AnswerDigest {
 
     /// Returns the number of sections.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sections.len()
-    }
-
-    /// Tells whether the text was a mode line alone.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.sections.is_empty()
     }
 
     /// Tells whether a text that starts with this mode line, its newline included, can be the same.

@@ -11,7 +11,7 @@ use super::{Block, Fingerprint, Template};
 /// Stored bytes cannot be decoded: they were damaged, or another version wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stored coverage cannot be decoded ({0})")]
-pub struct CodecError(&'static str);
+pub(crate) struct CodecError(&'static str);
 
 /// Has its fingerprint in front and a checksum behind, so that it need not be fingerprinted to be trusted.
 const BUILD_FORMAT: u8 = 2;
@@ -22,7 +22,7 @@ const COUNTS_FORMAT: u8 = 1;
 
 /// Encodes counters, one for each block of a build.
 #[must_use]
-pub fn encode_counts(counts: &[u64]) -> Vec<u8> {
+pub(crate) fn encode_counts(counts: &[u64]) -> Vec<u8> {
     let mut out = Vec::with_capacity(counts.len() + counts.len() / 4 + 16);
     out.push(COUNTS_FORMAT);
     push(&mut out, counts.len() as u64);
@@ -42,7 +42,7 @@ pub fn encode_counts(counts: &[u64]) -> Vec<u8> {
 }
 
 /// Decodes what [`encode_counts`] wrote; `blocks` is the number of blocks of the build.
-pub fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError> {
+pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError> {
     let mut input = Input { bytes, at: 0 };
     if input.byte()? != COUNTS_FORMAT {
         return Err(CodecError("unknown counter format"));
@@ -69,7 +69,7 @@ pub fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError
 
 /// Encodes the structure that `template` was learned from.
 #[must_use]
-pub fn encode_build(template: &Template) -> Vec<u8> {
+pub(crate) fn encode_build(template: &Template) -> Vec<u8> {
     let build = template.build();
     let mut out = vec![BUILD_FORMAT];
     out.extend_from_slice(build.fingerprint().as_bytes());
@@ -97,7 +97,7 @@ pub fn encode_build(template: &Template) -> Vec<u8> {
 }
 
 /// Decodes what [`encode_build`] wrote, ready to read answers with.
-pub fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
+pub(crate) fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
     let mut input = Input { bytes, at: 0 };
     let fingerprint = match input.byte()? {
         BUILD_WITHOUT_FINGERPRINT => None,

@@ -15,7 +15,7 @@ pub struct Conflict {
 /// Returns the mode of what two modes merge to: anything with `set` is `set`, `count` with `atomic` is
 /// `count`.
 #[must_use]
-pub fn mix(a: Mode, b: Mode) -> Mode {
+pub(crate) fn mix(a: Mode, b: Mode) -> Mode {
     a.min(b)
 }
 

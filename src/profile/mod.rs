@@ -17,13 +17,16 @@ mod template;
 mod template_parse;
 mod write;
 
-pub use answer_digest::AnswerDigest;
-pub use codec::{CodecError, decode_build, decode_counts, encode_build, encode_counts};
+pub(crate) use answer_digest::AnswerDigest;
+pub(crate) use codec::{decode_build, decode_counts, encode_build, encode_counts};
 pub use limits::{Limits, ParseError, ReadError};
-pub use merge::{Conflict, Merged, mix};
-pub use reader::{ParsedAnswer, PreviousAnswer, Reader, parse, read};
+pub(crate) use merge::mix;
+pub use merge::{Conflict, Merged};
+pub(crate) use reader::{ParsedAnswer, PreviousAnswer, Reader};
+pub use reader::{parse, read};
 pub use template::Template;
-pub use write::{write, write_known};
+pub use write::write;
+pub(crate) use write::write_known;
 
 use std::fmt;
 use std::sync::Arc;
@@ -219,7 +222,7 @@ impl Build {
 
     /// Returns how the files of two builds relate.
     #[must_use]
-    pub fn relation(&self, other: &Self) -> Relation {
+    pub(crate) fn relation(&self, other: &Self) -> Relation {
         if self.fingerprint == other.fingerprint {
             return Relation::SharesFiles;
         }
@@ -265,7 +268,7 @@ impl Build {
 
 /// How the files of two builds relate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Relation {
+pub(crate) enum Relation {
     /// A file of both has different blocks.
     Conflicts {
         /// The first such file.
@@ -298,7 +301,7 @@ impl Profile {
 
 /// Returns how many statements of `build` have a counter above 0, of how many.
 #[must_use]
-pub fn coverage(build: &Build, counts: &[u64]) -> Coverage {
+pub(crate) fn coverage(build: &Build, counts: &[u64]) -> Coverage {
     let mut sum = Coverage { covered: 0, total: 0 };
     for (block, &count) in build.blocks.iter().zip(counts) {
         let statements = u64::from(block.statements);
@@ -310,7 +313,7 @@ pub fn coverage(build: &Build, counts: &[u64]) -> Coverage {
 
 /// Returns the fraction of blocks that were executed, in the very form in which an agent shows it.
 #[must_use]
-pub fn hit_fraction(counts: &[u64]) -> String {
+pub(crate) fn hit_fraction(counts: &[u64]) -> String {
     let hit = counts.iter().filter(|&&count| count > 0).count();
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^32 blocks")]
     let fraction = hit as f64 / counts.len().max(1) as f64;
@@ -319,7 +322,7 @@ pub fn hit_fraction(counts: &[u64]) -> String {
 
 /// Returns a digest of which blocks of `build` were executed, however often.
 #[must_use]
-pub fn covered_digest(build: &Build, counts: &[u64]) -> Fingerprint {
+pub(crate) fn covered_digest(build: &Build, counts: &[u64]) -> Fingerprint {
     let mut bits = vec![0_u8; counts.len().div_ceil(8)];
     for (index, _) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
         bits[index / 8] |= 1 << (index % 8);
@@ -332,7 +335,7 @@ pub fn covered_digest(build: &Build, counts: &[u64]) -> Fingerprint {
 
 /// Returns a digest of a whole profile: equal digests are equal canonical bytes.
 #[must_use]
-pub fn counts_digest(profile: &Profile) -> Fingerprint {
+pub(crate) fn counts_digest(profile: &Profile) -> Fingerprint {
     let mut digest = Sha256::new();
     digest.update(profile.build.fingerprint.0);
     digest.update(profile.mode.as_str());

@@ -41,7 +41,7 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Profile, ParseError> {
 
 /// A parsed answer.
 #[derive(Debug)]
-pub struct ParsedAnswer {
+pub(crate) struct ParsedAnswer {
     pub profile: Profile,
     /// How to read its build faster next time, where it was not known.
     pub template: Option<Template>,
@@ -51,7 +51,7 @@ pub struct ParsedAnswer {
 
 /// The answer before this one, whose digest was kept.
 #[derive(Debug)]
-pub struct PreviousAnswer<'a> {
+pub(crate) struct PreviousAnswer<'a> {
     pub(super) answer_digest: &'a AnswerDigest,
     pub(super) template: &'a Arc<Template>,
     pub(super) counts: &'a [u64],
@@ -64,7 +64,7 @@ impl<'a> PreviousAnswer<'a> {
     ///
     /// `counts` are the counters as the answer printed them, in the order of the template's build.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         answer_digest: &'a AnswerDigest,
         template: &'a Arc<Template>,
         counts: &'a [u64],
@@ -88,7 +88,7 @@ impl<'a> PreviousAnswer<'a> {
 
 /// An answer that streams in.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub(crate) struct Reader<R> {
     source: R,
     limits: Limits,
     buffer: Vec<u8>,
@@ -110,7 +110,7 @@ const RESERVED_AT_ONCE: u64 = 256 << 10;
 impl<R: Read> Reader<R> {
     /// Starts reading; `buffer` is one that is lent, so that it need not be made again for each answer.
     #[must_use]
-    pub fn new(source: R, limits: Limits, mut buffer: Vec<u8>) -> Self {
+    pub(crate) fn new(source: R, limits: Limits, mut buffer: Vec<u8>) -> Self {
         if buffer.len() < BUFFER_BYTES {
             buffer.resize(BUFFER_BYTES, 0);
         }
@@ -129,29 +129,29 @@ impl<R: Read> Reader<R> {
     }
 
     /// Takes a last line without newline for a whole one, because the source fails where it ends too early.
-    pub fn trust_end(&mut self) {
+    pub(crate) fn trust_end(&mut self) {
         self.is_end_trusted = true;
     }
 
     /// Bounds what is decoded by this reservation, which grows with it.
-    pub fn reserve(&mut self, reservation: Reservation) {
+    pub(crate) fn reserve(&mut self, reservation: Reservation) {
         self.reservation = Some(reservation);
     }
 
     /// Returns the reservation of what was decoded.
-    pub fn take_reservation(&mut self) -> Option<Reservation> {
+    pub(crate) fn take_reservation(&mut self) -> Option<Reservation> {
         self.reservation.take()
     }
 
     /// Returns how many bytes came so far.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Gives the lent buffer back.
     #[must_use]
-    pub fn into_buffer(self) -> Vec<u8> {
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 
@@ -159,7 +159,7 @@ impl<R: Read> Reader<R> {
     /// whether it is that to its end.
     ///
     /// After `false`, [`Self::understand`] goes on from there.
-    pub fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, ReadError> {
+    pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, ReadError> {
         let Some(line) = self.line()? else { return Ok(false) };
         if !last.has_mode_line(&self.buffer[self.start..self.start + line]) {
             return Ok(false);
@@ -214,7 +214,7 @@ impl<R: Read> Reader<R> {
     ///
     /// `known` are templates of builds that it may be of. `last` is the answer that it was held against;
     /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its digest.
-    pub fn understand(
+    pub(crate) fn understand(
         &mut self,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
@@ -237,7 +237,7 @@ impl<R: Read> Reader<R> {
 
     /// Tells whether anything was recognised, so that reading on needs what the last answer said.
     #[must_use]
-    pub fn recognised_any(&self) -> bool {
+    pub(crate) fn recognised_any(&self) -> bool {
         self.recognised.is_some()
     }
 

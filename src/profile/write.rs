@@ -12,7 +12,12 @@ pub fn write(mode: Mode, build: &Build, counts: &[u64], out: &mut impl Write) ->
 }
 
 /// Writes what [`write`] does, with the text of its lines as the template of the build has it.
-pub fn write_known(mode: Mode, template: &Template, counts: &[u64], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_known(
+    mode: Mode,
+    template: &Template,
+    counts: &[u64],
+    out: &mut impl Write,
+) -> io::Result<()> {
     let order = template.canonical_order();
     write_lines(mode, template.build(), counts, out, |text, block| {
         text.extend_from_slice(template.tail(order[block] as usize));
