@@ -44,7 +44,7 @@ pub(crate) fn fold(
             folded => folded?,
         };
         let (mode, counts, answer) = (profile.mode, encode_counts(&profile.counts), None);
-        let at = before.iter().chain(alike).map(last_seen).max().expect("at least one is folded");
+        let at = before.iter().chain(alike).map(last_seen).fold(last_seen(&alike[0]), Ord::max);
         apply(&if let Some(before) = before {
             Change::GenerationMoved { id: before.id, mode, at, counts, answer }
         } else {

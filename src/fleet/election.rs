@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::schedule;
+use super::schedule::{self, MAJORITY_AFTER};
 
-/// How long another build group has to have more votes than the one shown before it is adopted.
-pub(crate) const MAJORITY_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How long a tie has to last before the build group whose address was listed last is adopted.
 pub(crate) const TIE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -142,7 +140,7 @@ pub(crate) struct Decision<E> {
 /// - Nothing serves the shown build group, and all that answers serves one other, which has at least as many votes: the
 ///   other is adopted at once.
 /// - The shown build group was chosen by hand: it stays.
-/// - Another build group leads, now and in a pull [`MAJORITY_AFTER`] ago, and in every pull between: it is adopted. An
+/// - Another build group leads, now and in a pull [`MAJORITY_AFTER`] ago, and in every pull between: it is adopted. A
 ///   build group leads that has more votes than the shown one, or that all serve that answer, though fewer than served the
 ///   shown one before they failed.
 /// - Another build group has as many votes for [`TIE_AFTER`]: the one whose address was listed last is adopted.

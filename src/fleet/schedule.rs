@@ -18,11 +18,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use humantime::format_duration;
 use sha2::{Digest, Sha256};
 
-use crate::fleet::election::MAJORITY_AFTER;
-
 const MINUTE: u64 = 60;
 /// The longest wait that is accepted, a leap year. With it no sum of times overflows.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * MINUTE);
+/// How long another build has to have more votes than the one shown before it is adopted.
+pub(crate) const MAJORITY_AFTER: Duration = Duration::from_secs(5 * 60);
 /// The most that a timer may be early.
 const MOST_SLACK: Duration = Duration::from_secs(MINUTE);
 
