@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(covered: u64, total: u64) -> Coverage {
+    fn pair(covered: u64, total: u64) -> Coverage {
         Coverage { covered, total }
     }
 
@@ -220,26 +220,34 @@ mod tests {
 
     #[test]
     fn percentages_print_as_go_prints_them() {
-        let printed =
-            [of(0, 0), of(0, 7), of(35, 62), of(1, 3), of(2, 3), of(7, 7), of(1, 16), of(9995, 10000)]
-                .map(|coverage| coverage.to_string());
+        let printed = [
+            pair(0, 0),
+            pair(0, 7),
+            pair(35, 62),
+            pair(1, 3),
+            pair(2, 3),
+            pair(7, 7),
+            pair(1, 16),
+            pair(9995, 10000),
+        ]
+        .map(|coverage| coverage.to_string());
         assert_eq!(printed, ["0.0%", "0.0%", "56.5%", "33.3%", "66.7%", "100.0%", "6.2%", "100.0%"]);
-        assert_eq!(format!("{:>7}", of(1, 2)), "  50.0%");
+        assert_eq!(format!("{:>7}", pair(1, 2)), "  50.0%");
     }
 
     #[test]
     fn parts_sum_and_a_hostile_count_saturates() {
-        assert_eq!([of(1, 2), of(3, 4)].into_iter().sum::<Coverage>(), of(4, 6));
-        assert_eq!(of(u64::MAX, u64::MAX) + of(1, 2), of(u64::MAX, u64::MAX));
+        assert_eq!([pair(1, 2), pair(3, 4)].into_iter().sum::<Coverage>(), pair(4, 6));
+        assert_eq!(pair(u64::MAX, u64::MAX) + pair(1, 2), pair(u64::MAX, u64::MAX));
     }
 
     #[test]
     fn what_is_missing_is_enough_and_no_more() {
         for (coverage, wanted) in
-            [(of(79, 100), "80"), (of(0, 3), "33.4"), (of(5, 7), "100"), (of(8, 10), "80")]
+            [(pair(79, 100), "80"), (pair(0, 3), "33.4"), (pair(5, 7), "100"), (pair(8, 10), "80")]
         {
             let missing = coverage.missing_for(threshold(wanted));
-            let with = |more| of(coverage.covered + more, coverage.total).meets(threshold(wanted));
+            let with = |more| pair(coverage.covered + more, coverage.total).meets(threshold(wanted));
             assert!(with(missing) && (missing == 0 || !with(missing - 1)), "{coverage:?} {wanted}");
         }
     }
@@ -285,31 +293,31 @@ mod tests {
     #[test]
     fn a_gate_compares_fractions_not_printed_text() {
         // 79.96 % prints as 80.0 %, and is below 80 %.
-        assert_eq!(of(1999, 2500).to_string(), "80.0%");
-        assert!(!of(1999, 2500).meets(threshold("80")));
-        assert!(of(1999, 2500).meets(threshold("79.96")));
-        assert!(of(4, 5).meets(threshold("80")));
-        assert!(of(1, 3).meets(threshold("33.333333333333333")));
-        assert!(!of(1, 3).meets(threshold("33.333333333333334")));
-        assert!(of(u64::MAX, u64::MAX).meets(threshold("100")));
-        assert!(!of(u64::MAX - 1, u64::MAX).meets(threshold("100")));
+        assert_eq!(pair(1999, 2500).to_string(), "80.0%");
+        assert!(!pair(1999, 2500).meets(threshold("80")));
+        assert!(pair(1999, 2500).meets(threshold("79.96")));
+        assert!(pair(4, 5).meets(threshold("80")));
+        assert!(pair(1, 3).meets(threshold("33.333333333333333")));
+        assert!(!pair(1, 3).meets(threshold("33.333333333333334")));
+        assert!(pair(u64::MAX, u64::MAX).meets(threshold("100")));
+        assert!(!pair(u64::MAX - 1, u64::MAX).meets(threshold("100")));
     }
 
     #[test]
     fn without_statements_only_zero_is_met() {
-        assert!(of(0, 0).meets(threshold("0")));
-        assert!(!of(0, 0).meets(threshold("0.1")));
+        assert!(pair(0, 0).meets(threshold("0")));
+        assert!(!pair(0, 0).meets(threshold("0.1")));
     }
 
     #[test]
     fn a_delta_shows_its_direction_even_where_it_rounds_away() {
         let delta = |earlier: Coverage, later: Coverage| later.since(earlier).to_string();
-        assert_eq!(delta(of(50, 100), of(60, 100)), "+10.0");
-        assert_eq!(delta(of(564, 1000), of(561, 1000)), "-0.3");
-        assert_eq!(delta(of(1, 2), of(2, 4)), "=");
-        assert_eq!(delta(of(0, 0), of(0, 9)), "=");
-        assert_eq!(delta(of(5000, 100_000), of(5001, 100_000)), "+0.0");
-        assert_eq!(delta(of(5001, 100_000), of(5000, 100_000)), "-0.0");
+        assert_eq!(delta(pair(50, 100), pair(60, 100)), "+10.0");
+        assert_eq!(delta(pair(564, 1000), pair(561, 1000)), "-0.3");
+        assert_eq!(delta(pair(1, 2), pair(2, 4)), "=");
+        assert_eq!(delta(pair(0, 0), pair(0, 9)), "=");
+        assert_eq!(delta(pair(5000, 100_000), pair(5001, 100_000)), "+0.0");
+        assert_eq!(delta(pair(5001, 100_000), pair(5000, 100_000)), "-0.0");
     }
 
     proptest! {
@@ -324,7 +332,7 @@ mod tests {
             covered in 0..1_000_000_u64, rest in 0..1_000_000_u64, percent in 0..=100_u64,
         ) {
             let total = (covered + rest).max(1);
-            let met = of(covered, total).meets(threshold(&percent.to_string()));
+            let met = pair(covered, total).meets(threshold(&percent.to_string()));
             prop_assert_eq!(met, covered * 100 >= percent * total);
         }
     }

@@ -150,6 +150,23 @@ fn each_file_and_folder_of_src_is_in_the_drawing_of_the_architecture() {
         let module = path.file_stem().unwrap().to_str().unwrap();
         assert!(drawn.contains(module), "docs/architecture.md does not draw {}", path.display());
     }
+    let present = modules_below(&project.join("src"));
+    for module in drawn {
+        assert!(present.contains(module), "docs/architecture.md draws {module}, which is not in src");
+    }
+}
+
+/// Returns the names of all files, without their ending, and folders below a folder.
+fn modules_below(folder: &Path) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        names.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
+        if path.is_dir() {
+            names.extend(modules_below(&path));
+        }
+    }
+    names
 }
 
 #[test]

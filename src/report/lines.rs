@@ -197,7 +197,7 @@ mod tests {
             block((9, 2), (9, 15), 2),
             block((9, 14), (9, 21), 1),
         ];
-        let found = of(&blocks, &[3, 0, 3, 0], Some(&CodeLines::of(source, &scan(source).unwrap())));
+        let found = of(&blocks, &[3, 0, 3, 0], Some(&CodeLines::new(source, &scan(source).unwrap())));
         let states: Vec<_> = found.iter().map(|line| (line.line, line.state(), line.hits)).collect();
         assert_eq!(states, [(4, Hit, 3), (5, Missed, 0), (9, Partly, 3)]);
         let raw = of(&blocks, &[3, 0, 3, 0], None);
@@ -238,7 +238,7 @@ mod tests {
         let lines = |code| of(&claim, &[1], code).iter().map(|line| line.line).collect::<Vec<_>>();
         assert_eq!(lines(None), [1, u32::MAX]);
         let scanned = scan(b"package p\n").unwrap();
-        assert_eq!(lines(Some(&CodeLines::of(b"package p\n", &scanned))), [1]);
+        assert_eq!(lines(Some(&CodeLines::new(b"package p\n", &scanned))), [1]);
         assert_eq!(of(&[block((9, 1), (2, 1), 1)], &[1], None), []);
     }
 }

@@ -111,7 +111,7 @@ impl Source {
         // page shows them by number; forms that name lines of the file leave them out.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
-        let code = code.map(|scanned| CodeLines::of(text, scanned));
+        let code = code.map(|scanned| CodeLines::new(text, scanned));
         let blocks = file.blocks;
         let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {

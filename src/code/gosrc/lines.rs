@@ -20,7 +20,7 @@ pub(crate) struct CodeLines<'a> {
 impl<'a> CodeLines<'a> {
     /// Takes a text and what was found in it.
     #[must_use]
-    pub(crate) fn of(source: &'a [u8], scanned: &'a Scanned) -> Self {
+    pub(crate) fn new(source: &'a [u8], scanned: &'a Scanned) -> Self {
         // A file with more lines than this number can count was not read in the first place.
         let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut starts = Vec::with_capacity(2 + source.len() / 24);
@@ -84,7 +84,7 @@ mod tests {
         let source =
             b"package p\n\n// c\nfunc f() {\n\t/* a\n\tb */ x()\n\ty := `\n}\n \n` // z\n\t/*\n*/ }\n/* c */ /* d */\n";
         let scanned = scan(source).unwrap();
-        let code = CodeLines::of(source, &scanned);
+        let code = CodeLines::new(source, &scanned);
         let lines: Vec<u32> = (0..20).filter(|line| code.has_code(*line, 1, u32::MAX)).collect();
         assert_eq!((code.count(), lines), (14, vec![1, 4, 6, 7, 8, 10]));
     }
@@ -94,7 +94,7 @@ mod tests {
         let source = b"package p\n\nfunc A() {\n\t(/* c */)\n\t/* d\n*/ x(`\n`) // e\n}\n/";
         let scanned =
             Scanned { spanning: scan(&source[..source.len() - 1]).unwrap().spanning, ..Scanned::default() };
-        let code = CodeLines::of(source, &scanned);
+        let code = CodeLines::new(source, &scanned);
         for line in 0..12 {
             for from in 0..16 {
                 for to in 0..16 {
@@ -109,7 +109,7 @@ mod tests {
     fn code_is_told_from_what_surrounds_it_to_the_column() {
         let source = b"package p\nfunc f() {\nif a {} else { b(\"}\") } // c\n}\n";
         let scanned = scan(source).unwrap();
-        let code = CodeLines::of(source, &scanned);
+        let code = CodeLines::new(source, &scanned);
         let within = |from, to| code.has_code(3, from, to);
         assert!(within(1, 6), "if a");
         assert!(!within(6, 8), "{{}}");

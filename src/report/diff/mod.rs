@@ -355,7 +355,7 @@ fn changed_file(
     if lines.is_empty() {
         return Err(Why::NoCodeChanged);
     }
-    let code = text.zip(scanned).map(|(text, scanned)| CodeLines::of(&text.text, scanned));
+    let code = text.zip(scanned).map(|(text, scanned)| CodeLines::new(&text.text, scanned));
     Ok(ChangedFile {
         path: path.to_owned(),
         old_path: changed.old_path.clone().filter(|old| old != path),
