@@ -19,10 +19,10 @@ use crate::commands::total::TotalArgs;
 #[derive(Debug, Parser)]
 #[command(name = "goc-watchdog", version, propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
-    /// What applies to every command.
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -95,7 +95,7 @@ pub enum ColorWhen {
     Never,
 }
 
-/// The commands; what each does is said where its arguments are.
+/// The commands; the help of each stands beside its arguments.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a line here would be the help, in place of that of the arguments")]
 pub enum Command {

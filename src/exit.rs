@@ -1,11 +1,11 @@
-//! How the program ends.
+//! The exit codes of the program, and the errors that carry one.
 
 use std::process;
 
 /// Exit codes, as the man page lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
-    /// All was done.
+    /// Everything was done.
     Done,
     /// The operation failed.
     Failed,
@@ -24,7 +24,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// All of them, with what the man page says of each.
+    /// All codes, each with its line in the man page.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::Done, "done"),
         (Self::Failed, "failed"),
@@ -56,11 +56,11 @@ impl ExitCode {
 
     /// Returns the code of a process that a signal ended.
     #[must_use]
-    pub fn of_signal(signal: i32) -> Self {
+    pub fn from_signal(signal: i32) -> Self {
         if signal == signal_hook::consts::SIGINT { Self::Interrupted } else { Self::Terminated }
     }
 
-    /// Returns the one that counts where two apply: failed, then below a threshold, then partly done.
+    /// Returns the code that counts where two apply: failed, then below a threshold, then partly done.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let rank = |code| match code {
@@ -73,6 +73,31 @@ impl ExitCode {
             Self::Done => 6,
         };
         if rank(other) < rank(self) { other } else { self }
+    }
+}
+
+/// An early end of a command, with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EarlyEnd {
+    /// The parser accepts the command line, and it still lacks something.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// Another run holds a lock.
+    #[error("{0}")]
+    Busy(String),
+    /// A signal came.
+    #[error("ended by signal {0}")]
+    Signal(i32),
+}
+
+impl EarlyEnd {
+    /// Returns the code that the process ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::Usage,
+            Self::Busy(_) => ExitCode::Busy,
+            Self::Signal(signal) => ExitCode::from_signal(*signal),
+        }
     }
 }
 

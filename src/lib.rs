@@ -1,7 +1,8 @@
 //! Collects, keeps and reports the coverage of running Go services built with goc.
 //!
-//! Arrows point one way: `main -> lib -> commands -> adapters -> core`. The core knows no I/O, no clock
-//! and no environment; adapters are the only rooms that touch the world, and strangers to each other.
+//! Arrows point one way: `commands -> site | prune -> collect | source -> io -> fleet | report -> profile -> code`. The
+//! core knows no I/O, no clock and no environment. Adapters are the only rooms that touch the world, and strangers to
+//! each other.
 
 // The pure core.
 mod access;
@@ -76,7 +77,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::Done,
         Err(error) => {
-            commands::fail(format_args!("{error:#}"));
+            commands::tell_failure(&error);
             commands::exit_code(&error)
         }
     };
@@ -87,9 +88,9 @@ pub fn main() -> ExitCode {
 /// Runs one command.
 pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
     if let Command::Pull(args) = &cli.command
-        && let Some(code) = commands::pull::to_inbox(args, &cli.global)
+        && let Some(folder) = args.inbox()
     {
-        return Ok(code);
+        return Ok(commands::pull::to_inbox::run(args, folder, &cli.global));
     }
     let context = Context::new(&cli.global, around)?;
     match &cli.command {

@@ -29,6 +29,7 @@ mod hostile_text;
 mod html;
 mod html_changes;
 mod inbox;
+mod layout;
 mod limits;
 mod linediff;
 mod list;

@@ -1,21 +1,21 @@
-//! Whether a fault on our own side costs one service or the whole run.
+//! The reach of a fault on our own side: one service, or the whole run.
 
 use crate::io::store::StoreError;
 use crate::io::workdir::WorkdirError;
 
-/// How far a fault reaches.
+/// The reach of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The others go on.
+    /// The other services go on.
     Service,
     /// Nothing more can be stored, or nothing should be.
     Root,
 }
 
 impl Reach {
-    /// Returns how far a fault reaches that a service met.
+    /// Returns the reach of a fault that a service met.
     ///
-    /// A fault that is known for neither costs its service alone: the others meet it themselves where it is theirs.
+    /// An unknown fault costs its service alone: the other services meet it themselves if it concerns them.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         let is_of_root = error.chain().find_map(|cause| {
             if let Some(error) = cause.downcast_ref::<StoreError>() {

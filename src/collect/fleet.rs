@@ -1,4 +1,4 @@
-//! Reads the services that are known, and asks the centers for those that are there.
+//! Assembles the fleet from the database and from the answers of the centers.
 
 use std::time::Duration;
 
@@ -13,18 +13,19 @@ use crate::io::store::{Store, StoreError};
 use crate::io::workdir::Workdir;
 use crate::names::Naming;
 
-/// Asks each center what it lists. One that lists more than the limits let through did not answer.
+/// Asks each center for its list. An answer that exceeds the limits counts as a failure.
 #[must_use]
 pub(crate) fn ask(client: &Client, centers: &[String]) -> Vec<CenterAnswer> {
     let whole = |services| CenterList { services, cut: None };
-    let of = |url: &String| CenterAnswer {
+    let answer_of = |url: &String| CenterAnswer {
         url: normal_form(url),
         answer: Some(client.list(url).map(whole).map_err(|error| error.to_string())),
     };
-    centers.iter().map(of).collect()
+    centers.iter().map(answer_of).collect()
 }
 
-/// Asks each center what it lists, known names first where that is beyond the limits, for as long as there is time.
+/// Asks each center for its list while there is time. A list that exceeds the limits is cut, and known names are kept
+/// first.
 #[must_use]
 pub(crate) fn ask_known_first(
     client: &Client,
@@ -32,28 +33,52 @@ pub(crate) fn ask_known_first(
     known: &KnownFleet,
     time_left: impl Fn() -> Option<Duration>,
 ) -> Vec<CenterAnswer> {
-    let of = |url: &String| {
+    let answer_of = |url: &String| {
         let answer = client.list_known_first(url, time_left(), &|name| known.knows(name));
         let answer = answer.map_err(|error| error.to_string());
         CenterAnswer { url: normal_form(url), answer: Some(answer) }
     };
-    centers.iter().map(of).collect()
+    centers.iter().map(answer_of).collect()
 }
 
-/// Reads what a root knows, for a command that changes nothing; nothing where there is no database yet.
-pub(crate) fn known_of_root(workdir: &Workdir) -> Result<(KnownFleet, IdSource), StoreError> {
+/// Opens the database for reading; `None` where the root has none yet.
+pub(crate) fn open_reader(workdir: &Workdir) -> Result<Option<Store>, StoreError> {
     match Store::open_read_only(&workdir.database()) {
-        Ok(store) => Ok((store.known_fleet()?, store.id_source()?)),
-        Err(StoreError::Missing { .. }) => {
-            Ok((KnownFleet::default(), IdSource::after(HighestIds::default())))
-        }
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Reads the services that are known, without asking any center.
+/// The stored part of a fleet, and the rules by which its names are read.
+#[derive(Clone, Copy)]
+pub(crate) struct FleetSource<'a> {
+    /// `None` where there is no database yet.
+    pub(crate) store: Option<&'a Store>,
+    pub(crate) naming: &'a Naming,
+    /// The start of the run.
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl FleetSource<'_> {
+    /// Lays the answers of the centers, which `ask` returns, over the stored services. The ids go on after those that
+    /// the fleet was given.
+    pub(crate) fn assemble(
+        &self,
+        ask: impl FnOnce(&KnownFleet) -> Vec<CenterAnswer>,
+    ) -> Result<(Fleet, IdSource), StoreError> {
+        let (known, ids) = match self.store {
+            Some(store) => (store.known_fleet()?, store.id_source()?),
+            None => (KnownFleet::default(), IdSource::after(HighestIds::default())),
+        };
+        let answers = ask(&known);
+        let fleet = Fleet::assemble(known, answers, self.naming, &ids, self.now);
+        Ok((fleet, ids))
+    }
+}
+
+/// Assembles the fleet from the database alone.
 pub(crate) fn stored_fleet(store: &Store, naming: &Naming, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
-    let known = store.known_fleet()?;
-    let answers = known.without_asking();
-    Ok(Fleet::assemble(known, answers, naming, &store.id_source()?, now))
+    let source = FleetSource { store: Some(store), naming, now };
+    Ok(source.assemble(KnownFleet::without_asking)?.0)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::error::Error as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
@@ -10,18 +9,16 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::collect::fault::Reach;
-use crate::commands::{fail, warn};
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::row::{LatestFile, Row};
 use crate::io::store::{Store, StoreError};
-use crate::io::workdir::{ASIDE, Locked, Swept, Workdir, WorkdirError};
-use crate::names::printable;
+use crate::io::workdir::{Locked, Workdir};
 use crate::profile::{
     self, Limits, Merged, ParseError, Profile, ReadError, Template, counts_digest, covered_digest,
 };
 
-/// How closely stored profiles are looked at.
+/// The depth to which stored profiles are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// A file of the size that was written is taken for what was written.
@@ -30,16 +27,54 @@ pub(crate) enum Depth {
     Content,
 }
 
-/// Stored profiles that were found missing or damaged.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Mended {
-    /// Paths, relative to the root.
-    pub(crate) rewritten: Vec<String>,
-    /// Paths of those that could not be written again.
-    pub(crate) lost: Vec<String>,
+/// A stored profile that was found missing or damaged.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultyFile {
+    /// A name of its key.
+    pub(crate) service: String,
+    /// Relative to the root.
+    pub(crate) path: String,
+    pub(crate) repair: Repair,
 }
 
-/// Looks at the profile of every latest row until `is_over`, and writes again what is missing or damaged; says both.
+/// The end of an attempt to mend a stored profile. `fault` is a clause such as "is missing".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Repair {
+    /// The file was written again from the database.
+    Rewritten { fault: String },
+    /// The database holds more than the row by now, so the next pull stores a new row.
+    RowIsBehind { fault: String },
+    /// The file could not be written.
+    Failed { fault: String, error: String },
+    /// The file could not be read this time.
+    Unreadable { error: String },
+}
+
+/// The result of a look at the stored profiles.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mended {
+    /// In the order of the rows.
+    pub(crate) faulty: Vec<FaultyFile>,
+}
+
+impl Mended {
+    /// Returns the paths of files that were written again.
+    pub(crate) fn rewritten(&self) -> Vec<String> {
+        self.paths(|repair| matches!(repair, Repair::Rewritten { .. }))
+    }
+
+    /// Returns the paths of files that could not be written again.
+    pub(crate) fn lost(&self) -> Vec<String> {
+        self.paths(|repair| !matches!(repair, Repair::Rewritten { .. }))
+    }
+
+    fn paths(&self, is_wanted: impl Fn(&Repair) -> bool) -> Vec<String> {
+        let wanted = self.faulty.iter().filter(|file| is_wanted(&file.repair));
+        wanted.map(|file| file.path.clone()).collect()
+    }
+}
+
+/// Looks at the profile of every latest row until `is_over`, and writes again what is missing or damaged.
 pub(crate) fn mend(
     store: &Store,
     locked: &Locked,
@@ -52,63 +87,43 @@ pub(crate) fn mend(
         if is_over() {
             break;
         }
-        let shown = printable(&locked.workdir().stored(&file.path).display().to_string()).into_owned();
-        let name = printable(&file.service).into_owned();
-        let fault = match condition(&file, locked.workdir(), depth) {
+        let repair = match condition(&file, locked.workdir(), depth) {
             Ok(Condition::Sound { bytes }) => {
                 if depth == Depth::Content && file.bytes.is_none() {
-                    // Stored by an earlier release: its size alone tells from now on.
+                    // An earlier release stored no size. From now on the size alone tells.
                     apply(&Change::FileWritten { row: file.row, counts_digest: file.counts_digest, bytes })?;
                 }
                 continue;
             }
-            Ok(Condition::Faulty(fault)) => fault,
-            Err(error) => {
-                fail(format_args!("{name}: stored profile: {error:#}"));
-                mended.lost.push(file.path);
-                continue;
-            }
+            Ok(Condition::Faulty(fault)) => repair(&file, fault, store, locked, &mut apply)?,
+            Err(error) => Repair::Unreadable { error: format!("{error:#}") },
         };
-        match write_again(&file, store, locked) {
-            Ok(Some(change)) => {
-                apply(&change)?;
-                warn(format_args!("{name}: \"{shown}\" {fault}; it was written again from the database"));
-                mended.rewritten.push(file.path);
-            }
-            Ok(None) => {
-                apply(&Change::Unfinished(file.key))?;
-                fail(format_args!(
-                    "{name}: \"{shown}\" {fault}, and the database holds more by now; the next pull stores a new row"
-                ));
-                mended.lost.push(file.path);
-            }
-            Err(error) if Reach::of(&error) == Reach::Service => {
-                fail(format_args!("{name}: \"{shown}\" {fault}, and was not written again: {error:#}"));
-                mended.lost.push(file.path);
-            }
-            Err(error) => return Err(error),
-        }
+        mended.faulty.push(FaultyFile { service: file.service, path: file.path, repair });
     }
     Ok(mended)
 }
 
-/// Says what a sweep could not do, and what it found that no row knows.
-pub(crate) fn tell_swept(swept: &Swept) {
-    for path in &swept.aside {
-        warn(format_args!(
-            "\"{}\" is of no row of the database, as after an older sqlite.db was put back; it was moved to {ASIDE}/ \
-             beside it, where prune removes it in time",
-            printable(path)
-        ));
-    }
-    tell_left(&swept.failed);
-}
-
-/// Says what a sweep had to leave where it is.
-pub(crate) fn tell_left(failed: &[WorkdirError]) {
-    for error in failed {
-        let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
-        warn(format_args!("left as it is: {error}{why}"));
+/// Tries to write a file again; fails where no other file could be written either.
+fn repair(
+    file: &LatestFile,
+    fault: String,
+    store: &Store,
+    locked: &Locked,
+    apply: &mut impl FnMut(&Change) -> Result<(), StoreError>,
+) -> Result<Repair> {
+    match write_again(file, store, locked) {
+        Ok(Some(change)) => {
+            apply(&change)?;
+            Ok(Repair::Rewritten { fault })
+        }
+        Ok(None) => {
+            apply(&Change::Unfinished(file.key))?;
+            Ok(Repair::RowIsBehind { fault })
+        }
+        Err(error) if Reach::of(&error) == Reach::Service => {
+            Ok(Repair::Failed { fault, error: format!("{error:#}") })
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How `pull` and `list --explain` say that another build may be adopted soon.
+//! The message of `pull` and `list --explain` that another build may be adopted soon.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;

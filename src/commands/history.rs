@@ -1,4 +1,4 @@
-//! `history`: how the coverage of a service went.
+//! `history`: the coverage of a service over time.
 
 use std::io::{self, Write};
 
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
 struct Step<'a> {
     row: &'a Row,
     before: Option<&'a Row>,
-    /// What came of its changes, where that was computed.
+    /// The coverage of its changed lines, where that was computed.
     diff: Option<ChangedLines>,
 }
 

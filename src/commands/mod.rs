@@ -1,4 +1,4 @@
-//! The commands, a file each: its arguments beside what it does with them.
+//! The commands, a file each: arguments, output and exit code. The work is done by the engines.
 
 pub(crate) mod history;
 pub(crate) mod list;
@@ -8,9 +8,10 @@ pub(crate) mod report;
 pub(crate) mod total;
 
 mod gate;
+pub(crate) mod lock_wait;
+pub(crate) mod notices;
 mod ping;
 pub(crate) mod show;
-pub(crate) mod turn;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -23,20 +24,22 @@ use chrono::{DateTime, Utc};
 use crate::access::Caller;
 use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
-use crate::exit::ExitCode;
+use crate::exit::{EarlyEnd, ExitCode};
 use crate::io::center::Options;
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
 use crate::io::workdir::{FillError, Locked, Workdir, WorkdirError};
 use crate::names::{printable, shortened};
 
-/// Where a center is asked that nobody named: goc's own default.
+pub(crate) use notices::tell_damages;
+
+/// The center that is asked where none is named: goc's own default.
 const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";
 
-/// What the outside world is to this run.
+/// The surroundings of this run.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// When the run began.
+    /// The time at which the run began.
     pub now: DateTime<Utc>,
     /// The user that runs it.
     pub caller: Caller,
@@ -44,13 +47,13 @@ pub struct Surroundings {
     pub stdout_is_terminal: bool,
     /// Stderr is a terminal.
     pub stderr_is_terminal: bool,
-    /// Its columns, where it is one.
+    /// Columns of the terminal, where stdout is one.
     pub stdout_width: Option<usize>,
     /// `NO_COLOR` is set, or the terminal knows no colours.
     pub no_color: bool,
 }
 
-/// What every command works with.
+/// The root, the configuration and the output options of a command.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) workdir: Workdir,
@@ -63,7 +66,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads the configuration and settles what the options leave open.
+    /// Reads the configuration, which fills in what the options leave open.
     pub(crate) fn new(global: &Global, around: Surroundings) -> anyhow::Result<Self> {
         let workdir = Workdir::new(&global.root, around.caller, global.trust_root)?;
         let config = match workdir.configuration()? {
@@ -98,13 +101,13 @@ impl Context {
         })
     }
 
-    /// Returns the same for output that goes to a file, whoever watches.
+    /// Returns the context for output that goes to a file, whoever watches.
     pub(crate) fn for_a_file(&self) -> Self {
         let around = Surroundings { stdout_is_terminal: false, stdout_width: None, ..self.around.clone() };
         Self { has_color: false, around, ..self.clone() }
     }
 
-    /// Returns the same for a run that could begin only now.
+    /// Returns the context of a run that begins at another time.
     pub(crate) fn begun_at(&self, now: DateTime<Utc>) -> Self {
         Self { around: Surroundings { now, ..self.around.clone() }, ..self.clone() }
     }
@@ -124,14 +127,14 @@ impl Context {
         !self.is_quiet && (self.is_verbose || self.around.stderr_is_terminal)
     }
 
-    /// Says something that is worth knowing and no fault.
+    /// Prints a message that is no fault, unless `--quiet` was given.
     pub(crate) fn tell(&self, message: impl fmt::Display) {
         if !self.is_quiet {
             inform(message);
         }
     }
 
-    /// Says why, where that was asked for.
+    /// Prints a message if `--verbose` was given.
     pub(crate) fn explain(&self, message: impl fmt::Display) {
         if self.is_verbose {
             inform(message);
@@ -139,14 +142,14 @@ impl Context {
     }
 }
 
-/// How grave a message is.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// The command failed, or one of its targets.
     Error,
     /// Something is not as it should be, and the command went on or need not run.
     Warning,
-    /// What somebody asked to be told.
+    /// An answer to a request for more messages.
     Information,
 }
 
@@ -161,11 +164,11 @@ impl Level {
     }
 }
 
-/// Whether stderr is the journal's. One for the process, as stderr is: messages come from anywhere, also
-/// from before there is a context.
+/// Tells whether stderr goes to the journal. The value belongs to the process, as stderr does: messages come from
+/// anywhere, also from before there is a context.
 static STDERR_IS_JOURNAL: OnceLock<bool> = OnceLock::new();
 
-/// Settles, once, whether messages carry the priorities that journald reads.
+/// Decides, once, whether messages carry the priorities that journald reads.
 pub(crate) fn speak_to_journal(stderr_is_journal: bool) {
     let _ = STDERR_IS_JOURNAL.set(stderr_is_journal);
 }
@@ -176,26 +179,17 @@ pub(crate) fn speaks_to_journal() -> bool {
     STDERR_IS_JOURNAL.get().copied().unwrap_or(false)
 }
 
-/// Says what failed.
+/// Prints what failed.
 pub(crate) fn fail(message: impl fmt::Display) {
     say(Level::Error, &message.to_string());
 }
 
-/// Names the stored values that could not be read; tells whether there are any.
-pub(crate) fn tell_damages(store: &Store) -> bool {
-    let damages = store.damages();
-    for damage in &damages {
-        fail(damage);
-    }
-    !damages.is_empty()
-}
-
-/// Says something that went wrong and did not stop the run.
+/// Prints a warning: something went wrong and did not stop the run.
 pub(crate) fn warn(message: impl fmt::Display) {
     say(Level::Warning, &format!("warning: {message}"));
 }
 
-/// Says what somebody asked to be told.
+/// Prints what somebody asked to be told.
 pub(crate) fn inform(message: impl fmt::Display) {
     say(Level::Information, &message.to_string());
 }
@@ -203,17 +197,17 @@ pub(crate) fn inform(message: impl fmt::Display) {
 /// Characters of one line of a message, beyond which its middle is left out.
 const LONGEST_LINE: usize = 4000;
 
-/// Whether a message said that this process has too many files open (EMFILE).
+/// Set once a message said that this process has too many files open (EMFILE).
 static HAS_TOO_MANY_FILES: AtomicBool = AtomicBool::new(false);
 
-/// Notes where a message, said or not, tells of too many open files.
+/// Notes a message about too many open files, printed or not.
 pub(crate) fn heed_limit_of_files(message: &str) {
     if message.contains("(os error 24)") || message.contains("(ulimit -n)") {
         HAS_TOO_MANY_FILES.store(true, Ordering::Relaxed);
     }
 }
 
-/// Says once, after all else, how to raise the limit of open files where that was met.
+/// Tells at the end how to raise the limit of open files, if the run met that limit.
 pub(crate) fn tell_limit_of_files() {
     if HAS_TOO_MANY_FILES.load(Ordering::Relaxed) {
         let limit = host::max_open_files().map_or("few".to_owned(), |limit| limit.to_string());
@@ -224,21 +218,20 @@ pub(crate) fn tell_limit_of_files() {
     }
 }
 
-/// Prints a message on stderr. Lines are the message's own; what came from outside was made printable
-/// where it was put in, and is once more here.
+/// Prints a message on stderr. Text from outside was made printable where it entered the message, and is once more here.
 pub(crate) fn say(level: Level, message: &str) {
     heed_limit_of_files(message);
     let priority = if speaks_to_journal() { level.prefix() } else { "" };
     for (number, line) in message.lines().enumerate() {
         let name = if number == 0 { "goc-watchdog: " } else { "" };
-        // Where nobody can be told, that is no reason to end.
+        // A message that cannot be printed must not end the run.
         let line = printable(line);
         let _ = writeln!(io::stderr(), "{priority}{name}{}", shortened(&line, LONGEST_LINE / 2));
     }
 }
 
-/// Opens the database for writing, makes it or brings it up to date where needed, and says what that changed. The
-/// database of an earlier release is copied first.
+/// Opens the database for writing; creates it or brings it up to date, and tells of that. The database of an earlier
+/// release is copied first.
 pub(crate) fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<Store> {
     let path = locked.database()?;
     let copy = match Store::outdated(&path)? {
@@ -283,25 +276,29 @@ fn keep_copy(outdated: &Outdated, locked: &Locked) -> anyhow::Result<String> {
     bail!("{:?} is no copy of it", locked.workdir().stored(&other).display())
 }
 
-/// Returns what a run ends with that failed so.
+/// Returns the exit code of a run that failed.
 #[must_use]
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if let Some(early) = error.chain().find_map(|cause| cause.downcast_ref::<EarlyEnd>()) {
+        return early.exit_code();
+    }
     let is_busy = error.chain().any(|cause| {
         matches!(cause.downcast_ref(), Some(StoreError::Busy { .. }))
             || matches!(cause.downcast_ref(), Some(WorkdirError::Busy { .. }))
     });
-    if error.chain().any(|cause| cause.downcast_ref::<UsageError>().is_some()) {
-        return ExitCode::Usage;
-    }
     if is_busy { ExitCode::Busy } else { ExitCode::Failed }
 }
 
-/// A command line that the parser accepts, and that lacks something all the same.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct UsageError(&'static str);
+/// Prints why a run failed; nothing where a signal ended it.
+pub(crate) fn tell_failure(error: &anyhow::Error) {
+    match error.downcast_ref::<EarlyEnd>() {
+        Some(EarlyEnd::Signal(_)) => {}
+        Some(EarlyEnd::Busy(message)) => say(Level::Warning, message),
+        Some(EarlyEnd::Usage(_)) | None => fail(format_args!("{error:#}")),
+    }
+}
 
-/// Tells whether an error is only that nobody reads the output any more.
+/// Tells whether an error is a closed pipe: nobody reads the output any more.
 #[must_use]
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error

@@ -1,5 +1,4 @@
-//! `--ping`: a service outside hears when a run begins and how it ended, and raises the alarm when it
-//! hears nothing.
+//! `--ping`: a service outside hears when a run begins and how it ended, and raises the alarm when it hears nothing.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -10,7 +9,7 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 
 use crate::commands::{Context, is_closed_pipe, warn};
-use crate::exit::ExitCode;
+use crate::exit::{EarlyEnd, ExitCode};
 use crate::io::center::Client;
 use crate::parallel::{self, Begun};
 use crate::ping::{Ping, PingUrl};
@@ -44,10 +43,10 @@ enum Sending<T, W> {
     Over(T),
 }
 
-/// Does `work`, and tells `url` when it begins, which `work` says by the call that it gets, and how it ended.
+/// Does `work`, and tells `url` when it begins and how it ended. `work` calls its argument when it begins.
 ///
-/// It begins once it holds the lock: a run that ends busy is not heard of, because another one is at work.
-/// Pings that fail are warnings, and the first one keeps nobody waiting.
+/// A run begins once it holds the lock. A run that ends busy sends no ping, because another one is at work. Pings that
+/// fail are warnings, and the first one keeps nobody waiting.
 pub(crate) fn pinging(
     url: Option<&PingUrl>,
     proxy: Option<String>,
@@ -74,7 +73,10 @@ pub(crate) fn pinging(
         let code = match &worked {
             Ok(code) => *code,
             Err(error) if is_closed_pipe(error) => ExitCode::Done,
-            Err(_) => ExitCode::Failed,
+            Err(error) => match error.downcast_ref() {
+                Some(early @ (EarlyEnd::Busy(_) | EarlyEnd::Signal(_))) => early.exit_code(),
+                Some(EarlyEnd::Usage(_)) | None => ExitCode::Failed,
+            },
         };
         if let Some(ping) = Ping::for_exit(code) {
             let _ = send(ping).map_err(warn_of);

@@ -1,6 +1,6 @@
 //! The services that are there: the lists of the centers, laid over what is known from before.
 //!
-//! Pure: what the database should learn comes back as changes, which `pull` carries out and `list` drops.
+//! Pure: the database learns of a fleet by its changes, which `pull` carries out and `list` drops.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use super::change::Change;
 use super::ids::{IdSource, KeyId, ServiceId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::records::{AddressStates, AskedCenter, Key, KnownService, ListedAddress, Replicas, ScheduleRow};
-use crate::names::Naming;
+use crate::names::{Naming, ParsedName};
 
-/// What one center said.
+/// The answer of one center.
 #[derive(Debug)]
 pub(crate) struct CenterAnswer {
-    /// Its URL.
+    /// In its normal form.
     pub url: String,
-    /// What it lists; `None` where it was not asked, and what it listed last counts.
+    /// Its list; `None` where the center was not asked, so that its last list counts.
     pub answer: Option<Result<CenterList, String>>,
 }
 
-/// All that the database knows of keys, names and addresses.
+/// The keys, names and addresses of the database.
 #[derive(Debug, Default)]
 pub(crate) struct KnownFleet {
     pub(crate) keys: Vec<(KeyId, Option<Key>)>,
@@ -42,8 +42,8 @@ impl KnownFleet {
         self.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
     }
 
-    /// Asks no center; of those that the last pull without names asked, what each listed last counts. Where there was
-    /// no such pull, what any center listed does.
+    /// Returns answers without asking: the last list of each center that the last pull without names asked. Without
+    /// such a pull, the last list of every center counts.
     #[must_use]
     pub(crate) fn without_asking(&self) -> Vec<CenterAnswer> {
         let is_latest = |url: &&String| {
@@ -57,12 +57,12 @@ impl KnownFleet {
     }
 }
 
-/// Who is there.
+/// The services that are listed or stored.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     /// By key.
     pub entries: Vec<KeyEntry>,
-    /// What the database should learn.
+    /// Changes for the database.
     pub changes: Vec<Change>,
     /// Centers that did not answer, or suddenly list nothing, each with a message.
     pub silent: Vec<SilentCenter>,
@@ -75,7 +75,7 @@ pub(crate) struct Fleet {
 /// A center that is not asked any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnaskedCenter {
-    /// When it was asked last.
+    /// The time at which the center was asked last.
     pub since: DateTime<Utc>,
     /// Names that it listed then and nobody lists now.
     pub services: usize,
@@ -84,18 +84,18 @@ pub(crate) struct UnaskedCenter {
 /// A center whose last known list stands in for what it does not say.
 #[derive(Clone, Debug)]
 pub(crate) struct SilentCenter {
-    /// Its URL.
+    /// In its normal form.
     pub url: String,
-    /// It answered, but with an empty list where there was none before.
+    /// The center answered with an empty list, and listed addresses before.
     pub emptied: bool,
-    /// What is wrong.
+    /// The reason, as a clause.
     pub message: String,
-    /// When it last answered.
+    /// The time of its last answer.
     pub last_heard: Option<DateTime<Utc>>,
 }
 
 impl Fleet {
-    /// Lays what the centers say over what is known.
+    /// Lays the answers of the centers over the known services.
     #[must_use]
     pub(crate) fn assemble(
         known: KnownFleet,
@@ -198,12 +198,12 @@ impl Fleet {
     /// the database should learn.
     pub(crate) fn add_service(
         &mut self,
-        name: &str,
-        naming: &Naming,
+        parsed: ParsedName,
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> (usize, Vec<Change>) {
-        let (key, branch) = key_and_branch(naming, name);
+        let key = Key::from_parsed(&parsed);
+        let ParsedName { name, branch, .. } = parsed;
         let id = ids.service();
         let mut changes = Vec::new();
         let known = self.entries.iter().position(|entry| entry.key == key);
@@ -216,7 +216,7 @@ impl Fleet {
             self.entries.len() - 1
         });
         let entry = &mut self.entries[index];
-        let (key, name) = (entry.id, name.to_owned());
+        let key = entry.id;
         changes.push(Change::Service { id, name: name.clone(), key, branch: branch.clone(), seen_at: now });
         let (listings, last_seen, not_asked_since) = (Vec::new(), None, None);
         entry.members.push(ServiceName { id, name, branch, listings, last_seen, not_asked_since });
@@ -239,11 +239,12 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     /// Reads a name again: the configuration may say otherwise than when it was stored.
     fn known_service(&mut self, service: KnownService) {
-        let (key, branch) = key_and_branch(self.naming, &service.name);
+        let parsed = self.naming.parse(&service.name);
+        let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
         let stood = service.place.as_ref().map(|(key, _)| *key);
         if let Some(id) = stood.filter(|id| self.unreadable.contains(id) && !self.key_ids.contains_key(&key))
         {
-            // Its data must not be parted from the name.
+            // The stored data must not be parted from the name.
             self.unreadable.remove(&id);
             self.changes.push(Change::KeyMended(id, key.clone()));
             self.key_ids.insert(key.clone(), id);
@@ -292,7 +293,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Takes what was listed before for what is listed now.
+    /// Takes the addresses that were listed before as listed now.
     fn assume(&mut self, listings: &[&ListedAddress]) {
         let mut members = self.by_id();
         for listing in listings {
@@ -320,7 +321,7 @@ impl Assembly<'_> {
         noted.len()
     }
 
-    /// Takes in what a center lists. Where some of what is known was left out, what is missing stays as it was.
+    /// Takes in the list of a center. A partial list leaves out known addresses, so missing ones stay as they were.
     fn listed(&mut self, url: &str, listed: &[ListedService], before: &[ListedAddress], is_partial: bool) {
         let now = self.now;
         self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });
@@ -375,7 +376,8 @@ impl Assembly<'_> {
             return member.id;
         }
         let id = self.ids.service();
-        let (key, branch) = key_and_branch(self.naming, name);
+        let parsed = self.naming.parse(name);
+        let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
         let key_id = self.key_id(&key);
         self.changes.push(Change::Service {
             id,
@@ -426,11 +428,4 @@ impl Assembly<'_> {
         let changes = self.changes;
         Fleet { entries, changes, silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
     }
-}
-
-/// Returns what the data of a name belongs to, and its branch.
-pub(crate) fn key_and_branch(naming: &Naming, name: &str) -> (Key, String) {
-    let parsed = naming.parse(name);
-    let app = parsed.app_or_name().to_owned();
-    (Key { env: parsed.env, region: parsed.region, app, commit: parsed.commit }, parsed.branch)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::assembly::key_and_branch;
 use super::liveness::{Finding, Probe, Suspicion};
 use super::probe::{BuildMatch, ProbeResult};
+use super::records::Key;
 use crate::names::Naming;
 use crate::profile::Fingerprint;
 
@@ -116,7 +116,7 @@ pub(crate) struct Renaming {
 impl Renaming {
     /// Tells whether a later probe still shows what a right name has, and no stale one.
     pub(crate) fn still_holds(&self, result: &ProbeResult, naming: &Naming) -> bool {
-        let found = |service: &String| result.build_match(&key_and_branch(naming, service).0);
+        let found = |service: &String| result.build_match(&Key::from_name(service, naming));
         self.right.iter().any(|right| found(&right.service) == Some(BuildMatch::Own))
             && self.stale.iter().all(|stale| found(stale) == Some(BuildMatch::Other))
     }
@@ -199,7 +199,7 @@ mod tests {
             (&[("new", Own)], false),
             (&[], false),
         ] {
-            let key = |name: &str| key_and_branch(&Naming::default(), name).0;
+            let key = |name: &str| Key::from_name(name, &Naming::default());
             let matches = found.iter().map(|&(name, found)| (key(name), found)).collect();
             let result = ProbeResult { probe: Probe::alive(), build: Some(print(1)), matches };
             assert_eq!(renaming.still_holds(&result, &Naming::default()), expected, "{found:?}");

@@ -20,7 +20,7 @@ pub(crate) struct CenterList {
     pub cut: Option<ListCut>,
 }
 
-/// How much of a list was left out.
+/// The extent to which a list was cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListCut {
     /// Names that the center lists.

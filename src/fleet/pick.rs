@@ -1,4 +1,4 @@
-//! Which service a person means.
+//! Finds the service that a person means.
 
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::Key;

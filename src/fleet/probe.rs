@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::assembly::{Fleet, key_and_branch};
+use super::assembly::Fleet;
 use super::build_group;
 use super::key_entry::{KeyEntry, Listing};
 use super::liveness::{Finding, Probe};
@@ -28,7 +28,7 @@ pub(crate) struct ProbeTarget {
 impl ProbeTarget {
     /// Returns the target that shows whether the process of a tombstone is back.
     pub(crate) fn for_tombstone(tombstone: &Tombstone, naming: &Naming) -> Self {
-        let (key, _) = key_and_branch(naming, &tombstone.service);
+        let key = Key::from_name(&tombstone.service, naming);
         Self { address: normal_form(&tombstone.address), keys: vec![key], wants_build: true }
     }
 }
@@ -61,7 +61,7 @@ pub(crate) fn add_tombstones(
     for tombstone in tombstones.iter().filter(|tombstone| tombstone.was_alive) {
         let address = normal_form(&tombstone.address);
         if let Some(target) = targets.iter_mut().find(|target| target.address == address) {
-            target.keys.push(key_and_branch(naming, &tombstone.service).0);
+            target.keys.push(Key::from_name(&tombstone.service, naming));
             target.wants_build = true;
         }
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::election::Election;
 use super::ids::{BuildGroupId, KeyId, ServiceId};
 use super::schedule::{AddressRetry, Schedule};
+use crate::names::{Naming, ParsedName};
 use crate::profile::Fingerprint;
 
 /// Env, region, app and commit: all data of a key is one thing.
@@ -21,6 +22,23 @@ pub(crate) struct Key {
     pub app: String,
     /// `''` where the name fits no pattern.
     pub commit: String,
+}
+
+impl Key {
+    /// Returns the key of a registered name.
+    pub(crate) fn from_name(name: &str, naming: &Naming) -> Self {
+        Self::from_parsed(&naming.parse(name))
+    }
+
+    /// Returns the key of a parsed name; the branch is no part of it.
+    pub(crate) fn from_parsed(parsed: &ParsedName) -> Self {
+        Self {
+            env: parsed.env.clone(),
+            region: parsed.region.clone(),
+            app: parsed.app_or_name().to_owned(),
+            commit: parsed.commit.clone(),
+        }
+    }
 }
 
 /// A name that was registered at some time.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::assembly::{Fleet, key_and_branch};
+use super::assembly::Fleet;
 use super::center_address::{AddressName, CenterAddress};
 use super::change::Change;
 use super::liveness::Suspicion;
 use super::probe::{ProbeResult, current_listings};
-use super::records::AddressState;
+use super::records::{AddressState, Key};
 use super::removal::RemovalPlan;
 use super::tombstone::{Tombstone, TombstoneStatus};
 use crate::address::normal_form;
@@ -108,7 +108,7 @@ impl Observations<'_> {
     /// Closes what an address served under a name; `None` where the name's key still has the address, under another
     /// name, in another spelling, or again.
     fn closing(&self, tombstone: &Tombstone) -> Option<Change> {
-        let (key, _) = key_and_branch(self.naming, &tombstone.service);
+        let key = Key::from_name(&tombstone.service, self.naming);
         let address = normal_form(&tombstone.address);
         let entry = self.fleet.entries.iter().find(|entry| entry.key == key);
         entry.is_none_or(|entry| !entry.addresses().contains(&address)).then(|| Change::Closed {

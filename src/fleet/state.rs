@@ -1,4 +1,4 @@
-//! How a service does, as `list` and the site say it.
+//! The state of a service, as `list` and the site show it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,21 +13,21 @@ use crate::fleet::records::AddressState;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
 
-/// What is known of addresses beyond what they answered for one key.
+/// The state of addresses across all keys.
 pub(crate) struct AddressHealth {
-    /// What `prune` remembers of those that fail.
+    /// The failures that `prune` remembers.
     suspicions: HashMap<String, Suspicion>,
-    /// Those that serve what some name shows under which they stand.
+    /// Addresses that serve the build of a name under which they are listed.
     at_home: HashSet<String>,
-    /// When each last answered a pull, under whatever name.
+    /// The time of the last answer to a pull, under any name.
     answers: HashMap<String, DateTime<Utc>>,
 }
 
 impl AddressHealth {
-    /// Puts together what the fleet and the remembered failures of addresses tell.
+    /// Combines the fleet with the remembered failures of addresses.
     pub(crate) fn new(fleet: &Fleet, suspicions: HashMap<String, Suspicion>) -> Self {
         let is_at_home = |state: &AddressState| state.last_answer_at.is_some() && state.other_build.is_none();
-        let of = |entry: &KeyEntry| -> Vec<String> {
+        let at_home = |entry: &KeyEntry| -> Vec<String> {
             entry.addresses().into_iter().filter(|address| is_at_home(&entry.state(address))).collect()
         };
         let mut answers: HashMap<String, DateTime<Utc>> = HashMap::new();
@@ -38,7 +38,7 @@ impl AddressHealth {
             let last = answers.entry(address.clone()).or_insert(at);
             *last = at.max(*last);
         }
-        Self { suspicions, at_home: fleet.entries.iter().flat_map(of).collect(), answers }
+        Self { suspicions, at_home: fleet.entries.iter().flat_map(at_home).collect(), answers }
     }
 
     /// Tells whether an address is listed under a name of `state` that is another's by now.
@@ -46,7 +46,7 @@ impl AddressHealth {
         state.other_build.is_some() && self.at_home.contains(address)
     }
 
-    /// Returns what is known of the failures of an address that did not answer a pull since.
+    /// Returns the failures of an address, if it did not answer a pull since.
     pub(crate) fn suspicion(&self, address: &str) -> Option<&Suspicion> {
         let answered = self.answers.get(address);
         self.suspicions
@@ -55,7 +55,7 @@ impl AddressHealth {
     }
 }
 
-/// What a service is, in a word.
+/// The state of a service, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Ok,
@@ -68,7 +68,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn of(
+    /// Judges a name by the answers of its addresses.
+    pub(crate) fn new(
         member: &ServiceName,
         entry: &KeyEntry,
         row: Option<&Row>,
@@ -114,12 +115,12 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(crate) fn of(row: &Row) -> Self {
+    pub(crate) fn from_row(row: &Row) -> Self {
         Self { cover_total: row.cover_total, coverage: row.stats.as_ref().map(|stats| stats.coverage) }
     }
 }
 
-/// One line of the list.
+/// A line of the list.
 pub(crate) struct Line<'a> {
     pub(crate) entry: &'a KeyEntry,
     pub(crate) member: &'a ServiceName,
@@ -145,14 +146,14 @@ impl Line<'_> {
         next_pull(self.entry, waits, now)
     }
 
-    /// Returns the same, but for what is overdue when it was due.
+    /// Returns the time of the next pull, or the time since which it is overdue.
     pub(crate) fn due(&self, waits: &PullConfig, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let overdue = self.entry.schedule.schedule.next_due.filter(|due| *due < now);
         self.next_pull(waits, now).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
     }
 
-    /// Returns the state with what `prune` found, such as `partial, 1 suspect`, or since when the center of what is
-    /// offline is not asked.
+    /// Returns the state with the finding of `prune`, such as `partial, 1 suspect`, or for an offline service the time
+    /// since which its center is not asked.
     pub(crate) fn state_text(&self, now: DateTime<Utc>) -> String {
         if let Some(since) = self.member.not_asked_since.filter(|_| self.state == State::Offline) {
             return format!("{}, not asked since {}", self.state.word(), crate::phrases::moment(since, now));

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::assembly::key_and_branch;
 use super::center_address::CenterAddress;
 use super::liveness::lasted;
 use super::probe::{BuildMatch, ProbeResult};
+use super::records::Key;
 use crate::address::normal_form;
 use crate::names::Naming;
 use crate::profile::Fingerprint;
@@ -51,7 +51,7 @@ impl Tombstone {
 
     /// Tells whether the result of a probe shows the process that was removed.
     pub(crate) fn is_back(&self, result: &ProbeResult, naming: &Naming) -> bool {
-        let (key, _) = key_and_branch(naming, &self.service);
+        let key = Key::from_name(&self.service, naming);
         let found = result.build_match(&key).unwrap_or(BuildMatch::Unknown);
         match result.build {
             Some(build) => self.fits(build, found),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn result(finding: Finding, build: Option<u8>, found: Option<BuildMatch>) -> ProbeResult {
-        let key = key_and_branch(&Naming::default(), "app").0;
+        let key = Key::from_name("app", &Naming::default());
         let matches = found.map(|found| (key, found)).into_iter().collect();
         let probe = Probe { finding, detail: String::new() };
         ProbeResult { probe, build: build.map(print), matches }

@@ -19,8 +19,6 @@ use chrono::{DateTime, Utc};
 
 use crate::config::{PruneConfig, PullConfig};
 use crate::fleet::removal::RemovalOptions;
-use crate::io::store::{Store, StoreError};
-use crate::io::workdir::Workdir;
 use crate::names::Naming;
 
 /// Values that the steps of a run share.
@@ -33,13 +31,4 @@ pub(crate) struct Inputs<'a> {
     pub(crate) options: RemovalOptions,
     /// When the run began.
     pub(crate) now: DateTime<Utc>,
-}
-
-/// Opens the database for reading; `None` where there is none yet.
-pub(crate) fn open_reader(workdir: &Workdir) -> Result<Option<Store>, StoreError> {
-    match Store::open_read_only(&workdir.database()) {
-        Ok(store) => Ok(Some(store)),
-        Err(StoreError::Missing { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

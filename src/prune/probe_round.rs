@@ -6,10 +6,9 @@ use std::sync::PoisonError;
 use anyhow::Result;
 
 use crate::address::normal_form;
-use crate::collect::fleet::ask;
-use crate::fleet::assembly::{CenterAnswer, Fleet, KnownFleet, SilentCenter};
+use crate::collect::fleet::{FleetSource, ask};
+use crate::fleet::assembly::{CenterAnswer, Fleet, SilentCenter};
 use crate::fleet::center_list::CenterList;
-use crate::fleet::ids::{HighestIds, IdSource};
 use crate::fleet::liveness::Suspicion;
 use crate::fleet::probe::{ProbeResult, add_tombstones, listed_targets};
 use crate::fleet::tombstone::Tombstone;
@@ -31,10 +30,8 @@ pub(crate) struct ProbeRound {
     pub(crate) is_cut: bool,
 }
 
-/// The contents of the database that a round begins with.
+/// What earlier runs noted of addresses.
 struct Remembered {
-    known: KnownFleet,
-    ids: IdSource,
     suspicions: HashMap<String, Suspicion>,
     tombstones: Vec<Tombstone>,
 }
@@ -42,20 +39,10 @@ struct Remembered {
 impl Remembered {
     fn read(prober: &Prober<'_>) -> Result<Self, StoreError> {
         let Some(store) = &prober.store else {
-            return Ok(Self {
-                known: KnownFleet::default(),
-                ids: IdSource::after(HighestIds::default()),
-                suspicions: HashMap::new(),
-                tombstones: Vec::new(),
-            });
+            return Ok(Self { suspicions: HashMap::new(), tombstones: Vec::new() });
         };
         let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Self {
-            known: store.known_fleet()?,
-            ids: store.id_source()?,
-            suspicions: store.suspicions()?,
-            tombstones: store.tombstones()?,
-        })
+        Ok(Self { suspicions: store.suspicions()?, tombstones: store.tombstones()? })
     }
 }
 
@@ -63,14 +50,18 @@ impl ProbeRound {
     /// Asks the centers for their lists, and every address there; `None` where a signal ended the round.
     pub(crate) fn run(prober: &Prober<'_>, inputs: &Inputs<'_>) -> Result<Option<Self>> {
         let Inputs { naming, centers, prune, now, .. } = *inputs;
-        let Remembered { known, ids, suspicions, tombstones } = Remembered::read(prober)?;
+        let Remembered { suspicions, tombstones } = Remembered::read(prober)?;
         let answers = ask(&prober.patient, centers);
         let answered = answered(&answers);
         let list = |answer: &CenterAnswer| {
             Some((answer.url.clone(), answer.answer.as_ref()?.as_ref().ok()?.clone()))
         };
         let lists = answers.iter().filter_map(list).collect();
-        let fleet = Fleet::assemble(known, answers, naming, &ids, now);
+        let fleet = {
+            let store =
+                prober.store.as_ref().map(|store| store.lock().unwrap_or_else(PoisonError::into_inner));
+            FleetSource { store: store.as_deref(), naming, now }.assemble(|_| answers)?.0
+        };
         let mut targets = listed_targets(&fleet);
         // Suspects are asked first, the others in random order, so that short runs leave out others each time.
         fastrand::shuffle(&mut targets);

@@ -5,12 +5,14 @@ use std::sync::mpsc::Sender;
 
 use anyhow::Result;
 
+use crate::collect::fleet::FleetSource;
 use crate::collect::last_pull::LastPull;
-use crate::fleet::assembly::{Fleet, key_and_branch};
+use crate::fleet::assembly::Fleet;
 use crate::fleet::center_address::{AddressName, Registration};
 use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, ServiceId};
 use crate::fleet::probe::{ProbeTarget, current_listings};
+use crate::fleet::records::Key;
 use crate::fleet::removal::{AddressAction, AddressDecision, RemovalPlan};
 use crate::fleet::situation::Observations;
 use crate::fleet::tombstone::Tombstone;
@@ -93,10 +95,10 @@ impl Remover<'_> {
     pub(crate) fn update_lists(&self, round: &ProbeRound) -> Result<ListsOutcome> {
         let Inputs { naming, centers, options, now, .. } = *self.inputs;
         let store = self.store;
-        let ids = store.id_source()?;
         let answers = round.ask_again(self.prober, centers);
         let answered = answered(&answers);
-        let mut fleet = Fleet::assemble(store.known_fleet()?, answers, naming, &ids, now);
+        let source = FleetSource { store: Some(store), naming, now };
+        let (mut fleet, ids) = source.assemble(|_| answers)?;
         fleet.silent.extend(round.silent());
         let suspicions = store.suspicions()?;
         let (results, fleet_now, suspicions) = (&round.results, &fleet, &suspicions);
@@ -126,7 +128,7 @@ impl Remover<'_> {
         };
         let names = decision.listed.names.iter().map(|AddressName { service, .. }| service);
         let names = names.chain(right.iter().map(|right| &right.service));
-        let mut keys: Vec<_> = names.map(|name| key_and_branch(self.inputs.naming, name).0).collect();
+        let mut keys: Vec<_> = names.map(|name| Key::from_name(name, self.inputs.naming)).collect();
         keys.dedup();
         ProbeTarget { address: decision.listed.identity.clone(), keys, wants_build }
     }

@@ -76,8 +76,8 @@ impl Summary {
             freed_files: retention.freed.files,
             freed_bytes: retention.freed.bytes,
             freed_counter_bytes: retention.counter_bytes,
-            rewritten_files: mended.rewritten.clone(),
-            lost_files: mended.lost.clone(),
+            rewritten_files: mended.rewritten(),
+            lost_files: mended.lost(),
             has_lists: lists.is_some(),
             seconds: elapsed.as_secs_f64(),
             ended_by: match lists {

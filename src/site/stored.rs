@@ -110,8 +110,8 @@ impl Stored {
         row: Option<&Row>,
         Times { now, longest_wait }: Times,
     ) -> Service {
-        let state = State::of(member, entry, row, &self.health);
-        let line = Line { entry, member, stored: row.map(Figures::of), state, health: &self.health };
+        let state = State::new(member, entry, row, &self.health);
+        let line = Line { entry, member, stored: row.map(Figures::from_row), state, health: &self.health };
         let last_pull = entry.schedule.schedule.last_pull;
         let said = line.state_text(now);
         // After two of the longest waits without an answer no timer is at work, or none of its pulls succeeds.

@@ -1,4 +1,4 @@
-//! `list --explain`: all that is known of one service.
+//! `list --explain`: everything that is known of one service.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ use crate::fleet::state::{AddressHealth, next_pull};
 use crate::io::store::Store;
 use crate::names::in_message;
 
-/// Writes it.
+/// Writes everything that is known of a service.
 pub(crate) fn run(
     entry: &KeyEntry,
     store: Option<&Store>,
@@ -40,7 +40,7 @@ pub(crate) fn run(
     let builds = build_groups
         .iter()
         .filter(|build_group| !build_group.structures.is_empty())
-        .map(|build_group| Build::of(build_group, &generations, election.chosen == Some(build_group.id)));
+        .map(|build_group| Build::new(build_group, &generations, election.chosen == Some(build_group.id)));
     let builds = builds.collect();
     let explained = Explained { entry, row, builds, pending, health, context };
     match is_json {
@@ -62,7 +62,7 @@ struct Explained<'a> {
 /// A build group, and how many generations it has.
 struct Build {
     status: BuildGroupStatus,
-    /// A person chose it, so votes do not replace it.
+    /// A person chose the build, so votes do not replace it.
     is_chosen: bool,
     fingerprints: Vec<String>,
     open: usize,
@@ -71,7 +71,7 @@ struct Build {
 }
 
 impl Build {
-    fn of(build_group: &BuildGroup, generations: &[Generation], is_chosen: bool) -> Self {
+    fn new(build_group: &BuildGroup, generations: &[Generation], is_chosen: bool) -> Self {
         let of_it = || generations.iter().filter(|known| known.build_group == build_group.id);
         let folded = of_it().filter(|known| known.address.is_none()).count();
         let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();

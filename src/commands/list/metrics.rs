@@ -11,7 +11,7 @@ use crate::fleet::state::Line;
 use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
-/// One number of a service; `None` where it is not known.
+/// A figure of a service; `None` where the figure is not known.
 type Number<'a> = &'a dyn Fn(&Line<'_>) -> Option<f64>;
 
 /// Writes what is known of each service, and of each center whether it answered.

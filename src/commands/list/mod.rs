@@ -1,4 +1,4 @@
-//! `list`: who is there, what is known of it, and how.
+//! `list`: the services that are there, with their coverage and state.
 
 mod explain;
 mod metrics;
@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use comfy_table::Color;
 use serde_json::json;
 
 use crate::address::{base_url, shown_url};
-use crate::collect::fleet::ask_known_first;
+use crate::collect::fleet::{FleetSource, ask_known_first};
+use crate::commands::notices::tell_cut_lists;
 use crate::commands::{Context, show};
-use crate::exit::ExitCode;
-use crate::fleet::assembly::{Fleet, KnownFleet, UnaskedCenter};
-use crate::fleet::ids::{HighestIds, IdSource};
+use crate::exit::{EarlyEnd, ExitCode};
+use crate::fleet::assembly::{Fleet, UnaskedCenter};
 use crate::fleet::key_entry::Listing;
 use crate::fleet::pick::pick;
 use crate::fleet::state::{AddressHealth, Figures, Line, State};
@@ -88,8 +88,7 @@ fn named_centers(centers: &[String]) -> Result<()> {
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     if args.explain.is_some() && args.format == Format::Prometheus {
-        super::fail("--explain has no form for Prometheus; see goc-watchdog list --help");
-        return Ok(ExitCode::Usage);
+        bail!(EarlyEnd::Usage("--explain has no form for Prometheus; see goc-watchdog list --help"));
     }
     let for_a_file = args.output.as_ref().map(|_| context.for_a_file());
     let context = for_a_file.as_ref().unwrap_or(context);
@@ -98,43 +97,8 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
         Err(StoreError::Missing { .. }) if !args.offline => None,
         Err(error) => return Err(error.into()),
     };
-    let (known, ids) = match &store {
-        Some(store) => (store.known_fleet()?, store.id_source()?),
-        None => (KnownFleet::default(), IdSource::after(HighestIds::default())),
-    };
-    if !args.offline && args.format == Format::Text {
-        named_centers(&context.centers)?;
-    }
-    let heard = match args.offline {
-        true => known.without_asking(),
-        false => ask_known_first(&client(context)?, &context.centers, &known, || None),
-    };
-    let asked: Vec<String> =
-        heard.iter().filter(|heard| heard.answer.is_some()).map(|heard| heard.url.clone()).collect();
-    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
-    for silent in &fleet.silent {
-        let since = silent
-            .last_heard
-            .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
-        super::warn(format!(
-            "center \"{}\": {}{}",
-            shown_url(&silent.url),
-            silent.message,
-            since.unwrap_or_default()
-        ));
-    }
-    for (url, message) in &fleet.cut {
-        super::warn(format!("center \"{}\" {message}", shown_url(url)));
-    }
-    for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| args.offline) {
-        super::warn(format!(
-            "center \"{}\": not asked since {}; {} that it alone listed {} offline",
-            shown_url(url),
-            show::moment(*since, context.now()),
-            show::count(*services, "services"),
-            if *services == 1 { "is" } else { "are" },
-        ));
-    }
+    let (fleet, asked) = fleet(args, store.as_ref(), context)?;
+    tell_centers(&fleet, args.offline, context);
     let suspicions = store.as_ref().map(Store::suspicions).transpose()?.unwrap_or_default();
     let health = AddressHealth::new(&fleet, suspicions);
     let file = args.output.as_deref();
@@ -160,7 +124,52 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     Ok(if fleet.is_partial() || is_damaged { ExitCode::Partly } else { ExitCode::Done })
 }
 
-/// Lets `write` write what is to be shown to the file, whole or not at all, or else to stdout.
+/// Assembles the fleet; also returns the URLs of the centers that were asked.
+fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Vec<String>)> {
+    if !args.offline && args.format == Format::Text {
+        named_centers(&context.centers)?;
+    }
+    let options = Options { concurrency: 1, ..context.request_options() };
+    let client = if args.offline { None } else { Some(Client::new(&options)?) };
+    let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
+    let mut asked = Vec::new();
+    let (fleet, _) = source.assemble(|known| match client {
+        None => known.without_asking(),
+        Some(client) => {
+            let answers = ask_known_first(&client, &context.centers, known, || None);
+            asked.extend(answers.iter().map(|answer| answer.url.clone()));
+            answers
+        }
+    })?;
+    Ok((fleet, asked))
+}
+
+/// Names the centers that do not answer, that list too much, or that are not asked any more.
+fn tell_centers(fleet: &Fleet, is_offline: bool, context: &Context) {
+    for silent in &fleet.silent {
+        let since = silent
+            .last_heard
+            .map(|at| format!(", showing what it listed {}", show::moment(at, context.now())));
+        super::warn(format!(
+            "center \"{}\": {}{}",
+            shown_url(&silent.url),
+            silent.message,
+            since.unwrap_or_default()
+        ));
+    }
+    tell_cut_lists(fleet);
+    for (url, UnaskedCenter { since, services }) in fleet.unasked.iter().filter(|_| is_offline) {
+        super::warn(format!(
+            "center \"{}\": not asked since {}; {} that it alone listed {} offline",
+            shown_url(url),
+            show::moment(*since, context.now()),
+            show::count(*services, "services"),
+            if *services == 1 { "is" } else { "are" },
+        ));
+    }
+}
+
+/// Lets `write` write to the file, whole or not at all, or else to stdout.
 fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let Some(file) = file else {
         let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
@@ -175,12 +184,7 @@ fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()
     })
 }
 
-fn client(context: &Context) -> Result<Client> {
-    let options = Options { concurrency: 1, ..context.request_options() };
-    Ok(Client::new(&options)?)
-}
-
-/// Returns what the list is about, with what is stored of each.
+/// Returns the lines of the list, each with the stored figures.
 fn lines<'a>(
     args: &ListArgs,
     fleet: &'a Fleet,
@@ -202,8 +206,8 @@ fn lines<'a>(
             continue;
         }
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
-            let state = State::of(member, entry, row.as_ref(), health);
-            lines.push(Line { entry, member, stored: row.as_ref().map(Figures::of), state, health });
+            let state = State::new(member, entry, row.as_ref(), health);
+            lines.push(Line { entry, member, stored: row.as_ref().map(Figures::from_row), state, health });
         }
     }
     Ok(lines)
@@ -236,12 +240,12 @@ fn write(
     }
 }
 
-/// Returns of each center that was asked whether it answered.
+/// Returns for each center that was asked whether it answered.
 fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
     let mut centers = BTreeMap::new();
     for url in asked {
         let is_up = fleet.silent.iter().all(|silent| silent.url != *url);
-        // Two with other credentials are one name here.
+        // URLs that differ in credentials alone are one name here.
         *centers.entry(metrics::without_credentials(url)).or_insert(true) &= is_up;
     }
     centers

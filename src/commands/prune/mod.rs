@@ -9,12 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{Context, fail, turn, warn};
+use super::{Context, fail, lock_wait, warn};
 use crate::address::shown_url;
 use crate::cli::Format;
-use crate::collect::mending::{Depth, mend, tell_left, tell_swept};
+use crate::collect::fleet::open_reader;
+use crate::collect::mending::{Depth, mend};
+use crate::commands::lock_wait::{FOREVER, LockWait};
+use crate::commands::notices::{tell_left, tell_mended, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
-use crate::commands::turn::{FOREVER, Patience};
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::fleet::liveness::LivenessRules;
@@ -28,13 +30,13 @@ use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::ping::PingUrl;
+use crate::prune::Inputs;
 use crate::prune::outcome::{ListsOutcome, PruneOutcome};
 use crate::prune::probe::Prober;
 use crate::prune::probe_round::ProbeRound;
 use crate::prune::removal::Remover;
 use crate::prune::retention::RetentionRun;
 use crate::prune::watch::{WatchResult, watch_while};
-use crate::prune::{Inputs, open_reader};
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
@@ -201,13 +203,10 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     let started = Stopwatch::start();
     let signals = Signals::catch().context("cannot catch signals")?;
     let clients = Clients::new(args, context)?;
-    let patience = Patience::new(args.wait);
+    let lock_wait = LockWait::new(args.wait);
     let context = match args.dry_run {
         true => context.clone(),
-        false => match bring_up_to_date(&patience, &signals, context)? {
-            Ok(context) => context,
-            Err(code) => return Ok(code),
-        },
+        false => bring_up_to_date(&lock_wait, &signals, context)?,
     };
     let context = &context;
     let run = Run { args, context, inputs: &args.inputs(context) };
@@ -226,7 +225,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     // Without the lock: asking takes its time, and keeps nobody else from working.
     let round = if args.retention_only { None } else { ProbeRound::run(&prober, run.inputs)? };
     if let Some(signal) = signals.received() {
-        return Ok(ExitCode::of_signal(signal));
+        return Ok(ExitCode::from_signal(signal));
     }
     if args.dry_run {
         let outcome = run.plan(round)?;
@@ -234,17 +233,14 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         return Ok(exit_code(&outcome));
     }
     let waiting = Stopwatch::start();
-    let turn = match patience.take(&signals, context)? {
-        Ok(turn) => turn,
-        Err(code) => return Ok(code),
-    };
+    let held = lock_wait.take(&signals, context)?;
     let prober = prober.until(deadline.put_off(waiting.elapsed()));
     begin();
-    let mut outcome = run.work_and_watch(&prober, &clients.pulling, round.as_ref(), turn.locked)?;
+    let mut outcome = run.work_and_watch(&prober, &clients.pulling, round.as_ref(), held.locked)?;
     outcome.has_signal = signals.received().is_some();
     output::print(&outcome, args.format, false, &started, context)?;
     Ok(match signals.received() {
-        Some(signal) => ExitCode::of_signal(signal),
+        Some(signal) => ExitCode::from_signal(signal),
         None => exit_code(&outcome),
     })
 }
@@ -280,7 +276,7 @@ impl Run<'_> {
             if !self.args.center_only && prober.signals.received().is_none() {
                 self.see_to_history(store, locked, prober.signals, &mut outcome)?;
             }
-            outcome.is_damaged = super::tell_damages(store) || !outcome.mended.lost.is_empty();
+            outcome.is_damaged = super::tell_damages(store) || !outcome.mended.lost().is_empty();
             Ok(outcome)
         };
         let (outcome, watched) = watch_while(prober, self.inputs, locked, work);
@@ -305,7 +301,7 @@ impl Run<'_> {
         let mut run = self.plan_retention(store)?;
         let files = run.drop_rows(store, locked, self.inputs.now)?;
         run.links.iter().for_each(fail);
-        let swept = turn::sweep(locked, &files, keep.younger_than, signals, self.context)?;
+        let swept = lock_wait::sweep(locked, &files, keep.younger_than, signals, self.context)?;
         tell_swept(&swept);
         run.note_sweep(&swept);
         tell_left(&locked.sweep_scratch()?);
@@ -313,6 +309,7 @@ impl Run<'_> {
         let mut writer = store.writer(locked.held());
         let is_over = || signals.received().is_some();
         outcome.mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change))?;
+        tell_mended(&outcome.mended, locked.workdir());
         Ok(writer.commit()?)
     }
 
@@ -357,26 +354,18 @@ fn warn_of_dropped(lists: &ListsOutcome) {
 }
 
 /// Brings a database of an earlier release up to date, and waits for the run that is at work where that is wanted:
-/// answers of before would be old when addresses are judged by them. Returns the context of a run that begins then, or
-/// the exit code of this one.
-fn bring_up_to_date(
-    patience: &Patience,
-    signals: &Signals,
-    context: &Context,
-) -> Result<Result<Context, ExitCode>> {
+/// answers of before would be old when addresses are judged by them. Returns the context of a run that begins then.
+fn bring_up_to_date(lock_wait: &LockWait, signals: &Signals, context: &Context) -> Result<Context> {
     let is_outdated =
         matches!(Store::open_read_only(&context.workdir.database()), Err(StoreError::Outdated { .. }));
-    if !is_outdated && !patience.is_any() {
-        return Ok(Ok(context.clone()));
+    if !is_outdated && !lock_wait.is_any() {
+        return Ok(context.clone());
     }
-    let turn = match patience.take(signals, context)? {
-        Ok(turn) => turn,
-        Err(code) => return Ok(Err(code)),
-    };
+    let held = lock_wait.take(signals, context)?;
     if is_outdated {
-        super::open_store(&turn.locked, context)?;
+        super::open_store(&held.locked, context)?;
     }
-    Ok(Ok(turn.begin(context)))
+    Ok(held.begin(context))
 }
 
 fn exit_code(outcome: &PruneOutcome) -> ExitCode {

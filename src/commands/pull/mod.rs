@@ -1,49 +1,33 @@
 //! `pull`: from the centers' lists to the latest row of every key.
 
+mod messages;
 mod output;
 mod raw;
-mod to_inbox;
+pub(crate) mod to_inbox;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, mpsc};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::address::{base_url, normal_form, shown_url};
-use crate::cli::{Format, Global};
-use crate::collect::fleet::{ask_known_first, known_of_root};
-use crate::collect::intake::{Found, Intake};
-use crate::collect::mending::{Depth, Mended, mend};
+use crate::cli::Format;
+use crate::collect;
+use crate::collect::fleet::{FleetSource, ask_known_first, open_reader};
 use crate::collect::outcome::KeyResult;
-use crate::collect::run::{Message, Run, WAITING_MESSAGES};
-use crate::collect::store_thread::{PullResult, Stop, StoreThread};
-use crate::collect::workers::{Queue, Work};
+use crate::collect::pull::{PullOutcome, PullRequest, PullRun};
+use crate::collect::store_thread::Stop;
+use crate::commands::Context;
+use crate::commands::lock_wait::{FOREVER, LockWait};
 use crate::commands::ping::{PingUrlParser, pinging};
-use crate::commands::turn::{FOREVER, Patience};
-use crate::commands::{Context, UsageError};
 use crate::config::{ChangeRule, parse_duration, parse_size};
-use crate::exit::ExitCode;
+use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Fleet;
-use crate::fleet::change::Change;
-use crate::fleet::ids::IdSource;
-use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pick::pick;
-use crate::fleet::plan::{PullPlan, Selection, Waiting};
 use crate::fleet::pull_rules::PullRules;
-use crate::fleet::snapshot::{Doubt, Jump};
 use crate::io::center::{Client, Options};
 use crate::io::clock::{self, Stopwatch};
-use crate::io::progress::Progress;
 use crate::io::signals::Signals;
-use crate::io::store::{Store, Writer};
 use crate::io::workdir::Locked;
-use crate::memory::Memory;
-use crate::names::{Naming, printable};
 use crate::ping::PingUrl;
 use crate::profile::Limits;
 
@@ -193,10 +177,23 @@ impl PullArgs {
     }
 }
 
-/// Runs `--to-inbox`, where that was asked for: it needs nothing of what other commands work with.
-#[must_use]
-pub(crate) fn to_inbox(args: &PullArgs, global: &Global) -> Option<ExitCode> {
-    args.to_inbox.as_deref().map(|folder| to_inbox::run(args, folder, global))
+impl PullArgs {
+    /// Returns the folder of `--to-inbox`, which needs nothing of what other commands work with.
+    pub(crate) fn inbox(&self) -> Option<&Path> {
+        self.to_inbox.as_deref()
+    }
+
+    fn request(&self, context: &Context, options: &Options) -> PullRequest<'_> {
+        PullRequest {
+            services: &self.services,
+            address: self.address.as_deref(),
+            is_forced: self.force,
+            may_peek: context.config.pull.peek && !self.no_peek,
+            rules: self.rules(context),
+            limits: options.limits,
+            concurrency: options.concurrency,
+        }
+    }
 }
 
 /// Runs the command.
@@ -207,7 +204,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context) -> Result<ExitCode> {
         return raw::run(args, context, &client);
     }
     if args.dry_run {
-        return dry_run(args, context, &client);
+        return dry_run(args, context, &client, &options);
     }
     let url = args.ping.as_ref().or(context.config.pull.ping.as_ref());
     let proxy = options.proxy.clone();
@@ -224,293 +221,67 @@ fn locked_pull(
     let signals = Signals::catch().context("cannot catch signals")?;
     // Before the lock is taken: who waits keeps nobody else from working.
     if let Some(signal) = clock::wait(args.jitter(context), &signals) {
-        return Ok(ExitCode::of_signal(signal));
+        return Ok(ExitCode::from_signal(signal));
     }
-    let turn = match Patience::new(args.wait).take(&signals, context)? {
-        Ok(turn) => turn,
-        Err(code) => return Ok(code),
-    };
+    let held = LockWait::new(args.wait).take(&signals, context)?;
     begin();
-    let context = &turn.begin(context);
+    let context = &held.begin(context);
     if let Some(kind) = context.workdir.network_file_system() {
         let root = context.workdir.root().display();
         super::warn(format!("{root} is on {kind}: locks and SQLite are not safe there, use a local disk"));
     }
-    pull(args, context, client, options, &signals, &turn.locked)
+    pull(&args.request(context, options), args, context, client, (&signals, &held.locked))
 }
 
+/// Does what the lock is needed for, and prints each step before the next one.
 fn pull(
+    request: &PullRequest<'_>,
     args: &PullArgs,
     context: &Context,
     client: &Client,
-    options: &Options,
-    signals: &Signals,
-    locked: &Locked,
+    (signals, locked): (&Signals, &Locked),
 ) -> Result<ExitCode> {
-    let started = Stopwatch::start();
-    let now = context.now();
-    let store = super::open_store(locked, context)?;
-    tell_what_is_open(&store, locked, now)?;
-    crate::collect::mending::tell_left(&locked.sweep_scratch()?);
-    if !store.last_run_ended()? {
-        let swept = locked.sweep(&store.row_files()?, None, now)?;
-        crate::collect::mending::tell_swept(&swept);
-    }
-    let mut writer = store.writer(locked.held());
-    note_start(args, context, &store, &mut writer)?;
-
-    let ids = store.id_source()?;
-    let deadline = args.deadline.or(context.config.pull.deadline);
-    let known = store.known_fleet()?;
-    let time_left = || deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
-    let heard = ask_known_first(client, &context.centers, &known, time_left);
-    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, now);
-    let mut fleet = with_named_address(args, fleet, &ids, context)?;
-    let is_over = || Stop::now(signals, deadline, &started).is_some();
-    // Whoever fills an inbox must not keep services from being pulled: half of the time is for them.
-    let for_inbox = deadline.map(|deadline| deadline / 2);
-    let is_enough = || Stop::now(signals, for_inbox, &started).is_some();
-    let found = crate::collect::intake::look(&is_enough, context);
-    report_silence(&fleet, !found.letters.is_empty(), context)?;
-    // Let go one after the other: the first run of a large center has three for each name.
-    std::mem::take(&mut fleet.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
-    writer.commit()?;
-
-    let stopped = AtomicBool::new(false);
-    let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let run = Run {
-        client,
-        locked,
-        ids: &ids,
-        numbers: store.profile_numbers()?,
-        rules: args.rules(context),
-        now,
-        doubt: Doubt::new(now, store.clock_jumps()?),
-        last_before_jump: store.last_before_jump()?,
-        seed: fastrand::u64(..),
-        messages,
-        stopped: &stopped,
-        bytes: Arc::default(),
-        memory: Memory::new(context.config.pull.memory_bytes),
-        structures: Mutex::new(store.structures()?),
-        templates: Mutex::default(),
-        damaged: Mutex::default(),
-    };
-    let intake = Intake {
-        run: &run,
-        store: &store,
-        writer: &mut writer,
-        messages: &inbox,
-        fleet: &mut fleet,
-        naming: &context.config.naming,
-        limits: options.limits,
-        owners: context.config.inbox_owners.as_deref(),
-        is_over: &is_enough,
-    };
-    let found = intake.take(found)?;
-
-    let selection = select(args, &fleet.entries)?;
-    let plan = match &args.address {
-        Some(address) => {
-            let address = normal_form(address);
-            PullPlan::for_address(pick(&args.services[0], &fleet.entries)?, &address, &fleet.entries)
-        }
-        None => PullPlan::make(&fleet.entries, &selection, &run.rules, now),
-    };
-    plan.waiting.iter().for_each(|waiting| context.explain(output::not_pulled(waiting)));
-
-    let progress = Progress::start(plan.pulls.len(), context.around.stderr_is_terminal && !context.is_quiet);
-    let peek = context.config.pull.peek && !args.no_peek && matches!(selection, Selection::Due);
-    let queue = Queue::new(&plan, peek);
-    let mut store_thread = StoreThread {
-        writer: &mut writer,
-        stopped: &stopped,
-        signals,
-        deadline,
-        started: &started,
-        progress: &progress,
-    };
-    let work = Work { queue: &queue, store: &store, threads: options.concurrency, messages: &inbox };
-    let result = work.carry_out(run, &mut store_thread);
-    progress.finish();
-    let result = result?;
-
-    let mut mended = Mended::default();
-    if result.stop.is_none() {
-        accept_emptied_centers(&fleet, &store, now, |change| Ok(writer.apply(change)?))?;
-        if args.services.is_empty() {
-            fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
-        }
-        let until = crate::collect::fold::until(context.config.pull.fold_after, now);
-        crate::collect::fold::fold(&store, &ids, until, |change| Ok(writer.apply(change)?))?;
-        writer.apply(&Change::SnapshotsForgotten(now - crate::collect::intake::REMEMBERED))?;
-        let depth = if args.force { Depth::Content } else { Depth::Size };
-        mended = mend(&store, locked, depth, is_over, |change| writer.apply(change))?;
-    }
-    writer.apply(&Change::RunEnded(clock::now()))?;
-    writer.commit()?;
-
-    let damages = store.damages();
-    let is_whole = damages.is_empty() && mended.lost.is_empty();
-    output::print(&result, &found, &damages, &mended, &plan, &fleet, &started, args.format, context)?;
-    Ok(exit_code(&result, &found, is_whole, &plan, &selection, &fleet))
-}
-
-/// Stores that a run begins, which centers it asks, and whether the clock went back since the last one.
-fn note_start(args: &PullArgs, context: &Context, store: &Store, writer: &mut Writer<'_>) -> Result<()> {
-    let now = context.now();
-    // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
-    let urls: Vec<String> = context.centers.iter().filter_map(|url| base_url(url).ok()).collect();
-    if args.services.is_empty() && !urls.is_empty() {
-        // By itself, because a run in which no center answers may end before anything else is stored.
-        writer.apply(&Change::CentersAsked { urls, at: now })?;
-        writer.commit()?;
-    }
-    if let Some(jump) = store.last_run_at()?.and_then(|last| Jump::between(last, now)) {
-        writer.apply(&Change::ClockWentBack(jump))?;
-    }
-    Ok(writer.apply(&Change::RunStarted(now))?)
-}
-
-/// Says, once a root, what others can read or lock there: an earlier release created it so, and modes of what is
-/// there are not changed.
-fn tell_what_is_open(store: &Store, locked: &Locked, now: DateTime<Utc>) -> Result<()> {
-    const TOPIC: &str = "open to others";
-    const NAMED: usize = 3;
-    if store.is_told(TOPIC)? {
-        return Ok(());
-    }
-    let open = locked.open_to_others()?;
-    if open.is_empty() {
-        return Ok(());
-    }
-    let root = locked.workdir().root().display();
-    let shown: Vec<_> = open.iter().take(NAMED).map(|name| printable(name)).collect();
-    let more = match open.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    super::warn(format!(
-        "other users of this machine can read {}{more} in {root}; to close it (this is said once): cd {root} && \
-         chmod -R o= sqlite.db* goc-watchdog.lock goc-watchdog.readers ./*/cov_data",
-        shown.join(", ")
-    ));
-    let mut writer = store.writer(locked.held());
-    writer.apply(&Change::Told(TOPIC, now))?;
-    Ok(writer.commit()?)
-}
-
-/// Adds the name under which `--address` is to be stored, where no center and no database knows it.
-fn with_named_address(args: &PullArgs, mut fleet: Fleet, ids: &IdSource, context: &Context) -> Result<Fleet> {
-    if args.address.is_none() {
-        return Ok(fleet);
-    }
-    let naming: &Naming = &context.config.naming;
-    let [name] = &args.services[..] else {
-        bail!(UsageError(
+    if args.address.is_some() && args.services.len() != 1 {
+        bail!(EarlyEnd::Usage(
             "--address needs the one SERVICE that it is stored under; see goc-watchdog pull --help"
         ));
+    }
+    let started = Stopwatch::start();
+    let store = &super::open_store(locked, context)?;
+    let run = &PullRun {
+        client,
+        signals,
+        locked,
+        store,
+        config: &context.config,
+        centers: &context.centers,
+        deadline: args.deadline.or(context.config.pull.deadline),
+        started,
+        now: context.now(),
+        shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
     };
-    if pick(name, &fleet.entries).is_ok() || !naming.parse(name).is_parsed() {
-        return Ok(fleet);
-    }
-    let (_, changes) = fleet.add_service(name, naming, ids, context.now());
-    fleet.changes.extend(changes);
-    Ok(fleet)
+    messages::tell_tidied(&collect::pull::tidy(run)?, &context.workdir);
+    let mut survey = collect::pull::survey(run, request)?;
+    messages::tell_bad_inboxes(&survey.inbox.bad_inboxes);
+    messages::tell_silence(&survey.fleet, !survey.inbox.snapshots.is_empty(), context)?;
+    let outcome = collect::pull::pull(run, request, &mut survey)?;
+    messages::tell(&outcome, context);
+    output::print(&outcome, started.elapsed(), args.format, context)?;
+    Ok(exit_code(&outcome))
 }
 
-fn select(args: &PullArgs, entries: &[KeyEntry]) -> Result<Selection> {
-    if args.force {
-        return Ok(Selection::Forced);
-    }
-    if args.services.is_empty() {
-        return Ok(Selection::Due);
-    }
-    let mut named = BTreeSet::new();
-    for query in &args.services {
-        let entry = pick(query, entries)?;
-        named.insert(entry.id);
-    }
-    Ok(Selection::Named(named))
-}
-
-/// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
-fn report_silence(fleet: &Fleet, has_letters: bool, context: &Context) -> Result<()> {
-    for (url, message) in &fleet.cut {
-        super::warn(format!("center \"{}\" {message}", shown_url(url)));
-    }
-    for silent in &fleet.silent {
-        let known = has_letters || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
-        if !known {
-            bail!(
-                "center \"{}\": {} (--center, GOC_CENTER or center in the configuration says which center is asked)",
-                shown_url(&silent.url),
-                silent.message
-            );
-        }
-        super::warn(format!(
-            "center \"{}\": {}; pulling the addresses it listed {}",
-            shown_url(&silent.url),
-            silent.message,
-            silent.last_heard.map_or_else(|| "before".to_owned(), |at| output::moment(at, context.now()))
-        ));
-    }
-    Ok(())
-}
-
-/// Believes a center that lists nothing once nothing that it listed answers any more.
-fn accept_emptied_centers(
-    fleet: &Fleet,
-    store: &Store,
-    now: DateTime<Utc>,
-    mut apply: impl FnMut(&Change) -> Result<()>,
-) -> Result<()> {
-    if !fleet.silent.iter().any(|silent| silent.emptied) {
-        return Ok(());
-    }
-    let states = store.addresses()?;
-    let is_gone = |entry: &&KeyEntry| {
-        let known = states.get(&entry.id);
-        entry.addresses().iter().all(|address| {
-            let state = known.and_then(|known| known.iter().find(|(known, _)| known == address));
-            state.is_some_and(|(_, state)| state.retry.failures > 0)
-        })
-    };
-    let assumed = |entry: &&KeyEntry| entry.addresses().iter().any(|address| entry.is_assumed(address));
-    let (gone, there): (Vec<&KeyEntry>, Vec<&KeyEntry>) =
-        fleet.entries.iter().filter(assumed).partition(is_gone);
-    if !there.is_empty() || gone.is_empty() {
-        return Ok(());
-    }
-    let emptied: Vec<&str> =
-        fleet.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
-    for change in fleet.unlist(&emptied, now) {
-        apply(&change)?;
-    }
-    super::warn("nothing that the emptied center listed answers any more, so its services are offline now");
-    Ok(())
-}
-
-fn exit_code(
-    result: &PullResult,
-    found: &Found,
-    is_whole: bool,
-    plan: &PullPlan<'_>,
-    selection: &Selection,
-    fleet: &Fleet,
-) -> ExitCode {
+fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
     let failed = |pulled: &KeyResult| {
         !pulled.failures.is_empty() || !pulled.quarantined.is_empty() || !pulled.faults.is_empty()
     };
-    let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
-    let named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
-    let partly = !is_whole
-        || result.keys.iter().any(failed)
-        || found.has_trouble()
-        || fleet.is_partial()
-        || named_offline;
-    match result.stop {
-        Some(Stop::Signal(signal)) => ExitCode::of_signal(signal),
+    let partly = !outcome.damages.is_empty()
+        || !outcome.mended.lost().is_empty()
+        || outcome.pulled.iter().any(failed)
+        || outcome.inbox.has_trouble()
+        || outcome.fleet.is_partial()
+        || outcome.is_named_offline;
+    match outcome.stop {
+        Some(Stop::Signal(signal)) => ExitCode::from_signal(signal),
         Some(Stop::Deadline) => ExitCode::Partly,
         None if partly => ExitCode::Partly,
         None => ExitCode::Done,
@@ -518,13 +289,18 @@ fn exit_code(
 }
 
 /// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
-fn dry_run(args: &PullArgs, context: &Context, client: &Client) -> Result<ExitCode> {
-    let (known, ids) = known_of_root(&context.workdir)?;
-    let heard = ask_known_first(client, &context.centers, &known, || args.deadline);
-    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
-    report_silence(&fleet, false, context)?;
-    let selection = select(args, &fleet.entries)?;
-    let plan = PullPlan::make(&fleet.entries, &selection, &args.rules(context), context.now());
+fn dry_run(args: &PullArgs, context: &Context, client: &Client, options: &Options) -> Result<ExitCode> {
+    let fleet = fleet_to_read(context, client, args.deadline)?;
+    let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
     output::print_plan(&plan, args.format, context)?;
     Ok(if fleet.is_partial() { ExitCode::Partly } else { ExitCode::Done })
+}
+
+/// Assembles the fleet for a run that changes nothing, and tells of centers that do not answer.
+fn fleet_to_read(context: &Context, client: &Client, time: Option<Duration>) -> Result<Fleet> {
+    let store = open_reader(&context.workdir)?;
+    let source = FleetSource { store: store.as_ref(), naming: &context.config.naming, now: context.now() };
+    let (fleet, _) = source.assemble(|known| ask_known_first(client, &context.centers, known, || time))?;
+    messages::tell_silence(&fleet, false, context)?;
+    Ok(fleet)
 }

@@ -1,9 +1,8 @@
-//! What a pull says: a line a service where somebody watches or asked for it, one line under cron.
-
-pub(crate) use crate::phrases::moment;
+//! The output of a pull on stdout: a line a service where somebody watches or asked for it, one line under cron.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -14,91 +13,34 @@ use serde_json::json;
 
 use crate::address::shown_url;
 use crate::cli::Format;
-use crate::collect::intake::{Fate, Found, Taken};
-use crate::collect::mending::Mended;
+use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pending::Pending;
-use crate::collect::store_thread::{PullResult, Stop};
-use crate::commands::{Context, Level, fail, inform, say, show};
+use crate::collect::pull::PullOutcome;
+use crate::collect::store_thread::Stop;
+use crate::commands::{Context, show};
 use crate::coverage::Coverage;
-use crate::fleet::assembly::Fleet;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::plan::{GroupKey, PullPlan, Waiting};
-use crate::io::clock::Stopwatch;
 use crate::io::store::Damage;
-use crate::io::workdir::inbox::MOST_BAD;
-use crate::names::in_message;
+use crate::phrases::moment;
 
-/// Says why a service is not pulled.
-pub(crate) fn not_pulled(waiting: &Waiting<'_>) -> String {
-    let name = in_message(&waiting.entry.newest_name().name);
-    match waiting.until {
-        Some((until, reason)) => {
-            format!("{name}: not pulled, {reason}, due {}", show::minute(until))
-        }
-        None => format!("{name}: not pulled, no center lists it"),
-    }
-}
-
-/// Prints what came of a run.
-#[expect(clippy::too_many_arguments, reason = "all that a run did, and how it is shown")]
+/// Prints the result of a run on stdout, in the form that was asked for.
 pub(crate) fn print(
-    result: &PullResult,
-    found: &Found,
-    damages: &[Damage],
-    mended: &Mended,
-    plan: &PullPlan<'_>,
-    fleet: &Fleet,
-    started: &Stopwatch,
+    outcome: &PullOutcome<'_>,
+    took: Duration,
     format: Format,
     context: &Context,
 ) -> Result<()> {
-    let pulled = by_name(&result.keys, &fleet.entries);
-    let taken = &found.taken;
-    of_inboxes(found, context);
-    for damage in damages {
-        fail(damage);
-    }
-    for pulled in &pulled {
-        troubles(pulled, context);
-    }
-    let results = || pulled.iter().map(|(_, pulled)| *pulled);
-    let count_of = |result| results().filter(|pulled| pulled.outcome == result).count();
-    let planned: usize = plan.pulls.iter().map(|group| group.keys.len()).sum();
-    let settled = pulled.len() - count_of(KeyOutcome::NotDue);
-    let summary = Summary {
-        pulled: settled,
-        changed: count_of(KeyOutcome::Changed),
-        unchanged: count_of(KeyOutcome::Unchanged),
-        nothing_answered: count_of(KeyOutcome::NothingAnswered),
-        damages: damages.iter().map(Damage::to_string).collect(),
-        rewritten_files: mended.rewritten.clone(),
-        lost_files: mended.lost.clone(),
-        not_stored: count_of(KeyOutcome::NotStored) + count_of(KeyOutcome::Refused),
-        not_due: plan.waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
-        cut_off: if result.stop.is_some() { planned.saturating_sub(settled) } else { 0 },
-        failed_addresses: results().map(|pulled| pulled.failures.len()).sum(),
-        set_aside_addresses: results().map(|pulled| pulled.quarantined.len()).sum(),
-        silent_centers: fleet.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
-        snapshots: taken.iter().filter(|taken| matches!(taken.fate, Fate::Merged | Fate::Known)).count(),
-        set_aside_snapshots: taken
-            .iter()
-            .filter(|taken| matches!(taken.fate, Fate::Bad(_) | Fate::OtherBuild(_)))
-            .count(),
-        bytes: results().map(|pulled| pulled.bytes).sum(),
-        seconds: started.elapsed().as_secs_f64(),
-        ended_by: match result.stop {
-            None => "completion",
-            Some(Stop::Deadline) => "deadline",
-            Some(Stop::Signal(_)) => "signal",
-        },
-    };
+    let pulled = by_name(&outcome.pulled, &outcome.fleet.entries);
+    let summary = Summary::new(outcome, took);
     match format {
         Format::Json => {
-            taken.iter().map(snapshot_object).try_for_each(|object| show::print_json(&object))?;
+            let results = &outcome.inbox.results;
+            results.iter().map(snapshot_object).try_for_each(|object| show::print_json(&object))?;
             for pulled in &pulled {
-                objects(pulled, damages).iter().try_for_each(show::print_json)?;
+                objects(pulled, &outcome.damages).iter().try_for_each(show::print_json)?;
             }
             show::print_json(&json!({ "summary": summary }))
         }
@@ -118,8 +60,11 @@ pub(crate) fn print(
     }
 }
 
-/// Returns each with its key, in the order of their names.
-fn by_name<'a>(pulled: &'a [KeyResult], entries: &'a [KeyEntry]) -> Vec<(&'a KeyEntry, &'a KeyResult)> {
+/// Returns each result with its key, in the order of their names.
+pub(super) fn by_name<'a>(
+    pulled: &'a [KeyResult],
+    entries: &'a [KeyEntry],
+) -> Vec<(&'a KeyEntry, &'a KeyResult)> {
     let by_id: HashMap<KeyId, &KeyEntry> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let entry = |pulled: &KeyResult| *by_id.get(&pulled.key).expect("only keys of the fleet are pulled");
     let mut sorted: Vec<_> = pulled.iter().map(|pulled| (entry(pulled), pulled)).collect();
@@ -134,140 +79,6 @@ fn names(entry: &KeyEntry) -> impl Iterator<Item = &str> {
 fn is_named(pulled: &KeyResult) -> bool {
     use crate::fleet::schedule::Reason;
     matches!(pulled.reason, Reason::Named | Reason::Forced)
-}
-
-/// How many files of the inboxes with trouble are named.
-const NAMED_OF_INBOX: usize = 10;
-
-/// Says on stderr what became of the files of the inboxes: somebody who leaves thousands must not fill a log.
-fn of_inboxes(found: &Found, context: &Context) {
-    let Found { taken, waiting, .. } = found;
-    let has_trouble = |taken: &Taken| !matches!(taken.fate, Fate::Merged | Fate::Known);
-    let (troubled, well): (Vec<&Taken>, Vec<&Taken>) = taken.iter().partition(|taken| has_trouble(taken));
-    let (named, others) = troubled.split_at(troubled.len().min(NAMED_OF_INBOX));
-    for taken in well.iter().chain(named) {
-        of_inbox(taken, context);
-    }
-    if *waiting > 0 {
-        let files = show::count(*waiting, "files");
-        super::super::warn(format!(
-            "{files} of the inbox left for the next run: half of the deadline is for services"
-        ));
-    }
-    if others.is_empty() {
-        return;
-    }
-    let count = |is_so: fn(&Fate) -> bool| others.iter().filter(|taken| is_so(&taken.fate)).count();
-    let bad = format!("moved to \"bad\" beside them, which keeps the newest {MOST_BAD}");
-    let fates = [
-        (count(|fate| matches!(fate, Fate::Bad(_))), &*bad),
-        (count(|fate| matches!(fate, Fate::OtherBuild(_))), "of another build and set aside"),
-        (count(|fate| matches!(fate, Fate::Stuck(_))), "tried again"),
-        (count(|fate| matches!(fate, Fate::Unfinished(_))), "waiting for their end"),
-    ];
-    let fates = fates.iter().filter(|(number, _)| *number > 0);
-    let parts: Vec<String> = fates.map(|(number, fate)| format!("{number} {fate}")).collect();
-    super::super::fail(format!("and {} more files of the inbox: {}", others.len(), parts.join(", ")));
-}
-
-/// Says on stderr what became of a file of the inbox, where that is not what was hoped for.
-fn of_inbox(taken: &Taken, context: &Context) {
-    let file = in_message(&taken.file);
-    let name = taken.head.as_ref().map(|head| in_message(&head.service));
-    match (&taken.fate, name) {
-        (Fate::Bad(reason), _) => {
-            super::super::fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
-        }
-        (Fate::Unfinished(reason), _) => {
-            super::super::warn(format!("snapshot \"{file}\": {reason}; it waits for its end"));
-        }
-        (Fate::Stuck(reason), _) => {
-            super::super::fail(format!("snapshot \"{file}\": {reason}; it is tried again"));
-        }
-        (Fate::OtherBuild(build), Some(name)) => {
-            let build = build.short();
-            super::super::fail(format!(
-                "{name}: snapshot \"{file}\" is of build {build}, which contradicts the one shown; its data is set \
-                 aside (to show it: goc-watchdog pull {name} --adopt {build})"
-            ));
-        }
-        (Fate::Merged, Some(name)) => context.explain(format!("{name}: snapshot \"{file}\" is merged in")),
-        (_, Some(name)) => {
-            context.explain(format!("{name}: snapshot \"{file}\" says nothing that is not known"));
-        }
-        (_, None) => {}
-    }
-}
-
-/// Says on stderr what went wrong with a service, whatever the form of the output.
-fn troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
-    let name = in_message(&entry.members[0].name);
-    for fault in &pulled.faults {
-        let outcome = match pulled.outcome {
-            KeyOutcome::NotStored => "; its counters are kept in the database, its row is not stored",
-            KeyOutcome::Refused => "; its counters and its row are not stored",
-            _ => "",
-        };
-        fail(format_args!("{name}: {fault}{outcome}; the next pull tries again"));
-    }
-    for failure in &pulled.failures {
-        let next_try = failure
-            .next_try
-            .map(|next| format!(", next try {}", moment(next, context.now())))
-            .unwrap_or_default();
-        fail(format_args!(
-            "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
-            in_message(&failure.address),
-            failure.error
-        ));
-    }
-    for quarantined in &pulled.quarantined {
-        let address = in_message(&quarantined.address);
-        let build = quarantined.build.short();
-        let message = match quarantined.why {
-            WhyQuarantined::OtherBuild => format!(
-                "{name}: \"{address}\" serves build {build}, which contradicts the one shown; its data is set \
-                 aside (to show it: goc-watchdog pull {name} --adopt {build})"
-            ),
-            WhyQuarantined::Undecided => format!(
-                "{name}: \"{address}\" stands under two names with the same build {build}, and which of them \
-                 it is cannot be told; its data is set aside"
-            ),
-        };
-        say(Level::Warning, &message);
-    }
-    if context.is_quiet {
-        return;
-    }
-    for adopted in &pulled.adopted {
-        let short = |build: Option<crate::profile::Fingerprint>| {
-            build.map_or_else(|| "-".to_owned(), |build| build.short())
-        };
-        inform(format_args!(
-            "{name}: build {} took the place of {}, which is history now",
-            short(adopted.to),
-            short(adopted.from)
-        ));
-    }
-    if let Some(pending) = &pulled.pending {
-        inform(format_args!("{name}: {}", pending.sentence(context.now())));
-    }
-    if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
-        inform(format_args!("{name}: pulled, {}", pulled.reason));
-        for (address, other) in &pulled.elsewhere {
-            inform(format_args!(
-                "{name}: \"{}\" is a process of {} now",
-                in_message(address),
-                in_message(other)
-            ));
-        }
-        if pulled.restarted > 0 {
-            inform(format_args!(
-                "{name}: {} ended since the last pull",
-                show::count(pulled.restarted, "processes")
-            ));
-        }
-    }
 }
 
 fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
@@ -325,6 +136,42 @@ struct Summary {
     ended_by: &'static str,
 }
 
+impl Summary {
+    fn new(outcome: &PullOutcome<'_>, took: Duration) -> Self {
+        use SnapshotOutcome::{Bad, Known, Merged, OtherBuild};
+        let PullOutcome { fleet, pulled, planned, waiting, stop, inbox, mended, damages, .. } = outcome;
+        let count_of = |result| pulled.iter().filter(|pulled| pulled.outcome == result).count();
+        let snapshots_of = |is_so: fn(&SnapshotOutcome) -> bool| {
+            inbox.results.iter().filter(|result| is_so(&result.outcome)).count()
+        };
+        let settled = pulled.len() - count_of(KeyOutcome::NotDue);
+        Self {
+            pulled: settled,
+            changed: count_of(KeyOutcome::Changed),
+            unchanged: count_of(KeyOutcome::Unchanged),
+            nothing_answered: count_of(KeyOutcome::NothingAnswered),
+            damages: damages.iter().map(Damage::to_string).collect(),
+            rewritten_files: mended.rewritten(),
+            lost_files: mended.lost(),
+            not_stored: count_of(KeyOutcome::NotStored) + count_of(KeyOutcome::Refused),
+            not_due: waiting.iter().filter(|waiting| waiting.until.is_some()).count(),
+            cut_off: if stop.is_some() { planned.saturating_sub(settled) } else { 0 },
+            failed_addresses: pulled.iter().map(|pulled| pulled.failures.len()).sum(),
+            set_aside_addresses: pulled.iter().map(|pulled| pulled.quarantined.len()).sum(),
+            silent_centers: fleet.silent.iter().map(|silent| shown_url(&silent.url)).collect(),
+            snapshots: snapshots_of(|outcome| matches!(outcome, Merged | Known)),
+            set_aside_snapshots: snapshots_of(|outcome| matches!(outcome, Bad(_) | OtherBuild(_))),
+            bytes: pulled.iter().map(|pulled| pulled.bytes).sum(),
+            seconds: took.as_secs_f64(),
+            ended_by: match stop {
+                None => "completion",
+                Some(Stop::Deadline) => "deadline",
+                Some(Stop::Signal(_)) => "signal",
+            },
+        }
+    }
+}
+
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "pulled {}", show::count(self.pulled, "services"))?;
@@ -365,19 +212,19 @@ impl std::fmt::Display for Summary {
     }
 }
 
-fn snapshot_object(taken: &Taken) -> serde_json::Value {
-    let (result, why) = match &taken.fate {
-        Fate::Merged => ("merged", None),
-        Fate::Known => ("known", None),
-        Fate::OtherBuild(build) => ("set_aside", Some(format!("other build {}", build.short()))),
-        Fate::Unfinished(reason) => ("unfinished", Some(reason.clone())),
-        Fate::Stuck(reason) => ("stuck", Some(reason.clone())),
-        Fate::Bad(reason) => ("bad", Some(reason.clone())),
+fn snapshot_object(snapshot: &SnapshotResult) -> serde_json::Value {
+    let (result, why) = match &snapshot.outcome {
+        SnapshotOutcome::Merged => ("merged", None),
+        SnapshotOutcome::Known => ("known", None),
+        SnapshotOutcome::OtherBuild(build) => ("set_aside", Some(format!("other build {}", build.short()))),
+        SnapshotOutcome::Unfinished(reason) => ("unfinished", Some(reason.clone())),
+        SnapshotOutcome::Stuck(reason) => ("stuck", Some(reason.clone())),
+        SnapshotOutcome::Bad(reason) => ("bad", Some(reason.clone())),
     };
     json!({
-        "snapshot": taken.file,
-        "service": taken.head.as_ref().map(|head| &head.service),
-        "captured_at": taken.head.as_ref().map(|head| show::iso(head.captured_at)),
+        "snapshot": snapshot.file,
+        "service": snapshot.head.as_ref().map(|head| &head.service),
+        "captured_at": snapshot.head.as_ref().map(|head| show::iso(head.captured_at)),
         "result": result,
         "why": why,
     })

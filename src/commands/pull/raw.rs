@@ -5,11 +5,9 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::PullArgs;
-use crate::collect::fleet::{ask_known_first, known_of_root};
-use crate::commands::{Context, UsageError};
-use crate::exit::ExitCode;
-use crate::fleet::assembly::Fleet;
+use super::{PullArgs, fleet_to_read};
+use crate::commands::Context;
+use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pick::pick;
 use crate::io::center::Client;
 use crate::io::workdir::{self, FillError};
@@ -21,7 +19,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
         (Some(address), _) => vec![address.clone()],
         (None, [service]) => addresses_of(service, context, client)?,
         (None, _) => {
-            bail!(UsageError("--raw needs one SERVICE, or --address URL; see goc-watchdog pull --help"))
+            bail!(EarlyEnd::Usage("--raw needs one SERVICE, or --address URL; see goc-watchdog pull --help"))
         }
     };
     let mut last_error = anyhow!("no center lists \"{}\"", in_message(&args.services.join(" ")));
@@ -46,7 +44,7 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
         };
         match pulled {
             Ok(_) => return Ok(ExitCode::Done),
-            // What was written cannot be taken back, so no other address may follow it.
+            // Written bytes cannot be taken back, so no other address may follow.
             Err(error) if args.output.is_none() => {
                 return Err(error).with_context(|| format!("profile from \"{}\"", in_message(&address)));
             }
@@ -116,10 +114,7 @@ impl<W: Write> Write for Escaping<W> {
 }
 
 fn addresses_of(service: &str, context: &Context, client: &Client) -> Result<Vec<String>> {
-    let (known, ids) = known_of_root(&context.workdir)?;
-    let heard = ask_known_first(client, &context.centers, &known, || None);
-    let fleet = Fleet::assemble(known, heard, &context.config.naming, &ids, context.now());
-    super::report_silence(&fleet, false, context)?;
+    let fleet = fleet_to_read(context, client, None)?;
     Ok(pick(service, &fleet.entries)?.addresses())
 }
 

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use outputs::{RequestedOutput, RequestedOutputParser};
 
 use crate::commands::gate::GateArgs;
-use crate::commands::{Context, turn};
+use crate::commands::{Context, lock_wait};
 use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::fleet::row::Row;
@@ -175,14 +175,14 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<ExitCode> {
         (Err(message), _) => Ok(usage(&message)),
         (Ok(Some(folder)), _) => site::run(folder, args.offline, context, &signals),
         // Holds off sweeping before the row is chosen, so that its file is there when it is opened.
-        (Ok(None), Some(service)) => match turn::reading(&signals, context)? {
-            Ok(reading) => run::report(service, args, context, &signals, &reading),
-            Err(code) => Ok(code),
-        },
+        (Ok(None), Some(service)) => {
+            let reading = lock_wait::hold_off_sweeping(&signals, context)?;
+            run::report(service, args, context, &signals, &reading)
+        }
         (Ok(None), None) => Ok(usage("--all without SERVICE is for --format site -o DIR")),
     };
     match signals.received() {
-        Some(signal) => Ok(ExitCode::of_signal(signal)),
+        Some(signal) => Ok(ExitCode::from_signal(signal)),
         None => ended,
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::notices::{print, source_settings};
 use super::{ReportArgs, SortOrder};
-use crate::commands::{self, Context, Level, turn};
+use crate::commands::{self, Context, Level, lock_wait};
 use crate::exit::ExitCode;
 use crate::gate::Gate;
 use crate::io::signals::Signals;
@@ -81,10 +81,7 @@ pub(super) fn folder(args: &ReportArgs) -> Result<Option<&Path>, String> {
 /// Brings the site in a folder up to date.
 pub(super) fn run(folder: &Path, is_offline: bool, context: &Context, signals: &Signals) -> Result<ExitCode> {
     // Holds off sweeping before the rows are read, so that their files are there when they are opened.
-    let reading = match turn::reading(signals, context)? {
-        Ok(reading) => reading,
-        Err(code) => return Ok(code),
-    };
+    let reading = lock_wait::hold_off_sweeping(signals, context)?;
     let notify = |notice| print(notice, context);
     let request = SiteRequest {
         folder,

@@ -1,4 +1,4 @@
-//! The lock: one run at a time works in a root, and the others say so and end, unless they may wait.
+//! Waiting for locks: one run at a time works in a root, and the others end unless they may wait.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use anyhow::Result;
 use humantime::format_duration;
 
-use crate::commands::{Context, Level, say};
-use crate::exit::ExitCode;
+use crate::commands::Context;
+use crate::exit::EarlyEnd;
 use crate::fleet::retention::RowFiles;
 use crate::io::clock::{self, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::workdir::{Freed, Locked, Reading, Swept, WorkdirError};
 
-/// What `--wait` means without a value: longer than anybody does.
+/// The value of `--wait` without one: longer than anybody waits.
 pub(crate) const FOREVER: &str = "100years";
 
-/// How long is waited for what no `--wait` asked for.
+/// The wait of a run without `--wait`, where the other run is soon done.
 const SHORT: Duration = Duration::from_secs(10);
-/// When it is said that something is waited for.
+/// A wait that takes longer is announced.
 const SAID_AFTER: Duration = Duration::from_secs(1);
 
-/// Holds off sweeping, or returns what the run ends with: a sweep took too long, which is said, or a signal.
-pub(crate) fn reading(signals: &Signals, context: &Context) -> Result<Result<Reading, ExitCode>> {
+/// Holds off sweeping, so that stored files stay while they are read.
+pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<Reading> {
     let attempt = || match context.workdir.reading() {
         Err(WorkdirError::Busy { .. }) => Ok(None),
         reading => Ok(Some(reading?)),
@@ -30,12 +30,12 @@ pub(crate) fn reading(signals: &Signals, context: &Context) -> Result<Result<Rea
     let path = context.workdir.readers();
     let path = path.display();
     match wait_shortly(attempt, &format!("{path}: prune is removing files"), signals, context)? {
-        Waited::Done(reading) => Ok(Ok(reading)),
-        Waited::Signal(signal) => Ok(Err(ExitCode::of_signal(signal))),
+        Waited::Done(reading) => Ok(reading),
+        Waited::Signal(signal) => Err(EarlyEnd::Signal(signal).into()),
         Waited::InVain => {
             let wait = format_duration(SHORT);
-            say(Level::Warning, &format!("{path}: another run holds the lock, still after {wait}"));
-            Ok(Err(ExitCode::Busy))
+            let message = format!("{path}: another run holds the lock, still after {wait}");
+            Err(EarlyEnd::Busy(message).into())
         }
     }
 }
@@ -94,28 +94,28 @@ fn wait_shortly<T>(
     }
 }
 
-/// How long a run waits, all in all, while others hold the lock.
-pub(crate) struct Patience {
+/// The time that a run waits, all in all, while others hold the lock.
+pub(crate) struct LockWait {
     /// `None` where it waits for nobody.
     longest: Option<Duration>,
     since: Stopwatch,
 }
 
-/// The lock, held.
-pub(crate) struct Turn {
+/// The lock, held by this run.
+pub(crate) struct HeldLock {
     pub(crate) locked: Locked,
     has_waited: bool,
 }
 
-impl Turn {
-    /// Returns the context of a run that begins when it is its turn: what another one stored until then must
-    /// not seem to come later.
+impl HeldLock {
+    /// Returns the context of a run that begins now if it waited. Else what another run stored meanwhile would seem to
+    /// come later.
     pub(crate) fn begin(&self, context: &Context) -> Context {
         if self.has_waited { context.begun_at(clock::now()) } else { context.clone() }
     }
 }
 
-impl Patience {
+impl LockWait {
     /// Begins to count.
     pub(crate) fn new(longest: Option<Duration>) -> Self {
         Self { longest, since: Stopwatch::start() }
@@ -131,8 +131,8 @@ impl Patience {
         self.longest?.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero())
     }
 
-    /// Takes the lock, or returns what the run ends with: busy, which is said, or a signal.
-    pub(crate) fn take(&self, signals: &Signals, context: &Context) -> Result<Result<Turn, ExitCode>> {
+    /// Takes the lock; fails with [`EarlyEnd`] where the time is spent, or a signal came.
+    pub(crate) fn take(&self, signals: &Signals, context: &Context) -> Result<HeldLock> {
         const FIRST_PAUSE: Duration = Duration::from_millis(20);
         const LONGEST_PAUSE: Duration = Duration::from_secs(2);
         let mut pause = FIRST_PAUSE;
@@ -140,26 +140,25 @@ impl Patience {
             let has_waited = pause > FIRST_PAUSE;
             let busy = match context.workdir.lock() {
                 Err(busy @ WorkdirError::Busy { .. }) => busy,
-                locked => return Ok(Ok(Turn { locked: locked?, has_waited })),
+                locked => return Ok(HeldLock { locked: locked?, has_waited }),
             };
             let Some(left) = self.left() else {
-                say(Level::Warning, &format!("{busy}{self}; nothing was changed"));
-                return Ok(Err(ExitCode::Busy));
+                return Err(EarlyEnd::Busy(format!("{busy}{self}; nothing was changed")).into());
             };
             if !has_waited {
                 context.explain(format_args!("{busy}; waiting"));
             }
             // Not all at the same moment, where many wait.
             if let Some(signal) = clock::wait(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left), signals) {
-                return Ok(Err(ExitCode::of_signal(signal)));
+                return Err(EarlyEnd::Signal(signal).into());
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
 
-/// What is said of it once it is spent.
-impl fmt::Display for Patience {
+/// The clause of a message about time that is spent.
+impl fmt::Display for LockWait {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.longest {
             Some(longest) => write!(out, ", still after {}", format_duration(longest)),

@@ -1,13 +1,14 @@
-//! What leaving pods left in the inbox is taken in, before anything is pulled.
+//! The inbox: snapshots that leaving pods left are taken in before anything is pulled.
 //!
-//! A snapshot is as hostile as an answer, and may come late, twice, or after its successor. What came of one is
-//! committed together with its identity before its file goes, so that a crash in between counts nothing twice.
+//! A snapshot is as hostile as an answer, and may come late, twice, or after its successor. Its outcome is committed
+//! together with its identity before its file goes, so that a crash in between counts nothing twice.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -18,8 +19,7 @@ use crate::address::{host_and_port, normal_form};
 use crate::collect::fault::Reach;
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::{Message, Run};
-use crate::commands::Context;
-use crate::config::InboxOwner;
+use crate::config::{Config, InboxOwner};
 use crate::fleet::assembly::Fleet;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
@@ -30,89 +30,115 @@ use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::snapshot::{self, BadSnapshot, Capture, Checked, Head, Life, Place};
 use crate::io::store::{Store, Writer};
 use crate::io::users;
-use crate::io::workdir::WorkdirError;
 use crate::io::workdir::inbox::{self, InboxFile};
+use crate::io::workdir::{Workdir, WorkdirError};
 use crate::memory::NoRoom;
 use crate::names::Naming;
 use crate::profile::{
     Fingerprint, Limits, Mode, ParsedAnswer, Profile, ReadError, Reader, Template, encode_counts, mix,
 };
 
-/// How many snapshots are committed together.
+/// Number of snapshots that are committed together.
 const COMMITTED_AT_ONCE: usize = 64;
-/// How many files are looked into before those that are bad are moved away, and it is seen whether the run is over.
+/// Number of files that are looked into before bad ones are moved away and the time is checked.
 const LOOKED_INTO_AT_ONCE: usize = 512;
-/// How long it is known that a snapshot was taken in. One that comes again later still changes nothing: all that
-/// it counted is counted.
+/// Time for which the identity of a snapshot is remembered. A snapshot that comes again later still changes nothing: its
+/// counts are known.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
-/// What came of a file of the inbox.
+/// A file of an inbox, with its outcome.
 #[derive(Clone, Debug)]
-pub(crate) struct Taken {
+pub(crate) struct SnapshotResult {
+    /// Path of the file.
     pub(crate) file: String,
-    /// Where it says whose it is.
+    /// `None` where the file has no head that can be read.
     pub(crate) head: Option<Head>,
-    pub(crate) fate: Fate,
+    pub(crate) outcome: SnapshotOutcome,
 }
 
-/// What was done with it.
+/// The outcome of a file of an inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Its counters are merged in.
+pub(crate) enum SnapshotOutcome {
+    /// The counters are merged in.
     Merged,
-    /// All that it says was known.
+    /// The counts were known.
     Known,
-    /// Its build contradicts the one that its key shows; its counters wait.
+    /// The build contradicts the one that the key shows; the counters wait.
     OtherBuild(Fingerprint),
-    /// It waits for the next run: somebody may still be writing it.
+    /// The file waits for the next run: somebody may still be writing it.
     Unfinished(String),
-    /// It could not be read, or not be moved away, and is tried again.
+    /// The file could not be read, or not be moved away, and is tried again.
     Stuck(String),
-    /// It was moved away.
+    /// The file was moved away.
     Bad(String),
 }
 
 /// A file whose head was read.
-pub(crate) struct Letter {
+pub(crate) struct Snapshot {
     file: InboxFile,
     head: Head,
     start: u64,
 }
 
-/// What lies in the inboxes.
-#[derive(Default)]
-pub(crate) struct Found {
-    /// By service, the oldest data first.
-    pub(crate) letters: Vec<Letter>,
-    /// What came of what was looked at.
-    pub(crate) taken: Vec<Taken>,
-    /// How many files were left for the next run.
-    pub(crate) waiting: usize,
-    /// An inbox could not be looked into, or not be emptied.
-    pub(crate) is_partial: bool,
+/// A folder that could not be looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BadInbox {
+    /// The configured folder does not exist.
+    Missing(PathBuf),
+    /// The folder cannot be read, for this reason.
+    Unreadable(String),
 }
 
-impl Found {
+/// The contents of the inboxes.
+#[derive(Default)]
+pub(crate) struct InboxContents {
+    /// By service, the oldest data first.
+    pub(crate) snapshots: Vec<Snapshot>,
+    /// Folders that could not be looked into.
+    pub(crate) bad_inboxes: Vec<BadInbox>,
+    /// Files that are no snapshots, or not yet.
+    refused: Vec<SnapshotResult>,
+    /// Number of files that were not looked into for lack of time.
+    waiting: usize,
+}
+
+/// The result of taking in the contents of the inboxes.
+#[derive(Default)]
+pub(crate) struct InboxOutcome {
+    pub(crate) results: Vec<SnapshotResult>,
+    /// Number of files that were left for the next run.
+    pub(crate) waiting: usize,
+    /// Why files that were taken in could not be removed.
+    pub(crate) not_removed: Vec<String>,
+    /// An inbox could not be looked into, or not be emptied.
+    is_partial: bool,
+}
+
+impl InboxOutcome {
     /// Tells whether something was refused, or waits for more than its end.
     pub(crate) fn has_trouble(&self) -> bool {
-        let is_trouble = |fate: &Fate| matches!(fate, Fate::OtherBuild(_) | Fate::Stuck(_) | Fate::Bad(_));
-        self.is_partial || self.waiting > 0 || self.taken.iter().any(|taken| is_trouble(&taken.fate))
+        use SnapshotOutcome::{Bad, OtherBuild, Stuck};
+        let is_trouble = |outcome: &SnapshotOutcome| matches!(outcome, OtherBuild(_) | Stuck(_) | Bad(_));
+        self.is_partial || self.waiting > 0 || self.results.iter().any(|result| is_trouble(&result.outcome))
     }
 }
 
 /// Looks into the inboxes, until `is_over`: the next run goes on.
-pub(crate) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
-    let now = context.now();
-    let mut found = Found::default();
-    let own = match context.workdir.inbox() {
+pub(crate) fn look(
+    workdir: &Workdir,
+    config: &Config,
+    now: DateTime<Utc>,
+    is_over: &dyn Fn() -> bool,
+) -> InboxContents {
+    let mut contents = InboxContents::default();
+    let own = match workdir.inbox() {
         Ok(own) => Some(own),
         Err(error) => {
-            crate::commands::fail(format_args!("inbox: {}", explained(error)));
-            found.is_partial = true;
+            contents.bad_inboxes.push(BadInbox::Unreadable(explained(error)));
             None
         }
     };
-    let configured = context.config.inboxes.iter().map(|folder| context.workdir.root().join(folder));
+    let configured = config.inboxes.iter().map(|folder| workdir.root().join(folder));
     let mut looked_into = HashSet::new();
     for folder in own.clone().into_iter().chain(configured) {
         if !looked_into.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
@@ -120,45 +146,56 @@ pub(crate) fn look(is_over: &dyn Fn() -> bool, context: &Context) -> Found {
         }
         let files = match inbox::files(&folder, snapshot::SUFFIX, now) {
             Ok(Some(files)) => files,
-            // That of the root is made by whoever needs it; one that was configured is a mount that went.
+            // The inbox of the root is made by whoever needs it; a configured one is a mount that went.
             Ok(None) if own.as_ref() == Some(&folder) => Vec::new(),
             Ok(None) => {
-                crate::commands::fail(format_args!("inbox {:?} is not there", folder.display()));
-                found.is_partial = true;
-                Vec::new()
+                contents.bad_inboxes.push(BadInbox::Missing(folder));
+                continue;
             }
             Err(error) => {
-                crate::commands::fail(format_args!("inbox: {}", explained(error)));
-                found.is_partial = true;
-                Vec::new()
+                contents.bad_inboxes.push(BadInbox::Unreadable(explained(error)));
+                continue;
             }
         };
+        let owners = config.inbox_owners.as_deref();
+        contents.look_into(files, owners, now, is_over);
+    }
+    contents.snapshots.sort_by_cached_key(|snapshot| {
+        (snapshot.head.service.clone(), snapshot.head.captured_at, snapshot.file.path())
+    });
+    contents
+}
+
+impl InboxContents {
+    fn look_into(
+        &mut self,
+        files: Vec<InboxFile>,
+        owners: Option<&[InboxOwner]>,
+        now: DateTime<Utc>,
+        is_over: &dyn Fn() -> bool,
+    ) {
         let mut files = files.into_iter().peekable();
         while files.peek().is_some() && !is_over() {
             let mut refused = Vec::new();
             for file in files.by_ref().take(LOOKED_INTO_AT_ONCE) {
-                match head_of(&file, context.config.inbox_owners.as_deref()) {
-                    Ok((head, start)) => found.letters.push(Letter { file, head, start }),
+                match head_of(&file, owners) {
+                    Ok((head, start)) => self.snapshots.push(Snapshot { file, head, start }),
                     Err(reason) => refused.push(Refusal { file, head: None, reason }),
                 }
             }
-            found.taken.extend(refuse(refused, now));
+            self.refused.extend(refuse(refused, now));
         }
-        found.waiting += files.len();
+        self.waiting += files.len();
     }
-    found.letters.sort_by_cached_key(|letter| {
-        (letter.head.service.clone(), letter.head.captured_at, letter.file.path())
-    });
-    found
 }
 
 /// Why a file is not taken in.
 enum Refused {
-    /// It is no snapshot.
+    /// The file is no snapshot.
     Bad(String),
     /// Not all of it is there, or not yet.
     Unfinished(String),
-    /// It could not be read this time.
+    /// The file could not be read this time.
     Stuck(String),
 }
 
@@ -209,33 +246,37 @@ struct Refusal {
 }
 
 /// Moves files aside that are bad; returns what came of each, but for those that another root took meanwhile.
-fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<Taken> {
-    let taken = |file: &InboxFile, head, fate| Taken { file: file.path().display().to_string(), head, fate };
+fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<SnapshotResult> {
+    let result = |file: &InboxFile, head, outcome| SnapshotResult { file: shown(file), head, outcome };
     let (mut all, mut bad) = (Vec::new(), Vec::new());
     for Refusal { file, head, reason } in refusals {
         match reason {
             _ if file.is_gone() => {}
-            Refused::Stuck(reason) => all.push(taken(&file, head, Fate::Stuck(reason))),
+            Refused::Stuck(reason) => all.push(result(&file, head, SnapshotOutcome::Stuck(reason))),
             Refused::Unfinished(reason) if file.is_fresh(now) => {
-                all.push(taken(&file, head, Fate::Unfinished(reason)));
+                all.push(result(&file, head, SnapshotOutcome::Unfinished(reason)));
             }
             Refused::Unfinished(reason) | Refused::Bad(reason) => bad.push((file, head, reason)),
         }
     }
     let moved = inbox::set_aside(&bad.iter().map(|(file, _, reason)| (file, &**reason)).collect::<Vec<_>>());
     for ((file, head, reason), moved) in bad.into_iter().zip(moved) {
-        let fate = match moved {
-            Ok(true) => Fate::Bad(reason),
+        let outcome = match moved {
+            Ok(true) => SnapshotOutcome::Bad(reason),
             Ok(false) => continue,
-            Err(error) => Fate::Stuck(format!("{reason}; {}", explained(error))),
+            Err(error) => SnapshotOutcome::Stuck(format!("{reason}; {}", explained(error))),
         };
-        all.push(taken(&file, head, fate));
+        all.push(result(&file, head, outcome));
     }
     all
 }
 
-/// Where what is taken in is held against what is stored.
-pub(crate) struct Intake<'i, 'a, 'w> {
+fn shown(file: &InboxFile) -> String {
+    file.path().display().to_string()
+}
+
+/// Holds snapshots against what is stored, and takes them in.
+pub(crate) struct InboxReader<'i, 'a, 'w> {
     pub(crate) run: &'i Run<'a>,
     pub(crate) store: &'i Store,
     pub(crate) writer: &'i mut Writer<'w>,
@@ -243,131 +284,130 @@ pub(crate) struct Intake<'i, 'a, 'w> {
     pub(crate) fleet: &'i mut Fleet,
     pub(crate) naming: &'i Naming,
     pub(crate) limits: Limits,
-    /// Whose files are taken in; `None`: anybody's.
+    /// Owners whose files are taken in; `None`: anybody's.
     pub(crate) owners: Option<&'i [InboxOwner]>,
-    /// Tells that what is not taken in yet is to wait for the next run.
+    /// Tells that the other snapshots are to wait for the next run.
     pub(crate) is_over: &'i dyn Fn() -> bool,
 }
 
-/// The key of the snapshot before, of which the next one mostly is too.
-struct Desk {
-    entry: usize,
-    open: OpenKey,
+/// The services and addresses that snapshots are looked up in. The key of the last snapshot is kept, because the next
+/// one mostly belongs to it too.
+struct KeyCache {
+    /// Index in the fleet, by name.
+    entries: HashMap<String, usize>,
+    listings: Listings,
+    open: Option<(usize, OpenKey)>,
 }
 
-impl Intake<'_, '_, '_> {
-    /// Takes in what was found, and marks the keys whose counters moved.
-    pub(crate) fn take(mut self, mut found: Found) -> Result<Found> {
-        if found.letters.is_empty() {
-            return Ok(found);
+/// A snapshot that was looked at.
+enum Handled {
+    /// The snapshot is stored, so its file can go.
+    Stored(SnapshotOutcome),
+    /// The snapshot is not taken in.
+    Refused(Refused),
+}
+
+impl InboxReader<'_, '_, '_> {
+    /// Takes in the snapshots, and marks the keys whose counters moved.
+    pub(crate) fn take_in(mut self, contents: InboxContents) -> Result<InboxOutcome> {
+        let InboxContents { snapshots, bad_inboxes, refused: results, waiting } = contents;
+        let is_partial = !bad_inboxes.is_empty();
+        let mut outcome = InboxOutcome { results, waiting, not_removed: Vec::new(), is_partial };
+        if snapshots.is_empty() {
+            return Ok(outcome);
         }
-        let listings = listings(self.store)?;
-        let mut entries = HashMap::new();
+        let mut cache = KeyCache { entries: HashMap::new(), listings: listings(self.store)?, open: None };
         for (index, entry) in self.fleet.entries.iter().enumerate() {
-            entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
+            cache.entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
         }
-        let mut desk = None;
-        for letters in found.letters.chunks(COMMITTED_AT_ONCE) {
-            let (mut done, mut refused) = (Vec::new(), Vec::new());
-            for letter in letters {
-                if (self.is_over)() {
-                    found.waiting += 1;
-                    continue;
-                }
-                let fate = match self.take_one(letter, &mut entries, &listings, &mut desk) {
-                    Err(error) if Reach::of(&error) == Reach::Service => {
-                        // Half of what it holds may be of a snapshot that was not taken in.
-                        desk = None;
-                        Fate::Stuck(format!("{error:#}"))
-                    }
-                    fate => match fate? {
-                        Ok(fate) => {
-                            done.push(&letter.file);
-                            fate
-                        }
-                        Err(reason) => {
-                            let (file, head) = (letter.file.clone(), Some(letter.head.clone()));
-                            refused.push(Refusal { file, head, reason });
-                            continue;
-                        }
-                    },
-                };
-                let file = letter.file.path().display().to_string();
-                found.taken.push(Taken { file, head: Some(letter.head.clone()), fate });
-            }
-            self.writer.commit()?;
-            found.taken.extend(refuse(refused, self.run.now));
-            for file in done {
-                if let Err(error) = file.remove() {
-                    let error = explained(error);
-                    crate::commands::fail(format_args!(
-                        "{error}; its data is stored and not counted again; let this user write the folder, or remove \
-                         the file"
-                    ));
-                    found.is_partial = true;
-                }
-            }
+        for snapshots in snapshots.chunks(COMMITTED_AT_ONCE) {
+            self.take_in_together(snapshots, &mut cache, &mut outcome)?;
         }
-        Ok(found)
+        Ok(outcome)
     }
 
-    fn take_one(
+    /// Takes in some snapshots with one commit, and removes their files after it.
+    fn take_in_together(
         &mut self,
-        letter: &Letter,
-        entries: &mut HashMap<String, usize>,
-        listings: &Listings,
-        desk: &mut Option<Desk>,
-    ) -> Result<Result<Fate, Refused>> {
-        let head = &letter.head;
+        snapshots: &[Snapshot],
+        cache: &mut KeyCache,
+        outcome: &mut InboxOutcome,
+    ) -> Result<()> {
+        let (mut done, mut refused) = (Vec::new(), Vec::new());
+        for snapshot in snapshots {
+            if (self.is_over)() {
+                outcome.waiting += 1;
+                continue;
+            }
+            let head = Some(snapshot.head.clone());
+            let of_one = match self.take_one(snapshot, cache) {
+                Err(error) if Reach::of(&error) == Reach::Service => {
+                    // Half of what is held of the key may be of a snapshot that was not taken in.
+                    cache.open = None;
+                    SnapshotOutcome::Stuck(format!("{error:#}"))
+                }
+                handled => match handled? {
+                    Handled::Stored(of_one) => {
+                        done.push(&snapshot.file);
+                        of_one
+                    }
+                    Handled::Refused(reason) => {
+                        refused.push(Refusal { file: snapshot.file.clone(), head, reason });
+                        continue;
+                    }
+                },
+            };
+            outcome.results.push(SnapshotResult { file: shown(&snapshot.file), head, outcome: of_one });
+        }
+        self.writer.commit()?;
+        outcome.results.extend(refuse(refused, self.run.now));
+        for file in done {
+            if let Err(error) = file.remove() {
+                outcome.not_removed.push(explained(error));
+                outcome.is_partial = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self, snapshot: &Snapshot, cache: &mut KeyCache) -> Result<Handled> {
+        let head = &snapshot.head;
         let identity = head.identity();
         if self.store.is_taken(&identity)? {
-            return Ok(Ok(Fate::Known));
+            return Ok(Handled::Stored(SnapshotOutcome::Known));
         }
-        let named = entries.get(&head.service).copied();
+        let named = cache.entries.get(&head.service).copied();
         let known: Vec<Arc<Template>> = match named {
             Some(entry) => {
-                let ledger = self.ledger_of(entry, desk)?;
-                ledger.state.templates.iter().map(|(_, template)| Arc::clone(template)).collect()
+                let open_key = self.open_key(entry, &mut cache.open)?;
+                open_key.state.templates.iter().map(|(_, template)| Arc::clone(template)).collect()
             }
             None => Vec::new(),
         };
-        let ParsedAnswer { profile, template, .. } = match self.read(letter, &known) {
+        let ParsedAnswer { profile, template, .. } = match self.read(snapshot, &known) {
             Ok(understood) => understood,
-            Err(refused) => return Ok(Err(refused)),
+            Err(refused) => return Ok(Handled::Refused(refused)),
         };
         // Only now: a name that nothing vouches for leaves no trace.
         let index = match named {
             Some(index) => index,
-            None => self.introduce(&head.service, entries)?,
+            None => self.introduce(&head.service, &mut cache.entries)?,
         };
         let template = template.map(Arc::new);
         let structure = self.run.intern(&profile.build, template.as_ref())?;
-        let ledger = self.ledger_of(index, desk)?;
+        let open_key = self.open_key(index, &mut cache.open)?;
         if let Some(template) = template {
-            ledger.state.templates.push((structure, template));
+            open_key.state.templates.push((structure, template));
         }
         let entry = &mut self.fleet.entries[index];
-        let build_group = seat(entry, ledger, &profile, structure, self.run, self.store)?;
+        let build_group = seat(entry, open_key, &profile, structure, self.run, self.store)?;
         carry_out(self.messages, self.writer)?;
 
-        let address = address_of(head, entry, listings, ledger);
+        let address = address_of(head, entry, &cache.listings, open_key);
         let at = head.captured_at.min(self.run.now);
-        let origin = Origin { build_group, structure, mode: profile.mode, address, at, now: self.run.now };
-        let sum = self.store.folded(build_group, structure)?;
-        let place = origin.place(head, &profile.counts, sum.as_ref(), ledger, self.run, self.store)?;
-        let mut changes = match place {
-            Place::Known => Vec::new(),
-            Place::Joins(index, counts) => vec![origin.moved(index, &counts, ledger)],
-            Place::JoinsSum(counts) => {
-                let Generation { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
-                let (mode, counts) = (mix(mode, profile.mode), encode_counts(&counts));
-                vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
-            }
-            Place::Own(counts) => {
-                let id = self.run.ids.generation();
-                origin.opened(id, head.captured_at, &counts, entry, ledger)
-            }
-        };
+        let (run, store, mode) = (self.run, self.store, profile.mode);
+        let origin = Origin { run, store, build_group, structure, mode, address, at };
+        let mut changes = origin.changes(head, &profile.counts, entry, open_key)?;
         let has_moved = !changes.is_empty();
         if has_moved {
             changes.push(Change::Unfinished(entry.id));
@@ -375,38 +415,41 @@ impl Intake<'_, '_, '_> {
         }
         changes.push(Change::SnapshotTaken { identity, at: self.run.now });
         self.writer.apply_all(&changes)?;
-        let is_shown = ledger
+        let is_shown = open_key
             .state
             .current()
-            .is_some_and(|current| ledger.state.build_groups[current].id == build_group);
-        Ok(Ok(match has_moved {
-            _ if !is_shown => Fate::OtherBuild(profile.build.fingerprint()),
-            true => Fate::Merged,
-            false => Fate::Known,
+            .is_some_and(|current| open_key.state.build_groups[current].id == build_group);
+        Ok(Handled::Stored(match has_moved {
+            _ if !is_shown => SnapshotOutcome::OtherBuild(profile.build.fingerprint()),
+            true => SnapshotOutcome::Merged,
+            false => SnapshotOutcome::Known,
         }))
     }
 
-    /// Returns what is known of a key.
-    fn ledger_of<'d>(&self, entry: usize, desk: &'d mut Option<Desk>) -> Result<&'d mut OpenKey> {
-        if desk.as_ref().is_none_or(|desk| desk.entry != entry) {
-            let mut open = OpenKey::open(&self.fleet.entries[entry], self.store)?;
-            open.load(self.run, self.store)?;
-            *desk = Some(Desk { entry, open });
-        }
-        Ok(&mut desk.as_mut().expect("opened just now").open)
+    /// Returns the stored state of a key; `open` keeps the last one.
+    fn open_key<'d>(&self, entry: usize, open: &'d mut Option<(usize, OpenKey)>) -> Result<&'d mut OpenKey> {
+        let open_key = match open.take() {
+            Some((of, open_key)) if of == entry => open_key,
+            _ => {
+                let mut open_key = OpenKey::open(&self.fleet.entries[entry], self.store)?;
+                open_key.load(self.run, self.store)?;
+                open_key
+            }
+        };
+        Ok(&mut open.insert((entry, open_key)).1)
     }
 
     /// Makes a name known that only the inbox tells of.
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
         let Run { ids, now, .. } = self.run;
-        let (index, changes) = self.fleet.add_service(service, self.naming, ids, *now);
+        let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
         self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
         Ok(index)
     }
 
-    fn read(&self, letter: &Letter, known: &[Arc<Template>]) -> Result<ParsedAnswer, Refused> {
-        let Letter { file, head, start } = letter;
+    fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<ParsedAnswer, Refused> {
+        let Snapshot { file, head, start } = snapshot;
         let stuck = |error: io::Error| Refused::Stuck(error.to_string());
         let unfinished = |reason: &str| Err(Refused::Unfinished(reason.to_owned()));
         let mut opened = open(file, self.owners)?;
@@ -427,7 +470,7 @@ impl Intake<'_, '_, '_> {
         reader.reserve(self.run.memory.reader(false));
         let understood = reader.understand(known, None, 0);
         drop(reader);
-        // Of what is no profile the rest tells whether it was left so, or damaged.
+        // The digest over the rest tells a bad profile that was left so from a damaged one.
         io::copy(&mut checked, &mut io::sink()).map_err(stuck)?;
         match understood {
             Err(ReadError::Io(error)) => Err(stuck(error)),
@@ -443,7 +486,7 @@ impl Intake<'_, '_, '_> {
 /// Finds the build group that a profile belongs to; the first of a key is what it shows.
 fn seat(
     entry: &KeyEntry,
-    ledger: &mut OpenKey,
+    open_key: &mut OpenKey,
     profile: &Profile,
     structure: StructureId,
     run: &Run<'_>,
@@ -451,13 +494,13 @@ fn seat(
 ) -> Result<BuildGroupId> {
     let member = (structure, profile.build.fingerprint());
     // A snapshot may be late: that of a build which was replaced belongs to the history of that build.
-    let known = ledger.state.build_group_with(structure);
-    let index = known.or_else(|| ledger.state.build_group_of(&profile.build, member, false));
+    let known = open_key.state.build_group_with(structure);
+    let index = known.or_else(|| open_key.state.build_group_of(&profile.build, member, false));
     let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
-    let index = ledger.make_room(assignment, entry.id, (&profile.build, member), run, store)?;
-    let id = ledger.state.build_groups[index].id;
-    if ledger.state.current().is_none() {
-        ledger.state.build_groups[index].status = BuildGroupStatus::Current;
+    let index = open_key.make_room(assignment, entry.id, (&profile.build, member), run, store)?;
+    let id = open_key.state.build_groups[index].id;
+    if open_key.state.current().is_none() {
+        open_key.state.build_groups[index].status = BuildGroupStatus::Current;
         let shown = Change::BuildGroupStatus(id, BuildGroupStatus::Current);
         run.send(Message::Changes(Some(entry.id), vec![shown]));
     }
@@ -474,41 +517,64 @@ fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()
     Ok(())
 }
 
-/// Where a snapshot comes from.
-struct Origin {
+/// The build, the address and the time of a snapshot.
+struct Origin<'o, 'a> {
+    run: &'o Run<'a>,
+    store: &'o Store,
     build_group: BuildGroupId,
     structure: StructureId,
     mode: Mode,
     address: String,
-    /// When it was taken, and not later than now.
+    /// The time at which the snapshot was taken, and not later than now.
     at: DateTime<Utc>,
-    now: DateTime<Utc>,
 }
 
-impl Origin {
-    /// Finds the place of its counters; an index is that of a generation of the ledger.
+impl Origin<'_, '_> {
+    /// Returns the changes that add the counters; none where all of them were counted.
+    fn changes(
+        &self,
+        head: &Head,
+        counts: &[u64],
+        entry: &KeyEntry,
+        open_key: &mut OpenKey,
+    ) -> Result<Vec<Change>> {
+        let sum = self.store.folded(self.build_group, self.structure)?;
+        Ok(match self.place(head, counts, sum.as_ref(), open_key)? {
+            Place::Known => Vec::new(),
+            Place::Joins(index, counts) => vec![self.moved(index, &counts, open_key)],
+            Place::JoinsSum(counts) => {
+                let Generation { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
+                let (mode, counts) = (mix(mode, self.mode), encode_counts(&counts));
+                vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
+            }
+            Place::Own(counts) => {
+                self.opened(self.run.ids.generation(), head.captured_at, &counts, entry, open_key)
+            }
+        })
+    }
+
+    /// Finds the place of the counters; an index is that of a generation of the key.
     fn place(
         &self,
         head: &Head,
         counts: &[u64],
         sum: Option<&Generation>,
-        ledger: &OpenKey,
-        run: &Run<'_>,
-        store: &Store,
+        open_key: &OpenKey,
     ) -> Result<Place> {
+        let Self { run, store, .. } = *self;
         let is_of_it = |known: &Generation| {
             known.address.as_ref() == Some(&self.address)
                 && (known.build_group, known.structure, known.mode)
                     == (self.build_group, self.structure, self.mode)
         };
-        let of_it: Vec<usize> = (0..ledger.state.generations.len())
-            .filter(|&index| is_of_it(&ledger.state.generations[index]))
+        let of_it: Vec<usize> = (0..open_key.state.generations.len())
+            .filter(|&index| is_of_it(&open_key.state.generations[index]))
             .collect();
         let counts_of = |known: &Generation| {
             store.counts(known.id, counts.len())?.context("counters of a generation are gone")
         };
         let lives: Vec<Life> =
-            of_it.iter().map(|&index| run.life(&ledger.state.generations[index])).collect();
+            of_it.iter().map(|&index| run.life(&open_key.state.generations[index])).collect();
         let capture = Capture {
             started_at: head.process.map(|process| process.started_at),
             captured_at: head.captured_at,
@@ -518,16 +584,16 @@ impl Origin {
         let is_in_doubt = doubt.concerns_any(&capture, &lives);
         let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
         let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
-        let counts_of = |life: usize| counts_of(&ledger.state.generations[of_it[life]]);
+        let counts_of = |life: usize| counts_of(&open_key.state.generations[of_it[life]]);
         Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)? {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
             place => place,
         })
     }
 
-    /// Gives a generation of the ledger these counters.
-    fn moved(&self, index: usize, counts: &[u64], ledger: &mut OpenKey) -> Change {
-        let life = &mut ledger.state.generations[index];
+    /// Gives a generation of the key these counters.
+    fn moved(&self, index: usize, counts: &[u64], open_key: &mut OpenKey) -> Change {
+        let life = &mut open_key.state.generations[index];
         life.pulled_at = life.pulled_at.max(self.at);
         let (id, at, counts) = (life.id, life.pulled_at, encode_counts(counts));
         Change::GenerationMoved { id, mode: self.mode, at, counts, answer: None }
@@ -540,13 +606,13 @@ impl Origin {
         captured_at: DateTime<Utc>,
         counts: &[u64],
         entry: &KeyEntry,
-        ledger: &mut OpenKey,
+        open_key: &mut OpenKey,
     ) -> Vec<Change> {
-        let Self { build_group, structure, mode, address, at, now } = self;
-        let (build_group, structure, mode, at, now) = (*build_group, *structure, *mode, *at, *now);
+        let Self { build_group, structure, mode, ref address, at, .. } = *self;
+        let now = self.run.now;
         let here = |known: &Generation| known.address.as_ref() == Some(address);
         // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
-        let is_newest = ledger
+        let is_newest = open_key
             .state
             .generations
             .iter()
@@ -554,8 +620,11 @@ impl Origin {
             .all(|known| known.pulled_at <= captured_at);
         let mut changes = Vec::new();
         if is_newest {
-            let open =
-                ledger.state.generations.iter_mut().filter(|known| known.closed_at.is_none() && here(known));
+            let open = open_key
+                .state
+                .generations
+                .iter_mut()
+                .filter(|known| known.closed_at.is_none() && here(known));
             changes.extend(open.map(|known| {
                 known.closed_at = Some(at);
                 Change::GenerationClosed(known.id, at)
@@ -564,7 +633,7 @@ impl Origin {
         // Nobody will ask it again where no center lists it.
         let is_over = !is_newest || !entry.addresses().contains(address);
         let (address, counts) = (Some(address.clone()), encode_counts(counts));
-        ledger.state.generations.push(Generation {
+        open_key.state.generations.push(Generation {
             id,
             build_group,
             structure,
@@ -607,12 +676,12 @@ fn listings(store: &Store) -> Result<Listings> {
 }
 
 /// Returns the address under which the process of a snapshot is known, or would be.
-fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, ledger: &OpenKey) -> String {
+fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, open_key: &OpenKey) -> String {
     let named = |member: &&ServiceName| member.name == head.service;
     let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);
     let listed =
         own.into_iter().chain(others).flat_map(|member| listings.get(&member.id).into_iter().flatten());
-    let stored = ledger.state.generations.iter().rev().filter_map(|known| known.address.as_ref());
+    let stored = open_key.state.generations.iter().rev().filter_map(|known| known.address.as_ref());
     let mut seen = HashSet::new();
     let all: Vec<(&String, String, u16)> = listed
         .chain(stored)

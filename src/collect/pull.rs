@@ -1,0 +1,363 @@
+//! The engine of `pull`: from the centers' lists to the latest row of every key.
+//!
+//! A run has three steps: [`tidy`], [`survey`] and [`pull`]. None of them prints; each returns what happened, and the
+//! command prints that before the next step.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use crate::address::{base_url, normal_form};
+use crate::collect::fleet::{FleetSource, ask_known_first};
+use crate::collect::fold;
+use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
+use crate::collect::mending::{Depth, Mended, mend};
+use crate::collect::outcome::KeyResult;
+use crate::collect::run::{Message, Run, WAITING_MESSAGES};
+use crate::collect::store_thread::{PullResult, Stop, StoreThread};
+use crate::collect::workers::{Queue, Work};
+use crate::config::Config;
+use crate::fleet::assembly::Fleet;
+use crate::fleet::change::Change;
+use crate::fleet::ids::IdSource;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pick::pick;
+use crate::fleet::plan::{PullPlan, Selection, Waiting};
+use crate::fleet::pull_rules::PullRules;
+use crate::fleet::snapshot::{Doubt, Jump};
+use crate::io::center::Client;
+use crate::io::clock::{self, Stopwatch};
+use crate::io::progress::Progress;
+use crate::io::signals::Signals;
+use crate::io::store::{Damage, Store, Writer};
+use crate::io::workdir::{Locked, Swept, WorkdirError};
+use crate::memory::Memory;
+use crate::profile::Limits;
+
+/// The root, the adapters and the limits of one run.
+#[derive(Clone, Copy)]
+pub(crate) struct PullRun<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) signals: &'a Signals,
+    pub(crate) locked: &'a Locked,
+    pub(crate) store: &'a Store,
+    pub(crate) config: &'a Config,
+    pub(crate) centers: &'a [String],
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) started: Stopwatch,
+    pub(crate) now: DateTime<Utc>,
+    /// Somebody watches a bar on stderr.
+    pub(crate) shows_progress: bool,
+}
+
+impl PullRun<'_> {
+    fn is_over(&self) -> bool {
+        Stop::now(self.signals, self.deadline, &self.started).is_some()
+    }
+
+    /// Tells whether the inbox has had its time: half of it is for services, whoever fills the inbox.
+    fn is_over_for_inbox(&self) -> bool {
+        let deadline = self.deadline.map(|deadline| deadline / 2);
+        Stop::now(self.signals, deadline, &self.started).is_some()
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_sub(self.started.elapsed()))
+    }
+}
+
+/// The services that one run pulls, and the rules for it.
+pub(crate) struct PullRequest<'a> {
+    /// Names of services, or unambiguous parts of names; empty: all services.
+    pub(crate) services: &'a [String],
+    /// The only address to ask. Its data is stored under the one service.
+    pub(crate) address: Option<&'a str>,
+    /// Pull also services that are not due.
+    pub(crate) is_forced: bool,
+    /// Peek at services that are not due.
+    pub(crate) may_peek: bool,
+    pub(crate) rules: PullRules,
+    pub(crate) limits: Limits,
+    pub(crate) concurrency: usize,
+}
+
+/// The result of tidying up the root before the run.
+pub(crate) struct Tidied {
+    /// Files that other users can read or lock; empty once a run told of them.
+    pub(crate) open_to_others: Vec<String>,
+    /// Scratch files that could not be removed.
+    pub(crate) scratch_left: Vec<WorkdirError>,
+    /// Files that a run which did not end had left.
+    pub(crate) swept: Option<Swept>,
+}
+
+/// Removes what earlier runs left behind, and looks for files that are open to others.
+pub(crate) fn tidy(run: &PullRun<'_>) -> Result<Tidied> {
+    let PullRun { locked, store, now, .. } = *run;
+    let open_to_others = open_to_others(run)?;
+    let scratch_left = locked.sweep_scratch()?;
+    let swept =
+        if store.last_run_ended()? { None } else { Some(locked.sweep(&store.row_files()?, None, now)?) };
+    Ok(Tidied { open_to_others, scratch_left, swept })
+}
+
+/// Returns, once a root, what other users can read or lock there: an earlier release created it so, and modes of
+/// existing files are not changed.
+fn open_to_others(run: &PullRun<'_>) -> Result<Vec<String>> {
+    const TOPIC: &str = "open to others";
+    if run.store.is_told(TOPIC)? {
+        return Ok(Vec::new());
+    }
+    let open = run.locked.open_to_others()?;
+    if !open.is_empty() {
+        let mut writer = run.store.writer(run.locked.held());
+        writer.apply(&Change::Told(TOPIC, run.now))?;
+        writer.commit()?;
+    }
+    Ok(open)
+}
+
+/// The services and snapshots that a run can pull or take in.
+pub(crate) struct Survey {
+    pub(crate) fleet: Fleet,
+    pub(crate) inbox: InboxContents,
+    ids: IdSource,
+}
+
+/// Asks the centers for their lists, and looks into the inboxes.
+pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Survey> {
+    let PullRun { client, locked, store, config, centers, now, .. } = *run;
+    // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
+    let urls: Vec<String> = centers.iter().filter_map(|url| base_url(url).ok()).collect();
+    if request.services.is_empty() && !urls.is_empty() {
+        // Stored at once, because a run in which no center answers may end before anything else is stored.
+        let mut writer = store.writer(locked.held());
+        writer.apply(&Change::CentersAsked { urls, at: now })?;
+        writer.commit()?;
+    }
+    let source = FleetSource { store: Some(store), naming: &config.naming, now };
+    let time_left = || run.time_left();
+    let (mut fleet, ids) = source.assemble(|known| ask_known_first(client, centers, known, time_left))?;
+    if let (Some(_), [name]) = (request.address, request.services)
+        && pick(name, &fleet.entries).is_err()
+        && let parsed = config.naming.parse(name)
+        && parsed.is_parsed()
+    {
+        let (_, changes) = fleet.add_service(parsed, &ids, now);
+        fleet.changes.extend(changes);
+    }
+    let inbox = inbox::look(locked.workdir(), config, now, &|| run.is_over_for_inbox());
+    Ok(Survey { fleet, inbox, ids })
+}
+
+/// The result of a run.
+pub(crate) struct PullOutcome<'s> {
+    pub(crate) fleet: &'s Fleet,
+    pub(crate) pulled: Vec<KeyResult>,
+    /// Number of keys that the run was to pull.
+    pub(crate) planned: usize,
+    /// Keys that were not pulled.
+    pub(crate) waiting: Vec<Waiting<'s>>,
+    /// A service was named that no center lists.
+    pub(crate) is_named_offline: bool,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) inbox: InboxOutcome,
+    /// An emptied center lists nothing that answers, so its services are offline now.
+    pub(crate) accepted_emptied: bool,
+    pub(crate) mended: Mended,
+    /// Stored values that could not be read.
+    pub(crate) damages: Vec<Damage>,
+}
+
+/// Takes the snapshots in, pulls what is due or was named, and stores the result.
+pub(crate) fn pull<'s>(
+    run: &PullRun<'_>,
+    request: &PullRequest<'_>,
+    survey: &'s mut Survey,
+) -> Result<PullOutcome<'s>> {
+    let PullRun { signals, locked, store, deadline, ref started, .. } = *run;
+    let mut writer = store.writer(locked.held());
+    store_start(run, &mut survey.fleet, &mut writer)?;
+
+    let stopped = AtomicBool::new(false);
+    let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+    let shared = shared_state(run, request, &survey.ids, messages, &stopped)?;
+    let contents = std::mem::take(&mut survey.inbox);
+    let reader = InboxReader {
+        run: &shared,
+        store,
+        writer: &mut writer,
+        messages: &received,
+        fleet: &mut survey.fleet,
+        naming: &run.config.naming,
+        limits: request.limits,
+        owners: run.config.inbox_owners.as_deref(),
+        is_over: &|| run.is_over_for_inbox(),
+    };
+    let inbox = reader.take_in(contents)?;
+    let fleet = &survey.fleet;
+    let selection = select(request, &fleet.entries)?;
+    let plan = plan(request, &selection, fleet, run.now)?;
+
+    let progress = &Progress::start(plan.pulls.len(), run.shows_progress);
+    let queue = Queue::new(&plan, request.may_peek && matches!(selection, Selection::Due));
+    let mut store_thread =
+        StoreThread { writer: &mut writer, stopped: &stopped, signals, deadline, started, progress };
+    let work = Work { queue: &queue, store, threads: request.concurrency, messages: &received };
+    let done = work.carry_out(shared, &mut store_thread);
+    progress.finish();
+    let PullResult { keys: pulled, stop } = done?;
+    drop(queue);
+
+    let (mut accepted_emptied, mut mended) = (false, Mended::default());
+    if stop.is_none() {
+        accepted_emptied = accept_emptied_centers(run, fleet, &mut writer)?;
+        mended = keep_house(run, request, survey, &mut writer)?;
+    }
+    writer.apply(&Change::RunEnded(clock::now()))?;
+    writer.commit()?;
+    let planned = plan.pulls.iter().map(|group| group.keys.len()).sum();
+    let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
+    let is_named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
+    Ok(PullOutcome {
+        fleet,
+        pulled,
+        planned,
+        waiting: plan.waiting,
+        is_named_offline,
+        stop,
+        inbox,
+        accepted_emptied,
+        mended,
+        damages: store.damages(),
+    })
+}
+
+/// Stores that the run began, whether the clock went back since the last one, and the lists of the centers.
+fn store_start(run: &PullRun<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) -> Result<()> {
+    if let Some(jump) = run.store.last_run_at()?.and_then(|last| Jump::between(last, run.now)) {
+        writer.apply(&Change::ClockWentBack(jump))?;
+    }
+    writer.apply(&Change::RunStarted(run.now))?;
+    // Dropped one after the other: the first run of a large center has three for each name.
+    std::mem::take(&mut fleet.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
+    Ok(writer.commit()?)
+}
+
+/// Returns the state that the threads of the run share.
+fn shared_state<'a>(
+    run: &PullRun<'a>,
+    request: &PullRequest<'_>,
+    ids: &'a IdSource,
+    messages: SyncSender<Message>,
+    stopped: &'a AtomicBool,
+) -> Result<Run<'a>> {
+    let PullRun { client, locked, store, config, now, .. } = *run;
+    Ok(Run {
+        client,
+        locked,
+        ids,
+        numbers: store.profile_numbers()?,
+        rules: request.rules.clone(),
+        now,
+        doubt: Doubt::new(now, store.clock_jumps()?),
+        last_before_jump: store.last_before_jump()?,
+        seed: fastrand::u64(..),
+        messages,
+        stopped,
+        bytes: Arc::default(),
+        memory: Memory::new(config.pull.memory_bytes),
+        structures: Mutex::new(store.structures()?),
+        templates: Mutex::default(),
+        damaged: Mutex::default(),
+    })
+}
+
+/// Finds the services that a request names.
+fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> {
+    if request.is_forced {
+        return Ok(Selection::Forced);
+    }
+    if request.services.is_empty() {
+        return Ok(Selection::Due);
+    }
+    let mut named = BTreeSet::new();
+    for query in request.services {
+        let entry = pick(query, entries)?;
+        named.insert(entry.id);
+    }
+    Ok(Selection::Named(named))
+}
+
+fn plan<'s>(
+    request: &PullRequest<'_>,
+    selection: &Selection,
+    fleet: &'s Fleet,
+    now: DateTime<Utc>,
+) -> Result<PullPlan<'s>> {
+    let entries = &fleet.entries;
+    Ok(match (request.address, request.services) {
+        (Some(address), [service, ..]) => {
+            PullPlan::for_address(pick(service, entries)?, &normal_form(address), entries)
+        }
+        _ => PullPlan::make(entries, selection, &request.rules, now),
+    })
+}
+
+/// Decides what a pull without `--address` would do now, and does nothing of it.
+pub(crate) fn plan_only<'s>(
+    request: &PullRequest<'_>,
+    fleet: &'s Fleet,
+    now: DateTime<Utc>,
+) -> Result<PullPlan<'s>> {
+    let selection = select(request, &fleet.entries)?;
+    Ok(PullPlan::make(&fleet.entries, &selection, &request.rules, now))
+}
+
+/// Believes a center that lists nothing once nothing that it listed answers any more; tells whether it was believed.
+fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<'_>) -> Result<bool> {
+    let emptied: Vec<&str> =
+        fleet.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
+    if emptied.is_empty() {
+        return Ok(false);
+    }
+    let states = run.store.addresses()?;
+    let is_gone = |entry: &&KeyEntry| {
+        let known = states.get(&entry.id);
+        entry.addresses().iter().all(|address| {
+            let state = known.and_then(|known| known.iter().find(|(known, _)| known == address));
+            state.is_some_and(|(_, state)| state.retry.failures > 0)
+        })
+    };
+    let assumed = |entry: &&KeyEntry| entry.addresses().iter().any(|address| entry.is_assumed(address));
+    let (gone, there): (Vec<&KeyEntry>, Vec<&KeyEntry>) =
+        fleet.entries.iter().filter(assumed).partition(is_gone);
+    if !there.is_empty() || gone.is_empty() {
+        return Ok(false);
+    }
+    fleet.unlist(&emptied, run.now).iter().try_for_each(|change| writer.apply(change))?;
+    Ok(true)
+}
+
+/// Forgets names and snapshots that are no longer needed, folds old generations, and mends stored profiles.
+fn keep_house(
+    run: &PullRun<'_>,
+    request: &PullRequest<'_>,
+    survey: &Survey,
+    writer: &mut Writer<'_>,
+) -> Result<Mended> {
+    let PullRun { store, locked, now, .. } = *run;
+    if request.services.is_empty() {
+        survey.fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
+    }
+    let until = fold::until(run.config.pull.fold_after, now);
+    fold::fold(store, &survey.ids, until, |change| Ok(writer.apply(change)?))?;
+    writer.apply(&Change::SnapshotsForgotten(now - inbox::REMEMBERED))?;
+    let depth = if request.is_forced { Depth::Content } else { Depth::Size };
+    mend(store, locked, depth, || run.is_over(), |change| writer.apply(change))
+}

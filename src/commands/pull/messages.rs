@@ -1,0 +1,245 @@
+//! The messages of a pull on stderr.
+
+use anyhow::{Result, bail};
+
+use crate::address::shown_url;
+use crate::collect::inbox::SnapshotOutcome::{self, Bad, Known, Merged, OtherBuild, Stuck, Unfinished};
+use crate::collect::inbox::{BadInbox, InboxOutcome, SnapshotResult};
+use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
+use crate::collect::pull::{PullOutcome, Tidied};
+use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
+use crate::commands::pull::output::by_name;
+use crate::commands::{Context, Level, fail, inform, say, show, warn};
+use crate::fleet::assembly::Fleet;
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::plan::Waiting;
+use crate::io::workdir::Workdir;
+use crate::io::workdir::inbox::MOST_BAD;
+use crate::names::{in_message, printable};
+use crate::phrases::moment;
+use crate::profile::Fingerprint;
+
+/// Names what was found in the root before the run.
+pub(super) fn tell_tidied(tidied: &Tidied, workdir: &Workdir) {
+    const NAMED: usize = 3;
+    let Tidied { open_to_others: open, scratch_left, swept } = tidied;
+    if !open.is_empty() {
+        let root = workdir.root().display();
+        let shown: Vec<_> = open.iter().take(NAMED).map(|name| printable(name)).collect();
+        let more = match open.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        warn(format!(
+            "other users of this machine can read {}{more} in {root}; to close it (this is said once): cd {root} && \
+             chmod -R o= sqlite.db* goc-watchdog.lock goc-watchdog.readers ./*/cov_data",
+            shown.join(", ")
+        ));
+    }
+    tell_left(scratch_left);
+    if let Some(swept) = swept {
+        tell_swept(swept);
+    }
+}
+
+/// Names the inboxes that could not be looked into.
+pub(super) fn tell_bad_inboxes(bad_inboxes: &[BadInbox]) {
+    for bad in bad_inboxes {
+        match bad {
+            BadInbox::Missing(folder) => fail(format_args!("inbox {:?} is not there", folder.display())),
+            BadInbox::Unreadable(reason) => fail(format_args!("inbox: {reason}")),
+        }
+    }
+}
+
+/// Warns of each center that says nothing or too much, and fails where nothing can be done without it.
+pub(super) fn tell_silence(fleet: &Fleet, has_snapshots: bool, context: &Context) -> Result<()> {
+    tell_cut_lists(fleet);
+    for silent in &fleet.silent {
+        let known = has_snapshots || fleet.entries.iter().any(|entry| !entry.addresses().is_empty());
+        if !known {
+            bail!(
+                "center \"{}\": {} (--center, GOC_CENTER or center in the configuration says which center is asked)",
+                shown_url(&silent.url),
+                silent.message
+            );
+        }
+        warn(format!(
+            "center \"{}\": {}; pulling the addresses it listed {}",
+            shown_url(&silent.url),
+            silent.message,
+            silent.last_heard.map_or_else(|| "before".to_owned(), |at| moment(at, context.now()))
+        ));
+    }
+    Ok(())
+}
+
+/// Names all that did not go well, whatever the form of the output.
+pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
+    for error in &outcome.inbox.not_removed {
+        fail(format_args!(
+            "{error}; its data is stored and not counted again; let this user write the folder, or remove the file"
+        ));
+    }
+    for waiting in &outcome.waiting {
+        context.explain(not_pulled(waiting));
+    }
+    if outcome.accepted_emptied {
+        warn("nothing that the emptied center listed answers any more, so its services are offline now");
+    }
+    tell_mended(&outcome.mended, &context.workdir);
+    tell_inboxes(&outcome.inbox, context);
+    for damage in &outcome.damages {
+        fail(damage);
+    }
+    for pulled in &by_name(&outcome.pulled, &outcome.fleet.entries) {
+        tell_troubles(pulled, context);
+    }
+}
+
+/// Returns the reason why a service is not pulled.
+fn not_pulled(waiting: &Waiting<'_>) -> String {
+    let name = in_message(&waiting.entry.newest_name().name);
+    match waiting.until {
+        Some((until, reason)) => {
+            format!("{name}: not pulled, {reason}, due {}", show::minute(until))
+        }
+        None => format!("{name}: not pulled, no center lists it"),
+    }
+}
+
+/// Number of files of the inboxes with trouble that are named.
+const NAMED_OF_INBOX: usize = 10;
+
+/// Names files of the inboxes. Only some are named, because somebody who leaves thousands must not fill a log.
+fn tell_inboxes(inbox: &InboxOutcome, context: &Context) {
+    let InboxOutcome { results, waiting, .. } = inbox;
+    let has_trouble = |result: &SnapshotResult| !matches!(result.outcome, Merged | Known);
+    let (troubled, well): (Vec<&SnapshotResult>, Vec<&SnapshotResult>) =
+        results.iter().partition(|result| has_trouble(result));
+    let (named, others) = troubled.split_at(troubled.len().min(NAMED_OF_INBOX));
+    for result in well.iter().chain(named) {
+        tell_snapshot(result, context);
+    }
+    if *waiting > 0 {
+        let files = show::count(*waiting, "files");
+        warn(format!("{files} of the inbox left for the next run: half of the deadline is for services"));
+    }
+    if others.is_empty() {
+        return;
+    }
+    let count =
+        |is_so: fn(&SnapshotOutcome) -> bool| others.iter().filter(|result| is_so(&result.outcome)).count();
+    let bad = format!("moved to \"bad\" beside them, which keeps the newest {MOST_BAD}");
+    let outcomes = [
+        (count(|outcome| matches!(outcome, Bad(_))), &*bad),
+        (count(|outcome| matches!(outcome, OtherBuild(_))), "of another build and set aside"),
+        (count(|outcome| matches!(outcome, Stuck(_))), "tried again"),
+        (count(|outcome| matches!(outcome, Unfinished(_))), "waiting for their end"),
+    ];
+    let outcomes = outcomes.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = outcomes.map(|(number, outcome)| format!("{number} {outcome}")).collect();
+    fail(format!("and {} more files of the inbox: {}", others.len(), parts.join(", ")));
+}
+
+/// Names a file of an inbox that was not taken in; with `--verbose`, also one that was.
+fn tell_snapshot(result: &SnapshotResult, context: &Context) {
+    let file = in_message(&result.file);
+    let name = result.head.as_ref().map(|head| in_message(&head.service));
+    match (&result.outcome, name) {
+        (Bad(reason), _) => {
+            fail(format!("snapshot \"{file}\": {reason}; moved to \"bad\" beside it"));
+        }
+        (Unfinished(reason), _) => {
+            warn(format!("snapshot \"{file}\": {reason}; it waits for its end"));
+        }
+        (Stuck(reason), _) => {
+            fail(format!("snapshot \"{file}\": {reason}; it is tried again"));
+        }
+        (OtherBuild(build), Some(name)) => {
+            let build = build.short();
+            fail(format!(
+                "{name}: snapshot \"{file}\" is of build {build}, which contradicts the one shown; its data is set \
+                 aside (to show it: goc-watchdog pull {name} --adopt {build})"
+            ));
+        }
+        (Merged, Some(name)) => context.explain(format!("{name}: snapshot \"{file}\" is merged in")),
+        (_, Some(name)) => {
+            context.explain(format!("{name}: snapshot \"{file}\" says nothing that is not known"));
+        }
+        (_, None) => {}
+    }
+}
+
+/// Names the troubles of a service.
+fn tell_troubles((entry, pulled): &(&KeyEntry, &KeyResult), context: &Context) {
+    let name = in_message(&entry.members[0].name);
+    for fault in &pulled.faults {
+        let outcome = match pulled.outcome {
+            KeyOutcome::NotStored => "; its counters are kept in the database, its row is not stored",
+            KeyOutcome::Refused => "; its counters and its row are not stored",
+            _ => "",
+        };
+        fail(format_args!("{name}: {fault}{outcome}; the next pull tries again"));
+    }
+    for failure in &pulled.failures {
+        let next_try = failure
+            .next_try
+            .map(|next| format!(", next try {}", moment(next, context.now())))
+            .unwrap_or_default();
+        fail(format_args!(
+            "{name}: profile from \"{}\": {}; kept the previous data{next_try}",
+            in_message(&failure.address),
+            failure.error
+        ));
+    }
+    for aside in &pulled.quarantined {
+        let address = in_message(&aside.address);
+        let build = aside.build.short();
+        let message = match aside.why {
+            WhyQuarantined::OtherBuild => format!(
+                "{name}: \"{address}\" serves build {build}, which contradicts the one shown; its data is set \
+                 aside (to show it: goc-watchdog pull {name} --adopt {build})"
+            ),
+            WhyQuarantined::Undecided => format!(
+                "{name}: \"{address}\" stands under two names with the same build {build}, and which of them \
+                 it is cannot be told; its data is set aside"
+            ),
+        };
+        say(Level::Warning, &message);
+    }
+    if !context.is_quiet {
+        tell_news(&name, pulled, context);
+    }
+}
+
+/// Tells of builds that were adopted or may be soon; with `--verbose`, of everything else that happened to a service.
+fn tell_news(name: &str, pulled: &KeyResult, context: &Context) {
+    for adopted in &pulled.adopted {
+        let short = |build: Option<Fingerprint>| build.map_or_else(|| "-".to_owned(), |build| build.short());
+        inform(format_args!(
+            "{name}: build {} took the place of {}, which is history now",
+            short(adopted.to),
+            short(adopted.from)
+        ));
+    }
+    if let Some(pending) = &pulled.pending {
+        inform(format_args!("{name}: {}", pending.sentence(context.now())));
+    }
+    if context.is_verbose && pulled.outcome != KeyOutcome::NotDue {
+        inform(format_args!("{name}: pulled, {}", pulled.reason));
+        for (address, other) in &pulled.elsewhere {
+            inform(format_args!(
+                "{name}: \"{}\" is a process of {} now",
+                in_message(address),
+                in_message(other)
+            ));
+        }
+        if pulled.restarted > 0 {
+            inform(format_args!(
+                "{name}: {} ended since the last pull",
+                show::count(pulled.restarted, "processes")
+            ));
+        }
+    }
+}
