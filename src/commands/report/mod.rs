@@ -191,3 +191,43 @@ fn usage(message: &str) -> ExitCode {
     super::fail(format_args!("{message}; see goc-watchdog report --help"));
     ExitCode::Usage
 }
+
+#[cfg(test)]
+mod testing {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+
+    /// Reads the options of a report of a service.
+    pub(super) fn args(options: &[&str]) -> ReportArgs {
+        parsed(&[&["shop"], options].concat())
+    }
+
+    /// Reads all arguments of a report.
+    pub(super) fn parsed(arguments: &[&str]) -> ReportArgs {
+        let command = ReportArgs::augment_args(clap::Command::new("report")).no_binary_name(true);
+        ReportArgs::from_arg_matches(&command.get_matches_from(arguments)).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::testing::args;
+    use super::*;
+
+    #[test]
+    fn an_option_chooses_the_base_before_the_configuration() {
+        for (options, configured, expected) in [
+            (&[][..], None, BaseChoice::Default),
+            (&[], Some("main"), BaseChoice::Revision("main")),
+            (&[], Some("parent"), BaseChoice::Parent),
+            (&["--base=previous"], Some("main"), BaseChoice::Previous),
+            (&["--base=v1"], Some("parent"), BaseChoice::Revision("v1")),
+            (&["--diff-file=f.diff"], Some("main"), BaseChoice::DiffFile(Path::new("f.diff"))),
+        ] {
+            assert_eq!(args(options).base(None, configured), expected, "{options:?} {configured:?}");
+        }
+    }
+}

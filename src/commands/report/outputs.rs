@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 
-use crate::commands::Context;
 use crate::commands::report::ReportArgs;
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
@@ -64,6 +63,14 @@ fn possible_value(form: &Form) -> PossibleValue {
     PossibleValue::new(form.name).help(form.help)
 }
 
+/// The terminal that stdout goes to, if it does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Screen {
+    pub(crate) is_terminal: bool,
+    pub(crate) width: Option<usize>,
+    pub(crate) has_color: bool,
+}
+
 /// A form with its place.
 #[derive(Debug)]
 struct Output {
@@ -87,7 +94,7 @@ pub(crate) struct Outputs {
 
 impl Outputs {
     /// Finds where each form goes; fails where two would go to one place.
-    pub(crate) fn new(args: &ReportArgs, context: &Context) -> Result<Self, String> {
+    pub(crate) fn new(args: &ReportArgs, screen: Screen) -> Result<Self, String> {
         let names_base = args.names_base();
         let mut outputs: Vec<Output> = Vec::new();
         for RequestedOutput { form, file } in requested(args, names_base)? {
@@ -103,7 +110,7 @@ impl Outputs {
                 return Err("site is of all services: give --all in place of SERVICE, and the folder by -o"
                     .to_owned());
             }
-            outputs.push(Output { form, layout: layout(args, file.is_none(), context), file });
+            outputs.push(Output { form, layout: layout(args, file.is_none(), screen), file });
         }
         let outputs = Self { all: outputs, page_file: None, names_base, only_changed: args.only_changed };
         if names_base && !outputs.have_changes() {
@@ -114,9 +121,9 @@ impl Outputs {
     }
 
     /// Gives the page a file in the current folder, where it would go to a terminal, which has no use for it.
-    pub(crate) fn name_page(&mut self, name: &str, context: &Context) {
+    pub(crate) fn name_page(&mut self, name: &str, screen: Screen) {
         let shown = |output: &&mut Output| output.form.is_for_browsers && output.file.is_none();
-        let page = self.all.iter_mut().find(shown).filter(|_| context.around.stdout_is_terminal);
+        let page = self.all.iter_mut().find(shown).filter(|_| screen.is_terminal);
         if let Some(page) = page {
             page.file = Some(PathBuf::from(name));
             self.page_file.clone_from(&page.file);
@@ -214,8 +221,8 @@ fn requested(args: &ReportArgs, names_base: bool) -> Result<Vec<RequestedOutput>
 }
 
 /// Returns the layout of a form that goes to stdout or to a file.
-fn layout(args: &ReportArgs, is_to_stdout: bool, context: &Context) -> Layout {
-    let is_shown = is_to_stdout && context.around.stdout_is_terminal;
+fn layout(args: &ReportArgs, is_to_stdout: bool, screen: Screen) -> Layout {
+    let is_shown = is_to_stdout && screen.is_terminal;
     Layout {
         order: args.sort.into(),
         most_files: match args.limit {
@@ -224,8 +231,8 @@ fn layout(args: &ReportArgs, is_to_stdout: bool, context: &Context) -> Layout {
             limit => limit,
         },
         most_ranges: (!args.all).then_some(RUNS_OF_A_FILE),
-        width: context.around.stdout_width.filter(|_| is_shown),
-        has_color: context.has_color && is_to_stdout,
+        width: screen.width.filter(|_| is_shown),
+        has_color: screen.has_color && is_to_stdout,
     }
 }
 
@@ -236,4 +243,74 @@ fn write_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>)
             anyhow!(error).context(format!("cannot write \"{}\"", in_message(&file.display().to_string())))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::report::testing::args;
+
+    fn outputs(options: &[&str]) -> Result<Outputs, String> {
+        Outputs::new(&args(options), Screen::default())
+    }
+
+    #[test]
+    fn the_demand_is_that_of_all_forms_together() {
+        for (options, expected) in [
+            (&[][..], "useful needed by-all"),
+            (&["--format=json"], "useful"),
+            (&["--format=badge"], ""),
+            (&["--format=func", "--format=json=f"], "useful needed"),
+            (&["--format=diff"], "useful needed by-all"),
+            (&["--format=html"], "useful"),
+            (&["--format=html", "--base=main"], "useful needed by-all"),
+            (&["--format=badge", "--only-changed"], "needed by-all"),
+            (&["--format=badge", "--format=diff=f"], "useful needed"),
+        ] {
+            let Demand { is_useful, is_needed, is_needed_by_all } = outputs(options).unwrap().demand();
+            let words = [(is_useful, "useful"), (is_needed, "needed"), (is_needed_by_all, "by-all")];
+            let words: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+            assert_eq!(words.join(" "), expected, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_not_named_follows_from_the_base() {
+        let form = |options| outputs(options).unwrap().forms().map(|form| form.name).collect::<Vec<_>>();
+        assert_eq!(form(&[]), ["func"]);
+        assert_eq!(form(&["--base=main"]), ["diff"]);
+        assert_eq!(form(&["--against=7", "--format=html"]), ["html"]);
+    }
+
+    #[test]
+    fn two_forms_never_go_to_one_place() {
+        for (options, error) in [
+            (&["--format=json", "--format=lcov"][..], "only one form can go to one place"),
+            (&["--format=json=f", "--format=lcov=./f"], "two forms would go to \"./f\""),
+            (&["--format=json=f", "--format=lcov", "-o", "f"], "two forms would go to \"f\""),
+            (&["--format=json=f", "-o", "g"], "nothing is left for --output \"g\""),
+            (&["--format=lcov", "--base=main"], "--base, --against and --diff-file are for html"),
+            (&["--format=site"], "site is of all services"),
+        ] {
+            let found = outputs(options).unwrap_err();
+            assert!(found.contains(error), "{options:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_colours_and_no_page() {
+        let screen = Screen { is_terminal: true, width: Some(80), has_color: true };
+        let output = |options: &[&str]| {
+            let mut outputs = Outputs::new(&args(options), screen).unwrap();
+            outputs.name_page("page.html", screen);
+            let Output { layout, file, .. } = outputs.all.remove(0);
+            (layout.has_color, layout.most_files, layout.width, file.map(|file| file.display().to_string()))
+        };
+        let file = |name: &str| Some(name.to_owned());
+        assert_eq!(output(&["--format=text"]), (true, Some(100), Some(80), None));
+        assert_eq!(output(&["--format=text", "--limit=0"]), (true, None, Some(80), None));
+        assert_eq!(output(&["--format=text=f"]), (false, None, None, file("f")));
+        assert_eq!(output(&["--format=html"]).3, file("page.html"));
+        assert_eq!(output(&["--format=html=own.html"]).3, file("own.html"));
+    }
 }

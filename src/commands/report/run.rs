@@ -5,7 +5,7 @@ use std::thread;
 use anyhow::{Result, bail};
 
 use super::notices::{print, source_settings};
-use super::outputs::Outputs;
+use super::outputs::{Outputs, Screen};
 use super::{FailOn, ReportArgs, usage};
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::{StoredProfile, stored_profile};
@@ -43,13 +43,18 @@ pub(super) fn report(
     signals: &Signals,
     reading: &Reading,
 ) -> Result<ExitCode> {
-    let mut outputs = match Outputs::new(args, context) {
+    let screen = Screen {
+        is_terminal: context.around.stdout_is_terminal,
+        width: context.around.stdout_width,
+        has_color: context.has_color,
+    };
+    let mut outputs = match Outputs::new(args, screen) {
         Ok(outputs) => outputs,
         Err(message) => return Ok(usage(&message)),
     };
     let (fleet, rows) = stored(context)?;
     let mut subject = Subject::find(service, args.row(), &fleet.entries, &rows)?;
-    outputs.name_page(&page_name(&subject.row), context);
+    outputs.name_page(&page_name(&subject.row), screen);
     let against = args.against.as_deref();
     let against =
         against.map(|query| row_to_compare(query, &subject.row, &fleet.entries, &rows)).transpose()?;

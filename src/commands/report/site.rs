@@ -125,3 +125,36 @@ fn tell(tally: &Tally, folder: &Path, context: &Context) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::parsed;
+    use super::*;
+
+    #[test]
+    fn a_site_has_a_folder_and_nothing_of_one_service() {
+        let site = ["--all", "--format=site", "-o", "d"];
+        assert_eq!(folder(&parsed(&site)), Ok(Some(Path::new("d"))));
+        assert_eq!(folder(&parsed(&["--all", "--format=site=d", "--offline"])), Ok(Some(Path::new("d"))));
+        assert_eq!(folder(&parsed(&["shop", "--format=html"])), Ok(None));
+        for (arguments, error) in [
+            (&["shop", "--format=site=d"][..], "--format site is of all services: give --all and no SERVICE"),
+            (&["--all", "--format=site"], "--format site needs a folder: -o DIR"),
+            (&["--all", "--format=site=-"], "--format site needs a folder, which stdout is not"),
+            (
+                &["--all", "--format=site=d", "-o", "d"],
+                "--format site=DIR and -o DIR say the same thing twice",
+            ),
+            (
+                &["--all", "--format=site=d", "--min-replicas=1"],
+                "a threshold is for the report of one service",
+            ),
+            (&["--all", "--format=site=d", "--sort=percent"], "--sort is for the report of one service"),
+            (&["--all", "--format=site=d", "--format=json"], "--format site stands alone"),
+            (&["--all", "--format=site=d", "--exclude=x"], "--include and the --exclude options are"),
+        ] {
+            let found = folder(&parsed(arguments)).unwrap_err();
+            assert!(found.starts_with(error), "{arguments:?}: {found}");
+        }
+    }
+}
