@@ -50,7 +50,7 @@ impl Glob {
         &self.text
     }
 
-    /// Tells whether it fits a path, or a folder above it.
+    /// Tells whether the glob fits a path, or a folder above it.
     #[must_use]
     pub(crate) fn fits(&self, path: &str) -> bool {
         let mut path = path;

@@ -1,6 +1,6 @@
 //! Cobertura's XML (`coverage-04.dtd`), which Jenkins, GitLab, Azure and diff-cover read.
 //!
-//! It counts lines, so its rates differ from the percentage over statements. Go's blocks are no branches:
+//! Rates are of lines, so they differ from the percentage of statements. Go's blocks are no branches:
 //! all branch figures are 0.
 
 use std::io::{self, Write};
@@ -53,8 +53,8 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
         escaped(file.best_path()),
         rates(file.line_coverage)
     )?;
-    // Those of a method stand again in the class, so each is written once and taken twice.
-    let lines = WrittenLines::of(&file.lines);
+    // Lines of a method stand again in the class, so each line is written once and used twice.
+    let lines = WrittenLines::from_lines(&file.lines);
     // Jenkins refuses a file in which name and signature of two methods of a class are the same.
     for DistinctFunction { function, name, suffix } in distinct(&file.functions) {
         let own = lines::within(&file.lines, &function.extent);
@@ -75,12 +75,12 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// The lines of a file as they are written.
 struct WrittenLines {
     text: Vec<u8>,
-    /// Where each ends.
+    /// The end of each line in `text`.
     ends: Vec<usize>,
 }
 
 impl WrittenLines {
-    fn of(lines: &[LineReport]) -> Self {
+    fn from_lines(lines: &[LineReport]) -> Self {
         let mut number = itoa::Buffer::new();
         let (mut text, mut ends) = (Vec::with_capacity(40 * lines.len()), Vec::with_capacity(lines.len()));
         for line in lines {

@@ -27,7 +27,7 @@ pub(super) fn covered_functions(
     functions: Vec<FuncExtent>,
 ) -> Vec<FunctionReport> {
     let coverage = |index: usize| block_coverage(&blocks[index], counts[index]);
-    // One that ends before it begins has no order that both sums could heed.
+    // A block that ends before it begins has no place in either order.
     let (upright, inverted): (Vec<usize>, Vec<usize>) =
         (0..blocks.len()).partition(|&index| blocks[index].start <= blocks[index].end);
     let mut by_end = upright.clone();
@@ -65,7 +65,7 @@ pub(super) fn covered_functions(
         for &index in inverted.iter().filter(|&&index| overlaps(&blocks[index])) {
             sum += coverage(index);
         }
-        // Where the furthest end passes the start, the block there is the one that passes it.
+        // The first block whose furthest end passes the start is the block that passes it.
         let entry = furthest_ends.partition_point(|end| *end <= extent.start);
         let is_entered = blocks.get(entry).is_some_and(|block| block.start < extent.end);
         FunctionReport { extent, coverage: sum, hits: if is_entered { counts[entry] } else { 0 } }

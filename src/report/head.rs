@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::text;
 use crate::coverage::Coverage;
 
-/// What a report is of.
+/// The row and the service of a report.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     /// Name of the service.
@@ -16,34 +16,34 @@ pub(crate) struct Head {
     pub region: String,
     /// The whole name where it fits no pattern.
     pub app: String,
-    /// Of the name listed last.
+    /// The branch of the name that was listed last.
     pub branch: String,
-    /// As the service's name has it, mostly abbreviated.
+    /// The commit as the service's name has it, mostly abbreviated.
     pub commit: String,
     /// Full hash of the commit that the source is of; `None` where none was read.
     pub source_commit: Option<String>,
     /// Row of the database.
     pub row: i64,
-    /// When the profile was stored.
+    /// The time when the profile was stored.
     pub stored_at: DateTime<Utc>,
-    /// When a pull last found it so; `None` for a row of the history.
+    /// The last pull that found the same counts; `None` for a row of the history.
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// How long that is ago.
+    /// The time since the last confirmation, or since the profile was stored.
     pub age: TimeDelta,
-    /// Replicas that answered, of those listed; `None` for rows of other hands.
+    /// Replicas that answered, of those listed; `None` for a row that another program stored.
     pub replicas: Option<(u32, u32)>,
     /// The row before it of the same app in its environment and region.
     pub previous: Option<Previous>,
     /// Totals of the same app in its environment and region up to this row, the newest last.
     pub trend: Vec<Point>,
-    /// What was asked to be left out, in words; empty for a whole report.
+    /// The filters in words; empty for a whole report.
     pub filters: Vec<String>,
-    /// In a site, where the page of its app is from here.
+    /// In a site, the address of the page of its app.
     pub above: Option<String>,
 }
 
 impl Head {
-    /// Returns in one line what a report is of: service, commit, time and age of the data, replicas.
+    /// Returns service, commit, time and age of the data, and replicas in one line.
     #[must_use]
     pub(crate) fn line(&self) -> String {
         text::headline(self)
@@ -65,7 +65,7 @@ pub(crate) struct Previous {
     pub stored_at: DateTime<Utc>,
     /// Its commit, as its service's name has it.
     pub commit: String,
-    /// Its statements; `None` for rows of other hands.
+    /// Its statements; `None` for a row that another program stored.
     pub coverage: Option<Coverage>,
 }
 

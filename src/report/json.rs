@@ -23,7 +23,7 @@ pub(super) const FORM: Form = Form {
 const SCHEMA: u32 = 1;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document::of(report);
+    let document = Document::new(report);
     json::write(&mut *out, &document)?;
     writeln!(out)
 }
@@ -150,7 +150,7 @@ struct Uncovered {
 }
 
 impl<'r> Document<'r> {
-    fn of(report: &'r Report<'_>) -> Self {
+    fn new(report: &'r Report<'_>) -> Self {
         let Report { head, files } = report;
         let Head {
             service,
@@ -256,7 +256,7 @@ fn each_range<S: Serializer>(
     (blocks, counts): &(&[crate::profile::Block], &[u64]),
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(MissedRange::of(blocks, counts).map(|range| Uncovered {
+    serializer.collect_seq(MissedRange::in_blocks(blocks, counts).map(|range| Uncovered {
         line: range.start.0,
         column: range.start.1,
         end_line: range.end.0,

@@ -1,6 +1,6 @@
 //! An lcov tracefile (`geninfo(1)`), which `genhtml`, editors and most coverage services read.
 //!
-//! It counts lines, so its percentages differ from those over statements.
+//! Percentages are of lines, so they differ from those of statements.
 
 use std::io::{self, Write};
 

@@ -24,25 +24,25 @@ pub(crate) struct LineReport {
     pub line: u32,
     /// Blocks with code on it.
     pub blocks: u32,
-    /// Those of them that were executed.
+    /// Blocks with code on the line that were executed.
     pub hit_blocks: u32,
     /// The largest of their counts.
     pub hits: u64,
 }
 
-/// What is to be said of a line.
+/// The state of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineState {
-    /// All that is on it was executed.
+    /// All code of the line was executed.
     Hit,
-    /// Some of it was.
+    /// A part of its code was executed.
     Partly,
-    /// Nothing of it was.
+    /// None of its code was executed.
     Missed,
 }
 
 impl LineReport {
-    /// Returns what is to be said of it.
+    /// Returns the state of the line.
     #[must_use]
     pub(crate) fn state(&self) -> LineState {
         match self.hit_blocks {
@@ -55,7 +55,7 @@ impl LineReport {
 
 /// Returns the lines of a file's blocks, ascending; `code` is `None` where its text is not known, and all
 /// lines that a block spans are its.
-pub(super) fn of(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>) -> Vec<LineReport> {
+pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>) -> Vec<LineReport> {
     let last_line = code.map_or(u32::MAX, |code| u32::try_from(code.count()).unwrap_or(u32::MAX));
     let counted = || blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
     let span = |block: &Block| u64::from(block.end.0.min(last_line).saturating_sub(block.start.0)) + 1;
@@ -163,7 +163,7 @@ pub(crate) struct MissedRange {
 
 impl MissedRange {
     /// Returns the ranges of a file, in order.
-    pub(super) fn of<'b>(blocks: &'b [Block], counts: &'b [u64]) -> impl Iterator<Item = Self> + 'b {
+    pub(super) fn in_blocks<'b>(blocks: &'b [Block], counts: &'b [u64]) -> impl Iterator<Item = Self> + 'b {
         let mut blocks = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0).peekable();
         std::iter::from_fn(move || {
             let (first, _) = blocks.find(|(_, count)| **count == 0)?;
@@ -197,10 +197,11 @@ mod tests {
             block((9, 2), (9, 15), 2),
             block((9, 14), (9, 21), 1),
         ];
-        let found = of(&blocks, &[3, 0, 3, 0], Some(&CodeLines::new(source, &scan(source).unwrap())));
+        let found =
+            from_blocks(&blocks, &[3, 0, 3, 0], Some(&CodeLines::new(source, &scan(source).unwrap())));
         let states: Vec<_> = found.iter().map(|line| (line.line, line.state(), line.hits)).collect();
         assert_eq!(states, [(4, Hit, 3), (5, Missed, 0), (9, Partly, 3)]);
-        let raw = of(&blocks, &[3, 0, 3, 0], None);
+        let raw = from_blocks(&blocks, &[3, 0, 3, 0], None);
         let lines: Vec<_> = raw.iter().map(|line| (line.line, line.state())).collect();
         let wanted = [(3, Hit), (4, Partly), (5, Missed), (6, Missed), (7, Missed), (8, Missed), (9, Partly)];
         assert_eq!(lines, wanted);
@@ -226,19 +227,20 @@ mod tests {
             block((4, 1), (4, 9), 0),
             block((5, 1), (6, 1), 4),
         ];
-        let ranges: Vec<_> = MissedRange::of(&blocks, &[1, 0, 9, 0]).collect();
+        let ranges: Vec<_> = MissedRange::in_blocks(&blocks, &[1, 0, 9, 0]).collect();
         assert_eq!(ranges, [MissedRange { start: (2, 1), end: (6, 1), statements: 6 }]);
-        let ranges: Vec<_> = MissedRange::of(&blocks, &[0, 1, 0, 0]).map(|range| range.statements).collect();
+        let ranges: Vec<_> =
+            MissedRange::in_blocks(&blocks, &[0, 1, 0, 0]).map(|range| range.statements).collect();
         assert_eq!(ranges, [1, 4]);
     }
 
     #[test]
     fn a_profile_that_claims_any_number_of_lines_has_few() {
         let claim = [block((1, 1), (u32::MAX, 1), 1)];
-        let lines = |code| of(&claim, &[1], code).iter().map(|line| line.line).collect::<Vec<_>>();
+        let lines = |code| from_blocks(&claim, &[1], code).iter().map(|line| line.line).collect::<Vec<_>>();
         assert_eq!(lines(None), [1, u32::MAX]);
         let scanned = scan(b"package p\n").unwrap();
         assert_eq!(lines(Some(&CodeLines::new(b"package p\n", &scanned))), [1]);
-        assert_eq!(of(&[block((9, 1), (2, 1), 1)], &[1], None), []);
+        assert_eq!(from_blocks(&[block((9, 1), (2, 1), 1)], &[1], None), []);
     }
 }

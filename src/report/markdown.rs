@@ -38,7 +38,7 @@ fn summary(report: &Report<'_>) -> String {
     if !head.filters.is_empty() {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
-    // Where none was looked for, that is no news.
+    // A report that needed no source does not tell that it has none.
     let was_read = report.files.iter().any(|file| file.no_source != Some(super::NoSource::NotRead));
     if let Some(missing) = text::what_has_no_source(report).filter(|_| was_read) {
         let _ = writeln!(page, "\n{missing}, counted all the same.");

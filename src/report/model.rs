@@ -15,13 +15,13 @@ use crate::profile::{Block, Profile};
 /// A profile, laid over its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
-    /// What it is of.
+    /// The row and the service.
     pub head: Head,
     /// In byte order of their names.
     pub files: Vec<FileReport<'a>>,
 }
 
-/// One file of a profile.
+/// A file of a profile.
 #[derive(Clone, Debug)]
 pub(crate) struct FileReport<'a> {
     /// Import path and file name.
@@ -30,23 +30,23 @@ pub(crate) struct FileReport<'a> {
     pub path: Option<Box<str>>,
     /// In order of their starts.
     pub blocks: &'a [Block],
-    /// One for each block.
+    /// A count for each block.
     pub counts: &'a [u64],
     /// All its statements, inside of functions or not.
     pub coverage: Coverage,
-    /// In source order; none where there is no source.
+    /// Functions in source order; none without source.
     pub functions: Vec<FunctionReport>,
-    /// Lines with code in some block; none where no format asks for them.
+    /// Lines with code in some block; none if no form needs them.
     pub lines: Vec<LineReport>,
     /// Lines that were executed at least partly, of all.
     pub line_coverage: Coverage,
     /// The file says that a program wrote it.
     pub is_generated: bool,
-    /// Why there are no functions.
+    /// The reason why there are no functions.
     pub no_source: Option<NoSource>,
-    /// What the lines are of; `None` where nothing quotes it, or where they are of another text.
+    /// Text that the lines are of; `None` if no form quotes it, or if the lines are of another text.
     pub text: Option<Box<[u8]>>,
-    /// Where its text and figures are packed; `None` where no format shows them.
+    /// Position of its text and figures in the packs; `None` if no form shows them.
     pub(super) pack_slot: Option<html::PackSlot>,
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct PackageReport<'r, 'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Lays a profile over its source: of each of its files, in order, what is known of it.
+    /// Lays a profile over the sources of its files, which are in the same order.
     #[must_use]
     pub(crate) fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
         assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");

@@ -23,7 +23,7 @@ pub(crate) enum NoSource {
     TooLarge,
     /// The commit has a link there that leads to no file of it.
     Link(LostLink),
-    /// What the commit has does not parse.
+    /// The commit's text does not parse.
     DoesNotParse(SyntaxError),
 }
 
@@ -40,33 +40,33 @@ impl fmt::Display for NoSource {
     }
 }
 
-/// What is known of the source of one file of a profile.
+/// The source of a file of a profile, as far as a report needs it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// From the root of the repository; `None` for what is not in it.
     pub(super) path: Option<Box<str>>,
-    /// What its text says.
+    /// Declarations of its text, or the reason why there is no text.
     pub(super) read: Result<Declared, NoSource>,
-    /// Its lines; none where no format asks for them.
+    /// Its lines; none if no form needs them.
     pub(super) lines: Vec<LineReport>,
-    /// Its text; none where nothing quotes it, or where blocks say nothing of its lines.
+    /// Its text; `None` if no form quotes it, or if blocks have positions of another text.
     pub(super) text: Option<Box<[u8]>>,
-    /// Where it is packed; `None` where no format shows it.
+    /// Position of its text in the packs; `None` if no form shows it.
     pub(super) pack_slot: Option<html::PackSlot>,
 }
 
-/// What the formats of a run ask of each file beyond its blocks and functions.
+/// The data that the forms of a run need of each file beyond its blocks and functions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wants<'p> {
-    /// Something of its lines.
+    /// Its lines.
     pub lines: bool,
-    /// Its text, to be shown, and who packs it.
+    /// The packer of its text, if a form shows that.
     pub packer: Option<&'p Packer<'p>>,
-    /// Its text, to quote some lines of.
+    /// Its text, of which a form quotes lines.
     pub quotes: bool,
 }
 
-/// What a text declares.
+/// The declarations of a text.
 #[derive(Clone, Debug)]
 pub(super) struct Declared {
     pub(super) functions: Vec<FunctionReport>,
@@ -85,7 +85,7 @@ impl Source {
         files.map(source).collect()
     }
 
-    /// A file that no text was read of; its lines are those that its blocks span.
+    /// Returns a file without text; its lines are those that its blocks span.
     #[must_use]
     pub(crate) fn without_text(
         path: Option<&str>,
@@ -94,12 +94,12 @@ impl Source {
         counts: &[u64],
         wants: Wants<'_>,
     ) -> Self {
-        let lines = if wants.lines { lines::of(file.blocks, counts, None) } else { Vec::new() };
+        let lines = if wants.lines { lines::from_blocks(file.blocks, counts, None) } else { Vec::new() };
         let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, pack_slot: None };
         source.packed(file, counts, None, wants)
     }
 
-    /// A file whose text was read and scanned. What costs time is done here, where many can be at work.
+    /// Returns a file whose text was read and scanned. Slow work is done here, where many threads call.
     #[must_use]
     pub(crate) fn from_text(
         (path, text, scanned): (&str, &[u8], Result<Scanned, SyntaxError>),
@@ -113,7 +113,7 @@ impl Source {
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::new(text, scanned));
         let blocks = file.blocks;
-        let lines = if wants.lines { lines::of(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let lines = if wants.lines { lines::from_blocks(blocks, counts, code.as_ref()) } else { Vec::new() };
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
             Declared { functions: covered_functions(blocks, counts, functions), is_generated }
         });

@@ -105,7 +105,7 @@ impl<'a> SiteWriter<'a> {
 
     pub(super) fn put(&mut self, path: &str, text: &[u8], from: Option<Origin>) -> Result<(), WorkdirError> {
         self.files.put(path, text)?;
-        self.manifest.record(path, Written::of(text, from));
+        self.manifest.record(path, Written::new(text, from));
         self.is_stored = false;
         self.tally.written += 1;
         Ok(())

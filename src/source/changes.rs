@@ -38,7 +38,7 @@ pub(super) fn find(
         Ok::<_, anyhow::Error>((base, how))
     };
     let (tree, chosen) = if at.repository.is_partial() {
-        // One fetch at a time.
+        // Two fetches at once would be in each other's way.
         (reader.tree(at), choose())
     } else {
         thread::scope(|scope| {

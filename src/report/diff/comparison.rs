@@ -10,7 +10,7 @@ use super::super::lines::LineReport;
 use super::super::{FileReport, Report};
 use crate::code::patch::FilePatch;
 
-/// What became of a line.
+/// The category of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Category {
     /// Code that did not change, was executed, and is not: lost baseline coverage.
@@ -95,10 +95,10 @@ impl Category {
     }
 }
 
-/// What became of the lines of a service.
+/// The lines of a service by category.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
-    /// What the service is held against, in words.
+    /// The other state, in words.
     pub with: String,
     /// Lines of each category.
     pub lines: BTreeMap<Category, u64>,
@@ -106,7 +106,7 @@ pub(crate) struct Comparison {
     pub files: Vec<ComparedFile>,
 }
 
-/// What became of the lines of one file.
+/// The lines of a file by category.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ComparedFile {
     /// From the root of the repository; of a deleted file, where it was.
@@ -137,13 +137,13 @@ impl Comparison {
         let mut paths: Vec<&str> = new_files.keys().copied().collect();
         // A file whose path nothing changed, and of which only the earlier report knows.
         paths.extend(old_files.keys().filter(|path| !new_files.contains_key(*path) && !went.contains(*path)));
-        // What changed, and may be in the earlier report alone.
+        // A changed file may be in the earlier report only.
         paths.extend(by_new.keys());
         paths.sort_unstable();
         paths.dedup();
         for path in paths {
             let patch = by_new.get(path).copied();
-            // Which of its lines were which is not known; the changed files name it.
+            // The categories of its lines are not known; the list of changed files names it.
             if patch.is_some_and(|patch| patch.unread.is_some()) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Where each thing of a site stands: names from outside as parts of paths, which others embed and must not move.
+//! Paths of a site: names from outside as parts of paths, which others embed and which must not move.
 
 use crate::names::escape;
 
@@ -19,7 +19,7 @@ const NOTHING: &str = "-";
 /// Returns a name as one part of a path, and of a URL without any encoding; different names give different parts,
 /// also where case is ignored.
 ///
-/// It is [`escape`] with `=` in place of `%`, which a URL would have to write as `%25`. The empty name is `-`.
+/// The part is [`escape`] with `=` in place of `%`, which a URL would have to write as `%25`. The empty name is `-`.
 #[must_use]
 pub(super) fn segment(name: &str) -> String {
     if name.is_empty() {

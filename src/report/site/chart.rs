@@ -43,7 +43,7 @@ pub(super) struct Spark {
 
 impl Spark {
     /// Draws the newest totals between the lowest and the highest of them; nothing where there is but one.
-    pub(super) fn of(points: &[Dated]) -> Option<Self> {
+    pub(super) fn from_points(points: &[Dated]) -> Option<Self> {
         let points = &points[points.len().saturating_sub(SPARK_POINTS)..];
         let [first, .., last] = points else { return None };
         let (lowest, highest) = extent(points.iter());
@@ -86,7 +86,7 @@ pub(super) struct Chart {
     pub(super) to: String,
 }
 
-/// One of its lines.
+/// A line of a chart.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) name: String,
@@ -106,7 +106,7 @@ pub(super) struct Dot {
 
 impl Chart {
     /// Draws lines, the first ones where there are many; nothing where none has more than one total.
-    pub(super) fn of(all: &[(String, Vec<Dated>)]) -> Option<Self> {
+    pub(super) fn from_lines(all: &[(String, Vec<Dated>)]) -> Option<Self> {
         let with_points = || all.iter().filter(|(_, points)| !points.is_empty());
         let drawn: Vec<&(String, Vec<Dated>)> = with_points().take(LINES).collect();
         let points = || drawn.iter().flat_map(|(_, points)| points);
@@ -199,11 +199,11 @@ mod tests {
 
     #[test]
     fn a_small_line_spans_from_the_lowest_total_to_the_highest() {
-        let spark = Spark::of(&[at(0, 10.0), at(1, 50.0), at(2, 30.0)]).unwrap();
+        let spark = Spark::from_points(&[at(0, 10.0), at(1, 50.0), at(2, 30.0)]).unwrap();
         assert_eq!(spark.line, "3.0,21.0 48.0,3.0 93.0,12.0");
         assert_eq!((spark.first, spark.last, spark.number), ("10.0%".into(), "30.0%".into(), 3));
-        assert_eq!(Spark::of(&[at(0, 10.0), at(1, 10.0)]).unwrap().line, "3.0,12.0 93.0,12.0");
-        assert!(Spark::of(&[at(0, 10.0)]).is_none());
+        assert_eq!(Spark::from_points(&[at(0, 10.0), at(1, 10.0)]).unwrap().line, "3.0,12.0 93.0,12.0");
+        assert!(Spark::from_points(&[at(0, 10.0)]).is_none());
     }
 
     #[test]
@@ -213,19 +213,19 @@ mod tests {
             ("idle".to_owned(), vec![]),
             ("fix".to_owned(), vec![at(5, 50.0)]),
         ];
-        let chart = Chart::of(&lines).unwrap();
+        let chart = Chart::from_lines(&lines).unwrap();
         let drawn: Vec<(&str, &str)> =
             chart.lines.iter().map(|line| (line.name.as_str(), line.points.as_str())).collect();
         assert_eq!(drawn, [("master", "0.0,190.0 1000.0,20.0"), ("fix", "500.0,100.0")]);
         let ticks = chart.ticks.each_ref().map(|(y, label)| (*y, label.as_str()));
         assert_eq!(ticks, [(0.0, "60%"), (100.0, "50%"), (200.0, "40%")]);
         assert_eq!(chart.lines[0].dots[1].title, "58.0% master 845820727e, 2026-11-01 10:00 UTC");
-        assert!(Chart::of(&lines[1..]).is_none(), "one total is no history");
+        assert!(Chart::from_lines(&lines[1..]).is_none(), "one total is no history");
     }
 
     #[test]
     fn full_coverage_has_room_below_it() {
-        let chart = Chart::of(&[("m".to_owned(), vec![at(0, 100.0), at(1, 100.0)])]).unwrap();
+        let chart = Chart::from_lines(&[("m".to_owned(), vec![at(0, 100.0), at(1, 100.0)])]).unwrap();
         assert_eq!(chart.ticks.map(|(_, label)| label), ["100%", "95%", "90%"]);
     }
 
@@ -233,7 +233,7 @@ mod tests {
     fn years_of_totals_fit_and_the_newest_is_among_them() {
         let hours: Vec<Dated> =
             (0..10_000).map(|hour| at(hour, f64::from(u8::try_from(hour % 100).unwrap()))).collect();
-        let chart = Chart::of(&[("m".to_owned(), hours)]).unwrap();
+        let chart = Chart::from_lines(&[("m".to_owned(), hours)]).unwrap();
         assert_eq!(chart.lines[0].dots.len(), DOTS + 1);
         assert!(chart.lines[0].dots.last().unwrap().title.starts_with("99.0% "));
     }

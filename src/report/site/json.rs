@@ -5,8 +5,9 @@ use std::io;
 
 use serde::Serialize;
 
+use super::Shown;
 use super::address::{BADGE, HISTORY, INDEX, LATEST};
-use super::{App, Branch, Past, Place, Service, Shown};
+use super::model::{App, Branch, EnvRegion, Past, Service};
 use crate::coverage::ChangedLines;
 use crate::json;
 use crate::time::iso;
@@ -26,18 +27,18 @@ pub(super) fn text(value: &impl Serialize) -> io::Result<Vec<u8>> {
 #[derive(Serialize)]
 pub(super) struct Index<'s> {
     schema: u32,
-    services: Vec<OfService<'s>>,
+    services: Vec<ServiceJson<'s>>,
 }
 
 #[derive(Serialize)]
 pub(super) struct Latest<'s> {
     schema: u32,
     #[serde(flatten)]
-    service: OfService<'s>,
+    service: ServiceJson<'s>,
 }
 
 #[derive(Serialize)]
-struct OfService<'s> {
+struct ServiceJson<'s> {
     service: &'s str,
     also: &'s [String],
     env: &'s str,
@@ -79,10 +80,10 @@ impl From<Option<(u32, u32)>> for Replicas {
     }
 }
 
-impl<'s> OfService<'s> {
-    fn of(
+impl<'s> ServiceJson<'s> {
+    fn new(
         app: &App,
-        place: &Place,
+        place: &EnvRegion,
         branch: &'s Branch,
         service: &'s Service,
         reports: &HashMap<String, Shown>,
@@ -141,12 +142,12 @@ impl<'s> OfService<'s> {
 }
 
 impl<'s> Index<'s> {
-    pub(super) fn of(apps: &'s [App], reports: &HashMap<String, Shown>) -> Self {
+    pub(super) fn new(apps: &'s [App], reports: &HashMap<String, Shown>) -> Self {
         let mut services = Vec::new();
         for app in apps {
             for place in &app.places {
                 for branch in &place.branches {
-                    let of = |service| OfService::of(app, place, branch, service, reports);
+                    let of = |service| ServiceJson::new(app, place, branch, service, reports);
                     services.extend(branch.services.iter().map(of));
                 }
             }
@@ -156,14 +157,14 @@ impl<'s> Index<'s> {
 }
 
 impl<'s> Latest<'s> {
-    pub(super) fn of(
+    pub(super) fn new(
         app: &App,
-        place: &Place,
+        place: &EnvRegion,
         branch: &'s Branch,
         service: &'s Service,
         reports: &HashMap<String, Shown>,
     ) -> Self {
-        Self { schema: SCHEMA, service: OfService::of(app, place, branch, service, reports) }
+        Self { schema: SCHEMA, service: ServiceJson::new(app, place, branch, service, reports) }
     }
 }
 
@@ -190,8 +191,8 @@ struct OfRow<'s> {
 }
 
 impl<'s> History<'s> {
-    pub(super) fn of(app: &'s App, place: &'s Place) -> Self {
-        let Place { env, region, history, .. } = place;
+    pub(super) fn new(app: &'s App, place: &'s EnvRegion) -> Self {
+        let EnvRegion { env, region, history, .. } = place;
         let newest = &history[history.len().saturating_sub(ROWS)..];
         let row = |Past { branch, commit, total, is_dropped, .. }: &'s Past| OfRow {
             id: total.row,

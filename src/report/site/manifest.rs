@@ -1,4 +1,4 @@
-//! What a site says of itself: which files are its own, and what each was written from.
+//! The manifest of a site: which files are its own, and from which data each was written.
 
 use std::collections::BTreeMap;
 
@@ -31,17 +31,17 @@ pub(crate) struct Written {
     pub bytes: u64,
     /// Of its content, in Base64.
     pub sha256: String,
-    /// What a report was written from; `None` for what is made anew in every run.
+    /// The data of a report; `None` for a file that is made anew in every run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<Origin>,
 }
 
-/// What a report was written from.
+/// The data that a report was written from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
     /// The row.
     pub row: i64,
-    /// What it counted, in short: a work directory that was begun anew counts its rows from 1 again.
+    /// Short digest of its counts: a work directory that was begun anew numbers its rows from 1 again.
     pub counts: Option<String>,
     /// The row that it is compared with.
     pub previous: Option<i64>,
@@ -66,7 +66,7 @@ pub(crate) struct Text {
     pub commit: Option<String>,
     /// Files that it lacks and that could be had.
     pub lacking: usize,
-    /// What of it is shown.
+    /// The part of it that is shown.
     pub shown: Shown,
 }
 
@@ -104,14 +104,14 @@ impl Text {
     }
 }
 
-/// What there is to do about a report.
+/// The work that a report needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// It is right as it is.
+    /// None.
     Nothing,
-    /// It is right, and more of its source may be there by now.
+    /// A look for more source; its data is right.
     Source,
-    /// It has to be written.
+    /// The report has to be written.
     Page,
 }
 
@@ -126,7 +126,7 @@ struct Document {
 /// A text that is no manifest of this program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ManifestError {
-    /// It cannot be read.
+    /// The text cannot be read.
     #[error("does not read as what goc-watchdog wrote: {0}")]
     Damaged(String),
     /// A later release wrote it.
@@ -225,7 +225,7 @@ fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 impl Written {
     /// Describes a file with this text.
     #[must_use]
-    pub(crate) fn of(text: &[u8], from: Option<Origin>) -> Self {
+    pub(crate) fn new(text: &[u8], from: Option<Origin>) -> Self {
         Self { bytes: text.len() as u64, sha256: STANDARD.encode(Sha256::digest(text)), from }
     }
 

@@ -1,0 +1,95 @@
+//! The rules by which a changed file does not count.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A changed file that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// From the root of the repository.
+    pub path: String,
+    /// The rule.
+    pub why: Why,
+}
+
+/// Reason why a changed file does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    /// The file is gone.
+    Deleted,
+    /// The file is no Go file.
+    NotGo,
+    /// The file is not text.
+    Binary,
+    /// Git says that the file changed, which is too large to be compared.
+    TooLarge,
+    /// The name ends with `_test.go`.
+    Test,
+    /// The file lies in a `vendor` folder.
+    Vendored,
+    /// The file says that a program wrote it.
+    Generated,
+    /// `--include` or `--exclude` say so.
+    Excluded,
+    /// The file declares nothing that can be executed.
+    NoStatements,
+    /// The profile does not know the file: it is not linked into the program, or left out by build tags.
+    NotBuilt,
+    /// The `//line` comments move positions, so that nothing tells which of its lines were executed.
+    MovedLines,
+    /// The diff says nothing of the file's lines, though it is text: an attribute keeps it out of diffs.
+    NoDiff,
+    /// Nothing that changed in the file is code.
+    NoCodeChanged,
+    /// The service's commit lacks the file.
+    NotInCommit,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Deleted => "deleted",
+            Self::NotGo => "not a Go file",
+            Self::Binary => "not text",
+            Self::TooLarge => "too large",
+            Self::Test => "a test",
+            Self::Vendored => "vendored",
+            Self::Generated => "generated",
+            Self::Excluded => "excluded",
+            Self::NoStatements => "has no statements",
+            Self::NotBuilt => "not in the profile: not linked into the program, or left out by build tags",
+            Self::MovedLines => {
+                "its //line comments give its lines other numbers, so what was executed of them is not known"
+            }
+            Self::NoDiff => "the diff has no lines of it, as .gitattributes says -diff or binary",
+            Self::NoCodeChanged => "no code changed",
+            Self::NotInCommit => "not in the commit",
+        })
+    }
+}
+
+/// Tells whether a changed file can count, judged by its path alone.
+#[must_use]
+pub(crate) fn is_candidate(path: &str) -> bool {
+    rule_of_path(path).is_none()
+}
+
+/// Tells whether a path is that of a Go file with tests, which no program contains.
+#[must_use]
+pub(crate) fn is_test(path: &str) -> bool {
+    path.ends_with("_test.go")
+}
+
+/// Returns the rule by which a path does not count.
+pub(super) fn rule_of_path(path: &str) -> Option<Why> {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    match name.strip_suffix(".go") {
+        None => Some(Why::NotGo),
+        Some(_) if folders.split('/').any(|folder| folder == "vendor") => Some(Why::Vendored),
+        Some(_) if is_test(name) => Some(Why::Test),
+        Some(_) => None,
+    }
+}

@@ -1,0 +1,146 @@
+//! The page of an app: its branches and commits, by environment and region.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use askama::Template;
+
+use super::chart::{Chart, Dated};
+use super::frame::{Frame, Link, Row};
+use super::manifest::Shown;
+use super::model::{App, Branch, EnvRegion, Past, State, Total};
+use super::moment::{base_of, shown_lines};
+use crate::names::printable;
+use crate::report::html::grouped;
+
+/// Commits of a branch that its app's page compares; `history.json` has the others.
+const COMMITS: usize = 10;
+
+#[derive(Template)]
+#[template(path = "app.html")]
+pub(super) struct AppPage<'s> {
+    pub(super) frame: Frame,
+    pub(super) name: String,
+    pub(super) places: Vec<EnvRegionView<'s>>,
+}
+
+/// An environment and region in the page of its app.
+pub(super) struct EnvRegionView<'s> {
+    pub(super) name: String,
+    pub(super) anchor: String,
+    pub(super) latest: Option<Row<'s>>,
+    pub(super) chart: Option<Chart>,
+    pub(super) trunk: Option<String>,
+    /// Changed lines of something in the table are known.
+    pub(super) has_changes: bool,
+    pub(super) branches: Vec<BranchView<'s>>,
+}
+
+pub(super) struct BranchView<'s> {
+    pub(super) newest: Row<'s>,
+    pub(super) since_trunk: Option<String>,
+    pub(super) since_previous: Option<String>,
+    pub(super) earlier: Vec<Earlier<'s>>,
+    pub(super) left_out: usize,
+}
+
+/// An earlier commit of a branch.
+pub(super) struct Earlier<'s> {
+    pub(super) commit: String,
+    pub(super) total: Option<&'s Total>,
+    pub(super) since_previous: Option<String>,
+    pub(super) state: Option<&'s State>,
+    pub(super) report: Option<Link<'s>>,
+    pub(super) is_dropped: bool,
+}
+
+impl<'s> AppPage<'s> {
+    pub(super) fn new(app: &'s App, reports: &'s HashMap<String, Shown>) -> Self {
+        let view = |place: &'s EnvRegion| {
+            let lines: Vec<(String, Vec<Dated>)> = place
+                .branches
+                .iter()
+                .map(|branch| (branch.name.clone(), place.points(&branch.name)))
+                .collect();
+            let latest = place.latest();
+            let mut services = place.branches.iter().flat_map(|branch| &branch.services);
+            let has_changes =
+                services.any(|service| service.total.as_ref().is_some_and(|total| total.changed.is_some()));
+            EnvRegionView {
+                has_changes,
+                name: place.name(),
+                anchor: place.anchor(),
+                latest: latest.map(|(branch, service)| Row::new(app, place, branch, service, reports)),
+                chart: Chart::from_lines(&lines),
+                trunk: place.trunk().map(|branch| printable(&branch.name).into_owned()),
+                branches: place
+                    .branches
+                    .iter()
+                    .map(|branch| BranchView::new(app, place, branch, reports))
+                    .collect(),
+            }
+        };
+        Self {
+            frame: Frame::new(),
+            name: printable(&app.name).into_owned(),
+            places: app.places.iter().map(view).collect(),
+        }
+    }
+}
+
+impl<'s> BranchView<'s> {
+    fn new(
+        app: &'s App,
+        place: &'s EnvRegion,
+        branch: &'s Branch,
+        reports: &'s HashMap<String, Shown>,
+    ) -> Self {
+        let newest = branch.newest();
+        // The last total of each commit, also of those that were dropped.
+        let mut last: BTreeMap<&str, &Past> = BTreeMap::new();
+        for past in place.history.iter().filter(|past| past.branch == branch.name) {
+            last.insert(&past.commit, past);
+        }
+        let mut earlier: Vec<Earlier<'s>> = Vec::new();
+        for service in &branch.services[1..] {
+            let past = last.remove(service.commit.as_str());
+            earlier.push(Earlier {
+                commit: printable(&service.commit).into_owned(),
+                total: service.total.as_ref().or(past.map(|past| &past.total)),
+                since_previous: None,
+                state: Some(&service.state),
+                report: Link::to(branch, service, reports),
+                is_dropped: service.total.is_none() && past.is_some_and(|past| past.is_dropped),
+            });
+        }
+        last.remove(newest.commit.as_str());
+        earlier.extend(last.into_values().map(|past| Earlier {
+            commit: printable(&past.commit).into_owned(),
+            total: Some(&past.total),
+            since_previous: None,
+            state: None,
+            report: None,
+            is_dropped: past.is_dropped,
+        }));
+        earlier.sort_by_key(|earlier| Reverse(earlier.total.map(|total| total.row)));
+        let totals: Vec<Option<&Total>> = earlier.iter().map(|earlier| earlier.total).collect();
+        for (index, earlier) in earlier.iter_mut().enumerate() {
+            let before = totals.get(index + 1).copied().flatten();
+            earlier.since_previous = earlier.total.zip(before).map(|(now, before)| now.since(before));
+        }
+        let left_out = earlier.len().saturating_sub(COMMITS);
+        earlier.truncate(COMMITS);
+        let before = totals.first().copied().flatten();
+        let trunk = place.trunk().filter(|trunk| !std::ptr::eq(*trunk, branch));
+        let trunk = trunk.and_then(|trunk| trunk.stored()?.total.as_ref());
+        let since =
+            |before: Option<&Total>| newest.total.as_ref().zip(before).map(|(now, before)| now.since(before));
+        Self {
+            newest: Row::new(app, place, branch, newest, reports),
+            since_trunk: since(trunk),
+            since_previous: since(before),
+            earlier,
+            left_out,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The parts that all pages of a site have: style, script and their hashes, and the rows of services.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::chart::Spark;
+use super::manifest::Shown;
+use super::model::{App, Branch, EnvRegion, Service};
+use super::moment::Moment;
+use crate::names::printable;
+use crate::report::html::{hash, script};
+
+/// Style and script stand in each page as they are here, since its policy has their hashes.
+const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
+static SCRIPT: LazyLock<String> =
+    LazyLock::new(|| script::without_comments(&[script::SHARED, include_str!("site.js")]));
+
+/// The head of each page.
+pub(super) struct Frame {
+    pub(super) style: &'static str,
+    pub(super) script: &'static str,
+    pub(super) style_hash: String,
+    pub(super) script_hash: String,
+    pub(super) version: &'static str,
+}
+
+impl Frame {
+    pub(super) fn new() -> Self {
+        Self {
+            style: STYLE,
+            script: &SCRIPT,
+            style_hash: hash(STYLE),
+            script_hash: hash(&SCRIPT),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// A service in the table of all, or in a list of them.
+pub(super) struct Row<'s> {
+    pub(super) app: String,
+    pub(super) folder: &'s str,
+    pub(super) place: String,
+    /// Fragment of the branch in the page of its app.
+    pub(super) anchor: String,
+    pub(super) branch: String,
+    pub(super) service: &'s Service,
+    pub(super) spark: Option<Spark>,
+    pub(super) report: Option<Link<'s>>,
+}
+
+/// A report that is there.
+pub(super) struct Link<'s> {
+    pub(super) path: &'s str,
+    pub(super) has_text: bool,
+}
+
+impl<'s> Link<'s> {
+    pub(super) fn to(
+        branch: &Branch,
+        service: &Service,
+        reports: &'s HashMap<String, Shown>,
+    ) -> Option<Self> {
+        let (path, report) = reports.get_key_value(&branch.report(service))?;
+        Some(Self { path, has_text: *report != Shown::None })
+    }
+}
+
+impl<'s> Row<'s> {
+    pub(super) fn new(
+        app: &'s App,
+        place: &'s EnvRegion,
+        branch: &'s Branch,
+        service: &'s Service,
+        reports: &'s HashMap<String, Shown>,
+    ) -> Self {
+        Self {
+            app: printable(&app.name).into_owned(),
+            folder: &app.folder,
+            place: place.name(),
+            anchor: place.anchor(),
+            branch: printable(&branch.name).into_owned(),
+            service,
+            spark: if branch.is_stored(service) {
+                Spark::from_points(&place.points(&branch.name))
+            } else {
+                None
+            },
+            report: Link::to(branch, service, reports),
+        }
+    }
+
+    pub(super) fn commit(&self) -> String {
+        printable(&self.service.commit).into_owned()
+    }
+
+    /// Returns the words that tell the service from all others.
+    pub(super) fn title(&self) -> String {
+        let Self { app, place, branch, .. } = self;
+        let commit = self.commit();
+        let parts = [app, place, branch, &commit].into_iter().filter(|part| !part.is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns the words that the search looks in.
+    pub(super) fn words(&self) -> String {
+        let Service { name, also, env, region, app, branch, commit, state, .. } = self.service;
+        let words = [name, env, region, app, branch, commit, &state.text].into_iter().chain(also);
+        printable(&words.map(String::as_str).collect::<Vec<_>>().join(" ")).to_lowercase()
+    }
+
+    pub(super) fn pulled(&self) -> Option<Moment> {
+        self.service.last_pull.map(Moment)
+    }
+
+    pub(super) fn errors(&self) -> Vec<String> {
+        self.service.errors.iter().map(|error| printable(error).into_owned()).collect()
+    }
+}
