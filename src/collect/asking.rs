@@ -114,7 +114,7 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
             match template {
                 Ok(template) => known.insert(0, template),
                 // The answer brings the structure along.
-                Err(error) if Reach::of(&error) == Reach::Service => {
+                Err(error) if Reach::from_error(&error) == Reach::Service => {
                     state.faults.insert(format!("{error:#}"));
                 }
                 Err(error) => return Err(error),
@@ -144,7 +144,7 @@ fn read_on(
     let (template, counts) = match stored {
         Ok(stored) => stored,
         // Only a damaged database comes here, and below; another answer needs nothing of it.
-        Err(error) if Reach::of(&error) == Reach::Service => {
+        Err(error) if Reach::from_error(&error) == Reach::Service => {
             return Ok((run.ask(pull.address, templates), None));
         }
         Err(error) => return Err(error),

@@ -186,7 +186,7 @@ impl EndOfPull<'_> {
         changes: &mut Vec<Change>,
     ) -> anyhow::Result<Option<Shown>> {
         match self.decide_row(latest, addresses, changes) {
-            Err(error) if Reach::of(&error) == Reach::Service => {
+            Err(error) if Reach::from_error(&error) == Reach::Service => {
                 self.open.state.faults.insert(format!("{error:#}"));
                 Ok(None)
             }

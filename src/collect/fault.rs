@@ -16,7 +16,7 @@ impl Reach {
     /// Returns the reach of a fault that a service met.
     ///
     /// An unknown fault costs its service alone: the other services meet it themselves if it concerns them.
-    pub(crate) fn of(error: &anyhow::Error) -> Self {
+    pub(crate) fn from_error(error: &anyhow::Error) -> Self {
         let is_of_root = error.chain().find_map(|cause| {
             if let Some(error) = cause.downcast_ref::<StoreError>() {
                 return Some(!error.is_of_one_value());
@@ -77,8 +77,8 @@ mod tests {
             (anyhow!(StoreError::Missing { path: path() }), Reach::Root),
             (anyhow!(BadAdoption("--adopt fits no build".to_owned())), Reach::Root),
         ] {
-            assert_eq!(Reach::of(&error), reach, "{error:?}");
-            assert_eq!(Reach::of(&error.context("of a service")), reach);
+            assert_eq!(Reach::from_error(&error), reach, "{error:?}");
+            assert_eq!(Reach::from_error(&error.context("of a service")), reach);
         }
     }
 }

@@ -103,7 +103,7 @@ impl<'a> GroupPull<'a> {
     ) -> anyhow::Result<std::ops::Range<usize>> {
         let asked = self.open(address, run, store).and_then(|pull| ask(&pull));
         if let Err(error) = asked {
-            if Reach::of(&error) == Reach::Root {
+            if Reach::from_error(&error) == Reach::Root {
                 return Err(error);
             }
             for &key in &self.group.addresses[address].keys {
@@ -173,7 +173,7 @@ impl<'a> GroupPull<'a> {
                     .decide(&mut changes)
             });
             pulled.push(match ended {
-                Err(error) if Reach::of(&error) == Reach::Service => {
+                Err(error) if Reach::from_error(&error) == Reach::Service => {
                     changes.push(Change::Unfinished(key.entry.id));
                     let faults = faults.into_iter().chain([format!("{error:#}")]).collect();
                     KeyResult::not_stored(key.entry, key.reason, faults)
@@ -192,7 +192,7 @@ impl<'a> GroupPull<'a> {
             for (index, key) in self.group.keys.iter().enumerate() {
                 match self.open_key(index, store) {
                     Ok(open) => others.note(index, key.entry, &lock(open).state),
-                    Err(error) if Reach::of(&error) == Reach::Root => return Err(error),
+                    Err(error) if Reach::from_error(&error) == Reach::Root => return Err(error),
                     // The end of its own pull names the error.
                     Err(_) => {}
                 }

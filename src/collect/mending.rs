@@ -120,7 +120,7 @@ fn repair(
             apply(&Change::Unfinished(file.key))?;
             Ok(Repair::RowIsBehind { fault })
         }
-        Err(error) if Reach::of(&error) == Reach::Service => {
+        Err(error) if Reach::from_error(&error) == Reach::Service => {
             Ok(Repair::Failed { fault, error: format!("{error:#}") })
         }
         Err(error) => Err(error),

@@ -79,7 +79,7 @@ impl OpenKey {
         let mut templates = Vec::new();
         for (structure, _) in build_group.structures.clone() {
             let template = match run.template(store, structure) {
-                Err(error) if Reach::of(&error) == Reach::Service => {
+                Err(error) if Reach::from_error(&error) == Reach::Service => {
                     faults.insert(format!("{error:#}"));
                     continue;
                 }

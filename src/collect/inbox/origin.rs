@@ -1,0 +1,192 @@
+//! The origin of a snapshot: which stored life its counters belong to.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+
+use crate::address::{host_and_port, normal_form};
+use crate::collect::open_key::OpenKey;
+use crate::collect::run::Run;
+use crate::fleet::change::Change;
+use crate::fleet::generation::Generation;
+use crate::fleet::ids::{BuildGroupId, GenerationId, ServiceId, StructureId};
+use crate::fleet::key_entry::{KeyEntry, ServiceName};
+use crate::fleet::snapshot::{self, Capture, Head, Life, Place};
+use crate::io::store::Store;
+use crate::profile::{Mode, encode_counts, mix};
+
+/// The build, the address and the time of a snapshot.
+pub(super) struct Origin<'o, 'a> {
+    pub(super) run: &'o Run<'a>,
+    pub(super) store: &'o Store,
+    pub(super) build_group: BuildGroupId,
+    pub(super) structure: StructureId,
+    pub(super) mode: Mode,
+    pub(super) address: String,
+    /// The time at which the snapshot was taken, and not later than now.
+    pub(super) at: DateTime<Utc>,
+}
+
+impl Origin<'_, '_> {
+    /// Returns the changes that add the counters; none where all of them were counted.
+    pub(super) fn changes(
+        &self,
+        head: &Head,
+        counts: &[u64],
+        entry: &KeyEntry,
+        open_key: &mut OpenKey,
+    ) -> Result<Vec<Change>> {
+        let sum = self.store.folded(self.build_group, self.structure)?;
+        Ok(match self.place(head, counts, sum.as_ref(), open_key)? {
+            Place::Known => Vec::new(),
+            Place::Joins(index, counts) => vec![self.moved(index, &counts, open_key)],
+            Place::JoinsSum(counts) => {
+                let Generation { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
+                let (mode, counts) = (mix(mode, self.mode), encode_counts(&counts));
+                vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
+            }
+            Place::Own(counts) => {
+                self.opened(self.run.ids.generation(), head.captured_at, &counts, entry, open_key)
+            }
+        })
+    }
+
+    /// Finds the place of the counters; an index is that of a generation of the key.
+    fn place(
+        &self,
+        head: &Head,
+        counts: &[u64],
+        sum: Option<&Generation>,
+        open_key: &OpenKey,
+    ) -> Result<Place> {
+        let Self { run, store, .. } = *self;
+        let is_of_it = |known: &Generation| {
+            known.address.as_ref() == Some(&self.address)
+                && (known.build_group, known.structure, known.mode)
+                    == (self.build_group, self.structure, self.mode)
+        };
+        let of_it: Vec<usize> = (0..open_key.state.generations.len())
+            .filter(|&index| is_of_it(&open_key.state.generations[index]))
+            .collect();
+        let counts_of = |known: &Generation| {
+            store.counts(known.id, counts.len())?.context("counters of a generation are gone")
+        };
+        let lives: Vec<Life> =
+            of_it.iter().map(|&index| run.life(&open_key.state.generations[index])).collect();
+        let capture = Capture {
+            started_at: head.process.map(|process| process.started_at),
+            captured_at: head.captured_at,
+            counts,
+        };
+        let doubt = &run.doubt;
+        let is_in_doubt = doubt.concerns_any(&capture, &lives);
+        let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
+        let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
+        let counts_of = |life: usize| counts_of(&open_key.state.generations[of_it[life]]);
+        Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)? {
+            Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
+            place => place,
+        })
+    }
+
+    /// Gives a generation of the key these counters.
+    fn moved(&self, index: usize, counts: &[u64], open_key: &mut OpenKey) -> Change {
+        let life = &mut open_key.state.generations[index];
+        life.pulled_at = life.pulled_at.max(self.at);
+        let (id, at, counts) = (life.id, life.pulled_at, encode_counts(counts));
+        Change::GenerationMoved { id, mode: self.mode, at, counts, answer: None }
+    }
+
+    /// Opens a generation; where nothing was seen at its address since, what was open there is over.
+    fn opened(
+        &self,
+        id: GenerationId,
+        captured_at: DateTime<Utc>,
+        counts: &[u64],
+        entry: &KeyEntry,
+        open_key: &mut OpenKey,
+    ) -> Vec<Change> {
+        let Self { build_group, structure, mode, ref address, at, .. } = *self;
+        let now = self.run.now;
+        let here = |known: &Generation| known.address.as_ref() == Some(address);
+        // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
+        let is_newest = open_key
+            .state
+            .generations
+            .iter()
+            .filter(|known| here(known))
+            .all(|known| known.pulled_at <= captured_at);
+        let mut changes = Vec::new();
+        if is_newest {
+            let open = open_key
+                .state
+                .generations
+                .iter_mut()
+                .filter(|known| known.closed_at.is_none() && here(known));
+            changes.extend(open.map(|known| {
+                known.closed_at = Some(at);
+                Change::GenerationClosed(known.id, at)
+            }));
+        }
+        // Nobody will ask it again where no center lists it.
+        let is_over = !is_newest || !entry.addresses().contains(address);
+        let (address, counts) = (Some(address.clone()), encode_counts(counts));
+        open_key.state.generations.push(Generation {
+            id,
+            build_group,
+            structure,
+            address: address.clone(),
+            mode,
+            opened_at: at,
+            pulled_at: at,
+            closed_at: is_over.then_some(now),
+        });
+        changes.push(Change::GenerationOpened {
+            id,
+            build_group,
+            structure,
+            address,
+            mode,
+            at,
+            counts,
+            answer: None,
+        });
+        if is_over {
+            // Not the time of the snapshot: an old one would be folded at once, and then nothing tells that its process
+            // is counted where that is pulled again.
+            changes.push(Change::GenerationClosed(id, now));
+        }
+        changes
+    }
+}
+
+pub(super) type Listings = HashMap<ServiceId, Vec<String>>;
+
+/// Returns the addresses under which each name stands or stood, the latest first.
+pub(super) fn listings(store: &Store) -> Result<Listings> {
+    let mut all = store.listings()?;
+    all.sort_by_key(|listing| std::cmp::Reverse((listing.listed, listing.listed_at)));
+    let mut by_service = Listings::new();
+    for listing in all {
+        by_service.entry(listing.service).or_default().push(normal_form(&listing.address));
+    }
+    Ok(by_service)
+}
+
+/// Returns the address under which the process of a snapshot is known, or would be.
+pub(super) fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, open_key: &OpenKey) -> String {
+    let named = |member: &&ServiceName| member.name == head.service;
+    let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);
+    let listed =
+        own.into_iter().chain(others).flat_map(|member| listings.get(&member.id).into_iter().flatten());
+    let stored = open_key.state.generations.iter().rev().filter_map(|known| known.address.as_ref());
+    let mut seen = HashSet::new();
+    let all: Vec<(&String, String, u16)> = listed
+        .chain(stored)
+        .filter(|address| seen.insert(*address))
+        .filter_map(|address| host_and_port(address).ok().map(|(host, port)| (address, host, port)))
+        .collect();
+    let found = head.find(all.iter().map(|(address, host, port)| (address.as_str(), host.as_str(), *port)));
+    found.map_or_else(|| normal_form(&head.own_address()), str::to_owned)
+}

@@ -1,0 +1,275 @@
+//! Holds snapshots against what is stored, and takes them in.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::io::{self, Seek as _, SeekFrom};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use anyhow::Result;
+
+use super::origin::{Listings, Origin, address_of, listings};
+use super::{
+    InboxContents, InboxOutcome, Refusal, Refused, Snapshot, SnapshotOutcome, SnapshotResult, explained,
+    open, refuse, shown,
+};
+use crate::collect::fault::Reach;
+use crate::collect::open_key::OpenKey;
+use crate::collect::run::{Message, Run};
+use crate::config::InboxOwner;
+use crate::fleet::assembly::Fleet;
+use crate::fleet::assignment::Assignment;
+use crate::fleet::build_group::BuildGroupStatus;
+use crate::fleet::change::Change;
+use crate::fleet::ids::{BuildGroupId, StructureId};
+use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::snapshot::Checked;
+use crate::io::store::{Store, Writer};
+use crate::memory::NoRoom;
+use crate::names::Naming;
+use crate::profile::{Limits, ParsedAnswer, Profile, ReadError, Reader, Template};
+
+/// Number of snapshots that are committed together.
+const COMMITTED_AT_ONCE: usize = 64;
+
+/// Holds snapshots against what is stored, and takes them in.
+pub(crate) struct InboxReader<'i, 'a, 'w> {
+    pub(crate) run: &'i Run<'a>,
+    pub(crate) store: &'i Store,
+    pub(crate) writer: &'i mut Writer<'w>,
+    pub(crate) messages: &'i Receiver<Message>,
+    pub(crate) fleet: &'i mut Fleet,
+    pub(crate) naming: &'i Naming,
+    pub(crate) limits: Limits,
+    /// Owners whose files are taken in; `None`: anybody's.
+    pub(crate) owners: Option<&'i [InboxOwner]>,
+    /// Tells that the other snapshots are to wait for the next run.
+    pub(crate) is_over: &'i dyn Fn() -> bool,
+}
+
+/// The services and addresses that snapshots are looked up in. The key of the last snapshot is kept, because the next
+/// one mostly belongs to it too.
+struct KeyCache {
+    /// Index in the fleet, by name.
+    entries: HashMap<String, usize>,
+    listings: Listings,
+    open: Option<(usize, OpenKey)>,
+}
+
+/// A snapshot that was looked at.
+enum Handled {
+    /// The snapshot is stored, so its file can go.
+    Stored(SnapshotOutcome),
+    /// The snapshot is not taken in.
+    Refused(Refused),
+}
+
+impl InboxReader<'_, '_, '_> {
+    /// Takes in the snapshots, and marks the keys whose counters moved.
+    pub(crate) fn take_in(mut self, contents: InboxContents) -> Result<InboxOutcome> {
+        let InboxContents { snapshots, bad_inboxes, refused: results, waiting } = contents;
+        let is_partial = !bad_inboxes.is_empty();
+        let mut outcome = InboxOutcome { results, waiting, not_removed: Vec::new(), is_partial };
+        if snapshots.is_empty() {
+            return Ok(outcome);
+        }
+        let mut cache = KeyCache { entries: HashMap::new(), listings: listings(self.store)?, open: None };
+        for (index, entry) in self.fleet.entries.iter().enumerate() {
+            cache.entries.extend(entry.members.iter().map(|member| (member.name.clone(), index)));
+        }
+        for snapshots in snapshots.chunks(COMMITTED_AT_ONCE) {
+            self.take_in_together(snapshots, &mut cache, &mut outcome)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Takes in some snapshots with one commit, and removes their files after it.
+    fn take_in_together(
+        &mut self,
+        snapshots: &[Snapshot],
+        cache: &mut KeyCache,
+        outcome: &mut InboxOutcome,
+    ) -> Result<()> {
+        let (mut done, mut refused) = (Vec::new(), Vec::new());
+        for snapshot in snapshots {
+            if (self.is_over)() {
+                outcome.waiting += 1;
+                continue;
+            }
+            let head = Some(snapshot.head.clone());
+            let of_one = match self.take_one(snapshot, cache) {
+                Err(error) if Reach::from_error(&error) == Reach::Service => {
+                    // Half of what is held of the key may be of a snapshot that was not taken in.
+                    cache.open = None;
+                    SnapshotOutcome::Stuck(format!("{error:#}"))
+                }
+                handled => match handled? {
+                    Handled::Stored(of_one) => {
+                        done.push(&snapshot.file);
+                        of_one
+                    }
+                    Handled::Refused(reason) => {
+                        refused.push(Refusal { file: snapshot.file.clone(), head, reason });
+                        continue;
+                    }
+                },
+            };
+            outcome.results.push(SnapshotResult { file: shown(&snapshot.file), head, outcome: of_one });
+        }
+        self.writer.commit()?;
+        outcome.results.extend(refuse(refused, self.run.now));
+        for file in done {
+            if let Err(error) = file.remove() {
+                outcome.not_removed.push(explained(error));
+                outcome.is_partial = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self, snapshot: &Snapshot, cache: &mut KeyCache) -> Result<Handled> {
+        let head = &snapshot.head;
+        let identity = head.identity();
+        if self.store.is_taken(&identity)? {
+            return Ok(Handled::Stored(SnapshotOutcome::Known));
+        }
+        let named = cache.entries.get(&head.service).copied();
+        let known: Vec<Arc<Template>> = match named {
+            Some(entry) => {
+                let open_key = self.open_key(entry, &mut cache.open)?;
+                open_key.state.templates.iter().map(|(_, template)| Arc::clone(template)).collect()
+            }
+            None => Vec::new(),
+        };
+        let ParsedAnswer { profile, template, .. } = match self.read(snapshot, &known) {
+            Ok(understood) => understood,
+            Err(refused) => return Ok(Handled::Refused(refused)),
+        };
+        // Only now: a name that nothing vouches for leaves no trace.
+        let index = match named {
+            Some(index) => index,
+            None => self.introduce(&head.service, &mut cache.entries)?,
+        };
+        let template = template.map(Arc::new);
+        let structure = self.run.intern(&profile.build, template.as_ref())?;
+        let open_key = self.open_key(index, &mut cache.open)?;
+        if let Some(template) = template {
+            open_key.state.templates.push((structure, template));
+        }
+        let entry = &mut self.fleet.entries[index];
+        let build_group = seat(entry, open_key, &profile, structure, self.run, self.store)?;
+        carry_out(self.messages, self.writer)?;
+
+        let address = address_of(head, entry, &cache.listings, open_key);
+        let at = head.captured_at.min(self.run.now);
+        let (run, store, mode) = (self.run, self.store, profile.mode);
+        let origin = Origin { run, store, build_group, structure, mode, address, at };
+        let mut changes = origin.changes(head, &profile.counts, entry, open_key)?;
+        let has_moved = !changes.is_empty();
+        if has_moved {
+            changes.push(Change::Unfinished(entry.id));
+            entry.came_in = true;
+        }
+        changes.push(Change::SnapshotTaken { identity, at: self.run.now });
+        self.writer.apply_all(&changes)?;
+        let is_shown = open_key
+            .state
+            .current()
+            .is_some_and(|current| open_key.state.build_groups[current].id == build_group);
+        Ok(Handled::Stored(match has_moved {
+            _ if !is_shown => SnapshotOutcome::OtherBuild(profile.build.fingerprint()),
+            true => SnapshotOutcome::Merged,
+            false => SnapshotOutcome::Known,
+        }))
+    }
+
+    /// Returns the stored state of a key; `open` keeps the last one.
+    fn open_key<'d>(&self, entry: usize, open: &'d mut Option<(usize, OpenKey)>) -> Result<&'d mut OpenKey> {
+        let open_key = match open.take() {
+            Some((of, open_key)) if of == entry => open_key,
+            _ => {
+                let mut open_key = OpenKey::open(&self.fleet.entries[entry], self.store)?;
+                open_key.load(self.run, self.store)?;
+                open_key
+            }
+        };
+        Ok(&mut open.insert((entry, open_key)).1)
+    }
+
+    /// Makes a name known that only the inbox tells of.
+    fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
+        let Run { ids, now, .. } = self.run;
+        let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
+        self.writer.apply_all(&changes)?;
+        entries.insert(service.to_owned(), index);
+        Ok(index)
+    }
+
+    fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<ParsedAnswer, Refused> {
+        let Snapshot { file, head, start } = snapshot;
+        let stuck = |error: io::Error| Refused::Stuck(error.to_string());
+        let unfinished = |reason: &str| Err(Refused::Unfinished(reason.to_owned()));
+        let mut opened = open(file, self.owners)?;
+        if head.profile_bytes > self.limits.max_bytes {
+            let bytes = head.profile_bytes;
+            return Err(Refused::Bad(format!("its profile has {bytes} bytes and is larger than --max-body")));
+        }
+        match opened.metadata().map_err(stuck)?.len().cmp(&(start + head.profile_bytes)) {
+            Ordering::Less => return unfinished("it is cut short"),
+            Ordering::Greater => return unfinished("it is longer than its head says"),
+            Ordering::Equal => {}
+        }
+        opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
+        let mut checked = Checked::new(opened);
+        let mut reader = Reader::new(&mut checked, self.limits, Vec::new());
+        // The head of the snapshot tells its length and digest.
+        reader.trust_end();
+        reader.reserve(self.run.memory.reader(false));
+        let understood = reader.understand(known, None, 0);
+        drop(reader);
+        // The digest over the rest tells a bad profile that was left so from a damaged one.
+        io::copy(&mut checked, &mut io::sink()).map_err(stuck)?;
+        match understood {
+            Err(ReadError::Io(error)) => Err(stuck(error)),
+            _ if !checked.is_whole(head) => unfinished("its profile is not the one that its head tells of"),
+            Err(ReadError::Parse(error)) => Err(Refused::Bad(error.to_string())),
+            Err(ReadError::Memory(error @ NoRoom::TooLarge { .. })) => Err(Refused::Bad(error.to_string())),
+            Err(ReadError::Memory(error @ NoRoom::Crowded { .. })) => Err(Refused::Stuck(error.to_string())),
+            Ok(understood) => Ok(understood),
+        }
+    }
+}
+
+/// Finds the build group that a profile belongs to; the first of a key is what it shows.
+fn seat(
+    entry: &KeyEntry,
+    open_key: &mut OpenKey,
+    profile: &Profile,
+    structure: StructureId,
+    run: &Run<'_>,
+    store: &Store,
+) -> Result<BuildGroupId> {
+    let member = (structure, profile.build.fingerprint());
+    // A snapshot may be late: that of a build which was replaced belongs to the history of that build.
+    let known = open_key.state.build_group_with(structure);
+    let index = known.or_else(|| open_key.state.build_group_of(&profile.build, member, false));
+    let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
+    let index = open_key.make_room(assignment, entry.id, (&profile.build, member), run, store)?;
+    let id = open_key.state.build_groups[index].id;
+    if open_key.state.current().is_none() {
+        open_key.state.build_groups[index].status = BuildGroupStatus::Current;
+        let shown = Change::BuildGroupStatus(id, BuildGroupStatus::Current);
+        run.send(Message::Changes(Some(entry.id), vec![shown]));
+    }
+    Ok(id)
+}
+
+/// Applies what was sent meanwhile.
+fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()> {
+    while let Ok(message) = messages.try_recv() {
+        if let Message::Changes(_, changes) = message {
+            writer.apply_all(&changes)?;
+        }
+    }
+    Ok(())
+}
