@@ -197,19 +197,23 @@ impl<'r> Document<'r> {
             },
             filters,
             coverage: report.coverage().into(),
-            previous: previous.as_ref().map(|previous| {
-                let Previous { row, stored_at, commit, coverage } = previous;
-                Before {
-                    id: *row,
-                    stored_at: iso(*stored_at),
-                    commit,
-                    covered: coverage.map(|coverage| coverage.covered),
-                    total: coverage.map(|coverage| coverage.total),
-                    percent: coverage.map(Coverage::percent),
-                }
-            }),
+            previous: previous.as_ref().map(Before::new),
             packages: packages.collect(),
             files,
+        }
+    }
+}
+
+impl<'r> Before<'r> {
+    fn new(previous: &'r Previous) -> Self {
+        let Previous { row, stored_at, commit, coverage } = previous;
+        Self {
+            id: *row,
+            stored_at: iso(*stored_at),
+            commit,
+            covered: coverage.map(|coverage| coverage.covered),
+            total: coverage.map(|coverage| coverage.total),
+            percent: coverage.map(Coverage::percent),
         }
     }
 }

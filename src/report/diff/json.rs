@@ -7,7 +7,7 @@ use super::super::forms::{Form, Need, Renderer};
 use serde::Serialize;
 
 use super::super::json::Counted;
-use super::{Category, DiffReport, LineState, Why};
+use super::{Category, ChangedFile, DiffReport, LineState, Why};
 use crate::json;
 use crate::time::iso;
 
@@ -100,32 +100,7 @@ struct LeftOut<'r> {
 
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     let head = &diff.head;
-    let files = diff.files.iter().map(|file| {
-        let of_state = |state| {
-            file.lines.iter().filter(|line| line.state() == state).map(|line| line.line).collect::<Vec<_>>()
-        };
-        File {
-            path: &file.path,
-            old_path: file.old_path.as_deref(),
-            new: file.is_new,
-            coverage: file.coverage().into(),
-            statements: file.statements.into(),
-            hit: of_state(LineState::Hit),
-            partly: of_state(LineState::Partly),
-            missed: of_state(LineState::Missed),
-            functions: file
-                .functions
-                .iter()
-                .map(|function| Function {
-                    name: &function.name,
-                    line: function.line,
-                    new: function.is_new,
-                    coverage: function.lines.into(),
-                })
-                .collect(),
-        }
-    });
-    let files: Vec<File<'_>> = files.collect();
+    let files: Vec<File<'_>> = diff.files.iter().map(File::new).collect();
     let document = Document {
         schema: SCHEMA,
         service: &head.service,
@@ -162,6 +137,34 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     };
     json::write(&mut *out, &document)?;
     writeln!(out)
+}
+
+impl<'r> File<'r> {
+    fn new(file: &'r ChangedFile) -> Self {
+        let of_state = |state| {
+            file.lines.iter().filter(|line| line.state() == state).map(|line| line.line).collect::<Vec<_>>()
+        };
+        Self {
+            path: &file.path,
+            old_path: file.old_path.as_deref(),
+            new: file.is_new,
+            coverage: file.coverage().into(),
+            statements: file.statements.into(),
+            hit: of_state(LineState::Hit),
+            partly: of_state(LineState::Partly),
+            missed: of_state(LineState::Missed),
+            functions: file
+                .functions
+                .iter()
+                .map(|function| Function {
+                    name: &function.name,
+                    line: function.line,
+                    new: function.is_new,
+                    coverage: function.lines.into(),
+                })
+                .collect(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ fn file(file: &ChangedFile, layout: Layout, out: &mut dyn Write) -> io::Result<(
     let shown = &file.missed[..file.missed.len().min(most)];
     let last_shown = shown.last().map_or(0, |(_, last)| last.saturating_add(AROUND));
     let lines = file.text.as_deref().map(|text| first_lines(text, last_shown as usize));
-    for &(first, last) in shown {
-        run(file, lines.as_deref(), first, last, layout, out)?;
+    for &missed in shown {
+        run(file, lines.as_deref(), missed, layout, out)?;
     }
     match file.missed.len() - shown.len() {
         0 => Ok(()),
@@ -115,8 +115,7 @@ fn first_lines(text: &[u8], most: usize) -> Vec<&[u8]> {
 fn run(
     file: &ChangedFile,
     lines: Option<&[&[u8]]>,
-    first: u32,
-    last: u32,
+    (first, last): (u32, u32),
     layout: Layout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
