@@ -19,7 +19,7 @@ pub(crate) struct Listing {
     pub listed_as: Arc<str>,
     /// URL of the center that lists it.
     pub center: Arc<str>,
-    /// When it was first seen there, or seen again.
+    /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
     /// The center does not answer for it: it was listed when it last did.
     pub assumed: bool,
@@ -42,11 +42,11 @@ pub(crate) struct ServiceName {
     pub name: String,
     /// `''` where the name fits no pattern.
     pub branch: String,
-    /// Its addresses that are listed now, once for each spelling.
+    /// The addresses that are listed now, once for each spelling.
     pub listings: Vec<Listing>,
-    /// When it was last listed; `None` where it never was.
+    /// The time at which a center last listed it; `None` where none ever did.
     pub last_seen: Option<DateTime<Utc>>,
-    /// When the center that listed it last was asked, where nobody lists it now and that center does not count.
+    /// The time at which its center was last asked, where nobody lists the name now and that center does not count.
     pub not_asked_since: Option<DateTime<Utc>>,
 }
 
@@ -69,9 +69,9 @@ pub(crate) struct KeyEntry {
     pub members: Vec<ServiceName>,
     /// Its pulls, as they are remembered.
     pub schedule: ScheduleRow,
-    /// How many answered at its last pull; `None` where it was never pulled.
+    /// The replicas at its last pull; `None` where it was never pulled.
     pub replicas: Option<Replicas>,
-    /// How its addresses have been answering, sorted by address.
+    /// The states of its addresses, sorted by address.
     pub states: Vec<(String, AddressState)>,
     /// The last data of one of its processes came in during this run.
     pub came_in: bool,
@@ -118,13 +118,13 @@ impl KeyEntry {
         self.members.iter().max_by_key(latest).expect("a key has a name")
     }
 
-    /// Tells whether nobody lists it and nothing is left of it.
+    /// Tells whether nobody lists the key and nothing is left of its data.
     #[must_use]
     pub(crate) fn is_gone(&self, row: Option<&Row>, dropped: &BTreeSet<KeyId>) -> bool {
         row.is_none() && dropped.contains(&self.id) && self.addresses().is_empty()
     }
 
-    /// Returns how many replicas answered at the last pull, of how many, for the latest row of this key.
+    /// Returns the replicas that answered at the last pull, and those listed, for the latest row of this key.
     ///
     /// `None` for a row that another program stored.
     #[must_use]
@@ -133,7 +133,7 @@ impl KeyEntry {
         stored.map(|stored| self.replicas.map_or(stored, |found| (found.answered, found.listed)))
     }
 
-    /// Returns what is remembered of an address.
+    /// Returns the state of an address.
     #[must_use]
     pub(crate) fn state(&self, address: &str) -> AddressState {
         let found = self.states.binary_search_by(|(known, _)| known.as_str().cmp(address));

@@ -61,51 +61,51 @@ pub(crate) struct ListedAddress {
     pub address: Arc<str>,
     /// URL of the center that lists it.
     pub center: Arc<str>,
-    /// When it was first seen there, or seen again.
+    /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
-    /// Whether it stands there still.
+    /// The center lists the address still.
     pub listed: bool,
-    /// When it was found to stand there no longer.
+    /// The time at which the center was found to list it no longer.
     pub unlisted_at: Option<DateTime<Utc>>,
 }
 
 /// A center that was asked by a pull without names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AskedCenter {
-    /// When it was asked last.
+    /// The time of the last such pull.
     pub asked_at: DateTime<Utc>,
     /// The last such pull asked it.
     pub is_latest: bool,
 }
 
-/// How an address of a key has been answering.
+/// The answers of an address for one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AddressState {
-    /// When it last answered with a profile.
+    /// The time of its last profile.
     pub last_answer_at: Option<DateTime<Utc>>,
-    /// Its failures since then.
+    /// The failures since that answer.
     pub retry: AddressRetry,
-    /// Why it failed last.
+    /// The reason of its last failure.
     pub last_error: Option<String>,
-    /// Its fraction of hit blocks at the last pull, as its agent would show it.
+    /// The fraction of hit blocks at the last pull, as the agent would show it.
     pub fraction: Option<String>,
     /// The fraction that it showed last.
     pub peeked: Option<String>,
-    /// The build it serves, where that is not the key's.
+    /// The build that it serves, where that is not the key's.
     pub other_build: Option<Fingerprint>,
 }
 
-/// How addresses have been answering, by key; those of a key sorted by address.
+/// The states of addresses by key; those of a key are sorted by address.
 pub(crate) type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
 
 /// The pulls of a key, as they are remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScheduleRow {
-    /// When it is due.
+    /// The next pull, and the steps until then.
     pub schedule: Schedule,
-    /// When coverage last changed.
+    /// The time of the last change of coverage.
     pub last_change_at: Option<DateTime<Utc>>,
-    /// Since when counters are ahead of the latest row.
+    /// The time since which counters are ahead of the latest row.
     pub counts_moved_at: Option<DateTime<Utc>>,
     /// Counters were stored, and the run ended before it decided about a row.
     pub unfinished: bool,
@@ -113,13 +113,13 @@ pub(crate) struct ScheduleRow {
     pub election: Election<BuildGroupId>,
 }
 
-/// How many replicas of a key answered at its last pull.
+/// The replicas of a key at its last pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replicas {
     /// Addresses that answered for the key, at this pull or the last one that asked them.
     pub answered: u32,
     /// Distinct addresses that were listed or asked.
     pub listed: u32,
-    /// When the run began.
+    /// The start of that run.
     pub pulled_at: DateTime<Utc>,
 }
