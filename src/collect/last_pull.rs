@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use crate::collect::run::{Message, Run, WAITING_MESSAGES};
+use crate::collect::run::{Message, Run, RunSettings, WAITING_MESSAGES};
 use crate::collect::store_thread::StoreThread;
 use crate::collect::workers::{Queue, Work};
 use crate::config::PullConfig;
@@ -15,14 +15,12 @@ use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::PullPlan;
 use crate::fleet::pull_rules::PullRules;
-use crate::fleet::snapshot::Doubt;
 use crate::io::center::Client;
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
 use crate::io::store::Store;
 use crate::io::workdir::Locked;
-use crate::memory::Memory;
 
 /// Inputs of a last pull.
 pub(crate) struct LastPull<'a> {
@@ -45,24 +43,15 @@ impl LastPull<'_> {
         let queue = Queue::new(&plan, false);
         let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
-        let run = Run {
+        let settings = RunSettings {
             client,
             locked,
             ids,
-            numbers: store.profile_numbers()?,
             rules: PullRules::from_config(config),
             now,
-            doubt: Doubt::new(now, store.clock_jumps()?),
-            last_before_jump: store.last_before_jump()?,
-            seed: fastrand::u64(..),
-            messages,
-            stopped: &stopped,
-            bytes: Arc::default(),
-            memory: Memory::new(config.memory_bytes),
-            structures: Mutex::new(store.structures()?),
-            templates: Mutex::default(),
-            damaged: Mutex::default(),
+            memory_bytes: config.memory_bytes,
         };
+        let run = Run::new(settings, store, messages, &stopped)?;
         let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.held()),
             stopped: &stopped,

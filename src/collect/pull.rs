@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{self};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,7 +17,7 @@ use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::{Depth, Mended, mend};
 use crate::collect::outcome::KeyResult;
-use crate::collect::run::{Message, Run, WAITING_MESSAGES};
+use crate::collect::run::{Message, Run, RunSettings, WAITING_MESSAGES};
 use crate::collect::store_thread::{PullResult, Stop, StoreThread};
 use crate::collect::workers::{Queue, Work};
 use crate::config::Config;
@@ -29,14 +28,13 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::pick;
 use crate::fleet::plan::{PullPlan, Selection, Waiting};
 use crate::fleet::pull_rules::PullRules;
-use crate::fleet::snapshot::{Doubt, Jump};
+use crate::fleet::snapshot::Jump;
 use crate::io::center::Client;
 use crate::io::clock::{self, Stopwatch};
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
 use crate::io::store::{Damage, Store, Writer};
 use crate::io::workdir::{Locked, Swept, WorkdirError};
-use crate::memory::Memory;
 use crate::profile::Limits;
 
 /// The root, the adapters and the limits of one run.
@@ -186,7 +184,15 @@ pub(crate) fn pull<'s>(
 
     let stopped = AtomicBool::new(false);
     let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let shared = shared_state(run, request, &survey.ids, messages, &stopped)?;
+    let settings = RunSettings {
+        client: run.client,
+        locked,
+        ids: &survey.ids,
+        rules: request.rules.clone(),
+        now: run.now,
+        memory_bytes: run.config.pull.memory_bytes,
+    };
+    let shared = Run::new(settings, store, messages, &stopped)?;
     let contents = std::mem::take(&mut survey.inbox);
     let reader = InboxReader {
         run: &shared,
@@ -247,35 +253,6 @@ fn store_start(run: &PullRun<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) ->
     // Dropped one after the other: the first run of a large center has three for each name.
     std::mem::take(&mut fleet.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
     Ok(writer.commit()?)
-}
-
-/// Returns the state that the threads of the run share.
-fn shared_state<'a>(
-    run: &PullRun<'a>,
-    request: &PullRequest<'_>,
-    ids: &'a IdSource,
-    messages: SyncSender<Message>,
-    stopped: &'a AtomicBool,
-) -> Result<Run<'a>> {
-    let PullRun { client, locked, store, config, now, .. } = *run;
-    Ok(Run {
-        client,
-        locked,
-        ids,
-        numbers: store.profile_numbers()?,
-        rules: request.rules.clone(),
-        now,
-        doubt: Doubt::new(now, store.clock_jumps()?),
-        last_before_jump: store.last_before_jump()?,
-        seed: fastrand::u64(..),
-        messages,
-        stopped,
-        bytes: Arc::default(),
-        memory: Memory::new(config.pull.memory_bytes),
-        structures: Mutex::new(store.structures()?),
-        templates: Mutex::default(),
-        damaged: Mutex::default(),
-    })
 }
 
 /// Finds the services that a request names.

@@ -68,6 +68,47 @@ pub(crate) struct Run<'a> {
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
 }
 
+/// Settings of a [`Run`].
+pub(crate) struct RunSettings<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) locked: &'a Locked,
+    pub(crate) ids: &'a IdSource,
+    pub(crate) rules: PullRules,
+    pub(crate) now: DateTime<Utc>,
+    /// Bound on the memory of all that is decoded at the same time.
+    pub(crate) memory_bytes: u64,
+}
+
+impl<'a> Run<'a> {
+    /// Begins a run with what `store` remembers; `stopped` tells its threads to end.
+    pub(crate) fn new(
+        settings: RunSettings<'a>,
+        store: &Store,
+        messages: SyncSender<Message>,
+        stopped: &'a AtomicBool,
+    ) -> Result<Self, StoreError> {
+        let RunSettings { client, locked, ids, rules, now, memory_bytes } = settings;
+        Ok(Self {
+            client,
+            locked,
+            ids,
+            numbers: store.profile_numbers()?,
+            rules,
+            now,
+            doubt: Doubt::new(now, store.clock_jumps()?),
+            last_before_jump: store.last_before_jump()?,
+            seed: fastrand::u64(..),
+            messages,
+            stopped,
+            bytes: Arc::default(),
+            memory: Memory::new(memory_bytes),
+            structures: Mutex::new(store.structures()?),
+            templates: Mutex::default(),
+            damaged: Mutex::default(),
+        })
+    }
+}
+
 impl Run<'_> {
     /// Sends to the thread that writes; it takes messages until the last sender is gone.
     pub(crate) fn send(&self, message: Message) {
