@@ -45,16 +45,16 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l to-in
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l service -d 'With --to-inbox: the name that the process is registered under [default: `GOC_SERVICE_NAME`, here or in the environment of the process]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s o -l output -d 'With --raw: write to this file, whole or not at all' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l adopt -d 'Let the build with this fingerprint take the place of the one that SERVICE shows' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'What counts as a change' -r -f -a "covered\t'A block became covered'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l change -d 'Kind of change that stores a new row' -r -f -a "covered\t'A block became covered'
 counts\t'Any counter moved'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l jitter -d 'Wait a random time up to this first, so that many machines do not pull at the same moment' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l wait -d 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l ping -d 'Tell a dead-man\'s switch there: URL/start at the start, URL when done, URL/CODE for another exit code' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l concurrency -d 'How many requests run at the same time [default: 16]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l timeout -d 'For one request with its whole answer [default: 2m]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l connect-timeout -d 'For a connection to be made [default: 5s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l wait -d 'Wait while another run holds the lock, up to this long, or without end where no time is given; without --wait the run ends with exit code 4' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l ping -d 'Tell a dead-man\'s switch at URL: URL/start at the start, URL when done, URL/CODE for another exit code' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l concurrency -d 'Number of requests at the same time [default: 16]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l timeout -d 'Time limit of a request with its whole answer [default: 2m]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l connect-timeout -d 'Time limit for making a connection [default: 5s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l read-timeout -d 'Longest silence within an answer [default: 20s]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadline -d 'For the whole run; what it cuts off stays due [default with --to-inbox: 5s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l deadline -d 'Time limit of the whole run; services that it cuts off stay due [default with --to-inbox: 5s]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l max-body -d 'Largest answer, decoded [default: 256MiB]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l proxy -d 'Proxy for all requests; those of the environment are never used' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -l format -d 'Form of the output' -r -f -a "text\t'For people'
@@ -74,16 +74,16 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s q -l 
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand pull" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-runs -d 'In how many runs an address has to fail, however it fails' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-over -d 'Over how long an address has to fail, however it fails' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-runs -d 'Number of runs in which an address has to fail before it is dead, however it fails' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l confirm-over -d 'Time over which an address has to fail before it is dead, however it fails' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep -d 'Keep the newest N profiles of each service and commit, whatever their age [default: 10]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep-days -d 'Keep profiles that are younger, however many [default: 30]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l keep-days -d 'Keep all profiles that are younger than this [default: 30]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l drop-keys-older-than -d 'Drop also all data of services that nobody listed for so long, and data set aside that is so old' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l wait -d 'Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l ping -d 'Tell a dead-man\'s switch there: URL/start at the start, URL when done, URL/CODE for another exit code' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'How many addresses are asked at the same time [default: 64]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'For a connection to an address, and for its silence [default: 4s]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l deadline -d 'For all that is asked and done at addresses and centers; what it cuts off stays as it was' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l wait -d 'Wait while another run holds the lock, up to this long, or without end where no time is given; without --wait the run ends with exit code 4' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l ping -d 'Tell a dead-man\'s switch at URL: URL/start at the start, URL when done, URL/CODE for another exit code' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l concurrency -d 'Number of addresses that are asked at the same time [default: 64]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l timeout -d 'Time limit for making a connection to an address, and for a silence of it [default: 4s]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l deadline -d 'Time limit for the work at addresses and centers; addresses that it cuts off stay as they were' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l format -d 'Form of the output' -r -f -a "text\t'For people'
 json\t'For scripts; the fields are described in the command\'s man page'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l root -d 'Work directory: database, stored profiles, configuration' -r -F
@@ -92,11 +92,11 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l colo
 always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s n -l dry-run -d 'Show what would be done, and why; nothing is removed or remembered'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s f -l force -d 'Remove also where so many are dead at once that the fault is likely on this side'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l no-restore -d 'Do not register again what was removed and answers now'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s f -l force -d 'Remove dead addresses even where so many died at once that the fault is likely on this side'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l no-restore -d 'Do not register removed addresses again that answer now'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l fix-names -d 'Register addresses that also stand under a name that is not theirs any more under the right one alone; a run that cannot ends with 3, and each later one tries again'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center-only -d 'Only see to the centers\' lists'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l retention-only -d 'Only see to the stored history; no center and no address is asked'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l center-only -d 'Clean the lists of the centers alone; the stored history stays as it is'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l retention-only -d 'Clean the stored history alone; no center and no address is asked'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
@@ -120,7 +120,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; of a service whose name tells none, where its source is' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l include -d 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude -d 'No files that this glob fits, included or not; may be repeated' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude -d 'Leave out files that this glob fits, included or not; may be repeated' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l sort -d 'With --format text: what comes first' -r -f -a "name\t'By import path'
 percent\t'The lowest percentage first'
 uncovered\t'The most statements that were not executed first'"
@@ -137,11 +137,11 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l cen
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l color -d 'When to use colours; `NO_COLOR` is heeded' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'No files that say `// Code generated ... DO NOT EDIT.`'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'Leave out files that say `// Code generated ... DO NOT EDIT.`'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'No files that the commit lacks, such as those written at build time and links that lead to none of its files; genhtml, which reads lcov, ends at each'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Only files that changed, in every form: a page of them is small enough for a pull request'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; work from what is here'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; use the clones that are here'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l trust-root -d 'As root, use a work directory that belongs to another user'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'

@@ -58,19 +58,19 @@ pub struct PruneArgs {
     #[arg(short = 'n', long)]
     dry_run: bool,
 
-    /// Remove also where so many are dead at once that the fault is likely on this side.
+    /// Remove dead addresses even where so many died at once that the fault is likely on this side.
     #[arg(short, long)]
     force: bool,
 
-    /// In how many runs an address has to fail, however it fails.
+    /// Number of runs in which an address has to fail before it is dead, however it fails.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     confirm_runs: Option<u32>,
 
-    /// Over how long an address has to fail, however it fails.
+    /// Time over which an address has to fail before it is dead, however it fails.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     confirm_over: Option<Duration>,
 
-    /// Do not register again what was removed and answers now.
+    /// Do not register removed addresses again that answer now.
     #[arg(long)]
     no_restore: bool,
 
@@ -83,7 +83,7 @@ pub struct PruneArgs {
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
 
-    /// Keep profiles that are younger, however many [default: 30].
+    /// Keep all profiles that are younger than this [default: 30].
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
     keep_days: Option<u32>,
 
@@ -91,32 +91,33 @@ pub struct PruneArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     drop_keys_older_than: Option<Duration>,
 
-    /// Only see to the centers' lists.
+    /// Clean the lists of the centers alone; the stored history stays as it is.
     #[arg(long, conflicts_with_all = ["retention_only", "keep", "keep_days", "drop_keys_older_than"])]
     center_only: bool,
 
-    /// Only see to the stored history; no center and no address is asked.
+    /// Clean the stored history alone; no center and no address is asked.
     #[arg(long, conflicts_with_all = ["force", "fix_names", "confirm_runs", "confirm_over", "no_restore"])]
     retention_only: bool,
 
-    /// Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4.
+    /// Wait while another run holds the lock, up to this long, or without end where no time is given; without
+    /// --wait the run ends with exit code 4.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
     #[arg(default_missing_value = FOREVER, conflicts_with = "dry_run")]
     wait: Option<Duration>,
 
-    /// Tell a dead-man's switch there: URL/start at the start, URL when done, URL/CODE for another exit code.
+    /// Tell a dead-man's switch at URL: URL/start at the start, URL when done, URL/CODE for another exit code.
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with = "dry_run")]
     ping: Option<PingUrl>,
 
-    /// How many addresses are asked at the same time [default: 64].
+    /// Number of addresses that are asked at the same time [default: 64].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
 
-    /// For a connection to an address, and for its silence [default: 4s].
+    /// Time limit for making a connection to an address, and for a silence of it [default: 4s].
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
-    /// For all that is asked and done at addresses and centers; what it cuts off stays as it was.
+    /// Time limit for the work at addresses and centers; addresses that it cuts off stay as they were.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "retention_only")]
     deadline: Option<Duration>,
 

@@ -96,7 +96,7 @@ pub struct PullArgs {
     #[arg(long)]
     no_peek: bool,
 
-    /// What counts as a change.
+    /// Kind of change that stores a new row.
     #[arg(long, value_enum, value_name = "WHAT")]
     change: Option<ChangeRule>,
 
@@ -104,24 +104,25 @@ pub struct PullArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     jitter: Option<Duration>,
 
-    /// Wait while another run holds the lock, up to so long or without end; without this: busy, exit code 4.
+    /// Wait while another run holds the lock, up to this long, or without end where no time is given; without
+    /// --wait the run ends with exit code 4.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1)]
     #[arg(default_missing_value = FOREVER, conflicts_with_all = ["raw", "dry_run"])]
     wait: Option<Duration>,
 
-    /// Tell a dead-man's switch there: URL/start at the start, URL when done, URL/CODE for another exit code.
+    /// Tell a dead-man's switch at URL: URL/start at the start, URL when done, URL/CODE for another exit code.
     #[arg(long, value_name = "URL", value_parser = PingUrlParser, conflicts_with_all = ["raw", "dry_run"])]
     ping: Option<PingUrl>,
 
-    /// How many requests run at the same time [default: 16].
+    /// Number of requests at the same time [default: 16].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
 
-    /// For one request with its whole answer [default: 2m].
+    /// Time limit of a request with its whole answer [default: 2m].
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
-    /// For a connection to be made [default: 5s].
+    /// Time limit for making a connection [default: 5s].
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     connect_timeout: Option<Duration>,
 
@@ -129,7 +130,7 @@ pub struct PullArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     read_timeout: Option<Duration>,
 
-    /// For the whole run; what it cuts off stays due [default with --to-inbox: 5s].
+    /// Time limit of the whole run; services that it cuts off stay due [default with --to-inbox: 5s].
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
 

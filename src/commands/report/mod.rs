@@ -53,11 +53,11 @@ pub struct ReportArgs {
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<Glob>,
 
-    /// No files that this glob fits, included or not; may be repeated.
+    /// Leave out files that this glob fits, included or not; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<Glob>,
 
-    /// No files that say `// Code generated ... DO NOT EDIT.`.
+    /// Leave out files that say `// Code generated ... DO NOT EDIT.`.
     #[arg(long)]
     pub(crate) exclude_generated: bool,
 
@@ -102,7 +102,7 @@ pub struct ReportArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Fetch nothing; work from what is here.
+    /// Fetch nothing; use the clones that are here.
     #[arg(long)]
     pub(crate) offline: bool,
 
