@@ -716,6 +716,18 @@ fn a_center_that_drops_everybody_is_stopped_and_everybody_put_back() {
 }
 
 #[test]
+fn addresses_that_a_center_dropped_are_named_before_an_error_ends_the_run() {
+    let (world, agents) = world_with_stale_name();
+    world.center.set_removal_behaviour(RemovalBehaviour::Everything);
+    world.execute("CREATE TRIGGER full BEFORE DELETE ON tombstone BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    let output = world.prune(&["--fix-names"], 1);
+    let warning = output.stderr.find("lost 2 addresses that answer");
+    let error = output.stderr.find("no room");
+    assert!(warning.is_some() && warning < error, "{}", output.stderr);
+    world.assert_listed(&[&agents[0], &agents[1], &agents[2]]);
+}
+
+#[test]
 fn a_center_that_dies_over_a_removal_loses_nobody() {
     for removing in [RemovalBehaviour::DiesBefore, RemovalBehaviour::DiesAfter] {
         let (mut world, agents) = pulled_echo(5);

@@ -204,7 +204,7 @@ impl<'r> CenterRemoval<'r> {
         if lost.is_empty() {
             return Ok(true);
         }
-        let Remover { inputs, store, prober, .. } = *self.remover();
+        let Remover { inputs, store, prober, on_dropped, .. } = *self.remover();
         let mut tombstones = Vec::new();
         for registration in lost {
             self.expected.remove(&registration);
@@ -233,10 +233,13 @@ impl<'r> CenterRemoval<'r> {
             .map(|(tombstone, result)| Tombstone { build: result.build, was_alive: true, ..tombstone })
             .collect();
         self.remover().write(living.iter().cloned().map(Change::TombstoneAdded))?;
+        if living.is_empty() {
+            return Ok(true);
+        }
+        on_dropped(self.center, living.len());
         let errors = register(&self.remover().finishing(), &living.iter().collect::<Vec<_>>());
-        let is_sound = living.is_empty();
         self.run.dropped.extend(living.into_iter().zip(errors));
-        Ok(is_sound)
+        Ok(false)
     }
 
     /// Returns the tombstones of addresses that go, one for each name.

@@ -1,7 +1,8 @@
 //! The engine of `prune`: probes what the centers list, removes dead addresses, registers again what is missed, and drops
 //! history that was kept long enough.
 //!
-//! Each step returns its outcome; nothing here prints.
+//! Each step returns its outcome, and tells of addresses that a center dropped by itself as soon as it notices them;
+//! nothing here prints.
 
 pub(crate) mod outcome;
 pub(crate) mod probe;

@@ -66,12 +66,6 @@ impl RemovalRun {
             || !self.dropped.is_empty()
     }
 
-    /// Returns how many addresses each center dropped though nobody named them, in the order in which that was noticed.
-    pub(crate) fn dropped_by_center(&self) -> Vec<(&str, usize)> {
-        let by_center = self.dropped.chunk_by(|(a, _), (b, _)| a.center == b.center);
-        by_center.map(|dropped| (dropped[0].0.center.as_str(), dropped.len())).collect()
-    }
-
     pub(crate) fn set(&mut self, decision: &AddressDecision, outcome: RemovalOutcome) {
         let listed = &decision.listed;
         self.outcomes.insert((listed.center.clone(), listed.address.clone()), outcome);
@@ -88,6 +82,9 @@ pub(crate) struct Remover<'a> {
     pub(crate) store: &'a Store,
     /// Takes removed addresses, which are watched from then on.
     pub(crate) removed: &'a Sender<Vec<Tombstone>>,
+    /// Takes a center, and how many addresses it dropped though nobody named them. Called at once, because an error may
+    /// end the run later.
+    pub(crate) on_dropped: &'a dyn Fn(&str, usize),
 }
 
 impl Remover<'_> {

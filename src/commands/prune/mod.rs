@@ -266,12 +266,12 @@ impl Run<'_> {
             let store = &super::open_store(locked, self.context)?;
             let lists = match round {
                 Some(round) => {
-                    let remover = Remover { inputs: self.inputs, prober, pulling, locked, store, removed };
+                    let (inputs, on_dropped) = (self.inputs, &warn_of_dropped);
+                    let remover = Remover { inputs, prober, pulling, locked, store, removed, on_dropped };
                     Some(remover.update_lists(round)?)
                 }
                 None => None,
             };
-            lists.iter().for_each(warn_of_dropped);
             let mut outcome = PruneOutcome { lists, ..PruneOutcome::default() };
             // Whatever the deadline, or a disk could fill: nobody else is waited for here.
             if !self.args.center_only && prober.signals.received().is_none() {
@@ -343,15 +343,13 @@ impl Run<'_> {
     }
 }
 
-/// Warns of centers that dropped more than they were asked to.
-fn warn_of_dropped(lists: &ListsOutcome) {
-    for (center, count) in lists.removal.dropped_by_center() {
-        warn(format!(
-            "center \"{}\" lost {count} addresses that answer and that nobody asked it to remove; they are \
-             registered again, and nothing more is removed there",
-            shown_url(center)
-        ));
-    }
+/// Warns of a center that dropped more addresses than it was asked to.
+fn warn_of_dropped(center: &str, count: usize) {
+    warn(format!(
+        "center \"{}\" lost {count} addresses that answer and that nobody asked it to remove; they are \
+         registered again, and nothing more is removed there",
+        shown_url(center)
+    ));
 }
 
 /// Brings a database of an earlier release up to date, and waits for the run that is at work where that is wanted:
