@@ -7,7 +7,7 @@
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 /// Reason why the first thread was refused. The limit holds for the whole process, so this is a static.
@@ -125,7 +125,7 @@ impl<W> Kept<W> {
     }
 
     fn take(self) -> W {
-        let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = lock(&self.0).take();
         work.expect("either the thread takes it, or the caller that could not start one")
     }
 }
@@ -158,6 +158,11 @@ pub(crate) fn on_all_cores<I: Sync, T: Send>(items: &[I], map: impl Fn(&I) -> T 
     let part_len = items.len().div_ceil(cores()).max(1);
     let parts = on_own_threads(items.chunks(part_len), |part| part.iter().map(&map).collect::<Vec<T>>());
     parts.into_iter().flatten().collect()
+}
+
+/// Locks a mutex, also after a panic of a thread that held it. The panic ends the run where the thread is joined.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the number of cores that this process may use.

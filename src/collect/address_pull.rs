@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::collect::open_key::OpenKey;
-use crate::collect::run::{Run, lock};
+use crate::collect::run::Run;
 use crate::fleet::key_entry::KeyEntry;
 use crate::io::store::Store;
+use crate::parallel::lock;
 
 /// An address that is asked. Whoever has one knows that its keys are open.
 pub(crate) struct AddressPull<'g> {

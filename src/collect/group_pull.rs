@@ -13,12 +13,13 @@ use crate::collect::end_of_pull::EndOfPull;
 use crate::collect::fault::Reach;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{Failure, KeyResult};
-use crate::collect::run::{Message, Run, lock};
+use crate::collect::run::{Message, Run};
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::pulled_key::PulledKey;
 use crate::fleet::votes::OtherKeys;
 use crate::io::store::Store;
+use crate::parallel::lock;
 
 /// The pull of a group, made when its first address is asked.
 pub(crate) struct GroupPull<'a> {

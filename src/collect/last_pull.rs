@@ -41,7 +41,7 @@ impl LastPull<'_> {
         let Self { client, signals, locked, store, ids, concurrency, deadline, config, now } = *self;
         let plan = PullPlan::for_listed(entries, addresses);
         let queue = Queue::new(&plan, false);
-        let (messages, inbox) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+        let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
         let settings = RunSettings {
             client,
@@ -60,7 +60,7 @@ impl LastPull<'_> {
             started: &Stopwatch::start(),
             progress: &Progress::start(plan.pulls.len(), false),
         };
-        let work = Work { queue: &queue, store, threads: concurrency, messages: &inbox };
+        let work = Work { queue: &queue, store, threads: concurrency, messages: &received };
         let result = work.carry_out(run, &mut store_thread)?;
         Ok(result.keys.into_iter().flat_map(|key| key.answering).collect())
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -19,6 +19,7 @@ use crate::io::center::{Client, HttpError, Incoming};
 use crate::io::store::{ProfileNumbers, Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::memory::{Memory, NoRoom, Reservation};
+use crate::parallel::lock;
 use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build};
 
 /// How many messages may wait for the thread that writes; more would only fill memory.
@@ -209,9 +210,4 @@ impl Run<'_> {
         lock(&self.templates).insert(id, Arc::downgrade(&template));
         Ok(template)
     }
-}
-
-/// Locks; a thread that panicked has ended the run already.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

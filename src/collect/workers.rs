@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use crate::collect::group_pull::{GroupPull, peek};
-use crate::collect::run::{Message, Run, lock};
+use crate::collect::run::{Message, Run};
 use crate::collect::store_thread::{PullResult, StoreThread, TICK};
 use crate::fleet::plan::{AddressGroup, PullPlan};
 use crate::io::store::{Store, StoreError};
-use crate::parallel::{self, Begun};
+use crate::parallel::{self, Begun, lock};
 
 /// The next work of a thread.
 enum Task<'a> {

@@ -17,9 +17,9 @@ use crate::io::center::{Effort, HttpError};
 use crate::prune::registration::register;
 use crate::prune::removal::{ListRemovals, RemovalOutcome, RemovalRun, Remover};
 
-/// The first removals are checked one by one, so that a center which takes them for more than they are is
-/// noticed at once; later ones in batches that double up to this, so that a long list is not read a
-/// thousand times.
+/// The most removals between two checks of the list. The first removals are checked one by one, so that a center which
+/// drops more addresses than it was asked to is noticed at once. Later batches double up to this size, because a check
+/// after each removal would read a long list a thousand times.
 const LARGEST_BATCH: usize = 64;
 
 /// The removals at one center.
@@ -81,7 +81,7 @@ impl<'r> CenterRemoval<'r> {
         let results = results.into_iter().map(|result| result.probe);
         let mut probes: HashMap<&str, Probe> =
             targets.iter().map(|target| target.address.as_str()).zip(results).collect();
-        // Only what accepts a connection can have anything to say.
+        // Only an address that accepts connections may still serve a profile.
         let silent =
             targets.iter().filter(|target| probes[target.address.as_str()].finding == Finding::Silent);
         let asked: BTreeSet<String> = silent.map(|target| target.address.clone()).collect();
@@ -190,7 +190,7 @@ impl<'r> CenterRemoval<'r> {
             removed.extend(of_address);
         }
         self.remover().write(changes)?;
-        // The other end is gone only where the watch failed, which is said when it is joined.
+        // The receiver is gone only if the watch failed, and its join returns that error.
         let _ = self.remover().removed.send(removed);
         self.bring_back(&standing)
     }
@@ -222,7 +222,8 @@ impl<'r> CenterRemoval<'r> {
         }
         let target = |tombstone| ProbeTarget::for_tombstone(tombstone, inputs.naming);
         let targets: Vec<ProbeTarget> = tombstones.iter().map(target).collect();
-        // Before they are asked: a run that ends here leaves them to the next one.
+        // The tombstones are written before the probes, so that a run which ends in between leaves the addresses to the
+        // next one.
         self.remover().write(tombstones.iter().cloned().map(Change::TombstoneAdded))?;
         let Some(results) = prober.probe_all(&targets, Effort::Thorough)? else { return Ok(false) };
         let (living, ended): (Vec<_>, Vec<_>) =

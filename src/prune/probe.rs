@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -152,7 +152,7 @@ impl Prober<'_> {
 
     fn build_match(&self, key: &Key, build: &Build) -> Result<BuildMatch, StoreError> {
         let Some(store) = &self.store else { return Ok(BuildMatch::Unknown) };
-        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = parallel::lock(store);
         let mut templates = Vec::new();
         for structure in store.shown(key)? {
             match store.structure(structure) {
@@ -178,7 +178,7 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     break_off: impl Fn(),
 ) -> Vec<Option<R>> {
     let next = AtomicUsize::new(0);
-    let (results, inbox) = mpsc::channel();
+    let (results, received) = mpsc::channel();
     let mut done: Vec<Option<R>> = items.iter().map(|_| None).collect();
     let do_next = || {
         let at = next.fetch_add(1, Ordering::Relaxed);
@@ -201,7 +201,7 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
         drop(worker);
         let mut is_broken_off = false;
         loop {
-            match inbox.recv_timeout(TICK) {
+            match received.recv_timeout(TICK) {
                 Ok((at, result)) => done[at] = Some(result),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

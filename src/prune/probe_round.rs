@@ -1,7 +1,6 @@
 //! A round of probes: the centers' lists are read, and each listed or removed address is asked.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::PoisonError;
 
 use anyhow::Result;
 
@@ -14,6 +13,7 @@ use crate::fleet::probe::{ProbeResult, add_tombstones, listed_targets};
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Effort;
 use crate::io::store::StoreError;
+use crate::parallel::lock;
 use crate::prune::Inputs;
 use crate::prune::probe::Prober;
 
@@ -41,7 +41,7 @@ impl Remembered {
         let Some(store) = &prober.store else {
             return Ok(Self { suspicions: HashMap::new(), tombstones: Vec::new() });
         };
-        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = lock(store);
         Ok(Self { suspicions: store.suspicions()?, tombstones: store.tombstones()? })
     }
 }
@@ -58,8 +58,7 @@ impl ProbeRound {
         };
         let lists = answers.iter().filter_map(list).collect();
         let fleet = {
-            let store =
-                prober.store.as_ref().map(|store| store.lock().unwrap_or_else(PoisonError::into_inner));
+            let store = prober.store.as_ref().map(lock);
             FleetSource { store: store.as_deref(), naming, now }.assemble(|_| answers)?.0
         };
         let mut targets = listed_targets(&fleet);

@@ -46,12 +46,12 @@ pub(crate) fn watch_while<T>(
     locked: Locked,
     work: impl FnOnce(&Locked, &Sender<Vec<Tombstone>>) -> Result<T>,
 ) -> (Result<T>, Result<WatchResult>) {
-    let (removed, inbox) = channel::<Vec<Tombstone>>();
+    let (removed, received) = channel::<Vec<Tombstone>>();
     let recheck: &[Duration] = if inputs.options.restore { &inputs.prune.recheck } else { &[] };
     let naming = inputs.naming;
     thread::scope(|scope| {
         // Without a thread, removed addresses are watched once the lock is let go.
-        let watching = parallel::begin(scope, move || Watch::new(prober, recheck, naming).run(&inbox));
+        let watching = parallel::begin(scope, move || Watch::new(prober, recheck, naming).run(&received));
         let worked = work(&locked, &removed);
         drop(locked);
         drop(removed);
@@ -90,11 +90,11 @@ impl<'a> Watch<'a> {
     }
 
     /// Probes each address that comes in, until no more can come and all were probed.
-    fn run(mut self, inbox: &Receiver<Vec<Tombstone>>) -> Result<WatchResult> {
+    fn run(mut self, received: &Receiver<Vec<Tombstone>>) -> Result<WatchResult> {
         let mut is_open = true;
         loop {
             while is_open {
-                match inbox.try_recv() {
+                match received.try_recv() {
                     Ok(tombstones) => self.add(tombstones),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => is_open = false,
@@ -104,8 +104,8 @@ impl<'a> Watch<'a> {
                 return Ok(self.end(false));
             }
             if self.prober.deadline.has_passed() {
-                // Until nothing more can come, so that the run knows whether it leaves anything to the next one.
-                for tombstones in inbox {
+                // The watch still takes what is removed, so that the run knows whether it leaves addresses to the next.
+                for tombstones in received {
                     self.add(tombstones);
                 }
                 let is_cut = self.watched.iter().any(|watched| watched.probes < self.recheck.len());

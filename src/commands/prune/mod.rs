@@ -166,12 +166,13 @@ impl PruneArgs {
 
 /// The HTTP clients of a run.
 struct Clients {
-    /// For probes: gives up on an address early.
+    /// The client for probes gives up on an address early.
     quick: Client,
-    /// For lists and profiles, with their timeouts, though none for silence.
+    /// The client for lists and profiles gives the whole request as long as `pull` does, but a silence no longer than
+    /// a probe.
     patient: Client,
-    /// For the last pulls of addresses, which are broken off together. Waits for an answer as long as `pull` does:
-    /// an agent that `pull` can read is alive.
+    /// The client for the last pulls waits for an answer as long as `pull` does: an agent that `pull` can read is alive.
+    /// The end of a run breaks these requests off together, so they have a client of their own.
     pulling: Client,
 }
 
@@ -186,7 +187,7 @@ impl Clients {
             concurrency: args.concurrency(prune),
             ..context.request_options()
         };
-        // A connection and two silences: more than that, and something drips.
+        // An address that takes longer than a connection and two silences drips.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;
         let patient = options(pull.timeout.max(timeout));
         let pulling = Options { read_timeout: pull.read_timeout.max(timeout), ..patient.clone() };
@@ -223,7 +224,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     };
     // The other half is for the removals, or a long list would never lose its dead addresses.
     let prober = prober.until(Deadline::after(limit.map(|limit| limit / 2)));
-    // Without the lock: asking takes its time, and keeps nobody else from working.
+    // Probes take a while, so they run without the lock, which other runs may need.
     let round = if args.retention_only { None } else { ProbeRound::run(&prober, run.inputs)? };
     if let Some(signal) = signals.received() {
         return Ok(ExitCode::from_signal(signal));
@@ -273,7 +274,7 @@ impl Run<'_> {
                 None => None,
             };
             let mut outcome = PruneOutcome { lists, ..PruneOutcome::default() };
-            // Whatever the deadline, or a disk could fill: nobody else is waited for here.
+            // Retention ignores the deadline, or a disk could fill up; it waits for no other machine.
             if !self.args.center_only && prober.signals.received().is_none() {
                 self.see_to_history(store, locked, prober.signals, &mut outcome)?;
             }
@@ -352,8 +353,8 @@ fn warn_of_dropped(center: &str, count: usize) {
     ));
 }
 
-/// Brings a database of an earlier release up to date, and waits for the run that is at work where that is wanted:
-/// answers of before would be old when addresses are judged by them. Returns the context of a run that begins then.
+/// Brings a database of an earlier release up to date, and waits for a run at work if `--wait` asks for that. Probes made
+/// before the wait would be out of date afterwards. Returns the context of a run that begins then.
 fn bring_up_to_date(lock_wait: &LockWait, signals: &Signals, context: &Context) -> Result<Context> {
     let is_outdated =
         matches!(Store::open_read_only(&context.workdir.database()), Err(StoreError::Outdated { .. }));
