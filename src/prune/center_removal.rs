@@ -190,7 +190,7 @@ impl<'r> CenterRemoval<'r> {
             removed.extend(of_address);
         }
         self.remover().write(changes)?;
-        // The receiver is gone only if the watch failed, and its join returns that error.
+        // The receiver is gone only after a signal, or if the watch failed, and its join returns that error.
         let _ = self.remover().removed.send(removed);
         self.bring_back(&standing)
     }
