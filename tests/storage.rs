@@ -175,6 +175,15 @@ fn files_that_an_earlier_release_left_open_to_others_are_named_once_and_not_chan
     mode("sqlite.db", 0o644);
     mode("apa_goc_echoserver", 0o755);
     mode("apa_goc_echoserver/cov_data", 0o755);
+    // A run that fails before it names them leaves that to the next one.
+    let [readers, aside, scratch] =
+        ["goc-watchdog.readers", "aside", "goc-watchdog.tmp/left"].map(|name| world.root().join(name));
+    fs::create_dir_all(&scratch).unwrap();
+    fs::rename(&readers, &aside).unwrap();
+    fs::create_dir(&readers).unwrap();
+    world.run(&["pull"]).assert_code(1).assert_stderr_contains("goc-watchdog.readers");
+    fs::remove_dir(&readers).unwrap();
+    fs::rename(&aside, &readers).unwrap();
     let told = world.pull(0);
     let root = world.root().canonicalize().unwrap();
     let root = root.display();

@@ -86,7 +86,7 @@ pub(crate) struct PullRequest<'a> {
 
 /// The result of tidying up the root before the run.
 pub(crate) struct Tidied {
-    /// Files that other users can read or lock; empty once a run told of them.
+    /// Files that other users can read or lock; empty once [`remember_told`] has stored that they were named.
     pub(crate) open_to_others: Vec<String>,
     /// Scratch files that could not be removed.
     pub(crate) scratch_left: Vec<WorkdirError>,
@@ -104,20 +104,23 @@ pub(crate) fn tidy(run: &PullRun<'_>) -> Result<Tidied> {
     Ok(Tidied { open_to_others, scratch_left, swept })
 }
 
-/// Returns, once a root, what other users can read or lock there: an earlier release created it so, and modes of
-/// existing files are not changed.
+/// The topic of the message about files that are open to others.
+const OPEN_TO_OTHERS: &str = "open to others";
+
+/// Returns what other users can read or lock in the root, until a run has told of it: an earlier release created it so,
+/// and modes of existing files are not changed.
 fn open_to_others(run: &PullRun<'_>) -> Result<Vec<String>> {
-    const TOPIC: &str = "open to others";
-    if run.store.is_told(TOPIC)? {
-        return Ok(Vec::new());
+    if run.store.is_told(OPEN_TO_OTHERS)? { Ok(Vec::new()) } else { Ok(run.locked.open_to_others()?) }
+}
+
+/// Stores that the files which are open to others were named, so that no later run names them again.
+pub(crate) fn remember_told(run: &PullRun<'_>, tidied: &Tidied) -> Result<()> {
+    if tidied.open_to_others.is_empty() {
+        return Ok(());
     }
-    let open = run.locked.open_to_others()?;
-    if !open.is_empty() {
-        let mut writer = run.store.writer(run.locked.held());
-        writer.apply(&Change::Told(TOPIC, run.now))?;
-        writer.commit()?;
-    }
-    Ok(open)
+    let mut writer = run.store.writer(run.locked.held());
+    writer.apply(&Change::Told(OPEN_TO_OTHERS, run.now))?;
+    Ok(writer.commit()?)
 }
 
 /// The services and snapshots that a run can pull or take in.

@@ -261,7 +261,9 @@ fn pull(
         now: context.now(),
         shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
     };
-    messages::tell_tidied(&collect::pull::tidy(run)?, &context.workdir);
+    let tidied = collect::pull::tidy(run)?;
+    messages::tell_tidied(&tidied, &context.workdir);
+    collect::pull::remember_told(run, &tidied)?;
     let mut survey = collect::pull::survey(run, request)?;
     messages::tell_bad_inboxes(&survey.inbox.bad_inboxes);
     messages::tell_silence(&survey.fleet, !survey.inbox.snapshots.is_empty(), context)?;
