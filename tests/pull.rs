@@ -298,6 +298,18 @@ fn names_that_differ_in_their_branch_are_one_key() {
 }
 
 #[test]
+fn a_service_that_is_not_due_is_told_of_before_the_work_that_fails() {
+    let (world, _agents) = World::with_echo(1);
+    world.run(&["pull"]).assert_code(0);
+    world.execute("CREATE TRIGGER refused BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'no end'); END");
+    world
+        .run(&["pull", "--no-peek", "-v"])
+        .assert_code(1)
+        .assert_stderr_contains("not pulled")
+        .assert_stderr_contains("no end");
+}
+
+#[test]
 fn a_service_that_is_not_due_is_only_peeked_at() {
     let (world, agents) = World::with_echo(1);
     world.run(&["pull"]).assert_code(0);

@@ -1,11 +1,11 @@
 //! The engine of `pull`: from the centers' lists to the latest row of every key.
 //!
-//! A run has three steps: [`tidy`], [`survey`] and [`pull`]. None of them prints; each returns what happened, and the
-//! command prints that before the next step.
+//! The steps of a run are [`tidy`], [`survey`], [`take_in`], [`plan`] and [`pull`]. None of them prints; each returns what
+//! happened, and the command prints that before the next step.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -128,6 +128,8 @@ pub(crate) struct Survey {
     pub(crate) fleet: Fleet,
     pub(crate) inbox: InboxContents,
     ids: IdSource,
+    /// Tells the threads of the run to end.
+    stopped: AtomicBool,
 }
 
 /// Asks the centers for their lists, and looks into the inboxes.
@@ -153,7 +155,69 @@ pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Sur
         fleet.changes.extend(changes);
     }
     let inbox = inbox::look(locked.workdir(), config, now, &|| run.is_over_for_inbox());
-    Ok(Survey { fleet, inbox, ids })
+    Ok(Survey { fleet, inbox, ids, stopped: AtomicBool::new(false) })
+}
+
+/// A run that has taken the snapshots in and has pulled nothing yet.
+pub(crate) struct TakenIn<'s> {
+    pub(crate) fleet: &'s Fleet,
+    pub(crate) inbox: InboxOutcome,
+    shared: Run<'s>,
+    received: Receiver<Message>,
+    writer: Writer<'s>,
+}
+
+/// Stores that the run began, and takes the snapshots in.
+pub(crate) fn take_in<'s>(
+    run: &PullRun<'s>,
+    request: &PullRequest<'_>,
+    survey: &'s mut Survey,
+) -> Result<TakenIn<'s>> {
+    let PullRun { client, locked, store, config, now, .. } = *run;
+    let Survey { fleet, inbox, ids, stopped } = survey;
+    let mut writer = store.writer(locked.held());
+    store_start(run, fleet, &mut writer)?;
+
+    let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+    let (rules, memory_bytes) = (request.rules.clone(), config.pull.memory_bytes);
+    let settings = RunSettings { client, locked, ids, rules, now, memory_bytes };
+    let shared = Run::new(settings, store, messages, stopped)?;
+    let reader = InboxReader {
+        run: &shared,
+        store,
+        writer: &mut writer,
+        messages: &received,
+        fleet,
+        naming: &config.naming,
+        limits: request.limits,
+        owners: config.inbox_owners.as_deref(),
+        is_over: &|| run.is_over_for_inbox(),
+    };
+    let inbox = reader.take_in(std::mem::take(inbox))?;
+    Ok(TakenIn { fleet, inbox, shared, received, writer })
+}
+
+/// The services that a run pulls now, and those that wait.
+pub(crate) struct Planned<'s> {
+    pub(crate) plan: PullPlan<'s>,
+    selection: Selection,
+}
+
+/// Decides what to pull, from which addresses.
+pub(crate) fn plan<'s>(
+    run: &PullRun<'_>,
+    request: &PullRequest<'_>,
+    fleet: &'s Fleet,
+) -> Result<Planned<'s>> {
+    let entries = &fleet.entries;
+    let selection = select(request, entries)?;
+    let plan = match (request.address, request.services) {
+        (Some(address), [service, ..]) => {
+            PullPlan::for_address(pick(service, entries)?, &normal_form(address), entries)
+        }
+        _ => PullPlan::make(entries, &selection, &request.rules, run.now),
+    };
+    Ok(Planned { plan, selection })
 }
 
 /// The result of a run.
@@ -175,48 +239,21 @@ pub(crate) struct PullOutcome<'s> {
     pub(crate) damages: Vec<Damage>,
 }
 
-/// Takes the snapshots in, pulls what is due or was named, and stores the result.
+/// Pulls what was planned, and stores the result.
 pub(crate) fn pull<'s>(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,
-    survey: &'s mut Survey,
+    taken_in: TakenIn<'s>,
+    planned: Planned<'s>,
 ) -> Result<PullOutcome<'s>> {
-    let PullRun { signals, locked, store, deadline, ref started, .. } = *run;
-    let mut writer = store.writer(locked.held());
-    store_start(run, &mut survey.fleet, &mut writer)?;
-
-    let stopped = AtomicBool::new(false);
-    let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
-    let settings = RunSettings {
-        client: run.client,
-        locked,
-        ids: &survey.ids,
-        rules: request.rules.clone(),
-        now: run.now,
-        memory_bytes: run.config.pull.memory_bytes,
-    };
-    let shared = Run::new(settings, store, messages, &stopped)?;
-    let contents = std::mem::take(&mut survey.inbox);
-    let reader = InboxReader {
-        run: &shared,
-        store,
-        writer: &mut writer,
-        messages: &received,
-        fleet: &mut survey.fleet,
-        naming: &run.config.naming,
-        limits: request.limits,
-        owners: run.config.inbox_owners.as_deref(),
-        is_over: &|| run.is_over_for_inbox(),
-    };
-    let inbox = reader.take_in(contents)?;
-    let fleet = &survey.fleet;
-    let selection = select(request, &fleet.entries)?;
-    let plan = plan(request, &selection, fleet, run.now)?;
+    let PullRun { signals, store, deadline, ref started, .. } = *run;
+    let TakenIn { fleet, inbox, shared, received, mut writer } = taken_in;
+    let Planned { plan, selection } = planned;
+    let (ids, stopped) = (shared.ids, shared.stopped);
 
     let progress = &Progress::start(plan.pulls.len(), run.shows_progress);
     let queue = Queue::new(&plan, request.may_peek && matches!(selection, Selection::Due));
-    let mut store_thread =
-        StoreThread { writer: &mut writer, stopped: &stopped, signals, deadline, started, progress };
+    let mut store_thread = StoreThread { writer: &mut writer, stopped, signals, deadline, started, progress };
     let work = Work { queue: &queue, store, threads: request.concurrency, messages: &received };
     let done = work.carry_out(shared, &mut store_thread);
     progress.finish();
@@ -226,7 +263,7 @@ pub(crate) fn pull<'s>(
     let (mut accepted_emptied, mut mended) = (false, Mended::default());
     if stop.is_none() {
         accepted_emptied = accept_emptied_centers(run, fleet, &mut writer)?;
-        mended = keep_house(run, request, survey, &mut writer)?;
+        mended = keep_house(run, request, (fleet, ids), &mut writer)?;
     }
     writer.apply(&Change::RunEnded(clock::now()))?;
     writer.commit()?;
@@ -274,21 +311,6 @@ fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> 
     Ok(Selection::Named(named))
 }
 
-fn plan<'s>(
-    request: &PullRequest<'_>,
-    selection: &Selection,
-    fleet: &'s Fleet,
-    now: DateTime<Utc>,
-) -> Result<PullPlan<'s>> {
-    let entries = &fleet.entries;
-    Ok(match (request.address, request.services) {
-        (Some(address), [service, ..]) => {
-            PullPlan::for_address(pick(service, entries)?, &normal_form(address), entries)
-        }
-        _ => PullPlan::make(entries, selection, &request.rules, now),
-    })
-}
-
 /// Decides what a pull without `--address` would do now, and does nothing of it.
 pub(crate) fn plan_only<'s>(
     request: &PullRequest<'_>,
@@ -328,15 +350,15 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
 fn keep_house(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,
-    survey: &Survey,
+    (fleet, ids): (&Fleet, &IdSource),
     writer: &mut Writer<'_>,
 ) -> Result<Mended> {
     let PullRun { store, locked, now, .. } = *run;
     if request.services.is_empty() {
-        survey.fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
+        fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
     }
     let until = fold::until(run.config.pull.fold_after, now);
-    fold::fold(store, &survey.ids, until, |change| Ok(writer.apply(change)?))?;
+    fold::fold(store, ids, until, |change| Ok(writer.apply(change)?))?;
     writer.apply(&Change::SnapshotsForgotten(now - inbox::REMEMBERED))?;
     let depth = if request.is_forced { Depth::Content } else { Depth::Size };
     mend(store, locked, depth, || run.is_over(), |change| writer.apply(change))

@@ -74,16 +74,24 @@ pub(super) fn tell_silence(fleet: &Fleet, has_snapshots: bool, context: &Context
     Ok(())
 }
 
-/// Names all that did not go well, whatever the form of the output.
-pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
-    for error in &outcome.inbox.not_removed {
+/// Names the files of the inboxes that were taken in and could not be removed.
+pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
+    for error in &inbox.not_removed {
         fail(format_args!(
             "{error}; its data is stored and not counted again; let this user write the folder, or remove the file"
         ));
     }
-    for waiting in &outcome.waiting {
+}
+
+/// With `--verbose`, tells of each service that is not pulled.
+pub(super) fn tell_waiting(waiting: &[Waiting<'_>], context: &Context) {
+    for waiting in waiting {
         context.explain(not_pulled(waiting));
     }
+}
+
+/// Names all that did not go well, whatever the form of the output.
+pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
     if outcome.accepted_emptied {
         warn("nothing that the emptied center listed answers any more, so its services are offline now");
     }

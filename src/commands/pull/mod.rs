@@ -267,7 +267,11 @@ fn pull(
     let mut survey = collect::pull::survey(run, request)?;
     messages::tell_bad_inboxes(&survey.inbox.bad_inboxes);
     messages::tell_silence(&survey.fleet, !survey.inbox.snapshots.is_empty(), context)?;
-    let outcome = collect::pull::pull(run, request, &mut survey)?;
+    let taken_in = collect::pull::take_in(run, request, &mut survey)?;
+    messages::tell_not_removed(&taken_in.inbox);
+    let planned = collect::pull::plan(run, request, taken_in.fleet)?;
+    messages::tell_waiting(&planned.plan.waiting, context);
+    let outcome = collect::pull::pull(run, request, taken_in, planned)?;
     messages::tell(&outcome, context);
     output::print(&outcome, started.elapsed(), args.format, context)?;
     Ok(exit_code(&outcome))
