@@ -2,7 +2,7 @@
 
 /// The user that runs the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// Effective user id.
     pub uid: u32,
     /// User id of the user who started `sudo` (`SUDO_UID`).
@@ -17,7 +17,7 @@ impl Caller {
     /// Only root is refused, because only root could be made to do things that the owner may not do. As in git, a user
     /// who calls `sudo` trusts their own folders (`ensure_valid_ownership` in git's setup.c).
     #[must_use]
-    pub fn trusts_root_of(self, owner: u32) -> bool {
+    pub(crate) fn trusts_root_of(self, owner: u32) -> bool {
         self.uid != ROOT || owner == ROOT || self.sudo_uid == Some(owner)
     }
 
@@ -25,20 +25,20 @@ impl Caller {
     ///
     /// Root works in a folder of another user only if that user is trusted.
     #[must_use]
-    pub fn follows_link_of(self, owner: u32, root_owner: u32) -> bool {
+    pub(crate) fn follows_link_of(self, owner: u32, root_owner: u32) -> bool {
         owner == self.uid || owner == ROOT || (self.uid == ROOT && owner == root_owner)
     }
 
     /// Tells whether this user may set the times of a file of `owner`.
     #[must_use]
-    pub fn sets_times_of(self, owner: u32) -> bool {
+    pub(crate) fn sets_times_of(self, owner: u32) -> bool {
         self.uid == ROOT || self.uid == owner
     }
 
     /// Tells whether new files of this user are given to the owner of the root folder, who could not use them
     /// otherwise.
     #[must_use]
-    pub fn gives_files_to(self, root_owner: u32) -> bool {
+    pub(crate) fn gives_files_to(self, root_owner: u32) -> bool {
         self.uid == ROOT && root_owner != ROOT
     }
 }

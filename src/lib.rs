@@ -2,7 +2,7 @@
 //!
 //! Arrows point one way: `commands -> site | prune -> collect | source -> io -> fleet | report -> profile -> code`. The
 //! core knows no I/O, no clock and no environment. Adapters are the only rooms that touch the world, and strangers to
-//! each other.
+//! each other. Threads are started by `parallel`, and `memory` makes them wait, so both stand outside the core.
 
 // The pure core.
 mod access;
@@ -16,16 +16,18 @@ mod fleet;
 mod gate;
 mod json;
 mod lock;
-mod memory;
 mod names;
 mod notice;
-mod parallel;
 mod phrases;
 mod ping;
 pub mod profile;
 mod prometheus;
 mod report;
 mod time;
+
+// Threads, and the memory that they share.
+mod memory;
+mod parallel;
 
 // The adapters.
 mod io;
@@ -86,7 +88,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs one command.
-pub fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
+fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
     if let Command::Pull(args) = &cli.command
         && let Some(folder) = args.inbox()
     {

@@ -17,7 +17,7 @@ use goc_watchdog::exit::ExitCode;
 use crate::harness::output_of;
 
 /// Hand-written sections of each page, for text that no definition of options holds.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: &[(&str, &str)] = &[
     ("goc-watchdog", include_str!("../man/sections/goc-watchdog.roff")),
     ("goc-watchdog-pull", include_str!("../man/sections/goc-watchdog-pull.roff")),
     ("goc-watchdog-prune", include_str!("../man/sections/goc-watchdog-prune.roff")),

@@ -38,7 +38,7 @@ const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";
 
 /// The surroundings of this run.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// The time at which the run began.
     pub now: DateTime<Utc>,
     /// The user that runs it.

@@ -15,7 +15,7 @@ use super::text::Layout;
 use super::{badge, cobertura, codecov, func, html, json, lcov, markdown, site, text};
 
 /// All forms, in the order of the help.
-pub(crate) static FORMS: [&Form; 14] = [
+pub(crate) static FORMS: &[&Form] = &[
     &func::FORM,
     &text::FORM,
     &json::FORM,
@@ -118,7 +118,7 @@ impl Form {
 
     /// Finds a form by its name.
     pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
-        FORMS.into_iter().find(|form| form.name == name)
+        FORMS.iter().copied().find(|form| form.name == name)
     }
 
     /// Tells whether the form needs something.
@@ -226,7 +226,7 @@ mod tests {
         let mut fixtures: BTreeMap<String, _> =
             files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path)).collect();
         // A site is a folder, which tests/site.rs holds file by file.
-        for form in FORMS.into_iter().filter(|form| !form.is_folder()) {
+        for form in FORMS.iter().filter(|form| !form.is_folder()) {
             let path = fixtures.remove(form.name).unwrap_or_else(|| panic!("{form:?} has no fixture"));
             let written = sample(form);
             if std::env::var_os("GOC_WATCHDOG_UPDATE_FORMS").is_some() {
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn names_and_stored_files_of_forms_are_unique() {
-        let names: BTreeMap<&str, &Form> = FORMS.into_iter().map(|form| (form.name, form)).collect();
+        let names: BTreeMap<&str, &Form> = FORMS.iter().map(|form| (form.name, *form)).collect();
         assert_eq!(names.len(), FORMS.len());
         assert_eq!(stored_suffixes().collect::<Vec<_>>(), ["_report.txt", "_report.html"]);
     }

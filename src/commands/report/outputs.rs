@@ -44,7 +44,7 @@ impl TypedValueParser for RequestedOutputParser {
             Some((name, file)) => (name.to_owned(), Some(PathBuf::from(file))),
             None => (text, None),
         };
-        let parser = PossibleValuesParser::new(FORMS.map(possible_value));
+        let parser = PossibleValuesParser::new(FORMS.iter().copied().map(possible_value));
         let name = parser.parse_ref(command, argument, name.as_ref())?;
         if file.as_ref().is_some_and(|file| file.as_os_str().is_empty()) {
             let parser = clap::builder::NonEmptyStringValueParser::new();
@@ -55,7 +55,7 @@ impl TypedValueParser for RequestedOutputParser {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(FORMS.into_iter().map(possible_value)))
+        Some(Box::new(FORMS.iter().copied().map(possible_value)))
     }
 }
 
@@ -132,7 +132,7 @@ impl Outputs {
 
     /// Returns the forms, each once.
     pub(crate) fn forms(&self) -> impl Iterator<Item = &'static Form> {
-        FORMS.into_iter().filter(|form| self.all.iter().any(|output| output.form == *form))
+        FORMS.iter().copied().filter(|form| self.all.iter().any(|output| output.form == *form))
     }
 
     /// Tells whether some form needs the changes.
