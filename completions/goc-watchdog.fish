@@ -118,14 +118,14 @@ diff-markdown\t'The same as a comment for a pull request'
 diff-github\t'The same as annotations of a GitHub workflow'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'Write the form without a file of its own to this one instead of stdout; with --format site the folder' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; of a service whose name tells none, where its source is' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l include -d 'Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; for a service whose name has no commit, the revision of its source' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l include -d 'Report only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude -d 'Leave out files that this glob fits, included or not; may be repeated' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l sort -d 'With --format text: what comes first' -r -f -a "name\t'By import path'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l sort -d 'With --format text: order of the files' -r -f -a "name\t'By import path'
 percent\t'The lowest percentage first'
 uncovered\t'The most statements that were not executed first'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l limit -d 'With --format text: at most so many files, 0 for all [default: 100 on a terminal, else all]' -r
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with this one\'s; `previous` is the commit that was stored before, `parent` the first parent [default: the merge base with the default branch, or what came before on that]' -r
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l base -d 'With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with this one\'s; `previous` is the commit that was stored before, `parent` the first parent [default: the merge base with the default branch; for a commit on that branch, the commit stored before]' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l diff-file -d 'With the forms of changes and html: take them from this unified diff, `-` for stdin' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l against -d 'With the forms of changes and html: hold each line against another stored state of the app, the row with this number or the latest of this service, in the categories of lcov\'s differential coverage' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l fail-on -d 'With --against: fail when unchanged code was executed there, and is not here' -r -f -a "lost\t'Lost coverage: code that was executed, did not change, and is not executed now'"
@@ -138,7 +138,7 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l col
 always\t'Always'
 never\t'Never'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-generated -d 'Leave out files that say `// Code generated ... DO NOT EDIT.`'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'No files that the commit lacks, such as those written at build time and links that lead to none of its files; genhtml, which reads lcov, ends at each'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l exclude-without-source -d 'Leave out files that the commit lacks, such as those written at build time and links that lead to none of its files; genhtml, which reads lcov, stops at such a file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l only-changed -d 'Only files that changed, in every form: a page of them is small enough for a pull request'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l all -d 'With --format site: of all services. With --format diff: show all places that were missed, not the first ones of each file'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l offline -d 'Fetch nothing; use the clones that are here'

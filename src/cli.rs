@@ -43,14 +43,14 @@ pub struct Global {
 
     /// As root, use a work directory that belongs to another user.
     ///
-    /// The owner decides then what root reads, runs and writes there. A user who calls sudo needs it only for
-    /// folders of others.
+    /// The owner of the work directory can then control which files root reads, runs and writes. A user who calls sudo
+    /// needs the option only for folders of others.
     #[arg(long, env = "GOC_WATCHDOG_TRUST_ROOT", value_parser = FalseyValueParser::new(), global = true)]
     pub trust_root: bool,
 
     /// Goc center to ask; may be given several times.
     ///
-    /// Without it the configuration's centers are asked, without those <http://127.0.0.1:7777>.
+    /// Without the option the centers of the configuration are asked; without any there, <http://127.0.0.1:7777>.
     #[arg(long, value_name = "URL", env = "GOC_CENTER", value_delimiter = ',', value_parser = trimmed, global = true)]
     pub center: Vec<String>,
 

@@ -101,7 +101,7 @@ fn files_with_source_are_not_guessed_where_the_commit_is_missing() {
     let _agent = world.start_counted(&source.service_name(), PROFILE);
     world.pull(0);
     let report = world.run(&["report", "app", "--format", "badge", "--exclude-without-source"]);
-    report.assert_code(1).assert_stderr_contains("which files have no source is told by the commit");
+    report.assert_code(1).assert_stderr_contains("--exclude-without-source needs the commit");
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on()
     assert_eq!((&json["covered"], &json["source_commit"]), (&1.into(), &serde_json::Value::Null));
     report(&world, &["--format", "json", "--exclude-generated"])
         .assert_code(1)
-        .assert_stderr_contains("stands in their source");
+        .assert_stderr_contains("--exclude-generated needs the source");
 }
 
 #[test]

@@ -90,10 +90,13 @@ impl SourceLookup<'_> {
         let error = match at {
             Ok(at) => return Ok(LookupOutcome::Found(Box::new(self.found(at)?))),
             Err(error) if filter.exclude_generated => {
-                return Err(error.context("which files are generated stands in their source"));
+                return Err(error
+                    .context("--exclude-generated needs the source, which says which files are generated"));
             }
             Err(error) if filter.exclude_without_source => {
-                return Err(error.context("which files have no source is told by the commit"));
+                return Err(
+                    error.context("--exclude-without-source needs the commit, which says which files it has")
+                );
             }
             Err(error) => error,
         };

@@ -26,14 +26,14 @@ use crate::source::{BaseChoice, RowRequest};
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ReportArgs {
-    /// Full name of the service, or any unambiguous part of it; with --format site --all in place of it.
+    /// Full name of the service, or any unambiguous part of it; with --format site, --all replaces it.
     #[arg(required_unless_present = "all")]
     pub(crate) service: Option<String>,
 
     /// Form of the report, and the file that it goes to; several times for several of them [default: func].
     ///
     /// Without FILE it goes to stdout, or to the file of --output; a page that would go to a terminal goes to a file
-    /// in the current folder, whose name is told. A file is there whole or not at all.
+    /// in the current folder, and its name is printed. A file is there whole or not at all.
     #[arg(long = "format", value_name = "FORM[=FILE]", value_parser = RequestedOutputParser)]
     pub(crate) formats: Vec<RequestedOutput>,
 
@@ -45,11 +45,12 @@ pub struct ReportArgs {
     #[arg(long, value_name = "N")]
     pub(crate) id: Option<i64>,
 
-    /// Report the newest row of this commit; of a service whose name tells none, where its source is.
+    /// Report the newest row of this commit; for a service whose name has no commit, the revision of its source.
     #[arg(long, value_name = "REV")]
     pub(crate) commit: Option<String>,
 
-    /// Only files that this glob fits, by import path, path in the repository, or a folder above; may be repeated.
+    /// Report only files that this glob fits, by import path, path in the repository, or a folder above; may be
+    /// repeated.
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<Glob>,
 
@@ -61,12 +62,12 @@ pub struct ReportArgs {
     #[arg(long)]
     pub(crate) exclude_generated: bool,
 
-    /// No files that the commit lacks, such as those written at build time and links that lead to none of its files;
-    /// genhtml, which reads lcov, ends at each.
+    /// Leave out files that the commit lacks, such as those written at build time and links that lead to none of its
+    /// files; genhtml, which reads lcov, stops at such a file.
     #[arg(long)]
     pub(crate) exclude_without_source: bool,
 
-    /// With --format text: what comes first.
+    /// With --format text: order of the files.
     #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
     pub(crate) sort: SortOrder,
 
@@ -76,7 +77,7 @@ pub struct ReportArgs {
 
     /// With the forms of changes and html: count them from this branch, tag or commit, or from its merge base with
     /// this one's; `previous` is the commit that was stored before, `parent` the first parent [default: the
-    /// merge base with the default branch, or what came before on that].
+    /// merge base with the default branch; for a commit on that branch, the commit stored before].
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
 

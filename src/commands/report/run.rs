@@ -367,7 +367,10 @@ fn tell_lack(error: &anyhow::Error, consequence: Consequence) -> ExitCode {
         }
         Consequence::FormsSayLess => {
             commands::warn(format_args!("{error:#}"));
-            commands::say(Level::Warning, "what follows knows no functions, and lines only by blocks");
+            commands::say(
+                Level::Warning,
+                "this report knows no functions, and its lines are those that blocks span",
+            );
             ExitCode::Partly
         }
         Consequence::None => ExitCode::Done,
