@@ -205,6 +205,7 @@ mod tests {
             ("[pull]\nmax_body = 0", "expected a number of bytes above zero"),
             ("[pull]\ntimeout = \"0s\"", "expected more than zero"),
             ("[pull]\ntimeout = \"soon\"", "\"soon\" is no duration"),
+            ("[pull]\ntimeout = \"a\\nb\"", "\"a\\nb\" is no duration"),
             ("[pull]\nping = \"hc.example/key\"", "2: ping in [pull]: the scheme is missing, expected a URL"),
             ("center = \"a:7777\"", "1: center: found \"a:7777\", expected a URL that starts with http://"),
             (

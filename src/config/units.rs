@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::names::printable;
+
 pub(super) const A_DURATION: &str = "a duration such as \"90s\", \"15m\" or \"2h 30m\"";
 pub(super) const A_SIZE: &str =
     "a number of bytes above zero, alone or with B, KB, KiB, MB, MiB, GB or GiB, such as \"256MiB\"";
@@ -13,8 +15,8 @@ const LONGEST_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= LONGEST_DURATION => Ok(duration),
-        Ok(_) => Err(format!("\"{text}\" is too long, expected at most 100 years")),
-        Err(_) => Err(format!("\"{text}\" is no duration, expected {A_DURATION}")),
+        Ok(_) => Err(format!("\"{}\" is too long, expected at most 100 years", printable(text))),
+        Err(_) => Err(format!("\"{}\" is no duration, expected {A_DURATION}", printable(text))),
     }
 }
 
@@ -35,7 +37,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim_start()));
     unit.and_then(|(_, bytes)| number.parse::<u64>().ok()?.checked_mul(*bytes))
         .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| format!("\"{text}\" is no size, expected {A_SIZE}"))
+        .ok_or_else(|| format!("\"{}\" is no size, expected {A_SIZE}", printable(text)))
 }
 
 #[cfg(test)]
