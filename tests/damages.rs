@@ -544,6 +544,17 @@ fn stored_changed_lines_that_cannot_be_read_are_named() {
 }
 
 #[test]
+fn a_number_of_profiles_that_cannot_be_read_is_named_by_commands_that_only_read() {
+    let services = FourServices::pulled();
+    services.damage("UPDATE app SET last_number = -3 WHERE app_name = 'broken'");
+    for arguments in [&["list", "--offline"][..], &["total", BROKEN], &["history", BROKEN]] {
+        let output = services.world.run(arguments);
+        assert!(output.stderr.contains("table app, column last_number"), "{arguments:?}: {output:?}");
+    }
+    services.world.run(&["list", "--offline"]).assert_code(3);
+}
+
+#[test]
 fn times_of_runs_that_cannot_be_read_are_named_and_cost_nobody_anything() {
     let services = FourServices::pulled();
     services.damage(

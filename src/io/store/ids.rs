@@ -49,6 +49,8 @@ impl Store {
 
     /// Reads all that is known of keys, names and addresses.
     pub(crate) fn known_fleet(&self) -> Result<KnownFleet, StoreError> {
+        // Only a pull needs these numbers, but every command names a damaged one.
+        self.app_numbers()?;
         Ok(KnownFleet {
             keys: self.keys()?,
             services: self.services()?,
