@@ -34,6 +34,8 @@ pub(crate) struct GroupPull<'a> {
 #[derive(Default)]
 struct KeySlot {
     open: OnceLock<Box<Mutex<OpenKey>>>,
+    /// Held by the thread that reads what is stored of the key.
+    opening: Mutex<()>,
     /// Faults on our own side that kept an answer from being stored.
     faults: Mutex<BTreeSet<String>>,
 }
@@ -141,14 +143,18 @@ impl<'a> GroupPull<'a> {
 
     /// Reads what is stored of a key where no thread has done so yet.
     ///
-    /// Two threads that read at the same time find the same: nothing of the key is stored before the first is done.
+    /// Threads that begin with a key together wait for the first: each would read all of its build groups otherwise.
     fn open_key(&self, key: usize, store: &Store) -> anyhow::Result<&Mutex<OpenKey>> {
-        let slot = &self.slots[key].open;
-        if let Some(open) = slot.get() {
+        let KeySlot { open, opening, .. } = &self.slots[key];
+        if let Some(open) = open.get() {
+            return Ok(open);
+        }
+        let _opening = lock(opening);
+        if let Some(open) = open.get() {
             return Ok(open);
         }
         let opened = OpenKey::open(self.group.keys[key].entry, store)?;
-        Ok(slot.get_or_init(|| Box::new(Mutex::new(opened))))
+        Ok(open.get_or_init(|| Box::new(Mutex::new(opened))))
     }
 
     /// Decides what each key of the group shows now.
