@@ -106,6 +106,36 @@ fn a_profile_that_cannot_be_written_again_is_named_and_the_others_are() {
 }
 
 #[test]
+fn a_profile_that_was_written_again_is_named_where_a_later_one_ends_the_run() {
+    let (world, _agent) = world_with_profile();
+    let other = world.start("staging_th_other_master_1234567890", &crate::harness::echo());
+    other.hit(&[1], 1);
+    world.pull(0);
+    world.execute(
+        "CREATE TRIGGER refused BEFORE UPDATE OF file_bytes ON cover_fact
+         WHEN NEW.row_id = (SELECT max(row_id) FROM cover_fact) BEGIN SELECT RAISE(ABORT, 'no size'); END",
+    );
+    for command in ["pull", "prune"] {
+        for path in world.files(".cov") {
+            fs::remove_file(path).unwrap();
+        }
+        let output = world
+            .run(&[command])
+            .assert_code(1)
+            .assert_stderr_contains("written again from the database")
+            .assert_stderr_contains("no size");
+        assert_eq!(output.stderr.matches("written again").count(), 1, "{}", output.stderr);
+    }
+    world.execute("DROP TRIGGER refused");
+    world.execute("CREATE TRIGGER refused BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'no end'); END");
+    for path in world.files(".cov") {
+        fs::remove_file(path).unwrap();
+    }
+    let output = world.run(&["pull"]).assert_code(1).assert_stderr_contains("no end");
+    assert_eq!(output.stderr.matches("written again").count(), 2, "{}", output.stderr);
+}
+
+#[test]
 fn numbers_go_on_behind_the_files_of_a_newer_database_and_none_is_lost() {
     for arguments in [&["pull", "--force"][..], &["prune"]] {
         let (world, agent) = world_with_profile();

@@ -51,10 +51,13 @@ pub(crate) enum Repair {
 }
 
 /// The result of a look at the stored profiles.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Mended {
     /// In the order of the rows.
     pub(crate) faulty: Vec<FaultyFile>,
+    /// The error that ends the run once the faulty files are named: the other files were not looked at, or nothing more
+    /// can be stored.
+    pub(crate) stopped_by: Option<anyhow::Error>,
 }
 
 impl Mended {
@@ -74,33 +77,49 @@ impl Mended {
     }
 }
 
-/// Looks at the profile of every latest row until `is_over`, and writes again what is missing or damaged.
+/// Looks at the profile of every latest row until `is_over` or an error, and writes again what is missing or damaged.
 pub(crate) fn mend(
     store: &Store,
     locked: &Locked,
     depth: Depth,
     is_over: impl Fn() -> bool,
     mut apply: impl FnMut(&Change) -> Result<(), StoreError>,
-) -> Result<Mended> {
-    let mut mended = Mended::default();
-    for file in store.latest_files()? {
-        if is_over() {
-            break;
-        }
-        let repair = match condition(&file, locked.workdir(), depth) {
-            Ok(Condition::Sound { bytes }) => {
-                if depth == Depth::Content && file.bytes.is_none() {
-                    // An earlier release stored no size. From now on the size alone tells.
-                    apply(&Change::FileWritten { row: file.row, counts_digest: file.counts_digest, bytes })?;
-                }
-                continue;
+) -> Mended {
+    let mut faulty = Vec::new();
+    let mut look = || -> Result<()> {
+        for file in store.latest_files()? {
+            if is_over() {
+                break;
             }
-            Ok(Condition::Faulty(fault)) => repair(&file, fault, store, locked, &mut apply)?,
-            Err(error) => Repair::Unreadable { error: format!("{error:#}") },
-        };
-        mended.faulty.push(FaultyFile { service: file.service, path: file.path, repair });
+            if let Some(repair) = check(&file, store, locked, depth, &mut apply)? {
+                faulty.push(FaultyFile { service: file.service, path: file.path, repair });
+            }
+        }
+        Ok(())
+    };
+    let stopped_by = look().err();
+    Mended { faulty, stopped_by }
+}
+
+/// Looks at a file, and writes it again if it is missing or damaged; `None` where it is sound.
+fn check(
+    file: &LatestFile,
+    store: &Store,
+    locked: &Locked,
+    depth: Depth,
+    apply: &mut impl FnMut(&Change) -> Result<(), StoreError>,
+) -> Result<Option<Repair>> {
+    match condition(file, locked.workdir(), depth) {
+        Ok(Condition::Sound { bytes }) => {
+            if depth == Depth::Content && file.bytes.is_none() {
+                // An earlier release stored no size. From now on the size alone tells.
+                apply(&Change::FileWritten { row: file.row, counts_digest: file.counts_digest, bytes })?;
+            }
+            Ok(None)
+        }
+        Ok(Condition::Faulty(fault)) => repair(file, fault, store, locked, apply).map(Some),
+        Err(error) => Ok(Some(Repair::Unreadable { error: format!("{error:#}") })),
     }
-    Ok(mended)
 }
 
 /// Tries to write a file again; fails where no other file could be written either.

@@ -263,10 +263,13 @@ pub(crate) fn pull<'s>(
     let (mut accepted_emptied, mut mended) = (false, Mended::default());
     if stop.is_none() {
         accepted_emptied = accept_emptied_centers(run, fleet, &mut writer)?;
-        mended = keep_house(run, request, (fleet, ids), &mut writer)?;
+        mended = keep_house(run, request, (fleet, ids), &mut writer)
+            .unwrap_or_else(|error| Mended { stopped_by: Some(error), ..Mended::default() });
     }
-    writer.apply(&Change::RunEnded(clock::now()))?;
-    writer.commit()?;
+    if mended.stopped_by.is_none() {
+        let ended = writer.apply(&Change::RunEnded(clock::now())).and_then(|()| writer.commit());
+        mended.stopped_by = ended.err().map(Into::into);
+    }
     let planned = plan.pulls.iter().map(|group| group.keys.len()).sum();
     let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
     let is_named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
@@ -361,5 +364,5 @@ fn keep_house(
     fold::fold(store, ids, until, |change| Ok(writer.apply(change)?))?;
     writer.apply(&Change::SnapshotsForgotten(now - inbox::REMEMBERED))?;
     let depth = if request.is_forced { Depth::Content } else { Depth::Size };
-    mend(store, locked, depth, || run.is_over(), |change| writer.apply(change))
+    Ok(mend(store, locked, depth, || run.is_over(), |change| writer.apply(change)))
 }

@@ -310,8 +310,11 @@ impl Run<'_> {
         outcome.retention = Some(run);
         let mut writer = store.writer(locked.held());
         let is_over = || signals.received().is_some();
-        outcome.mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change))?;
+        outcome.mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change));
         tell_mended(&outcome.mended, locked.workdir());
+        if let Some(error) = outcome.mended.stopped_by.take() {
+            return Err(error);
+        }
         Ok(writer.commit()?)
     }
 

@@ -90,12 +90,16 @@ pub(super) fn tell_waiting(waiting: &[Waiting<'_>], context: &Context) {
     }
 }
 
-/// Names all that did not go well, whatever the form of the output.
-pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
+/// Tells of an emptied center that was believed, and names the stored profiles that were missing or damaged.
+pub(super) fn tell_house_keeping(outcome: &PullOutcome<'_>, context: &Context) {
     if outcome.accepted_emptied {
         warn("nothing that the emptied center listed answers any more, so its services are offline now");
     }
     tell_mended(&outcome.mended, &context.workdir);
+}
+
+/// Names all else that did not go well, whatever the form of the output.
+pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
     tell_inboxes(&outcome.inbox, context);
     for damage in &outcome.damages {
         fail(damage);

@@ -271,7 +271,11 @@ fn pull(
     messages::tell_not_removed(&taken_in.inbox);
     let planned = collect::pull::plan(run, request, taken_in.fleet)?;
     messages::tell_waiting(&planned.plan.waiting, context);
-    let outcome = collect::pull::pull(run, request, taken_in, planned)?;
+    let mut outcome = collect::pull::pull(run, request, taken_in, planned)?;
+    messages::tell_house_keeping(&outcome, context);
+    if let Some(error) = outcome.mended.stopped_by.take() {
+        return Err(error);
+    }
     messages::tell(&outcome, context);
     output::print(&outcome, started.elapsed(), args.format, context)?;
     Ok(exit_code(&outcome))
