@@ -619,6 +619,9 @@ mod tests {
         last_run: i64,
         /// The number of the process that runs.
         process: usize,
+        /// A snapshot of the running process joined the sum. No pull has seen that process for as long as lives are
+        /// kept, so nothing tells that it is counted where it is pulled again (as in [`Ledger::fold`]).
+        has_unseen_process_in_sum: bool,
     }
 
     impl Ledger {
@@ -690,7 +693,10 @@ mod tests {
                 Snapshot { sum: of_sum, now, jumps: &self.jumps, ..snapshot(&lives, started, left.captured) };
             match taken.place(&left.counts) {
                 Place::Known => {}
-                Place::JoinsSum(counts) => sum.unwrap().0 = counts,
+                Place::JoinsSum(counts) => {
+                    sum.unwrap().0 = counts;
+                    self.has_unseen_process_in_sum |= left.process == self.process;
+                }
                 Place::Joins(index, counts) => {
                     let life = &mut self.lives[index];
                     life.counts = counts;
@@ -796,7 +802,8 @@ mod tests {
                 prop_assert!(sum > 0 || !seen[block], "block {} was seen covered, and is lost", block);
                 // Processes that follow each other within the slack can be taken for one another, and so can those of
                 // which nobody knows when they began.
-                prop_assert!(!knows_start || pause == 1 || sum <= truth[block], "block {}: {} counted, {} happened", block, sum, truth[block]);
+                let may_count_twice = !knows_start || pause == 1 || ledger.has_unseen_process_in_sum;
+                prop_assert!(may_count_twice || sum <= truth[block], "block {}: {} counted, {} happened", block, sum, truth[block]);
             }
         }
     }
