@@ -7,6 +7,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::parallel::lock;
+
 /// Interval in which a waiting thread checks whether the run was stopped.
 const TICK: Duration = Duration::from_millis(50);
 /// Number of checks after which a thread gives up. Other answers take minutes to come.
@@ -118,7 +120,7 @@ impl Memory {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn wait_while<'s>(

@@ -1,7 +1,7 @@
 //! Answers of agents: profiles, read or copied as they come, and fractions of hit blocks.
 
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ureq::http::Response;
 use ureq::{Agent, Body, BodyReader};
@@ -11,6 +11,7 @@ use super::dial::CenterItself;
 use super::error::{HttpError, excerpt, transport};
 use crate::address::base_url;
 use crate::memory::Reservation;
+use crate::parallel::lock;
 use crate::profile::{AnswerDigest, ParsedAnswer, PreviousAnswer, Reader, Template};
 
 /// An agent's answer on its way in; its head was read.
@@ -80,12 +81,12 @@ impl Buffers {
     const MAX_KEPT_BYTES: usize = 1 << 20;
 
     fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        lock(&self.0).pop().unwrap_or_default()
     }
 
     fn put(&self, buffer: Vec<u8>) {
         if buffer.len() <= Self::MAX_KEPT_BYTES {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+            lock(&self.0).push(buffer);
         }
     }
 }

@@ -3,9 +3,11 @@
 //! HTTP gives no body for an answer with two lengths, or with broken chunks. Its first bytes still tell whether an agent
 //! sent it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use crate::parallel::lock;
 
 /// The end of the head, and of each line in it.
 const HEAD_END: &[u8] = b"\r\n\r\n";
@@ -21,7 +23,7 @@ pub(super) struct Recorder(Arc<Mutex<Vec<u8>>>);
 impl Recorder {
     /// Returns the status and the body of the answer as far as it came; `None` if its head has no end.
     pub(super) fn answer(&self) -> Option<(u16, Vec<u8>)> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.0);
         let body = body(&kept)?.to_vec();
         let status = std::str::from_utf8(kept.get(9..12)?).ok()?.parse().ok()?;
         Some((status, body))
@@ -38,7 +40,7 @@ impl Connector<Box<dyn Transport>> for Recorder {
     ) -> Result<Option<Recording>, ureq::Error> {
         let kept = Arc::clone(&self.0);
         // A proxy's answer comes before that of the address, over a connection of its own.
-        kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&kept).clear();
         Ok(chained.map(|inner| Recording { inner, kept }))
     }
 }
@@ -56,14 +58,14 @@ impl Recording {
         let before = self.inner.buffers().input().len();
         let came = self.inner.await_input(timeout)?;
         let new = self.inner.buffers().input().get(before..).unwrap_or_default();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         let room = KEPT_BYTES.saturating_sub(kept.len());
         kept.extend_from_slice(&new[..new.len().min(room)]);
         Ok(came)
     }
 
     fn waits_for_a_body(&self) -> bool {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.kept);
         body(&kept).is_some_and(|body| body.len() < BODY_BYTES)
     }
 }

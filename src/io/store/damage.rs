@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, ErrorCode, Row, ToSql};
 
 use super::{Store, StoreError};
 use crate::fleet::ids::{BuildGroupId, KeyId, RowId, ServiceId, StructureId};
+use crate::parallel::lock;
 
 /// A stored value that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +74,7 @@ impl Store {
     /// Returns the damaged values that were met so far, by this store and its readers.
     #[must_use]
     pub(crate) fn damages(&self) -> Vec<Damage> {
-        self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        lock(&self.damages.0).iter().cloned().collect()
     }
 
     /// Notes that a value of a build group could not be read, as `error` says.
@@ -93,7 +94,7 @@ impl Store {
     fn note(&self, owner: &Owner, error: &StoreError) -> Result<(), StoreError> {
         let services = self.names_of(owner).map_err(self.failed())?;
         let damage = Damage { services, what: error.to_string() };
-        self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).insert(damage);
+        lock(&self.damages.0).insert(damage);
         Ok(())
     }
 
@@ -102,7 +103,7 @@ impl Store {
         for (owner, what) in damaged {
             let services = self.names_of(&owner).map_err(self.failed())?;
             let what = format!("database {:?}: {what}", self.path.display().to_string());
-            self.damages.0.lock().unwrap_or_else(PoisonError::into_inner).insert(Damage { services, what });
+            lock(&self.damages.0).insert(Damage { services, what });
         }
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! The numbers of stored profiles.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::fleet::retention::HIGHEST_NUMBER;
+use crate::parallel::lock;
 
 /// Hands out numbers of profiles to the threads of the one process that holds the lock.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ impl ProfileNumbers {
         app_folder: &str,
         stored: impl FnOnce() -> Result<u64, E>,
     ) -> Result<Option<u64>, E> {
-        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = lock(&self.0);
         let Numbers { last, compared } = &mut *numbers;
         let last = last.entry(app_folder.to_owned()).or_default();
         if !compared.contains(app_folder) {

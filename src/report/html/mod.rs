@@ -1,4 +1,4 @@
-//! One self-contained page for browsers: the totals and the table of files as plain HTML, and the source with
+//! A self-contained page for browsers: the totals and the table of files as plain HTML, and the source with
 //! its counts, compressed, which the page's script unpacks when a file is opened.
 //!
 //! The page loads nothing, and its policy forbids it to: only the script whose hash the policy names may run. Markup

@@ -11,13 +11,14 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 use crate::filter::{Candidate, Filter};
+use crate::parallel::lock;
 use crate::profile::Block;
 use crate::report::{FunctionReport, LineReport, LineState};
 
@@ -93,7 +94,7 @@ impl<'f> Packer<'f> {
         if !self.filter.takes(file) {
             return None;
         }
-        let open = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || lock(&self.open);
         let thread = thread::current().id();
         let pack = open().remove(&thread).unwrap_or_default();
         let (index, bytes) = pack.put(figures, text);
@@ -109,7 +110,7 @@ impl<'f> Packer<'f> {
 impl Pack {
     /// Returns the number of the file in the stream, and the bytes of the stream.
     fn put(&self, figures: &Figures<'_>, text: Option<&[u8]>) -> (usize, usize) {
-        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = lock(&self.0);
         let Stream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
         let before = files.figures.len();
         figures.write(&mut files.figures);
@@ -121,7 +122,7 @@ impl Pack {
     /// Closes the stream and returns it as it stands in the page.
     pub(super) fn packed(&self) -> Arc<str> {
         self.close();
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*lock(&self.0) {
             Stream::Packed(packed) => Arc::clone(packed),
             Stream::Open(_) => unreachable!("it was closed"),
         }
@@ -130,7 +131,7 @@ impl Pack {
     /// Packs the files of an open stream, and returns their buffers for the next one. New buffers for each stream would
     /// leave gaps between what a report keeps, and the program would take half more memory.
     fn close(&self) -> Box<Files> {
-        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = lock(&self.0);
         let Stream::Open(files) = &mut *stream else { return Box::default() };
         let mut files = std::mem::take(files);
         *stream = Stream::Packed(files.packed().into());
@@ -138,7 +139,7 @@ impl Pack {
         lengths.clear();
         figures.clear();
         texts.clear();
-        // One file may be as large as all others together.
+        // A single file may be as large as all others together.
         texts.shrink_to(2 * STREAM_BYTES);
         files
     }
