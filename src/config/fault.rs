@@ -102,8 +102,8 @@ impl<'a> Entry<'a> {
                 let path = path(&[&self.tables[..], &[self.key]].concat());
                 format!("{path}: {found}, expected a table [{path}]")
             }
-            Some(form) => format!("{}{}: {found}, expected {form}", bare(self.key), self.place()),
-            None => format!("{}{}: {message}", bare(self.key), self.place()),
+            Some(form) => format!("{}{}: {found}, expected {form}", toml_key(self.key), self.place()),
+            None => format!("{}{}: {message}", toml_key(self.key), self.place()),
         }
     }
 }
@@ -137,13 +137,13 @@ fn form(message: &str) -> Option<&str> {
 
 /// Joins names of tables and keys.
 fn path(names: &[&str]) -> String {
-    names.iter().map(|name| bare(name)).collect::<Vec<_>>().join(".")
+    names.iter().map(|name| toml_key(name)).collect::<Vec<_>>().join(".")
 }
 
-/// Puts a name in quotes that TOML wants in quotes.
-fn bare(name: &str) -> Cow<'_, str> {
+/// Returns a name as a key of TOML: in quotes where TOML wants them.
+pub(crate) fn toml_key(name: &str) -> Cow<'_, str> {
     let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if is_bare && !name.is_empty() { name.into() } else { format!("\"{name}\"").into() }
+    if is_bare && !name.is_empty() { name.into() } else { format!("{name:?}").into() }
 }
 
 /// Returns the element of an array that holds the byte `at`, or else the value itself. An array begins at

@@ -28,6 +28,7 @@ use toml::de::DeTable;
 pub(crate) use addresses::{AddressPolicy, forms};
 pub(crate) use apps::AppConfig;
 pub use fault::ConfigError;
+pub(crate) use fault::toml_key;
 pub use git::GitConfig;
 pub(crate) use owners::{InboxOwner, User};
 pub use prune::PruneConfig;

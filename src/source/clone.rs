@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail};
 
 use super::{Revision, SourceReader};
-use crate::config::User;
+use crate::config::{User, toml_key};
 use crate::io::git::{self, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository};
 use crate::io::users;
 use crate::io::workdir::{FillError, Reading};
@@ -174,12 +174,6 @@ impl SourceReader<'_> {
             ),
         }
     }
-}
-
-/// Returns a name as a key of TOML.
-fn toml_key(name: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { format!("{name:?}") }
 }
 
 /// Returns a text as one word of a shell.
