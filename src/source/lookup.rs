@@ -46,31 +46,38 @@ pub(crate) enum LookupOutcome {
     /// No form says less without.
     NotNeeded,
     /// Some forms cannot be written, or say less.
-    Lacking(anyhow::Error, Consequence),
+    Lacking(anyhow::Error, Lack),
 }
 
 /// The consequence of a lack of source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Consequence {
+enum Consequence {
     /// There is no report.
     NoReport,
-    /// The forms that need the source fail.
-    FormsFail,
-    /// The forms that need the source are left out, since its clone is not trusted.
-    FormsLeftOut,
-    /// The forms say less.
-    FormsSayLess,
+    /// There is a report that lacks something.
+    Lack(Lack),
     /// The forms are complete without.
     None,
+}
+
+/// A lack of source that does not end the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// The forms that need the source fail.
+    Fail,
+    /// The forms that need the source are left out, since its clone is not trusted.
+    LeftOut,
+    /// The forms say less.
+    SayLess,
 }
 
 impl Demand {
     fn consequence(self, is_not_trusted: bool) -> Consequence {
         match self {
-            Self { is_needed: true, .. } if is_not_trusted => Consequence::FormsLeftOut,
+            Self { is_needed: true, .. } if is_not_trusted => Consequence::Lack(Lack::LeftOut),
             Self { is_needed: true, is_needed_by_all: true, .. } => Consequence::NoReport,
-            Self { is_needed: true, .. } => Consequence::FormsFail,
-            Self { is_useful: true, .. } => Consequence::FormsSayLess,
+            Self { is_needed: true, .. } => Consequence::Lack(Lack::Fail),
+            Self { is_useful: true, .. } => Consequence::Lack(Lack::SayLess),
             Self { .. } => Consequence::None,
         }
     }
@@ -103,7 +110,7 @@ impl SourceLookup<'_> {
         match demand.consequence(error.is::<NotTrusted>()) {
             Consequence::NoReport => Err(error),
             Consequence::None => Ok(LookupOutcome::NotNeeded),
-            consequence => Ok(LookupOutcome::Lacking(error, consequence)),
+            Consequence::Lack(lack) => Ok(LookupOutcome::Lacking(error, lack)),
         }
     }
 
@@ -140,13 +147,14 @@ mod tests {
     fn a_lack_of_source_costs_no_more_than_the_forms_that_need_it() {
         let demand =
             |is_useful, is_needed, is_needed_by_all| Demand { is_useful, is_needed, is_needed_by_all };
+        let [left_out, fail, say_less] = [Lack::LeftOut, Lack::Fail, Lack::SayLess].map(Consequence::Lack);
         for (demand, untrusted, unreachable) in [
             // func
-            (demand(true, true, true), Consequence::FormsLeftOut, Consequence::NoReport),
+            (demand(true, true, true), left_out, Consequence::NoReport),
             // func and json
-            (demand(true, true, false), Consequence::FormsLeftOut, Consequence::FormsFail),
+            (demand(true, true, false), left_out, fail),
             // json
-            (demand(true, false, false), Consequence::FormsSayLess, Consequence::FormsSayLess),
+            (demand(true, false, false), say_less, say_less),
             // badge
             (demand(false, false, false), Consequence::None, Consequence::None),
         ] {

@@ -19,7 +19,7 @@ mod tree;
 pub(crate) use base::BaseChoice;
 pub(crate) use clone::{NotFetched, NotTrusted};
 pub(crate) use comparison::{OtherState, compared};
-pub(crate) use lookup::{Consequence, Demand, FoundSource, LookupOutcome, SourceLookup};
+pub(crate) use lookup::{Demand, FoundSource, Lack, LookupOutcome, SourceLookup};
 pub(crate) use revision::{AtCommit, Revision};
 pub(crate) use row_choice::{RowRequest, row_to_compare};
 pub(crate) use subject::{Subject, previous_row, trend};

@@ -28,7 +28,7 @@ use crate::report::forms::{Document, Form, Need, PAGE};
 use crate::report::gate::Requirements;
 use crate::report::{FileReport, Head, NoSource, Packer, Report, Source};
 use crate::source::{
-    Consequence, FoundSource, LookupOutcome, OtherState, SourceLookup, SourceReader, Subject, compared,
+    FoundSource, Lack, LookupOutcome, OtherState, SourceLookup, SourceReader, Subject, compared,
     row_to_compare,
 };
 
@@ -149,7 +149,7 @@ impl Run<'_> {
         let outcome = outcome.map(|outcome| match outcome {
             LookupOutcome::Found(found) => (Some(*found), ExitCode::Done),
             LookupOutcome::NotNeeded => (None, ExitCode::Done),
-            LookupOutcome::Lacking(error, consequence) => (None, tell_lack(&error, consequence)),
+            LookupOutcome::Lacking(error, lack) => (None, tell_lack(&error, lack)),
         });
         let profile = told(profile?);
         let (found, code) = outcome?;
@@ -355,17 +355,17 @@ fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
 }
 
 /// Tells a lack of source, and returns the exit code for it.
-fn tell_lack(error: &anyhow::Error, consequence: Consequence) -> ExitCode {
-    match consequence {
-        Consequence::FormsLeftOut => {
+fn tell_lack(error: &anyhow::Error, lack: Lack) -> ExitCode {
+    match lack {
+        Lack::LeftOut => {
             commands::fail(format_args!("{error:#}"));
             ExitCode::Partly
         }
-        Consequence::FormsFail | Consequence::NoReport => {
+        Lack::Fail => {
             commands::fail(format_args!("{error:#}"));
             ExitCode::Failed
         }
-        Consequence::FormsSayLess => {
+        Lack::SayLess => {
             commands::warn(format_args!("{error:#}"));
             commands::say(
                 Level::Warning,
@@ -373,6 +373,5 @@ fn tell_lack(error: &anyhow::Error, consequence: Consequence) -> ExitCode {
             );
             ExitCode::Partly
         }
-        Consequence::None => ExitCode::Done,
     }
 }
