@@ -9,7 +9,6 @@ pub(crate) mod probe;
 pub(crate) mod probe_round;
 pub(crate) mod removal;
 pub(crate) mod retention;
-pub(crate) mod summary;
 pub(crate) mod watch;
 
 mod center_removal;

@@ -30,7 +30,7 @@ pub(crate) struct ProbeRound {
     pub(crate) is_cut: bool,
 }
 
-/// What earlier runs noted of addresses.
+/// The notes of earlier runs about addresses.
 struct Remembered {
     suspicions: HashMap<String, Suspicion>,
     tombstones: Vec<Tombstone>,

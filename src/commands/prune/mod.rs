@@ -1,6 +1,8 @@
 //! `prune`: dead addresses leave the centers' lists, live ones never; and old history goes.
 
+mod lines;
 mod output;
+mod summary;
 
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
@@ -299,8 +301,8 @@ impl Run<'_> {
         signals: &Signals,
         outcome: &mut PruneOutcome,
     ) -> Result<()> {
-        let keep = self.args.keep(&self.context.config.prune);
-        let mut run = self.plan_retention(store)?;
+        let keep = self.keep();
+        let mut run = self.plan_retention(store, &keep)?;
         let files = run.drop_rows(store, locked, self.inputs.now)?;
         run.links.iter().for_each(fail);
         let swept = lock_wait::sweep(locked, &files, keep.younger_than, signals, self.context)?;
@@ -318,9 +320,12 @@ impl Run<'_> {
         Ok(writer.commit()?)
     }
 
-    fn plan_retention(&self, store: &Store) -> Result<RetentionRun> {
-        let keep = self.args.keep(&self.context.config.prune);
-        RetentionRun::plan(store, &self.context.workdir, &keep, self.inputs.naming, self.inputs.now)
+    fn keep(&self) -> Keep {
+        self.args.keep(&self.context.config.prune)
+    }
+
+    fn plan_retention(&self, store: &Store, keep: &Keep) -> Result<RetentionRun> {
+        RetentionRun::plan(store, &self.context.workdir, keep, self.inputs.naming, self.inputs.now)
     }
 
     /// Plans what would be done. Takes no lock, so that a dry run can go on beside anything.
@@ -340,7 +345,7 @@ impl Run<'_> {
             outcome.lists = Some(ListsOutcome { plan, silent, is_cut, ..ListsOutcome::default() });
         }
         if let Some(store) = store.filter(|_| !self.args.center_only) {
-            outcome.retention = Some(self.plan_retention(&store)?);
+            outcome.retention = Some(self.plan_retention(&store, &self.keep())?);
             outcome.is_damaged = super::tell_damages(&store);
         }
         Ok(outcome)

@@ -8,6 +8,8 @@ use comfy_table::Color;
 use indicatif::HumanBytes;
 use serde_json::json;
 
+use super::lines::{AddressLine, NOT_TRIED, lines};
+use super::summary::Summary;
 use crate::address::shown_url;
 use crate::cli::Format;
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
@@ -16,9 +18,8 @@ use crate::fleet::removal::Brake;
 use crate::fleet::row::Row;
 use crate::io::clock::Stopwatch;
 use crate::names::in_message;
-use crate::prune::outcome::{AddressLine, ListsOutcome, NOT_TRIED, PruneOutcome};
+use crate::prune::outcome::{ListsOutcome, PruneOutcome};
 use crate::prune::retention::RetentionRun;
-use crate::prune::summary::Summary;
 
 /// Returns the JSON object of an address.
 fn object(line: &AddressLine) -> serde_json::Value {
@@ -141,7 +142,7 @@ pub(crate) fn print(
     started: &Stopwatch,
     context: &Context,
 ) -> Result<()> {
-    let lines = done.lists.as_ref().map(|lists| lists.lines(is_dry_run)).unwrap_or_default();
+    let lines = done.lists.as_ref().map(|lists| lines(lists, is_dry_run)).unwrap_or_default();
     if let Some(lists) = &done.lists {
         troubles(lists, &lines, context);
     }

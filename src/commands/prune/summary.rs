@@ -4,44 +4,45 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::lines::AddressLine;
 use crate::address::shown_url;
-use crate::prune::outcome::{AddressLine, PruneOutcome};
+use crate::prune::outcome::PruneOutcome;
 use crate::prune::retention::RetentionRun;
 
 /// Figures of a run; the object of its JSON output.
 #[derive(Serialize)]
-pub(crate) struct Summary {
-    pub(crate) asked: usize,
-    pub(crate) alive: usize,
-    pub(crate) suspect: usize,
-    pub(crate) dead: usize,
-    pub(crate) removed: usize,
-    pub(crate) renamed: usize,
-    pub(crate) restored: usize,
-    pub(crate) held_back: usize,
-    pub(crate) failed: usize,
-    pub(crate) stale_names: usize,
-    pub(crate) other_builds: usize,
-    pub(crate) braked_centers: Vec<String>,
-    pub(crate) silent_centers: Vec<String>,
-    pub(crate) dropped_profiles: usize,
-    pub(crate) dropped_keys: usize,
-    pub(crate) dropped_set_aside: usize,
-    pub(crate) freed_files: usize,
-    pub(crate) freed_bytes: u64,
-    pub(crate) freed_counter_bytes: u64,
-    pub(crate) rewritten_files: Vec<String>,
-    pub(crate) lost_files: Vec<String>,
+pub(super) struct Summary {
+    pub(super) asked: usize,
+    pub(super) alive: usize,
+    pub(super) suspect: usize,
+    pub(super) dead: usize,
+    pub(super) removed: usize,
+    pub(super) renamed: usize,
+    pub(super) restored: usize,
+    pub(super) held_back: usize,
+    pub(super) failed: usize,
+    pub(super) stale_names: usize,
+    pub(super) other_builds: usize,
+    pub(super) braked_centers: Vec<String>,
+    pub(super) silent_centers: Vec<String>,
+    pub(super) dropped_profiles: usize,
+    pub(super) dropped_keys: usize,
+    pub(super) dropped_set_aside: usize,
+    pub(super) freed_files: usize,
+    pub(super) freed_bytes: u64,
+    pub(super) freed_counter_bytes: u64,
+    pub(super) rewritten_files: Vec<String>,
+    pub(super) lost_files: Vec<String>,
     /// The centers' lists were not let alone.
     #[serde(skip)]
-    pub(crate) has_lists: bool,
-    pub(crate) seconds: f64,
-    pub(crate) ended_by: &'static str,
-    pub(crate) is_dry_run: bool,
+    pub(super) has_lists: bool,
+    pub(super) seconds: f64,
+    pub(super) ended_by: &'static str,
+    pub(super) is_dry_run: bool,
 }
 
 impl Summary {
-    pub(crate) fn new(
+    pub(super) fn new(
         lines: &[AddressLine],
         done: &PruneOutcome,
         is_dry_run: bool,
