@@ -1,6 +1,6 @@
-//! An address from the request to an answer that was read.
+//! Asks an address and reads its answer.
 //!
-//! An answer that comes again is known by its digest, and nothing of it is decoded.
+//! A repeated answer is recognised by its digest, and nothing of it is decoded.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,7 +55,7 @@ pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the open life that goes on if its last answer comes again, where nothing else could come of that answer.
+/// Returns the open life that a repeated answer continues, if such an answer can mean nothing else.
 fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer<'g>>> {
     let (run, store) = (pull.run, pull.store);
     let Some(key) = pull.only_key() else { return Ok(None) };
@@ -125,7 +125,8 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
     Ok(known)
 }
 
-/// Reads an answer from where it left the one before; also returns the counters that were read for that.
+/// Reads an answer from the first part that differs from the last one; also returns the counters that were read for
+/// that.
 fn read_on(
     pull: &AddressPull<'_>,
     incoming: Incoming<'_>,

@@ -9,15 +9,15 @@ use crate::collect::fault::{BadAdoption, Reach};
 use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{Failure, KeyOutcome, KeyResult, Quarantined, WhyQuarantined};
-use crate::collect::pending::Pending;
 use crate::collect::run::Run;
-use crate::fleet::address_states::{address_states, answering};
+use crate::fleet::address_states::{Peeked, address_states, answering};
 use crate::fleet::adoption::{self, Adopted};
 use crate::fleet::change::Change;
 use crate::fleet::election::Election;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::BuildGroupId;
 use crate::fleet::key_state::{Answered, PulledBuildGroup};
+use crate::fleet::pending::Pending;
 use crate::fleet::pulled_key::PulledKey;
 use crate::fleet::records::{AddressState, Replicas};
 use crate::fleet::retention::HIGHEST_NUMBER;
@@ -36,8 +36,8 @@ pub(crate) struct EndOfPull<'s> {
     /// Index of the key in its group.
     pub(crate) index: usize,
     pub(crate) others: &'s OtherKeys,
-    /// Fractions that a peek of this run found.
-    pub(crate) peeked: &'s BTreeMap<String, String>,
+    /// The address that a peek of this run found to have moved.
+    pub(crate) peeked: Option<&'s Peeked>,
     pub(crate) open: OpenKey,
     pub(crate) run: &'s Run<'s>,
     pub(crate) store: &'s Store,
@@ -133,7 +133,7 @@ impl EndOfPull<'_> {
             quarantined: quarantined.map(report).collect(),
             elsewhere: elsewhere.collect(),
             faults: state.faults,
-            ..KeyResult::not_asked(self.key.entry)
+            ..KeyResult::empty(self.key.entry)
         }
     }
 

@@ -4,7 +4,7 @@
 //! database is to learn; memory holds one sum a build group, whatever the number of replicas. The thread
 //! that has the last answer ends the pull of the group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock};
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
@@ -14,6 +14,7 @@ use crate::collect::fault::Reach;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{Failure, KeyResult};
 use crate::collect::run::{Message, Run};
+use crate::fleet::address_states::Peeked;
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::pulled_key::PulledKey;
@@ -26,8 +27,8 @@ pub(crate) struct GroupPull<'a> {
     group: &'a AddressGroup<'a>,
     slots: Box<[KeySlot]>,
     left: Mutex<Left>,
-    /// Fractions that addresses showed when they were peeked at, where the database does not know them.
-    peeked: BTreeMap<String, String>,
+    /// The address that had moved when the group was peeked at.
+    peeked: Option<Peeked>,
 }
 
 /// Room for a key of the group.
@@ -46,10 +47,9 @@ struct Left {
     of_several: usize,
 }
 
-/// Asks each address of a group for its fraction alone; returns those that moved since the last pull, where any did.
-///
-/// Only an address that failed is sent.
-pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<BTreeMap<String, String>> {
+/// Asks the addresses of a group for their fractions alone, up to the first that moved since the last pull, which is
+/// returned. Sends the addresses that failed if none moved.
+pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
     let mut changes = Vec::new();
     let mut pulled = Vec::new();
     for GroupAddress { address, keys } in &group.addresses {
@@ -62,7 +62,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<BTreeMap<S
             Ok(Some(fraction)) => {
                 if entries().any(|entry| entry.state(address).is_moved_to(&fraction)) {
                     // The others are about to be pulled anyway; a failure counts once, then.
-                    return Some([(address.clone(), fraction)].into());
+                    return Some(Peeked { address: address.clone(), fraction });
                 }
             }
             Err(_) if run.is_stopped() => return None,
@@ -87,8 +87,8 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<BTreeMap<S
 }
 
 impl<'a> GroupPull<'a> {
-    /// Begins the pull of a group, of which `peeked` was found out.
-    pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: BTreeMap<String, String>) -> Self {
+    /// Begins the pull of a group; `peeked` is the reason where a peek is.
+    pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: Option<Peeked>) -> Self {
         let left = Left {
             of_one_key: group.addresses_of_one_key().len(),
             of_several: group.shared_addresses().len(),
@@ -175,7 +175,7 @@ impl<'a> GroupPull<'a> {
             let ended = self.open_key(index, store).and_then(|open| {
                 let mut open = std::mem::take(&mut *lock(open));
                 open.state.faults.extend(faults.iter().cloned());
-                let (others, peeked) = (&others, &self.peeked);
+                let (others, peeked) = (&others, self.peeked.as_ref());
                 EndOfPull { key: frame, reason: key.reason, index, others, peeked, open, run, store }
                     .decide(&mut changes)
             });

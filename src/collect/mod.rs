@@ -13,7 +13,6 @@ pub(crate) mod leave_snapshot;
 pub(crate) mod mending;
 pub(crate) mod open_key;
 pub(crate) mod outcome;
-pub(crate) mod pending;
 pub(crate) mod pull;
 pub(crate) mod run;
 pub(crate) mod store_thread;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::collect::pending::Pending;
 use crate::coverage::Coverage;
 use crate::fleet::adoption::Adopted;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pending::Pending;
 use crate::fleet::schedule::Reason;
 use crate::profile::Fingerprint;
 
@@ -44,7 +44,7 @@ impl KeyResult {
     /// Tells of a key of which nothing could be decided.
     pub(crate) fn not_stored(entry: &KeyEntry, reason: Reason, faults: BTreeSet<String>) -> Self {
         let outcome = KeyOutcome::NotStored;
-        Self { reason, outcome, faults, ..Self::not_asked(entry) }
+        Self { reason, outcome, faults, ..Self::empty(entry) }
     }
 
     /// Takes back that anything of it was stored: the database refused that.
@@ -57,11 +57,11 @@ impl KeyResult {
 
     /// Tells of an address that failed when it was peeked at.
     pub(crate) fn peek_failed(entry: &KeyEntry, failure: Failure) -> Self {
-        Self { failures: vec![failure], ..Self::not_asked(entry) }
+        Self { failures: vec![failure], ..Self::empty(entry) }
     }
 
-    /// Tells of a key of which no address was asked.
-    pub(crate) fn not_asked(entry: &KeyEntry) -> Self {
+    /// Returns a result without any news of a key.
+    pub(crate) fn empty(entry: &KeyEntry) -> Self {
         Self {
             key: entry.id,
             reason: Reason::Peeked,

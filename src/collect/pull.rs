@@ -263,7 +263,7 @@ pub(crate) fn pull<'s>(
     let (mut accepted_emptied, mut mended) = (false, Mended::default());
     if stop.is_none() {
         accepted_emptied = accept_emptied_centers(run, fleet, &mut writer)?;
-        mended = keep_house(run, request, (fleet, ids), &mut writer)
+        mended = maintain(run, request, fleet, ids, &mut writer)
             .unwrap_or_else(|error| Mended { stopped_by: Some(error), ..Mended::default() });
     }
     if mended.stopped_by.is_none() {
@@ -350,10 +350,11 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
 }
 
 /// Forgets names and snapshots that are no longer needed, folds old generations, and mends stored profiles.
-fn keep_house(
+fn maintain(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,
-    (fleet, ids): (&Fleet, &IdSource),
+    fleet: &Fleet,
+    ids: &IdSource,
     writer: &mut Writer<'_>,
 ) -> Result<Mended> {
     let PullRun { store, locked, now, .. } = *run;

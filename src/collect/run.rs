@@ -27,7 +27,7 @@ pub(crate) const WAITING_MESSAGES: usize = 64;
 
 /// A message to the thread that writes.
 pub(crate) enum Message {
-    /// Changes to be carried out together: of one key, or of nobody's own.
+    /// Changes to be carried out together: of one key, or under `None` of structures, which belong to no key.
     Changes(Option<KeyId>, Vec<Change>),
     /// The pull of keys ended, with these changes.
     Ended(Vec<Change>, Vec<KeyResult>),

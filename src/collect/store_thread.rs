@@ -14,9 +14,9 @@ use crate::io::progress::Progress;
 use crate::io::signals::Signals;
 use crate::io::store::{StoreError, Writer};
 
-/// How often the writing thread looks up from its work.
+/// Interval at which the writing thread checks for signals and for the deadline.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
-/// How often the writing thread commits at least.
+/// Longest interval between two commits.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a run ended before all was done.
@@ -36,7 +36,7 @@ impl Stop {
     }
 }
 
-/// The result of a run.
+/// The keys that the threads of a run pulled, and why the run ended early, if it did.
 pub(crate) struct PullResult {
     pub(crate) keys: Vec<KeyResult>,
     pub(crate) stop: Option<Stop>,
@@ -60,13 +60,13 @@ pub(crate) struct Written {
     fatal: Option<anyhow::Error>,
     /// The database takes what is sent.
     is_writable: bool,
-    /// Why the database refused changes of a key, or of nobody's own, to which others refer.
+    /// Why the database refused changes of a key; under `None` changes of structures, which belong to no key.
     refused: HashMap<Option<KeyId>, String>,
     since_commit: Stopwatch,
 }
 
 impl StoreThread<'_, '_> {
-    /// Begins before any message came.
+    /// Starts without any message.
     pub(crate) fn begin(&self) -> Written {
         Written {
             result: PullResult { keys: Vec::new(), stop: self.stop() },

@@ -1,6 +1,6 @@
 //! The threads of a pull: they take tasks from one queue, while the thread that began them writes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,6 +9,7 @@ use std::thread;
 use crate::collect::group_pull::{GroupPull, peek};
 use crate::collect::run::{Message, Run};
 use crate::collect::store_thread::{PullResult, StoreThread, TICK};
+use crate::fleet::address_states::Peeked;
 use crate::fleet::plan::{AddressGroup, PullPlan};
 use crate::io::store::{Store, StoreError};
 use crate::parallel::{self, Begun, lock};
@@ -108,13 +109,13 @@ impl<'a> Queue<'a> {
 /// Does a task; returns those that can be done now.
 fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
     match task {
-        Task::Begin(group) => begin(group, BTreeMap::new(), run, store),
+        Task::Begin(group) => begin(group, None, run, store),
         Task::Pull(pull, address) => {
             let next = pull.pull(address, run, store)?;
             Ok(next.map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
         }
         Task::Peek(group) => match peek(group, run) {
-            Some(peeked) => begin(group, peeked, run, store),
+            Some(peeked) => begin(group, Some(peeked), run, store),
             None => Ok(Vec::new()),
         },
     }
@@ -123,7 +124,7 @@ fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Resul
 /// Begins the pull of a group; one without an address to ask ends at once.
 fn begin<'a>(
     group: &'a AddressGroup<'a>,
-    peeked: BTreeMap<String, String>,
+    peeked: Option<Peeked>,
     run: &Run<'_>,
     store: &Store,
 ) -> anyhow::Result<Vec<Task<'a>>> {

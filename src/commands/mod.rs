@@ -10,6 +10,7 @@ pub(crate) mod total;
 mod gate;
 pub(crate) mod lock_wait;
 pub(crate) mod notices;
+mod pending;
 mod ping;
 pub(crate) mod show;
 

@@ -53,19 +53,27 @@ impl AddressState {
     }
 }
 
-/// Returns what is to be remembered of each address that was asked. `peeked` are fractions that a peek of this run
-/// found.
+/// The fraction that an address showed when it was peeked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Peeked {
+    pub(crate) address: String,
+    pub(crate) fraction: String,
+}
+
+/// Returns what is to be remembered of each address that was asked. `peeked` is the address that a peek of this run found
+/// to have moved.
 pub(crate) fn address_states(
     state: &KeyState,
     entry: &KeyEntry,
-    peeked: &BTreeMap<String, String>,
+    peeked: Option<&Peeked>,
     retry: &Retry,
     now: DateTime<Utc>,
 ) -> BTreeMap<String, AddressState> {
     let current = state.current_id();
     let mut states = BTreeMap::new();
     for (address, answer) in &state.answered {
-        let after = entry.state(address).after_answer(answer, current, peeked.get(address), now);
+        let fraction = peeked.filter(|peeked| peeked.address == *address).map(|peeked| &peeked.fraction);
+        let after = entry.state(address).after_answer(answer, current, fraction, now);
         states.insert(address.clone(), after);
     }
     for (address, error) in &state.failed {
@@ -112,8 +120,9 @@ mod tests {
     fn after(entry: &KeyEntry, peeked: &[&str], learn: impl FnOnce(&mut KeyState)) -> AddressState {
         let mut state = state(&[(Current, &[(1, "lib")]), (Aside, &[(2, "lib'")])], vec![]);
         learn(&mut state);
-        let peeked = peeked.iter().map(|fraction| (address("a"), (*fraction).to_owned())).collect();
-        address_states(&state, entry, &peeked, &rules().retry, at(15)).remove(&address("a")).unwrap()
+        let peeked =
+            peeked.first().map(|&fraction| Peeked { address: address("a"), fraction: fraction.to_owned() });
+        address_states(&state, entry, peeked.as_ref(), &rules().retry, at(15)).remove(&address("a")).unwrap()
     }
 
     #[test]

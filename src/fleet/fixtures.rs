@@ -14,6 +14,7 @@ use super::pull_rules::PullRules;
 use super::pulled_key::PulledKey;
 use super::records::{AddressState, Key, ScheduleRow};
 use super::schedule::{AddressRetry, Schedule};
+use super::tombstone::Tombstone;
 use crate::config::PullConfig;
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
@@ -172,4 +173,16 @@ pub(crate) fn words(changes: &[Change]) -> Vec<String> {
         other => format!("{other:?}"),
     };
     changes.iter().map(word).collect()
+}
+
+/// A dead address that was removed from the list of center `1` at 12:00.
+pub(crate) fn removed(host: &str, service: &str) -> Tombstone {
+    Tombstone {
+        center: "http://center:1".to_owned(),
+        address: address(host),
+        service: service.to_owned(),
+        build: None,
+        removed_at: at(0),
+        was_alive: false,
+    }
 }

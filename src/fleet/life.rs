@@ -283,7 +283,7 @@ mod tests {
         assert!(may_be(None, &[1]));
         assert!(may_be(Some(&[5, 3]), &[9, 0]));
         assert!(!may_be(Some(&[5, 3]), &[5, 4]));
-        // One counter that fell a little is noise.
+        // A single counter that fell a little is noise.
         assert!(!may_be(Some(&[5, 3]), &[4, 3]));
     }
 

@@ -20,6 +20,7 @@ pub(crate) mod key_entry;
 pub(crate) mod key_state;
 pub(crate) mod life;
 pub(crate) mod liveness;
+pub(crate) mod pending;
 pub(crate) mod pick;
 pub(crate) mod plan;
 pub(crate) mod probe;

@@ -143,7 +143,7 @@ impl BuildMatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::fixtures::{address, at, entry};
+    use crate::fleet::fixtures::{address, entry, removed};
     use crate::profile::{Limits, parse};
 
     #[test]
@@ -183,15 +183,8 @@ mod tests {
         }
     }
 
-    fn removed(host: &str, service: &str, was_alive: bool) -> Tombstone {
-        Tombstone {
-            center: "http://center:1".to_owned(),
-            address: address(host),
-            service: service.to_owned(),
-            build: None,
-            removed_at: at(0),
-            was_alive,
-        }
+    fn removed_alive(host: &str, service: &str, was_alive: bool) -> Tombstone {
+        Tombstone { was_alive, ..removed(host, service) }
     }
 
     #[test]
@@ -218,7 +211,7 @@ mod tests {
     #[test]
     fn a_removed_address_is_probed_once_for_all_of_its_names() {
         let mut targets = vec![target("a", &["name1"], false)];
-        let tombstones = [removed("c", "two", false), removed("b", "one", true), removed("c", "one", false)];
+        let tombstones = [removed("c", "two"), removed_alive("b", "one", true), removed("c", "one")];
         let unlisted = add_tombstones(&mut targets, &tombstones, &Naming::default());
         assert_eq!(unlisted, [target("b", &["one"], true), target("c", &["two", "one"], true)]);
         assert_eq!(targets, [target("a", &["name1"], false)]);
@@ -231,7 +224,7 @@ mod tests {
         {
             let mut targets = vec![target("a", &["name1"], false)];
             let unlisted =
-                add_tombstones(&mut targets, &[removed("a", "old", was_alive)], &Naming::default());
+                add_tombstones(&mut targets, &[removed_alive("a", "old", was_alive)], &Naming::default());
             assert_eq!((unlisted, targets), (Vec::new(), vec![expected]), "{was_alive}");
         }
     }

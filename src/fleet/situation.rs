@@ -144,7 +144,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::fleet::fixtures::{address, at, entry, with_state};
+    use crate::fleet::fixtures::{address, at, entry, removed, with_state};
     use crate::fleet::key_entry::{KeyEntry, Listing};
     use crate::fleet::liveness::{Finding, Probe, Streak};
     use crate::fleet::probe::BuildMatch;
@@ -218,17 +218,6 @@ mod tests {
             last_failed_at: at(minute),
             probe: Probe { finding: Finding::Silent, detail: String::new() },
             is_dead: false,
-        }
-    }
-
-    fn removed(host: &str, service: &str) -> Tombstone {
-        Tombstone {
-            center: "http://center:1".to_owned(),
-            address: address(host),
-            service: service.to_owned(),
-            build: None,
-            removed_at: at(0),
-            was_alive: false,
         }
     }
 

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use humantime::format_duration;
 use serde_json::json;
 
-use crate::collect::pending::Pending;
 use crate::commands::{Context, show};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::generation::Generation;
 use crate::fleet::key_entry::KeyEntry;
+use crate::fleet::pending::Pending;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
 use crate::fleet::state::{AddressHealth, next_pull};

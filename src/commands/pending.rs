@@ -1,34 +1,14 @@
-//! The message of `pull` and `list --explain` that another build may be adopted soon.
+//! The message of `pull` and `list --explain` that another build may be adopted soon, for people and for scripts.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::fleet::election::{ContestKind, Election};
-use crate::fleet::ids::BuildGroupId;
-use crate::profile::Fingerprint;
-
-/// A build that is adopted if the votes stay as they are.
-#[derive(Clone, Debug)]
-pub(crate) struct Pending {
-    build: Option<Fingerprint>,
-    kind: ContestKind,
-    votes: usize,
-    listed: usize,
-    at: DateTime<Utc>,
-}
+use crate::fleet::election::ContestKind;
+use crate::fleet::pending::Pending;
+use crate::phrases::count;
+use crate::time::{iso, span};
 
 impl Pending {
-    /// Returns what an election leaves open. `build_of` tells which build stands for a build group.
-    pub(crate) fn new(
-        election: &Election<BuildGroupId>,
-        build_of: impl FnOnce(BuildGroupId) -> Option<Fingerprint>,
-    ) -> Option<Self> {
-        let contest = election.contest?;
-        let (winner, at) = (contest.winner?, contest.decided_at()?);
-        let (kind, votes, listed) = (contest.kind, contest.votes, contest.listed);
-        Some(Self { build: build_of(winner), kind, votes, listed, at })
-    }
-
     /// Returns the sentence for people.
     pub(crate) fn sentence(&self, now: DateTime<Utc>) -> String {
         let Self { kind, votes, listed, at, .. } = self;
@@ -36,12 +16,8 @@ impl Pending {
             ContestKind::Majority => "more than serve the one shown",
             ContestKind::Tie => "as many as serve the one shown",
         };
-        let addresses = crate::phrases::count(*listed, "addresses");
-        let left = if *at > now {
-            format!("in {}", crate::time::span(*at - now))
-        } else {
-            "at the next pull".to_owned()
-        };
+        let addresses = count(*listed, "addresses");
+        let left = if *at > now { format!("in {}", span(*at - now)) } else { "at the next pull".to_owned() };
         format!(
             "build {} is served by {votes} of {addresses}, {compared}; it is adopted if that is still so {left}",
             self.build()
@@ -55,7 +31,7 @@ impl Pending {
             "votes": self.votes,
             "addresses": self.listed,
             "why": self.kind.word(),
-            "at": crate::time::iso(self.at),
+            "at": iso(self.at),
         })
     }
 
@@ -67,7 +43,8 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::election::Contest;
+    use crate::fleet::election::{Contest, Election};
+    use crate::fleet::ids::BuildGroupId;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
@@ -89,11 +66,5 @@ mod tests {
         assert!(majority.sentence(at(300)).ends_with("it is adopted if that is still so at the next pull"));
         let tie = pending(ContestKind::Tie, Some(7)).unwrap();
         assert!(tie.sentence(at(0)).contains("as many as serve the one shown"), "{}", tie.sentence(at(0)));
-    }
-
-    #[test]
-    fn nothing_is_pending_where_the_build_shown_stays() {
-        assert!(pending(ContestKind::Tie, None).is_none());
-        assert!(Pending::new(&Election::default(), |_| None).is_none());
     }
 }
