@@ -842,6 +842,36 @@ fn a_pull_after_the_clock_went_back_replaces_the_counters_of_a_snapshot() {
 }
 
 #[test]
+fn a_snapshot_that_may_be_of_either_process_after_the_clock_went_back_is_counted_once() {
+    let (world, agents) = World::with_echo(1);
+    world.configure("[pull]\nchange = \"counts\"\n");
+    agents[0].hit(&[3], 2);
+    let first = world.leave_snapshot(&agents[0], ECHO);
+    let waits = fs::read(&first).unwrap();
+    fs::remove_file(&first).unwrap();
+    agents[0].restart();
+    agents[0].hit(&[2], 1);
+    world.pull(0);
+    // The clock was ahead when the second process was pulled.
+    world.execute(
+        "UPDATE generation SET opened_at = '2099-01-01T00:00:00.000Z', pulled_at = '2099-01-01T00:00:00.000Z'",
+    );
+    fs::write(&first, waits).unwrap();
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 3);
+    // The last data of the second process goes on with what is stored of the first one, too.
+    agents[0].hit(&[3], 2);
+    agents[0].hit(&[2], 1);
+    world.leave_snapshot(&agents[0], ECHO);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 6);
+    agents[0].hit(&[2], 4);
+    world.pull(0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 10);
+    world.assert_consistent();
+}
+
+#[test]
 fn a_clock_that_went_back_is_remembered_after_its_times_have_passed() {
     let (world, agents) = World::with_echo(1);
     world.configure("[pull]\nchange = \"counts\"\n");

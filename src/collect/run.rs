@@ -118,9 +118,9 @@ impl Run<'_> {
 
     /// Returns what the times of a generation tell.
     pub(crate) fn life(&self, generation: &Generation) -> Life {
-        let Generation { id, opened_at, pulled_at, closed_at, .. } = *generation;
+        let Generation { id, opened_at, pulled_at, closed_at, is_mixture, .. } = *generation;
         let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
-        Life { opened_at, pulled_at, closed_at, is_from_before_jump }
+        Life { opened_at, pulled_at, closed_at, is_from_before_jump, is_mixture }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

@@ -10,8 +10,10 @@ use crate::fleet::change::Change;
 use crate::fleet::generation::{self, Generation, LastAnswer};
 use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
 use crate::fleet::key_state::Answered;
-use crate::fleet::life::{self, Beside, DecidedAnswer, LifeChanges, LifeDecision, StoredLife, decide_life};
-use crate::fleet::snapshot::{self, Life};
+use crate::fleet::life::{
+    self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision, StoredLife, decide_life,
+};
+use crate::fleet::snapshot::{self, Life, Resumed};
 use crate::memory::Reservation;
 use crate::profile::{Build, ParsedAnswer, Profile, Template, hit_fraction};
 
@@ -55,9 +57,9 @@ pub(crate) fn take_in(
     let Some(assigned) = assign_steadily(pull, answer, counts, templates)? else { return Ok(()) };
     let AssignedAnswer { mut answer, assignment, stored, learned_bytes } = assigned;
     let reservation = answer.reservation.take();
-    let (previous, beside) = life_of(pull, &answer.understood.profile, &assignment, stored)?;
+    let known = life_of(pull, &answer.understood.profile, &assignment, stored)?;
     let key = assignment.key;
-    send(pull, answer, &assignment, previous.as_ref(), &beside)?;
+    send(pull, answer, &assignment, known)?;
     if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
         reservation.keep(learned_bytes);
         key.lock().keep(reservation);
@@ -171,45 +173,52 @@ fn stored_counts(
     }
 }
 
-/// Finds the stored life that an answer may go on with, and closed ones that may be the same.
+/// Finds the stored life that an answer may go on with, closed ones that may be the same, and the mixture of its address.
 fn life_of(
     pull: &AddressPull<'_>,
     profile: &Profile,
     assignment: &BuildAssignment<'_>,
     stored: Option<Vec<u64>>,
-) -> anyhow::Result<(Option<StoredLife>, Beside)> {
+) -> anyhow::Result<KnownLives> {
     let (run, store) = (pull.run, pull.store);
     let Profile { mode, counts: answered, .. } = profile;
     let doubt = &run.doubt;
-    let may_be_of_another = {
+    let is_of_it = |known: &Generation| {
+        (known.build_group, known.structure, known.mode)
+            == (assignment.build_group, assignment.structure, *mode)
+    };
+    let counts_of = |known: &Generation| match store.counts(known.id, answered.len()) {
+        Err(error) if error.is_of_one_value() => Ok(None),
+        counts => counts,
+    };
+    let (may_be_of_another, mixture) = {
         let open = assignment.key.lock();
         let here = open.state.at(pull.address).map(|known| run.life(known));
-        life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here)
+        let may_be_of_another = life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here);
+        let mut here = open.state.at(pull.address);
+        (may_be_of_another, here.find(|known| known.is_mixture && is_of_it(known)).cloned())
+    };
+    let mixture = match mixture {
+        Some(generation) => counts_of(&generation)?.map(|counts| StoredLife { generation, counts }),
+        None => None,
     };
     if may_be_of_another {
         let here: Vec<Generation> = assignment.key.lock().state.at(pull.address).cloned().collect();
         let lives: Vec<Life> = here.iter().map(|known| run.life(known)).collect();
-        let counts_of = |index: usize| {
-            let known = &here[index];
-            let is_of_it = (known.build_group, known.structure, known.mode)
-                == (assignment.build_group, assignment.structure, *mode);
-            if !is_of_it {
-                return Ok(None);
-            }
-            match store.counts(known.id, answered.len()) {
-                Err(error) if error.is_of_one_value() => Ok(None),
-                counts => counts,
-            }
+        let counts_of = |index: usize| match &here[index] {
+            known if is_of_it(known) => counts_of(known),
+            _ => Ok(None),
         };
         if let Some(resumed) = snapshot::resumed(*mode, &lives, answered, doubt, counts_of)? {
-            let generations = resumed.others.iter().map(|&other| here[other].clone()).collect();
-            let previous = StoredLife { generation: here[resumed.index].clone(), counts: resumed.then };
-            return Ok((Some(previous), Beside { generations, counts: resumed.rest }));
+            let Resumed { index, then, others, rest, least } = resumed;
+            let previous = Some(StoredLife { generation: here[index].clone(), counts: then });
+            let others = others.iter().map(|&other| here[other].clone()).collect();
+            return Ok(KnownLives { previous, others, rest, least: Some(least), mixture });
         }
     }
     let open = assignment.open.clone().zip(stored);
     let previous = open.map(|(generation, counts)| StoredLife { generation, counts });
-    Ok((previous, Beside::default()))
+    Ok(KnownLives { previous, mixture, ..KnownLives::default() })
 }
 
 /// Adds an answer to the sum of its build group and sends what is to be remembered of it.
@@ -217,8 +226,7 @@ fn send(
     pull: &AddressPull<'_>,
     answer: Answer,
     assignment: &BuildAssignment<'_>,
-    previous: Option<&StoredLife>,
-    beside: &Beside,
+    known: KnownLives,
 ) -> anyhow::Result<()> {
     let &AddressPull { address, run, .. } = pull;
     let &BuildAssignment { key, build_group, structure, .. } = assignment;
@@ -228,7 +236,8 @@ fn send(
     let fraction = hit_fraction(&answered);
     let to_remember =
         answer_digest.map(|digest| LastAnswer { fraction: fraction.clone(), answer_digest: digest.encode() });
-    let decision = decide_life(mode, previous, answered);
+    let decision = decide_life(mode, known.previous.as_ref(), answered);
+    let beside = &known.beside(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
     let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside };

@@ -143,6 +143,8 @@ pub(crate) enum Change {
     GenerationClosed(GenerationId, DateTime<Utc>),
     /// A generation that was found to be over goes on.
     GenerationReopened(GenerationId),
+    /// The counts of a generation may be those of several processes.
+    GenerationMixed(GenerationId),
     /// A generation was added to a sum and is to go.
     GenerationFolded(GenerationId),
     /// A snapshot was taken in.

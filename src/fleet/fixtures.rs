@@ -113,6 +113,7 @@ pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Gen
         opened_at: at(0),
         pulled_at: at(0),
         closed_at: None,
+        is_mixture: false,
     }
 }
 
@@ -168,6 +169,7 @@ pub(crate) fn words(changes: &[Change]) -> Vec<String> {
         Change::GenerationOpened { id, answer, .. } => format!("opened {}{}", id.0, known(answer.is_some())),
         Change::GenerationMoved { id, answer, .. } => format!("moved {}{}", id.0, known(answer.is_some())),
         Change::GenerationReopened(id) => format!("reopened {}", id.0),
+        Change::GenerationMixed(id) => format!("mixed {}", id.0),
         Change::GenerationFolded(id) => format!("folded {}", id.0),
         Change::AnswerRemembered(id, _) => format!("remembered {}", id.0),
         other => format!("{other:?}"),

@@ -89,6 +89,8 @@ pub(crate) struct Generation {
     pub pulled_at: DateTime<Utc>,
     /// When it was found to be over.
     pub closed_at: Option<DateTime<Utc>>,
+    /// Its counts may be those of several processes at its address, of which each may have a life of its own beside it.
+    pub is_mixture: bool,
 }
 
 /// An answer, remembered so that it is known when it comes again.

@@ -3,7 +3,7 @@
 use super::change::Change;
 use super::generation::{self, Generation, LastAnswer, Verdict};
 use super::ids::{BuildGroupId, GenerationId, StructureId};
-use super::snapshot::{Doubt, Life};
+use super::snapshot::{Doubt, Life, beyond};
 use crate::profile::{Mode, encode_counts};
 use chrono::{DateTime, Utc};
 
@@ -80,23 +80,66 @@ pub(crate) fn may_be_of_another(
     !goes_on || doubt.concerns_closed(here)
 }
 
-/// Closed lives of which any may be the one that goes on, too.
+/// Lives whose counts may be in part those of the life that an answer is of: the mixture of its address, and lives of
+/// which any may be the one that goes on, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Beside {
     pub(crate) generations: Vec<Generation>,
-    /// Counters of all of them together.
+    /// Counters of all of them together, but for those that the answer brings.
     pub(crate) counts: Vec<u64>,
 }
 
 impl Beside {
     /// Returns the changes that leave one life with all that they count.
     fn changes(&self, mode: Mode) -> Vec<Change> {
-        let Some((&Generation { id, pulled_at: at, .. }, gone)) = self.generations.split_first() else {
+        let Some((&Generation { id, pulled_at: at, is_mixture, .. }, gone)) = self.generations.split_first()
+        else {
             return Vec::new();
         };
         let counts = encode_counts(&self.counts);
         let moved = Change::GenerationMoved { id, mode, at, counts, answer: None };
-        [moved].into_iter().chain(gone.iter().map(|gone| Change::GenerationFolded(gone.id))).collect()
+        let mixed = (!is_mixture).then_some(Change::GenerationMixed(id));
+        let folded = gone.iter().map(|gone| Change::GenerationFolded(gone.id));
+        [moved].into_iter().chain(mixed).chain(folded).collect()
+    }
+}
+
+/// The stored lives that concern an answer.
+#[derive(Debug, Default)]
+pub(crate) struct KnownLives {
+    /// The life that the answer may go on with.
+    pub(crate) previous: Option<StoredLife>,
+    /// The others with which the answer may go on as well.
+    pub(crate) others: Vec<Generation>,
+    /// Counters of the others together.
+    pub(crate) rest: Vec<u64>,
+    /// The smallest count of each block among the previous life and the others; `None`: those of the previous life.
+    pub(crate) least: Option<Vec<u64>>,
+    /// The mixture of the address.
+    pub(crate) mixture: Option<StoredLife>,
+}
+
+impl KnownLives {
+    /// Returns the lives that change beside the one that the answer is of.
+    ///
+    /// The mixture may have counted before what the answer brings, so this is taken from it.
+    pub(crate) fn beside(self, decision: &LifeDecision) -> Beside {
+        let Self { previous, others, rest, least, mixture } = self;
+        let Some(StoredLife { generation, counts: then }) = mixture else {
+            return Beside { generations: others, counts: rest };
+        };
+        let before = match decision {
+            LifeDecision::Begins { .. } => Vec::new(),
+            LifeDecision::Continues { .. } => {
+                least.or(previous.map(|previous| previous.counts)).unwrap_or_default()
+            }
+        };
+        let mut left = beyond(&then, &beyond(decision.counts(), &before));
+        left.iter_mut().zip(&rest).for_each(|(count, rest)| *count = count.saturating_add(*rest));
+        if others.is_empty() && left == then {
+            return Beside::default();
+        }
+        Beside { generations: [generation].into_iter().chain(others).collect(), counts: left }
     }
 }
 
@@ -270,8 +313,46 @@ mod tests {
     fn lives_that_may_be_the_same_are_left_as_one_beside_it() {
         let generations = vec![life(4, 1, 1, "a"), life(5, 1, 1, "a"), life(6, 1, 1, "a")];
         let beside = Beside { generations, counts: vec![1, 0] };
-        let changes = ["moved 7 known", "moved 4", "folded 5", "folded 6"].map(str::to_owned).to_vec();
+        let changes =
+            ["moved 7 known", "moved 4", "mixed 4", "folded 5", "folded 6"].map(str::to_owned).to_vec();
         assert_eq!(changed(&continues(&[2, 0], true, true), &beside), (7, changes, vec![]));
+    }
+
+    /// The ids and counters that change beside a life, with what is known of its address.
+    fn beside(known: KnownLives, decision: &LifeDecision) -> (Vec<i64>, Vec<u64>) {
+        let Beside { generations, counts } = known.beside(decision);
+        (generations.iter().map(|known| known.id.0).collect(), counts)
+    }
+
+    fn mixture(counts: &[u64]) -> StoredLife {
+        let generation = Generation { is_mixture: true, ..life(3, 1, 1, "a") };
+        StoredLife { generation, counts: counts.to_vec() }
+    }
+
+    #[test]
+    fn what_an_answer_brings_is_taken_from_the_mixture() {
+        let goes_on =
+            |mixture| KnownLives { previous: Some(stored(&[5, 1])), mixture, ..KnownLives::default() };
+        let moved = continues(&[7, 1], true, true);
+        assert_eq!(beside(goes_on(Some(mixture(&[3, 9]))), &moved), (vec![3], vec![1, 9]));
+        assert_eq!(beside(goes_on(Some(mixture(&[0, 9]))), &moved), (vec![], vec![]), "nothing of it moves");
+        assert_eq!(beside(goes_on(None), &moved), (vec![], vec![]));
+        // All that a life counts which begins.
+        assert_eq!(beside(goes_on(Some(mixture(&[3, 9]))), &begins(&[1, 2])), (vec![3], vec![2, 7]));
+    }
+
+    #[test]
+    fn lives_that_may_be_the_same_join_the_mixture_and_the_smallest_of_them_tells_what_the_answer_brings() {
+        let known = |mixture| KnownLives {
+            previous: Some(stored(&[5, 1])),
+            others: vec![life(4, 1, 1, "a")],
+            rest: vec![2, 1],
+            least: Some(vec![2, 1]),
+            mixture,
+        };
+        let moved = continues(&[7, 1], true, true);
+        assert_eq!(beside(known(None), &moved), (vec![4], vec![2, 1]));
+        assert_eq!(beside(known(Some(mixture(&[6, 9]))), &moved), (vec![3, 4], vec![1 + 2, 9 + 1]));
     }
 
     #[test]
@@ -295,6 +376,7 @@ mod tests {
             pulled_at: at(0),
             closed_at: Some(at(closed)),
             is_from_before_jump: false,
+            is_mixture: false,
         };
         let may_be = |life| may_be_of_another(Mode::Count, Some(&[1]), &[2], &doubt, [life].into_iter());
         assert!(!may_be(life(10)));

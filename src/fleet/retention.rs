@@ -391,6 +391,7 @@ mod tests {
             opened_at: at(0),
             pulled_at: at(pulled),
             closed_at: closed.map(at),
+            is_mixture: false,
         }
     }
 

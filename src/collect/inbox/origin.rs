@@ -12,7 +12,7 @@ use crate::fleet::change::Change;
 use crate::fleet::generation::Generation;
 use crate::fleet::ids::{BuildGroupId, GenerationId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
-use crate::fleet::snapshot::{self, Capture, Head, Life, Place};
+use crate::fleet::snapshot::{self, Capture, Head, Life, Place, Placed};
 use crate::io::store::Store;
 use crate::profile::{Mode, encode_counts, mix};
 
@@ -38,9 +38,15 @@ impl Origin<'_, '_> {
         open_key: &mut OpenKey,
     ) -> Result<Vec<Change>> {
         let sum = self.store.folded(self.build_group, self.structure)?;
-        Ok(match self.place(head, counts, sum.as_ref(), open_key)? {
+        let Placed { place, mixture } = self.place(head, counts, sum.as_ref(), open_key)?;
+        let shrunk = mixture.map(|(index, counts)| {
+            let Generation { id, pulled_at: at, .. } = open_key.state.generations[index];
+            let (mode, counts) = (self.mode, encode_counts(&counts));
+            Change::GenerationMoved { id, mode, at, counts, answer: None }
+        });
+        let changes = match place {
             Place::Known => Vec::new(),
-            Place::Joins(index, counts) => vec![self.moved(index, &counts, open_key)],
+            Place::Joins(index, counts) => self.moved(index, &counts, open_key),
             Place::JoinsSum(counts) => {
                 let Generation { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
                 let (mode, counts) = (mix(mode, self.mode), encode_counts(&counts));
@@ -49,7 +55,14 @@ impl Origin<'_, '_> {
             Place::Own(counts) => {
                 self.opened(self.run.ids.generation(), head.captured_at, &counts, entry, open_key)
             }
-        })
+            Place::Mixture(counts) => {
+                let id = self.run.ids.generation();
+                let changes = self.inserted(id, &counts, true, open_key);
+                open_key.state.generations.last_mut().expect("it was pushed").is_mixture = true;
+                changes.into_iter().chain([Change::GenerationMixed(id)]).collect()
+            }
+        };
+        Ok(shrunk.into_iter().chain(changes).collect())
     }
 
     /// Finds the place of the counters; an index is that of a generation of the key.
@@ -59,7 +72,7 @@ impl Origin<'_, '_> {
         counts: &[u64],
         sum: Option<&Generation>,
         open_key: &OpenKey,
-    ) -> Result<Place> {
+    ) -> Result<Placed> {
         let Self { run, store, .. } = *self;
         let is_of_it = |known: &Generation| {
             known.address.as_ref() == Some(&self.address)
@@ -84,18 +97,25 @@ impl Origin<'_, '_> {
         let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
         let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
         let counts_of = |life: usize| counts_of(&open_key.state.generations[of_it[life]]);
-        Ok(match snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)? {
+        let placed = snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)?;
+        let place = match placed.place {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
             place => place,
-        })
+        };
+        let mixture = placed.mixture.map(|(life, counts)| (of_it[life], counts));
+        Ok(Placed { place, mixture })
     }
 
-    /// Gives a generation of the key these counters.
-    fn moved(&self, index: usize, counts: &[u64], open_key: &mut OpenKey) -> Change {
+    /// Gives a generation of the key these counters. One that is over stays for as long as if it were over now, because
+    /// its process may be pulled again.
+    fn moved(&self, index: usize, counts: &[u64], open_key: &mut OpenKey) -> Vec<Change> {
+        let (mode, now) = (self.mode, self.run.now);
         let life = &mut open_key.state.generations[index];
         life.pulled_at = life.pulled_at.max(self.at);
+        life.closed_at = life.closed_at.map(|_| now);
         let (id, at, counts) = (life.id, life.pulled_at, encode_counts(counts));
-        Change::GenerationMoved { id, mode: self.mode, at, counts, answer: None }
+        let moved = Change::GenerationMoved { id, mode, at, counts, answer: None };
+        [moved].into_iter().chain(life.closed_at.map(|at| Change::GenerationClosed(id, at))).collect()
     }
 
     /// Opens a generation; where nothing was seen at its address since, what was open there is over.
@@ -107,8 +127,7 @@ impl Origin<'_, '_> {
         entry: &KeyEntry,
         open_key: &mut OpenKey,
     ) -> Vec<Change> {
-        let Self { build_group, structure, mode, ref address, at, .. } = *self;
-        let now = self.run.now;
+        let (address, at) = (&self.address, self.at);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
         // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
         let is_newest = open_key
@@ -131,7 +150,21 @@ impl Origin<'_, '_> {
         }
         // Nobody will ask it again where no center lists it.
         let is_over = !is_newest || !entry.addresses().contains(address);
-        let (address, counts) = (Some(address.clone()), encode_counts(counts));
+        changes.extend(self.inserted(id, counts, is_over, open_key));
+        changes
+    }
+
+    /// Inserts a generation, which is over or goes on.
+    fn inserted(
+        &self,
+        id: GenerationId,
+        counts: &[u64],
+        is_over: bool,
+        open_key: &mut OpenKey,
+    ) -> Vec<Change> {
+        let Self { build_group, structure, mode, at, .. } = *self;
+        let now = self.run.now;
+        let (address, counts) = (Some(self.address.clone()), encode_counts(counts));
         open_key.state.generations.push(Generation {
             id,
             build_group,
@@ -141,17 +174,12 @@ impl Origin<'_, '_> {
             opened_at: at,
             pulled_at: at,
             closed_at: is_over.then_some(now),
+            is_mixture: false,
         });
-        changes.push(Change::GenerationOpened {
-            id,
-            build_group,
-            structure,
-            address,
-            mode,
-            at,
-            counts,
-            answer: None,
-        });
+        let answer = None;
+        let opened =
+            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer };
+        let mut changes = vec![opened];
         if is_over {
             // Not the time of the snapshot: an old one would be folded at once, and then nothing tells that its process
             // is counted where that is pulled again.

@@ -7,7 +7,9 @@
 
 mod placing;
 
-pub(crate) use placing::{Capture, Doubt, Jump, Life, Place, larger, may_be_in_sum, place, resumed};
+pub(crate) use placing::{
+    Capture, Doubt, Jump, Life, Place, Placed, Resumed, beyond, larger, may_be_in_sum, place, resumed,
+};
 
 use std::net::IpAddr;
 

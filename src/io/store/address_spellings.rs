@@ -107,7 +107,8 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
     for (normal, spellings) in spellings {
         let mut alike: BTreeMap<(i64, i64, &'static str), Vec<Generation>> = BTreeMap::new();
         for spelling in &spellings {
-            let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+            // The table has no mixtures yet where this runs.
+            let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, 0
                        FROM generation WHERE address = ?1";
             let mut statement = connection.prepare_cached(sql)?;
             for life in statement.query_map([spelling], |row| generation(row, |_| ()))? {
@@ -215,6 +216,7 @@ mod tests {
             opened_at: at(opened),
             pulled_at: at(closed.unwrap_or(100)),
             closed_at: closed.map(at),
+            is_mixture: false,
         }
     }
 

@@ -28,7 +28,7 @@ impl Store {
     /// Returns the generations of a key, the oldest first, without their counters.
     pub(crate) fn generations(&self, key: KeyId) -> Result<Vec<Generation>, StoreError> {
         let sql =
-            "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+            "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation JOIN edition ON edition.id = generation.edition_id
                    WHERE edition.key_id = ?1 ORDER BY generation.id";
         self.query_generations(sql, [key])
@@ -41,7 +41,8 @@ impl Store {
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Generation>, StoreError> {
-        let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+        let sql =
+            "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
         let owner = |row: &Row<'_>| row.get(1).map(Owner::BuildGroup);
@@ -58,7 +59,8 @@ impl Store {
         build_group: BuildGroupId,
         structure: StructureId,
     ) -> Result<Option<Generation>, StoreError> {
-        let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at
+        let sql =
+            "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation WHERE edition_id = ?1 AND structure_id = ?2 AND address IS NULL";
         Ok(self.query_generations(sql, params![build_group, structure])?.pop())
     }
@@ -131,6 +133,10 @@ impl Writer<'_> {
 
     pub(super) fn reopen_generation(&self, id: GenerationId) -> rusqlite::Result<()> {
         self.run("UPDATE generation SET closed_at = NULL WHERE id = ?1", params![id])
+    }
+
+    pub(super) fn mark_mixture(&self, id: GenerationId) -> rusqlite::Result<()> {
+        self.run("UPDATE generation SET is_mixture = 1 WHERE id = ?1", params![id])
     }
 
     pub(super) fn delete_generation(&self, id: GenerationId) -> rusqlite::Result<()> {
@@ -208,5 +214,6 @@ pub(super) fn generation(row: &Row<'_>, mut damaged: impl FnMut(&Error)) -> rusq
         opened_at: opened_at.unwrap_or(known),
         pulled_at: pulled_at.unwrap_or(known),
         closed_at,
+        is_mixture: row.get(8)?,
     })
 }

@@ -70,6 +70,7 @@ const MIGRATIONS: &[Migration] = &[
     Sql(include_str!("migrations/0013_removed_alive.sql")),
     Sql(include_str!("migrations/0014_file_bytes.sql")),
     Sql(include_str!("migrations/0015_clock_jump.sql")),
+    Sql(include_str!("migrations/0016_mixture.sql")),
 ];
 
 /// A connection to the database.

@@ -17,6 +17,7 @@ const CHANGES: &[(usize, &str)] = &[
     (13, "a process that is taken off a center's list alive is remembered as such"),
     (14, "the size of each stored profile is remembered"),
     (15, "jumps of the clock are remembered"),
+    (16, "counts that may be those of several processes are marked"),
 ];
 
 /// The database of an earlier release.

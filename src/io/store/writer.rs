@@ -116,6 +116,7 @@ impl<'a> Writer<'a> {
             Change::AnswerRemembered(id, answer) => self.set_last_answer(*id, Some(answer)),
             Change::GenerationClosed(id, at) => self.close_generation(*id, *at),
             Change::GenerationReopened(id) => self.reopen_generation(*id),
+            Change::GenerationMixed(id) => self.mark_mixture(*id),
             Change::GenerationFolded(id) => self.delete_generation(*id),
             Change::Closed { service, address, at } => self.close_generations_at(service, address, *at),
         }
