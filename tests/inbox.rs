@@ -868,6 +868,17 @@ fn a_snapshot_that_may_be_of_either_process_after_the_clock_went_back_is_counted
     agents[0].hit(&[2], 4);
     world.pull(0);
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 10);
+    // Nothing can be told apart in a sum, so the mixture waits for the life that it may be of.
+    world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
+    let mixtures = || world.query::<i64>("SELECT count(*) FROM generation WHERE is_mixture");
+    world.run(&["pull", "--force"]);
+    world.run(&["pull", "--force"]);
+    assert_eq!(mixtures(), 1);
+    agents[0].restart();
+    world.run(&["pull", "--force"]);
+    world.run(&["pull", "--force"]);
+    assert_eq!(mixtures(), 0);
+    assert_eq!(world.echo_counts().iter().sum::<u64>(), 10);
     world.assert_consistent();
 }
 

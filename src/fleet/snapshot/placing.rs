@@ -863,8 +863,20 @@ mod tests {
                 return;
             }
             let is_old = |life: &Stored| life.closed.is_some_and(|closed| closed < now - FOLDED_AFTER);
-            let (old, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.lives).into_iter().partition(is_old);
-            self.lives = kept;
+            let lives = std::mem::take(&mut self.lives);
+            let stays_beside = |mixture: usize| {
+                lives.iter().enumerate().any(|(index, life)| {
+                    let stood_beside = index < mixture || Some(life.opened) <= lives[mixture].closed;
+                    !life.is_mixture && stood_beside && !is_old(life)
+                })
+            };
+            let is_kept: Vec<bool> = (0..lives.len())
+                .map(|index| !is_old(&lives[index]) || lives[index].is_mixture && stays_beside(index))
+                .collect();
+            let (kept, old): (Vec<_>, Vec<_>) =
+                lives.into_iter().zip(is_kept).partition(|(_, is_kept)| *is_kept);
+            self.lives = kept.into_iter().map(|(life, _)| life).collect();
+            let old = old.into_iter().map(|(life, _)| life);
             for life in old {
                 let (sum, last) = self.sum.get_or_insert_with(|| (vec![0; life.counts.len()], i64::MIN));
                 sum.iter_mut().zip(&life.counts).for_each(|(sum, count)| *sum += count);
@@ -1044,6 +1056,32 @@ mod tests {
             Fold,
             Take(5, false),
             Pull,
+        ];
+        after_a_jump(&events).unwrap();
+    }
+
+    #[test]
+    fn a_mixture_is_not_folded_before_the_lives_that_it_may_be_of() {
+        use Event::{Fold, Hits, Leave, Pull, Restart, Take, Wait};
+        let events = [
+            Hits(1, 1),
+            Wait(1),
+            Pull,
+            Wait(220),
+            Restart,
+            Restart,
+            Hits(0, 1),
+            Pull,
+            Hits(0, 1),
+            Hits(0, 1),
+            Hits(1, 1),
+            Leave,
+            Take(0, false),
+            Restart,
+            Pull,
+            Restart,
+            Fold,
+            Take(0, false),
         ];
         after_a_jump(&events).unwrap();
     }

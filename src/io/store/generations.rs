@@ -36,6 +36,8 @@ impl Store {
 
     /// Returns at most `limit` generations that were closed before `until`, sorted by build group and structure, so
     /// that generations that fold into one sum follow each other.
+    ///
+    /// A mixture stays until all lives go that its counts may belong to: those that stood beside it at its address.
     pub(crate) fn closed_before(
         &self,
         until: DateTime<Utc>,
@@ -44,6 +46,12 @@ impl Store {
         let sql =
             "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
+                   AND (is_mixture = 0 OR NOT EXISTS (
+                       SELECT 1 FROM generation AS life
+                       WHERE (life.edition_id, life.structure_id, life.mode, life.address)
+                             = (generation.edition_id, generation.structure_id, generation.mode, generation.address)
+                         AND (life.id < generation.id OR life.opened_at <= generation.closed_at)
+                         AND life.is_mixture = 0 AND (life.closed_at IS NULL OR life.closed_at >= ?1)))
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
         let owner = |row: &Row<'_>| row.get(1).map(Owner::BuildGroup);
         let mut damaged = Vec::new();
