@@ -8,90 +8,36 @@ use humantime::format_duration;
 
 use crate::commands::Context;
 use crate::exit::EarlyEnd;
-use crate::fleet::retention::RowFiles;
-use crate::io::clock::{self, Stopwatch};
+use crate::io::clock::{self, SHORT_WAIT, Stopwatch, Waited};
 use crate::io::signals::Signals;
-use crate::io::workdir::{Freed, Locked, Reading, Swept, WorkdirError};
+use crate::io::workdir::{Locked, Reading, WorkdirError};
 
 /// The value of `--wait` without one: longer than anybody waits.
 pub(crate) const FOREVER: &str = "100years";
-
-/// The wait of a run without `--wait`, where the other run is soon done.
-const SHORT: Duration = Duration::from_secs(10);
-/// A wait that takes longer is announced.
-const SAID_AFTER: Duration = Duration::from_secs(1);
 
 /// Holds off sweeping, so that stored files stay while they are read.
 pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<Reading> {
     let attempt = || match context.workdir.reading() {
         Err(WorkdirError::Busy { .. }) => Ok(None),
-        reading => Ok(Some(reading?)),
+        reading => reading.map(Some),
     };
     let path = context.workdir.readers();
     let path = path.display();
-    match wait_shortly(attempt, &format!("{path}: prune is removing files"), signals, context)? {
+    let announce = || tell_short_wait(&format!("{path}: prune is removing files"), context);
+    match clock::wait_shortly(signals, attempt, announce)? {
         Waited::Done(reading) => Ok(reading),
         Waited::Signal(signal) => Err(EarlyEnd::Signal(signal).into()),
         Waited::InVain => {
-            let wait = format_duration(SHORT);
+            let wait = format_duration(SHORT_WAIT);
             let message = format!("{path}: another run holds the lock, still after {wait}");
             Err(EarlyEnd::Busy(message).into())
         }
     }
 }
 
-/// Sweeps once nobody opens a stored file, or puts that off.
-pub(crate) fn sweep(
-    locked: &Locked,
-    files: &RowFiles,
-    aside_for: Duration,
-    signals: &Signals,
-    context: &Context,
-) -> Result<Swept> {
-    let attempt = || {
-        let swept = locked.sweep(files, Some(aside_for), context.now())?;
-        Ok(Some(swept).filter(|swept| !swept.freed.is_put_off))
-    };
-    match wait_shortly(attempt, "reports are being read", signals, context)? {
-        Waited::Done(swept) => Ok(swept),
-        Waited::Signal(_) | Waited::InVain => {
-            Ok(Swept { freed: Freed { is_put_off: true, ..Freed::default() }, ..Swept::default() })
-        }
-    }
-}
-
-enum Waited<T> {
-    Done(T),
-    Signal(i32),
-    InVain,
-}
-
-/// Tries until there is something, for [`SHORT`] at most; says after [`SAID_AFTER`] why it waits.
-fn wait_shortly<T>(
-    mut attempt: impl FnMut() -> Result<Option<T>>,
-    why: &str,
-    signals: &Signals,
-    context: &Context,
-) -> Result<Waited<T>> {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let since = Stopwatch::start();
-    let mut is_said = false;
-    loop {
-        if let Some(done) = attempt()? {
-            return Ok(Waited::Done(done));
-        }
-        let waited = since.elapsed();
-        if waited >= SHORT {
-            return Ok(Waited::InVain);
-        }
-        if waited >= SAID_AFTER && !is_said {
-            is_said = true;
-            context.tell(format_args!("{why}; waiting up to {}", format_duration(SHORT)));
-        }
-        if let Some(signal) = clock::wait(PAUSE, signals) {
-            return Ok(Waited::Signal(signal));
-        }
-    }
+/// Tells why a run waits for another that is soon done.
+pub(crate) fn tell_short_wait(why: &str, context: &Context) {
+    context.tell(format_args!("{why}; waiting up to {}", format_duration(SHORT_WAIT)));
 }
 
 /// The time that a run waits, all in all, while others hold the lock.

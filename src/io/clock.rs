@@ -86,6 +86,44 @@ pub(crate) fn wait(time: Duration, signals: &Signals) -> Option<i32> {
     signals.received()
 }
 
+/// The longest wait for another run that is soon done.
+pub(crate) const SHORT_WAIT: Duration = Duration::from_secs(10);
+/// A short wait that takes longer is announced.
+const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
+
+/// The end of a short wait.
+pub(crate) enum Waited<T> {
+    Done(T),
+    Signal(i32),
+    InVain,
+}
+
+/// Tries until there is something, for [`SHORT_WAIT`] at most; calls `announce` once if that takes a while.
+pub(crate) fn wait_shortly<T, E>(
+    signals: &Signals,
+    mut attempt: impl FnMut() -> Result<Option<T>, E>,
+    announce: impl FnOnce(),
+) -> Result<Waited<T>, E> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let since = Stopwatch::start();
+    let mut announce = Some(announce);
+    loop {
+        if let Some(done) = attempt()? {
+            return Ok(Waited::Done(done));
+        }
+        let waited = since.elapsed();
+        if waited >= SHORT_WAIT {
+            return Ok(Waited::InVain);
+        }
+        if let Some(announce) = announce.take_if(|_| waited >= ANNOUNCED_AFTER) {
+            announce();
+        }
+        if let Some(signal) = wait(PAUSE, signals) {
+            return Ok(Waited::Signal(signal));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ use crate::fleet::registration::registrations;
 use crate::fleet::removal::{AddressDecision, reason_to_spare};
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::{Effort, HttpError};
+use crate::prune::event::PruneEvent;
 use crate::prune::registration::register;
 use crate::prune::removal::{ListRemovals, RemovalOutcome, RemovalRun, Remover};
 
@@ -204,7 +205,7 @@ impl<'r> CenterRemoval<'r> {
         if lost.is_empty() {
             return Ok(true);
         }
-        let Remover { inputs, store, prober, on_dropped, .. } = *self.remover();
+        let Remover { inputs, store, prober, on_event, .. } = *self.remover();
         let mut tombstones = Vec::new();
         for registration in lost {
             self.expected.remove(&registration);
@@ -237,7 +238,7 @@ impl<'r> CenterRemoval<'r> {
         if living.is_empty() {
             return Ok(true);
         }
-        on_dropped(self.center, living.len());
+        on_event(PruneEvent::Dropped { center: self.center, count: living.len() });
         let errors = register(&self.remover().finishing(), &living.iter().collect::<Vec<_>>());
         self.run.dropped.extend(living.into_iter().zip(errors));
         Ok(false)

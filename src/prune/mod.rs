@@ -1,14 +1,16 @@
 //! The engine of `prune`: probes what the centers list, removes dead addresses, registers again what is missed, and drops
 //! history that was kept long enough.
 //!
-//! Each step returns its outcome, and tells of addresses that a center dropped by itself as soon as it notices them;
-//! nothing here prints.
+//! A run probes first, without the lock ([`probe_round`]), and then works under it ([`run`]). Each step returns its
+//! outcome; what a later error could hide is an event ([`event`]). Nothing here prints.
 
+pub(crate) mod event;
 pub(crate) mod outcome;
 pub(crate) mod probe;
 pub(crate) mod probe_round;
 pub(crate) mod removal;
 pub(crate) mod retention;
+pub(crate) mod run;
 pub(crate) mod watch;
 
 mod center_removal;
@@ -19,6 +21,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::{PruneConfig, PullConfig};
 use crate::fleet::removal::RemovalOptions;
+use crate::fleet::retention::Keep;
 use crate::names::Naming;
 
 /// Values that the steps of a run share.
@@ -29,6 +32,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) prune: &'a PruneConfig,
     pub(crate) pull: &'a PullConfig,
     pub(crate) options: RemovalOptions,
+    /// `None` where the stored history is let alone.
+    pub(crate) keep: Option<Keep>,
     /// When the run began.
     pub(crate) now: DateTime<Utc>,
 }

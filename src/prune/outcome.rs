@@ -3,6 +3,7 @@
 use crate::collect::mending::Mended;
 use crate::fleet::assembly::SilentCenter;
 use crate::fleet::removal::RemovalPlan;
+use crate::io::store::Damage;
 use crate::prune::removal::RemovalRun;
 use crate::prune::retention::RetentionRun;
 use crate::prune::watch::RestoredAddress;
@@ -18,8 +19,15 @@ pub(crate) struct PruneOutcome {
     pub(crate) has_signal: bool,
     /// Stored profiles that were missing or damaged.
     pub(crate) mended: Mended,
-    /// Stored values could not be read, or files not written again.
-    pub(crate) is_damaged: bool,
+    /// Stored values that could not be read.
+    pub(crate) damages: Vec<Damage>,
+}
+
+impl PruneOutcome {
+    /// Tells whether stored values could not be read, or files not written again.
+    pub(crate) fn is_damaged(&self) -> bool {
+        !self.damages.is_empty() || !self.mended.lost().is_empty()
+    }
 }
 
 /// Everything that a run did about the lists of the centers.

@@ -22,6 +22,7 @@ use crate::io::store::Store;
 use crate::io::workdir::Locked;
 use crate::prune::Inputs;
 use crate::prune::center_removal::CenterRemoval;
+use crate::prune::event::OnEvent;
 use crate::prune::outcome::ListsOutcome;
 use crate::prune::probe::Prober;
 use crate::prune::probe_round::{ProbeRound, answered};
@@ -82,9 +83,7 @@ pub(crate) struct Remover<'a> {
     pub(crate) store: &'a Store,
     /// Takes removed addresses, which are watched from then on.
     pub(crate) removed: &'a Sender<Vec<Tombstone>>,
-    /// Takes a center, and how many addresses it dropped though nobody named them. Called at once, because an error may
-    /// end the run later.
-    pub(crate) on_dropped: &'a dyn Fn(&str, usize),
+    pub(crate) on_event: OnEvent<'a>,
 }
 
 impl Remover<'_> {

@@ -5,40 +5,34 @@ mod output;
 mod summary;
 
 use std::sync::Mutex;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{Context, fail, lock_wait, warn};
+use super::{Context, fail, warn};
 use crate::address::shown_url;
 use crate::cli::Format;
 use crate::collect::fleet::open_reader;
-use crate::collect::mending::{Depth, mend};
-use crate::commands::lock_wait::{FOREVER, LockWait};
+use crate::commands::lock_wait::{FOREVER, LockWait, tell_short_wait};
 use crate::commands::notices::{tell_left, tell_mended, tell_swept};
 use crate::commands::ping::{PingUrlParser, pinging};
 use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::fleet::liveness::LivenessRules;
-use crate::fleet::removal::{RemovalOptions, RemovalPlan};
+use crate::fleet::removal::RemovalOptions;
 use crate::fleet::retention::Keep;
-use crate::fleet::situation::Observations;
-use crate::fleet::tombstone::Tombstone;
 use crate::io::center::{Client, Options};
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
-use crate::io::workdir::Locked;
 use crate::ping::PingUrl;
 use crate::prune::Inputs;
-use crate::prune::outcome::{ListsOutcome, PruneOutcome};
+use crate::prune::event::PruneEvent;
+use crate::prune::outcome::PruneOutcome;
 use crate::prune::probe::Prober;
 use crate::prune::probe_round::ProbeRound;
-use crate::prune::removal::Remover;
-use crate::prune::retention::RetentionRun;
-use crate::prune::watch::{WatchResult, watch_while};
+use crate::prune::run::{self, PruneRun};
 
 /// Take dead addresses out of the centers' lists, and drop old profiles.
 ///
@@ -141,13 +135,14 @@ impl PruneArgs {
         }
     }
 
-    fn keep(&self, config: &PruneConfig) -> Keep {
+    fn keep(&self, config: &PruneConfig) -> Option<Keep> {
         let days = self.keep_days.unwrap_or(config.keep_days);
-        Keep {
+        let keep = Keep {
             newest: self.keep.unwrap_or(config.keep),
             younger_than: Duration::from_secs(u64::from(days) * 24 * 3600),
             keys_younger_than: self.drop_keys_older_than.or(config.drop_keys_older_than),
-        }
+        };
+        (!self.center_only).then_some(keep)
     }
 
     fn inputs<'a>(&self, context: &'a Context) -> Inputs<'a> {
@@ -157,6 +152,7 @@ impl PruneArgs {
             prune: &context.config.prune,
             pull: &context.config.pull,
             options: self.removal_options(&context.config.prune),
+            keep: self.keep(&context.config.prune),
             now: context.now(),
         }
     }
@@ -213,7 +209,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         false => bring_up_to_date(&lock_wait, &signals, context)?,
     };
     let context = &context;
-    let run = Run { args, context, inputs: &args.inputs(context) };
+    let inputs = &args.inputs(context);
     let limit = args.deadline.or(context.config.prune.deadline);
     let deadline = Deadline::after(limit);
     let prober = Prober {
@@ -227,12 +223,12 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     // The other half is for the removals, or a long list would never lose its dead addresses.
     let prober = prober.until(Deadline::after(limit.map(|limit| limit / 2)));
     // Probes take a while, so they run without the lock, which other runs may need.
-    let round = if args.retention_only { None } else { ProbeRound::run(&prober, run.inputs)? };
+    let round = if args.retention_only { None } else { ProbeRound::run(&prober, inputs)? };
     if let Some(signal) = signals.received() {
         return Ok(ExitCode::from_signal(signal));
     }
     if args.dry_run {
-        let outcome = run.plan(round)?;
+        let outcome = run::plan(inputs, &context.workdir, round)?;
         output::print(&outcome, args.format, true, &started, context)?;
         return Ok(exit_code(&outcome));
     }
@@ -240,8 +236,10 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     let held = lock_wait.take(&signals, context)?;
     let prober = prober.until(deadline.put_off(waiting.elapsed()));
     begin();
-    let mut outcome = run.work_and_watch(&prober, &clients.pulling, round.as_ref(), held.locked)?;
-    outcome.has_signal = signals.received().is_some();
+    let store = super::open_store(&held.locked, context)?;
+    let on_event = |event: PruneEvent<'_>| tell_event(&event, context);
+    let run = PruneRun { inputs, prober: &prober, pulling: &clients.pulling, on_event: &on_event };
+    let outcome = run.carry_out(round.as_ref(), held.locked, store)?;
     output::print(&outcome, args.format, false, &started, context)?;
     Ok(match signals.received() {
         Some(signal) => ExitCode::from_signal(signal),
@@ -249,116 +247,19 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     })
 }
 
-/// A run, from its arguments to the engine and back.
-struct Run<'a> {
-    args: &'a PruneArgs,
-    context: &'a Context,
-    inputs: &'a Inputs<'a>,
-}
-
-impl Run<'_> {
-    /// Does what the lock is needed for, and goes on to watch removed addresses when the lock is let go.
-    fn work_and_watch(
-        &self,
-        prober: &Prober<'_>,
-        pulling: &Client,
-        round: Option<&ProbeRound>,
-        locked: Locked,
-    ) -> Result<PruneOutcome> {
-        let work = |locked: &Locked, removed: &Sender<Vec<Tombstone>>| {
-            let store = &super::open_store(locked, self.context)?;
-            let lists = match round {
-                Some(round) => {
-                    let (inputs, on_dropped) = (self.inputs, &warn_of_dropped);
-                    let remover = Remover { inputs, prober, pulling, locked, store, removed, on_dropped };
-                    Some(remover.update_lists(round)?)
-                }
-                None => None,
-            };
-            let mut outcome = PruneOutcome { lists, ..PruneOutcome::default() };
-            // Retention ignores the deadline, or a disk could fill up; it waits for no other machine.
-            if !self.args.center_only && prober.signals.received().is_none() {
-                self.see_to_history(store, locked, prober.signals, &mut outcome)?;
-            }
-            outcome.is_damaged = super::tell_damages(store) || !outcome.mended.lost().is_empty();
-            Ok(outcome)
-        };
-        let (outcome, watched) = watch_while(prober, self.inputs, locked, work);
-        let mut outcome = outcome?;
-        if let Some(lists) = &mut outcome.lists {
-            let WatchResult { restored, is_cut } = watched?;
-            lists.restored = restored;
-            lists.is_cut |= is_cut;
-        }
-        Ok(outcome)
+fn tell_event(event: &PruneEvent<'_>, context: &Context) {
+    match event {
+        PruneEvent::Dropped { center, count } => warn(format!(
+            "center \"{}\" lost {count} addresses that answer and that nobody asked it to remove; they are \
+             registered again, and nothing more is removed there",
+            shown_url(center)
+        )),
+        PruneEvent::LinkInTheWay(link) => fail(link),
+        PruneEvent::WaitsForReaders => tell_short_wait("reports are being read", context),
+        PruneEvent::Swept(swept) => tell_swept(swept),
+        PruneEvent::ScratchLeft(left) => tell_left(left),
+        PruneEvent::Mended(mended) => tell_mended(mended, &context.workdir),
     }
-
-    /// Drops old history, and writes stored profiles again that are missing.
-    fn see_to_history(
-        &self,
-        store: &Store,
-        locked: &Locked,
-        signals: &Signals,
-        outcome: &mut PruneOutcome,
-    ) -> Result<()> {
-        let keep = self.keep();
-        let mut run = self.plan_retention(store, &keep)?;
-        let files = run.drop_rows(store, locked, self.inputs.now)?;
-        run.links.iter().for_each(fail);
-        let swept = lock_wait::sweep(locked, &files, keep.younger_than, signals, self.context)?;
-        tell_swept(&swept);
-        run.note_sweep(&swept);
-        tell_left(&locked.sweep_scratch()?);
-        outcome.retention = Some(run);
-        let mut writer = store.writer(locked.held());
-        let is_over = || signals.received().is_some();
-        outcome.mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change));
-        tell_mended(&outcome.mended, locked.workdir());
-        if let Some(error) = outcome.mended.stopped_by.take() {
-            return Err(error);
-        }
-        Ok(writer.commit()?)
-    }
-
-    fn keep(&self) -> Keep {
-        self.args.keep(&self.context.config.prune)
-    }
-
-    fn plan_retention(&self, store: &Store, keep: &Keep) -> Result<RetentionRun> {
-        RetentionRun::plan(store, &self.context.workdir, keep, self.inputs.naming, self.inputs.now)
-    }
-
-    /// Plans what would be done. Takes no lock, so that a dry run can go on beside anything.
-    fn plan(&self, round: Option<ProbeRound>) -> Result<PruneOutcome> {
-        let store = open_reader(&self.context.workdir)?;
-        let mut outcome = PruneOutcome::default();
-        if let Some(ProbeRound { fleet, answered, results, is_cut, .. }) = round {
-            let (suspicions, tombstones) = match &store {
-                Some(store) => (store.suspicions()?, store.tombstones()?),
-                None => Default::default(),
-            };
-            let Inputs { naming, options, now, .. } = *self.inputs;
-            let seen =
-                Observations { fleet: &fleet, results: &results, suspicions: &suspicions, naming, now };
-            let plan = RemovalPlan::new(seen.situation(tombstones, answered), &options);
-            let silent = fleet.silent;
-            outcome.lists = Some(ListsOutcome { plan, silent, is_cut, ..ListsOutcome::default() });
-        }
-        if let Some(store) = store.filter(|_| !self.args.center_only) {
-            outcome.retention = Some(self.plan_retention(&store, &self.keep())?);
-            outcome.is_damaged = super::tell_damages(&store);
-        }
-        Ok(outcome)
-    }
-}
-
-/// Warns of a center that dropped more addresses than it was asked to.
-fn warn_of_dropped(center: &str, count: usize) {
-    warn(format!(
-        "center \"{}\" lost {count} addresses that answer and that nobody asked it to remove; they are \
-         registered again, and nothing more is removed there",
-        shown_url(center)
-    ));
 }
 
 /// Brings a database of an earlier release up to date, and waits for a run at work if `--wait` asks for that. Probes made
@@ -378,7 +279,7 @@ fn bring_up_to_date(lock_wait: &LockWait, signals: &Signals, context: &Context) 
 
 fn exit_code(outcome: &PruneOutcome) -> ExitCode {
     let is_partial = outcome.retention.as_ref().is_some_and(|retention| retention.is_partial);
-    let retained = if is_partial || outcome.is_damaged { ExitCode::Partly } else { ExitCode::Done };
+    let retained = if is_partial || outcome.is_damaged() { ExitCode::Partly } else { ExitCode::Done };
     let Some(lists) = &outcome.lists else { return retained };
     let braked = if lists.plan.brakes.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     let is_partly = lists.has_failures() || lists.is_cut || !lists.silent.is_empty();

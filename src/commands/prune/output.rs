@@ -142,6 +142,7 @@ pub(crate) fn print(
     started: &Stopwatch,
     context: &Context,
 ) -> Result<()> {
+    done.damages.iter().for_each(fail);
     let lines = done.lists.as_ref().map(|lists| lines(lists, is_dry_run)).unwrap_or_default();
     if let Some(lists) = &done.lists {
         troubles(lists, &lines, context);
