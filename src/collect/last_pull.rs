@@ -5,9 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 
-use crate::collect::run::{Message, Run, RunSettings, WAITING_MESSAGES};
+use crate::collect::run::{Adapters, Message, Run, RunSettings, WAITING_MESSAGES};
 use crate::collect::store_thread::StoreThread;
 use crate::collect::workers::{Queue, Work};
 use crate::config::PullConfig;
@@ -15,49 +14,32 @@ use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::PullPlan;
 use crate::fleet::pull_rules::PullRules;
-use crate::io::center::Client;
-use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::progress::Progress;
-use crate::io::signals::Signals;
-use crate::io::store::Store;
-use crate::io::workdir::Locked;
 
 /// Inputs of a last pull.
 pub(crate) struct LastPull<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) signals: &'a Signals,
-    pub(crate) locked: &'a Locked,
-    pub(crate) store: &'a Store,
+    pub(crate) adapters: Adapters<'a>,
     pub(crate) ids: &'a IdSource,
     pub(crate) concurrency: usize,
-    pub(crate) deadline: Deadline,
     pub(crate) config: &'a PullConfig,
-    pub(crate) now: DateTime<Utc>,
 }
 
 impl LastPull<'_> {
     /// Pulls these listed addresses and stores what they serve; returns those that answered with a profile.
     pub(crate) fn ask(&self, addresses: &BTreeSet<String>, entries: &[KeyEntry]) -> Result<BTreeSet<String>> {
-        let Self { client, signals, locked, store, ids, concurrency, deadline, config, now } = *self;
+        let Self { adapters, ids, concurrency, config } = *self;
+        let Adapters { signals, locked, store, deadline, .. } = adapters;
         let plan = PullPlan::for_listed(entries, addresses);
         let queue = Queue::new(&plan, false);
         let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
-        let settings = RunSettings {
-            client,
-            locked,
-            ids,
-            rules: PullRules::from_config(config),
-            now,
-            memory_bytes: config.memory_bytes,
-        };
-        let run = Run::new(settings, store, messages, &stopped)?;
+        let (rules, memory_bytes) = (PullRules::from_config(config), config.memory_bytes);
+        let run = Run::new(RunSettings { adapters, ids, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.held()),
             stopped: &stopped,
             signals,
-            deadline: deadline.left(),
-            started: &Stopwatch::start(),
+            deadline,
             progress: &Progress::start(plan.pulls.len(), false),
         };
         let work = Work { queue: &queue, store, threads: concurrency, messages: &received };

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -17,7 +16,7 @@ use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
 use crate::collect::mending::{Depth, Mended, mend};
 use crate::collect::outcome::KeyResult;
-use crate::collect::run::{Message, Run, RunSettings, WAITING_MESSAGES};
+use crate::collect::run::{Adapters, Message, Run, RunSettings, WAITING_MESSAGES};
 use crate::collect::store_thread::{PullResult, Stop, StoreThread};
 use crate::collect::workers::{Queue, Work};
 use crate::config::Config;
@@ -29,43 +28,30 @@ use crate::fleet::pick::pick;
 use crate::fleet::plan::{PullPlan, Selection, Waiting};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::snapshot::Jump;
-use crate::io::center::Client;
-use crate::io::clock::{self, Stopwatch};
+use crate::io::clock;
 use crate::io::progress::Progress;
-use crate::io::signals::Signals;
-use crate::io::store::{Damage, Store, Writer};
-use crate::io::workdir::{Locked, Swept, WorkdirError};
+use crate::io::store::{Damage, Writer};
+use crate::io::workdir::{Swept, WorkdirError};
 use crate::profile::Limits;
 
-/// The root, the adapters and the limits of one run.
+/// The adapters, the centers and the configuration of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct PullRun<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) signals: &'a Signals,
-    pub(crate) locked: &'a Locked,
-    pub(crate) store: &'a Store,
+    pub(crate) adapters: Adapters<'a>,
     pub(crate) config: &'a Config,
     pub(crate) centers: &'a [String],
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) started: Stopwatch,
-    pub(crate) now: DateTime<Utc>,
     /// Somebody watches a bar on stderr.
     pub(crate) shows_progress: bool,
 }
 
 impl PullRun<'_> {
     fn is_over(&self) -> bool {
-        Stop::now(self.signals, self.deadline, &self.started).is_some()
+        Stop::now(self.adapters.signals, self.adapters.deadline).is_some()
     }
 
     /// Tells whether the inbox has had its time: half of it is for services, whoever fills the inbox.
     fn is_over_for_inbox(&self) -> bool {
-        let deadline = self.deadline.map(|deadline| deadline / 2);
-        Stop::now(self.signals, deadline, &self.started).is_some()
-    }
-
-    fn time_left(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_sub(self.started.elapsed()))
+        Stop::now(self.adapters.signals, self.adapters.deadline.half()).is_some()
     }
 }
 
@@ -96,7 +82,7 @@ pub(crate) struct Tidied {
 
 /// Removes what earlier runs left behind, and looks for files that are open to others.
 pub(crate) fn tidy(run: &PullRun<'_>) -> Result<Tidied> {
-    let PullRun { locked, store, now, .. } = *run;
+    let Adapters { locked, store, now, .. } = run.adapters;
     let open_to_others = open_to_others(run)?;
     let scratch_left = locked.sweep_scratch()?;
     let swept =
@@ -110,7 +96,8 @@ const OPEN_TO_OTHERS: &str = "open to others";
 /// Returns what other users can read or lock in the root, until a run has told of it: an earlier release created it so,
 /// and modes of existing files are not changed.
 fn open_to_others(run: &PullRun<'_>) -> Result<Vec<String>> {
-    if run.store.is_told(OPEN_TO_OTHERS)? { Ok(Vec::new()) } else { Ok(run.locked.open_to_others()?) }
+    let Adapters { locked, store, .. } = run.adapters;
+    if store.is_told(OPEN_TO_OTHERS)? { Ok(Vec::new()) } else { Ok(locked.open_to_others()?) }
 }
 
 /// Stores that the files which are open to others were named, so that no later run names them again.
@@ -118,8 +105,9 @@ pub(crate) fn remember_told(run: &PullRun<'_>, tidied: &Tidied) -> Result<()> {
     if tidied.open_to_others.is_empty() {
         return Ok(());
     }
-    let mut writer = run.store.writer(run.locked.held());
-    writer.apply(&Change::Told(OPEN_TO_OTHERS, run.now))?;
+    let Adapters { locked, store, now, .. } = run.adapters;
+    let mut writer = store.writer(locked.held());
+    writer.apply(&Change::Told(OPEN_TO_OTHERS, now))?;
     Ok(writer.commit()?)
 }
 
@@ -134,7 +122,8 @@ pub(crate) struct Survey {
 
 /// Asks the centers for their lists, and looks into the inboxes.
 pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Survey> {
-    let PullRun { client, locked, store, config, centers, now, .. } = *run;
+    let PullRun { adapters, config, centers, .. } = *run;
+    let Adapters { client, locked, store, deadline, now, .. } = adapters;
     // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
     let urls: Vec<String> = centers.iter().filter_map(|url| base_url(url).ok()).collect();
     if request.services.is_empty() && !urls.is_empty() {
@@ -144,8 +133,8 @@ pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Sur
         writer.commit()?;
     }
     let source = FleetSource { store: Some(store), naming: &config.naming, now };
-    let time_left = || run.time_left();
-    let (mut fleet, ids) = source.assemble(|known| ask_known_first(client, centers, known, time_left))?;
+    let (mut fleet, ids) =
+        source.assemble(|known| ask_known_first(client, centers, known, || deadline.left()))?;
     if let (Some(_), [name]) = (request.address, request.services)
         && pick(name, &fleet.entries).is_err()
         && let parsed = config.naming.parse(name)
@@ -173,15 +162,15 @@ pub(crate) fn take_in<'s>(
     request: &PullRequest<'_>,
     survey: &'s mut Survey,
 ) -> Result<TakenIn<'s>> {
-    let PullRun { client, locked, store, config, now, .. } = *run;
+    let PullRun { adapters, config, .. } = *run;
+    let Adapters { locked, store, .. } = adapters;
     let Survey { fleet, inbox, ids, stopped } = survey;
     let mut writer = store.writer(locked.held());
     store_start(run, fleet, &mut writer)?;
 
     let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
     let (rules, memory_bytes) = (request.rules.clone(), config.pull.memory_bytes);
-    let settings = RunSettings { client, locked, ids, rules, now, memory_bytes };
-    let shared = Run::new(settings, store, messages, stopped)?;
+    let shared = Run::new(RunSettings { adapters, ids, rules, memory_bytes }, messages, stopped)?;
     let reader = InboxReader {
         run: &shared,
         store,
@@ -215,7 +204,7 @@ pub(crate) fn plan<'s>(
         (Some(address), [service, ..]) => {
             PullPlan::for_address(pick(service, entries)?, &normal_form(address), entries)
         }
-        _ => PullPlan::make(entries, &selection, &request.rules, run.now),
+        _ => PullPlan::make(entries, &selection, &request.rules, run.adapters.now),
     };
     Ok(Planned { plan, selection })
 }
@@ -246,14 +235,14 @@ pub(crate) fn pull<'s>(
     taken_in: TakenIn<'s>,
     planned: Planned<'s>,
 ) -> Result<PullOutcome<'s>> {
-    let PullRun { signals, store, deadline, ref started, .. } = *run;
+    let Adapters { signals, store, deadline, .. } = run.adapters;
     let TakenIn { fleet, inbox, shared, received, mut writer } = taken_in;
     let Planned { plan, selection } = planned;
     let (ids, stopped) = (shared.ids, shared.stopped);
 
     let progress = &Progress::start(plan.pulls.len(), run.shows_progress);
     let queue = Queue::new(&plan, request.may_peek && matches!(selection, Selection::Due));
-    let mut store_thread = StoreThread { writer: &mut writer, stopped, signals, deadline, started, progress };
+    let mut store_thread = StoreThread { writer: &mut writer, stopped, signals, deadline, progress };
     let work = Work { queue: &queue, store, threads: request.concurrency, messages: &received };
     let done = work.carry_out(shared, &mut store_thread);
     progress.finish();
@@ -289,10 +278,11 @@ pub(crate) fn pull<'s>(
 
 /// Stores that the run began, whether the clock went back since the last one, and the lists of the centers.
 fn store_start(run: &PullRun<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) -> Result<()> {
-    if let Some(jump) = run.store.last_run_at()?.and_then(|last| Jump::between(last, run.now)) {
+    let Adapters { store, now, .. } = run.adapters;
+    if let Some(jump) = store.last_run_at()?.and_then(|last| Jump::between(last, now)) {
         writer.apply(&Change::ClockWentBack(jump))?;
     }
-    writer.apply(&Change::RunStarted(run.now))?;
+    writer.apply(&Change::RunStarted(now))?;
     // Dropped one after the other: the first run of a large center has three for each name.
     std::mem::take(&mut fleet.changes).into_iter().try_for_each(|change| writer.apply(&change))?;
     Ok(writer.commit()?)
@@ -331,7 +321,7 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
     if emptied.is_empty() {
         return Ok(false);
     }
-    let states = run.store.addresses()?;
+    let states = run.adapters.store.addresses()?;
     let is_gone = |entry: &&KeyEntry| {
         let known = states.get(&entry.id);
         entry.addresses().iter().all(|address| {
@@ -345,7 +335,7 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
     if !there.is_empty() || gone.is_empty() {
         return Ok(false);
     }
-    fleet.unlist(&emptied, run.now).iter().try_for_each(|change| writer.apply(change))?;
+    fleet.unlist(&emptied, run.adapters.now).iter().try_for_each(|change| writer.apply(change))?;
     Ok(true)
 }
 
@@ -357,7 +347,7 @@ fn maintain(
     ids: &IdSource,
     writer: &mut Writer<'_>,
 ) -> Result<Mended> {
-    let PullRun { store, locked, now, .. } = *run;
+    let Adapters { store, locked, now, .. } = run.adapters;
     if request.services.is_empty() {
         fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
     }

@@ -16,6 +16,8 @@ use crate::fleet::ids::{GenerationId, IdSource, KeyId, StructureId};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::snapshot::{Doubt, Life};
 use crate::io::center::{Client, HttpError, Incoming};
+use crate::io::clock::Deadline;
+use crate::io::signals::Signals;
 use crate::io::store::{ProfileNumbers, Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::memory::{Memory, NoRoom, Reservation};
@@ -69,26 +71,37 @@ pub(crate) struct Run<'a> {
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
 }
 
+/// The adapters that a pull works with, and its times.
+#[derive(Clone, Copy)]
+pub(crate) struct Adapters<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) signals: &'a Signals,
+    pub(crate) locked: &'a Locked,
+    pub(crate) store: &'a Store,
+    pub(crate) deadline: Deadline,
+    /// When the run began.
+    pub(crate) now: DateTime<Utc>,
+}
+
 /// Settings of a [`Run`].
 pub(crate) struct RunSettings<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) locked: &'a Locked,
+    pub(crate) adapters: Adapters<'a>,
     pub(crate) ids: &'a IdSource,
     pub(crate) rules: PullRules,
-    pub(crate) now: DateTime<Utc>,
     /// Bound on the memory of all that is decoded at the same time.
     pub(crate) memory_bytes: u64,
 }
 
 impl<'a> Run<'a> {
-    /// Begins a run with what `store` remembers; `stopped` tells its threads to end.
+    /// Begins a run with what the database remembers; `stopped` tells its threads to end.
     pub(crate) fn new(
         settings: RunSettings<'a>,
-        store: &Store,
         messages: SyncSender<Message>,
         stopped: &'a AtomicBool,
     ) -> Result<Self, StoreError> {
-        let RunSettings { client, locked, ids, rules, now, memory_bytes } = settings;
+        let RunSettings { adapters, ids, rules, memory_bytes } = settings;
+        // Each thread opens the database for itself, so the run does not hold it.
+        let Adapters { client, locked, store, now, .. } = adapters;
         Ok(Self {
             client,
             locked,

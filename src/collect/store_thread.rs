@@ -9,7 +9,7 @@ use crate::collect::outcome::{KeyOutcome, KeyResult};
 use crate::collect::run::Message;
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
-use crate::io::clock::Stopwatch;
+use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::progress::Progress;
 use crate::io::signals::Signals;
 use crate::io::store::{StoreError, Writer};
@@ -30,9 +30,8 @@ pub(crate) enum Stop {
 
 impl Stop {
     /// Returns why a run is to end now, if it is.
-    pub(crate) fn now(signals: &Signals, deadline: Option<Duration>, started: &Stopwatch) -> Option<Self> {
-        let has_passed = || deadline.is_some_and(|deadline| started.elapsed() >= deadline);
-        signals.received().map(Self::Signal).or_else(|| has_passed().then_some(Self::Deadline))
+    pub(crate) fn now(signals: &Signals, deadline: Deadline) -> Option<Self> {
+        signals.received().map(Self::Signal).or_else(|| deadline.has_passed().then_some(Self::Deadline))
     }
 }
 
@@ -47,8 +46,7 @@ pub(crate) struct StoreThread<'a, 'w> {
     pub(crate) writer: &'a mut Writer<'w>,
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) signals: &'a Signals,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) started: &'a Stopwatch,
+    pub(crate) deadline: Deadline,
     pub(crate) progress: &'a Progress,
 }
 
@@ -187,7 +185,7 @@ impl StoreThread<'_, '_> {
 
     /// Returns why the run is to end now, if it is.
     pub(crate) fn stop(&self) -> Option<Stop> {
-        Stop::now(self.signals, self.deadline, self.started)
+        Stop::now(self.signals, self.deadline)
     }
 
     /// Shows how far the run is.

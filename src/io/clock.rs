@@ -58,6 +58,12 @@ impl Deadline {
         Self(self.0.map(|(since, limit)| (since, limit.saturating_add(by))))
     }
 
+    /// Returns the deadline of a part that may take half of the time.
+    #[must_use]
+    pub(crate) fn half(self) -> Self {
+        Self(self.0.map(|(since, limit)| (since, limit / 2)))
+    }
+
     /// Returns the time left; `None` without a deadline.
     #[must_use]
     pub(crate) fn left(&self) -> Option<Duration> {

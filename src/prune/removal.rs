@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::collect::fleet::FleetSource;
 use crate::collect::last_pull::LastPull;
+use crate::collect::run::Adapters;
 use crate::fleet::assembly::Fleet;
 use crate::fleet::center_address::{AddressName, Registration};
 use crate::fleet::change::Change;
@@ -203,17 +204,9 @@ impl ListRemovals<'_> {
             return Ok(BTreeSet::new());
         }
         let Remover { inputs, prober, pulling: client, locked, store, .. } = *self.remover;
-        let last_pull = LastPull {
-            client,
-            signals: prober.signals,
-            locked,
-            store,
-            ids: self.ids,
-            concurrency: prober.concurrency,
-            deadline: prober.deadline,
-            config: inputs.pull,
-            now: inputs.now,
-        };
+        let Prober { signals, deadline, concurrency, .. } = *prober;
+        let adapters = Adapters { client, signals, locked, store, deadline, now: inputs.now };
+        let last_pull = LastPull { adapters, ids: self.ids, concurrency, config: inputs.pull };
         last_pull.ask(addresses, &self.fleet.entries)
     }
 }

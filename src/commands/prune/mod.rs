@@ -210,8 +210,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
     };
     let context = &context;
     let inputs = &args.inputs(context);
-    let limit = args.deadline.or(context.config.prune.deadline);
-    let deadline = Deadline::after(limit);
+    let deadline = Deadline::after(args.deadline.or(context.config.prune.deadline));
     let prober = Prober {
         quick: clients.quick,
         patient: clients.patient,
@@ -221,7 +220,7 @@ fn prune(args: &PruneArgs, context: &Context, begin: &dyn Fn()) -> Result<ExitCo
         store: open_reader(&context.workdir)?.map(Mutex::new),
     };
     // The other half is for the removals, or a long list would never lose its dead addresses.
-    let prober = prober.until(Deadline::after(limit.map(|limit| limit / 2)));
+    let prober = prober.until(deadline.half());
     // Probes take a while, so they run without the lock, which other runs may need.
     let round = if args.retention_only { None } else { ProbeRound::run(&prober, inputs)? };
     if let Some(signal) = signals.received() {

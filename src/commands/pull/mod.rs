@@ -16,6 +16,7 @@ use crate::collect;
 use crate::collect::fleet::{FleetSource, ask_known_first, open_reader};
 use crate::collect::outcome::KeyResult;
 use crate::collect::pull::{PullOutcome, PullRequest, PullRun};
+use crate::collect::run::Adapters;
 use crate::collect::store_thread::Stop;
 use crate::commands::Context;
 use crate::commands::lock_wait::{FOREVER, LockWait};
@@ -25,7 +26,7 @@ use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Fleet;
 use crate::fleet::pull_rules::PullRules;
 use crate::io::center::{Client, Options};
-use crate::io::clock::{self, Stopwatch};
+use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::workdir::Locked;
 use crate::ping::PingUrl;
@@ -248,17 +249,12 @@ fn pull(
         ));
     }
     let started = Stopwatch::start();
+    let deadline = Deadline::after(args.deadline.or(context.config.pull.deadline));
     let store = &super::open_store(locked, context)?;
     let run = &PullRun {
-        client,
-        signals,
-        locked,
-        store,
+        adapters: Adapters { client, signals, locked, store, deadline, now: context.now() },
         config: &context.config,
         centers: &context.centers,
-        deadline: args.deadline.or(context.config.pull.deadline),
-        started,
-        now: context.now(),
         shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
     };
     let tidied = collect::pull::tidy(run)?;
