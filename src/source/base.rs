@@ -1,7 +1,6 @@
 //! The base that changes are counted from: which one is asked for, which one that is, and why.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
@@ -25,8 +24,6 @@ pub(crate) enum BaseChoice<'a> {
     Revision(&'a str),
     /// The commit of a stored row.
     Row(&'a Row),
-    /// No base: a file has the changes.
-    DiffFile(&'a Path),
 }
 
 impl<'a> BaseChoice<'a> {
@@ -133,7 +130,6 @@ pub(super) fn choose(
             let conclusion = conclude_default(commit, &merge_base, tip);
             (merge_base, conclusion)
         }
-        BaseChoice::DiffFile(_) => bail!("a file says what changed"),
     };
     match conclusion {
         Conclusion::Base(how) => Ok((merge_base, how)),

@@ -19,18 +19,30 @@ use crate::names::in_message;
 use crate::parallel;
 use crate::report::diff::{Base, ChangedText, Changes, is_candidate, is_test};
 
+/// The origin of the changes that a report shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ChangesFrom<'a> {
+    /// Git compares the commit with a base.
+    Base(BaseChoice<'a>),
+    /// A file holds a unified diff.
+    DiffFile(&'a Path),
+}
+
 /// Finds the changes up to a commit; `rows` are those of the app, the newest last.
 pub(super) fn find(
-    choice: BaseChoice<'_>,
+    from: ChangesFrom<'_>,
     at: &AtCommit,
     reader: &SourceReader<'_>,
     rows: &[Row],
 ) -> Result<(SourceTree, Changes)> {
-    if let BaseChoice::DiffFile(path) = choice {
-        let tree = reader.tree(at)?;
-        let changes = read_diff_file(path, at, &tree.files, reader)?;
-        return Ok((tree, changes));
-    }
+    let choice = match from {
+        ChangesFrom::Base(choice) => choice,
+        ChangesFrom::DiffFile(path) => {
+            let tree = reader.tree(at)?;
+            let changes = read_diff_file(path, at, &tree.files, reader)?;
+            return Ok((tree, changes));
+        }
+    };
     let choose = || {
         let (base, how) = base::choose(choice, at, reader, rows)?;
         // Git compares trees in memory, so the limit of files has to hold for both.

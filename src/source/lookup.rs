@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::{Result, anyhow};
 
-use super::changes;
-use super::{AtCommit, BaseChoice, NotTrusted, SourceReader, SourceTree, Subject};
+use super::changes::{self, ChangesFrom};
+use super::{AtCommit, NotTrusted, SourceReader, SourceTree, Subject};
 use crate::filter::Filter;
 use crate::io::workdir::Reading;
 use crate::profile::Profile;
@@ -30,7 +30,7 @@ pub(crate) struct SourceLookup<'a> {
     pub(crate) filter: &'a Filter,
     pub(crate) demand: Demand,
     /// `None` where no form needs changes.
-    pub(crate) base: Option<BaseChoice<'a>>,
+    pub(crate) changes: Option<ChangesFrom<'a>>,
 }
 
 /// The source of a commit, before its texts are read.
@@ -86,8 +86,8 @@ impl Demand {
 impl SourceLookup<'_> {
     /// Finds the source, if anything needs it; fails if there can be no report without.
     pub(crate) fn run(&self, reading: &Reading) -> Result<LookupOutcome> {
-        let Self { reader, subject, filter, demand, base } = self;
-        if !demand.is_useful && base.is_none() && filter.takes_all() {
+        let Self { reader, subject, filter, demand, changes } = self;
+        if !demand.is_useful && changes.is_none() && filter.takes_all() {
             return Ok(LookupOutcome::NotNeeded);
         }
         let revision = subject.revision.as_ref();
@@ -115,10 +115,10 @@ impl SourceLookup<'_> {
     }
 
     fn found(&self, at: AtCommit) -> Result<FoundSource> {
-        let Some(base) = self.base else {
+        let Some(changes_from) = self.changes else {
             return Ok(FoundSource { tree: self.reader.tree(&at)?, at, changes: None });
         };
-        let (tree, changes) = changes::find(base, &at, self.reader, &self.subject.rows_of_app)?;
+        let (tree, changes) = changes::find(changes_from, &at, self.reader, &self.subject.rows_of_app)?;
         Ok(FoundSource { at, tree, changes: Some(changes) })
     }
 }

@@ -17,6 +17,7 @@ mod texts;
 mod tree;
 
 pub(crate) use base::BaseChoice;
+pub(crate) use changes::ChangesFrom;
 pub(crate) use clone::{NotFetched, NotTrusted};
 pub(crate) use comparison::{OtherState, compared};
 pub(crate) use lookup::{Demand, FoundSource, Lack, LookupOutcome, SourceLookup};

@@ -16,7 +16,7 @@ use crate::filter::{Filter, Glob};
 use crate::fleet::row::Row;
 use crate::io::signals::Signals;
 use crate::report::Order;
-use crate::source::{BaseChoice, RowRequest};
+use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 
 /// Report what of a service is covered: function by function, for people, or in a form that other tools read.
 ///
@@ -159,12 +159,12 @@ impl ReportArgs {
         self.base.is_some() || self.diff_file.is_some() || self.against.is_some()
     }
 
-    /// Returns the base of changes: an option is stronger than the configuration.
-    fn base<'a>(&'a self, against: Option<&'a Row>, configured: Option<&'a str>) -> BaseChoice<'a> {
+    /// Returns the origin of changes: an option is stronger than the configuration.
+    fn changes_from<'a>(&'a self, against: Option<&'a Row>, configured: Option<&'a str>) -> ChangesFrom<'a> {
         match (&self.diff_file, against) {
-            (Some(path), _) => BaseChoice::DiffFile(path),
-            (None, Some(row)) => BaseChoice::Row(row),
-            (None, None) => BaseChoice::from_words(self.base.as_deref().or(configured)),
+            (Some(path), _) => ChangesFrom::DiffFile(path),
+            (None, Some(row)) => ChangesFrom::Base(BaseChoice::Row(row)),
+            (None, None) => ChangesFrom::Base(BaseChoice::from_words(self.base.as_deref().or(configured))),
         }
     }
 }
@@ -221,14 +221,14 @@ mod tests {
     #[test]
     fn an_option_chooses_the_base_before_the_configuration() {
         for (options, configured, expected) in [
-            (&[][..], None, BaseChoice::Default),
-            (&[], Some("main"), BaseChoice::Revision("main")),
-            (&[], Some("parent"), BaseChoice::Parent),
-            (&["--base=previous"], Some("main"), BaseChoice::Previous),
-            (&["--base=v1"], Some("parent"), BaseChoice::Revision("v1")),
-            (&["--diff-file=f.diff"], Some("main"), BaseChoice::DiffFile(Path::new("f.diff"))),
+            (&[][..], None, ChangesFrom::Base(BaseChoice::Default)),
+            (&[], Some("main"), ChangesFrom::Base(BaseChoice::Revision("main"))),
+            (&[], Some("parent"), ChangesFrom::Base(BaseChoice::Parent)),
+            (&["--base=previous"], Some("main"), ChangesFrom::Base(BaseChoice::Previous)),
+            (&["--base=v1"], Some("parent"), ChangesFrom::Base(BaseChoice::Revision("v1"))),
+            (&["--diff-file=f.diff"], Some("main"), ChangesFrom::DiffFile(Path::new("f.diff"))),
         ] {
-            assert_eq!(args(options).base(None, configured), expected, "{options:?} {configured:?}");
+            assert_eq!(args(options).changes_from(None, configured), expected, "{options:?} {configured:?}");
         }
     }
 }

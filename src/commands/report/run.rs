@@ -138,7 +138,7 @@ impl Run<'_> {
             subject,
             filter: &self.filter,
             demand: self.outputs.demand(),
-            base: self.outputs.have_changes().then(|| self.args.base(self.against, configured)),
+            changes: self.outputs.have_changes().then(|| self.args.changes_from(self.against, configured)),
         };
         let (profile, outcome) = thread::scope(|scope| {
             let workdir = &self.context.workdir;
