@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// Folders from top to bottom. A folder uses those of the floors below its own, and no neighbour on its floor.
 ///
-/// Files beside these folders serve several of them, and use the floors below `io`.
-const FLOORS: [&[&str]; 7] = [
+/// Files beside these folders serve several of them, and use the floors below `config`.
+const FLOORS: [&[&str]; 8] = [
     &["commands", "cli"],
     &["site", "prune"],
     &["collect", "source"],
     &["io"],
+    &["config"],
     &["fleet", "report"],
     &["profile"],
     &["code"],
@@ -35,7 +36,7 @@ const THREADS: [&str; 8] = [
     "crate::memory",
 ];
 
-/// Ways to touch the world, which the pure folders and the forms of a report lack.
+/// Ways to touch the world, which the pure folders, the configuration and the forms of a report lack.
 const WORLD: [&str; 8] =
     ["std::fs", "std::env", "std::net", "std::process", "print!", "println!", "eprint!", "eprintln!"];
 
@@ -56,7 +57,7 @@ const BETWEEN_ADAPTERS: [(&str, &str); 3] = [
 ];
 
 /// Uses that the rules would forbid, each by one file.
-const EXCEPTIONS: [(&str, &str); 5] = [
+const EXCEPTIONS: [(&str, &str); 8] = [
     // A reservation of memory grows while an answer streams in, and waits for those of other threads.
     ("profile/reader.rs", "crate::memory::Reservation"),
     ("profile/limits.rs", "crate::memory::NoRoom"),
@@ -65,6 +66,10 @@ const EXCEPTIONS: [(&str, &str); 5] = [
     ("fleet/ids.rs", "std::sync::atomic::Ordering"),
     // The address of a pod is a value; nothing is connected to it.
     ("fleet/snapshot/mod.rs", "std::net::IpAddr"),
+    // So are the ranges of addresses that may be asked.
+    ("config/addresses.rs", "std::net::IpAddr"),
+    ("config/addresses.rs", "std::net::Ipv4Addr"),
+    ("config/addresses.rs", "std::net::Ipv6Addr"),
 ];
 
 /// A path that a file of `src/` uses.
@@ -119,7 +124,7 @@ impl Usage {
             || floor(room).is_some() && self.is_of("clap")
             || room == "io" && self.is_other_adapter(adapter)
             || is_pure && self.is_of_any(&THREADS)
-            || (is_pure || room == "report") && self.is_of_any(&WORLD)
+            || (is_pure || matches!(room, "config" | "report")) && self.is_of_any(&WORLD)
     }
 
     /// Tells whether the path belongs to a folder above that of the file, or beside it.
@@ -128,7 +133,7 @@ impl Usage {
         let Some(used) = self.path.strip_prefix("crate::").and_then(|path| path.split("::").next()) else {
             return false;
         };
-        let own = floor(room).or_else(|| floor("io"));
+        let own = floor(room).or_else(|| floor("config"));
         used != room && floor(used).is_some() && floor(used) <= own
     }
 
@@ -380,6 +385,13 @@ fn a_forbidden_use_is_found() {
         ("prune/removal.rs", "crate::collect::fleet", false),
         ("commands/pull/mod.rs", "crate::collect::pull", false),
         ("commands/pull/mod.rs", "rusqlite::Error", true),
+        ("config/pull.rs", "clap::ValueEnum", true),
+        ("config/pull.rs", "crate::io::clock", true),
+        ("config/pull.rs", "std::fs::read", true),
+        ("config/pull.rs", "crate::fleet::pull_rules::PullRules", false),
+        ("io/center/options.rs", "crate::config::PullConfig", false),
+        ("fleet/pull_rules.rs", "crate::config::PullConfig", true),
+        ("filter.rs", "crate::config::Config", true),
         ("filter.rs", "crate::io::clock", true),
         ("filter.rs", "crate::commands::Context", true),
         ("filter.rs", "crate::profile::Build", false),

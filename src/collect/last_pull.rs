@@ -13,7 +13,6 @@ use crate::config::PullConfig;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::PullPlan;
-use crate::fleet::pull_rules::PullRules;
 use crate::io::progress::Progress;
 
 /// Inputs of a last pull.
@@ -33,7 +32,7 @@ impl LastPull<'_> {
         let queue = Queue::new(&plan, false);
         let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
-        let (rules, memory_bytes) = (PullRules::from_config(config), config.memory_bytes);
+        let (rules, memory_bytes) = (config.rules(), config.memory_bytes);
         let run = Run::new(RunSettings { adapters, ids, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.held()),

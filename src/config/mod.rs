@@ -32,7 +32,6 @@ pub(crate) use fault::toml_key;
 pub use git::GitConfig;
 pub(crate) use owners::{InboxOwner, User};
 pub use prune::PruneConfig;
-pub(crate) use pull::ChangeRule;
 pub use pull::PullConfig;
 pub(crate) use units::{parse_duration, parse_size};
 
@@ -175,6 +174,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::fleet::pull_rules::ChangeRule;
     use crate::fleet::schedule::{Retry, Steps};
 
     #[test]

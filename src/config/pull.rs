@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::addresses::AddressPolicy;
 use super::values::{above_zero, duration, durations, expected, ping_url, size, text, whole};
-use crate::fleet::schedule::{Retry, Steps};
+use crate::fleet::pull_rules::{ChangeRule, PullRules};
+use crate::fleet::schedule::{Retry, Steps, Waits};
 use crate::ping::PingUrl;
 
 /// Settings of a pull.
@@ -116,20 +116,30 @@ impl Default for PullConfig {
     }
 }
 
-/// The kind of change of a service's coverage that begins a new row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ChangeRule {
-    /// A block became covered.
-    #[default]
-    Covered,
-    /// Any counter moved.
-    Counts,
+impl PullConfig {
+    /// Returns the settings by which a pull decides.
+    pub(crate) fn rules(&self) -> PullRules {
+        PullRules {
+            change: self.change,
+            adopt: self.adopt,
+            adopt_by_hand: None,
+            steps: self.steps.clone(),
+            retry: self.retry.clone(),
+            row_at_least_every: self.row_at_least_every,
+        }
+    }
+
+    /// Returns the waits before a pull.
+    pub(crate) fn waits(&self) -> Waits<'_> {
+        Waits { steps: &self.steps, retry: &self.retry }
+    }
 }
 
 const A_CHANGE: &str = "\"covered\" or \"counts\"";
 
 fn change_rule<'de, D: Deserializer<'de>>(value: D) -> Result<ChangeRule, D::Error> {
-    text(value, A_CHANGE, |text| ChangeRule::from_str(text, false).map_err(|_| expected(A_CHANGE)))
+    let parse = |text: &str| ChangeRule::ALL.into_iter().find(|rule| rule.name() == text);
+    text(value, A_CHANGE, |text| parse(text).ok_or_else(|| expected(A_CHANGE)))
 }
 
 fn steps<'de, D: Deserializer<'de>>(value: D) -> Result<Steps, D::Error> {

@@ -1,6 +1,7 @@
 //! Builders of keys and records that the tests of decisions share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -10,12 +11,11 @@ use super::generation::Generation;
 use super::ids::{BuildGroupId, GenerationId, HighestIds, IdSource, KeyId, ServiceId, StructureId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::key_state::{Answered, KeyState, Member};
-use super::pull_rules::PullRules;
+use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
 use super::records::{AddressState, Key, ScheduleRow};
-use super::schedule::{AddressRetry, Schedule};
+use super::schedule::{AddressRetry, Retry, Schedule, Steps};
 use super::tombstone::Tombstone;
-use crate::config::PullConfig;
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
 /// So many minutes after 12:00 of an ordinary day.
@@ -25,7 +25,14 @@ pub(crate) fn at(minute: i64) -> DateTime<Utc> {
 
 /// The settings of a root without a configuration.
 pub(crate) fn rules() -> PullRules {
-    PullRules::from_config(&PullConfig::default())
+    PullRules {
+        change: ChangeRule::Covered,
+        adopt: true,
+        adopt_by_hand: None,
+        steps: Steps::default(),
+        retry: Retry::default(),
+        row_at_least_every: Duration::from_secs(24 * 3600),
+    }
 }
 
 /// The address of a host.

@@ -3,7 +3,28 @@
 use std::time::Duration;
 
 use super::schedule::{Retry, Steps};
-use crate::config::{ChangeRule, PullConfig};
+
+/// The kind of change of a service's coverage that begins a new row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ChangeRule {
+    /// A block became covered.
+    #[default]
+    Covered,
+    /// Any counter moved.
+    Counts,
+}
+
+impl ChangeRule {
+    pub(crate) const ALL: [Self; 2] = [Self::Covered, Self::Counts];
+
+    /// Returns the name in the configuration and in options.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Covered => "covered",
+            Self::Counts => "counts",
+        }
+    }
+}
 
 /// Settings by which a pull decides.
 #[derive(Clone, Debug)]
@@ -16,18 +37,4 @@ pub(crate) struct PullRules {
     pub(crate) steps: Steps,
     pub(crate) retry: Retry,
     pub(crate) row_at_least_every: Duration,
-}
-
-impl PullRules {
-    /// Takes the settings of a configuration.
-    pub(crate) fn from_config(config: &PullConfig) -> Self {
-        Self {
-            change: config.change,
-            adopt: config.adopt,
-            adopt_by_hand: None,
-            steps: config.steps.clone(),
-            retry: config.retry.clone(),
-            row_at_least_every: config.row_at_least_every,
-        }
-    }
 }

@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::generation::Generation;
 use super::ids::BuildGroupId;
 use super::key_state::KeyState;
+use super::pull_rules::ChangeRule;
 use super::records::ScheduleRow;
 use super::row::RowStats;
-use crate::config::ChangeRule;
 use crate::coverage::Coverage;
 use crate::profile::Fingerprint;
 

@@ -34,6 +34,13 @@ pub(crate) struct Steps(Vec<Duration>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Retry(Vec<Duration>);
 
+/// The waits before a pull.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waits<'a> {
+    pub(crate) steps: &'a Steps,
+    pub(crate) retry: &'a Retry,
+}
+
 /// Waits that make no [`Steps`] and no [`Retry`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WaitsError {

@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::config::PullConfig;
 use crate::coverage::Coverage;
 use crate::fleet::assembly::Fleet;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::liveness::Suspicion;
 use crate::fleet::records::AddressState;
 use crate::fleet::row::Row;
-use crate::fleet::schedule::{self, Due};
+use crate::fleet::schedule::{self, Due, Waits};
 
 /// The state of addresses across all keys.
 pub(crate) struct AddressHealth {
@@ -142,12 +141,12 @@ impl Line<'_> {
         self.member.addresses().filter(|listing| fails(&listing.address)).count()
     }
 
-    pub(crate) fn next_pull(&self, waits: &PullConfig, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn next_pull(&self, waits: Waits<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         next_pull(self.entry, waits, now)
     }
 
     /// Returns the time of the next pull, or the time since which it is overdue.
-    pub(crate) fn due(&self, waits: &PullConfig, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn due(&self, waits: Waits<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let overdue = self.entry.schedule.schedule.next_due.filter(|due| *due < now);
         self.next_pull(waits, now).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
     }
@@ -168,13 +167,13 @@ impl Line<'_> {
     }
 }
 
-pub(crate) fn next_pull(entry: &KeyEntry, waits: &PullConfig, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn next_pull(entry: &KeyEntry, waits: Waits<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let addresses = entry.addresses();
     if addresses.is_empty() {
         return None;
     }
-    let retries = addresses.iter().map(|address| entry.state(address).retry.due(now, &waits.retry));
-    match schedule::due(&entry.schedule.schedule, &addresses, now, &waits.steps) {
+    let retries = addresses.iter().map(|address| entry.state(address).retry.due(now, waits.retry));
+    match schedule::due(&entry.schedule.schedule, &addresses, now, waits.steps) {
         // An address that failed has a retry of its own, which is often earlier.
         Due::Later(at, _) => retries.flatten().map(|retry| moment_of(&retry, now)).chain([at]).min(),
         Due::Now(_) => retries.map(|retry| retry.map_or(now, |retry| moment_of(&retry, now))).min(),

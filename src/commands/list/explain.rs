@@ -97,11 +97,12 @@ impl Explained<'_> {
             return (None, format!("no center lists it{}", unasked.map(since).unwrap_or_default()));
         }
         match schedule::due(schedule, &addresses, self.context.now(), &self.context.config.pull.steps) {
-            Due::Now(reason) => {
-                (next_pull(self.entry, &self.context.config.pull, self.context.now()), reason.to_string())
-            }
+            Due::Now(reason) => (
+                next_pull(self.entry, self.context.config.pull.waits(), self.context.now()),
+                reason.to_string(),
+            ),
             Due::Later(at, reason) => {
-                match next_pull(self.entry, &self.context.config.pull, self.context.now()) {
+                match next_pull(self.entry, self.context.config.pull.waits(), self.context.now()) {
                     Some(retry) if retry < at => {
                         (Some(retry), format!("a failed address; the others {reason}"))
                     }

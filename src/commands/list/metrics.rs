@@ -64,7 +64,7 @@ fn each(
         (
             "goc_watchdog_next_due_timestamp_seconds",
             "When the service, or one of its addresses that failed, is or was due to be pulled.",
-            &|line| line.due(&context.config.pull, context.now()).map(seconds),
+            &|line| line.due(context.config.pull.waits(), context.now()).map(seconds),
         ),
     ];
     for (name, help, number) in numbers {

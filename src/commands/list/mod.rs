@@ -271,7 +271,7 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Resu
     let now = context.now();
     let cells = |line: &Line<'_>| {
         let Line { entry, member, stored, state, health: _ } = line;
-        let next = match line.next_pull(&context.config.pull, context.now()) {
+        let next = match line.next_pull(context.config.pull.waits(), context.now()) {
             Some(at) if at <= now => "now".to_owned(),
             Some(at) => format!("in {}", show::span(at - now)),
             None => String::new(),
@@ -339,7 +339,7 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
         "last_pull": entry.schedule.schedule.last_pull.map(show::iso),
         "last_seen": member.last_seen.map(show::iso),
         "not_asked_since": member.not_asked_since.map(show::iso),
-        "next_pull": line.next_pull(&context.config.pull, context.now()).map(show::iso),
+        "next_pull": line.next_pull(context.config.pull.waits(), context.now()).map(show::iso),
     })
 }
 

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
 use crate::cli::Format;
 use crate::collect;
@@ -21,10 +22,10 @@ use crate::collect::store_thread::Stop;
 use crate::commands::Context;
 use crate::commands::lock_wait::{FOREVER, LockWait};
 use crate::commands::ping::{PingUrlParser, pinging};
-use crate::config::{ChangeRule, parse_duration, parse_size};
+use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::assembly::Fleet;
-use crate::fleet::pull_rules::PullRules;
+use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::io::center::{Client, Options};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
@@ -148,6 +149,20 @@ pub struct PullArgs {
     format: Format,
 }
 
+impl ValueEnum for ChangeRule {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Covered => "A block became covered",
+            Self::Counts => "Any counter moved",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
 impl PullArgs {
     /// Returns how requests are made: as `base` says, but for what the command line says.
     fn options(&self, base: Options) -> Options {
@@ -167,7 +182,7 @@ impl PullArgs {
         PullRules {
             change: self.change.unwrap_or(config.change),
             adopt_by_hand: self.adopt.clone(),
-            ..PullRules::from_config(config)
+            ..config.rules()
         }
     }
 
