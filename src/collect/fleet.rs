@@ -7,9 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::address::normal_form;
 use crate::fleet::assembly::{CenterAnswer, Fleet, KnownFleet};
 use crate::fleet::center_list::CenterList;
-use crate::fleet::ids::{HighestIds, IdSource};
 use crate::io::center::Client;
-use crate::io::store::{Store, StoreError};
+use crate::io::store::{Numbering, Store, StoreError};
 use crate::io::workdir::Workdir;
 use crate::names::Naming;
 
@@ -61,19 +60,20 @@ pub(crate) struct FleetSource<'a> {
 }
 
 impl FleetSource<'_> {
-    /// Lays the answers of the centers, which `ask` returns, over the stored services. The ids go on after those that
-    /// the fleet was given.
+    /// Lays the answers of the centers, which `ask` returns, over the stored services. The numbers go on after those
+    /// that the fleet was given.
     pub(crate) fn assemble(
         &self,
         ask: impl FnOnce(&KnownFleet) -> Vec<CenterAnswer>,
-    ) -> Result<(Fleet, IdSource), StoreError> {
-        let (known, ids) = match self.store {
-            Some(store) => (store.known_fleet()?, store.id_source()?),
-            None => (KnownFleet::default(), IdSource::after(HighestIds::default())),
+    ) -> Result<(Fleet, Numbering), StoreError> {
+        let (known, numbering) = match self.store {
+            // Only a pull numbers profiles, but every command names a damaged number.
+            Some(store) => (store.known_fleet()?, store.numbering()?),
+            None => Default::default(),
         };
         let answers = ask(&known);
-        let fleet = Fleet::assemble(known, answers, self.naming, &ids, self.now);
-        Ok((fleet, ids))
+        let fleet = Fleet::assemble(known, answers, self.naming, &numbering.ids, self.now);
+        Ok((fleet, numbering))
     }
 }
 

@@ -10,15 +10,15 @@ use crate::collect::run::{Adapters, Message, Run, RunSettings, WAITING_MESSAGES}
 use crate::collect::store_thread::StoreThread;
 use crate::collect::workers::{Queue, Work};
 use crate::config::PullConfig;
-use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::PullPlan;
 use crate::io::progress::Progress;
+use crate::io::store::Numbering;
 
 /// Inputs of a last pull.
 pub(crate) struct LastPull<'a> {
     pub(crate) adapters: Adapters<'a>,
-    pub(crate) ids: &'a IdSource,
+    pub(crate) numbering: &'a Numbering,
     pub(crate) concurrency: usize,
     pub(crate) config: &'a PullConfig,
 }
@@ -26,14 +26,14 @@ pub(crate) struct LastPull<'a> {
 impl LastPull<'_> {
     /// Pulls these listed addresses and stores what they serve; returns those that answered with a profile.
     pub(crate) fn ask(&self, addresses: &BTreeSet<String>, entries: &[KeyEntry]) -> Result<BTreeSet<String>> {
-        let Self { adapters, ids, concurrency, config } = *self;
+        let Self { adapters, numbering, concurrency, config } = *self;
         let Adapters { signals, locked, store, deadline, .. } = adapters;
         let plan = PullPlan::for_listed(entries, addresses);
         let queue = Queue::new(&plan, false);
         let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
         let (rules, memory_bytes) = (config.rules(), config.memory_bytes);
-        let run = Run::new(RunSettings { adapters, ids, rules, memory_bytes }, messages, &stopped)?;
+        let run = Run::new(RunSettings { adapters, numbering, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.held()),
             stopped: &stopped,

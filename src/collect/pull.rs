@@ -30,7 +30,7 @@ use crate::fleet::pull_rules::PullRules;
 use crate::fleet::snapshot::Jump;
 use crate::io::clock;
 use crate::io::progress::Progress;
-use crate::io::store::{Damage, Writer};
+use crate::io::store::{Damage, Numbering, Writer};
 use crate::io::workdir::{Swept, WorkdirError};
 use crate::profile::Limits;
 
@@ -115,7 +115,7 @@ pub(crate) fn remember_told(run: &PullRun<'_>, tidied: &Tidied) -> Result<()> {
 pub(crate) struct Survey {
     pub(crate) fleet: Fleet,
     pub(crate) inbox: InboxContents,
-    ids: IdSource,
+    numbering: Numbering,
     /// Tells the threads of the run to end.
     stopped: AtomicBool,
 }
@@ -133,18 +133,18 @@ pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Sur
         writer.commit()?;
     }
     let source = FleetSource { store: Some(store), naming: &config.naming, now };
-    let (mut fleet, ids) =
+    let (mut fleet, numbering) =
         source.assemble(|known| ask_known_first(client, centers, known, || deadline.left()))?;
     if let (Some(_), [name]) = (request.address, request.services)
         && pick(name, &fleet.entries).is_err()
         && let parsed = config.naming.parse(name)
         && parsed.is_parsed()
     {
-        let (_, changes) = fleet.add_service(parsed, &ids, now);
+        let (_, changes) = fleet.add_service(parsed, &numbering.ids, now);
         fleet.changes.extend(changes);
     }
     let inbox = inbox::look(locked.workdir(), config, now, &|| run.is_over_for_inbox());
-    Ok(Survey { fleet, inbox, ids, stopped: AtomicBool::new(false) })
+    Ok(Survey { fleet, inbox, numbering, stopped: AtomicBool::new(false) })
 }
 
 /// A run that has taken the snapshots in and has pulled nothing yet.
@@ -164,13 +164,13 @@ pub(crate) fn take_in<'s>(
 ) -> Result<TakenIn<'s>> {
     let PullRun { adapters, config, .. } = *run;
     let Adapters { locked, store, .. } = adapters;
-    let Survey { fleet, inbox, ids, stopped } = survey;
+    let Survey { fleet, inbox, numbering, stopped } = survey;
     let mut writer = store.writer(locked.held());
     store_start(run, fleet, &mut writer)?;
 
     let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
     let (rules, memory_bytes) = (request.rules.clone(), config.pull.memory_bytes);
-    let shared = Run::new(RunSettings { adapters, ids, rules, memory_bytes }, messages, stopped)?;
+    let shared = Run::new(RunSettings { adapters, numbering, rules, memory_bytes }, messages, stopped)?;
     let reader = InboxReader {
         run: &shared,
         store,

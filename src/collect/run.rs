@@ -18,7 +18,7 @@ use crate::fleet::snapshot::{Doubt, Life};
 use crate::io::center::{Client, HttpError, Incoming};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
-use crate::io::store::{ProfileNumbers, Store, StoreError};
+use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
 use crate::io::workdir::Locked;
 use crate::memory::{Memory, NoRoom, Reservation};
 use crate::parallel::lock;
@@ -51,7 +51,7 @@ pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
     pub(crate) locked: &'a Locked,
     pub(crate) ids: &'a IdSource,
-    pub(crate) numbers: ProfileNumbers,
+    pub(crate) numbers: &'a ProfileNumbers,
     pub(crate) rules: PullRules,
     pub(crate) now: DateTime<Utc>,
     /// Doubts about times that are stored.
@@ -86,7 +86,7 @@ pub(crate) struct Adapters<'a> {
 /// Settings of a [`Run`].
 pub(crate) struct RunSettings<'a> {
     pub(crate) adapters: Adapters<'a>,
-    pub(crate) ids: &'a IdSource,
+    pub(crate) numbering: &'a Numbering,
     pub(crate) rules: PullRules,
     /// Bound on the memory of all that is decoded at the same time.
     pub(crate) memory_bytes: u64,
@@ -99,14 +99,14 @@ impl<'a> Run<'a> {
         messages: SyncSender<Message>,
         stopped: &'a AtomicBool,
     ) -> Result<Self, StoreError> {
-        let RunSettings { adapters, ids, rules, memory_bytes } = settings;
+        let RunSettings { adapters, numbering, rules, memory_bytes } = settings;
         // Each thread opens the database for itself, so the run does not hold it.
         let Adapters { client, locked, store, now, .. } = adapters;
         Ok(Self {
             client,
             locked,
-            ids,
-            numbers: store.profile_numbers()?,
+            ids: &numbering.ids,
+            numbers: &numbering.profiles,
             rules,
             now,
             doubt: Doubt::new(now, store.clock_jumps()?),

@@ -50,6 +50,13 @@ pub(crate) struct HighestIds {
     pub generation: i64,
 }
 
+/// Begins where nothing is stored.
+impl Default for IdSource {
+    fn default() -> Self {
+        Self::after(HighestIds::default())
+    }
+}
+
 impl IdSource {
     /// Begins after the ids that are stored.
     #[must_use]

@@ -11,7 +11,7 @@ use crate::collect::run::Adapters;
 use crate::fleet::assembly::Fleet;
 use crate::fleet::center_address::{AddressName, Registration};
 use crate::fleet::change::Change;
-use crate::fleet::ids::{IdSource, ServiceId};
+use crate::fleet::ids::ServiceId;
 use crate::fleet::probe::{ProbeTarget, current_listings};
 use crate::fleet::records::Key;
 use crate::fleet::removal::{AddressAction, AddressDecision, RemovalPlan};
@@ -19,7 +19,7 @@ use crate::fleet::situation::Observations;
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Client;
 use crate::io::clock::Deadline;
-use crate::io::store::Store;
+use crate::io::store::{Numbering, Store};
 use crate::io::workdir::Locked;
 use crate::prune::Inputs;
 use crate::prune::center_removal::CenterRemoval;
@@ -95,14 +95,14 @@ impl Remover<'_> {
         let answers = round.ask_again(self.prober, centers);
         let answered = answered(&answers);
         let source = FleetSource { store: Some(store), naming, now };
-        let (mut fleet, ids) = source.assemble(|_| answers)?;
+        let (mut fleet, numbering) = source.assemble(|_| answers)?;
         fleet.silent.extend(round.silent());
         let suspicions = store.suspicions()?;
         let (results, fleet_now, suspicions) = (&round.results, &fleet, &suspicions);
         let seen = Observations { fleet: fleet_now, results, suspicions, naming, now };
         let plan = RemovalPlan::new(seen.situation(store.tombstones()?, answered), &options);
         self.write(fleet.changes.iter().cloned().chain(seen.changes(&plan)))?;
-        let run = ListRemovals { remover: self, ids: &ids, fleet: &fleet }.carry_out(&plan)?;
+        let run = ListRemovals { remover: self, numbering: &numbering, fleet: &fleet }.carry_out(&plan)?;
         let is_cut = round.is_cut || run.is_cut;
         Ok(ListsOutcome { plan, removal: run, silent: fleet.silent, restored: Vec::new(), is_cut })
     }
@@ -144,7 +144,7 @@ impl Remover<'_> {
 /// The removals of a run, with the lists as they are now.
 pub(crate) struct ListRemovals<'a> {
     pub(crate) remover: &'a Remover<'a>,
-    ids: &'a IdSource,
+    numbering: &'a Numbering,
     fleet: &'a Fleet,
 }
 
@@ -206,7 +206,7 @@ impl ListRemovals<'_> {
         let Remover { inputs, prober, pulling: client, locked, store, .. } = *self.remover;
         let Prober { signals, deadline, concurrency, .. } = *prober;
         let adapters = Adapters { client, signals, locked, store, deadline, now: inputs.now };
-        let last_pull = LastPull { adapters, ids: self.ids, concurrency, config: inputs.pull };
+        let last_pull = LastPull { adapters, numbering: self.numbering, concurrency, config: inputs.pull };
         last_pull.ask(addresses, &self.fleet.entries)
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use super::numbers::ProfileNumbers;
+use super::numbers::{Numbering, ProfileNumbers};
 use super::{Store, StoreError};
 use crate::fleet::assembly::KnownFleet;
 use crate::fleet::ids::{
@@ -31,26 +31,22 @@ stored_as_integers!(KeyId, ServiceId, StructureId, BuildGroupId, GenerationId, R
 pub(super) const HIGHEST_ID: i64 = 1 << 53;
 
 impl Store {
-    /// Returns the source of new ids, which go on after the stored ones.
-    pub(crate) fn id_source(&self) -> Result<IdSource, StoreError> {
-        Ok(IdSource::after(HighestIds {
-            key: self.last_id("cover_key")?,
-            service: self.last_id("service")?,
-            structure: self.last_id("structure")?,
-            build_group: self.last_id("edition")?,
-            generation: self.last_id("generation")?,
-        }))
-    }
-
-    /// Returns the source of new numbers of profiles.
-    pub(crate) fn profile_numbers(&self) -> Result<ProfileNumbers, StoreError> {
-        Ok(ProfileNumbers::after(self.app_numbers()?))
+    /// Returns the numbers of new records.
+    pub(crate) fn numbering(&self) -> Result<Numbering, StoreError> {
+        Ok(Numbering {
+            ids: IdSource::after(HighestIds {
+                key: self.last_id("cover_key")?,
+                service: self.last_id("service")?,
+                structure: self.last_id("structure")?,
+                build_group: self.last_id("edition")?,
+                generation: self.last_id("generation")?,
+            }),
+            profiles: ProfileNumbers::after(self.app_numbers()?),
+        })
     }
 
     /// Reads all that is known of keys, names and addresses.
     pub(crate) fn known_fleet(&self) -> Result<KnownFleet, StoreError> {
-        // Only a pull needs these numbers, but every command names a damaged one.
-        self.app_numbers()?;
         Ok(KnownFleet {
             keys: self.keys()?,
             services: self.services()?,

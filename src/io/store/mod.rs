@@ -29,7 +29,7 @@ pub(crate) use waiting::tell_waits;
 
 pub(crate) use damage::Damage;
 pub(crate) use error::StoreError;
-pub(crate) use numbers::ProfileNumbers;
+pub(crate) use numbers::{Numbering, ProfileNumbers};
 pub(crate) use writer::Writer;
 
 use std::path::{Path, PathBuf};

@@ -1,10 +1,18 @@
-//! The numbers of stored profiles.
+//! The numbers of new records: ids, and numbers of profiles.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
+use crate::fleet::ids::IdSource;
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::parallel::lock;
+
+/// The numbers of new records, which go on after the stored ones.
+#[derive(Debug, Default)]
+pub(crate) struct Numbering {
+    pub(crate) ids: IdSource,
+    pub(crate) profiles: ProfileNumbers,
+}
 
 /// Hands out numbers of profiles to the threads of the one process that holds the lock.
 #[derive(Debug, Default)]

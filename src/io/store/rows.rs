@@ -22,7 +22,7 @@ const PUBLIC_TABLE: &str = "goc_o_staging_service_cover";
 
 impl Store {
     /// Returns the last number of each app's profiles, by folder.
-    pub(crate) fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
+    pub(super) fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
         let sql = "SELECT app_name, folder, last_number FROM app";
         let owner = |row: &SqlRow<'_>| row.get(0).map(Owner::App);
         let rows = self.query_readable("app", sql, [], owner, |row| {
