@@ -112,8 +112,17 @@ impl Fleet {
                 None => drop(unreadable.insert(id)),
             }
         }
-        let mut assembly =
-            Assembly { naming, ids, now, key_ids, unreadable, members: BTreeMap::new(), changes: Vec::new() };
+        let mut assembly = Assembly {
+            naming,
+            ids,
+            now,
+            key_ids,
+            unreadable,
+            members: BTreeMap::new(),
+            changes: Vec::new(),
+            silent: Vec::new(),
+            cut: Vec::new(),
+        };
         for service in services {
             assembly.known_service(service);
         }
@@ -125,31 +134,10 @@ impl Fleet {
             let last_heard = centers.get(&**center).copied();
             assembly.remember(listings, last_heard);
         }
-        let (mut silent, mut cuts) = (Vec::new(), Vec::new());
-        for CenterAnswer { url, answer } in heard {
-            let before = listed_before.remove(&*url).unwrap_or_default();
-            let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
-            let last_heard = centers.get(&url).copied();
-            let lists_nothing =
-                |listed: &[ListedService]| listed.iter().all(|service| service.addresses.is_empty());
-            let is_empty =
-                matches!(&answer, Some(Ok(list)) if list.cut.is_none() && lists_nothing(&list.services));
-            match answer {
-                None => assembly.assume(&stood),
-                Some(Ok(_)) if is_empty && !stood.is_empty() => {
-                    let message = format!("lists nothing, and listed {} addresses before", stood.len());
-                    assembly.assume(&stood);
-                    silent.push(SilentCenter { url, emptied: true, message, last_heard });
-                }
-                Some(Ok(CenterList { services, cut })) => {
-                    assembly.listed(&url, &services, &before, cut.is_some_and(|cut| cut.of_known));
-                    cuts.extend(cut.map(|cut| (url, cut.to_string())));
-                }
-                Some(Err(error)) => {
-                    assembly.assume(&stood);
-                    silent.push(SilentCenter { url, emptied: false, message: error, last_heard });
-                }
-            }
+        for answer in heard {
+            let before = listed_before.remove(&*answer.url).unwrap_or_default();
+            let last_heard = centers.get(&answer.url).copied();
+            assembly.heard(answer, &before, last_heard);
         }
         let mut unasked = BTreeMap::new();
         for (url, before) in listed_before {
@@ -160,7 +148,7 @@ impl Fleet {
                 unasked.insert((*url).to_owned(), UnaskedCenter { since, services });
             }
         }
-        Self { silent, cut: cuts, unasked, ..assembly.finish(schedules, &replicas, states) }
+        Self { unasked, ..assembly.finish(schedules, &replicas, states) }
     }
 
     /// Tells whether a center did not answer, or not for all that it lists.
@@ -234,6 +222,8 @@ struct Assembly<'a> {
     /// By name, which a member gets at the end.
     members: BTreeMap<String, (KeyId, ServiceName)>,
     changes: Vec<Change>,
+    silent: Vec<SilentCenter>,
+    cut: Vec<(String, String)>,
 }
 
 impl Assembly<'_> {
@@ -303,6 +293,37 @@ impl Assembly<'_> {
                 assumed: true,
                 ..Listing::new(Arc::clone(&listing.address), &listing.center, listing.listed_at)
             });
+        }
+    }
+
+    /// Takes in the answer of a center that listed `before`. Its last list stands in for what it does not say, and for an
+    /// empty list after one that was not.
+    fn heard(
+        &mut self,
+        CenterAnswer { url, answer }: CenterAnswer,
+        before: &[ListedAddress],
+        last_heard: Option<DateTime<Utc>>,
+    ) {
+        let stood: Vec<&ListedAddress> = before.iter().filter(|listing| listing.listed).collect();
+        let lists_nothing =
+            |listed: &[ListedService]| listed.iter().all(|service| service.addresses.is_empty());
+        let is_empty =
+            matches!(&answer, Some(Ok(list)) if list.cut.is_none() && lists_nothing(&list.services));
+        match answer {
+            None => self.assume(&stood),
+            Some(Ok(_)) if is_empty && !stood.is_empty() => {
+                let message = format!("lists nothing, and listed {} addresses before", stood.len());
+                self.assume(&stood);
+                self.silent.push(SilentCenter { url, emptied: true, message, last_heard });
+            }
+            Some(Ok(CenterList { services, cut })) => {
+                self.listed(&url, &services, before, cut.is_some_and(|cut| cut.of_known));
+                self.cut.extend(cut.map(|cut| (url, cut.to_string())));
+            }
+            Some(Err(error)) => {
+                self.assume(&stood);
+                self.silent.push(SilentCenter { url, emptied: false, message: error, last_heard });
+            }
         }
     }
 
@@ -425,7 +446,7 @@ impl Assembly<'_> {
             });
         }
         entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let changes = self.changes;
-        Fleet { entries, changes, silent: Vec::new(), cut: Vec::new(), unasked: BTreeMap::new() }
+        let Self { changes, silent, cut, .. } = self;
+        Fleet { entries, changes, silent, cut, unasked: BTreeMap::new() }
     }
 }

@@ -9,7 +9,7 @@ use super::{Figure, PackageRows, grouped, json_in_markup, percent_encoded};
 use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::report::diff::{Category, ChangedFile, Changes, Comparison, DiffReport, LeftOut};
+use crate::report::diff::{Base, Category, ChangedFile, Changes, Comparison, DiffReport, LeftOut};
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
 
@@ -117,37 +117,13 @@ impl<'r> PageChanges<'r> {
             files.iter().enumerate().filter_map(|(at, file)| Some((file.path.as_deref()?, at))).collect();
         let patches: HashMap<&str, &FilePatch> =
             changes.patches.iter().filter_map(|patch| Some((patch.new_path.as_deref()?, patch))).collect();
-        let mut marks: BTreeMap<usize, Marks> = BTreeMap::new();
-        for (path, patch) in &patches {
-            let Some(&at) = by_path.get(path) else { continue };
-            let added = patch.added().map(|(first, end)| (first, end - 1)).collect();
-            marks.insert(at, Marks { added, changed: true, ..Marks::default() });
-        }
-        let mut cells = HashMap::new();
-        for file in &diff.files {
-            let Some(mark) = by_path.get(&*file.path).and_then(|at| marks.get_mut(at)) else { continue };
-            Coverage { covered: mark.covered, total: mark.total } = file.coverage();
-            cells.insert(&*file.path, Cell::Lines(Figure(file.coverage())));
-        }
-        for LeftOut { path, why } in &diff.left_out {
-            let Some(mark) = by_path.get(&**path).and_then(|at| marks.get_mut(at)) else { continue };
-            mark.why = Some(why.to_string());
-            cells.insert(&**path, Cell::NotCounted(why.to_string()));
-        }
+        let (marks, cells) = marked(&by_path, &patches, diff);
         let missed = diff.files.iter().filter(|file| !file.missed.is_empty()).filter_map(|file| {
             let at = *by_path.get(&*file.path)?;
             Some((at, files[at], note(file), file.missed.clone()))
         });
         let missed = Places::from_lines(missed);
-        let against = diff.comparison.as_ref().map(|comparison| {
-            for file in &comparison.files {
-                let Some(&at) = by_path.get(&*file.path).filter(|_| !file.turned.is_empty()) else {
-                    continue;
-                };
-                marks.entry(at).or_default().turned = runs(&file.turned);
-            }
-            Against::new(comparison, files, &by_path)
-        });
+        let against = diff.comparison.as_ref().map(|comparison| Against::new(comparison, files, &by_path));
         let document = Document {
             files: &marks,
             missed: &missed.walk,
@@ -160,11 +136,7 @@ impl<'r> PageChanges<'r> {
             let added = patches.get(&*file.path).into_iter().flat_map(|patch| patch.added());
             added.map(|(first, end)| u64::from(end - first)).sum()
         };
-        let how = printable(&diff.base.how);
-        let (since, base) = match &diff.base.commit {
-            Some(commit) => (commit.chars().take(SHORT).collect(), format!("{commit}, {how}")),
-            None => (how.to_string(), how.into_owned()),
-        };
+        let (since, base) = base_in_words(&diff.base);
         Ok(Self {
             diff,
             figure: Figure(diff.coverage()),
@@ -209,6 +181,47 @@ impl<'r> PageChanges<'r> {
         });
         let sum: Coverage = lines.sum();
         (sum.total > 0).then_some(Cell::Lines(Figure(sum)))
+    }
+}
+
+/// Returns the marks of the files of a page that changed, or that are covered differently than before, by the index
+/// of each, and the table cells by path.
+fn marked<'r>(
+    by_path: &HashMap<&str, usize>,
+    patches: &HashMap<&str, &FilePatch>,
+    diff: &'r DiffReport,
+) -> (BTreeMap<usize, Marks>, HashMap<&'r str, Cell>) {
+    let mut marks: BTreeMap<usize, Marks> = BTreeMap::new();
+    for (path, patch) in patches {
+        let Some(&at) = by_path.get(path) else { continue };
+        let added = patch.added().map(|(first, end)| (first, end - 1)).collect();
+        marks.insert(at, Marks { added, changed: true, ..Marks::default() });
+    }
+    let mut cells = HashMap::new();
+    for file in &diff.files {
+        let Some(mark) = by_path.get(&*file.path).and_then(|at| marks.get_mut(at)) else { continue };
+        Coverage { covered: mark.covered, total: mark.total } = file.coverage();
+        cells.insert(&*file.path, Cell::Lines(Figure(file.coverage())));
+    }
+    for LeftOut { path, why } in &diff.left_out {
+        let Some(mark) = by_path.get(&**path).and_then(|at| marks.get_mut(at)) else { continue };
+        mark.why = Some(why.to_string());
+        cells.insert(&**path, Cell::NotCounted(why.to_string()));
+    }
+    let compared = diff.comparison.iter().flat_map(|comparison| &comparison.files);
+    for file in compared.filter(|file| !file.turned.is_empty()) {
+        let Some(&at) = by_path.get(&*file.path) else { continue };
+        marks.entry(at).or_default().turned = runs(&file.turned);
+    }
+    (marks, cells)
+}
+
+/// Returns the base of changes in short, and with the reason why it was chosen.
+fn base_in_words(base: &Base) -> (String, String) {
+    let how = printable(&base.how);
+    match &base.commit {
+        Some(commit) => (commit.chars().take(SHORT).collect(), format!("{commit}, {how}")),
+        None => (how.to_string(), how.into_owned()),
     }
 }
 
