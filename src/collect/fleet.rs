@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::address::normal_form;
-use crate::fleet::assembly::{CenterAnswer, Fleet, KnownFleet};
+use crate::fleet::assembly::{CenterAnswer, KnownFleet};
 use crate::fleet::center_list::CenterList;
+use crate::fleet::services::Fleet;
 use crate::io::center::Client;
 use crate::io::store::{Numbering, Store, StoreError};
 use crate::io::workdir::Workdir;

@@ -20,13 +20,13 @@ use crate::collect::run::{Adapters, Message, Run, RunSettings, WAITING_MESSAGES}
 use crate::collect::store_thread::{PullResult, Stop, StoreThread};
 use crate::collect::workers::{Queue, Work};
 use crate::config::Config;
-use crate::fleet::assembly::Fleet;
 use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::pick;
 use crate::fleet::plan::{PullPlan, Selection, Waiting};
 use crate::fleet::pull_rules::PullRules;
+use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::Jump;
 use crate::io::clock;
 use crate::io::progress::Progress;

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use crate::address::shown_url;
 use crate::collect::mending::{FaultyFile, Mended, Repair};
 use crate::commands::{fail, warn};
-use crate::fleet::assembly::Fleet;
+use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::io::workdir::{ASIDE, Swept, Workdir, WorkdirError};
 use crate::names::printable;

@@ -33,6 +33,7 @@ pub(crate) mod retention;
 pub(crate) mod row;
 pub(crate) mod row_decision;
 pub(crate) mod schedule;
+pub(crate) mod services;
 pub(crate) mod situation;
 pub(crate) mod snapshot;
 pub(crate) mod state;

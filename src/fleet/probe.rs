@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::assembly::Fleet;
 use super::build_group;
 use super::key_entry::{KeyEntry, Listing};
 use super::liveness::{Finding, Probe};
 use super::records::Key;
+use super::services::Fleet;
 use super::tombstone::Tombstone;
 use crate::address::normal_form;
 use crate::names::Naming;

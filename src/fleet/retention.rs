@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::assembly::Fleet;
 use super::build_group::{BuildGroup, BuildGroupStatus};
 use super::generation::Generation;
 use super::ids::{BuildGroupId, KeyId, RowId};
@@ -16,6 +15,7 @@ use super::key_entry::KeyEntry;
 use super::liveness::lasted;
 use super::records::{Key, ScheduleRow};
 use super::row::Row;
+use super::services::Fleet;
 
 /// The part of the history that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::assembly::Fleet;
 use super::center_address::{AddressName, CenterAddress};
 use super::change::Change;
 use super::liveness::Suspicion;
 use super::probe::{ProbeResult, current_listings};
 use super::records::{AddressState, Key};
 use super::removal::RemovalPlan;
+use super::services::Fleet;
 use super::tombstone::{Tombstone, TombstoneStatus};
 use crate::address::normal_form;
 use crate::names::Naming;

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::coverage::Coverage;
-use crate::fleet::assembly::Fleet;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::liveness::Suspicion;
 use crate::fleet::records::AddressState;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due, Waits};
+use crate::fleet::services::Fleet;
 
 /// The state of addresses across all keys.
 pub(crate) struct AddressHealth {

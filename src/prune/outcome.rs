@@ -1,8 +1,8 @@
 //! The outcome of a run.
 
 use crate::collect::mending::Mended;
-use crate::fleet::assembly::SilentCenter;
 use crate::fleet::removal::RemovalPlan;
+use crate::fleet::services::SilentCenter;
 use crate::io::store::Damage;
 use crate::prune::removal::RemovalRun;
 use crate::prune::retention::RetentionRun;

@@ -6,10 +6,11 @@ use anyhow::Result;
 
 use crate::address::normal_form;
 use crate::collect::fleet::{FleetSource, ask};
-use crate::fleet::assembly::{CenterAnswer, Fleet, SilentCenter};
+use crate::fleet::assembly::CenterAnswer;
 use crate::fleet::center_list::CenterList;
 use crate::fleet::liveness::Suspicion;
 use crate::fleet::probe::{ProbeResult, add_tombstones, listed_targets};
+use crate::fleet::services::{Fleet, SilentCenter};
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Effort;
 use crate::io::store::StoreError;

@@ -8,11 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::collect::fleet::stored_fleet;
 use crate::coverage::ChangedLines;
-use crate::fleet::assembly::Fleet;
 use crate::fleet::ids::{KeyId, RowId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
+use crate::fleet::services::Fleet;
 use crate::fleet::state::{AddressHealth, Figures, Line, State};
 use crate::io::store::Store;
 use crate::names::Naming;

@@ -1,0 +1,110 @@
+//! The fleet: the services that one run knows, as the centers and the database have them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::change::Change;
+use super::ids::IdSource;
+use super::key_entry::{KeyEntry, ServiceName};
+use super::records::{Key, ScheduleRow};
+use crate::names::ParsedName;
+
+/// The services that are listed or stored.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    /// By key.
+    pub entries: Vec<KeyEntry>,
+    /// Changes for the database.
+    pub changes: Vec<Change>,
+    /// Centers that did not answer, or suddenly list nothing, each with a message.
+    pub silent: Vec<SilentCenter>,
+    /// Centers that list more than was taken, each with a message.
+    pub cut: Vec<(String, String)>,
+    /// Centers that list services nobody else does, and do not count; by URL.
+    pub unasked: BTreeMap<String, UnaskedCenter>,
+}
+
+/// A center that is not asked any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnaskedCenter {
+    /// The time at which the center was asked last.
+    pub since: DateTime<Utc>,
+    /// Names that it listed then and nobody lists now.
+    pub services: usize,
+}
+
+/// A center whose last known list stands in for what it does not say.
+#[derive(Clone, Debug)]
+pub(crate) struct SilentCenter {
+    /// In its normal form.
+    pub url: String,
+    /// The center answered with an empty list, and listed addresses before.
+    pub emptied: bool,
+    /// The reason, as a clause.
+    pub message: String,
+    /// The time of its last answer.
+    pub last_heard: Option<DateTime<Utc>>,
+}
+
+impl Fleet {
+    /// Tells whether a center did not answer, or not for all that it lists.
+    #[must_use]
+    pub(crate) fn is_partial(&self) -> bool {
+        !self.silent.is_empty() || !self.cut.is_empty()
+    }
+
+    /// Returns the changes that forget names which nobody lists and whose key was never pulled.
+    #[must_use]
+    pub(crate) fn forget_never_pulled(&self) -> Vec<Change> {
+        let is_forgotten = |entry: &&KeyEntry| {
+            entry.schedule == ScheduleRow::default()
+                && !entry.came_in
+                && entry.members.iter().all(|member| member.listings.is_empty())
+        };
+        self.entries.iter().filter(is_forgotten).map(|entry| Change::NeverPulledForgotten(entry.id)).collect()
+    }
+
+    /// Returns the changes that accept that emptied centers mean it: nothing is listed there.
+    #[must_use]
+    pub(crate) fn unlist(&self, emptied: &[&str], now: DateTime<Utc>) -> Vec<Change> {
+        let members = self.entries.iter().flat_map(|entry| &entry.members);
+        let listings = members.flat_map(|member| member.listings.iter().map(|listing| (member.id, listing)));
+        let gone = listings.filter(|(_, listing)| emptied.contains(&&*listing.center));
+        gone.map(|(service, listing)| Change::Unlisted {
+            service,
+            address: (*listing.listed_as).to_owned(),
+            at: now,
+        })
+        .collect()
+    }
+
+    /// Adds a name that no center lists and nobody knew, with no address; returns the index of its entry, and what
+    /// the database should learn.
+    pub(crate) fn add_service(
+        &mut self,
+        parsed: ParsedName,
+        ids: &IdSource,
+        now: DateTime<Utc>,
+    ) -> (usize, Vec<Change>) {
+        let key = Key::from_parsed(&parsed);
+        let ParsedName { name, branch, .. } = parsed;
+        let id = ids.service();
+        let mut changes = Vec::new();
+        let known = self.entries.iter().position(|entry| entry.key == key);
+        let index = known.unwrap_or_else(|| {
+            let id = ids.key();
+            changes.push(Change::Key(id, key.clone()));
+            let (schedule, replicas, states) = Default::default();
+            let (members, came_in) = (Vec::new(), false);
+            self.entries.push(KeyEntry { id, key, members, schedule, replicas, states, came_in });
+            self.entries.len() - 1
+        });
+        let entry = &mut self.entries[index];
+        let key = entry.id;
+        changes.push(Change::Service { id, name: name.clone(), key, branch: branch.clone(), seen_at: now });
+        let (listings, last_seen, not_asked_since) = (Vec::new(), None, None);
+        entry.members.push(ServiceName { id, name, branch, listings, last_seen, not_asked_since });
+        (index, changes)
+    }
+}
