@@ -30,18 +30,18 @@ impl AddressState {
         }
     }
 
-    /// Returns the state after one more failure; all that the address answered before stays known.
+    /// Returns the state after one more failure; everything known from earlier answers is kept.
     pub(crate) fn after_failure(self, error: &str, retry: &Retry, now: DateTime<Utc>) -> Self {
         let after = self.retry.after_failure(now, retry);
         Self { retry: after, last_error: Some(error.to_owned()), ..self }
     }
 
-    /// Returns the state for a key to which the process does not belong.
+    /// Returns the state for a key when the process at the address belongs to another key.
     fn of_another_key(build: Fingerprint) -> Self {
         Self { other_build: Some(build), ..Self::default() }
     }
 
-    /// Tells whether a fraction shows that coverage moved: the address was asked before, and showed others.
+    /// Tells whether a fraction shows that coverage changed: the address showed other fractions before.
     pub(crate) fn is_moved_to(&self, fraction: &str) -> bool {
         let mut known = [&self.fraction, &self.peeked].into_iter().flatten().peekable();
         known.peek().is_some() && known.all(|known| known != fraction)
@@ -53,15 +53,15 @@ impl AddressState {
     }
 }
 
-/// The fraction that an address showed when it was peeked at.
+/// The fraction of covered blocks that a peek found at an address.
 #[derive(Clone, Debug)]
 pub(crate) struct Peeked {
     pub(crate) address: String,
     pub(crate) fraction: String,
 }
 
-/// Returns what is to be remembered of each address that was asked. `peeked` is the address that a peek of this run found
-/// to have moved.
+/// Returns the new state of each address that was asked. `peeked` is the address whose fraction had changed in a peek
+/// of this run.
 pub(crate) fn address_states(
     state: &KeyState,
     entry: &KeyEntry,

@@ -1,5 +1,5 @@
-//! The build group that a key shows after a pull: adopted by votes or by hand, and without the sets of files that
-//! another build replaced.
+//! The choice of the build group that a key shows after a pull. Votes or a person adopt a build group; sets of files
+//! that another build replaced leave it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) struct Adopted {
     pub(crate) to: Option<Fingerprint>,
 }
 
-/// Decides which build group a key shows; the error says that no one build, or several, have the fingerprint that a
+/// Decides which build group a key shows. The error says that no build, or more than one, has the fingerprint that a
 /// person gave.
 pub(crate) fn decide(
     key: &PulledKey<'_>,
@@ -81,7 +81,7 @@ pub(crate) fn leave_replaced(
     adopted
 }
 
-/// Returns the index of a build group of the history that holds nothing yet; makes one where there is none.
+/// Returns the index of an empty former build group; adds one when there is none.
 fn history(key: &PulledKey<'_>, state: &mut KeyState, ids: &IdSource, changes: &mut Vec<Change>) -> usize {
     let is_free = |build_group: &PulledBuildGroup| {
         build_group.status != BuildGroupStatus::Current
@@ -99,7 +99,7 @@ fn history(key: &PulledKey<'_>, state: &mut KeyState, ids: &IdSource, changes: &
     index
 }
 
-/// Returns the index of the one build group that has a build whose fingerprint begins so.
+/// Returns the index of the only build group with a build whose fingerprint begins with `wanted`.
 fn by_hand(wanted: &str, service: &str, state: &KeyState) -> Result<usize, String> {
     let wanted = wanted.to_ascii_lowercase();
     let builds = || {

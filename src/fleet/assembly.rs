@@ -18,9 +18,9 @@ use crate::names::Naming;
 /// The answer of one center.
 #[derive(Debug)]
 pub(crate) struct CenterAnswer {
-    /// In its normal form.
+    /// URL in its normal form.
     pub url: String,
-    /// Its list; `None` where the center was not asked, so that its last list counts.
+    /// The list of the center; `None` when it was not asked, so that its last list counts.
     pub answer: Option<Result<CenterList, String>>,
 }
 
@@ -121,9 +121,9 @@ struct Assembly<'a> {
     ids: &'a IdSource,
     now: DateTime<Utc>,
     key_ids: HashMap<Key, KeyId>,
-    /// Keys that the database has, and of which nobody can read what they are.
+    /// Keys whose stored env, region, app or commit cannot be read.
     unreadable: HashSet<KeyId>,
-    /// By name, which a member gets at the end.
+    /// The names with their keys. A `ServiceName` gets its own name only at the end.
     members: BTreeMap<String, (KeyId, ServiceName)>,
     changes: Vec<Change>,
     silent: Vec<SilentCenter>,
@@ -131,14 +131,14 @@ struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Reads a name again: the configuration may say otherwise than when it was stored.
+    /// Parses a stored name again, because the configuration may have changed since it was stored.
     fn known_service(&mut self, service: KnownService) {
         let parsed = self.naming.parse(&service.name);
         let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
         let stood = service.place.as_ref().map(|(key, _)| *key);
         if let Some(id) = stood.filter(|id| self.unreadable.contains(id) && !self.key_ids.contains_key(&key))
         {
-            // The stored data must not be parted from the name.
+            // The damaged key keeps its id, so that its stored data stays with the name.
             self.unreadable.remove(&id);
             self.changes.push(Change::KeyMended(id, key.clone()));
             self.key_ids.insert(key.clone(), id);
@@ -187,7 +187,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Takes the addresses that were listed before as listed now.
+    /// Treats the addresses that were listed before as listed now.
     fn assume(&mut self, listings: &[&ListedAddress]) {
         let mut members = self.by_id();
         for listing in listings {
@@ -246,7 +246,8 @@ impl Assembly<'_> {
         noted.len()
     }
 
-    /// Takes in the list of a center. A partial list leaves out known addresses, so missing ones stay as they were.
+    /// Takes in the list of a center. A partial list may lack known addresses, so addresses missing from it stay as
+    /// they were.
     fn listed(&mut self, url: &str, listed: &[ListedService], before: &[ListedAddress], is_partial: bool) {
         let now = self.now;
         self.changes.push(Change::CenterListed { url: url.to_owned(), at: now });

@@ -1,4 +1,4 @@
-//! The build group to which an answer belongs: one that is known, a new one, or none.
+//! The choice of the build group to which an answer belongs: a known one, a new one, or none.
 
 use super::build_group::BuildGroupStatus;
 use super::key_state::{KeyState, Member};
@@ -11,26 +11,26 @@ pub(crate) struct AnswerBuild<'a> {
     pub(crate) member: Member,
     /// The answer is known to be of this key.
     pub(crate) is_decided: bool,
-    /// The address stands under another key, too.
+    /// The address is also listed under another key.
     pub(crate) is_elsewhere: bool,
     /// No center that answers lists the address.
     pub(crate) is_assumed: bool,
 }
 
-/// Build group of an answer.
+/// The build group of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Assignment {
     /// The build group with this index.
     Known(usize),
     /// A build group that is made for the answer.
     New {
-        /// Nobody can tell whose the answer is.
+        /// The answer may belong to another key.
         is_undecided: bool,
     },
 }
 
-/// Decides to which build group of a key an answer belongs; `None` where it is not taken in, because no center vouches
-/// for the address, and its build is not the one that is shown.
+/// Decides to which build group of a key an answer belongs. `None` means that the answer is not taken in: no center
+/// that answers lists the address, and its build is not the one that the key shows.
 pub(crate) fn assign(state: &KeyState, answer: AnswerBuild<'_>) -> Option<Assignment> {
     let AnswerBuild { build, member, is_decided, is_elsewhere, is_assumed } = answer;
     let index = if is_decided {
@@ -54,28 +54,28 @@ mod tests {
     const KNOWN: [Option<Assignment>; 2] = [Some(Assignment::Known(0)), Some(Assignment::Known(1))];
     const NEW: Option<Assignment> = Some(Assignment::New { is_undecided: false });
 
-    /// An answer at a listed address that stands under one key.
+    /// An answer at an address that is listed under one key.
     fn assigned(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
         let (build, member) = (build(files), member(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (true, false, false);
         assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
     }
 
-    /// The same at an address that stands under another key, too.
+    /// The same at an address that is also listed under another key.
     fn assigned_elsewhere(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
         let (build, member) = (build(files), member(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (true, true, false);
         assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
     }
 
-    /// The same where nobody can tell whose the answer is.
+    /// The same when the answer may belong to another key.
     fn assigned_undecided(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
         let (build, member) = (build(files), member(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (false, true, false);
         assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
     }
 
-    /// An answer at an address that no center vouches for.
+    /// An answer at an address that no answering center lists.
     fn assigned_assumed(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
         let (build, member) = (build(files), member(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (true, false, true);

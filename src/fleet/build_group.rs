@@ -1,11 +1,11 @@
 //! Answers grouped into build groups by their builds.
 //!
-//! A *build group* is a set of builds that agree in every file they share: a server and a worker that
-//! share packages are one. An answer that contradicts the build group its key shows is never poured in; it
+//! A *build group* is a set of builds that agree in every file they share: a server and a worker that share packages
+//! are one build group. An answer that contradicts the build group that its key shows is never added to it; the answer
 //! goes into a build group of its own, where nothing of it is lost.
 //!
-//! Files that another build does not have contradict nothing, so a set of files leaves its build group by what its
-//! addresses serve ([`replaced`]).
+//! A file that the other build lacks is no contradiction. So the addresses decide when a set of files leaves its build
+//! group ([`replaced`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,9 +16,8 @@ use crate::profile::{Build, Fingerprint, Relation};
 
 /// Tells whether a process that runs `build` belongs to the build group with the files of `union`.
 ///
-/// A process that shares no file with it does only if both can be of one module, and nothing else speaks for
-/// the address being another's: `elsewhere` says that it also stands under another name. An empty build
-/// says nothing and belongs everywhere.
+/// A process that shares no file with the group belongs to it only if both can be of one module and the address is not
+/// listed under another key, which `elsewhere` says. An empty build is no evidence and belongs to every group.
 #[must_use]
 pub(crate) fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
     if union.file_count() == 0 || build.file_count() == 0 {
@@ -42,10 +41,10 @@ pub(crate) struct Served<S> {
 
 /// Returns the sets of files of a build group that were replaced by another build, each with its successor.
 ///
-/// A rebuild that only renames, removes or adds files contradicts nothing, so its files alone do not tell it
-/// from a server and a worker of one key. The addresses do: a set is replaced when an address that served it
-/// serves another one now, and no address that answers serves it any more. Sets seen side by side stay one
-/// build group, and so do sets of which no address served both.
+/// A rebuild that only renames, removes or adds files contradicts nothing, so the files alone look the same for a
+/// rebuild and for a server and a worker of one key. The addresses show the difference: a set is replaced when an
+/// address that served it serves another one now, and no answering address serves it any more. Sets that are served
+/// side by side stay one build group, and so do two sets of which no address served both.
 #[must_use]
 pub(crate) fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
     let served: BTreeSet<S> = answering.iter().map(|address| address.now).collect();
@@ -59,19 +58,19 @@ pub(crate) fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S>
     replaced
 }
 
-/// The claim of a key to an answer from an address that stands under several.
+/// The claim of a key to an answer from an address that is listed under several keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// Whether the build is the key's; `None` where the key shows none yet.
+    /// The build is the one that the key shows; `None` when the key shows none yet.
     pub is_its_build: Option<bool>,
     /// When the address was listed under the key.
     pub listed_at: Option<DateTime<Utc>>,
 }
 
-/// Returns the index of the claim that an answer belongs to; `None` where that cannot be told.
+/// Returns the index of the claim that an answer belongs to; `None` when the claims do not tell.
 ///
-/// The answer belongs to the key whose build it is. Where several have that build it belongs to the one listed
-/// last; where none has it, to the one without a build yet, or the one listed last.
+/// The answer belongs to the key that shows its build; of several such keys, to the one listed last. When no key shows
+/// the build, the answer belongs to the key without a build yet, or else to the one listed last.
 #[must_use]
 pub(crate) fn owner(claims: &[Claim]) -> Option<usize> {
     for is_its_build in [Some(true), None, Some(false)] {
@@ -94,7 +93,7 @@ pub(crate) fn owner(claims: &[Claim]) -> Option<usize> {
 pub(crate) enum BuildGroupStatus {
     /// Reports show this group.
     Current,
-    /// Set aside: it conflicts with the current one.
+    /// The group is set aside, because it contradicts the current one.
     Aside,
     /// The group was current before.
     Former,
@@ -121,11 +120,9 @@ impl BuildGroupStatus {
 /// Builds of a key that agree in every file they share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BuildGroup {
-    /// In the database.
     pub id: BuildGroupId,
-    /// Status in its key.
     pub status: BuildGroupStatus,
-    /// The structures that belong to it, with their fingerprints.
+    /// The structures in the group, with the fingerprints of their builds.
     pub structures: Vec<(StructureId, Fingerprint)>,
 }
 
@@ -163,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_set_of_files_is_replaced_by_the_next_one_at_its_address_once_nobody_serves_it() {
-        // Of each address that answers: the set it serves, and those that it served before.
+        // An answering address, the set that it serves, and the sets that it served before.
         type Address = (char, &'static str);
         for (what, addresses, expected) in [
             ("a rebuild in place", &[('b', "a")][..], "a>b"),

@@ -1,4 +1,4 @@
-//! An address as one center lists it: its names, and which of them are right.
+//! An address as one center lists it, and the decision which of its names are right.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::profile::Fingerprint;
 /// A name under which a center lists an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AddressName {
-    /// As registered.
+    /// The text as it was registered.
     pub service: String,
-    /// The match of the build that is served with the name's key; `None` where that was not looked at.
+    /// The match of the served build with the name's key; `None` when the build was not read.
     pub build_match: Option<BuildMatch>,
-    /// The build that the last pull found there, where the name's key shows another.
+    /// The build that the last pull found there, if the name's key shows another.
     pub other_build: Option<Fingerprint>,
 }
 
@@ -26,22 +26,22 @@ pub(crate) struct AddressName {
 pub(crate) struct CenterAddress {
     /// URL of the center.
     pub center: String,
-    /// As registered.
+    /// The text as it was registered.
     pub address: String,
-    /// The normal form of the address. One process has one, however often it is listed.
+    /// The normal form of the address, which is the same for all spellings of one process.
     pub identity: String,
-    /// Each name under which that center lists it.
+    /// The names under which the center lists the address.
     pub names: Vec<AddressName>,
-    /// The result of this run's probe; `None` where the address was listed after the others were asked.
+    /// The result of this run's probe; `None` when the address was listed after the probes.
     pub probe: Option<Probe>,
     /// Failures in earlier runs.
     pub before: Option<Suspicion>,
-    /// When a pull last got an answer from it.
+    /// Time of the last answer to a pull.
     pub last_answer_at: Option<DateTime<Utc>>,
 }
 
 impl CenterAddress {
-    /// Returns the build that the last pull found there, where none of its names shows that one.
+    /// Returns the build that the last pull found there, if none of its names shows that build.
     #[must_use]
     pub(crate) fn other_build(&self) -> Option<Fingerprint> {
         let is_shown =
@@ -57,10 +57,10 @@ impl CenterAddress {
         self.probe.as_ref().is_some_and(|probe| probe.finding == Finding::Alive)
     }
 
-    /// Splits the names into right and stale ones; `None` where none is stale.
+    /// Splits the names into right and stale ones; `None` when no name is stale.
     ///
-    /// A name is stale only where its key shows a build that is not what the address serves, while
-    /// another name's key shows just that, in this spelling of the address or another. In doubt none is.
+    /// A name is stale only when its key shows another build than the address serves, and the key of another name shows
+    /// the served build; that name may be listed with another spelling of the address. In doubt no name is stale.
     pub(crate) fn renaming(&self, rightful: &RightfulNames) -> Option<Renaming> {
         let (stale, right): (Vec<&AddressName>, Vec<&AddressName>) =
             self.names.iter().partition(|name| name.build_match == Some(BuildMatch::Other));
@@ -81,7 +81,7 @@ impl CenterAddress {
     }
 }
 
-/// The names whose key shows what the address serves, as they are registered, by center and identity.
+/// The registrations whose key shows the build that the address serves, by center and normal form of the address.
 pub(crate) struct RightfulNames(BTreeMap<(String, String), Vec<Registration>>);
 
 impl RightfulNames {
@@ -107,14 +107,15 @@ pub(crate) struct Registration {
 /// The names of an address that is listed under a stale one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Renaming {
-    /// To be registered again. Names of another spelling are listed already; registering makes sure of them.
+    /// Registrations to make again. Some may be listed already with another spelling of the address; registering them
+    /// again makes sure of it.
     pub right: Vec<Registration>,
     /// Names whose key shows another build.
     pub stale: Vec<String>,
 }
 
 impl Renaming {
-    /// Tells whether a later probe still shows what a right name has, and no stale one.
+    /// Tells whether a later probe still shows a build of a right name and of no stale name.
     pub(crate) fn still_holds(&self, result: &ProbeResult, naming: &Naming) -> bool {
         let found = |service: &String| result.build_match(&Key::from_name(service, naming));
         self.right.iter().any(|right| found(&right.service) == Some(BuildMatch::Own))

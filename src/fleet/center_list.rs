@@ -1,4 +1,4 @@
-//! The list of a center, as far as it was read.
+//! The list of a center, cut where a limit was reached.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use std::fmt;
 pub(crate) struct ListedService {
     /// The registered name, unchanged.
     pub name: String,
-    /// As registered; a center can list what cannot be dialled.
+    /// The addresses as they were registered; some may be no valid address.
     pub addresses: Vec<String>,
 }
 
-/// The list of a center, as far as the limits let it.
+/// The list of a center within the limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CenterList {
     /// Sorted by name.
     pub services: Vec<ListedService>,
-    /// The part that was left out.
+    /// The size of the part that was left out; `None` when nothing was.
     pub cut: Option<ListCut>,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct ListCut {
     pub addresses: usize,
     /// Names that were left out.
     pub names_left_out: usize,
-    /// Addresses that were left out, also those of such names.
+    /// Addresses that were left out, including those of left-out names.
     pub addresses_left_out: usize,
-    /// Something that is known was left out, too.
+    /// A name or an address that the database knows was left out, too.
     pub of_known: bool,
 }
 

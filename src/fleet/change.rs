@@ -1,4 +1,4 @@
-//! The changes of stored records, decided without the database.
+//! The changes of stored records, as the decisions return them and the database carries them out.
 
 use chrono::{DateTime, Utc};
 
@@ -12,136 +12,115 @@ use super::snapshot::Jump;
 use super::tombstone::Tombstone;
 use crate::profile::{Fingerprint, Mode};
 
-/// A change, decided without the database.
+/// A change of stored records.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// A run began.
     RunStarted(DateTime<Utc>),
-    /// Something was said that is said once, at this time.
+    /// A message that is shown only once was shown at this time. The word identifies the message.
     Told(&'static str, DateTime<Utc>),
-    /// The run came to its end.
+    /// The run ended regularly.
     RunEnded(DateTime<Utc>),
-    /// A key that was not known.
+    /// A new key.
     Key(KeyId, Key),
-    /// Values of a key that could not be read any more, as its names have them.
+    /// The values of a key whose stored values were damaged, read again from its names.
     KeyMended(KeyId, Key),
-    /// A name that was not known, or that reads as another key now.
+    /// A new name, or a name that the configuration now parses as another key.
     Service {
-        /// Of the name.
         id: ServiceId,
-        /// As registered.
+        /// The text as it was registered.
         name: String,
-        /// The key that its data belongs to.
+        /// The key to which the name's data belongs.
         key: KeyId,
-        /// `''` where the name fits no pattern.
+        /// Empty when the name fits no pattern.
         branch: String,
         /// When it was first seen.
         seen_at: DateTime<Utc>,
     },
-    /// A pull without names asks these centers, and no others.
-    CentersAsked {
-        /// Their URLs.
-        urls: Vec<String>,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    /// A pull without names asked exactly these centers.
+    CentersAsked { urls: Vec<String>, at: DateTime<Utc> },
     /// A center answered.
-    CenterListed {
-        /// Its URL.
-        url: String,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// An address stands under a name, where it did not stand before.
+    CenterListed { url: String, at: DateTime<Utc> },
+    /// An address is newly listed under a name.
     Listed {
-        /// The name.
         service: ServiceId,
-        /// As registered.
+        /// The text as it was registered.
         address: String,
         /// URL of the center.
         center: String,
-        /// Its place among the addresses of the name.
+        /// Position of the address in the name's list.
         position: usize,
-        /// Since when.
         at: DateTime<Utc>,
     },
-    /// An address stands no longer under a name.
+    /// An address is no longer listed under a name.
     Unlisted {
-        /// The name.
         service: ServiceId,
-        /// As registered.
+        /// The text as it was registered.
         address: String,
-        /// Since when.
         at: DateTime<Utc>,
     },
-    /// A block structure that was not known.
+    /// A new block structure.
     Structure {
-        /// Of the structure.
         id: StructureId,
-        /// Of its build.
+        /// Fingerprint of the build with this structure.
         fingerprint: Fingerprint,
-        /// As [`crate::profile::encode_build`] writes it.
+        /// The structure as [`crate::profile::encode_build`] writes it.
         data: Vec<u8>,
     },
-    /// A structure that could not be read any more, as [`crate::profile::encode_build`] writes it.
+    /// A structure whose stored value was damaged, as [`crate::profile::encode_build`] writes it.
     StructureMended(StructureId, Vec<u8>),
-    /// A build group that was not known.
+    /// A new build group.
     BuildGroup {
-        /// Of the build group.
         id: BuildGroupId,
-        /// Its key.
         key: KeyId,
         /// When it was first seen.
         at: DateTime<Utc>,
     },
-    /// The role of a build group for its key.
+    /// A build group has another status in its key.
     BuildGroupStatus(BuildGroupId, BuildGroupStatus),
-    /// All counters of a structure belong to another build group of the key.
+    /// All counters of a structure move to another build group of the key.
     StructureMoved {
-        /// Of the structure.
         structure: StructureId,
-        /// The build group that they leave.
+        /// The build group that the counters leave.
         from: BuildGroupId,
-        /// The build group that they move to.
+        /// The build group that the counters move to.
         to: BuildGroupId,
     },
     /// A process was pulled for the first time.
     GenerationOpened {
         /// Of the generation.
         id: GenerationId,
-        /// The build group that takes its counters.
+        /// The build group to which the counters belong.
         build_group: BuildGroupId,
-        /// Block structure of the program that it runs.
+        /// Block structure of the program that the process runs.
         structure: StructureId,
-        /// Its address, in its normal form; `None` for a sum of closed ones.
+        /// Address in its normal form; `None` for a sum of closed generations.
         address: Option<String>,
-        /// How it counts.
+        /// Counter mode of the program.
         mode: Mode,
-        /// When.
         at: DateTime<Utc>,
-        /// As [`crate::profile::encode_counts`] writes them.
+        /// The counters as [`crate::profile::encode_counts`] writes them.
         counts: Vec<u8>,
-        /// How to know the answer again whose counters these are.
+        /// The answer that these counters come from, so that the same answer is recognised later.
         answer: Option<LastAnswer>,
     },
-    /// Counters of a generation moved.
+    /// Counters of a generation changed.
     GenerationMoved {
         /// Of the generation.
         id: GenerationId,
-        /// How it counts.
+        /// Counter mode of the program.
         mode: Mode,
-        /// When.
         at: DateTime<Utc>,
-        /// As [`crate::profile::encode_counts`] writes them.
+        /// The counters as [`crate::profile::encode_counts`] writes them.
         counts: Vec<u8>,
-        /// How to know the answer again, where these are its very counters.
+        /// The answer that shows exactly these counters, so that the same answer is recognised later.
         answer: Option<LastAnswer>,
     },
-    /// The counters that are stored came again, in an answer that looks like this.
+    /// An answer showed the stored counters again, and is remembered in place of the earlier one.
     AnswerRemembered(GenerationId, LastAnswer),
-    /// A generation is over.
+    /// A generation ended.
     GenerationClosed(GenerationId, DateTime<Utc>),
-    /// A generation that was found to be over goes on.
+    /// A generation that was taken for ended goes on.
     GenerationReopened(GenerationId),
     /// The counts of a generation may be those of several processes.
     GenerationMixed(GenerationId),
@@ -149,71 +128,67 @@ pub(crate) enum Change {
     GenerationFolded(GenerationId),
     /// A snapshot was taken in.
     SnapshotTaken {
-        /// The text that tells it from every other snapshot.
+        /// The text that distinguishes this snapshot from every other.
         identity: String,
-        /// When.
         at: DateTime<Utc>,
     },
-    /// Snapshots that were taken in before this are known no longer.
+    /// The identities of snapshots that were taken in before this time are deleted.
     SnapshotsForgotten(DateTime<Utc>),
     /// The clock of this machine went back.
     ClockWentBack(Jump),
-    /// A key of which nothing was ever stored is to go, with its names.
+    /// A key without any stored data is deleted with its names.
     NeverPulledForgotten(KeyId),
-    /// How an address of a key answers.
+    /// The state of an address of a key.
     Address {
-        /// Of the key.
         key: KeyId,
-        /// In its normal form ([`crate::address::normal_form`]).
+        /// Address in its normal form ([`crate::address::normal_form`]).
         address: String,
-        /// All that is remembered of it.
+        /// The whole new state.
         state: AddressState,
     },
-    /// Counters of a key were stored, and no decision about a row was made yet.
+    /// Counters of a key were stored, and the decision about its row is still to be made.
     Unfinished(KeyId),
-    /// The pulls of a key, as they are remembered after a decision about a row.
+    /// The schedule of a key after a decision about its row.
     Schedule(KeyId, ScheduleRow),
-    /// A new row; it becomes the latest of its key.
+    /// A new row, which becomes the latest of its key.
     Row(Box<NewRow>),
     /// The file of a row was written again, perhaps with higher counts.
     FileWritten {
-        /// Of the row.
         row: RowId,
-        /// Of the canonical text.
+        /// Digest of the canonical text.
         counts_digest: Fingerprint,
-        /// Its length.
+        /// Length of the file.
         bytes: u64,
     },
-    /// How many replicas of a key answered at its last pull.
+    /// The number of replicas of a key that answered at its last pull.
     Replicas(KeyId, Replicas),
     /// An address failed.
     Suspected {
-        /// In its normal form ([`crate::address::normal_form`]).
+        /// Address in its normal form ([`crate::address::normal_form`]).
         address: String,
-        /// All that is remembered of its failures.
+        /// The failures to remember.
         suspicion: Suspicion,
     },
-    /// An address answers, or is gone.
+    /// An address answers or is not listed any more, so its failures are forgotten.
     Unsuspected(String),
     /// An address is about to be removed.
     TombstoneAdded(Tombstone),
     /// A tombstone is no longer needed.
     TombstoneRemoved(Tombstone),
-    /// The process at an address under a name will not come back.
+    /// The process at an address of a name will not come back, so its generations are closed.
     Closed {
-        /// The name, as registered.
+        /// The name as it was registered.
         service: String,
-        /// In its normal form ([`crate::address::normal_form`]).
+        /// Address in its normal form ([`crate::address::normal_form`]).
         address: String,
-        /// When.
         at: DateTime<Utc>,
     },
-    /// The file of a row is to go.
+    /// The file of a row is deleted.
     RowDropped(RowId, DateTime<Utc>),
-    /// All counters of a build group are to go.
+    /// All counters of a build group are deleted.
     BuildGroupDropped(BuildGroupId),
-    /// Structures that no counters refer to any more are to go.
+    /// Structures to which no counters refer any more are deleted.
     StructuresSwept,
-    /// All data of a key is to go; its rows are marked, and stay for the trend.
+    /// All data of a key is deleted. Its rows are marked as deleted and stay for the trend.
     KeyDropped(KeyId, DateTime<Utc>),
 }

@@ -1,7 +1,7 @@
 //! The build group that a key shows, chosen by votes.
 //!
-//! A *vote* is a distinct listed address by its last answer. One stray process therefore never decides
-//! for long which build group a key shows, whoever came first.
+//! Each distinct listed address has one *vote*: for the build group of its last answer. So one stray process never
+//! decides for long which build group a key shows, even if it was the first.
 
 use std::cmp::{Ordering, Reverse};
 use std::time::Duration;
@@ -10,27 +10,27 @@ use chrono::{DateTime, Utc};
 
 use super::schedule::{self, MAJORITY_AFTER};
 
-/// How long a tie has to last before the build group whose address was listed last is adopted.
+/// The time after which a tie is decided for the build group whose address was listed last.
 pub(crate) const TIE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// A build group of a key as an election sees it.
+/// A build group of a key in an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate<E> {
-    /// Identifies the build group.
     pub build_group: E,
     /// The key shows this build group.
     pub is_shown: bool,
-    /// Addresses that serve it: those that answered so, and those that were not asked and did so last.
+    /// Number of addresses that serve it: those that answered with it in this pull, and those that were not asked and
+    /// answered with it last.
     pub serving: usize,
-    /// Place of the first such address in the center's list.
+    /// Position in the center's list of the first address that serves it.
     pub first: usize,
-    /// Listed addresses whose last answer was of this build group, also those that fail now.
+    /// Number of listed addresses whose last answer was of this build group, including those that fail now.
     pub votes: usize,
-    /// When the last of those addresses was listed, and its place in the list.
+    /// The latest listing of an address that votes for it: its time, and the position in the list.
     pub listed_last: Option<(DateTime<Utc>, usize)>,
 }
 
-/// State of a key from one election to the next.
+/// The state of a key that is kept from one election to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Election<E> {
     /// An election that is not decided yet.
@@ -46,7 +46,7 @@ impl<E> Default for Election<E> {
 }
 
 impl<E> Election<E> {
-    /// Returns when a pull would decide the contest.
+    /// Returns the time from which a pull decides the contest.
     #[must_use]
     pub(crate) fn decided_at(&self) -> Option<DateTime<Utc>> {
         self.contest.as_ref().and_then(Contest::decided_at)
@@ -56,11 +56,11 @@ impl<E> Election<E> {
 /// A build group that has at least as many votes as the one shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contest<E> {
-    /// Why the other build group may be adopted.
+    /// The reason for which the other build group may be adopted.
     pub kind: ContestKind,
     /// The build group that is adopted if the votes stay as they are; `None` in a tie that the shown one wins.
     pub winner: Option<E>,
-    /// Since when pulls have found this.
+    /// Time of the first of the pulls in a row that found this contest.
     pub since: DateTime<Utc>,
     /// Votes of the winner in the last pull.
     pub votes: usize,
@@ -69,24 +69,24 @@ pub(crate) struct Contest<E> {
 }
 
 impl<E> Contest<E> {
-    /// Returns when a pull would decide it; `None` if the shown build group stays.
+    /// Returns the time from which a pull decides it; `None` if the shown build group stays.
     #[must_use]
     pub(crate) fn decided_at(&self) -> Option<DateTime<Utc>> {
         self.winner.as_ref().map(|_| schedule::end_of(self.since, self.kind.wait()))
     }
 }
 
-/// How the votes of two build groups compare.
+/// The comparison of the votes of two build groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContestKind {
-    /// Another build group has more votes than the one shown, or all that answers serves it.
+    /// Another build group has more votes than the one shown, or all answering addresses serve it.
     Majority,
     /// Another build group has as many votes as the one shown, and none has more.
     Tie,
 }
 
 impl ContestKind {
-    /// Returns the word that is stored, and that scripts read.
+    /// Returns the word that the database stores and scripts read.
     #[must_use]
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl ContestKind {
         [Self::Majority, Self::Tie].into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Returns how long it has to last before the winner is adopted.
+    /// Returns the time that it has to last before the winner is adopted.
     #[must_use]
     pub(crate) fn wait(self) -> Duration {
         match self {
@@ -111,42 +111,43 @@ impl ContestKind {
     }
 }
 
-/// Under which conditions an election is held.
+/// The conditions of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Conditions {
-    /// Another build group may take the place of the one shown.
+    /// Another build group may replace the one shown.
     pub may_adopt: bool,
-    /// An address answered in this pull. Without an answer a pull says nothing new about a key.
+    /// An address answered in this pull. A pull without an answer learns nothing new about a key.
     pub is_answered: bool,
-    /// Distinct addresses listed.
+    /// Number of distinct listed addresses.
     pub listed: usize,
-    /// When the run began.
+    /// Start of the run.
     pub now: DateTime<Utc>,
 }
 
 /// The result of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision<E> {
-    /// Index of the build group that takes the place of the one shown; `None`: nothing changes.
+    /// Index of the build group that replaces the one shown; `None` when nothing changes.
     pub adopted: Option<usize>,
-    /// State of the key for the next election.
+    /// The state to keep for the next election.
     pub remembered: Election<E>,
 }
 
 /// Decides which build group a key shows after a pull.
 ///
-/// A key that shows none takes the build group that most addresses serve, of two alike the one listed first.
-/// Else, in this order:
-/// - Nothing serves the shown build group, and all that answers serves one other, which has at least as many votes: the
-///   other is adopted at once.
-/// - The shown build group was chosen by hand: it stays.
-/// - Another build group leads, now and in a pull [`MAJORITY_AFTER`] ago, and in every pull between: it is adopted. A
-///   build group leads that has more votes than the shown one, or that all serve that answer, though fewer than served the
-///   shown one before they failed.
-/// - Another build group has as many votes for [`TIE_AFTER`]: the one whose address was listed last is adopted.
+/// A key that shows no build group adopts the one that most addresses serve; of two with as many, the one listed first.
+/// Otherwise, in this order:
+/// - No address serves the shown build group, and all answering addresses serve one other, which has at least as many
+///   votes: the other is adopted at once.
+/// - A person chose the shown build group: it stays.
+/// - Another build group leads now, led in a pull [`MAJORITY_AFTER`] ago, and led in every pull between: it is adopted.
+///   A build group leads when it has more votes than the shown one, or when all answering addresses serve it, even if
+///   more addresses that fail now served the shown one.
+/// - Another build group has had as many votes for [`TIE_AFTER`]: of the two, the one whose address was listed last is
+///   adopted.
 ///
-/// A build group that no address serves any more is never adopted, however many dead addresses are listed
-/// that served it.
+/// A build group that no address serves any more is never adopted, however many dead addresses that served it are still
+/// listed.
 #[must_use]
 pub(crate) fn elect<E: Copy + Eq>(
     candidates: &[Candidate<E>],
@@ -191,7 +192,7 @@ pub(crate) fn elect<E: Copy + Eq>(
         }
         Ordering::Greater => (ContestKind::Majority, Some(rival.build_group)),
     };
-    // A tie goes on whoever would win it; a majority has to be that of one build group.
+    // A tie goes on even if its winner changes; a majority goes on only for the same build group.
     let before = remembered.contest.filter(|before| {
         before.kind == kind && (kind == ContestKind::Tie || before.winner == winner) && before.since <= now
     });
@@ -212,7 +213,8 @@ mod tests {
         DateTime::from_timestamp(1_700_000_000 + minute * 60, 0).unwrap()
     }
 
-    /// Addresses that serve a build group now, its votes, and the minute at which the last of those was listed.
+    /// The number of addresses that serve a build group now, its votes, and the minute at which the last of the voting
+    /// addresses was listed.
     type Standing = (usize, usize, i64);
 
     /// Build group 0 is shown, the others follow.
@@ -237,7 +239,7 @@ mod tests {
         Election { contest: Some(contest), chosen: None }
     }
 
-    /// Pulls at each minute, with these candidates; returns the build groups adopted, by minute.
+    /// Runs an election at each of these minutes with these candidates; returns the adopted build groups by minute.
     fn course(pulls: &[(i64, &[Standing])]) -> Vec<(i64, usize)> {
         let mut remembered = Election::default();
         let mut adopted = Vec::new();
@@ -274,7 +276,7 @@ mod tests {
         for (of, adopted) in [
             (&[(1, 1, 0), (2, 2, 0)][..], None),
             (&[(0, 0, 0), (2, 2, 0)], Some(1)),
-            // Also where dead addresses that served the shown one are still listed.
+            // Dead addresses that served the shown one are still listed.
             (&[(0, 3, 0), (3, 3, 0)], Some(1)),
             (&[(0, 3, 0), (2, 2, 0)], None),
             (&[(0, 0, 0), (2, 2, 0), (1, 1, 0)], None),
@@ -309,9 +311,9 @@ mod tests {
         assert_eq!(course(&[(0, ahead), (1, ahead), (4, ahead), (5, ahead)]), [(5, 1)]);
         assert_eq!(course(&[(0, ahead), (4, ahead)]), []);
         assert_eq!(course(&[(0, behind), (5, behind), (500, behind)]), []);
-        // A pull between that finds no majority begins the wait again.
+        // A pull in between that finds no majority starts the wait again.
         assert_eq!(course(&[(0, ahead), (4, behind), (5, ahead), (9, ahead), (10, ahead)]), [(10, 1)]);
-        // Votes count, not the addresses that answer now.
+        // The votes decide, not the number of addresses that answer now.
         assert_eq!(course(&[(0, &[(1, 3, 0), (2, 2, 0)]), (5, &[(1, 3, 0), (2, 2, 0)])]), []);
         assert_eq!(course(&[(0, &[(1, 1, 0), (1, 2, 0)]), (5, &[(1, 1, 0), (1, 2, 0)])]), [(5, 1)]);
     }
@@ -343,10 +345,10 @@ mod tests {
         assert_eq!(course(&[(0, later), (5, later), (DAY - 2, later), (DAY, later)]), [(DAY, 1)]);
         let earlier: &[_] = &[(1, 1, 5), (1, 1, 0)];
         assert_eq!(course(&[(0, earlier), (DAY, earlier), (3 * DAY, earlier)]), []);
-        // Listed in one answer of the center: the place decides.
+        // The addresses were listed at the same time, so the position decides.
         let together: &[_] = &[(1, 1, 0), (1, 1, 0)];
         assert_eq!(course(&[(0, together), (DAY, together)]), [(DAY, 1)]);
-        // The tie goes on whoever was listed last meanwhile, and begins again after a majority of either.
+        // The tie goes on even if its winner changes, and starts again after a majority of either.
         assert_eq!(course(&[(0, later), (60, earlier), (DAY, later)]), [(DAY, 1)]);
         assert_eq!(course(&[(0, later), (60, &[(2, 2, 0), (1, 1, 5)]), (DAY, later)]), []);
         assert_eq!(course(&[(0, &[(1, 0, 0), (1, 0, 0)]), (DAY, &[(1, 0, 0), (1, 0, 0)])]), []);
@@ -392,10 +394,10 @@ mod tests {
         let chosen = Election { chosen: Some(0), ..contest(ContestKind::Majority, Some(1), 0, 2) };
         let kept = Decision { adopted: None, remembered: Election { contest: None, chosen: Some(0) } };
         assert_eq!(elect(&of, &chosen, conditions(60)), kept);
-        // Once nothing serves it any more, a deploy ends the choice.
+        // A deploy ends the choice once no address serves the chosen build group any more.
         let deployed = elect(&candidates(&[(0, 0, 0), (2, 2, 0)]), &chosen, conditions(60));
         assert_eq!(deployed, Decision { adopted: Some(1), remembered: Election::default() });
-        // A choice of what is no longer shown means nothing.
+        // A choice of a build group that is no longer shown has no effect.
         let former = Election { chosen: Some(7), ..contest(ContestKind::Majority, Some(1), 0, 2) };
         assert_eq!(elect(&of, &former, conditions(60)).adopted, Some(1));
         let off = Conditions { may_adopt: false, ..conditions(60) };
@@ -403,7 +405,7 @@ mod tests {
         assert_eq!(elect(&of, &before, off), Decision { adopted: None, remembered: Election::default() });
     }
 
-    /// The list: the build group that each address served last, and whether it answers now.
+    /// The listed addresses, each with the build group that it served last and whether it answers now.
     fn world() -> impl Strategy<Value = Vec<(usize, bool)>> {
         prop::collection::vec((0..4_usize, prop::bool::weighted(0.8)), 1..9)
     }
@@ -425,13 +427,14 @@ mod tests {
     }
 
     proptest! {
-        /// Histories of processes that come, go and change, with a pull now and then.
+        /// The property is checked on histories in which processes come, go and change, with pulls in between.
         #[test]
         fn only_a_lasting_majority_a_long_tie_or_a_deploy_replaces_the_build_shown(
             history in prop::collection::vec((world(), 1..30_i64), 1..40),
         ) {
             let (mut shown, mut remembered) = (0, Election::default());
-            // Since when each build group has led, and since when none had fewer votes than the shown one.
+            // The minute since which each build group has led, and the minute since which it has had at least as many
+            // votes as the shown one.
             let mut ahead: [Option<i64>; 4] = [None; 4];
             let mut tied: Option<i64> = None;
             let mut minute = 0;

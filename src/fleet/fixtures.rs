@@ -18,7 +18,7 @@ use super::schedule::{AddressRetry, Retry, Schedule, Steps};
 use super::tombstone::Tombstone;
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
-/// So many minutes after 12:00 of an ordinary day.
+/// The time `minute` minutes after 12:00 of an ordinary day.
 pub(crate) fn at(minute: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_049_600 + 60 * minute, 0).unwrap()
 }
@@ -40,7 +40,7 @@ pub(crate) fn address(host: &str) -> String {
     format!("http://{host}:1")
 }
 
-/// A key of one name that was never pulled, with these hosts listed since 12:00.
+/// A never pulled key with one name, whose hosts have been listed since 12:00.
 pub(crate) fn entry(id: i64, hosts: &[&str]) -> KeyEntry {
     let name = format!("name{id}");
     let center: Arc<str> = "http://center:1".into();
@@ -76,20 +76,21 @@ pub(crate) fn pulled(id: i64, hosts: &[&str]) -> KeyEntry {
     KeyEntry { schedule: ScheduleRow { schedule, ..ScheduleRow::default() }, ..entry(id, hosts) }
 }
 
-/// The key, with what is remembered of an address.
+/// The key with this state of an address.
 pub(crate) fn with_state(mut entry: KeyEntry, host: &str, state: AddressState) -> KeyEntry {
     entry.states.push((address(host), state));
     entry.states.sort_by(|(one, _), (other, _)| one.cmp(other));
     entry
 }
 
-/// The key, one of whose addresses failed so often in a row and is tried again at this minute.
+/// The key with an address that failed `failures` times in a row and is tried again at minute `next_try`.
 pub(crate) fn failing(entry: KeyEntry, host: &str, failures: u32, next_try: i64) -> KeyEntry {
     let retry = AddressRetry { failures, next_try: Some(at(next_try)) };
     with_state(entry, host, AddressState { retry, ..AddressState::default() })
 }
 
-/// The build of these files, such as `lib server`. A file with a prime, such as `lib'`, contradicts that without.
+/// The build of these files, such as `lib server`. A file with a prime, such as `lib'`, contradicts the file of the
+/// same name without it.
 pub(crate) fn build(files: &str) -> Arc<Build> {
     let line = |file: &str| {
         let (name, end) = file.strip_suffix('\'').map_or((file, 2), |name| (name, 3));
@@ -99,7 +100,7 @@ pub(crate) fn build(files: &str) -> Arc<Build> {
     parse(format!("mode: count\n{text}").as_bytes(), Limits::default()).unwrap().build
 }
 
-/// A fingerprint of this byte alone.
+/// A fingerprint that repeats this byte.
 pub(crate) fn print(byte: u8) -> Fingerprint {
     Fingerprint::from_bytes(&[byte; 32]).unwrap()
 }
@@ -124,7 +125,7 @@ pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Gen
     }
 }
 
-/// A build group with its structures, each with its files.
+/// A build group: its status, and its structures with their files.
 pub(crate) type Group<'a> = (BuildGroupStatus, &'a [(i64, &'a str)]);
 
 /// The state of a key whose build groups have the ids 1, 2 and so on, with all structures read.

@@ -1,9 +1,8 @@
-//! The life of one process, judged by its counters alone.
+//! The life of one process at an address, recognised by its counters alone.
 //!
-//! Nothing in an agent's answer tells whether the process is still the one that answered before: an
-//! address is kept across a restart, and there is no start time. What tells is that counters only grow
-//! within a *generation*, but for noise: in `count` mode increments race, so a busy counter can fall a
-//! little, and a uint32 wraps.
+//! An agent's answer does not tell whether the same process answered before: a restarted process keeps its address, and
+//! the answer has no start time. The counters tell: within a *generation* they only grow, except for noise. In `count`
+//! mode increments race, so a busy counter can fall a little, and a uint32 wraps.
 
 use chrono::{DateTime, Utc};
 
@@ -15,7 +14,7 @@ use crate::profile::Mode;
 pub(crate) enum Verdict {
     /// The generation goes on, with these counters.
     Continues(Vec<u64>),
-    /// The counters started again: what was stored is closed, and the answer opens the next one.
+    /// The counters started again: the stored generation is closed, and the answer opens the next one.
     Restarted,
 }
 
@@ -25,15 +24,14 @@ pub(crate) fn fell(stored: &[u64], answered: &[u64]) -> bool {
     stored.iter().zip(answered).any(|(&before, &now)| lift(before, now) < before)
 }
 
-/// Judges an answer against the counters last stored of the same build, block by block.
+/// Compares an answer block by block with the counters that are stored of the same build.
 ///
-/// - A block that was hit is 0, or more than 1 % of the hit blocks (at least 2) fell: the process
-///   started again, or was cleared.
-/// - Any other fall from above 2^31 to below is a uint32 that wrapped: 2^32 is added.
+/// - A block that was hit is 0 now, or more than 1 % of the hit blocks (at least 2) fell: the process started again, or
+///   its counters were cleared.
+/// - Any other fall from above 2^31 to below 2^31 is a uint32 that wrapped: 2^32 is added.
 /// - Any other fall is noise: the larger count is kept.
-/// - No fall: the same generation. A process that was replaced and has already passed every count of
-///   the old one cannot be told from it; the covered set is exact all the same, and hits are
-///   understated.
+/// - Without a fall the generation is the same. A new process that has already passed every count of the old one looks
+///   the same, too; then the covered set is still exact, and hits are understated.
 #[must_use]
 pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
     assert_eq!(stored.len(), answered.len(), "counters of one build");
@@ -73,32 +71,31 @@ fn lift(before: u64, now: u64) -> u64 {
 /// The life of one process, without its counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Generation {
-    /// In the database.
     pub id: GenerationId,
-    /// The build group to which its data goes.
+    /// The build group to which its counters belong.
     pub build_group: BuildGroupId,
-    /// The structure of the program that ran.
+    /// The block structure of the program that runs, or ran.
     pub structure: StructureId,
-    /// In its normal form. `None`: a sum of several that were closed.
+    /// Address in its normal form; `None` for a sum of closed generations.
     pub address: Option<String>,
-    /// How it counts.
+    /// Counter mode of the program.
     pub mode: Mode,
-    /// When it was first pulled.
+    /// Time of the first pull.
     pub opened_at: DateTime<Utc>,
-    /// When its counters were last seen to move.
+    /// Time of the last pull that found changed counters.
     pub pulled_at: DateTime<Utc>,
-    /// When it was found to be over.
+    /// Time at which it was found to have ended.
     pub closed_at: Option<DateTime<Utc>>,
     /// Its counts may be those of several processes at its address, of which each may have a life of its own beside it.
     pub is_mixture: bool,
 }
 
-/// An answer, remembered so that it is known when it comes again.
+/// An answer, remembered so that a repetition of it is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LastAnswer {
-    /// Its fraction of hit blocks, as its agent would show it.
+    /// The fraction of hit blocks, in the form in which the agent shows it.
     pub fraction: String,
-    /// As [`crate::profile::AnswerDigest::encode`] writes it.
+    /// The digest as [`crate::profile::AnswerDigest::encode`] writes it.
     pub answer_digest: Vec<u8>,
 }
 

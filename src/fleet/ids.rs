@@ -1,4 +1,4 @@
-//! The ids of everything that is stored, and the source of new ones.
+//! The ids of stored records, and the source of new ids.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -35,18 +35,13 @@ pub(crate) struct IdSource {
     generations: AtomicI64,
 }
 
-/// The highest ids that are stored.
+/// The highest stored id of each kind of record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HighestIds {
-    /// Of a key.
     pub key: i64,
-    /// Of a registered name.
     pub service: i64,
-    /// Of a block structure.
     pub structure: i64,
-    /// Of a build group.
     pub build_group: i64,
-    /// Of a generation.
     pub generation: i64,
 }
 
@@ -58,7 +53,7 @@ impl Default for IdSource {
 }
 
 impl IdSource {
-    /// Begins after the ids that are stored.
+    /// Creates a source whose first ids follow the highest stored ones.
     #[must_use]
     pub(crate) fn after(highest: HighestIds) -> Self {
         let next = |last: i64| AtomicI64::new(last + 1);

@@ -1,4 +1,4 @@
-//! Keys with the names that belong to them and the addresses that are listed under each name.
+//! Keys with their names, and the addresses that are listed under each name.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use super::records::{AddressState, Key, Replicas, ScheduleRow};
 use super::row::Row;
 use crate::address::normal_form;
 
-/// An address that stands under a name.
+/// An address that is listed under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// In its normal form, by which it is known.
+    /// The normal form of the address, which identifies it.
     pub address: Arc<str>,
-    /// As registered, which is how its center knows it.
+    /// The spelling that was registered; requests to the center need exactly it.
     pub listed_as: Arc<str>,
     /// URL of the center that lists it.
     pub center: Arc<str>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
-    /// The center does not answer for it: it was listed when it last did.
+    /// The center did not answer, or left the address out of a cut list; it was listed in an earlier answer.
     pub assumed: bool,
 }
 
@@ -33,52 +33,49 @@ impl Listing {
     }
 }
 
-/// A name, with where its processes are.
+/// A registered name with the addresses that are listed under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServiceName {
-    /// In the database.
     pub id: ServiceId,
-    /// As registered.
+    /// The name as it was registered.
     pub name: String,
-    /// `''` where the name fits no pattern.
+    /// Empty when the name fits no pattern.
     pub branch: String,
-    /// The addresses that are listed now, once for each spelling.
+    /// The addresses that are listed now, one listing for each spelling.
     pub listings: Vec<Listing>,
-    /// The time at which a center last listed it; `None` where none ever did.
+    /// The time at which a center last listed it; `None` when none ever did.
     pub last_seen: Option<DateTime<Utc>>,
-    /// The time at which its center was last asked, where nobody lists the name now and that center does not count.
+    /// The time at which its center was last asked, if that center is not asked any more and no other lists the name.
     pub not_asked_since: Option<DateTime<Utc>>,
 }
 
 impl ServiceName {
-    /// Returns the addresses that are listed now, each by the spelling that is listed first.
+    /// Returns each address that is listed now once, in its first spelling.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Listing> {
         let mut seen = HashSet::new();
         self.listings.iter().filter(move |listing| seen.insert(&*listing.address))
     }
 }
 
-/// A key, with all names that are its.
+/// A key with all its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyEntry {
-    /// In the database.
     pub id: KeyId,
-    /// Env, region, app and commit.
     pub key: Key,
     /// Sorted by name; at least one.
     pub members: Vec<ServiceName>,
-    /// Its pulls, as they are remembered.
+    /// The stored schedule of its pulls.
     pub schedule: ScheduleRow,
-    /// The replicas at its last pull; `None` where it was never pulled.
+    /// The replicas at its last pull; `None` when it was never pulled.
     pub replicas: Option<Replicas>,
     /// The states of its addresses, sorted by address.
     pub states: Vec<(String, AddressState)>,
-    /// The last data of one of its processes came in during this run.
+    /// A snapshot of one of its processes was taken in during this run.
     pub came_in: bool,
 }
 
 impl KeyEntry {
-    /// Returns the addresses that are listed now, each once, in their normal form and in the order listed.
+    /// Returns the normal form of each address that is listed now, each once, in the order of the list.
     #[must_use]
     pub(crate) fn addresses(&self) -> Vec<String> {
         let mut seen = HashSet::new();
@@ -89,7 +86,7 @@ impl KeyEntry {
             .collect()
     }
 
-    /// Returns when an address was listed under this key.
+    /// Returns the time at which an address was listed under this key.
     #[must_use]
     pub(crate) fn listed_at(&self, address: &str) -> Option<DateTime<Utc>> {
         self.places_of(address).map(|listing| listing.listed_at).max()
@@ -109,7 +106,8 @@ impl KeyEntry {
             .filter(move |listing| *listing.address == *address)
     }
 
-    /// Returns the name that was listed last, which speaks for the key where one name must.
+    /// Returns the name that was listed last. That name stands for the key where one name is needed, such as in
+    /// messages.
     #[must_use]
     pub(crate) fn newest_name(&self) -> &ServiceName {
         let latest = |member: &&ServiceName| {
@@ -118,15 +116,16 @@ impl KeyEntry {
         self.members.iter().max_by_key(latest).expect("a key has a name")
     }
 
-    /// Tells whether nobody lists the key and nothing is left of its data.
+    /// Tells whether no center lists the key and none of its data is left.
     #[must_use]
     pub(crate) fn is_gone(&self, row: Option<&Row>, dropped: &BTreeSet<KeyId>) -> bool {
         row.is_none() && dropped.contains(&self.id) && self.addresses().is_empty()
     }
 
-    /// Returns the replicas that answered at the last pull, and those listed, for the latest row of this key.
+    /// Returns the number of replicas that answered at the last pull and the number listed, for the latest row of this
+    /// key.
     ///
-    /// `None` for a row that another program stored.
+    /// Returns `None` for a row that another program stored.
     #[must_use]
     pub(crate) fn replicas_now(&self, latest: &Row) -> Option<(u32, u32)> {
         let stored = latest.stats.as_ref().map(|stats| (stats.answered, stats.listed));

@@ -1,6 +1,6 @@
-//! The state of one key during a pull: its build groups, its lives, and what its addresses answered.
+//! The state of one key during a pull: its build groups, its lives, and the answers of its addresses.
 //!
-//! Pure: the engine reads what is stored and hands it in, and carries out the changes that come back.
+//! Pure: the engine reads the stored records, passes them in, and carries out the returned changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -19,19 +19,19 @@ pub(crate) struct KeyState {
     pub(crate) build_groups: Vec<PulledBuildGroup>,
     /// Lives as they were stored before this run.
     pub(crate) generations: Vec<Generation>,
-    /// Lives whose stored counters are replaced by those in the sums.
+    /// Lives whose counters are in the sums already, so that their stored counters are not added again.
     pub(crate) replaced: HashSet<GenerationId>,
     pub(crate) templates: Vec<(StructureId, Arc<Template>)>,
     pub(crate) answered: BTreeMap<String, Answered>,
     /// Addresses that failed, each with its error.
     pub(crate) failed: BTreeMap<String, String>,
-    /// Addresses whose process belongs to another key, each with a name of that key and the build.
+    /// Addresses whose process belongs to another key, each with a name of that key and the build it serves.
     pub(crate) elsewhere: BTreeMap<String, (String, Fingerprint)>,
-    /// Something of the key was stored in this run.
+    /// Records of the key were stored in this run.
     pub(crate) touched: bool,
     /// Stored values of the key that cannot be read.
     pub(crate) faults: BTreeSet<String>,
-    /// Lives that ended.
+    /// Number of lives that ended.
     pub(crate) restarted: usize,
     pub(crate) bytes: u64,
 }
@@ -41,13 +41,13 @@ pub(crate) struct PulledBuildGroup {
     pub(crate) id: BuildGroupId,
     pub(crate) status: BuildGroupStatus,
     pub(crate) structures: Vec<Member>,
-    /// Counters of this run's answers alone, over a structure that holds at least theirs.
+    /// The sum of the counters in this run's answers, over a structure with at least the blocks of all of them.
     pub(crate) sum: Option<Merged>,
-    /// Structures of this run's answers. They stay here until its end.
+    /// Structures of this run's answers. They cannot move to another group before the run ends.
     answered: HashSet<StructureId>,
-    /// Counters moved in this run.
+    /// Counters changed in this run.
     pub(crate) moved: bool,
-    /// The group was made in this run for an answer of which nobody can tell whose it is.
+    /// The group was made in this run for an answer that may belong to another key.
     pub(crate) is_undecided: bool,
 }
 
@@ -64,7 +64,8 @@ pub(crate) struct Answered {
 }
 
 impl KeyState {
-    /// Begins with what is stored, but for structures and counters: where nothing moved, neither is needed.
+    /// Starts with the stored build groups and lives. Structures and counters are read later, only if an answer
+    /// changed.
     pub(crate) fn new(build_groups: Vec<BuildGroup>, generations: Vec<Generation>) -> Self {
         let pulled = |BuildGroup { id, status, structures }| PulledBuildGroup {
             structures,
@@ -84,12 +85,12 @@ impl KeyState {
         self.generations.iter().filter(move |known| known.address.as_deref() == Some(address))
     }
 
-    /// Returns the one open life of an address with its build, where its last answer can only go on with it if it comes
-    /// again. `is_assumed`: no center that answers lists the address.
+    /// Returns the only open life of an address with its build, if a repetition of its last answer certainly goes on
+    /// with this life. `is_assumed` says that no answering center lists the address.
     pub(crate) fn repeatable(&self, address: &str, is_assumed: bool) -> Option<(Generation, Fingerprint)> {
         let mut open = self.open_at(address);
         let (Some(generation), None) = (open.next(), open.next()) else { return None };
-        // Before a key shows anything, all answers together decide what that is.
+        // A key that shows no build group yet needs all answers to choose one.
         let current = self.current()?;
         let index = self.build_group_with(generation.structure)?;
         let build_group = &self.build_groups[index];
@@ -111,7 +112,8 @@ impl KeyState {
         self.current().map(|current| self.build_groups[current].id)
     }
 
-    /// Tells whether a build is that which the key shows, or that which its first answers serve.
+    /// Tells whether a build belongs to the build group that the key shows, or, before it shows one, to the builds of
+    /// its answers. `None` when the key has no answer yet.
     pub(crate) fn is_its_build(&self, build: &Build) -> Option<bool> {
         let current = self.current();
         let shown = self.build_groups.iter().enumerate().filter(|(index, build_group)| match current {
@@ -123,11 +125,11 @@ impl KeyState {
         Some(sums.any(|sum| build_group::fits(sum.build(), build, true)))
     }
 
-    /// Returns the build group that an answer belongs to: the current group if it has the build or the build fits it,
-    /// else one that has the build, else one that the build fits.
+    /// Returns the build group to which an answer belongs: the current group if it has the build or the build fits it,
+    /// else a group that has the build, else a group that the build fits.
     ///
-    /// A build that fits the current build group is moved there with all that it counted before. It was set aside
-    /// for another build, or replaced, and is served beside the current one again.
+    /// A build that fits the current build group moves there with all its earlier counters ([`Self::bring_back`]). Such
+    /// a build was set aside or replaced before, and is now served beside the current one again.
     pub(crate) fn build_group_of(&self, build: &Build, member: Member, elsewhere: bool) -> Option<usize> {
         let fits = |index: &usize| {
             let sum = self.build_groups[*index].sum.as_ref();
@@ -143,13 +145,13 @@ impl KeyState {
             .or_else(|| self.decided_newest_first().find(fits))
     }
 
-    /// Returns the build group that has a structure: the current one if it does, else the newest.
+    /// Returns the build group that has a structure: the current group if it has it, else the newest group with it.
     pub(crate) fn build_group_with(&self, structure: StructureId) -> Option<usize> {
         let has_it = |index: &usize| self.build_groups[*index].has(structure);
         self.current().filter(has_it).or_else(|| self.decided_newest_first().find(has_it))
     }
 
-    /// Returns the build group in which answers of this build wait until it can be told whose they are.
+    /// Returns the build group in which answers of this build wait until their key is known.
     pub(crate) fn undecided_build_group_of(&self, member: Member) -> Option<usize> {
         let stored = |build_group: &PulledBuildGroup| {
             self.generations.iter().any(|known| known.build_group == build_group.id)
@@ -161,7 +163,7 @@ impl KeyState {
         })
     }
 
-    /// Notes that nobody can tell whose the answers are that wait with this build.
+    /// Notes that the waiting answers of this build may belong to another key.
     pub(crate) fn mark_undecided(&mut self, member: Member) {
         if let Some(index) = self.undecided_build_group_of(member) {
             self.build_groups[index].is_undecided = true;
@@ -172,7 +174,7 @@ impl KeyState {
         (0..self.build_groups.len()).rev().filter(|&index| !self.build_groups[index].is_undecided)
     }
 
-    /// Tells whether an answer of this run belongs to another build group that has this build, or is about to.
+    /// Tells whether an answer of this run with this build belongs to another build group, or is about to.
     fn is_answered_elsewhere(&self, index: usize, structure: StructureId) -> bool {
         let others = self.build_groups.iter().enumerate().filter(|(other, _)| *other != index);
         let mut decided =
@@ -180,8 +182,8 @@ impl KeyState {
         decided.any(|build_group| build_group.answered.contains(&structure))
     }
 
-    /// Moves what other build groups have counted of a build into the current one; returns the changes that do it in
-    /// the database.
+    /// Moves the counters that other build groups have of a build into the current one; returns the changes for the
+    /// database.
     pub(crate) fn bring_back(&mut self, current: usize, member: Member) -> Vec<Change> {
         let mut moved = Vec::new();
         for index in 0..self.build_groups.len() {
@@ -194,8 +196,7 @@ impl KeyState {
         moved
     }
 
-    /// Moves all that was counted of a build from one build group to another; returns the change that does it in the
-    /// database.
+    /// Moves all counters of a build from one build group to another; returns the change for the database.
     pub(crate) fn move_structure(&mut self, member: Member, from: usize, to: usize) -> Change {
         let (structure, (from_id, to_id)) =
             (member.0, (self.build_groups[from].id, self.build_groups[to].id));
@@ -211,7 +212,7 @@ impl KeyState {
         Change::StructureMoved { structure, from: from_id, to: to_id }
     }
 
-    /// Adds a build group; returns its index, and the change that does it in the database.
+    /// Adds a build group; returns its index and the change for the database.
     pub(crate) fn add_build_group(
         &mut self,
         key: KeyId,
@@ -225,7 +226,7 @@ impl KeyState {
         (self.build_groups.len() - 1, Change::BuildGroup { id, key, at: now })
     }
 
-    /// Gives a build group another status; returns the change that does it in the database.
+    /// Gives a build group another status; returns the change for the database.
     pub(crate) fn set_status(&mut self, index: usize, status: BuildGroupStatus) -> Change {
         let build_group = &mut self.build_groups[index];
         build_group.status = status;
@@ -251,12 +252,12 @@ impl PulledBuildGroup {
         self.structures.iter().any(|(known, _)| *known == structure)
     }
 
-    /// Returns the build that stands for the group where one has to.
+    /// Returns the newest build, which stands for the group where one build has to be named.
     pub(crate) fn newest_build(&self) -> Option<Fingerprint> {
         self.structures.last().map(|(_, build)| *build)
     }
 
-    /// Widens the structure of the sum.
+    /// Adds the blocks of a build to the structure of the sum.
     pub(crate) fn take_in(&mut self, build: &Arc<Build>) -> Result<(), Conflict> {
         self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)
     }
@@ -299,7 +300,7 @@ mod tests {
         let shown = state(&[(Current, &[(1, "lib server")]), (Aside, &[(2, "lib'")])], vec![]);
         assert_eq!(shown.is_its_build(&build("lib worker")), Some(true));
         assert_eq!(shown.is_its_build(&build("lib'")), Some(false));
-        // Nothing but the module speaks for a build without a common file.
+        // A build without a common file belongs to the group only by its module.
         assert_eq!(shown.is_its_build(&build("worker")), Some(false));
     }
 

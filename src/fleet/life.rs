@@ -1,4 +1,4 @@
-//! The lives of an address after an answer: which of them goes on, which are over, whether one begins.
+//! The lives of an address after an answer: which one goes on, which ones ended, and whether one begins.
 
 use super::change::Change;
 use super::generation::{self, Generation, LastAnswer, Verdict};
@@ -14,18 +14,18 @@ pub(crate) struct StoredLife {
     pub(crate) counts: Vec<u64>,
 }
 
-/// The life that an answer is of.
+/// The life to which an answer belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LifeDecision {
     /// A stored life goes on, with these counters.
     Continues {
         generation: GenerationId,
         counts: Vec<u64>,
-        /// The life was taken for over.
+        /// The life was taken for ended.
         is_reopened: bool,
-        /// The counters are not those that are stored.
+        /// The counters differ from the stored ones.
         has_moved: bool,
-        /// The counters are those of the answer.
+        /// The counters equal those of the answer.
         is_as_answered: bool,
     },
     /// A life begins with the counters of the answer.
@@ -63,10 +63,10 @@ pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: V
     }
 }
 
-/// Tells whether an answer may go on with a life that was taken for over.
+/// Tells whether an answer may go on with a life that was taken for ended, so that the closed lives have to be read.
 ///
-/// `open` are the counters of the open life of the answer's build, `here` all lives of the address. An answer that goes
-/// on with the open life is of another one only where a clock went back.
+/// `open` are the counters of the open life with the answer's build, `here` all lives of the address. An answer that
+/// goes on with the open life belongs to another one only after a clock went back.
 pub(crate) fn may_be_of_another(
     mode: Mode,
     open: Option<&[u64]>,
@@ -90,7 +90,7 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Returns the changes that leave one life with all that they count.
+    /// Returns the changes that combine these lives into one life with their counters.
     fn changes(&self, mode: Mode) -> Vec<Change> {
         let Some((&Generation { id, pulled_at: at, is_mixture, .. }, gone)) = self.generations.split_first()
         else {
@@ -143,30 +143,30 @@ impl KnownLives {
     }
 }
 
-/// An answer of which it is decided whose life it is.
+/// An answer whose life is decided.
 pub(crate) struct DecidedAnswer<'a> {
     pub(crate) address: &'a str,
     pub(crate) build_group: BuildGroupId,
     pub(crate) structure: StructureId,
     pub(crate) mode: Mode,
     pub(crate) at: DateTime<Utc>,
-    /// How to know the answer again.
+    /// The digest by which the same answer is recognised later.
     pub(crate) to_remember: Option<LastAnswer>,
     pub(crate) beside: &'a Beside,
 }
 
-/// Changes of what is stored by an answer.
+/// The changes of stored records that an answer brings.
 #[derive(Debug)]
 pub(crate) struct LifeChanges {
-    /// The life whose counters the answer has.
+    /// The life to which the answer belongs.
     pub(crate) generation: GenerationId,
-    /// Changes for which a row has to be decided.
+    /// Changes after which a row has to be decided.
     pub(crate) changes: Vec<Change>,
-    /// How to know the answer again, where the counters that are stored came again.
+    /// The change that remembers the answer, if it showed the stored counters again.
     pub(crate) remembered: Option<Change>,
 }
 
-/// Returns what an answer changes, besides the lives that it ends. `new_id` is asked where a life begins.
+/// Returns the changes of an answer, without the end of other lives. `new_id` is called when a life begins.
 pub(crate) fn changes(
     decision: &LifeDecision,
     answer: DecidedAnswer<'_>,
@@ -235,7 +235,7 @@ mod tests {
         LifeDecision::Begins { counts: counts.to_vec() }
     }
 
-    /// The changes of an answer in words, and what is remembered of it by itself.
+    /// The life of an answer, its changes in words, and the remembered answer in words.
     fn changed(decision: &LifeDecision, beside: &Beside) -> (i64, Vec<String>, Vec<String>) {
         let to_remember = Some(LastAnswer { fraction: "1/2".to_owned(), answer_digest: vec![1] });
         let answer = DecidedAnswer {
@@ -364,7 +364,7 @@ mod tests {
         assert!(may_be(None, &[1]));
         assert!(may_be(Some(&[5, 3]), &[9, 0]));
         assert!(!may_be(Some(&[5, 3]), &[5, 4]));
-        // A single counter that fell a little is noise.
+        // One counter that fell a little is noise.
         assert!(!may_be(Some(&[5, 3]), &[4, 3]));
     }
 
@@ -380,7 +380,7 @@ mod tests {
         };
         let may_be = |life| may_be_of_another(Mode::Count, Some(&[1]), &[2], &doubt, [life].into_iter());
         assert!(!may_be(life(10)));
-        // The clock went back: the life ended later than now.
+        // The life ended later than now, so the clock went back.
         assert!(may_be(life(60)));
     }
 }

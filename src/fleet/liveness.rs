@@ -1,27 +1,28 @@
 //! The judgement of an address that a center lists: alive, suspect, or dead.
 //!
-//! An instrumented process registers once, at its start, so a live one that is removed is lost until
-//! somebody restarts it. Hence one failure proves nothing: an address becomes dead only by failing in
-//! several runs some time apart, and the milder the failure, the more it takes.
+//! An instrumented process registers only once, at its start, so a live process that is removed is lost until somebody
+//! restarts it. Hence one failure proves nothing: an address is dead only after failures in several runs some time
+//! apart, and a milder failure has to be seen more often.
 //!
-//! Pure: a probe, the failures remembered and the time go in; the failures to remember come out.
+//! Pure: the input is a probe, the remembered failures and the time; the output is the failures to remember.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The finding of a probe, ordered by how much it says against the address.
+/// The finding of a probe. A later variant is stronger evidence against the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Finding {
     /// An agent answers.
     Alive,
-    /// Nothing was learnt, for a reason on our side, which says nothing against the address.
+    /// The probe learned nothing, for a reason on this host, so it is no evidence against the address.
     Withheld,
-    /// The address accepts connections and does not answer as goc: the process hangs, or something before it answers.
+    /// The address accepts connections and does not answer as goc: the process hangs, or a proxy in front of it
+    /// answers.
     Silent,
-    /// No route, or no connection in time.
+    /// The host has no route, or no connection was made in time.
     Unreachable,
-    /// The host name does not resolve, or the address is none that anybody could dial.
+    /// The host name does not resolve, or the address is invalid.
     Unresolved,
     /// The host refuses the connection: nothing listens there.
     Refused,
@@ -31,7 +32,7 @@ impl Finding {
     const ALL: [Self; 6] =
         [Self::Alive, Self::Withheld, Self::Silent, Self::Unreachable, Self::Unresolved, Self::Refused];
 
-    /// Returns the word that is stored, and that scripts read.
+    /// Returns the word that the database stores and scripts read.
     #[must_use]
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -50,13 +51,13 @@ impl Finding {
         Self::ALL.into_iter().find(|finding| finding.word() == word)
     }
 
-    /// Tells whether it speaks against the address.
+    /// Tells whether the finding is evidence against the address.
     #[must_use]
     pub(crate) fn is_failure(self) -> bool {
         !matches!(self, Self::Alive | Self::Withheld)
     }
 
-    /// Tells whether it comes from the host itself, so that a fault between us and it is ruled out.
+    /// Tells whether the finding comes from the host itself, which rules out a fault on the way to it.
     fn is_plain(self) -> bool {
         self == Self::Refused
     }
@@ -77,28 +78,28 @@ impl Probe {
         Self { finding: Finding::Alive, detail: String::new() }
     }
 
-    /// Returns the one of two attempts that says less against the address.
+    /// Returns the weaker evidence against the address of two attempts.
     #[must_use]
     pub(crate) fn milder(self, other: Self) -> Self {
         if self.finding < other.finding { self } else { other }
     }
 }
 
-/// The runs in which an address has to fail, and over how long, before it is dead.
+/// The number of runs in which an address has to fail, and the time between the first and the last, before it is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Confirmation {
-    /// Runs in a row.
+    /// Number of runs in a row.
     pub runs: u32,
-    /// From the first of them to the last.
+    /// Least time from the first of these runs to the last.
     pub over: Duration,
 }
 
 /// Conditions under which an address is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LivenessRules {
-    /// For an address whose host refuses the connection.
+    /// The rule for an address whose host refuses the connection.
     pub plain: Confirmation,
-    /// For any failure.
+    /// The rule for any failure.
     pub any: Confirmation,
 }
 
@@ -115,7 +116,7 @@ impl Default for LivenessRules {
 }
 
 impl LivenessRules {
-    /// Returns the default rules, with these numbers, where they are given, for every failure.
+    /// Returns the default rules, in which the given numbers hold for every failure.
     #[must_use]
     pub(crate) fn for_any_failure(runs: Option<u32>, over: Option<Duration>) -> Self {
         let mut rules = Self::default();
@@ -130,7 +131,7 @@ impl LivenessRules {
 /// Runs in a row in which an address failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Streak {
-    /// The time of the first one.
+    /// Start of the first of these runs.
     pub since: DateTime<Utc>,
     pub runs: u32,
 }
@@ -155,37 +156,37 @@ pub(crate) fn lasted(since: DateTime<Utc>, now: DateTime<Utc>, over: Duration) -
     now.signed_duration_since(since) >= TimeDelta::from_std(over).unwrap_or(TimeDelta::MAX)
 }
 
-/// The failures of an address that are remembered. An address that answers has none.
+/// The remembered failures of an address. An address that answers has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Suspicion {
     /// Failures of any kind.
     pub any: Streak,
-    /// Those of its last runs that came from its host itself.
+    /// Failures in its last runs that came from the host itself.
     pub plain: Option<Streak>,
-    /// The start of its failures in runs in which another address answered.
+    /// Start of the failures in a row during which another address answered in every run.
     pub witnessed_since: Option<DateTime<Utc>>,
     pub last_failed_at: DateTime<Utc>,
     /// The last failure.
     pub probe: Probe,
-    /// The failures were often enough, for long enough.
+    /// The failures meet the rules for a dead address.
     pub is_dead: bool,
 }
 
-/// Facts beside the probe by which an address is judged.
+/// Facts beside the probe that count for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Evidence {
-    /// The last time that a pull got an answer from it.
+    /// Time of the last answer to a pull.
     pub last_answer_at: Option<DateTime<Utc>>,
     /// Another address answered in this run.
     pub is_witnessed: bool,
-    /// The start of the run.
+    /// Start of the run.
     pub now: DateTime<Utc>,
 }
 
-/// Returns the failures to remember of an address after a probe; `None` where nothing speaks against it.
+/// Returns the failures to remember of an address after a probe; `None` when nothing is to be remembered.
 ///
-/// An answer to a pull since it last failed ends the streak. So does an answer to a probe; a probe that was
-/// withheld changes nothing.
+/// The streak ends with an answer to a probe, and with an answer to a pull after the last failure. A withheld probe
+/// changes nothing.
 #[must_use]
 pub(crate) fn judge(
     before: Option<&Suspicion>,
@@ -230,7 +231,7 @@ mod tests {
         Evidence { last_answer_at: None, is_witnessed: true, now: at(minute) }
     }
 
-    /// Runs a probe at each minute; returns after each whether the address is alive, suspect or dead.
+    /// Judges a finding at each of these minutes; returns after each whether the address is alive, suspect or dead.
     fn course(runs: &[(i64, Finding)], rules: &LivenessRules) -> Vec<&'static str> {
         let mut known: Option<Suspicion> = None;
         let run = |&(minute, finding): &(i64, Finding)| {

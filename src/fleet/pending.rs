@@ -17,7 +17,8 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Returns what an election leaves open. `build_of` tells which build stands for a build group.
+    /// Returns the build that an undecided election may adopt. `build_of` returns the build that stands for a build
+    /// group.
     pub(crate) fn new(
         election: &Election<BuildGroupId>,
         build_of: impl FnOnce(BuildGroupId) -> Option<Fingerprint>,

@@ -1,12 +1,12 @@
-//! Finds the service that a person means.
+//! The search for the service that a person named.
 
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::records::Key;
 use crate::names::{self, ResolveError};
 
-/// Returns the entry that `query` names: by a full name of it, or an unambiguous part of one.
+/// Returns the entry that `query` names by a full name or by an unambiguous part of one.
 ///
-/// Names of one key are one choice, as all its data is one thing.
+/// All names of one key are the same choice, because they share its data.
 pub(crate) fn pick<'a>(query: &str, entries: &'a [KeyEntry]) -> Result<&'a KeyEntry, ResolveError> {
     let names: Vec<&str> =
         entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();
@@ -27,12 +27,12 @@ pub(crate) fn pick<'a>(query: &str, entries: &'a [KeyEntry]) -> Result<&'a KeyEn
     Ok(found.expect("the candidates are names of entries"))
 }
 
-/// Tells whether two keys are of one app in one environment and region.
+/// Tells whether two keys have the same app, environment and region.
 pub(crate) fn is_same_app(a: &Key, b: &Key) -> bool {
     (&a.env, &a.region, &a.app) == (&b.env, &b.region, &b.app)
 }
 
-/// Returns a key of the one app that `query` means; names that differ in branch and commit are one.
+/// Returns a key of the only app that `query` can mean. Names that differ only in branch and commit are the same app.
 pub(crate) fn pick_app(query: &str, entries: &[KeyEntry]) -> Result<Key, ResolveError> {
     let names: Vec<&str> =
         entries.iter().flat_map(|entry| &entry.members).map(|member| member.name.as_str()).collect();

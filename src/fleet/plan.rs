@@ -1,4 +1,4 @@
-//! The keys that a run pulls, from which addresses, and why: decided before anything is asked.
+//! The plan of a pull, made before the first request: its keys, the addresses to ask, and the reasons.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -10,7 +10,7 @@ use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
 use super::schedule::{self, Due, Reason};
 
-/// Services that a run is about.
+/// The services that a run is to pull.
 pub(crate) enum Selection {
     /// Every service that is due.
     Due,
@@ -20,22 +20,22 @@ pub(crate) enum Selection {
     Named(BTreeSet<KeyId>),
 }
 
-/// Work of a run.
+/// The work of a run.
 pub(crate) struct PullPlan<'a> {
     /// Groups to be pulled, the most overdue first.
     pub(crate) pulls: Vec<AddressGroup<'a>>,
-    /// Groups to be peeked at, and pulled if they moved.
+    /// Groups to peek at, which are pulled if their coverage changed.
     pub(crate) peeks: Vec<AddressGroup<'a>>,
     /// Keys that are not pulled.
     pub(crate) waiting: Vec<Waiting<'a>>,
 }
 
-/// Keys that are pulled together, because an address can stand under several of them.
+/// Keys that are pulled together, because an address can be listed under several of them.
 pub(crate) struct AddressGroup<'a> {
     pub(crate) keys: Box<[GroupKey<'a>]>,
-    /// Addresses to ask, those that stand under one key first.
+    /// Addresses to ask; those listed under only one key come first.
     pub(crate) addresses: Box<[GroupAddress]>,
-    /// How many addresses stand under one key.
+    /// Number of addresses that are listed under only one key.
     of_one_key: usize,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct GroupKey<'a> {
     pub(crate) full: bool,
 }
 
-/// An address to ask, with the keys of the group that list it, by index; there is at least one.
+/// An address to ask, with the indices of the keys in the group that list it; there is at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GroupAddress {
     pub(crate) address: String,
@@ -58,43 +58,43 @@ pub(crate) struct GroupAddress {
 /// A key that is not pulled.
 pub(crate) struct Waiting<'a> {
     pub(crate) entry: &'a KeyEntry,
-    /// When it is due, and why not before; `None`: no center lists it.
+    /// The time at which the key is due, and the reason for the wait; `None` when no center lists it.
     pub(crate) until: Option<(DateTime<Utc>, Reason)>,
 }
 
-/// Decision about one key of a group.
+/// The decision about one key of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Decision {
     /// The key is pulled from these addresses.
     Pull { reason: Reason, full: bool, addresses: Vec<String> },
-    /// The key is not pulled before then.
+    /// The key is not pulled before this time.
     Wait(DateTime<Utc>, Reason),
     /// No center lists the key.
     Offline,
-    /// The run is not about the key.
+    /// A person named other keys.
     Passed,
 }
 
 impl<'a> AddressGroup<'a> {
-    /// Makes a group that asks `addresses`, each listed by some of `keys`.
+    /// Makes a group that asks `addresses`, each listed under at least one of `keys`.
     pub(crate) fn new(keys: Vec<GroupKey<'a>>, mut addresses: Vec<GroupAddress>) -> Self {
         addresses.sort_by_key(|address| address.keys.len() > 1);
         let of_one_key = addresses.iter().take_while(|address| address.keys.len() == 1).count();
         Self { keys: keys.into_boxed_slice(), addresses: addresses.into_boxed_slice(), of_one_key }
     }
 
-    /// Returns the addresses that may be asked at once, by index; those that stand under several keys wait for what
-    /// the others tell about the keys' builds.
+    /// Returns the indices of the addresses that may be asked at once. Addresses listed under several keys wait,
+    /// because the answers of the others show the keys' builds.
     pub(crate) fn first_addresses(&self) -> Range<usize> {
         if self.of_one_key > 0 { self.addresses_of_one_key() } else { self.shared_addresses() }
     }
 
-    /// Returns the addresses that stand under one key, by index.
+    /// Returns the indices of the addresses that are listed under only one key.
     pub(crate) fn addresses_of_one_key(&self) -> Range<usize> {
         0..self.of_one_key
     }
 
-    /// Returns the addresses that stand under several keys, by index.
+    /// Returns the indices of the addresses that are listed under several keys.
     pub(crate) fn shared_addresses(&self) -> Range<usize> {
         self.of_one_key..self.addresses.len()
     }
@@ -133,10 +133,10 @@ impl<'a> PullPlan<'a> {
         plan
     }
 
-    /// Plans a group that asks `address` alone, and the rows of what came in for other keys.
+    /// Plans a group that asks only `address`, and the rows of other keys whose snapshots came in.
     ///
-    /// Keys that share a listed address with `entry` are in its group: the builds that they show decide which addresses
-    /// vote.
+    /// Keys that share a listed address with `entry` are in its group, because the builds that they show decide which
+    /// addresses vote.
     pub(crate) fn for_address(entry: &'a KeyEntry, address: &str, entries: &'a [KeyEntry]) -> Self {
         let is_entry = |other: &&KeyEntry| other.id == entry.id;
         let came_in = |other| GroupKey { entry: other, reason: Reason::CameIn, full: false };
@@ -152,7 +152,7 @@ impl<'a> PullPlan<'a> {
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Plans groups that ask these listed addresses and no others.
+    /// Plans groups that ask exactly these listed addresses.
     pub(crate) fn for_listed(entries: &'a [KeyEntry], addresses: &BTreeSet<String>) -> Self {
         let mut pulls = Vec::new();
         for cluster in clusters(entries) {
@@ -166,7 +166,7 @@ impl<'a> PullPlan<'a> {
         Self { pulls, peeks: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Adds keys that share addresses: they are pulled together where any of them is.
+    /// Adds keys that share addresses. All of them are pulled together if one of them is.
     fn add(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>) {
         let first_reason = decisions.iter().find_map(|decision| match decision {
             Decision::Pull { reason, .. } => Some(*reason),
@@ -187,7 +187,7 @@ impl<'a> PullPlan<'a> {
                     keys.push(GroupKey { entry, reason, full });
                     asked.extend(addresses);
                 }
-                // Its addresses that are asked for another key's sake are judged for it too.
+                // An address that is asked because of another key is judged for this key, too.
                 Decision::Wait(..) | Decision::Offline | Decision::Passed => {
                     keys.push(GroupKey { entry, reason: first_reason, full: false });
                 }
@@ -215,14 +215,15 @@ impl<'a> PullPlan<'a> {
     }
 }
 
-/// Returns the addresses of a key that did not fail last.
+/// Returns the addresses of a key whose last request did not fail.
 fn healthy_addresses(entry: &KeyEntry) -> impl Iterator<Item = String> {
     entry.addresses().into_iter().filter(|address| entry.state(address).retry.failures == 0)
 }
 
-/// Decides about a key, of which snapshots may have come in.
+/// Decides about a key, which may have new snapshots.
 ///
-/// A snapshot shows that coverage moved, as a peek would, and the key wants its row though nothing is asked for it.
+/// A snapshot shows that coverage changed, as a peek would. So the key needs its row, even if none of its addresses is
+/// asked.
 fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> Decision {
     let reason = Reason::CameIn;
     match whether_due(entry, selection, rules, now) {
@@ -236,7 +237,7 @@ fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateT
     }
 }
 
-/// Decides about a key by its schedule and the retries of its addresses, which a person may overrule.
+/// Decides about a key by its schedule and the retries of its addresses, unless a person overrules them.
 fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> Decision {
     let addresses = entry.addresses();
     let overruled = match selection {
@@ -250,7 +251,7 @@ fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: 
     }
     let cut_off = entry.schedule.unfinished;
     if addresses.is_empty() {
-        // Counters that were stored before still want their row.
+        // Counters that an earlier run stored still lack their row.
         let (reason, full) = (Reason::CutOff, true);
         return if cut_off { Decision::Pull { reason, full, addresses } } else { Decision::Offline };
     }
@@ -264,7 +265,7 @@ fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: 
             Decision::Pull { reason, full: true, addresses: ready }
         }
         (Due::Later(..), Some(reason), _) => Decision::Pull { reason, full: false, addresses: ready },
-        // The second pattern: the key is due, and every address waits for its retry.
+        // In the second pattern the key is due, and every address waits for its retry.
         (Due::Later(until, reason), None, _) | (Due::Now(_), _, Some((until, reason))) => {
             Decision::Wait(until, reason)
         }
@@ -276,9 +277,9 @@ fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: 
 struct Retries {
     /// Addresses to be asked.
     ready: Vec<String>,
-    /// Why an address is asked that failed before.
+    /// The reason for asking an address that failed before.
     retried: Option<Reason>,
-    /// The first retry that is not due.
+    /// The earliest retry that is not due yet.
     earliest: Option<(DateTime<Utc>, Reason)>,
 }
 
@@ -328,7 +329,7 @@ fn listing(cluster: &[&KeyEntry], asked: BTreeSet<String>) -> Vec<GroupAddress> 
     addresses
 }
 
-/// Groups keys that share an address, directly or by others between them.
+/// Groups keys that share an address, directly or through other keys.
 fn clusters(entries: &[KeyEntry]) -> Vec<Vec<&KeyEntry>> {
     let mut group: Vec<usize> = (0..entries.len()).collect();
     let mut first_with: HashMap<String, usize> = HashMap::new();
@@ -438,7 +439,7 @@ mod tests {
     #[test]
     fn a_due_key_whose_addresses_all_wait_for_retries_waits_for_the_first_of_them() {
         let key = failing(failing(pulled(1, &["a", "b"]), "a", 1, 16), "b", 2, 18);
-        // A wait of one minute lets a timer be six seconds early, so neither is due at 12:15.
+        // A timer may be six seconds early for a wait of one minute, so neither is due at 12:15.
         assert_eq!(decided(&key, 15), Decision::Wait(at(16), RETRY));
     }
 

@@ -17,11 +17,11 @@ use crate::profile::{Build, Fingerprint, Relation};
 /// An address to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeTarget {
-    /// In its normal form.
+    /// Address in its normal form.
     pub address: String,
-    /// The keys of all names under which it is, or was, listed.
+    /// The keys of all names under which the address is or was listed.
     pub keys: Vec<Key>,
-    /// The build is needed to tell which process answers, or which of the names are right.
+    /// The build is needed to decide which process answers, or which names are right.
     pub wants_build: bool,
 }
 
@@ -46,13 +46,14 @@ pub(crate) fn listed_targets(fleet: &Fleet) -> Vec<ProbeTarget> {
         if !target.keys.contains(&entry.key) {
             target.keys.push(entry.key.clone());
         }
-        // The build that the address serves tells which of its names are stale.
+        // The served build shows which of several names are stale.
         target.wants_build = target.keys.len() > 1;
     }
     targets.into_values().collect()
 }
 
-/// Lets the targets show which tombstones can be removed or restored; returns those of addresses that are not listed.
+/// Adds the keys of tombstones to the targets of listed addresses; returns further targets for tombstones of addresses
+/// that are not listed.
 pub(crate) fn add_tombstones(
     targets: &mut [ProbeTarget],
     tombstones: &[Tombstone],
@@ -80,7 +81,7 @@ pub(crate) fn add_tombstones(
     unlisted.into_values().collect()
 }
 
-/// Returns each listing that a center shows now, with the service name and the key that it belongs to.
+/// Returns each current listing of a center that answered, with its service name and its key.
 pub(crate) fn current_listings(fleet: &Fleet) -> impl Iterator<Item = (&Listing, &str, &KeyEntry)> {
     let members = fleet.entries.iter().flat_map(|entry| entry.members.iter().map(move |name| (name, entry)));
     members.flat_map(|(name, entry)| {
@@ -93,14 +94,14 @@ pub(crate) fn current_listings(fleet: &Fleet) -> impl Iterator<Item = (&Listing,
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeResult {
     pub probe: Probe,
-    /// The build that is served; `None` where the build was not wanted or could not be read.
+    /// The served build; `None` when it was not needed or could not be read.
     pub build: Option<Fingerprint>,
     /// The match of that build with each key of the target.
     pub matches: Vec<(Key, BuildMatch)>,
 }
 
 impl ProbeResult {
-    /// Returns how the build that is served matches a key; `None` where that was not looked at.
+    /// Returns the match of the served build with a key; `None` when the build was not read.
     pub(crate) fn build_match(&self, key: &Key) -> Option<BuildMatch> {
         self.matches.iter().find(|(known, _)| known == key).map(|(_, found)| *found)
     }
@@ -113,10 +114,10 @@ impl ProbeResult {
 
 /// The match of the build that an address serves with the builds that a key shows.
 ///
-/// No match says anything against the address: an agent answers there, whatever it serves.
+/// A build of another key is no evidence against the address, because an agent answers there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum BuildMatch {
-    /// The key shows that build, or one of its module that agrees with it.
+    /// The key shows this build, or a build of the same module that agrees with it.
     Own,
     /// The key shows another build of the same program, or another program.
     Other,

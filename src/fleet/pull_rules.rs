@@ -1,4 +1,4 @@
-//! The settings by which a pull decides.
+//! The settings for the decisions of a pull.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ impl ChangeRule {
     }
 }
 
-/// Settings by which a pull decides.
+/// Settings for the decisions of a pull.
 #[derive(Clone, Debug)]
 pub(crate) struct PullRules {
     pub(crate) change: ChangeRule,
-    /// Another build may take the place of the one that a key shows.
+    /// Another build may replace the one that a key shows.
     pub(crate) adopt: bool,
-    /// The beginning of the fingerprint that a person gave.
+    /// The prefix of a build's fingerprint that a person gave with `--adopt`.
     pub(crate) adopt_by_hand: Option<String>,
     pub(crate) steps: Steps,
     pub(crate) retry: Retry,

@@ -1,4 +1,4 @@
-//! A key as its pull ends: the frame in which is decided what it shows and when it is pulled next.
+//! A key at the end of its pull, with the facts that decide its row, its addresses and its next pull.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ pub(crate) struct PulledKey<'a> {
     /// Every address was asked, not only those whose retry was due.
     pub(crate) full: bool,
     pub(crate) rules: &'a PullRules,
-    /// When the run began.
+    /// Start of the run.
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -34,7 +34,7 @@ impl PulledKey<'_> {
         addresses
     }
 
-    /// Returns the outcome of the pull. `own_answers` were of the build that the key shows.
+    /// Returns the outcome of the pull. `own_answers` is the number of answers with the build that the key shows.
     pub(crate) fn outcome(&self, own_answers: usize, is_changed: bool) -> Outcome {
         match own_answers {
             _ if is_changed => Outcome::Changed,
@@ -45,7 +45,7 @@ impl PulledKey<'_> {
         }
     }
 
-    /// Returns what is remembered for the next pull.
+    /// Returns the schedule to store for the next pull.
     pub(crate) fn next_schedule(
         &self,
         outcome: Outcome,

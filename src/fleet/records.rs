@@ -1,4 +1,4 @@
-//! The records of keys, names and addresses, as every part of the program knows them.
+//! The records of keys, names and addresses that every part of the program uses.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use super::schedule::{AddressRetry, Schedule};
 use crate::names::{Naming, ParsedName};
 use crate::profile::Fingerprint;
 
-/// Env, region, app and commit: all data of a key is one thing.
+/// The identity of stored coverage: env, region, app and commit. Names that differ only in the branch share a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
-    /// `''` where the name fits no pattern.
+    /// Empty when the name fits no pattern.
     pub env: String,
-    /// `''` where the name fits no pattern.
+    /// Empty when the name fits no pattern.
     pub region: String,
-    /// The whole name where it fits no pattern.
+    /// The whole name when it fits no pattern.
     pub app: String,
-    /// `''` where the name fits no pattern.
+    /// Empty when the name fits no pattern.
     pub commit: String,
 }
 
@@ -30,7 +30,7 @@ impl Key {
         Self::from_parsed(&naming.parse(name))
     }
 
-    /// Returns the key of a parsed name; the branch is no part of it.
+    /// Returns the key of a parsed name, without its branch.
     pub(crate) fn from_parsed(parsed: &ParsedName) -> Self {
         Self {
             env: parsed.env.clone(),
@@ -44,28 +44,27 @@ impl Key {
 /// A name that was registered at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownService {
-    /// In the database.
     pub id: ServiceId,
-    /// As registered.
+    /// The text as it was registered.
     pub name: String,
-    /// The key that its data belongs to, and its branch, `''` where the name fits no pattern; `None` where either cannot be read.
+    /// The key to which the name's data belongs, and its branch, which is empty when the name fits no pattern; `None`
+    /// when either cannot be read.
     pub place: Option<(KeyId, String)>,
 }
 
-/// An address that stands, or stood, under a name.
+/// An address that is or was listed under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListedAddress {
-    /// The name.
     pub service: ServiceId,
-    /// As registered.
+    /// The text as it was registered.
     pub address: Arc<str>,
     /// URL of the center that lists it.
     pub center: Arc<str>,
     /// The time at which it was first seen there, or seen again.
     pub listed_at: DateTime<Utc>,
-    /// The center lists the address still.
+    /// The center still lists the address.
     pub listed: bool,
-    /// The time at which the center was found to list it no longer.
+    /// The time at which a pull found that the center no longer lists it.
     pub unlisted_at: Option<DateTime<Utc>>,
 }
 
@@ -74,11 +73,11 @@ pub(crate) struct ListedAddress {
 pub(crate) struct AskedCenter {
     /// The time of the last such pull.
     pub asked_at: DateTime<Utc>,
-    /// The last such pull asked it.
+    /// The last such pull asked this center.
     pub is_latest: bool,
 }
 
-/// The answers of an address for one key.
+/// The answers and failures of an address for one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AddressState {
     /// The time of its last profile.
@@ -89,37 +88,35 @@ pub(crate) struct AddressState {
     pub last_error: Option<String>,
     /// The fraction of hit blocks at the last pull, as the agent would show it.
     pub fraction: Option<String>,
-    /// The fraction that it showed last.
+    /// The fraction that the last successful peek found.
     pub peeked: Option<String>,
-    /// The build that it serves, where that is not the key's.
+    /// The build that it serves, if that is not the build of the key.
     pub other_build: Option<Fingerprint>,
 }
 
 /// The states of addresses by key; those of a key are sorted by address.
 pub(crate) type AddressStates = HashMap<KeyId, Vec<(String, AddressState)>>;
 
-/// The pulls of a key, as they are remembered.
+/// The stored schedule of a key's pulls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScheduleRow {
-    /// The next pull, and the steps until then.
     pub schedule: Schedule,
     /// The time of the last change of coverage.
     pub last_change_at: Option<DateTime<Utc>>,
-    /// The time since which counters are ahead of the latest row.
+    /// The time since which the stored counters are newer than the latest row.
     pub counts_moved_at: Option<DateTime<Utc>>,
-    /// Counters were stored, and the run ended before it decided about a row.
+    /// A run stored counters and ended before it decided about a row.
     pub unfinished: bool,
-    /// State of its elections.
     pub election: Election<BuildGroupId>,
 }
 
 /// The replicas of a key at its last pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replicas {
-    /// Addresses that answered for the key, at this pull or the last one that asked them.
+    /// Number of addresses whose last answer was of this key.
     pub answered: u32,
-    /// Distinct addresses that were listed or asked.
+    /// Number of distinct addresses that were listed or asked.
     pub listed: u32,
-    /// The start of that run.
+    /// Start of the run.
     pub pulled_at: DateTime<Utc>,
 }

@@ -1,4 +1,4 @@
-//! Decisions about registering addresses again: which are missing from a center's list, and whether it took them.
+//! Decisions about registering addresses again: which ones a center's list lacks, and whether the center accepted them.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,10 +7,10 @@ use super::center_list::ListedService;
 use super::tombstone::Tombstone;
 use crate::address::normal_form;
 
-/// Returns the tombstones that a center's list lacks, by index.
+/// Returns the indices of the tombstones whose registration a center's list lacks.
 ///
-/// An address that is listed already, under whatever name and in whatever spelling, registered itself
-/// and is let alone, unless it was removed alive, to be listed under all of its right names.
+/// An address that is listed already, under any name and in any spelling, registered itself and is left alone. The
+/// exception is an address that was removed alive, because it has to be listed under all of its right names.
 pub(crate) fn to_register(tombstones: &[&Tombstone], listed: &[ListedService]) -> Vec<usize> {
     let wanted: HashSet<(&str, &str)> =
         tombstones.iter().map(|tombstone| (tombstone.service.as_str(), tombstone.address.as_str())).collect();
@@ -33,7 +33,7 @@ pub(crate) fn to_register(tombstones: &[&Tombstone], listed: &[ListedService]) -
     (0..tombstones.len()).filter(is_absent).collect()
 }
 
-/// Tells whether a list holds an address, spelled so, under a name.
+/// Tells whether a list has exactly this spelling of an address under a name.
 pub(crate) fn is_registered(listed: &[ListedService], service: &str, address: &str) -> bool {
     listed.iter().any(|known| known.name == service && known.addresses.iter().any(|listed| listed == address))
 }

@@ -1,7 +1,7 @@
-//! The plan for the centers' lists: which addresses leave them and which come back, decided as one value before anything
-//! is done.
+//! The plan for the centers' lists: the addresses to remove and to restore, decided as one value before any of it is
+//! carried out.
 //!
-//! Pure: `--dry-run` prints the very plan that a run carries out.
+//! Pure: `--dry-run` prints the same plan that a run carries out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,22 +13,22 @@ use super::liveness::{Evidence, Finding, LivenessRules, Probe, Suspicion, judge,
 use super::situation::Situation;
 use super::tombstone::{Tombstone, TombstoneDecision};
 
-/// The brake lifts by itself for an address that has been failing for so long.
+/// An address that has been failing for this time no longer counts for the brake.
 const BRAKE_LIFTS_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// A shorter list has to lose all of its addresses at once for the brake to hold; of a longer one more
-/// than half will do.
+/// The brake holds when a list of fewer addresses would lose all of them at once, or a list of at least so many would
+/// lose more than half.
 const SHORT_LIST: usize = 4;
 
-/// The choices of a person or a configuration.
+/// The choices of a person or of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RemovalOptions {
-    /// How much it takes for an address to be dead.
+    /// The failures after which an address is dead.
     pub rules: LivenessRules,
-    /// The brake does not hold.
+    /// The brake is off.
     pub force: bool,
     /// Addresses under a stale name are registered anew.
     pub fix_names: bool,
-    /// An address that was removed by mistake is registered again.
+    /// Addresses that were removed by mistake are registered again.
     pub restore: bool,
 }
 
@@ -37,13 +37,14 @@ pub(crate) struct RemovalOptions {
 pub(crate) enum AddressAction {
     /// The address stays as it is.
     Keep,
-    /// The address stays, also under a stale name: the center removes an address under all its names or none.
+    /// The address stays, even under a stale name, because a center removes an address under all its names or under
+    /// none.
     KeepStale(Renaming),
     /// The address is removed, and registered again under the right names alone.
     Rename(Renaming),
     /// The address is removed.
     Remove,
-    /// The address is dead, and the brake keeps it.
+    /// The address is dead, and the brake prevents its removal.
     Hold,
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct AddressDecision {
 }
 
 impl AddressDecision {
-    /// Decides about an address while the brake is off. `is_witnessed` tells whether any address answered in this run.
+    /// Decides about an address without the brake. `is_witnessed` tells whether any address answered in this run.
     fn new(
         listed: CenterAddress,
         rightful: &RightfulNames,
@@ -70,7 +71,7 @@ impl AddressDecision {
             Some(probe) => judge(listed.before.as_ref(), probe, evidence, &options.rules),
             None => listed.before.clone(),
         };
-        // An address that was not asked in this run, or not to any end, is not removed by it.
+        // A run removes no address without a conclusive probe of its own.
         let has_failed = listed.probe.as_ref().is_some_and(|probe| probe.finding.is_failure());
         let is_dead = has_failed && suspicion.as_ref().is_some_and(|suspicion| suspicion.is_dead);
         let action = match listed.renaming(rightful) {
@@ -82,13 +83,14 @@ impl AddressDecision {
         Self { listed, suspicion, action }
     }
 
-    /// Tells whether the address has been failing for a day, while others answered all the time: no fault of ours.
+    /// Tells whether the address has been failing for a day while others answered in every run, so that the fault is
+    /// not on this host.
     fn has_failed_for_a_day(&self, now: DateTime<Utc>) -> bool {
         let since = self.suspicion.as_ref().and_then(|suspicion| suspicion.witnessed_since);
         since.is_some_and(|since| lasted(since, now, BRAKE_LIFTS_AFTER))
     }
 
-    /// Takes back what the brake forbids.
+    /// Cancels an action that the brake forbids.
     fn hold(&mut self) {
         self.action = match std::mem::replace(&mut self.action, AddressAction::Keep) {
             AddressAction::Remove => AddressAction::Hold,
@@ -98,27 +100,27 @@ impl AddressDecision {
     }
 }
 
-/// The brake on a center: too many of its addresses are dead at once to be believed.
+/// The brake on a center, of whose addresses so many seem dead at once that a fault on this side is more likely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Brake {
     /// URL of the center.
     pub center: String,
-    /// Addresses that would have gone, and have not been failing for a day.
+    /// Number of addresses to remove that have not been failing for a day.
     pub going: usize,
-    /// Addresses that the center lists.
+    /// Number of addresses that the center lists.
     pub listed: usize,
 }
 
-/// Everything that a run does about the lists of the centers.
+/// All changes of the centers' lists in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RemovalPlan {
     /// Sorted by center and address.
     pub decisions: Vec<AddressDecision>,
-    /// To be registered again.
+    /// Tombstones whose addresses are registered again.
     pub restores: Vec<Tombstone>,
     /// Tombstones that are no longer needed: listed again, or too old.
     pub forgotten: Vec<Tombstone>,
-    /// Centers of which nothing is removed.
+    /// Centers of which this run removes no address.
     pub brakes: Vec<Brake>,
 }
 
@@ -141,7 +143,7 @@ impl RemovalPlan {
         plan
     }
 
-    /// Returns the addresses that are to be removed, for good or for a moment, by center.
+    /// Returns the addresses to remove, for good or only until they are registered anew, by center.
     pub(crate) fn removals(&self) -> BTreeMap<&str, Vec<&AddressDecision>> {
         let mut by_center: BTreeMap<&str, Vec<&AddressDecision>> = BTreeMap::new();
         for decision in &self.decisions {
@@ -175,7 +177,7 @@ impl RemovalPlan {
     }
 }
 
-/// Tells whether so many addresses of a center may not go at once.
+/// Tells whether the brake holds for a center that would lose so many of its listed addresses.
 fn is_too_much(going: usize, listed: usize) -> bool {
     match listed {
         0..SHORT_LIST => going == listed,
@@ -183,7 +185,8 @@ fn is_too_much(going: usize, listed: usize) -> bool {
     }
 }
 
-/// Returns why a dead address stays after its last probe, and its last pull where there was one; `None` where it goes.
+/// Returns the reason for which a dead address stays after its last probe and, if there was one, its last pull; `None`
+/// when it is removed.
 pub(crate) fn reason_to_spare(probe: &Probe, has_answered_pull: bool) -> Option<String> {
     match probe.finding {
         _ if has_answered_pull => Some("it answered the last pull".to_owned()),
@@ -202,7 +205,7 @@ mod tests {
     use crate::fleet::probe::BuildMatch;
     use crate::fleet::situation::testing::{NOW, OPTIONS};
 
-    /// An address that was refused in a run so many hours ago, and is now.
+    /// An address that refused the connection in a run `hours` ago, and refuses it now.
     fn dead(number: usize, hours: i64) -> CenterAddress {
         let streak = Streak { since: at(NOW - hours), runs: 1 };
         let before = Suspicion {
@@ -234,7 +237,7 @@ mod tests {
         plan.decisions.iter().map(letter).collect()
     }
 
-    /// A list of dead addresses, failing for so many hours each, and some that are alive.
+    /// A list of dead addresses, each failing for this many hours, and of living ones.
     fn fleet(dead_for: &[i64], living: usize) -> Vec<CenterAddress> {
         let dead_ones = dead_for.iter().enumerate().map(|(number, &hours)| dead(number, hours));
         dead_ones.chain((0..living).map(|number| alive(5 + number))).collect()
@@ -286,9 +289,9 @@ mod tests {
         assert_eq!(actions(&plan(fleet(&[24, 24, 24], 1), OPTIONS)), "xxxk");
         assert_eq!(actions(&plan(fleet(&[23, 23, 24], 1), OPTIONS)), "xxxk");
         assert_eq!(actions(&plan(fleet(&[23, 23, 23], 1), OPTIONS)), "hhhk");
-        // Nobody answers now.
+        // No address answers now.
         assert_eq!(actions(&plan(fleet(&[24, 24, 24], 0), OPTIONS)), "hhh");
-        // Nobody answered in a run in between.
+        // No address answered in a run in between.
         let mut unseen = fleet(&[24, 24, 24], 1);
         for listed in &mut unseen[..3] {
             listed.before.as_mut().unwrap().witnessed_since = None;
@@ -375,7 +378,7 @@ mod tests {
         assert_eq!(actions(&fixed), "krk");
         assert_eq!(fixed.decisions[1].action, renaming(&[("unknown", 2), ("new", 1)], "old"));
         assert_eq!(actions(&plan(spellings(&[("old", Other)]), OPTIONS)), "ksk");
-        // Of another process, or at another center, nothing follows.
+        // Another process, or another center, is no evidence.
         let mut apart = spellings(&[("old", Other)]);
         "two".clone_into(&mut apart[0].identity);
         assert_eq!(actions(&plan(apart, fix)), "kkk");
@@ -412,7 +415,7 @@ mod tests {
     #[test]
     fn the_brake_counts_an_address_once_however_it_is_spelled() {
         let spelled = |spelling: &str| CenterAddress { address: format!("http://{spelling}"), ..dead(1, 1) };
-        // A single address of three would go, though three spellings of five would.
+        // The brake counts addresses: one of three would go, although three spellings of five would.
         let plan = plan(vec![dead(1, 1), spelled("other"), spelled("third"), alive(2), alive(3)], OPTIONS);
         assert_eq!((actions(&plan).as_str(), plan.brakes.len()), ("xkkxx", 0));
     }

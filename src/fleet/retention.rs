@@ -1,6 +1,6 @@
-//! Retention: the rows, keys and build groups that go.
+//! Retention: the rows, keys and build groups that are deleted.
 //!
-//! Pure. A dropped row loses its files and is only marked, so that totals stay for the trend.
+//! Pure. A dropped row loses its files and is marked, but its totals stay for the trend.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -20,39 +20,39 @@ use super::services::Fleet;
 /// The part of the history that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Keep {
-    /// So many of the newest rows of each key are kept, whatever their age.
+    /// Number of the newest rows of each key that are kept at any age.
     pub newest: usize,
-    /// Rows so young are kept, however many.
+    /// Rows younger than this are kept, however many there are.
     pub younger_than: Duration,
-    /// Keys that nobody has listed for so long go as a whole; `None` keeps all.
+    /// Keys that no center has listed for this time are deleted as a whole; `None` keeps all.
     pub keys_younger_than: Option<Duration>,
 }
 
 /// The stored files that rows name, relative to the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowFiles {
-    /// Files of rows that have theirs.
+    /// Files of rows that still have their file.
     pub kept: BTreeSet<String>,
-    /// Files of rows of which only figures are left.
+    /// Files of rows that kept only their figures.
     pub dropped: BTreeSet<String>,
 }
 
-/// Highest number in the name of a profile's file. Higher ones are of other programs: no app stores as many profiles,
-/// and JSON, which holds numbers exactly up to here, can say them.
+/// Highest number in the name of a profile's file. JSON holds integers exactly only up to this number, and no app
+/// stores as many profiles, so a higher number is taken for a file of another program.
 pub(crate) const HIGHEST_NUMBER: u64 = 1 << 53;
 
-/// A row of the public table, with what its age is judged by.
+/// The facts of a public row that decide how long it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeptRow<K, R> {
     pub key: K,
-    /// Higher than the ids of older rows.
+    /// Id, which is higher than those of older rows.
     pub id: R,
     pub created_at: DateTime<Utc>,
     /// The key shows this row.
     pub is_latest: bool,
 }
 
-/// Returns the rows that are beyond the newest of their key and old enough, and not its latest.
+/// Returns the rows that are old enough, not among the newest of their key, and not its latest.
 #[must_use]
 pub(crate) fn spent<K: Copy + Ord, R: Copy + Ord>(
     rows: &[KeptRow<K, R>],
@@ -74,17 +74,17 @@ pub(crate) fn spent<K: Copy + Ord, R: Copy + Ord>(
     spent
 }
 
-/// The last use of something.
+/// The last use of a key or a build group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Use<T> {
     pub what: T,
-    /// An address that a center lists needs the thing.
+    /// An address that a center lists needs it.
     pub is_needed: bool,
     /// The time when it was last listed, pulled or changed; `None`: never.
     pub last_at: Option<DateTime<Utc>>,
 }
 
-/// Returns the things that nobody needs and nobody used for as long as keys are kept.
+/// Returns the keys or build groups that are not needed and have not been used for as long as keys are kept.
 #[must_use]
 pub(crate) fn outlived<T: Copy>(uses: &[Use<T>], keep: &Keep, now: DateTime<Utc>) -> Vec<T> {
     let Some(longest) = keep.keys_younger_than else { return Vec::new() };
@@ -93,7 +93,7 @@ pub(crate) fn outlived<T: Copy>(uses: &[Use<T>], keep: &Keep, now: DateTime<Utc>
     uses.iter().filter(is_old).map(|used| used.what).collect()
 }
 
-/// A key that goes, with everything of it.
+/// A key that is deleted with all its data.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DroppedKey {
     pub id: KeyId,
@@ -103,18 +103,18 @@ pub(crate) struct DroppedKey {
     pub rows: Vec<Row>,
 }
 
-/// A build group that goes: set aside, and served by nobody.
+/// A build group that is deleted: it is set aside and no address serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DroppedBuildGroup {
     pub id: BuildGroupId,
-    /// The name that speaks for the key.
+    /// The newest name of the key.
     pub service: String,
     /// Short fingerprint of the newest build.
     pub build: String,
     pub last_used: Option<DateTime<Utc>>,
 }
 
-/// Returns the rows that go, of keys that stay.
+/// Returns the rows that are deleted of keys that stay.
 pub(crate) fn spent_rows(rows: Vec<Row>, gone: &[DroppedKey], keep: &Keep, now: DateTime<Utc>) -> Vec<Row> {
     let gone: HashSet<RowId> = gone.iter().flat_map(|key| &key.rows).map(|row| row.id).collect();
     let staying = rows.iter().filter(|row| !gone.contains(&row.id));
@@ -130,9 +130,9 @@ pub(crate) fn spent_rows(rows: Vec<Row>, gone: &[DroppedKey], keep: &Keep, now: 
     rows.into_iter().filter(|row| spent.contains(&row.id)).collect()
 }
 
-/// Returns the keys that nobody lists and nobody used for as long as keys are kept.
+/// Returns the keys that no center lists and that have not been used for as long as keys are kept.
 ///
-/// A key in `dropped_before` that never came back has nothing left to drop.
+/// A key in `dropped_before` that was never listed again has nothing left to delete.
 pub(crate) fn outlived_keys(
     fleet: &Fleet,
     rows: &[Row],
@@ -167,7 +167,7 @@ pub(crate) fn outlived_keys(
     dropped.collect()
 }
 
-/// Returns when a key was last listed, answered, pulled or stored.
+/// Returns the time at which a key was last listed, answered, pulled or stored.
 fn last_used(entry: &KeyEntry, rows: &[&Row]) -> Option<DateTime<Utc>> {
     let seen = entry.members.iter().filter_map(|member| member.last_seen);
     let answered = entry.states.iter().filter_map(|(_, state)| state.last_answer_at);
@@ -175,8 +175,8 @@ fn last_used(entry: &KeyEntry, rows: &[&Row]) -> Option<DateTime<Utc>> {
     seen.chain(answered).chain(entry.schedule.schedule.last_pull).chain(stored).max()
 }
 
-/// Returns the build groups of a key that are set aside, served by no listed address, and unused for as long as keys are
-/// kept.
+/// Returns the build groups of a key that are set aside, served by no listed address, and unused for as long as keys
+/// are kept.
 pub(crate) fn outlived_build_groups(
     entry: &KeyEntry,
     build_groups: &[BuildGroup],
@@ -243,12 +243,12 @@ mod tests {
     fn a_row_goes_when_it_is_beyond_the_newest_and_old() {
         for (stored, today, expected) in [
             (&[0, 1, 2, 3][..], 40, &[1, 2][..]),
-            // Old enough is the first alone.
+            // Only the first is old enough.
             (&[0, 20, 21, 22], 31, &[1]),
-            // To the day.
+            // The first is exactly 30 days old.
             (&[0, 1, 2], 30, &[1]),
             (&[0, 1, 2], 29, &[]),
-            // Old, and among the newest.
+            // Old rows among the newest stay.
             (&[0, 1], 400, &[]),
             (&[], 400, &[]),
         ] {
@@ -268,7 +268,7 @@ mod tests {
     fn the_latest_of_a_key_stays_whatever_is_asked_for() {
         let none = Keep { newest: 0, younger_than: Duration::ZERO, ..KEEP };
         assert_eq!(spent(&rows('a', 1, &[0, 1, 2]), &none, at(100)), [1, 2]);
-        // Also where it is not the newest row: a build that was brought back by hand.
+        // The latest row need not be the newest one: a person may have adopted an earlier build again.
         let mut odd = rows('a', 1, &[0, 1, 2]);
         odd[0].is_latest = true;
         odd[2].is_latest = false;
@@ -322,7 +322,7 @@ mod tests {
         }
     }
 
-    /// The numbers of the keys that go on day 100.
+    /// The numbers of the keys that are deleted on day 100.
     fn gone(entries: Vec<KeyEntry>, rows: &[Row], dropped_before: &[i64]) -> Vec<i64> {
         let dropped_before = dropped_before.iter().map(|&number| KeyId(number)).collect();
         let dropped = outlived_keys(&fleet(entries), rows, &dropped_before, &KEEP, at(100));
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(spent(&[gone]), [11]);
     }
 
-    /// A process of a build group that was pulled last on a day.
+    /// A life in a build group that was last pulled on a day.
     fn life(build_group: i64, host: &str, pulled: i64, closed: Option<i64>) -> Generation {
         Generation {
             id: GenerationId(pulled),
@@ -395,7 +395,8 @@ mod tests {
         }
     }
 
-    /// The build groups of a key at host `a` that go on day 100; group 1 is shown, 2 and 3 are set aside, 4 was shown.
+    /// The build groups of a key at host `a` that are deleted on day 100; group 1 is shown, 2 and 3 are set aside, 4
+    /// was shown before.
     fn gone_groups(lives: &[Generation]) -> Vec<i64> {
         use BuildGroupStatus::{Aside, Current, Former};
         let group = |(id, status)| BuildGroup { id: BuildGroupId(id), status, structures: Vec::new() };
@@ -419,7 +420,7 @@ mod tests {
             (vec![life(2, "b", 10, None)], &[2]),
             (vec![life(2, "b", 11, None)], &[]),
             (vec![life(2, "b", 0, None), life(2, "b", 11, None)], &[]),
-            // Nothing tells when the group was last of use.
+            // The last use of the group is unknown.
             (Vec::new(), &[]),
         ] {
             assert_eq!(gone_groups(&lives), expected, "{lives:?}");

@@ -10,94 +10,83 @@ use crate::profile::Fingerprint;
 /// A row of the public table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    /// In the database.
     pub id: RowId,
-    /// When it was stored.
+    /// Time at which it was stored.
     pub created_at: DateTime<Utc>,
-    /// The key that it belongs to.
     pub key: Key,
-    /// Listed or asked when it was stored, sorted.
+    /// Addresses that were listed or asked when it was stored, sorted.
     pub addresses: Vec<String>,
-    /// Of the name listed last when it was stored.
+    /// Branch of the name that was listed last when it was stored.
     pub branch: String,
-    /// Whether it is the newest of its key.
+    /// The key shows this row.
     pub is_latest: bool,
-    /// Relative to the root.
+    /// Path of the profile's file, relative to the root.
     pub cov_file_path: String,
-    /// Percentage of all statements, unrounded.
+    /// Percentage of covered statements, unrounded.
     pub cover_total: f64,
-    /// Figures beyond the public columns; a row that another program stored has none.
+    /// Figures beyond the public columns; `None` for a row that another program stored.
     pub stats: Option<RowStats>,
-    /// When its file was dropped; only its figures are left then.
+    /// Time at which its file was deleted and only its figures were kept.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// The figures of a row beyond its public columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowStats {
-    /// The build group whose data it is.
     pub build_group: BuildGroupId,
-    /// Statements executed, of all.
+    /// Covered statements and all statements.
     pub coverage: Coverage,
-    /// Of the blocks that were executed.
+    /// Digest of the set of covered blocks.
     pub covered_digest: Fingerprint,
-    /// Of the canonical text.
+    /// Digest of the profile's canonical text.
     pub counts_digest: Fingerprint,
-    /// Addresses that answered when the row was stored.
+    /// Number of addresses that answered when the row was stored.
     pub answered: u32,
-    /// Distinct addresses that were listed then.
+    /// Number of distinct addresses that were listed or asked then.
     pub listed: u32,
 }
 
-/// The file of the latest row of a key, and how it is known again.
+/// The file of the latest row of a key, with the digests that its contents must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LatestFile {
-    /// The row.
     pub row: RowId,
-    /// Its key.
     pub key: KeyId,
     /// A name of the key.
     pub service: String,
-    /// The build group whose data it is.
     pub build_group: BuildGroupId,
-    /// Relative to the root.
+    /// Path of the profile's file, relative to the root.
     pub path: String,
-    /// Its length; `None` where an earlier release wrote it.
+    /// Length of the file; `None` when an earlier release wrote it.
     pub bytes: Option<u64>,
-    /// Of the blocks that were executed.
+    /// Digest of the set of covered blocks.
     pub covered_digest: Fingerprint,
-    /// Of the canonical text.
+    /// Digest of the profile's canonical text.
     pub counts_digest: Fingerprint,
 }
 
 /// The rows to read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowFilter<'a> {
-    /// Of this key alone.
+    /// Only rows of this key; `None` for all keys.
     pub key: Option<&'a Key>,
-    /// Only the newest of each key.
+    /// Only the row that each key shows.
     pub latest_only: bool,
-    /// Also those whose file was dropped.
+    /// Also rows whose file was deleted.
     pub with_dropped: bool,
 }
 
-/// A row to be added to the public table. Its file is stored already.
+/// A row to add to the public table. Its file is stored already.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRow {
-    /// The key that it belongs to.
     pub key: Key,
-    /// When.
     pub at: DateTime<Utc>,
-    /// Sorted.
     pub addresses: Vec<String>,
-    /// Of the name listed last.
+    /// Branch of the name that was listed last.
     pub branch: String,
-    /// Relative to the root.
+    /// Path of the profile's file, relative to the root.
     pub cov_file_path: String,
-    /// The app's folder, and the number of the file in it.
+    /// The app's folder and the number of the file in it.
     pub number: (String, u64),
-    /// The figures.
     pub stats: RowStats,
-    /// Length of the file.
     pub file_bytes: u64,
 }

@@ -1,4 +1,4 @@
-//! Whether a pull stores a row: decided first without counters, and where that does not do, with their sum.
+//! The decision whether a pull stores a row, made without counters where possible, and else with their sum.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::profile::Fingerprint;
 pub(crate) struct RowQuestion<'a> {
     /// The build group that the key shows.
     pub(crate) build_group: BuildGroupId,
-    /// Counters of the group moved in this run, or a snapshot of the key came in.
+    /// Counters of the group changed in this run, or a snapshot of the key was taken in.
     pub(crate) has_moved: bool,
-    /// Figures of the latest row, of whatever build group.
+    /// Figures of the latest row, which may be of another build group.
     pub(crate) latest: Option<&'a RowStats>,
     pub(crate) old: &'a ScheduleRow,
     pub(crate) rule: ChangeRule,
@@ -28,14 +28,14 @@ pub(crate) struct RowQuestion<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// First decision about a row, which needs no counters.
+/// The first decision about a row, which needs no counters.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RowDecision<'s> {
-    /// The latest row stands.
+    /// The latest row stays the latest.
     Stands(Shown),
     /// The key has no counters to show.
     Nothing,
-    /// The stored counters of these lives are to be added to the answers of this run.
+    /// The row is decided by a sum: the stored counters of these lives and the answers of this run.
     Sum(Vec<&'s Generation>),
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Shown {
     pub(crate) counts_moved_at: Option<DateTime<Utc>>,
 }
 
-/// Figures of all counters of a build group together.
+/// The figures of the sum of all counters of a build group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) coverage: Coverage,
@@ -56,14 +56,14 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Returns the figures as a row of a build group tells them.
+    /// Returns the figures for a row of a build group.
     pub(crate) fn stats(self, build_group: BuildGroupId, answered: u32, listed: u32) -> RowStats {
         let Self { coverage, covered_digest, counts_digest } = self;
         RowStats { build_group, coverage, covered_digest, counts_digest, answered, listed }
     }
 }
 
-/// Last decision about a row.
+/// The final decision about a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowConclusion {
     pub(crate) shown: Shown,
@@ -72,7 +72,7 @@ pub(crate) struct RowConclusion {
 }
 
 impl RowQuestion<'_> {
-    /// Decides as far as that goes without counters.
+    /// Decides as far as possible without counters.
     pub(crate) fn decide<'s>(&self, state: &'s KeyState) -> RowDecision<'s> {
         let Self { build_group, has_moved, old, .. } = *self;
         if let Some(stats) = self.stats()
@@ -94,7 +94,7 @@ impl RowQuestion<'_> {
         RowDecision::Sum(of_group().filter(|known| !state.replaced.contains(&known.id)).collect())
     }
 
-    /// Decides by the figures of all counters.
+    /// Decides by the figures of the sum.
     pub(crate) fn conclude(&self, figures: &Figures) -> RowConclusion {
         let stats = self.stats();
         let moved = stats.is_none_or(|stats| stats.counts_digest != figures.counts_digest);
@@ -109,12 +109,12 @@ impl RowQuestion<'_> {
         RowConclusion { shown, is_stored }
     }
 
-    /// Returns the figures of the latest row, where it is of the build group that the key shows.
+    /// Returns the figures of the latest row, if it is of the build group that the key shows.
     fn stats(&self) -> Option<&RowStats> {
         self.latest.filter(|stats| stats.build_group == self.build_group)
     }
 
-    /// Tells whether counters have been ahead of the latest row for too long.
+    /// Tells whether the counters have been newer than the latest row for too long.
     fn is_overdue(&self, since: Option<DateTime<Utc>>) -> bool {
         let longest = TimeDelta::from_std(self.row_at_least_every).unwrap_or(TimeDelta::MAX);
         since.is_some_and(|since| self.now - since >= longest)

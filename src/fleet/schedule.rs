@@ -1,14 +1,14 @@
-//! When a service, or an address that failed, is to be pulled next.
+//! The time of the next pull of a service, and of the next request to an address that failed.
 //!
-//! Pure: what the database remembers goes in with the time, what it shall remember comes out.
+//! Pure: the input is the stored schedule and the time; the output is the schedule to store.
 //!
-//! `now` is everywhere the moment the run began (before its jitter), one for the whole run. A timer
-//! ticks at fixed moments; were the time counted from when a slow run reached the service, the next
-//! tick would come too early for it and a whole period would be lost.
+//! `now` is always the start of the run, before its jitter, and the same for the whole run. A timer ticks at fixed
+//! times. If a wait began when a slow run reached the service, the next tick would come too early for it, and a whole
+//! period would be lost.
 //!
-//! A run asks [`due`] of each service and [`AddressRetry::due`] of each address that failed: a due
-//! service is pulled from every address that is not waiting for its retry, another one from those
-//! addresses alone whose retry is due. Names given by a person, `--force` and a peek overrule both.
+//! A run calls [`due`] for each service and [`AddressRetry::due`] for each address that failed. A due service is pulled
+//! from every address that is not waiting for its retry; another service is pulled only from addresses whose retry is
+//! due. A name given by a person, `--force` and a peek overrule both.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,11 +19,11 @@ use humantime::format_duration;
 use sha2::{Digest, Sha256};
 
 const MINUTE: u64 = 60;
-/// The longest wait that is accepted, a leap year. With it no sum of times overflows.
+/// The longest accepted wait, a leap year. No sum of times overflows with it.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * MINUTE);
-/// How long another build has to have more votes than the one shown before it is adopted.
+/// The time for which another build must have more votes than the one shown before it is adopted.
 pub(crate) const MAJORITY_AFTER: Duration = Duration::from_secs(5 * 60);
-/// The most that a timer may be early.
+/// The longest time by which a timer may be early.
 const MOST_SLACK: Duration = Duration::from_secs(MINUTE);
 
 /// The waits between pulls of a service while nothing changes; the last one repeats.
@@ -44,7 +44,7 @@ pub(crate) struct Waits<'a> {
 /// Waits that make no [`Steps`] and no [`Retry`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WaitsError {
-    /// There is none.
+    /// The list is empty.
     #[error("expected at least one duration, such as [\"15m\", \"60m\"]")]
     Empty,
     /// A wait is zero or over [`LONGEST_WAIT`].
@@ -56,15 +56,15 @@ pub(crate) enum WaitsError {
         format_duration(*.next), format_duration(*.before)
     )]
     NotAscending {
-        /// The wait before.
+        /// The wait before it.
         before: Duration,
-        /// The one that is not longer.
+        /// The wait that is not longer.
         next: Duration,
     },
 }
 
 impl Steps {
-    /// Accepts one or more waits, ascending, above zero.
+    /// Accepts one or more waits above zero in ascending order.
     pub(crate) fn new(waits: Vec<Duration>) -> Result<Steps, WaitsError> {
         ascending(waits).map(Steps)
     }
@@ -88,12 +88,12 @@ impl Default for Steps {
 }
 
 impl Retry {
-    /// Accepts one or more waits, ascending, above zero.
+    /// Accepts one or more waits above zero in ascending order.
     pub(crate) fn new(waits: Vec<Duration>) -> Result<Retry, WaitsError> {
         ascending(waits).map(Retry)
     }
 
-    /// Returns the wait after so many failures in a row; beyond the last wait it is the last one.
+    /// Returns the wait after this number of failures in a row; beyond the last wait it is the last one.
     #[must_use]
     pub(crate) fn wait(&self, failures: u32) -> Duration {
         wait(&self.0, usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX))
@@ -124,9 +124,9 @@ fn wait(waits: &[Duration], at: usize) -> Duration {
     waits[at.min(waits.len() - 1)]
 }
 
-/// How early a timer may fire and still mean this wait: a tenth of it, at most a minute.
+/// Returns the time by which a timer may be early for this wait: a tenth of it, at most a minute.
 ///
-/// Without it a tick some seconds early would find nothing due, and the next comes a period later.
+/// Without this slack a tick some seconds early would find nothing due, and the next one comes a period later.
 fn slack(wait: Duration) -> TimeDelta {
     delta((wait / 10).min(MOST_SLACK))
 }
@@ -140,7 +140,7 @@ fn later(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     now.checked_add_signed(delta(by)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Returns when a wait that began at `since` ends.
+/// Returns the end of a wait that began at `since`.
 #[must_use]
 pub(crate) fn end_of(since: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     later(since, wait)
@@ -152,47 +152,48 @@ pub(crate) fn is_over(since: DateTime<Utc>, wait: Duration, now: DateTime<Utc>) 
     end_of(since, wait).signed_duration_since(now) <= slack(wait)
 }
 
-/// The schedule of a service, as the database remembers it. The default is a service never pulled.
+/// The stored schedule of a service. The default is that of a service that was never pulled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// The step of [`Steps`] that the service waits, from 0.
+    /// The current step in [`Steps`], from 0.
     pub step: usize,
-    /// When the run began that last pulled it; `None`: never.
+    /// Start of the run that last pulled it; `None` when it was never pulled.
     pub last_pull: Option<DateTime<Utc>>,
-    /// When it is due next; `None`: now.
+    /// Time at which it is due next; `None` when it is due now.
     pub next_due: Option<DateTime<Utc>>,
-    /// The addresses listed at the last pull, sorted, each once, whether they answered or not.
+    /// The distinct addresses listed at the last pull, sorted, whether they answered or not.
     pub addresses: Vec<String>,
-    /// When a pull would decide which build it shows (see [`crate::fleet::election::Election`]); `None`: that is decided.
+    /// Time from which a pull decides the build that it shows ([`crate::fleet::election::Election`]); `None` without an
+    /// open election.
     pub election: Option<DateTime<Utc>>,
 }
 
-/// The outcome of a pull of a service, as far as its schedule goes.
+/// The outcome of a pull of a service, for its schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Coverage changed, at whatever address.
+    /// Coverage changed.
     Changed,
     /// Some of the addresses of a due service answered, and nothing changed.
     Unchanged,
-    /// Only addresses whose retry was due were asked, and nothing changed: no word on the others.
+    /// Only addresses whose retry was due were asked, and nothing changed. The others may have changed.
     UnchangedAtRetry,
-    /// No address answered. That is no sign that nothing changed; each address has its own retry.
+    /// No address answered, so coverage may have changed. Each address has its own retry.
     NothingAnswered,
 }
 
-/// Whether something is to be pulled in this run, and why.
+/// The decision whether a service or an address is pulled in this run, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// The service or address is to be pulled now.
     Now(Reason),
-    /// The service or address waits until then.
+    /// The service or address waits until this time.
     Later(DateTime<Utc>, Reason),
 }
 
-/// Why a service or an address is pulled, or not yet. Displays as a clause for `-v` and `--explain`.
+/// The reason for which a service or an address is pulled now, or waits. Its text is a clause for `-v` and `--explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The service was never pulled; so is every new commit, which is a key of its own.
+    /// The service was never pulled. This holds for every new commit, because it is a new key.
     NeverPulled,
     /// The wait of its step is over.
     Elapsed {
@@ -208,31 +209,31 @@ pub(crate) enum Reason {
         /// The wait of the step.
         wait: Duration,
     },
-    /// The set of its addresses is not that of the last pull.
+    /// The set of addresses differs from that of the last pull.
     AddressesChanged {
-        /// Addresses that were not there.
+        /// Number of new addresses.
         new: usize,
-        /// Addresses that are no longer there.
+        /// Number of addresses that are gone.
         gone: usize,
     },
-    /// The last pull lies in the future, so what was planned then means nothing.
+    /// The last pull lies in the future, so the stored schedule is worthless.
     ClockWentBack,
-    /// The address failed so often in a row.
+    /// The address failed.
     Retry {
         /// Failures in a row.
         failures: u32,
     },
-    /// The last run ended before it had decided about what it stored (decided by the caller).
+    /// The last run stored counters and ended before it decided about the row (decided by the caller).
     CutOff,
-    /// The last data of one of its processes came in (decided by the caller).
+    /// A snapshot of one of its processes was taken in (decided by the caller).
     CameIn,
-    /// A person named it (decided by the caller).
+    /// A person named the service (decided by the caller).
     Named,
     /// `--force` was given (decided by the caller).
     Forced,
-    /// A peek found that its fraction moved (decided by the caller).
+    /// A peek found that the fraction changed (decided by the caller).
     Peeked,
-    /// Its address is about to be taken off the center's list (decided by the caller).
+    /// The address is about to be removed from the center's list (decided by the caller).
     LastChance,
     /// Another build has as many votes as the one shown, or more, and the next pull may adopt it.
     Election,
@@ -265,9 +266,8 @@ impl fmt::Display for Reason {
 
 /// Decides whether a service is due.
 ///
-/// A timer may be early by a tenth of the wait, at most a minute. A wait never ends later than the
-/// present `steps` say, so that a shortened configuration takes effect at once. An election that is to be
-/// decided makes a service due earlier.
+/// A timer may be early by a tenth of the wait, at most a minute. A wait never ends later than by the present `steps`,
+/// so that shorter waits in the configuration take effect at once. The end of an election makes a service due earlier.
 #[must_use]
 pub(crate) fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, steps: &Steps) -> Due {
     let Some(last_pull) = schedule.last_pull else {
@@ -297,12 +297,12 @@ pub(crate) fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<U
 impl Schedule {
     /// Returns the schedule after a pull of a service.
     ///
-    /// A change, a first pull and a different set of addresses lead to the first step, an unchanged pull
-    /// to the next one; the last repeats. The next period counts from `now`: what was slept through is not
-    /// made up for. [`Outcome::UnchangedAtRetry`] and [`Outcome::NothingAnswered`] leave all as it was.
+    /// A change, a first pull and a different set of addresses lead to the first step; an unchanged pull leads to the
+    /// next step, and the last step repeats. The wait counts from `now`: missed pulls are not made up for.
+    /// [`Outcome::UnchangedAtRetry`] and [`Outcome::NothingAnswered`] change nothing.
     ///
-    /// So that services do not stay in step, each wait is shortened by up to a tenth, always the same for
-    /// a service and a step. It is never lengthened: the tick at its end would come too early for it.
+    /// Each wait is shortened by up to a tenth, so that not all services are due in the same run. The part is always
+    /// the same for a service and a step. A wait is never lengthened, or the tick at its end would come too early.
     #[must_use]
     pub(crate) fn after(
         &self,
@@ -329,8 +329,8 @@ impl Schedule {
         }
     }
 
-    /// Returns the schedule of a service that changed though nothing of it was asked: it is due after the wait of the
-    /// first step at the latest, and its last pull stays what it was.
+    /// Returns the schedule of a service whose snapshots changed its coverage although no address was asked. The
+    /// service is due after the first step's wait at the latest, and its last pull stays the same.
     #[must_use]
     pub(crate) fn hastened(&self, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
         let soon = later(now, spread(steps.wait(0), service, 0));
@@ -345,19 +345,20 @@ fn set(addresses: &[String]) -> BTreeSet<&str> {
     addresses.iter().map(String::as_str).collect()
 }
 
-/// Shortens `wait` by up to a tenth, by a hash of service and step that no release of ours changes.
+/// Shortens `wait` by up to a tenth, by a hash of service and step that must be the same in all releases.
 fn spread(wait: Duration, service: &str, step: usize) -> Duration {
     let hash = Sha256::digest(format!("{step} {service}"));
-    // 2305..=2560 parts of 2560, so from nine tenths up to the whole.
+    // The factor is 2305 to 2560 parts of 2560, so from nine tenths to the whole.
     wait * (2560 - u32::from(hash[0])) / 2560
 }
 
-/// Sorts services most overdue first: never pulled, then by the time since they were due, then by name.
+/// Returns a sort key that puts the most overdue services first: those never pulled, then by the time at which they
+/// were due, then by name.
 ///
-/// A service that a deadline cuts off stays due, and stands further in front at the next run.
+/// A service that a deadline cuts off stays due and comes earlier in the next run.
 #[must_use]
 pub(crate) fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Option<DateTime<Utc>>, &'a str) {
-    // `None` sorts before every time. The longest overdue was due the earliest, whatever the time now.
+    // `None` sorts before every time.
     (
         schedule
             .next_due
@@ -366,28 +367,28 @@ pub(crate) fn most_overdue_first<'a>(schedule: &Schedule, name: &'a str) -> (Opt
     )
 }
 
-/// The failures of an address, as the database remembers them. The default is an address that did not fail.
+/// The stored failures of an address. The default is that of an address that did not fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AddressRetry {
     /// Failures in a row.
     pub failures: u32,
-    /// When it is tried again; `None`: whenever its service is due.
+    /// Time at which it is tried again; `None` when it is asked whenever its service is due.
     pub next_try: Option<DateTime<Utc>>,
 }
 
 impl AddressRetry {
-    /// Returns what is remembered after one more failure. A success is [`AddressRetry::default`].
+    /// Returns the failures to store after one more failure. After an answer they are [`AddressRetry::default`].
     #[must_use]
     pub(crate) fn after_failure(&self, now: DateTime<Utc>, retry: &Retry) -> AddressRetry {
         let failures = self.failures.saturating_add(1);
         AddressRetry { failures, next_try: Some(later(now, retry.wait(failures))) }
     }
 
-    /// Decides whether the address is to be tried again; `None` for one that did not fail, which goes
-    /// with its service.
+    /// Decides whether the address is tried again; `None` for an address that did not fail, which is asked with its
+    /// service.
     ///
-    /// The same slack holds as for services, and a next try further away than the wait is not waited for:
-    /// the clock went back since.
+    /// The slack is the same as for services. A next try further away than the wait is due now, because the clock went
+    /// back.
     #[must_use]
     pub(crate) fn due(&self, now: DateTime<Utc>, retry: &Retry) -> Option<Due> {
         let next_try = self.next_try?;
@@ -416,7 +417,7 @@ mod tests {
         secs(minutes * MINUTE)
     }
 
-    /// 12:00 and so many seconds of an ordinary day.
+    /// The time `seconds` seconds after 12:00 of an ordinary day.
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_049_600 + seconds, 0).unwrap()
     }
@@ -425,7 +426,7 @@ mod tests {
         hosts.iter().map(|host| format!("http://{host}:1")).collect()
     }
 
-    /// A service pulled at 12:00 that waits the whole of `step`.
+    /// A service that was pulled at 12:00 and waits for the whole of `step`.
     fn pulled(step: usize) -> Schedule {
         Schedule {
             step,
@@ -457,7 +458,7 @@ mod tests {
         }
         // An election that is further away than the step changes nothing.
         assert_eq!(due_at(&elects_at(86_400), at(0)), due_at(&pulled(1), at(0)));
-        // A pull leaves it to the caller, and it comes before services that are due later.
+        // A pull leaves the election to the caller, and the service comes before those that are due later.
         assert_eq!(after_at(&elects_at(300), Outcome::Unchanged, at(9)).election, Some(at(300)));
         assert_eq!(most_overdue_first(&elects_at(300), "svc").0, Some(at(300)));
     }
@@ -469,7 +470,7 @@ mod tests {
         let hasty = late.hastened("svc", at(60), &steps);
         assert_eq!((hasty.step, hasty.last_pull), (0, late.last_pull));
         assert!(hasty.next_due < late.next_due && hasty.next_due > Some(at(60)));
-        // A service that is due before that stays so, however often it changes.
+        // A service that is due earlier stays so, however often it changes.
         assert_eq!(hasty.hastened("svc", at(120), &steps), hasty);
         assert_eq!(Schedule::default().hastened("svc", at(60), &steps), Schedule::default());
     }
@@ -556,11 +557,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumped_back_does_not_make_a_service_sleep() {
-        // A few seconds are a correction, years are a repair.
+        // A clock that went back by up to a minute changes nothing.
         assert!(matches!(due_at(&pulled(0), at(-60)), Due::Later(_, Reason::Waiting { .. })));
         assert_eq!(due_at(&pulled(0), at(-61)), Due::Now(Reason::ClockWentBack));
         assert_eq!(due_at(&pulled(3), at(-1_000_000_000)), Due::Now(Reason::ClockWentBack));
-        // The pull then puts everything right.
+        // The next pull stores a valid schedule again.
         let schedule = after_at(&pulled(3), Outcome::Unchanged, at(-1_000_000_000));
         assert_eq!(schedule.last_pull, Some(at(-1_000_000_000)));
         assert!(matches!(due_at(&schedule, at(-999_999_000)), Due::Later(..)));
@@ -707,7 +708,7 @@ mod tests {
                 let wait = next.next_due.unwrap() - at(0);
                 prop_assert!(wait > delta(steps.wait(next.step)) * 9 / 10);
                 prop_assert!(wait <= delta(steps.wait(next.step)));
-                // Not at once again, and not a period late.
+                // The service is not due again at once, and not a period late.
                 prop_assert!(matches!(due(&next, &listed, at(0), &steps), Due::Later(..)));
                 let end = at(0) + delta(steps.wait(next.step));
                 prop_assert!(matches!(due(&next, &listed, end, &steps), Due::Now(_)));

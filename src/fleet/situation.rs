@@ -1,4 +1,4 @@
-//! The facts on which a `prune` decides: the centers' lists, laid over probes and over what is remembered.
+//! The facts on which a `prune` decides: the centers' lists, combined with probes and with the stored records.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -28,12 +28,12 @@ pub(crate) struct Situation {
     pub now: DateTime<Utc>,
 }
 
-/// Everything that a run has seen and remembers of addresses.
+/// The probes of a run and the stored failures of addresses.
 pub(crate) struct Observations<'a> {
     pub fleet: &'a Fleet,
-    /// By address in its normal form.
+    /// The entries by normal form of the address.
     pub results: &'a HashMap<String, ProbeResult>,
-    /// By address in its normal form.
+    /// The entries by normal form of the address.
     pub suspicions: &'a HashMap<String, Suspicion>,
     pub naming: &'a Naming,
     /// When the run began.
@@ -41,13 +41,13 @@ pub(crate) struct Observations<'a> {
 }
 
 impl Observations<'_> {
-    /// Returns what is known of each address that a center lists, and of each that was removed.
+    /// Returns the known facts of each address that a center lists, and of each removed address.
     pub(crate) fn situation(&self, tombstones: Vec<Tombstone>, answered: BTreeSet<String>) -> Situation {
         let mut listed: BTreeMap<(&str, &str), CenterAddress> = BTreeMap::new();
         for (listing, name, entry) in current_listings(self.fleet) {
             let address = &*listing.address;
             let result = self.results.get(address);
-            // Each spelling by itself, because a center removes what it is given to the byte.
+            // Each spelling has its own entry, because a center removes exactly the bytes that a request names.
             let listed =
                 listed.entry((&listing.center, &listing.listed_as)).or_insert_with(|| CenterAddress {
                     center: (*listing.center).to_owned(),
@@ -76,7 +76,7 @@ impl Observations<'_> {
         }
     }
 
-    /// Returns the changes that the database needs before a plan is carried out.
+    /// Returns the changes to store before a plan is carried out.
     pub(crate) fn changes(&self, plan: &RemovalPlan) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut listed = HashSet::new();
@@ -92,7 +92,7 @@ impl Observations<'_> {
                 None => {}
             }
         }
-        // A silent center may still list what it listed before.
+        // A silent center may still list the addresses that it listed before, so their failures stay.
         let members = self.fleet.entries.iter().flat_map(|entry| &entry.members);
         let assumed = members.flat_map(|member| &member.listings);
         listed.extend(assumed.map(|listing| (*listing.address).to_owned()));
@@ -105,8 +105,8 @@ impl Observations<'_> {
         changes
     }
 
-    /// Closes what an address served under a name; `None` where the name's key still has the address, under another
-    /// name, in another spelling, or again.
+    /// Returns the change that closes the lives of an address under a name; `None` if the name's key still lists the
+    /// address, under any name and in any spelling.
     fn closing(&self, tombstone: &Tombstone) -> Option<Change> {
         let key = Key::from_name(&tombstone.service, self.naming);
         let address = normal_form(&tombstone.address);
@@ -126,7 +126,7 @@ pub(crate) mod testing {
     use crate::fleet::liveness::{Confirmation, LivenessRules};
     use crate::fleet::removal::RemovalOptions;
 
-    /// When the runs of the tests are, in hours.
+    /// Time of the runs in the tests, in hours.
     pub(crate) const NOW: i64 = 100;
     pub(crate) const OPTIONS: RemovalOptions = RemovalOptions {
         rules: LivenessRules {
@@ -151,7 +151,7 @@ mod tests {
     use crate::fleet::records::Key;
     use crate::fleet::removal::{AddressAction, AddressDecision};
 
-    /// A run at minute 60 that remembers and has seen nothing.
+    /// A run at minute 60 without stored failures and without probes.
     struct Run {
         fleet: Fleet,
         results: HashMap<String, ProbeResult>,
@@ -185,7 +185,7 @@ mod tests {
             self.seen(|seen| seen.situation(Vec::new(), BTreeSet::new()).listed)
         }
 
-        /// The changes of a plan that remembers these failures, and forgets these tombstones.
+        /// The changes of a plan that stores these failures and forgets these tombstones.
         fn changes(
             &self,
             remembered: &[(&str, Option<Suspicion>)],

@@ -1,4 +1,4 @@
-//! The state of a service, as `list` and the site show it.
+//! The state of a service that `list` and the site show.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,11 +14,11 @@ use crate::fleet::services::Fleet;
 
 /// The state of addresses across all keys.
 pub(crate) struct AddressHealth {
-    /// The failures that `prune` remembers.
+    /// The failures that `prune` stored.
     suspicions: HashMap<String, Suspicion>,
     /// Addresses that serve the build of a name under which they are listed.
     at_home: HashSet<String>,
-    /// The time of the last answer to a pull, under any name.
+    /// The time of each address's last answer to a pull, under any name.
     answers: HashMap<String, DateTime<Utc>>,
 }
 
@@ -40,12 +40,13 @@ impl AddressHealth {
         Self { suspicions, at_home: fleet.entries.iter().flat_map(at_home).collect(), answers }
     }
 
-    /// Tells whether an address is listed under a name of `state` that is another's by now.
+    /// Tells whether the name of `state` is stale for an address: the address serves another build, and that build
+    /// belongs to another of its names.
     pub(crate) fn is_stale(&self, address: &str, state: &AddressState) -> bool {
         state.other_build.is_some() && self.at_home.contains(address)
     }
 
-    /// Returns the failures of an address, if it did not answer a pull since.
+    /// Returns the failures of an address, if it did not answer a pull after the last one.
     pub(crate) fn suspicion(&self, address: &str) -> Option<&Suspicion> {
         let answered = self.answers.get(address);
         self.suspicions
@@ -54,7 +55,6 @@ impl AddressHealth {
     }
 }
 
-/// The state of a service, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Ok,
@@ -109,7 +109,7 @@ impl State {
 pub(crate) struct Figures {
     /// Percentage of all statements, unrounded.
     pub(crate) cover_total: f64,
-    /// `None` for a row that another program stored.
+    /// Covered and all statements; `None` for a row that another program stored.
     pub(crate) coverage: Option<Coverage>,
 }
 
@@ -151,8 +151,8 @@ impl Line<'_> {
         self.next_pull(waits, now).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
     }
 
-    /// Returns the state with the finding of `prune`, such as `partial, 1 suspect`, or for an offline service the time
-    /// since which its center is not asked.
+    /// Returns the state with the findings of `prune`, such as `partial, 1 suspect`. For an offline service it has the
+    /// time since which its center is not asked.
     pub(crate) fn state_text(&self, now: DateTime<Utc>) -> String {
         if let Some(since) = self.member.not_asked_since.filter(|_| self.state == State::Offline) {
             return format!("{}, not asked since {}", self.state.word(), crate::phrases::moment(since, now));

@@ -1,4 +1,4 @@
-//! Sets of files of the build group that a key shows, as its addresses serve them one after the other.
+//! The sets of files of a build group that each address served one after the other.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,11 +11,12 @@ use super::key_state::{KeyState, PulledBuildGroup};
 use super::pulled_key::PulledKey;
 use crate::profile::{Build, Fingerprint};
 
-/// Returns the addresses that answer with a set of files of `build_group`, with the sets of it that they served before.
+/// Returns the addresses that answer with a set of files of `build_group`, with the sets of the group that they served
+/// before.
 ///
-/// An address that was not asked in this pull and did not fail at its last one counts with its last answer. One
-/// that no center vouches for now replaces nothing. A set that another process began to serve when the address
-/// began with its present one, or later, is not left behind by it: a server and a worker changed places.
+/// An address that was not asked in this pull and did not fail at its last one counts with its last answer. An address
+/// that no answering center lists replaces no set. A set is not counted as served before if a process began to serve it
+/// when the address began to serve its present set, or later: a server and a worker changed places.
 pub(crate) fn served(
     key: &PulledKey<'_>,
     state: &KeyState,
@@ -24,7 +25,7 @@ pub(crate) fn served(
     let entry = key.entry;
     let structures: HashMap<Fingerprint, StructureId> =
         build_group.structures.iter().map(|(structure, build)| (*build, *structure)).collect();
-    // A profile without any file says nothing of the build.
+    // A profile without any file does not show the build.
     let silent = structures.get(&Build::empty().fingerprint()).copied();
     let mut before: HashMap<&str, Vec<StructureId>> = HashMap::new();
     let mut now: BTreeMap<&str, StructureId> = BTreeMap::new();
@@ -57,7 +58,7 @@ pub(crate) fn served(
     }
     let of_address = |(address, now): (&str, StructureId)| {
         let mut before = before.remove(address).unwrap_or_default();
-        // A set that began with this pull is later than all that is stored.
+        // A set that began with this pull is later than all stored ones.
         let since = since.get(&(address, now));
         before.retain(|set| *set != now && since.is_none_or(|since| begun_last[set] < *since));
         if !before.is_empty() && entry.is_assumed(address) {
@@ -75,7 +76,7 @@ mod tests {
     use crate::fleet::fixtures::{address, answered, at, entry, failing, life, pulled_key, rules, state};
     use crate::fleet::key_entry::KeyEntry;
 
-    /// Of each address that counts: the set of files that it serves now, and those that it served before. The key
+    /// Each address that counts, with the set of files that it serves now and those that it served before. The key
     /// shows the sets 1, `server`, and 2, `worker`.
     fn found(
         entry: &KeyEntry,

@@ -1,6 +1,6 @@
-//! Tombstones: removed addresses that may have been removed by mistake.
+//! Tombstones: records of removed addresses, some of which may have been removed by mistake.
 //!
-//! Pure: probes come in, and the tombstones to restore or to forget come out.
+//! Pure: the input is probes, the output is the tombstones to restore or to forget.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,32 +15,31 @@ use crate::address::normal_form;
 use crate::names::Naming;
 use crate::profile::Fingerprint;
 
-/// How long an address that was removed may come back.
+/// The time after the removal in which an address may be restored.
 const TOMBSTONE_LASTS: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// An address that was removed, and may have been by mistake.
+/// The record of a removed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tombstone {
     /// URL of the center.
     pub center: String,
-    /// As it was registered.
+    /// The spelling that was registered.
     pub address: String,
     /// A name under which the address was listed.
     pub service: String,
-    /// The build that it served last; `None` where no pull ever got an answer.
+    /// The build that it served last; `None` when no pull ever got an answer.
     pub build: Option<Fingerprint>,
     pub removed_at: DateTime<Utc>,
-    /// An agent answered there when it was taken off the list. Every later run registers it again, whatever the run
-    /// is told and however long that takes.
+    /// An agent answered at the address when it was removed, to be registered under its right names. Every later run
+    /// tries to register it again until that succeeds, whatever its options are.
     pub was_alive: bool,
 }
 
 impl Tombstone {
-    /// Tells whether a process that answers there now is the one that was removed.
+    /// Tells whether the process that answers at the address now is the removed one.
     ///
-    /// A tombstone without a build fits any process that does not serve another build than the name shows, and any
-    /// process at all if the removed one was alive: a new process would have registered itself, and stand in the
-    /// list.
+    /// A tombstone without a build fits a process whose build is that of the name or unknown. If the removed process
+    /// was alive, the tombstone fits any process, because a new one would have registered itself and be listed.
     #[must_use]
     pub(crate) fn fits(&self, answer: Fingerprint, found: BuildMatch) -> bool {
         match self.build {
@@ -55,13 +54,13 @@ impl Tombstone {
         let found = result.build_match(&key).unwrap_or(BuildMatch::Unknown);
         match result.build {
             Some(build) => self.fits(build, found),
-            // No pull could read what it serves either, for the same reason perhaps, such as its size.
+            // No pull could read the build before either, perhaps for the same reason, such as its size.
             None => self.build.is_none() && result.is_alive(),
         }
     }
 }
 
-/// A tombstone, with whether its process answers again.
+/// A tombstone with the result of its probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TombstoneStatus {
     pub tombstone: Tombstone,
@@ -72,16 +71,17 @@ pub(crate) struct TombstoneStatus {
 /// The decision about all tombstones, each sorted by center, address and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TombstoneDecision {
-    /// To be registered again.
+    /// Tombstones whose addresses are registered again.
     pub restores: Vec<Tombstone>,
-    /// No longer needed: listed again, or too old.
+    /// Tombstones that are no longer needed: listed again, or too old.
     pub forgotten: Vec<Tombstone>,
 }
 
 impl TombstoneDecision {
-    /// Decides about tombstones of centers that list these addresses now; only centers that `answered` get one back.
+    /// Decides about tombstones by the addresses that their centers list now. Addresses are restored only at centers
+    /// that `answered`.
     ///
-    /// `may_restore` lets addresses return that were removed as dead.
+    /// `may_restore` allows to restore addresses that were removed as dead.
     pub(crate) fn new(
         statuses: Vec<TombstoneStatus>,
         listed: &[CenterAddress],
@@ -103,7 +103,8 @@ impl TombstoneDecision {
             let identity = normal_form(&tombstone.address);
             let names = names.get(&(tombstone.center.as_str(), identity.as_str()));
             let is_listed = names.is_some_and(|names| names.contains(&tombstone.service.as_str()));
-            // A stranger that took the port registers itself, under names that no tombstone of the address has.
+            // Another process that took over the port registers itself under names that no tombstone of the address
+            // has.
             let is_stranger = tombstone.build.is_none()
                 && names
                     .into_iter()
@@ -111,7 +112,7 @@ impl TombstoneDecision {
                     .any(|name| !removed.contains(&(identity.clone(), (*name).to_owned())));
             let is_old = lasted(tombstone.removed_at, now, TOMBSTONE_LASTS);
             let is_wanted = match tombstone.was_alive {
-                // After a run that broke off while it fixed names, the address stands under a part of them.
+                // A run that ended while it fixed names left the address listed under only some of them.
                 true => is_back && !is_stranger,
                 false => is_back && may_restore && names.is_none() && !is_old,
             };
@@ -227,7 +228,7 @@ mod tests {
             let situation = Situation { listed, tombstones: vec![status], answered, now: at(NOW) };
             RemovalPlan::new(situation, &OPTIONS).restores.len()
         };
-        // A build that is known tells a stranger by what it serves.
+        // A known build shows whether another process took over the port.
         assert_eq!([restored(Some(1), &[]), restored(Some(1), &["another"])], [1, 1]);
         assert_eq!([restored(None, &[]), restored(None, &["another"])], [1, 0]);
     }

@@ -1,4 +1,4 @@
-//! The build groups of a key with the addresses that serve them and vote for them, as its election needs them.
+//! The candidates of a key's election: its build groups with the addresses that serve them and vote for them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,12 +13,12 @@ use super::key_state::KeyState;
 use super::pulled_key::PulledKey;
 use crate::profile::{Build, Fingerprint};
 
-/// The builds that the other keys of a group show, by the addresses listed under several keys.
+/// The builds that the keys of an address group show, for addresses that are listed under several keys.
 #[derive(Default)]
 pub(crate) struct OtherKeys {
-    /// Keys that list an address.
+    /// Indices of the keys that list an address.
     listing: HashMap<String, Vec<usize>>,
-    /// Builds by key. A key whose stored values cannot be read shows none.
+    /// Builds that each key shows. A key whose stored values cannot be read shows none.
     shown: HashMap<usize, HashSet<Fingerprint>>,
 }
 
@@ -33,7 +33,7 @@ impl OtherKeys {
         self.shown.insert(key, builds.map(|(_, build)| *build).collect());
     }
 
-    /// Tells whether the address stands under another key than this one, and that key shows this build.
+    /// Tells whether the address is also listed under another key that shows this build.
     fn shows(&self, key: usize, address: &str, build: Fingerprint) -> bool {
         let keys = self.listing.get(address).into_iter().flatten();
         let shows = |other: &usize| self.shown.get(other).is_some_and(|builds| builds.contains(&build));
@@ -41,8 +41,8 @@ impl OtherKeys {
     }
 }
 
-/// Returns the build groups of a key with the addresses that serve and vote for each. `index` is that of the key in
-/// its group.
+/// Returns the build groups of a key with the numbers of addresses that serve and vote for each. `index` is the index
+/// of the key in its group.
 pub(crate) fn candidates(
     index: usize,
     key: &PulledKey<'_>,
@@ -98,9 +98,9 @@ struct BuildAnswered {
     build: Fingerprint,
 }
 
-/// Returns the last answer of each address of which it is known that it belongs to this key.
+/// Returns the last answer of each address that is known to belong to this key.
 ///
-/// A profile without any file says nothing of the build, so the answer before it stands.
+/// A profile without any file does not show the build, so the answer before it counts.
 fn last_answers(state: &KeyState) -> HashMap<&str, BuildAnswered> {
     let silent = Build::empty().fingerprint();
     let builds: HashMap<StructureId, Fingerprint> =
@@ -144,7 +144,7 @@ mod tests {
     };
     use crate::fleet::key_state::Answered;
 
-    /// Of each build group of a key that shows group 1: the addresses that serve it, and its votes.
+    /// The number of addresses that serve each build group, and its votes, of a key that shows group 1.
     fn counted(
         entry: &KeyEntry,
         asked: &[&str],

@@ -1,4 +1,4 @@
-//! The schedule of the watch over removed addresses.
+//! The schedule of the probes of removed addresses after a `prune`.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) enum WatchStep {
 }
 
 impl WatchStep {
-    /// Decides by how many probes were made, and by the time since the removal. `recheck` holds the time of each probe,
+    /// Decides by the number of probes made and the time since the removal. `recheck` has the time of each probe,
     /// counted from the removal.
     pub(crate) fn new(probes: usize, since_removal: Duration, recheck: &[Duration]) -> Self {
         match recheck.get(probes) {

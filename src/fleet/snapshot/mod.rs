@@ -1,9 +1,8 @@
-//! The last data of a process, as a file that outlives it: what `pull --to-inbox` leaves, and a later pull
-//! takes in.
+//! Snapshots: files with the last data of a process, which `pull --to-inbox` writes and a later pull takes in.
 //!
-//! A line with the format and its version, a line of JSON that says whose the profile is, and the profile in
-//! canonical form. Length and hash of the profile stand in front of it, so that a file that is still being
-//! copied is told from one that is whole.
+//! A snapshot is a line with the format and its version, a line of JSON about the process (the head), and the profile
+//! in canonical form. The head has the length and the hash of the profile, so that a file that is still being copied is
+//! recognised.
 
 mod placing;
 
@@ -17,33 +16,33 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The end of the name of a snapshot's file.
+/// The suffix of a snapshot's file name.
 pub(crate) const SUFFIX: &str = ".snapshot";
-/// The first line, but for the version behind it.
+/// The first line without its version.
 const FORMAT: &str = "goc-watchdog snapshot ";
 const VERSION: u32 = 1;
-/// Bytes of both lines together; a pod has some addresses, not thousands.
+/// Largest size in bytes of both lines together. A pod has a few addresses, not thousands.
 pub(crate) const LONGEST_HEAD: usize = 64 << 10;
-/// Bytes of a service's name.
+/// Largest length in bytes of a service's name.
 pub(crate) const LONGEST_NAME: usize = 4096;
 const LONGEST_HOST_NAME: usize = 255;
 
-/// Whose profile a snapshot holds, and when it was read.
+/// The head of a snapshot: the process whose profile it holds, and the time at which that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
     /// The name that the process is registered under.
     pub service: String,
     /// The port where the process serves its profile.
     pub port: u16,
-    /// Of the host, those that others reach first.
+    /// Addresses of the host; those that other hosts can reach come first.
     pub addresses: Vec<IpAddr>,
-    /// Of the host; in Kubernetes that of the pod.
+    /// Name of the host; in Kubernetes that of the pod.
     pub host_name: String,
-    /// Of the kernel, where it tells.
+    /// Boot id of the kernel, if it is known.
     pub boot_id: Option<String>,
-    /// The process, where that could be found out.
+    /// The process, if it was found.
     pub process: Option<Process>,
-    /// When the profile was read, by the clock of that host.
+    /// Time at which the profile was read, by the clock of that host.
     pub captured_at: DateTime<Utc>,
     /// Size of the profile's text.
     pub profile_bytes: u64,
@@ -51,46 +50,46 @@ pub(crate) struct Head {
     pub profile_sha256: String,
 }
 
-/// A process among all that its host ever ran.
+/// The identity of a process on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Process {
-    /// As its own namespace counts.
+    /// Process id in its own namespace.
     pub id: i32,
-    /// By the clock of its host.
+    /// Start of the process, by the clock of its host.
     pub started_at: DateTime<Utc>,
 }
 
 /// The reason why a file is no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadSnapshot {
-    /// The file ends before it says whose it is.
+    /// The file ends within its first two lines.
     #[error("it is cut short")]
     Cut,
-    /// Another program wrote it.
+    /// The file was written by another program.
     #[error("it is no snapshot of goc-watchdog")]
     NotOurs,
-    /// Another release wrote it.
+    /// The file was written by another release.
     #[error("its format has version {found}, and this release reads version {VERSION} alone")]
     OtherVersion {
-        /// As it stands there.
+        /// The version in the file.
         found: String,
     },
-    /// Its second line does not say what it has to.
+    /// The second line is not a valid head.
     #[error("its head is wrong: {0}")]
     Head(String),
 }
 
 impl Head {
-    /// Says of the head what only the profile tells.
+    /// Returns the head with the length and the hash of its profile.
     #[must_use]
     pub(crate) fn of(self, profile: &[u8]) -> Self {
         Self { profile_bytes: profile.len() as u64, profile_sha256: hex(&Sha256::digest(profile)), ..self }
     }
 
-    /// Returns what is wrong in what it says.
+    /// Returns the reason for which the head is invalid.
     fn fault(&self) -> Option<&'static str> {
         let started_at = self.process.map(|process| process.started_at);
-        // So that reckoning with them ends nowhere beyond what a time can be, and what is stored can be read.
+        // Sums of such times cannot overflow, and the database can store and read them.
         let is_of_this_age = |at: DateTime<Utc>| (1970..=9999).contains(&at.year());
         let are_times = [Some(self.captured_at), started_at].into_iter().flatten().all(is_of_this_age);
         let is_host_name = |name: &str| {
@@ -107,16 +106,16 @@ impl Head {
         }
     }
 
-    /// Returns the lines that stand before the profile.
+    /// Returns the two lines before the profile.
     #[must_use]
     pub(crate) fn lines(&self) -> String {
         let json = serde_json::to_string(self).expect("a head is made of texts and numbers");
         format!("{FORMAT}{VERSION}\n{json}\n")
     }
 
-    /// Returns what tells this snapshot from every other: service, process and profile, and not the time.
+    /// Returns the identity of a snapshot: a hash of service, process and profile, without the time.
     ///
-    /// So the same data left twice is one snapshot, and replicas that counted the same are two.
+    /// So the same data written twice is one snapshot, and two replicas with equal counts are two snapshots.
     #[must_use]
     pub(crate) fn identity(&self) -> String {
         let Self { service, port, host_name, boot_id, process, profile_sha256, .. } = self;
@@ -124,14 +123,13 @@ impl Head {
         hex(&Sha256::digest(said.to_string()))
     }
 
-    /// Returns the name of its file.
     #[must_use]
     pub(crate) fn file_name(&self) -> String {
         format!("{}{SUFFIX}", self.identity())
     }
 
-    /// Returns which of these addresses, each with its host and port, is the process's: the first that fits, and
-    /// one that only its own host can reach after all others.
+    /// Returns the address of the process among these, each given with its host and port: the first that fits. A
+    /// loopback address is taken only if no other fits.
     #[must_use]
     pub(crate) fn find<'a>(&self, listed: impl Iterator<Item = (&'a str, &'a str, u16)>) -> Option<&'a str> {
         let mut at_loopback = None;
@@ -146,7 +144,7 @@ impl Head {
         at_loopback
     }
 
-    /// Returns the address that the process would be listed with.
+    /// Returns the address with which the process would be listed.
     #[must_use]
     pub(crate) fn own_address(&self) -> String {
         match self.addresses.first() {
@@ -157,7 +155,7 @@ impl Head {
     }
 }
 
-/// Reads the lines before the profile; also returns where that begins.
+/// Reads the lines before the profile; also returns the offset at which the profile begins.
 pub(crate) fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
     let text = &text[..text.len().min(LONGEST_HEAD)];
     let is_too_long = text.len() == LONGEST_HEAD;
@@ -194,7 +192,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Hashes what passes through it, to hold it against what a head says.
+/// A reader that hashes the profile, to compare it with the head.
 #[derive(Debug)]
 pub(crate) struct Checked<R> {
     inner: R,
@@ -203,13 +201,13 @@ pub(crate) struct Checked<R> {
 }
 
 impl<R: std::io::Read> Checked<R> {
-    /// Begins with the first byte of the profile.
+    /// Wraps a reader that stands at the first byte of the profile.
     #[must_use]
     pub(crate) fn new(inner: R) -> Self {
         Self { inner, hash: Sha256::new(), bytes: 0 }
     }
 
-    /// Tells whether all that the head says came, and nothing else.
+    /// Tells whether exactly the bytes that the head describes were read.
     #[must_use]
     pub(crate) fn is_whole(&self, head: &Head) -> bool {
         self.bytes == head.profile_bytes && hex(&self.hash.clone().finalize()) == head.profile_sha256

@@ -1,58 +1,58 @@
-//! The life that a snapshot is of, when it may come late, twice, or before the one that was taken first.
+//! The choice of the life to which a snapshot belongs. A snapshot may come late, twice, or before an earlier one.
 //!
-//! Nothing that is stored tells which process it came from, so the question is asked the other way round: of
-//! which lives can it *not* be? Where one is left, the larger count of each block is kept, which counts nothing
-//! twice; only where none is left it is a life of its own. The covered set is exact whatever the clocks say. Hits
-//! can be counted twice where nothing tells lives apart: within [`SLACK`], or where nobody knows when the process
-//! began. Where a time is in doubt because a clock went back ([`Doubt`]), no time is asked: hits are understated then.
+//! The stored lives do not tell which process they came from. So lives to which the snapshot *cannot* belong are
+//! excluded. If a life is left, it keeps the larger count of each block, which counts nothing twice; if none is left,
+//! the snapshot becomes a life of its own. The covered set is exact even if clocks are wrong. Hits can be counted twice
+//! when nothing distinguishes two lives: within [`SLACK`], or when the start of the process is unknown. When a time is
+//! in doubt because a clock went back ([`Doubt`]), only counters decide, and hits are understated.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::fleet::generation::{Verdict, judge};
 use crate::profile::Mode;
 
-/// How far the clocks of two hosts may be apart.
+/// The largest expected difference between the clocks of two hosts.
 const SLACK: TimeDelta = TimeDelta::seconds(60);
-/// How far apart runs of a timer are at most. A clock that was wrong may have gone on for so long after the last run
-/// that saw it.
+/// The longest time between two runs of a timer. A wrong clock may have gone on for this time after the last run that
+/// saw it.
 const RUNS_APART: TimeDelta = TimeDelta::hours(4);
-/// How long a snapshot waits at most that was left before a clock went back.
+/// The longest time for which a snapshot that was written before a clock went back waits in an inbox.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(7);
 
-/// A stored generation of the address and build that the snapshot is of.
+/// A stored generation with the address and build of the snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
-    /// When it was first seen.
+    /// Time at which it was first seen.
     pub opened_at: DateTime<Utc>,
-    /// When its counters were read.
+    /// Time at which its counters were read.
     pub pulled_at: DateTime<Utc>,
-    /// When it was found to be over; `None` while it goes on.
+    /// Time at which it was found to have ended; `None` while it goes on.
     pub closed_at: Option<DateTime<Utc>>,
-    /// Our clock went back after it was first stored, so its times are perhaps later than they were.
+    /// The clock of this machine went back after it was first stored, so its times may be later than the true ones.
     pub is_from_before_jump: bool,
     /// Its counts may be those of several processes, of which each may have a life of its own beside it.
     pub is_mixture: bool,
 }
 
-/// A jump of our clock: it went back.
+/// A jump of this machine's clock back to an earlier time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Jump {
-    /// The first time that was seen after it.
+    /// The first time seen after the jump.
     pub to: DateTime<Utc>,
-    /// The last time that it may have shown before.
+    /// The latest time that the clock may have shown before the jump.
     pub from: DateTime<Utc>,
 }
 
 impl Jump {
-    /// Returns the jump that lies between two runs, of which the later one began at `now`; `None` where the clock went
-    /// on, or back by no more than half of what clocks of hosts may be apart, which is left for the other host.
+    /// Returns the jump between two runs, of which the later one began at `now`; `None` when the clock did not go back,
+    /// or by no more than half of [`SLACK`]. The other half is left for the clock of the other host.
     #[must_use]
     pub(crate) fn between(last_run: DateTime<Utc>, now: DateTime<Utc>) -> Option<Self> {
         (last_run > now + SLACK / 2).then_some(Self { to: now, from: last_run + RUNS_APART })
     }
 }
 
-/// Tells which times say nothing, because a clock went back.
+/// The times that cannot be trusted, because a clock went back.
 #[derive(Clone, Debug)]
 pub(crate) struct Doubt {
     now: DateTime<Utc>,
@@ -60,7 +60,8 @@ pub(crate) struct Doubt {
 }
 
 impl Doubt {
-    /// Doubts times that are still to come, and for a while those that our clock showed twice.
+    /// Doubts times in the future, and for [`LONGEST_WAIT`] after a jump the times that this machine's clock showed
+    /// twice.
     #[must_use]
     pub(crate) fn new(now: DateTime<Utc>, jumps: Vec<Jump>) -> Self {
         Self { now, jumps }
@@ -81,13 +82,13 @@ impl Doubt {
                 .any(|time| self.concerns(time))
     }
 
-    /// Tells whether an answer may go on with one of these lives, though it goes on with the open one.
+    /// Tells whether an answer that goes on with the open life may also go on with a closed one of these lives.
     #[must_use]
     pub(crate) fn concerns_closed(&self, mut lives: impl Iterator<Item = Life>) -> bool {
         lives.any(|life| life.closed_at.is_some() && self.concerns_life(&life))
     }
 
-    /// Tells whether counters alone place a snapshot among these lives.
+    /// Tells whether a time of the snapshot or of these lives is in doubt, so that only counters decide.
     #[must_use]
     pub(crate) fn concerns_any(&self, capture: &Capture<'_>, lives: &[Life]) -> bool {
         [capture.captured_at].into_iter().chain(capture.started_at).any(|time| self.concerns(time))
@@ -95,27 +96,26 @@ impl Doubt {
     }
 }
 
-/// The data of a snapshot. Its times are by another clock than those of a [`Life`].
+/// The data of a snapshot. Its times come from another clock than those of a [`Life`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capture<'a> {
-    /// When its process began, where that is known.
+    /// Start of its process, if it is known.
     pub started_at: Option<DateTime<Utc>>,
-    /// When its counters were read.
+    /// Time at which its counters were read.
     pub captured_at: DateTime<Utc>,
-    /// Its counters.
     pub counts: &'a [u64],
 }
 
-/// The place of a snapshot among the lives that are stored.
+/// The place of a snapshot among the stored lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// All of it is counted already.
+    /// All its counts are stored already.
     Known,
-    /// The snapshot belongs to the life with this index, which has these counters then.
+    /// The snapshot belongs to the life with this index, which now has these counters.
     Joins(usize, Vec<u64>),
-    /// The snapshot may be of a life that was folded into the sum, which has these counters then.
+    /// The snapshot may belong to a life that was folded into the sum, which now has these counters.
     JoinsSum(Vec<u64>),
-    /// The snapshot is a life of its own, which has counted this beside the others.
+    /// The snapshot is a life of its own with these counters.
     Own(Vec<u64>),
     /// The snapshot may be of any process, and has counted this beside all that is stored, which becomes a mixture.
     Mixture(Vec<u64>),
@@ -130,8 +130,8 @@ pub(crate) struct Placed {
     pub mixture: Option<(usize, Vec<u64>)>,
 }
 
-/// Tells whether a snapshot may be of a life that is part of a sum, of which the last was seen at `last_at`: its process
-/// had begun by then.
+/// Tells whether a snapshot may belong to a life in a sum whose last life was seen at `last_at`: its process started
+/// before that.
 #[must_use]
 pub(crate) fn may_be_in_sum(capture: &Capture<'_>, last_at: DateTime<Utc>) -> bool {
     let Capture { started_at, captured_at, .. } = *capture;
@@ -178,27 +178,28 @@ pub(crate) fn place<E>(
     Ok(Placed { place, mixture: (left != then).then_some((index, left)) })
 }
 
-/// Closed lives that an answer may go on with.
+/// The lives that an answer may go on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resumed {
-    /// The index of the life that goes on.
+    /// Index of the life that goes on.
     pub index: usize,
-    /// Its counters.
+    /// Stored counters of that life.
     pub then: Vec<u64>,
-    /// The others, by index.
+    /// Indices of the other lives.
     pub others: Vec<usize>,
-    /// The counters of the others together, where the answer goes on with any one of all.
+    /// Counters to keep for the other lives together, such that nothing is counted twice whichever life the answer goes
+    /// on with.
     pub rest: Vec<u64>,
     /// The smallest count of each block among all.
     pub least: Vec<u64>,
 }
 
-/// Finds the life that an answer goes on with, the open one or one that was taken for over.
+/// Finds the life that an answer goes on with: the open one, or one that was taken for ended.
 ///
-/// `lives` are all of its address, and `counts_of` returns the counters of those of its build alone. A closed life can
-/// be gone on with unless another process was seen at the address after it; the life to which the answer adds least is
-/// taken. Several can only where a clock went back. Then the others count together what they count beside any of all,
-/// so that nothing is counted twice whichever life goes on.
+/// `lives` are all lives of its address; `counts_of` returns counters only for those of its build. A closed life is
+/// possible unless another process was seen at the address after it. Of several possible lives the one to which the
+/// answer adds least is taken. Several are possible only after a clock went back; then the other lives together keep
+/// only their counts beyond the largest of all, so that nothing is counted twice whichever life goes on.
 pub(crate) fn resumed<E>(
     mode: Mode,
     lives: &[Life],
@@ -287,9 +288,10 @@ fn place_by_times<E>(
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
 ) -> Result<Place, E> {
     let Capture { started_at, captured_at, counts } = *capture;
-    // Counters that were read before the process began are another's.
+    // Counters that were read before the process started belong to another process.
     let may_be_its = |life: &Life| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
-    // A single process at a time serves at an address, so a life lies between what is surely seen of others.
+    // Only one process at a time serves at an address. So between a life and the snapshot no other life can have been
+    // seen for certain.
     let is_between = |life: &Life| {
         lives.iter().filter(|other| !other.is_mixture).all(|other| {
             let is_over_before =
@@ -308,7 +310,7 @@ fn place_by_times<E>(
         ((opened_at - captured_at).max(since_its_end).max(TimeDelta::zero()), std::cmp::Reverse(opened_at))
     });
     let mut best: Option<(usize, Fit)> = None;
-    // Of all candidates together, for a snapshot that fits one by its time alone.
+    // The sum of all candidates, for a snapshot that fits one of them only by time.
     let mut counted = vec![0_u64; counts.len()];
     for index in candidates {
         let then = counts_of(index)?;
@@ -324,8 +326,8 @@ fn place_by_times<E>(
     Ok(match best {
         None | Some((_, Fit::Held)) => Place::Own(counts.to_vec()),
         Some((index, Fit::Good(counts) | Fit::AgainstTheClocks(counts))) => Place::Joins(index, counts),
-        // By the larger count of each block, which stands beside the life: its counters must stay those of the
-        // process that was read last, or what else is of that would look like a restart.
+        // Only the counts beyond the candidates' sum are kept, as a life beside this one. The life's own counters must
+        // stay those of the process that was read last, or the next answer of that process would look like a restart.
         Some((_, Fit::ByTime)) => {
             let rest = beyond(counts, &counted);
             if rest.iter().all(|&count| count == 0) { Place::Known } else { Place::Own(rest) }
@@ -333,20 +335,20 @@ fn place_by_times<E>(
     })
 }
 
-/// How a snapshot fits a life.
+/// The way in which a snapshot fits a life.
 enum Fit {
-    /// All of it was counted.
+    /// The life has all counts of the snapshot.
     Held,
-    /// By its counters and the clocks; the life has these counters then.
+    /// Counters and clocks fit; the life now has these counters.
     Good(Vec<u64>),
-    /// By its counters alone.
+    /// Only the counters fit; the life now has these counters.
     AgainstTheClocks(Vec<u64>),
-    /// Only by the time: one process followed another, and no counter told.
+    /// Only the time fits: one process followed another, and no pull noticed the change.
     ByTime,
 }
 
 impl Fit {
-    /// The best is the lowest.
+    /// Returns the rank of a fit; the best fit has the lowest.
     fn rank(&self) -> u8 {
         match self {
             Self::Held => 0,
@@ -357,9 +359,10 @@ impl Fit {
     }
 }
 
-/// Tells how a snapshot fits this life, which has the counters `then`; `None` where it cannot be of it.
+/// Returns the way in which a snapshot fits this life, which has the counters `then`; `None` when it cannot belong to
+/// it.
 fn fit(mode: Mode, life: &Life, then: &[u64], captured_at: DateTime<Utc>, counts: &[u64]) -> Option<Fit> {
-    // Within the slack either may have been read first, and size alone decides.
+    // Within the slack either may have been read first, so only the counters decide.
     let may_be_before = captured_at <= life.pulled_at + SLACK;
     let may_be_after = life.pulled_at <= captured_at + SLACK;
     if may_be_before && counts.iter().zip(then).all(|(count, then)| count <= then) {
@@ -372,8 +375,8 @@ fn fit(mode: Mode, life: &Life, then: &[u64], captured_at: DateTime<Utc>, counts
             false => Fit::Good(counts),
         });
     }
-    // A few counters that are lower in what was read later are noise of that reading. Where it is not sure that it
-    // was read later, one counter of few is none.
+    // A few counters that are lower in the later reading are noise of that reading. If the order of the readings is
+    // unknown, the stricter rule excludes a single lower counter among few.
     let is_noise = match may_be_after {
         true => is_nearly_no_larger(counts, then),
         false => judge(mode, counts, then) != Verdict::Restarted,
@@ -397,7 +400,8 @@ pub(crate) fn beyond(counts: &[u64], others: &[u64]) -> Vec<u64> {
     counts.iter().zip(others).map(|(count, other)| count.saturating_sub(*other)).collect()
 }
 
-/// Tells whether all blocks that were hit are hit there too, and at most one in a hundred of them less often.
+/// Tells whether `then` has a hit in each block that `counts` hit, and at most one block in a hundred has fewer hits
+/// there.
 fn is_nearly_no_larger(counts: &[u64], then: &[u64]) -> bool {
     let hit = || counts.iter().zip(then).filter(|(count, _)| **count > 0);
     let fewer = hit().filter(|(count, then)| count > then).count();
@@ -427,7 +431,7 @@ mod tests {
         (life, counts.to_vec())
     }
 
-    /// A snapshot without its counters, and all that is known when it is taken in.
+    /// A snapshot without its counters, and the facts known when it is taken in.
     #[derive(Clone, Copy)]
     struct Snapshot<'a> {
         lives: &'a [(Life, Vec<u64>)],
@@ -438,7 +442,7 @@ mod tests {
         jumps: &'a [Jump],
     }
 
-    /// A snapshot that is taken in long after all of it.
+    /// A snapshot that is taken in long after these lives.
     fn snapshot(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
         Snapshot { lives, sum: None, started, captured, now: 1_000_000, jumps: &[] }
     }
@@ -495,7 +499,8 @@ mod tests {
     fn a_late_one_that_the_next_pull_of_its_life_holds_changes_nothing() {
         let lives = [life(0, 3000, Some(4000), &[4, 0, 5]), life(4000, 8000, None, &[9, 9, 9])];
         assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 0, 5]), Place::Known);
-        // Not larger than anything that came after, and yet of the first life: the second had not begun.
+        // No count is larger than the second life's, but the snapshot belongs to the first life, because the second had
+        // not begun.
         assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 1, 5]), Place::Own(vec![0, 1, 0]));
     }
 
@@ -509,12 +514,12 @@ mod tests {
 
     #[test]
     fn between_two_lives_counters_decide() {
-        // The first was last seen at 900 and found to be over at 2000.
+        // The first life was last seen at 900 and found to have ended at 2000.
         let lives = [life(0, 900, Some(2000), &[4, 2, 0]), life(2000, 2000, None, &[1, 0, 7])];
         assert_eq!(snapshot(&lives, None, 1500).place(&[5, 2, 0]), Place::Joins(0, vec![5, 2, 0]));
         assert_eq!(snapshot(&lives, None, 1500).place(&[1, 0, 3]), Place::Known);
         assert_eq!(snapshot(&lives, None, 1500).place(&[0, 8, 0]), Place::Own(vec![0, 8, 0]));
-        // Its process began when the first was over already.
+        // The process of the snapshot began after the end of the first.
         assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[5, 2, 0]), Place::Own(vec![5, 2, 0]));
     }
 
@@ -538,7 +543,8 @@ mod tests {
 
     #[test]
     fn where_a_time_is_still_to_come_counters_alone_decide_and_all_lives_count_the_larger_of_each() {
-        // Our clock went back to 500, and the snapshot waited. Its process began before all of them, or after.
+        // The clock of this machine went back to 500 while the snapshot waited. Its process began before all lives, or
+        // after.
         fn early(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
             Snapshot { now: 500, ..snapshot(lives, started, captured) }
         }
@@ -626,11 +632,11 @@ mod tests {
     /// An event at one address.
     #[derive(Clone, Debug)]
     enum Event {
-        /// Of two blocks, because one alone that falls is taken for noise.
+        /// Hits of two blocks, because a fall of only one is taken for noise.
         Hits(usize, u64),
         Pull,
         Leave,
-        /// A snapshot that lies there, by its number, while a center lists the address or not.
+        /// The waiting snapshot with this number is taken in, while a center lists the address or not.
         Take(usize, bool),
         Restart,
         Wait(i64),
@@ -640,11 +646,11 @@ mod tests {
     /// A clock that was ahead for a while.
     #[derive(Clone, Copy, Debug)]
     struct Ahead {
-        /// By so many seconds.
+        /// Seconds by which the clock was ahead.
         by: i64,
-        /// Until so many events have happened.
+        /// Number of events after which the clock was put right.
         events: usize,
-        /// The clock of the host was ahead by as much.
+        /// The clock of the other host was ahead by as much.
         is_of_both: bool,
     }
 
@@ -670,7 +676,7 @@ mod tests {
         pulled: i64,
         closed: Option<i64>,
         counts: Vec<u64>,
-        /// Its process is the one with this number.
+        /// The number of the process.
         process: usize,
         is_from_before_jump: bool,
         is_mixture: bool,
@@ -684,28 +690,28 @@ mod tests {
         counts: Vec<u64>,
     }
 
-    /// Closed lives are folded after so many seconds.
+    /// Seconds after which closed lives are folded.
     const FOLDED_AFTER: i64 = 200;
 
-    /// The lives of an address, as a pull stores them.
+    /// The lives of an address as pulls store them.
     #[derive(Default)]
     struct Ledger {
         lives: Vec<Stored>,
-        /// The sum of folded lives, and when the last of them was seen.
+        /// The sum of folded lives, and the time at which the last of them was seen.
         sum: Option<(Vec<u64>, i64)>,
         jumps: Vec<Jump>,
         last_run: i64,
-        /// The number of the process that runs.
+        /// The number of the running process.
         process: usize,
         /// A snapshot of the running process joined the sum. No pull has seen that process for as long as lives are
-        /// kept, so nothing tells that it is counted where it is pulled again (as in [`Ledger::fold`]).
+        /// kept, so its next pull counts it again (as in [`Ledger::fold`]).
         has_unseen_process_in_sum: bool,
         /// A snapshot of the running process joined the mixture, and no pull came since.
         has_running_process_in_mixture: bool,
     }
 
     impl Ledger {
-        /// Runs of other addresses come between all events.
+        /// Runs for other addresses come between all events.
         fn run(&mut self, now: i64) {
             if self.last_run > now + 30 {
                 self.jumps.push(Jump { to: at(now), from: at(self.last_run) });
@@ -910,7 +916,7 @@ mod tests {
             let mut truth = [0_u64; 8];
             let mut seen = [false; 8];
             for (number, event) in events.iter().enumerate() {
-                // A jump that no run saw is none that is known.
+                // A jump that no run saw is unknown.
                 if let Some(ahead) = ahead.filter(|ahead| number == ahead.events) {
                     ledger.run(now + ahead.by);
                 }
@@ -939,7 +945,7 @@ mod tests {
                         counts: process.to_vec(),
                     }),
                     Event::Take(..) if inbox.is_empty() => {}
-                    // Nothing tells that the clocks of two hosts are apart.
+                    // The program cannot know that the clocks of two hosts differ.
                     Event::Take(..) if ahead.is_some_and(|ahead| !ahead.is_of_both) => {}
                     Event::Take(number, is_listed) => {
                         let left = &inbox[number % inbox.len()];
@@ -956,8 +962,8 @@ mod tests {
             for block in 0..8 {
                 let sum = ledger.count(block);
                 prop_assert!(sum > 0 || !seen[block], "block {} was seen covered, and is lost", block);
-                // Processes that follow each other within the slack can be taken for one another, and so can those of
-                // which nobody knows when they began.
+                // Processes that follow each other within the slack can be mistaken for one another, and so can those
+                // whose start is unknown.
                 let may_count_twice = !knows_start || pause == 1 || ledger.has_unseen_process_in_sum;
                 prop_assert!(
                     may_count_twice || sum <= truth[block],
