@@ -102,20 +102,20 @@ complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s q -l
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s v -l verbose -d 'Say more, such as why each service was or was not pulled'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand prune" -s V -l version -d 'Print version'
-complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l format -d 'Form of the report, and the file that it goes to; several times for several of them [default: func]' -r -f -a "func\t'To the byte what `go tool cover -func` prints'
-text\t'For people: packages and files, with the lines that are not covered'
-json\t'For scripts: totals, packages, files, functions, uncovered ranges'
+complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l format -d 'Form of the report, and the file that it goes to; several times for several of them [default: func]' -r -f -a "func\t'Byte for byte the table of `go tool cover -func`'
+text\t'Packages and files for people, with the lines that are not covered'
+json\t'Totals, packages, files, functions and uncovered ranges, for scripts'
 lcov\t'Tracefile of lcov, which genhtml and editors read'
 cobertura\t'XML that Jenkins, GitLab, Azure and diff-cover read'
 codecov\t'JSON that Codecov reads'
 markdown\t'Summary for a pull request or a CI job'
 badge\t'SVG of the percentage'
-html\t'One self-contained page: files, functions, and the source with what of it was executed, and what changed'
-site\t'With --all: a folder of static pages of everything that is stored, with reports, badges and JSON'
-diff\t'Which of the lines that changed since --base were executed, for people'
-diff-json\t'The same for scripts'
-diff-markdown\t'The same as a comment for a pull request'
-diff-github\t'The same as annotations of a GitHub workflow'"
+html\t'One self-contained page: files, functions, the source with its coverage, and the changed lines'
+site\t'With --all: a folder of static pages of all stored data, with reports, badges and JSON'
+diff\t'Lines that changed since --base, and whether they were executed, for people'
+diff-json\t'Changed lines as JSON, for scripts'
+diff-markdown\t'Changed lines as a comment for a pull request'
+diff-github\t'Changed lines as annotations of a GitHub workflow'"
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -s o -l output -d 'Write the form without a file of its own to this one instead of stdout; with --format site the folder' -r -F
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l id -d 'Report this row of the history instead of the latest' -r
 complete -c goc-watchdog -n "__fish_goc_watchdog_using_subcommand report" -l commit -d 'Report the newest row of this commit; for a service whose name has no commit, the revision of its source' -r

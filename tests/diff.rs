@@ -208,7 +208,7 @@ fn on_the_default_branch_the_base_is_the_commit_that_was_stored_before() {
     // A report without a changed line passes the gate, and says so.
     let output =
         service.world.run(&["report", &merged, "--base", "previous", "--fail-under", "100"]).assert_code(0);
-    assert!(output.stdout.ends_with("\nno code changed that counts\n"), "{}", output.stdout);
+    assert!(output.stdout.ends_with("\nno line that counts changed\n"), "{}", output.stdout);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn genhtml_reads_a_tracefile_without_the_files_that_the_commit_lacks() {
             .assert_code(0)
     };
     report(&[]).assert_stderr_contains(
-        "genhtml ends at what is not in the commit; --exclude-without-source leaves it out\n",
+        "genhtml fails at files that the commit lacks; --exclude-without-source leaves them out\n",
     );
     report(&["--format", "text=coverage.txt", "--exclude-without-source"]);
     let text = fs::read_to_string(service.world.home().join("coverage.txt")).unwrap();

@@ -131,10 +131,7 @@ fn the_table_is_sorted_filtered_and_narrowed_and_its_address_says_how() {
     assert_eq!(browser.text(".total .number"), "65.0%");
     assert_eq!(browser.text(".change"), "+10.0 since row 1 (55.0%)");
     assert_eq!(browser.text(".trend figcaption"), "Last 2 totals, 55.0% to 65.0%");
-    assert_eq!(
-        browser.text(".missing summary"),
-        "No source of 1 file (5 of 20 statements), counted all the same"
-    );
+    assert_eq!(browser.text(".missing summary"), "No source for 1 file (5 of 20 statements), still counted");
     let files = "#files .file a";
     assert_eq!(browser.texts(files), ["main.go", "cart.go", "up.go"]);
     browser.take_screenshot("table-light");
@@ -437,7 +434,7 @@ fn the_tab_key_reaches_everything_in_the_order_of_the_screen() {
         &*link,
         theme,
         keys,
-        "DisclosureTriangle \"No source of 1 file (5 of 20 statements), counted all the same\"",
+        "DisclosureTriangle \"No source for 1 file (5 of 20 statements), still counted\"",
         "searchbox \"Filter by name\"",
         "checkbox \"Uncovered only\"",
         "checkbox \"Without packages\"",

@@ -57,7 +57,7 @@ fn files_without_source_count_are_named_and_nothing_is_read_for_them() {
     let output = report(&world, &[]).assert_code(0);
     assert_eq!(
         output.stderr,
-        "goc-watchdog: warning: no source of 2 files (6 of 8 statements), which count and have no functions:\n  \
+        "goc-watchdog: warning: no source for 2 files (6 of 8 statements), which count and have no functions:\n  \
          ../../etc/passwd: not in the commit\n  example.com/app/made/at_build.go: not in the commit\n"
     );
     let json = report(&world, &["--format", "json"]).assert_code(0).json().remove(0);
@@ -101,7 +101,7 @@ fn thresholds_of_the_configuration_hold_for_packages_too() {
     output.assert_stderr_contains("app_master_").assert_stderr_contains("is below 60%");
     report(&world, &["-q", "--exclude", "example.com/app/made", "--fail-under", "10"]).assert_code(0);
     world.configure("[apps.app.packages]\n\"example.com/nosuch\" = 99\n");
-    report(&world, &[]).assert_code(0).assert_stderr_contains("\"example.com/nosuch\" fits no package");
+    report(&world, &[]).assert_code(0).assert_stderr_contains("\"example.com/nosuch\" matches no package");
 }
 
 #[test]

@@ -9,21 +9,22 @@ use super::{Report, text};
 pub(super) const FORM: Form = Form::new("badge", "SVG of the percentage", Renderer::Report(write));
 
 const LABEL: &str = "coverage";
-/// Of a character in an 11 px sans-serif, near enough for digits and lower-case letters.
+/// Width of a character in an 11 px sans-serif font, which is near enough for digits and lower-case letters.
 const CHARACTER_WIDTH: usize = 7;
 const PADDING: usize = 10;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let coverage = report.coverage();
     let value = (coverage.total > 0).then(|| (coverage.percent(), coverage.to_string()));
-    // The commit as the row has it: no source is looked for to draw a badge, and the full hash stands there.
+    // The commit comes from the row and not from the source. A badge needs no source, and its bytes must not depend on
+    // it.
     let title = text::row_line(&report.head, &report.head.commit);
     draw(value.as_ref().map(|(percent, shown)| (*percent, shown.as_str())), &title, out)
 }
 
-/// Draws a percentage and how it is shown; `None` where there is no data.
+/// Draws a percentage, given as a number and as text; `None` when there is no data.
 pub(super) fn draw(value: Option<(f64, &str)>, title: &str, out: &mut dyn Write) -> io::Result<()> {
-    // Dark enough for white text on it.
+    // The colours are dark enough for white text.
     let color = match value {
         None => "#6b6b6b",
         Some((percent, _)) if percent >= 80.0 => "#2e7d32",

@@ -1,7 +1,7 @@
 //! Cobertura's XML (`coverage-04.dtd`), which Jenkins, GitLab, Azure and diff-cover read.
 //!
-//! Rates are of lines, so they differ from the percentage of statements. Go's blocks are no branches:
-//! all branch figures are 0.
+//! Rates count lines, so they differ from the percentage of statements. Go's blocks are not branches, so all branch
+//! figures are 0.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -53,9 +53,9 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
         escaped(file.best_path()),
         rates(file.line_coverage)
     )?;
-    // Lines of a method stand again in the class, so each line is written once and used twice.
+    // The class repeats the lines of its methods, so each line's text is made once and used twice.
     let lines = WrittenLines::from_lines(&file.lines);
-    // Jenkins refuses a file in which name and signature of two methods of a class are the same.
+    // Jenkins refuses a file in which two methods of a class have the same name and signature.
     for DistinctFunction { function, name, suffix } in distinct(&file.functions) {
         let own = lines::within(&file.lines, &function.extent);
         writeln!(
@@ -72,10 +72,10 @@ fn class(file: &FileReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"</lines>\n</class>\n")
 }
 
-/// The lines of a file as they are written.
+/// The lines of a file as text.
 struct WrittenLines {
     text: Vec<u8>,
-    /// The end of each line in `text`.
+    /// The offset at which each line ends in `text`.
     ends: Vec<usize>,
 }
 
@@ -104,7 +104,7 @@ fn rates(lines: Coverage) -> String {
     format!("line-rate=\"{:.4}\" branch-rate=\"0\" complexity=\"0\"", lines.percent() / 100.0)
 }
 
-/// A comment must not hold two hyphens in a row.
+/// Returns a text for an XML comment, which must not contain two hyphens in a row.
 fn in_comment(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in escaped(text).chars() {

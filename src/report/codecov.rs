@@ -1,5 +1,5 @@
-//! Codecov's own JSON (its "custom coverage" format): of each line a count, or `"1/2"` for one of which
-//! only some blocks were executed. The first key is for people; Codecov passes over it.
+//! Codecov's own JSON (its "custom coverage" format). Each line has a count, or `"1/2"` when only some of its blocks
+//! were executed. The first key is for people; Codecov ignores it.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     json::write(&mut *out, &text::row_and_source_line(report))?;
     out.write_all(b",\n\"coverage\":{")?;
     let mut number = itoa::Buffer::new();
-    // A file in one piece: a call for each number of a large service takes as long as finding them.
+    // A file is written in one piece, because for a large service one call for each number takes as long as the rest.
     let mut text = Vec::new();
     for (index, file) in report.files.iter().enumerate() {
         if index > 0 {

@@ -1,8 +1,9 @@
-//! The table of report forms: how each is called and described, what it needs, how it is written, and where it is
-//! kept.
+//! The table of report forms: the name and help of each form, the data that it needs, its writer, and the suffix of its
+//! stored file.
 //!
-//! A form is a file of this folder with its `FORM`, a line of [`FORMS`], and a fixture in `tests/fixtures/forms`. The
-//! values of `--format` and their help, the source that is read, and the files beside a profile follow from the table.
+//! A form is a file in this folder with its `FORM`, a line in [`FORMS`], and a fixture in `tests/fixtures/forms`. The
+//! values of `--format` and their help, the decision to read source, and the files beside a profile follow from the
+//! table.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -32,14 +33,14 @@ pub(crate) static FORMS: &[&Form] = &[
     &diff::github::FORM,
 ];
 
-/// The form of a report for which none is named.
+/// The form of a report when no form is named.
 pub(crate) const DEFAULT: &Form = &func::FORM;
-/// The form of changes, where a base is named and no form.
+/// The form of a report when a base is named and no form.
 pub(crate) const DEFAULT_OF_CHANGES: &Form = &diff::text::FORM;
-/// The form for browsers.
+/// The page for browsers.
 pub(crate) const PAGE: &Form = &html::FORM;
 
-/// A form that a report is written in.
+/// A form in which a report is written.
 pub(crate) struct Form {
     /// Value of `--format`.
     pub(crate) name: &'static str,
@@ -47,13 +48,13 @@ pub(crate) struct Form {
     pub(crate) help: &'static str,
     pub(crate) needs: &'static [Need],
     pub(crate) renderer: Renderer,
-    /// Returns about how many bytes the form takes, if they are many.
+    /// Returns the approximate size of the form in bytes if it is large, else 0.
     pub(crate) size_hint: fn(&Report<'_>) -> usize,
-    /// End of the name of the file that keeps the form, in place of the profile's `.cov`.
+    /// Suffix of the stored file of the form, which replaces `.cov` in the profile's name.
     pub(crate) stored_suffix: Option<&'static str>,
     /// A browser shows the form, and a terminal cannot.
     pub(crate) is_for_browsers: bool,
-    /// The form names its service and row itself.
+    /// The form itself names its service and row.
     pub(crate) has_heading: bool,
     /// Advice for a report with files that the commit lacks.
     pub(crate) advice_on_missing_files: Option<&'static str>,
@@ -62,38 +63,38 @@ pub(crate) struct Form {
 /// Data that a form needs beyond the statements of each file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// The functions of the source, without which the form is nothing.
+    /// The functions of the source; the form is empty without them.
     Functions,
-    /// The source, without which the form says less.
+    /// The source; the form has less data without it.
     Source,
     /// The lines of each file.
     Lines,
     /// The text of each file, packed for a browser.
     PackedText,
-    /// The changes since a base, without which the form is nothing.
+    /// The changes since a base; the form is empty without them.
     Changes,
-    /// The changes since a base, where they are known.
+    /// The changes since a base, if they are known.
     KnownChanges,
 }
 
-/// Writes a form from what it is made of.
+/// The writer of a form, by the data that it takes.
 pub(crate) enum Renderer {
-    /// From the report.
+    /// Writes the report.
     Report(fn(&Report<'_>, &mut dyn Write) -> io::Result<()>),
-    /// From the report, for a terminal.
+    /// Writes the report for a terminal.
     Text(fn(&Report<'_>, Layout, &mut dyn Write) -> io::Result<()>),
-    /// From the report, with the changes where they are known.
+    /// Writes the report with the changes, if they are known.
     Page(fn(&Report<'_>, KnownChanges<'_>, &mut dyn Write) -> io::Result<()>),
-    /// From the changes.
+    /// Writes the changes.
     Changes(fn(&DiffReport, Layout, &mut dyn Write) -> io::Result<()>),
-    /// From the reports of all services, as a folder that the engine `site` writes.
+    /// A folder with the reports of all services, which the engine `site` writes.
     Folder,
 }
 
-/// The changes, where they are known.
+/// The changes, if they are known.
 pub(crate) type KnownChanges<'d> = Option<(&'d DiffReport, &'d Changes)>;
 
-/// A report, with the changes where they are known.
+/// A report with the changes, if they are known.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'d, 'a> {
     pub(crate) report: &'d Report<'a>,
@@ -131,7 +132,7 @@ impl Form {
         matches!(self.renderer, Renderer::Folder)
     }
 
-    /// Returns what the form asks of each file; files of a page go to `packer`.
+    /// Returns the data that the form needs of each file. `packer` takes the files of a page.
     pub(crate) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
         Wants {
             lines: self.needs(Need::Lines),
@@ -140,7 +141,7 @@ impl Form {
         }
     }
 
-    /// Writes the form; of changes that are not known it writes nothing.
+    /// Writes the form. A form of changes writes nothing if the changes are not known.
     pub(crate) fn write(
         &self,
         document: Document<'_, '_>,
@@ -157,7 +158,7 @@ impl Form {
         }
     }
 
-    /// Returns what [`Self::write`] writes.
+    /// Returns the bytes that [`Self::write`] writes.
     pub(crate) fn render(&self, document: Document<'_, '_>) -> io::Result<Vec<u8>> {
         let mut text = Vec::with_capacity((self.size_hint)(document.report));
         self.write(document, Layout::default(), &mut text)?;
@@ -171,14 +172,14 @@ impl fmt::Debug for Form {
     }
 }
 
-/// Names are unique.
+/// Forms are equal if their names are, because names are unique.
 impl PartialEq for Form {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-/// Returns the ends of the names of all files that keep a form beside a profile.
+/// Returns the suffixes of all forms that are stored beside a profile.
 pub(crate) fn stored_suffixes() -> impl Iterator<Item = &'static str> {
     FORMS.iter().filter_map(|form| form.stored_suffix)
 }
@@ -193,14 +194,14 @@ mod tests {
     use super::*;
     use crate::filter::Filter;
 
-    /// Replaces what stands between two marks.
+    /// Replaces the text between two marks.
     fn blank(text: &mut String, from: &str, to: &str, with: &str) {
         let start = text.find(from).map(|at| at + from.len()).unwrap();
         let length = text[start..].find(to).unwrap();
         text.replace_range(start..start + length, with);
     }
 
-    /// Writes a form of the example, without what changes with each release and each line of a page's script.
+    /// Writes a form of the example, without the texts that change with each release and with the script of a page.
     fn sample(form: &Form) -> String {
         let layout = Layout { order: Order::Uncovered, most_files: Some(2), ..Layout::default() };
         let changes = testing::changes(DIFF);
@@ -217,7 +218,7 @@ mod tests {
         text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
     }
 
-    /// `GOC_WATCHDOG_UPDATE_FORMS=1 cargo test --lib forms` writes the fixtures of forms that have one anew.
+    /// `GOC_WATCHDOG_UPDATE_FORMS=1 cargo test --lib forms` rewrites the existing fixtures.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "fixtures are files")]
     fn each_form_has_its_fixture_and_is_written_as_that() {
@@ -225,7 +226,7 @@ mod tests {
         let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
         let mut fixtures: BTreeMap<String, _> =
             files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path)).collect();
-        // A site is a folder, which tests/site.rs holds file by file.
+        // A site is a folder, whose files tests/site.rs checks.
         for form in FORMS.iter().filter(|form| !form.is_folder()) {
             let path = fixtures.remove(form.name).unwrap_or_else(|| panic!("{form:?} has no fixture"));
             let written = sample(form);

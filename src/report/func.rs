@@ -1,4 +1,4 @@
-//! The table of `go tool cover -func`, to the byte.
+//! The table of `go tool cover -func`, byte for byte.
 
 use std::io::{self, Write};
 
@@ -11,15 +11,15 @@ pub(super) const FORM: Form = Form {
     needs: &[Need::Functions, Need::Source],
     stored_suffix: Some("_report.txt"),
     has_heading: false,
-    ..Form::new("func", "To the byte what `go tool cover -func` prints", Renderer::Report(write))
+    ..Form::new("func", "Byte for byte the table of `go tool cover -func`", Renderer::Report(write))
 };
 
-/// Go's text/tabwriter stands its columns at multiples of this.
+/// Go's text/tabwriter starts its columns at multiples of this width.
 const TAB: usize = 8;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut widths = (width("total:"), width("(statements)"));
-    // The name of a file is measured once, not with each of its functions.
+    // The name of a file is measured once, not for each of its functions.
     for file in &report.files {
         let name = width(&printable(file.name));
         for function in &file.functions {
@@ -63,7 +63,7 @@ fn row(
             tabs -= some;
         }
     }
-    // Most are the one or the other, and digits of a fraction are slow to find.
+    // Most functions are covered fully or not at all, and the digits of a fraction are slow to compute.
     match (coverage.covered, coverage.total) {
         (0, _) => out.write_all(b"0.0%\n"),
         (covered, total) if covered == total => out.write_all(b"100.0%\n"),

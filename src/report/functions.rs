@@ -7,27 +7,27 @@ use crate::profile::Block;
 /// A function with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionReport {
-    /// Its name, and where it lies.
+    /// Its name and its place in the text.
     pub extent: FuncExtent,
-    /// Statements of the blocks that overlap it; a closure counts for the function around it.
+    /// Statements of the blocks that overlap it. A closure counts for the function around it.
     pub coverage: Coverage,
-    /// How often it was entered: the count of its first block.
+    /// Number of times it was entered: the count of its first block.
     pub hits: u64,
 }
 
-/// Counts for each function the blocks that overlap it, as Go does (`coverage` in its cmd/cover/func.go).
+/// Sums for each function the blocks that overlap it, as Go does (`coverage` in its cmd/cover/func.go).
 ///
-/// Blocks stand in order of their starts; their ends need not ascend, and line comments can put functions
-/// anywhere. What overlaps a function is what begins before its end but for what ends before its start, so
-/// two sums from the beginning answer for each; with every block looked at for every function, a hostile
-/// profile would take hours.
+/// Blocks are in order of their starts; their ends need not ascend, and line comments can put functions anywhere. The
+/// blocks that overlap a function are those that begin before its end, without those that end before its start. So the
+/// difference of two running sums gives the result. Comparing every block with every function would take hours for a
+/// hostile profile.
 pub(super) fn covered_functions(
     blocks: &[Block],
     counts: &[u64],
     functions: Vec<FuncExtent>,
 ) -> Vec<FunctionReport> {
     let coverage = |index: usize| block_coverage(&blocks[index], counts[index]);
-    // A block that ends before it begins has no place in either order.
+    // A block that ends before it begins fits into neither order, so it is compared with each function.
     let (upright, inverted): (Vec<usize>, Vec<usize>) =
         (0..blocks.len()).partition(|&index| blocks[index].start <= blocks[index].end);
     let mut by_end = upright.clone();
@@ -65,7 +65,7 @@ pub(super) fn covered_functions(
         for &index in inverted.iter().filter(|&&index| overlaps(&blocks[index])) {
             sum += coverage(index);
         }
-        // The first block whose furthest end passes the start is the block that passes it.
+        // The running maximum of the ends first passes the function's start at the first block that ends after it.
         let entry = furthest_ends.partition_point(|end| *end <= extent.start);
         let is_entered = blocks.get(entry).is_some_and(|block| block.start < extent.end);
         FunctionReport { extent, coverage: sum, hits: if is_entered { counts[entry] } else { 0 } }

@@ -1,4 +1,4 @@
-//! The requirements that a report has to meet: of the whole, of packages, and of what changed.
+//! The requirements that a report has to meet: for the whole, for packages, and for changed lines.
 
 use chrono::{DateTime, Utc};
 
@@ -13,19 +13,19 @@ use crate::phrases::count;
 /// The requirements of options and configuration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Requirements<'a> {
-    /// From options.
+    /// The gate from the options.
     pub(crate) gate: Gate,
-    /// From options: no line of unchanged code that was executed in the other state is missed now.
+    /// No unchanged line that was executed in the other state may be missed now (an option).
     pub(crate) forbids_lost_coverage: bool,
-    /// From the configuration of the app; an option is stronger.
+    /// The threshold from the app's configuration, which an option overrides.
     pub(crate) fail_under: Option<Threshold>,
-    /// From the configuration of the app: of packages that a glob fits.
+    /// The thresholds from the app's configuration for packages that a glob matches.
     pub(crate) packages: &'a [(Glob, Threshold)],
 }
 
 impl Requirements<'_> {
-    /// Returns the requirements that are not met, each as a clause. With changes known, the threshold of the options is
-    /// of them, and the configuration requires nothing.
+    /// Returns the requirements that are not met, each as a clause. If the changes are known, the threshold of the
+    /// options applies to the changed lines, and the thresholds of the configuration do not apply.
     pub(crate) fn unmet(
         &self,
         report: &Report<'_>,
@@ -61,13 +61,13 @@ impl Requirements<'_> {
         unmet
     }
 
-    /// Returns the threshold of a package: that of the longest glob that fits.
+    /// Returns the threshold of a package, which is that of the longest matching glob.
     fn of_package(&self, package: &str) -> Option<Threshold> {
         let fitting = self.packages.iter().filter(|(glob, _)| glob.fits(package));
         fitting.max_by_key(|(glob, _)| glob.as_str().len()).map(|(_, threshold)| *threshold)
     }
 
-    /// Returns a warning for each glob that fits no package of a whole report.
+    /// Returns a warning for each glob that matches no package of an unfiltered report.
     pub(crate) fn idle_globs(&self, report: &Report<'_>) -> Vec<String> {
         if !report.head.filters.is_empty() {
             return Vec::new();
@@ -76,13 +76,13 @@ impl Requirements<'_> {
         let idle = self.packages.iter().filter(|(glob, _)| !packages.iter().any(|one| glob.fits(one.name)));
         let warning = |(glob, threshold): &(Glob, Threshold)| {
             let glob = in_message(glob.as_str());
-            format!("\"{glob}\" fits no package, so nothing is asked to reach {threshold}")
+            format!("\"{glob}\" matches no package, so no package has to reach {threshold}")
         };
         idle.map(warning).collect()
     }
 }
 
-/// Tells by how much the changed lines are below a threshold.
+/// Returns the part by which the changed lines are below a threshold, as a clause.
 fn changes_below(diff: &DiffReport, threshold: Threshold) -> Option<String> {
     let lines = diff.coverage();
     (lines.total > 0 && !lines.meets(threshold)).then(|| {
@@ -163,7 +163,7 @@ mod tests {
         let packages = packages(&[("m/api", "1"), ("x", "2")]);
         let requirements = Requirements { packages: &packages, ..Requirements::default() };
         with_report(PROFILE, &SOURCES, |mut report| {
-            let warning = "\"x\" fits no package, so nothing is asked to reach 2%";
+            let warning = "\"x\" matches no package, so no package has to reach 2%";
             assert_eq!(requirements.idle_globs(&report), [warning]);
             report.head.filters = vec!["include m/api".to_owned()];
             assert_eq!(requirements.idle_globs(&report), [""; 0]);

@@ -1,4 +1,4 @@
-//! The facts about a report's row that forms print above the figures.
+//! The facts about the row of a report that forms print above the figures.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,35 +10,33 @@ use crate::coverage::Coverage;
 pub(crate) struct Head {
     /// Name of the service.
     pub service: String,
-    /// `''` where the name fits no pattern, as are the next four.
+    /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
-    /// Region.
     pub region: String,
-    /// The whole name where it fits no pattern.
+    /// The whole name when it fits no pattern.
     pub app: String,
     /// The branch of the name that was listed last.
     pub branch: String,
-    /// The commit as the service's name has it, mostly abbreviated.
+    /// The commit in the service's name, which is usually abbreviated.
     pub commit: String,
-    /// Full hash of the commit that the source is of; `None` where none was read.
+    /// Full hash of the commit whose source was read; `None` when no source was read.
     pub source_commit: Option<String>,
     /// Row of the database.
     pub row: i64,
-    /// The time when the profile was stored.
     pub stored_at: DateTime<Utc>,
-    /// The last pull that found the same counts; `None` for a row of the history.
+    /// Time of the last pull that found the same counts; `None` for a row of the history.
     pub confirmed_at: Option<DateTime<Utc>>,
     /// The time since the last confirmation, or since the profile was stored.
     pub age: TimeDelta,
-    /// Replicas that answered, of those listed; `None` for a row that another program stored.
+    /// Number of replicas that answered, and of those listed; `None` for a row that another program stored.
     pub replicas: Option<(u32, u32)>,
-    /// The row before it of the same app in its environment and region.
+    /// The previous row of the same app in the same environment and region.
     pub previous: Option<Previous>,
-    /// Totals of the same app in its environment and region up to this row, the newest last.
+    /// Totals of the same app, environment and region up to this row, the newest last.
     pub trend: Vec<Point>,
     /// The filters in words; empty for a whole report.
     pub filters: Vec<String>,
-    /// In a site, the address of the page of its app.
+    /// Address of the page of the service's app, if the report is part of a site.
     pub above: Option<String>,
 }
 
@@ -49,7 +47,7 @@ impl Head {
         text::headline(self)
     }
 
-    /// Returns the commit by the longest hash that is known.
+    /// Returns the longest known hash of the commit.
     #[must_use]
     pub(crate) fn best_commit(&self) -> &str {
         self.source_commit.as_deref().unwrap_or(&self.commit)
@@ -61,21 +59,19 @@ impl Head {
 pub(crate) struct Previous {
     /// Row of the database.
     pub row: i64,
-    /// When it was stored.
     pub stored_at: DateTime<Utc>,
-    /// Its commit, as its service's name has it.
+    /// The commit in its service's name.
     pub commit: String,
-    /// Its statements; `None` for a row that another program stored.
+    /// Covered and all statements; `None` for a row that another program stored.
     pub coverage: Option<Coverage>,
 }
 
 /// A total of the history.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Point {
-    /// When it was stored.
     pub stored_at: DateTime<Utc>,
-    /// Its commit, as its service's name has it.
+    /// The commit in its service's name.
     pub commit: String,
-    /// Of all its statements.
+    /// Percentage of covered statements.
     pub percent: f64,
 }

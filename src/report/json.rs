@@ -14,12 +14,12 @@ pub(super) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines],
     ..Form::new(
         "json",
-        "For scripts: totals, packages, files, functions, uncovered ranges",
+        "Totals, packages, files, functions and uncovered ranges, for scripts",
         Renderer::Report(write),
     )
 };
 
-/// Counts up when a field changes its meaning or goes; new fields alone do not change it.
+/// The version of the schema. It rises when a field changes its meaning or is removed, and stays when fields are added.
 const SCHEMA: u32 = 1;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -61,7 +61,7 @@ struct Replicas {
     known: Option<u32>,
 }
 
-/// A coverage as scripts read it.
+/// A coverage in the form for scripts.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Counted {
@@ -87,8 +87,8 @@ struct Before<'r> {
     percent: Option<f64>,
 }
 
-// The three figures stand in each of the next three by themselves: serde writes what is flattened through a map,
-// and a large service has a hundred thousand of these.
+// The next three structs repeat the three figures instead of flattening a shared struct. Serde writes flattened fields
+// through a map, which is slow for the hundred thousand entries of a large service.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Package<'r> {
@@ -166,7 +166,7 @@ impl<'r> Document<'r> {
             age,
             replicas,
             previous,
-            // `history` has it.
+            // The command `history` prints the trend.
             trend: _,
             above: _,
             filters,

@@ -1,6 +1,6 @@
 //! An lcov tracefile (`geninfo(1)`), which `genhtml`, editors and most coverage services read.
 //!
-//! Percentages are of lines, so they differ from those of statements.
+//! Percentages count lines, so they differ from those of statements.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,7 @@ use crate::names::printable;
 pub(super) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines],
     advice_on_missing_files: Some(
-        "genhtml ends at what is not in the commit; --exclude-without-source leaves it out",
+        "genhtml fails at files that the commit lacks; --exclude-without-source leaves them out",
     ),
     ..Form::new("lcov", "Tracefile of lcov, which genhtml and editors read", Renderer::Report(write))
 };
@@ -23,10 +23,11 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let mut lines = Vec::new();
     for file in &report.files {
         writeln!(out, "TN:{test_name}")?;
-        // A line end inside a name would begin another record.
+        // A line end inside a name would start another record.
         writeln!(out, "SF:{}", printable(file.best_path()))?;
         functions(file, out)?;
-        // In one piece: a call for each number of a large service takes as long as finding them.
+        // A file is written in one piece, because for a large service one call for each number takes as long as the
+        // rest.
         lines.clear();
         let mut number = itoa::Buffer::new();
         for line in &file.lines {
@@ -43,8 +44,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-/// Returns what the report is of, in the one field that readers let pass, as the one word that lcov takes
-/// there. A comment would say it better, but not all readers know those.
+/// Returns the name of the service and row as the test name, which all readers accept. lcov allows only one word there.
+/// Some readers do not accept comments.
 fn test_name(report: &Report<'_>) -> String {
     let line = text::row_and_source_line(report);
     let words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());

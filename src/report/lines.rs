@@ -1,7 +1,7 @@
-//! From blocks to lines, for the formats that know nothing finer.
+//! The lines of blocks, for forms that count only lines.
 //!
-//! A line belongs to a block that has statements and spans it with code of its own: the brace that ends a
-//! block, blank lines and comments are no lines of it. Several blocks can share a line.
+//! A line belongs to a block if the block has statements and has code of its own on the line. The closing brace of a
+//! block, blank lines and comments do not belong to it. Several blocks can share a line.
 
 use std::ops::Range;
 
@@ -9,24 +9,24 @@ use crate::code::gosrc::{CodeLines, FuncExtent};
 use crate::coverage::Coverage;
 use crate::profile::Block;
 
-/// Lines that a block is believed to span on average where no text says how many there are; a hostile profile
-/// may claim any number. What claims more has its first and last lines alone.
+/// Largest believed average number of lines that a block spans when the text is unknown, because a hostile profile may
+/// claim any number. In a file beyond the limit each block has only its first and last line.
 const LINES_OF_A_BLOCK: u64 = 32;
-/// Blocks that are believed to span each line of a text, on average.
+/// Largest believed average number of blocks that span a line of a known text.
 const BLOCKS_OF_A_LINE: u64 = 4;
-/// Lines of a file that are believed whatever it holds.
+/// Number of lines of a file that is always believed.
 const FREE_LINES: u64 = 4096;
 
-/// A line that some block has code on.
+/// A line on which a block has code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LineReport {
     /// Counted from 1.
     pub line: u32,
-    /// Blocks with code on it.
+    /// Number of blocks with code on the line.
     pub blocks: u32,
-    /// Blocks with code on the line that were executed.
+    /// Number of executed blocks with code on the line.
     pub hit_blocks: u32,
-    /// The largest of their counts.
+    /// The largest count of these blocks.
     pub hits: u64,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct LineReport {
 pub(crate) enum LineState {
     /// All code of the line was executed.
     Hit,
-    /// A part of its code was executed.
+    /// Only a part of its code was executed.
     Partly,
     /// None of its code was executed.
     Missed,
@@ -53,8 +53,8 @@ impl LineReport {
     }
 }
 
-/// Returns the lines of a file's blocks, ascending; `code` is `None` where its text is not known, and all
-/// lines that a block spans are its.
+/// Returns the lines of a file's blocks in ascending order. `code` is `None` when the text is unknown; then a block has
+/// code on all lines that it spans.
 pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLines<'_>>) -> Vec<LineReport> {
     let last_line = code.map_or(u32::MAX, |code| u32::try_from(code.count()).unwrap_or(u32::MAX));
     let counted = || blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
@@ -99,12 +99,12 @@ pub(super) fn from_blocks(blocks: &[Block], counts: &[u64], code: Option<&CodeLi
             is_same
         });
     }
-    // Thousands of files have theirs at a time.
+    // The lines of thousands of files are in memory at the same time.
     found.shrink_to_fit();
     found
 }
 
-/// Returns the lines of a file that is compiled twice: each as executed as the more executed of the two.
+/// Returns the lines of a file that is compiled twice; each line has the better state of the two.
 pub(super) fn joined(one: &[LineReport], other: &[LineReport]) -> Vec<LineReport> {
     let mut all: Vec<LineReport> = one.iter().chain(other).copied().collect();
     all.sort_by_key(|line| line.line);
@@ -120,14 +120,14 @@ pub(super) fn joined(one: &[LineReport], other: &[LineReport]) -> Vec<LineReport
     all
 }
 
-/// Tells whether a block has code on a line that it spans; where no text is known, it does.
+/// Tells whether a block has code on a line that it spans, which is always assumed when the text is unknown.
 pub(super) fn has_code(block: &Block, line: u32, code: Option<&CodeLines<'_>>) -> bool {
     let from = if line == block.start.0 { block.start.1 } else { 0 };
     let to = if line == block.end.0 { block.end.1 } else { u32::MAX };
     code.is_none_or(|code| code.has_code(line, from, to))
 }
 
-/// Returns which of ascending lines lie within a function.
+/// Returns the range of these ascending lines that lie within a function.
 pub(super) fn within(lines: &[LineReport], extent: &FuncExtent) -> Range<usize> {
     let first = lines.partition_point(|line| line.line < extent.start.0);
     let end = lines.partition_point(|line| line.line <= extent.end.0);
@@ -135,14 +135,14 @@ pub(super) fn within(lines: &[LineReport], extent: &FuncExtent) -> Range<usize> 
     first..end.max(first)
 }
 
-/// Returns how many lines were executed at least partly, of how many.
+/// Returns the number of lines that were executed at least partly, and the number of all.
 pub(super) fn coverage(lines: &[LineReport]) -> Coverage {
     let covered = lines.iter().filter(|line| line.hit_blocks > 0).count();
     Coverage { covered: covered as u64, total: lines.len() as u64 }
 }
 
-/// Returns runs of missed lines, first and last, where nothing between them was executed: lines without
-/// code do not end a run.
+/// Returns the runs of missed lines, each by its first and last line. A run ends at an executed line; lines without
+/// code do not end it.
 pub(crate) fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (u32, u32)> {
     lines
         .chunk_by(|a, b| (a.hit_blocks == 0) == (b.hit_blocks == 0))
@@ -150,14 +150,14 @@ pub(crate) fn missed_line_ranges(lines: &[LineReport]) -> impl Iterator<Item = (
         .map(|run| (run[0].line, run[run.len() - 1].line))
 }
 
-/// Blocks that follow each other, none of which was executed.
+/// A run of consecutive blocks of which none was executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MissedRange {
-    /// Line and column of the first byte; columns 1-based and in bytes.
+    /// Line and column of the first byte. Columns count bytes from 1.
     pub start: (u32, u32),
     /// Line and column after the last byte.
     pub end: (u32, u32),
-    /// Their statements.
+    /// Number of statements in these blocks.
     pub statements: u64,
 }
 

@@ -1,5 +1,5 @@
-//! A summary fit for a pull request or a CI job: the total, its change, the packages, and the files that
-//! miss most.
+//! A summary for a pull request or a CI job: the total, its change, the packages, and the files with most uncovered
+//! statements.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -13,11 +13,11 @@ use crate::names::printable;
 pub(super) const FORM: Form =
     Form::new("markdown", "Summary for a pull request or a CI job", Renderer::Report(write));
 
-/// A comment on a pull request may have 65,536 characters (GitHub); rows end before that.
+/// Largest length of the rows. GitHub allows 65,536 characters in a comment on a pull request.
 pub(super) const LONGEST: usize = 60_000;
-/// Files that miss most.
+/// Number of files in the list of those with most uncovered statements.
 const FILES: usize = 10;
-/// Packages beyond this fold away.
+/// More packages than this are folded.
 const OPEN_PACKAGES: usize = 15;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -38,10 +38,10 @@ fn summary(report: &Report<'_>) -> String {
     if !head.filters.is_empty() {
         let _ = writeln!(page, "\nFilters: {}.", code(&head.filters.join(", ")));
     }
-    // A report that needed no source does not tell that it has none.
+    // A report that needed no source does not mention that it has none.
     let was_read = report.files.iter().any(|file| file.no_source != Some(super::NoSource::NotRead));
     if let Some(missing) = text::what_has_no_source(report).filter(|_| was_read) {
-        let _ = writeln!(page, "\n{missing}, counted all the same.");
+        let _ = writeln!(page, "\n{missing}, still counted.");
     }
 
     let mut worst: Vec<_> = report.files.iter().filter(|file| missed(file.coverage) > 0).collect();
@@ -77,7 +77,7 @@ fn table<'t>(page: &mut String, what: &str, rows: impl ExactSizeIterator<Item = 
             missed(coverage)
         );
         if page.len() + row.len() > LONGEST {
-            let _ = writeln!(page, "\n{} more are left out here.", all - index);
+            let _ = writeln!(page, "\n{} more are not shown here.", all - index);
             return;
         }
         page.push_str(&row);
@@ -88,12 +88,12 @@ fn missed(coverage: Coverage) -> u64 {
     coverage.total - coverage.covered
 }
 
-/// Returns a name as code; by HTML, since backquotes could not hold a backquote or a `|`.
+/// Returns a name as code in HTML, because Markdown's backquotes cannot contain a backquote or a `|`.
 pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", escaped(if text.is_empty() { "." } else { text }))
 }
 
-/// Returns a text in which nothing is markup of Markdown or HTML.
+/// Returns a text in which all markup of Markdown and HTML is escaped.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {

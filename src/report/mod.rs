@@ -1,7 +1,7 @@
-//! The coverage of a profile laid over its source: the one model that every form is written from.
+//! The coverage of a profile, combined with its source: the model from which every form is written.
 //!
-//! Pure: a profile and what is known of each of its files go in, figures come out; a form takes those
-//! and writes bytes. Coverage counts statements; lines are there for the forms that know nothing else.
+//! Pure: the input is a profile and the source of its files, the output is figures; a form turns these into bytes.
+//! Coverage counts statements. Lines are for forms that count only lines.
 
 mod badge;
 mod cobertura;

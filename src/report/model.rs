@@ -12,39 +12,39 @@ use crate::coverage::Coverage;
 use crate::filter::{Candidate, Filter};
 use crate::profile::{Block, Profile};
 
-/// A profile, laid over its source.
+/// A profile combined with its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
     /// The row and the service.
     pub head: Head,
-    /// In byte order of their names.
+    /// The files in byte order of their names.
     pub files: Vec<FileReport<'a>>,
 }
 
 /// A file of a profile.
 #[derive(Clone, Debug)]
 pub(crate) struct FileReport<'a> {
-    /// Import path and file name.
+    /// Import path of the package, a slash and the file name.
     pub name: &'a str,
-    /// From the root of the repository; `None` for what is not in it.
+    /// Path from the root of the repository; `None` when the file is not in it.
     pub path: Option<Box<str>>,
-    /// In order of their starts.
+    /// The blocks in order of their starts.
     pub blocks: &'a [Block],
-    /// A count for each block.
+    /// The count of each block.
     pub counts: &'a [u64],
-    /// All its statements, inside of functions or not.
+    /// Covered and all statements, inside and outside of functions.
     pub coverage: Coverage,
-    /// Functions in source order; none without source.
+    /// Functions in source order; empty without source.
     pub functions: Vec<FunctionReport>,
-    /// Lines with code in some block; none if no form needs them.
+    /// Lines with code; empty if no form needs them.
     pub lines: Vec<LineReport>,
-    /// Lines that were executed at least partly, of all.
+    /// Lines that were executed at least partly, and all lines.
     pub line_coverage: Coverage,
-    /// The file says that a program wrote it.
+    /// A comment in the file says that a program wrote it.
     pub is_generated: bool,
-    /// The reason why there are no functions.
+    /// The reason for missing functions.
     pub no_source: Option<NoSource>,
-    /// Text that the lines are of; `None` if no form quotes it, or if the lines are of another text.
+    /// Text of the file; `None` if no form quotes it, or if line comments give the lines numbers of another text.
     pub text: Option<Box<[u8]>>,
     /// Position of its text and figures in the packs; `None` if no form shows them.
     pub(super) pack_slot: Option<html::PackSlot>,
@@ -57,25 +57,25 @@ impl FileReport<'_> {
         self.name.rsplit_once('/').map_or("", |(package, _)| package)
     }
 
-    /// Returns its name within the package.
+    /// Returns its file name.
     #[must_use]
     pub(crate) fn base_name(&self) -> &str {
         self.name.rsplit_once('/').map_or(self.name, |(_, name)| name)
     }
 
-    /// Tells whether the commit has the file, which neither a path that it lacks nor a lost link is.
+    /// Tells whether the commit has the file. A link that leads to no file counts as missing.
     #[must_use]
     pub(crate) fn is_in_commit(&self) -> bool {
         is_in_commit(self.path.as_deref(), self.no_source.as_ref())
     }
 
-    /// Tells whether its module could not be read, so that the commit may have the file all the same.
+    /// Tells whether its module could not be read, so that the commit may still have the file.
     #[must_use]
     pub(crate) fn is_of_unknown_module(&self) -> bool {
         self.path.is_none() && self.no_source == Some(NoSource::NotInRepository)
     }
 
-    /// Returns its path in the repository, or its import path where it is not in one.
+    /// Returns its path in the repository, or its import path when it is not in the repository.
     #[must_use]
     pub(crate) fn best_path(&self) -> &str {
         self.path.as_deref().unwrap_or(self.name)
@@ -85,16 +85,15 @@ impl FileReport<'_> {
 /// The files of one package.
 #[derive(Clone, Debug)]
 pub(crate) struct PackageReport<'r, 'a> {
-    /// Import path.
     pub name: &'r str,
-    /// All statements of its files.
+    /// Covered and all statements of its files.
     pub coverage: Coverage,
-    /// In byte order of their names.
+    /// The files in byte order of their names.
     pub files: Vec<&'r FileReport<'a>>,
 }
 
 impl<'a> Report<'a> {
-    /// Lays a profile over the sources of its files, which are in the same order.
+    /// Combines a profile with the sources of its files, which are in the same order.
     #[must_use]
     pub(crate) fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
         assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");
@@ -124,7 +123,7 @@ impl<'a> Report<'a> {
         Self { head, files: files.collect() }
     }
 
-    /// Returns the statements of all files, each block once.
+    /// Returns the covered and all statements of all files. Each block counts once.
     #[must_use]
     pub(crate) fn coverage(&self) -> Coverage {
         self.files.iter().map(|file| file.coverage).sum()
@@ -146,7 +145,7 @@ impl<'a> Report<'a> {
             .collect()
     }
 
-    /// Leaves out the files that a filter does not take.
+    /// Removes the files that a filter leaves out.
     pub(crate) fn retain(&mut self, filter: &Filter) {
         self.files.retain(|file| {
             filter.takes(Candidate {
@@ -158,7 +157,7 @@ impl<'a> Report<'a> {
         });
     }
 
-    /// Leaves out the files that did not change.
+    /// Removes the files that did not change.
     pub(crate) fn retain_changed(&mut self, changes: &Changes) {
         let paths = changes.paths_after();
         self.files.retain(|file| file.path.as_deref().is_some_and(|path| paths.contains(path)));

@@ -1,31 +1,31 @@
-//! Limits of the programs that read reports, for the forms that have to stay within them.
+//! Limits of the programs that read reports.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::FunctionReport;
 
-/// Returns a count that fits a signed integer of 32 bits.
+/// Returns a count, reduced to the largest signed integer of 32 bits.
 ///
-/// Jenkins (`coverage-model`) takes a larger one in Cobertura's XML for 0, so that the hottest lines would be missed
-/// there, and ends at one in an lcov tracefile.
+/// Jenkins (`coverage-model`) reads a larger count in Cobertura's XML as 0, so that it would show the hottest lines as
+/// missed. It fails at a larger count in an lcov tracefile.
 pub(super) fn int_count(count: u64) -> u64 {
     const LARGEST: u64 = i32::MAX as u64;
     count.min(LARGEST)
 }
 
-/// A function under a name that no other of its file has.
+/// A function with a suffix that makes its name unique in its file.
 pub(super) struct DistinctFunction<'r> {
     pub(super) function: &'r FunctionReport,
-    /// `Type.method`, or the bare name.
+    /// `Type.method`, or the name of a function.
     pub(super) name: Cow<'r, str>,
-    /// `#2` for the second of that name, and so on; `""` for the first.
+    /// Empty for the first function of that name, `#2` for the second, and so on.
     pub(super) suffix: String,
 }
 
-/// Returns the functions of a file, told apart: a file may declare `init`, `_` and methods `_` many times.
+/// Returns the functions of a file with unique names. A file may declare `init`, `_` and methods `_` many times.
 ///
-/// The suffix counts, since a line would be another one after each edit above it, and two functions can share a line.
+/// The suffix is a count, because a line number changes with each edit above it, and two functions can share a line.
 pub(super) fn distinct(functions: &[FunctionReport]) -> impl Iterator<Item = DistinctFunction<'_>> {
     let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::new();
     functions.iter().map(move |function| {
@@ -41,7 +41,7 @@ mod tests {
     use super::super::Layout;
     use super::super::testing::{PROFILE, SOURCES, render, with_report, written};
 
-    /// Two functions of one line, methods of one name, and counts beyond 2^31-1.
+    /// A file with two functions on one line, methods of one name, and counts above 2^31-1.
     const TWICE: &str = "package m\n\nfunc init() { a() }; func init() { b() }\n\nfunc (T) Do() { a() }\n\nfunc (*U) Do() { a() }\n\nfunc (T) _() { a() }\n\nfunc (T) _() {}\n\nfunc (T) _() { b() }\n";
     const TWICE_PROFILE: &str = "mode: count\nm/x.go:3.13,3.20 1 2147483647\nm/x.go:3.34,3.41 1 2147483648\n\
         m/x.go:5.15,5.22 1 9223372036854775807\nm/x.go:7.16,7.23 1 0\nm/x.go:9.14,9.21 1 1\nm/x.go:13.14,13.21 1 0\n";
@@ -53,7 +53,7 @@ mod tests {
             let lines = text.lines().filter_map(|line| line.strip_prefix(begin));
             lines.map(|line| line.split(" line-rate").next().unwrap().to_owned()).collect()
         };
-        // Jenkins refuses a file in which the two together are not unique in a class.
+        // Jenkins refuses a class in which a name and signature occur twice.
         assert_eq!(
             functions("cobertura", "<method "),
             [

@@ -1,7 +1,7 @@
-//! A comparison of a published JSON schema with the types that are written, so that neither drifts.
+//! A comparison of a published JSON schema with the types that are written, so that the two stay equal.
 //!
-//! Compared are the fields, which of them are required, their types and their words. Descriptions, ranges and
-//! patterns stand in the published file alone.
+//! The comparison covers the fields, whether they are required, their types and their possible words. Descriptions,
+//! ranges and patterns are only in the published file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ impl Published {
         self.0.pointer(pointer).unwrap()
     }
 
-    /// Fails unless `T` is written as the file says, with this number in the field `schema`.
+    /// Fails unless the file describes `T`, with this number in the field `schema`.
     #[track_caller]
     pub(super) fn assert_describes<T: JsonSchema>(&self, schema: u32) {
         assert_eq!(self.at("/properties/schema/const"), schema);
@@ -37,7 +37,7 @@ impl Published {
 #[derive(Debug, Default, PartialEq)]
 struct Shape {
     types: BTreeSet<String>,
-    /// Words that a text may be, where it is not free.
+    /// The possible words of a text; empty for a free text.
     words: BTreeSet<String>,
     properties: BTreeMap<String, Shape>,
     required: BTreeSet<String>,
@@ -89,7 +89,7 @@ impl Shape {
         }
     }
 
-    /// Adds an alternative; at most one of all is an object or an array.
+    /// Adds an alternative. At most one alternative may be an object or an array.
     fn merge(&mut self, Shape { types, words, properties, required, elements }: Shape) {
         self.types.extend(types);
         self.words.extend(words);
@@ -118,7 +118,6 @@ mod tests {
     #[expect(dead_code, reason = "the schema alone is compared")]
     enum Word {
         One,
-        /// The second.
         NoTwo,
     }
 

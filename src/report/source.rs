@@ -1,4 +1,4 @@
-//! The source of a file as far as a report knows it: its functions and lines, or why there are none.
+//! The source of a file in a report: its functions and lines, or the reason why it has none.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use crate::code::gosrc::{CodeLines, LostLink, Scanned, SyntaxError};
 use crate::filter::Candidate;
 use crate::profile::{BuildFile, Profile};
 
-/// Why the source of a file is not known.
+/// The reason for which the source of a file is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoSource {
-    /// No source was looked for, or there was none to look in.
+    /// No source was requested, or no repository was available.
     NotRead,
-    /// No file of the commit has that import path: it was generated at build time, is a dependency's,
-    /// or lay outside of the repository.
+    /// No file of the commit has that import path. The file was generated at build time, belongs to a dependency, or
+    /// was outside of the repository.
     NotInCommit,
     /// The repository lacks the file's content.
     NotInRepository,
-    /// The file is larger than any that people write.
+    /// The file is larger than files that people write.
     TooLarge,
-    /// The commit has a link there that leads to no file of it.
+    /// The commit has a symbolic link there that leads to no file of the commit.
     Link(LostLink),
-    /// The commit's text does not parse.
+    /// The text in the commit does not parse.
     DoesNotParse(SyntaxError),
 }
 
@@ -40,29 +40,29 @@ impl fmt::Display for NoSource {
     }
 }
 
-/// The source of a file of a profile, as far as a report needs it.
+/// The source of one file of a profile.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// From the root of the repository; `None` for what is not in it.
+    /// Path from the root of the repository; `None` when the file is not in it.
     pub(super) path: Option<Box<str>>,
-    /// Declarations of its text, or the reason why there is no text.
+    /// Declarations of its text, or the reason why it has no text.
     pub(super) read: Result<Declared, NoSource>,
-    /// Its lines; none if no form needs them.
+    /// Its lines; empty if no form needs them.
     pub(super) lines: Vec<LineReport>,
-    /// Its text; `None` if no form quotes it, or if blocks have positions of another text.
+    /// Its text; `None` if no form quotes it, or if line comments give the blocks positions of another text.
     pub(super) text: Option<Box<[u8]>>,
     /// Position of its text in the packs; `None` if no form shows it.
     pub(super) pack_slot: Option<html::PackSlot>,
 }
 
-/// The data that the forms of a run need of each file beyond its blocks and functions.
+/// The data that the forms of a run need of each file, beyond its blocks and functions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wants<'p> {
-    /// Its lines.
+    /// A form needs the lines.
     pub lines: bool,
-    /// The packer of its text, if a form shows that.
+    /// The packer of the text, if a form shows it.
     pub packer: Option<&'p Packer<'p>>,
-    /// Its text, of which a form quotes lines.
+    /// A form quotes lines of the text.
     pub quotes: bool,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Declared {
 }
 
 impl Source {
-    /// Returns for each file of a profile that nothing was read of it.
+    /// Returns the sources of a profile's files when nothing was read.
     #[must_use]
     pub(crate) fn not_read(profile: &Profile, wants: Wants<'_>) -> Vec<Self> {
         let files = profile.build.files();
@@ -85,7 +85,7 @@ impl Source {
         files.map(source).collect()
     }
 
-    /// Returns a file without text; its lines are those that its blocks span.
+    /// Returns the source of a file without text. Its lines are those that its blocks span.
     #[must_use]
     pub(crate) fn without_text(
         path: Option<&str>,
@@ -99,7 +99,8 @@ impl Source {
         source.packed(file, counts, None, wants)
     }
 
-    /// Returns a file whose text was read and scanned. Slow work is done here, where many threads call.
+    /// Returns the source of a file whose text was read and scanned. The slow work is done here, because many threads
+    /// call this function.
     #[must_use]
     pub(crate) fn from_text(
         (path, text, scanned): (&str, &[u8], Result<Scanned, SyntaxError>),
@@ -108,7 +109,7 @@ impl Source {
         wants: Wants<'_>,
     ) -> Self {
         // Line comments (`//line`) give blocks positions of another text, which may lie beyond the end of this one. The
-        // page shows them by number; forms that name lines of the file leave them out.
+        // page shows such lines by number; forms that name lines of the file leave them out.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
         let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::new(text, scanned));

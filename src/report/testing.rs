@@ -13,7 +13,7 @@ use crate::coverage::Coverage;
 use crate::filter::Filter;
 use crate::profile::{Limits, parse};
 
-/// A name that every form has to make harmless.
+/// A name with special characters, which every form has to escape.
 pub(super) const HOSTILE: &str = "example.com/a\"b<c>&'d|`e`,=cmd\u{1b}[31m\n--/]]>x_y*.go";
 
 pub(super) fn head() -> Head {
@@ -42,8 +42,8 @@ pub(super) fn head() -> Head {
     }
 }
 
-/// Lays a profile over these texts, one for each of its files in order, and hands the report on; a file
-/// with a text has a path: its name without the first folder.
+/// Combines a profile with these texts, one for each of its files in order, and calls a function with the report. The
+/// path of a file with a text is its name without the first folder.
 pub(super) fn with_report<T>(
     profile: &str,
     sources: &[Option<&str>],
@@ -76,7 +76,7 @@ pub(super) fn written_with(layout: Layout, form: &str, profile: &str, sources: &
     with_report(profile, sources, |report| render(form, &report, None, layout))
 }
 
-/// Writes the form of that name, with changes where there are some.
+/// Writes the form of that name, with changes if some are given.
 pub(super) fn render(
     form: &str,
     report: &Report<'_>,
@@ -89,10 +89,10 @@ pub(super) fn render(
     String::from_utf8(out).unwrap()
 }
 
-/// Changes of [`SOURCES`]: of main.go line 1 (no code), 5 (missed) and 10 (executed), and of x.go a line without code.
+/// Changes of [`SOURCES`]: lines 1 (no code), 5 (missed) and 10 (executed) of main.go, and a line without code of x.go.
 pub(super) const DIFF: &str = "--- app/main.go\n+++ app/main.go\n@@ -1 +1 @@\n-x\n+package app\n@@ -5 +5 @@\n-x\n+\t\tpanic(1)\n@@ -10 +10 @@\n-x\n+\tclose(t.c)\n--- api/x.go\n+++ api/x.go\n@@ -2 +2 @@\n-x\n+\n";
 
-/// Reads a diff of [`SOURCES`].
+/// Parses a diff of [`SOURCES`].
 pub(super) fn changes(diff: &str) -> Changes {
     let text = |text: &str| ChangedText { text: text.as_bytes().into(), scanned: scan(text.as_bytes()) };
     Changes {
@@ -109,6 +109,6 @@ pub(super) const PROFILE: &str = "mode: count\n\
     m/app/main.go:3.13,4.11 1 3\nm/app/main.go:4.11,6.3 1 0\nm/app/main.go:9.20,11.2 1 2\n\
     m/app/made.go:1.1,2.2 2 0\n\
     m/api/x.go:3.12,5.2 4 1\n";
-/// Of the files in order of their names.
+/// The text of each file, in order of their names.
 pub(super) const SOURCES: [Option<&str>; 3] =
     [Some("package api\n\nfunc x() {\n\ty()\n}\n"), None, Some(SOURCE)];

@@ -1,4 +1,4 @@
-//! The report for people: packages and their files, how much of each is covered, and which lines are not.
+//! The report for people: packages and their files, with their coverage and their missed lines.
 
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -16,61 +16,60 @@ pub(super) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines],
     ..Form::new(
         "text",
-        "For people: packages and files, with the lines that are not covered",
+        "Packages and files for people, with the lines that are not covered",
         Renderer::Text(write),
     )
 };
 
-/// Layout of the reports for people.
+/// The layout of the reports for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Order of packages and files.
     pub order: Order,
-    /// At most so many files, `None` for all.
+    /// Largest number of files; `None` for all.
     pub most_files: Option<usize>,
-    /// At most so many runs of missed lines of a changed file, `None` for all.
+    /// Largest number of runs of missed lines for a changed file; `None` for all.
     pub most_ranges: Option<usize>,
-    /// Columns of the terminal; `None` where nothing need be cut.
+    /// Columns of the terminal; `None` when lines need not be cut.
     pub width: Option<usize>,
-    /// Colours by terminal escapes.
+    /// The text has colours, by escapes of the terminal.
     pub has_color: bool,
 }
 
 /// Order of packages and files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// By import path.
+    /// Files in order of import path.
     #[default]
     Name,
-    /// The lowest percentage first.
+    /// Files with the lowest percentage first.
     Percent,
-    /// The most statements that were not executed first.
+    /// Files with most statements that were not executed first.
     Uncovered,
 }
 
-/// Cells of a bar.
+/// Number of cells of a bar.
 const BAR: usize = 10;
 /// Columns before the name: percentage, bar, statements.
 const FIGURES: usize = 7 + 1 + BAR + 1 + 13 + 2;
-/// Names are not padded beyond this, so that one long name does not push all lines away.
+/// Largest width to which names are padded, so that one long name does not push all line numbers away.
 const LONGEST_NAME: usize = 48;
-/// Room for line numbers below which they go to nobody.
+/// Smallest room for line numbers; in less room none are shown.
 const FEWEST_RANGES: usize = 8;
 
-/// Returns in one line what a report is of: service, commit, time and age of the data, replicas, and
-/// what was left out.
+/// Returns one line with service, commit, time and age of the data, replicas, and the filters.
 pub(super) fn headline(head: &Head) -> String {
     line_of(head, &facts(head))
 }
 
-/// Returns in one line which row a report is of, and what was left out, for forms that are kept or compared.
+/// Returns one line with service, commit, row and filters, for forms that are stored or compared.
 ///
-/// The age of the data and the replicas are missing: both change while the row stays the same.
+/// The line lacks the age of the data and the replicas, because both change while the row stays the same.
 pub(super) fn row_line(head: &Head, commit: &str) -> String {
     line_of(head, &row_facts(head, commit).join(", "))
 }
 
-/// Returns the [`row_line`] of a report with its full commit, and what the report lacks.
+/// Returns the [`row_line`] of a report with its full commit and the files without source.
 pub(super) fn row_and_source_line(report: &Report<'_>) -> String {
     let mut line = row_line(&report.head, report.head.best_commit());
     if let Some(missing) = what_has_no_source(report) {
@@ -89,7 +88,7 @@ fn line_of(head: &Head, facts: &str) -> String {
     line
 }
 
-/// Returns what there is to know of the data: commit, row, time and age, replicas.
+/// Returns the facts about the data: commit, row, time and age, replicas.
 pub(super) fn facts(head: &Head) -> String {
     let mut facts = row_facts(head, head.best_commit());
     facts.push(format!("{} old", span(head.age)));
@@ -99,20 +98,20 @@ pub(super) fn facts(head: &Head) -> String {
     facts.join(", ")
 }
 
-/// Returns what stays true of the data as long as the row is there.
+/// Returns the facts that stay true as long as the row exists.
 fn row_facts(head: &Head, commit: &str) -> Vec<String> {
     let commit = (!commit.is_empty()).then(|| format!("commit {}", printable(commit)));
     let row = [format!("row {}", head.row), format!("stored {}", minute(head.stored_at))];
     commit.into_iter().chain(row).collect()
 }
 
-/// Returns what a report lacks for want of source; `None` where it lacks nothing.
+/// Returns the number of files without source and of their statements, in words; `None` when all files have source.
 pub(super) fn what_has_no_source(report: &Report<'_>) -> Option<String> {
     let missing: Vec<&FileReport<'_>> = report.files.iter().filter(|file| file.no_source.is_some()).collect();
     let statements: u64 = missing.iter().map(|file| file.coverage.total).sum();
     let files = if missing.len() == 1 { "1 file".to_owned() } else { format!("{} files", missing.len()) };
     (!missing.is_empty())
-        .then(|| format!("no source of {files} ({statements} of {} statements)", report.coverage().total))
+        .then(|| format!("no source for {files} ({statements} of {} statements)", report.coverage().total))
 }
 
 pub(super) fn write(report: &Report<'_>, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
@@ -154,34 +153,34 @@ pub(super) fn write(report: &Report<'_>, layout: Layout, out: &mut dyn Write) ->
     }
     writeln!(out)?;
     if let Some(missing) = what_has_no_source(report) {
-        writeln!(out, "{missing}, counted all the same")?;
+        writeln!(out, "{missing}, still counted")?;
     }
     Ok(())
 }
 
-/// Returns the change since the row before, in words.
+/// Returns the change since the previous row, in words.
 pub(super) fn change(report: &Report<'_>) -> Option<String> {
     let previous = report.head.previous.as_ref()?;
     let before = previous.coverage?;
-    // A part cannot be compared with the whole.
+    // A filtered report cannot be compared with the whole previous row.
     report.head.filters.is_empty().then(|| match report.coverage().since(before).to_string().as_str() {
         "=" => format!("as in row {}", previous.row),
         delta => format!("{delta} since row {} ({before})", previous.row),
     })
 }
 
-/// Orders as asked; what is equal stays in order of names.
+/// Returns a sort key. Equal entries stay in order of names.
 fn rank(order: Order, coverage: Coverage) -> impl Ord {
     let missing = Reverse(coverage.total - coverage.covered);
     match order {
         Order::Name => (0, Reverse(0)),
-        // Exact enough to order by: one part in 2^40.
+        // One part in 2^40 is exact enough for the order.
         Order::Percent => ((u128::from(coverage.covered) << 40) / u128::from(coverage.total.max(1)), missing),
         Order::Uncovered => (0, missing),
     }
 }
 
-/// Keeps so many files, and the packages that still have some; returns how many are left.
+/// Keeps the first files and the packages that still have some; returns the number of kept files.
 fn keep_first(packages: &mut Vec<PackageReport<'_, '_>>, most: usize) -> usize {
     let mut left = most;
     for package in packages.iter_mut() {
@@ -209,7 +208,7 @@ fn line(file: &FileReport<'_>, name_width: usize, layout: Layout, out: &mut dyn 
 
 fn figures(coverage: Coverage, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
     let style = color(coverage).on_default();
-    // Full only where all is covered, empty only where nothing is.
+    // The bar is full only if all is covered, and empty only if nothing is.
     let full = match (coverage.covered, coverage.total) {
         (0, _) => 0,
         (covered, total) => {
@@ -222,7 +221,7 @@ fn figures(coverage: Coverage, layout: Layout, out: &mut dyn Write) -> io::Resul
     write!(out, "{percent} {bar} {statements:>13}  ")
 }
 
-/// Returns the colour that says at a glance how good a coverage is.
+/// Returns the colour of a percentage: green, yellow or red.
 pub(super) fn color(coverage: Coverage) -> AnsiColor {
     match coverage.percent() {
         _ if coverage.total == 0 => AnsiColor::White,
@@ -232,7 +231,7 @@ pub(super) fn color(coverage: Coverage) -> AnsiColor {
     }
 }
 
-/// Returns the lines that were not executed, as many as there is room for.
+/// Returns the missed lines, as many as there is room for.
 fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
     let room = room.unwrap_or(usize::MAX);
     if room < FEWEST_RANGES {
@@ -242,7 +241,7 @@ fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
     for (first, last) in missed_line_ranges(&file.lines) {
         let range = range(first, last);
         let comma = if text.is_empty() { "" } else { " " };
-        // Room for the sign that there are more.
+        // Two columns stay free for the sign that more follow.
         if text.len() + comma.len() + range.len() + 2 > room {
             text.push_str(" …");
             break;
@@ -253,7 +252,7 @@ fn ranges(file: &FileReport<'_>, room: Option<usize>) -> String {
     text
 }
 
-/// Returns lines from the first to the last: `3-5`, or `3` where they are one.
+/// Returns a range of lines as `3-5`, or as `3` for one line.
 pub(super) fn range(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first}-{last}") }
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::names::printable;
 
-/// Returns a text that is safe as content and inside quotes of an attribute.
+/// Returns a text that is safe as content and inside a quoted attribute.
 ///
-/// Control characters, which XML cannot hold in any form, show as `\n` or `\u{1b}`.
+/// Control characters, which XML cannot contain in any form, are shown as `\n` or `\u{1b}`.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     let text = printable(text);
     let is_special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\u{fffe}' | '\u{ffff}');
@@ -21,7 +21,7 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // Not characters, and no XML may hold them.
+            // These two are not characters, and XML must not contain them.
             '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
             c => safe.push(c),
         }

@@ -119,7 +119,7 @@ impl SourceReader<'_> {
             false => format!(" (/etc/passwd knows no {}, give a number)", unknown.join(", ")),
         };
         NotTrusted(format!(
-            "no source of {}: {:?} belongs to {user}, whose clones are not read; give it to a user who is trusted \
+            "no source for {}: {:?} belongs to {user}, whose clones are not read; give it to a user who is trusted \
              (chown -R), or trust this one: [git] trust_owners = [{key}]{unknown}",
             in_message(self.app),
             path.display()

@@ -310,7 +310,7 @@ impl Run<'_> {
         }
         let statements: u64 = missing.iter().map(|(file, _)| file.coverage.total).sum();
         let mut lines = vec![format!(
-            "no source of {} ({statements} of {} statements), which count and have no functions:",
+            "no source for {} ({statements} of {} statements), which count and have no functions:",
             count(missing.len(), "files"),
             report.coverage().total
         )];

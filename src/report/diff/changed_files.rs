@@ -1,4 +1,4 @@
-//! The changed files of a report: which lines, statements and functions of them count.
+//! The changed files of a report, with the lines, statements and functions that count.
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
@@ -15,8 +15,8 @@ use crate::report::functions::block_coverage;
 use crate::report::lines::{self, LineReport};
 use crate::report::{FileReport, Report};
 
-/// Returns the files of a report by their paths. A file that is compiled under several names, as links make it, is
-/// executed where any of them is.
+/// Returns the files of a report by their paths. Symbolic links can make one file compile under several names; then a
+/// line counts as executed if it was executed under any of them.
 pub(super) fn by_path<'r>(report: &'r Report<'_>) -> HashMap<&'r str, Cow<'r, FileReport<'r>>> {
     let mut by_path: HashMap<&str, Cow<'_, FileReport<'_>>> = HashMap::new();
     for file in &report.files {
@@ -95,8 +95,8 @@ pub(super) fn changed_file(
     })
 }
 
-/// Returns runs of changed lines that were not executed. A run ends at a line that is no such, at a gap without
-/// code that nobody would look over, and at the end of a function.
+/// Returns runs of changed lines that were not executed. A run ends at another line with code, at a larger gap without
+/// code, and at the end of a function.
 fn missed(file: &FileReport<'_>, patch: &FilePatch) -> Vec<(u32, u32)> {
     const GAP: u32 = 4;
     let is_missed = |line: &LineReport| line.hit_blocks == 0 && patch.has_added(line.line);

@@ -1,8 +1,8 @@
-//! Two states of a service held against each other, line by line, in the categories of lcov's differential
-//! coverage (its `genhtml --baseline-file`).
+//! A comparison of two states of a service line by line, in the categories of lcov's differential coverage (its
+//! `genhtml --baseline-file`).
 //!
-//! Lines are aligned through what changed between the two commits, so that a line which only moved is the
-//! same line, and "lost" is code that was executed, did not change, and is not executed now.
+//! The changes between the two commits align the lines, so that a line that only moved is the same line. "Lost"
+//! coverage is code that was executed, did not change, and is not executed now.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -40,7 +40,7 @@ pub(crate) enum Category {
 }
 
 impl Category {
-    /// All of them, the ones that ask for something first.
+    /// All categories, beginning with those that need attention.
     pub(crate) const ALL: [Self; 12] = [
         Self::Lbc,
         Self::Unc,
@@ -56,7 +56,7 @@ impl Category {
         Self::Dcb,
     ];
 
-    /// Returns the name that lcov gives it.
+    /// Returns lcov's name of the category.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Category {
         }
     }
 
-    /// Says what it means.
+    /// Returns the meaning of the category in words.
     #[must_use]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl Category {
 pub(crate) struct Comparison {
     /// The other state, in words.
     pub with: String,
-    /// Lines of each category.
+    /// Number of lines in each category.
     pub lines: BTreeMap<Category, u64>,
     /// Files with any difference, the one with most lost lines first.
     pub files: Vec<ComparedFile>,
@@ -109,19 +109,19 @@ pub(crate) struct Comparison {
 /// The lines of a file by category.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ComparedFile {
-    /// From the root of the repository; of a deleted file, where it was.
+    /// Path from the root of the repository; the former path of a deleted file.
     pub path: String,
-    /// Lines of each category.
+    /// Number of lines in each category.
     pub lines: BTreeMap<Category, u64>,
-    /// Lines of lost baseline coverage, as they are numbered now.
+    /// Lines of lost baseline coverage, by their present numbers.
     pub lost: Vec<u32>,
-    /// Lines of unchanged code that fared otherwise than before, as they are numbered now. What fell into which
-    /// category else follows from whether a line changed and whether it was executed.
+    /// Unchanged lines whose coverage differs from before, by their present numbers. The category of any other line
+    /// follows from whether it changed and whether it was executed.
     pub turned: Vec<(u32, Category)>,
 }
 
 impl Comparison {
-    /// Holds a report against an earlier one; `patches` are what changed from there to here.
+    /// Compares a report with an earlier one; `patches` are the changes from the earlier commit to this one.
     #[must_use]
     pub(crate) fn new(with: String, now: &Report<'_>, before: &Report<'_>, patches: &[FilePatch]) -> Self {
         let by_path = |report| -> HashMap<&str, &FileReport<'_>> {
@@ -135,15 +135,15 @@ impl Comparison {
         let unchanged = FilePatch::default();
         let mut files = Vec::new();
         let mut paths: Vec<&str> = new_files.keys().copied().collect();
-        // A file whose path nothing changed, and of which only the earlier report knows.
+        // Unchanged files that are only in the earlier report are compared, too.
         paths.extend(old_files.keys().filter(|path| !new_files.contains_key(*path) && !went.contains(*path)));
-        // A changed file may be in the earlier report only.
+        // A changed file may be only in the earlier report.
         paths.extend(by_new.keys());
         paths.sort_unstable();
         paths.dedup();
         for path in paths {
             let patch = by_new.get(path).copied();
-            // The categories of its lines are not known; the list of changed files names it.
+            // The categories of these lines are unknown. The list of changed files names the file.
             if patch.is_some_and(|patch| patch.unread.is_some()) {
                 continue;
             }
@@ -174,7 +174,7 @@ impl Comparison {
         Self { with, lines, files }
     }
 
-    /// Returns how many lines are of a category.
+    /// Returns the number of lines in a category.
     #[must_use]
     pub(crate) fn number(&self, category: Category) -> u64 {
         self.lines.get(&category).copied().unwrap_or_default()
@@ -240,7 +240,8 @@ mod tests {
 
     #[test]
     fn each_line_falls_into_its_category_wherever_it_moved() {
-        // Line 2 is replaced by two lines, line 6 goes; 3 to 5 move on by one, 7 to 9 do not.
+        // Line 2 is replaced by two lines and line 6 is deleted, so lines 3 to 5 move down by one and lines 7 to 9
+        // stay.
         let patch = parse(b"--- a\n+++ b\n@@ -2 +2,2 @@\n-x\n+y\n+z\n@@ -6 +6,0 @@\n-w\n").unwrap().remove(0);
         let old = lines(&[(1, 1), (2, 1), (3, 1), (4, 0), (5, 0), (6, 0), (7, 1), (9, 0)]);
         let new = lines(&[(1, 1), (2, 0), (3, 1), (4, 0), (5, 1), (6, 0), (8, 1), (9, 0)]);

@@ -1,4 +1,4 @@
-//! Annotations of a GitHub workflow (its "workflow commands"): one a run of missed lines.
+//! Annotations of a GitHub workflow (its "workflow commands"), one for each run of missed lines.
 
 use std::io::{self, Write};
 
@@ -10,12 +10,13 @@ pub(in crate::report) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines, Need::Changes],
     ..Form::new(
         "diff-github",
-        "The same as annotations of a GitHub workflow",
+        "Changed lines as annotations of a GitHub workflow",
         Renderer::Changes(|diff, _, out| write(diff, out)),
     )
 };
 
-/// GitHub shows ten warnings of a step and drops the rest; the last one here says how many there are.
+/// Number of warnings. GitHub shows ten of a step and drops the rest, so the last one here tells how many are not
+/// shown.
 const MOST: usize = 10;
 
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
@@ -37,7 +38,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "::notice title=Coverage of changed lines::{}", message(&diff.summary()))
 }
 
-/// Returns a text that stays inside a property, as GitHub's toolkit escapes it.
+/// Returns a text escaped for a property, as GitHub's toolkit does it.
 fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -13,10 +13,14 @@ use crate::time::iso;
 
 pub(in crate::report) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines, Need::Changes],
-    ..Form::new("diff-json", "The same for scripts", Renderer::Changes(|diff, _, out| write(diff, out)))
+    ..Form::new(
+        "diff-json",
+        "Changed lines as JSON, for scripts",
+        Renderer::Changes(|diff, _, out| write(diff, out)),
+    )
 };
 
-/// Counts up when a field changes its meaning or goes; new fields alone do not change it.
+/// The version of the schema. It rises when a field changes its meaning or is removed, and stays when fields are added.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -45,7 +49,7 @@ struct Document<'r> {
     against: Option<Against<'r>>,
 }
 
-/// Another state, and what became of the lines since.
+/// The comparison with another state.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Against<'r> {

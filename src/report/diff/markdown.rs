@@ -1,4 +1,4 @@
-//! A comment for a pull request: what the changes come to, and the missed lines of each file.
+//! A comment for a pull request: the coverage of the changed lines, and the missed lines of each file.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -12,14 +12,14 @@ pub(in crate::report) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines, Need::Changes],
     ..Form::new(
         "diff-markdown",
-        "The same as a comment for a pull request",
+        "Changed lines as a comment for a pull request",
         Renderer::Changes(|diff, _, out| write(diff, out)),
     )
 };
 
-/// Files beyond this fold away.
+/// More files than this are folded.
 const OPEN_FILES: usize = 10;
-/// Runs of missed lines named a file.
+/// Largest number of runs of missed lines for a file.
 const MOST_RANGES: usize = 20;
 
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
@@ -49,7 +49,7 @@ fn comment(diff: &DiffReport) -> String {
         for (index, file) in diff.files.iter().enumerate() {
             let row = row(file);
             if page.len() + row.len() > LONGEST {
-                let _ = writeln!(page, "\n{} more files are left out here.", diff.files.len() - index);
+                let _ = writeln!(page, "\n{} more files are not shown here.", diff.files.len() - index);
                 break;
             }
             page.push_str(&row);

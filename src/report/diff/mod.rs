@@ -1,8 +1,8 @@
-//! The lines that changed since a base, and which of them were executed.
+//! The lines that changed since a base, with their coverage.
 //!
-//! A changed line counts when some block of the profile has code on it. Its percentage is over lines; a line of
-//! which only a part was executed counts as executed, and is shown as partly. Files that do not count are named
-//! with their reasons, so that nothing is dropped in silence.
+//! A changed line counts when a block of the profile has code on it. The percentage counts lines. A line of which only
+//! a part was executed counts as executed and is shown as partly executed. Changed files that do not count are listed
+//! with the reason, so that no change is dropped silently.
 
 mod changed_files;
 mod comparison;
@@ -28,30 +28,29 @@ use crate::parallel::on_all_cores;
 
 use changed_files::{by_path, changed_file};
 
-/// The base that changes are counted from.
+/// The base from which changes are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
-    /// Full hash; `None` where a file said what changed.
+    /// Full hash; `None` when a diff file gave the changes.
     pub commit: Option<String>,
-    /// How it was chosen, in words.
+    /// The way in which it was chosen, in words.
     pub how: String,
 }
 
 /// The changes from a base to a commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
-    /// The base that they are counted from.
     pub base: Base,
-    /// File by file.
+    /// The changes of each file.
     pub patches: Vec<FilePatch>,
-    /// Texts of changed files that can count, at the service's commit and by their paths there.
+    /// Texts of changed files that can count, at the service's commit, by path.
     pub texts: HashMap<String, ChangedText>,
-    /// Names of the functions that these files had before, by the same paths, where they are known.
+    /// Names of the functions that these files had at the base, by the same paths, if they are known.
     pub functions_before: HashMap<String, HashSet<String>>,
 }
 
 impl Changes {
-    /// Returns the paths of all changed files that are there still.
+    /// Returns the paths of all changed files that still exist.
     #[must_use]
     pub(crate) fn paths_after(&self) -> HashSet<&str> {
         self.patches.iter().filter_map(|patch| patch.new_path.as_deref()).collect()
@@ -61,31 +60,28 @@ impl Changes {
 /// The text of a changed file.
 #[derive(Clone, Debug)]
 pub(crate) struct ChangedText {
-    /// All of it.
     pub text: Arc<[u8]>,
     /// Its declarations.
     pub scanned: Result<Scanned, SyntaxError>,
 }
 
-/// The changed lines, and which of them were executed.
+/// The changed lines with their coverage.
 #[derive(Clone, Debug)]
 pub(crate) struct DiffReport {
-    /// The row and the service.
     pub head: Head,
-    /// The base that they are counted from.
     pub base: Base,
-    /// Changed files with code that counts, the one with most missed lines first.
+    /// Changed files with lines that count, those with most missed lines first.
     pub files: Vec<ChangedFile>,
-    /// Changed files that do not count, in order of their paths.
+    /// Changed files that do not count, sorted by path.
     pub left_out: Vec<LeftOut>,
-    /// The comparison with another state, if one was asked for.
+    /// The comparison with another state, if one was requested.
     pub comparison: Option<Comparison>,
 }
 
 /// A changed file with lines that count.
 #[derive(Clone, Debug)]
 pub(crate) struct ChangedFile {
-    /// From the root of the repository.
+    /// Path from the root of the repository.
     pub path: String,
     /// Its earlier path, if that differs.
     pub old_path: Option<String>,
@@ -93,30 +89,30 @@ pub(crate) struct ChangedFile {
     pub is_new: bool,
     /// Changed lines that count, ascending.
     pub lines: Vec<LineReport>,
-    /// Runs of changed lines that were not executed, first and last. Lines without code do not end a run.
+    /// Runs of missed changed lines, each by its first and last line. Lines without code do not end a run.
     pub missed: Vec<(u32, u32)>,
-    /// Statements of the blocks that have code on them.
+    /// Statements of the blocks that have code on changed lines.
     pub statements: Coverage,
     /// Functions with changed lines that count.
     pub functions: Vec<ChangedFunction>,
-    /// Its text, to quote; `None` if it is not known.
+    /// Its text for quotes; `None` if it is unknown.
     pub text: Option<Arc<[u8]>>,
 }
 
 /// A function with changed lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChangedFunction {
-    /// `Type.method`, or the bare name.
+    /// `Type.method`, or the name of a function.
     pub name: String,
-    /// Its first line.
+    /// First line of the function.
     pub line: u32,
-    /// No function of that name was in the file before; `None` where that is not known.
+    /// The file had no function of that name before; `None` when that is unknown.
     pub is_new: Option<bool>,
-    /// Changed lines that were executed, at least partly, of all that count.
+    /// Changed lines that were executed at least partly, and all that count.
     pub lines: Coverage,
 }
 impl DiffReport {
-    /// Finds which changes a report with lines covers.
+    /// Finds the coverage of the changed lines in a report that has lines.
     #[must_use]
     pub(crate) fn new(report: &Report<'_>, changes: &Changes, filter: &Filter) -> Self {
         let Changes { base, patches, .. } = changes;
@@ -124,7 +120,7 @@ impl DiffReport {
         let mut files = Vec::new();
         let mut left_out = Vec::new();
         let judged = on_all_cores(patches, |patch| match &patch.new_path {
-            // The new file of the same name tells of it.
+            // A file that was replaced by a new one of the same name is listed under the new one.
             None if patches.iter().any(|other| other.new_path == patch.old_path) => None,
             None => Some(Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted))),
             Some(path) => {
@@ -146,13 +142,13 @@ impl DiffReport {
         Self { head: report.head.clone(), base: base.clone(), files, left_out, comparison: None }
     }
 
-    /// Returns how many changed lines were executed, at least partly, of all that count.
+    /// Returns the changed lines that were executed at least partly, and all that count.
     #[must_use]
     pub(crate) fn coverage(&self) -> Coverage {
         self.files.iter().map(ChangedFile::coverage).sum()
     }
 
-    /// Returns the statements of the blocks that changed.
+    /// Returns the covered and all statements of the blocks with changed lines.
     #[must_use]
     pub(crate) fn statements(&self) -> Coverage {
         self.files.iter().map(|file| file.statements).sum()
@@ -163,7 +159,7 @@ impl DiffReport {
     pub(crate) fn summary(&self) -> String {
         let Coverage { covered, total } = self.coverage();
         if total == 0 {
-            return "no code changed that counts".to_owned();
+            return "no line that counts changed".to_owned();
         }
         let partly =
             self.files.iter().flat_map(|file| &file.lines).filter(|line| line.state() == LineState::Partly);
@@ -191,7 +187,7 @@ impl DiffReport {
 }
 
 impl ChangedFile {
-    /// Returns how many of its changed lines were executed, at least partly, of all that count.
+    /// Returns the changed lines that were executed at least partly, and all that count.
     #[must_use]
     pub(crate) fn coverage(&self) -> Coverage {
         lines::coverage(&self.lines)

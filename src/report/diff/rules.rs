@@ -1,4 +1,4 @@
-//! The rules by which a changed file does not count.
+//! The rules by which changed files do not count.
 
 use std::fmt;
 
@@ -7,42 +7,42 @@ use serde::Serialize;
 /// A changed file that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut {
-    /// From the root of the repository.
+    /// Path from the root of the repository.
     pub path: String,
-    /// The rule.
     pub why: Why,
 }
 
-/// Reason why a changed file does not count.
+/// The reason for which a changed file does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
-    /// The file is gone.
+    /// The file was deleted.
     Deleted,
-    /// The file is no Go file.
+    /// The file is not a Go file.
     NotGo,
     /// The file is not text.
     Binary,
-    /// Git says that the file changed, which is too large to be compared.
+    /// The file changed and is too large to be compared.
     TooLarge,
     /// The name ends with `_test.go`.
     Test,
     /// The file lies in a `vendor` folder.
     Vendored,
-    /// The file says that a program wrote it.
+    /// A comment in the file says that a program wrote it.
     Generated,
-    /// `--include` or `--exclude` say so.
+    /// `--include` or `--exclude` leave the file out.
     Excluded,
-    /// The file declares nothing that can be executed.
+    /// The file has no statements.
     NoStatements,
-    /// The profile does not know the file: it is not linked into the program, or left out by build tags.
+    /// The profile does not have the file: it is not linked into the program, or build tags leave it out.
     NotBuilt,
-    /// The `//line` comments move positions, so that nothing tells which of its lines were executed.
+    /// `//line` comments give the lines other numbers, so the profile does not tell which lines of the file were
+    /// executed.
     MovedLines,
-    /// The diff says nothing of the file's lines, though it is text: an attribute keeps it out of diffs.
+    /// The diff has no lines of the file, because an attribute keeps it out of diffs.
     NoDiff,
-    /// Nothing that changed in the file is code.
+    /// No changed line of the file has code.
     NoCodeChanged,
     /// The service's commit lacks the file.
     NotInCommit,
@@ -62,9 +62,9 @@ impl fmt::Display for Why {
             Self::NoStatements => "has no statements",
             Self::NotBuilt => "not in the profile: not linked into the program, or left out by build tags",
             Self::MovedLines => {
-                "its //line comments give its lines other numbers, so what was executed of them is not known"
+                "its //line comments give its lines other numbers, so their coverage is unknown"
             }
-            Self::NoDiff => "the diff has no lines of it, as .gitattributes says -diff or binary",
+            Self::NoDiff => "the diff has no lines of it, because .gitattributes has -diff or binary",
             Self::NoCodeChanged => "no code changed",
             Self::NotInCommit => "not in the commit",
         })
@@ -77,13 +77,13 @@ pub(crate) fn is_candidate(path: &str) -> bool {
     rule_of_path(path).is_none()
 }
 
-/// Tells whether a path is that of a Go file with tests, which no program contains.
+/// Tells whether a path is that of a Go test file, which no program contains.
 #[must_use]
 pub(crate) fn is_test(path: &str) -> bool {
     path.ends_with("_test.go")
 }
 
-/// Returns the rule by which a path does not count.
+/// Returns the rule by which a file does not count, judged by its path alone.
 pub(super) fn rule_of_path(path: &str) -> Option<Why> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     match name.strip_suffix(".go") {

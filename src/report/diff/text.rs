@@ -1,4 +1,5 @@
-//! For people: what the changes come to, the worst files first, and the missed lines with those around them.
+//! The report of changes for people: the totals, the worst files first, and the missed lines with the lines around
+//! them.
 
 use std::io::{self, Write};
 
@@ -14,14 +15,14 @@ pub(in crate::report) const FORM: Form = Form {
     needs: &[Need::Source, Need::Lines, Need::Changes],
     ..Form::new(
         "diff",
-        "Which of the lines that changed since --base were executed, for people",
+        "Lines that changed since --base, and whether they were executed, for people",
         Renderer::Changes(write),
     )
 };
 
-/// Lines shown before and after those that were missed.
+/// Number of lines shown before and after missed ones.
 const AROUND: u32 = 1;
-/// Lines shown of one run.
+/// Largest number of lines shown of one run.
 const LONGEST_RUN: u32 = 12;
 
 pub(super) fn write(diff: &DiffReport, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
@@ -70,7 +71,7 @@ fn comparison(comparison: &Comparison, layout: Layout, out: &mut dyn Write) -> i
     }
 }
 
-/// Returns numbers with neighbours joined: `3-5 9`.
+/// Returns numbers in which neighbours are joined: `3-5 9`.
 fn runs(lines: &[u32]) -> String {
     let runs = lines.chunk_by(|a, b| a + 1 == *b).map(|run| range(run[0], run[run.len() - 1]));
     runs.collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! Changes since a base, as the page has them: figures, lists and table cells as HTML, lines as JSON for the script.
+//! The changes since a base in the page: figures, lists and table cells as HTML, and lines as JSON for the script.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -13,22 +13,22 @@ use crate::report::diff::{Base, Category, ChangedFile, Changes, Comparison, Diff
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
 
-/// Places in a list at most; the script knows all of them.
+/// Largest number of places in a list. The script has all of them.
 const LISTED: usize = 500;
-/// Characters of a place's first line that a list has.
+/// Number of characters of a place's first line in a list.
 const EXCERPT: usize = 100;
-/// Digits of a short commit.
+/// Number of digits of a short commit.
 const SHORT: usize = 10;
 
-/// Changes as the page shows them.
+/// The changes in the page.
 pub(super) struct PageChanges<'r> {
     diff: &'r DiffReport,
     pub(super) figure: Figure,
-    /// Base of the changes in short: a short commit, or its name.
+    /// Short form of the base: a short commit, or its name.
     pub(super) since: String,
-    /// Base of the changes, and why it was chosen.
+    /// The base, and the reason for its choice.
     pub(super) base: String,
-    /// Changed lines of counted files that no block has code on.
+    /// Number of changed lines in counted files without code.
     pub(super) without_code: u64,
     pub(super) statements: Coverage,
     pub(super) missed: Places,
@@ -42,7 +42,7 @@ pub(super) struct PageChanges<'r> {
 /// Comparison of each line with another state.
 pub(super) struct Against {
     pub(super) with: String,
-    /// Name, lines and meaning of each category with lines.
+    /// Name, number of lines and meaning of each category that has lines.
     pub(super) categories: Vec<(&'static str, u64, &'static str)>,
     pub(super) lost: Places,
 }
@@ -60,7 +60,7 @@ pub(super) struct Places {
 
 pub(super) struct PlacesOfFile {
     pub(super) path: String,
-    /// Its changed lines that were executed, and its earlier path.
+    /// The coverage of its changed lines, and its earlier path.
     pub(super) note: String,
     pub(super) places: Vec<Place>,
 }
@@ -74,31 +74,31 @@ pub(super) struct Place {
 
 /// Table cell of a changed file or package.
 pub(super) enum Cell {
-    /// Changed lines that were executed, of those that count.
+    /// Changed lines that were executed, and all that count.
     Lines(Figure),
     /// Reason why no line counts.
     NotCounted(String),
 }
 
-/// Lines of a file that changed, or that are covered differently than before, for the script.
+/// Lines of a file that changed or whose coverage differs from before, for the script.
 #[derive(Default, Serialize)]
 struct Marks {
     covered: u64,
     total: u64,
-    /// Its text changed, though perhaps in no line that counts.
+    /// The text changed, perhaps only in lines that do not count.
     changed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    /// New or changed lines: first and last of each run.
+    /// First and last line of each run of new or changed lines.
     added: Vec<(u32, u32)>,
-    /// Unchanged lines that are covered differently than before: first, last, category.
+    /// First line, last line and category of each run of unchanged lines whose coverage differs from before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     turned: Vec<(u32, u32, &'static str)>,
 }
 
 #[derive(Serialize)]
 struct Document<'d> {
-    /// Marks by the index of the file among all of the page.
+    /// The marks of each file, by its index among all files of the page.
     files: &'d BTreeMap<usize, Marks>,
     missed: &'d [(usize, u32, u32)],
     lost: &'d [(usize, u32, u32)],
@@ -173,7 +173,7 @@ impl<'r> PageChanges<'r> {
         self.cells.get(file.path.as_deref()?)
     }
 
-    /// Sums the changed lines of a package; `None` if no line counts.
+    /// Returns the sum of the changed lines of a package; `None` if no line counts.
     pub(super) fn of_package(&self, package: &PackageRows<'_>) -> Option<Cell> {
         let lines = package.files.iter().filter_map(|row| match self.cell(row.file)? {
             Cell::Lines(figure) => Some(figure.0),
@@ -279,7 +279,7 @@ impl Places {
     }
 }
 
-/// Tells how many changed lines of a file were executed, and whether the file was there before.
+/// Returns the coverage of a file's changed lines in words, with its earlier path or that it is new.
 fn note(file: &ChangedFile) -> String {
     let Coverage { covered, total } = file.coverage();
     let from = match (&file.old_path, file.is_new) {
@@ -321,7 +321,7 @@ mod tests {
     use crate::report::Layout;
     use crate::report::testing::{self, DIFF, PROFILE, SOURCES, with_report};
 
-    /// Applies a diff to the sample report, and passes on the changes and the page.
+    /// Applies a diff to the sample report, and calls a function with the changes and the page.
     fn with_changes<T>(profile: &str, diff: &str, then: impl FnOnce(&PageChanges<'_>, &str) -> T) -> T {
         let changes = testing::changes(diff);
         with_report(profile, &SOURCES, |report| {
@@ -369,7 +369,7 @@ mod tests {
         let (_, of_api) = DIFF.split_once("--- api").unwrap();
         with_changes(PROFILE, &format!("--- api{of_api}"), |changes, page| {
             assert_eq!((changes.figure.0.total, changes.has_places()), (0, false));
-            assert!(page.contains("no code changed that counts since <bdi>0123456789</bdi>"), "{page}");
+            assert!(page.contains("no line that counts changed since <bdi>0123456789</bdi>"), "{page}");
             assert!(!page.contains("id=\"first-missed\""), "{page}");
         });
     }

@@ -1,9 +1,9 @@
-//! A self-contained page for browsers: the totals and the table of files as plain HTML, and the source with
-//! its counts, compressed, which the page's script unpacks when a file is opened.
+//! A self-contained page for browsers. The totals and the table of files are plain HTML. The source with its counts is
+//! compressed, and the page's script unpacks it when a file is opened.
 //!
-//! The page loads nothing, and its policy forbids it to: only the script whose hash the policy names may run. Markup
-//! and all English sentences, the script's too, stand in `page.html`. askama fills it in, and escapes every value
-//! that is not marked as safe.
+//! The page loads nothing, and its policy forbids loading: only the script whose hash the policy names may run. Markup
+//! and all English sentences, including those of the script, are in `page.html`. askama fills it in and escapes every
+//! value that is not marked as safe.
 
 mod changes;
 mod packs;
@@ -39,19 +39,19 @@ pub(in crate::report) const FORM: Form = Form {
     is_for_browsers: true,
     ..Form::new(
         "html",
-        "One self-contained page: files, functions, and the source with what of it was executed, and what changed",
+        "One self-contained page: files, functions, the source with its coverage, and the changed lines",
         Renderer::Page(write),
     )
 };
 
-/// Style and script stand in the page as they are here, since its policy has their hashes.
+/// Style and script must be in the page unchanged, because its policy has their hashes.
 const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"), include_str!("changes.css"));
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, script::OF_REPORT]));
 const MARKUP: &str = include_str!("page.html");
-/// Totals in the chart at most.
+/// Largest number of totals in the chart.
 const POINTS: usize = 60;
-/// Width and height of the chart, and the room at its edges.
+/// Width and height of the chart, and the margin at its edges.
 const CHART: (f64, f64, f64) = (240.0, 56.0, 5.0);
 
 pub(super) fn write(
@@ -88,7 +88,7 @@ pub(super) fn write(
         replicas: head.replicas,
         filters: &printable(&filters),
         missing_statements: missing.iter().map(|file| file.coverage.total).sum(),
-        // A report without source says so once, not once for each file.
+        // A report without any source has one sentence about it, not one for each file.
         was_read: missing.iter().any(|file| file.no_source != Some(NoSource::NotRead)),
         missing: missing.into_iter().map(FileRow::new).collect(),
         file_count: files.len(),
@@ -102,7 +102,7 @@ pub(super) fn write(
 }
 
 pub(super) fn size_hint(report: &Report<'_>) -> usize {
-    // Row and index entry of a file.
+    // Approximate size of the row and the index entry of a file.
     const FILE_BYTES: usize = 256;
     let slots = report.files.iter().filter_map(|file| file.pack_slot.as_ref());
     let first = slots.filter(|slot| slot.index == 0);
@@ -140,7 +140,7 @@ struct Page<'p> {
     changes: Option<&'p PageChanges<'p>>,
 }
 
-/// A coverage with its forms in the page: bar, classes of colours, uncovered statements.
+/// A coverage with its representations in the page: bar, colour classes, uncovered statements.
 struct Figure(Coverage);
 
 impl Figure {
@@ -148,12 +148,12 @@ impl Figure {
         self.0.total - self.0.covered
     }
 
-    /// Length of its bar, of 100 units.
+    /// Returns the length of its bar, of 100 units.
     fn bar(&self) -> String {
         format!("{:.1}", self.0.percent())
     }
 
-    /// Classes of the tens and units of its percentage, by which the style draws the bar of a row.
+    /// Returns the classes of the tens and units of its percentage, by which the style draws the bar of a row.
     fn shares(&self) -> String {
         match self.0.total {
             0 => String::new(),
@@ -169,7 +169,7 @@ impl Figure {
     }
 }
 
-/// Returns the class of the colours of a percentage.
+/// Returns the colour class of a percentage.
 pub(super) fn grade(percent: f64) -> &'static str {
     match percent {
         percent if percent >= 80.0 => "high",
@@ -178,7 +178,7 @@ pub(super) fn grade(percent: f64) -> &'static str {
     }
 }
 
-/// Returns a digest that changes when a page of the same data would look or work differently.
+/// Returns a digest that changes when the page of the same data changes its look or behaviour.
 pub(super) fn version() -> String {
     let parts = [env!("CARGO_PKG_VERSION"), STYLE, &SCRIPT, MARKUP];
     let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
@@ -220,7 +220,7 @@ impl<'r> FileRow<'r> {
         printable(self.file.name).into_owned()
     }
 
-    /// Fragment of the page's address that opens the file.
+    /// Returns the fragment of the page's address that opens the file.
     fn fragment(&self) -> String {
         format!("#file={}", percent_encoded(self.file.name))
     }
@@ -252,7 +252,7 @@ impl Chart {
     /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
     fn from_trend(trend: &[Point]) -> Option<Self> {
         let trend = &trend[trend.len().saturating_sub(POINTS)..];
-        // Other programs may write to the database.
+        // Another program may have stored an invalid percentage.
         let percents: Vec<f64> = trend
             .iter()
             .map(|point| point.percent.clamp(0.0, 100.0))
@@ -297,7 +297,7 @@ impl Chart {
     }
 }
 
-/// Returns names and values of facts about the data, without empty ones.
+/// Returns the names and values of the facts about the data, without empty ones.
 fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let head = &report.head;
     let facts = [
@@ -311,10 +311,10 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     known.map(|(what, value)| (what, printable(&value).into_owned())).collect()
 }
 
-/// Index for the script, in the order of the table's rows: packages with their files.
+/// The index for the script: packages with their files, in the order of the table's rows.
 ///
-/// A file has its name in the package, covered statements, all statements, number of its stream, number in the stream,
-/// and the reason why there is no source.
+/// The entry of a file has its name in the package, covered statements, all statements, number of its stream, number in
+/// the stream, and the reason for missing source.
 type Index<'r> = Vec<(&'r str, Vec<IndexedFile<'r>>)>;
 type IndexedFile<'r> = (&'r str, u64, u64, usize, usize, Option<String>);
 
@@ -340,18 +340,18 @@ fn index<'r>(packages: &[PackageRows<'r>]) -> (Index<'r>, Vec<Arc<str>>) {
     (index.collect(), packs)
 }
 
-/// Returns a value as JSON without anything that a parser of HTML takes for markup.
+/// Returns a value as JSON without characters that an HTML parser takes for markup.
 pub(super) fn json_in_markup(value: &impl Serialize) -> io::Result<String> {
-    // `<` occurs in strings only, where the escape means the same.
+    // In JSON `<` occurs only in strings, where the escape means the same.
     Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
 }
 
-/// Returns the hash of a script or style as a policy has it.
+/// Returns the hash of a script or style in the form that a policy needs.
 pub(super) fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-/// Returns a number as people read it: `1,234,567`.
+/// Returns a number with thousands separators: `1,234,567`.
 pub(super) fn grouped(number: impl std::borrow::Borrow<u64>) -> String {
     let digits = number.borrow().to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -412,9 +412,9 @@ mod tests {
                 hash(style)
             )
         );
-        // Source of the hash: printf '' | openssl dgst -sha256 -binary | base64
+        // The hash comes from: printf '' | openssl dgst -sha256 -binary | base64
         assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
-        // A parser of HTML changes these characters, after which the hash would not fit.
+        // An HTML parser changes these characters, so that the hash would no longer match.
         assert!(![style, script].iter().any(|text| text.contains(['\r', '\0'])));
         assert_eq!((style, script), (STYLE, &**SCRIPT));
     }

@@ -1,13 +1,13 @@
-//! Source, blocks, lines and functions of files, compressed for the page while they are read.
+//! Compressed streams with the source, blocks, lines and functions of files for the page.
 //!
-//! Several files make one stream. Text that the files of a package have in common, such as the licence above each of
-//! them, is then packed once, and a stream is still unpacked in a few milliseconds. A stream is compressed as soon as it
-//! is full, by the thread that read its last file, so that a report never holds all its source.
+//! Several files share one stream, so that text that the files of a package have in common, such as the licence, is
+//! packed once. A stream is small enough to be unpacked in a few milliseconds. The thread that read its last file
+//! compresses a stream as soon as it is full, so that a report never holds all its source in memory.
 //!
-//! A stream begins with the number of its files, and of each the length of its figures and of its text plus one, 0 for
-//! no text; then come the figures of all files, then the texts. A number has 7 bits a byte, the lowest first. A table
-//! has its columns one after the other, since alike numbers side by side compress better. `script/streams.js` reads
-//! streams.
+//! A stream begins with the number of its files. For each file follow the length of its figures, and the length of its
+//! text plus one, or 0 for no text. Then come the figures of all files, then the texts. A number has 7 bits in each
+//! byte, the lowest first. A table has its columns one after the other, because similar numbers side by side compress
+//! better. `script/streams.js` reads streams.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -22,41 +22,41 @@ use crate::parallel::lock;
 use crate::profile::Block;
 use crate::report::{FunctionReport, LineReport, LineState};
 
-/// Bytes of files after which a stream ends; four times as many make the page of Kubernetes 1 % smaller.
+/// Bytes of files after which a stream ends. Four times as many make the page of Kubernetes only 1 % smaller.
 const STREAM_BYTES: usize = 256 << 10;
-/// Level of deflate; the usual 6 takes nearly twice as long and makes the page 6 % smaller.
+/// Level of deflate. The usual level 6 takes nearly twice as long and makes the page 6 % smaller.
 const LEVEL: u32 = 3;
 
 /// Compresses the files of a report while threads read them.
 #[derive(Debug)]
 pub(crate) struct Packer<'f> {
-    /// Files that it does not take are not in the page.
+    /// Files that the filter leaves out are not in the page.
     filter: &'f Filter,
-    /// A stream for each thread, since a thread reads files of the same packages.
+    /// One open stream for each thread, because a thread reads files of the same packages.
     open: Mutex<HashMap<ThreadId, Arc<Pack>>>,
 }
 
-/// Place of a file: its stream, and its number in the stream.
+/// The place of a file: its stream, and its number in the stream.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct PackSlot {
     pub(super) pack: Arc<Pack>,
     pub(super) index: usize,
 }
 
-/// A stream, shared by the files that are in it.
+/// A stream, shared by the files in it.
 #[derive(Debug, Default)]
 pub(super) struct Pack(Mutex<Stream>);
 
 #[derive(Debug)]
 enum Stream {
     Open(Box<Files>),
-    /// Deflated, as characters.
+    /// The compressed stream as characters.
     Packed(Arc<str>),
 }
 
 #[derive(Debug, Default)]
 struct Files {
-    /// Lengths of figures and text.
+    /// Length of the figures and of the text of each file.
     lengths: Vec<(usize, Option<usize>)>,
     figures: Vec<u8>,
     texts: Vec<u8>,
@@ -78,7 +78,7 @@ pub(in crate::report) struct Figures<'r> {
 }
 
 impl<'f> Packer<'f> {
-    /// Packs files for a page of those that a filter takes.
+    /// Creates a packer for a page with the files that the filter keeps.
     #[must_use]
     pub(crate) fn new(filter: &'f Filter) -> Self {
         Self { filter, open: Mutex::default() }
@@ -108,7 +108,7 @@ impl<'f> Packer<'f> {
 }
 
 impl Pack {
-    /// Returns the number of the file in the stream, and the bytes of the stream.
+    /// Adds a file; returns its number in the stream, and the size of the stream in bytes.
     fn put(&self, figures: &Figures<'_>, text: Option<&[u8]>) -> (usize, usize) {
         let mut stream = lock(&self.0);
         let Stream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
@@ -119,7 +119,7 @@ impl Pack {
         (files.lengths.len() - 1, files.figures.len() + files.texts.len())
     }
 
-    /// Closes the stream and returns it as it stands in the page.
+    /// Closes the stream and returns its text for the page.
     pub(super) fn packed(&self) -> Arc<str> {
         self.close();
         match &*lock(&self.0) {
@@ -129,7 +129,7 @@ impl Pack {
     }
 
     /// Packs the files of an open stream, and returns their buffers for the next one. New buffers for each stream would
-    /// leave gaps between what a report keeps, and the program would take half more memory.
+    /// fragment the memory, and the program would take half as much again.
     fn close(&self) -> Box<Files> {
         let mut stream = lock(&self.0);
         let Stream::Open(files) = &mut *stream else { return Box::default() };
@@ -139,7 +139,7 @@ impl Pack {
         lengths.clear();
         figures.clear();
         texts.clear();
-        // A single file may be as large as all others together.
+        // One file may have been very large.
         texts.shrink_to(2 * STREAM_BYTES);
         files
     }
@@ -158,7 +158,7 @@ impl Files {
             self.encoder.get_or_insert_with(|| DeflateEncoder::new(Vec::new(), Compression::new(LEVEL)));
         encoder.write_all(&head).expect(INTO_MEMORY);
         encoder.write_all(&self.figures).expect(INTO_MEMORY);
-        // A flush begins a new block of deflate, since codes for numbers do not suit text.
+        // A flush starts a new block of deflate, because codes for numbers do not suit text.
         encoder.flush().expect(INTO_MEMORY);
         encoder.write_all(&self.texts).expect(INTO_MEMORY);
         let mut deflated = encoder.reset(Vec::new()).expect(INTO_MEMORY);
@@ -198,7 +198,7 @@ impl Figures<'_> {
     }
 }
 
-/// Writes a number of 7 bits a byte, the lowest first.
+/// Writes a number with 7 bits in each byte, the lowest first.
 fn number(out: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         out.push(number.to_le_bytes()[0] | 0x80);
@@ -207,7 +207,7 @@ fn number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Writes the number of rows of a table, and its columns.
+/// Writes the number of rows of a table and then its columns.
 fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
     number(out, rows.len() as u64);
     for column in 0..WIDTH {
@@ -217,8 +217,8 @@ fn table<const WIDTH: usize>(out: &mut Vec<u8>, rows: &[[u64; WIDTH]]) {
     }
 }
 
-/// Returns of each block with statements: lines since the start of the block before, column, lines to its end, column
-/// there, statements, count.
+/// Returns a row for each block with statements: lines since the start of the block before, column, lines to its end,
+/// column of the end, statements, count.
 fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
     let mut line = 0;
     let counted = blocks.iter().zip(counts).filter(|(block, _)| block.statements > 0);
@@ -233,7 +233,7 @@ fn blocks(blocks: &[Block], counts: &[u64]) -> Vec<[u64; 6]> {
     rows.collect()
 }
 
-/// Returns of each run of lines that are alike: lines since the run before, length, state, count.
+/// Returns a row for each run of equal lines: lines since the run before, length, state, count.
 fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
     let state = |line: &LineReport| match line.state() {
         LineState::Hit => 1,
@@ -251,7 +251,7 @@ fn runs(lines: &[LineReport]) -> Vec<[u64; 4]> {
     runs.collect()
 }
 
-/// Characters of digits: the visible ones of ASCII without `<`, which could end a script.
+/// The characters for digits: the visible ones of ASCII without `<`, which could end a script.
 const DIGITS: [u8; 93] = {
     let mut digits = [0; 93];
     let (mut index, mut character) = (0, b'!');
@@ -266,8 +266,8 @@ const DIGITS: [u8; 93] = {
     digits
 };
 
-/// Returns bytes as text that every server and editor leaves as it is. Two digits to the base 93 are 13 bits, which
-/// takes 8 % less room than base64; up to 6 bits at the end are one digit.
+/// Returns bytes as text that every server and editor leaves unchanged. Two digits to the base 93 hold 13 bits, which
+/// takes 8 % less room than base64. Up to 6 bits at the end are one digit.
 fn in_characters(bytes: &[u8]) -> String {
     let base = DIGITS.len();
     let mut text = String::with_capacity(bytes.len() * 16 / 13 + 2);
@@ -397,7 +397,7 @@ mod tests {
             assert_eq!(from_characters(&text), bytes[..length]);
         }
         assert_eq!(in_characters(&[0xff; 13]).len(), 16);
-        // tests/page/streams.test.js reads the same characters.
+        // tests/page/streams.test.js decodes the same characters.
         let bytes: [&[u8]; 6] = [&[], &[0], &[26], &[27], &[255], &[255, 255]];
         assert_eq!(bytes.map(in_characters), ["", "!!", "!;", "!=", "#g", "z(("]);
     }

@@ -1,6 +1,7 @@
-//! The script of pages: files by concern below `script/`, which are joined into one text, since a page is one file.
+//! The script of pages. Its files below `script/` each have one concern and are joined into one text, because a page is
+//! one file.
 //!
-//! A file takes names from files before it. `tests/page` runs those that need no browser.
+//! A file uses names from files before it. `tests/page` runs the files that need no browser.
 
 macro_rules! joined {
     ($($name:literal),+ $(,)?) => {
@@ -8,16 +9,16 @@ macro_rules! joined {
     };
 }
 
-/// Files of every page, those of a site included. The first one makes the object that all others add to.
+/// The files of every page, including those of a site. The first one makes the object to which all others add.
 pub(in crate::report) const SHARED: &str = joined!("words", "address", "rows", "elements", "switches");
 
-/// Further files of the page of a report: logic, then the elements that show it.
+/// Further files of the page of a report: first logic, then the elements that show it.
 pub(super) const OF_REPORT: &str = concat!(
     joined!("names", "sentences", "files", "streams", "go", "layout", "changes", "walks"),
     joined!("state", "table", "lines", "source", "functions", "position", "views", "start"),
 );
 
-/// Joins parts of a script and leaves out lines that are only a comment, which are a fifth of it.
+/// Joins parts of a script without comment lines, which are a fifth of it.
 pub(in crate::report) fn without_comments(parts: &[&str]) -> String {
     let is_comment = |line: &&str| {
         let line = line.trim();

@@ -1,8 +1,9 @@
-//! Paths of a site: names from outside as parts of paths, which others embed and which must not move.
+//! The paths of a site. Names from outside become parts of paths; other pages embed these paths, so they must never
+//! change.
 
 use crate::names::escape;
 
-/// Files that stand beside folders named from outside.
+/// Names of the site's own files, which lie beside folders with names from outside.
 const OWN: [&str; 6] = [INDEX, INDEX_JSON, BADGE, LATEST, HISTORY, REPORT];
 pub(super) const INDEX: &str = "index.html";
 pub(super) const INDEX_JSON: &str = "index.json";
@@ -11,15 +12,16 @@ pub(super) const LATEST: &str = "latest.json";
 pub(super) const HISTORY: &str = "history.json";
 pub(super) const REPORT: &str = "report.html";
 
-/// Stands for the first byte of a name that would be one of ours, or one that a system keeps to itself.
+/// The mark that escapes the first byte of a name that a file of the site has, or that a system reserves.
 const MARK: char = '=';
-/// The empty name; no other becomes this.
+/// The part for the empty name. No other name becomes this.
 const NOTHING: &str = "-";
 
-/// Returns a name as one part of a path, and of a URL without any encoding; different names give different parts,
-/// also where case is ignored.
+/// Returns a name as one part of a path, and of a URL without further encoding. Different names give different parts,
+/// even on systems that ignore case.
 ///
-/// The part is [`escape`] with `=` in place of `%`, which a URL would have to write as `%25`. The empty name is `-`.
+/// The part is the result of [`escape`] with `=` in place of `%`, which a URL would have to encode as `%25`. The empty
+/// name is `-`.
 #[must_use]
 pub(super) fn segment(name: &str) -> String {
     if name.is_empty() {
@@ -33,7 +35,7 @@ pub(super) fn segment(name: &str) -> String {
     escaped
 }
 
-/// Tells whether Windows takes the name for a device, whatever its extension.
+/// Tells whether Windows takes the name for a device, with any extension.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let numbered = |prefix| {
@@ -43,7 +45,7 @@ fn is_device(name: &str) -> bool {
     matches!(stem, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
 
-/// Tells whether a path, relative and with `/`, is one that a site could have.
+/// Tells whether a relative path with `/` is one that a site could have.
 pub(super) fn is_possible(path: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'=');
     path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain))

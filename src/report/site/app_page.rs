@@ -13,7 +13,7 @@ use super::moment::{base_of, shown_lines};
 use crate::names::printable;
 use crate::report::html::grouped;
 
-/// Commits of a branch that its app's page compares; `history.json` has the others.
+/// Number of commits of a branch in the page of its app. `history.json` has the others.
 const COMMITS: usize = 10;
 
 #[derive(Template)]
@@ -31,7 +31,7 @@ pub(super) struct EnvRegionView<'s> {
     pub(super) latest: Option<Row<'s>>,
     pub(super) chart: Option<Chart>,
     pub(super) trunk: Option<String>,
-    /// Changed lines of something in the table are known.
+    /// The table has changed lines in at least one row.
     pub(super) has_changes: bool,
     pub(super) branches: Vec<BranchView<'s>>,
 }
@@ -96,7 +96,7 @@ impl<'s> BranchView<'s> {
         reports: &'s HashMap<String, Shown>,
     ) -> Self {
         let newest = branch.newest();
-        // The last total of each commit, also of those that were dropped.
+        // The last total of each commit, including deleted ones.
         let mut last: BTreeMap<&str, &Past> = BTreeMap::new();
         for past in place.history.iter().filter(|past| past.branch == branch.name) {
             last.insert(&past.commit, past);

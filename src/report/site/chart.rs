@@ -1,7 +1,7 @@
-//! Totals as lines: a small one in a row of a table, a large one with axes.
+//! Charts of totals: a small line in a row of a table, and a large chart with axes.
 //!
-//! Lines keep their width and dots their shape however far a page stretches them, which is why dots are paths
-//! without a length, and why the words at the axes are no part of the drawing.
+//! A page stretches a chart, but lines must keep their width and dots their shape. So dots are paths without length,
+//! and the labels of the axes are not part of the drawing.
 
 use std::fmt::Write as _;
 
@@ -10,15 +10,15 @@ use chrono::{DateTime, Utc};
 use crate::names::printable;
 use crate::time::minute;
 
-/// Width and height of a small line, and the room at its edges.
+/// Width and height of a small line, and the margin at its edges.
 const SPARK: (f64, f64, f64) = (96.0, 24.0, 3.0);
-/// Totals that it has room for.
+/// Largest number of totals in a small line.
 const SPARK_POINTS: usize = 40;
 /// Width and height of a large chart.
 const CHART: (f64, f64) = (1000.0, 200.0);
-/// Dots of a line that can be told apart.
+/// Largest number of dots in a line that can be distinguished.
 const DOTS: usize = 90;
-/// Lines that can be told apart.
+/// Largest number of lines that can be distinguished.
 const LINES: usize = 6;
 
 /// A total at a time.
@@ -42,7 +42,7 @@ pub(super) struct Spark {
 }
 
 impl Spark {
-    /// Draws the newest totals between the lowest and the highest of them; nothing where there is but one.
+    /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
     pub(super) fn from_points(points: &[Dated]) -> Option<Self> {
         let points = &points[points.len().saturating_sub(SPARK_POINTS)..];
         let [first, .., last] = points else { return None };
@@ -78,9 +78,9 @@ pub(super) struct Chart {
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) lines: Vec<Line>,
-    /// Lines that there is no room for.
+    /// Number of lines that were left out.
     pub(super) left_out: usize,
-    /// From the top: where it is, and what is written there.
+    /// Position and label of each tick, from the top.
     pub(super) ticks: [(f64, String); 3],
     pub(super) from: String,
     pub(super) to: String,
@@ -96,7 +96,7 @@ pub(super) struct Line {
     pub(super) last: String,
 }
 
-/// A total that says what it is when it is pointed at.
+/// A dot with a tooltip.
 #[derive(Debug)]
 pub(super) struct Dot {
     pub(super) x: String,
@@ -105,7 +105,7 @@ pub(super) struct Dot {
 }
 
 impl Chart {
-    /// Draws lines, the first ones where there are many; nothing where none has more than one total.
+    /// Draws the first lines; `None` when no line has more than one total.
     pub(super) fn from_lines(all: &[(String, Vec<Dated>)]) -> Option<Self> {
         let with_points = || all.iter().filter(|(_, points)| !points.is_empty());
         let drawn: Vec<&(String, Vec<Dated>)> = with_points().take(LINES).collect();
@@ -116,7 +116,7 @@ impl Chart {
         let (begin, end) =
             (points().map(|point| point.stored_at).min()?, points().map(|point| point.stored_at).max()?);
         let (lowest, highest) = extent(points());
-        // Whole tens, so that a move of a tenth of a percent does not look like a landslide.
+        // The axis has whole tens, so that a change of a tenth of a percent does not look large.
         let low = (lowest / 10.0).floor() * 10.0;
         let high = ((highest / 10.0).ceil() * 10.0).max(low + 10.0);
         let (low, high) = if high > 100.0 { (90.0, 100.0) } else { (low, high) };
@@ -166,7 +166,7 @@ impl Chart {
     }
 }
 
-/// Returns of each stretch of time the last total, so that years of them fit.
+/// Returns the last total of each stretch of time, so that years of them fit.
 fn thinned(points: &[Dated], share: impl Fn(DateTime<Utc>) -> f64) -> Vec<&Dated> {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a small number")]
     let stretch = |point: &Dated| (share(point.stored_at) * DOTS as f64) as i64;

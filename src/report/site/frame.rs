@@ -10,7 +10,7 @@ use super::moment::Moment;
 use crate::names::printable;
 use crate::report::html::{hash, script};
 
-/// Style and script stand in each page as they are here, since its policy has their hashes.
+/// Style and script must be in each page unchanged, because its policy has their hashes.
 const STYLE: &str = concat!(include_str!("../html/base.css"), include_str!("site.css"));
 static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, include_str!("site.js")]));
@@ -36,7 +36,7 @@ impl Frame {
     }
 }
 
-/// A service in the table of all, or in a list of them.
+/// A service in the table of all services, or in a list.
 pub(super) struct Row<'s> {
     pub(super) app: String,
     pub(super) folder: &'s str,
@@ -49,7 +49,7 @@ pub(super) struct Row<'s> {
     pub(super) report: Option<Link<'s>>,
 }
 
-/// A report that is there.
+/// A link to an existing report.
 pub(super) struct Link<'s> {
     pub(super) path: &'s str,
     pub(super) has_text: bool,
@@ -94,7 +94,7 @@ impl<'s> Row<'s> {
         printable(&self.service.commit).into_owned()
     }
 
-    /// Returns the words that tell the service from all others.
+    /// Returns the words that distinguish the service from all others.
     pub(super) fn title(&self) -> String {
         let Self { app, place, branch, .. } = self;
         let commit = self.commit();
@@ -102,7 +102,7 @@ impl<'s> Row<'s> {
         parts.map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns the words that the search looks in.
+    /// Returns the words in which the search looks.
     pub(super) fn words(&self) -> String {
         let Service { name, also, env, region, app, branch, commit, state, .. } = self.service;
         let words = [name, env, region, app, branch, commit, &state.text].into_iter().chain(also);

@@ -1,4 +1,4 @@
-//! The same for scripts and other pages. Paths are relative to `index.json`.
+//! The data of a site as JSON, for scripts and other pages. Paths are relative to `index.json`.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,9 +12,9 @@ use crate::coverage::ChangedLines;
 use crate::json;
 use crate::time::iso;
 
-/// Counts up when a field changes its meaning or goes; new fields alone do not change it.
+/// The version of the schema. It rises when a field changes its meaning or is removed, and stays when fields are added.
 const SCHEMA: u32 = 1;
-/// Totals that are told of an app in an environment and region; the database has all.
+/// Largest number of totals for an app in an environment and region. The database has all.
 const ROWS: usize = 1000;
 
 pub(super) fn text(value: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -129,7 +129,7 @@ impl<'s> ServiceJson<'s> {
             stored_at: total.map(|total| iso(total.stored_at)),
             diff: total.and_then(|total| total.changed.as_ref()),
             last_pull: last_pull.map(iso),
-            // Of what is listed it is the last pull of whatever service.
+            // The field would change with each pull of any service while the service is listed, so it is left out then.
             last_seen: last_seen.filter(|_| !service.is_listed()).map(iso),
             page: format!("{}/{INDEX}#{}", app.folder, place.anchor()),
             source: report.as_ref().map(|(_, shown)| **shown),

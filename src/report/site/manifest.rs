@@ -1,4 +1,4 @@
-//! The manifest of a site: which files are its own, and from which data each was written.
+//! The manifest of a site: its own files, with the data from which each was written.
 
 use std::collections::BTreeMap;
 
@@ -10,75 +10,75 @@ use sha2::{Digest, Sha256};
 
 use super::address::is_possible;
 
-/// Counts up when files of an older one could be taken for something else than they are.
+/// The version of the format. It rises when files in an older manifest could be misunderstood.
 const FORMAT: u32 = 1;
 
-/// How much younger than a page says the data of a running service may become.
+/// The longest time by which the stored data of a running service may be newer than its page says.
 const LONGEST_UNCONFIRMED: TimeDelta = TimeDelta::days(1);
 
 /// The files of a site by their paths from its root, with `/` between their parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
     files: BTreeMap<String, Option<Written>>,
-    /// When what was not here was last asked for elsewhere.
+    /// Time at which missing source was last requested from a remote repository.
     asked: BTreeMap<String, DateTime<Utc>>,
 }
 
-/// A file as it was written.
+/// The record of a written file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
-    /// Its size.
+    /// Size of the file.
     pub bytes: u64,
-    /// Of its content, in Base64.
+    /// SHA-256 of its content, in Base64.
     pub sha256: String,
-    /// The data of a report; `None` for a file that is made anew in every run.
+    /// The data of a report; `None` for a file that every run makes anew.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<Origin>,
 }
 
-/// The data that a report was written from.
+/// The data from which a report was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
-    /// The row.
+    /// Id of the row.
     pub row: i64,
-    /// Short digest of its counts: a work directory that was begun anew numbers its rows from 1 again.
+    /// Short digest of its counts. A new work directory numbers its rows from 1 again, so the id is not enough.
     pub counts: Option<String>,
-    /// The row that it is compared with.
+    /// Id of the row with which it is compared.
     pub previous: Option<i64>,
-    /// The name of the service on it.
+    /// The name of the service that the page shows.
     pub service: String,
-    /// The version of the page: see [`super::page_version`].
+    /// The version of the page ([`super::page_version`]).
     #[serde(rename = "edition")]
     pub version: String,
-    /// The age that it tells.
+    /// The time from which the page counts the age of its data.
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// Its source.
+    /// The source in the report.
     pub source: Text,
 }
 
-/// How long a repository is not asked again for a commit whose source it did not have.
+/// The time for which a repository is not asked again for a commit that it did not have.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
-/// How much of the source a report has.
+/// The extent of the source in a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Text {
-    /// Full hash of its commit; `None` where it has none.
+    /// Full hash of its commit; `None` without source.
     pub commit: Option<String>,
-    /// Files that it lacks and that could be had.
+    /// Number of missing files that a repository may still have.
     pub lacking: usize,
-    /// The part of it that is shown.
+    /// The part of the report that is shown with source.
     pub shown: Shown,
 }
 
-/// How much of a report is shown with its source.
+/// The part of a report that is shown with its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Shown {
-    /// All files.
+    /// All files have source.
     Whole,
-    /// Some.
+    /// Some files have source.
     Partly,
-    /// None: lines stand there by number.
+    /// No file has source, so lines are shown by number.
     None,
 }
 
@@ -91,7 +91,7 @@ impl Origin {
 }
 
 impl Text {
-    /// Returns what a page without any source has.
+    /// Returns the value for a page without any source.
     #[must_use]
     pub(crate) fn none() -> Self {
         Self { commit: None, lacking: 0, shown: Shown::None }
@@ -104,12 +104,12 @@ impl Text {
     }
 }
 
-/// The work that a report needs.
+/// The work that a report needs in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// None.
+    /// The report stays as it is.
     Nothing,
-    /// A look for more source; its data is right.
+    /// More source may be found; the data is up to date.
     Source,
     /// The report has to be written.
     Page,
@@ -123,19 +123,19 @@ struct Document {
     asked: BTreeMap<String, DateTime<Utc>>,
 }
 
-/// A text that is no manifest of this program.
+/// The reason for which a text is not a valid manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ManifestError {
     /// The text cannot be read.
-    #[error("does not read as what goc-watchdog wrote: {0}")]
+    #[error("is not a manifest that goc-watchdog wrote: {0}")]
     Damaged(String),
-    /// A later release wrote it.
+    /// A later release wrote the manifest.
     #[error("was written by a later goc-watchdog, as format {0}; this one knows {FORMAT}")]
     FromTheFuture(u32),
 }
 
 impl Manifest {
-    /// Reads what [`Manifest::text`] wrote. It names what may be removed, so no path in it leads elsewhere.
+    /// Reads the text of [`Manifest::text`]. Files in a manifest may be removed, so every path must be one of a site.
     pub(crate) fn parse(text: &str) -> Result<Self, ManifestError> {
         #[derive(Deserialize)]
         struct Format {
@@ -153,7 +153,7 @@ impl Manifest {
         }
     }
 
-    /// Returns it as it is kept in the site.
+    /// Returns the text that is stored in the site.
     #[must_use]
     pub(crate) fn text(&self) -> String {
         let document =
@@ -163,56 +163,55 @@ impl Manifest {
         text
     }
 
-    /// Tells whether a file is of the site.
+    /// Tells whether the site owns a file.
     #[must_use]
     pub(crate) fn names(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
 
-    /// Returns what was written to a path, where that came to its end.
+    /// Returns the record of a file that was written completely.
     #[must_use]
     pub(crate) fn written(&self, path: &str) -> Option<&Written> {
         self.files.get(path)?.as_ref()
     }
 
-    /// Returns what its reports were written from.
+    /// Returns the data from which its reports were written.
     pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.files.values().flatten().filter_map(|written| written.from.as_ref())
     }
 
-    /// Tells whether it is time to ask elsewhere for something; what came here meanwhile is found at any time.
+    /// Tells whether a remote repository may be asked again. Source that came into the local clone meanwhile is found
+    /// at any time.
     #[must_use]
     pub(crate) fn may_ask(&self, what: &str, now: DateTime<Utc>) -> bool {
         self.asked.get(what).is_none_or(|at| !is_recent(*at, now))
     }
 
-    /// Notes what was asked for and not had, and forgets what was so too long ago to matter.
+    /// Notes a request that found nothing, and forgets requests that are too old to matter.
     pub(crate) fn asked(&mut self, what: String, now: DateTime<Utc>) {
         self.asked.retain(|_, at| is_recent(*at, now));
         self.asked.insert(what, now);
     }
 
-    /// Notes that a file of the site is about to be written there; until it is, nothing is known of it.
+    /// Notes that a file of the site is about to be written; its content is unknown until [`Self::record`].
     pub(crate) fn announce(&mut self, path: &str) {
         self.files.insert(path.to_owned(), None);
     }
 
-    /// Notes that it was.
+    /// Notes that a file was written.
     pub(crate) fn record(&mut self, path: &str, written: Written) {
         self.files.insert(path.to_owned(), Some(written));
     }
 
-    /// Forgets a file.
     pub(crate) fn forget(&mut self, path: &str) {
         self.files.remove(path);
     }
 
-    /// Returns the paths of what was announced and not recorded.
+    /// Returns the paths of files that were announced and not recorded.
     pub(crate) fn announced(&self) -> impl Iterator<Item = &str> {
         self.files.iter().filter(|(_, written)| written.is_none()).map(|(path, _)| path.as_str())
     }
 
-    /// Returns all paths.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
@@ -223,25 +222,25 @@ fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 }
 
 impl Written {
-    /// Describes a file with this text.
+    /// Creates the record of a file with this text.
     #[must_use]
     pub(crate) fn new(text: &[u8], from: Option<Origin>) -> Self {
         Self { bytes: text.len() as u64, sha256: STANDARD.encode(Sha256::digest(text)), from }
     }
 
-    /// Tells whether it is this text that was written.
+    /// Tells whether the file has this text.
     #[must_use]
     pub(crate) fn is_of(&self, text: &[u8]) -> bool {
         self.sha256 == STANDARD.encode(Sha256::digest(text))
     }
 
-    /// Says what there is to do about a report that is to be `wanted`, but for its source.
+    /// Returns the work to make this report show the data in `wanted`, whose source is ignored.
     #[must_use]
     pub(crate) fn need(&self, wanted: &Origin) -> Need {
         let Some(origin) = &self.from else { return Need::Page };
         let is_like =
             origin.is_of(wanted) && (origin.previous, &origin.version) == (wanted.previous, &wanted.version);
-        // Each pull confirms the data of a row, and a page that was written after each would be another each time.
+        // Each pull confirms the data of a row. Writing the page after each pull would change it each time.
         let is_told = match (origin.confirmed_at, wanted.confirmed_at) {
             (Some(told), Some(known)) => (TimeDelta::zero()..LONGEST_UNCONFIRMED).contains(&(known - told)),
             (told, known) => told.is_some() == known.is_some(),

@@ -1,9 +1,9 @@
-//! A static site of everything that is stored: which services there are and how each does, the branches and commits
-//! of an app beside each other, and files with stable addresses for others to embed.
+//! A static site of all stored data: the services with their states, the branches and commits of each app beside each
+//! other, and files at stable addresses that other pages can embed.
 //!
-//! Pure: what is stored goes in, files come out. The pages are plain HTML that works without script; nothing in them
-//! tells how long ago something was, or they would change without a reason: times are absolute, and the script says
-//! the rest. The reports that they link to are written by the engine, each by itself.
+//! Pure: the input is the stored records, the output is files. The pages are plain HTML that works without script.
+//! Times in them are absolute, because relative ones would change the files in every run; the script adds the ages. The
+//! engine writes each report to which the pages link.
 //!
 //! ```text
 //! index.html  index.json                     all services
@@ -46,24 +46,24 @@ pub(crate) use model::{Concern, Page, Past, Service, State, Total};
 
 pub(super) const FORM: Form = Form::new(
     "site",
-    "With --all: a folder of static pages of everything that is stored, with reports, badges and JSON",
+    "With --all: a folder of static pages of all stored data, with reports, badges and JSON",
     Renderer::Folder,
 );
 
-/// Returns a digest that changes when reports of the same data would look or work differently.
+/// Returns a digest that changes when reports of the same data change their look or behaviour.
 #[must_use]
 pub(crate) fn page_version() -> String {
     html::version()
 }
 
-/// Everything that is stored, as a site shows it.
+/// The stored data of a site.
 #[derive(Debug)]
 pub(crate) struct Site {
     apps: Vec<App>,
 }
 
 impl Site {
-    /// Sorts what is stored; the history with its oldest row first.
+    /// Sorts services and history into apps. The history has its oldest row first.
     #[must_use]
     pub(crate) fn new(services: Vec<Service>, history: Vec<Past>) -> Self {
         type Places = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<Past>)>;
@@ -74,7 +74,7 @@ impl Site {
             branches.entry(service.branch.clone()).or_default().push(service);
         }
         for past in history {
-            // A key that was dropped, and that no center lists, is no part of the site.
+            // A key that was deleted and is not listed is not part of the site.
             let place = (past.env.clone(), past.region.clone());
             if let Some((_, rows)) = apps.get_mut(&past.app).and_then(|places| places.get_mut(&place)) {
                 rows.push(past);
@@ -99,7 +99,8 @@ impl Site {
         Self { apps: apps.into_iter().map(app).collect() }
     }
 
-    /// Returns the reports that the site links to: that of each branch's newest commit, and those of what else runs.
+    /// Returns the reports to which the site links: one for the newest commit of each branch with data, and one for
+    /// each other running service.
     #[must_use]
     pub(crate) fn pages(&self) -> Vec<Page> {
         let places = self.apps.iter().flat_map(|app| &app.places);
@@ -117,7 +118,7 @@ impl Site {
         pages.collect()
     }
 
-    /// Hands on every file but the reports, of which those are told that are there.
+    /// Calls `put` with each file except the reports. `reports` has the paths of the reports that exist.
     pub(crate) fn write<E: From<io::Error>>(
         &self,
         reports: &HashMap<String, Shown>,
@@ -141,7 +142,7 @@ impl Site {
             }
         }
         put(INDEX_JSON, json::text(&json::Index::new(&self.apps, reports))?)?;
-        // The last, so that what it links to is there.
+        // The index comes last, so that the files to which it links exist.
         put(INDEX, rendered(&IndexPage::new(&self.apps, reports))?)
     }
 }

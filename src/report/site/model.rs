@@ -11,37 +11,34 @@ use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
 use crate::report::html::grade;
 
-/// Branches that may be what all others are held against, the first that is there.
+/// Branches with which all others are compared; the first that exists is taken.
 const TRUNKS: [&str; 4] = ["main", "master", "trunk", "develop"];
 
 /// A commit of an app in an environment and region, under one branch.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
-    /// As registered.
+    /// The name as it was registered.
     pub name: String,
-    /// Other names that differ in nothing that is shown.
+    /// Other registered names of the same service.
     pub also: Vec<String>,
-    /// `''` where the name fits no pattern, as are the next four.
+    /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
-    /// Region.
     pub region: String,
-    /// The whole name where it fits no pattern.
+    /// The whole name when it fits no pattern.
     pub app: String,
-    /// Branch.
     pub branch: String,
-    /// Commit, as the name has it.
+    /// The commit in the name.
     pub commit: String,
-    /// Its state.
     pub state: State,
-    /// Reasons for its state, a line each.
+    /// Reasons for its state, one line each.
     pub errors: Vec<String>,
-    /// Replicas that are up, of those listed.
+    /// Number of replicas that are up, and of those listed.
     pub replicas: (usize, usize),
-    /// The latest that is stored; `None` where nothing is.
+    /// The latest stored total; `None` when nothing is stored.
     pub total: Option<Total>,
-    /// When a pull last got an answer.
+    /// Time of the last answer to a pull.
     pub last_pull: Option<DateTime<Utc>>,
-    /// When it was last listed.
+    /// Time at which it was last listed.
     pub last_seen: Option<DateTime<Utc>>,
 }
 
@@ -52,7 +49,7 @@ pub(crate) struct State {
     pub word: &'static str,
     /// The word with details, such as `ok, 1 suspect`.
     pub text: String,
-    /// The attention that it needs.
+    /// The attention that the service needs.
     pub concern: Concern,
 }
 
@@ -61,9 +58,9 @@ pub(crate) struct State {
 pub(crate) enum Concern {
     /// Some or all of its replicas do not answer.
     Failing,
-    /// The stored data is not, or no longer, of the processes that run.
+    /// The stored data is not of the processes that run now.
     Stale,
-    /// None.
+    /// The service needs no attention.
     Fine,
     /// The service is listed and was not pulled yet.
     New,
@@ -72,7 +69,7 @@ pub(crate) enum Concern {
 }
 
 impl Concern {
-    /// Returns its class, which is also how the search names it.
+    /// Returns the word that names it in a style's class and in the search.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Failing => "failing",
@@ -88,57 +85,52 @@ impl Concern {
     }
 }
 
-/// A total that is stored.
+/// A stored total.
 #[derive(Clone, Debug)]
 pub(crate) struct Total {
-    /// Its row of the database.
+    /// Id of its row.
     pub row: i64,
-    /// When it was stored.
     pub stored_at: DateTime<Utc>,
-    /// Of all statements.
+    /// Percentage of covered statements.
     pub percent: f64,
-    /// Its statements; `None` for a row that another program stored, as is the next.
+    /// Covered and all statements; `None` for a row that another program stored.
     pub coverage: Option<Coverage>,
-    /// Replicas that answered, of those listed.
+    /// Number of replicas that answered, and of those listed; `None` for a row that another program stored.
     pub replicas: Option<(u32, u32)>,
-    /// Changed lines that a report found, if there was one.
+    /// Changed lines that a report computed, if there was one.
     pub changed: Option<ChangedLines>,
 }
 
 /// A row of the history.
 #[derive(Clone, Debug)]
 pub(crate) struct Past {
-    /// `''` where the name fits no pattern, as are the next four.
+    /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
-    /// Region.
     pub region: String,
-    /// The whole name where it fits no pattern.
+    /// The whole name when it fits no pattern.
     pub app: String,
-    /// Branch.
     pub branch: String,
-    /// Commit, as the name has it.
+    /// The commit in the name.
     pub commit: String,
-    /// Its total.
     pub total: Total,
-    /// Only its figures are left.
+    /// The file of the row was deleted, and only its figures were kept.
     pub is_dropped: bool,
 }
 
-/// A report that the site links to.
+/// A report to which the site links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     /// Path of the page.
     pub path: String,
-    /// Its row.
+    /// Id of its row.
     pub row: i64,
-    /// The service that it is of.
+    /// Name of its service.
     pub service: String,
-    /// Its branch.
     pub branch: String,
 }
 
 impl Page {
-    /// Returns where the page of its app is from here.
+    /// Returns the relative address of the page of its app.
     #[must_use]
     pub(crate) fn above(&self) -> String {
         // The page lies below its app's folder, so its path has one `../` less than slashes.
@@ -159,9 +151,9 @@ pub(super) struct EnvRegion {
     pub(super) env: String,
     pub(super) region: String,
     pub(super) folder: String,
-    /// By the ranks of their newest commits.
+    /// The branches in order of the ranks of their newest services.
     pub(super) branches: Vec<Branch>,
-    /// The newest last.
+    /// The history with the newest row last.
     pub(super) history: Vec<Past>,
 }
 
@@ -169,7 +161,7 @@ pub(super) struct EnvRegion {
 pub(super) struct Branch {
     pub(super) name: String,
     pub(super) folder: String,
-    /// At least one, in the same order.
+    /// The services in order of their ranks; at least one.
     pub(super) services: Vec<Service>,
 }
 
@@ -178,8 +170,8 @@ impl Service {
         self.replicas.1 > 0
     }
 
-    /// Returns the order of services: those that run first, of them those of a trunk, so that the service that stands for
-    /// all does not change with each pull of another branch; then those that were stored last.
+    /// Returns a sort key: listed services first, then those of a main branch, then those that were stored last. So the
+    /// service that represents all of them does not change with each pull of another branch.
     pub(super) fn rank(&self) -> Reverse<(bool, bool, Option<i64>)> {
         let is_trunk = TRUNKS.contains(&self.branch.as_str());
         Reverse((self.is_listed(), is_trunk, self.total.as_ref().map(|total| total.row)))
@@ -187,7 +179,7 @@ impl Service {
 }
 
 impl Total {
-    /// Returns the percentage, of whatever the database holds: it is open to other hands.
+    /// Returns the percentage as a valid number, because other programs may write to the database.
     pub(super) fn percent(&self) -> f64 {
         let percent = self.coverage.map_or(self.percent, Coverage::percent);
         if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) }
@@ -201,7 +193,7 @@ impl Total {
         Moment(self.stored_at)
     }
 
-    /// Length of its bar, of 100.
+    /// Returns the length of its bar, of 100 units.
     pub(super) fn bar(&self) -> String {
         format!("{:.1}", self.percent())
     }
@@ -226,7 +218,7 @@ impl Branch {
         &self.services[0]
     }
 
-    /// Returns the newest that has data, which may be one before the newest.
+    /// Returns the newest service that has data.
     pub(super) fn stored(&self) -> Option<&Service> {
         self.services.iter().find(|service| service.total.is_some())
     }
@@ -235,14 +227,14 @@ impl Branch {
         self.stored().is_some_and(|stored| std::ptr::eq(stored, service))
     }
 
-    /// Returns those that are of interest now: the newest, the newest that has data, and what else runs.
+    /// Returns the newest service, the newest one that has data, and all others that are listed.
     pub(super) fn current(&self) -> impl Iterator<Item = &Service> {
         let is_current =
             |(at, service): &(usize, &Service)| *at == 0 || service.is_listed() || self.is_stored(service);
         self.services.iter().enumerate().filter(is_current).map(|(_, service)| service)
     }
 
-    /// Returns where a report stands: that of the newest commit that has one where it always does.
+    /// Returns the path of a report. The newest commit with data has the path of its branch, which never changes.
     pub(super) fn report(&self, service: &Service) -> String {
         match self.is_stored(service) {
             true => format!("{}/{REPORT}", self.folder),
@@ -252,7 +244,7 @@ impl Branch {
 }
 
 impl EnvRegion {
-    /// Returns the service that speaks for all: the first of those that have data.
+    /// Returns the service that represents all: the first in rank of those that have data.
     pub(super) fn latest(&self) -> Option<(&Branch, &Service)> {
         let with_data = self.branches.iter().flat_map(|branch| {
             branch
@@ -275,7 +267,7 @@ impl EnvRegion {
             .collect()
     }
 
-    /// Returns the branch that all others are held against.
+    /// Returns the branch with which all others are compared.
     pub(super) fn trunk(&self) -> Option<&Branch> {
         TRUNKS.iter().find_map(|name| self.branches.iter().find(|branch| branch.name == *name))
     }
@@ -288,7 +280,7 @@ impl EnvRegion {
         }
     }
 
-    /// Its place in the page of its app.
+    /// Returns the fragment of the section in the page of its app.
     pub(super) fn anchor(&self) -> String {
         format!("{}/{}", segment(&self.env), segment(&self.region))
     }

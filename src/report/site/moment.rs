@@ -1,4 +1,4 @@
-//! Values as the templates of a site print them.
+//! Values that the templates of a site print.
 
 use chrono::{DateTime, Utc};
 
@@ -7,7 +7,7 @@ use crate::names::printable;
 use crate::report::html::grouped;
 use crate::time::{iso, minute};
 
-/// A time, for people and for the script, which says how long ago it was.
+/// A time, in one form for people and one for the script, which adds the age.
 pub(super) struct Moment(pub(super) DateTime<Utc>);
 
 impl Moment {
@@ -27,7 +27,7 @@ pub(super) fn shown_lines(changed: &ChangedLines) -> String {
     }
 }
 
-/// Says what changed lines are counted from.
+/// Returns the base from which changed lines are counted, in words.
 pub(super) fn base_of(changed: &ChangedLines) -> String {
     format!("Since {}, {}", printable(&changed.base), printable(&changed.how))
 }

@@ -32,7 +32,7 @@
   };
 
   const STATES = ['failing', 'stale', 'new', 'fine', 'gone'];
-  /** Figures of the columns. Rows stand by name already; a row without a figure has `undefined`. */
+  /** Figures of the columns. Rows are in order of names already. A row without a figure has `undefined`. */
   const FIGURES = {
     percent: (row) => row.dataset.percent && Number(row.dataset.percent),
     uncovered: (row) => row.dataset.uncovered && Number(row.dataset.uncovered),
@@ -64,7 +64,7 @@
     markOrder(table, list);
   };
 
-  /** Shows the rows that the search and the state ask for. */
+  /** Shows the rows that match the search and the state. */
   const narrow = () => {
     const words = searchWords(list.filter);
     let shown = 0;
@@ -78,7 +78,7 @@
     element('shown').textContent = filled(WORDS.shown, { shown: grouped(shown), all: grouped(all.length) });
   };
 
-  /** Returns how the table is ordered and narrowed, as the values of an address ask for. */
+  /** Returns the order and the filters of the table from the values of an address. */
   const listFrom = ({ sort, filter, state }) => ({
     ...sortFrom(sort, FIGURES), filter: filter ?? '', state: STATES.includes(state) ? state : '' });
 

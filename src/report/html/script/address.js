@@ -17,7 +17,7 @@ page.address = (() => {
       try {
         values[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1));
       } catch {
-        // An address is typed by anyone; a part that cannot be decoded must not stop the others.
+        // Anyone can type an address, so a part that cannot be decoded must not stop the others.
       }
     }
     return values;

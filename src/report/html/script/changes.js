@@ -1,9 +1,9 @@
-// Lines that changed, and categories of lines where two states are compared, without the DOM.
+// Changed lines, and categories of lines when two states are compared, without the DOM.
 page.changes = (() => {
   /** Lines that are shown before and after each change. */
   const AROUND = 3;
 
-  /** Returns the range that has a line, of ascending ranges `[first, last, ...]`. */
+  /** Returns that of ascending ranges `[first, last, ...]` which contains a line. */
   const rangeWith = (ranges, line) => {
     let [low, high] = [0, ranges.length];
     while (low < high) {
@@ -40,11 +40,11 @@ page.changes = (() => {
     return parts;
   };
 
-  /** Returns the function that the line after a fold is part of, where it began before. */
+  /** Returns the function that began before the line after a fold and contains it. */
   const functionAcross = (functions, lastFolded) => (
     functions.find(([, , first, last]) => first <= lastFolded && lastFolded < last));
 
-  /** Splits runs of lines where lines change to other ones or to another category. */
+  /** Splits runs of lines at the borders of changed lines and of categories. */
   const runsByChange = (runs, added, turned) => {
     const ends = [...added, ...turned].flatMap(([first, last]) => [first, last + 1]);
     return runs.flatMap((run) => {
@@ -54,7 +54,7 @@ page.changes = (() => {
     });
   };
 
-  /** Returns the category of a line with code: of unchanged code as before unless the comparison turned it. */
+  /** Returns the category of a line with code. Unchanged code keeps its state unless the comparison says otherwise. */
   const categoryOf = (turned, line, isMissed, isAdded) => {
     const range = rangeWith(turned, line);
     if (range !== undefined) return range[2];

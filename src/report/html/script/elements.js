@@ -1,4 +1,4 @@
-// Elements of the page and its address bar. Text from outside is put into the page as text, never as markup.
+// Elements of the page and its address bar. Text from outside enters the page as text, never as markup.
 page.elements = (() => {
   const { age } = page.words;
 
@@ -22,7 +22,7 @@ page.elements = (() => {
     try {
       history.replaceState(null, '', fragment === '#' ? location.href.replace(/#.*/, '') : fragment);
     } catch {
-      // A page in a frame of another origin may not change its address, and works without.
+      // A page in a frame of another origin may not change its address, and works without that.
     }
   };
 

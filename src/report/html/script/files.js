@@ -13,7 +13,7 @@ page.files = (() => {
     return share >= 80 ? 'high' : share >= 60 ? 'fair' : 'low';
   };
 
-  /** Returns the files of an index, which has packages and their files as html/mod.rs writes them. */
+  /** Returns the files of an index, which html/mod.rs writes with packages and their files. */
   const filesFrom = (index) => index.flatMap(([folder, files]) => files.map(([part, covered, total, pack, slot, why]) => {
     const name = folder === '' ? part : `${folder}/${part}`;
     return {
@@ -22,7 +22,7 @@ page.files = (() => {
       isShown: true };
   })).map((file, at) => ({ ...file, at }));
 
-  /** Figures that the columns order files and packages by. */
+  /** Figures by which the columns order files and packages. */
   const FIGURES = {
     name: (row) => row.base ?? row.name,
     percent: (row) => row.covered / Math.max(row.total, 1),
@@ -32,10 +32,10 @@ page.files = (() => {
     changed: ({ change }) => (change?.total > 0 ? change.total - change.covered : undefined),
   };
 
-  /** Returns the figure to order by; without packages, files are ordered by their whole name. */
+  /** Returns the figure for the order. Without packages, files are ordered by their whole name. */
   const figureOf = ({ sort, flat }) => (flat && sort === 'name' ? (row) => row.name : FIGURES[sort]);
 
-  /** Returns how the table is ordered and narrowed, as the values of an address ask for. */
+  /** Returns the order and the filters of the table from the values of an address. */
   const listFrom = (values, hasChanges) => ({
     ...sortFrom(values.sort, FIGURES), filter: values.filter ?? '', uncovered: values.uncovered === '1',
     changed: hasChanges && values.changed === '1', flat: values.flat === '1' });

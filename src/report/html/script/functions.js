@@ -8,7 +8,7 @@ page.functions = (() => {
   const { view, lineFragment } = page.state;
   const { whenIdle } = page.source;
 
-  /** Functions that are put into the list at once, more than there is room for. */
+  /** Number of functions that are put into the list at once, which is more than there is room for. */
   const SOME = 50;
 
   const bar = (covered, total) => {

@@ -17,7 +17,7 @@ page.layout = (() => {
     return blocks;
   };
 
-  /** Returns runs of lines that are alike, ranges of runs with uncovered code, and the largest count. */
+  /** Returns runs of equal lines, ranges of runs with uncovered code, and the largest count. */
   const runsFrom = (flat) => {
     const [runs, ranges] = [[], []];
     let [end, most, isRange] = [0, 1, false];
@@ -42,7 +42,7 @@ page.layout = (() => {
     return starts;
   };
 
-  /** Lays blocks, which may overlap, beside each other: begin, end and block of each segment, in one flat list. */
+  /** Splits overlapping blocks into segments: begin, end and block of each segment, in one flat list. */
   const segmentsOf = (blocks, starts, size) => {
     const lineCount = starts.length - 1;
     const offset = (line, column) => {
@@ -71,7 +71,7 @@ page.layout = (() => {
     return found;
   };
 
-  /** Returns state and count of each line, by its number. */
+  /** Returns state and count of each line by its number. */
   const linesOf = (runs, lineCount) => {
     const states = new Uint8Array(lineCount + 1);
     const counts = new Float64Array(lineCount + 1);
@@ -127,7 +127,7 @@ page.layout = (() => {
     return found;
   };
 
-  /** Returns the offset of the first character of a range that indents nothing. */
+  /** Returns the offset of the first character of a range after its indent. */
   const afterIndent = (text, from, to) => {
     let at = from;
     while (at < to && (text.charCodeAt(at) === 9 || text.charCodeAt(at) === 32)) at += 1;
@@ -150,7 +150,7 @@ page.layout = (() => {
         continue;
       }
       const end = Math.min(to, segments[segment + 1]);
-      // The indent of a line is part of no statement, though a block goes on over it.
+      // The indent of a line is not part of a statement, even if a block spans it.
       const code = at === from && begin < from ? afterIndent(text, at, end) : at;
       put(undefined, false, at, code);
       put(blocks[segments[segment + 2]], begin === code, code, end);

@@ -114,7 +114,7 @@ page.lines = (() => {
     const place = document.createElement('code');
     putCode(place, from, cut);
     if (STATES[state] === 'partly') {
-      // The part that was never executed is told by colours and an underline, which no reader speaks.
+      // Colours and an underline mark the part that was never executed, and screen readers speak neither.
       for (const part of place.getElementsByClassName('off')) {
         part.setAttribute('role', 'group');
         part.setAttribute('aria-label', WORDS.lines.missed);
@@ -134,7 +134,7 @@ page.lines = (() => {
     return node;
   };
 
-  /** Names a line that takes the focus as a whole; a line that is read in passing is told in parts. */
+  /** Names a line that takes the focus as a whole. A screen reader that passes a line speaks its parts. */
   const nameLine = (node, line) => {
     const place = node.querySelector('code');
     const state = STATES[view.open.states?.[line] ?? 0];

@@ -1,10 +1,10 @@
 // Names and source text in characters that people can see, without the DOM.
 page.names = (() => {
-  /** Control, bidi and other invisible characters, the same as Rust's `names::printable` replaces. */
+  /** Control, bidi and other invisible characters: the same ones that Rust's `names::printable` replaces. */
   const UNSEEN = /[\p{Cc}\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/u;
   const UNSEEN_OR_REST = new RegExp(`(${UNSEEN.source})`, 'u');
 
-  /** Returns a name with its invisible characters as Rust escapes them: `\u{202e}`. */
+  /** Returns a name with its invisible characters escaped as in Rust: `\u{202e}`. */
   const printable = (name) => name.split(UNSEEN_OR_REST)
     .map((part) => (part && UNSEEN.test(part) ? `\\u{${part.codePointAt(0).toString(16)}}` : part)).join('');
 
@@ -12,7 +12,7 @@ page.names = (() => {
 
   /** Splits source text into parts, each with whether it is a sign such as `U+202E` for an invisible character. */
   const signed = (text) => {
-    // Tabs are part of most lines and are drawn as they are.
+    // Most lines have tabs, which are drawn unchanged.
     if (!UNSEEN.test(text.replaceAll('\t', ''))) return [[text, false]];
     return text.split(UNSEEN_OR_REST).filter((part) => part !== '').map((part) => (
       part !== '\t' && UNSEEN.test(part) ? [sign(part), true] : [part, false]));

@@ -10,10 +10,10 @@ page.position = (() => {
   const { drawPartWith } = page.source;
   const { filesInOrder } = page.table;
 
-  /** Indexes of the places that were walked to last. */
+  /** Indexes of the places of the last walk. */
   const walked = { missed: -1, lost: -1 };
 
-  /** Tells, beside the buttons, where in the file the current line is. */
+  /** Shows the position of the current line in the file, beside the buttons. */
   const tell = (text) => {
     element('place').value = text;
   };
@@ -79,7 +79,7 @@ page.position = (() => {
     if (to !== undefined) location.hash = toFragment({ file: to.name, changed: view.onlyChanged });
   };
 
-  /** Goes to the next or previous place of a kind, of all files. */
+  /** Goes to the next or previous place of a kind in all files. */
   const walkPlaces = (kind, by) => {
     const places = PLACES[kind];
     const { open } = view;

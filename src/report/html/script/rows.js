@@ -20,7 +20,7 @@ page.rows = (() => {
     return keyed.map(([, , row]) => row);
   };
 
-  /** Returns the order that an address asks for, such as `-percent`; by name where the column is unknown. */
+  /** Returns the order in an address, such as `-percent`, or the order by name if the column is unknown. */
   const sortFrom = (text, figures) => {
     const sort = (text ?? '').replace(/^-/, '');
     return { sort: Object.hasOwn(figures, sort) ? sort : 'name', down: (text ?? '').startsWith('-') };
@@ -29,11 +29,11 @@ page.rows = (() => {
   /** Returns an order for an address; empty for the usual one. */
   const sortText = ({ sort, down }) => (sort === 'name' && !down ? '' : `${down ? '-' : ''}${sort}`);
 
-  /** Returns the order after a click on a column, which turns the order round if the table has it already. */
+  /** Returns the order after a click on a column. A click on the column of the present order reverses it. */
   const sortAfterClick = (list, sort, isFirstDown) => (
     { sort, down: list.sort === sort ? !list.down : isFirstDown });
 
-  /** Returns the row after a step; the first or last row where none has the focus. */
+  /** Returns the row after a step; the first or last row if none has the focus. */
   const step = (at, by, length) => {
     if (at >= 0) return at + by;
     return by > 0 ? 0 : length - 1;

@@ -1,25 +1,25 @@
-// Sentences about counts and lines of a source file, without the DOM; their words come from the page.
+// Sentences about counts and lines of a source file, without the DOM. Their words come from the page.
 page.sentences = (() => {
   const { filled, grouped } = page.words;
 
-  /** Says how often code was executed: `never`, `once`, `2,500 times`. */
+  /** Returns the number of executions in words: `never`, `once`, `2,500 times`. */
   const times = (words, count) => {
     const [never, once, often] = words.block.slice(3);
     if (count === 0) return never;
     return count === 1 ? once : filled(often, { n: grouped(count) });
   };
 
-  /** Says of a block how many statements it has and how often they were executed. */
+  /** Returns the statements of a block and the number of their executions in words. */
   const ofBlock = (words, { statements, count }) => {
     const [sentence, one, many] = words.block;
     return filled(sentence, {
       statements: statements === 1 ? one : filled(many, { n: grouped(statements) }), count: times(words, count) });
   };
 
-  /** Names a range of lines: `line 3`, `lines 3 to 9`. */
+  /** Returns a range of lines in words: `line 3`, `lines 3 to 9`. */
   const ofLines = (words, { first, last }) => filled(first === last ? words.oneLine : words.moreLines, { first, last });
 
-  /** Says how much of a file's changed lines was executed, or why none counts. */
+  /** Returns the coverage of a file's changed lines in words, or the reason why none counts. */
   const ofChange = (words, change) => {
     if (change?.total > 0) {
       return filled(words.changedLines, { covered: grouped(change.covered), total: grouped(change.total) });

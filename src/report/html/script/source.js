@@ -1,4 +1,4 @@
-// The source of the open file in chunks, which are drawn when they come near the screen, and folds between them.
+// The source of the open file: chunks, which are drawn when they come near the screen, and folds between them.
 page.source = (() => {
   const { element, WORDS, made } = page.elements;
   const { filled, grouped } = page.words;
@@ -9,7 +9,7 @@ page.source = (() => {
 
   /** Lines of a chunk. */
   const CHUNK = 200;
-  /** Files up to so many lines are drawn whole, chunk by chunk, so that the browser's own search finds all. */
+  /** Largest number of lines of a file that is drawn as a whole, so that the browser's own search finds all. */
   const WHOLE = 20000;
 
   const whenIdle = window.requestIdleCallback ?? ((then) => setTimeout(then, 30));
@@ -26,7 +26,7 @@ page.source = (() => {
 
   const isFold = (part) => part.classList.contains('folded');
 
-  /** Draws the lines of a chunk unless they are there. */
+  /** Draws the lines of a chunk unless they are drawn already. */
   const fill = (chunk) => {
     if (chunk.hasChildNodes() || !chunk.isConnected) return;
     const [first, last] = spanOf(chunk);
@@ -76,7 +76,7 @@ page.source = (() => {
     return fold;
   };
 
-  /** Shows the lines of a fold, and draws the chunk that has one of them. */
+  /** Shows the lines of a fold, and draws the chunk with the given one. */
   const unfold = (fold, line) => {
     const chunks = chunksOf(...spanOf(fold));
     fold.replaceWith(...chunks);
@@ -121,7 +121,7 @@ page.source = (() => {
     fillWhenIdle();
   };
 
-  /** Draws a file without text: the lines that the profile knows, run by run. */
+  /** Draws a file without text: the lines in the profile, run by run. */
   const drawRuns = () => {
     const { runs, added, turned } = view.open;
     view.open.runs = runsByChange(runs, added, turned);

@@ -1,4 +1,4 @@
-// Start of the page of a report: its keys and buttons, and the view that its address asks for.
+// Start of the page of a report: its keys and buttons, and the view that its address names.
 (() => {
   const { element, WORDS, ageOf, replaceAddress } = page.elements;
   const { filled } = page.words;

@@ -8,20 +8,20 @@ page.state = (() => {
   /** Changes since a base; `null` in a page that was written without one. */
   const CHANGES = element('changes') === null ? null : parsed('changes');
   for (const file of FILES) file.change = CHANGES?.files[file.at];
-  /** Places in all files that can be walked through: index of the file, first and last line. */
+  /** Places for the walks through all files: index of the file, first and last line. */
   const PLACES = { missed: CHANGES?.missed ?? [], lost: CHANGES?.lost ?? [] };
 
   const view = {
-    /** The file that is open, laid out; `null` in the table. */
+    /** The open file with its layout; `null` in the table. */
     open: null,
-    /** Number of the file that was asked for last, so that work for an earlier one can stop. */
+    /** Number of the file that was opened last, so that work for an earlier one can stop. */
     turn: 0,
     withCounts: false,
-    /** Only changed lines of a file are shown and walked through. */
+    /** Only changed lines of a file are shown and part of walks. */
     onlyChanged: false,
   };
 
-  /** Returns the fragment of the address of a line of the open file; of the file for line 0. */
+  /** Returns the fragment of the address of a line of the open file, or of the file for line 0. */
   const lineFragment = (line) => toFragment({
     file: view.open.file.name, line: line || '', changed: view.onlyChanged });
 

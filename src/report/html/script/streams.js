@@ -1,4 +1,4 @@
-// Compressed streams of files, which html/packs.rs writes, back to figures and text, without the DOM.
+// The reader of the compressed streams of files that html/packs.rs writes, without the DOM.
 page.streams = (() => {
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -58,7 +58,7 @@ page.streams = (() => {
     return lengths.map(([, length], at) => ({ figures: figures[at], text: length === 0 ? null : take(length - 1) }));
   };
 
-  /** Unpacks a stream as it stands in the page. */
+  /** Unpacks the text of a stream in the page. */
   const unpacked = async (characters) => {
     const packed = new Blob([fromCharacters(characters)]);
     const stream = packed.stream().pipeThrough(new DecompressionStream('deflate-raw'));
@@ -82,7 +82,7 @@ page.streams = (() => {
     return { blocks, lines, functions };
   };
 
-  /** Returns a function that loads a value once and keeps the newest of them. */
+  /** Returns a function that loads each value once and keeps the newest ones. */
   const cached = (load, most) => {
     const kept = new Map();
     return (key) => {

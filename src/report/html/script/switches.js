@@ -1,4 +1,4 @@
-// Switches that every page has: light or dark, and keys with the dialog that lists them.
+// Switches of every page: light or dark, and keys with the dialog that lists them.
 page.switches = (() => {
   const { element, WORDS } = page.elements;
   const THEMES = ['auto', 'dark', 'light'];
@@ -8,11 +8,11 @@ page.switches = (() => {
     try {
       localStorage.setItem(`goc-watchdog-${name}`, value);
     } catch {
-      // Browsers forbid storage to pages from some places.
+      // Browsers forbid storage to some pages, such as local files.
     }
   };
 
-  /** Returns the stored value, or the first of those that are possible. */
+  /** Returns the stored value, or the first possible one. */
   const stored = (name, values) => {
     try {
       const value = localStorage.getItem(`goc-watchdog-${name}`);
@@ -41,7 +41,7 @@ page.switches = (() => {
       if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
       if (event.target.matches('input[type=search], select') && event.key !== 'Escape') return;
       if (!Object.hasOwn(keys, event.key)) return;
-      // People who dictate would press keys with every word, so keys can be switched off.
+      // Dictation software would press keys with every word, so keys can be switched off.
       if (!element('keys-on').checked && event.key !== 'Escape') return;
       event.preventDefault();
       keys[event.key]();

@@ -8,12 +8,12 @@ page.table = (() => {
   const { figureOf, listFrom, listFragment, isListed } = page.files;
   const { FILES, CHANGES } = page.state;
 
-  /** Rows in a body of the table without packages; browsers lay out no body that is far from the screen. */
+  /** Number of rows in a body of the table without packages. Browsers do not lay out bodies far from the screen. */
   const FLAT_ROWS = 100;
   const table = element('files');
   const packages = [];
   let list = listFrom({}, false);
-  /** Files in the order of the table, hidden ones among them. */
+  /** Files in the order of the table, including hidden ones. */
   let inOrder = FILES;
   let flatBodies = [];
 
@@ -31,7 +31,7 @@ page.table = (() => {
     return button;
   };
 
-  /** Takes the rows of the page, which are in the order of the index. */
+  /** Assigns the rows of the page, which are in the order of the index, to files. */
   const adopt = () => {
     let at = 0;
     for (const body of table.tBodies) {
@@ -40,7 +40,7 @@ page.table = (() => {
       for (const row of rows) {
         const file = FILES[at];
         file.row = row;
-        // Links are set here, since they lead nowhere without the script.
+        // Links are set here, because they lead nowhere without the script.
         link(file).href = toFragment({ file: file.name });
         group.covered += file.covered;
         group.total += file.total;
@@ -56,7 +56,7 @@ page.table = (() => {
     }
   };
 
-  /** Puts the folder before a file's name, which is seen only in the table without packages. */
+  /** Puts the folder before a file's name, which only the table without packages shows. */
   const putFolder = (file) => {
     if (file.folder) return;
     file.folder = made('span', 'folder', printable(file.name.slice(0, file.name.length - file.base.length)));
@@ -85,7 +85,7 @@ page.table = (() => {
     });
   };
 
-  /** Orders the rows, which takes a while for thousands of them. */
+  /** Orders the rows, which is slow for thousands of them. */
   const order = () => {
     const bodies = document.createDocumentFragment();
     bodies.append(...(list.flat ? orderFlat : orderPackages)(figureOf(list)));
@@ -95,7 +95,7 @@ page.table = (() => {
     markOrder(table, list);
   };
 
-  /** Gives the style the height of a body that is not laid out. */
+  /** Tells the style the number of rows in a body that is not laid out. */
   const setRowCount = (body, rows) => body.style.setProperty('--rows', rows);
 
   /** Shows and hides the rows of a package; returns its number of files and uncovered statements shown. */
@@ -158,7 +158,7 @@ page.table = (() => {
     draw();
   };
 
-  /** Changes the table as the values of an address ask for. */
+  /** Changes the table to the values of an address. */
   const show = (values) => change(listFrom(values, CHANGES !== null));
 
   const fragment = () => listFragment(list);

@@ -12,13 +12,13 @@ page.views = (() => {
   const { table, source, functions } = page;
   const { tell, tellRanges, tellPlaces, goTo } = page.position;
 
-  /** Streams that are kept unpacked. */
+  /** Number of streams that are kept unpacked. */
   const KEPT_STREAMS = 8;
   const PACKS = document.getElementsByClassName('pack');
   const title = document.title;
   const byName = new Map(FILES.map((file) => [file.name, file]));
 
-  // Streams stand below this script, so that the table works before they are there.
+  // Streams come after this script in the page, so that the table works before they are loaded.
   const loaded = new Promise((done) => {
     if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', done, { once: true });
     else done();
@@ -44,18 +44,18 @@ page.views = (() => {
     element('message').textContent = text;
   };
 
-  /** Puts a path that may break between its words, with its folders quieter than its name. */
+  /** Puts a path that may break between its words, with paler folders than its name. */
   const putPath = (into, name) => {
     const { folders, base } = pathParts(name);
     const breakable = (parts) => parts.flatMap((part) => [part, document.createElement('wbr')]);
     const quiet = made('span', 'folder');
     quiet.append(...breakable(folders));
-    // Screen readers would speak a space wherever a line may break.
+    // Screen readers would speak a space at each possible line break.
     into.setAttribute('aria-label', name);
     into.replaceChildren(quiet, ...breakable(base));
   };
 
-  /** Tells name and figures of a file, which is `undefined` where the page has none of that name. */
+  /** Shows name and figures of a file, which is `undefined` if the page has no file of that name. */
   const tellFile = (name, file) => {
     const { covered = 0, total = 0, change } = file ?? {};
     putPath(element('path'), printable(name));
@@ -67,7 +67,7 @@ page.views = (() => {
     if (CHANGES !== null) element('file-changed').textContent = ofChange(WORDS, change);
   };
 
-  /** Clears the view of the file before. */
+  /** Clears the view of the previous file. */
   const clear = () => {
     view.open = null;
     element('code').replaceChildren();
@@ -119,7 +119,7 @@ page.views = (() => {
       if (view.turn === turn) tellMessage(filled(WORDS.broken, { why: String(error) }));
       return;
     }
-    // Another file or the table may have been asked for meanwhile.
+    // The user may have opened another file or the table meanwhile.
     if (view.turn !== turn) return;
     view.open = found;
     drawOpen();
@@ -144,7 +144,7 @@ page.views = (() => {
     else if (isBack) element('home').focus();
   };
 
-  /** Shows changed lines only, or all lines. */
+  /** Shows only changed lines, or all lines. */
   const setOnlyChanged = (to) => {
     if (CHANGES === null || to === view.onlyChanged) return;
     view.onlyChanged = to;
@@ -165,7 +165,7 @@ page.views = (() => {
     element('code').classList.toggle('counts', view.withCounts);
   };
 
-  /** Shows the file or the table that the values of an address ask for. */
+  /** Shows the file or the table that the values of an address name. */
   const show = (values) => {
     if (values.file === undefined) {
       showTable(values);

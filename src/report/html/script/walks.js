@@ -1,11 +1,11 @@
-// Next and previous of ranges, files and places, without the DOM. A step of 1 goes down, a step of -1 goes up.
+// Steps to the next or previous range, file or place, without the DOM. A step of 1 goes down, a step of -1 goes up.
 page.walks = (() => {
-  /** Returns the index of the range that a step from a line leads to; -1 where there is none. */
+  /** Returns the index of the range after a step from a line; -1 for none. */
   const rangeAfter = (ranges, line, by) => (by > 0
     ? ranges.findIndex((range) => range.first > line)
     : ranges.findLastIndex((range) => range.first < line));
 
-  /** Returns the file that a step leads to, of those that the table shows; the open file counts as shown. */
+  /** Returns the file after a step through the files in the table. The open file counts as shown. */
   const fileAfter = (files, open, by) => {
     const shown = files.filter((file) => file.isShown || file === open);
     return shown[shown.indexOf(open) + by];
@@ -15,9 +15,9 @@ page.walks = (() => {
   const placeWith = (places, file, line) => (
     places.findIndex(([at, first, last]) => at === file && first <= line && line <= last));
 
-  /** Returns the index of the place that a step leads to; outside of the list where there is none. */
-  // The step starts from the open file's line, or in a file without places from the place that was walked to last.
-  // `open` is `null` in the table, where every walk begins anew; `walked` is -1 before the first step.
+  /** Returns the index of the place after a step, which may be outside of the list. */
+  // The step starts from the line of the open file, or in a file without places from the place of the last walk. `open`
+  // is `null` in the table, where every walk starts anew; `walked` is -1 before the first step.
   const placeAfter = (places, open, walked, by) => {
     const start = by > 0 ? 0 : places.length - 1;
     if (open === null) return start;

@@ -1,4 +1,4 @@
-// Numbers and times in words, without the DOM. The sentences themselves stand in the page, with `{name}` for a value.
+// Numbers and times in words, without the DOM. The sentences themselves are in the page, with `{name}` for a value.
 'use strict';
 /** Each file of the script adds its part to this object, under a name of its own. */
 const page = {};
@@ -9,7 +9,7 @@ page.words = (() => {
   /** Puts values into a sentence. */
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-  /** Returns a number as people read it: `1,234,567`. */
+  /** Returns a number with thousands separators: `1,234,567`. */
   const grouped = (number) => grouping.format(number);
 
   /** Returns the time between two moments in milliseconds, such as `3 hours`; `null` below a minute. */
