@@ -33,7 +33,7 @@ fn with_too_few_open_files_each_command_says_so_and_how_to_raise_the_limit() {
     let wrong = [
         "does not exist",
         "not an address",
-        "is no git repository",
+        "is not a git repository",
         "Permission denied",
         "damaged",
         "full",
@@ -126,7 +126,7 @@ fn a_pipe_in_place_of_a_file_of_the_database_is_named_and_keeps_nobody_waiting()
             let told = format!("{name}: {arguments:?}: {output:?}");
             assert!(output.code == 1 && output.stderr.contains(name), "{told}");
             assert!(
-                output.stderr.contains("cannot be opened: it is no regular file; move it away"),
+                output.stderr.contains("cannot be opened: it is not a regular file; move it away"),
                 "{told}"
             );
         }

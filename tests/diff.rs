@@ -817,7 +817,7 @@ fn a_unified_diff_can_name_the_changed_lines() {
         fs::write(&file, text).unwrap();
         service.report(&["--diff-file", "changes.diff"]).assert_code(1).assert_stderr_contains(why);
     };
-    refused("hello\n", "\"changes.diff\" is no unified diff: line 1: no file of a unified diff is named");
+    refused("hello\n", "\"changes.diff\" is not a unified diff: line 1: no file of a unified diff is named");
     refused("--- a/main.go\n+++ b/main.go\n@@ -1,9 +1,9 @@\n one\n", "line 3: this hunk is cut short");
     refused("--- a\n+++ b\n@@ -1,4294967296 +1 @@\n", "line 3: expected \"@@ -LINE,COUNT +LINE,COUNT @@\"");
     // A diff of another commit is refused, since it would pass any gate.

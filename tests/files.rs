@@ -43,7 +43,7 @@ fn a_file_in_place_of_the_scratch_folder_is_named_and_stops_nothing() {
     let file = world.root().join("goc-watchdog.tmp");
     fs::write(&file, "mine").unwrap();
     let message =
-        "goc-watchdog.tmp\" is no folder, and reports need one of that name; remove it or rename it";
+        "goc-watchdog.tmp\" is not a folder, and reports need a folder of that name; remove it or rename it";
     for arguments in [&["pull", "--force"][..], &["prune", "--retention-only"]] {
         world.run(arguments).assert_code(0).assert_stderr_contains(message);
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{arguments:?}");
@@ -197,13 +197,13 @@ fn a_configuration_that_is_no_regular_file_is_refused_at_once() {
         command.args(["60", env!("CARGO_BIN_EXE_goc-watchdog"), "list", "--offline"]);
         output_of(&mut command)
     };
-    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is no regular file");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is not a regular file");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is no regular file");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is not a regular file");
     fs::remove_dir(&path).unwrap();
     symlink("/dev/zero", &path).unwrap();
-    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is no regular file");
+    list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is not a regular file");
     fs::remove_file(&path).unwrap();
     fs::write(&path, "#".repeat(2 << 20)).unwrap();
     list().assert_code(1).assert_stderr_contains("goc-watchdog.toml\": it is larger than 1 MiB");

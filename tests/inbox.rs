@@ -220,20 +220,20 @@ fn files_that_are_no_snapshots_are_moved_aside_with_their_reason_and_stop_nothin
         assert!(fs::symlink_metadata(inbox.join("bad").join(file)).is_ok(), "{file} is kept");
         reason
     };
-    assert_eq!(reason_for("html.snapshot"), "it is no snapshot of goc-watchdog\n");
+    assert_eq!(reason_for("html.snapshot"), "it is not a snapshot of goc-watchdog\n");
     assert_eq!(
         reason_for("newer.snapshot"),
         "its format has version 2, and this release reads version 1 alone\n"
     );
-    assert_eq!(reason_for("altered.snapshot"), "its profile is not the one that its head tells of\n");
+    assert_eq!(reason_for("altered.snapshot"), "its profile does not match its head\n");
     assert_eq!(reason_for("cut.snapshot"), "it is cut short\n");
     assert_eq!(reason_for("headless.snapshot"), "it is cut short\n");
-    assert!(reason_for("folder.snapshot").contains("it is no regular file"));
-    assert!(reason_for("link.snapshot").contains("it is no regular file"));
-    assert!(reason_for("pipe.snapshot").contains("it is no regular file"));
+    assert!(reason_for("folder.snapshot").contains("it is not a regular file"));
+    assert!(reason_for("link.snapshot").contains("it is not a regular file"));
+    assert!(reason_for("pipe.snapshot").contains("it is not a regular file"));
     assert_eq!(
         reason_for(lying.file_name().unwrap().to_str().unwrap()),
-        "its profile is not the one that its head tells of\n"
+        "its profile does not match its head\n"
     );
     assert_eq!(
         reason_for(nameless.file_name().unwrap().to_str().unwrap()),
@@ -260,7 +260,7 @@ fn a_snapshot_is_taken_in_whatever_bytes_its_name_has() {
     assert_eq!(results, ["bad", "merged"]);
     assert_eq!(fs::read(inbox.join("bad").join(bad)).unwrap(), b"<html>");
     let reason = inbox.join("bad").join(OsStr::from_bytes(b"\xff.snapshot.reason"));
-    assert_eq!(fs::read_to_string(reason).unwrap(), "it is no snapshot of goc-watchdog\n");
+    assert_eq!(fs::read_to_string(reason).unwrap(), "it is not a snapshot of goc-watchdog\n");
     assert_eq!(world.echo_counts().iter().sum::<u64>(), 1);
     assert_eq!((world.pull_inbox(0), snapshots(&inbox)), (Vec::new(), Vec::new()));
 }
@@ -482,13 +482,13 @@ fn the_hook_finds_the_port_beside_the_program_and_the_name_in_its_environment() 
     fs::remove_file(here.join("old_profile_listen_addr")).unwrap();
     hook(&[("GOC_SERVICE_NAME", ECHO)])
         .assert_code(1)
-        .assert_stderr_contains("\"empty_profile_listen_addr\" says no port");
+        .assert_stderr_contains("\"empty_profile_listen_addr\" has no port");
     fs::rename(here.join("kept"), here.join("echo_profile_listen_addr")).unwrap();
     let second = Agent::start(&echo());
     fs::write(here.join("worker_profile_listen_addr"), second.url()).unwrap();
     hook(&[("GOC_SERVICE_NAME", ECHO)])
         .assert_code(1)
-        .assert_stderr_contains("several processes wrote an address, choose one with --address")
+        .assert_stderr_contains("several processes wrote an address; choose one with --address")
         .assert_stderr_contains("worker_profile_listen_addr: port");
 }
 
@@ -640,7 +640,7 @@ fn a_snapshot_of_an_owner_who_is_not_trusted_stays_and_is_named_once() {
     let (uid, gid) = (file.uid(), file.gid());
     world.configure(&format!("inbox_owners = [{}, \"gid:{}\", \"nobody-of-this-name\"]", uid + 1, gid + 1));
     let output = world.run(&["pull", "--force"]).assert_code(3);
-    let reason = format!("its owner (user {uid}, group {gid}) is none of inbox_owners");
+    let reason = format!("its owner (user {uid}, group {gid}) is not in inbox_owners");
     assert_eq!(output.stderr.matches(&reason).count(), 1, "{}", output.stderr);
     assert!(path.exists());
     world.configure(&format!("inbox_owners = [\"gid:{gid}\"]"));

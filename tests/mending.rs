@@ -33,10 +33,10 @@ fn a_latest_profile_that_is_missing_or_damaged_is_written_again_and_that_is_said
         ("is missing", &["pull"], |_| None),
         ("bytes", &["pull"], |text| Some(text[..text.len() / 2].to_vec())),
         ("is missing", &["prune"], |_| None),
-        ("is not what was stored", &["prune"], |text| {
+        ("does not have the stored contents", &["prune"], |text| {
             Some(String::from_utf8(text.to_vec()).unwrap().replace(" 3\n", " 7\n").into_bytes())
         }),
-        ("is no profile any more", &["pull", "--force"], |text| Some(vec![0; text.len()])),
+        ("is not a profile any more", &["pull", "--force"], |text| Some(vec![0; text.len()])),
     ];
     for (what, arguments, damage) in damages {
         let (world, _agent) = world_with_profile();

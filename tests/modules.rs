@@ -81,8 +81,8 @@ fn a_profile_that_fits_two_modules_of_one_name_is_reported_with_a_warning() {
     let (world, _source, _agent) = pulled_fixture("mono", b"mode: count\napp/main.go:4.12,6.2 1 1\n");
     let report = world.run(&["report", "app", "--format=json"]).assert_code(0);
     let report = report.assert_stderr_contains(
-        "the repository has \"app\" several times, and the profile fits each: \
-         the source is that of \"svc/one\", not that of \"svc/two\"",
+        "the repository has \"app\" in several folders that fit the profile; \
+         the source of \"svc/one\" is used, not that of \"svc/two\"",
     );
     assert_eq!(report.json()[0]["files"][0]["path"], "svc/one/main.go");
 }
@@ -130,7 +130,7 @@ fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_
 fn a_gate_on_changes_warns_where_the_profile_fits_several_folders() {
     let (world, _source, _agent) = pulled_change("app/main.go:4.12,6.2 1 1\n");
     let output =
-        world.run(&GATE).assert_code(0).assert_stderr_contains("the repository has \"app\" several times");
+        world.run(&GATE).assert_code(0).assert_stderr_contains("the repository has \"app\" in several folders");
     let json = output.json().remove(0);
     assert_eq!(json["left_out"], json!([{"path": "svc/two/main.go", "why": "not_built"}]));
 }

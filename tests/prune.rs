@@ -508,9 +508,9 @@ fn a_restore_that_the_center_ignores_is_named_and_tried_again() {
     agents[0].revive();
     agents[0].hit(&[0], 1);
     world.center.ignore_registrations(true);
-    world.prune(&[], 3).assert_stderr_contains(
-        "restore failed: the center took it, and lists it not as it was listed before",
-    );
+    world
+        .prune(&[], 3)
+        .assert_stderr_contains("restore failed: the center accepted it, but does not list it as before");
     world.center.ignore_registrations(false);
     world.prune(&[], 0);
     world.assert_listed(&agents.iter().collect::<Vec<_>>());
@@ -694,7 +694,7 @@ fn a_center_that_confirms_a_removal_and_does_nothing_is_found_out() {
     world.center.set_removal_behaviour(RemovalBehaviour::Ignored);
     let output = world
         .prune(&["--format", "json"], 3)
-        .assert_stderr_contains("the center said yes, and lists it still");
+        .assert_stderr_contains("the center accepted the removal, but still lists it");
     assert_eq!([&summary(&output)["removed"], &summary(&output)["failed"]], [0, 2]);
     world.center.set_removal_behaviour(RemovalBehaviour::AsGoc);
     world.prune(&[], 0);

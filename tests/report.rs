@@ -138,7 +138,7 @@ fn rows_of_the_history_and_other_commits_can_be_asked_for() {
     report(&world, &["--id", "9"]).assert_code(1).assert_stderr_contains("there is no row 9");
     report(&world, &["--commit", "0123456"])
         .assert_code(1)
-        .assert_stderr_contains("nothing is stored of app at commit \"0123456\"");
+        .assert_stderr_contains("no data is stored for app at commit \"0123456\"");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_service_whose_name_tells_no_commit_takes_one() {
     let report = |options: &[&str]| world.run(&[&["report", "plain"], options].concat());
     report(&[])
         .assert_code(1)
-        .assert_stderr_contains("plain does not tell its commit, give one with --commit REV");
+        .assert_stderr_contains("plain has no commit in its name; give one with --commit REV");
     for revision in ["master", &source.commit, "HEAD"] {
         let table = report(&["--commit", revision]).assert_code(0).stdout;
         assert_eq!(table, TABLE.replace("100.0%", "0.0%").replace("50.0%", "0.0%"));
@@ -181,7 +181,7 @@ fn without_repository_the_error_says_what_to_do_and_forms_without_source_go_on()
     let output =
         report(&world, &["--format=func", "--format=markdown=m.md", "--format=badge=b.svg"]).assert_code(1);
     assert_eq!(output.stdout, "");
-    output.assert_stderr_contains("is no git repository");
+    output.assert_stderr_contains("is not a git repository");
     let markdown = fs::read_to_string(world.home().join("m.md")).unwrap();
     assert!(markdown.contains("**1 of 8 statements**"), "{markdown}");
     assert!(fs::read_to_string(world.home().join("b.svg")).unwrap().contains("12.5%"));
@@ -361,7 +361,7 @@ fn an_app_whose_name_could_lead_elsewhere_is_put_into_no_url() {
     world.configure("[git]\nrepo = \"https://git.example/team/{app}.git\"\n");
     let output = world.run(&["report", "staging"]).assert_code(1);
     output
-        .assert_stderr_contains("the app \"../../x?y\" cannot stand in the URL")
+        .assert_stderr_contains("the app \"../../x?y\" cannot be part of the URL")
         .assert_stderr_contains("[apps.\"../../x?y\"]");
 }
 
@@ -551,7 +551,7 @@ fn an_ambiguous_commit_lists_its_candidates() {
     let _others = others.map(|name| world.start(&name, &Program::from_profile(PROFILE)));
     world.pull(0);
     let output = world.run(&["report", "other", "--commit", "abcdef"]).assert_code(1);
-    output.assert_stderr_contains("is ambiguous, give more digits:\n  abcdef0123\n  abcdef9999");
+    output.assert_stderr_contains("is ambiguous; give more digits:\n  abcdef0123\n  abcdef9999");
 }
 
 #[test]
@@ -651,7 +651,7 @@ fn a_transfer_that_hangs_is_ended() {
     world.configure(&format!(
         "[git]\nprotocols = [\"http\"]\ntimeout = \"3s\"\n[apps.app]\nrepo = \"http://{address}/r.git\"\n"
     ));
-    report(&world, &[]).assert_code(1).assert_stderr_contains("git clone: not done after 3s");
+    report(&world, &[]).assert_code(1).assert_stderr_contains("git clone: did not finish within 3s");
     assert_eq!(fs::read_dir(world.root().join("goc-watchdog.tmp")).unwrap().count(), 0);
 }
 

@@ -312,7 +312,7 @@ fn a_pipe_in_a_clone_is_named_and_not_waited_for() {
         let output = world.run(&["report", "app", "--format", "html", "-o", "page.html"]).assert_code(3);
         let name = part.rsplit('/').next().unwrap();
         let message = &output.stderr;
-        assert!(message.contains(name) && message.matches("no regular file").count() == 1, "{message}");
+        assert!(message.contains(name) && message.matches("not a regular file").count() == 1, "{message}");
         fs::remove_file(clone.join(part)).unwrap();
         if let Some(kept) = kept {
             fs::write(clone.join(part), kept).unwrap();
@@ -597,7 +597,7 @@ fn a_clone_of_a_user_who_is_not_trusted_is_no_source() {
         assert_eq!(report(&[]).assert_code(0).stdout, TABLE, "{trusted}");
     }
     world.configure("[git]\ntrust_owners = [\"git-sink\"]\n");
-    report(&[]).assert_code(3).assert_stderr_contains("/etc/passwd knows no \"git-sink\", give a number");
+    report(&[]).assert_code(3).assert_stderr_contains("/etc/passwd has no \"git-sink\"; give a number");
     let sudo = output_of(world.command(&["report", "app"]).env("SUDO_UID", "65534"));
     assert_eq!(sudo.assert_code(0).stdout, TABLE, "as git does");
     // A single file of another user is enough for a refusal, and so is a folder from which the clone borrows objects.
@@ -637,7 +637,7 @@ fn in_a_root_that_cannot_be_written_nothing_is_fetched_and_existing_objects_are_
     assert_eq!(as_nobody(&there).assert_code(0).stdout, TABLE);
     let refused = as_nobody(&source.service_name()).assert_code(1);
     refused
-        .assert_stderr_contains("nothing can be fetched, as ")
+        .assert_stderr_contains("nothing can be fetched, because ")
         .assert_stderr_contains("app/repo.fetch\" cannot be written: Permission denied");
     assert!(!app.join("repo.fetch").exists());
 }

@@ -685,7 +685,7 @@ fn a_file_that_somebody_else_wrote_is_never_overwritten() {
     let _next = apps.world.start_counted("staging_th_cart_next_abcdef0123", &profile(3));
     apps.world.pull(3);
     write_site(&apps.world).assert_code(3).assert_stderr_contains(
-        "\"cart/staging/th/next/report.html\" of the site cannot be written: something",
+        "\"cart/staging/th/next/report.html\" of the site cannot be written, because something",
     );
     assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
     assert_eq!(read_json(&apps.world, "cart/staging/th/next/latest.json")["report"], Value::Null);
@@ -693,7 +693,7 @@ fn a_file_that_somebody_else_wrote_is_never_overwritten() {
     fs::remove_dir_all(folder).unwrap();
     fs::write(folder, "a file in place of a folder").unwrap();
     write_site(&apps.world).assert_code(3).assert_stderr_contains(
-        "\"cart/staging/th/next/badge.svg\" of the site cannot be written: something",
+        "\"cart/staging/th/next/badge.svg\" of the site cannot be written, because something",
     );
     fs::remove_file(folder).unwrap();
     write_site(&apps.world).assert_code(0);

@@ -32,7 +32,7 @@ fn assert_refused(make: impl Fn(&std::path::Path), message: &str) {
 fn a_file_that_is_no_database_is_refused() {
     assert_refused(
         |path| fs::write(path, "these are my notes, ".repeat(100)).unwrap(),
-        "this is no SQLite database",
+        "this is not an SQLite database",
     );
 }
 

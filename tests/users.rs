@@ -83,7 +83,7 @@ fn a_snapshot_of_a_pod_of_another_user_is_taken_in_through_the_shared_group_wher
     let pull = || world.run_as(SERVICE_USER, TEAM_GROUP, "027", &["pull", "--quiet"]).unwrap();
     trust(&format!("inbox_owners = [{SERVICE_USER}, \"gid:{TEAM_MEMBER}\"]"));
     let refused = pull().assert_code(3);
-    let reason = format!("its owner (user {TEAM_MEMBER}, group {TEAM_GROUP}) is none of inbox_owners");
+    let reason = format!("its owner (user {TEAM_MEMBER}, group {TEAM_GROUP}) is not in inbox_owners");
     assert_eq!(refused.stderr.matches(&reason).count(), 1, "{}", refused.stderr);
     assert_eq!(lie(), 1, "it stays");
     trust(&format!("inbox_owners = [\"gid:{TEAM_GROUP}\"]"));

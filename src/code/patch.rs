@@ -103,7 +103,7 @@ impl FilePatch {
     }
 }
 
-/// A text is no unified diff.
+/// A text is not a unified diff.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct PatchError {

@@ -1,4 +1,4 @@
-//! An address that is asked, with the open keys that list it.
+//! The pull of one address, with the open keys that list it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
@@ -9,7 +9,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::io::store::Store;
 use crate::parallel::lock;
 
-/// An address that is asked. Whoever has one knows that its keys are open.
+/// The pull of one address. Its keys are open as long as the value exists.
 pub(crate) struct AddressPull<'g> {
     pub(crate) address: &'g str,
     /// Keys that list the address; there is at least one.
@@ -23,7 +23,7 @@ pub(crate) struct AddressPull<'g> {
 pub(crate) struct KeyHandle<'g> {
     pub(crate) entry: &'g KeyEntry,
     pub(crate) open: &'g Mutex<OpenKey>,
-    /// Faults on our own side that kept an answer from being stored.
+    /// Faults on this side that prevented the storing of an answer.
     pub(crate) faults: &'g Mutex<BTreeSet<String>>,
 }
 
@@ -32,14 +32,14 @@ impl<'g> KeyHandle<'g> {
         lock(self.open)
     }
 
-    /// Notes a fault on our own side.
+    /// Notes a fault on this side.
     pub(crate) fn note_fault(&self, fault: String) {
         lock(self.faults).insert(fault);
     }
 }
 
 impl<'g> AddressPull<'g> {
-    /// Returns the key that lists the address, where there is one alone.
+    /// Returns the key that lists the address, if only one does.
     pub(crate) fn only_key(&self) -> Option<KeyHandle<'g>> {
         match self.keys[..] {
             [key] => Some(key),
@@ -47,7 +47,6 @@ impl<'g> AddressPull<'g> {
         }
     }
 
-    /// Notes that the address failed.
     pub(crate) fn note_failure(&self, error: &str) {
         for key in &self.keys {
             key.lock().state.failed.insert(self.address.to_owned(), error.to_owned());

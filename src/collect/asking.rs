@@ -1,6 +1,6 @@
-//! Asks an address and reads its answer.
+//! The request to an address and the reading of its answer.
 //!
-//! A repeated answer is recognised by its digest, and nothing of it is decoded.
+//! A repeated answer is recognised by its digest and is not decoded.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use crate::fleet::key_state::Answered;
 use crate::io::center::{HttpError, Incoming};
 use crate::profile::{AnswerDigest, Fingerprint, PreviousAnswer, Template};
 
-/// The open life of an address, and how to know its last answer again.
+/// The open life of an address, with the digest of its last answer.
 struct KnownAnswer<'g> {
     key: KeyHandle<'g>,
     generation: Generation,
@@ -23,7 +23,7 @@ struct KnownAnswer<'g> {
     answer_digest: AnswerDigest,
 }
 
-/// Asks an address and takes in what it answers.
+/// Asks an address and takes in its answer.
 pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     let known = known_answer(pull)?;
     let incoming = pull.run.client.profile(pull.address).and_then(|mut incoming| {
@@ -55,7 +55,7 @@ pub(crate) fn ask(pull: &AddressPull<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the open life that a repeated answer continues, if such an answer can mean nothing else.
+/// Returns the open life of the address, if a repeated answer certainly continues it.
 fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer<'g>>> {
     let (run, store) = (pull.run, pull.store);
     let Some(key) = pull.only_key() else { return Ok(None) };
@@ -67,7 +67,7 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
     let member = (generation.structure, build);
     let current = open.state.current();
     if open.state.build_group_with(generation.structure) != current {
-        // A build that fits what is shown joins it again.
+        // A build that fits the current build group moves there again, so its answer is decoded.
         open.load(run, store)?;
         let template = run.template(store, generation.structure)?;
         if open.state.build_group_of(template.build(), member, false) == current {
@@ -81,7 +81,7 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
     Ok(Some(KnownAnswer { key, generation, build, fraction, answer_digest }))
 }
 
-/// Notes that an address answered as it did before.
+/// Notes that an address repeated its last answer.
 fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
     pull.run.bytes.fetch_add(bytes, Ordering::Relaxed);
     let state = &mut known.key.lock().state;
@@ -97,7 +97,7 @@ fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
     state.answered.insert(pull.address.to_owned(), answered);
 }
 
-/// Returns the structures that an answer of this address may have, the likeliest first.
+/// Returns the structures that an answer of this address may have, the most likely first.
 fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>> {
     let (run, store) = (pull.run, pull.store);
     let mut known = Vec::new();
@@ -113,7 +113,7 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
             };
             match template {
                 Ok(template) => known.insert(0, template),
-                // The answer brings the structure along.
+                // The answer itself has the structure, too.
                 Err(error) if Reach::from_error(&error) == Reach::Service => {
                     state.faults.insert(format!("{error:#}"));
                 }
@@ -125,8 +125,8 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
     Ok(known)
 }
 
-/// Reads an answer from the first part that differs from the last one; also returns the counters that were read for
-/// that.
+/// Reads an answer from the first part that differs from the last answer; also returns the stored counters that were
+/// read for this.
 fn read_on(
     pull: &AddressPull<'_>,
     incoming: Incoming<'_>,
@@ -144,7 +144,8 @@ fn read_on(
     });
     let (template, counts) = match stored {
         Ok(stored) => stored,
-        // Only a damaged database comes here, and below; another answer needs nothing of it.
+        // Only a damaged stored value leads here and to the branch below. The address is asked anew, and that answer
+        // needs no stored value.
         Err(error) if Reach::from_error(&error) == Reach::Service => {
             return Ok((run.ask(pull.address, templates), None));
         }

@@ -1,4 +1,4 @@
-//! The end of a key's pull: the decisions about its build, its row and its next pull are carried out.
+//! The end of a key's pull, which carries out the decisions about its build, its row and its next pull.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct EndOfPull<'s> {
     /// Index of the key in its group.
     pub(crate) index: usize,
     pub(crate) others: &'s OtherKeys,
-    /// The address that a peek of this run found to have moved.
+    /// The address whose fraction had changed in a peek of this run.
     pub(crate) peeked: Option<&'s Peeked>,
     pub(crate) open: OpenKey,
     pub(crate) run: &'s Run<'s>,
@@ -50,17 +50,17 @@ struct BuildsShown {
     pending: Option<Pending>,
 }
 
-/// Addresses of a key, and how they do.
+/// The addresses of a key and the number of answers.
 struct Addresses {
-    /// Listed or asked, sorted.
+    /// Addresses that are listed or were asked, sorted.
     known: Vec<String>,
-    /// How many of them answered for the key.
+    /// Number of these addresses that answered for the key.
     answered: usize,
     states: BTreeMap<String, AddressState>,
 }
 
 impl EndOfPull<'_> {
-    /// Decides what the key shows and when it is pulled next.
+    /// Decides the build and the row that the key shows, and its next pull.
     pub(crate) fn decide(mut self, changes: &mut Vec<Change>) -> anyhow::Result<KeyResult> {
         let BuildsShown { adopted, remembered: election, pending } = self.decide_build(changes)?;
         let addresses = self.decide_addresses(changes);
@@ -78,7 +78,7 @@ impl EndOfPull<'_> {
         let schedule = self.key.next_schedule(outcome, &shown, election);
         let is_new = is_stored && (schedule != entry.schedule || self.open.state.touched);
         changes.extend(is_new.then(|| Change::Schedule(entry.id, schedule.clone())));
-        // The next run tries again, whatever else is due.
+        // The next run tries again, even if the key is not due.
         let is_faulty = !self.open.state.faults.is_empty();
         changes.extend(is_faulty.then_some(Change::Unfinished(entry.id)));
         let schedule = &schedule.schedule;
@@ -101,7 +101,7 @@ impl EndOfPull<'_> {
         })
     }
 
-    /// Returns what the addresses of the key answered.
+    /// Returns the result of the addresses of the key.
     fn told(self, addresses: &Addresses) -> KeyResult {
         let state = self.open.state;
         let shown = state.current_id();
@@ -137,8 +137,7 @@ impl EndOfPull<'_> {
         }
     }
 
-    /// Lets another build group take the place of the current one where that is due, and moves replaced sets of files
-    /// into the history.
+    /// Adopts another build group if the election decides so, and moves replaced sets of files into the history.
     fn decide_build(&mut self, changes: &mut Vec<Change>) -> anyhow::Result<BuildsShown> {
         let Self { key, index, others, open, run, store, .. } = self;
         let candidates = candidates(*index, key, &open.state, others);
@@ -160,7 +159,7 @@ impl EndOfPull<'_> {
         Ok(BuildsShown { adopted, remembered, pending })
     }
 
-    /// Decides what is remembered of the addresses.
+    /// Decides the states of the addresses.
     fn decide_addresses(&self, changes: &mut Vec<Change>) -> Addresses {
         let PulledKey { entry, rules, now, .. } = self.key;
         let states = address_states(&self.open.state, entry, self.peeked, &rules.retry, now);
@@ -178,7 +177,7 @@ impl EndOfPull<'_> {
         Addresses { known, answered, states }
     }
 
-    /// Decides about a row; `None`, and the fault is noted, where that fails for this key alone.
+    /// Decides about a row. A failure that concerns only this key is noted, and the result is `None`.
     fn decide_row_if_can(
         &mut self,
         latest: Option<&RowStats>,
@@ -194,7 +193,7 @@ impl EndOfPull<'_> {
         }
     }
 
-    /// Brings the latest row up to what the current build group holds.
+    /// Stores a row if the counters of the current build group require one.
     fn decide_row(
         &mut self,
         latest: Option<&RowStats>,
@@ -235,13 +234,13 @@ impl EndOfPull<'_> {
         Ok(conclusion.shown)
     }
 
-    /// Adds stored counters to what this run heard; also returns the templates that took part.
+    /// Adds stored counters to the answers of this run; also returns the templates that were used.
     fn summed(
         &self,
         own: Option<Merged>,
         generations: &[&Generation],
     ) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
-        // Held, so that generations of one structure share it.
+        // The templates are kept, so that generations of one structure share it.
         let mut templates = Vec::new();
         let mut sum = own.unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
         for known in generations {
@@ -255,7 +254,7 @@ impl EndOfPull<'_> {
         Ok((sum, templates))
     }
 
-    /// Stores a profile under the next number, and returns its row.
+    /// Stores a profile under the next number; returns its row.
     fn stored_row(
         &self,
         addresses: &[String],

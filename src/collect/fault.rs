@@ -1,4 +1,4 @@
-//! The reach of a fault on our own side: one service, or the whole run.
+//! The reach of a fault on this side: one service, or the whole run.
 
 use crate::io::store::StoreError;
 use crate::io::workdir::WorkdirError;
@@ -6,16 +6,16 @@ use crate::io::workdir::WorkdirError;
 /// The reach of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The other services go on.
+    /// Only one service fails.
     Service,
-    /// Nothing more can be stored, or nothing should be.
+    /// Nothing more can be stored, or nothing more may be stored.
     Root,
 }
 
 impl Reach {
-    /// Returns the reach of a fault that a service met.
+    /// Returns the reach of a fault that occurred for a service.
     ///
-    /// An unknown fault costs its service alone: the other services meet it themselves if it concerns them.
+    /// An unknown fault counts only for its service. If it concerns other services, it occurs for them, too.
     pub(crate) fn from_error(error: &anyhow::Error) -> Self {
         let is_of_root = error.chain().find_map(|cause| {
             if let Some(error) = cause.downcast_ref::<StoreError>() {
@@ -30,7 +30,7 @@ impl Reach {
     }
 }
 
-/// `--adopt` names no build, or several, of the service.
+/// The prefix in `--adopt` fits no build of the service, or several.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct BadAdoption(pub(crate) String);

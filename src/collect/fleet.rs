@@ -24,7 +24,7 @@ pub(crate) fn ask(client: &Client, centers: &[String]) -> Vec<CenterAnswer> {
     centers.iter().map(answer_of).collect()
 }
 
-/// Asks each center for its list while there is time. A list that exceeds the limits is cut, and known names are kept
+/// Asks each center for its list until the deadline. A list that exceeds the limits is cut, and known names are kept
 /// first.
 #[must_use]
 pub(crate) fn ask_known_first(
@@ -41,7 +41,7 @@ pub(crate) fn ask_known_first(
     centers.iter().map(answer_of).collect()
 }
 
-/// Opens the database for reading; `None` where the root has none yet.
+/// Opens the database for reading; `None` when the root has none yet.
 pub(crate) fn open_reader(workdir: &Workdir) -> Result<Option<Store>, StoreError> {
     match Store::open_read_only(&workdir.database()) {
         Ok(store) => Ok(Some(store)),
@@ -53,10 +53,10 @@ pub(crate) fn open_reader(workdir: &Workdir) -> Result<Option<Store>, StoreError
 /// The stored part of a fleet, and the rules by which its names are read.
 #[derive(Clone, Copy)]
 pub(crate) struct FleetSource<'a> {
-    /// `None` where there is no database yet.
+    /// The database; `None` when there is none yet.
     pub(crate) store: Option<&'a Store>,
     pub(crate) naming: &'a Naming,
-    /// The start of the run.
+    /// Start of the run.
     pub(crate) now: DateTime<Utc>,
 }
 

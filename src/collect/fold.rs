@@ -1,4 +1,4 @@
-//! Old closed generations become one sum a build, so that a crash loop does not grow without bound.
+//! The folding of old closed generations into one sum for each build, so that a crash loop does not fill the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::fleet::ids::{IdSource, StructureId};
 use crate::io::store::{Store, StoreError};
 use crate::profile::{Merged, encode_counts};
 
-/// How many generations a run folds at most; the next one goes on.
+/// Largest number of generations that a run folds; the next run folds the rest.
 const FOLDED_AT_ONCE: usize = 10_000;
 
-/// Returns what lies so long ago; `None` where that is before all times.
+/// Returns the time that is `after` before `now`; `None` when it cannot be represented.
 pub(crate) fn until(after: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     TimeDelta::from_std(after).ok().and_then(|after| now.checked_sub_signed(after))
 }
 
-/// Folds what was closed before `until`. What a key shows does not change by it.
+/// Folds generations that were closed before `until`. The counts that a key shows stay the same.
 pub(crate) fn fold(
     store: &Store,
     ids: &IdSource,
@@ -58,8 +58,8 @@ pub(crate) fn fold(
     Ok(())
 }
 
-/// Returns the latest time at which a generation may have counted. The sum of an earlier release has the time of
-/// its folding there, which is later.
+/// Returns the latest time at which a generation may have counted. A sum of an earlier release has the later time of
+/// its folding instead.
 fn last_seen(generation: &Generation) -> DateTime<Utc> {
     generation.closed_at.map_or(generation.pulled_at, |closed_at| closed_at.max(generation.pulled_at))
 }

@@ -1,8 +1,8 @@
 //! The pull of a group of addresses, from the first request to the rows of its keys.
 //!
-//! Threads share a group. Each asks one address, decides where its answer belongs, and sends what the
-//! database is to learn; memory holds one sum a build group, whatever the number of replicas. The thread
-//! that has the last answer ends the pull of the group.
+//! Threads share a group. Each thread asks one address, decides where its answer belongs, and sends the changes for the
+//! database. Memory holds one sum for each build group, independent of the number of replicas. The thread with the last
+//! answer ends the pull of the group.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock};
@@ -22,33 +22,33 @@ use crate::fleet::votes::OtherKeys;
 use crate::io::store::Store;
 use crate::parallel::lock;
 
-/// The pull of a group, made when its first address is asked.
+/// The pull of a group. The value is made when its first address is asked.
 pub(crate) struct GroupPull<'a> {
     group: &'a AddressGroup<'a>,
     slots: Box<[KeySlot]>,
     left: Mutex<Left>,
-    /// The address that had moved when the group was peeked at.
+    /// The address whose fraction had changed in a peek at the group.
     peeked: Option<Peeked>,
 }
 
-/// Room for a key of the group.
+/// The place for the state of a key of the group.
 #[derive(Default)]
 struct KeySlot {
     open: OnceLock<Box<Mutex<OpenKey>>>,
-    /// Held by the thread that reads what is stored of the key.
+    /// The lock of the thread that reads the stored state of the key.
     opening: Mutex<()>,
-    /// Faults on our own side that kept an answer from being stored.
+    /// Faults on this side that prevented the storing of an answer.
     faults: Mutex<BTreeSet<String>>,
 }
 
-/// How many addresses are not done with.
+/// Numbers of addresses whose pull has not ended.
 struct Left {
     of_one_key: usize,
     of_several: usize,
 }
 
-/// Asks the addresses of a group for their fractions alone, up to the first that moved since the last pull, which is
-/// returned. Sends the addresses that failed if none moved.
+/// Asks the addresses of a group only for their fractions, and returns the first address whose fraction changed since
+/// the last pull. If none changed, the failures of addresses are sent.
 pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
     let mut changes = Vec::new();
     let mut pulled = Vec::new();
@@ -61,7 +61,8 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
             Ok(None) => {}
             Ok(Some(fraction)) => {
                 if entries().any(|entry| entry.state(address).is_moved_to(&fraction)) {
-                    // The others are about to be pulled anyway; a failure counts once, then.
+                    // The other addresses are pulled next. A failure counts only there, so that it does not count
+                    // twice.
                     return Some(Peeked { address: address.clone(), fraction });
                 }
             }
@@ -87,7 +88,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
 }
 
 impl<'a> GroupPull<'a> {
-    /// Begins the pull of a group; `peeked` is the reason where a peek is.
+    /// Begins the pull of a group. `peeked` is the peek that is the reason for the pull, if one is.
     pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: Option<Peeked>) -> Self {
         let left = Left {
             of_one_key: group.addresses_of_one_key().len(),
@@ -97,7 +98,7 @@ impl<'a> GroupPull<'a> {
         Self { group, slots, left: Mutex::new(left), peeked }
     }
 
-    /// Pulls one address and returns those that may be asked now.
+    /// Pulls one address; returns the indices of addresses that may be asked now.
     pub(crate) fn pull(
         &self,
         address: usize,
@@ -125,7 +126,7 @@ impl<'a> GroupPull<'a> {
         Ok(if is_last_of_one_key { self.group.shared_addresses() } else { 0..0 })
     }
 
-    /// Reads what is stored of the keys that list an address.
+    /// Reads the stored state of the keys that list an address.
     fn open<'g>(
         &'g self,
         address: usize,
@@ -141,9 +142,10 @@ impl<'a> GroupPull<'a> {
         Ok(AddressPull { address, keys, run, store })
     }
 
-    /// Reads what is stored of a key where no thread has done so yet.
+    /// Reads the stored state of a key, unless another thread has read it.
     ///
-    /// Threads that begin with a key together wait for the first: each would read all of its build groups otherwise.
+    /// Threads that begin with a key at the same time wait for the first; otherwise each would read all build groups of
+    /// the key.
     fn open_key(&self, key: usize, store: &Store) -> anyhow::Result<&Mutex<OpenKey>> {
         let KeySlot { open, opening, .. } = &self.slots[key];
         if let Some(open) = open.get() {
@@ -157,9 +159,9 @@ impl<'a> GroupPull<'a> {
         Ok(open.get_or_init(|| Box::new(Mutex::new(opened))))
     }
 
-    /// Decides what each key of the group shows now.
+    /// Decides the build and the row of each key in the group.
     pub(crate) fn end(&self, run: &Run<'_>, store: &Store) -> anyhow::Result<()> {
-        // Answers of other services wait for the memory of this one as long as it takes.
+        // Meanwhile answers of other services wait for memory without a time limit.
         let _settling = run.memory.settling();
         let mut changes = Vec::new();
         let mut pulled = Vec::new();
@@ -192,7 +194,7 @@ impl<'a> GroupPull<'a> {
         Ok(())
     }
 
-    /// Returns the builds that the keys of the group show, where there are several.
+    /// Returns the builds that the keys of the group show, if it has several keys.
     fn other_keys(&self, store: &Store) -> anyhow::Result<OtherKeys> {
         let mut others = OtherKeys::default();
         if self.group.keys.len() > 1 {
@@ -200,7 +202,7 @@ impl<'a> GroupPull<'a> {
                 match self.open_key(index, store) {
                     Ok(open) => others.note(index, key.entry, &lock(open).state),
                     Err(error) if Reach::from_error(&error) == Reach::Root => return Err(error),
-                    // The end of its own pull names the error.
+                    // The end of the key's own pull reports the error.
                     Err(_) => {}
                 }
             }

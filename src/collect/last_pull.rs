@@ -24,7 +24,7 @@ pub(crate) struct LastPull<'a> {
 }
 
 impl LastPull<'_> {
-    /// Pulls these listed addresses and stores what they serve; returns those that answered with a profile.
+    /// Pulls these listed addresses and stores their answers; returns those that answered with a profile.
     pub(crate) fn ask(&self, addresses: &BTreeSet<String>, entries: &[KeyEntry]) -> Result<BTreeSet<String>> {
         let Self { adapters, numbering, concurrency, config } = *self;
         let Adapters { signals, locked, store, deadline, .. } = adapters;

@@ -1,7 +1,7 @@
-//! Saves the counters of a process of this host in the inbox of a root, for a hook that runs before the process ends.
+//! The hook that saves the counters of a process of this host in an inbox before the process ends.
 //!
-//! The folder is all that is needed: no root, no configuration, no database, no lock. The host of a pod may have no home,
-//! and no other place that can be written to.
+//! The hook needs only the folder: no root, no configuration, no database, no lock. A pod may have no home and no other
+//! folder that can be written.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -20,33 +20,34 @@ use crate::names::in_message;
 use crate::parallel;
 use crate::profile::{self, Profile};
 
-/// Number of times that a process is asked whose port another one took meanwhile.
+/// Number of attempts when another process takes the port meanwhile.
 const TRIES: usize = 3;
 
 /// The process whose counters are saved, and the folder for them.
 pub(crate) struct SnapshotRequest {
     pub(crate) folder: PathBuf,
-    /// `None`: the name in the environment of the process.
+    /// Name of the service; `None` for the name in the environment of the process.
     pub(crate) service: Option<String>,
-    /// `None`: the address that goc wrote into a file.
+    /// Address of the process; `None` for the address that goc wrote into a file.
     pub(crate) address: Option<String>,
     pub(crate) options: Options,
 }
 
-/// A snapshot that lies in the inbox.
+/// A snapshot that was written into the inbox.
 pub(crate) struct LeftSnapshot {
     pub(crate) path: PathBuf,
     pub(crate) head: Head,
     pub(crate) profile: Profile,
 }
 
-/// Saves a snapshot, or fails once the deadline passed: a file system that hangs cannot be broken off, but left behind.
+/// Saves a snapshot, or fails after the deadline. The work has its own thread, because a call to a hanging file system
+/// cannot be interrupted.
 pub(crate) fn leave_within(deadline: Duration, request: SnapshotRequest) -> Result<LeftSnapshot> {
     let (send, done) = mpsc::sync_channel(1);
     let begun = parallel::begin_detached(move || {
         let _ = send.send(leave(&request));
     });
-    // The deadline of each request holds without a thread, too.
+    // Without a thread only the requests have the deadline.
     let _ = begun.map_err(|work| work());
     done.recv_timeout(deadline).unwrap_or_else(|error| match error {
         RecvTimeoutError::Timeout => {
@@ -64,7 +65,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     let (asked, port) = host_and_port(&address)?;
     let mut addresses = host::addresses();
     let asked: Option<IpAddr> = asked.parse().ok();
-    // Listeners of this host alone can be looked up.
+    // Only listeners of this host can be looked up.
     let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
     let listener = || host::listener(port).filter(|_| is_here);
     let Answer { service, profile, captured_at, process } = ask(request, &address, port, listener)?;
@@ -98,11 +99,11 @@ struct Answer {
     service: String,
     profile: Profile,
     captured_at: DateTime<Utc>,
-    /// `None` where the process is not of this host, or another user's.
+    /// The process; `None` if it is on another host or belongs to another user.
     process: Option<Listener>,
 }
 
-/// Asks for the profile until the process that listened before the answer is the one that listens after it.
+/// Asks for the profile until the same process listens before and after the answer.
 fn ask(
     request: &SnapshotRequest,
     address: &str,
@@ -133,8 +134,7 @@ fn ask(
     }
 }
 
-/// Returns the name that the process at a port is registered under: the one that was given, else that of its
-/// environment.
+/// Returns the name of the service of the process at a port: the given name, or else the one in its environment.
 fn service_at(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Result<String> {
     let Some(service) = given.or_else(|| listener?.service.as_deref()) else {
         bail!("{}", nameless(port, listener));
@@ -145,29 +145,26 @@ fn service_at(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Re
     Ok(service.to_owned())
 }
 
-/// Returns the name of a process that took a port while the one before it was asked: its own name, which must be the
-/// one that was given, or its counters would be stored as another service's.
+/// Returns the name of the service of a process that took a port during the request. The name in its environment must
+/// equal the given one; otherwise its counters would be stored for another service.
 fn service_of_successor(port: u16, given: Option<&str>, listener: Option<&Listener>) -> Result<String> {
     let own = listener.and_then(|listener| listener.service.as_deref());
     match (given, own) {
         (Some(given), Some(own)) if given != own => {
-            bail!(
-                "the process is gone, and one of \"{}\" took port {port} while it was asked",
-                in_message(own)
-            )
+            bail!("the process ended, and one of \"{}\" took port {port} while it was asked", in_message(own))
         }
         (Some(_), None) => {
             bail!(
-                "the process is gone, and one whose name cannot be read took port {port} while it was asked"
+                "the process ended, and another one, whose name cannot be read, took port {port} during the request"
             )
         }
         _ => service_at(port, None, listener),
     }
 }
 
-/// Tells whether an answer is that of the process that listened before it was asked for.
+/// Tells whether an answer came from the process that listened before the request.
 ///
-/// A process that ended since has answered. Where another one listens now, either may have.
+/// If no process listens any more, the earlier one answered. If another one listens now, either may have answered.
 fn is_answer_of(before: Option<&Listener>, after: Option<&Listener>) -> bool {
     match (before, after) {
         (Some(before), Some(after)) => (before.id, before.started_at) == (after.id, after.started_at),
@@ -176,8 +173,8 @@ fn is_answer_of(before: Option<&Listener>, after: Option<&Listener>) -> bool {
     }
 }
 
-/// Returns the port that goc wrote for the process: in the current folder, else beside a program that runs. Of
-/// several the one that is listened at.
+/// Returns the port that goc wrote into a file, in the current folder or else beside a running program. Of several
+/// ports it is the only one with a listener.
 fn port() -> Result<u16> {
     let here = host::address_files_here();
     let files = if here.is_empty() { host::address_files_of_processes() } else { here };
@@ -191,7 +188,7 @@ fn port() -> Result<u16> {
         ),
         ([], [], Some(file)) => {
             bail!(
-                "\"{}\" says no port, name the process with --address",
+                "\"{}\" has no port; name the process with --address",
                 in_message(&file.path.display().to_string())
             )
         }
@@ -201,7 +198,7 @@ fn port() -> Result<u16> {
                 format!("\n  {}: {port}", in_message(&file.path.display().to_string()))
             });
             bail!(
-                "several processes wrote an address, choose one with --address http://127.0.0.1:PORT:{}",
+                "several processes wrote an address; choose one with --address http://127.0.0.1:PORT:{}",
                 listed.collect::<String>()
             )
         }
@@ -248,7 +245,7 @@ mod tests {
         for (before, after, expected) in [
             (process(7, 0), process(7, 0), true),
             (process(7, 0), process(8, 5), false),
-            // The kernel gives numbers out again.
+            // The kernel reuses process ids.
             (process(7, 0), process(7, 5), false),
             (process(7, 0), None, true),
             (None, process(8, 5), false),

@@ -1,4 +1,5 @@
-//! Stored profiles that are missing or damaged: those of latest rows are made again from the counters in the database.
+//! The repair of stored profiles that are missing or damaged. Those of latest rows are written again from the counters
+//! in the database.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,9 +22,9 @@ use crate::profile::{
 /// The depth to which stored profiles are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// A file of the size that was written is taken for what was written.
+    /// Only sizes are compared.
     Size,
-    /// Each is read.
+    /// Every file is read and compared.
     Content,
 }
 
@@ -32,17 +33,17 @@ pub(crate) enum Depth {
 pub(crate) struct FaultyFile {
     /// A name of its key.
     pub(crate) service: String,
-    /// Relative to the root.
+    /// Path relative to the root.
     pub(crate) path: String,
     pub(crate) repair: Repair,
 }
 
-/// The end of an attempt to mend a stored profile. `fault` is a clause such as "is missing".
+/// The result of the attempt to repair a stored profile. `fault` is a clause such as "is missing".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Repair {
     /// The file was written again from the database.
     Rewritten { fault: String },
-    /// The database holds more than the row by now, so the next pull stores a new row.
+    /// The counters in the database are newer than the row, so the next pull stores a new row.
     RowIsBehind { fault: String },
     /// The file could not be written.
     Failed { fault: String, error: String },
@@ -50,13 +51,13 @@ pub(crate) enum Repair {
     Unreadable { error: String },
 }
 
-/// The result of a look at the stored profiles.
+/// The result of checking the stored profiles.
 #[derive(Debug, Default)]
 pub(crate) struct Mended {
-    /// In the order of the rows.
+    /// Faulty files in the order of the rows.
     pub(crate) faulty: Vec<FaultyFile>,
-    /// The error that ends the run once the faulty files are named: the other files were not looked at, or nothing more
-    /// can be stored.
+    /// The error that ends the run after the faulty files are reported. Then other files were not checked, or nothing
+    /// more can be stored.
     pub(crate) stopped_by: Option<anyhow::Error>,
 }
 
@@ -77,7 +78,7 @@ impl Mended {
     }
 }
 
-/// Looks at the profile of every latest row until `is_over` or an error, and writes again what is missing or damaged.
+/// Checks the profile of every latest row until `is_over` or an error, and writes missing or damaged ones again.
 pub(crate) fn mend(
     store: &Store,
     locked: &Locked,
@@ -101,7 +102,7 @@ pub(crate) fn mend(
     Mended { faulty, stopped_by }
 }
 
-/// Looks at a file, and writes it again if it is missing or damaged; `None` where it is sound.
+/// Checks a file, and writes it again if it is missing or damaged; `None` for a sound file.
 fn check(
     file: &LatestFile,
     store: &Store,
@@ -112,7 +113,7 @@ fn check(
     match condition(file, locked.workdir(), depth) {
         Ok(Condition::Sound { bytes }) => {
             if depth == Depth::Content && file.bytes.is_none() {
-                // An earlier release stored no size. From now on the size alone tells.
+                // An earlier release stored no size. The size is stored now, so that later checks can compare it.
                 apply(&Change::FileWritten { row: file.row, counts_digest: file.counts_digest, bytes })?;
             }
             Ok(None)
@@ -122,7 +123,7 @@ fn check(
     }
 }
 
-/// Tries to write a file again; fails where no other file could be written either.
+/// Tries to write a file again. Returns an error only if no other file could be written either.
 fn repair(
     file: &LatestFile,
     fault: String,
@@ -146,7 +147,7 @@ fn repair(
     }
 }
 
-/// A stored profile, and a warning if it is not that of its file.
+/// A stored profile, with a warning if it was not read from its file.
 pub(crate) struct StoredProfile {
     pub(crate) profile: Profile,
     pub(crate) warning: Option<String>,
@@ -158,19 +159,19 @@ impl StoredProfile {
     }
 }
 
-/// Returns the profile of a row: of its file, or, for the latest of its key, if that is missing or damaged, of the
-/// counters in the database.
+/// Returns the profile of a row from its file. If the file is missing or damaged, the profile of a latest row comes
+/// from the counters in the database.
 pub(crate) fn stored_profile(row: &Row, workdir: &Workdir) -> Result<StoredProfile> {
     let read = read(&row.cov_file_path, workdir);
     let Some(stats) = &row.stats else { return read.map(StoredProfile::from_file) };
     let fault = match read {
-        // An earlier release left blocks at one place.
+        // The file may come from an earlier release, which wrote two blocks at one place.
         Ok(profile) if counts_digest(&profile) == stats.counts_digest => {
             return Ok(StoredProfile::from_file(profile));
         }
         Ok(_) => {
             let path = workdir.stored(&row.cov_file_path);
-            anyhow!("{:?} is not what was stored", path.display())
+            anyhow!("{:?} does not have the stored contents", path.display())
         }
         Err(error) => error,
     };
@@ -192,9 +193,9 @@ pub(crate) fn stored_profile(row: &Row, workdir: &Workdir) -> Result<StoredProfi
 
 /// The state of a stored profile.
 enum Condition {
-    /// As it was written.
+    /// The file is unchanged.
     Sound { bytes: u64 },
-    /// Not so, for this reason.
+    /// The file is missing or damaged; the text is a clause.
     Faulty(String),
 }
 
@@ -210,16 +211,17 @@ fn condition(file: &LatestFile, workdir: &Workdir, depth: Depth) -> Result<Condi
     }
     match read(&file.path, workdir) {
         Ok(profile) if counts_digest(&profile) == file.counts_digest => Ok(Condition::Sound { bytes }),
-        Ok(_) => Ok(Condition::Faulty("is not what was stored".to_owned())),
+        Ok(_) => Ok(Condition::Faulty("does not have the stored contents".to_owned())),
         Err(error) if error.chain().any(|cause| cause.downcast_ref::<ParseError>().is_some()) => {
-            Ok(Condition::Faulty("is no profile any more".to_owned()))
+            Ok(Condition::Faulty("is not a profile any more".to_owned()))
         }
         Err(error) => Err(error),
     }
 }
 
 fn read(path: &str, workdir: &Workdir) -> Result<Profile> {
-    // The profile was checked when it was taken in, and a merged one may be larger than any answer.
+    // The limits of answers do not apply. The answers were checked when they were taken in, and a merged profile may be
+    // larger.
     let limits = Limits::of_lines();
     let file = workdir.open_stored(path)?;
     let read = profile::read(file, limits, &[]).map_err(|error| match error {
@@ -230,8 +232,8 @@ fn read(path: &str, workdir: &Workdir) -> Result<Profile> {
     Ok(read.with_context(|| format!("{:?}", workdir.stored(path).display()))?.0)
 }
 
-/// Writes the profile of a latest row from the counters in the database, and returns what that changes; `None` where
-/// they cover more than the row says.
+/// Writes the profile of a latest row from the counters in the database; returns the change for the database. Returns
+/// `None` if the counters cover more than the row.
 fn write_again(file: &LatestFile, store: &Store, locked: &Locked) -> Result<Option<Change>> {
     let profile = rebuilt(store, file.key, file.build_group)?;
     if covered_digest(&profile.build, &profile.counts) != file.covered_digest {
@@ -246,13 +248,13 @@ fn write_again(file: &LatestFile, store: &Store, locked: &Locked) -> Result<Opti
     Ok(Some(Change::FileWritten { row: file.row, counts_digest: counts_digest(&profile), bytes }))
 }
 
-/// Returns how long a file has become.
+/// Flushes a file and returns its length.
 pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
     out.flush()?;
     Ok(out.get_ref().metadata()?.len())
 }
 
-/// Adds up what the database holds of a build group.
+/// Returns the sum of the stored counters of a build group.
 fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profile> {
     let mut templates: HashMap<StructureId, Template> = HashMap::new();
     let mut sum: Option<Merged> = None;

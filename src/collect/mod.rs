@@ -1,4 +1,4 @@
-//! The engine of `pull`: fetches answers, decides what they mean, and stores the result.
+//! The engine of `pull`: it fetches answers, has their meaning decided by `fleet`, and stores the result.
 
 pub(crate) mod address_pull;
 pub(crate) mod asking;

@@ -1,4 +1,4 @@
-//! A key whose stored state was read, with the structures that answers are compared with and the memory they take.
+//! A key whose stored state was read, with the structures for comparing answers and their memory.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{Build, Template};
 
-/// How many build groups that were set aside an unknown build is compared with, the newest first.
+/// Number of build groups set aside with which an unknown build is compared, the newest first.
 const ASIDES_COMPARED: usize = 4;
 
 /// A key whose stored state was read.
@@ -27,9 +27,9 @@ pub(crate) struct OpenKey {
 }
 
 impl OpenKey {
-    /// Reads what is stored of a key, but for structures and counters: where nothing moved, neither is needed.
+    /// Reads the build groups and lives of a key. Structures and counters are read later, only if an answer changed.
     pub(crate) fn open(entry: &KeyEntry, store: &Store) -> anyhow::Result<Self> {
-        // Keys that came with this run are not stored yet; asking finds nothing.
+        // A key that is new in this run is not stored yet, so nothing is found for it.
         let build_groups = store.build_groups(entry.id)?;
         if build_groups.is_empty() {
             return Ok(Self::default());
@@ -42,7 +42,7 @@ impl OpenKey {
         self.kept.push(reservation);
     }
 
-    /// Reads the structures that answers are compared with, where that was not done yet.
+    /// Reads the structures for comparing answers, unless they were read already.
     pub(crate) fn load(&mut self, run: &Run<'_>, store: &Store) -> anyhow::Result<()> {
         if self.is_loaded {
             return Ok(());
@@ -63,8 +63,8 @@ impl OpenKey {
         Ok(())
     }
 
-    /// Gives the sum of a build group the structure of all that belongs there, and returns the structures; those that
-    /// cannot be read are left out, and noted.
+    /// Adds all structures of a build group to its sum, and returns them. Structures that cannot be read are left out
+    /// and noted.
     fn load_build_group(
         &mut self,
         index: usize,
@@ -93,9 +93,9 @@ impl OpenKey {
         Ok(templates)
     }
 
-    /// Makes room for an answer in its build group; returns the index of the group.
+    /// Prepares the build group for an answer; returns the index of the group.
     ///
-    /// The changes are sent while the key is locked, before anybody refers to the group.
+    /// The changes are sent while the key is locked, so that no later change refers to an unknown group.
     pub(crate) fn make_room(
         &mut self,
         assignment: Assignment,
@@ -124,7 +124,7 @@ impl OpenKey {
         Ok(index)
     }
 
-    /// Leaves files out of the sum of a build group that no build of the group has any more.
+    /// Removes files from the sum of a build group that no build of the group has any more.
     pub(crate) fn leave_replaced(
         &mut self,
         index: usize,

@@ -1,4 +1,4 @@
-//! The result of the pull of a key, as a run reports it.
+//! The result of the pull of a key.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::fleet::pending::Pending;
 use crate::fleet::schedule::Reason;
 use crate::profile::Fingerprint;
 
-/// Result of the pull of a key. A run keeps all of them until its end, so nothing is copied that the fleet has.
+/// The result of the pull of a key. A run keeps all results until its end, so they copy nothing from the fleet.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyResult {
     pub(crate) key: KeyId,
@@ -20,11 +20,11 @@ pub(crate) struct KeyResult {
     pub(crate) outcome: KeyOutcome,
     pub(crate) coverage: Option<Coverage>,
     pub(crate) before: Option<Coverage>,
-    /// Addresses that answered for the key, of those listed or asked.
+    /// Number of addresses that answered for the key, of those listed or asked.
     pub(crate) answered: usize,
     pub(crate) known: usize,
-    /// Addresses that answered just now, only filled for [`Reason::LastChance`]: other runs need no names, and a large
-    /// fleet has many.
+    /// Addresses that answered in this pull. The list is filled only for [`Reason::LastChance`], because other runs
+    /// need no names and a large fleet has many.
     pub(crate) answering: Vec<String>,
     pub(crate) bytes: u64,
     pub(crate) restarted: usize,
@@ -36,18 +36,18 @@ pub(crate) struct KeyResult {
     /// A build that may be adopted soon.
     pub(crate) pending: Option<Box<Pending>>,
     pub(crate) next_due: Option<DateTime<Utc>>,
-    /// Faults on our own side; each concerns this key alone.
+    /// Faults on this side that concern only this key.
     pub(crate) faults: BTreeSet<String>,
 }
 
 impl KeyResult {
-    /// Tells of a key of which nothing could be decided.
+    /// Returns the result for a key without any decision.
     pub(crate) fn not_stored(entry: &KeyEntry, reason: Reason, faults: BTreeSet<String>) -> Self {
         let outcome = KeyOutcome::NotStored;
         Self { reason, outcome, faults, ..Self::empty(entry) }
     }
 
-    /// Takes back that anything of it was stored: the database refused that.
+    /// Changes the result to one of which nothing was stored, because the database refused it.
     pub(crate) fn refused(&mut self, outcome: KeyOutcome, fault: String) {
         self.outcome = outcome;
         self.coverage = self.before;
@@ -55,12 +55,12 @@ impl KeyResult {
         self.faults.insert(fault);
     }
 
-    /// Tells of an address that failed when it was peeked at.
+    /// Returns the result for an address that failed in a peek.
     pub(crate) fn peek_failed(entry: &KeyEntry, failure: Failure) -> Self {
         Self { failures: vec![failure], ..Self::empty(entry) }
     }
 
-    /// Returns a result without any news of a key.
+    /// Returns a result without any data.
     pub(crate) fn empty(entry: &KeyEntry) -> Self {
         Self {
             key: entry.id,
@@ -93,9 +93,9 @@ pub(crate) enum KeyOutcome {
     Unchanged,
     /// No address answered for the key.
     NothingAnswered,
-    /// Its counters are in the database, and its row could not be stored.
+    /// The counters are in the database, but the row could not be stored.
     NotStored,
-    /// The database refused its counters.
+    /// The database refused the counters.
     Refused,
     /// The key was not due, and only a peek was tried.
     NotDue,
@@ -117,11 +117,11 @@ pub(crate) struct Quarantined {
     pub(crate) why: WhyQuarantined,
 }
 
-/// Why data is set aside.
+/// The reason for which data is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhyQuarantined {
     /// The build is not the one that the key shows.
     OtherBuild,
-    /// The address stands under two names, and which of them it is cannot be told.
+    /// The address is listed under two keys, and the answer does not show to which it belongs.
     Undecided,
 }

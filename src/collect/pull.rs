@@ -1,7 +1,7 @@
-//! The engine of `pull`: from the centers' lists to the latest row of every key.
+//! The steps of the engine of `pull`, from the centers' lists to the latest row of every key.
 //!
-//! The steps of a run are [`tidy`], [`survey`], [`take_in`], [`plan`] and [`pull`]. None of them prints; each returns what
-//! happened, and the command prints that before the next step.
+//! The steps of a run are [`tidy`], [`survey`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
+//! its outcome, and the command prints that before the next step.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -49,7 +49,8 @@ impl PullRun<'_> {
         Stop::now(self.adapters.signals, self.adapters.deadline).is_some()
     }
 
-    /// Tells whether the inbox has had its time: half of it is for services, whoever fills the inbox.
+    /// Tells whether the time for the inbox is over, which is half of the deadline. The other half is for services,
+    /// however full the inbox is.
     fn is_over_for_inbox(&self) -> bool {
         Stop::now(self.adapters.signals, self.adapters.deadline.half()).is_some()
     }
@@ -57,13 +58,13 @@ impl PullRun<'_> {
 
 /// The services that one run pulls, and the rules for it.
 pub(crate) struct PullRequest<'a> {
-    /// Names of services, or unambiguous parts of names; empty: all services.
+    /// Names of services, or unambiguous parts of names; empty for all services.
     pub(crate) services: &'a [String],
-    /// The only address to ask. Its data is stored under the one service.
+    /// The only address to ask. Its data is stored under the only service.
     pub(crate) address: Option<&'a str>,
-    /// Pull also services that are not due.
+    /// Services that are not due are pulled, too.
     pub(crate) is_forced: bool,
-    /// Peek at services that are not due.
+    /// Services that are not due get a peek.
     pub(crate) may_peek: bool,
     pub(crate) rules: PullRules,
     pub(crate) limits: Limits,
@@ -72,15 +73,15 @@ pub(crate) struct PullRequest<'a> {
 
 /// The result of tidying up the root before the run.
 pub(crate) struct Tidied {
-    /// Files that other users can read or lock; empty once [`remember_told`] has stored that they were named.
+    /// Files that other users can read or lock; empty after [`remember_told`] stored that they were reported.
     pub(crate) open_to_others: Vec<String>,
     /// Scratch files that could not be removed.
     pub(crate) scratch_left: Vec<WorkdirError>,
-    /// Files that a run which did not end had left.
+    /// Files that an aborted run left.
     pub(crate) swept: Option<Swept>,
 }
 
-/// Removes what earlier runs left behind, and looks for files that are open to others.
+/// Removes files that earlier runs left, and looks for files that are open to others.
 pub(crate) fn tidy(run: &PullRun<'_>) -> Result<Tidied> {
     let Adapters { locked, store, now, .. } = run.adapters;
     let open_to_others = open_to_others(run)?;
@@ -93,14 +94,14 @@ pub(crate) fn tidy(run: &PullRun<'_>) -> Result<Tidied> {
 /// The topic of the message about files that are open to others.
 const OPEN_TO_OTHERS: &str = "open to others";
 
-/// Returns what other users can read or lock in the root, until a run has told of it: an earlier release created it so,
-/// and modes of existing files are not changed.
+/// Returns the files in the root that other users can read or lock, until a run has reported them. An earlier release
+/// created them so, and modes of existing files are not changed.
 fn open_to_others(run: &PullRun<'_>) -> Result<Vec<String>> {
     let Adapters { locked, store, .. } = run.adapters;
     if store.is_told(OPEN_TO_OTHERS)? { Ok(Vec::new()) } else { Ok(locked.open_to_others()?) }
 }
 
-/// Stores that the files which are open to others were named, so that no later run names them again.
+/// Stores that the files that are open to others were reported, so that later runs do not report them again.
 pub(crate) fn remember_told(run: &PullRun<'_>, tidied: &Tidied) -> Result<()> {
     if tidied.open_to_others.is_empty() {
         return Ok(());
@@ -120,14 +121,15 @@ pub(crate) struct Survey {
     stopped: AtomicBool,
 }
 
-/// Asks the centers for their lists, and looks into the inboxes.
+/// Asks the centers for their lists, and reads the inboxes.
 pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Survey> {
     let PullRun { adapters, config, centers, .. } = *run;
     let Adapters { client, locked, store, deadline, now, .. } = adapters;
     // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
     let urls: Vec<String> = centers.iter().filter_map(|url| base_url(url).ok()).collect();
     if request.services.is_empty() && !urls.is_empty() {
-        // Stored at once, because a run in which no center answers may end before anything else is stored.
+        // The centers are stored at once, because a run in which no center answers may end before anything else is
+        // stored.
         let mut writer = store.writer(locked.held());
         writer.apply(&Change::CentersAsked { urls, at: now })?;
         writer.commit()?;
@@ -147,7 +149,7 @@ pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Sur
     Ok(Survey { fleet, inbox, numbering, stopped: AtomicBool::new(false) })
 }
 
-/// A run that has taken the snapshots in and has pulled nothing yet.
+/// A run that has taken in the snapshots and pulled nothing yet.
 pub(crate) struct TakenIn<'s> {
     pub(crate) fleet: &'s Fleet,
     pub(crate) inbox: InboxOutcome,
@@ -156,7 +158,7 @@ pub(crate) struct TakenIn<'s> {
     writer: Writer<'s>,
 }
 
-/// Stores that the run began, and takes the snapshots in.
+/// Stores the start of the run, and takes in the snapshots.
 pub(crate) fn take_in<'s>(
     run: &PullRun<'s>,
     request: &PullRequest<'_>,
@@ -192,7 +194,7 @@ pub(crate) struct Planned<'s> {
     selection: Selection,
 }
 
-/// Decides what to pull, from which addresses.
+/// Decides the services to pull and the addresses to ask.
 pub(crate) fn plan<'s>(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,
@@ -213,22 +215,22 @@ pub(crate) fn plan<'s>(
 pub(crate) struct PullOutcome<'s> {
     pub(crate) fleet: &'s Fleet,
     pub(crate) pulled: Vec<KeyResult>,
-    /// Number of keys that the run was to pull.
+    /// Number of keys that the run planned to pull.
     pub(crate) planned: usize,
     /// Keys that were not pulled.
     pub(crate) waiting: Vec<Waiting<'s>>,
-    /// A service was named that no center lists.
+    /// A person named a service that no center lists.
     pub(crate) is_named_offline: bool,
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: InboxOutcome,
-    /// An emptied center lists nothing that answers, so its services are offline now.
+    /// The empty list of a center was accepted, so its services are offline now.
     pub(crate) accepted_emptied: bool,
     pub(crate) mended: Mended,
     /// Stored values that could not be read.
     pub(crate) damages: Vec<Damage>,
 }
 
-/// Pulls what was planned, and stores the result.
+/// Pulls the planned services, and stores the results.
 pub(crate) fn pull<'s>(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,
@@ -276,7 +278,7 @@ pub(crate) fn pull<'s>(
     })
 }
 
-/// Stores that the run began, whether the clock went back since the last one, and the lists of the centers.
+/// Stores the start of the run, a jump of the clock since the last run, and the lists of the centers.
 fn store_start(run: &PullRun<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) -> Result<()> {
     let Adapters { store, now, .. } = run.adapters;
     if let Some(jump) = store.last_run_at()?.and_then(|last| Jump::between(last, now)) {
@@ -304,7 +306,7 @@ fn select(request: &PullRequest<'_>, entries: &[KeyEntry]) -> Result<Selection> 
     Ok(Selection::Named(named))
 }
 
-/// Decides what a pull without `--address` would do now, and does nothing of it.
+/// Decides the work of a pull without `--address`, and does none of it.
 pub(crate) fn plan_only<'s>(
     request: &PullRequest<'_>,
     fleet: &'s Fleet,
@@ -314,7 +316,8 @@ pub(crate) fn plan_only<'s>(
     Ok(PullPlan::make(&fleet.entries, &selection, &request.rules, now))
 }
 
-/// Believes a center that lists nothing once nothing that it listed answers any more; tells whether it was believed.
+/// Accepts the empty list of a center if no address that it listed before answers any more; tells whether one was
+/// accepted.
 fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<'_>) -> Result<bool> {
     let emptied: Vec<&str> =
         fleet.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
@@ -339,7 +342,7 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
     Ok(true)
 }
 
-/// Forgets names and snapshots that are no longer needed, folds old generations, and mends stored profiles.
+/// Deletes names and snapshots that are no longer needed, folds old generations, and repairs stored profiles.
 fn maintain(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,

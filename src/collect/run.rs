@@ -1,4 +1,5 @@
-//! The state that all threads of a run share: rules, ids, structures, memory, and the way to the thread that writes.
+//! The state that all threads of a run share: rules, ids, structures, memory, and the channel to the thread that
+//! writes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,29 +25,30 @@ use crate::memory::{Memory, NoRoom, Reservation};
 use crate::parallel::lock;
 use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build};
 
-/// How many messages may wait for the thread that writes; more would only fill memory.
+/// Number of messages that may wait for the thread that writes. More would only fill memory.
 pub(crate) const WAITING_MESSAGES: usize = 64;
 
 /// A message to the thread that writes.
 pub(crate) enum Message {
-    /// Changes to be carried out together: of one key, or under `None` of structures, which belong to no key.
+    /// Changes that are carried out together. They belong to one key, or with `None` to structures, which belong to no
+    /// key.
     Changes(Option<KeyId>, Vec<Change>),
     /// The pull of keys ended, with these changes.
     Ended(Vec<Change>, Vec<KeyResult>),
-    /// The run cannot go on, and what was sent before is still to be stored.
+    /// The run cannot go on. Messages that were sent before are still stored.
     Fatal(anyhow::Error),
 }
 
-/// An answer that was read to its end.
+/// A complete answer.
 pub(crate) struct Answer {
     pub(crate) understood: ParsedAnswer,
-    /// The memory that it takes.
+    /// The reserved memory of the answer.
     pub(crate) reservation: Option<Reservation>,
     /// Size of the text.
     pub(crate) bytes: u64,
 }
 
-/// A run, as all of its threads share it.
+/// The state of a run that all of its threads share.
 pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
     pub(crate) locked: &'a Locked,
@@ -54,20 +56,20 @@ pub(crate) struct Run<'a> {
     pub(crate) numbers: &'a ProfileNumbers,
     pub(crate) rules: PullRules,
     pub(crate) now: DateTime<Utc>,
-    /// Doubts about times that are stored.
+    /// The stored times that cannot be trusted.
     pub(crate) doubt: Doubt,
-    /// The last generation that was stored before our clock last went back.
+    /// The last generation that was stored before this machine's clock last went back.
     pub(crate) last_before_jump: Option<GenerationId>,
-    /// Seed of the digests that this run takes of answers.
+    /// Seed of the digests of answers in this run.
     pub(crate) seed: u64,
     pub(crate) messages: SyncSender<Message>,
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) bytes: Arc<AtomicU64>,
-    /// Memory of all that is decoded at the same time.
+    /// The memory for all answers that are decoded at the same time.
     pub(crate) memory: Arc<Memory>,
     pub(crate) structures: Mutex<Structures>,
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
-    /// Structures that are stored and cannot be read.
+    /// Stored structures that cannot be read.
     pub(crate) damaged: Mutex<HashSet<StructureId>>,
 }
 
@@ -124,12 +126,12 @@ impl<'a> Run<'a> {
 }
 
 impl Run<'_> {
-    /// Sends to the thread that writes; it takes messages until the last sender is gone.
+    /// Sends a message to the thread that writes, which takes messages until the last sender is gone.
     pub(crate) fn send(&self, message: Message) {
         let _ = self.messages.send(message);
     }
 
-    /// Returns what the times of a generation tell.
+    /// Returns the times of a generation, and whether they can be trusted.
     pub(crate) fn life(&self, generation: &Generation) -> Life {
         let Generation { id, opened_at, pulled_at, closed_at, is_mixture, .. } = *generation;
         let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
@@ -145,10 +147,10 @@ impl Run<'_> {
         self.read(address, self.client.profile(address)?, known, None)
     }
 
-    /// Reads the rest of an answer that was held against the last one.
+    /// Reads the rest of an answer after its comparison with the last answer.
     ///
-    /// The address is asked once more, while nothing else is read, if the memory of the run did not do for all
-    /// answers that were read at the same time.
+    /// If the memory of the run was not enough for all answers at the same time, the address is asked once more while
+    /// no other answer is read.
     pub(crate) fn read(
         &self,
         address: &str,
@@ -181,9 +183,9 @@ impl Run<'_> {
         Ok(Answer { understood, reservation, bytes })
     }
 
-    /// Returns the id of a structure, which is made known where it is new.
+    /// Returns the id of a structure. A new structure is stored.
     ///
-    /// The change is sent before the lock is let go, so that nobody refers to what is not there yet.
+    /// The change is sent before the lock is released, so that no change refers to a structure that is not stored yet.
     pub(crate) fn intern(
         &self,
         build: &Build,
@@ -210,7 +212,7 @@ impl Run<'_> {
         Ok(id)
     }
 
-    /// Returns a structure, shared by all that use it at the same time.
+    /// Returns a structure, which all of its present users share.
     pub(crate) fn template(&self, store: &Store, id: StructureId) -> anyhow::Result<Arc<Template>> {
         if let Some(template) = lock(&self.templates).get(&id).and_then(Weak::upgrade) {
             return Ok(template);

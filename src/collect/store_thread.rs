@@ -1,4 +1,5 @@
-//! The thread that writes: it carries out what the threads of a pull send, and ends the run when it must.
+//! The thread that writes to the database: it carries out the messages of the other threads, and ends the run when
+//! necessary.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +20,10 @@ pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// Longest interval between two commits.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 
-/// Why a run ended before all was done.
+/// The reason for which a run ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Its deadline passed.
+    /// The deadline of the run passed.
     Deadline,
     /// A signal came.
     Signal(i32),
@@ -35,7 +36,7 @@ impl Stop {
     }
 }
 
-/// The keys that the threads of a run pulled, and why the run ended early, if it did.
+/// The results of the keys that the threads of a run pulled, and the reason if the run ended early.
 pub(crate) struct PullResult {
     pub(crate) keys: Vec<KeyResult>,
     pub(crate) stop: Option<Stop>,
@@ -50,21 +51,21 @@ pub(crate) struct StoreThread<'a, 'w> {
     pub(crate) progress: &'a Progress,
 }
 
-/// How far a [`StoreThread`] got.
+/// The progress of a [`StoreThread`].
 pub(crate) struct Written {
     result: PullResult,
-    /// How many addresses failed.
+    /// Number of addresses that failed.
     failures: usize,
     fatal: Option<anyhow::Error>,
-    /// The database takes what is sent.
+    /// The database accepts changes.
     is_writable: bool,
-    /// Why the database refused changes of a key; under `None` changes of structures, which belong to no key.
+    /// The reason for which the database refused changes of a key; with `None` of structures, which belong to no key.
     refused: HashMap<Option<KeyId>, String>,
     since_commit: Stopwatch,
 }
 
 impl StoreThread<'_, '_> {
-    /// Starts without any message.
+    /// Starts without a message.
     pub(crate) fn begin(&self) -> Written {
         Written {
             result: PullResult { keys: Vec::new(), stop: self.stop() },
@@ -76,7 +77,7 @@ impl StoreThread<'_, '_> {
         }
     }
 
-    /// Takes messages until the last sender is gone. `break_off` ends requests that are under way.
+    /// Takes messages until the last sender is gone. `break_off` aborts running requests.
     pub(crate) fn write(
         &mut self,
         messages: &Receiver<Message>,
@@ -96,7 +97,7 @@ impl StoreThread<'_, '_> {
         self.finish(written)
     }
 
-    /// Carries out a message, commits now and then, and looks whether the run is to end.
+    /// Carries out a message, commits at intervals, and checks whether the run has to end.
     pub(crate) fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
         let Written { result, failures, fatal, is_writable, refused, since_commit } = written;
         let applied = match message {
@@ -134,7 +135,7 @@ impl StoreThread<'_, '_> {
         }
     }
 
-    /// Carries out changes; notes why, where the database refuses one for its value.
+    /// Carries out changes. If the database refuses one because of its value, the reason is noted.
     fn store(
         &mut self,
         of: Option<KeyId>,
@@ -150,8 +151,8 @@ impl StoreThread<'_, '_> {
         }
     }
 
-    /// Carries out what was decided about keys that were pulled together: nothing of it, where the database refuses a
-    /// part, or refused counters on which it stands.
+    /// Carries out the decisions about keys that were pulled together. None is carried out if the database refuses a
+    /// part of them, or refused counters on which they depend.
     fn store_end(
         &mut self,
         changes: &[Change],
@@ -172,10 +173,10 @@ impl StoreThread<'_, '_> {
                 false => KeyOutcome::NotStored,
             };
             key.refused(outcome, why.clone());
-            // A structure that was refused before is why others, which refer to it, are.
+            // A structure that was refused earlier may be the reason, because counters refer to it.
             key.faults.extend(refused.get(&None).cloned());
         }
-        // The next run tries again, whatever else is due.
+        // The next run tries again, even if the keys are not due.
         let unfinished: Vec<Change> = keys.iter().map(|key| Change::Unfinished(key.key)).collect();
         match self.writer.apply_all(&unfinished) {
             Err(error) if error.is_of_one_value() => Ok(()),
@@ -183,19 +184,19 @@ impl StoreThread<'_, '_> {
         }
     }
 
-    /// Returns why the run is to end now, if it is.
+    /// Returns the reason for which the run has to end now, if there is one.
     pub(crate) fn stop(&self) -> Option<Stop> {
         Stop::now(self.signals, self.deadline)
     }
 
-    /// Shows how far the run is.
+    /// Shows the progress of the run.
     pub(crate) fn show(&self, written: &Written, bytes: u64) {
         self.progress.show(written.result.keys.len(), bytes, written.failures);
     }
 
-    /// Commits, and returns the result of the run.
+    /// Commits and returns the result of the run.
     pub(crate) fn finish(&mut self, written: Written) -> anyhow::Result<PullResult> {
-        // A run that failed commits, too: whatever was decided until then is true.
+        // A run that failed commits, too, because all decisions until then are valid.
         let committed = self.writer.commit();
         match written.fatal {
             Some(error) => Err(error),

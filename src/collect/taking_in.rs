@@ -1,4 +1,4 @@
-//! An answer from the moment it was read to the changes that are sent: its key, its build group, its life.
+//! The way of an answer from its reading to the changes that are sent: its key, its build group, its life.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::fleet::snapshot::{self, Life, Resumed};
 use crate::memory::Reservation;
 use crate::profile::{Build, ParsedAnswer, Profile, Template, hit_fraction};
 
-/// Counters as they are stored.
+/// The stored counters of an open life.
 pub(crate) struct StoredCounts {
     pub(crate) generation: GenerationId,
     pub(crate) counts: Vec<u64>,
 }
 
-/// The build group of an answer.
+/// The key and the build group of an answer.
 struct BuildAssignment<'g> {
     key: KeyHandle<'g>,
     /// The answer is known to be of this key.
@@ -41,13 +41,13 @@ struct AssignedAnswer<'g> {
     answer: Answer,
     assignment: BuildAssignment<'g>,
     stored: Option<Vec<u64>>,
-    /// Bytes of the structures that the answer brought along.
+    /// Bytes of the new structures in the answer.
     learned_bytes: u64,
 }
 
-/// Decides what an answer that differs from the last one means, and sends it.
+/// Decides the meaning of an answer that differs from the last one, and sends the changes.
 ///
-/// `counts` are stored counters that were read already.
+/// `counts` are stored counters that were already read.
 pub(crate) fn take_in(
     pull: &AddressPull<'_>,
     answer: Answer,
@@ -67,8 +67,8 @@ pub(crate) fn take_in(
     Ok(())
 }
 
-/// Finds the build group of an answer; asks once more where a counter fell. `None` where nothing vouches for the
-/// answer, which is noted.
+/// Finds the build group of an answer, and asks once more if a counter fell. An answer that is not taken in is noted,
+/// and the result is `None`.
 fn assign_steadily<'g>(
     pull: &AddressPull<'g>,
     mut answer: Answer,
@@ -92,9 +92,10 @@ fn assign_steadily<'g>(
         let has_fallen = stored.as_ref().is_some_and(|stored| generation::fell(stored, &profile.counts));
         if has_fallen && !was_asked_again {
             was_asked_again = true;
-            // Held while the second one is read, which must not wait for it.
+            // The memory of the first answer is kept while the second one is read, so that the second one does not wait
+            // for it.
             answer.reservation.iter_mut().for_each(Reservation::keep_all);
-            // A counter that fell can be noise of one reading, so a second one decides.
+            // A counter that fell can be noise of one reading, so a second reading decides.
             if let Ok(again) = pull.run.ask(pull.address, templates) {
                 answer = again;
                 continue;
@@ -104,7 +105,7 @@ fn assign_steadily<'g>(
     }
 }
 
-/// Decides to which key and build group an answer belongs; `None` where nothing vouches for it.
+/// Decides to which key and build group an answer belongs; `None` if it is not taken in.
 fn assign<'g>(
     pull: &AddressPull<'g>,
     profile: &Profile,
@@ -142,7 +143,7 @@ fn assign<'g>(
     Ok(Some(BuildAssignment { key, is_decided, index, build_group, structure, open }))
 }
 
-/// Returns the key that a process at a shared address belongs to.
+/// Returns the key to which a process at a shared address belongs.
 fn owner<'g>(pull: &AddressPull<'g>, build: &Build) -> Option<KeyHandle<'g>> {
     let claim = |key: &KeyHandle<'_>| Claim {
         is_its_build: key.lock().state.is_its_build(build),
@@ -152,7 +153,7 @@ fn owner<'g>(pull: &AddressPull<'g>, build: &Build) -> Option<KeyHandle<'g>> {
     build_group::owner(&claims).map(|index| pull.keys[index])
 }
 
-/// Reads the stored counters of the open life that an answer may go on with, where they were not read already.
+/// Reads the stored counters of the open life that an answer may go on with, unless they were read already.
 fn stored_counts(
     pull: &AddressPull<'_>,
     assignment: &BuildAssignment<'_>,
@@ -164,7 +165,7 @@ fn stored_counts(
         return Ok(Some(counts.counts));
     }
     match pull.store.counts(open.id, blocks) {
-        // Counters that cannot be read are left as they are, and the process counts anew.
+        // Counters that cannot be read stay unchanged, and the process gets a new life.
         Err(error) if error.is_of_one_value() => {
             assignment.key.note_fault(error.to_string());
             Ok(None)
@@ -221,7 +222,7 @@ fn life_of(
     Ok(KnownLives { previous, mixture, ..KnownLives::default() })
 }
 
-/// Adds an answer to the sum of its build group and sends what is to be remembered of it.
+/// Adds an answer to the sum of its build group, and sends the changes for the database.
 fn send(
     pull: &AddressPull<'_>,
     answer: Answer,
@@ -244,7 +245,7 @@ fn send(
     let LifeChanges { generation, changes: more, remembered } =
         life::changes(&decision, decided, || run.ids.generation());
     if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
-        // By itself: nothing has moved that a row would have to be decided for.
+        // The change is sent by itself, because the counters are the same and no row has to be decided.
         run.send(Message::Changes(Some(id), vec![remembered]));
     }
     note_elsewhere(pull, key, &build);

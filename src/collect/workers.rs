@@ -1,4 +1,4 @@
-//! The threads of a pull: they take tasks from one queue, while the thread that began them writes.
+//! The threads of a pull. They take tasks from one queue, while the thread that started them writes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +16,11 @@ use crate::parallel::{self, Begun, lock};
 
 /// The next work of a thread.
 enum Task<'a> {
-    /// Ask the addresses of a group that may be asked at once.
+    /// The task is to ask the addresses of a group that may be asked at once.
     Begin(&'a AddressGroup<'a>),
-    /// Ask an address of a group, by index.
+    /// The task is to ask the address of a group with this index.
     Pull(Arc<GroupPull<'a>>, usize),
-    /// Ask a group whether it moved.
+    /// The task is to peek at a group.
     Peek(&'a AddressGroup<'a>),
 }
 
@@ -37,14 +37,14 @@ struct QueueState<'a> {
 }
 
 impl<'a> Queue<'a> {
-    /// Begins with all pulls of a plan, and its peeks where those are wanted.
+    /// Begins with all pulls of a plan, and its peeks if they are wanted.
     pub(crate) fn new(plan: &'a PullPlan<'a>, peek: bool) -> Self {
         let pulls = plan.pulls.iter().map(Task::Begin).collect();
         let peeks = if peek { plan.peeks.iter().map(Task::Peek).collect() } else { VecDeque::new() };
         Self { state: Mutex::new(QueueState { pulls, peeks, busy: 0 }), changed: Condvar::new() }
     }
 
-    /// Counts what threads can do at the same time.
+    /// Returns the number of tasks that threads can do at the same time.
     fn len(&self) -> usize {
         let state = lock(&self.state);
         let at_once = |task: &Task<'_>| match task {
@@ -86,7 +86,7 @@ impl<'a> Queue<'a> {
         self.changed.notify_all();
     }
 
-    /// Works until nothing is left or the run is stopped.
+    /// Works until no task is left or the run is stopped.
     fn work(&self, run: &Run<'_>, store: &Store) {
         while self.work_once(run, store) {}
     }
@@ -106,7 +106,7 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Does a task; returns those that can be done now.
+/// Does a task; returns the tasks that can be done now.
 fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
     match task {
         Task::Begin(group) => begin(group, None, run, store),
@@ -121,7 +121,7 @@ fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Resul
     }
 }
 
-/// Begins the pull of a group; one without an address to ask ends at once.
+/// Begins the pull of a group. A group without an address to ask ends at once.
 fn begin<'a>(
     group: &'a AddressGroup<'a>,
     peeked: Option<Peeked>,
@@ -135,7 +135,7 @@ fn begin<'a>(
     Ok(group.first_addresses().map(|address| Task::Pull(Arc::clone(&pull), address)).collect())
 }
 
-/// Ends the run where a thread panics: the others would wait for what it began for ever.
+/// A guard that stops the run when a thread panics. Otherwise the other threads would wait forever for its task.
 struct StopsOnPanic<'a>(&'a AtomicBool);
 
 impl Drop for StopsOnPanic<'_> {
@@ -146,18 +146,18 @@ impl Drop for StopsOnPanic<'_> {
     }
 }
 
-/// The work of a run, with what the threads that do it need.
+/// The work of a run, with the values that its threads need.
 pub(crate) struct Work<'q, 'a> {
     pub(crate) queue: &'q Queue<'a>,
     pub(crate) store: &'q Store,
-    /// How many threads work at most.
+    /// Largest number of threads.
     pub(crate) threads: usize,
-    /// Messages of the threads.
+    /// Channel with the messages of the threads.
     pub(crate) messages: &'q Receiver<Message>,
 }
 
 impl Work<'_, '_> {
-    /// Lets threads work on the queue while this one writes; with none to be had, this one does both.
+    /// Starts threads for the queue while this one writes. If no thread can be started, this one does both.
     pub(crate) fn carry_out(
         &self,
         run: Run<'_>,
@@ -165,7 +165,7 @@ impl Work<'_, '_> {
     ) -> anyhow::Result<PullResult> {
         let Self { queue, store, threads, messages } = *self;
         let client = run.client;
-        // The steps before may have taken all the time of the run.
+        // The earlier steps may have used all the time of the run.
         if store_thread.stop().is_some() {
             store_thread.stopped.store(true, Ordering::Relaxed);
         }
@@ -175,7 +175,8 @@ impl Work<'_, '_> {
             for begun in 0..threads.min(queue.len()) {
                 let worker_run = Arc::clone(&run);
                 let reader = store.reader();
-                // The threads before it may have taken the last files that this process may open, and go on.
+                // The earlier threads may have taken the last files that this process may open. They work without this
+                // one.
                 if begun > 0 && reader.as_ref().is_err_and(StoreError::is_not_opened) {
                     break;
                 }
@@ -197,7 +198,7 @@ impl Work<'_, '_> {
                     Begun::Refused(_) => break,
                 }
             }
-            // The channel ends with the last thread, so none may be left here.
+            // The channel ends with its last sender, so this one has to be dropped.
             drop(run);
             store_thread.write(
                 messages,
@@ -210,9 +211,10 @@ impl Work<'_, '_> {
         })
     }
 
-    /// Does the work of the queue in this thread, where no other can be had for it, and writes after each task.
+    /// Does the tasks of the queue in this thread, and writes after each task. This is for a process that gets no other
+    /// thread.
     ///
-    /// A task sends few messages, so they wait without filling the channel. A request under way is not broken off.
+    /// A task sends few messages, so they do not fill the channel. A running request is not aborted.
     fn work_and_write(
         &self,
         run: &Run<'_>,

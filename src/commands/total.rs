@@ -50,7 +50,7 @@ pub(crate) fn run(args: &TotalArgs, context: &Context) -> Result<ExitCode> {
         bail!("{name}: its data was dropped by prune --drop-keys-older-than (goc-watchdog history {name})");
     }
     let row = latest.ok_or_else(|| {
-        anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
+        anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
     })?;
     match args.format {
         Format::Text => {

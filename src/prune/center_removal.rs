@@ -1,4 +1,4 @@
-//! Removals at one center: batch after batch, and after each a look at what the center made of it.
+//! The removals at one center in batches, with a check of the center's list after each batch.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,25 +18,25 @@ use crate::prune::event::PruneEvent;
 use crate::prune::registration::register;
 use crate::prune::removal::{ListRemovals, RemovalOutcome, RemovalRun, Remover};
 
-/// The most removals between two checks of the list. The first removals are checked one by one, so that a center which
-/// drops more addresses than it was asked to is noticed at once. Later batches double up to this size, because a check
-/// after each removal would read a long list a thousand times.
+/// Largest number of removals between two checks of the list. The first removals are checked one by one, so that a
+/// center that drops more addresses than requested is noticed at once. Later batches double up to this size, because a
+/// check after each removal would read a long list a thousand times.
 const LARGEST_BATCH: usize = 64;
 
 /// The removals at one center.
 pub(crate) struct CenterRemoval<'r> {
     pub(crate) removals: &'r ListRemovals<'r>,
     pub(crate) center: &'r str,
-    /// The registrations that the center should list, after all that was sent.
+    /// The registrations that the center should list after all requests.
     pub(crate) expected: BTreeSet<Registration>,
     pub(crate) run: &'r mut RemovalRun,
 }
 
-/// Removals that were sent.
+/// The removals that were sent.
 pub(crate) struct Sent<'d> {
-    /// The removals that the center took.
+    /// The removals that the center accepted.
     pub(crate) taken: Vec<&'d AddressDecision>,
-    /// The center still answers, and no end of the run came between.
+    /// The center still answers, and the run has not ended.
     pub(crate) may_go_on: bool,
 }
 
@@ -45,7 +45,7 @@ impl<'r> CenterRemoval<'r> {
         self.removals.remover
     }
 
-    /// Removes dead addresses; tells whether the center can be trusted with more.
+    /// Removes dead addresses; tells whether the center may get further requests.
     pub(crate) fn remove_dead(&mut self, dead: &[&AddressDecision]) -> Result<bool> {
         let mut rest = dead;
         let mut size = 1;
@@ -68,11 +68,11 @@ impl<'r> CenterRemoval<'r> {
         Ok(true)
     }
 
-    /// Probes once more, and gives each address that may still answer one last pull; returns those that go all the
-    /// same, or `None` where the run is over.
+    /// Probes once more, and pulls each address that may still answer one last time. Returns the addresses to remove,
+    /// or `None` if the run is over.
     fn last_look<'d>(&mut self, batch: &[&'d AddressDecision]) -> Result<Option<Vec<&'d AddressDecision>>> {
         let remover = self.remover();
-        // Spellings of one address are one process, which is asked once.
+        // All spellings of an address mean one process, which is asked once.
         let targets: BTreeMap<&str, ProbeTarget> = batch
             .iter()
             .map(|decision| (decision.listed.identity.as_str(), remover.target(decision, false)))
@@ -82,7 +82,7 @@ impl<'r> CenterRemoval<'r> {
         let results = results.into_iter().map(|result| result.probe);
         let mut probes: HashMap<&str, Probe> =
             targets.iter().map(|target| target.address.as_str()).zip(results).collect();
-        // Only an address that accepts connections may still serve a profile.
+        // Only an address that accepts connections can still serve a profile.
         let silent =
             targets.iter().filter(|target| probes[target.address.as_str()].finding == Finding::Silent);
         let asked: BTreeSet<String> = silent.map(|target| target.address.clone()).collect();
@@ -90,7 +90,7 @@ impl<'r> CenterRemoval<'r> {
         if remover.is_over() {
             return Ok(None);
         }
-        // A profile that is too large for a pull, or breaks off, is an agent's all the same.
+        // A profile that is too large for a pull, or is cut short, still shows an agent.
         let is_doubtful = |it: &&ProbeTarget| asked.contains(&it.address) && !answered.contains(&it.address);
         let doubtful: Vec<ProbeTarget> = targets.iter().filter(is_doubtful).cloned().collect();
         let Some(results) = remover.prober.probe_all(&doubtful, Effort::Thorough)? else { return Ok(None) };
@@ -102,7 +102,7 @@ impl<'r> CenterRemoval<'r> {
         self.spare(batch, &probes, &answered).map(Some)
     }
 
-    /// Notes which addresses are spared after a last look; returns the others.
+    /// Notes the addresses that stay after the last look; returns the others.
     fn spare<'d>(
         &mut self,
         batch: &[&'d AddressDecision],
@@ -146,14 +146,14 @@ impl<'r> CenterRemoval<'r> {
         Sent { taken, may_go_on: true }
     }
 
-    /// Reads the list to learn what the center made of the removals; tells whether it did nothing beyond them.
+    /// Reads the list to learn the result of the removals; tells whether the center removed nothing else.
     fn confirm(&mut self, taken: &[&AddressDecision], tombstones: &[Tombstone]) -> Result<bool> {
         match self.remover().finishing().list(self.center) {
             Ok(listed) => self.compare(taken, tombstones, &listed),
             Err(error) => {
-                // Their tombstones stay: the center may have carried it out.
+                // The tombstones stay, because the center may have removed the addresses.
                 for decision in taken {
-                    let error = format!("it is not known whether the center carried it out: {error}");
+                    let error = format!("the center may or may not have removed it: {error}");
                     self.run.set(decision, RemovalOutcome::Failed(error));
                 }
                 Ok(false)
@@ -175,7 +175,7 @@ impl<'r> CenterRemoval<'r> {
             let address = decision.listed.address.as_str();
             let of_address = tombstones.iter().filter(|tombstone| tombstone.address == address).cloned();
             if still_there.contains(address) {
-                let error = "the center said yes, and lists it still".to_owned();
+                let error = "the center accepted the removal, but still lists it".to_owned();
                 self.run.set(decision, RemovalOutcome::Failed(error));
                 changes.extend(of_address.map(Change::TombstoneRemoved));
                 continue;
@@ -191,15 +191,14 @@ impl<'r> CenterRemoval<'r> {
             removed.extend(of_address);
         }
         self.remover().write(changes)?;
-        // The receiver is gone only after a signal, or if the watch failed, and its join returns that error.
+        // The receiver is gone only after a signal, or if the watch failed; then its join returns the error.
         let _ = self.remover().removed.send(removed);
         self.bring_back(&standing)
     }
 
-    /// Registers again each address that is alive and gone from the list though nobody named it; tells whether there
-    /// was none.
+    /// Registers again each living address that the center dropped without a request; tells whether there was none.
     ///
-    /// A process that ends takes itself off the list and answers no more, so it is none of these.
+    /// A process that ends removes itself from the list and answers no more, so it is not registered again.
     pub(crate) fn bring_back(&mut self, standing: &BTreeSet<Registration>) -> Result<bool> {
         let lost: Vec<Registration> = self.expected.difference(standing).cloned().collect();
         if lost.is_empty() {
@@ -244,7 +243,7 @@ impl<'r> CenterRemoval<'r> {
         Ok(false)
     }
 
-    /// Returns the tombstones of addresses that go, one for each name.
+    /// Returns the tombstones of addresses to remove, one for each name.
     fn tombstones(&self, going: &[&AddressDecision]) -> Result<Vec<Tombstone>> {
         let Remover { inputs, store, .. } = *self.remover();
         let mut tombstones = Vec::new();

@@ -1,5 +1,5 @@
-//! The engine of `prune`: probes what the centers list, removes dead addresses, registers again what is missed, and drops
-//! history that was kept long enough.
+//! The engine of `prune`: it probes the addresses that the centers list, removes dead ones, restores those that were
+//! removed by mistake, and deletes old history.
 //!
 //! A run probes first, without the lock ([`probe_round`]), and then works under it ([`run`]). Each step returns its
 //! outcome; what a later error could hide is an event ([`event`]). Nothing here prints.

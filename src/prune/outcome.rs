@@ -8,12 +8,12 @@ use crate::prune::removal::RemovalRun;
 use crate::prune::retention::RetentionRun;
 use crate::prune::watch::RestoredAddress;
 
-/// Everything that a run did, or would do.
+/// All actions of a run, or of a dry run.
 #[derive(Default)]
 pub(crate) struct PruneOutcome {
-    /// The changes of the centers' lists; `None` where the lists were let alone.
+    /// The changes of the centers' lists; `None` when the run left the lists alone.
     pub(crate) lists: Option<ListsOutcome>,
-    /// The changes of the history; `None` where it was let alone.
+    /// The changes of the history; `None` when the run left it alone.
     pub(crate) retention: Option<RetentionRun>,
     /// A signal ended the run.
     pub(crate) has_signal: bool,
@@ -30,25 +30,25 @@ impl PruneOutcome {
     }
 }
 
-/// Everything that a run did about the lists of the centers.
+/// All changes of the centers' lists.
 #[derive(Default)]
 pub(crate) struct ListsOutcome {
     pub(crate) plan: RemovalPlan,
     pub(crate) removal: RemovalRun,
     pub(crate) silent: Vec<SilentCenter>,
-    /// Addresses that came back while they were watched.
+    /// Addresses that came back during the watch.
     pub(crate) restored: Vec<RestoredAddress>,
-    /// The deadline ended the run before all was done.
+    /// The deadline ended the run early.
     pub(crate) is_cut: bool,
 }
 
 impl ListsOutcome {
-    /// Returns how many listed addresses nothing was learnt of.
+    /// Returns the number of listed addresses without a result.
     pub(crate) fn unasked(&self) -> usize {
         self.plan.decisions.iter().filter(|decision| decision.listed.probe.is_none()).count()
     }
 
-    /// Tells whether something was not done that should have been.
+    /// Tells whether an action failed or was not tried.
     pub(crate) fn has_failures(&self) -> bool {
         self.removal.has_failures() || self.restored.iter().any(|restored| restored.error.is_some())
     }

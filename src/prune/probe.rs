@@ -1,4 +1,4 @@
-//! Probes of addresses: many at once, several times, before any lock is taken.
+//! The probes of addresses: many at the same time, several times each, before any lock is taken.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -17,22 +17,22 @@ use crate::io::store::{Store, StoreError};
 use crate::parallel;
 use crate::profile::Build;
 
-/// Addresses that each thread asks before those that failed are asked again, where there is a deadline.
+/// Number of addresses that each thread asks before failed ones are asked again, if the run has a deadline.
 const TURNS_A_PART: usize = 8;
-/// The waiting thread looks for a signal so often.
+/// Interval at which the waiting thread checks for a signal.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Sends probes to addresses, and requests to their centers.
+/// The sender of probes to addresses, and of requests to centers.
 pub(crate) struct Prober<'a> {
-    /// Client for probes, which gives up early.
+    /// Client for probes, with short timeouts.
     pub(crate) quick: Client,
-    /// Client with the timeouts that a profile or a list takes.
+    /// Client for profiles and lists, with long timeouts.
     pub(crate) patient: Client,
     pub(crate) concurrency: usize,
     pub(crate) signals: &'a Signals,
-    /// The two clients end their requests then.
+    /// The end of all requests of the two clients.
     pub(crate) deadline: Deadline,
-    /// The database, read for the builds that keys show; `None` where nothing was pulled yet.
+    /// The database, from which the builds that keys show are read; `None` when nothing was pulled yet.
     pub(crate) store: Option<Mutex<Store>>,
 }
 
@@ -42,20 +42,20 @@ impl Prober<'_> {
         Self { quick: self.quick.until(deadline), patient: self.patient.until(deadline), deadline, ..self }
     }
 
-    /// Tells whether the run is to end now.
+    /// Tells whether the run has to end now.
     pub(crate) fn is_over(&self) -> bool {
         self.signals.received().is_some() || self.deadline.has_passed()
     }
 
     /// Probes each target until an agent answers, with a pause before each further attempt.
     ///
-    /// `None` stands for a target that the end of the run left without an answer and without all of its attempts.
+    /// `None` stands for a target without an answer for which the end of the run left out attempts.
     pub(crate) fn probe_repeatedly(
         &self,
         targets: &[ProbeTarget],
         pauses: &[Duration],
     ) -> Result<Vec<Option<ProbeResult>>> {
-        // If time is short, a part of the addresses is asked to the end, rather than all of them half.
+        // When time is short, all attempts for a part of the addresses are better than one attempt for each.
         let part_len = match self.deadline.left() {
             Some(_) => self.concurrency.saturating_mul(TURNS_A_PART),
             None => targets.len(),
@@ -72,7 +72,7 @@ impl Prober<'_> {
         targets: &[ProbeTarget],
         pauses: &[Duration],
     ) -> Result<Vec<Option<ProbeResult>>> {
-        // The last attempt is the thorough one, because the fewest addresses are left for it.
+        // The last attempt is the thorough one, because it has the fewest addresses.
         let effort = |at: usize| if at == pauses.len() { Effort::Thorough } else { Effort::Quick };
         let mut results = self.probe_each(targets, effort(0))?;
         for (at, &pause) in pauses.iter().enumerate() {
@@ -96,7 +96,7 @@ impl Prober<'_> {
         Ok(results)
     }
 
-    /// Probes each target once; `None` where the run ended before all were asked.
+    /// Probes each target once; `None` if the run ended before all were asked.
     pub(crate) fn probe_all(
         &self,
         targets: &[ProbeTarget],
@@ -117,7 +117,7 @@ impl Prober<'_> {
             |target| self.probe(target, effort),
             || self.is_over(),
             || {
-                // A deadline ends each request by itself, and what was begun is still to be finished then.
+                // A deadline ends each request by itself, and its result still counts.
                 if self.signals.received().is_some() {
                     self.quick.shutdown();
                     self.patient.shutdown();
@@ -142,10 +142,10 @@ impl Prober<'_> {
         Ok(result)
     }
 
-    /// Returns the build that an address serves; `None` where its profile cannot be read.
+    /// Returns the build that an address serves; `None` if its profile cannot be read.
     fn build_at(&self, address: &str) -> Option<Arc<Build>> {
         let mut incoming = self.patient.profile(address).ok()?;
-        // The digest is thrown away, so no seed is drawn.
+        // The digest is not used, so it needs no random seed.
         let understood = incoming.understand(&[], None, 0).ok()?;
         Some(understood.profile.build)
     }
@@ -156,7 +156,7 @@ impl Prober<'_> {
         let mut templates = Vec::new();
         for structure in store.shown(key)? {
             match store.structure(structure) {
-                // The next pull of the key names the damage.
+                // The next pull of the key reports the damage.
                 Err(error) if error.is_of_one_value() => {}
                 template => templates.push(template?),
             }
@@ -166,10 +166,10 @@ impl Prober<'_> {
     }
 }
 
-/// Does some work for each item on so many threads; returns the results in the items' order.
+/// Calls a function for each item on several threads; returns the results in the order of the items.
 ///
-/// Once `is_stopped`, `break_off` ends the work under way, and no more is begun. `None` stands for an item that was not
-/// done by then: its result would only show the end.
+/// After `is_stopped`, `break_off` aborts the running calls, and no new ones begin. `None` stands for an item that was
+/// not done by then, because its result would only show the abort.
 pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,

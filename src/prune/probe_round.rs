@@ -1,4 +1,4 @@
-//! A round of probes: the centers' lists are read, and each listed or removed address is asked.
+//! A round of probes, which reads the centers' lists and asks each listed or removed address.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,13 +25,13 @@ pub(crate) struct ProbeRound {
     pub(crate) answered: BTreeSet<String>,
     /// The list of each center that answered, by URL.
     lists: HashMap<String, CenterList>,
-    /// By address in its normal form.
+    /// The results by normal form of the address.
     pub(crate) results: HashMap<String, ProbeResult>,
     /// The deadline ended the round before all addresses were asked.
     pub(crate) is_cut: bool,
 }
 
-/// The notes of earlier runs about addresses.
+/// The stored failures and tombstones of addresses.
 struct Remembered {
     suspicions: HashMap<String, Suspicion>,
     tombstones: Vec<Tombstone>,
@@ -48,7 +48,7 @@ impl Remembered {
 }
 
 impl ProbeRound {
-    /// Asks the centers for their lists, and every address there; `None` where a signal ended the round.
+    /// Asks the centers for their lists, and probes every address there; `None` if a signal ended the round.
     pub(crate) fn run(prober: &Prober<'_>, inputs: &Inputs<'_>) -> Result<Option<Self>> {
         let Inputs { naming, centers, prune, now, .. } = *inputs;
         let Remembered { suspicions, tombstones } = Remembered::read(prober)?;
@@ -63,12 +63,13 @@ impl ProbeRound {
             FleetSource { store: store.as_deref(), naming, now }.assemble(|_| answers)?.0
         };
         let mut targets = listed_targets(&fleet);
-        // Suspects are asked first, the others in random order, so that short runs leave out others each time.
+        // Suspects are asked first. The others are asked in random order, so that short runs leave out different ones
+        // each time.
         fastrand::shuffle(&mut targets);
         targets.sort_by_key(|target| !suspicions.contains_key(&target.address));
         let removed = add_tombstones(&mut targets, &tombstones, naming);
         let mut results = prober.probe_repeatedly(&targets, &prune.pauses)?;
-        // A single attempt is enough: most of them stay dead, and there is a next run.
+        // One attempt is enough, because most of them stay dead, and the next run tries again.
         results.extend(prober.probe_each(&removed, Effort::Thorough)?);
         if prober.signals.received().is_some() {
             return Ok(None);
@@ -80,12 +81,12 @@ impl ProbeRound {
         Ok(Some(Self { fleet, answered, lists, results, is_cut }))
     }
 
-    /// Asks those centers again that answered; where no time is left for that, their first answer stands.
+    /// Asks the centers that answered again. After the deadline their first answer is used.
     pub(crate) fn ask_again(&self, prober: &Prober<'_>, centers: &[String]) -> Vec<CenterAnswer> {
         let ask = |center: &String| -> Vec<CenterAnswer> {
             let url = normal_form(center);
             match self.lists.get(&url) {
-                // A center that drips must not take as long once more while the lock is held.
+                // A slow center must not take its time again while the lock is held.
                 None => vec![CenterAnswer { url, answer: None }],
                 Some(list) if prober.deadline.has_passed() => {
                     vec![CenterAnswer { url, answer: Some(Ok(list.clone())) }]

@@ -1,4 +1,4 @@
-//! Registering addresses again, and reading the list again to see that the center took them.
+//! The registering of addresses again, with a check of the center's list afterwards.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::fleet::registration::{is_registered, to_register};
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::{Client, HttpError};
 
-/// Registers each address again that its center's list lacks; returns the error of each, in the same order.
+/// Registers each address again that its center's list lacks; returns the errors in the same order.
 pub(crate) fn register(client: &Client, tombstones: &[&Tombstone]) -> Vec<Option<String>> {
     let mut errors: Vec<Option<String>> = tombstones.iter().map(|_| None).collect();
     let mut by_center: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -37,7 +37,7 @@ fn register_at(client: &Client, center: &str, tombstones: &[&Tombstone]) -> Vec<
         let Tombstone { service, address, .. } = tombstones[at];
         errors[at] = client.register(center, service, address).err().map(|error| error.to_string());
     }
-    // A 200 of the center proves nothing.
+    // The center's status 200 does not prove the registration.
     let after = client.list(center);
     for at in absent {
         if errors[at].is_none() {
@@ -50,7 +50,7 @@ fn register_at(client: &Client, center: &str, tombstones: &[&Tombstone]) -> Vec<
 fn check(tombstone: &Tombstone, listed: Result<&Vec<ListedService>, &HttpError>) -> Option<String> {
     match listed {
         Ok(listed) if is_registered(listed, &tombstone.service, &tombstone.address) => None,
-        Ok(_) => Some("the center took it, and lists it not as it was listed before".to_owned()),
-        Err(error) => Some(format!("it is not known whether the center took it: {error}")),
+        Ok(_) => Some("the center accepted it, but does not list it as before".to_owned()),
+        Err(error) => Some(format!("the center may or may not have accepted it: {error}")),
     }
 }

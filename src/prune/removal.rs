@@ -1,4 +1,4 @@
-//! Carrying out a plan for the centers' lists, center after center.
+//! The carrying out of a plan for the centers' lists, one center after the other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::mpsc::Sender;
@@ -29,36 +29,36 @@ use crate::prune::probe::Prober;
 use crate::prune::probe_round::{ProbeRound, answered};
 use crate::prune::registration::register;
 
-/// The outcome for an address that was to be removed.
+/// The outcome for an address that the plan removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RemovalOutcome {
-    /// The center lists the address no more.
+    /// The center does not list the address any more.
     Removed,
-    /// The address is listed under its right names alone.
+    /// The address is listed only under its right names.
     Renamed,
-    /// The address answered at the last moment.
+    /// The address stays, for this reason.
     Spared(String),
-    /// The center lists the address still.
+    /// The removal failed, for this reason.
     Failed(String),
-    /// Nothing was tried: something before it went wrong, or a signal came.
+    /// The removal was not tried, because an earlier step failed or a signal came.
     NotTried,
 }
 
 /// The outcome of a plan that was carried out.
 #[derive(Debug, Default)]
 pub(crate) struct RemovalRun {
-    /// By center and address.
+    /// The outcomes by center and address.
     pub(crate) outcomes: BTreeMap<(String, String), RemovalOutcome>,
-    /// Addresses that came back since an earlier run, each with the error of registering it again.
+    /// Addresses of earlier runs that came back, each with the error of its registration.
     pub(crate) restored: Vec<(Tombstone, Option<String>)>,
-    /// Addresses that a center dropped though nobody named them, each with the error of registering it again.
+    /// Addresses that a center dropped without a request, each with the error of its registration.
     pub(crate) dropped: Vec<(Tombstone, Option<String>)>,
-    /// The deadline ended the run before all was done.
+    /// The deadline ended the run early.
     pub(crate) is_cut: bool,
 }
 
 impl RemovalRun {
-    /// Tells whether something was not done that should have been.
+    /// Tells whether an action failed or was not tried.
     pub(crate) fn has_failures(&self) -> bool {
         let is_short = |outcome: &RemovalOutcome| {
             matches!(outcome, RemovalOutcome::Failed(_) | RemovalOutcome::NotTried)
@@ -74,21 +74,21 @@ impl RemovalRun {
     }
 }
 
-/// The means by which addresses are removed.
+/// The connections and settings for removing addresses.
 pub(crate) struct Remover<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
     pub(crate) prober: &'a Prober<'a>,
-    /// For the last pulls.
+    /// Client for the last pulls.
     pub(crate) pulling: &'a Client,
     pub(crate) locked: &'a Locked,
     pub(crate) store: &'a Store,
-    /// Takes removed addresses, which are watched from then on.
+    /// Channel to the watch, which gets the removed addresses.
     pub(crate) removed: &'a Sender<Vec<Tombstone>>,
     pub(crate) on_event: OnEvent<'a>,
 }
 
 impl Remover<'_> {
-    /// Plans on what the centers list now, remembers failures, and carries the plan out.
+    /// Makes the plan from the centers' present lists, stores failures, and carries the plan out.
     pub(crate) fn update_lists(&self, round: &ProbeRound) -> Result<ListsOutcome> {
         let Inputs { naming, centers, options, now, .. } = *self.inputs;
         let store = self.store;
@@ -111,13 +111,13 @@ impl Remover<'_> {
         self.prober.is_over()
     }
 
-    /// Returns the client for requests that must not be left half done: to learn what became of a removal, and to
-    /// register again. Its requests have a timeout of their own.
+    /// Returns the client for requests that have to follow a removal even after the deadline: reading the list and
+    /// registering again. Its requests have their own timeout.
     pub(crate) fn finishing(&self) -> Client {
         self.prober.patient.until(Deadline::NONE)
     }
 
-    /// Returns the target that shows which names of an address are right.
+    /// Returns the probe target of an address with the keys of its names.
     pub(crate) fn target(&self, decision: &AddressDecision, wants_build: bool) -> ProbeTarget {
         let right: &[Registration] = match &decision.action {
             AddressAction::Rename(renaming) => &renaming.right,
@@ -130,7 +130,7 @@ impl Remover<'_> {
         ProbeTarget { address: decision.listed.identity.clone(), keys, wants_build }
     }
 
-    /// Writes changes so that they survive a power cut.
+    /// Stores changes durably, so that they survive a power cut.
     pub(crate) fn write(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
         let mut writer = self.store.writer(self.locked.held());
         for change in changes {
@@ -141,7 +141,7 @@ impl Remover<'_> {
     }
 }
 
-/// The removals of a run, with the lists as they are now.
+/// The removals of a run, with the present lists.
 pub(crate) struct ListRemovals<'a> {
     pub(crate) remover: &'a Remover<'a>,
     numbering: &'a Numbering,
@@ -174,7 +174,7 @@ impl ListRemovals<'_> {
         Ok(run)
     }
 
-    /// Returns the registrations that a center lists, with those that it got back a moment ago.
+    /// Returns the registrations that a center lists, with those that were just restored.
     fn expected_at(&self, center: &str, run: &RemovalRun) -> BTreeSet<Registration> {
         let listed = current_listings(self.fleet).filter(|(listing, ..)| *listing.center == *center);
         let listed = listed.map(|(listing, name, _)| (name, &*listing.listed_as));
@@ -187,7 +187,7 @@ impl ListRemovals<'_> {
         listed.chain(returned).map(registration).collect()
     }
 
-    /// Returns the services that a center lists, or listed before, by address as it is spelled there.
+    /// Returns the services that a center lists or listed before, by the spelling of the address.
     pub(crate) fn services_at(&self, center: &str) -> HashMap<&str, Vec<ServiceId>> {
         let mut services: HashMap<&str, Vec<ServiceId>> = HashMap::new();
         for member in self.fleet.entries.iter().flat_map(|entry| &entry.members) {
@@ -198,7 +198,7 @@ impl ListRemovals<'_> {
         services
     }
 
-    /// Pulls once more; returns the addresses that answered.
+    /// Pulls addresses a last time; returns those that answered.
     pub(crate) fn last_pull(&self, addresses: &BTreeSet<String>) -> Result<BTreeSet<String>> {
         if addresses.is_empty() {
             return Ok(BTreeSet::new());

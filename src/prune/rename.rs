@@ -1,4 +1,4 @@
-//! Renaming: an address under a stale name is removed for a moment, and registered again under its right names alone.
+//! Renaming: an address with a stale name is removed, and registered again at once under its right names only.
 
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ use crate::prune::registration::register;
 use crate::prune::removal::RemovalOutcome;
 
 impl CenterRemoval<'_> {
-    /// Registers addresses under their right names alone, until the center or the run gives a reason to stop.
+    /// Registers addresses under their right names only, until a failure or the end of the run.
     pub(crate) fn rename(&mut self, renamed: &[&AddressDecision]) -> Result<()> {
         for decision in renamed {
             let AddressAction::Rename(renaming) = &decision.action else { continue };
@@ -30,7 +30,7 @@ impl CenterRemoval<'_> {
         let target = remover.target(decision, true);
         let Some(results) = remover.prober.probe_all(&[target], Effort::Thorough)? else { return Ok(false) };
         if !renaming.still_holds(&results[0], remover.inputs.naming) {
-            let why = "what it serves changed meanwhile".to_owned();
+            let why = "its build changed meanwhile".to_owned();
             self.run.set(decision, RemovalOutcome::Spared(why));
             return Ok(true);
         }
@@ -48,7 +48,7 @@ impl CenterRemoval<'_> {
         self.register_renamed(decision, renaming, tombstones)
     }
 
-    /// Registers an address again that was removed a moment ago; tells whether the next one may follow.
+    /// Registers an address again after its removal; tells whether the next one may follow.
     fn register_renamed(
         &mut self,
         decision: &AddressDecision,
@@ -66,7 +66,9 @@ impl CenterRemoval<'_> {
             (None, Ok(listed))
                 if renaming.stale.iter().any(|stale| is_registered(listed, stale, address)) =>
             {
-                RemovalOutcome::Failed("the center said yes, and lists the stale name still".to_owned())
+                RemovalOutcome::Failed(
+                    "the center accepted the removal, but still lists the stale name".to_owned(),
+                )
             }
             (None, Ok(_)) => RemovalOutcome::Renamed,
         };
@@ -80,7 +82,7 @@ impl CenterRemoval<'_> {
         if is_done {
             remover.write(tombstones.into_iter().map(Change::TombstoneRemoved))?;
         } else {
-            // The process lives, and may be lost: it is tried again while the watch lasts, and in the next runs.
+            // The process lives and may be unlisted now, so the watch and the next runs try again.
             let _ = remover.removed.send(tombstones);
         }
         Ok(is_done && is_sound)

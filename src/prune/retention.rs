@@ -1,4 +1,4 @@
-//! Retention: drops history that was kept long enough, and tells what that frees.
+//! Retention: the deletion of old history, with the space that it frees.
 
 use std::collections::HashSet;
 
@@ -18,27 +18,27 @@ use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{Freed, Locked, Swept, Workdir, WorkdirError};
 use crate::names::Naming;
 
-/// The part of the stored history that goes.
+/// The part of the stored history that is deleted.
 #[derive(Default)]
 pub(crate) struct RetentionRun {
-    /// Rows whose profile goes, and whose figures stay.
+    /// Rows whose profile is deleted and whose figures stay.
     pub(crate) rows: Vec<Row>,
-    /// Keys of which everything goes.
+    /// Keys that are deleted with all their data.
     pub(crate) keys: Vec<DroppedKey>,
-    /// Builds that were set aside, and are served by nobody.
+    /// Build groups that were set aside and that no address serves.
     pub(crate) build_groups: Vec<DroppedBuildGroup>,
-    /// Files, removed or to be removed.
+    /// Number and size of the files that were removed, or would be.
     pub(crate) freed: Freed,
-    /// Links in the place of folders of profiles, which are not swept.
+    /// Symbolic links in place of folders of profiles, which are not swept.
     pub(crate) links: Vec<WorkdirError>,
     /// A folder of profiles could not be swept.
     pub(crate) is_partial: bool,
-    /// Bytes of counters in the database, which it uses again.
+    /// Bytes of deleted counters in the database, which reuses the space.
     pub(crate) counter_bytes: u64,
 }
 
 impl RetentionRun {
-    /// Decides what goes. No center is asked: the addresses that each listed last, and may still list, count.
+    /// Decides the records to delete. No center is asked; the last known lists count.
     pub(crate) fn plan(
         store: &Store,
         workdir: &Workdir,
@@ -68,8 +68,8 @@ impl RetentionRun {
         Ok(run)
     }
 
-    /// Marks the rows, before their files are swept, so that no row is ever without its file, and drops the counters;
-    /// returns the files that rows name then.
+    /// Marks the rows as deleted and deletes the counters; returns the files that rows still name. Files are swept
+    /// later, so that no row is ever without its file.
     pub(crate) fn drop_rows(
         &mut self,
         store: &Store,
@@ -95,14 +95,14 @@ impl RetentionRun {
         Ok(files)
     }
 
-    /// Notes what the sweep removed after that.
+    /// Notes the files that the sweep removed.
     pub(crate) fn note_sweep(&mut self, swept: &Swept) {
         self.is_partial = !self.links.is_empty() || !swept.failed.is_empty();
         self.freed = swept.freed;
     }
 }
 
-/// Decides about the build groups of a key that stays. A key that cannot be read is noted, and keeps them.
+/// Decides about the build groups of a key that stays. A key that cannot be read is noted and keeps its groups.
 fn dropped_build_groups(
     entry: &KeyEntry,
     store: &Store,

@@ -1,4 +1,4 @@
-//! The watch over removed addresses: a process that only seemed dead is registered again at once.
+//! The watch over removed addresses, which registers a process that only seemed dead again at once.
 
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
@@ -18,7 +18,7 @@ use crate::prune::Inputs;
 use crate::prune::probe::Prober;
 use crate::prune::registration::register;
 
-/// The pause before the watch looks again for a due address.
+/// Interval at which the watch looks for due addresses.
 const TICK: Duration = Duration::from_millis(50);
 
 /// An address that came back.
@@ -37,9 +37,9 @@ pub(crate) struct WatchResult {
     pub(crate) is_cut: bool,
 }
 
-/// Does `work` under the lock, while what it removes, and sends, is watched in the background.
+/// Calls `work` under the lock, while a thread watches the removed addresses that `work` sends.
 ///
-/// The lock is let go after the work, and the watch goes on until its end.
+/// The lock is released after the work, and the watch goes on until its end.
 pub(crate) fn watch_while<T>(
     prober: &Prober<'_>,
     inputs: &Inputs<'_>,
@@ -50,7 +50,7 @@ pub(crate) fn watch_while<T>(
     let recheck: &[Duration] = if inputs.options.restore { &inputs.prune.recheck } else { &[] };
     let naming = inputs.naming;
     thread::scope(|scope| {
-        // Without a thread, removed addresses are watched once the lock is let go.
+        // Without a thread, the watch begins after the lock is released.
         let watching = parallel::begin(scope, move || Watch::new(prober, recheck, naming).run(&received));
         let worked = work(&locked, &removed);
         drop(locked);
@@ -72,9 +72,9 @@ impl WatchedAddress {
     }
 }
 
-/// The watch while it runs.
+/// The state of the watch.
 ///
-/// Nothing is written down: an address that is cut off here has a tombstone, and the next run probes it again.
+/// The watch stores nothing, because each address has a tombstone: the next run probes it again if this one ends early.
 struct Watch<'a> {
     prober: &'a Prober<'a>,
     /// The times of the probes, counted from the removal.
@@ -89,7 +89,7 @@ impl<'a> Watch<'a> {
         Self { prober, recheck, naming, watched: Vec::new(), restored: Vec::new() }
     }
 
-    /// Probes each address that comes in, until no more can come and all were probed.
+    /// Probes each address that comes in, until no more can come and all had their probes.
     fn run(mut self, received: &Receiver<Vec<Tombstone>>) -> Result<WatchResult> {
         let mut is_open = true;
         loop {
@@ -104,7 +104,8 @@ impl<'a> Watch<'a> {
                 return Ok(self.end(false));
             }
             if self.prober.deadline.has_passed() {
-                // The watch still takes what is removed, so that the run knows whether it leaves addresses to the next.
+                // The watch still receives removed addresses, so that the run knows whether it leaves some to the next
+                // run.
                 for tombstones in received {
                     self.add(tombstones);
                 }
@@ -130,7 +131,7 @@ impl<'a> Watch<'a> {
         WatchResult { restored: self.restored, is_cut }
     }
 
-    /// Takes out the addresses that are to be probed now, and ends the watch of those that had all probes.
+    /// Takes out the addresses that are due, and ends the watch of those that had all probes.
     fn take_due(&mut self) -> Vec<WatchedAddress> {
         let mut due = Vec::new();
         for watched in std::mem::take(&mut self.watched) {
@@ -147,7 +148,7 @@ impl<'a> Watch<'a> {
         due
     }
 
-    /// Probes addresses, and registers those again that are back.
+    /// Probes addresses, and registers again those that are back.
     fn probe(&mut self, due: Vec<WatchedAddress>) -> Result<()> {
         let target = |watched: &WatchedAddress| ProbeTarget::for_tombstone(&watched.tombstone, self.naming);
         let targets: Vec<ProbeTarget> = due.iter().map(target).collect();

@@ -1,9 +1,9 @@
-//! The site of all services: a folder of static pages of everything that is stored.
+//! The engine of the site: a folder of static pages of all stored data.
 //!
-//! Engine: values go in, numbers of files come out, and messages go to the caller. In each run what is small is made
-//! anew and written where it changed; a report, which takes a while, is made where the site's manifest says that it was
-//! written from something else. The manifest names a file before it is there, so that the next run knows its own files
-//! however a run ends.
+//! The engine takes values and returns numbers of files; messages go to the caller. Each run makes all small files anew
+//! and writes those that changed. A report, which takes longer, is made only if the site's manifest says that it was
+//! written from other data. The manifest names a file before the file is written, so that the next run knows all files
+//! of the site even after a crash.
 
 mod reports;
 mod stored;
@@ -30,7 +30,7 @@ use writer::SiteWriter;
 
 pub(crate) use writer::Tally;
 
-/// A site to be written.
+/// The settings for writing a site.
 pub(crate) struct SiteRequest<'a> {
     pub(crate) folder: &'a Path,
     /// Nothing may be fetched.
@@ -43,11 +43,11 @@ pub(crate) struct SiteRequest<'a> {
 
 /// The end of a run.
 pub(crate) enum SiteOutcome {
-    /// Another run writes the site; nothing was changed.
+    /// Another run writes the site, so nothing was changed.
     Busy(WorkdirError),
-    /// A signal ended the run; the next one goes on.
+    /// A signal ended the run. The next run writes the rest.
     Interrupted,
-    /// The site is up to date, but for files that failed.
+    /// The site is up to date, except for files that failed.
     Written {
         tally: Tally,
         /// Some stored values could not be read.
@@ -63,7 +63,7 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
     if is_entangled(workdir.root(), folder) {
         let shown = in_message(&folder.display().to_string()).into_owned();
         bail!(
-            "a site is for everybody and \"{shown}\" is the work directory or overlaps it, give another folder"
+            "everybody may read a site, but \"{shown}\" is the work directory or overlaps it; give another folder"
         );
     }
     let mut files = match SiteFolder::open(folder) {
@@ -85,12 +85,12 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
     for damage in &damages {
         notify(Notice::Failure(damage.to_string()));
     }
-    // The last connection to the database clears its log away, which a connection that only reads could not.
+    // The last connection to the database removes its log, which a read-only connection cannot do.
     drop(store);
 
     let mut writer = SiteWriter::new(&mut files, manifest, notify);
     let brought = bring_up_to_date(&site, &ReportMaker { stored: &stored, request }, &mut writer);
-    // The manifest has to name what is there even if the run failed.
+    // The manifest has to name the existing files even if the run failed.
     writer.forget_unwritten();
     writer.store_manifest()?;
     brought?;

@@ -1,4 +1,4 @@
-//! The reports of a site: which have to be written, and from which source.
+//! The reports of a site, with the decision which of them to write, and from which source.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,10 +19,10 @@ use crate::report::site::{self, Need, Origin, Page, Shown, Text};
 use crate::report::{FileReport, NoSource, Packer, Report, Source, Wants};
 use crate::source::{AtCommit, NotFetched, SourceReader, SourceTree, Subject};
 
-/// Reports after which the manifest is stored; a killed run makes later ones again.
+/// Number of reports after which the manifest is stored. After a killed run later ones are made again.
 const AT_ONCE: usize = 20;
 
-/// Makes reports.
+/// The maker of reports.
 pub(super) struct ReportMaker<'a> {
     pub(super) stored: &'a Stored,
     pub(super) request: &'a SiteRequest<'a>,
@@ -36,12 +36,11 @@ struct Candidate<'p> {
     origin: Origin,
 }
 
-/// The result of making a report.
 struct MadeReport {
-    /// `None` where the report that is there has all the source that could be found.
+    /// Text of the report; `None` if the existing one has all source that can be found.
     text: Option<Vec<u8>>,
     source: Text,
-    /// The reason why its repository could not be reached.
+    /// The error if its repository could not be reached.
     not_fetched: Option<NotFetched>,
 }
 
@@ -50,7 +49,7 @@ impl ReportMaker<'_> {
         self.request.source.signals.received().is_some()
     }
 
-    /// Writes the reports that have to be written; returns how much source each report shows that is there.
+    /// Writes the reports that have to be written; returns the extent of source in each existing report.
     pub(super) fn write(
         &self,
         pages: &[Page],
@@ -63,7 +62,7 @@ impl ReportMaker<'_> {
         let progress = Progress::start(candidates.len(), self.request.shows_progress);
         let (mut failures, mut bytes, mut not_in_manifest) = (Vec::new(), 0, 0);
         let mut reports = HashMap::new();
-        // Apps whose repositories cannot be reached: another try would fail too, and each takes its time.
+        // Apps whose repositories cannot be reached are not tried again, because each attempt waits for a timeout.
         let mut unreachable = HashSet::new();
         for (number, candidate) in candidates.iter().enumerate() {
             if self.is_interrupted() {
@@ -82,7 +81,7 @@ impl ReportMaker<'_> {
                 }
                 Err(error) => failures.push(format!("{}: {error:#}", in_message(&page.service))),
             }
-            // A failure may have left an earlier report there, which is of other data.
+            // After a failure an earlier report may still exist, which is of other data.
             if let Some(source) = writer.source(&page.path, origin) {
                 if source.could_be_more() && self.has_repository(entry) {
                     writer.tally.lacking_source.push(page.service.clone());
@@ -107,7 +106,7 @@ impl ReportMaker<'_> {
         (self.request.source.notify)(notice);
     }
 
-    /// Returns the reports that there can be, with what has to be done about each.
+    /// Returns the possible reports with the work that each needs.
     fn candidates<'p>(&'p self, pages: &'p [Page], writer: &mut SiteWriter<'_>) -> Vec<Candidate<'p>> {
         let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
@@ -121,7 +120,7 @@ impl ReportMaker<'_> {
         candidates.collect()
     }
 
-    /// Tells whether there is anything that the source could come from.
+    /// Tells whether the source could come from a clone or a URL.
     fn has_repository(&self, entry: &KeyEntry) -> bool {
         !entry.key.commit.is_empty() && self.reader(&entry.key.app, true).is_configured()
     }
@@ -130,7 +129,7 @@ impl ReportMaker<'_> {
         SourceReader { settings: self.request.source, app, is_offline }
     }
 
-    /// Writes a report, if that changes anything; returns its bytes.
+    /// Writes a report if it changes; returns its size in bytes.
     fn bring_up_to_date(
         &self,
         Candidate { page, entry, origin, .. }: &Candidate<'_>,
@@ -150,7 +149,7 @@ impl ReportMaker<'_> {
         if let Some(not_fetched) = not_fetched {
             unreachable.insert(app.clone());
             if not_fetched.is_timed_out && !host.is_empty() {
-                // Each repository of the host would take as long.
+                // Every other repository on the host would take as long.
                 writer.asked(host, now);
             }
         }
@@ -162,7 +161,7 @@ impl ReportMaker<'_> {
         Ok(text.len() as u64)
     }
 
-    /// Makes a report; `known` is the source of the one that is there, if only its source is in question.
+    /// Makes a report. `known` is the extent of the source in the existing report, if only more source is wanted.
     fn make(
         &self,
         page: &Page,
@@ -170,7 +169,7 @@ impl ReportMaker<'_> {
         reader: &SourceReader<'_>,
         known: Option<&Text>,
     ) -> Result<MadeReport> {
-        let mut subject = self.stored.subject(page, entry).context("its row went meanwhile")?;
+        let mut subject = self.stored.subject(page, entry).context("its row was deleted meanwhile")?;
         let (found, not_fetched) = match self.find(&subject, reader) {
             Ok(found) => (found, None),
             Err(error) => {
@@ -201,7 +200,7 @@ impl ReportMaker<'_> {
         Ok(MadeReport { text, source, not_fetched })
     }
 
-    /// Finds the source of a subject; `None` where its name tells no commit.
+    /// Finds the source of a subject; `None` if its name has no commit.
     fn find(
         &self,
         subject: &Subject<'_>,
@@ -222,7 +221,7 @@ impl ReportMaker<'_> {
     }
 }
 
-/// Tells how much source a report shows.
+/// Returns the extent of the source in a report.
 fn source_shown(report: &Report<'_>, commit: Option<String>) -> Text {
     let is_lacking = |file: &&FileReport<'_>| file.no_source == Some(NoSource::NotInRepository);
     let shown = match report.files.iter().filter(|file| file.no_source.is_some()).count() {

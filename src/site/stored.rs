@@ -1,4 +1,4 @@
-//! The content of the database as a site shows it.
+//! The stored data that a site shows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::names::Naming;
 use crate::report::site::{self, Concern, Manifest, Origin, Page, Past, Service, Text, Total};
 use crate::source::{Revision, Subject, previous_row, trend};
 
-/// Lines of a service that say why it fails.
+/// Largest number of lines with the reasons of a failing service.
 const ERRORS: usize = 3;
 
 /// The time of a run, and the longest wait between two pulls.
@@ -29,19 +29,19 @@ pub(super) struct Times {
     pub(super) longest_wait: Duration,
 }
 
-/// The content of the database, as far as a site shows it.
+/// The stored data that a site shows.
 pub(super) struct Stored {
     fleet: Fleet,
     health: AddressHealth,
-    /// All rows, also those that were dropped, the oldest first.
+    /// All rows, including deleted ones, the oldest first.
     rows: Vec<Row>,
     /// Indexes of the latest row of each key.
     latest: HashMap<Key, usize>,
-    /// Indexes of the rows of an app in an environment and region, by a key without a commit.
+    /// Indexes of the rows of an app, environment and region, by a key without a commit.
     of_app: HashMap<Key, Vec<usize>>,
-    /// Changed lines that reports found for the latest rows.
+    /// Changed lines that reports computed for the latest rows.
     diffs: HashMap<RowId, ChangedLines>,
-    /// Keys of which nothing is left.
+    /// Keys whose data was deleted.
     dropped: BTreeSet<KeyId>,
 }
 
@@ -68,7 +68,7 @@ impl Stored {
         Ok(Self { health, fleet, latest, of_app, rows, diffs, dropped: store.dropped_keys()? })
     }
 
-    /// Tells whether a site may be of this work directory.
+    /// Tells whether a site may come from this work directory.
     pub(super) fn knows_one_of(&self, site: &Manifest) -> bool {
         let known: HashMap<i64, &Row> = self.rows.iter().map(|row| (row.id.0, row)).collect();
         let mut origins = site.origins().peekable();
@@ -80,12 +80,12 @@ impl Stored {
         self.latest.get(&entry.key).map(|at| &self.rows[*at])
     }
 
-    /// Returns the entries that have something stored, by their latest rows.
+    /// Returns the entries with stored data, by the id of their latest row.
     pub(super) fn entries(&self) -> HashMap<i64, &KeyEntry> {
         self.fleet.entries.iter().filter_map(|entry| Some((self.latest(entry)?.id.0, entry))).collect()
     }
 
-    /// Returns each key under each of its branches.
+    /// Returns a service for each key and branch.
     pub(super) fn services(&self, times: Times) -> Vec<Service> {
         let mut services = Vec::new();
         for entry in &self.fleet.entries {
@@ -114,7 +114,7 @@ impl Stored {
         let line = Line { entry, member, stored: row.map(Figures::from_row), state, health: &self.health };
         let last_pull = entry.schedule.schedule.last_pull;
         let said = line.state_text(now);
-        // After two of the longest waits without an answer no timer is at work, or none of its pulls succeeds.
+        // After twice the longest wait without an answer no timer runs, or none of its pulls succeeds.
         let is_overdue = TimeDelta::from_std(longest_wait.saturating_mul(2))
             .is_ok_and(|longest| last_pull.is_some_and(|at| now - at > longest));
         let (word, concern) = match state {
@@ -182,13 +182,13 @@ impl Stored {
         }
     }
 
-    /// Returns the rows of an app in its environment and region up to one.
+    /// Returns the rows of the same app, environment and region up to this row.
     fn until<'s>(&'s self, row: &'s Row) -> impl Iterator<Item = &'s Row> {
         let of_app = self.of_app.get(&without_commit(&row.key)).map(Vec::as_slice).unwrap_or_default();
         of_app.iter().map(|at| &self.rows[*at]).take_while(|other| other.id <= row.id)
     }
 
-    /// Returns the data that a report is to be written from, without its source.
+    /// Returns the data of a report that is to be written, without its source.
     pub(super) fn origin(&self, page: &Page, entry: &KeyEntry, version: &str) -> Option<Origin> {
         let row = self.latest(entry)?;
         Some(Origin {
@@ -227,8 +227,7 @@ fn counts(row: &Row) -> Option<String> {
     row.stats.as_ref().map(|stats| stats.counts_digest.short())
 }
 
-/// Joins services whose names differ in nothing that is shown, such as the folder of their branches; the state is the
-/// worst of them.
+/// Joins services whose names have the same parsed parts. The result has the worst of their states.
 fn as_one(mut of: Vec<Service>) -> Option<Service> {
     of.sort_by(|a, b| a.name.cmp(&b.name));
     let worst = of.iter().map(|one| &one.state).min_by_key(|state| state.concern)?.clone();

@@ -1,4 +1,4 @@
-//! Files of a site, and the manifest that names them.
+//! The writer of a site's files and of the manifest that names them.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -16,16 +16,16 @@ pub(crate) struct Tally {
     pub(crate) written: usize,
     pub(crate) unchanged: usize,
     pub(crate) removed: usize,
-    /// Services whose reports lack source that could be had.
+    /// Services whose reports lack source that may still be found.
     pub(crate) lacking_source: Vec<String>,
     pub(crate) failed: usize,
 }
 
-/// Writes files of a site, and keeps its manifest.
+/// The writer of a site's files, which keeps the manifest.
 pub(super) struct SiteWriter<'a> {
     files: &'a mut SiteFolder,
     pub(super) manifest: Manifest,
-    /// The manifest on the disk says the same.
+    /// The manifest on the disk is the same.
     is_stored: bool,
     pub(super) tally: Tally,
     notify: Notify<'a>,
@@ -36,34 +36,34 @@ impl<'a> SiteWriter<'a> {
         Self { files, manifest, is_stored: true, tally: Tally::default(), notify }
     }
 
-    /// Returns the record of a path whose file is there as it was written.
+    /// Returns the record of a path if the file is unchanged since it was written.
     fn intact(&self, path: &str) -> Option<&Written> {
         self.manifest.written(path).filter(|written| self.files.size(path) == Some(written.bytes))
     }
 
-    /// Tells what has to be done about a report.
+    /// Returns the work that a report needs.
     pub(super) fn need(&self, path: &str, wanted: &Origin) -> Need {
         self.intact(path).map_or(Need::Page, |written| written.need(wanted))
     }
 
-    /// Tells whether a file is there with this text.
+    /// Tells whether the file exists with this text.
     pub(super) fn has(&self, path: &str, text: &[u8]) -> bool {
         self.intact(path).is_some_and(|written| written.is_of(text))
     }
 
-    /// Returns the source of the report that is there, if that is of the wanted data.
+    /// Returns the source of the existing report, if it is of the wanted data.
     pub(super) fn source(&self, path: &str, wanted: &Origin) -> Option<Text> {
         let origin = self.manifest.written(path)?.from.as_ref()?;
         origin.is_of(wanted).then(|| origin.source.clone())
     }
 
-    /// Notes a source that was asked for and not had.
+    /// Notes a request for source that found nothing.
     pub(super) fn asked(&mut self, what: String, now: DateTime<Utc>) {
         self.manifest.asked(what, now);
         self.is_stored = false;
     }
 
-    /// Returns the paths in whose place something else stands, and tells of each.
+    /// Returns the paths where a foreign file is in the way, and reports each.
     pub(super) fn blocked<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> HashSet<String> {
         let mut blocked = HashSet::new();
         for path in paths {
@@ -74,7 +74,7 @@ impl<'a> SiteWriter<'a> {
             };
             if !is_free {
                 self.tell_failure(format!(
-                    "\"{path}\" of the site cannot be written: something that goc-watchdog did not write is in its place"
+                    "\"{path}\" of the site cannot be written, because something that goc-watchdog did not write is in its place; move it away"
                 ));
                 blocked.insert(path.to_owned());
             }
@@ -82,8 +82,8 @@ impl<'a> SiteWriter<'a> {
         blocked
     }
 
-    /// Names in the manifest on the disk the files that are about to be written, without their contents: a killed run
-    /// may leave them in any state.
+    /// Adds the files that are about to be written to the manifest on the disk, without their contents, because a
+    /// killed run may leave them in any state.
     pub(super) fn announce<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> Result<()> {
         for path in paths {
             self.manifest.announce(path);
@@ -92,7 +92,7 @@ impl<'a> SiteWriter<'a> {
         self.store_manifest()
     }
 
-    /// Writes a file, and tells of a failure that is of this file alone.
+    /// Writes a file, and reports a failure that concerns only this file.
     pub(super) fn put_or_tell(&mut self, path: &str, text: &[u8]) -> Result<()> {
         match self.put(path, text, None) {
             Err(error) if error.is_of_one_file() => {
@@ -111,7 +111,7 @@ impl<'a> SiteWriter<'a> {
         Ok(())
     }
 
-    /// Removes the files of the site that it has no more.
+    /// Removes files that the site does not have any more.
     pub(super) fn remove_others(&mut self, current: &BTreeSet<String>) {
         let others: Vec<String> =
             self.manifest.paths().filter(|path| !current.contains(*path)).map(str::to_owned).collect();

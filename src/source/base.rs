@@ -121,7 +121,7 @@ pub(super) fn choose(
                 true => repository.known_default_branch()?,
                 false => repository.fetch_default_branch(network).or_else(|error| {
                     let known = repository.known_default_branch()?;
-                    reader.warn(format!("{error}; the default branch is taken as this clone knows it"));
+                    reader.warn(format!("{error}; the default branch in this clone is used"));
                     Ok::<_, GitError>(known)
                 })?,
             };

@@ -45,12 +45,12 @@ pub(super) fn find(
     };
     let choose = || {
         let (base, how) = base::choose(choice, at, reader, rows)?;
-        // Git compares trees in memory, so the limit of files has to hold for both.
+        // Git compares trees in memory, so the limit of files has to hold for both commits.
         reader.files(at, &base)?;
         Ok::<_, anyhow::Error>((base, how))
     };
     let (tree, chosen) = if at.repository.is_partial() {
-        // Two fetches at once would be in each other's way.
+        // Two fetches at the same time would disturb each other.
         (reader.tree(at), choose())
     } else {
         thread::scope(|scope| {
@@ -68,7 +68,7 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
     let repository = &at.repository;
     if repository.is_partial() {
         let files = repository.changed_files(base, &at.commit, Renames::Unknown)?;
-        // Git finds renames by the contents of the files that went and came.
+        // Git finds renames by the contents of removed and added files.
         let looked_at = files
             .iter()
             .filter(|file| file.path_before() != file.path_after() || Pair::from_change(file).is_some());
@@ -92,9 +92,8 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
         functions_before: HashMap::new(),
     };
     for (pair, compared) in pairs.iter().zip(compared) {
-        let Compared { patch, text, functions_before } = compared.with_context(|| {
-            format!("what changed in \"{}\" cannot be known", in_message(&pair.after.path))
-        })?;
+        let Compared { patch, text, functions_before } = compared
+            .with_context(|| format!("the changes of \"{}\" are unknown", in_message(&pair.after.path)))?;
         let path = || pair.after.path.clone();
         changes.texts.extend(text.map(|text| (path(), text)));
         changes.functions_before.extend(functions_before.map(|functions| (path(), functions)));
@@ -104,7 +103,7 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
     Ok(changes)
 }
 
-/// Returns a changed file without its lines; a file that became a link counts as removed, with another one added.
+/// Returns a changed file without its lines. A file that became a link counts as one removed and one added file.
 fn not_compared(file: &FileChange) -> Vec<FilePatch> {
     let (before, after) = (file.path_before(), file.path_after());
     match &file.after {
@@ -115,11 +114,12 @@ fn not_compared(file: &FileChange) -> Vec<FilePatch> {
     }
 }
 
-/// More lines than people and generators write; two longer texts without much in common take minutes to compare.
+/// Largest number of lines that are compared, which is more than people and generators write. Comparing two longer
+/// texts with little in common takes minutes.
 const MOST_LINES: usize = 2 << 20;
 
-/// A changed file whose changed lines matter. Removed files and tests have no executed lines, and tests are mostly half
-/// of the changes.
+/// A changed file whose changed lines are needed. Removed files and tests have no executed lines, and tests are often
+/// half of the changes.
 struct Pair<'c> {
     before: Option<&'c FileAt>,
     after: &'c FileAt,
@@ -128,9 +128,9 @@ struct Pair<'c> {
 /// The result of comparing the texts of a file before and after.
 struct Compared {
     patch: FilePatch,
-    /// `None` for a file that cannot count.
+    /// The text after the change; `None` for a file that cannot count.
     text: Option<ChangedText>,
-    /// `None` for a file that cannot count, or is new.
+    /// The functions before the change; `None` for a file that cannot count, or is new.
     functions_before: Option<HashSet<String>>,
 }
 
@@ -143,7 +143,7 @@ impl Compared {
 
 impl<'c> Pair<'c> {
     fn from_change(file: &'c FileChange) -> Option<Self> {
-        // The target of a link is no text of a file.
+        // A link has a target in place of a text.
         let regular = |at: &'c Option<FileAt>| at.as_ref().filter(|at| at.is_regular);
         let after = regular(&file.after).filter(|after| !is_test(&after.path))?;
         Some(Self { before: regular(&file.before), after })
@@ -180,20 +180,20 @@ impl<'c> Pair<'c> {
     }
 }
 
-/// Fetches the contents that a clone lacks; fails if it lacks some still.
+/// Fetches the contents that a clone lacks; fails if some are still missing.
 fn fetch_all(reader: &SourceReader<'_>, at: &AtCommit, commit: &ObjectId, blobs: &[ObjectId]) -> Result<()> {
     if !reader.fetched(at, commit, blobs)?.is_empty() {
-        bail!("contents of changed files are not in the clone, so what changed in them cannot be known");
+        bail!("the clone lacks the contents of changed files, so their changes are unknown");
     }
     Ok(())
 }
 
-/// Reads the changes from a file, which has to be of this commit.
+/// Reads the changes from a diff file, which must fit the commit.
 fn read_diff_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -> Result<Changes> {
     let shown = path.display().to_string();
     let shown = in_message(&shown);
     let text = workdir::read_outside(path)?;
-    let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is no unified diff"))?;
+    let mut patches = patch::parse(&text).with_context(|| format!("\"{shown}\" is not a unified diff"))?;
     patch::place(&mut patches, tree.files())
         .with_context(|| format!("\"{shown}\" is not of commit {}", at.commit))?;
     let candidates = || {

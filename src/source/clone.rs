@@ -1,4 +1,4 @@
-//! The clone of an app's repository: where it is, whose it may be, and how it is made.
+//! The clone of an app's repository: its place, its trusted owners, and its making.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use crate::io::users;
 use crate::io::workdir::{FillError, Reading};
 use crate::names::in_message;
 
-/// Source that its remote has, and that could not be fetched.
+/// The error when source could not be fetched from a remote.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct NotFetched {
     message: String,
-    /// The remote did not answer in time, and may not for other repositories either.
+    /// The remote did not answer in time, so other repositories on its host may not answer either.
     pub(crate) is_timed_out: bool,
 }
 
@@ -26,13 +26,13 @@ impl NotFetched {
     }
 }
 
-/// A clone of a user whose clones are not read.
+/// The error for a clone of a user who is not trusted.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NotTrusted(String);
 
 impl SourceReader<'_> {
-    /// Returns the full hash of a revision, as far as it is known here.
+    /// Returns the full hash of a revision, if the clone has it.
     pub(crate) fn known(&self, revision: &Revision) -> Option<ObjectId> {
         let path = self.settings.workdir.repository(self.app).ok()?;
         let repository = self.opened(&path).ok()?;
@@ -42,19 +42,19 @@ impl SourceReader<'_> {
         }
     }
 
-    /// Tells whether there is a clone, or a URL to clone from.
+    /// Tells whether a clone or a URL for one exists.
     pub(crate) fn is_configured(&self) -> bool {
         self.settings.workdir.repository(self.app).is_ok_and(|path| path.exists())
             || self.network().is_ok_and(|network| network.url.is_some())
     }
 
-    /// Returns a name for the fetch of the source of a commit.
+    /// Returns a name for the fetch of a commit's source.
     pub(crate) fn fetch_name(&self, commit: &str) -> String {
         let url = self.network().ok().and_then(|network| network.url);
         format!("{} {commit} {}", self.app, url.as_ref().map_or("", RemoteUrl::as_str))
     }
 
-    /// Returns the host that a fetch asks, if one is configured.
+    /// Returns the host of the configured URL.
     pub(crate) fn host(&self) -> Option<String> {
         self.network().ok()?.url?.host().map(str::to_owned)
     }
@@ -76,13 +76,14 @@ impl SourceReader<'_> {
         })
     }
 
-    /// Puts the app's name into the configured URL. Everybody who can register a service chooses such a name.
+    /// Puts the app's name into the configured URL. The name is not trusted, because everybody who can register a
+    /// service chooses one.
     fn fill(&self, pattern: &str) -> Result<String> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if !self.app.chars().all(is_plain) || self.app.starts_with(['-', '.']) {
             let table = toml_key(self.app);
             bail!(
-                "the app \"{}\" cannot stand in the URL \"{}\"; give its repository by itself:\n  [apps.{table}]\n  repo = \"URL\"",
+                "the app \"{}\" cannot be part of the URL \"{}\"; set its own repository:\n  [apps.{table}]\n  repo = \"URL\"",
                 in_message(self.app),
                 RemoteUrl::new(pattern).shown()
             );
@@ -105,7 +106,7 @@ impl SourceReader<'_> {
         Owners::new(self.settings.workdir.root(), self.settings.caller, trusted)
     }
 
-    /// Returns the error for a clone whose owner is not trusted, with how to trust the owner.
+    /// Returns the error for a clone whose owner is not trusted, with the setting that trusts the owner.
     fn not_trusted(&self, path: &Path, owner: u32) -> NotTrusted {
         let key = users::name_of(owner).map_or_else(|| owner.to_string(), |name| format!("{name:?}"));
         let user = users::shown(owner);
@@ -116,7 +117,7 @@ impl SourceReader<'_> {
         let unknown: Vec<String> = unknown.collect();
         let unknown = match unknown.is_empty() {
             true => String::new(),
-            false => format!(" (/etc/passwd knows no {}, give a number)", unknown.join(", ")),
+            false => format!(" (/etc/passwd has no {}; give a number)", unknown.join(", ")),
         };
         NotTrusted(format!(
             "no source for {}: {:?} belongs to {user}, whose clones are not read; give it to a user who is trusted \
@@ -134,7 +135,7 @@ impl SourceReader<'_> {
                 let shown = url.shown();
                 if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
                     bail!(
-                        "{:?} is in the way of a clone of {shown}: it is no git repository, and not empty",
+                        "{:?} is in the way of a clone of {shown}: it is not a git repository, and not empty",
                         path.display()
                     );
                 }
@@ -160,7 +161,7 @@ impl SourceReader<'_> {
     fn how_to_clone(&self, path: &Path, url: Option<&RemoteUrl>) -> anyhow::Error {
         let app = in_message(self.app);
         let head =
-            format!("a report needs the source of {app}, and {:?} is no git repository", path.display());
+            format!("a report needs the source of {app}, and {:?} is not a git repository", path.display());
         let shown = url.map_or("URL".to_owned(), RemoteUrl::shown);
         let command = format!("git clone --bare {shown} {}", shell_word(&path.display().to_string()));
         match url {
@@ -168,7 +169,7 @@ impl SourceReader<'_> {
                 anyhow!("{head}; without --offline it is cloned now, or clone it yourself:\n  {command}")
             }
             None => anyhow!(
-                "{head}; clone it:\n  {command}\nor say in {:?} where it is, and it is cloned when it is needed:\n  [apps.{}]\n  repo = \"URL\"",
+                "{head}; clone it:\n  {command}\nor set its URL in {:?}, so that it is cloned when it is needed:\n  [apps.{}]\n  repo = \"URL\"",
                 self.settings.workdir.root().join("goc-watchdog.toml").display(),
                 toml_key(self.app)
             ),

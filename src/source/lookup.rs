@@ -1,4 +1,4 @@
-//! The lookup of the source that a report needs, and the consequence when there is none.
+//! The lookup of the source for a report, and the consequence when none is found.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use crate::profile::Profile;
 use crate::report::diff::Changes;
 use crate::report::{Source, Wants};
 
-/// The need of source of the forms together.
+/// The need for source of all requested forms together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Demand {
-    /// Some form says less without source.
+    /// At least one form has less data without source.
     pub(crate) is_useful: bool,
-    /// Some form is nothing without source.
+    /// At least one form is empty without source.
     pub(crate) is_needed: bool,
-    /// Every form is nothing without source.
+    /// Every form is empty without source.
     pub(crate) is_needed_by_all: bool,
 }
 
@@ -40,34 +40,34 @@ pub(crate) struct FoundSource {
     pub(crate) changes: Option<Changes>,
 }
 
-/// The end of a lookup that does not end the report.
+/// The result of a lookup after which the report goes on.
 pub(crate) enum LookupOutcome {
     Found(Box<FoundSource>),
-    /// No form says less without.
+    /// No form needs source.
     NotNeeded,
-    /// Some forms cannot be written, or say less.
+    /// Some forms cannot be written or have less data.
     Lacking(anyhow::Error, Lack),
 }
 
 /// The consequence of a lack of source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Consequence {
-    /// There is no report.
+    /// The report fails.
     NoReport,
-    /// There is a report that lacks something.
+    /// The report is written with a lack.
     Lack(Lack),
-    /// The forms are complete without.
+    /// The forms are complete without source.
     None,
 }
 
-/// A lack of source that does not end the report.
+/// A lack of source after which the report goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lack {
     /// The forms that need the source fail.
     Fail,
-    /// The forms that need the source are left out, since its clone is not trusted.
+    /// The forms that need the source are left out, because its clone is not trusted.
     LeftOut,
-    /// The forms say less.
+    /// The forms have less data.
     SayLess,
 }
 
@@ -84,7 +84,7 @@ impl Demand {
 }
 
 impl SourceLookup<'_> {
-    /// Finds the source, if anything needs it; fails if there can be no report without.
+    /// Finds the source if it is needed; fails if no report is possible without it.
     pub(crate) fn run(&self, reading: &Reading) -> Result<LookupOutcome> {
         let Self { reader, subject, filter, demand, changes } = self;
         if !demand.is_useful && changes.is_none() && filter.takes_all() {
@@ -92,18 +92,18 @@ impl SourceLookup<'_> {
         }
         let revision = subject.revision.as_ref();
         let at = revision
-            .ok_or_else(|| anyhow!("{} does not tell its commit, give one with --commit REV", subject.name()))
+            .ok_or_else(|| {
+                anyhow!("{} has no commit in its name; give one with --commit REV", subject.name())
+            })
             .and_then(|revision| reader.at(revision, reading));
         let error = match at {
             Ok(at) => return Ok(LookupOutcome::Found(Box::new(self.found(at)?))),
             Err(error) if filter.exclude_generated => {
-                return Err(error
-                    .context("--exclude-generated needs the source, which says which files are generated"));
+                return Err(error.context("--exclude-generated needs the source to find the generated files"));
             }
             Err(error) if filter.exclude_without_source => {
-                return Err(
-                    error.context("--exclude-without-source needs the commit, which says which files it has")
-                );
+                return Err(error
+                    .context("--exclude-without-source needs the commit to find the files that it lacks"));
             }
             Err(error) => error,
         };
@@ -149,13 +149,13 @@ mod tests {
             |is_useful, is_needed, is_needed_by_all| Demand { is_useful, is_needed, is_needed_by_all };
         let [left_out, fail, say_less] = [Lack::LeftOut, Lack::Fail, Lack::SayLess].map(Consequence::Lack);
         for (demand, untrusted, unreachable) in [
-            // func
+            // The demand of func.
             (demand(true, true, true), left_out, Consequence::NoReport),
-            // func and json
+            // The demand of func and json.
             (demand(true, true, false), left_out, fail),
-            // json
+            // The demand of json.
             (demand(true, false, false), say_less, say_less),
-            // badge
+            // The demand of a badge.
             (demand(false, false, false), Consequence::None, Consequence::None),
         ] {
             assert_eq!(demand.consequence(true), untrusted, "{demand:?}");

@@ -1,7 +1,7 @@
-//! The source text that belongs to a stored row: its clone, its commit, and what changed since a base.
+//! The engine for source text: the clone and the commit of a stored row, and the changes since a base.
 //!
-//! Engine: values go in, sources and changes come out, and messages go to the caller. Nothing here prints, and nothing
-//! knows the command line.
+//! The engine takes values and returns sources and changes; messages go to the caller. Nothing here prints or knows the
+//! command line.
 
 mod base;
 mod changes;
@@ -32,7 +32,7 @@ use crate::io::signals::Signals;
 use crate::io::workdir::Workdir;
 use crate::notice::{Notice, Notify};
 
-/// The settings by which the source of apps is found and read.
+/// The settings for finding and reading the source of apps.
 #[derive(Clone, Copy)]
 pub(crate) struct SourceSettings<'a> {
     pub(crate) workdir: &'a Workdir,
@@ -43,7 +43,7 @@ pub(crate) struct SourceSettings<'a> {
     pub(crate) notify: Notify<'a>,
 }
 
-/// Reads source of one app.
+/// The reader of one app's source.
 pub(crate) struct SourceReader<'a> {
     pub(crate) settings: SourceSettings<'a>,
     pub(crate) app: &'a str,

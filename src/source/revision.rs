@@ -1,4 +1,4 @@
-//! The commit that a report's source is of: what names it, and how it is found.
+//! The commit of a report's source: its names, and the search for it.
 
 use anyhow::{Result, bail};
 
@@ -10,7 +10,7 @@ use crate::names::in_message;
 /// The name of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Revision {
-    /// A hash or the beginning of one, as a service's name has it; never a branch of that name.
+    /// A hash or the beginning of one, such as in a service's name. A branch of that name is not meant.
     Hash(String),
     /// Any name that git resolves.
     Any(String),
@@ -24,7 +24,7 @@ pub(crate) struct AtCommit {
 }
 
 impl SourceReader<'_> {
-    /// Finds a revision, cloned and fetched where it has to be.
+    /// Finds a revision; clones and fetches if necessary.
     pub(crate) fn at(&self, revision: &Revision, reading: &Reading) -> Result<AtCommit> {
         let network = self.network()?;
         let repository = self.open(reading, &network)?;
@@ -32,7 +32,7 @@ impl SourceReader<'_> {
         Ok(AtCommit { repository, network, commit })
     }
 
-    /// Returns the commit, fetched where it has to be.
+    /// Returns the commit; fetches if necessary.
     pub(super) fn find(
         &self,
         repository: &Repository,
@@ -48,16 +48,13 @@ impl SourceReader<'_> {
         };
         let missing = match (look(), revision) {
             (Err(missing @ GitError::NoCommit { .. }), _) => missing,
-            // A branch moves on, and without a fetch the clone would keep its old commit.
+            // A branch may have new commits, which the clone lacks without a fetch.
             (Ok(known), Revision::Any(name)) if !self.is_offline && !is_hash(name) => {
                 return match repository.fetch_heads_and_tags(network) {
                     Ok(()) => Ok(look()?),
                     Err(GitError::NoRemote { .. }) => Ok(known),
                     Err(error) => {
-                        self.warn(format!(
-                            "{error}; \"{}\" is taken as this clone knows it",
-                            in_message(name)
-                        ));
+                        self.warn(format!("{error}; \"{}\" in this clone is used", in_message(name)));
                         Ok(known)
                     }
                 };
@@ -73,7 +70,7 @@ impl SourceReader<'_> {
         {
             return Ok(look()?);
         }
-        // Servers take only full hashes, and some give no commit that is on no branch or tag.
+        // Servers accept only full hashes, and some refuse commits outside of branches and tags.
         let fetched = repository.fetch_heads_and_tags(network);
         match (look(), fetched) {
             (Err(missing @ GitError::NoCommit { .. }), Err(error)) => {
@@ -87,7 +84,7 @@ impl SourceReader<'_> {
     }
 }
 
-/// Tells whether a revision is a hash, or the beginning of one, by its looks.
+/// Tells whether a revision looks like a hash or the beginning of one.
 pub(super) fn is_hash(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,4 +1,4 @@
-//! The row of the history that a report is of, and the row that it is compared with.
+//! The choice of the row for a report, and of the row with which it is compared.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,16 @@ use crate::fleet::pick::{is_same_app, pick, pick_app};
 use crate::fleet::row::Row;
 use crate::names::in_message;
 
-/// The row of a service that is asked for: the latest one, unless a number or a commit is given.
+/// The request for a row of a service: the latest one, unless a number or a commit is given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RowRequest<'a> {
-    /// Number of the row, whatever its commit.
+    /// Number of the row, of any commit.
     pub(crate) id: Option<i64>,
-    /// The commit whose newest row is meant; for a service whose name tells no commit, the revision of its source.
+    /// The commit whose newest row is meant. For a service whose name has no commit it is the revision of the source.
     pub(crate) commit: Option<&'a str>,
 }
 
-/// Returns the row of a service that is asked for; `rows` are those with a profile, the newest last.
+/// Returns the requested row of a service. `rows` are the rows with a profile, the newest last.
 pub(super) fn row_of<'r>(
     service: &str,
     request: RowRequest<'_>,
@@ -36,8 +36,8 @@ pub(super) fn row_of<'r>(
     }
 }
 
-/// Returns the row that another one of the same app is compared with, by its number or by its service; `rows` may be of
-/// dropped profiles, too.
+/// Returns the row with which another one of the same app is compared, by its number or its service. `rows` may include
+/// rows without a profile.
 pub(crate) fn row_to_compare<'r>(
     query: &str,
     with: &Row,
@@ -51,7 +51,7 @@ pub(crate) fn row_to_compare<'r>(
     };
     if row.key.app != with.key.app {
         bail!(
-            "row {} is of \"{}\", and lines of another app than \"{}\" have nothing to be held against",
+            "row {} is of \"{}\", so it cannot be compared with a row of \"{}\"",
             row.id.0,
             in_message(&row.key.app),
             in_message(&with.key.app)
@@ -63,7 +63,7 @@ pub(crate) fn row_to_compare<'r>(
 fn latest_row<'r>(entry: &KeyEntry, mut rows: impl DoubleEndedIterator<Item = &'r Row>) -> Result<&'r Row> {
     let name = in_message(&entry.newest_name().name);
     rows.rfind(|row| row.is_latest && row.key == entry.key).ok_or_else(|| {
-        anyhow!("{name} was listed and never answered, so nothing is stored of it (goc-watchdog list --explain {name})")
+        anyhow!("{name} was listed but never answered, so it has no stored data (goc-watchdog list --explain {name})")
     })
 }
 
@@ -78,7 +78,7 @@ fn row_by_id<'r>(id: i64, service: &str, entries: &[KeyEntry], rows: &'r [Row]) 
     Ok(row)
 }
 
-/// Returns the newest row of a commit; `None` for services whose names tell no commit.
+/// Returns the newest row of a commit; `None` for services whose names have no commit.
 fn row_by_commit<'r>(
     commit: &str,
     service: &str,
@@ -96,7 +96,7 @@ fn row_by_commit<'r>(
     if commits.len() > 1 {
         let commits: Vec<&str> = commits.into_iter().collect();
         bail!(
-            "commit \"{}\" of {name} is ambiguous, give more digits:\n  {}",
+            "commit \"{}\" of {name} is ambiguous; give more digits:\n  {}",
             in_message(commit),
             commits.join("\n  ")
         );
@@ -104,7 +104,7 @@ fn row_by_commit<'r>(
     let row = fitting.into_iter().next_back();
     let row = row.ok_or_else(|| {
         let commit = in_message(commit);
-        anyhow!("nothing is stored of {name} at commit \"{commit}\" (goc-watchdog history {name})")
+        anyhow!("no data is stored for {name} at commit \"{commit}\" (goc-watchdog history {name})")
     })?;
     Ok(Some(row))
 }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::source::testing::{dropped, entry, row, superseded};
 
-    /// Two commits of `shop`, one of which has two rows; `pay`, whose names tell no commit.
+    /// Two commits of `shop`, one of which has two rows, and `pay`, whose names have no commit.
     fn entries() -> Vec<KeyEntry> {
         vec![
             entry(1, "shop", "aaaa1111"),
@@ -142,7 +142,7 @@ mod tests {
         ]
     }
 
-    /// Returns the number of the row, or the first line of the error.
+    /// The number of the chosen row, or the first line of the error.
     fn chosen(service: &str, id: Option<i64>, commit: Option<&str>) -> Result<i64, String> {
         let rows = rows();
         let row = row_of(service, RowRequest { id, commit }, &entries(), &rows);
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(error, "\"shop\" fits 3 services, give more of the name:");
         assert_eq!(
             chosen("idle", None, None).unwrap_err(),
-            "idle_cccc4444 was listed and never answered, so nothing is stored of it (goc-watchdog list --explain idle_cccc4444)"
+            "idle_cccc4444 was listed but never answered, so it has no stored data (goc-watchdog list --explain idle_cccc4444)"
         );
     }
 
@@ -182,9 +182,12 @@ mod tests {
             ("aaaa1", Ok(4)),
             ("AAAA2", Ok(2)),
             ("aaaa2222ffffffff", Ok(2)),
-            ("aaaa", Err("commit \"aaaa\" of shop is ambiguous, give more digits:")),
-            ("aaa", Err("nothing is stored of shop at commit \"aaa\" (goc-watchdog history shop)")),
-            ("bbbb3333", Err("nothing is stored of shop at commit \"bbbb3333\" (goc-watchdog history shop)")),
+            ("aaaa", Err("commit \"aaaa\" of shop is ambiguous; give more digits:")),
+            ("aaa", Err("no data is stored for shop at commit \"aaa\" (goc-watchdog history shop)")),
+            (
+                "bbbb3333",
+                Err("no data is stored for shop at commit \"bbbb3333\" (goc-watchdog history shop)"),
+            ),
         ] {
             assert_eq!(chosen("shop", None, Some(commit)), expected.map_err(str::to_owned), "{commit}");
         }
@@ -208,7 +211,7 @@ mod tests {
         assert_eq!(other("5"), Err("there is no row 5".to_owned()), "its profile was dropped");
         assert_eq!(
             other("pay").unwrap_err(),
-            "row 3 is of \"pay\", and lines of another app than \"shop\" have nothing to be held against"
+            "row 3 is of \"pay\", so it cannot be compared with a row of \"shop\""
         );
     }
 }

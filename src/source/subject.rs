@@ -1,4 +1,4 @@
-//! The subject of a report: a stored row, the rows before it, and where its source is.
+//! The subject of a report: a stored row, the rows before it, and the revision of its source.
 
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
@@ -11,33 +11,33 @@ use crate::fleet::row::Row;
 use crate::names::in_message;
 use crate::report::{Head, Point, Previous};
 
-/// The row that is reported, and where its source is.
+/// A row to report, with the revision of its source.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
-    /// The name that it is reported under.
+    /// The name of its service in the report.
     pub(crate) service: String,
     pub(crate) entry: &'a KeyEntry,
     pub(crate) row: Row,
-    /// Replicas that answered, of those listed: when the row was stored, and for the latest row, where it was not
-    /// named by its number, at the last pull.
+    /// Number of replicas that answered and of those listed, at the time when the row was stored. For the latest row,
+    /// unless a person named it by its number, they are those of the last pull.
     pub(crate) replicas: Option<(u32, u32)>,
     pub(crate) previous: Option<Row>,
-    /// All rows of the app in its environment and region, the newest last.
+    /// All rows of the same app, environment and region, the newest last.
     pub(crate) rows_of_app: Vec<Row>,
-    /// Totals up to this row, also of those whose profile was dropped.
+    /// Totals up to this row, including rows whose profile was deleted.
     pub(crate) trend: Vec<Point>,
-    /// `None` where nothing tells the commit.
+    /// The revision of the source; `None` when the commit is unknown.
     pub(crate) revision: Option<Revision>,
-    /// The source is that of the service's own commit, not of one that was named for it.
+    /// The commit comes from the service's name, not from an option.
     pub(crate) is_of_its_own_commit: bool,
-    /// Full hash, once it is known.
+    /// Full hash of the commit, after it was found.
     pub(crate) source_commit: Option<String>,
-    /// Address of the page of its app, in a site.
+    /// Address of the page of its app, if the report is part of a site.
     pub(crate) above: Option<String>,
 }
 
 impl<'a> Subject<'a> {
-    /// Finds the row of a service that is asked for; `rows` are all, also those that were dropped, the newest last.
+    /// Finds the requested row of a service. `rows` are all rows, including those without a profile, the newest last.
     pub(crate) fn find(
         service: &str,
         request: RowRequest<'_>,
@@ -47,7 +47,7 @@ impl<'a> Subject<'a> {
         let kept: Vec<Row> = rows.iter().filter(|row| row.deleted_at.is_none()).cloned().collect();
         let row = row_of(service, request, entries, &kept)?;
         let entry = entries.iter().find(|entry| entry.key == row.key);
-        let entry = entry.with_context(|| format!("row {} is of no service that is known here", row.id.0))?;
+        let entry = entry.with_context(|| format!("row {} belongs to no known service", row.id.0))?;
         let replicas = match request.id {
             None if row.is_latest => entry.replicas_now(row),
             _ => row.stats.as_ref().map(|stats| (stats.answered, stats.listed)),
@@ -69,17 +69,17 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Returns the name that it is reported under, for a message.
+    /// Returns the name of its service for a message.
     pub(crate) fn name(&self) -> String {
         in_message(&self.service).into_owned()
     }
 
-    /// Returns when a pull last found the row as it is; `None` for a row of the history.
+    /// Returns the time of the last pull that found the same counts; `None` for a row of the history.
     pub(crate) fn last_pull(&self) -> Option<DateTime<Utc>> {
         self.entry.schedule.schedule.last_pull.filter(|_| self.row.is_latest)
     }
 
-    /// Returns the facts that a report prints, with filters in words.
+    /// Returns the facts that a report prints. `filters` are the filters in words.
     pub(crate) fn head(&self, filters: Vec<String>, now: DateTime<Utc>) -> Head {
         let Row { id, created_at, key, branch, .. } = &self.row;
         let confirmed_at = self.last_pull();
@@ -109,7 +109,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Returns the revision whose source belongs to a row; fails where another commit than the row's is asked for.
+/// Returns the revision of a row's source; fails if another commit than the row's is requested.
 fn revision(commit: Option<&str>, row: &Row, entry: &KeyEntry) -> Result<Option<Revision>> {
     let hash = row.key.commit.as_str();
     match commit {
@@ -126,12 +126,12 @@ fn revision(commit: Option<&str>, row: &Row, entry: &KeyEntry) -> Result<Option<
     }
 }
 
-/// Returns the row before one that still has its profile, of the rows of an app up to it, the newest last.
+/// Returns the last row before `row` that still has its profile. `until` are the rows of the app up to it, the newest
+/// last.
 pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) -> Option<&'r Row> {
     until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
 }
 
-/// Returns the totals of rows.
 pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<Point> {
     let point = |row: &Row| Point {
         stored_at: row.created_at,

@@ -1,4 +1,4 @@
-//! Rows and keys for the tests of what a report is of.
+//! Rows and keys for tests.
 
 use crate::fleet::fixtures::{at, entry as entry_of_hosts};
 use crate::fleet::ids::RowId;
@@ -12,7 +12,7 @@ pub(super) fn key(app: &str, commit: &str) -> Key {
     Key { env, region, app, commit }
 }
 
-/// The row of a number, stored so many minutes after 12:00; the latest of its key.
+/// The row with this number, stored `number` minutes after 12:00, which is the latest of its key.
 pub(super) fn row(number: i64, app: &str, commit: &str) -> Row {
     Row {
         id: RowId(number),
@@ -34,7 +34,7 @@ pub(super) fn superseded(row: Row) -> Row {
     Row { is_latest: false, ..row }
 }
 
-/// The same row, after its profile was dropped.
+/// The same row after its profile was deleted.
 pub(super) fn dropped(row: Row) -> Row {
     Row { is_latest: false, deleted_at: Some(at(60)), ..row }
 }

@@ -14,8 +14,8 @@ use crate::report::diff::ChangedText;
 use crate::report::{NoSource, Source, Wants};
 
 impl SourceReader<'_> {
-    /// Returns the source of each file of a profile, in their order; where `only` names paths, texts of those alone. Texts
-    /// that were read before are in `known` by their paths.
+    /// Returns the source of each file of a profile in the same order. If `only` has paths, only their texts are read.
+    /// `known` has texts that were read before, by path.
     pub(crate) fn sources(
         &self,
         profile: &Profile,
@@ -38,7 +38,7 @@ impl SourceReader<'_> {
             (*index, laying.with_text(*index, path, text, scanned.clone()))
         });
 
-        // A file may be of the commit though no module says so, if a module cannot be read.
+        // If a module cannot be read, the commit may have the file although no readable module contains it.
         let nowhere = if tree.knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
         let (mut read, mut known) = (read.into_iter().peekable(), known.into_iter().peekable());
         let sources = paths.iter().enumerate().map(|(index, path)| {
@@ -59,7 +59,7 @@ impl SourceReader<'_> {
         Ok(sources.collect())
     }
 
-    /// Returns the path of each file in the repository, with links followed, and the links that lead nowhere by the
+    /// Returns the path of each file in the repository after following links, and the links without a target by the
     /// indexes of their files.
     fn resolved(
         &self,
@@ -68,7 +68,7 @@ impl SourceReader<'_> {
     ) -> (Vec<Option<String>>, HashMap<usize, LostLink>) {
         let SourceTree { files: tree, links, modules, .. } = source;
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-        // A link that leads nowhere is a file of the commit, too.
+        // A link without a target is a file of the commit, too.
         let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
         let Resolved { paths, doubts } = modules.resolve(&names, |path| tree.has(path) || leads(path));
         for doubt in &doubts {
@@ -87,7 +87,7 @@ impl SourceReader<'_> {
         (paths, lost)
     }
 
-    /// Reads the texts of files from a commit; returns their sources by the indexes of the files, ascending.
+    /// Reads the texts of files from a commit; returns their sources with the indexes of the files in ascending order.
     fn read(
         &self,
         laying: &Laying<'_>,
@@ -120,12 +120,12 @@ impl SourceReader<'_> {
     }
 }
 
-/// The files of a profile, over whose texts it is laid.
+/// The files of a profile that are combined with their texts.
 #[derive(Clone, Copy)]
 struct Laying<'a> {
     profile: &'a Profile,
     files: &'a [BuildFile<'a>],
-    /// Their paths in the repository, as far as they are known.
+    /// Paths of the files in the repository, if they are known.
     paths: &'a [Option<String>],
     wants: Wants<'a>,
 }
@@ -151,13 +151,13 @@ impl Laying<'_> {
     }
 }
 
-/// Tells that another folder of the repository could be meant as well.
+/// Returns the warning that another folder of the repository fits the profile, too.
 fn doubtful(Doubt { module, taken, others }: &Doubt) -> String {
     let shown =
         |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { in_message(folder) });
     let others: Vec<String> = others.iter().map(|folder| shown(folder)).collect();
     format!(
-        "the repository has \"{}\" several times, and the profile fits each: the source is that of {}, not that of {}",
+        "the repository has \"{}\" in several folders that fit the profile; the source of {} is used, not that of {}",
         in_message(module),
         shown(taken),
         others.join(", ")

@@ -1,4 +1,4 @@
-//! The files of a commit, with where its links lead and where its modules are.
+//! The files of a commit, with the targets of its links and the folders of its modules.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::{AtCommit, SourceReader};
 use crate::code::gosrc::{Links, Modules, is_module_file};
 use crate::io::git::{GitError, ObjectId, Tree};
 
-/// The files of a commit, and what their paths mean.
+/// The files of a commit with its links and modules.
 pub(crate) struct SourceTree {
     pub(super) files: Tree,
     pub(super) links: Links,
@@ -18,9 +18,9 @@ pub(crate) struct SourceTree {
 }
 
 impl SourceReader<'_> {
-    /// Returns the files of a commit, where its links lead, and where its modules are.
+    /// Returns the files of a commit with the targets of its links and the folders of its modules.
     pub(crate) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
-        /// The longest path (`PATH_MAX`).
+        /// The length of the longest path (`PATH_MAX`).
         const LONGEST_LINK: usize = 4096;
         let AtCommit { repository, commit, .. } = at;
         let files = self.files(at, commit)?;
@@ -43,7 +43,7 @@ impl SourceReader<'_> {
         Ok(SourceTree { files, links, modules, knows_all_modules })
     }
 
-    /// Lists the files of a commit, fetched where the clone has no folders.
+    /// Lists the files of a commit; fetches its folders if the clone lacks them.
     pub(super) fn files(
         &self,
         AtCommit { repository, network, .. }: &AtCommit,
@@ -62,7 +62,7 @@ impl SourceReader<'_> {
         }
     }
 
-    /// Fetches the blobs of a commit that a clone without contents lacks, in one go; returns those that it lacks still.
+    /// Fetches the missing blobs of a commit together; returns those that are still missing.
     pub(super) fn fetched(
         &self,
         at: &AtCommit,

@@ -1,7 +1,7 @@
-//! The inbox: snapshots that leaving pods left are taken in before anything is pulled.
+//! The inbox: snapshots of ended pods are taken in before any address is pulled.
 //!
-//! A snapshot is as hostile as an answer, and may come late, twice, or after its successor. Its outcome is committed
-//! together with its identity before its file goes, so that a crash in between counts nothing twice.
+//! A snapshot is as untrusted as an answer, and may come late, twice, or after a later one. Its counters and its
+//! identity are committed together before its file is removed, so that a crash in between counts nothing twice.
 
 mod origin;
 mod reader;
@@ -23,18 +23,18 @@ use crate::io::workdir::inbox::{self, InboxFile};
 use crate::io::workdir::{Workdir, WorkdirError};
 use crate::profile::Fingerprint;
 
-/// Number of files that are looked into before bad ones are moved away and the time is checked.
+/// Number of files that are read before bad ones are moved away and the time is checked.
 const LOOKED_INTO_AT_ONCE: usize = 512;
-/// Time for which the identity of a snapshot is remembered. A snapshot that comes again later still changes nothing: its
-/// counts are known.
+/// Time for which the identity of a snapshot is remembered. A snapshot that comes again later still changes nothing,
+/// because its counts are stored.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
-/// A file of an inbox, with its outcome.
+/// A file of an inbox with its outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct SnapshotResult {
     /// Path of the file.
     pub(crate) file: String,
-    /// `None` where the file has no head that can be read.
+    /// The head of the snapshot; `None` when it cannot be read.
     pub(crate) head: Option<Head>,
     pub(crate) outcome: SnapshotOutcome,
 }
@@ -42,15 +42,15 @@ pub(crate) struct SnapshotResult {
 /// The outcome of a file of an inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SnapshotOutcome {
-    /// The counters are merged in.
+    /// The counters were added.
     Merged,
-    /// The counts were known.
+    /// The counts were stored already.
     Known,
-    /// The build contradicts the one that the key shows; the counters wait.
+    /// The build contradicts the one that the key shows, so the counters are set aside.
     OtherBuild(Fingerprint),
-    /// The file waits for the next run: somebody may still be writing it.
+    /// The file waits for the next run, because it may still be written.
     Unfinished(String),
-    /// The file could not be read, or not be moved away, and is tried again.
+    /// The file could not be read or not be moved away. The next run tries again.
     Stuck(String),
     /// The file was moved away.
     Bad(String),
@@ -63,25 +63,25 @@ pub(crate) struct Snapshot {
     start: u64,
 }
 
-/// A folder that could not be looked into.
+/// A folder that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BadInbox {
     /// The configured folder does not exist.
     Missing(PathBuf),
-    /// The folder cannot be read, for this reason.
+    /// The folder cannot be read for this reason.
     Unreadable(String),
 }
 
 /// The contents of the inboxes.
 #[derive(Default)]
 pub(crate) struct InboxContents {
-    /// By service, the oldest data first.
+    /// The snapshots by service, the oldest data first.
     pub(crate) snapshots: Vec<Snapshot>,
-    /// Folders that could not be looked into.
+    /// Folders that could not be read.
     pub(crate) bad_inboxes: Vec<BadInbox>,
-    /// Files that are no snapshots, or not yet.
+    /// Files that are not snapshots, or not complete yet.
     refused: Vec<SnapshotResult>,
-    /// Number of files that were not looked into for lack of time.
+    /// Number of files that were not read for lack of time.
     waiting: usize,
 }
 
@@ -91,14 +91,15 @@ pub(crate) struct InboxOutcome {
     pub(crate) results: Vec<SnapshotResult>,
     /// Number of files that were left for the next run.
     pub(crate) waiting: usize,
-    /// Why files that were taken in could not be removed.
+    /// Reasons for which files could not be removed after they were taken in.
     pub(crate) not_removed: Vec<String>,
-    /// An inbox could not be looked into, or not be emptied.
+    /// An inbox could not be read or not be emptied.
     is_partial: bool,
 }
 
 impl InboxOutcome {
-    /// Tells whether something was refused, or waits for more than its end.
+    /// Tells whether a snapshot was set aside or refused, or a file is left for the next run, except for files that may
+    /// still be written.
     pub(crate) fn has_trouble(&self) -> bool {
         use SnapshotOutcome::{Bad, OtherBuild, Stuck};
         let is_trouble = |outcome: &SnapshotOutcome| matches!(outcome, OtherBuild(_) | Stuck(_) | Bad(_));
@@ -106,7 +107,7 @@ impl InboxOutcome {
     }
 }
 
-/// Looks into the inboxes, until `is_over`: the next run goes on.
+/// Reads the inboxes until `is_over`. The next run reads the rest.
 pub(crate) fn look(
     workdir: &Workdir,
     config: &Config,
@@ -129,7 +130,8 @@ pub(crate) fn look(
         }
         let files = match inbox::files(&folder, snapshot::SUFFIX, now) {
             Ok(Some(files)) => files,
-            // The inbox of the root is made by whoever needs it; a configured one is a mount that went.
+            // The inbox in the root is made when it is needed. A configured one that is missing is probably a lost
+            // mount.
             Ok(None) if own.as_ref() == Some(&folder) => Vec::new(),
             Ok(None) => {
                 contents.bad_inboxes.push(BadInbox::Missing(folder));
@@ -172,11 +174,11 @@ impl InboxContents {
     }
 }
 
-/// Why a file is not taken in.
+/// The reason for which a file is not taken in.
 enum Refused {
-    /// The file is no snapshot.
+    /// The file is not a snapshot.
     Bad(String),
-    /// Not all of it is there, or not yet.
+    /// The file is not complete, or not complete yet.
     Unfinished(String),
     /// The file could not be read this time.
     Stuck(String),
@@ -186,19 +188,19 @@ fn explained(error: WorkdirError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
-/// Opens a file that one of `owners` left.
+/// Opens a file, which must belong to one of `owners`.
 fn open(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<File, Refused> {
     match file.open() {
         Ok(Some(opened)) => match distrust(&opened, owners) {
             Some(reason) => Err(Refused::Stuck(reason)),
             None => Ok(opened),
         },
-        Ok(None) => Err(Refused::Bad("it is no regular file".to_owned())),
+        Ok(None) => Err(Refused::Bad("it is not a regular file".to_owned())),
         Err(error) => Err(Refused::Stuck(explained(error))),
     }
 }
 
-/// Returns why the owner of an opened file is not trusted; `None` where it is.
+/// Returns the reason for which the owner of an opened file is not trusted; `None` for a trusted owner.
 fn distrust(opened: &File, owners: Option<&[InboxOwner]>) -> Option<String> {
     let owners = owners?;
     let metadata = match opened.metadata() {
@@ -207,7 +209,7 @@ fn distrust(opened: &File, owners: Option<&[InboxOwner]>) -> Option<String> {
     };
     let (uid, gid) = (metadata.uid(), metadata.gid());
     let is_trusted = owners.iter().any(|owner| owner.has(uid, gid, users::id_of));
-    (!is_trusted).then(|| format!("its owner (user {uid}, group {gid}) is none of inbox_owners"))
+    (!is_trusted).then(|| format!("its owner (user {uid}, group {gid}) is not in inbox_owners"))
 }
 
 fn head_of(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<(Head, u64), Refused> {
@@ -228,7 +230,7 @@ struct Refusal {
     reason: Refused,
 }
 
-/// Moves files aside that are bad; returns what came of each, but for those that another root took meanwhile.
+/// Moves bad files aside; returns the result of each, except for files that another root took meanwhile.
 fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<SnapshotResult> {
     let result = |file: &InboxFile, head, outcome| SnapshotResult { file: shown(file), head, outcome };
     let (mut all, mut bad) = (Vec::new(), Vec::new());

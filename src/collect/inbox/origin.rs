@@ -1,4 +1,4 @@
-//! The origin of a snapshot: which stored life its counters belong to.
+//! The origin of a snapshot, which decides the stored life of its counters.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,12 +24,12 @@ pub(super) struct Origin<'o, 'a> {
     pub(super) structure: StructureId,
     pub(super) mode: Mode,
     pub(super) address: String,
-    /// The time at which the snapshot was taken, and not later than now.
+    /// The time at which the snapshot was made, limited to now.
     pub(super) at: DateTime<Utc>,
 }
 
 impl Origin<'_, '_> {
-    /// Returns the changes that add the counters; none where all of them were counted.
+    /// Returns the changes that add the counters; none if all of them are stored already.
     pub(super) fn changes(
         &self,
         head: &Head,
@@ -65,7 +65,7 @@ impl Origin<'_, '_> {
         Ok(shrunk.into_iter().chain(changes).collect())
     }
 
-    /// Finds the place of the counters; an index is that of a generation of the key.
+    /// Finds the place of the counters. An index in it is that of a generation of the key.
     fn place(
         &self,
         head: &Head,
@@ -118,7 +118,7 @@ impl Origin<'_, '_> {
         [moved].into_iter().chain(life.closed_at.map(|at| Change::GenerationClosed(id, at))).collect()
     }
 
-    /// Opens a generation; where nothing was seen at its address since, what was open there is over.
+    /// Opens a generation. If no later data of its address is stored, the open generations there end.
     fn opened(
         &self,
         id: GenerationId,
@@ -129,7 +129,8 @@ impl Origin<'_, '_> {
     ) -> Vec<Change> {
         let (address, at) = (&self.address, self.at);
         let here = |known: &Generation| known.address.as_ref() == Some(address);
-        // After our clock went back, stored times are later than now, so the snapshot's own time is compared with them.
+        // After this machine's clock went back, stored times can be later than now, so the snapshot's own time is
+        // compared with them.
         let is_newest = open_key
             .state
             .generations
@@ -148,7 +149,7 @@ impl Origin<'_, '_> {
                 Change::GenerationClosed(known.id, at)
             }));
         }
-        // Nobody will ask it again where no center lists it.
+        // An address that no center lists is not asked again.
         let is_over = !is_newest || !entry.addresses().contains(address);
         changes.extend(self.inserted(id, counts, is_over, open_key));
         changes
@@ -181,8 +182,8 @@ impl Origin<'_, '_> {
             Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer };
         let mut changes = vec![opened];
         if is_over {
-            // Not the time of the snapshot: an old one would be folded at once, and then nothing tells that its process
-            // is counted where that is pulled again.
+            // The closing time is not the time of the snapshot. An old snapshot would be folded at once, and a later
+            // pull of its process would count it again.
             changes.push(Change::GenerationClosed(id, now));
         }
         changes
@@ -191,7 +192,7 @@ impl Origin<'_, '_> {
 
 pub(super) type Listings = HashMap<ServiceId, Vec<String>>;
 
-/// Returns the addresses under which each name stands or stood, the latest first.
+/// Returns the addresses that are or were listed under each name, the latest first.
 pub(super) fn listings(store: &Store) -> Result<Listings> {
     let mut all = store.listings()?;
     all.sort_by_key(|listing| std::cmp::Reverse((listing.listed, listing.listed_at)));
@@ -202,7 +203,7 @@ pub(super) fn listings(store: &Store) -> Result<Listings> {
     Ok(by_service)
 }
 
-/// Returns the address under which the process of a snapshot is known, or would be.
+/// Returns the address under which the process of a snapshot is known, or else its own address.
 pub(super) fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, open_key: &OpenKey) -> String {
     let named = |member: &&ServiceName| member.name == head.service;
     let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);

@@ -1,4 +1,4 @@
-//! Holds snapshots against what is stored, and takes them in.
+//! Compares snapshots with the stored data and takes them in.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ use crate::profile::{Limits, ParsedAnswer, Profile, ReadError, Reader, Template}
 /// Number of snapshots that are committed together.
 const COMMITTED_AT_ONCE: usize = 64;
 
-/// Holds snapshots against what is stored, and takes them in.
+/// Compares snapshots with the stored data and takes them in.
 pub(crate) struct InboxReader<'i, 'a, 'w> {
     pub(crate) run: &'i Run<'a>,
     pub(crate) store: &'i Store,
@@ -41,31 +41,31 @@ pub(crate) struct InboxReader<'i, 'a, 'w> {
     pub(crate) fleet: &'i mut Fleet,
     pub(crate) naming: &'i Naming,
     pub(crate) limits: Limits,
-    /// Owners whose files are taken in; `None`: anybody's.
+    /// Owners whose files are taken in; `None` for any owner.
     pub(crate) owners: Option<&'i [InboxOwner]>,
-    /// Tells that the other snapshots are to wait for the next run.
+    /// Tells whether the other snapshots have to wait for the next run.
     pub(crate) is_over: &'i dyn Fn() -> bool,
 }
 
-/// The services and addresses that snapshots are looked up in. The key of the last snapshot is kept, because the next
-/// one mostly belongs to it too.
+/// The services and addresses of the fleet, for the lookup of snapshots. The key of the last snapshot stays open,
+/// because the next one usually belongs to it, too.
 struct KeyCache {
-    /// Index in the fleet, by name.
+    /// Index in the fleet of each name.
     entries: HashMap<String, usize>,
     listings: Listings,
     open: Option<(usize, OpenKey)>,
 }
 
-/// A snapshot that was looked at.
+/// The result of handling a snapshot.
 enum Handled {
-    /// The snapshot is stored, so its file can go.
+    /// The snapshot is stored, so its file can be removed.
     Stored(SnapshotOutcome),
     /// The snapshot is not taken in.
     Refused(Refused),
 }
 
 impl InboxReader<'_, '_, '_> {
-    /// Takes in the snapshots, and marks the keys whose counters moved.
+    /// Takes in the snapshots, and marks the keys whose counters changed.
     pub(crate) fn take_in(mut self, contents: InboxContents) -> Result<InboxOutcome> {
         let InboxContents { snapshots, bad_inboxes, refused: results, waiting } = contents;
         let is_partial = !bad_inboxes.is_empty();
@@ -83,7 +83,7 @@ impl InboxReader<'_, '_, '_> {
         Ok(outcome)
     }
 
-    /// Takes in some snapshots with one commit, and removes their files after it.
+    /// Takes in a batch of snapshots with one commit, and removes their files after it.
     fn take_in_together(
         &mut self,
         snapshots: &[Snapshot],
@@ -99,7 +99,7 @@ impl InboxReader<'_, '_, '_> {
             let head = Some(snapshot.head.clone());
             let of_one = match self.take_one(snapshot, cache) {
                 Err(error) if Reach::from_error(&error) == Reach::Service => {
-                    // Half of what is held of the key may be of a snapshot that was not taken in.
+                    // The state of the key may have changed by a snapshot that was not taken in.
                     cache.open = None;
                     SnapshotOutcome::Stuck(format!("{error:#}"))
                 }
@@ -145,7 +145,7 @@ impl InboxReader<'_, '_, '_> {
             Ok(understood) => understood,
             Err(refused) => return Ok(Handled::Refused(refused)),
         };
-        // Only now: a name that nothing vouches for leaves no trace.
+        // The name is added only now, so that a bad snapshot adds no name.
         let index = match named {
             Some(index) => index,
             None => self.introduce(&head.service, &mut cache.entries)?,
@@ -196,7 +196,7 @@ impl InboxReader<'_, '_, '_> {
         Ok(&mut open.insert((entry, open_key)).1)
     }
 
-    /// Makes a name known that only the inbox tells of.
+    /// Adds a name that only the inbox has.
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
         let Run { ids, now, .. } = self.run;
         let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
@@ -222,16 +222,16 @@ impl InboxReader<'_, '_, '_> {
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
         let mut checked = Checked::new(opened);
         let mut reader = Reader::new(&mut checked, self.limits, Vec::new());
-        // The head of the snapshot tells its length and digest.
+        // The head of the snapshot has its length and digest.
         reader.trust_end();
         reader.reserve(self.run.memory.reader(false));
         let understood = reader.understand(known, None, 0);
         drop(reader);
-        // The digest over the rest tells a bad profile that was left so from a damaged one.
+        // The digest of the whole distinguishes a profile that was bad from the start from one that was damaged later.
         io::copy(&mut checked, &mut io::sink()).map_err(stuck)?;
         match understood {
             Err(ReadError::Io(error)) => Err(stuck(error)),
-            _ if !checked.is_whole(head) => unfinished("its profile is not the one that its head tells of"),
+            _ if !checked.is_whole(head) => unfinished("its profile does not match its head"),
             Err(ReadError::Parse(error)) => Err(Refused::Bad(error.to_string())),
             Err(ReadError::Memory(error @ NoRoom::TooLarge { .. })) => Err(Refused::Bad(error.to_string())),
             Err(ReadError::Memory(error @ NoRoom::Crowded { .. })) => Err(Refused::Stuck(error.to_string())),
@@ -240,7 +240,7 @@ impl InboxReader<'_, '_, '_> {
     }
 }
 
-/// Finds the build group that a profile belongs to; the first of a key is what it shows.
+/// Finds the build group of a profile. The first one of a key becomes the current one.
 fn seat(
     entry: &KeyEntry,
     open_key: &mut OpenKey,
@@ -250,7 +250,7 @@ fn seat(
     store: &Store,
 ) -> Result<BuildGroupId> {
     let member = (structure, profile.build.fingerprint());
-    // A snapshot may be late: that of a build which was replaced belongs to the history of that build.
+    // A late snapshot of a replaced build belongs to the build group of that build.
     let known = open_key.state.build_group_with(structure);
     let index = known.or_else(|| open_key.state.build_group_of(&profile.build, member, false));
     let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
@@ -264,7 +264,7 @@ fn seat(
     Ok(id)
 }
 
-/// Applies what was sent meanwhile.
+/// Applies the changes that were sent meanwhile.
 fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()> {
     while let Ok(message) = messages.try_recv() {
         if let Message::Changes(_, changes) = message {

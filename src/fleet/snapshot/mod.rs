@@ -66,7 +66,7 @@ pub(crate) enum BadSnapshot {
     #[error("it is cut short")]
     Cut,
     /// The file was written by another program.
-    #[error("it is no snapshot of goc-watchdog")]
+    #[error("it is not a snapshot of goc-watchdog")]
     NotOurs,
     /// The file was written by another release.
     #[error("its format has version {found}, and this release reads version {VERSION} alone")]
@@ -278,8 +278,8 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_snapshot_says_so() {
         let said = |text: &[u8]| read_head(text).unwrap_err().to_string();
-        assert_eq!(said(b"mode: count\n"), "it is no snapshot of goc-watchdog");
-        assert_eq!(said(b"goc-watchdog reminder"), "it is no snapshot of goc-watchdog");
+        assert_eq!(said(b"mode: count\n"), "it is not a snapshot of goc-watchdog");
+        assert_eq!(said(b"goc-watchdog reminder"), "it is not a snapshot of goc-watchdog");
         assert_eq!(
             said(b"goc-watchdog snapshot 2\n{}\n"),
             "its format has version 2, and this release reads version 1 alone"

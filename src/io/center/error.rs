@@ -30,10 +30,10 @@ pub(crate) enum HttpError {
         body: String,
     },
     /// The answer has neither a length nor chunks, so its end cannot be told from a cut.
-    #[error("answered without Content-Length or chunks, so a cut could not be told from its end")]
+    #[error("answered without Content-Length or chunks, so a cut answer would look complete")]
     NoFraming,
-    /// The answer is compressed, which was not asked for.
-    #[error("answered with the content encoding {0:?}, which was not asked for")]
+    /// The answer is compressed, which was not requested.
+    #[error("answered with the content encoding {0:?}, which was not requested")]
     Encoded(String),
     /// The answer ended early or the connection broke.
     #[error("the answer was cut short: {0}")]

@@ -10,7 +10,7 @@ use crate::names::printable;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitError {
     /// No repository is there.
-    #[error("{:?} is no git repository", path.display())]
+    #[error("{:?} is not a git repository", path.display())]
     NoRepository {
         /// The folder that should be one.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) enum GitError {
         reason: io::Error,
     },
     /// The folder to fetch into cannot be written.
-    #[error("nothing can be fetched, as {:?} cannot be written: {reason}", path.display())]
+    #[error("nothing can be fetched, because {:?} cannot be written: {reason}", path.display())]
     NotWritable {
         /// The folder that is fetched into.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub(crate) enum GitError {
         reason: io::Error,
     },
     /// The folder to fetch into belongs to another user.
-    #[error("nothing is fetched into {:?}, which belongs to user {owner}; remove it or move it away, and it is made again", path.display())]
+    #[error("{:?} belongs to user {owner}, so nothing is fetched into it; remove it or move it away, and it is made again", path.display())]
     NotOurs {
         /// The folder.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub(crate) enum GitError {
     },
     /// Fetching failed, perhaps for want of settings that only the clone has.
     #[error(
-        "{error}; the clone's own configuration has {keys}, which nothing heeds: say it in the git configuration of the user who runs this (git config --global), or in the URL of {setting}"
+        "{error}; the clone's own configuration has {keys}, which is ignored; set it in the git configuration of the user who runs this (git config --global), or in the URL of {setting}"
     )]
     SettingsUnheeded {
         /// The failure itself.
@@ -92,7 +92,7 @@ pub(crate) enum GitError {
         code: Option<i32>,
     },
     /// Git took too long.
-    #[error("git {action}: not done after {}", humantime::format_duration(*after))]
+    #[error("git {action}: did not finish within {}", humantime::format_duration(*after))]
     TimedOut {
         /// The git command.
         action: &'static str,
@@ -109,7 +109,7 @@ pub(crate) enum GitError {
     },
     /// A commit has more files than are listed.
     #[error(
-        "commit {commit} has more than {most} files, or paths beyond all measure, so none of it is read ([git] max_files)"
+        "commit {commit} has more than {most} files, or paths that are too long, so it is not read ([git] max_files)"
     )]
     TooManyFiles {
         /// The commit.
@@ -126,7 +126,7 @@ pub(crate) enum GitError {
         revision: String,
     },
     /// The default branch is unknown.
-    #[error("{:?} does not tell its default branch, give the base with --base REV", path.display())]
+    #[error("{:?} has no known default branch; give the base with --base REV", path.display())]
     NoDefaultBranch {
         /// The repository.
         path: PathBuf,
@@ -138,7 +138,7 @@ pub(crate) enum GitError {
         path: PathBuf,
     },
     /// A short hash fits several commits.
-    #[error("commit \"{}\" is ambiguous in {:?}, give more digits:{}", printable(revision), path.display(),
+    #[error("commit \"{}\" is ambiguous in {:?}; give more digits:{}", printable(revision), path.display(),
         lines(candidates, "\n  ", ""))]
     Ambiguous {
         /// The repository.

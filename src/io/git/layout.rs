@@ -92,7 +92,7 @@ fn check_objects(objects: PathBuf, owners: &Owners) -> Result<(), GitError> {
     Ok(())
 }
 
-/// Returns the folder that a file names after `prefix`, relative to the folder of the file; `None` if it is no file.
+/// Returns the folder that a file names after `prefix`, relative to the folder of the file; `None` if it is not a file.
 fn linked(file: &Path, prefix: &str) -> std::io::Result<Option<PathBuf>> {
     if !file.is_file() {
         return Ok(None);
@@ -120,7 +120,7 @@ pub(super) fn read(file: &Path) -> std::io::Result<String> {
 pub(super) fn refuse_pipe(file: &Path) -> std::io::Result<()> {
     match file.metadata() {
         Ok(found) if !found.is_file() && !found.is_dir() => {
-            Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file"))
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file"))
         }
         _ => Ok(()),
     }

@@ -9,12 +9,12 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Resource, getrlimit};
 
 /// Message for a file that is neither a regular one nor a folder nor a link.
-const SPECIAL: &str = "cannot be opened: it is no regular file; move it away";
+const SPECIAL: &str = "cannot be opened: it is not a regular file; move it away";
 
 /// Returns the reason why SQLite failed, and the next step of a person.
 pub(super) fn explain(path: &Path, error: &Error) -> String {
     let hint = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => "this is no SQLite database, nothing was changed",
+        Some(ErrorCode::NotADatabase) => "this is not an SQLite database, nothing was changed",
         Some(ErrorCode::DatabaseCorrupt) => {
             "the file is damaged; keep a copy, then try: sqlite3 FILE .recover | sqlite3 NEW"
         }

@@ -14,7 +14,7 @@ pub(crate) enum WorkdirError {
     },
     /// The folder for a site holds files of somebody else.
     #[error(
-        "{:?} holds {found:?} and is no site that goc-watchdog wrote, give a new or an empty folder",
+        "{:?} contains {found:?} and is not a site that goc-watchdog wrote; give a new or an empty folder",
         path.display()
     )]
     Foreign {
@@ -58,7 +58,7 @@ pub(crate) enum WorkdirError {
         owner: String,
     },
     /// A file stands where a folder is needed.
-    #[error("{:?} is no folder, and reports need one of that name; remove it or rename it", path.display())]
+    #[error("{:?} is not a folder, and reports need a folder of that name; remove it or rename it", path.display())]
     NoFolder {
         /// The file.
         path: PathBuf,

@@ -172,7 +172,7 @@ impl InboxFile {
         fs::symlink_metadata(self.path()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Opens it; `None` if it is no regular file.
+    /// Opens it; `None` if it is not a regular file.
     pub(crate) fn open(&self) -> Result<Option<File>, WorkdirError> {
         let path = self.path();
         let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();

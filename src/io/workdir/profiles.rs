@@ -96,7 +96,7 @@ impl Workdir {
         match folder.file_type(name)? {
             Some(FileType::RegularFile) => Ok(Some(folder.size(name))),
             Some(_) => {
-                Err(io_error("cannot read", &folder.path().join(name))(io::Error::other("it is no file")))
+                Err(io_error("cannot read", &folder.path().join(name))(io::Error::other("it is not a file")))
             }
             None => Ok(None),
         }
