@@ -129,8 +129,10 @@ fn a_gate_on_changes_fails_where_the_changed_lines_of_the_module_that_was_built_
 #[test]
 fn a_gate_on_changes_warns_where_the_profile_fits_several_folders() {
     let (world, _source, _agent) = pulled_change("app/main.go:4.12,6.2 1 1\n");
-    let output =
-        world.run(&GATE).assert_code(0).assert_stderr_contains("the repository has \"app\" in several folders");
+    let output = world
+        .run(&GATE)
+        .assert_code(0)
+        .assert_stderr_contains("the repository has \"app\" in several folders");
     let json = output.json().remove(0);
     assert_eq!(json["left_out"], json!([{"path": "svc/two/main.go", "why": "not_built"}]));
 }

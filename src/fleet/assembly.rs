@@ -231,7 +231,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Notes the names that a center listed which does not count, where nobody lists them now; returns how many.
+    /// Notes the names of a center that is not asked any more, unless another center lists them; returns their number.
     fn unasked(&mut self, listings: &[ListedAddress], since: DateTime<Utc>) -> usize {
         let mut members = self.by_id();
         let mut noted = HashSet::new();

@@ -124,7 +124,7 @@ pub(crate) enum Change {
     GenerationReopened(GenerationId),
     /// The counts of a generation may be those of several processes.
     GenerationMixed(GenerationId),
-    /// A generation was added to a sum and is to go.
+    /// A generation was added to a sum and is deleted.
     GenerationFolded(GenerationId),
     /// A snapshot was taken in.
     SnapshotTaken {

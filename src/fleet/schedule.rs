@@ -41,7 +41,7 @@ pub(crate) struct Waits<'a> {
     pub(crate) retry: &'a Retry,
 }
 
-/// Waits that make no [`Steps`] and no [`Retry`].
+/// The reason for which a list of waits makes no [`Steps`] and no [`Retry`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WaitsError {
     /// The list is empty.

@@ -145,7 +145,7 @@ impl Line<'_> {
         next_pull(self.entry, waits, now)
     }
 
-    /// Returns the time of the next pull, or the time since which it is overdue.
+    /// Returns the time of the next pull, or the time since which the pull is overdue.
     pub(crate) fn due(&self, waits: Waits<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let overdue = self.entry.schedule.schedule.next_due.filter(|due| *due < now);
         self.next_pull(waits, now).map(|at| overdue.filter(|_| at <= now).unwrap_or(at))
@@ -174,7 +174,7 @@ pub(crate) fn next_pull(entry: &KeyEntry, waits: Waits<'_>, now: DateTime<Utc>) 
     }
     let retries = addresses.iter().map(|address| entry.state(address).retry.due(now, waits.retry));
     match schedule::due(&entry.schedule.schedule, &addresses, now, waits.steps) {
-        // An address that failed has a retry of its own, which is often earlier.
+        // The retry of an address that failed is often earlier.
         Due::Later(at, _) => retries.flatten().map(|retry| moment_of(&retry, now)).chain([at]).min(),
         Due::Now(_) => retries.map(|retry| retry.map_or(now, |retry| moment_of(&retry, now))).min(),
     }

@@ -303,7 +303,7 @@ fn place_by_times<E>(
     };
     let is_candidate = |life: &Life| !life.is_mixture && may_be_its(life) && is_between(life);
     let mut candidates: Vec<usize> = (0..lives.len()).filter(|&index| is_candidate(&lives[index])).collect();
-    // The one that was open when it was taken comes first, then the nearest.
+    // The life that was open when the snapshot was read comes first, then the nearest in time.
     candidates.sort_by_key(|&index| {
         let Life { opened_at, closed_at, .. } = lives[index];
         let since_its_end = closed_at.map_or(TimeDelta::zero(), |closed| captured_at - closed);
@@ -394,7 +394,7 @@ pub(crate) fn larger(one: &[u64], other: &[u64]) -> Vec<u64> {
     one.iter().zip(other).map(|(&one, &other)| one.max(other)).collect()
 }
 
-/// Returns by how much each count is larger than the other.
+/// Returns the part of each count that is beyond the other, or 0.
 pub(crate) fn beyond(counts: &[u64], others: &[u64]) -> Vec<u64> {
     let others = others.iter().chain(std::iter::repeat(&0));
     counts.iter().zip(others).map(|(count, other)| count.saturating_sub(*other)).collect()
@@ -452,7 +452,7 @@ mod tests {
             self.placed_and_decoded(counts).0.place
         }
 
-        /// Also returns how many lives were decoded.
+        /// Returns the place, and the number of lives that were decoded.
         fn placed_and_decoded(&self, counts: &[u64]) -> (Placed, usize) {
             let times: Vec<Life> = self.lives.iter().map(|(life, _)| *life).collect();
             let mut decoded = 0;
@@ -560,7 +560,7 @@ mod tests {
         let lives = [life(0, 900, Some(1000), &[4, 2, 0])];
         let disjoint = early(&lives, None, 1200).place(&[0, 0, 9]);
         assert_eq!(disjoint, Place::Own(vec![0, 0, 9]), "nothing of it was counted");
-        // The snapshot alone, by more than the slack.
+        // Only the snapshot's time is in the future, by more than the slack.
         let lives = [life(0, 300, None, &[4, 2, 0])];
         assert_eq!(early(&lives, Some(400), 561).place(&[9, 9, 9]), Place::Joins(0, vec![9, 9, 9]));
         assert_eq!(early(&lives, Some(400), 560).place(&[9, 9, 9]), Place::Own(vec![9, 9, 9]));
@@ -600,7 +600,7 @@ mod tests {
         assert_eq!(goes_on, Place::Joins(0, vec![0, 6, 0]), "the sum has none of it");
         let lives = [life(2000, 3000, None, &[1, 5, 0])];
         let folded = |captured, now| Snapshot { sum, now, ..snapshot(&lives, None, captured) };
-        // A life that is stored is none that was folded.
+        // A stored life comes before the folded ones.
         assert_eq!(folded(3100, 3100).place(&[2, 5, 0]), Place::Joins(0, vec![2, 5, 0]));
     }
 
@@ -862,7 +862,8 @@ mod tests {
         }
 
         fn fold(&mut self, now: i64) {
-            // A process that was not seen for so long and is pulled again counts twice, because nothing tells.
+            // A process that is pulled again after its life was folded counts twice, because nothing shows that it is
+            // the same.
             if self.has_running_process_in_mixture
                 || self.lives.iter().any(|life| life.closed.is_some() && life.process == self.process)
             {
