@@ -20,7 +20,7 @@ struct ReplicatedServices {
 impl ReplicatedServices {
     fn new() -> Self {
         let world = World::new();
-        // Each change of a counter writes a row and generations fold at once, so a kill can interrupt each of these
+        // Each change of a counter writes a row and lives fold at once, so a kill can interrupt each of these
         // steps.
         world.configure("[pull]\nchange = \"counts\"\nfold_after = \"0s\"\n");
         let program = Program::synthetic("example.com/replicated", 20, 20, 1);

@@ -460,7 +460,7 @@ fn a_latest_row_with_a_path_of_no_profile_is_named_and_the_others_go_on() {
 }
 
 #[test]
-fn generations_that_cannot_be_folded_keep_no_others_from_being_folded() {
+fn lives_that_cannot_be_folded_keep_no_others_from_being_folded() {
     let services = FourServices::new();
     services.world.configure(&format!("{SHORT_PAUSES}[pull]\nfold_after = \"0s\"\n"));
     services.hit(0);
@@ -475,7 +475,7 @@ fn generations_that_cannot_be_folded_keep_no_others_from_being_folded() {
         .run(&["pull", "--force"])
         .assert_code(3)
         .assert_stderr_contains("table generation, column counts");
-    // The first generation of each service is closed by the second pull, and folded in the third.
+    // The first life of each service is closed by the second pull, and folded in the third.
     services.world.run(&["pull", "--force"]).assert_code(3);
     let folded: i64 = services.world.query("SELECT count(*) FROM generation WHERE address IS NULL");
     assert_eq!(folded, 3);

@@ -534,7 +534,7 @@ fn links_and_pipes_in_the_way_are_replaced_and_never_written_through() {
 }
 
 #[test]
-fn a_late_snapshot_closes_no_younger_generation() {
+fn a_late_snapshot_closes_no_younger_life() {
     // The second replica serves the server's files beside the worker's, so that both are one build.
     let (world, agents) = World::with_echo(2);
     world.configure("[pull]\nchange = \"counts\"\n");

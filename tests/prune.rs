@@ -496,7 +496,7 @@ fn another_build_or_a_return_after_a_week_is_not_registered_again() {
     world.prune(&[], 0);
     world.assert_listed(&[&agents[1], &agents[2]]);
     assert_eq!(world.query::<i64>("SELECT count(*) FROM tombstone"), 0);
-    // The generation is closed now, and will be folded.
+    // The life is closed now, and will be folded.
     assert_eq!(world.query::<i64>("SELECT count(*) FROM generation WHERE closed_at IS NOT NULL"), 1);
 }
 

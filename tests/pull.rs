@@ -126,7 +126,7 @@ fn a_crash_loop_folds_into_one_sum_and_loses_nothing() {
         world.pull(0);
     }
     assert_eq!(world.echo_counts(), [1, 1, 1, 1, 5, 1]);
-    // Three generations may exist: the open one, the one closed in this run, and the sum.
+    // Three lives may exist: the open one, the one closed in this run, and the sum.
     assert!(world.query::<i64>("SELECT count(*) FROM generation") <= 3);
     world.assert_consistent();
 }

@@ -9,15 +9,15 @@ use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::fault::Reach;
 use crate::collect::run::Answer;
 use crate::collect::taking_in::{StoredCounts, take_in};
-use crate::fleet::generation::{Generation, LastAnswer};
 use crate::fleet::key_state::Answered;
+use crate::fleet::records::{LastAnswer, Life};
 use crate::io::center::{HttpError, Incoming};
 use crate::profile::{AnswerDigest, Fingerprint, PreviousAnswer, Template};
 
 /// The open life of an address, with the digest of its last answer.
 struct KnownAnswer<'g> {
     key: KeyHandle<'g>,
-    generation: Generation,
+    life: Life,
     build: Fingerprint,
     fraction: String,
     answer_digest: AnswerDigest,
@@ -60,25 +60,24 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
     let (run, store) = (pull.run, pull.store);
     let Some(key) = pull.only_key() else { return Ok(None) };
     let mut open = key.lock();
-    let Some((generation, build)) = open.state.repeatable(pull.address, key.entry.is_assumed(pull.address))
-    else {
+    let Some((life, build)) = open.state.repeatable(pull.address, key.entry.is_assumed(pull.address)) else {
         return Ok(None);
     };
-    let member = (generation.structure, build);
+    let member = (life.structure, build);
     let current = open.state.current();
-    if open.state.build_group_with(generation.structure) != current {
+    if open.state.build_group_with(life.structure) != current {
         // A build that fits the current build group moves there again, so its answer is decoded.
         open.load(run, store)?;
-        let template = run.template(store, generation.structure)?;
+        let template = run.template(store, life.structure)?;
         if open.state.build_group_of(template.build(), member, false) == current {
             return Ok(None);
         }
     }
-    let Some(LastAnswer { fraction, answer_digest }) = store.last_answer(generation.id)? else {
+    let Some(LastAnswer { fraction, answer_digest }) = store.last_answer(life.id)? else {
         return Ok(None);
     };
     let Some(answer_digest) = AnswerDigest::decode(&answer_digest) else { return Ok(None) };
-    Ok(Some(KnownAnswer { key, generation, build, fraction, answer_digest }))
+    Ok(Some(KnownAnswer { key, life, build, fraction, answer_digest }))
 }
 
 /// Notes that an address repeated its last answer.
@@ -87,9 +86,9 @@ fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
     let state = &mut known.key.lock().state;
     state.bytes += bytes;
     // Another thread may have moved its build to the current build group meanwhile.
-    let now = state.open_at(pull.address).find(|open| open.id == known.generation.id);
+    let now = state.open_at(pull.address).find(|open| open.id == known.life.id);
     let answered = Answered {
-        build_group: now.unwrap_or(&known.generation).build_group,
+        build_group: now.unwrap_or(&known.life).build_group,
         build: known.build,
         fraction: known.fraction.clone(),
         is_decided: true,
@@ -137,9 +136,9 @@ fn read_on(
     let Some(known) = known.filter(|_| incoming.recognised_any()) else {
         return Ok((run.read(pull.address, incoming, templates, None), None));
     };
-    let generation = known.generation.id;
-    let stored = run.template(store, known.generation.structure).and_then(|template| {
-        let counts = store.counts(generation, template.build().blocks().len())?.unwrap_or_default();
+    let life = known.life.id;
+    let stored = run.template(store, known.life.structure).and_then(|template| {
+        let counts = store.counts(life, template.build().blocks().len())?.unwrap_or_default();
         Ok((template, counts))
     });
     let (template, counts) = match stored {
@@ -154,7 +153,7 @@ fn read_on(
     match PreviousAnswer::new(&known.answer_digest, &template, &counts) {
         Some(last) => Ok((
             run.read(pull.address, incoming, templates, Some(&last)),
-            Some(StoredCounts { generation, counts }),
+            Some(StoredCounts { life, counts }),
         )),
         None => Ok((run.ask(pull.address, templates), None)),
     }

@@ -14,11 +14,11 @@ use crate::fleet::address_states::{Peeked, address_states, answering};
 use crate::fleet::adoption::{self, Adopted};
 use crate::fleet::change::Change;
 use crate::fleet::election::Election;
-use crate::fleet::generation::Generation;
 use crate::fleet::ids::BuildGroupId;
 use crate::fleet::key_state::{Answered, PulledBuildGroup};
 use crate::fleet::pending::Pending;
 use crate::fleet::pulled_key::PulledKey;
+use crate::fleet::records::Life;
 use crate::fleet::records::{AddressState, Replicas};
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::fleet::row::{NewRow, RowStats};
@@ -214,12 +214,12 @@ impl EndOfPull<'_> {
             row_at_least_every: rules.row_at_least_every,
             now,
         };
-        let generations = match question.decide(&self.open.state) {
+        let lives = match question.decide(&self.open.state) {
             RowDecision::Stands(shown) => return Ok(shown),
             RowDecision::Nothing => return Ok(Shown::default()),
-            RowDecision::Sum(generations) => generations,
+            RowDecision::Sum(lives) => lives,
         };
-        let (sum, templates) = self.summed(own, &generations)?;
+        let (sum, templates) = self.summed(own, &lives)?;
         let profile = sum.into_profile().at_distinct_places();
         let figures = Figures {
             coverage: profile.coverage(),
@@ -235,15 +235,11 @@ impl EndOfPull<'_> {
     }
 
     /// Adds stored counters to the answers of this run; also returns the templates that were used.
-    fn summed(
-        &self,
-        own: Option<Merged>,
-        generations: &[&Generation],
-    ) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
-        // The templates are kept, so that generations of one structure share it.
+    fn summed(&self, own: Option<Merged>, lives: &[&Life]) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
+        // The templates are kept, so that lives of one structure share it.
         let mut templates = Vec::new();
         let mut sum = own.unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
-        for known in generations {
+        for known in lives {
             let template = self.run.template(self.store, known.structure)?;
             let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {
                 continue;

@@ -1,4 +1,4 @@
-//! The folding of old closed generations into one sum for each build, so that a crash loop does not fill the database.
+//! The folding of old closed lives into one sum for each build, so that a crash loop does not fill the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::fleet::change::Change;
-use crate::fleet::generation::Generation;
 use crate::fleet::ids::{IdSource, StructureId};
+use crate::fleet::records::Life;
 use crate::io::store::{Store, StoreError};
 use crate::profile::{Merged, encode_counts};
 
-/// Largest number of generations that a run folds; the next run folds the rest.
+/// Largest number of lives that a run folds; the next run folds the rest.
 const FOLDED_AT_ONCE: usize = 10_000;
 
 /// Returns the time that is `after` before `now`; `None` when it cannot be represented.
@@ -20,7 +20,7 @@ pub(crate) fn until(after: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>
     TimeDelta::from_std(after).ok().and_then(|after| now.checked_sub_signed(after))
 }
 
-/// Folds generations that were closed before `until`. The counts that a key shows stay the same.
+/// Folds lives that were closed before `until`. The counts that a key shows stay the same.
 pub(crate) fn fold(
     store: &Store,
     ids: &IdSource,
@@ -30,13 +30,13 @@ pub(crate) fn fold(
     let Some(until) = until else { return Ok(()) };
     let closed = store.closed_before(until, FOLDED_AT_ONCE)?;
     for alike in closed.chunk_by(|a, b| (a.build_group, a.structure) == (b.build_group, b.structure)) {
-        let Generation { build_group, structure, .. } = alike[0];
+        let Life { build_group, structure, .. } = alike[0];
         let folded = store.folded(build_group, structure).and_then(|before| {
             let sum = sum_of(before.iter().chain(alike), structure, store)?;
             Ok((before, sum.into_profile()))
         });
         let (before, profile) = match folded {
-            // Generations that cannot be read stay as they are.
+            // Lives that cannot be read stay as they are.
             Err(error) if error.is_of_one_value() => {
                 store.note_damage(build_group, &error)?;
                 continue;
@@ -46,36 +46,36 @@ pub(crate) fn fold(
         let (mode, counts, answer) = (profile.mode, encode_counts(&profile.counts), None);
         let at = before.iter().chain(alike).map(last_seen).fold(last_seen(&alike[0]), Ord::max);
         apply(&if let Some(before) = before {
-            Change::GenerationMoved { id: before.id, mode, at, counts, answer }
+            Change::LifeMoved { id: before.id, mode, at, counts, answer }
         } else {
-            let (id, address) = (ids.generation(), None);
-            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer }
+            let (id, address) = (ids.life(), None);
+            Change::LifeOpened { id, build_group, structure, address, mode, at, counts, answer }
         })?;
-        for generation in alike {
-            apply(&Change::GenerationFolded(generation.id))?;
+        for life in alike {
+            apply(&Change::LifeFolded(life.id))?;
         }
     }
     Ok(())
 }
 
-/// Returns the latest time at which a generation may have counted. A sum of an earlier release has the later time of
+/// Returns the latest time at which a life may have counted. A sum of an earlier release has the later time of
 /// its folding instead.
-fn last_seen(generation: &Generation) -> DateTime<Utc> {
-    generation.closed_at.map_or(generation.pulled_at, |closed_at| closed_at.max(generation.pulled_at))
+fn last_seen(life: &Life) -> DateTime<Utc> {
+    life.closed_at.map_or(life.pulled_at, |closed_at| closed_at.max(life.pulled_at))
 }
 
-/// Adds generations of one structure.
+/// Adds lives of one structure.
 fn sum_of<'g>(
-    generations: impl Iterator<Item = &'g Generation>,
+    lives: impl Iterator<Item = &'g Life>,
     structure: StructureId,
     store: &Store,
 ) -> Result<Merged, StoreError> {
     let template = store.structure(structure)?;
     let build = template.build();
     let mut sum = Merged::new(Arc::clone(build));
-    for generation in generations {
-        if let Some(counts) = store.counts(generation.id, build.blocks().len())? {
-            sum.add(generation.mode, build, &counts).expect("all are of one build");
+    for life in lives {
+        if let Some(counts) = store.counts(life.id, build.blocks().len())? {
+            sum.add(life.mode, build, &counts).expect("all are of one build");
         }
     }
     Ok(sum)

@@ -258,7 +258,7 @@ pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
 fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profile> {
     let mut templates: HashMap<StructureId, Template> = HashMap::new();
     let mut sum: Option<Merged> = None;
-    for known in store.generations(key)?.iter().filter(|known| known.build_group == build_group) {
+    for known in store.lives(key)?.iter().filter(|known| known.build_group == build_group) {
         let template = match templates.entry(known.structure) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(store.structure(known.structure)?),

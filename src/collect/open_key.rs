@@ -34,7 +34,7 @@ impl OpenKey {
         if build_groups.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self { state: KeyState::new(build_groups, store.generations(entry.id)?), ..Self::default() })
+        Ok(Self { state: KeyState::new(build_groups, store.lives(entry.id)?), ..Self::default() })
     }
 
     /// Keeps memory until the pull of the key ends.

@@ -342,7 +342,7 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
     Ok(true)
 }
 
-/// Deletes names and snapshots that are no longer needed, folds old generations, and repairs stored profiles.
+/// Deletes names and snapshots that are no longer needed, folds old lives, and repairs stored profiles.
 fn maintain(
     run: &PullRun<'_>,
     request: &PullRequest<'_>,

@@ -12,10 +12,10 @@ use chrono::{DateTime, Utc};
 use crate::collect::outcome::KeyResult;
 use crate::fleet::build_group::Structures;
 use crate::fleet::change::Change;
-use crate::fleet::generation::Generation;
-use crate::fleet::ids::{GenerationId, IdSource, KeyId, StructureId};
+use crate::fleet::ids::{IdSource, KeyId, LifeId, StructureId};
 use crate::fleet::pull_rules::PullRules;
-use crate::fleet::snapshot::{Doubt, Life};
+use crate::fleet::records::Life;
+use crate::fleet::snapshot::{Doubt, LifeTimes};
 use crate::io::center::{Client, HttpError, Incoming};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
@@ -58,8 +58,8 @@ pub(crate) struct Run<'a> {
     pub(crate) now: DateTime<Utc>,
     /// The stored times that cannot be trusted.
     pub(crate) doubt: Doubt,
-    /// The last generation that was stored before this machine's clock last went back.
-    pub(crate) last_before_jump: Option<GenerationId>,
+    /// The last life that was stored before this machine's clock last went back.
+    pub(crate) last_before_jump: Option<LifeId>,
     /// Seed of the digests of answers in this run.
     pub(crate) seed: u64,
     pub(crate) messages: SyncSender<Message>,
@@ -131,11 +131,11 @@ impl Run<'_> {
         let _ = self.messages.send(message);
     }
 
-    /// Returns the times of a generation, and whether they can be trusted.
-    pub(crate) fn life(&self, generation: &Generation) -> Life {
-        let Generation { id, opened_at, pulled_at, closed_at, is_mixture, .. } = *generation;
+    /// Returns the times of a life, and whether they can be trusted.
+    pub(crate) fn life_times(&self, life: &Life) -> LifeTimes {
+        let Life { id, opened_at, pulled_at, closed_at, is_mixture, .. } = *life;
         let is_from_before_jump = self.last_before_jump.is_some_and(|last| id <= last);
-        Life { opened_at, pulled_at, closed_at, is_from_before_jump, is_mixture }
+        LifeTimes { opened_at, pulled_at, closed_at, is_from_before_jump, is_mixture }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

@@ -7,19 +7,20 @@ use crate::collect::run::{Answer, Message};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
 use crate::fleet::change::Change;
-use crate::fleet::generation::{self, Generation, LastAnswer};
-use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
+use crate::fleet::counters;
+use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
 use crate::fleet::key_state::Answered;
 use crate::fleet::life::{
     self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision, StoredLife, decide_life,
 };
-use crate::fleet::snapshot::{self, Life, Resumed};
+use crate::fleet::records::{LastAnswer, Life};
+use crate::fleet::snapshot::{self, LifeTimes, Resumed};
 use crate::memory::Reservation;
 use crate::profile::{Build, ParsedAnswer, Profile, Template, hit_fraction};
 
 /// The stored counters of an open life.
 pub(crate) struct StoredCounts {
-    pub(crate) generation: GenerationId,
+    pub(crate) life: LifeId,
     pub(crate) counts: Vec<u64>,
 }
 
@@ -33,7 +34,7 @@ struct BuildAssignment<'g> {
     build_group: BuildGroupId,
     structure: StructureId,
     /// The open life of the address in this group.
-    open: Option<Generation>,
+    open: Option<Life>,
 }
 
 /// An answer with its build group and the stored counters of its open life.
@@ -89,7 +90,7 @@ fn assign_steadily<'g>(
             return Ok(None);
         };
         let stored = stored_counts(pull, &assignment, &mut counts, profile.build.blocks().len())?;
-        let has_fallen = stored.as_ref().is_some_and(|stored| generation::fell(stored, &profile.counts));
+        let has_fallen = stored.as_ref().is_some_and(|stored| counters::fell(stored, &profile.counts));
         if has_fallen && !was_asked_again {
             was_asked_again = true;
             // The memory of the first answer is kept while the second one is read, so that the second one does not wait
@@ -136,7 +137,7 @@ fn assign<'g>(
     if let Some(template) = template {
         open.state.templates.push((structure, Arc::clone(template)));
     }
-    let is_of_it = |known: &&Generation| {
+    let is_of_it = |known: &&Life| {
         (known.build_group, known.structure, known.mode) == (build_group, structure, profile.mode)
     };
     let open = open.state.open_at(pull.address).find(is_of_it).cloned();
@@ -161,7 +162,7 @@ fn stored_counts(
     blocks: usize,
 ) -> anyhow::Result<Option<Vec<u64>>> {
     let Some(open) = &assignment.open else { return Ok(None) };
-    if let Some(counts) = counts.take().filter(|counts| counts.generation == open.id) {
+    if let Some(counts) = counts.take().filter(|counts| counts.life == open.id) {
         return Ok(Some(counts.counts));
     }
     match pull.store.counts(open.id, blocks) {
@@ -184,41 +185,41 @@ fn life_of(
     let (run, store) = (pull.run, pull.store);
     let Profile { mode, counts: answered, .. } = profile;
     let doubt = &run.doubt;
-    let is_of_it = |known: &Generation| {
+    let is_of_it = |known: &Life| {
         (known.build_group, known.structure, known.mode)
             == (assignment.build_group, assignment.structure, *mode)
     };
-    let counts_of = |known: &Generation| match store.counts(known.id, answered.len()) {
+    let counts_of = |known: &Life| match store.counts(known.id, answered.len()) {
         Err(error) if error.is_of_one_value() => Ok(None),
         counts => counts,
     };
     let (may_be_of_another, mixture) = {
         let open = assignment.key.lock();
-        let here = open.state.at(pull.address).map(|known| run.life(known));
+        let here = open.state.at(pull.address).map(|known| run.life_times(known));
         let may_be_of_another = life::may_be_of_another(*mode, stored.as_deref(), answered, doubt, here);
         let mut here = open.state.at(pull.address);
         (may_be_of_another, here.find(|known| known.is_mixture && is_of_it(known)).cloned())
     };
     let mixture = match mixture {
-        Some(generation) => counts_of(&generation)?.map(|counts| StoredLife { generation, counts }),
+        Some(life) => counts_of(&life)?.map(|counts| StoredLife { life, counts }),
         None => None,
     };
     if may_be_of_another {
-        let here: Vec<Generation> = assignment.key.lock().state.at(pull.address).cloned().collect();
-        let lives: Vec<Life> = here.iter().map(|known| run.life(known)).collect();
+        let here: Vec<Life> = assignment.key.lock().state.at(pull.address).cloned().collect();
+        let times: Vec<LifeTimes> = here.iter().map(|known| run.life_times(known)).collect();
         let counts_of = |index: usize| match &here[index] {
             known if is_of_it(known) => counts_of(known),
             _ => Ok(None),
         };
-        if let Some(resumed) = snapshot::resumed(*mode, &lives, answered, doubt, counts_of)? {
+        if let Some(resumed) = snapshot::resumed(*mode, &times, answered, doubt, counts_of)? {
             let Resumed { index, then, others, rest, least } = resumed;
-            let previous = Some(StoredLife { generation: here[index].clone(), counts: then });
+            let previous = Some(StoredLife { life: here[index].clone(), counts: then });
             let others = others.iter().map(|&other| here[other].clone()).collect();
             return Ok(KnownLives { previous, others, rest, least: Some(least), mixture });
         }
     }
     let open = assignment.open.clone().zip(stored);
-    let previous = open.map(|(generation, counts)| StoredLife { generation, counts });
+    let previous = open.map(|(life, counts)| StoredLife { life, counts });
     Ok(KnownLives { previous, mixture, ..KnownLives::default() })
 }
 
@@ -242,8 +243,8 @@ fn send(
     let closed = ended_lives(pull, &decision);
     let at = run.now;
     let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside };
-    let LifeChanges { generation, changes: more, remembered } =
-        life::changes(&decision, decided, || run.ids.generation());
+    let LifeChanges { life, changes: more, remembered } =
+        life::changes(&decision, decided, || run.ids.life());
     if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
         // The change is sent by itself, because the counters are the same and no row has to be decided.
         run.send(Message::Changes(Some(id), vec![remembered]));
@@ -255,11 +256,11 @@ fn send(
     let pulled = &mut state.build_groups[assignment.index];
     pulled.add(mode, &build, decision.counts())?;
     pulled.moved |= has_moved;
-    if !beside.generations.is_empty() {
+    if !beside.lives.is_empty() {
         pulled.add(mode, &build, &beside.counts)?;
-        state.replaced.extend(beside.generations.iter().map(|known| known.id));
+        state.replaced.extend(beside.lives.iter().map(|known| known.id));
     }
-    state.replaced.insert(generation);
+    state.replaced.insert(life);
     state.touched |= has_moved;
     state.restarted += closed.len();
     state.bytes += answer.bytes;
@@ -278,7 +279,7 @@ fn ended_lives(pull: &AddressPull<'_>, decision: &LifeDecision) -> Vec<Change> {
     for key in &pull.keys {
         let open = key.lock();
         let ended = open.state.open_at(pull.address).filter(|open| decision.ends(open));
-        closed.extend(ended.map(|open| Change::GenerationClosed(open.id, pull.run.now)));
+        closed.extend(ended.map(|open| Change::LifeClosed(open.id, pull.run.now)));
     }
     closed
 }

@@ -80,7 +80,7 @@ pub struct PullConfig {
     /// A row of history is written after so long even if nothing changed.
     #[serde(deserialize_with = "duration")]
     pub(crate) row_at_least_every: Duration,
-    /// Closed generations are folded into one when so old.
+    /// Closed lives are folded into one when so old.
     #[serde(deserialize_with = "duration")]
     pub(crate) fold_after: Duration,
 }

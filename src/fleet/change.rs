@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::build_group::BuildGroupStatus;
-use super::generation::LastAnswer;
-use super::ids::{BuildGroupId, GenerationId, KeyId, RowId, ServiceId, StructureId};
+use super::ids::{BuildGroupId, KeyId, LifeId, RowId, ServiceId, StructureId};
 use super::liveness::Suspicion;
+use super::records::LastAnswer;
 use super::records::{AddressState, Key, Replicas, ScheduleRow};
 use super::row::NewRow;
 use super::snapshot::Jump;
@@ -87,14 +87,14 @@ pub(crate) enum Change {
         to: BuildGroupId,
     },
     /// A process was pulled for the first time.
-    GenerationOpened {
-        /// Of the generation.
-        id: GenerationId,
+    LifeOpened {
+        /// Of the life.
+        id: LifeId,
         /// The build group to which the counters belong.
         build_group: BuildGroupId,
         /// Block structure of the program that the process runs.
         structure: StructureId,
-        /// Address in its normal form; `None` for a sum of closed generations.
+        /// Address in its normal form; `None` for a sum of closed lives.
         address: Option<String>,
         /// Counter mode of the program.
         mode: Mode,
@@ -104,10 +104,10 @@ pub(crate) enum Change {
         /// The answer that these counters come from, so that the same answer is recognised later.
         answer: Option<LastAnswer>,
     },
-    /// Counters of a generation changed.
-    GenerationMoved {
-        /// Of the generation.
-        id: GenerationId,
+    /// Counters of a life changed.
+    LifeMoved {
+        /// Of the life.
+        id: LifeId,
         /// Counter mode of the program.
         mode: Mode,
         at: DateTime<Utc>,
@@ -117,15 +117,15 @@ pub(crate) enum Change {
         answer: Option<LastAnswer>,
     },
     /// An answer showed the stored counters again, and is remembered in place of the earlier one.
-    AnswerRemembered(GenerationId, LastAnswer),
-    /// A generation ended.
-    GenerationClosed(GenerationId, DateTime<Utc>),
-    /// A generation that was taken for ended goes on.
-    GenerationReopened(GenerationId),
-    /// The counts of a generation may be those of several processes.
-    GenerationMixed(GenerationId),
-    /// A generation was added to a sum and is deleted.
-    GenerationFolded(GenerationId),
+    AnswerRemembered(LifeId, LastAnswer),
+    /// A life ended.
+    LifeClosed(LifeId, DateTime<Utc>),
+    /// A life that was taken for ended goes on.
+    LifeReopened(LifeId),
+    /// The counts of a life may be those of several processes.
+    GenerationMixed(LifeId),
+    /// A life was added to a sum and is deleted.
+    LifeFolded(LifeId),
     /// A snapshot was taken in.
     SnapshotTaken {
         /// The text that distinguishes this snapshot from every other.
@@ -175,7 +175,7 @@ pub(crate) enum Change {
     TombstoneAdded(Tombstone),
     /// A tombstone is no longer needed.
     TombstoneRemoved(Tombstone),
-    /// The process at an address of a name will not come back, so its generations are closed.
+    /// The process at an address of a name will not come back, so its lives are closed.
     Closed {
         /// The name as it was registered.
         service: String,

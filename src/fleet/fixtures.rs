@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::build_group::{BuildGroup, BuildGroupStatus};
 use super::change::Change;
-use super::generation::Generation;
-use super::ids::{BuildGroupId, GenerationId, HighestIds, IdSource, KeyId, ServiceId, StructureId};
+use super::ids::{BuildGroupId, HighestIds, IdSource, KeyId, LifeId, ServiceId, StructureId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
 use super::key_state::{Answered, KeyState, Member};
 use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
+use super::records::Life;
 use super::records::{AddressState, Key, ScheduleRow};
 use super::schedule::{AddressRetry, Retry, Schedule, Steps};
 use super::tombstone::Tombstone;
@@ -111,9 +111,9 @@ pub(crate) fn member(structure: i64, files: &str) -> Member {
 }
 
 /// A life of a process at a host since 12:00.
-pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Generation {
-    Generation {
-        id: GenerationId(id),
+pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Life {
+    Life {
+        id: LifeId(id),
         build_group: BuildGroupId(build_group),
         structure: StructureId(structure),
         address: Some(address(host)),
@@ -129,7 +129,7 @@ pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Gen
 pub(crate) type Group<'a> = (BuildGroupStatus, &'a [(i64, &'a str)]);
 
 /// The state of a key whose build groups have the ids 1, 2 and so on, with all structures read.
-pub(crate) fn state(groups: &[Group<'_>], lives: Vec<Generation>) -> KeyState {
+pub(crate) fn state(groups: &[Group<'_>], lives: Vec<Life>) -> KeyState {
     let group = |((status, structures), id): (&Group<'_>, i64)| BuildGroup {
         id: BuildGroupId(id),
         status: *status,
@@ -161,8 +161,8 @@ pub(crate) fn pulled_key<'a>(entry: &'a KeyEntry, asked: &[&'a str], rules: &'a 
 
 /// A source of ids that begins with 100.
 pub(crate) fn ids() -> IdSource {
-    let (key, service, structure, build_group, generation) = (99, 99, 99, 99, 99);
-    IdSource::after(HighestIds { key, service, structure, build_group, generation })
+    let (key, service, structure, build_group, life) = (99, 99, 99, 99, 99);
+    IdSource::after(HighestIds { key, service, structure, build_group, life })
 }
 
 /// Changes of build groups, lives and addresses in short words, such as `status 1 former`.
@@ -174,11 +174,11 @@ pub(crate) fn words(changes: &[Change]) -> Vec<String> {
         Change::StructureMoved { structure, from, to } => {
             format!("structure {} from {} to {}", structure.0, from.0, to.0)
         }
-        Change::GenerationOpened { id, answer, .. } => format!("opened {}{}", id.0, known(answer.is_some())),
-        Change::GenerationMoved { id, answer, .. } => format!("moved {}{}", id.0, known(answer.is_some())),
-        Change::GenerationReopened(id) => format!("reopened {}", id.0),
+        Change::LifeOpened { id, answer, .. } => format!("opened {}{}", id.0, known(answer.is_some())),
+        Change::LifeMoved { id, answer, .. } => format!("moved {}{}", id.0, known(answer.is_some())),
+        Change::LifeReopened(id) => format!("reopened {}", id.0),
         Change::GenerationMixed(id) => format!("mixed {}", id.0),
-        Change::GenerationFolded(id) => format!("folded {}", id.0),
+        Change::LifeFolded(id) => format!("folded {}", id.0),
         Change::AnswerRemembered(id, _) => format!("remembered {}", id.0),
         other => format!("{other:?}"),
     };

@@ -19,8 +19,8 @@ ids! {
     StructureId,
     /// Identifies a [`BuildGroup`](super::build_group::BuildGroup).
     BuildGroupId,
-    /// Identifies a [`Generation`](super::generation::Generation).
-    GenerationId,
+    /// Identifies a [`Life`](super::records::Life).
+    LifeId,
     /// Identifies a row of the public table.
     RowId,
 }
@@ -32,7 +32,7 @@ pub(crate) struct IdSource {
     services: AtomicI64,
     structures: AtomicI64,
     build_groups: AtomicI64,
-    generations: AtomicI64,
+    lives: AtomicI64,
 }
 
 /// The highest stored id of each kind of record.
@@ -42,7 +42,7 @@ pub(crate) struct HighestIds {
     pub service: i64,
     pub structure: i64,
     pub build_group: i64,
-    pub generation: i64,
+    pub life: i64,
 }
 
 /// Begins where nothing is stored.
@@ -62,7 +62,7 @@ impl IdSource {
             services: next(highest.service),
             structures: next(highest.structure),
             build_groups: next(highest.build_group),
-            generations: next(highest.generation),
+            lives: next(highest.life),
         }
     }
 
@@ -86,8 +86,8 @@ impl IdSource {
         BuildGroupId(self.build_groups.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns the id of the next new generation.
-    pub(crate) fn generation(&self) -> GenerationId {
-        GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
+    /// Returns the id of the next new life.
+    pub(crate) fn life(&self) -> LifeId {
+        LifeId(self.lives.fetch_add(1, Ordering::Relaxed))
     }
 }

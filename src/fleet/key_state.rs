@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::build_group::{self, BuildGroup, BuildGroupStatus};
 use super::change::Change;
-use super::generation::Generation;
-use super::ids::{BuildGroupId, GenerationId, IdSource, KeyId, StructureId};
+use super::ids::{BuildGroupId, IdSource, KeyId, LifeId, StructureId};
+use super::records::Life;
 use crate::profile::{Build, Conflict, Fingerprint, Merged, Mode, Template};
 
 /// State of a key during a pull.
@@ -18,9 +18,9 @@ use crate::profile::{Build, Conflict, Fingerprint, Merged, Mode, Template};
 pub(crate) struct KeyState {
     pub(crate) build_groups: Vec<PulledBuildGroup>,
     /// Lives as they were stored before this run.
-    pub(crate) generations: Vec<Generation>,
+    pub(crate) lives: Vec<Life>,
     /// Lives whose counters are in the sums already, so that their stored counters are not added again.
-    pub(crate) replaced: HashSet<GenerationId>,
+    pub(crate) replaced: HashSet<LifeId>,
     pub(crate) templates: Vec<(StructureId, Arc<Template>)>,
     pub(crate) answered: BTreeMap<String, Answered>,
     /// Addresses that failed, each with its error.
@@ -66,40 +66,40 @@ pub(crate) struct Answered {
 impl KeyState {
     /// Starts with the stored build groups and lives. Structures and counters are read later, only if an answer
     /// changed.
-    pub(crate) fn new(build_groups: Vec<BuildGroup>, generations: Vec<Generation>) -> Self {
+    pub(crate) fn new(build_groups: Vec<BuildGroup>, lives: Vec<Life>) -> Self {
         let pulled = |BuildGroup { id, status, structures }| PulledBuildGroup {
             structures,
             ..PulledBuildGroup::new(id, status)
         };
         let build_groups = build_groups.into_iter().map(pulled).collect();
-        Self { build_groups, generations, ..Self::default() }
+        Self { build_groups, lives, ..Self::default() }
     }
 
     /// Returns the open lives at an address.
-    pub(crate) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
+    pub(crate) fn open_at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Life> {
         self.at(address).filter(|known| known.closed_at.is_none())
     }
 
     /// Returns all lives at an address.
-    pub(crate) fn at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Generation> {
-        self.generations.iter().filter(move |known| known.address.as_deref() == Some(address))
+    pub(crate) fn at<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Life> {
+        self.lives.iter().filter(move |known| known.address.as_deref() == Some(address))
     }
 
     /// Returns the only open life of an address with its build, if a repetition of its last answer certainly goes on
     /// with this life. `is_assumed` says that no answering center lists the address.
-    pub(crate) fn repeatable(&self, address: &str, is_assumed: bool) -> Option<(Generation, Fingerprint)> {
+    pub(crate) fn repeatable(&self, address: &str, is_assumed: bool) -> Option<(Life, Fingerprint)> {
         let mut open = self.open_at(address);
-        let (Some(generation), None) = (open.next(), open.next()) else { return None };
+        let (Some(life), None) = (open.next(), open.next()) else { return None };
         // A key that shows no build group yet needs all answers to choose one.
         let current = self.current()?;
-        let index = self.build_group_with(generation.structure)?;
+        let index = self.build_group_with(life.structure)?;
         let build_group = &self.build_groups[index];
-        if build_group.id != generation.build_group || (is_assumed && index != current) {
+        if build_group.id != life.build_group || (is_assumed && index != current) {
             return None;
         }
-        let of_it = |member: &&Member| member.0 == generation.structure;
+        let of_it = |member: &&Member| member.0 == life.structure;
         let (_, build) = build_group.structures.iter().find(of_it)?;
-        Some((generation.clone(), *build))
+        Some((life.clone(), *build))
     }
 
     /// Returns the index of the build group that the key shows.
@@ -154,7 +154,7 @@ impl KeyState {
     /// Returns the build group in which answers of this build wait until their key is known.
     pub(crate) fn undecided_build_group_of(&self, member: Member) -> Option<usize> {
         let stored = |build_group: &PulledBuildGroup| {
-            self.generations.iter().any(|known| known.build_group == build_group.id)
+            self.lives.iter().any(|known| known.build_group == build_group.id)
         };
         self.build_groups.iter().rposition(|build_group| {
             build_group.status == BuildGroupStatus::Aside
@@ -200,8 +200,8 @@ impl KeyState {
     pub(crate) fn move_structure(&mut self, member: Member, from: usize, to: usize) -> Change {
         let (structure, (from_id, to_id)) =
             (member.0, (self.build_groups[from].id, self.build_groups[to].id));
-        let moved = |known: &&mut Generation| known.build_group == from_id && known.structure == structure;
-        self.generations.iter_mut().filter(moved).for_each(|known| known.build_group = to_id);
+        let moved = |known: &&mut Life| known.build_group == from_id && known.structure == structure;
+        self.lives.iter_mut().filter(moved).for_each(|known| known.build_group = to_id);
         self.build_groups[from].structures.retain(|known| *known != member);
         if !self.build_groups[to].has(structure) {
             self.build_groups[to].structures.push(member);
@@ -289,7 +289,7 @@ mod tests {
         let mut state = state(&groups, vec![life(7, 2, 2, "a"), life(8, 2, 3, "b")]);
         let changes = state.bring_back(0, member(2, "worker"));
         assert_eq!(words(&changes), ["structure 2 from 2 to 1"]);
-        assert_eq!(state.generations.iter().map(|life| life.build_group.0).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(state.lives.iter().map(|life| life.build_group.0).collect::<Vec<_>>(), [1, 2]);
         assert!(state.touched && state.build_groups.iter().all(|build_group| build_group.moved));
         assert!(state.build_groups[0].has(StructureId(2)) && !state.build_groups[1].has(StructureId(2)));
         assert!(state.bring_back(0, member(2, "worker")).is_empty());
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_repeated_answer_goes_on_with_the_one_open_life_of_its_address() {
-        let closed = Generation { closed_at: Some(at(1)), ..life(6, 1, 1, "a") };
+        let closed = Life { closed_at: Some(at(1)), ..life(6, 1, 1, "a") };
         let (open, elsewhere) = (life(7, 1, 1, "a"), life(8, 1, 1, "b"));
         let state = state(&[(Current, &[(1, "lib")])], vec![closed, open.clone(), elsewhere]);
         let repeated = Some((open, build("lib").fingerprint()));

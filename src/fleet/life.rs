@@ -1,16 +1,17 @@
 //! The lives of an address after an answer: which one goes on, which ones ended, and whether one begins.
 
 use super::change::Change;
-use super::generation::{self, Generation, LastAnswer, Verdict};
-use super::ids::{BuildGroupId, GenerationId, StructureId};
-use super::snapshot::{Doubt, Life, beyond};
+use super::counters::{self, Verdict};
+use super::ids::{BuildGroupId, LifeId, StructureId};
+use super::records::{LastAnswer, Life};
+use super::snapshot::{Doubt, LifeTimes, beyond};
 use crate::profile::{Mode, encode_counts};
 use chrono::{DateTime, Utc};
 
 /// A stored life with its counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredLife {
-    pub(crate) generation: Generation,
+    pub(crate) life: Life,
     pub(crate) counts: Vec<u64>,
 }
 
@@ -19,7 +20,7 @@ pub(crate) struct StoredLife {
 pub(crate) enum LifeDecision {
     /// A stored life goes on, with these counters.
     Continues {
-        generation: GenerationId,
+        life: LifeId,
         counts: Vec<u64>,
         /// The life was taken for ended.
         is_reopened: bool,
@@ -41,21 +42,21 @@ impl LifeDecision {
     }
 
     /// Tells whether the answer ends an open life of its address.
-    pub(crate) fn ends(&self, open: &Generation) -> bool {
-        !matches!(self, Self::Continues { generation, .. } if *generation == open.id)
+    pub(crate) fn ends(&self, open: &Life) -> bool {
+        !matches!(self, Self::Continues { life, .. } if *life == open.id)
     }
 }
 
 /// Decides whether an answer goes on with a stored life.
 pub(crate) fn decide_life(mode: Mode, previous: Option<&StoredLife>, answered: Vec<u64>) -> LifeDecision {
-    let Some(StoredLife { generation, counts: stored }) = previous else {
+    let Some(StoredLife { life, counts: stored }) = previous else {
         return LifeDecision::Begins { counts: answered };
     };
-    match generation::judge(mode, stored, &answered) {
+    match counters::judge(mode, stored, &answered) {
         Verdict::Restarted => LifeDecision::Begins { counts: answered },
         Verdict::Continues(counts) => LifeDecision::Continues {
-            generation: generation.id,
-            is_reopened: generation.closed_at.is_some(),
+            life: life.id,
+            is_reopened: life.closed_at.is_some(),
             has_moved: *stored != counts,
             is_as_answered: counts == answered,
             counts,
@@ -72,10 +73,10 @@ pub(crate) fn may_be_of_another(
     open: Option<&[u64]>,
     answered: &[u64],
     doubt: &Doubt,
-    here: impl Iterator<Item = Life>,
+    here: impl Iterator<Item = LifeTimes>,
 ) -> bool {
     let goes_on = open.is_some_and(|stored| {
-        !generation::fell(stored, answered) || generation::judge(mode, stored, answered) != Verdict::Restarted
+        !counters::fell(stored, answered) || counters::judge(mode, stored, answered) != Verdict::Restarted
     });
     !goes_on || doubt.concerns_closed(here)
 }
@@ -84,7 +85,7 @@ pub(crate) fn may_be_of_another(
 /// which any may be the one that goes on, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Beside {
-    pub(crate) generations: Vec<Generation>,
+    pub(crate) lives: Vec<Life>,
     /// Counters of all of them together, but for those that the answer brings.
     pub(crate) counts: Vec<u64>,
 }
@@ -92,14 +93,13 @@ pub(crate) struct Beside {
 impl Beside {
     /// Returns the changes that combine these lives into one life with their counters.
     fn changes(&self, mode: Mode) -> Vec<Change> {
-        let Some((&Generation { id, pulled_at: at, is_mixture, .. }, gone)) = self.generations.split_first()
-        else {
+        let Some((&Life { id, pulled_at: at, is_mixture, .. }, gone)) = self.lives.split_first() else {
             return Vec::new();
         };
         let counts = encode_counts(&self.counts);
-        let moved = Change::GenerationMoved { id, mode, at, counts, answer: None };
+        let moved = Change::LifeMoved { id, mode, at, counts, answer: None };
         let mixed = (!is_mixture).then_some(Change::GenerationMixed(id));
-        let folded = gone.iter().map(|gone| Change::GenerationFolded(gone.id));
+        let folded = gone.iter().map(|gone| Change::LifeFolded(gone.id));
         [moved].into_iter().chain(mixed).chain(folded).collect()
     }
 }
@@ -110,7 +110,7 @@ pub(crate) struct KnownLives {
     /// The life that the answer may go on with.
     pub(crate) previous: Option<StoredLife>,
     /// The others with which the answer may go on as well.
-    pub(crate) others: Vec<Generation>,
+    pub(crate) others: Vec<Life>,
     /// Counters of the others together.
     pub(crate) rest: Vec<u64>,
     /// The smallest count of each block among the previous life and the others; `None`: those of the previous life.
@@ -125,8 +125,8 @@ impl KnownLives {
     /// The mixture may have counted before what the answer brings, so this is taken from it.
     pub(crate) fn beside(self, decision: &LifeDecision) -> Beside {
         let Self { previous, others, rest, least, mixture } = self;
-        let Some(StoredLife { generation, counts: then }) = mixture else {
-            return Beside { generations: others, counts: rest };
+        let Some(StoredLife { life, counts: then }) = mixture else {
+            return Beside { lives: others, counts: rest };
         };
         let before = match decision {
             LifeDecision::Begins { .. } => Vec::new(),
@@ -139,7 +139,7 @@ impl KnownLives {
         if others.is_empty() && left == then {
             return Beside::default();
         }
-        Beside { generations: [generation].into_iter().chain(others).collect(), counts: left }
+        Beside { lives: [life].into_iter().chain(others).collect(), counts: left }
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) struct DecidedAnswer<'a> {
 #[derive(Debug)]
 pub(crate) struct LifeChanges {
     /// The life to which the answer belongs.
-    pub(crate) generation: GenerationId,
+    pub(crate) life: LifeId,
     /// Changes after which a row has to be decided.
     pub(crate) changes: Vec<Change>,
     /// The change that remembers the answer, if it showed the stored counters again.
@@ -170,28 +170,28 @@ pub(crate) struct LifeChanges {
 pub(crate) fn changes(
     decision: &LifeDecision,
     answer: DecidedAnswer<'_>,
-    new_id: impl FnOnce() -> GenerationId,
+    new_id: impl FnOnce() -> LifeId,
 ) -> LifeChanges {
     let DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside } = answer;
     let mut changes = Vec::new();
     let mut remembered = None;
-    let generation = match decision {
-        LifeDecision::Continues { generation, counts, is_reopened, has_moved, is_as_answered } => {
-            changes.extend(is_reopened.then_some(Change::GenerationReopened(*generation)));
+    let life = match decision {
+        LifeDecision::Continues { life, counts, is_reopened, has_moved, is_as_answered } => {
+            changes.extend(is_reopened.then_some(Change::LifeReopened(*life)));
             let answer = to_remember.filter(|_| *is_as_answered);
             if *has_moved {
                 let counts = encode_counts(counts);
-                changes.push(Change::GenerationMoved { id: *generation, mode, at, counts, answer });
+                changes.push(Change::LifeMoved { id: *life, mode, at, counts, answer });
             } else {
-                remembered = answer.map(|answer| Change::AnswerRemembered(*generation, answer));
+                remembered = answer.map(|answer| Change::AnswerRemembered(*life, answer));
             }
-            *generation
+            *life
         }
         LifeDecision::Begins { counts } => {
             let id = new_id();
             let counts = encode_counts(counts);
             let (address, answer) = (Some(address.to_owned()), to_remember);
-            changes.push(Change::GenerationOpened {
+            changes.push(Change::LifeOpened {
                 id,
                 build_group,
                 structure,
@@ -205,7 +205,7 @@ pub(crate) fn changes(
         }
     };
     changes.extend(beside.changes(mode));
-    LifeChanges { generation, changes, remembered }
+    LifeChanges { life, changes, remembered }
 }
 
 #[cfg(test)]
@@ -214,12 +214,12 @@ mod tests {
     use crate::fleet::fixtures::{at, life, words};
 
     fn stored(counts: &[u64]) -> StoredLife {
-        StoredLife { generation: life(7, 1, 1, "a"), counts: counts.to_vec() }
+        StoredLife { life: life(7, 1, 1, "a"), counts: counts.to_vec() }
     }
 
     fn closed(counts: &[u64]) -> StoredLife {
-        let generation = Generation { closed_at: Some(at(1)), ..life(7, 1, 1, "a") };
-        StoredLife { generation, counts: counts.to_vec() }
+        let life = Life { closed_at: Some(at(1)), ..life(7, 1, 1, "a") };
+        StoredLife { life, counts: counts.to_vec() }
     }
 
     fn decided(previous: Option<&StoredLife>, answered: &[u64]) -> LifeDecision {
@@ -227,8 +227,8 @@ mod tests {
     }
 
     fn continues(counts: &[u64], has_moved: bool, is_as_answered: bool) -> LifeDecision {
-        let (generation, counts) = (GenerationId(7), counts.to_vec());
-        LifeDecision::Continues { generation, counts, is_reopened: false, has_moved, is_as_answered }
+        let (life, counts) = (LifeId(7), counts.to_vec());
+        LifeDecision::Continues { life, counts, is_reopened: false, has_moved, is_as_answered }
     }
 
     fn begins(counts: &[u64]) -> LifeDecision {
@@ -247,9 +247,9 @@ mod tests {
             to_remember,
             beside,
         };
-        let changes = changes(decision, answer, || GenerationId(9));
+        let changes = changes(decision, answer, || LifeId(9));
         let remembered: Vec<Change> = changes.remembered.into_iter().collect();
-        (changes.generation.0, words(&changes.changes), words(&remembered))
+        (changes.life.0, words(&changes.changes), words(&remembered))
     }
 
     #[test]
@@ -311,8 +311,8 @@ mod tests {
 
     #[test]
     fn lives_that_may_be_the_same_are_left_as_one_beside_it() {
-        let generations = vec![life(4, 1, 1, "a"), life(5, 1, 1, "a"), life(6, 1, 1, "a")];
-        let beside = Beside { generations, counts: vec![1, 0] };
+        let lives = vec![life(4, 1, 1, "a"), life(5, 1, 1, "a"), life(6, 1, 1, "a")];
+        let beside = Beside { lives, counts: vec![1, 0] };
         let changes =
             ["moved 7 known", "moved 4", "mixed 4", "folded 5", "folded 6"].map(str::to_owned).to_vec();
         assert_eq!(changed(&continues(&[2, 0], true, true), &beside), (7, changes, vec![]));
@@ -320,13 +320,13 @@ mod tests {
 
     /// The ids and counters that change beside a life, with what is known of its address.
     fn beside(known: KnownLives, decision: &LifeDecision) -> (Vec<i64>, Vec<u64>) {
-        let Beside { generations, counts } = known.beside(decision);
-        (generations.iter().map(|known| known.id.0).collect(), counts)
+        let Beside { lives, counts } = known.beside(decision);
+        (lives.iter().map(|known| known.id.0).collect(), counts)
     }
 
     fn mixture(counts: &[u64]) -> StoredLife {
-        let generation = Generation { is_mixture: true, ..life(3, 1, 1, "a") };
-        StoredLife { generation, counts: counts.to_vec() }
+        let life = Life { is_mixture: true, ..life(3, 1, 1, "a") };
+        StoredLife { life, counts: counts.to_vec() }
     }
 
     #[test]
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn closed_lives_of_a_time_in_doubt_are_looked_at_though_the_open_one_goes_on() {
         let doubt = Doubt::new(at(15), Vec::new());
-        let life = |closed: i64| Life {
+        let life = |closed: i64| LifeTimes {
             opened_at: at(0),
             pulled_at: at(0),
             closed_at: Some(at(closed)),

@@ -11,10 +11,10 @@ pub(crate) mod build_group;
 pub(crate) mod center_address;
 pub(crate) mod center_list;
 pub(crate) mod change;
+pub(crate) mod counters;
 pub(crate) mod election;
 #[cfg(test)]
 pub(crate) mod fixtures;
-pub(crate) mod generation;
 pub(crate) mod ids;
 pub(crate) mod key_entry;
 pub(crate) mod key_state;

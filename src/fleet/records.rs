@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::election::Election;
-use super::ids::{BuildGroupId, KeyId, ServiceId};
+use super::ids::{BuildGroupId, KeyId, LifeId, ServiceId, StructureId};
 use super::schedule::{AddressRetry, Schedule};
 use crate::names::{Naming, ParsedName};
-use crate::profile::Fingerprint;
+use crate::profile::{Fingerprint, Mode};
 
 /// The identity of stored coverage: env, region, app and commit. Names that differ only in the branch share a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,4 +119,35 @@ pub(crate) struct Replicas {
     pub listed: u32,
     /// Start of the run.
     pub pulled_at: DateTime<Utc>,
+}
+
+/// The life of one process, without its counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub id: LifeId,
+    /// The build group to which its counters belong.
+    pub build_group: BuildGroupId,
+    /// The block structure of the program that runs, or ran.
+    pub structure: StructureId,
+    /// Address in its normal form; `None` for a sum of closed lives.
+    pub address: Option<String>,
+    /// Counter mode of the program.
+    pub mode: Mode,
+    /// Time of the first pull.
+    pub opened_at: DateTime<Utc>,
+    /// Time of the last pull that found changed counters.
+    pub pulled_at: DateTime<Utc>,
+    /// Time at which it was found to have ended.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// Its counts may be those of several processes at its address, of which each may have a life of its own beside it.
+    pub is_mixture: bool,
+}
+
+/// An answer, remembered so that a repetition of it is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastAnswer {
+    /// The fraction of hit blocks, in the form in which the agent shows it.
+    pub fraction: String,
+    /// The digest as [`crate::profile::AnswerDigest::encode`] writes it.
+    pub answer_digest: Vec<u8>,
 }

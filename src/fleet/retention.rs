@@ -9,10 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::build_group::{BuildGroup, BuildGroupStatus};
-use super::generation::Generation;
 use super::ids::{BuildGroupId, KeyId, RowId};
 use super::key_entry::KeyEntry;
 use super::liveness::lasted;
+use super::records::Life;
 use super::records::{Key, ScheduleRow};
 use super::row::Row;
 use super::services::Fleet;
@@ -180,7 +180,7 @@ fn last_used(entry: &KeyEntry, rows: &[&Row]) -> Option<DateTime<Utc>> {
 pub(crate) fn outlived_build_groups(
     entry: &KeyEntry,
     build_groups: &[BuildGroup],
-    generations: &[Generation],
+    lives: &[Life],
     keep: &Keep,
     now: DateTime<Utc>,
 ) -> Vec<DroppedBuildGroup> {
@@ -188,8 +188,8 @@ pub(crate) fn outlived_build_groups(
     let aside = build_groups.iter().filter(|build_group| build_group.status == BuildGroupStatus::Aside);
     let uses: Vec<Use<&BuildGroup>> = aside
         .map(|build_group| {
-            let of_group = || generations.iter().filter(|known| known.build_group == build_group.id);
-            let is_served = |open: &Generation| {
+            let of_group = || lives.iter().filter(|known| known.build_group == build_group.id);
+            let is_served = |open: &Life| {
                 open.closed_at.is_none()
                     && open.address.as_ref().is_some_and(|address| listed.contains(address))
             };
@@ -213,7 +213,7 @@ pub(crate) fn outlived_build_groups(
 mod tests {
     use super::*;
     use crate::fleet::fixtures::{address, entry, with_state};
-    use crate::fleet::ids::{GenerationId, StructureId};
+    use crate::fleet::ids::{LifeId, StructureId};
     use crate::fleet::records::AddressState;
     use crate::profile::Mode;
 
@@ -381,9 +381,9 @@ mod tests {
     }
 
     /// A life in a build group that was last pulled on a day.
-    fn life(build_group: i64, host: &str, pulled: i64, closed: Option<i64>) -> Generation {
-        Generation {
-            id: GenerationId(pulled),
+    fn life(build_group: i64, host: &str, pulled: i64, closed: Option<i64>) -> Life {
+        Life {
+            id: LifeId(pulled),
             build_group: BuildGroupId(build_group),
             structure: StructureId(1),
             address: Some(address(host)),
@@ -397,7 +397,7 @@ mod tests {
 
     /// The build groups of a key at host `a` that are deleted on day 100; group 1 is shown, 2 and 3 are set aside, 4
     /// was shown before.
-    fn gone_groups(lives: &[Generation]) -> Vec<i64> {
+    fn gone_groups(lives: &[Life]) -> Vec<i64> {
         use BuildGroupStatus::{Aside, Current, Former};
         let group = |(id, status)| BuildGroup { id: BuildGroupId(id), status, structures: Vec::new() };
         let groups = [(1, Current), (2, Aside), (3, Aside), (4, Former)].map(group);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::generation::Generation;
 use super::ids::BuildGroupId;
 use super::key_state::KeyState;
 use super::pull_rules::ChangeRule;
+use super::records::Life;
 use super::records::ScheduleRow;
 use super::row::RowStats;
 use crate::coverage::Coverage;
@@ -36,7 +36,7 @@ pub(crate) enum RowDecision<'s> {
     /// The key has no counters to show.
     Nothing,
     /// The row is decided by a sum: the stored counters of these lives and the answers of this run.
-    Sum(Vec<&'s Generation>),
+    Sum(Vec<&'s Life>),
 }
 
 /// The figures that a key shows after a pull.
@@ -87,7 +87,7 @@ impl RowQuestion<'_> {
                 counts_moved_at,
             });
         }
-        let of_group = || state.generations.iter().filter(|known| known.build_group == build_group);
+        let of_group = || state.lives.iter().filter(|known| known.build_group == build_group);
         if state.replaced.is_empty() && of_group().next().is_none() {
             return RowDecision::Nothing;
         }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::fleet::build_group::BuildGroupStatus::Current;
     use crate::fleet::fixtures::{at, life, print, state};
-    use crate::fleet::ids::GenerationId;
+    use crate::fleet::ids::LifeId;
 
     /// A row that covers one of two statements, with these digests.
     fn row(build_group: i64, covered: u8, counts: u8) -> RowStats {
@@ -197,14 +197,14 @@ mod tests {
     #[test]
     fn stored_counters_that_an_answer_replaced_are_not_added() {
         let mut state = two_lives();
-        state.replaced.insert(GenerationId(7));
+        state.replaced.insert(LifeId(7));
         assert_eq!(of_lives(&state, question(None, &ScheduleRow::default())), Some(vec![8]));
     }
 
     #[test]
     fn a_key_whose_only_counters_are_of_this_run_reads_none() {
         let mut state = state(&[(Current, &[(1, "lib")])], vec![]);
-        state.replaced.insert(GenerationId(7));
+        state.replaced.insert(LifeId(7));
         assert_eq!(of_lives(&state, question(None, &ScheduleRow::default())), Some(vec![]));
     }
 

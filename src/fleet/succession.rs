@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::build_group::Served;
-use super::generation::Generation;
 use super::ids::StructureId;
 use super::key_state::{KeyState, PulledBuildGroup};
 use super::pulled_key::PulledKey;
+use super::records::Life;
 use crate::profile::{Build, Fingerprint};
 
 /// Returns the addresses that answer with a set of files of `build_group`, with the sets of the group that they served
@@ -35,8 +35,8 @@ pub(crate) fn served(
     let is_unasked = |address: &str| !key.asked.contains(address) && entry.state(address).retry.failures == 0;
     let unasked: HashSet<&str> =
         listed.iter().map(String::as_str).filter(|address| is_unasked(address)).collect();
-    let of_it = |known: &&Generation| known.build_group == build_group.id && Some(known.structure) != silent;
-    for known in state.generations.iter().filter(of_it) {
+    let of_it = |known: &&Life| known.build_group == build_group.id && Some(known.structure) != silent;
+    for known in state.lives.iter().filter(of_it) {
         let Some(address) = known.address.as_deref() else { continue };
         before.entry(address).or_default().push(known.structure);
         let last = begun_last.entry(known.structure).or_insert(known.opened_at);
@@ -80,7 +80,7 @@ mod tests {
     /// shows the sets 1, `server`, and 2, `worker`.
     fn found(
         entry: &KeyEntry,
-        lives: Vec<Generation>,
+        lives: Vec<Life>,
         asked: &[&str],
         answers: &[(&str, &str)],
     ) -> Vec<(i64, Vec<i64>)> {
@@ -112,11 +112,11 @@ mod tests {
 
     #[test]
     fn a_set_that_another_process_began_to_serve_later_is_not_left_behind() {
-        let before = Generation { closed_at: Some(at(5)), ..life(7, 1, 2, "a") };
-        let now = Generation { opened_at: at(5), ..life(8, 1, 1, "a") };
+        let before = Life { closed_at: Some(at(5)), ..life(7, 1, 2, "a") };
+        let now = Life { opened_at: at(5), ..life(8, 1, 1, "a") };
         let lives = vec![before.clone(), now.clone()];
         assert_eq!(found(&entry(1, &["a"]), lives, &["a"], &[("a", "server")]), [(1, vec![2])]);
-        let elsewhere = Generation { opened_at: at(5), ..life(9, 1, 2, "b") };
+        let elsewhere = Life { opened_at: at(5), ..life(9, 1, 2, "b") };
         let lives = vec![before, now, elsewhere];
         assert_eq!(found(&entry(1, &["a"]), lives, &["a"], &[("a", "server")]), [(1, vec![])]);
     }

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::build_group::BuildGroupStatus;
 use super::election::Candidate;
-use super::generation::Generation;
 use super::ids::{BuildGroupId, StructureId};
 use super::key_entry::KeyEntry;
 use super::key_state::KeyState;
 use super::pulled_key::PulledKey;
+use super::records::Life;
 use crate::profile::{Build, Fingerprint};
 
 /// The builds that the keys of an address group show, for addresses that are listed under several keys.
@@ -105,19 +105,19 @@ fn last_answers(state: &KeyState) -> HashMap<&str, BuildAnswered> {
     let silent = Build::empty().fingerprint();
     let builds: HashMap<StructureId, Fingerprint> =
         state.build_groups.iter().flat_map(|build_group| build_group.structures.iter().copied()).collect();
-    let answer_of = |known: &Generation| {
+    let answer_of = |known: &Life| {
         let build = builds.get(&known.structure).copied()?;
         Some(BuildAnswered { build_group: known.build_group, build })
     };
     let mut last: HashMap<&str, BuildAnswered> = HashMap::new();
-    for open in state.generations.iter().filter(|known| known.closed_at.is_none()) {
+    for open in state.lives.iter().filter(|known| known.closed_at.is_none()) {
         let Some(address) = open.address.as_deref() else { continue };
-        let tells = |known: &&Generation| {
+        let tells = |known: &&Life| {
             known.address.as_deref() == Some(address) && answer_of(known).is_some_and(|it| it.build != silent)
         };
         let answer = match answer_of(open) {
             Some(answer) if answer.build == silent => {
-                state.generations.iter().filter(tells).max_by_key(|known| known.pulled_at).and_then(answer_of)
+                state.lives.iter().filter(tells).max_by_key(|known| known.pulled_at).and_then(answer_of)
             }
             answer => answer,
         };
@@ -157,7 +157,7 @@ mod tests {
         candidates(0, &key, state, others).iter().map(|known| (known.serving, known.votes)).collect()
     }
 
-    fn two_groups(lives: Vec<Generation>) -> KeyState {
+    fn two_groups(lives: Vec<Life>) -> KeyState {
         state(&[(Current, &[(1, "lib")]), (Aside, &[(2, "lib'")])], lives)
     }
 
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_profile_without_files_leaves_the_vote_of_the_answer_before_it() {
-        let before = Generation { closed_at: Some(at(5)), ..life(7, 2, 2, "a") };
-        let silent = Generation { pulled_at: at(5), ..life(8, 1, 3, "a") };
+        let before = Life { closed_at: Some(at(5)), ..life(7, 2, 2, "a") };
+        let silent = Life { pulled_at: at(5), ..life(8, 1, 3, "a") };
         let groups = [(Current, &[(1, "lib"), (3, "")][..]), (Aside, &[(2, "lib'")])];
         let state = state(&groups, vec![before, silent]);
         assert_eq!(counted(&entry(1, &["a"]), &[], &state, &OtherKeys::default()), [(0, 0), (1, 1)]);

@@ -114,12 +114,10 @@ fn dropped_build_groups(
         if build_groups.iter().all(|build_group| build_group.status != BuildGroupStatus::Aside) {
             return Ok(None);
         }
-        Ok(Some((build_groups, store.generations(entry.id)?)))
+        Ok(Some((build_groups, store.lives(entry.id)?)))
     };
     match counted() {
-        Ok(Some((build_groups, generations))) => {
-            Ok(outlived_build_groups(entry, &build_groups, &generations, keep, now))
-        }
+        Ok(Some((build_groups, lives))) => Ok(outlived_build_groups(entry, &build_groups, &lives, keep, now)),
         Ok(None) => Ok(Vec::new()),
         Err(error) if StoreError::is_of_one_value(&error) => {
             store.note_damaged_key(entry.id, &error)?;

@@ -16,7 +16,7 @@ impl World {
         ));
     }
 
-    /// Lets days pass for rows, listings, answers, pulls and generations.
+    /// Lets days pass for rows, listings, answers, pulls and lives.
     pub(crate) fn let_days_pass(&self, days: u32) {
         let earlier = |table: &str, columns: &[&str]| {
             let set = |column: &&str| {

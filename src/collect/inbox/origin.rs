@@ -9,10 +9,10 @@ use crate::address::{host_and_port, normal_form};
 use crate::collect::open_key::OpenKey;
 use crate::collect::run::Run;
 use crate::fleet::change::Change;
-use crate::fleet::generation::Generation;
-use crate::fleet::ids::{BuildGroupId, GenerationId, ServiceId, StructureId};
+use crate::fleet::ids::{BuildGroupId, LifeId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
-use crate::fleet::snapshot::{self, Capture, Head, Life, Place, Placed};
+use crate::fleet::records::Life;
+use crate::fleet::snapshot::{self, Capture, Head, LifeTimes, Place, Placed};
 use crate::io::store::Store;
 use crate::profile::{Mode, encode_counts, mix};
 
@@ -40,53 +40,45 @@ impl Origin<'_, '_> {
         let sum = self.store.folded(self.build_group, self.structure)?;
         let Placed { place, mixture } = self.place(head, counts, sum.as_ref(), open_key)?;
         let shrunk = mixture.map(|(index, counts)| {
-            let Generation { id, pulled_at: at, .. } = open_key.state.generations[index];
+            let Life { id, pulled_at: at, .. } = open_key.state.lives[index];
             let (mode, counts) = (self.mode, encode_counts(&counts));
-            Change::GenerationMoved { id, mode, at, counts, answer: None }
+            Change::LifeMoved { id, mode, at, counts, answer: None }
         });
         let changes = match place {
             Place::Known => Vec::new(),
             Place::Joins(index, counts) => self.moved(index, &counts, open_key),
             Place::JoinsSum(counts) => {
-                let Generation { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
+                let Life { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
                 let (mode, counts) = (mix(mode, self.mode), encode_counts(&counts));
-                vec![Change::GenerationMoved { id, mode, at, counts, answer: None }]
+                vec![Change::LifeMoved { id, mode, at, counts, answer: None }]
             }
             Place::Own(counts) => {
-                self.opened(self.run.ids.generation(), head.captured_at, &counts, entry, open_key)
+                self.opened(self.run.ids.life(), head.captured_at, &counts, entry, open_key)
             }
             Place::Mixture(counts) => {
-                let id = self.run.ids.generation();
+                let id = self.run.ids.life();
                 let changes = self.inserted(id, &counts, true, open_key);
-                open_key.state.generations.last_mut().expect("it was pushed").is_mixture = true;
+                open_key.state.lives.last_mut().expect("it was pushed").is_mixture = true;
                 changes.into_iter().chain([Change::GenerationMixed(id)]).collect()
             }
         };
         Ok(shrunk.into_iter().chain(changes).collect())
     }
 
-    /// Finds the place of the counters. An index in it is that of a generation of the key.
-    fn place(
-        &self,
-        head: &Head,
-        counts: &[u64],
-        sum: Option<&Generation>,
-        open_key: &OpenKey,
-    ) -> Result<Placed> {
+    /// Finds the place of the counters. An index in it is that of a life of the key.
+    fn place(&self, head: &Head, counts: &[u64], sum: Option<&Life>, open_key: &OpenKey) -> Result<Placed> {
         let Self { run, store, .. } = *self;
-        let is_of_it = |known: &Generation| {
+        let is_of_it = |known: &Life| {
             known.address.as_ref() == Some(&self.address)
                 && (known.build_group, known.structure, known.mode)
                     == (self.build_group, self.structure, self.mode)
         };
-        let of_it: Vec<usize> = (0..open_key.state.generations.len())
-            .filter(|&index| is_of_it(&open_key.state.generations[index]))
-            .collect();
-        let counts_of = |known: &Generation| {
-            store.counts(known.id, counts.len())?.context("counters of a generation are gone")
-        };
-        let lives: Vec<Life> =
-            of_it.iter().map(|&index| run.life(&open_key.state.generations[index])).collect();
+        let of_it: Vec<usize> =
+            (0..open_key.state.lives.len()).filter(|&index| is_of_it(&open_key.state.lives[index])).collect();
+        let counts_of =
+            |known: &Life| store.counts(known.id, counts.len())?.context("counters of a life are gone");
+        let lives: Vec<LifeTimes> =
+            of_it.iter().map(|&index| run.life_times(&open_key.state.lives[index])).collect();
         let capture = Capture {
             started_at: head.process.map(|process| process.started_at),
             captured_at: head.captured_at,
@@ -94,9 +86,9 @@ impl Origin<'_, '_> {
         };
         let doubt = &run.doubt;
         let is_in_doubt = doubt.concerns_any(&capture, &lives);
-        let may_be_in = |sum: &&Generation| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
+        let may_be_in = |sum: &&Life| is_in_doubt || snapshot::may_be_in_sum(&capture, sum.pulled_at);
         let summed = sum.filter(may_be_in).map(counts_of).transpose()?;
-        let counts_of = |life: usize| counts_of(&open_key.state.generations[of_it[life]]);
+        let counts_of = |life: usize| counts_of(&open_key.state.lives[of_it[life]]);
         let placed = snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)?;
         let place = match placed.place {
             Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
@@ -106,47 +98,44 @@ impl Origin<'_, '_> {
         Ok(Placed { place, mixture })
     }
 
-    /// Gives a generation of the key these counters. One that is over stays for as long as if it were over now, because
+    /// Gives a life of the key these counters. One that is over stays for as long as if it were over now, because
     /// its process may be pulled again.
     fn moved(&self, index: usize, counts: &[u64], open_key: &mut OpenKey) -> Vec<Change> {
         let (mode, now) = (self.mode, self.run.now);
-        let life = &mut open_key.state.generations[index];
+        let life = &mut open_key.state.lives[index];
         life.pulled_at = life.pulled_at.max(self.at);
         life.closed_at = life.closed_at.map(|_| now);
         let (id, at, counts) = (life.id, life.pulled_at, encode_counts(counts));
-        let moved = Change::GenerationMoved { id, mode, at, counts, answer: None };
-        [moved].into_iter().chain(life.closed_at.map(|at| Change::GenerationClosed(id, at))).collect()
+        let moved = Change::LifeMoved { id, mode, at, counts, answer: None };
+        [moved].into_iter().chain(life.closed_at.map(|at| Change::LifeClosed(id, at))).collect()
     }
 
-    /// Opens a generation. If no later data of its address is stored, the open generations there end.
+    /// Opens a life. If no later data of its address is stored, the open lives there end.
     fn opened(
         &self,
-        id: GenerationId,
+        id: LifeId,
         captured_at: DateTime<Utc>,
         counts: &[u64],
         entry: &KeyEntry,
         open_key: &mut OpenKey,
     ) -> Vec<Change> {
         let (address, at) = (&self.address, self.at);
-        let here = |known: &Generation| known.address.as_ref() == Some(address);
+        let here = |known: &Life| known.address.as_ref() == Some(address);
         // After this machine's clock went back, stored times can be later than now, so the snapshot's own time is
         // compared with them.
         let is_newest = open_key
             .state
-            .generations
+            .lives
             .iter()
             .filter(|known| here(known))
             .all(|known| known.pulled_at <= captured_at);
         let mut changes = Vec::new();
         if is_newest {
-            let open = open_key
-                .state
-                .generations
-                .iter_mut()
-                .filter(|known| known.closed_at.is_none() && here(known));
+            let open =
+                open_key.state.lives.iter_mut().filter(|known| known.closed_at.is_none() && here(known));
             changes.extend(open.map(|known| {
                 known.closed_at = Some(at);
-                Change::GenerationClosed(known.id, at)
+                Change::LifeClosed(known.id, at)
             }));
         }
         // An address that no center lists is not asked again.
@@ -155,18 +144,12 @@ impl Origin<'_, '_> {
         changes
     }
 
-    /// Inserts a generation, which is over or goes on.
-    fn inserted(
-        &self,
-        id: GenerationId,
-        counts: &[u64],
-        is_over: bool,
-        open_key: &mut OpenKey,
-    ) -> Vec<Change> {
+    /// Inserts a life, which is over or goes on.
+    fn inserted(&self, id: LifeId, counts: &[u64], is_over: bool, open_key: &mut OpenKey) -> Vec<Change> {
         let Self { build_group, structure, mode, at, .. } = *self;
         let now = self.run.now;
         let (address, counts) = (Some(self.address.clone()), encode_counts(counts));
-        open_key.state.generations.push(Generation {
+        open_key.state.lives.push(Life {
             id,
             build_group,
             structure,
@@ -178,13 +161,12 @@ impl Origin<'_, '_> {
             is_mixture: false,
         });
         let answer = None;
-        let opened =
-            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer };
+        let opened = Change::LifeOpened { id, build_group, structure, address, mode, at, counts, answer };
         let mut changes = vec![opened];
         if is_over {
             // The closing time is not the time of the snapshot. An old snapshot would be folded at once, and a later
             // pull of its process would count it again.
-            changes.push(Change::GenerationClosed(id, now));
+            changes.push(Change::LifeClosed(id, now));
         }
         changes
     }
@@ -209,7 +191,7 @@ pub(super) fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, ope
     let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);
     let listed =
         own.into_iter().chain(others).flat_map(|member| listings.get(&member.id).into_iter().flatten());
-    let stored = open_key.state.generations.iter().rev().filter_map(|known| known.address.as_ref());
+    let stored = open_key.state.lives.iter().rev().filter_map(|known| known.address.as_ref());
     let mut seen = HashSet::new();
     let all: Vec<(&String, String, u16)> = listed
         .chain(stored)

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::commands::{Context, show};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
-use crate::fleet::generation::Generation;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pending::Pending;
+use crate::fleet::records::Life;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
 use crate::fleet::state::{AddressHealth, next_pull};
@@ -27,10 +27,8 @@ pub(crate) fn run(
     context: &Context,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let (build_groups, generations, row) = match store {
-        Some(store) => {
-            (store.build_groups(entry.id)?, store.generations(entry.id)?, store.latest(&entry.key)?)
-        }
+    let (build_groups, lives, row) = match store {
+        Some(store) => (store.build_groups(entry.id)?, store.lives(entry.id)?, store.latest(&entry.key)?),
         None => (Vec::new(), Vec::new(), None),
     };
     let election = &entry.schedule.election;
@@ -40,7 +38,7 @@ pub(crate) fn run(
     let builds = build_groups
         .iter()
         .filter(|build_group| !build_group.structures.is_empty())
-        .map(|build_group| Build::new(build_group, &generations, election.chosen == Some(build_group.id)));
+        .map(|build_group| Build::new(build_group, &lives, election.chosen == Some(build_group.id)));
     let builds = builds.collect();
     let explained = Explained { entry, row, builds, pending, health, context };
     match is_json {
@@ -59,7 +57,7 @@ struct Explained<'a> {
     context: &'a Context,
 }
 
-/// A build group, and how many generations it has.
+/// A build group, and how many lives it has.
 struct Build {
     status: BuildGroupStatus,
     /// A person chose the build, so votes do not replace it.
@@ -71,8 +69,8 @@ struct Build {
 }
 
 impl Build {
-    fn new(build_group: &BuildGroup, generations: &[Generation], is_chosen: bool) -> Self {
-        let of_it = || generations.iter().filter(|known| known.build_group == build_group.id);
+    fn new(build_group: &BuildGroup, lives: &[Life], is_chosen: bool) -> Self {
+        let of_it = || lives.iter().filter(|known| known.build_group == build_group.id);
         let folded = of_it().filter(|known| known.address.is_none()).count();
         let open = of_it().filter(|known| known.address.is_some() && known.closed_at.is_none()).count();
         Self {
@@ -195,8 +193,8 @@ impl Explained<'_> {
                 BuildGroupStatus::Former => "history",
             };
             let fingerprints = fingerprints.join(" ");
-            let generations = format!("generations: {open} open, {closed} closed, {folded} folded");
-            field("build", &format!("{fingerprints} ({status}; {generations})"))?;
+            let lives = format!("generations: {open} open, {closed} closed, {folded} folded");
+            field("build", &format!("{fingerprints} ({status}; {lives})"))?;
         }
         if let Some(pending) = &self.pending {
             field("pending", &pending.sentence(now))?;

@@ -7,7 +7,7 @@
 mod placing;
 
 pub(crate) use placing::{
-    Capture, Doubt, Jump, Life, Place, Placed, Resumed, beyond, larger, may_be_in_sum, place, resumed,
+    Capture, Doubt, Jump, LifeTimes, Place, Placed, Resumed, beyond, larger, may_be_in_sum, place, resumed,
 };
 
 use std::net::IpAddr;

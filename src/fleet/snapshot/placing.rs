@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::fleet::generation::{Verdict, judge};
+use crate::fleet::counters::{Verdict, judge};
 use crate::profile::Mode;
 
 /// The largest expected difference between the clocks of two hosts.
@@ -19,9 +19,9 @@ const RUNS_APART: TimeDelta = TimeDelta::hours(4);
 /// The longest time for which a snapshot that was written before a clock went back waits in an inbox.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(7);
 
-/// A stored generation with the address and build of the snapshot.
+/// A stored life with the address and build of the snapshot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
+pub(crate) struct LifeTimes {
     /// Time at which it was first seen.
     pub opened_at: DateTime<Utc>,
     /// Time at which its counters were read.
@@ -74,7 +74,7 @@ impl Doubt {
         time > self.now + SLACK || self.jumps.iter().any(was_shown_twice)
     }
 
-    fn concerns_life(&self, life: &Life) -> bool {
+    fn concerns_life(&self, life: &LifeTimes) -> bool {
         life.is_from_before_jump
             || [life.opened_at, life.pulled_at]
                 .into_iter()
@@ -84,19 +84,19 @@ impl Doubt {
 
     /// Tells whether an answer that goes on with the open life may also go on with a closed one of these lives.
     #[must_use]
-    pub(crate) fn concerns_closed(&self, mut lives: impl Iterator<Item = Life>) -> bool {
+    pub(crate) fn concerns_closed(&self, mut lives: impl Iterator<Item = LifeTimes>) -> bool {
         lives.any(|life| life.closed_at.is_some() && self.concerns_life(&life))
     }
 
     /// Tells whether a time of the snapshot or of these lives is in doubt, so that only counters decide.
     #[must_use]
-    pub(crate) fn concerns_any(&self, capture: &Capture<'_>, lives: &[Life]) -> bool {
+    pub(crate) fn concerns_any(&self, capture: &Capture<'_>, lives: &[LifeTimes]) -> bool {
         [capture.captured_at].into_iter().chain(capture.started_at).any(|time| self.concerns(time))
             || lives.iter().any(|life| self.concerns_life(life))
     }
 }
 
-/// The data of a snapshot. Its times come from another clock than those of a [`Life`].
+/// The data of a snapshot. Its times come from another clock than those of a [`LifeTimes`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capture<'a> {
     /// Start of its process, if it is known.
@@ -145,7 +145,7 @@ pub(crate) fn may_be_in_sum(capture: &Capture<'_>, last_at: DateTime<Utc>) -> bo
 /// that of a crash loop with thousands of lives few are decoded, one at a time.
 pub(crate) fn place<E>(
     mode: Mode,
-    lives: &[Life],
+    lives: &[LifeTimes],
     sum: Option<&[u64]>,
     capture: &Capture<'_>,
     doubt: &Doubt,
@@ -202,12 +202,12 @@ pub(crate) struct Resumed {
 /// only their counts beyond the largest of all, so that nothing is counted twice whichever life goes on.
 pub(crate) fn resumed<E>(
     mode: Mode,
-    lives: &[Life],
+    lives: &[LifeTimes],
     answered: &[u64],
     doubt: &Doubt,
     mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
 ) -> Result<Option<Resumed>, E> {
-    let is_followed = |life: &Life| {
+    let is_followed = |life: &LifeTimes| {
         !doubt.concerns_life(life)
             && lives.iter().any(|other| {
                 !other.is_mixture && other.pulled_at > life.pulled_at && !doubt.concerns_life(other)
@@ -248,7 +248,7 @@ pub(crate) fn resumed<E>(
 /// twice whichever life the snapshot is of.
 fn place_by_counters<E>(
     mode: Mode,
-    lives: &[Life],
+    lives: &[LifeTimes],
     sum: Option<&[u64]>,
     counts: &[u64],
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
@@ -283,16 +283,16 @@ fn place_by_counters<E>(
 /// Finds the place by times and counters.
 fn place_by_times<E>(
     mode: Mode,
-    lives: &[Life],
+    lives: &[LifeTimes],
     capture: &Capture<'_>,
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
 ) -> Result<Place, E> {
     let Capture { started_at, captured_at, counts } = *capture;
     // Counters that were read before the process started belong to another process.
-    let may_be_its = |life: &Life| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
+    let may_be_its = |life: &LifeTimes| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
     // Only one process at a time serves at an address. So between a life and the snapshot no other life can have been
     // seen for certain.
-    let is_between = |life: &Life| {
+    let is_between = |life: &LifeTimes| {
         lives.iter().filter(|other| !other.is_mixture).all(|other| {
             let is_over_before =
                 life.pulled_at + SLACK < other.opened_at && other.opened_at + SLACK < captured_at;
@@ -301,11 +301,11 @@ fn place_by_times<E>(
             !is_over_before && !begins_after
         })
     };
-    let is_candidate = |life: &Life| !life.is_mixture && may_be_its(life) && is_between(life);
+    let is_candidate = |life: &LifeTimes| !life.is_mixture && may_be_its(life) && is_between(life);
     let mut candidates: Vec<usize> = (0..lives.len()).filter(|&index| is_candidate(&lives[index])).collect();
     // The life that was open when the snapshot was read comes first, then the nearest in time.
     candidates.sort_by_key(|&index| {
-        let Life { opened_at, closed_at, .. } = lives[index];
+        let LifeTimes { opened_at, closed_at, .. } = lives[index];
         let since_its_end = closed_at.map_or(TimeDelta::zero(), |closed| captured_at - closed);
         ((opened_at - captured_at).max(since_its_end).max(TimeDelta::zero()), std::cmp::Reverse(opened_at))
     });
@@ -361,7 +361,13 @@ impl Fit {
 
 /// Returns the way in which a snapshot fits this life, which has the counters `then`; `None` when it cannot belong to
 /// it.
-fn fit(mode: Mode, life: &Life, then: &[u64], captured_at: DateTime<Utc>, counts: &[u64]) -> Option<Fit> {
+fn fit(
+    mode: Mode,
+    life: &LifeTimes,
+    then: &[u64],
+    captured_at: DateTime<Utc>,
+    counts: &[u64],
+) -> Option<Fit> {
     // Within the slack either may have been read first, so only the counters decide.
     let may_be_before = captured_at <= life.pulled_at + SLACK;
     let may_be_after = life.pulled_at <= captured_at + SLACK;
@@ -419,9 +425,9 @@ mod tests {
         Utc.timestamp_opt(1_800_000_000 + second, 0).unwrap()
     }
 
-    fn life(opened: i64, pulled: i64, closed: Option<i64>, counts: &[u64]) -> (Life, Vec<u64>) {
+    fn life(opened: i64, pulled: i64, closed: Option<i64>, counts: &[u64]) -> (LifeTimes, Vec<u64>) {
         let closed_at = closed.map(at);
-        let life = Life {
+        let life = LifeTimes {
             opened_at: at(opened),
             pulled_at: at(pulled),
             closed_at,
@@ -434,7 +440,7 @@ mod tests {
     /// A snapshot without its counters, and the facts known when it is taken in.
     #[derive(Clone, Copy)]
     struct Snapshot<'a> {
-        lives: &'a [(Life, Vec<u64>)],
+        lives: &'a [(LifeTimes, Vec<u64>)],
         sum: Option<&'a [u64]>,
         started: Option<i64>,
         captured: i64,
@@ -443,7 +449,7 @@ mod tests {
     }
 
     /// A snapshot that is taken in long after these lives.
-    fn snapshot(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
+    fn snapshot(lives: &[(LifeTimes, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
         Snapshot { lives, sum: None, started, captured, now: 1_000_000, jumps: &[] }
     }
 
@@ -454,7 +460,7 @@ mod tests {
 
         /// Returns the place, and the number of lives that were decoded.
         fn placed_and_decoded(&self, counts: &[u64]) -> (Placed, usize) {
-            let times: Vec<Life> = self.lives.iter().map(|(life, _)| *life).collect();
+            let times: Vec<LifeTimes> = self.lives.iter().map(|(life, _)| *life).collect();
             let mut decoded = 0;
             let counts_of = |index: usize| {
                 decoded += 1;
@@ -470,7 +476,7 @@ mod tests {
 
     #[test]
     fn of_a_crash_loop_only_the_lives_that_the_clocks_allow_are_decoded() {
-        let lives: Vec<(Life, Vec<u64>)> =
+        let lives: Vec<(LifeTimes, Vec<u64>)> =
             (0..1400).map(|n| life(300 * n, 300 * n + 100, Some(300 * (n + 1)), &[1, 0])).collect();
         for started in [None, Some(300 * 700)] {
             let (placed, decoded) = snapshot(&lives, started, 300 * 700 + 200).placed_and_decoded(&[1, 1]);
@@ -545,7 +551,7 @@ mod tests {
     fn where_a_time_is_still_to_come_counters_alone_decide_and_all_lives_count_the_larger_of_each() {
         // The clock of this machine went back to 500 while the snapshot waited. Its process began before all lives, or
         // after.
-        fn early(lives: &[(Life, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
+        fn early(lives: &[(LifeTimes, Vec<u64>)], started: Option<i64>, captured: i64) -> Snapshot<'_> {
             Snapshot { now: 500, ..snapshot(lives, started, captured) }
         }
         let lives = [life(0, 900, Some(1000), &[4, 2, 0]), life(1000, 2000, None, &[1, 0, 7])];
@@ -608,7 +614,7 @@ mod tests {
     fn a_mixture_grows_by_what_nothing_else_counted_and_loses_what_a_life_brings() {
         let mixture = |counts: &[u64]| {
             let (life, counts) = life(100, 100, Some(200), counts);
-            (Life { is_mixture: true, ..life }, counts)
+            (LifeTimes { is_mixture: true, ..life }, counts)
         };
         let lives =
             [life(0, 900, Some(1000), &[4, 2, 0]), mixture(&[0, 5, 5]), life(1000, 2000, None, &[1, 0, 7])];
@@ -720,7 +726,7 @@ mod tests {
             self.last_run = now;
         }
 
-        fn lives(&self) -> Vec<(Life, Vec<u64>)> {
+        fn lives(&self) -> Vec<(LifeTimes, Vec<u64>)> {
             let stored = |known: &Stored| {
                 let (mut life, counts) = life(known.opened, known.pulled, known.closed, &known.counts);
                 life.is_from_before_jump = known.is_from_before_jump;
@@ -732,7 +738,7 @@ mod tests {
 
         fn pull(&mut self, answered: &[u64], now: i64) {
             self.has_running_process_in_mixture = false;
-            let (times, counts): (Vec<Life>, Vec<Vec<u64>>) = self.lives().into_iter().unzip();
+            let (times, counts): (Vec<LifeTimes>, Vec<Vec<u64>>) = self.lives().into_iter().unzip();
             let doubt = Doubt::new(at(now), self.jumps.clone());
             let open = self.lives.iter_mut().find(|life| life.closed.is_none());
             if let Some(open) = open {
@@ -797,7 +803,7 @@ mod tests {
             let captured = left.captured.min(now);
             let doubt = Doubt::new(at(now), self.jumps.clone());
             let started = knows_start.then_some(left.started);
-            let times: Vec<Life> = lives.iter().map(|(life, _)| *life).collect();
+            let times: Vec<LifeTimes> = lives.iter().map(|(life, _)| *life).collect();
             let capture =
                 Capture { started_at: started.map(at), captured_at: at(left.captured), counts: &left.counts };
             let is_in_doubt = doubt.concerns_any(&capture, &times);

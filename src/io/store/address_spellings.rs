@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::generations::generation;
+use super::lives::life_from_row;
 use crate::address::normal_form;
-use crate::fleet::generation::Generation;
-use crate::fleet::ids::{GenerationId, StructureId};
+use crate::fleet::ids::{LifeId, StructureId};
+use crate::fleet::records::Life;
 use crate::fleet::snapshot::larger;
 use crate::profile::{decode_build, decode_counts, encode_counts};
 use crate::time::iso;
@@ -105,13 +105,13 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
         spellings.entry(normal.clone()).or_insert_with(|| BTreeSet::from([normal])).insert(spelling);
     }
     for (normal, spellings) in spellings {
-        let mut alike: BTreeMap<(i64, i64, &'static str), Vec<Generation>> = BTreeMap::new();
+        let mut alike: BTreeMap<(i64, i64, &'static str), Vec<Life>> = BTreeMap::new();
         for spelling in &spellings {
             // The table has no mixtures yet where this runs.
             let sql = "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, 0
                        FROM generation WHERE address = ?1";
             let mut statement = connection.prepare_cached(sql)?;
-            for life in statement.query_map([spelling], |row| generation(row, |_| ()))? {
+            for life in statement.query_map([spelling], |row| life_from_row(row, |_| ()))? {
                 let life = life?;
                 let kind = (life.build_group.0, life.structure.0, life.mode.as_str());
                 alike.entry(kind).or_default().push(life);
@@ -132,15 +132,15 @@ fn lives(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Groups lives at spellings of one address. Two lives were of the same process if their spellings differ and both were
 /// open at the same time.
-fn same_processes(mut lives: Vec<Generation>) -> Vec<Vec<Generation>> {
+fn same_processes(mut lives: Vec<Life>) -> Vec<Vec<Life>> {
     lives.sort_by_key(|life| (life.opened_at, life.id));
-    let mut groups: Vec<Vec<Generation>> = Vec::new();
+    let mut groups: Vec<Vec<Life>> = Vec::new();
     for life in lives {
-        let is_other_side = |known: &Generation| {
+        let is_other_side = |known: &Life| {
             known.address != life.address && known.closed_at.is_none_or(|closed| closed > life.opened_at)
         };
-        let has_own_side = |group: &[Generation]| group.iter().any(|known| known.address == life.address);
-        let fitting = |group: &&mut Vec<Generation>| group.iter().any(is_other_side) && !has_own_side(group);
+        let has_own_side = |group: &[Life]| group.iter().any(|known| known.address == life.address);
+        let fitting = |group: &&mut Vec<Life>| group.iter().any(is_other_side) && !has_own_side(group);
         match groups.iter_mut().rev().find(fitting) {
             Some(group) => group.push(life),
             None => groups.push(vec![life]),
@@ -150,14 +150,14 @@ fn same_processes(mut lives: Vec<Generation>) -> Vec<Vec<Generation>> {
 }
 
 /// Makes one life of several, with the larger count of each block.
-fn join(connection: &Connection, lives: &[Generation]) -> rusqlite::Result<()> {
+fn join(connection: &Connection, lives: &[Life]) -> rusqlite::Result<()> {
     let Some(kept) = lives.iter().max_by_key(|life| (life.closed_at.is_none(), life.pulled_at, life.id))
     else {
         return Ok(());
     };
     // Counters that cannot be read stay as a life of their own, so that nothing is lost.
     let Some(blocks) = block_count(connection, kept.structure)? else { return Ok(()) };
-    let read = |id: GenerationId| -> rusqlite::Result<Option<Vec<u64>>> {
+    let read = |id: LifeId| -> rusqlite::Result<Option<Vec<u64>>> {
         let counts: Vec<u8> = connection
             .prepare_cached("SELECT counts FROM generation WHERE id = ?1")?
             .query_row([id], |row| row.get(0))?;
@@ -205,10 +205,10 @@ mod tests {
     use crate::fleet::ids::BuildGroupId;
     use crate::profile::Mode;
 
-    fn life(spelling: &str, opened: i64, closed: Option<i64>) -> Generation {
+    fn life(spelling: &str, opened: i64, closed: Option<i64>) -> Life {
         let at = |minute: i64| chrono::DateTime::from_timestamp(minute * 60, 0).unwrap();
-        Generation {
-            id: GenerationId(opened),
+        Life {
+            id: LifeId(opened),
             build_group: BuildGroupId(1),
             structure: StructureId(1),
             address: Some(spelling.to_owned()),

@@ -5,9 +5,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use super::numbers::{Numbering, ProfileNumbers};
 use super::{Store, StoreError};
 use crate::fleet::assembly::KnownFleet;
-use crate::fleet::ids::{
-    BuildGroupId, GenerationId, HighestIds, IdSource, KeyId, RowId, ServiceId, StructureId,
-};
+use crate::fleet::ids::{BuildGroupId, HighestIds, IdSource, KeyId, LifeId, RowId, ServiceId, StructureId};
 
 macro_rules! stored_as_integers {
     ($($name:ident),* $(,)?) => {$(
@@ -25,7 +23,7 @@ macro_rules! stored_as_integers {
     )*};
 }
 
-stored_as_integers!(KeyId, ServiceId, StructureId, BuildGroupId, GenerationId, RowId);
+stored_as_integers!(KeyId, ServiceId, StructureId, BuildGroupId, LifeId, RowId);
 
 /// End of the ids that are handed out. No id would be left after one of a damaged or foreign row beyond it.
 pub(super) const HIGHEST_ID: i64 = 1 << 53;
@@ -39,7 +37,7 @@ impl Store {
                 service: self.last_id("service")?,
                 structure: self.last_id("structure")?,
                 build_group: self.last_id("edition")?,
-                generation: self.last_id("generation")?,
+                life: self.last_id("generation")?,
             }),
             profiles: ProfileNumbers::after(self.app_numbers()?),
         })

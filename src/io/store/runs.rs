@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::damage::Owner;
 use super::reading::time;
 use super::{Store, StoreError, Writer};
-use crate::fleet::ids::GenerationId;
+use crate::fleet::ids::LifeId;
 use crate::fleet::snapshot::Jump;
 use crate::time::iso;
 
@@ -27,8 +27,8 @@ impl Store {
         self.query_readable("clock_jump", sql, [], |_| Ok(Owner::Nobody), read)
     }
 
-    /// Returns the last generation that was stored before the clock last went back.
-    pub(crate) fn last_before_jump(&self) -> Result<Option<GenerationId>, StoreError> {
+    /// Returns the last life that was stored before the clock last went back.
+    pub(crate) fn last_before_jump(&self) -> Result<Option<LifeId>, StoreError> {
         let sql = "SELECT last_generation FROM clock_jump ORDER BY last_generation DESC LIMIT 1";
         Ok(self.query_readable("clock_jump", sql, [], |_| Ok(Owner::Nobody), |row| row.get(0))?.pop())
     }

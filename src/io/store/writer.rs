@@ -105,20 +105,20 @@ impl<'a> Writer<'a> {
                 self.set_row_file(*row, counts_digest, *bytes)
             }
             Change::RowDropped(id, at) => self.drop_row(*id, *at),
-            Change::GenerationOpened { id, build_group, structure, address, mode, at, counts, answer } => {
+            Change::LifeOpened { id, build_group, structure, address, mode, at, counts, answer } => {
                 let mode = mode.as_str();
-                self.insert_generation(params![id, build_group, structure, address, mode, iso(*at), counts])?;
+                self.insert_life(params![id, build_group, structure, address, mode, iso(*at), counts])?;
                 self.set_last_answer(*id, answer.as_ref())
             }
-            Change::GenerationMoved { id, mode, at, counts, answer } => {
+            Change::LifeMoved { id, mode, at, counts, answer } => {
                 self.set_counts(*id, *mode, *at, counts, answer.as_ref())
             }
             Change::AnswerRemembered(id, answer) => self.set_last_answer(*id, Some(answer)),
-            Change::GenerationClosed(id, at) => self.close_generation(*id, *at),
-            Change::GenerationReopened(id) => self.reopen_generation(*id),
+            Change::LifeClosed(id, at) => self.close_life(*id, *at),
+            Change::LifeReopened(id) => self.reopen_life(*id),
             Change::GenerationMixed(id) => self.mark_mixture(*id),
-            Change::GenerationFolded(id) => self.delete_generation(*id),
-            Change::Closed { service, address, at } => self.close_generations_at(service, address, *at),
+            Change::LifeFolded(id) => self.delete_life(*id),
+            Change::Closed { service, address, at } => self.close_lives_at(service, address, *at),
         }
     }
 }

@@ -1,20 +1,18 @@
-//! The life of one process at an address, recognised by its counters alone.
+//! The end of a life, judged by its counters alone.
 //!
-//! An agent's answer does not tell whether the same process answered before: a restarted process keeps its address, and
-//! the answer has no start time. The counters tell: within a *generation* they only grow, except for noise. In `count`
-//! mode increments race, so a busy counter can fall a little, and a uint32 wraps.
+//! Nothing in an agent's answer tells whether the process is still the one that answered before: an
+//! address is kept across a restart, and there is no start time. But counters only grow within a life,
+//! except for noise: in `count` mode increments race, so a busy counter can fall a little, and a uint32
+//! wraps.
 
-use chrono::{DateTime, Utc};
-
-use crate::fleet::ids::{BuildGroupId, GenerationId, StructureId};
 use crate::profile::Mode;
 
-/// The meaning of an answer for the generation that was open.
+/// The meaning of an answer for the life that was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The generation goes on, with these counters.
+    /// The life goes on, with these counters.
     Continues(Vec<u64>),
-    /// The counters started again: the stored generation is closed, and the answer opens the next one.
+    /// The counters started again: the stored life is closed, and the answer opens the next one.
     Restarted,
 }
 
@@ -30,7 +28,7 @@ pub(crate) fn fell(stored: &[u64], answered: &[u64]) -> bool {
 ///   its counters were cleared.
 /// - Any other fall from above 2^31 to below 2^31 is a uint32 that wrapped: 2^32 is added.
 /// - Any other fall is noise: the larger count is kept.
-/// - Without a fall the generation is the same. A new process that has already passed every count of the old one looks
+/// - Without a fall the life is the same. A new process that has already passed every count of the old one looks
 ///   the same, too; then the covered set is still exact, and hits are understated.
 #[must_use]
 pub(crate) fn judge(mode: Mode, stored: &[u64], answered: &[u64]) -> Verdict {
@@ -68,37 +66,6 @@ const LOW: u64 = u32::MAX as u64;
 fn lift(before: u64, now: u64) -> u64 {
     if now > LOW { now } else { (before & !LOW) + now }
 }
-/// The life of one process, without its counters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Generation {
-    pub id: GenerationId,
-    /// The build group to which its counters belong.
-    pub build_group: BuildGroupId,
-    /// The block structure of the program that runs, or ran.
-    pub structure: StructureId,
-    /// Address in its normal form; `None` for a sum of closed generations.
-    pub address: Option<String>,
-    /// Counter mode of the program.
-    pub mode: Mode,
-    /// Time of the first pull.
-    pub opened_at: DateTime<Utc>,
-    /// Time of the last pull that found changed counters.
-    pub pulled_at: DateTime<Utc>,
-    /// Time at which it was found to have ended.
-    pub closed_at: Option<DateTime<Utc>>,
-    /// Its counts may be those of several processes at its address, of which each may have a life of its own beside it.
-    pub is_mixture: bool,
-}
-
-/// An answer, remembered so that a repetition of it is recognised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LastAnswer {
-    /// The fraction of hit blocks, in the form in which the agent shows it.
-    pub fraction: String,
-    /// The digest as [`crate::profile::AnswerDigest::encode`] writes it.
-    pub answer_digest: Vec<u8>,
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -110,18 +77,18 @@ mod tests {
     }
 
     #[test]
-    fn counters_that_grew_continue_the_generation() {
+    fn counters_that_grew_continue_the_life() {
         assert_eq!(judge(Mode::Count, &[0, 3, 7], &[1, 3, 9]), continues(&[1, 3, 9]));
     }
 
     #[test]
-    fn a_hit_block_that_is_zero_closes_the_generation() {
+    fn a_hit_block_that_is_zero_closes_the_life() {
         assert_eq!(judge(Mode::Count, &[5, 3, 7], &[9, 0, 9]), Verdict::Restarted);
         assert_eq!(judge(Mode::Set, &[1, 1], &[1, 0]), Verdict::Restarted);
     }
 
     #[test]
-    fn two_falls_of_few_blocks_close_the_generation() {
+    fn two_falls_of_few_blocks_close_the_life() {
         assert_eq!(judge(Mode::Count, &[5, 3, 7], &[4, 2, 7]), Verdict::Restarted);
     }
 
@@ -166,7 +133,7 @@ mod tests {
         }
 
         #[test]
-        fn a_generation_that_goes_on_never_loses_a_count(
+        fn a_life_that_goes_on_never_loses_a_count(
             pairs in prop::collection::vec((0_u64..1 << 32, 0_u64..1 << 32), 0..50)
         ) {
             let (stored, answered): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();

@@ -1,4 +1,4 @@
-//! Generations: the counters of each life of a process.
+//! Lives of processes, with their counters. The tables call a life a generation.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Error, Params, Row, ToSql, params};
@@ -6,8 +6,8 @@ use rusqlite::{Error, Params, Row, ToSql, params};
 use super::damage::{Owner, described, is_of_value};
 use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
-use crate::fleet::generation::{Generation, LastAnswer};
-use crate::fleet::ids::{BuildGroupId, GenerationId, KeyId, StructureId};
+use crate::fleet::ids::{BuildGroupId, KeyId, LifeId, StructureId};
+use crate::fleet::records::{LastAnswer, Life};
 use crate::profile::{Mode, decode_counts};
 use crate::time::iso;
 
@@ -25,24 +25,20 @@ impl Store {
         Ok(self.query_all("generation", sql, [key], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
-    /// Returns the generations of a key, the oldest first, without their counters.
-    pub(crate) fn generations(&self, key: KeyId) -> Result<Vec<Generation>, StoreError> {
+    /// Returns the lives of a key, the oldest first, without their counters.
+    pub(crate) fn lives(&self, key: KeyId) -> Result<Vec<Life>, StoreError> {
         let sql =
             "SELECT generation.id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation JOIN edition ON edition.id = generation.edition_id
                    WHERE edition.key_id = ?1 ORDER BY generation.id";
-        self.query_generations(sql, [key])
+        self.query_lives(sql, [key])
     }
 
-    /// Returns at most `limit` generations that were closed before `until`, sorted by build group and structure, so
-    /// that generations that fold into one sum follow each other.
+    /// Returns at most `limit` lives that were closed before `until`, sorted by build group and structure, so
+    /// that lives that fold into one sum follow each other.
     ///
     /// A mixture stays until all lives go that its counts may belong to: those that stood beside it at its address.
-    pub(crate) fn closed_before(
-        &self,
-        until: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<Vec<Generation>, StoreError> {
+    pub(crate) fn closed_before(&self, until: DateTime<Utc>, limit: usize) -> Result<Vec<Life>, StoreError> {
         let sql =
             "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation WHERE address IS NOT NULL AND closed_at < ?1
@@ -55,35 +51,30 @@ impl Store {
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
         let owner = |row: &Row<'_>| row.get(1).map(Owner::BuildGroup);
         let mut damaged = Vec::new();
-        let read = reading_generations(&mut damaged);
-        let generations = self.query_readable("generation", sql, params![iso(until), limit], owner, read)?;
+        let read = reading_lives(&mut damaged);
+        let lives = self.query_readable("generation", sql, params![iso(until), limit], owner, read)?;
         self.note_all(damaged)?;
-        Ok(generations)
+        Ok(lives)
     }
 
-    /// Returns the sum into which closed generations of a build were folded, if there is one.
+    /// Returns the sum into which closed lives of a build were folded, if there is one.
     pub(crate) fn folded(
         &self,
         build_group: BuildGroupId,
         structure: StructureId,
-    ) -> Result<Option<Generation>, StoreError> {
+    ) -> Result<Option<Life>, StoreError> {
         let sql =
             "SELECT id, edition_id, structure_id, address, mode, opened_at, pulled_at, closed_at, is_mixture
                    FROM generation WHERE edition_id = ?1 AND structure_id = ?2 AND address IS NULL";
-        Ok(self.query_generations(sql, params![build_group, structure])?.pop())
+        Ok(self.query_lives(sql, params![build_group, structure])?.pop())
     }
 
-    /// Returns the counters of a generation whose build has so many blocks; `None` if it was folded meanwhile.
-    pub(crate) fn counts(
-        &self,
-        generation: GenerationId,
-        blocks: usize,
-    ) -> Result<Option<Vec<u64>>, StoreError> {
+    /// Returns the counters of a life whose build has so many blocks; `None` if it was folded meanwhile.
+    pub(crate) fn counts(&self, life: LifeId, blocks: usize) -> Result<Option<Vec<u64>>, StoreError> {
         let sql = "SELECT counts FROM generation WHERE id = ?1";
-        let stored: Option<Vec<u8>> =
-            self.query_all("generation", sql, [generation], |row| row.get(0))?.pop();
+        let stored: Option<Vec<u8>> = self.query_all("generation", sql, [life], |row| row.get(0))?.pop();
         let damaged = |error| {
-            let id = generation.0;
+            let id = life.0;
             self.damaged(format!(
                 "table generation, column counts of id {id}: {error}; put back a copy of the database, or give up what \
                  that process counted alone: sqlite3 FILE \"DELETE FROM generation WHERE id = {id}\""
@@ -92,26 +83,26 @@ impl Store {
         stored.map(|counts| decode_counts(&counts, blocks).map_err(damaged)).transpose()
     }
 
-    /// Returns the digest of the last answer of a generation, if the stored counters are those of that answer.
-    pub(crate) fn last_answer(&self, generation: GenerationId) -> Result<Option<LastAnswer>, StoreError> {
+    /// Returns the digest of the last answer of a life, if the stored counters are those of that answer.
+    pub(crate) fn last_answer(&self, life: LifeId) -> Result<Option<LastAnswer>, StoreError> {
         let sql = "SELECT edition_id, fraction, imprint FROM last_answer
                    JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
         let owner = |row: &Row<'_>| row.get(0).map(Owner::BuildGroup);
         let answer = |row: &Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, answer_digest: row.get(2)? });
-        Ok(self.query_readable("last_answer", sql, [generation], owner, answer)?.pop())
+        Ok(self.query_readable("last_answer", sql, [life], owner, answer)?.pop())
     }
 
-    fn query_generations(&self, sql: &str, bound: impl Params) -> Result<Vec<Generation>, StoreError> {
+    fn query_lives(&self, sql: &str, bound: impl Params) -> Result<Vec<Life>, StoreError> {
         let mut damaged = Vec::new();
-        let generations = self.query_all("generation", sql, bound, reading_generations(&mut damaged))?;
+        let lives = self.query_all("generation", sql, bound, reading_lives(&mut damaged))?;
         self.note_all(damaged)?;
-        Ok(generations)
+        Ok(lives)
     }
 }
 
 impl Writer<'_> {
-    /// Inserts an open generation of these values: id, build group, structure, address, mode, time, counters.
-    pub(super) fn insert_generation(&self, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+    /// Inserts an open life of these values: id, build group, structure, address, mode, time, counters.
+    pub(super) fn insert_life(&self, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
         self.run(
             "INSERT INTO generation (id, edition_id, structure_id, address, mode, opened_at, pulled_at, counts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
@@ -121,7 +112,7 @@ impl Writer<'_> {
 
     pub(super) fn set_counts(
         &self,
-        id: GenerationId,
+        id: LifeId,
         mode: Mode,
         at: DateTime<Utc>,
         counts: &[u8],
@@ -134,25 +125,25 @@ impl Writer<'_> {
         self.set_last_answer(id, answer)
     }
 
-    pub(super) fn close_generation(&self, id: GenerationId, at: DateTime<Utc>) -> rusqlite::Result<()> {
+    pub(super) fn close_life(&self, id: LifeId, at: DateTime<Utc>) -> rusqlite::Result<()> {
         self.run("UPDATE generation SET closed_at = ?2 WHERE id = ?1", params![id, iso(at)])?;
         self.set_last_answer(id, None)
     }
 
-    pub(super) fn reopen_generation(&self, id: GenerationId) -> rusqlite::Result<()> {
+    pub(super) fn reopen_life(&self, id: LifeId) -> rusqlite::Result<()> {
         self.run("UPDATE generation SET closed_at = NULL WHERE id = ?1", params![id])
     }
 
-    pub(super) fn mark_mixture(&self, id: GenerationId) -> rusqlite::Result<()> {
+    pub(super) fn mark_mixture(&self, id: LifeId) -> rusqlite::Result<()> {
         self.run("UPDATE generation SET is_mixture = 1 WHERE id = ?1", params![id])
     }
 
-    pub(super) fn delete_generation(&self, id: GenerationId) -> rusqlite::Result<()> {
+    pub(super) fn delete_life(&self, id: LifeId) -> rusqlite::Result<()> {
         self.run("DELETE FROM generation WHERE id = ?1", params![id])
     }
 
-    /// Closes the generations at an address of a service.
-    pub(super) fn close_generations_at(
+    /// Closes the lives at an address of a service.
+    pub(super) fn close_lives_at(
         &self,
         service: &str,
         address: &str,
@@ -167,12 +158,8 @@ impl Writer<'_> {
         )
     }
 
-    /// Replaces the remembered answer of a generation. The one of earlier counters must not stay beside new counters.
-    pub(super) fn set_last_answer(
-        &self,
-        id: GenerationId,
-        answer: Option<&LastAnswer>,
-    ) -> rusqlite::Result<()> {
+    /// Replaces the remembered answer of a life. The one of earlier counters must not stay beside new counters.
+    pub(super) fn set_last_answer(&self, id: LifeId, answer: Option<&LastAnswer>) -> rusqlite::Result<()> {
         match answer {
             None => self.run("DELETE FROM last_answer WHERE generation_id = ?1", params![id]),
             Some(LastAnswer { fraction, answer_digest }) => self.run(
@@ -185,21 +172,19 @@ impl Writer<'_> {
     }
 }
 
-/// Returns a closure that reads a generation and notes each time that cannot be read.
-fn reading_generations(
-    damaged: &mut Vec<(Owner, String)>,
-) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Generation> {
+/// Returns a closure that reads a life and notes each time that cannot be read.
+fn reading_lives(damaged: &mut Vec<(Owner, String)>) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Life> {
     |row| {
         let build_group = row.get(1)?;
-        generation(row, |error| {
+        life_from_row(row, |error| {
             damaged.push((Owner::BuildGroup(build_group), described("generation", row, error)));
         })
     }
 }
 
-/// Reads a generation. A time that cannot be read must not cost the counters: another time is used in its place, and
+/// Reads a life. A time that cannot be read must not cost the counters: another time is used in its place, and
 /// `damaged` is called.
-pub(super) fn generation(row: &Row<'_>, mut damaged: impl FnMut(&Error)) -> rusqlite::Result<Generation> {
+pub(super) fn life_from_row(row: &Row<'_>, mut damaged: impl FnMut(&Error)) -> rusqlite::Result<Life> {
     let mut lenient = |time: rusqlite::Result<DateTime<Utc>>| match time {
         Err(error) if is_of_value(&error) => {
             damaged(&error);
@@ -213,7 +198,7 @@ pub(super) fn generation(row: &Row<'_>, mut damaged: impl FnMut(&Error)) -> rusq
         Ok(closed_at) => closed_at,
         Err(error) => Some(lenient(Err(error))?.unwrap_or(pulled_at.unwrap_or(known))),
     };
-    Ok(Generation {
+    Ok(Life {
         id: row.get(0)?,
         build_group: row.get(1)?,
         structure: row.get(2)?,
