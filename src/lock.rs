@@ -5,9 +5,9 @@
 /// The type stands here because the adapters that write (the work directory, the store) do not know each other. Only
 /// taking the lock makes a value.
 #[derive(Debug)]
-pub(crate) struct Held(());
+pub(crate) struct LockProof(());
 
-impl Held {
+impl LockProof {
     pub(crate) fn new() -> Self {
         Self(())
     }

@@ -35,7 +35,7 @@ impl LastPull<'_> {
         let (rules, memory_bytes) = (config.rules(), config.memory_bytes);
         let run = Run::new(RunSettings { adapters, numbering, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {
-            writer: &mut store.writer(locked.held()),
+            writer: &mut store.writer(locked.proof()),
             stopped: &stopped,
             signals,
             deadline,

@@ -14,7 +14,7 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::row::{LatestFile, Row};
 use crate::io::store::{Store, StoreError};
-use crate::io::workdir::{Locked, Workdir};
+use crate::io::workdir::{LockedWorkdir, Workdir};
 use crate::profile::{
     self, Limits, Merged, ParseError, Profile, ReadError, Template, counts_digest, covered_digest,
 };
@@ -81,7 +81,7 @@ impl Mended {
 /// Checks the profile of every latest row until `is_over` or an error, and writes missing or damaged ones again.
 pub(crate) fn mend(
     store: &Store,
-    locked: &Locked,
+    locked: &LockedWorkdir,
     depth: Depth,
     is_over: impl Fn() -> bool,
     mut apply: impl FnMut(&Change) -> Result<(), StoreError>,
@@ -106,7 +106,7 @@ pub(crate) fn mend(
 fn check(
     file: &LatestFile,
     store: &Store,
-    locked: &Locked,
+    locked: &LockedWorkdir,
     depth: Depth,
     apply: &mut impl FnMut(&Change) -> Result<(), StoreError>,
 ) -> Result<Option<Repair>> {
@@ -128,7 +128,7 @@ fn repair(
     file: &LatestFile,
     fault: String,
     store: &Store,
-    locked: &Locked,
+    locked: &LockedWorkdir,
     apply: &mut impl FnMut(&Change) -> Result<(), StoreError>,
 ) -> Result<Repair> {
     match write_again(file, store, locked) {
@@ -234,7 +234,7 @@ fn read(path: &str, workdir: &Workdir) -> Result<Profile> {
 
 /// Writes the profile of a latest row from the counters in the database; returns the change for the database. Returns
 /// `None` if the counters cover more than the row.
-fn write_again(file: &LatestFile, store: &Store, locked: &Locked) -> Result<Option<Change>> {
+fn write_again(file: &LatestFile, store: &Store, locked: &LockedWorkdir) -> Result<Option<Change>> {
     let profile = rebuilt(store, file.key, file.build_group)?;
     if covered_digest(&profile.build, &profile.counts) != file.covered_digest {
         return Ok(None);

@@ -107,7 +107,7 @@ pub(crate) fn remember_told(run: &PullRun<'_>, tidied: &Tidied) -> Result<()> {
         return Ok(());
     }
     let Adapters { locked, store, now, .. } = run.adapters;
-    let mut writer = store.writer(locked.held());
+    let mut writer = store.writer(locked.proof());
     writer.apply(&Change::Told(OPEN_TO_OTHERS, now))?;
     Ok(writer.commit()?)
 }
@@ -130,7 +130,7 @@ pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Sur
     if request.services.is_empty() && !urls.is_empty() {
         // The centers are stored at once, because a run in which no center answers may end before anything else is
         // stored.
-        let mut writer = store.writer(locked.held());
+        let mut writer = store.writer(locked.proof());
         writer.apply(&Change::CentersAsked { urls, at: now })?;
         writer.commit()?;
     }
@@ -167,7 +167,7 @@ pub(crate) fn take_in<'s>(
     let PullRun { adapters, config, .. } = *run;
     let Adapters { locked, store, .. } = adapters;
     let Survey { fleet, inbox, numbering, stopped } = survey;
-    let mut writer = store.writer(locked.held());
+    let mut writer = store.writer(locked.proof());
     store_start(run, fleet, &mut writer)?;
 
     let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);

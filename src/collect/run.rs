@@ -20,7 +20,7 @@ use crate::io::center::{Client, HttpError, Incoming};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
 use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
-use crate::io::workdir::Locked;
+use crate::io::workdir::LockedWorkdir;
 use crate::memory::{Memory, NoRoom, Reservation};
 use crate::parallel::lock;
 use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build};
@@ -51,7 +51,7 @@ pub(crate) struct Answer {
 /// The state of a run that all of its threads share.
 pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
-    pub(crate) locked: &'a Locked,
+    pub(crate) locked: &'a LockedWorkdir,
     pub(crate) ids: &'a IdSource,
     pub(crate) numbers: &'a ProfileNumbers,
     pub(crate) rules: PullRules,
@@ -78,7 +78,7 @@ pub(crate) struct Run<'a> {
 pub(crate) struct Adapters<'a> {
     pub(crate) client: &'a Client,
     pub(crate) signals: &'a Signals,
-    pub(crate) locked: &'a Locked,
+    pub(crate) locked: &'a LockedWorkdir,
     pub(crate) store: &'a Store,
     pub(crate) deadline: Deadline,
     /// When the run began.

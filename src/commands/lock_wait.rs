@@ -10,14 +10,14 @@ use crate::commands::Context;
 use crate::exit::EarlyEnd;
 use crate::io::clock::{self, SHORT_WAIT, Stopwatch, Waited};
 use crate::io::signals::Signals;
-use crate::io::workdir::{Locked, Reading, WorkdirError};
+use crate::io::workdir::{LockedWorkdir, ReadersLock, WorkdirError};
 
 /// The value of `--wait` without one: longer than anybody waits.
 pub(crate) const FOREVER: &str = "100years";
 
 /// Holds off sweeping, so that stored files stay while they are read.
-pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<Reading> {
-    let attempt = || match context.workdir.reading() {
+pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<ReadersLock> {
+    let attempt = || match context.workdir.lock_for_reading() {
         Err(WorkdirError::Busy { .. }) => Ok(None),
         reading => reading.map(Some),
     };
@@ -47,13 +47,13 @@ pub(crate) struct LockWait {
     since: Stopwatch,
 }
 
-/// The lock, held by this run.
-pub(crate) struct HeldLock {
-    pub(crate) locked: Locked,
+/// The locked work directory, and whether this run waited for the lock.
+pub(crate) struct AcquiredLock {
+    pub(crate) locked: LockedWorkdir,
     has_waited: bool,
 }
 
-impl HeldLock {
+impl AcquiredLock {
     /// Returns the context of a run that begins now if it waited. Else what another run stored meanwhile would seem to
     /// come later.
     pub(crate) fn begin(&self, context: &Context) -> Context {
@@ -78,7 +78,7 @@ impl LockWait {
     }
 
     /// Takes the lock; fails with [`EarlyEnd`] where the time is spent, or a signal came.
-    pub(crate) fn take(&self, signals: &Signals, context: &Context) -> Result<HeldLock> {
+    pub(crate) fn take(&self, signals: &Signals, context: &Context) -> Result<AcquiredLock> {
         const FIRST_PAUSE: Duration = Duration::from_millis(20);
         const LONGEST_PAUSE: Duration = Duration::from_secs(2);
         let mut pause = FIRST_PAUSE;
@@ -86,7 +86,7 @@ impl LockWait {
             let has_waited = pause > FIRST_PAUSE;
             let busy = match context.workdir.lock() {
                 Err(busy @ WorkdirError::Busy { .. }) => busy,
-                locked => return Ok(HeldLock { locked: locked?, has_waited }),
+                locked => return Ok(AcquiredLock { locked: locked?, has_waited }),
             };
             let Some(left) = self.left() else {
                 return Err(EarlyEnd::Busy(format!("{busy}{self}; nothing was changed")).into());

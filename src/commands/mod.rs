@@ -29,7 +29,7 @@ use crate::exit::{EarlyEnd, ExitCode};
 use crate::io::center::Options;
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
-use crate::io::workdir::{FillError, Locked, Workdir, WorkdirError};
+use crate::io::workdir::{FillError, LockedWorkdir, Workdir, WorkdirError};
 use crate::names::{printable, shortened};
 
 pub(crate) use notices::tell_damages;
@@ -233,7 +233,7 @@ pub(crate) fn say(level: Level, message: &str) {
 
 /// Opens the database for writing; creates it or brings it up to date, and tells of that. The database of an earlier
 /// release is copied first.
-pub(crate) fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<Store> {
+pub(crate) fn open_store(locked: &LockedWorkdir, context: &Context) -> anyhow::Result<Store> {
     let path = locked.database()?;
     let copy = match Store::outdated(&path)? {
         Some(outdated) => Some(keep_copy(&outdated, locked).with_context(|| {
@@ -242,7 +242,7 @@ pub(crate) fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<S
         })?),
         None => None,
     };
-    let store = Store::open(&path, locked.held())?;
+    let store = Store::open(&path, locked.proof())?;
     if let (Some(copy), Some(upgrade)) = (copy, store.upgrade()) {
         let path = path.display();
         let changes: Vec<_> = upgrade.changes().collect();
@@ -258,7 +258,7 @@ pub(crate) fn open_store(locked: &Locked, context: &Context) -> anyhow::Result<S
 }
 
 /// Copies a database as it was before this release, once; returns the name of the copy.
-fn keep_copy(outdated: &Outdated, locked: &Locked) -> anyhow::Result<String> {
+fn keep_copy(outdated: &Outdated, locked: &LockedWorkdir) -> anyhow::Result<String> {
     let name = concat!("sqlite.db.before-", env!("CARGO_PKG_VERSION"));
     // The copy of an earlier schema is not that of this one, though releases have a version each.
     let other = format!("{name}-schema-{}", outdated.schema());

@@ -20,7 +20,7 @@ use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Client;
 use crate::io::clock::Deadline;
 use crate::io::store::{Numbering, Store};
-use crate::io::workdir::Locked;
+use crate::io::workdir::LockedWorkdir;
 use crate::prune::Inputs;
 use crate::prune::center_removal::CenterRemoval;
 use crate::prune::event::OnEvent;
@@ -80,7 +80,7 @@ pub(crate) struct Remover<'a> {
     pub(crate) prober: &'a Prober<'a>,
     /// Client for the last pulls.
     pub(crate) pulling: &'a Client,
-    pub(crate) locked: &'a Locked,
+    pub(crate) locked: &'a LockedWorkdir,
     pub(crate) store: &'a Store,
     /// Channel to the watch, which gets the removed addresses.
     pub(crate) removed: &'a Sender<Vec<Tombstone>>,
@@ -132,7 +132,7 @@ impl Remover<'_> {
 
     /// Stores changes durably, so that they survive a power cut.
     pub(crate) fn write(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
-        let mut writer = self.store.writer(self.locked.held());
+        let mut writer = self.store.writer(self.locked.proof());
         for change in changes {
             writer.apply(&change)?;
         }

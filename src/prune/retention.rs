@@ -15,7 +15,7 @@ use crate::fleet::retention::{
 };
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::store::{Store, StoreError};
-use crate::io::workdir::{Freed, Locked, Swept, Workdir, WorkdirError};
+use crate::io::workdir::{Freed, LockedWorkdir, Swept, Workdir, WorkdirError};
 use crate::names::Naming;
 
 /// The part of the stored history that is deleted.
@@ -73,10 +73,10 @@ impl RetentionRun {
     pub(crate) fn drop_rows(
         &mut self,
         store: &Store,
-        locked: &Locked,
+        locked: &LockedWorkdir,
         now: DateTime<Utc>,
     ) -> Result<RowFiles> {
-        let mut writer = store.writer(locked.held());
+        let mut writer = store.writer(locked.proof());
         let changes = self
             .rows
             .iter()

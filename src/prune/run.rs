@@ -15,7 +15,7 @@ use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Client;
 use crate::io::clock::{self, Waited};
 use crate::io::store::Store;
-use crate::io::workdir::{Freed, Locked, Swept, Workdir};
+use crate::io::workdir::{Freed, LockedWorkdir, Swept, Workdir};
 use crate::prune::Inputs;
 use crate::prune::event::{OnEvent, PruneEvent};
 use crate::prune::outcome::{ListsOutcome, PruneOutcome};
@@ -40,10 +40,10 @@ impl PruneRun<'_> {
     pub(crate) fn carry_out(
         &self,
         round: Option<&ProbeRound>,
-        locked: Locked,
+        locked: LockedWorkdir,
         store: Store,
     ) -> Result<PruneOutcome> {
-        let work = move |locked: &Locked, removed: &Sender<Vec<Tombstone>>| {
+        let work = move |locked: &LockedWorkdir, removed: &Sender<Vec<Tombstone>>| {
             // The database is closed before the lock is let go.
             let store = store;
             self.work(round, locked, &store, removed)
@@ -62,7 +62,7 @@ impl PruneRun<'_> {
     fn work(
         &self,
         round: Option<&ProbeRound>,
-        locked: &Locked,
+        locked: &LockedWorkdir,
         store: &Store,
         removed: &Sender<Vec<Tombstone>>,
     ) -> Result<PruneOutcome> {
@@ -84,7 +84,7 @@ impl PruneRun<'_> {
         self.prober.signals.received().is_some()
     }
 
-    fn drop_history(&self, keep: &Keep, store: &Store, locked: &Locked) -> Result<RetentionRun> {
+    fn drop_history(&self, keep: &Keep, store: &Store, locked: &LockedWorkdir) -> Result<RetentionRun> {
         let Self { inputs: Inputs { naming, now, .. }, on_event, .. } = *self;
         let mut run = RetentionRun::plan(store, locked.workdir(), keep, naming, *now)?;
         let files = run.drop_rows(store, locked, *now)?;
@@ -97,7 +97,7 @@ impl PruneRun<'_> {
     }
 
     /// Sweeps once nobody opens a stored file, or puts that off.
-    fn sweep(&self, locked: &Locked, files: &RowFiles, aside_for: Duration) -> Result<Swept> {
+    fn sweep(&self, locked: &LockedWorkdir, files: &RowFiles, aside_for: Duration) -> Result<Swept> {
         let attempt = || {
             let swept = locked.sweep(files, Some(aside_for), self.inputs.now)?;
             Ok::<_, anyhow::Error>(Some(swept).filter(|swept| !swept.freed.is_put_off))
@@ -112,8 +112,8 @@ impl PruneRun<'_> {
     }
 
     /// Writes stored profiles again that are missing.
-    fn mend(&self, store: &Store, locked: &Locked) -> Result<Mended> {
-        let mut writer = store.writer(locked.held());
+    fn mend(&self, store: &Store, locked: &LockedWorkdir) -> Result<Mended> {
+        let mut writer = store.writer(locked.proof());
         let is_over = || self.has_signal();
         let mut mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change));
         (self.on_event)(PruneEvent::Mended(&mended));

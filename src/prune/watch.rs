@@ -11,7 +11,7 @@ use crate::fleet::tombstone::Tombstone;
 use crate::fleet::watch::WatchStep;
 use crate::io::center::Effort;
 use crate::io::clock::{self, Stopwatch};
-use crate::io::workdir::Locked;
+use crate::io::workdir::LockedWorkdir;
 use crate::names::Naming;
 use crate::parallel;
 use crate::prune::Inputs;
@@ -43,8 +43,8 @@ pub(crate) struct WatchResult {
 pub(crate) fn watch_while<T>(
     prober: &Prober<'_>,
     inputs: &Inputs<'_>,
-    locked: Locked,
-    work: impl FnOnce(&Locked, &Sender<Vec<Tombstone>>) -> Result<T>,
+    locked: LockedWorkdir,
+    work: impl FnOnce(&LockedWorkdir, &Sender<Vec<Tombstone>>) -> Result<T>,
 ) -> (Result<T>, Result<WatchResult>) {
     let (removed, received) = channel::<Vec<Tombstone>>();
     let recheck: &[Duration] = if inputs.options.restore { &inputs.prune.recheck } else { &[] };

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 
 use crate::io::store::Store;
 use crate::io::workdir::site::{SiteFolder, is_entangled};
-use crate::io::workdir::{Reading, WorkdirError};
+use crate::io::workdir::{ReadersLock, WorkdirError};
 use crate::names::in_message;
 use crate::notice::Notice;
 use crate::report::site::{Manifest, Site};
@@ -36,7 +36,7 @@ pub(crate) struct SiteRequest<'a> {
     /// Nothing may be fetched.
     pub(crate) is_offline: bool,
     pub(crate) source: SourceSettings<'a>,
-    pub(crate) reading: &'a Reading,
+    pub(crate) reading: &'a ReadersLock,
     pub(crate) now: DateTime<Utc>,
     pub(crate) shows_progress: bool,
 }

@@ -8,7 +8,7 @@ use super::{Revision, SourceReader};
 use crate::config::{User, toml_key};
 use crate::io::git::{self, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository};
 use crate::io::users;
-use crate::io::workdir::{FillError, Reading};
+use crate::io::workdir::{FillError, ReadersLock};
 use crate::names::in_message;
 
 /// The error when source could not be fetched from a remote.
@@ -127,7 +127,7 @@ impl SourceReader<'_> {
         ))
     }
 
-    pub(super) fn open(&self, reading: &Reading, network: &Network) -> Result<Repository> {
+    pub(super) fn open(&self, reading: &ReadersLock, network: &Network) -> Result<Repository> {
         let workdir = &self.settings.workdir;
         let path = workdir.repository(self.app)?;
         match (self.opened(&path), &network.url) {

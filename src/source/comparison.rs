@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Revision, SourceReader};
 use crate::filter::Filter;
 use crate::fleet::row::Row;
-use crate::io::workdir::Reading;
+use crate::io::workdir::ReadersLock;
 use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison};
 use crate::report::{Report, Wants};
@@ -26,7 +26,7 @@ pub(crate) fn compared(
     other: &OtherState<'_>,
     filter: &Filter,
     reader: &SourceReader<'_>,
-    reading: &Reading,
+    reading: &ReadersLock,
 ) -> Result<Comparison> {
     let OtherState { row, profile, changes } = other;
     let at = reader.at(&Revision::Hash(row.key.commit.clone()), reading)?;

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use super::changes::{self, ChangesFrom};
 use super::{AtCommit, NotTrusted, SourceReader, SourceTree, Subject};
 use crate::filter::Filter;
-use crate::io::workdir::Reading;
+use crate::io::workdir::ReadersLock;
 use crate::profile::Profile;
 use crate::report::diff::Changes;
 use crate::report::{Source, Wants};
@@ -85,7 +85,7 @@ impl Demand {
 
 impl SourceLookup<'_> {
     /// Finds the source if it is needed; fails if no report is possible without it.
-    pub(crate) fn run(&self, reading: &Reading) -> Result<LookupOutcome> {
+    pub(crate) fn run(&self, reading: &ReadersLock) -> Result<LookupOutcome> {
         let Self { reader, subject, filter, demand, changes } = self;
         if !demand.is_useful && changes.is_none() && filter.takes_all() {
             return Ok(LookupOutcome::NotNeeded);

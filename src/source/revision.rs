@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{NotFetched, SourceReader};
 use crate::io::git::{GitError, Network, ObjectId, Repository};
-use crate::io::workdir::Reading;
+use crate::io::workdir::ReadersLock;
 use crate::names::in_message;
 
 /// The name of a commit.
@@ -25,7 +25,7 @@ pub(crate) struct AtCommit {
 
 impl SourceReader<'_> {
     /// Finds a revision; clones and fetches if necessary.
-    pub(crate) fn at(&self, revision: &Revision, reading: &Reading) -> Result<AtCommit> {
+    pub(crate) fn at(&self, revision: &Revision, reading: &ReadersLock) -> Result<AtCommit> {
         let network = self.network()?;
         let repository = self.open(reading, &network)?;
         let commit = self.find(&repository, revision, &network)?;

@@ -29,7 +29,7 @@ use crate::fleet::services::Fleet;
 use crate::io::center::{Client, Options};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
-use crate::io::workdir::Locked;
+use crate::io::workdir::LockedWorkdir;
 use crate::ping::PingUrl;
 use crate::profile::Limits;
 
@@ -256,7 +256,7 @@ fn pull(
     args: &PullArgs,
     context: &Context,
     client: &Client,
-    (signals, locked): (&Signals, &Locked),
+    (signals, locked): (&Signals, &LockedWorkdir),
 ) -> Result<ExitCode> {
     if args.address.is_some() && args.services.len() != 1 {
         bail!(EarlyEnd::Usage(

@@ -18,7 +18,7 @@ use crate::fleet::row::{Row, RowFilter};
 use crate::fleet::services::Fleet;
 use crate::io::signals::Signals;
 use crate::io::store::Store;
-use crate::io::workdir::{Reading, report_path};
+use crate::io::workdir::{ReadersLock, report_path};
 use crate::names::in_message;
 use crate::parallel;
 use crate::phrases::count;
@@ -41,7 +41,7 @@ pub(super) fn report(
     args: &ReportArgs,
     context: &Context,
     signals: &Signals,
-    reading: &Reading,
+    reading: &ReadersLock,
 ) -> Result<ExitCode> {
     let screen = Screen {
         is_terminal: context.around.stdout_is_terminal,
@@ -96,7 +96,7 @@ fn page_name(row: &Row) -> String {
 struct Run<'a> {
     args: &'a ReportArgs,
     context: &'a Context,
-    reading: &'a Reading,
+    reading: &'a ReadersLock,
     filter: Filter,
     outputs: Outputs,
     reader: SourceReader<'a>,

@@ -39,7 +39,7 @@ use damage::Damages;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::lock::Held;
+use crate::lock::LockProof;
 
 /// Marks a database file as ours ("gocw").
 const APPLICATION_ID: i32 = 0x676f_6377;
@@ -102,7 +102,7 @@ impl Drop for Store {
 
 impl Store {
     /// Opens the database for writing; makes it, or brings it up to date, where needed.
-    pub(crate) fn open(path: &Path, _held: &Held) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, _proof: &LockProof) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -157,8 +157,8 @@ impl Store {
     }
 
     /// Returns the writer, which carries out changes.
-    pub(crate) fn writer<'a>(&'a self, held: &'a Held) -> Writer<'a> {
-        Writer::new(self, held)
+    pub(crate) fn writer<'a>(&'a self, proof: &'a LockProof) -> Writer<'a> {
+        Writer::new(self, proof)
     }
 
     fn connect(path: &Path, flags: OpenFlags, name: &str) -> Result<Self, StoreError> {

@@ -4,7 +4,7 @@ use rusqlite::{ToSql, params};
 
 use super::{Store, StoreError};
 use crate::fleet::change::Change;
-use crate::lock::Held;
+use crate::lock::LockProof;
 use crate::time::iso;
 
 /// Carries out changes, in transactions that the caller ends. Changes that are not committed are undone when the
@@ -16,7 +16,7 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(store: &'a Store, _held: &'a Held) -> Self {
+    pub(super) fn new(store: &'a Store, _proof: &'a LockProof) -> Self {
         Self { store, open: false }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::error::{FillError, WorkdirError};
-use super::lock::Locked;
+use super::lock::LockedWorkdir;
 use super::{DATABASE, Workdir};
 
 impl Workdir {
@@ -16,7 +16,7 @@ impl Workdir {
     }
 }
 
-impl Locked {
+impl LockedWorkdir {
     /// Returns the path of the database, after creating an empty one where there is none. SQLite would let others read
     /// a file that it creates; the files that it puts beside the database get the mode of the database.
     pub(crate) fn database(&self) -> Result<PathBuf, WorkdirError> {

@@ -9,22 +9,22 @@ use super::Workdir;
 use super::durable::{is_folder, make_folder, sync_folder};
 use super::error::{WorkdirError, io_error};
 use super::folder::Folder;
-use crate::lock::Held;
+use crate::lock::LockProof;
 
 pub(super) const LOCK: &str = "goc-watchdog.lock";
 pub(super) const READERS: &str = "goc-watchdog.readers";
 
-/// The exclusive lock on a work directory. The kernel releases it when the process ends in any way.
+/// A work directory under its exclusive lock. The kernel releases the lock when the process ends in any way.
 #[derive(Debug)]
-pub(crate) struct Locked {
+pub(crate) struct LockedWorkdir {
     pub(super) workdir: Workdir,
-    held: Held,
+    proof: LockProof,
     _file: File,
 }
 
 /// The shared lock that keeps stored files from being swept while one is opened.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct ReadersLock {
     _file: Option<File>,
 }
 
@@ -38,7 +38,7 @@ impl Workdir {
     /// Takes the exclusive lock, and makes the root where there is none.
     ///
     /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
-    pub(crate) fn lock(&self) -> Result<Locked, WorkdirError> {
+    pub(crate) fn lock(&self) -> Result<LockedWorkdir, WorkdirError> {
         self.make_root()?;
         let root = self.open_root()?;
         let file = root.open_lock(LOCK)?;
@@ -51,7 +51,7 @@ impl Workdir {
         }
         // The lock of readers is made here, because a reader may lack the right to make it.
         open_readers(&root)?;
-        Ok(Locked { workdir: self.clone(), held: Held::new(), _file: file })
+        Ok(LockedWorkdir { workdir: self.clone(), proof: LockProof::new(), _file: file })
     }
 
     fn make_root(&self) -> Result<(), WorkdirError> {
@@ -76,22 +76,22 @@ impl Workdir {
     ///
     /// Only [`Workdir::lock`] makes the file of this lock: one that a reader made could be closed to the user who pulls.
     /// A root without it was never swept, so the guard is empty then.
-    pub(crate) fn reading(&self) -> Result<Reading, WorkdirError> {
+    pub(crate) fn lock_for_reading(&self) -> Result<ReadersLock, WorkdirError> {
         let file = match self.open_root().and_then(|root| root.open_file(READERS)) {
             Ok(file) => file,
-            Err(error) if error.is_unwritable() => return Ok(Reading { _file: None }),
+            Err(error) if error.is_unwritable() => return Ok(ReadersLock { _file: None }),
             Err(error) => return Err(error),
         };
         let path = self.readers();
         match file.try_lock_shared() {
-            Ok(()) => Ok(Reading { _file: Some(file) }),
+            Ok(()) => Ok(ReadersLock { _file: Some(file) }),
             Err(TryLockError::WouldBlock) => Err(WorkdirError::Busy { path }),
             Err(TryLockError::Error(error)) => Err(io_error("cannot lock", &path)(error)),
         }
     }
 }
 
-impl Locked {
+impl LockedWorkdir {
     /// Returns the work directory that is locked.
     #[must_use]
     pub(crate) fn workdir(&self) -> &Workdir {
@@ -100,8 +100,8 @@ impl Locked {
 
     /// Returns the proof that the lock is held.
     #[must_use]
-    pub(crate) fn held(&self) -> &Held {
-        &self.held
+    pub(crate) fn proof(&self) -> &LockProof {
+        &self.proof
     }
 }
 

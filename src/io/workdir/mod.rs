@@ -36,7 +36,7 @@ use std::path::{Component, Path, PathBuf};
 use folder::{Folder, Links, Rules};
 
 pub(crate) use error::{FillError, WorkdirError};
-pub(crate) use lock::{Locked, Reading};
+pub(crate) use lock::{LockedWorkdir, ReadersLock};
 pub(crate) use outside::{is_same_place, read_outside, write_whole};
 pub(crate) use profiles::{ASIDE, CovPath, report_path};
 pub(crate) use sweep::{Freed, Swept};

@@ -2,10 +2,10 @@
 
 use super::DATABASE;
 use super::error::WorkdirError;
-use super::lock::{LOCK, Locked, READERS};
+use super::lock::{LOCK, LockedWorkdir, READERS};
 use super::profiles::COV_DATA;
 
-impl Locked {
+impl LockedWorkdir {
     /// Returns the paths, relative to the root, that users outside of the group can read or lock. An earlier release
     /// created them so, or somebody changed their mode.
     pub(crate) fn open_to_others(&self) -> Result<Vec<String>, WorkdirError> {

@@ -9,7 +9,7 @@ use rustix::fs::FileType;
 use super::Workdir;
 use super::durable::UNFINISHED;
 use super::error::{WorkdirError, io_error};
-use super::lock::{Locked, Reading};
+use super::lock::{LockedWorkdir, ReadersLock};
 use super::sweep::Freed;
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::names::escape;
@@ -115,7 +115,7 @@ impl Workdir {
     /// pull. The guard keeps the unfinished file from being swept.
     pub(crate) fn store_report(
         &self,
-        _reading: &Reading,
+        _reading: &ReadersLock,
         relative: &str,
         text: &[u8],
     ) -> Result<(), WorkdirError> {
@@ -135,7 +135,7 @@ impl Workdir {
     }
 }
 
-impl Locked {
+impl LockedWorkdir {
     /// Writes a file whole, also in a power cut, or not at all.
     ///
     /// `write` fills a temporary file in the same folder; it is synced, renamed, and the folder synced.

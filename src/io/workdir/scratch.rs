@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::{FillError, WorkdirError};
 use super::folder::{Folder, Links};
-use super::lock::{Locked, Reading, open_readers};
+use super::lock::{LockedWorkdir, ReadersLock, open_readers};
 use super::{REPO, Workdir};
 use crate::io::users;
 use crate::names::escape;
@@ -20,7 +20,7 @@ impl Workdir {
     /// The guard keeps the unfinished repository from being swept.
     pub(crate) fn make_repository<E>(
         &self,
-        _reading: &Reading,
+        _reading: &ReadersLock,
         app: &str,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<(), FillError<E>> {
@@ -62,7 +62,7 @@ impl Workdir {
     }
 }
 
-impl Locked {
+impl LockedWorkdir {
     /// Removes the files of reports that were killed; nothing while one is running. Returns an error for each file that
     /// could not be removed, which harms no later run.
     ///

@@ -11,7 +11,7 @@ use rustix::fs::FileType;
 use super::durable::UNFINISHED;
 use super::error::{WorkdirError, io_error};
 use super::folder::{Folder, Links};
-use super::lock::{Locked, READERS, open_readers};
+use super::lock::{LockedWorkdir, READERS, open_readers};
 use super::profiles::{ASIDE, COV_DATA, numbered, profile_path};
 use crate::fleet::liveness::lasted;
 use crate::fleet::retention::RowFiles;
@@ -58,7 +58,7 @@ fn sweep_action(app_folder: &str, name: &str, files: &RowFiles) -> SweepAction {
     }
 }
 
-impl Locked {
+impl LockedWorkdir {
     /// Removes unfinished files, and profiles of dropped rows with the reports beside them.
     ///
     /// A whole file that no row names is moved aside: after an older database was put back, it may be the only copy of
