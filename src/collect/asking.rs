@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::fault::Reach;
-use crate::collect::run::Answer;
+use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::{StoredCounts, take_in};
 use crate::fleet::key_state::Answered;
 use crate::fleet::records::{LastAnswer, Life};
@@ -131,7 +131,7 @@ fn read_on(
     incoming: Incoming<'_>,
     known: Option<&KnownAnswer<'_>>,
     templates: &[Arc<Template>],
-) -> anyhow::Result<(Result<Answer, HttpError>, Option<StoredCounts>)> {
+) -> anyhow::Result<(Result<PulledAnswer, HttpError>, Option<StoredCounts>)> {
     let (run, store) = (pull.run, pull.store);
     let Some(known) = known.filter(|_| incoming.recognised_any()) else {
         return Ok((run.read(pull.address, incoming, templates, None), None));

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 
 use crate::address::host_and_port;
-use crate::fleet::snapshot::{Head, LONGEST_NAME, Process};
+use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
 use crate::io::center::{Client, Options};
 use crate::io::host::{self, Listener};
 use crate::io::{clock, workdir};
@@ -36,7 +36,7 @@ pub(crate) struct SnapshotRequest {
 /// A snapshot that was written into the inbox.
 pub(crate) struct LeftSnapshot {
     pub(crate) path: PathBuf,
-    pub(crate) head: Head,
+    pub(crate) head: SnapshotHead,
     pub(crate) profile: Profile,
 }
 
@@ -77,7 +77,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     }
     let process =
         process.and_then(|listener| Some(Process { id: listener.id, started_at: listener.started_at? }));
-    let head = Head {
+    let head = SnapshotHead {
         service,
         port,
         addresses,
@@ -88,7 +88,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
         profile_bytes: 0,
         profile_sha256: String::new(),
     }
-    .of(&text);
+    .with_profile(&text);
     text.splice(..0, head.lines().into_bytes());
     let path = workdir::inbox::leave(&request.folder, &head.file_name(), &text)?;
     Ok(LeftSnapshot { path, head, profile })
@@ -119,12 +119,12 @@ fn ask(
             0 => service_at(port, given, before.as_ref())?,
             _ => service_of_successor(port, given, before.as_ref())?,
         };
-        let pulled = client.profile(address).and_then(|mut incoming| incoming.understand(&[], None, 0));
-        let understood = pulled.with_context(|| format!("profile from \"{}\"", in_message(address)))?;
+        let pulled = client.profile(address).and_then(|mut incoming| incoming.parse(&[], None, 0));
+        let parsed = pulled.with_context(|| format!("profile from \"{}\"", in_message(address)))?;
         let captured_at = clock::now();
         let after = listener();
         if is_answer_of(before.as_ref(), after.as_ref()) {
-            return Ok(Answer { service, profile: understood.profile, captured_at, process: before });
+            return Ok(Answer { service, profile: parsed.profile, captured_at, process: before });
         }
         tries += 1;
         if tries == TRIES {

@@ -40,8 +40,8 @@ pub(crate) enum Message {
 }
 
 /// A complete answer.
-pub(crate) struct Answer {
-    pub(crate) understood: ParsedAnswer,
+pub(crate) struct PulledAnswer {
+    pub(crate) parsed: ParsedAnswer,
     /// The reserved memory of the answer.
     pub(crate) reservation: Option<Reservation>,
     /// Size of the text.
@@ -143,7 +143,7 @@ impl Run<'_> {
     }
 
     /// Asks an address for its profile and reads all of it.
-    pub(crate) fn ask(&self, address: &str, known: &[Arc<Template>]) -> Result<Answer, HttpError> {
+    pub(crate) fn ask(&self, address: &str, known: &[Arc<Template>]) -> Result<PulledAnswer, HttpError> {
         self.read(address, self.client.profile(address)?, known, None)
     }
 
@@ -157,7 +157,7 @@ impl Run<'_> {
         incoming: Incoming<'_>,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
-    ) -> Result<Answer, HttpError> {
+    ) -> Result<PulledAnswer, HttpError> {
         match self.read_within(self.memory.reader(false), incoming, known, last) {
             Err(HttpError::Memory(NoRoom::Crowded { .. })) => {
                 let alone = self.memory.reader(true);
@@ -173,14 +173,14 @@ impl Run<'_> {
         mut incoming: Incoming<'_>,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
-    ) -> Result<Answer, HttpError> {
+    ) -> Result<PulledAnswer, HttpError> {
         incoming.reserve(reservation);
-        let understood = incoming.understand(known, last, self.seed)?;
+        let parsed = incoming.parse(known, last, self.seed)?;
         let mut reservation = incoming.take_reservation();
         reservation.iter_mut().for_each(Reservation::decoded);
         let bytes = incoming.bytes();
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(Answer { understood, reservation, bytes })
+        Ok(PulledAnswer { parsed, reservation, bytes })
     }
 
     /// Returns the id of a structure. A new structure is stored.

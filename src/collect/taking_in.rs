@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
-use crate::collect::run::{Answer, Message};
+use crate::collect::run::{Message, PulledAnswer};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
 use crate::fleet::change::Change;
@@ -39,7 +39,7 @@ struct BuildAssignment<'g> {
 
 /// An answer with its build group and the stored counters of its open life.
 struct AssignedAnswer<'g> {
-    answer: Answer,
+    answer: PulledAnswer,
     assignment: BuildAssignment<'g>,
     stored: Option<Vec<u64>>,
     /// Bytes of the new structures in the answer.
@@ -51,14 +51,14 @@ struct AssignedAnswer<'g> {
 /// `counts` are stored counters that were already read.
 pub(crate) fn take_in(
     pull: &AddressPull<'_>,
-    answer: Answer,
+    answer: PulledAnswer,
     counts: Option<StoredCounts>,
     templates: &[Arc<Template>],
 ) -> anyhow::Result<()> {
     let Some(assigned) = assign_steadily(pull, answer, counts, templates)? else { return Ok(()) };
     let AssignedAnswer { mut answer, assignment, stored, learned_bytes } = assigned;
     let reservation = answer.reservation.take();
-    let known = life_of(pull, &answer.understood.profile, &assignment, stored)?;
+    let known = life_of(pull, &answer.parsed.profile, &assignment, stored)?;
     let key = assignment.key;
     send(pull, answer, &assignment, known)?;
     if let Some(mut reservation) = reservation.filter(|_| learned_bytes > 0) {
@@ -72,16 +72,16 @@ pub(crate) fn take_in(
 /// and the result is `None`.
 fn assign_steadily<'g>(
     pull: &AddressPull<'g>,
-    mut answer: Answer,
+    mut answer: PulledAnswer,
     mut counts: Option<StoredCounts>,
     templates: &[Arc<Template>],
 ) -> anyhow::Result<Option<AssignedAnswer<'g>>> {
     let mut was_asked_again = false;
     let mut learned_bytes = 0;
     loop {
-        let template = answer.understood.template.take().map(Arc::new);
+        let template = answer.parsed.template.take().map(Arc::new);
         learned_bytes += template.as_ref().map_or(0, |template| template.heap_bytes());
-        let profile = &answer.understood.profile;
+        let profile = &answer.parsed.profile;
         let Some(assignment) = assign(pull, profile, template.as_ref())? else {
             let build = profile.build.fingerprint().short();
             pull.note_failure(&format!(
@@ -226,7 +226,7 @@ fn life_of(
 /// Adds an answer to the sum of its build group, and sends the changes for the database.
 fn send(
     pull: &AddressPull<'_>,
-    answer: Answer,
+    answer: PulledAnswer,
     assignment: &BuildAssignment<'_>,
     known: KnownLives,
 ) -> anyhow::Result<()> {
@@ -234,7 +234,7 @@ fn send(
     let &BuildAssignment { key, build_group, structure, .. } = assignment;
     let id = key.entry.id;
     let ParsedAnswer { profile: Profile { mode, build, counts: answered }, answer_digest, .. } =
-        answer.understood;
+        answer.parsed;
     let fraction = hit_fraction(&answered);
     let to_remember =
         answer_digest.map(|digest| LastAnswer { fraction: fraction.clone(), answer_digest: digest.encode() });

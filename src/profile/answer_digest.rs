@@ -27,11 +27,12 @@ pub(crate) struct AnswerDigest {
     /// Of the mode line.
     head: u64,
     /// Sorted, no name twice.
-    sections: Vec<Section>,
+    sections: Vec<FileDigest>,
 }
 
+/// Length and hash of the lines of a file, which are a section of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Section {
+struct FileDigest {
     /// Hash of the file's name with its colon, above the length of the section.
     place: u64,
     hash: u64,
@@ -61,9 +62,9 @@ impl AnswerDigest {
         if head[0] != FORMAT || sections.len() % SECTION_BYTES != 0 {
             return None;
         }
-        let sections: Option<Vec<Section>> = sections
+        let sections: Option<Vec<FileDigest>> = sections
             .chunks_exact(SECTION_BYTES)
-            .map(|section| Some(Section { place: number(&section[..8])?, hash: number(&section[8..])? }))
+            .map(|section| Some(FileDigest { place: number(&section[..8])?, hash: number(&section[8..])? }))
             .collect();
         let sections = sections.filter(|sections| are_distinct(sections))?;
         Some(Self { seed: number(&head[1..9])?, head: number(&head[9..])?, sections })
@@ -96,7 +97,7 @@ impl AnswerDigest {
 }
 
 /// Two sections of one name would pass for each other.
-fn are_distinct(sections: &[Section]) -> bool {
+fn are_distinct(sections: &[FileDigest]) -> bool {
     sections.windows(2).all(|pair| pair[0].place >> LENGTH_BITS < pair[1].place >> LENGTH_BITS)
 }
 
@@ -114,23 +115,23 @@ fn key(seed: u64, head: &[u8]) -> u64 {
 }
 
 /// Takes the digest of a text while it is read, section by section.
-pub(super) struct Digesting {
+pub(super) struct AnswerDigester {
     seed: u64,
     head: u64,
-    sections: Vec<Section>,
-    current: Option<Current>,
+    sections: Vec<FileDigest>,
+    current: Option<CurrentSection>,
     /// There is more than is remembered: a section, or their number.
     too_much: bool,
 }
 
 /// The section that is being read.
-struct Current {
+struct CurrentSection {
     key: u64,
     /// The part that came in earlier pieces of the text.
     before: Option<(u64, twox_hash::xxhash3_64::Hasher)>,
 }
 
-impl Digesting {
+impl AnswerDigester {
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, head: 0, sections: Vec::new(), current: None, too_much: false }
     }
@@ -150,7 +151,7 @@ impl Digesting {
     /// Ends the section before with `rest`, and begins the one whose lines start with `head`.
     pub(super) fn turn(&mut self, rest: &[u8], head: &[u8]) {
         self.end(rest);
-        self.current = Some(Current { key: key(self.seed, head), before: None });
+        self.current = Some(CurrentSection { key: key(self.seed, head), before: None });
     }
 
     /// Takes in the start of a section whose end is not at hand yet.
@@ -164,7 +165,7 @@ impl Digesting {
     }
 
     fn end(&mut self, rest: &[u8]) {
-        let Some(Current { key, before }) = self.current.take() else { return };
+        let Some(CurrentSection { key, before }) = self.current.take() else { return };
         let (length, hash) = match before {
             None => (rest.len() as u64, hash(self.seed, rest)),
             Some((length, mut hasher)) => {
@@ -176,7 +177,7 @@ impl Digesting {
             self.too_much = true;
             return;
         }
-        self.sections.push(Section { place: key | length, hash });
+        self.sections.push(FileDigest { place: key | length, hash });
     }
 
     /// Returns the digest of all that was taken in; `None` where sections could not be told apart: a file
@@ -194,13 +195,13 @@ mod tests {
     use super::*;
 
     fn answer_digest(pieces: &[(&str, &[&str])]) -> Option<AnswerDigest> {
-        let mut digesting = Digesting::new(7);
-        digesting.mode_line(b"mode: set\n");
+        let mut digester = AnswerDigester::new(7);
+        digester.mode_line(b"mode: set\n");
         for (head, pieces) in pieces {
-            digesting.turn(b"", head.as_bytes());
-            pieces.iter().for_each(|piece| digesting.pause(piece.as_bytes()));
+            digester.turn(b"", head.as_bytes());
+            pieces.iter().for_each(|piece| digester.pause(piece.as_bytes()));
         }
-        digesting.finish()
+        digester.finish()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The lines of a text profile, each understood from its end, so that a path may hold `:` and `,`.
+//! The lines of a text profile, each parsed from its end, so that a path may hold `:` and `,`.
 
 use super::limits::ParseError;
 use super::{Block, MAX_COUNT, Mode};

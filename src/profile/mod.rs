@@ -22,7 +22,7 @@ pub(crate) use codec::{decode_build, decode_counts, encode_build, encode_counts}
 pub use limits::{Limits, ParseError, ReadError};
 pub(crate) use merge::mix;
 pub use merge::{Conflict, Merged};
-pub(crate) use reader::{ParsedAnswer, PreviousAnswer, Reader};
+pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};
 pub use template::Template;
 pub use write::write;

@@ -1,7 +1,7 @@
 //! Reading profiles as they stream in, strictly.
 //!
 //! The same input is accepted as by Go's own reader (golang.org/x/tools/cover, `ParseProfiles`), less
-//! what only a damaged answer holds. A line is understood from its end, so that a path may hold `:`
+//! what only a damaged answer holds. A line is parsed from its end, so that a path may hold `:`
 //! and `,`. Replicas of one build print the same blocks in the same order inside a file, and only the
 //! files change places, so what one answer taught (a [`Template`]) turns the next into comparing bytes
 //! and reading one number a line: 354,000 lines in about 5 ms instead of 30. A line that does not match
@@ -11,7 +11,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::answer_digest::Digesting;
+use super::answer_digest::AnswerDigester;
 use super::generic_parse::GenericParse;
 use super::limits::{Limits, ParseError};
 use super::lines::{Fault, block_tail, excerpt, mode_line, split_name, strip_cr};
@@ -21,9 +21,9 @@ use super::template_parse::{TemplateParse, TemplateStep};
 use super::{Mode, Profile};
 
 /// The state between two buffers of one text.
-pub(super) struct Scanner<'a> {
+pub(super) struct ProfileParser<'a> {
     limits: Limits,
-    /// Lines understood so far.
+    /// Lines parsed so far.
     line: u64,
     mode: Option<Mode>,
     known: &'a [Arc<Template>],
@@ -31,7 +31,7 @@ pub(super) struct Scanner<'a> {
     generic: GenericParse,
     /// Given up where a text leaves its template: it is of another build than it seemed, and the next
     /// answer is read whole anyway.
-    digesting: Option<Digesting>,
+    digester: Option<AnswerDigester>,
     /// The answer before this one.
     last: Option<&'a PreviousAnswer<'a>>,
 }
@@ -46,8 +46,8 @@ const FILE_BYTES: usize = 320;
 /// Bytes that a block of a known build takes: its counter, what is stored of it, and both as they are encoded.
 const COUNTER_BYTES: usize = 32;
 
-impl<'a> Scanner<'a> {
-    pub(super) fn new(limits: Limits, known: &'a [Arc<Template>], digesting: Option<Digesting>) -> Self {
+impl<'a> ProfileParser<'a> {
+    pub(super) fn new(limits: Limits, known: &'a [Arc<Template>], digester: Option<AnswerDigester>) -> Self {
         Self {
             limits,
             line: 0,
@@ -55,7 +55,7 @@ impl<'a> Scanner<'a> {
             known,
             following: None,
             generic: GenericParse::default(),
-            digesting,
+            digester,
             last: None,
         }
     }
@@ -67,19 +67,19 @@ impl<'a> Scanner<'a> {
         first_line: &[u8],
         last: &'a PreviousAnswer<'a>,
         seen: &[bool],
-        digesting: Digesting,
+        digester: AnswerDigester,
     ) -> Result<Self, ParseError> {
-        let mut scanner = Self::new(limits, known, Some(digesting));
-        scanner.mode = Some(mode_line(strip_cr(first_line.strip_suffix(b"\n").unwrap_or(first_line)))?);
-        scanner.last = Some(last);
+        let mut parser = Self::new(limits, known, Some(digester));
+        parser.mode = Some(mode_line(strip_cr(first_line.strip_suffix(b"\n").unwrap_or(first_line)))?);
+        parser.last = Some(last);
         let following = TemplateParse::resume(last, seen);
-        scanner.line = 1 + following.lines_seen() as u64;
-        scanner.following = Some(following).filter(|following| following.files_seen > 0);
-        Ok(scanner)
+        parser.line = 1 + following.lines_seen() as u64;
+        parser.following = Some(following).filter(|following| following.files_seen > 0);
+        Ok(parser)
     }
 
     /// Takes in the whole lines of `text` and returns how many bytes those were.
-    pub(super) fn scan(&mut self, text: &[u8]) -> Result<usize, ParseError> {
+    pub(super) fn parse_lines(&mut self, text: &[u8]) -> Result<usize, ParseError> {
         let mut at = 0;
         // Start of the present section, as far as it lies in this text.
         let mut section = 0;
@@ -89,14 +89,14 @@ impl<'a> Scanner<'a> {
             self.line = 1;
             at = end + 1;
             section = at;
-            if let Some(digesting) = &mut self.digesting {
-                digesting.mode_line(&text[..at]);
+            if let Some(digester) = &mut self.digester {
+                digester.mode_line(&text[..at]);
             }
         }
         loop {
             if let Some(following) = &mut self.following {
-                let digesting = self.digesting.as_mut();
-                let (used, state) = following.scan(text, at, &mut self.line, &mut section, digesting);
+                let digester = self.digester.as_mut();
+                let (used, state) = following.scan(text, at, &mut self.line, &mut section, digester);
                 at = used;
                 match state {
                     TemplateStep::NeedsMore => break,
@@ -109,16 +109,16 @@ impl<'a> Scanner<'a> {
                 return Err(self.too_long(line));
             }
             let opens_file = self.block_line(strip_cr(line))?;
-            if let Some(digesting) = self.digesting.as_mut().filter(|_| opens_file) {
+            if let Some(digester) = self.digester.as_mut().filter(|_| opens_file) {
                 let head = self.following.as_ref().map_or(&self.generic.head, |following| &following.head);
-                digesting.turn(&text[section..at], head);
+                digester.turn(&text[section..at], head);
                 section = at;
             }
             self.line += 1;
             at += len + 1;
         }
-        if let Some(digesting) = &mut self.digesting {
-            digesting.pause(&text[section..at]);
+        if let Some(digester) = &mut self.digester {
+            digester.pause(&text[section..at]);
         }
         // Once for each buffer: a text cannot grow far beyond its limits within one.
         self.too_many().map_or(Ok(at), Err)
@@ -197,7 +197,7 @@ impl<'a> Scanner<'a> {
     /// Leaves the template and keeps what was read by it.
     fn leave_template(&mut self) {
         let Some(following) = self.following.take() else { return };
-        self.digesting = None;
+        self.digester = None;
         let build = &following.template.build;
         let mut keep = |index: usize, lines: Range<usize>| {
             self.generic.enter(build.file(index).name);
@@ -232,7 +232,7 @@ impl<'a> Scanner<'a> {
             Some(following) if following.files_seen == following.seen.len() => {
                 let build = Arc::clone(&following.template.build);
                 let profile = Profile { mode, build, counts: following.counts };
-                let answer_digest = self.digesting.and_then(Digesting::finish);
+                let answer_digest = self.digester.and_then(AnswerDigester::finish);
                 return Ok(ParsedAnswer { profile, template: None, answer_digest });
             }
             unfinished => {
@@ -241,7 +241,7 @@ impl<'a> Scanner<'a> {
             }
         }
         let (profile, template) = self.generic.into_profile(mode);
-        let answer_digest = self.digesting.and_then(Digesting::finish);
+        let answer_digest = self.digester.and_then(AnswerDigester::finish);
         match self.known.iter().find(|known| known.build.fingerprint() == profile.build.fingerprint()) {
             Some(known) => {
                 let profile = Profile { build: Arc::clone(&known.build), ..profile };

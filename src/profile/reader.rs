@@ -4,10 +4,10 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::Profile;
-use super::answer_digest::{AnswerDigest, Digesting};
+use super::answer_digest::{AnswerDigest, AnswerDigester};
 use super::limits::{Limits, ParseError, ReadError};
 use super::lines::section_head;
-use super::parse::Scanner;
+use super::parse::ProfileParser;
 use super::template::Template;
 use crate::memory::Reservation;
 
@@ -25,9 +25,9 @@ pub fn read(
     limits: Limits,
     known: &[Arc<Template>],
 ) -> Result<(Profile, Option<Template>), ReadError> {
-    let mut reader = Reader::new(source, limits, Vec::new());
-    let scanner = Scanner::new(limits, known, None);
-    reader.scan(scanner).map(|ParsedAnswer { profile, template, .. }| (profile, template))
+    let mut reader = AnswerReader::new(source, limits, Vec::new());
+    let parser = ProfileParser::new(limits, known, None);
+    reader.parse_rest(parser).map(|ParsedAnswer { profile, template, .. }| (profile, template))
 }
 
 /// Reads a profile from a text that is at hand.
@@ -88,7 +88,7 @@ impl<'a> PreviousAnswer<'a> {
 
 /// An answer that streams in.
 #[derive(Debug)]
-pub(crate) struct Reader<R> {
+pub(crate) struct AnswerReader<R> {
     source: R,
     limits: Limits,
     buffer: Vec<u8>,
@@ -107,7 +107,7 @@ pub(crate) struct Reader<R> {
 /// Memory is reserved in steps of so many bytes.
 const RESERVED_AT_ONCE: u64 = 256 << 10;
 
-impl<R: Read> Reader<R> {
+impl<R: Read> AnswerReader<R> {
     /// Starts reading; `buffer` is one that is lent, so that it need not be made again for each answer.
     #[must_use]
     pub(crate) fn new(source: R, limits: Limits, mut buffer: Vec<u8>) -> Self {
@@ -158,7 +158,7 @@ impl<R: Read> Reader<R> {
     /// Reads on for as long as the answer is made of the same sections as one that came before, and tells
     /// whether it is that to its end.
     ///
-    /// After `false`, [`Self::understand`] goes on from there.
+    /// After `false`, [`Self::parse`] goes on from there.
     pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, ReadError> {
         let Some(line) = self.line()? else { return Ok(false) };
         if !last.has_mode_line(&self.buffer[self.start..self.start + line]) {
@@ -214,25 +214,25 @@ impl<R: Read> Reader<R> {
     ///
     /// `known` are templates of builds that it may be of. `last` is the answer that it was held against;
     /// nothing of it is needed where [`Self::recognised_any`] says so. `seed` is for its digest.
-    pub(crate) fn understand(
+    pub(crate) fn parse(
         &mut self,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
         seed: u64,
     ) -> Result<ParsedAnswer, ReadError> {
-        let scanner = match self.recognised.take() {
-            None => Scanner::new(self.limits, known, Some(Digesting::new(seed))),
+        let parser = match self.recognised.take() {
+            None => ProfileParser::new(self.limits, known, Some(AnswerDigester::new(seed))),
             Some((mode_line, is_there)) => {
                 let last = last.expect("what was recognised is not at hand any more");
                 let mut files_seen = vec![false; last.files.len()];
                 for (section, _) in is_there.iter().enumerate().filter(|&(_, &is_there)| is_there) {
                     files_seen[last.files[section]] = true;
                 }
-                let digesting = Digesting::resume(last.answer_digest, &is_there);
-                Scanner::resume(self.limits, known, &mode_line, last, &files_seen, digesting)?
+                let digester = AnswerDigester::resume(last.answer_digest, &is_there);
+                ProfileParser::resume(self.limits, known, &mode_line, last, &files_seen, digester)?
             }
         };
-        self.scan(scanner)
+        self.parse_rest(parser)
     }
 
     /// Tells whether anything was recognised, so that reading on needs what the last answer said.
@@ -241,21 +241,21 @@ impl<R: Read> Reader<R> {
         self.recognised.is_some()
     }
 
-    fn scan(&mut self, mut scanner: Scanner<'_>) -> Result<ParsedAnswer, ReadError> {
+    fn parse_rest(&mut self, mut parser: ProfileParser<'_>) -> Result<ParsedAnswer, ReadError> {
         loop {
-            self.start += scanner.scan(&self.buffer[self.start..self.end])?;
+            self.start += parser.parse_lines(&self.buffer[self.start..self.end])?;
             if let Some(reservation) = &mut self.reservation {
-                reservation.grow_to(scanner.heap_bytes().next_multiple_of(RESERVED_AT_ONCE))?;
+                reservation.grow_to(parser.heap_bytes().next_multiple_of(RESERVED_AT_ONCE))?;
             }
             let rest = self.end - self.start;
             if rest == self.buffer.len() && rest > self.limits.max_line_bytes {
-                return Err(scanner.too_long(&self.buffer).into());
+                return Err(parser.too_long(&self.buffer).into());
             }
             if !self.fill()? {
                 break;
             }
         }
-        scanner.finish(&self.buffer[self.start..self.end]).map_err(ReadError::from)
+        parser.finish(&self.buffer[self.start..self.end]).map_err(ReadError::from)
     }
 
     /// Reads more of the answer behind what is there; false at its end.
@@ -322,21 +322,21 @@ mod tests {
     }
 
     fn before(text: &[u8], piece: usize) -> Before {
-        let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
-        let ParsedAnswer { profile, template, answer_digest } = reader.understand(&[], None, 7).unwrap();
+        let mut reader = AnswerReader::new(Pieces(text, piece), Limits::default(), Vec::new());
+        let ParsedAnswer { profile, template, answer_digest } = reader.parse(&[], None, 7).unwrap();
         Before { template: Arc::new(template.unwrap()), profile, answer_digest: answer_digest.unwrap() }
     }
 
     /// Whether an answer repeats the one before, or what it says.
     fn held_against(before: &Before, text: &[u8], piece: usize) -> Result<Option<ParsedAnswer>, ReadError> {
-        let mut reader = Reader::new(Pieces(text, piece), Limits::default(), Vec::new());
+        let mut reader = AnswerReader::new(Pieces(text, piece), Limits::default(), Vec::new());
         if reader.repeats(&before.answer_digest)? {
             assert_eq!(reader.bytes(), text.len() as u64);
             return Ok(None);
         }
         let last =
             PreviousAnswer::new(&before.answer_digest, &before.template, &before.profile.counts).unwrap();
-        reader.understand(&[Arc::clone(&before.template)], Some(&last), 9).map(Some)
+        reader.parse(&[Arc::clone(&before.template)], Some(&last), 9).map(Some)
     }
 
     const ANSWER: &str = "mode: count\n\
@@ -349,14 +349,11 @@ mod tests {
     fn a_last_line_without_newline_is_whole_where_the_end_is_trusted() {
         let text = "mode: set\na.go:1.1,2.2 1 0\na.go:3.1,4.2 1 1";
         let read = |text: &str, is_end_trusted: bool| {
-            let mut reader = Reader::new(text.as_bytes(), Limits::default(), Vec::new());
+            let mut reader = AnswerReader::new(text.as_bytes(), Limits::default(), Vec::new());
             if is_end_trusted {
                 reader.trust_end();
             }
-            reader
-                .understand(&[], None, 7)
-                .map(|understood| understood.profile)
-                .map_err(|error| error.to_string())
+            reader.parse(&[], None, 7).map(|parsed| parsed.profile).map_err(|error| error.to_string())
         };
         assert_eq!(read(text, true), Ok(profile(format!("{text}\n"))));
         assert_eq!(read(&format!("{text}\n"), true), Ok(profile(format!("{text}\n"))));
@@ -367,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_comes_again_in_another_order_is_known_without_being_understood() {
+    fn an_answer_that_comes_again_in_another_order_is_known_without_being_parsed() {
         let before = before(ANSWER.as_bytes(), 99);
         let again = "mode: count\n\
                      c:1.go:1.1,2.2 1 0\n\
@@ -390,8 +387,8 @@ mod tests {
             let line = format!("{}0", lines[changed].replace(" 0", " 7"));
             lines[changed] = &line;
             let text = format!("{}\n", lines.join("\n"));
-            let understood = held_against(&before, text.as_bytes(), 1000).unwrap().expect("it differs");
-            assert_eq!(understood.profile, profile(&text));
+            let parsed = held_against(&before, text.as_bytes(), 1000).unwrap().expect("it differs");
+            assert_eq!(parsed.profile, profile(&text));
         }
     }
 
@@ -413,8 +410,8 @@ mod tests {
             "mode: count\n".to_owned(),
         ] {
             for piece in [1, 20, 999] {
-                let understood = held_against(&before, other.as_bytes(), piece).unwrap().expect(&other);
-                assert_eq!(canonical(&understood.profile), canonical(&profile(&other)), "{other}");
+                let parsed = held_against(&before, other.as_bytes(), piece).unwrap().expect(&other);
+                assert_eq!(canonical(&parsed.profile), canonical(&profile(&other)), "{other}");
             }
         }
     }
@@ -442,7 +439,7 @@ mod tests {
     fn an_answer_beyond_the_limit_is_refused_also_where_it_is_the_last_one() {
         let before = before(ANSWER.as_bytes(), 99);
         let limits = Limits { max_bytes: ANSWER.len() as u64 - 1, ..Limits::default() };
-        let mut reader = Reader::new(ANSWER.as_bytes(), limits, Vec::new());
+        let mut reader = AnswerReader::new(ANSWER.as_bytes(), limits, Vec::new());
         assert!(reader.repeats(&before.answer_digest).unwrap_err().to_string().contains("--max-body"));
     }
 
@@ -490,12 +487,12 @@ mod tests {
             let again = text(mode, &again);
             match held_against(&before, again.as_bytes(), piece).unwrap() {
                 None => prop_assert!(!has_moved),
-                Some(understood) => {
+                Some(parsed) => {
                     prop_assert!(has_moved);
-                    prop_assert_eq!(understood.profile, profile(&again));
+                    prop_assert_eq!(parsed.profile, profile(&again));
                     // None is taken where a count leaves the template: one of 19 digits.
-                    if let Some(answer_digest) = understood.answer_digest {
-                        let mut reader = Reader::new(again.as_bytes(), Limits::default(), Vec::new());
+                    if let Some(answer_digest) = parsed.answer_digest {
+                        let mut reader = AnswerReader::new(again.as_bytes(), Limits::default(), Vec::new());
                         prop_assert!(reader.repeats(&answer_digest).unwrap());
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::answer_digest::Digesting;
+use super::answer_digest::AnswerDigester;
 use super::lines::split_name;
 use super::reader::PreviousAnswer;
 use super::template::Template;
@@ -112,7 +112,7 @@ impl<'a> TemplateParse<'a> {
         mut at: usize,
         lines: &mut u64,
         section: &mut usize,
-        mut digesting: Option<&mut Digesting>,
+        mut digester: Option<&mut AnswerDigester>,
     ) -> (usize, TemplateStep) {
         loop {
             if self.next == self.end {
@@ -120,8 +120,8 @@ impl<'a> TemplateParse<'a> {
                     let whole = memchr::memchr(b'\n', &text[at..]).is_some();
                     return (at, if whole { TemplateStep::Left } else { TemplateStep::NeedsMore });
                 }
-                if let Some(digesting) = &mut digesting {
-                    digesting.turn(&text[*section..at], &self.head);
+                if let Some(digester) = &mut digester {
+                    digester.turn(&text[*section..at], &self.head);
                     *section = at;
                 }
                 if let Some(length) = self.pass_over(&text[at..]) {

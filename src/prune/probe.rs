@@ -146,8 +146,8 @@ impl Prober<'_> {
     fn build_at(&self, address: &str) -> Option<Arc<Build>> {
         let mut incoming = self.patient.profile(address).ok()?;
         // The digest is not used, so it needs no random seed.
-        let understood = incoming.understand(&[], None, 0).ok()?;
-        Some(understood.profile.build)
+        let parsed = incoming.parse(&[], None, 0).ok()?;
+        Some(parsed.profile.build)
     }
 
     fn build_match(&self, key: &Key, build: &Build) -> Result<BuildMatch, StoreError> {

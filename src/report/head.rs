@@ -7,7 +7,7 @@ use crate::coverage::Coverage;
 
 /// The row and the service of a report.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
+pub(crate) struct ReportHead {
     /// Name of the service.
     pub service: String,
     /// Empty when the name fits no pattern. So are region, branch and commit.
@@ -40,7 +40,7 @@ pub(crate) struct Head {
     pub above: Option<String>,
 }
 
-impl Head {
+impl ReportHead {
     /// Returns service, commit, time and age of the data, and replicas in one line.
     #[must_use]
     pub(crate) fn line(&self) -> String {

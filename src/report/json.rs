@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::forms::{Form, Need, Renderer};
 use serde::{Serialize, Serializer};
 
-use super::{FileReport, FunctionReport, Head, LineState, MissedRange, Previous, Report};
+use super::{FileReport, FunctionReport, LineState, MissedRange, Previous, Report, ReportHead};
 use crate::coverage::Coverage;
 use crate::json;
 use crate::time::iso;
@@ -152,7 +152,7 @@ struct Uncovered {
 impl<'r> Document<'r> {
     fn new(report: &'r Report<'_>) -> Self {
         let Report { head, files } = report;
-        let Head {
+        let ReportHead {
             service,
             env,
             region,

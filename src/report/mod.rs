@@ -29,7 +29,7 @@ mod text;
 mod xml;
 
 pub(crate) use functions::FunctionReport;
-pub(crate) use head::{Head, Point, Previous};
+pub(crate) use head::{Point, Previous, ReportHead};
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};

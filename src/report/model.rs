@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::diff::Changes;
 use super::functions::{FunctionReport, sum};
-use super::head::Head;
+use super::head::ReportHead;
 use super::html;
 use super::lines::{self, LineReport};
 use super::source::{Declared, NoSource, Source, is_in_commit};
@@ -16,7 +16,7 @@ use crate::profile::{Block, Profile};
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
     /// The row and the service.
-    pub head: Head,
+    pub head: ReportHead,
     /// The files in byte order of their names.
     pub files: Vec<FileReport<'a>>,
 }
@@ -95,7 +95,7 @@ pub(crate) struct PackageReport<'r, 'a> {
 impl<'a> Report<'a> {
     /// Combines a profile with the sources of its files, which are in the same order.
     #[must_use]
-    pub(crate) fn new(head: Head, profile: &'a Profile, sources: Vec<Source>) -> Self {
+    pub(crate) fn new(head: ReportHead, profile: &'a Profile, sources: Vec<Source>) -> Self {
         assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {

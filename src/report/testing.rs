@@ -16,8 +16,8 @@ use crate::profile::{Limits, parse};
 /// A name with special characters, which every form has to escape.
 pub(super) const HOSTILE: &str = "example.com/a\"b<c>&'d|`e`,=cmd\u{1b}[31m\n--/]]>x_y*.go";
 
-pub(super) fn head() -> Head {
-    Head {
+pub(super) fn head() -> ReportHead {
+    ReportHead {
         service: "staging_th_app_master_845820727e".to_owned(),
         env: "staging".to_owned(),
         region: "th".to_owned(),

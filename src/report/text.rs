@@ -7,7 +7,7 @@ use super::forms::{Form, Need, Renderer};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::{FileReport, Head, PackageReport, Report, missed_line_ranges};
+use super::{FileReport, PackageReport, Report, ReportHead, missed_line_ranges};
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::time::{minute, span};
@@ -58,14 +58,14 @@ const LONGEST_NAME: usize = 48;
 const FEWEST_RANGES: usize = 8;
 
 /// Returns one line with service, commit, time and age of the data, replicas, and the filters.
-pub(super) fn headline(head: &Head) -> String {
+pub(super) fn headline(head: &ReportHead) -> String {
     line_of(head, &facts(head))
 }
 
 /// Returns one line with service, commit, row and filters, for forms that are stored or compared.
 ///
 /// The line lacks the age of the data and the replicas, because both change while the row stays the same.
-pub(super) fn row_line(head: &Head, commit: &str) -> String {
+pub(super) fn row_line(head: &ReportHead, commit: &str) -> String {
     line_of(head, &row_facts(head, commit).join(", "))
 }
 
@@ -79,7 +79,7 @@ pub(super) fn row_and_source_line(report: &Report<'_>) -> String {
     line
 }
 
-fn line_of(head: &Head, facts: &str) -> String {
+fn line_of(head: &ReportHead, facts: &str) -> String {
     let mut line = format!("{}: {facts}", printable(&head.service));
     if !head.filters.is_empty() {
         line.push_str(", ");
@@ -89,7 +89,7 @@ fn line_of(head: &Head, facts: &str) -> String {
 }
 
 /// Returns the facts about the data: commit, row, time and age, replicas.
-pub(super) fn facts(head: &Head) -> String {
+pub(super) fn facts(head: &ReportHead) -> String {
     let mut facts = row_facts(head, head.best_commit());
     facts.push(format!("{} old", span(head.age)));
     if let Some((answered, known)) = head.replicas {
@@ -99,7 +99,7 @@ pub(super) fn facts(head: &Head) -> String {
 }
 
 /// Returns the facts that stay true as long as the row exists.
-fn row_facts(head: &Head, commit: &str) -> Vec<String> {
+fn row_facts(head: &ReportHead, commit: &str) -> Vec<String> {
     let commit = (!commit.is_empty()).then(|| format!("commit {}", printable(commit)));
     let row = [format!("row {}", head.row), format!("stored {}", minute(head.stored_at))];
     commit.into_iter().chain(row).collect()

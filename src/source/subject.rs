@@ -9,7 +9,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::is_same_app;
 use crate::fleet::row::Row;
 use crate::names::in_message;
-use crate::report::{Head, Point, Previous};
+use crate::report::{Point, Previous, ReportHead};
 
 /// A row to report, with the revision of its source.
 #[derive(Debug)]
@@ -80,10 +80,10 @@ impl<'a> Subject<'a> {
     }
 
     /// Returns the facts that a report prints. `filters` are the filters in words.
-    pub(crate) fn head(&self, filters: Vec<String>, now: DateTime<Utc>) -> Head {
+    pub(crate) fn head(&self, filters: Vec<String>, now: DateTime<Utc>) -> ReportHead {
         let Row { id, created_at, key, branch, .. } = &self.row;
         let confirmed_at = self.last_pull();
-        Head {
+        ReportHead {
             service: self.service.clone(),
             env: key.env.clone(),
             region: key.region.clone(),

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::{Config, InboxOwner};
-use crate::fleet::snapshot::{self, BadSnapshot, Head};
+use crate::fleet::snapshot::{self, BadSnapshot, SnapshotHead};
 use crate::io::users;
 use crate::io::workdir::inbox::{self, InboxFile};
 use crate::io::workdir::{Workdir, WorkdirError};
@@ -35,7 +35,7 @@ pub(crate) struct SnapshotResult {
     /// Path of the file.
     pub(crate) file: String,
     /// The head of the snapshot; `None` when it cannot be read.
-    pub(crate) head: Option<Head>,
+    pub(crate) head: Option<SnapshotHead>,
     pub(crate) outcome: SnapshotOutcome,
 }
 
@@ -59,7 +59,7 @@ pub(crate) enum SnapshotOutcome {
 /// A file whose head was read.
 pub(crate) struct Snapshot {
     file: InboxFile,
-    head: Head,
+    head: SnapshotHead,
     start: u64,
 }
 
@@ -165,7 +165,7 @@ impl InboxContents {
             for file in files.by_ref().take(LOOKED_INTO_AT_ONCE) {
                 match head_of(&file, owners) {
                     Ok((head, start)) => self.snapshots.push(Snapshot { file, head, start }),
-                    Err(reason) => refused.push(Refusal { file, head: None, reason }),
+                    Err(reason) => refused.push(RefusedFile { file, head: None, reason }),
                 }
             }
             self.refused.extend(refuse(refused, now));
@@ -175,7 +175,7 @@ impl InboxContents {
 }
 
 /// The reason for which a file is not taken in.
-enum Refused {
+enum WhyRefused {
     /// The file is not a snapshot.
     Bad(String),
     /// The file is not complete, or not complete yet.
@@ -189,14 +189,14 @@ fn explained(error: WorkdirError) -> String {
 }
 
 /// Opens a file, which must belong to one of `owners`.
-fn open(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<File, Refused> {
+fn open(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<File, WhyRefused> {
     match file.open() {
         Ok(Some(opened)) => match distrust(&opened, owners) {
-            Some(reason) => Err(Refused::Stuck(reason)),
+            Some(reason) => Err(WhyRefused::Stuck(reason)),
             None => Ok(opened),
         },
-        Ok(None) => Err(Refused::Bad("it is not a regular file".to_owned())),
-        Err(error) => Err(Refused::Stuck(explained(error))),
+        Ok(None) => Err(WhyRefused::Bad("it is not a regular file".to_owned())),
+        Err(error) => Err(WhyRefused::Stuck(explained(error))),
     }
 }
 
@@ -212,36 +212,36 @@ fn distrust(opened: &File, owners: Option<&[InboxOwner]>) -> Option<String> {
     (!is_trusted).then(|| format!("its owner (user {uid}, group {gid}) is not in inbox_owners"))
 }
 
-fn head_of(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<(Head, u64), Refused> {
+fn head_of(file: &InboxFile, owners: Option<&[InboxOwner]>) -> Result<(SnapshotHead, u64), WhyRefused> {
     let mut text = Vec::new();
     let read = open(file, owners)?.take(snapshot::LONGEST_HEAD as u64).read_to_end(&mut text);
-    read.map_err(|error| Refused::Stuck(error.to_string()))?;
+    read.map_err(|error| WhyRefused::Stuck(error.to_string()))?;
     match snapshot::read_head(&text) {
         Ok((head, start)) => Ok((head, start as u64)),
-        Err(error @ BadSnapshot::Cut) => Err(Refused::Unfinished(error.to_string())),
-        Err(error) => Err(Refused::Bad(error.to_string())),
+        Err(error @ BadSnapshot::Cut) => Err(WhyRefused::Unfinished(error.to_string())),
+        Err(error) => Err(WhyRefused::Bad(error.to_string())),
     }
 }
 
 /// A file that is not taken in.
-struct Refusal {
+struct RefusedFile {
     file: InboxFile,
-    head: Option<Head>,
-    reason: Refused,
+    head: Option<SnapshotHead>,
+    reason: WhyRefused,
 }
 
 /// Moves bad files aside; returns the result of each, except for files that another root took meanwhile.
-fn refuse(refusals: Vec<Refusal>, now: DateTime<Utc>) -> Vec<SnapshotResult> {
+fn refuse(refusals: Vec<RefusedFile>, now: DateTime<Utc>) -> Vec<SnapshotResult> {
     let result = |file: &InboxFile, head, outcome| SnapshotResult { file: shown(file), head, outcome };
     let (mut all, mut bad) = (Vec::new(), Vec::new());
-    for Refusal { file, head, reason } in refusals {
+    for RefusedFile { file, head, reason } in refusals {
         match reason {
             _ if file.is_gone() => {}
-            Refused::Stuck(reason) => all.push(result(&file, head, SnapshotOutcome::Stuck(reason))),
-            Refused::Unfinished(reason) if file.is_fresh(now) => {
+            WhyRefused::Stuck(reason) => all.push(result(&file, head, SnapshotOutcome::Stuck(reason))),
+            WhyRefused::Unfinished(reason) if file.is_fresh(now) => {
                 all.push(result(&file, head, SnapshotOutcome::Unfinished(reason)));
             }
-            Refused::Unfinished(reason) | Refused::Bad(reason) => bad.push((file, head, reason)),
+            WhyRefused::Unfinished(reason) | WhyRefused::Bad(reason) => bad.push((file, head, reason)),
         }
     }
     let moved = inbox::set_aside(&bad.iter().map(|(file, _, reason)| (file, &**reason)).collect::<Vec<_>>());

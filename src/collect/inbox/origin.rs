@@ -12,12 +12,12 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, LifeId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::records::Life;
-use crate::fleet::snapshot::{self, Capture, Head, LifeTimes, Place, Placed};
+use crate::fleet::snapshot::{self, Capture, LifeTimes, Place, Placed, SnapshotHead};
 use crate::io::store::Store;
 use crate::profile::{Mode, encode_counts, mix};
 
 /// The build, the address and the time of a snapshot.
-pub(super) struct Origin<'o, 'a> {
+pub(super) struct SnapshotOrigin<'o, 'a> {
     pub(super) run: &'o Run<'a>,
     pub(super) store: &'o Store,
     pub(super) build_group: BuildGroupId,
@@ -28,11 +28,11 @@ pub(super) struct Origin<'o, 'a> {
     pub(super) at: DateTime<Utc>,
 }
 
-impl Origin<'_, '_> {
+impl SnapshotOrigin<'_, '_> {
     /// Returns the changes that add the counters; none if all of them are stored already.
     pub(super) fn changes(
         &self,
-        head: &Head,
+        head: &SnapshotHead,
         counts: &[u64],
         entry: &KeyEntry,
         open_key: &mut OpenKey,
@@ -66,7 +66,13 @@ impl Origin<'_, '_> {
     }
 
     /// Finds the place of the counters. An index in it is that of a life of the key.
-    fn place(&self, head: &Head, counts: &[u64], sum: Option<&Life>, open_key: &OpenKey) -> Result<Placed> {
+    fn place(
+        &self,
+        head: &SnapshotHead,
+        counts: &[u64],
+        sum: Option<&Life>,
+        open_key: &OpenKey,
+    ) -> Result<Placed> {
         let Self { run, store, .. } = *self;
         let is_of_it = |known: &Life| {
             known.address.as_ref() == Some(&self.address)
@@ -186,7 +192,12 @@ pub(super) fn listings(store: &Store) -> Result<Listings> {
 }
 
 /// Returns the address under which the process of a snapshot is known, or else its own address.
-pub(super) fn address_of(head: &Head, entry: &KeyEntry, listings: &Listings, open_key: &OpenKey) -> String {
+pub(super) fn address_of(
+    head: &SnapshotHead,
+    entry: &KeyEntry,
+    listings: &Listings,
+    open_key: &OpenKey,
+) -> String {
     let named = |member: &&ServiceName| member.name == head.service;
     let (own, others): (Vec<_>, Vec<_>) = entry.members.iter().partition(named);
     let listed =

@@ -8,10 +8,10 @@ use std::sync::mpsc::Receiver;
 
 use anyhow::Result;
 
-use super::origin::{Listings, Origin, address_of, listings};
+use super::origin::{Listings, SnapshotOrigin, address_of, listings};
 use super::{
-    InboxContents, InboxOutcome, Refusal, Refused, Snapshot, SnapshotOutcome, SnapshotResult, explained,
-    open, refuse, shown,
+    InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
+    explained, open, refuse, shown,
 };
 use crate::collect::fault::Reach;
 use crate::collect::open_key::OpenKey;
@@ -23,11 +23,11 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::services::Fleet;
-use crate::fleet::snapshot::Checked;
+use crate::fleet::snapshot::HashingReader;
 use crate::io::store::{Store, Writer};
 use crate::memory::NoRoom;
 use crate::names::Naming;
-use crate::profile::{Limits, ParsedAnswer, Profile, ReadError, Reader, Template};
+use crate::profile::{AnswerReader, Limits, ParsedAnswer, Profile, ReadError, Template};
 
 /// Number of snapshots that are committed together.
 const COMMITTED_AT_ONCE: usize = 64;
@@ -57,11 +57,11 @@ struct KeyCache {
 }
 
 /// The result of handling a snapshot.
-enum Handled {
+enum TakeInResult {
     /// The snapshot is stored, so its file can be removed.
     Stored(SnapshotOutcome),
     /// The snapshot is not taken in.
-    Refused(Refused),
+    Refused(WhyRefused),
 }
 
 impl InboxReader<'_, '_, '_> {
@@ -104,12 +104,12 @@ impl InboxReader<'_, '_, '_> {
                     SnapshotOutcome::Stuck(format!("{error:#}"))
                 }
                 handled => match handled? {
-                    Handled::Stored(of_one) => {
+                    TakeInResult::Stored(of_one) => {
                         done.push(&snapshot.file);
                         of_one
                     }
-                    Handled::Refused(reason) => {
-                        refused.push(Refusal { file: snapshot.file.clone(), head, reason });
+                    TakeInResult::Refused(reason) => {
+                        refused.push(RefusedFile { file: snapshot.file.clone(), head, reason });
                         continue;
                     }
                 },
@@ -127,11 +127,11 @@ impl InboxReader<'_, '_, '_> {
         Ok(())
     }
 
-    fn take_one(&mut self, snapshot: &Snapshot, cache: &mut KeyCache) -> Result<Handled> {
+    fn take_one(&mut self, snapshot: &Snapshot, cache: &mut KeyCache) -> Result<TakeInResult> {
         let head = &snapshot.head;
         let identity = head.identity();
         if self.store.is_taken(&identity)? {
-            return Ok(Handled::Stored(SnapshotOutcome::Known));
+            return Ok(TakeInResult::Stored(SnapshotOutcome::Known));
         }
         let named = cache.entries.get(&head.service).copied();
         let known: Vec<Arc<Template>> = match named {
@@ -142,8 +142,8 @@ impl InboxReader<'_, '_, '_> {
             None => Vec::new(),
         };
         let ParsedAnswer { profile, template, .. } = match self.read(snapshot, &known) {
-            Ok(understood) => understood,
-            Err(refused) => return Ok(Handled::Refused(refused)),
+            Ok(parsed) => parsed,
+            Err(refused) => return Ok(TakeInResult::Refused(refused)),
         };
         // The name is added only now, so that a bad snapshot adds no name.
         let index = match named {
@@ -157,13 +157,13 @@ impl InboxReader<'_, '_, '_> {
             open_key.state.templates.push((structure, template));
         }
         let entry = &mut self.fleet.entries[index];
-        let build_group = seat(entry, open_key, &profile, structure, self.run, self.store)?;
+        let build_group = build_group_for(entry, open_key, &profile, structure, self.run, self.store)?;
         carry_out(self.messages, self.writer)?;
 
         let address = address_of(head, entry, &cache.listings, open_key);
         let at = head.captured_at.min(self.run.now);
         let (run, store, mode) = (self.run, self.store, profile.mode);
-        let origin = Origin { run, store, build_group, structure, mode, address, at };
+        let origin = SnapshotOrigin { run, store, build_group, structure, mode, address, at };
         let mut changes = origin.changes(head, &profile.counts, entry, open_key)?;
         let has_moved = !changes.is_empty();
         if has_moved {
@@ -176,7 +176,7 @@ impl InboxReader<'_, '_, '_> {
             .state
             .current()
             .is_some_and(|current| open_key.state.build_groups[current].id == build_group);
-        Ok(Handled::Stored(match has_moved {
+        Ok(TakeInResult::Stored(match has_moved {
             _ if !is_shown => SnapshotOutcome::OtherBuild(profile.build.fingerprint()),
             true => SnapshotOutcome::Merged,
             false => SnapshotOutcome::Known,
@@ -205,14 +205,16 @@ impl InboxReader<'_, '_, '_> {
         Ok(index)
     }
 
-    fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<ParsedAnswer, Refused> {
+    fn read(&self, snapshot: &Snapshot, known: &[Arc<Template>]) -> Result<ParsedAnswer, WhyRefused> {
         let Snapshot { file, head, start } = snapshot;
-        let stuck = |error: io::Error| Refused::Stuck(error.to_string());
-        let unfinished = |reason: &str| Err(Refused::Unfinished(reason.to_owned()));
+        let stuck = |error: io::Error| WhyRefused::Stuck(error.to_string());
+        let unfinished = |reason: &str| Err(WhyRefused::Unfinished(reason.to_owned()));
         let mut opened = open(file, self.owners)?;
         if head.profile_bytes > self.limits.max_bytes {
             let bytes = head.profile_bytes;
-            return Err(Refused::Bad(format!("its profile has {bytes} bytes and is larger than --max-body")));
+            return Err(WhyRefused::Bad(format!(
+                "its profile has {bytes} bytes and is larger than --max-body"
+            )));
         }
         match opened.metadata().map_err(stuck)?.len().cmp(&(start + head.profile_bytes)) {
             Ordering::Less => return unfinished("it is cut short"),
@@ -220,28 +222,32 @@ impl InboxReader<'_, '_, '_> {
             Ordering::Equal => {}
         }
         opened.seek(SeekFrom::Start(*start)).map_err(stuck)?;
-        let mut checked = Checked::new(opened);
-        let mut reader = Reader::new(&mut checked, self.limits, Vec::new());
+        let mut checked = HashingReader::new(opened);
+        let mut reader = AnswerReader::new(&mut checked, self.limits, Vec::new());
         // The head of the snapshot has its length and digest.
         reader.trust_end();
         reader.reserve(self.run.memory.reader(false));
-        let understood = reader.understand(known, None, 0);
+        let parsed = reader.parse(known, None, 0);
         drop(reader);
         // The digest of the whole distinguishes a profile that was bad from the start from one that was damaged later.
         io::copy(&mut checked, &mut io::sink()).map_err(stuck)?;
-        match understood {
+        match parsed {
             Err(ReadError::Io(error)) => Err(stuck(error)),
             _ if !checked.is_whole(head) => unfinished("its profile does not match its head"),
-            Err(ReadError::Parse(error)) => Err(Refused::Bad(error.to_string())),
-            Err(ReadError::Memory(error @ NoRoom::TooLarge { .. })) => Err(Refused::Bad(error.to_string())),
-            Err(ReadError::Memory(error @ NoRoom::Crowded { .. })) => Err(Refused::Stuck(error.to_string())),
-            Ok(understood) => Ok(understood),
+            Err(ReadError::Parse(error)) => Err(WhyRefused::Bad(error.to_string())),
+            Err(ReadError::Memory(error @ NoRoom::TooLarge { .. })) => {
+                Err(WhyRefused::Bad(error.to_string()))
+            }
+            Err(ReadError::Memory(error @ NoRoom::Crowded { .. })) => {
+                Err(WhyRefused::Stuck(error.to_string()))
+            }
+            Ok(parsed) => Ok(parsed),
         }
     }
 }
 
 /// Finds the build group of a profile. The first one of a key becomes the current one.
-fn seat(
+fn build_group_for(
     entry: &KeyEntry,
     open_key: &mut OpenKey,
     profile: &Profile,

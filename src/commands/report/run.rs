@@ -26,7 +26,7 @@ use crate::profile::Profile;
 use crate::report::diff::{Base, Changes, Comparison, DiffReport};
 use crate::report::forms::{Document, Form, Need, PAGE};
 use crate::report::gate::Requirements;
-use crate::report::{FileReport, Head, NoSource, Packer, Report, Source};
+use crate::report::{FileReport, NoSource, Packer, Report, ReportHead, Source};
 use crate::source::{
     FoundSource, Lack, LookupOutcome, OtherState, SourceLookup, SourceReader, Subject, compared,
     row_to_compare,
@@ -176,7 +176,7 @@ impl Run<'_> {
         found.map(|found| found.at.commit.clone()).or_else(known).map(|commit| commit.to_string())
     }
 
-    fn head(&self, subject: &Subject<'_>) -> Head {
+    fn head(&self, subject: &Subject<'_>) -> ReportHead {
         let mut filters = self.filter.words();
         if self.args.only_changed {
             filters.push("only files that changed".to_owned());

@@ -29,7 +29,7 @@ const LONGEST_HOST_NAME: usize = 255;
 
 /// The head of a snapshot: the process whose profile it holds, and the time at which that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Head {
+pub(crate) struct SnapshotHead {
     /// The name that the process is registered under.
     pub service: String,
     /// The port where the process serves its profile.
@@ -79,10 +79,10 @@ pub(crate) enum BadSnapshot {
     Head(String),
 }
 
-impl Head {
+impl SnapshotHead {
     /// Returns the head with the length and the hash of its profile.
     #[must_use]
-    pub(crate) fn of(self, profile: &[u8]) -> Self {
+    pub(crate) fn with_profile(self, profile: &[u8]) -> Self {
         Self { profile_bytes: profile.len() as u64, profile_sha256: hex(&Sha256::digest(profile)), ..self }
     }
 
@@ -156,7 +156,7 @@ impl Head {
 }
 
 /// Reads the lines before the profile; also returns the offset at which the profile begins.
-pub(crate) fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
+pub(crate) fn read_head(text: &[u8]) -> Result<(SnapshotHead, usize), BadSnapshot> {
     let text = &text[..text.len().min(LONGEST_HEAD)];
     let is_too_long = text.len() == LONGEST_HEAD;
     let end_of = |from: usize| memchr::memchr(b'\n', &text[from..]).map(|length| from + length);
@@ -176,7 +176,7 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(Head, usize), BadSnapshot> {
             BadSnapshot::Cut
         });
     };
-    let head: Head = serde_json::from_slice(&text[first + 1..second])
+    let head: SnapshotHead = serde_json::from_slice(&text[first + 1..second])
         .map_err(|error| BadSnapshot::Head(error.to_string()))?;
     match head.fault() {
         Some(fault) => Err(BadSnapshot::Head(fault.to_owned())),
@@ -194,13 +194,13 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A reader that hashes the profile, to compare it with the head.
 #[derive(Debug)]
-pub(crate) struct Checked<R> {
+pub(crate) struct HashingReader<R> {
     inner: R,
     hash: Sha256,
     bytes: u64,
 }
 
-impl<R: std::io::Read> Checked<R> {
+impl<R: std::io::Read> HashingReader<R> {
     /// Wraps a reader that stands at the first byte of the profile.
     #[must_use]
     pub(crate) fn new(inner: R) -> Self {
@@ -209,12 +209,12 @@ impl<R: std::io::Read> Checked<R> {
 
     /// Tells whether exactly the bytes that the head describes were read.
     #[must_use]
-    pub(crate) fn is_whole(&self, head: &Head) -> bool {
+    pub(crate) fn is_whole(&self, head: &SnapshotHead) -> bool {
         self.bytes == head.profile_bytes && hex(&self.hash.clone().finalize()) == head.profile_sha256
     }
 }
 
-impl<R: std::io::Read> std::io::Read for Checked<R> {
+impl<R: std::io::Read> std::io::Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.hash.update(&buffer[..read]);
@@ -231,9 +231,9 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub(crate) fn head() -> Head {
+    pub(crate) fn head() -> SnapshotHead {
         let at = |minute| Utc.with_ymd_and_hms(2026, 11, 25, 12, minute, 0).unwrap();
-        Head {
+        SnapshotHead {
             service: "staging_th_app_master_845820727e".to_owned(),
             port: 49970,
             addresses: ["10.2.3.4", "fd00::7", "127.0.0.1"].map(|ip| ip.parse().unwrap()).to_vec(),
@@ -250,24 +250,24 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let head = head().of(PROFILE);
+        let head = head().with_profile(PROFILE);
         let text = [head.lines().as_bytes(), PROFILE].concat();
         let (read, start) = read_head(&text).unwrap();
         assert_eq!((&read, &text[start..]), (&head, PROFILE));
-        let mut checked = Checked::new(&text[start..]);
+        let mut checked = HashingReader::new(&text[start..]);
         checked.read_to_end(&mut Vec::new()).unwrap();
         assert!(checked.is_whole(&head));
     }
 
     #[test]
     fn every_file_that_is_cut_short_is_known_for_one() {
-        let head = head().of(PROFILE);
+        let head = head().with_profile(PROFILE);
         let text = [head.lines().as_bytes(), PROFILE].concat();
         for length in 0..text.len() {
             match read_head(&text[..length]) {
                 Err(error) => assert_eq!(error, BadSnapshot::Cut, "{length}"),
                 Ok((head, start)) => {
-                    let mut checked = Checked::new(&text[start..length]);
+                    let mut checked = HashingReader::new(&text[start..length]);
                     checked.read_to_end(&mut Vec::new()).unwrap();
                     assert!(!checked.is_whole(&head), "{length}");
                 }
@@ -287,32 +287,33 @@ pub(crate) mod tests {
         assert!(said(b"goc-watchdog snapshot 1\n{}\n").starts_with("its head is wrong: missing field"));
         let endless = [b"goc-watchdog snapshot 1\n".as_slice(), &vec![b'x'; LONGEST_HEAD]].concat();
         assert_eq!(said(&endless), "its head is wrong: it is too long");
-        let nameless = Head { service: String::new(), ..head() }.lines();
+        let nameless = SnapshotHead { service: String::new(), ..head() }.lines();
         assert_eq!(said(nameless.as_bytes()), "its head is wrong: it names no service");
-        let portless = Head { port: 0, ..head() }.lines();
+        let portless = SnapshotHead { port: 0, ..head() }.lines();
         assert_eq!(said(portless.as_bytes()), "its head is wrong: it names no port");
         for name in ["a/b", "a\nb", &"x".repeat(256)] {
-            let odd = Head { host_name: name.to_owned(), ..head() }.lines();
+            let odd = SnapshotHead { host_name: name.to_owned(), ..head() }.lines();
             assert_eq!(said(odd.as_bytes()), "its head is wrong: its host has a name that no host has");
         }
         for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            let captured = Head { captured_at: at, ..head() }.lines();
+            let captured = SnapshotHead { captured_at: at, ..head() }.lines();
             assert_eq!(said(captured.as_bytes()), "its head is wrong: a time is not of this age");
-            let started = Head { process: Some(Process { id: 1, started_at: at }), ..head() }.lines();
+            let started = SnapshotHead { process: Some(Process { id: 1, started_at: at }), ..head() }.lines();
             assert_eq!(said(started.as_bytes()), "its head is wrong: a time is not of this age");
         }
     }
 
     #[test]
     fn the_same_data_left_again_is_one_snapshot_and_that_of_another_replica_is_not() {
-        let first = head().of(PROFILE);
-        let later = Head { captured_at: first.captured_at + chrono::TimeDelta::seconds(9), ..first.clone() };
+        let first = head().with_profile(PROFILE);
+        let later =
+            SnapshotHead { captured_at: first.captured_at + chrono::TimeDelta::seconds(9), ..first.clone() };
         assert_eq!(first.file_name(), later.file_name());
         for other in [
-            Head { host_name: "app-77aa".to_owned(), ..first.clone() },
-            Head { process: None, ..first.clone() },
-            Head { service: "other".to_owned(), ..first.clone() },
-            first.clone().of(b"mode: count\nm/a.go:1.1,2.2 1 4\n"),
+            SnapshotHead { host_name: "app-77aa".to_owned(), ..first.clone() },
+            SnapshotHead { process: None, ..first.clone() },
+            SnapshotHead { service: "other".to_owned(), ..first.clone() },
+            first.clone().with_profile(b"mode: count\nm/a.go:1.1,2.2 1 4\n"),
         ] {
             assert_ne!(first.file_name(), other.file_name());
         }

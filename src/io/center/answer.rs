@@ -12,12 +12,12 @@ use super::error::{HttpError, excerpt, transport};
 use crate::address::base_url;
 use crate::memory::Reservation;
 use crate::parallel::lock;
-use crate::profile::{AnswerDigest, ParsedAnswer, PreviousAnswer, Reader, Template};
+use crate::profile::{AnswerDigest, AnswerReader, ParsedAnswer, PreviousAnswer, Template};
 
 /// An agent's answer on its way in; its head was read.
 pub(crate) struct Incoming<'a> {
     /// `None` only while it is dropped.
-    reader: Option<Reader<BodyReader<'static>>>,
+    reader: Option<AnswerReader<BodyReader<'static>>>,
     buffers: &'a Buffers,
 }
 
@@ -27,14 +27,14 @@ impl Incoming<'_> {
         self.reader().repeats(last).map_err(HttpError::from)
     }
 
-    /// Reads it to its end; see [`Reader::understand`].
-    pub(crate) fn understand(
+    /// Reads it to its end; see [`AnswerReader::parse`].
+    pub(crate) fn parse(
         &mut self,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
         seed: u64,
     ) -> Result<ParsedAnswer, HttpError> {
-        self.reader().understand(known, last, seed).map_err(HttpError::from)
+        self.reader().parse(known, last, seed).map_err(HttpError::from)
     }
 
     /// Bounds what is decoded by this reservation.
@@ -50,16 +50,16 @@ impl Incoming<'_> {
     /// Tells whether a part of it equals the last answer, which is needed then to understand it.
     #[must_use]
     pub(crate) fn recognised_any(&self) -> bool {
-        self.reader.as_ref().is_some_and(Reader::recognised_any)
+        self.reader.as_ref().is_some_and(AnswerReader::recognised_any)
     }
 
     /// Returns the size of the text that came so far.
     #[must_use]
     pub(crate) fn bytes(&self) -> u64 {
-        self.reader.as_ref().map_or(0, Reader::bytes)
+        self.reader.as_ref().map_or(0, AnswerReader::bytes)
     }
 
-    fn reader(&mut self) -> &mut Reader<BodyReader<'static>> {
+    fn reader(&mut self) -> &mut AnswerReader<BodyReader<'static>> {
         self.reader.as_mut().expect("taken only when dropped")
     }
 }
@@ -95,7 +95,7 @@ impl Client {
     /// Asks the process at `address` for its profile.
     pub(crate) fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
         let Opened { body, is_sized } = self.open(address)?;
-        let mut reader = Reader::new(body, self.options.limits, self.buffers.take());
+        let mut reader = AnswerReader::new(body, self.options.limits, self.buffers.take());
         if is_sized {
             reader.trust_end();
         }
@@ -108,11 +108,11 @@ impl Client {
     pub(crate) fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
         let Opened { body, is_sized } = self.open(address)?;
         let mut tee = Tee { inner: Counted { inner: body, bytes: 0 }, out, failed: None };
-        let mut reader = Reader::new(&mut tee, self.options.limits, Vec::new());
+        let mut reader = AnswerReader::new(&mut tee, self.options.limits, Vec::new());
         if is_sized {
             reader.trust_end();
         }
-        let read = reader.understand(&[], None, 0);
+        let read = reader.parse(&[], None, 0);
         drop(reader);
         if let Some(error) = tee.failed {
             return Err(HttpError::Output(error));

@@ -35,12 +35,12 @@ pub(crate) enum Effort {
 }
 
 /// The start of an answer.
-struct Head {
+struct AnswerStart {
     status: u16,
     bytes: Vec<u8>,
 }
 
-impl Head {
+impl AnswerStart {
     /// Reads until the answer can be recognised, even if it breaks off or never ends.
     fn read(response: Response<Body>) -> Result<Self, ureq::Error> {
         let status = response.status().as_u16();
@@ -101,7 +101,7 @@ impl Client {
     }
 
     /// Asks for the start of an answer: by GET, or by POST if an agent allows nothing else.
-    fn head(&self, base: &str, path: &str) -> Result<Head, ureq::Error> {
+    fn head(&self, base: &str, path: &str) -> Result<AnswerStart, ureq::Error> {
         let url = format!("{base}{path}");
         // The connection is closed at once: thousands of addresses are asked once each.
         let head =
@@ -119,15 +119,15 @@ impl Client {
     fn head_of(
         &self,
         ask: impl Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
-    ) -> Result<Head, ureq::Error> {
-        let head = ask(&self.agent).and_then(Head::read);
+    ) -> Result<AnswerStart, ureq::Error> {
+        let head = ask(&self.agent).and_then(AnswerStart::read);
         let Err(error @ (ureq::Error::Protocol(_) | ureq::Error::BodyStalled)) = head else { return head };
         let (filter, recorder) = (AddressFilter::for_agents(&self.options), Recorder::default());
         let connector =
             TargetCheck(filter.clone()).chain(DefaultConnector::default()).chain(recorder.clone());
         // The request fails as before; the recorder has the bytes that came.
         let _ = ask(&Agent::with_parts(self.agent.config().clone(), connector, filter));
-        recorder.answer().map(|(status, bytes)| Head { status, bytes }).ok_or(error)
+        recorder.answer().map(|(status, bytes)| AnswerStart { status, bytes }).ok_or(error)
     }
 
     fn failure(&self, error: &ureq::Error) -> Probe {

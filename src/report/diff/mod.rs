@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lines::{self, LineReport, LineState};
-use super::{Head, Report};
+use super::{Report, ReportHead};
 use crate::code::gosrc::{Scanned, SyntaxError};
 use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
@@ -68,7 +68,7 @@ pub(crate) struct ChangedText {
 /// The changed lines with their coverage.
 #[derive(Clone, Debug)]
 pub(crate) struct DiffReport {
-    pub head: Head,
+    pub head: ReportHead,
     pub base: Base,
     /// Changed files with lines that count, those with most missed lines first.
     pub files: Vec<ChangedFile>,
