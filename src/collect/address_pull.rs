@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::collect::open_key::OpenKey;
-use crate::collect::run::Run;
+use crate::collect::run::PullRun;
 use crate::fleet::key_entry::KeyEntry;
 use crate::io::store::Store;
 use crate::parallel::lock;
@@ -14,7 +14,7 @@ pub(crate) struct AddressPull<'g> {
     pub(crate) address: &'g str,
     /// Keys that list the address; there is at least one.
     pub(crate) keys: Vec<KeyHandle<'g>>,
-    pub(crate) run: &'g Run<'g>,
+    pub(crate) run: &'g PullRun<'g>,
     pub(crate) store: &'g Store,
 }
 

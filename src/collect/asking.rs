@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
-use crate::collect::fault::Reach;
+use crate::collect::fault::FaultScope;
 use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::{StoredCounts, take_in};
 use crate::fleet::key_state::Answered;
@@ -113,7 +113,7 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
             match template {
                 Ok(template) => known.insert(0, template),
                 // The answer itself has the structure, too.
-                Err(error) if Reach::from_error(&error) == Reach::Service => {
+                Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                     state.faults.insert(format!("{error:#}"));
                 }
                 Err(error) => return Err(error),
@@ -145,7 +145,7 @@ fn read_on(
         Ok(stored) => stored,
         // Only a damaged stored value leads here and to the branch below. The address is asked anew, and that answer
         // needs no stored value.
-        Err(error) if Reach::from_error(&error) == Reach::Service => {
+        Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
             return Ok((run.ask(pull.address, templates), None));
         }
         Err(error) => return Err(error),

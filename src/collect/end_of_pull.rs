@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::collect::fault::{BadAdoption, Reach};
+use crate::collect::fault::{BadAdoption, FaultScope};
 use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{Failure, KeyOutcome, KeyResult, Quarantined, WhyQuarantined};
-use crate::collect::run::Run;
+use crate::collect::run::PullRun;
 use crate::fleet::address_states::{Peeked, address_states, answering};
 use crate::fleet::adoption::{self, Adopted};
 use crate::fleet::change::Change;
@@ -39,7 +39,7 @@ pub(crate) struct EndOfPull<'s> {
     /// The address whose fraction had changed in a peek of this run.
     pub(crate) peeked: Option<&'s Peeked>,
     pub(crate) open: OpenKey,
-    pub(crate) run: &'s Run<'s>,
+    pub(crate) run: &'s PullRun<'s>,
     pub(crate) store: &'s Store,
 }
 
@@ -51,7 +51,7 @@ struct BuildsShown {
 }
 
 /// The addresses of a key and the number of answers.
-struct Addresses {
+struct KeyAddresses {
     /// Addresses that are listed or were asked, sorted.
     known: Vec<String>,
     /// Number of these addresses that answered for the key.
@@ -102,7 +102,7 @@ impl EndOfPull<'_> {
     }
 
     /// Returns the result of the addresses of the key.
-    fn told(self, addresses: &Addresses) -> KeyResult {
+    fn told(self, addresses: &KeyAddresses) -> KeyResult {
         let state = self.open.state;
         let shown = state.current_id();
         let next_try = |address: &String| addresses.states.get(address).and_then(|it| it.retry.next_try);
@@ -160,7 +160,7 @@ impl EndOfPull<'_> {
     }
 
     /// Decides the states of the addresses.
-    fn decide_addresses(&self, changes: &mut Vec<Change>) -> Addresses {
+    fn decide_addresses(&self, changes: &mut Vec<Change>) -> KeyAddresses {
         let PulledKey { entry, rules, now, .. } = self.key;
         let states = address_states(&self.open.state, entry, self.peeked, &rules.retry, now);
         changes.extend(states.iter().map(|(address, state)| Change::Address {
@@ -174,18 +174,18 @@ impl EndOfPull<'_> {
             let (answered, listed) = (small(answered), small(known.len()));
             changes.push(Change::Replicas(entry.id, Replicas { answered, listed, pulled_at: now }));
         }
-        Addresses { known, answered, states }
+        KeyAddresses { known, answered, states }
     }
 
     /// Decides about a row. A failure that concerns only this key is noted, and the result is `None`.
     fn decide_row_if_can(
         &mut self,
         latest: Option<&RowStats>,
-        addresses: &Addresses,
+        addresses: &KeyAddresses,
         changes: &mut Vec<Change>,
     ) -> anyhow::Result<Option<Shown>> {
         match self.decide_row(latest, addresses, changes) {
-            Err(error) if Reach::from_error(&error) == Reach::Service => {
+            Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                 self.open.state.faults.insert(format!("{error:#}"));
                 Ok(None)
             }
@@ -197,7 +197,7 @@ impl EndOfPull<'_> {
     fn decide_row(
         &mut self,
         latest: Option<&RowStats>,
-        addresses: &Addresses,
+        addresses: &KeyAddresses,
         changes: &mut Vec<Change>,
     ) -> anyhow::Result<Shown> {
         let Some(current) = self.open.state.current() else { return Ok(Shown::default()) };

@@ -5,14 +5,14 @@ use crate::io::workdir::WorkdirError;
 
 /// The reach of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum FaultScope {
     /// Only one service fails.
     Service,
     /// Nothing more can be stored, or nothing more may be stored.
     Root,
 }
 
-impl Reach {
+impl FaultScope {
     /// Returns the reach of a fault that occurred for a service.
     ///
     /// An unknown fault counts only for its service. If it concerns other services, it occurs for them, too.
@@ -56,29 +56,29 @@ mod tests {
         };
         let value = rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, "x".into());
         for (error, reach) in [
-            (file(io::ErrorKind::PermissionDenied), Reach::Service),
-            (file(io::ErrorKind::NotADirectory), Reach::Service),
-            (file(io::ErrorKind::IsADirectory), Reach::Service),
-            (file(io::ErrorKind::AlreadyExists), Reach::Service),
-            (anyhow!(StoreError::Damaged { path: path(), what: "counts".to_owned() }), Reach::Service),
-            (anyhow!(StoreError::from_sqlite(&path(), value)), Reach::Service),
-            (anyhow!("blocks of a file conflict"), Reach::Service),
-            (file(io::ErrorKind::StorageFull), Reach::Root),
-            (file(io::ErrorKind::QuotaExceeded), Reach::Root),
-            (file(io::ErrorKind::ReadOnlyFilesystem), Reach::Root),
-            (anyhow!(WorkdirError::Busy { path: path() }), Reach::Root),
-            (sqlite(rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER), Reach::Service),
-            (sqlite(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY), Reach::Service),
-            (sqlite(rusqlite::ffi::SQLITE_TOOBIG), Reach::Service),
-            (sqlite(rusqlite::ffi::SQLITE_FULL), Reach::Root),
-            (sqlite(rusqlite::ffi::SQLITE_CORRUPT), Reach::Root),
-            (sqlite(rusqlite::ffi::SQLITE_IOERR), Reach::Root),
-            (sqlite(rusqlite::ffi::SQLITE_BUSY), Reach::Root),
-            (anyhow!(StoreError::Missing { path: path() }), Reach::Root),
-            (anyhow!(BadAdoption("--adopt fits no build".to_owned())), Reach::Root),
+            (file(io::ErrorKind::PermissionDenied), FaultScope::Service),
+            (file(io::ErrorKind::NotADirectory), FaultScope::Service),
+            (file(io::ErrorKind::IsADirectory), FaultScope::Service),
+            (file(io::ErrorKind::AlreadyExists), FaultScope::Service),
+            (anyhow!(StoreError::Damaged { path: path(), what: "counts".to_owned() }), FaultScope::Service),
+            (anyhow!(StoreError::from_sqlite(&path(), value)), FaultScope::Service),
+            (anyhow!("blocks of a file conflict"), FaultScope::Service),
+            (file(io::ErrorKind::StorageFull), FaultScope::Root),
+            (file(io::ErrorKind::QuotaExceeded), FaultScope::Root),
+            (file(io::ErrorKind::ReadOnlyFilesystem), FaultScope::Root),
+            (anyhow!(WorkdirError::Busy { path: path() }), FaultScope::Root),
+            (sqlite(rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER), FaultScope::Service),
+            (sqlite(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY), FaultScope::Service),
+            (sqlite(rusqlite::ffi::SQLITE_TOOBIG), FaultScope::Service),
+            (sqlite(rusqlite::ffi::SQLITE_FULL), FaultScope::Root),
+            (sqlite(rusqlite::ffi::SQLITE_CORRUPT), FaultScope::Root),
+            (sqlite(rusqlite::ffi::SQLITE_IOERR), FaultScope::Root),
+            (sqlite(rusqlite::ffi::SQLITE_BUSY), FaultScope::Root),
+            (anyhow!(StoreError::Missing { path: path() }), FaultScope::Root),
+            (anyhow!(BadAdoption("--adopt fits no build".to_owned())), FaultScope::Root),
         ] {
-            assert_eq!(Reach::from_error(&error), reach, "{error:?}");
-            assert_eq!(Reach::from_error(&error.context("of a service")), reach);
+            assert_eq!(FaultScope::from_error(&error), reach, "{error:?}");
+            assert_eq!(FaultScope::from_error(&error.context("of a service")), reach);
         }
     }
 }

@@ -10,10 +10,10 @@ use std::sync::{Mutex, OnceLock};
 use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::asking::ask;
 use crate::collect::end_of_pull::EndOfPull;
-use crate::collect::fault::Reach;
+use crate::collect::fault::FaultScope;
 use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{Failure, KeyResult};
-use crate::collect::run::{Message, Run};
+use crate::collect::run::{PullRun, StoreMessage};
 use crate::fleet::address_states::Peeked;
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
@@ -26,7 +26,7 @@ use crate::parallel::lock;
 pub(crate) struct GroupPull<'a> {
     group: &'a AddressGroup<'a>,
     slots: Box<[KeySlot]>,
-    left: Mutex<Left>,
+    left: Mutex<AddressesLeft>,
     /// The address whose fraction had changed in a peek at the group.
     peeked: Option<Peeked>,
 }
@@ -42,14 +42,14 @@ struct KeySlot {
 }
 
 /// Numbers of addresses whose pull has not ended.
-struct Left {
+struct AddressesLeft {
     of_one_key: usize,
     of_several: usize,
 }
 
 /// Asks the addresses of a group only for their fractions, and returns the first address whose fraction changed since
 /// the last pull. If none changed, the failures of addresses are sent.
-pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
+pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked> {
     let mut changes = Vec::new();
     let mut pulled = Vec::new();
     for GroupAddress { address, keys } in &group.addresses {
@@ -82,7 +82,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
         }
     }
     if !changes.is_empty() {
-        run.send(Message::Ended(changes, pulled));
+        run.send(StoreMessage::Ended(changes, pulled));
     }
     None
 }
@@ -90,7 +90,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &Run<'_>) -> Option<Peeked> {
 impl<'a> GroupPull<'a> {
     /// Begins the pull of a group. `peeked` is the peek that is the reason for the pull, if one is.
     pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: Option<Peeked>) -> Self {
-        let left = Left {
+        let left = AddressesLeft {
             of_one_key: group.addresses_of_one_key().len(),
             of_several: group.shared_addresses().len(),
         };
@@ -102,12 +102,12 @@ impl<'a> GroupPull<'a> {
     pub(crate) fn pull(
         &self,
         address: usize,
-        run: &Run<'_>,
+        run: &PullRun<'_>,
         store: &Store,
     ) -> anyhow::Result<std::ops::Range<usize>> {
         let asked = self.open(address, run, store).and_then(|pull| ask(&pull));
         if let Err(error) = asked {
-            if Reach::from_error(&error) == Reach::Root {
+            if FaultScope::from_error(&error) == FaultScope::Root {
                 return Err(error);
             }
             for &key in &self.group.addresses[address].keys {
@@ -130,7 +130,7 @@ impl<'a> GroupPull<'a> {
     fn open<'g>(
         &'g self,
         address: usize,
-        run: &'g Run<'_>,
+        run: &'g PullRun<'_>,
         store: &'g Store,
     ) -> anyhow::Result<AddressPull<'g>> {
         let GroupAddress { address, keys } = &self.group.addresses[address];
@@ -160,7 +160,7 @@ impl<'a> GroupPull<'a> {
     }
 
     /// Decides the build and the row of each key in the group.
-    pub(crate) fn end(&self, run: &Run<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn end(&self, run: &PullRun<'_>, store: &Store) -> anyhow::Result<()> {
         // Meanwhile answers of other services wait for memory without a time limit.
         let _settling = run.memory.settling();
         let mut changes = Vec::new();
@@ -182,7 +182,7 @@ impl<'a> GroupPull<'a> {
                     .decide(&mut changes)
             });
             pulled.push(match ended {
-                Err(error) if Reach::from_error(&error) == Reach::Service => {
+                Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                     changes.push(Change::Unfinished(key.entry.id));
                     let faults = faults.into_iter().chain([format!("{error:#}")]).collect();
                     KeyResult::not_stored(key.entry, key.reason, faults)
@@ -190,7 +190,7 @@ impl<'a> GroupPull<'a> {
                 ended => ended?,
             });
         }
-        run.send(Message::Ended(changes, pulled));
+        run.send(StoreMessage::Ended(changes, pulled));
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl<'a> GroupPull<'a> {
             for (index, key) in self.group.keys.iter().enumerate() {
                 match self.open_key(index, store) {
                     Ok(open) => others.note(index, key.entry, &lock(open).state),
-                    Err(error) if Reach::from_error(&error) == Reach::Root => return Err(error),
+                    Err(error) if FaultScope::from_error(&error) == FaultScope::Root => return Err(error),
                     // The end of the key's own pull reports the error.
                     Err(_) => {}
                 }

@@ -6,9 +6,9 @@ use std::sync::mpsc;
 
 use anyhow::Result;
 
-use crate::collect::run::{Adapters, Message, Run, RunSettings, WAITING_MESSAGES};
+use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
 use crate::collect::store_thread::StoreThread;
-use crate::collect::workers::{Queue, Work};
+use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::PullConfig;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::plan::PullPlan;
@@ -29,11 +29,12 @@ impl LastPull<'_> {
         let Self { adapters, numbering, concurrency, config } = *self;
         let Adapters { signals, locked, store, deadline, .. } = adapters;
         let plan = PullPlan::for_listed(entries, addresses);
-        let queue = Queue::new(&plan, false);
-        let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+        let queue = TaskQueue::new(&plan, false);
+        let (messages, received) = mpsc::sync_channel::<StoreMessage>(WAITING_MESSAGES);
         let stopped = AtomicBool::new(false);
         let (rules, memory_bytes) = (config.rules(), config.memory_bytes);
-        let run = Run::new(RunSettings { adapters, numbering, rules, memory_bytes }, messages, &stopped)?;
+        let run =
+            PullRun::new(PullRunSettings { adapters, numbering, rules, memory_bytes }, messages, &stopped)?;
         let mut store_thread = StoreThread {
             writer: &mut store.writer(locked.proof()),
             stopped: &stopped,
@@ -41,7 +42,7 @@ impl LastPull<'_> {
             deadline,
             progress: &Progress::start(plan.pulls.len(), false),
         };
-        let work = Work { queue: &queue, store, threads: concurrency, messages: &received };
+        let work = Workers { queue: &queue, store, threads: concurrency, messages: &received };
         let result = work.carry_out(run, &mut store_thread)?;
         Ok(result.keys.into_iter().flat_map(|key| key.answering).collect())
     }

@@ -68,7 +68,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
     // Only listeners of this host can be looked up.
     let is_here = asked.is_none_or(|ip| ip.is_loopback() || addresses.contains(&ip));
     let listener = || host::listener(port).filter(|_| is_here);
-    let Answer { service, profile, captured_at, process } = ask(request, &address, port, listener)?;
+    let ProcessAnswer { service, profile, captured_at, process } = ask(request, &address, port, listener)?;
     let mut text = Vec::new();
     profile::write(profile.mode, &profile.build, &profile.counts, &mut text)?;
 
@@ -95,7 +95,7 @@ fn leave(request: &SnapshotRequest) -> Result<LeftSnapshot> {
 }
 
 /// The answer of one process.
-struct Answer {
+struct ProcessAnswer {
     service: String,
     profile: Profile,
     captured_at: DateTime<Utc>,
@@ -109,7 +109,7 @@ fn ask(
     address: &str,
     port: u16,
     listener: impl Fn() -> Option<Listener>,
-) -> Result<Answer> {
+) -> Result<ProcessAnswer> {
     let client = Client::new(&request.options)?;
     let given = request.service.as_deref();
     let mut before = listener();
@@ -124,7 +124,7 @@ fn ask(
         let captured_at = clock::now();
         let after = listener();
         if is_answer_of(before.as_ref(), after.as_ref()) {
-            return Ok(Answer { service, profile: parsed.profile, captured_at, process: before });
+            return Ok(ProcessAnswer { service, profile: parsed.profile, captured_at, process: before });
         }
         tries += 1;
         if tries == TRIES {

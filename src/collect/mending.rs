@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::collect::fault::Reach;
+use crate::collect::fault::FaultScope;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::row::{LatestFile, Row};
@@ -21,7 +21,7 @@ use crate::profile::{
 
 /// The depth to which stored profiles are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depth {
+pub(crate) enum CheckDepth {
     /// Only sizes are compared.
     Size,
     /// Every file is read and compared.
@@ -53,7 +53,7 @@ pub(crate) enum Repair {
 
 /// The result of checking the stored profiles.
 #[derive(Debug, Default)]
-pub(crate) struct Mended {
+pub(crate) struct MendingOutcome {
     /// Faulty files in the order of the rows.
     pub(crate) faulty: Vec<FaultyFile>,
     /// The error that ends the run after the faulty files are reported. Then other files were not checked, or nothing
@@ -61,7 +61,7 @@ pub(crate) struct Mended {
     pub(crate) stopped_by: Option<anyhow::Error>,
 }
 
-impl Mended {
+impl MendingOutcome {
     /// Returns the paths of files that were written again.
     pub(crate) fn rewritten(&self) -> Vec<String> {
         self.paths(|repair| matches!(repair, Repair::Rewritten { .. }))
@@ -82,10 +82,10 @@ impl Mended {
 pub(crate) fn mend(
     store: &Store,
     locked: &LockedWorkdir,
-    depth: Depth,
+    depth: CheckDepth,
     is_over: impl Fn() -> bool,
     mut apply: impl FnMut(&Change) -> Result<(), StoreError>,
-) -> Mended {
+) -> MendingOutcome {
     let mut faulty = Vec::new();
     let mut look = || -> Result<()> {
         for file in store.latest_files()? {
@@ -99,7 +99,7 @@ pub(crate) fn mend(
         Ok(())
     };
     let stopped_by = look().err();
-    Mended { faulty, stopped_by }
+    MendingOutcome { faulty, stopped_by }
 }
 
 /// Checks a file, and writes it again if it is missing or damaged; `None` for a sound file.
@@ -107,18 +107,18 @@ fn check(
     file: &LatestFile,
     store: &Store,
     locked: &LockedWorkdir,
-    depth: Depth,
+    depth: CheckDepth,
     apply: &mut impl FnMut(&Change) -> Result<(), StoreError>,
 ) -> Result<Option<Repair>> {
     match condition(file, locked.workdir(), depth) {
-        Ok(Condition::Sound { bytes }) => {
-            if depth == Depth::Content && file.bytes.is_none() {
+        Ok(FileCondition::Sound { bytes }) => {
+            if depth == CheckDepth::Content && file.bytes.is_none() {
                 // An earlier release stored no size. The size is stored now, so that later checks can compare it.
                 apply(&Change::FileWritten { row: file.row, counts_digest: file.counts_digest, bytes })?;
             }
             Ok(None)
         }
-        Ok(Condition::Faulty(fault)) => repair(file, fault, store, locked, apply).map(Some),
+        Ok(FileCondition::Faulty(fault)) => repair(file, fault, store, locked, apply).map(Some),
         Err(error) => Ok(Some(Repair::Unreadable { error: format!("{error:#}") })),
     }
 }
@@ -140,7 +140,7 @@ fn repair(
             apply(&Change::Unfinished(file.key))?;
             Ok(Repair::RowIsBehind { fault })
         }
-        Err(error) if Reach::from_error(&error) == Reach::Service => {
+        Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
             Ok(Repair::Failed { fault, error: format!("{error:#}") })
         }
         Err(error) => Err(error),
@@ -192,28 +192,28 @@ pub(crate) fn stored_profile(row: &Row, workdir: &Workdir) -> Result<StoredProfi
 }
 
 /// The state of a stored profile.
-enum Condition {
+enum FileCondition {
     /// The file is unchanged.
     Sound { bytes: u64 },
     /// The file is missing or damaged; the text is a clause.
     Faulty(String),
 }
 
-fn condition(file: &LatestFile, workdir: &Workdir, depth: Depth) -> Result<Condition> {
+fn condition(file: &LatestFile, workdir: &Workdir, depth: CheckDepth) -> Result<FileCondition> {
     let Some(bytes) = workdir.size(&file.path)? else {
-        return Ok(Condition::Faulty("is missing".to_owned()));
+        return Ok(FileCondition::Faulty("is missing".to_owned()));
     };
     if let Some(written) = file.bytes.filter(|written| *written != bytes) {
-        return Ok(Condition::Faulty(format!("has {bytes} bytes, {written} were written")));
+        return Ok(FileCondition::Faulty(format!("has {bytes} bytes, {written} were written")));
     }
-    if depth == Depth::Size {
-        return Ok(Condition::Sound { bytes });
+    if depth == CheckDepth::Size {
+        return Ok(FileCondition::Sound { bytes });
     }
     match read(&file.path, workdir) {
-        Ok(profile) if counts_digest(&profile) == file.counts_digest => Ok(Condition::Sound { bytes }),
-        Ok(_) => Ok(Condition::Faulty("does not have the stored contents".to_owned())),
+        Ok(profile) if counts_digest(&profile) == file.counts_digest => Ok(FileCondition::Sound { bytes }),
+        Ok(_) => Ok(FileCondition::Faulty("does not have the stored contents".to_owned())),
         Err(error) if error.chain().any(|cause| cause.downcast_ref::<ParseError>().is_some()) => {
-            Ok(Condition::Faulty("is not a profile any more".to_owned()))
+            Ok(FileCondition::Faulty("is not a profile any more".to_owned()))
         }
         Err(error) => Err(error),
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::collect::fault::Reach;
-use crate::collect::run::{Message, Run};
+use crate::collect::fault::FaultScope;
+use crate::collect::run::{PullRun, StoreMessage};
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
@@ -43,7 +43,7 @@ impl OpenKey {
     }
 
     /// Reads the structures for comparing answers, unless they were read already.
-    pub(crate) fn load(&mut self, run: &Run<'_>, store: &Store) -> anyhow::Result<()> {
+    pub(crate) fn load(&mut self, run: &PullRun<'_>, store: &Store) -> anyhow::Result<()> {
         if self.is_loaded {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl OpenKey {
     fn load_build_group(
         &mut self,
         index: usize,
-        run: &Run<'_>,
+        run: &PullRun<'_>,
         store: &Store,
     ) -> anyhow::Result<Vec<(StructureId, Arc<Template>)>> {
         let KeyState { build_groups, faults, .. } = &mut self.state;
@@ -79,7 +79,7 @@ impl OpenKey {
         let mut templates = Vec::new();
         for (structure, _) in build_group.structures.clone() {
             let template = match run.template(store, structure) {
-                Err(error) if Reach::from_error(&error) == Reach::Service => {
+                Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                     faults.insert(format!("{error:#}"));
                     continue;
                 }
@@ -101,10 +101,10 @@ impl OpenKey {
         assignment: Assignment,
         key: KeyId,
         (build, member): (&Arc<Build>, Member),
-        run: &Run<'_>,
+        run: &PullRun<'_>,
         store: &Store,
     ) -> anyhow::Result<usize> {
-        let send = |changes| run.send(Message::Changes(Some(key), changes));
+        let send = |changes| run.send(StoreMessage::Changes(Some(key), changes));
         let index = match assignment {
             Assignment::Known(index) => index,
             Assignment::New { is_undecided } => {
@@ -128,7 +128,7 @@ impl OpenKey {
     pub(crate) fn leave_replaced(
         &mut self,
         index: usize,
-        run: &Run<'_>,
+        run: &PullRun<'_>,
         store: &Store,
     ) -> anyhow::Result<()> {
         let build_group = &mut self.state.build_groups[index];

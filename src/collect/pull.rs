@@ -1,6 +1,6 @@
 //! The steps of the engine of `pull`, from the centers' lists to the latest row of every key.
 //!
-//! The steps of a run are [`tidy`], [`survey`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
+//! The steps of a run are [`tidy`], [`gather`], [`take_in`], [`plan`] and [`pull`]. None of them prints. Each returns
 //! its outcome, and the command prints that before the next step.
 
 use std::collections::BTreeSet;
@@ -14,11 +14,11 @@ use crate::address::{base_url, normal_form};
 use crate::collect::fleet::{FleetSource, ask_known_first};
 use crate::collect::fold;
 use crate::collect::inbox::{self, InboxContents, InboxOutcome, InboxReader};
-use crate::collect::mending::{Depth, Mended, mend};
+use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
 use crate::collect::outcome::KeyResult;
-use crate::collect::run::{Adapters, Message, Run, RunSettings, WAITING_MESSAGES};
-use crate::collect::store_thread::{PullResult, Stop, StoreThread};
-use crate::collect::workers::{Queue, Work};
+use crate::collect::run::{Adapters, PullRun, PullRunSettings, StoreMessage, WAITING_MESSAGES};
+use crate::collect::store_thread::{PullResult, StopReason, StoreThread};
+use crate::collect::workers::{TaskQueue, Workers};
 use crate::config::Config;
 use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
@@ -36,7 +36,7 @@ use crate::profile::Limits;
 
 /// The adapters, the centers and the configuration of one run.
 #[derive(Clone, Copy)]
-pub(crate) struct PullRun<'a> {
+pub(crate) struct PullInputs<'a> {
     pub(crate) adapters: Adapters<'a>,
     pub(crate) config: &'a Config,
     pub(crate) centers: &'a [String],
@@ -44,15 +44,15 @@ pub(crate) struct PullRun<'a> {
     pub(crate) shows_progress: bool,
 }
 
-impl PullRun<'_> {
+impl PullInputs<'_> {
     fn is_over(&self) -> bool {
-        Stop::now(self.adapters.signals, self.adapters.deadline).is_some()
+        StopReason::now(self.adapters.signals, self.adapters.deadline).is_some()
     }
 
     /// Tells whether the time for the inbox is over, which is half of the deadline. The other half is for services,
     /// however full the inbox is.
     fn is_over_for_inbox(&self) -> bool {
-        Stop::now(self.adapters.signals, self.adapters.deadline.half()).is_some()
+        StopReason::now(self.adapters.signals, self.adapters.deadline.half()).is_some()
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct PullRequest<'a> {
 }
 
 /// The result of tidying up the root before the run.
-pub(crate) struct Tidied {
+pub(crate) struct TidiedRoot {
     /// Files that other users can read or lock; empty after [`remember_told`] stored that they were reported.
     pub(crate) open_to_others: Vec<String>,
     /// Scratch files that could not be removed.
@@ -82,13 +82,13 @@ pub(crate) struct Tidied {
 }
 
 /// Removes files that earlier runs left, and looks for files that are open to others.
-pub(crate) fn tidy(run: &PullRun<'_>) -> Result<Tidied> {
-    let Adapters { locked, store, now, .. } = run.adapters;
-    let open_to_others = open_to_others(run)?;
+pub(crate) fn tidy(inputs: &PullInputs<'_>) -> Result<TidiedRoot> {
+    let Adapters { locked, store, now, .. } = inputs.adapters;
+    let open_to_others = open_to_others(inputs)?;
     let scratch_left = locked.sweep_scratch()?;
     let swept =
         if store.last_run_ended()? { None } else { Some(locked.sweep(&store.row_files()?, None, now)?) };
-    Ok(Tidied { open_to_others, scratch_left, swept })
+    Ok(TidiedRoot { open_to_others, scratch_left, swept })
 }
 
 /// The topic of the message about files that are open to others.
@@ -96,24 +96,24 @@ const OPEN_TO_OTHERS: &str = "open to others";
 
 /// Returns the files in the root that other users can read or lock, until a run has reported them. An earlier release
 /// created them so, and modes of existing files are not changed.
-fn open_to_others(run: &PullRun<'_>) -> Result<Vec<String>> {
-    let Adapters { locked, store, .. } = run.adapters;
+fn open_to_others(inputs: &PullInputs<'_>) -> Result<Vec<String>> {
+    let Adapters { locked, store, .. } = inputs.adapters;
     if store.is_told(OPEN_TO_OTHERS)? { Ok(Vec::new()) } else { Ok(locked.open_to_others()?) }
 }
 
 /// Stores that the files that are open to others were reported, so that later runs do not report them again.
-pub(crate) fn remember_told(run: &PullRun<'_>, tidied: &Tidied) -> Result<()> {
+pub(crate) fn remember_told(inputs: &PullInputs<'_>, tidied: &TidiedRoot) -> Result<()> {
     if tidied.open_to_others.is_empty() {
         return Ok(());
     }
-    let Adapters { locked, store, now, .. } = run.adapters;
+    let Adapters { locked, store, now, .. } = inputs.adapters;
     let mut writer = store.writer(locked.proof());
     writer.apply(&Change::Told(OPEN_TO_OTHERS, now))?;
     Ok(writer.commit()?)
 }
 
 /// The services and snapshots that a run can pull or take in.
-pub(crate) struct Survey {
+pub(crate) struct PullSources {
     pub(crate) fleet: Fleet,
     pub(crate) inbox: InboxContents,
     numbering: Numbering,
@@ -122,8 +122,8 @@ pub(crate) struct Survey {
 }
 
 /// Asks the centers for their lists, and reads the inboxes.
-pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Survey> {
-    let PullRun { adapters, config, centers, .. } = *run;
+pub(crate) fn gather(inputs: &PullInputs<'_>, request: &PullRequest<'_>) -> Result<PullSources> {
+    let PullInputs { adapters, config, centers, .. } = *inputs;
     let Adapters { client, locked, store, deadline, now, .. } = adapters;
     // A URL that cannot be asked may hold a password. Without any other, no center was asked by this run.
     let urls: Vec<String> = centers.iter().filter_map(|url| base_url(url).ok()).collect();
@@ -145,34 +145,35 @@ pub(crate) fn survey(run: &PullRun<'_>, request: &PullRequest<'_>) -> Result<Sur
         let (_, changes) = fleet.add_service(parsed, &numbering.ids, now);
         fleet.changes.extend(changes);
     }
-    let inbox = inbox::look(locked.workdir(), config, now, &|| run.is_over_for_inbox());
-    Ok(Survey { fleet, inbox, numbering, stopped: AtomicBool::new(false) })
+    let inbox = inbox::look(locked.workdir(), config, now, &|| inputs.is_over_for_inbox());
+    Ok(PullSources { fleet, inbox, numbering, stopped: AtomicBool::new(false) })
 }
 
 /// A run that has taken in the snapshots and pulled nothing yet.
-pub(crate) struct TakenIn<'s> {
+pub(crate) struct StartedPull<'s> {
     pub(crate) fleet: &'s Fleet,
     pub(crate) inbox: InboxOutcome,
-    shared: Run<'s>,
-    received: Receiver<Message>,
+    shared: PullRun<'s>,
+    received: Receiver<StoreMessage>,
     writer: Writer<'s>,
 }
 
 /// Stores the start of the run, and takes in the snapshots.
 pub(crate) fn take_in<'s>(
-    run: &PullRun<'s>,
+    inputs: &PullInputs<'s>,
     request: &PullRequest<'_>,
-    survey: &'s mut Survey,
-) -> Result<TakenIn<'s>> {
-    let PullRun { adapters, config, .. } = *run;
+    sources: &'s mut PullSources,
+) -> Result<StartedPull<'s>> {
+    let PullInputs { adapters, config, .. } = *inputs;
     let Adapters { locked, store, .. } = adapters;
-    let Survey { fleet, inbox, numbering, stopped } = survey;
+    let PullSources { fleet, inbox, numbering, stopped } = sources;
     let mut writer = store.writer(locked.proof());
-    store_start(run, fleet, &mut writer)?;
+    store_start(inputs, fleet, &mut writer)?;
 
-    let (messages, received) = mpsc::sync_channel::<Message>(WAITING_MESSAGES);
+    let (messages, received) = mpsc::sync_channel::<StoreMessage>(WAITING_MESSAGES);
     let (rules, memory_bytes) = (request.rules.clone(), config.pull.memory_bytes);
-    let shared = Run::new(RunSettings { adapters, numbering, rules, memory_bytes }, messages, stopped)?;
+    let shared =
+        PullRun::new(PullRunSettings { adapters, numbering, rules, memory_bytes }, messages, stopped)?;
     let reader = InboxReader {
         run: &shared,
         store,
@@ -182,33 +183,33 @@ pub(crate) fn take_in<'s>(
         naming: &config.naming,
         limits: request.limits,
         owners: config.inbox_owners.as_deref(),
-        is_over: &|| run.is_over_for_inbox(),
+        is_over: &|| inputs.is_over_for_inbox(),
     };
     let inbox = reader.take_in(std::mem::take(inbox))?;
-    Ok(TakenIn { fleet, inbox, shared, received, writer })
+    Ok(StartedPull { fleet, inbox, shared, received, writer })
 }
 
 /// The services that a run pulls now, and those that wait.
-pub(crate) struct Planned<'s> {
+pub(crate) struct PlannedPull<'s> {
     pub(crate) plan: PullPlan<'s>,
     selection: Selection,
 }
 
 /// Decides the services to pull and the addresses to ask.
 pub(crate) fn plan<'s>(
-    run: &PullRun<'_>,
+    inputs: &PullInputs<'_>,
     request: &PullRequest<'_>,
     fleet: &'s Fleet,
-) -> Result<Planned<'s>> {
+) -> Result<PlannedPull<'s>> {
     let entries = &fleet.entries;
     let selection = select(request, entries)?;
     let plan = match (request.address, request.services) {
         (Some(address), [service, ..]) => {
             PullPlan::for_address(pick(service, entries)?, &normal_form(address), entries)
         }
-        _ => PullPlan::make(entries, &selection, &request.rules, run.adapters.now),
+        _ => PullPlan::make(entries, &selection, &request.rules, inputs.adapters.now),
     };
-    Ok(Planned { plan, selection })
+    Ok(PlannedPull { plan, selection })
 }
 
 /// The result of a run.
@@ -221,41 +222,41 @@ pub(crate) struct PullOutcome<'s> {
     pub(crate) waiting: Vec<Waiting<'s>>,
     /// A person named a service that no center lists.
     pub(crate) is_named_offline: bool,
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Option<StopReason>,
     pub(crate) inbox: InboxOutcome,
     /// The empty list of a center was accepted, so its services are offline now.
     pub(crate) accepted_emptied: bool,
-    pub(crate) mended: Mended,
+    pub(crate) mended: MendingOutcome,
     /// Stored values that could not be read.
     pub(crate) damages: Vec<Damage>,
 }
 
 /// Pulls the planned services, and stores the results.
 pub(crate) fn pull<'s>(
-    run: &PullRun<'_>,
+    inputs: &PullInputs<'_>,
     request: &PullRequest<'_>,
-    taken_in: TakenIn<'s>,
-    planned: Planned<'s>,
+    started_pull: StartedPull<'s>,
+    planned: PlannedPull<'s>,
 ) -> Result<PullOutcome<'s>> {
-    let Adapters { signals, store, deadline, .. } = run.adapters;
-    let TakenIn { fleet, inbox, shared, received, mut writer } = taken_in;
-    let Planned { plan, selection } = planned;
+    let Adapters { signals, store, deadline, .. } = inputs.adapters;
+    let StartedPull { fleet, inbox, shared, received, mut writer } = started_pull;
+    let PlannedPull { plan, selection } = planned;
     let (ids, stopped) = (shared.ids, shared.stopped);
 
-    let progress = &Progress::start(plan.pulls.len(), run.shows_progress);
-    let queue = Queue::new(&plan, request.may_peek && matches!(selection, Selection::Due));
+    let progress = &Progress::start(plan.pulls.len(), inputs.shows_progress);
+    let queue = TaskQueue::new(&plan, request.may_peek && matches!(selection, Selection::Due));
     let mut store_thread = StoreThread { writer: &mut writer, stopped, signals, deadline, progress };
-    let work = Work { queue: &queue, store, threads: request.concurrency, messages: &received };
+    let work = Workers { queue: &queue, store, threads: request.concurrency, messages: &received };
     let done = work.carry_out(shared, &mut store_thread);
     progress.finish();
     let PullResult { keys: pulled, stop } = done?;
     drop(queue);
 
-    let (mut accepted_emptied, mut mended) = (false, Mended::default());
+    let (mut accepted_emptied, mut mended) = (false, MendingOutcome::default());
     if stop.is_none() {
-        accepted_emptied = accept_emptied_centers(run, fleet, &mut writer)?;
-        mended = maintain(run, request, fleet, ids, &mut writer)
-            .unwrap_or_else(|error| Mended { stopped_by: Some(error), ..Mended::default() });
+        accepted_emptied = accept_emptied_centers(inputs, fleet, &mut writer)?;
+        mended = maintain(inputs, request, fleet, ids, &mut writer)
+            .unwrap_or_else(|error| MendingOutcome { stopped_by: Some(error), ..MendingOutcome::default() });
     }
     if mended.stopped_by.is_none() {
         let ended = writer.apply(&Change::RunEnded(clock::now())).and_then(|()| writer.commit());
@@ -279,8 +280,8 @@ pub(crate) fn pull<'s>(
 }
 
 /// Stores the start of the run, a jump of the clock since the last run, and the lists of the centers.
-fn store_start(run: &PullRun<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) -> Result<()> {
-    let Adapters { store, now, .. } = run.adapters;
+fn store_start(inputs: &PullInputs<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) -> Result<()> {
+    let Adapters { store, now, .. } = inputs.adapters;
     if let Some(jump) = store.last_run_at()?.and_then(|last| Jump::between(last, now)) {
         writer.apply(&Change::ClockWentBack(jump))?;
     }
@@ -318,13 +319,13 @@ pub(crate) fn plan_only<'s>(
 
 /// Accepts the empty list of a center if no address that it listed before answers any more; tells whether one was
 /// accepted.
-fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<'_>) -> Result<bool> {
+fn accept_emptied_centers(inputs: &PullInputs<'_>, fleet: &Fleet, writer: &mut Writer<'_>) -> Result<bool> {
     let emptied: Vec<&str> =
         fleet.silent.iter().filter(|silent| silent.emptied).map(|silent| silent.url.as_str()).collect();
     if emptied.is_empty() {
         return Ok(false);
     }
-    let states = run.adapters.store.addresses()?;
+    let states = inputs.adapters.store.addresses()?;
     let is_gone = |entry: &&KeyEntry| {
         let known = states.get(&entry.id);
         entry.addresses().iter().all(|address| {
@@ -338,25 +339,25 @@ fn accept_emptied_centers(run: &PullRun<'_>, fleet: &Fleet, writer: &mut Writer<
     if !there.is_empty() || gone.is_empty() {
         return Ok(false);
     }
-    fleet.unlist(&emptied, run.adapters.now).iter().try_for_each(|change| writer.apply(change))?;
+    fleet.unlist(&emptied, inputs.adapters.now).iter().try_for_each(|change| writer.apply(change))?;
     Ok(true)
 }
 
 /// Deletes names and snapshots that are no longer needed, folds old lives, and repairs stored profiles.
 fn maintain(
-    run: &PullRun<'_>,
+    inputs: &PullInputs<'_>,
     request: &PullRequest<'_>,
     fleet: &Fleet,
     ids: &IdSource,
     writer: &mut Writer<'_>,
-) -> Result<Mended> {
-    let Adapters { store, locked, now, .. } = run.adapters;
+) -> Result<MendingOutcome> {
+    let Adapters { store, locked, now, .. } = inputs.adapters;
     if request.services.is_empty() {
         fleet.forget_never_pulled().iter().try_for_each(|change| writer.apply(change))?;
     }
-    let until = fold::until(run.config.pull.fold_after, now);
+    let until = fold::until(inputs.config.pull.fold_after, now);
     fold::fold(store, ids, until, |change| Ok(writer.apply(change)?))?;
     writer.apply(&Change::SnapshotsForgotten(now - inbox::REMEMBERED))?;
-    let depth = if request.is_forced { Depth::Content } else { Depth::Size };
-    Ok(mend(store, locked, depth, || run.is_over(), |change| writer.apply(change)))
+    let depth = if request.is_forced { CheckDepth::Content } else { CheckDepth::Size };
+    Ok(mend(store, locked, depth, || inputs.is_over(), |change| writer.apply(change)))
 }

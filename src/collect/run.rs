@@ -29,7 +29,7 @@ use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build
 pub(crate) const WAITING_MESSAGES: usize = 64;
 
 /// A message to the thread that writes.
-pub(crate) enum Message {
+pub(crate) enum StoreMessage {
     /// Changes that are carried out together. They belong to one key, or with `None` to structures, which belong to no
     /// key.
     Changes(Option<KeyId>, Vec<Change>),
@@ -49,7 +49,7 @@ pub(crate) struct PulledAnswer {
 }
 
 /// The state of a run that all of its threads share.
-pub(crate) struct Run<'a> {
+pub(crate) struct PullRun<'a> {
     pub(crate) client: &'a Client,
     pub(crate) locked: &'a LockedWorkdir,
     pub(crate) ids: &'a IdSource,
@@ -62,7 +62,7 @@ pub(crate) struct Run<'a> {
     pub(crate) last_before_jump: Option<LifeId>,
     /// Seed of the digests of answers in this run.
     pub(crate) seed: u64,
-    pub(crate) messages: SyncSender<Message>,
+    pub(crate) messages: SyncSender<StoreMessage>,
     pub(crate) stopped: &'a AtomicBool,
     pub(crate) bytes: Arc<AtomicU64>,
     /// The memory for all answers that are decoded at the same time.
@@ -85,8 +85,8 @@ pub(crate) struct Adapters<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// Settings of a [`Run`].
-pub(crate) struct RunSettings<'a> {
+/// Settings of a [`PullRun`].
+pub(crate) struct PullRunSettings<'a> {
     pub(crate) adapters: Adapters<'a>,
     pub(crate) numbering: &'a Numbering,
     pub(crate) rules: PullRules,
@@ -94,14 +94,14 @@ pub(crate) struct RunSettings<'a> {
     pub(crate) memory_bytes: u64,
 }
 
-impl<'a> Run<'a> {
+impl<'a> PullRun<'a> {
     /// Begins a run with what the database remembers; `stopped` tells its threads to end.
     pub(crate) fn new(
-        settings: RunSettings<'a>,
-        messages: SyncSender<Message>,
+        settings: PullRunSettings<'a>,
+        messages: SyncSender<StoreMessage>,
         stopped: &'a AtomicBool,
     ) -> Result<Self, StoreError> {
-        let RunSettings { adapters, numbering, rules, memory_bytes } = settings;
+        let PullRunSettings { adapters, numbering, rules, memory_bytes } = settings;
         // Each thread opens the database for itself, so the run does not hold it.
         let Adapters { client, locked, store, now, .. } = adapters;
         Ok(Self {
@@ -125,9 +125,9 @@ impl<'a> Run<'a> {
     }
 }
 
-impl Run<'_> {
+impl PullRun<'_> {
     /// Sends a message to the thread that writes, which takes messages until the last sender is gone.
-    pub(crate) fn send(&self, message: Message) {
+    pub(crate) fn send(&self, message: StoreMessage) {
         let _ = self.messages.send(message);
     }
 
@@ -197,7 +197,7 @@ impl Run<'_> {
                 && lock(&self.damaged).remove(&id)
             {
                 let data = encode_build(template);
-                self.send(Message::Changes(None, vec![Change::StructureMended(id, data)]));
+                self.send(StoreMessage::Changes(None, vec![Change::StructureMended(id, data)]));
                 lock(&self.templates).insert(id, Arc::downgrade(template));
             }
             return Ok(id);
@@ -206,7 +206,7 @@ impl Run<'_> {
         let id = self.ids.structure();
         let data = encode_build(template);
         let new = Change::Structure { id, fingerprint: build.fingerprint(), data };
-        self.send(Message::Changes(None, vec![new]));
+        self.send(StoreMessage::Changes(None, vec![new]));
         structures.insert(build.fingerprint(), id);
         lock(&self.templates).insert(id, Arc::downgrade(template));
         Ok(id)

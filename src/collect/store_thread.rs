@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::collect::outcome::{KeyOutcome, KeyResult};
-use crate::collect::run::Message;
+use crate::collect::run::StoreMessage;
 use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
 use crate::io::clock::{Deadline, Stopwatch};
@@ -22,14 +22,14 @@ const COMMIT_EVERY: Duration = Duration::from_millis(500);
 
 /// The reason for which a run ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     /// The deadline of the run passed.
     Deadline,
     /// A signal came.
     Signal(i32),
 }
 
-impl Stop {
+impl StopReason {
     /// Returns why a run is to end now, if it is.
     pub(crate) fn now(signals: &Signals, deadline: Deadline) -> Option<Self> {
         signals.received().map(Self::Signal).or_else(|| deadline.has_passed().then_some(Self::Deadline))
@@ -39,7 +39,7 @@ impl Stop {
 /// The results of the keys that the threads of a run pulled, and the reason if the run ended early.
 pub(crate) struct PullResult {
     pub(crate) keys: Vec<KeyResult>,
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Option<StopReason>,
 }
 
 /// The thread that writes.
@@ -52,7 +52,7 @@ pub(crate) struct StoreThread<'a, 'w> {
 }
 
 /// The progress of a [`StoreThread`].
-pub(crate) struct Written {
+pub(crate) struct StoreProgress {
     result: PullResult,
     /// Number of addresses that failed.
     failures: usize,
@@ -66,8 +66,8 @@ pub(crate) struct Written {
 
 impl StoreThread<'_, '_> {
     /// Starts without a message.
-    pub(crate) fn begin(&self) -> Written {
-        Written {
+    pub(crate) fn begin(&self) -> StoreProgress {
+        StoreProgress {
             result: PullResult { keys: Vec::new(), stop: self.stop() },
             failures: 0,
             fatal: None,
@@ -80,7 +80,7 @@ impl StoreThread<'_, '_> {
     /// Takes messages until the last sender is gone. `break_off` aborts running requests.
     pub(crate) fn write(
         &mut self,
-        messages: &Receiver<Message>,
+        messages: &Receiver<StoreMessage>,
         bytes: impl Fn() -> u64,
         break_off: impl Fn(),
     ) -> anyhow::Result<PullResult> {
@@ -98,17 +98,22 @@ impl StoreThread<'_, '_> {
     }
 
     /// Carries out a message, commits at intervals, and checks whether the run has to end.
-    pub(crate) fn take(&mut self, message: Option<Message>, written: &mut Written, break_off: &impl Fn()) {
-        let Written { result, failures, fatal, is_writable, refused, since_commit } = written;
+    pub(crate) fn take(
+        &mut self,
+        message: Option<StoreMessage>,
+        written: &mut StoreProgress,
+        break_off: &impl Fn(),
+    ) {
+        let StoreProgress { result, failures, fatal, is_writable, refused, since_commit } = written;
         let applied = match message {
-            Some(Message::Changes(of, changes)) if *is_writable => self.store(of, &changes, refused),
-            Some(Message::Ended(changes, mut keys)) if *is_writable => {
+            Some(StoreMessage::Changes(of, changes)) if *is_writable => self.store(of, &changes, refused),
+            Some(StoreMessage::Ended(changes, mut keys)) if *is_writable => {
                 *failures += keys.iter().map(|key| key.failures.len()).sum::<usize>();
                 let stored = self.store_end(&changes, &mut keys, refused);
                 result.keys.extend(keys);
                 stored
             }
-            Some(Message::Fatal(error)) => {
+            Some(StoreMessage::Fatal(error)) => {
                 fatal.get_or_insert(error);
                 Ok(())
             }
@@ -185,17 +190,17 @@ impl StoreThread<'_, '_> {
     }
 
     /// Returns the reason for which the run has to end now, if there is one.
-    pub(crate) fn stop(&self) -> Option<Stop> {
-        Stop::now(self.signals, self.deadline)
+    pub(crate) fn stop(&self) -> Option<StopReason> {
+        StopReason::now(self.signals, self.deadline)
     }
 
     /// Shows the progress of the run.
-    pub(crate) fn show(&self, written: &Written, bytes: u64) {
+    pub(crate) fn show(&self, written: &StoreProgress, bytes: u64) {
         self.progress.show(written.result.keys.len(), bytes, written.failures);
     }
 
     /// Commits and returns the result of the run.
-    pub(crate) fn finish(&mut self, written: Written) -> anyhow::Result<PullResult> {
+    pub(crate) fn finish(&mut self, written: StoreProgress) -> anyhow::Result<PullResult> {
         // A run that failed commits, too, because all decisions until then are valid.
         let committed = self.writer.commit();
         match written.fatal {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::collect::address_pull::{AddressPull, KeyHandle};
-use crate::collect::run::{Message, PulledAnswer};
+use crate::collect::run::{PulledAnswer, StoreMessage};
 use crate::fleet::assignment::{self, AnswerBuild};
 use crate::fleet::build_group::{self, Claim};
 use crate::fleet::change::Change;
@@ -247,7 +247,7 @@ fn send(
         life::changes(&decision, decided, || run.ids.life());
     if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
         // The change is sent by itself, because the counters are the same and no row has to be decided.
-        run.send(Message::Changes(Some(id), vec![remembered]));
+        run.send(StoreMessage::Changes(Some(id), vec![remembered]));
     }
     note_elsewhere(pull, key, &build);
     let mut open = key.lock();
@@ -268,7 +268,7 @@ fn send(
     state.answered.insert(address.to_owned(), Answered { build_group, build, fraction, is_decided });
     if has_moved {
         let changes = [Change::Unfinished(id)].into_iter().chain(closed).chain(more).collect();
-        run.send(Message::Changes(Some(id), changes));
+        run.send(StoreMessage::Changes(Some(id), changes));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use crate::collect::group_pull::{GroupPull, peek};
-use crate::collect::run::{Message, Run};
+use crate::collect::run::{PullRun, StoreMessage};
 use crate::collect::store_thread::{PullResult, StoreThread, TICK};
 use crate::fleet::address_states::Peeked;
 use crate::fleet::plan::{AddressGroup, PullPlan};
@@ -25,7 +25,7 @@ enum Task<'a> {
 }
 
 /// The tasks of a run: pulls first, peeks after them.
-pub(crate) struct Queue<'a> {
+pub(crate) struct TaskQueue<'a> {
     state: Mutex<QueueState<'a>>,
     changed: Condvar,
 }
@@ -36,7 +36,7 @@ struct QueueState<'a> {
     busy: usize,
 }
 
-impl<'a> Queue<'a> {
+impl<'a> TaskQueue<'a> {
     /// Begins with all pulls of a plan, and its peeks if they are wanted.
     pub(crate) fn new(plan: &'a PullPlan<'a>, peek: bool) -> Self {
         let pulls = plan.pulls.iter().map(Task::Begin).collect();
@@ -54,7 +54,7 @@ impl<'a> Queue<'a> {
         state.pulls.iter().map(at_once).sum::<usize>() + state.peeks.len()
     }
 
-    fn take(&self, run: &Run<'_>) -> Option<Task<'a>> {
+    fn take(&self, run: &PullRun<'_>) -> Option<Task<'a>> {
         let mut state = lock(&self.state);
         loop {
             if run.is_stopped() {
@@ -87,18 +87,18 @@ impl<'a> Queue<'a> {
     }
 
     /// Works until no task is left or the run is stopped.
-    fn work(&self, run: &Run<'_>, store: &Store) {
+    fn work(&self, run: &PullRun<'_>, store: &Store) {
         while self.work_once(run, store) {}
     }
 
     /// Does the next task; tells whether there was one.
-    fn work_once(&self, run: &Run<'_>, store: &Store) -> bool {
+    fn work_once(&self, run: &PullRun<'_>, store: &Store) -> bool {
         let Some(task) = self.take(run) else { return false };
         match next_tasks(task, run, store) {
             Ok(next) => self.done(next),
             Err(error) => {
                 run.stopped.store(true, Ordering::Relaxed);
-                run.send(Message::Fatal(error));
+                run.send(StoreMessage::Fatal(error));
                 self.done(Vec::new());
             }
         }
@@ -107,7 +107,7 @@ impl<'a> Queue<'a> {
 }
 
 /// Does a task; returns the tasks that can be done now.
-fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
+fn next_tasks<'a>(task: Task<'a>, run: &PullRun<'_>, store: &Store) -> anyhow::Result<Vec<Task<'a>>> {
     match task {
         Task::Begin(group) => begin(group, None, run, store),
         Task::Pull(pull, address) => {
@@ -125,7 +125,7 @@ fn next_tasks<'a>(task: Task<'a>, run: &Run<'_>, store: &Store) -> anyhow::Resul
 fn begin<'a>(
     group: &'a AddressGroup<'a>,
     peeked: Option<Peeked>,
-    run: &Run<'_>,
+    run: &PullRun<'_>,
     store: &Store,
 ) -> anyhow::Result<Vec<Task<'a>>> {
     let pull = Arc::new(GroupPull::new(group, peeked));
@@ -147,20 +147,20 @@ impl Drop for StopsOnPanic<'_> {
 }
 
 /// The work of a run, with the values that its threads need.
-pub(crate) struct Work<'q, 'a> {
-    pub(crate) queue: &'q Queue<'a>,
+pub(crate) struct Workers<'q, 'a> {
+    pub(crate) queue: &'q TaskQueue<'a>,
     pub(crate) store: &'q Store,
     /// Largest number of threads.
     pub(crate) threads: usize,
     /// Channel with the messages of the threads.
-    pub(crate) messages: &'q Receiver<Message>,
+    pub(crate) messages: &'q Receiver<StoreMessage>,
 }
 
-impl Work<'_, '_> {
+impl Workers<'_, '_> {
     /// Starts threads for the queue while this one writes. If no thread can be started, this one does both.
     pub(crate) fn carry_out(
         &self,
-        run: Run<'_>,
+        run: PullRun<'_>,
         store_thread: &mut StoreThread<'_, '_>,
     ) -> anyhow::Result<PullResult> {
         let Self { queue, store, threads, messages } = *self;
@@ -187,7 +187,7 @@ impl Work<'_, '_> {
                     }
                     Err(error) => {
                         worker_run.stopped.store(true, Ordering::Relaxed);
-                        worker_run.send(Message::Fatal(error.into()));
+                        worker_run.send(StoreMessage::Fatal(error.into()));
                     }
                 });
                 match worker {
@@ -217,7 +217,7 @@ impl Work<'_, '_> {
     /// A task sends few messages, so they do not fill the channel. A running request is not aborted.
     fn work_and_write(
         &self,
-        run: &Run<'_>,
+        run: &PullRun<'_>,
         reader: &Store,
         store_thread: &mut StoreThread<'_, '_>,
     ) -> anyhow::Result<PullResult> {

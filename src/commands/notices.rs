@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use crate::address::shown_url;
-use crate::collect::mending::{FaultyFile, Mended, Repair};
+use crate::collect::mending::{FaultyFile, MendingOutcome, Repair};
 use crate::commands::{fail, warn};
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
@@ -40,7 +40,7 @@ pub(crate) fn tell_left(failed: &[WorkdirError]) {
 }
 
 /// Names the stored profiles that were missing or damaged.
-pub(crate) fn tell_mended(mended: &Mended, workdir: &Workdir) {
+pub(crate) fn tell_mended(mended: &MendingOutcome, workdir: &Workdir) {
     for FaultyFile { service, path, repair } in &mended.faulty {
         let name = printable(service);
         let shown = workdir.stored(path).display().to_string();

@@ -1,6 +1,6 @@
 //! The events of a run: the command that started it tells of each at once, because a later error may end the run.
 
-use crate::collect::mending::Mended;
+use crate::collect::mending::MendingOutcome;
 use crate::io::workdir::{Swept, WorkdirError};
 
 /// An event of a run.
@@ -16,7 +16,7 @@ pub(crate) enum PruneEvent<'e> {
     /// Scratch files could not be removed.
     ScratchLeft(&'e [WorkdirError]),
     /// Stored profiles were looked at.
-    Mended(&'e Mended),
+    Mended(&'e MendingOutcome),
 }
 
 /// The receiver of events.

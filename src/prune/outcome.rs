@@ -1,6 +1,6 @@
 //! The outcome of a run.
 
-use crate::collect::mending::Mended;
+use crate::collect::mending::MendingOutcome;
 use crate::fleet::removal::RemovalPlan;
 use crate::fleet::services::SilentCenter;
 use crate::io::store::Damage;
@@ -18,7 +18,7 @@ pub(crate) struct PruneOutcome {
     /// A signal ended the run.
     pub(crate) has_signal: bool,
     /// Stored profiles that were missing or damaged.
-    pub(crate) mended: Mended,
+    pub(crate) mended: MendingOutcome,
     /// Stored values that could not be read.
     pub(crate) damages: Vec<Damage>,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::collect::fleet::open_reader;
-use crate::collect::mending::{Depth, Mended, mend};
+use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
 use crate::fleet::removal::RemovalPlan;
 use crate::fleet::retention::{Keep, RowFiles};
 use crate::fleet::situation::Observations;
@@ -112,10 +112,10 @@ impl PruneRun<'_> {
     }
 
     /// Writes stored profiles again that are missing.
-    fn mend(&self, store: &Store, locked: &LockedWorkdir) -> Result<Mended> {
+    fn mend(&self, store: &Store, locked: &LockedWorkdir) -> Result<MendingOutcome> {
         let mut writer = store.writer(locked.proof());
         let is_over = || self.has_signal();
-        let mut mended = mend(store, locked, Depth::Content, is_over, |change| writer.apply(change));
+        let mut mended = mend(store, locked, CheckDepth::Content, is_over, |change| writer.apply(change));
         (self.on_event)(PruneEvent::Mended(&mended));
         match mended.stopped_by.take() {
             Some(error) => return Err(error),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::address::{host_and_port, normal_form};
 use crate::collect::open_key::OpenKey;
-use crate::collect::run::Run;
+use crate::collect::run::PullRun;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, LifeId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
@@ -18,7 +18,7 @@ use crate::profile::{Mode, encode_counts, mix};
 
 /// The build, the address and the time of a snapshot.
 pub(super) struct SnapshotOrigin<'o, 'a> {
-    pub(super) run: &'o Run<'a>,
+    pub(super) run: &'o PullRun<'a>,
     pub(super) store: &'o Store,
     pub(super) build_group: BuildGroupId,
     pub(super) structure: StructureId,

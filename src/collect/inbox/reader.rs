@@ -13,9 +13,9 @@ use super::{
     InboxContents, InboxOutcome, RefusedFile, Snapshot, SnapshotOutcome, SnapshotResult, WhyRefused,
     explained, open, refuse, shown,
 };
-use crate::collect::fault::Reach;
+use crate::collect::fault::FaultScope;
 use crate::collect::open_key::OpenKey;
-use crate::collect::run::{Message, Run};
+use crate::collect::run::{PullRun, StoreMessage};
 use crate::config::InboxOwner;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::build_group::BuildGroupStatus;
@@ -34,10 +34,10 @@ const COMMITTED_AT_ONCE: usize = 64;
 
 /// Compares snapshots with the stored data and takes them in.
 pub(crate) struct InboxReader<'i, 'a, 'w> {
-    pub(crate) run: &'i Run<'a>,
+    pub(crate) run: &'i PullRun<'a>,
     pub(crate) store: &'i Store,
     pub(crate) writer: &'i mut Writer<'w>,
-    pub(crate) messages: &'i Receiver<Message>,
+    pub(crate) messages: &'i Receiver<StoreMessage>,
     pub(crate) fleet: &'i mut Fleet,
     pub(crate) naming: &'i Naming,
     pub(crate) limits: Limits,
@@ -98,7 +98,7 @@ impl InboxReader<'_, '_, '_> {
             }
             let head = Some(snapshot.head.clone());
             let of_one = match self.take_one(snapshot, cache) {
-                Err(error) if Reach::from_error(&error) == Reach::Service => {
+                Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                     // The state of the key may have changed by a snapshot that was not taken in.
                     cache.open = None;
                     SnapshotOutcome::Stuck(format!("{error:#}"))
@@ -198,7 +198,7 @@ impl InboxReader<'_, '_, '_> {
 
     /// Adds a name that only the inbox has.
     fn introduce(&mut self, service: &str, entries: &mut HashMap<String, usize>) -> Result<usize> {
-        let Run { ids, now, .. } = self.run;
+        let PullRun { ids, now, .. } = self.run;
         let (index, changes) = self.fleet.add_service(self.naming.parse(service), ids, *now);
         self.writer.apply_all(&changes)?;
         entries.insert(service.to_owned(), index);
@@ -252,7 +252,7 @@ fn build_group_for(
     open_key: &mut OpenKey,
     profile: &Profile,
     structure: StructureId,
-    run: &Run<'_>,
+    run: &PullRun<'_>,
     store: &Store,
 ) -> Result<BuildGroupId> {
     let member = (structure, profile.build.fingerprint());
@@ -265,15 +265,15 @@ fn build_group_for(
     if open_key.state.current().is_none() {
         open_key.state.build_groups[index].status = BuildGroupStatus::Current;
         let shown = Change::BuildGroupStatus(id, BuildGroupStatus::Current);
-        run.send(Message::Changes(Some(entry.id), vec![shown]));
+        run.send(StoreMessage::Changes(Some(entry.id), vec![shown]));
     }
     Ok(id)
 }
 
 /// Applies the changes that were sent meanwhile.
-fn carry_out(messages: &Receiver<Message>, writer: &mut Writer<'_>) -> Result<()> {
+fn carry_out(messages: &Receiver<StoreMessage>, writer: &mut Writer<'_>) -> Result<()> {
     while let Ok(message) = messages.try_recv() {
-        if let Message::Changes(_, changes) = message {
+        if let StoreMessage::Changes(_, changes) = message {
             writer.apply_all(&changes)?;
         }
     }

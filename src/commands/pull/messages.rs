@@ -6,7 +6,7 @@ use crate::address::shown_url;
 use crate::collect::inbox::SnapshotOutcome::{self, Bad, Known, Merged, OtherBuild, Stuck, Unfinished};
 use crate::collect::inbox::{BadInbox, InboxOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
-use crate::collect::pull::{PullOutcome, Tidied};
+use crate::collect::pull::{PullOutcome, TidiedRoot};
 use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swept};
 use crate::commands::pull::output::by_name;
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
@@ -20,9 +20,9 @@ use crate::phrases::moment;
 use crate::profile::Fingerprint;
 
 /// Names what was found in the root before the run.
-pub(super) fn tell_tidied(tidied: &Tidied, workdir: &Workdir) {
+pub(super) fn tell_tidied(tidied: &TidiedRoot, workdir: &Workdir) {
     const NAMED: usize = 3;
-    let Tidied { open_to_others: open, scratch_left, swept } = tidied;
+    let TidiedRoot { open_to_others: open, scratch_left, swept } = tidied;
     if !open.is_empty() {
         let root = workdir.root().display();
         let shown: Vec<_> = open.iter().take(NAMED).map(|name| printable(name)).collect();

@@ -16,9 +16,9 @@ use crate::cli::Format;
 use crate::collect;
 use crate::collect::fleet::{FleetSource, ask_known_first, open_reader};
 use crate::collect::outcome::KeyResult;
-use crate::collect::pull::{PullOutcome, PullRequest, PullRun};
+use crate::collect::pull::{PullInputs, PullOutcome, PullRequest};
 use crate::collect::run::Adapters;
-use crate::collect::store_thread::Stop;
+use crate::collect::store_thread::StopReason;
 use crate::commands::Context;
 use crate::commands::lock_wait::{FOREVER, LockWait};
 use crate::commands::ping::{PingUrlParser, pinging};
@@ -266,23 +266,23 @@ fn pull(
     let started = Stopwatch::start();
     let deadline = Deadline::after(args.deadline.or(context.config.pull.deadline));
     let store = &super::open_store(locked, context)?;
-    let run = &PullRun {
+    let inputs = &PullInputs {
         adapters: Adapters { client, signals, locked, store, deadline, now: context.now() },
         config: &context.config,
         centers: &context.centers,
         shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
     };
-    let tidied = collect::pull::tidy(run)?;
+    let tidied = collect::pull::tidy(inputs)?;
     messages::tell_tidied(&tidied, &context.workdir);
-    collect::pull::remember_told(run, &tidied)?;
-    let mut survey = collect::pull::survey(run, request)?;
-    messages::tell_bad_inboxes(&survey.inbox.bad_inboxes);
-    messages::tell_silence(&survey.fleet, !survey.inbox.snapshots.is_empty(), context)?;
-    let taken_in = collect::pull::take_in(run, request, &mut survey)?;
-    messages::tell_not_removed(&taken_in.inbox);
-    let planned = collect::pull::plan(run, request, taken_in.fleet)?;
+    collect::pull::remember_told(inputs, &tidied)?;
+    let mut sources = collect::pull::gather(inputs, request)?;
+    messages::tell_bad_inboxes(&sources.inbox.bad_inboxes);
+    messages::tell_silence(&sources.fleet, !sources.inbox.snapshots.is_empty(), context)?;
+    let started_pull = collect::pull::take_in(inputs, request, &mut sources)?;
+    messages::tell_not_removed(&started_pull.inbox);
+    let planned = collect::pull::plan(inputs, request, started_pull.fleet)?;
     messages::tell_waiting(&planned.plan.waiting, context);
-    let mut outcome = collect::pull::pull(run, request, taken_in, planned)?;
+    let mut outcome = collect::pull::pull(inputs, request, started_pull, planned)?;
     messages::tell_house_keeping(&outcome, context);
     if let Some(error) = outcome.mended.stopped_by.take() {
         return Err(error);
@@ -303,8 +303,8 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
         || outcome.fleet.is_partial()
         || outcome.is_named_offline;
     match outcome.stop {
-        Some(Stop::Signal(signal)) => ExitCode::from_signal(signal),
-        Some(Stop::Deadline) => ExitCode::Partly,
+        Some(StopReason::Signal(signal)) => ExitCode::from_signal(signal),
+        Some(StopReason::Deadline) => ExitCode::Partly,
         None if partly => ExitCode::Partly,
         None => ExitCode::Done,
     }

@@ -16,7 +16,7 @@ use crate::cli::Format;
 use crate::collect::inbox::{SnapshotOutcome, SnapshotResult};
 use crate::collect::outcome::{KeyOutcome, KeyResult, WhyQuarantined};
 use crate::collect::pull::PullOutcome;
-use crate::collect::store_thread::Stop;
+use crate::collect::store_thread::StopReason;
 use crate::commands::{Context, show};
 use crate::coverage::Coverage;
 use crate::fleet::ids::KeyId;
@@ -165,8 +165,8 @@ impl Summary {
             seconds: took.as_secs_f64(),
             ended_by: match stop {
                 None => "completion",
-                Some(Stop::Deadline) => "deadline",
-                Some(Stop::Signal(_)) => "signal",
+                Some(StopReason::Deadline) => "deadline",
+                Some(StopReason::Signal(_)) => "signal",
             },
         }
     }
