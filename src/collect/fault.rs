@@ -1,9 +1,9 @@
-//! The reach of a fault on this side: one service, or the whole run.
+//! The scope of a fault on this side: one service, or the whole run.
 
 use crate::io::store::StoreError;
 use crate::io::workdir::WorkdirError;
 
-/// The reach of a fault.
+/// The scope of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultScope {
     /// Only one service fails.
@@ -13,7 +13,7 @@ pub(crate) enum FaultScope {
 }
 
 impl FaultScope {
-    /// Returns the reach of a fault that occurred for a service.
+    /// Returns the scope of a fault that occurred for a service.
     ///
     /// An unknown fault counts only for its service. If it concerns other services, it occurs for them, too.
     pub(crate) fn from_error(error: &anyhow::Error) -> Self {
@@ -55,7 +55,7 @@ mod tests {
             anyhow!(StoreError::from_sqlite(&path(), error))
         };
         let value = rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, "x".into());
-        for (error, reach) in [
+        for (error, scope) in [
             (file(io::ErrorKind::PermissionDenied), FaultScope::Service),
             (file(io::ErrorKind::NotADirectory), FaultScope::Service),
             (file(io::ErrorKind::IsADirectory), FaultScope::Service),
@@ -77,8 +77,8 @@ mod tests {
             (anyhow!(StoreError::Missing { path: path() }), FaultScope::Root),
             (anyhow!(BadAdoption("--adopt fits no build".to_owned())), FaultScope::Root),
         ] {
-            assert_eq!(FaultScope::from_error(&error), reach, "{error:?}");
-            assert_eq!(FaultScope::from_error(&error.context("of a service")), reach);
+            assert_eq!(FaultScope::from_error(&error), scope, "{error:?}");
+            assert_eq!(FaultScope::from_error(&error.context("of a service")), scope);
         }
     }
 }
