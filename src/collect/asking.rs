@@ -63,13 +63,13 @@ fn known_answer<'g>(pull: &AddressPull<'g>) -> anyhow::Result<Option<KnownAnswer
     let Some((life, build)) = open.state.repeatable(pull.address, key.entry.is_assumed(pull.address)) else {
         return Ok(None);
     };
-    let member = (life.structure, build);
+    let build_ref = (life.structure, build);
     let current = open.state.current();
     if open.state.build_group_with(life.structure) != current {
         // A build that fits the current build group moves there again, so its answer is decoded.
         open.load(run, store)?;
         let template = run.template(store, life.structure)?;
-        if open.state.build_group_of(template.build(), member, false) == current {
+        if open.state.build_group_of(template.build(), build_ref, false) == current {
             return Ok(None);
         }
     }

@@ -11,19 +11,19 @@ use crate::collect::open_key::OpenKey;
 use crate::collect::outcome::{Failure, KeyOutcome, KeyResult, Quarantined, WhyQuarantined};
 use crate::collect::run::PullRun;
 use crate::fleet::address_states::{Peeked, address_states, answering};
-use crate::fleet::adoption::{self, Adopted};
+use crate::fleet::adoption::{self, Adoption};
 use crate::fleet::change::Change;
 use crate::fleet::election::Election;
 use crate::fleet::ids::BuildGroupId;
 use crate::fleet::key_state::{Answered, PulledBuildGroup};
-use crate::fleet::pending::Pending;
+use crate::fleet::pending::PendingAdoption;
 use crate::fleet::pulled_key::PulledKey;
 use crate::fleet::records::Life;
 use crate::fleet::records::{AddressState, Replicas};
 use crate::fleet::retention::HIGHEST_NUMBER;
 use crate::fleet::row::{NewRow, RowStats};
-use crate::fleet::row_decision::{Figures, RowDecision, RowQuestion, Shown};
-use crate::fleet::schedule::{Outcome, Reason};
+use crate::fleet::row_decision::{GroupFigures, KeyFigures, RowDecision, RowQuestion};
+use crate::fleet::schedule::{DueReason, ScheduleOutcome};
 use crate::fleet::votes::{OtherKeys, candidates};
 use crate::io::store::Store;
 use crate::io::workdir::CovPath;
@@ -32,7 +32,7 @@ use crate::profile::{self, Build, Merged, Profile, Template, counts_digest, cove
 /// The end of a key's pull.
 pub(crate) struct EndOfPull<'s> {
     pub(crate) key: PulledKey<'s>,
-    pub(crate) reason: Reason,
+    pub(crate) reason: DueReason,
     /// Index of the key in its group.
     pub(crate) index: usize,
     pub(crate) others: &'s OtherKeys,
@@ -45,9 +45,9 @@ pub(crate) struct EndOfPull<'s> {
 
 /// The builds that a key shows after its election.
 struct BuildsShown {
-    adopted: Vec<Adopted>,
+    adopted: Vec<Adoption>,
     remembered: Election<BuildGroupId>,
-    pending: Option<Pending>,
+    pending: Option<PendingAdoption>,
 }
 
 /// The addresses of a key and the number of answers.
@@ -85,9 +85,9 @@ impl EndOfPull<'_> {
         Ok(KeyResult {
             outcome: match outcome {
                 _ if !is_stored => KeyOutcome::NotStored,
-                Outcome::Changed => KeyOutcome::Changed,
-                Outcome::Unchanged | Outcome::UnchangedAtRetry => KeyOutcome::Unchanged,
-                Outcome::NothingAnswered => KeyOutcome::NothingAnswered,
+                ScheduleOutcome::Changed => KeyOutcome::Changed,
+                ScheduleOutcome::Unchanged | ScheduleOutcome::UnchangedAtRetry => KeyOutcome::Unchanged,
+                ScheduleOutcome::NothingAnswered => KeyOutcome::NothingAnswered,
             },
             coverage: shown.coverage.or(before),
             before,
@@ -124,7 +124,7 @@ impl EndOfPull<'_> {
             answered: addresses.answered,
             known: addresses.known.len(),
             answering: match self.reason {
-                Reason::LastChance => state.answered.keys().cloned().collect(),
+                DueReason::LastChance => state.answered.keys().cloned().collect(),
                 _ => Vec::new(),
             },
             bytes: state.bytes,
@@ -144,11 +144,11 @@ impl EndOfPull<'_> {
         let decision = adoption::decide(key, &open.state, &candidates).map_err(BadAdoption)?;
         let mut remembered = decision.remembered;
         let build_groups = &open.state.build_groups;
-        let pending = Pending::new(&remembered, |id| {
+        let pending = PendingAdoption::new(&remembered, |id| {
             build_groups.iter().find(|known| known.id == id).and_then(PulledBuildGroup::newest_build)
         });
         let elected = decision.adopted.and_then(|elected| adoption::adopt(&mut open.state, elected, changes));
-        let mut adopted: Vec<Adopted> = elected.into_iter().collect();
+        let mut adopted: Vec<Adoption> = elected.into_iter().collect();
         let replaced = adoption::leave_replaced(key, &mut open.state, run.ids, changes);
         if let Some(current) = open.state.current().filter(|_| !replaced.is_empty()) {
             open.leave_replaced(current, run, store)?;
@@ -183,7 +183,7 @@ impl EndOfPull<'_> {
         latest: Option<&RowStats>,
         addresses: &KeyAddresses,
         changes: &mut Vec<Change>,
-    ) -> anyhow::Result<Option<Shown>> {
+    ) -> anyhow::Result<Option<KeyFigures>> {
         match self.decide_row(latest, addresses, changes) {
             Err(error) if FaultScope::from_error(&error) == FaultScope::Service => {
                 self.open.state.faults.insert(format!("{error:#}"));
@@ -199,8 +199,8 @@ impl EndOfPull<'_> {
         latest: Option<&RowStats>,
         addresses: &KeyAddresses,
         changes: &mut Vec<Change>,
-    ) -> anyhow::Result<Shown> {
-        let Some(current) = self.open.state.current() else { return Ok(Shown::default()) };
+    ) -> anyhow::Result<KeyFigures> {
+        let Some(current) = self.open.state.current() else { return Ok(KeyFigures::default()) };
         let PulledKey { entry, rules, now, .. } = self.key;
         let build_group = &mut self.open.state.build_groups[current];
         let (id, has_moved) = (build_group.id, build_group.moved || entry.came_in);
@@ -216,12 +216,12 @@ impl EndOfPull<'_> {
         };
         let lives = match question.decide(&self.open.state) {
             RowDecision::Stands(shown) => return Ok(shown),
-            RowDecision::Nothing => return Ok(Shown::default()),
+            RowDecision::Nothing => return Ok(KeyFigures::default()),
             RowDecision::Sum(lives) => lives,
         };
         let (sum, templates) = self.summed(own, &lives)?;
         let profile = sum.into_profile().at_distinct_places();
-        let figures = Figures {
+        let figures = GroupFigures {
             coverage: profile.coverage(),
             covered_digest: covered_digest(&profile.build, &profile.counts),
             counts_digest: counts_digest(&profile),

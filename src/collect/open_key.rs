@@ -9,7 +9,7 @@ use crate::fleet::build_group::BuildGroupStatus;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{KeyId, StructureId};
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::key_state::{KeyState, Member};
+use crate::fleet::key_state::{BuildRef, KeyState};
 use crate::io::store::Store;
 use crate::memory::Reservation;
 use crate::profile::{Build, Template};
@@ -100,7 +100,7 @@ impl OpenKey {
         &mut self,
         assignment: Assignment,
         key: KeyId,
-        (build, member): (&Arc<Build>, Member),
+        (build, build_ref): (&Arc<Build>, BuildRef),
         run: &PullRun<'_>,
         store: &Store,
     ) -> anyhow::Result<usize> {
@@ -114,13 +114,13 @@ impl OpenKey {
             }
         };
         let build_group = &self.state.build_groups[index];
-        if build_group.status == BuildGroupStatus::Current && !build_group.has(member.0) {
-            for moved in self.state.bring_back(index, member) {
+        if build_group.status == BuildGroupStatus::Current && !build_group.has(build_ref.0) {
+            for moved in self.state.bring_back(index, build_ref) {
                 send(vec![Change::Unfinished(key), moved]);
             }
         }
         self.load_build_group(index, run, store)?;
-        self.state.build_groups[index].take_in_answer(member, build)?;
+        self.state.build_groups[index].take_in_answer(build_ref, build)?;
         Ok(index)
     }
 

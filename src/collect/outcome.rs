@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::coverage::Coverage;
-use crate::fleet::adoption::Adopted;
+use crate::fleet::adoption::Adoption;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pending::Pending;
-use crate::fleet::schedule::Reason;
+use crate::fleet::pending::PendingAdoption;
+use crate::fleet::schedule::DueReason;
 use crate::profile::Fingerprint;
 
 /// The result of the pull of a key. A run keeps all results until its end, so they copy nothing from the fleet.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyResult {
     pub(crate) key: KeyId,
-    pub(crate) reason: Reason,
+    pub(crate) reason: DueReason,
     pub(crate) outcome: KeyOutcome,
     pub(crate) coverage: Option<Coverage>,
     pub(crate) before: Option<Coverage>,
     /// Number of addresses that answered for the key, of those listed or asked.
     pub(crate) answered: usize,
     pub(crate) known: usize,
-    /// Addresses that answered in this pull. The list is filled only for [`Reason::LastChance`], because other runs
+    /// Addresses that answered in this pull. The list is filled only for [`DueReason::LastChance`], because other runs
     /// need no names and a large fleet has many.
     pub(crate) answering: Vec<String>,
     pub(crate) bytes: u64,
@@ -32,9 +32,9 @@ pub(crate) struct KeyResult {
     pub(crate) quarantined: Vec<Quarantined>,
     /// Addresses whose process belongs to another key, with a name of that key.
     pub(crate) elsewhere: Vec<(String, String)>,
-    pub(crate) adopted: Vec<Adopted>,
+    pub(crate) adopted: Vec<Adoption>,
     /// A build that may be adopted soon.
-    pub(crate) pending: Option<Box<Pending>>,
+    pub(crate) pending: Option<Box<PendingAdoption>>,
     pub(crate) next_due: Option<DateTime<Utc>>,
     /// Faults on this side that concern only this key.
     pub(crate) faults: BTreeSet<String>,
@@ -42,7 +42,7 @@ pub(crate) struct KeyResult {
 
 impl KeyResult {
     /// Returns the result for a key without any decision.
-    pub(crate) fn not_stored(entry: &KeyEntry, reason: Reason, faults: BTreeSet<String>) -> Self {
+    pub(crate) fn not_stored(entry: &KeyEntry, reason: DueReason, faults: BTreeSet<String>) -> Self {
         let outcome = KeyOutcome::NotStored;
         Self { reason, outcome, faults, ..Self::empty(entry) }
     }
@@ -64,7 +64,7 @@ impl KeyResult {
     pub(crate) fn empty(entry: &KeyEntry) -> Self {
         Self {
             key: entry.id,
-            reason: Reason::Peeked,
+            reason: DueReason::Peeked,
             outcome: KeyOutcome::NotDue,
             coverage: None,
             before: None,

@@ -24,7 +24,7 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::IdSource;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::pick;
-use crate::fleet::plan::{PullPlan, Selection, Waiting};
+use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::Jump;
@@ -219,7 +219,7 @@ pub(crate) struct PullOutcome<'s> {
     /// Number of keys that the run planned to pull.
     pub(crate) planned: usize,
     /// Keys that were not pulled.
-    pub(crate) waiting: Vec<Waiting<'s>>,
+    pub(crate) waiting: Vec<WaitingKey<'s>>,
     /// A person named a service that no center lists.
     pub(crate) is_named_offline: bool,
     pub(crate) stop: Option<StopReason>,
@@ -263,7 +263,7 @@ pub(crate) fn pull<'s>(
         mended.stopped_by = ended.err().map(Into::into);
     }
     let planned = plan.pulls.iter().map(|group| group.keys.len()).sum();
-    let is_offline = |waiting: &Waiting<'_>| waiting.until.is_none();
+    let is_offline = |waiting: &WaitingKey<'_>| waiting.until.is_none();
     let is_named_offline = matches!(selection, Selection::Named(_)) && plan.waiting.iter().any(is_offline);
     Ok(PullOutcome {
         fleet,

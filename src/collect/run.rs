@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use crate::collect::outcome::KeyResult;
-use crate::fleet::build_group::Structures;
+use crate::fleet::build_group::StructureIds;
 use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, KeyId, LifeId, StructureId};
 use crate::fleet::pull_rules::PullRules;
@@ -67,7 +67,7 @@ pub(crate) struct PullRun<'a> {
     pub(crate) bytes: Arc<AtomicU64>,
     /// The memory for all answers that are decoded at the same time.
     pub(crate) memory: Arc<Memory>,
-    pub(crate) structures: Mutex<Structures>,
+    pub(crate) structures: Mutex<StructureIds>,
     pub(crate) templates: Mutex<HashMap<StructureId, Weak<Template>>>,
     /// Stored structures that cannot be read.
     pub(crate) damaged: Mutex<HashSet<StructureId>>,

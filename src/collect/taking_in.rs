@@ -114,7 +114,7 @@ fn assign<'g>(
 ) -> anyhow::Result<Option<BuildAssignment<'g>>> {
     let (run, store) = (pull.run, pull.store);
     let structure = run.intern(&profile.build, template)?;
-    let member = (structure, profile.build.fingerprint());
+    let build_ref = (structure, profile.build.fingerprint());
     let owner = match pull.only_key() {
         Some(key) => Some(key),
         None => owner(pull, &profile.build),
@@ -122,17 +122,17 @@ fn assign<'g>(
     let (key, is_decided) = (owner.unwrap_or(pull.keys[0]), owner.is_some());
     let mut open = key.lock();
     if !is_decided {
-        open.state.mark_undecided(member);
+        open.state.mark_undecided(build_ref);
     }
     let answer = AnswerBuild {
         build: &profile.build,
-        member,
+        build_ref,
         is_decided,
         is_elsewhere: pull.keys.len() > 1,
         is_assumed: key.entry.is_assumed(pull.address),
     };
     let Some(assignment) = assignment::assign(&open.state, answer) else { return Ok(None) };
-    let index = open.make_room(assignment, key.entry.id, (&profile.build, member), run, store)?;
+    let index = open.make_room(assignment, key.entry.id, (&profile.build, build_ref), run, store)?;
     let build_group = open.state.build_groups[index].id;
     if let Some(template) = template {
         open.state.templates.push((structure, Arc::clone(template)));
@@ -239,10 +239,10 @@ fn send(
     let to_remember =
         answer_digest.map(|digest| LastAnswer { fraction: fraction.clone(), answer_digest: digest.encode() });
     let decision = decide_life(mode, known.previous.as_ref(), answered);
-    let beside = &known.beside(&decision);
+    let rivals = &known.rivals(&decision);
     let closed = ended_lives(pull, &decision);
     let at = run.now;
-    let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside };
+    let decided = DecidedAnswer { address, build_group, structure, mode, at, to_remember, rivals };
     let LifeChanges { life, changes: more, remembered } =
         life::changes(&decision, decided, || run.ids.life());
     if let Some(remembered) = remembered.filter(|_| pull.keys.len() == 1) {
@@ -256,9 +256,9 @@ fn send(
     let pulled = &mut state.build_groups[assignment.index];
     pulled.add(mode, &build, decision.counts())?;
     pulled.moved |= has_moved;
-    if !beside.lives.is_empty() {
-        pulled.add(mode, &build, &beside.counts)?;
-        state.replaced.extend(beside.lives.iter().map(|known| known.id));
+    if !rivals.lives.is_empty() {
+        pulled.add(mode, &build, &rivals.counts)?;
+        state.replaced.extend(rivals.lives.iter().map(|known| known.id));
     }
     state.replaced.insert(life);
     state.touched |= has_moved;

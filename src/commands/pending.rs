@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::fleet::election::ContestKind;
-use crate::fleet::pending::Pending;
+use crate::fleet::pending::PendingAdoption;
 use crate::phrases::count;
 use crate::time::{iso, span};
 
-impl Pending {
+impl PendingAdoption {
     /// Returns the sentence for people.
     pub(crate) fn sentence(&self, now: DateTime<Utc>) -> String {
         let Self { kind, votes, listed, at, .. } = self;
@@ -50,9 +50,9 @@ mod tests {
         DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
     }
 
-    fn pending(kind: ContestKind, winner: Option<i64>) -> Option<Pending> {
+    fn pending(kind: ContestKind, winner: Option<i64>) -> Option<PendingAdoption> {
         let contest = Contest { kind, winner: winner.map(BuildGroupId), since: at(0), votes: 2, listed: 3 };
-        Pending::new(&Election { contest: Some(contest), chosen: None }, |_| None)
+        PendingAdoption::new(&Election { contest: Some(contest), chosen: None }, |_| None)
     }
 
     #[test]

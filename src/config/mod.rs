@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::pull_rules::ChangeRule;
-    use crate::fleet::schedule::{Retry, Steps};
+    use crate::fleet::schedule::{PullWaits, RetryWaits};
 
     #[test]
     fn no_text_is_the_default() {
@@ -245,8 +245,8 @@ mod tests {
         let repo = config.apps["apa_goc_echoserver"].repo.as_deref();
         assert_eq!(repo, Some("https://git.example/echo.git"));
         let expected = PullConfig {
-            steps: Steps::new(vec![seconds(60), seconds(120)]).unwrap(),
-            retry: Retry::new(vec![seconds(10)]).unwrap(),
+            steps: PullWaits::new(vec![seconds(60), seconds(120)]).unwrap(),
+            retry: RetryWaits::new(vec![seconds(10)]).unwrap(),
             change: ChangeRule::Counts,
             concurrency: 4,
             timeout: seconds(10),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::addresses::AddressPolicy;
 use super::values::{above_zero, duration, durations, expected, ping_url, size, text, whole};
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
-use crate::fleet::schedule::{Retry, Steps, Waits};
+use crate::fleet::schedule::{PullWaits, RetryWaits, Waits};
 use crate::ping::PingUrl;
 
 /// Settings of a pull.
@@ -17,10 +17,10 @@ use crate::ping::PingUrl;
 pub struct PullConfig {
     /// Waits between pulls while nothing changes.
     #[serde(deserialize_with = "steps")]
-    pub(crate) steps: Steps,
+    pub(crate) steps: PullWaits,
     /// Waits before an address that failed is tried again.
     #[serde(deserialize_with = "retry")]
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryWaits,
     /// The kind of change that begins a new row.
     #[serde(deserialize_with = "change_rule")]
     pub(crate) change: ChangeRule,
@@ -88,8 +88,8 @@ pub struct PullConfig {
 impl Default for PullConfig {
     fn default() -> Self {
         PullConfig {
-            steps: Steps::default(),
-            retry: Retry::default(),
+            steps: PullWaits::default(),
+            retry: RetryWaits::default(),
             change: ChangeRule::default(),
             concurrency: 16,
             timeout: Duration::from_secs(120),
@@ -142,10 +142,10 @@ fn change_rule<'de, D: Deserializer<'de>>(value: D) -> Result<ChangeRule, D::Err
     text(value, A_CHANGE, |text| parse(text).ok_or_else(|| expected(A_CHANGE)))
 }
 
-fn steps<'de, D: Deserializer<'de>>(value: D) -> Result<Steps, D::Error> {
-    Steps::new(durations(value)?).map_err(D::Error::custom)
+fn steps<'de, D: Deserializer<'de>>(value: D) -> Result<PullWaits, D::Error> {
+    PullWaits::new(durations(value)?).map_err(D::Error::custom)
 }
 
-fn retry<'de, D: Deserializer<'de>>(value: D) -> Result<Retry, D::Error> {
-    Retry::new(durations(value)?).map_err(D::Error::custom)
+fn retry<'de, D: Deserializer<'de>>(value: D) -> Result<RetryWaits, D::Error> {
+    RetryWaits::new(durations(value)?).map_err(D::Error::custom)
 }

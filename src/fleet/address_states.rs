@@ -8,7 +8,7 @@ use super::ids::BuildGroupId;
 use super::key_entry::KeyEntry;
 use super::key_state::{Answered, KeyState};
 use super::records::AddressState;
-use super::schedule::Retry;
+use super::schedule::RetryWaits;
 use crate::profile::Fingerprint;
 
 impl AddressState {
@@ -31,7 +31,7 @@ impl AddressState {
     }
 
     /// Returns the state after one more failure; everything known from earlier answers is kept.
-    pub(crate) fn after_failure(self, error: &str, retry: &Retry, now: DateTime<Utc>) -> Self {
+    pub(crate) fn after_failure(self, error: &str, retry: &RetryWaits, now: DateTime<Utc>) -> Self {
         let after = self.retry.after_failure(now, retry);
         Self { retry: after, last_error: Some(error.to_owned()), ..self }
     }
@@ -66,7 +66,7 @@ pub(crate) fn address_states(
     state: &KeyState,
     entry: &KeyEntry,
     peeked: Option<&Peeked>,
-    retry: &Retry,
+    retry: &RetryWaits,
     now: DateTime<Utc>,
 ) -> BTreeMap<String, AddressState> {
     let current = state.current_id();

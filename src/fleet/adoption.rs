@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::build_group::{self, BuildGroupStatus};
 use super::change::Change;
-use super::election::{self, Candidate, Conditions, Decision, Election};
+use super::election::{self, Candidate, Election, ElectionConditions, ElectionResult};
 use super::ids::{BuildGroupId, IdSource, StructureId};
 use super::key_state::{KeyState, PulledBuildGroup};
 use super::pulled_key::PulledKey;
@@ -15,7 +15,7 @@ use crate::profile::Fingerprint;
 
 /// A build took the place of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Adopted {
+pub(crate) struct Adoption {
     pub(crate) from: Option<Fingerprint>,
     pub(crate) to: Option<Fingerprint>,
 }
@@ -26,13 +26,13 @@ pub(crate) fn decide(
     key: &PulledKey<'_>,
     state: &KeyState,
     candidates: &[Candidate<BuildGroupId>],
-) -> Result<Decision<BuildGroupId>, String> {
+) -> Result<ElectionResult<BuildGroupId>, String> {
     if let Some(wanted) = &key.rules.adopt_by_hand {
         let wanted = by_hand(wanted, &key.entry.newest_name().name, state)?;
         let chosen = Some(state.build_groups[wanted].id);
-        return Ok(Decision { adopted: Some(wanted), remembered: Election { contest: None, chosen } });
+        return Ok(ElectionResult { adopted: Some(wanted), remembered: Election { contest: None, chosen } });
     }
-    let conditions = Conditions {
+    let conditions = ElectionConditions {
         may_adopt: key.rules.adopt,
         is_answered: !state.answered.is_empty(),
         listed: key.entry.addresses().len(),
@@ -42,13 +42,13 @@ pub(crate) fn decide(
 }
 
 /// Shows the build group with this index.
-pub(crate) fn adopt(state: &mut KeyState, elected: usize, changes: &mut Vec<Change>) -> Option<Adopted> {
+pub(crate) fn adopt(state: &mut KeyState, elected: usize, changes: &mut Vec<Change>) -> Option<Adoption> {
     let current = state.current();
     if current == Some(elected) {
         return None;
     }
     let newest_build = |index: usize| state.build_groups[index].newest_build();
-    let adopted = current.map(|current| Adopted { from: newest_build(current), to: newest_build(elected) });
+    let adopted = current.map(|current| Adoption { from: newest_build(current), to: newest_build(elected) });
     changes.extend(current.map(|current| state.set_status(current, BuildGroupStatus::Former)));
     changes.push(state.set_status(elected, BuildGroupStatus::Current));
     adopted
@@ -60,7 +60,7 @@ pub(crate) fn leave_replaced(
     state: &mut KeyState,
     ids: &IdSource,
     changes: &mut Vec<Change>,
-) -> Vec<Adopted> {
+) -> Vec<Adoption> {
     let Some(current) = state.current().filter(|_| key.rules.adopt) else { return Vec::new() };
     let build_group = &state.build_groups[current];
     if build_group.structures.len() < 2 {
@@ -75,7 +75,7 @@ pub(crate) fn leave_replaced(
     let mut adopted = Vec::new();
     for (old, new) in replaced {
         changes.push(state.move_structure((old, members[&old]), current, history));
-        adopted.push(Adopted { from: Some(members[&old]), to: Some(members[&new]) });
+        adopted.push(Adoption { from: Some(members[&old]), to: Some(members[&new]) });
     }
     state.touched = true;
     adopted
@@ -132,9 +132,9 @@ mod tests {
     };
     use crate::fleet::votes::{OtherKeys, candidates};
 
-    fn adopted(from: &str, to: &str) -> Adopted {
+    fn adopted(from: &str, to: &str) -> Adoption {
         let build = |files| Some(build(files).fingerprint());
-        Adopted { from: build(from), to: build(to) }
+        Adoption { from: build(from), to: build(to) }
     }
 
     /// A key that shows `server` and `old`, whose host `a` served structure 2, `old`, and answers as `files` now.
@@ -165,7 +165,7 @@ mod tests {
         rules.adopt_by_hand = Some(build("lib'").fingerprint().short().to_uppercase());
         let decision = decide(&pulled_key(&entry, &[], &rules), &state, &[]).unwrap();
         let remembered = Election { contest: None, chosen: Some(BuildGroupId(2)) };
-        assert_eq!(decision, Decision { adopted: Some(1), remembered });
+        assert_eq!(decision, ElectionResult { adopted: Some(1), remembered });
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The choice of the build group to which an answer belongs: a known one, a new one, or none.
 
 use super::build_group::BuildGroupStatus;
-use super::key_state::{KeyState, Member};
+use super::key_state::{BuildRef, KeyState};
 use crate::profile::Build;
 
 /// An answer whose build group is to be decided.
 #[derive(Clone, Copy)]
 pub(crate) struct AnswerBuild<'a> {
     pub(crate) build: &'a Build,
-    pub(crate) member: Member,
+    pub(crate) build_ref: BuildRef,
     /// The answer is known to be of this key.
     pub(crate) is_decided: bool,
     /// The address is also listed under another key.
@@ -32,11 +32,11 @@ pub(crate) enum Assignment {
 /// Decides to which build group of a key an answer belongs. `None` means that the answer is not taken in: no center
 /// that answers lists the address, and its build is not the one that the key shows.
 pub(crate) fn assign(state: &KeyState, answer: AnswerBuild<'_>) -> Option<Assignment> {
-    let AnswerBuild { build, member, is_decided, is_elsewhere, is_assumed } = answer;
+    let AnswerBuild { build, build_ref, is_decided, is_elsewhere, is_assumed } = answer;
     let index = if is_decided {
-        state.build_group_of(build, member, is_elsewhere)
+        state.build_group_of(build, build_ref, is_elsewhere)
     } else {
-        state.undecided_build_group_of(member)
+        state.undecided_build_group_of(build_ref)
     };
     let is_current = |index: usize| state.build_groups[index].status == BuildGroupStatus::Current;
     if is_assumed && state.current().is_some() && !index.is_some_and(is_current) {
@@ -49,37 +49,37 @@ pub(crate) fn assign(state: &KeyState, answer: AnswerBuild<'_>) -> Option<Assign
 mod tests {
     use super::*;
     use crate::fleet::build_group::BuildGroupStatus::{Aside, Current, Former};
-    use crate::fleet::fixtures::{build, life, member, state};
+    use crate::fleet::fixtures::{build, build_ref, life, state};
 
     const KNOWN: [Option<Assignment>; 2] = [Some(Assignment::Known(0)), Some(Assignment::Known(1))];
     const NEW: Option<Assignment> = Some(Assignment::New { is_undecided: false });
 
     /// An answer at an address that is listed under one key.
     fn assigned(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
-        let (build, member) = (build(files), member(structure, files));
+        let (build, build_ref) = (build(files), build_ref(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (true, false, false);
-        assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
+        assign(state, AnswerBuild { build: &build, build_ref, is_decided, is_elsewhere, is_assumed })
     }
 
     /// The same at an address that is also listed under another key.
     fn assigned_elsewhere(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
-        let (build, member) = (build(files), member(structure, files));
+        let (build, build_ref) = (build(files), build_ref(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (true, true, false);
-        assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
+        assign(state, AnswerBuild { build: &build, build_ref, is_decided, is_elsewhere, is_assumed })
     }
 
     /// The same when the answer may belong to another key.
     fn assigned_undecided(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
-        let (build, member) = (build(files), member(structure, files));
+        let (build, build_ref) = (build(files), build_ref(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (false, true, false);
-        assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
+        assign(state, AnswerBuild { build: &build, build_ref, is_decided, is_elsewhere, is_assumed })
     }
 
     /// An answer at an address that no answering center lists.
     fn assigned_assumed(state: &KeyState, structure: i64, files: &str) -> Option<Assignment> {
-        let (build, member) = (build(files), member(structure, files));
+        let (build, build_ref) = (build(files), build_ref(structure, files));
         let (is_decided, is_elsewhere, is_assumed) = (true, false, true);
-        assign(state, AnswerBuild { build: &build, member, is_decided, is_elsewhere, is_assumed })
+        assign(state, AnswerBuild { build: &build, build_ref, is_decided, is_elsewhere, is_assumed })
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_build_that_answered_in_its_own_group_in_this_run_stays_there() {
         let mut state = state(&[(Current, &[(1, "server")]), (Aside, &[(2, "worker")])], vec![]);
-        state.build_groups[1].take_in_answer(member(2, "worker"), &build("worker")).unwrap();
+        state.build_groups[1].take_in_answer(build_ref(2, "worker"), &build("worker")).unwrap();
         assert_eq!(assigned(&state, 2, "worker"), KNOWN[1]);
     }
 
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_decided_answer_never_joins_a_group_of_undecided_ones() {
         let mut state = state(&[(Aside, &[(1, "lib")])], vec![life(7, 1, 1, "a")]);
-        state.mark_undecided(member(1, "lib"));
+        state.mark_undecided(build_ref(1, "lib"));
         assert_eq!(assigned(&state, 1, "lib"), NEW);
     }
 

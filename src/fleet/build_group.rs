@@ -127,7 +127,7 @@ pub(crate) struct BuildGroup {
 }
 
 /// The fingerprint of every structure, with its id.
-pub(crate) type Structures = HashMap<Fingerprint, StructureId>;
+pub(crate) type StructureIds = HashMap<Fingerprint, StructureId>;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::liveness::{Finding, Probe, Suspicion};
+use super::liveness::{Finding, ProbeFinding, Suspicion};
 use super::probe::{BuildMatch, ProbeResult};
 use super::records::Key;
 use crate::names::Naming;
@@ -33,7 +33,7 @@ pub(crate) struct CenterAddress {
     /// The names under which the center lists the address.
     pub names: Vec<AddressName>,
     /// The result of this run's probe; `None` when the address was listed after the probes.
-    pub probe: Option<Probe>,
+    pub probe: Option<ProbeFinding>,
     /// Failures in earlier runs.
     pub before: Option<Suspicion>,
     /// Time of the last answer to a pull.
@@ -131,8 +131,8 @@ pub(crate) mod testing {
         DateTime::from_timestamp(1_700_000_000 + hour * 3600, 0).unwrap()
     }
 
-    pub(crate) fn refused() -> Probe {
-        Probe { finding: Finding::Refused, detail: "connection refused".to_owned() }
+    pub(crate) fn refused() -> ProbeFinding {
+        ProbeFinding { finding: Finding::Refused, detail: "connection refused".to_owned() }
     }
 
     pub(crate) fn name(service: &str, build_match: Option<BuildMatch>) -> AddressName {
@@ -143,7 +143,7 @@ pub(crate) mod testing {
         Fingerprint::from_bytes(&[byte; 32]).unwrap()
     }
 
-    pub(crate) fn listed(number: usize, probe: Probe, before: Option<Suspicion>) -> CenterAddress {
+    pub(crate) fn listed(number: usize, probe: ProbeFinding, before: Option<Suspicion>) -> CenterAddress {
         CenterAddress {
             center: "http://center".to_owned(),
             address: format!("http://10.0.0.{number}:1"),
@@ -156,7 +156,7 @@ pub(crate) mod testing {
     }
 
     pub(crate) fn alive(number: usize) -> CenterAddress {
-        listed(number, Probe::alive(), None)
+        listed(number, ProbeFinding::alive(), None)
     }
 }
 
@@ -202,7 +202,7 @@ mod tests {
         ] {
             let key = |name: &str| Key::from_name(name, &Naming::default());
             let matches = found.iter().map(|&(name, found)| (key(name), found)).collect();
-            let result = ProbeResult { probe: Probe::alive(), build: Some(print(1)), matches };
+            let result = ProbeResult { probe: ProbeFinding::alive(), build: Some(print(1)), matches };
             assert_eq!(renaming.still_holds(&result, &Naming::default()), expected, "{found:?}");
         }
     }

@@ -113,7 +113,7 @@ impl ContestKind {
 
 /// The conditions of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Conditions {
+pub(crate) struct ElectionConditions {
     /// Another build group may replace the one shown.
     pub may_adopt: bool,
     /// An address answered in this pull. A pull without an answer learns nothing new about a key.
@@ -126,7 +126,7 @@ pub(crate) struct Conditions {
 
 /// The result of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Decision<E> {
+pub(crate) struct ElectionResult<E> {
     /// Index of the build group that replaces the one shown; `None` when nothing changes.
     pub adopted: Option<usize>,
     /// The state to keep for the next election.
@@ -152,21 +152,21 @@ pub(crate) struct Decision<E> {
 pub(crate) fn elect<E: Copy + Eq>(
     candidates: &[Candidate<E>],
     remembered: &Election<E>,
-    conditions: Conditions,
-) -> Decision<E> {
-    let Conditions { may_adopt, is_answered, listed, now } = conditions;
-    let adopt = |adopted| Decision { adopted: Some(adopted), remembered: Election::default() };
+    conditions: ElectionConditions,
+) -> ElectionResult<E> {
+    let ElectionConditions { may_adopt, is_answered, listed, now } = conditions;
+    let adopt = |adopted| ElectionResult { adopted: Some(adopted), remembered: Election::default() };
     let served = || candidates.iter().enumerate().filter(|(_, candidate)| candidate.serving > 0);
     let Some((shown_index, shown)) = candidates.iter().enumerate().find(|(_, candidate)| candidate.is_shown)
     else {
         let first = served().max_by_key(|(_, candidate)| (candidate.serving, Reverse(candidate.first)));
         return match first {
             Some((index, _)) => adopt(index),
-            None => Decision { adopted: None, remembered: Election::default() },
+            None => ElectionResult { adopted: None, remembered: Election::default() },
         };
     };
     let chosen = remembered.chosen.filter(|chosen| *chosen == shown.build_group);
-    let keep = |contest| Decision { adopted: None, remembered: Election { contest, chosen } };
+    let keep = |contest| ElectionResult { adopted: None, remembered: Election { contest, chosen } };
     if !may_adopt {
         return keep(None);
     }
@@ -230,8 +230,8 @@ mod tests {
         of.iter().enumerate().map(candidate).collect()
     }
 
-    fn conditions(minute: i64) -> Conditions {
-        Conditions { may_adopt: true, is_answered: true, listed: 9, now: at(minute) }
+    fn conditions(minute: i64) -> ElectionConditions {
+        ElectionConditions { may_adopt: true, is_answered: true, listed: 9, now: at(minute) }
     }
 
     fn contest(kind: ContestKind, winner: Option<usize>, since: i64, votes: usize) -> Election<usize> {
@@ -286,7 +286,7 @@ mod tests {
             let decision = elect(&candidates(of), &Election::default(), conditions(0));
             assert_eq!(decision.adopted, adopted, "{of:?}");
         }
-        let switched_off = Conditions { may_adopt: false, ..conditions(0) };
+        let switched_off = ElectionConditions { may_adopt: false, ..conditions(0) };
         assert_eq!(
             elect(&candidates(&[(0, 0, 0), (2, 2, 0)]), &Election::default(), switched_off).adopted,
             None
@@ -334,7 +334,11 @@ mod tests {
         let before = contest(ContestKind::Majority, Some(1), 0, 2);
         for (early, adopted) in [(30, Some(1)), (31, None)] {
             let now = at(5) - chrono::TimeDelta::seconds(early);
-            assert_eq!(elect(&of, &before, Conditions { now, ..conditions(0) }).adopted, adopted, "{early}");
+            assert_eq!(
+                elect(&of, &before, ElectionConditions { now, ..conditions(0) }).adopted,
+                adopted,
+                "{early}"
+            );
         }
     }
 
@@ -384,25 +388,28 @@ mod tests {
     fn a_pull_without_an_answer_decides_nothing() {
         let of = candidates(&[(1, 1, 0), (2, 2, 0)]);
         let before = contest(ContestKind::Majority, Some(1), 0, 2);
-        let silent = Conditions { is_answered: false, ..conditions(60) };
-        assert_eq!(elect(&of, &before, silent), Decision { adopted: None, remembered: before });
+        let silent = ElectionConditions { is_answered: false, ..conditions(60) };
+        assert_eq!(elect(&of, &before, silent), ElectionResult { adopted: None, remembered: before });
     }
 
     #[test]
     fn no_vote_replaces_what_a_person_chose_or_where_adoption_is_off() {
         let of = candidates(&[(1, 1, 0), (2, 2, 0)]);
         let chosen = Election { chosen: Some(0), ..contest(ContestKind::Majority, Some(1), 0, 2) };
-        let kept = Decision { adopted: None, remembered: Election { contest: None, chosen: Some(0) } };
+        let kept = ElectionResult { adopted: None, remembered: Election { contest: None, chosen: Some(0) } };
         assert_eq!(elect(&of, &chosen, conditions(60)), kept);
         // A deploy ends the choice once no address serves the chosen build group any more.
         let deployed = elect(&candidates(&[(0, 0, 0), (2, 2, 0)]), &chosen, conditions(60));
-        assert_eq!(deployed, Decision { adopted: Some(1), remembered: Election::default() });
+        assert_eq!(deployed, ElectionResult { adopted: Some(1), remembered: Election::default() });
         // A choice of a build group that is no longer shown has no effect.
         let former = Election { chosen: Some(7), ..contest(ContestKind::Majority, Some(1), 0, 2) };
         assert_eq!(elect(&of, &former, conditions(60)).adopted, Some(1));
-        let off = Conditions { may_adopt: false, ..conditions(60) };
+        let off = ElectionConditions { may_adopt: false, ..conditions(60) };
         let before = contest(ContestKind::Majority, Some(1), 0, 2);
-        assert_eq!(elect(&of, &before, off), Decision { adopted: None, remembered: Election::default() });
+        assert_eq!(
+            elect(&of, &before, off),
+            ElectionResult { adopted: None, remembered: Election::default() }
+        );
     }
 
     /// The listed addresses, each with the build group that it served last and whether it answers now.
@@ -442,7 +449,7 @@ mod tests {
                 minute += pause;
                 let of = standing(&listed, shown);
                 let is_answered = of.iter().any(|candidate| candidate.serving > 0);
-                let decision = elect(&of, &remembered, Conditions { is_answered, ..conditions(minute) });
+                let decision = elect(&of, &remembered, ElectionConditions { is_answered, ..conditions(minute) });
                 remembered = decision.remembered;
                 if is_answered {
                     for (build_group, since) in ahead.iter_mut().enumerate() {
@@ -473,7 +480,7 @@ mod tests {
             for minute in (0..6 * 24 * 60).step_by(5) {
                 let of = standing(&listed, shown);
                 let is_answered = of.iter().any(|candidate| candidate.serving > 0);
-                let decision = elect(&of, &remembered, Conditions { is_answered, ..conditions(minute) });
+                let decision = elect(&of, &remembered, ElectionConditions { is_answered, ..conditions(minute) });
                 remembered = decision.remembered;
                 if let Some(adopted) = decision.adopted {
                     (shown, last_change) = (adopted, minute);

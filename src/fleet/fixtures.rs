@@ -9,12 +9,12 @@ use super::build_group::{BuildGroup, BuildGroupStatus};
 use super::change::Change;
 use super::ids::{BuildGroupId, HighestIds, IdSource, KeyId, LifeId, ServiceId, StructureId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
-use super::key_state::{Answered, KeyState, Member};
+use super::key_state::{Answered, BuildRef, KeyState};
 use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
 use super::records::Life;
 use super::records::{AddressState, Key, ScheduleRow};
-use super::schedule::{AddressRetry, Retry, Schedule, Steps};
+use super::schedule::{AddressRetry, PullWaits, RetryWaits, Schedule};
 use super::tombstone::Tombstone;
 use crate::profile::{Build, Fingerprint, Limits, Mode, parse};
 
@@ -29,8 +29,8 @@ pub(crate) fn rules() -> PullRules {
         change: ChangeRule::Covered,
         adopt: true,
         adopt_by_hand: None,
-        steps: Steps::default(),
-        retry: Retry::default(),
+        steps: PullWaits::default(),
+        retry: RetryWaits::default(),
         row_at_least_every: Duration::from_secs(24 * 3600),
     }
 }
@@ -106,7 +106,7 @@ pub(crate) fn print(byte: u8) -> Fingerprint {
 }
 
 /// A structure with these files.
-pub(crate) fn member(structure: i64, files: &str) -> Member {
+pub(crate) fn build_ref(structure: i64, files: &str) -> BuildRef {
     (StructureId(structure), build(files).fingerprint())
 }
 
@@ -126,14 +126,14 @@ pub(crate) fn life(id: i64, build_group: i64, structure: i64, host: &str) -> Lif
 }
 
 /// A build group: its status, and its structures with their files.
-pub(crate) type Group<'a> = (BuildGroupStatus, &'a [(i64, &'a str)]);
+pub(crate) type GroupSpec<'a> = (BuildGroupStatus, &'a [(i64, &'a str)]);
 
 /// The state of a key whose build groups have the ids 1, 2 and so on, with all structures read.
-pub(crate) fn state(groups: &[Group<'_>], lives: Vec<Life>) -> KeyState {
-    let group = |((status, structures), id): (&Group<'_>, i64)| BuildGroup {
+pub(crate) fn state(groups: &[GroupSpec<'_>], lives: Vec<Life>) -> KeyState {
+    let group = |((status, structures), id): (&GroupSpec<'_>, i64)| BuildGroup {
         id: BuildGroupId(id),
         status: *status,
-        structures: structures.iter().map(|(structure, files)| member(*structure, files)).collect(),
+        structures: structures.iter().map(|(structure, files)| build_ref(*structure, files)).collect(),
     };
     let mut state = KeyState::new(groups.iter().zip(1..).map(group).collect(), lives);
     for (build_group, (_, structures)) in state.build_groups.iter_mut().zip(groups) {

@@ -40,7 +40,7 @@ pub(crate) struct KeyState {
 pub(crate) struct PulledBuildGroup {
     pub(crate) id: BuildGroupId,
     pub(crate) status: BuildGroupStatus,
-    pub(crate) structures: Vec<Member>,
+    pub(crate) structures: Vec<BuildRef>,
     /// The sum of the counters in this run's answers, over a structure with at least the blocks of all of them.
     pub(crate) sum: Option<Merged>,
     /// Structures of this run's answers. They cannot move to another group before the run ends.
@@ -52,7 +52,7 @@ pub(crate) struct PulledBuildGroup {
 }
 
 /// A structure with the fingerprint of its build.
-pub(crate) type Member = (StructureId, Fingerprint);
+pub(crate) type BuildRef = (StructureId, Fingerprint);
 
 /// The answer of an address in this run.
 pub(crate) struct Answered {
@@ -97,7 +97,7 @@ impl KeyState {
         if build_group.id != life.build_group || (is_assumed && index != current) {
             return None;
         }
-        let of_it = |member: &&Member| member.0 == life.structure;
+        let of_it = |build_ref: &&BuildRef| build_ref.0 == life.structure;
         let (_, build) = build_group.structures.iter().find(of_it)?;
         Some((life.clone(), *build))
     }
@@ -130,18 +130,23 @@ impl KeyState {
     ///
     /// A build that fits the current build group moves there with all its earlier counters ([`Self::bring_back`]). Such
     /// a build was set aside or replaced before, and is now served beside the current one again.
-    pub(crate) fn build_group_of(&self, build: &Build, member: Member, elsewhere: bool) -> Option<usize> {
+    pub(crate) fn build_group_of(
+        &self,
+        build: &Build,
+        build_ref: BuildRef,
+        elsewhere: bool,
+    ) -> Option<usize> {
         let fits = |index: &usize| {
             let sum = self.build_groups[*index].sum.as_ref();
             sum.is_some_and(|sum| build_group::fits(sum.build(), build, elsewhere))
         };
-        let has_it = |index: &usize| self.build_groups[*index].has(member.0);
-        let may_join = |index: &usize| fits(index) && !self.is_answered_elsewhere(*index, member.0);
+        let has_it = |index: &usize| self.build_groups[*index].has(build_ref.0);
+        let may_join = |index: &usize| fits(index) && !self.is_answered_elsewhere(*index, build_ref.0);
         let current = self.current();
         current
             .filter(has_it)
             .or_else(|| current.filter(may_join))
-            .or_else(|| self.build_group_with(member.0))
+            .or_else(|| self.build_group_with(build_ref.0))
             .or_else(|| self.decided_newest_first().find(fits))
     }
 
@@ -152,20 +157,20 @@ impl KeyState {
     }
 
     /// Returns the build group in which answers of this build wait until their key is known.
-    pub(crate) fn undecided_build_group_of(&self, member: Member) -> Option<usize> {
+    pub(crate) fn undecided_build_group_of(&self, build_ref: BuildRef) -> Option<usize> {
         let stored = |build_group: &PulledBuildGroup| {
             self.lives.iter().any(|known| known.build_group == build_group.id)
         };
         self.build_groups.iter().rposition(|build_group| {
             build_group.status == BuildGroupStatus::Aside
-                && build_group.structures.contains(&member)
+                && build_group.structures.contains(&build_ref)
                 && (build_group.is_undecided || stored(build_group))
         })
     }
 
     /// Notes that the waiting answers of this build may belong to another key.
-    pub(crate) fn mark_undecided(&mut self, member: Member) {
-        if let Some(index) = self.undecided_build_group_of(member) {
+    pub(crate) fn mark_undecided(&mut self, build_ref: BuildRef) {
+        if let Some(index) = self.undecided_build_group_of(build_ref) {
             self.build_groups[index].is_undecided = true;
         }
     }
@@ -184,12 +189,12 @@ impl KeyState {
 
     /// Moves the counters that other build groups have of a build into the current one; returns the changes for the
     /// database.
-    pub(crate) fn bring_back(&mut self, current: usize, member: Member) -> Vec<Change> {
+    pub(crate) fn bring_back(&mut self, current: usize, build_ref: BuildRef) -> Vec<Change> {
         let mut moved = Vec::new();
         for index in 0..self.build_groups.len() {
             let build_group = &self.build_groups[index];
-            if index != current && !build_group.is_undecided && build_group.has(member.0) {
-                moved.push(self.move_structure(member, index, current));
+            if index != current && !build_group.is_undecided && build_group.has(build_ref.0) {
+                moved.push(self.move_structure(build_ref, index, current));
             }
         }
         self.touched |= !moved.is_empty();
@@ -197,14 +202,14 @@ impl KeyState {
     }
 
     /// Moves all counters of a build from one build group to another; returns the change for the database.
-    pub(crate) fn move_structure(&mut self, member: Member, from: usize, to: usize) -> Change {
+    pub(crate) fn move_structure(&mut self, build_ref: BuildRef, from: usize, to: usize) -> Change {
         let (structure, (from_id, to_id)) =
-            (member.0, (self.build_groups[from].id, self.build_groups[to].id));
+            (build_ref.0, (self.build_groups[from].id, self.build_groups[to].id));
         let moved = |known: &&mut Life| known.build_group == from_id && known.structure == structure;
         self.lives.iter_mut().filter(moved).for_each(|known| known.build_group = to_id);
-        self.build_groups[from].structures.retain(|known| *known != member);
+        self.build_groups[from].structures.retain(|known| *known != build_ref);
         if !self.build_groups[to].has(structure) {
-            self.build_groups[to].structures.push(member);
+            self.build_groups[to].structures.push(build_ref);
         }
         for index in [from, to] {
             self.build_groups[index].moved = true;
@@ -263,10 +268,10 @@ impl PulledBuildGroup {
     }
 
     /// Takes in the build of an answer of this run.
-    pub(crate) fn take_in_answer(&mut self, member: Member, build: &Arc<Build>) -> Result<(), Conflict> {
-        self.answered.insert(member.0);
-        if !self.structures.contains(&member) {
-            self.structures.push(member);
+    pub(crate) fn take_in_answer(&mut self, build_ref: BuildRef, build: &Arc<Build>) -> Result<(), Conflict> {
+        self.answered.insert(build_ref.0);
+        if !self.structures.contains(&build_ref) {
+            self.structures.push(build_ref);
         }
         self.take_in(build)
     }
@@ -281,18 +286,18 @@ impl PulledBuildGroup {
 mod tests {
     use super::*;
     use crate::fleet::build_group::BuildGroupStatus::{Aside, Current, Former};
-    use crate::fleet::fixtures::{address, at, build, life, member, state, words};
+    use crate::fleet::fixtures::{address, at, build, build_ref, life, state, words};
 
     #[test]
     fn a_build_that_joins_what_is_shown_brings_along_all_that_it_counted() {
         let groups = [(Current, &[(1, "server")][..]), (Former, &[(2, "worker"), (3, "tool")])];
         let mut state = state(&groups, vec![life(7, 2, 2, "a"), life(8, 2, 3, "b")]);
-        let changes = state.bring_back(0, member(2, "worker"));
+        let changes = state.bring_back(0, build_ref(2, "worker"));
         assert_eq!(words(&changes), ["structure 2 from 2 to 1"]);
         assert_eq!(state.lives.iter().map(|life| life.build_group.0).collect::<Vec<_>>(), [1, 2]);
         assert!(state.touched && state.build_groups.iter().all(|build_group| build_group.moved));
         assert!(state.build_groups[0].has(StructureId(2)) && !state.build_groups[1].has(StructureId(2)));
-        assert!(state.bring_back(0, member(2, "worker")).is_empty());
+        assert!(state.bring_back(0, build_ref(2, "worker")).is_empty());
     }
 
     #[test]

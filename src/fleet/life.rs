@@ -84,13 +84,13 @@ pub(crate) fn may_be_of_another(
 /// Lives whose counts may be in part those of the life that an answer is of: the mixture of its address, and lives of
 /// which any may be the one that goes on, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Beside {
+pub(crate) struct RivalLives {
     pub(crate) lives: Vec<Life>,
     /// Counters of all of them together, but for those that the answer brings.
     pub(crate) counts: Vec<u64>,
 }
 
-impl Beside {
+impl RivalLives {
     /// Returns the changes that combine these lives into one life with their counters.
     fn changes(&self, mode: Mode) -> Vec<Change> {
         let Some((&Life { id, pulled_at: at, is_mixture, .. }, gone)) = self.lives.split_first() else {
@@ -123,10 +123,10 @@ impl KnownLives {
     /// Returns the lives that change beside the one that the answer is of.
     ///
     /// The mixture may have counted before what the answer brings, so this is taken from it.
-    pub(crate) fn beside(self, decision: &LifeDecision) -> Beside {
+    pub(crate) fn rivals(self, decision: &LifeDecision) -> RivalLives {
         let Self { previous, others, rest, least, mixture } = self;
         let Some(StoredLife { life, counts: then }) = mixture else {
-            return Beside { lives: others, counts: rest };
+            return RivalLives { lives: others, counts: rest };
         };
         let before = match decision {
             LifeDecision::Begins { .. } => Vec::new(),
@@ -137,9 +137,9 @@ impl KnownLives {
         let mut left = beyond(&then, &beyond(decision.counts(), &before));
         left.iter_mut().zip(&rest).for_each(|(count, rest)| *count = count.saturating_add(*rest));
         if others.is_empty() && left == then {
-            return Beside::default();
+            return RivalLives::default();
         }
-        Beside { lives: [life].into_iter().chain(others).collect(), counts: left }
+        RivalLives { lives: [life].into_iter().chain(others).collect(), counts: left }
     }
 }
 
@@ -152,7 +152,7 @@ pub(crate) struct DecidedAnswer<'a> {
     pub(crate) at: DateTime<Utc>,
     /// The digest by which the same answer is recognised later.
     pub(crate) to_remember: Option<LastAnswer>,
-    pub(crate) beside: &'a Beside,
+    pub(crate) rivals: &'a RivalLives,
 }
 
 /// The changes of stored records that an answer brings.
@@ -172,7 +172,7 @@ pub(crate) fn changes(
     answer: DecidedAnswer<'_>,
     new_id: impl FnOnce() -> LifeId,
 ) -> LifeChanges {
-    let DecidedAnswer { address, build_group, structure, mode, at, to_remember, beside } = answer;
+    let DecidedAnswer { address, build_group, structure, mode, at, to_remember, rivals } = answer;
     let mut changes = Vec::new();
     let mut remembered = None;
     let life = match decision {
@@ -204,7 +204,7 @@ pub(crate) fn changes(
             id
         }
     };
-    changes.extend(beside.changes(mode));
+    changes.extend(rivals.changes(mode));
     LifeChanges { life, changes, remembered }
 }
 
@@ -236,7 +236,7 @@ mod tests {
     }
 
     /// The life of an answer, its changes in words, and the remembered answer in words.
-    fn changed(decision: &LifeDecision, beside: &Beside) -> (i64, Vec<String>, Vec<String>) {
+    fn changed(decision: &LifeDecision, rivals: &RivalLives) -> (i64, Vec<String>, Vec<String>) {
         let to_remember = Some(LastAnswer { fraction: "1/2".to_owned(), answer_digest: vec![1] });
         let answer = DecidedAnswer {
             address: "http://a:1",
@@ -245,7 +245,7 @@ mod tests {
             mode: Mode::Count,
             at: at(15),
             to_remember,
-            beside,
+            rivals,
         };
         let changes = changes(decision, answer, || LifeId(9));
         let remembered: Vec<Change> = changes.remembered.into_iter().collect();
@@ -279,7 +279,7 @@ mod tests {
         let decision = decided(Some(&closed(&[1, 0])), &[2, 0]);
         assert!(matches!(decision, LifeDecision::Continues { is_reopened: true, has_moved: true, .. }));
         let changes = vec!["reopened 7".to_owned(), "moved 7 known".to_owned()];
-        assert_eq!(changed(&decision, &Beside::default()), (7, changes, vec![]));
+        assert_eq!(changed(&decision, &RivalLives::default()), (7, changes, vec![]));
     }
 
     #[test]
@@ -293,34 +293,34 @@ mod tests {
     #[test]
     fn a_life_that_begins_is_stored_under_a_new_id_and_its_answer_is_known_again() {
         let changes = vec!["opened 9 known".to_owned()];
-        assert_eq!(changed(&begins(&[1, 0]), &Beside::default()), (9, changes, vec![]));
+        assert_eq!(changed(&begins(&[1, 0]), &RivalLives::default()), (9, changes, vec![]));
     }
 
     #[test]
     fn an_answer_whose_counters_are_stored_changes_nothing_and_is_remembered_by_itself() {
         let same = continues(&[1, 0], false, true);
-        assert_eq!(changed(&same, &Beside::default()), (7, vec![], vec!["remembered 7".to_owned()]));
+        assert_eq!(changed(&same, &RivalLives::default()), (7, vec![], vec!["remembered 7".to_owned()]));
     }
 
     #[test]
     fn an_answer_with_a_counter_that_fell_is_not_known_again() {
         let noise = continues(&[5, 8], true, false);
-        assert_eq!(changed(&noise, &Beside::default()), (7, vec!["moved 7".to_owned()], vec![]));
-        assert_eq!(changed(&continues(&[5, 3], false, false), &Beside::default()), (7, vec![], vec![]));
+        assert_eq!(changed(&noise, &RivalLives::default()), (7, vec!["moved 7".to_owned()], vec![]));
+        assert_eq!(changed(&continues(&[5, 3], false, false), &RivalLives::default()), (7, vec![], vec![]));
     }
 
     #[test]
     fn lives_that_may_be_the_same_are_left_as_one_beside_it() {
         let lives = vec![life(4, 1, 1, "a"), life(5, 1, 1, "a"), life(6, 1, 1, "a")];
-        let beside = Beside { lives, counts: vec![1, 0] };
+        let rivals = RivalLives { lives, counts: vec![1, 0] };
         let changes =
             ["moved 7 known", "moved 4", "mixed 4", "folded 5", "folded 6"].map(str::to_owned).to_vec();
-        assert_eq!(changed(&continues(&[2, 0], true, true), &beside), (7, changes, vec![]));
+        assert_eq!(changed(&continues(&[2, 0], true, true), &rivals), (7, changes, vec![]));
     }
 
     /// The ids and counters that change beside a life, with what is known of its address.
-    fn beside(known: KnownLives, decision: &LifeDecision) -> (Vec<i64>, Vec<u64>) {
-        let Beside { lives, counts } = known.beside(decision);
+    fn rivals(known: KnownLives, decision: &LifeDecision) -> (Vec<i64>, Vec<u64>) {
+        let RivalLives { lives, counts } = known.rivals(decision);
         (lives.iter().map(|known| known.id.0).collect(), counts)
     }
 
@@ -334,11 +334,11 @@ mod tests {
         let goes_on =
             |mixture| KnownLives { previous: Some(stored(&[5, 1])), mixture, ..KnownLives::default() };
         let moved = continues(&[7, 1], true, true);
-        assert_eq!(beside(goes_on(Some(mixture(&[3, 9]))), &moved), (vec![3], vec![1, 9]));
-        assert_eq!(beside(goes_on(Some(mixture(&[0, 9]))), &moved), (vec![], vec![]), "nothing of it moves");
-        assert_eq!(beside(goes_on(None), &moved), (vec![], vec![]));
+        assert_eq!(rivals(goes_on(Some(mixture(&[3, 9]))), &moved), (vec![3], vec![1, 9]));
+        assert_eq!(rivals(goes_on(Some(mixture(&[0, 9]))), &moved), (vec![], vec![]), "nothing of it moves");
+        assert_eq!(rivals(goes_on(None), &moved), (vec![], vec![]));
         // All that a life counts which begins.
-        assert_eq!(beside(goes_on(Some(mixture(&[3, 9]))), &begins(&[1, 2])), (vec![3], vec![2, 7]));
+        assert_eq!(rivals(goes_on(Some(mixture(&[3, 9]))), &begins(&[1, 2])), (vec![3], vec![2, 7]));
     }
 
     #[test]
@@ -351,8 +351,8 @@ mod tests {
             mixture,
         };
         let moved = continues(&[7, 1], true, true);
-        assert_eq!(beside(known(None), &moved), (vec![4], vec![2, 1]));
-        assert_eq!(beside(known(Some(mixture(&[6, 9]))), &moved), (vec![3, 4], vec![1 + 2, 9 + 1]));
+        assert_eq!(rivals(known(None), &moved), (vec![4], vec![2, 1]));
+        assert_eq!(rivals(known(Some(mixture(&[6, 9]))), &moved), (vec![3, 4], vec![1 + 2, 9 + 1]));
     }
 
     #[test]

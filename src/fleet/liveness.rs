@@ -65,13 +65,13 @@ impl Finding {
 
 /// A finding, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Probe {
+pub(crate) struct ProbeFinding {
     pub finding: Finding,
     /// The reason in words; empty where an agent answers.
     pub detail: String,
 }
 
-impl Probe {
+impl ProbeFinding {
     /// Returns the probe of an address where an agent answers.
     #[must_use]
     pub(crate) fn alive() -> Self {
@@ -167,7 +167,7 @@ pub(crate) struct Suspicion {
     pub witnessed_since: Option<DateTime<Utc>>,
     pub last_failed_at: DateTime<Utc>,
     /// The last failure.
-    pub probe: Probe,
+    pub probe: ProbeFinding,
     /// The failures meet the rules for a dead address.
     pub is_dead: bool,
 }
@@ -190,7 +190,7 @@ pub(crate) struct Evidence {
 #[must_use]
 pub(crate) fn judge(
     before: Option<&Suspicion>,
-    probe: &Probe,
+    probe: &ProbeFinding,
     evidence: Evidence,
     rules: &LivenessRules,
 ) -> Option<Suspicion> {
@@ -223,8 +223,8 @@ mod tests {
         DateTime::from_timestamp(1_700_000_000 + minute * 60, 0).unwrap()
     }
 
-    fn probe(finding: Finding) -> Probe {
-        Probe { finding, detail: "it failed".to_owned() }
+    fn probe(finding: Finding) -> ProbeFinding {
+        ProbeFinding { finding, detail: "it failed".to_owned() }
     }
 
     fn evidence(minute: i64) -> Evidence {
@@ -348,7 +348,7 @@ mod tests {
     fn of_two_attempts_the_milder_counts() {
         let refused = probe(Finding::Refused);
         assert_eq!(refused.clone().milder(probe(Finding::Silent)).finding, Finding::Silent);
-        assert_eq!(Probe::alive().milder(refused.clone()), Probe::alive());
+        assert_eq!(ProbeFinding::alive().milder(refused.clone()), ProbeFinding::alive());
         assert_eq!(refused.milder(probe(Finding::Withheld)).finding, Finding::Withheld);
     }
 

@@ -8,7 +8,7 @@ use crate::profile::Fingerprint;
 
 /// A build that is adopted if the votes stay as they are.
 #[derive(Clone, Debug)]
-pub(crate) struct Pending {
+pub(crate) struct PendingAdoption {
     pub(crate) build: Option<Fingerprint>,
     pub(crate) kind: ContestKind,
     pub(crate) votes: usize,
@@ -16,7 +16,7 @@ pub(crate) struct Pending {
     pub(crate) at: DateTime<Utc>,
 }
 
-impl Pending {
+impl PendingAdoption {
     /// Returns the build that an undecided election may adopt. `build_of` returns the build that stands for a build
     /// group.
     pub(crate) fn new(
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn nothing_is_pending_where_the_build_shown_stays() {
         let contest = Contest { kind: ContestKind::Tie, winner: None, since: at(0), votes: 2, listed: 3 };
-        assert!(Pending::new(&Election { contest: Some(contest), chosen: None }, |_| None).is_none());
-        assert!(Pending::new(&Election::default(), |_| None).is_none());
+        assert!(PendingAdoption::new(&Election { contest: Some(contest), chosen: None }, |_| None).is_none());
+        assert!(PendingAdoption::new(&Election::default(), |_| None).is_none());
     }
 }

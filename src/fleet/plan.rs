@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::ids::KeyId;
 use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
-use super::schedule::{self, Due, Reason};
+use super::schedule::{self, Due, DueReason};
 
 /// The services that a run is to pull.
 pub(crate) enum Selection {
@@ -27,7 +27,7 @@ pub(crate) struct PullPlan<'a> {
     /// Groups to peek at, which are pulled if their coverage changed.
     pub(crate) peeks: Vec<AddressGroup<'a>>,
     /// Keys that are not pulled.
-    pub(crate) waiting: Vec<Waiting<'a>>,
+    pub(crate) waiting: Vec<WaitingKey<'a>>,
 }
 
 /// Keys that are pulled together, because an address can be listed under several of them.
@@ -43,7 +43,7 @@ pub(crate) struct AddressGroup<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupKey<'a> {
     pub(crate) entry: &'a KeyEntry,
-    pub(crate) reason: Reason,
+    pub(crate) reason: DueReason,
     /// Every address is asked, not only those whose retry is due.
     pub(crate) full: bool,
 }
@@ -56,19 +56,19 @@ pub(crate) struct GroupAddress {
 }
 
 /// A key that is not pulled.
-pub(crate) struct Waiting<'a> {
+pub(crate) struct WaitingKey<'a> {
     pub(crate) entry: &'a KeyEntry,
     /// The time at which the key is due, and the reason for the wait; `None` when no center lists it.
-    pub(crate) until: Option<(DateTime<Utc>, Reason)>,
+    pub(crate) until: Option<(DateTime<Utc>, DueReason)>,
 }
 
 /// The decision about one key of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Decision {
+enum KeyPlan {
     /// The key is pulled from these addresses.
-    Pull { reason: Reason, full: bool, addresses: Vec<String> },
+    Pull { reason: DueReason, full: bool, addresses: Vec<String> },
     /// The key is not pulled before this time.
-    Wait(DateTime<Utc>, Reason),
+    Wait(DateTime<Utc>, DueReason),
     /// No center lists the key.
     Offline,
     /// A person named other keys.
@@ -139,11 +139,11 @@ impl<'a> PullPlan<'a> {
     /// addresses vote.
     pub(crate) fn for_address(entry: &'a KeyEntry, address: &str, entries: &'a [KeyEntry]) -> Self {
         let is_entry = |other: &&KeyEntry| other.id == entry.id;
-        let came_in = |other| GroupKey { entry: other, reason: Reason::CameIn, full: false };
+        let came_in = |other| GroupKey { entry: other, reason: DueReason::CameIn, full: false };
         let (own, others): (Vec<_>, Vec<_>) =
             clusters(entries).into_iter().partition(|cluster| cluster.iter().any(is_entry));
         let neighbours = own.into_iter().flatten().filter(|other| !is_entry(other));
-        let named = GroupKey { entry, reason: Reason::Named, full: false };
+        let named = GroupKey { entry, reason: DueReason::Named, full: false };
         let keys = [named].into_iter().chain(neighbours.map(came_in)).collect();
         let asked = vec![GroupAddress { address: address.to_owned(), keys: vec![0] }];
         let others = others.into_iter().flatten().filter(|other| other.came_in);
@@ -159,7 +159,8 @@ impl<'a> PullPlan<'a> {
             let listed = cluster.iter().flat_map(|entry| entry.addresses());
             let asked: BTreeSet<String> = listed.filter(|address| addresses.contains(address)).collect();
             if !asked.is_empty() {
-                let key = |entry: &&'a KeyEntry| GroupKey { entry, reason: Reason::LastChance, full: false };
+                let key =
+                    |entry: &&'a KeyEntry| GroupKey { entry, reason: DueReason::LastChance, full: false };
                 pulls.push(AddressGroup::new(cluster.iter().map(key).collect(), listing(&cluster, asked)));
             }
         }
@@ -167,9 +168,9 @@ impl<'a> PullPlan<'a> {
     }
 
     /// Adds keys that share addresses. All of them are pulled together if one of them is.
-    fn add(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>) {
+    fn add(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<KeyPlan>) {
         let first_reason = decisions.iter().find_map(|decision| match decision {
-            Decision::Pull { reason, .. } => Some(*reason),
+            KeyPlan::Pull { reason, .. } => Some(*reason),
             _ => None,
         });
         match first_reason {
@@ -178,17 +179,17 @@ impl<'a> PullPlan<'a> {
         }
     }
 
-    fn add_pull(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>, first_reason: Reason) {
+    fn add_pull(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<KeyPlan>, first_reason: DueReason) {
         let mut keys = Vec::with_capacity(cluster.len());
         let mut asked = BTreeSet::new();
         for (entry, decision) in cluster.iter().copied().zip(decisions) {
             match decision {
-                Decision::Pull { reason, full, addresses } => {
+                KeyPlan::Pull { reason, full, addresses } => {
                     keys.push(GroupKey { entry, reason, full });
                     asked.extend(addresses);
                 }
                 // An address that is asked because of another key is judged for this key, too.
-                Decision::Wait(..) | Decision::Offline | Decision::Passed => {
+                KeyPlan::Wait(..) | KeyPlan::Offline | KeyPlan::Passed => {
                     keys.push(GroupKey { entry, reason: first_reason, full: false });
                 }
             }
@@ -196,20 +197,20 @@ impl<'a> PullPlan<'a> {
         self.pulls.push(AddressGroup::new(keys, listing(cluster, asked)));
     }
 
-    fn add_waiting(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<Decision>) {
-        if decisions.iter().any(|decision| matches!(decision, Decision::Wait(..))) {
-            let key = |entry: &&'a KeyEntry| GroupKey { entry, reason: Reason::Peeked, full: true };
+    fn add_waiting(&mut self, cluster: &[&'a KeyEntry], decisions: Vec<KeyPlan>) {
+        if decisions.iter().any(|decision| matches!(decision, KeyPlan::Wait(..))) {
+            let key = |entry: &&'a KeyEntry| GroupKey { entry, reason: DueReason::Peeked, full: true };
             let asked = cluster.iter().flat_map(|entry| healthy_addresses(entry)).collect();
             let keys = cluster.iter().map(key).collect();
             self.peeks.push(AddressGroup::new(keys, listing(cluster, asked)));
         }
         for (entry, decision) in cluster.iter().copied().zip(decisions) {
             match decision {
-                Decision::Wait(until, reason) => {
-                    self.waiting.push(Waiting { entry, until: Some((until, reason)) });
+                KeyPlan::Wait(until, reason) => {
+                    self.waiting.push(WaitingKey { entry, until: Some((until, reason)) });
                 }
-                Decision::Offline => self.waiting.push(Waiting { entry, until: None }),
-                Decision::Pull { .. } | Decision::Passed => {}
+                KeyPlan::Offline => self.waiting.push(WaitingKey { entry, until: None }),
+                KeyPlan::Pull { .. } | KeyPlan::Passed => {}
             }
         }
     }
@@ -224,63 +225,63 @@ fn healthy_addresses(entry: &KeyEntry) -> impl Iterator<Item = String> {
 ///
 /// A snapshot shows that coverage changed, as a peek would. So the key needs its row, even if none of its addresses is
 /// asked.
-fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> Decision {
-    let reason = Reason::CameIn;
+fn decide(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> KeyPlan {
+    let reason = DueReason::CameIn;
     match whether_due(entry, selection, rules, now) {
-        Decision::Wait(..) if entry.came_in => {
-            Decision::Pull { reason, full: true, addresses: healthy_addresses(entry).collect() }
+        KeyPlan::Wait(..) if entry.came_in => {
+            KeyPlan::Pull { reason, full: true, addresses: healthy_addresses(entry).collect() }
         }
-        Decision::Offline | Decision::Passed if entry.came_in => {
-            Decision::Pull { reason, full: false, addresses: Vec::new() }
+        KeyPlan::Offline | KeyPlan::Passed if entry.came_in => {
+            KeyPlan::Pull { reason, full: false, addresses: Vec::new() }
         }
         decision => decision,
     }
 }
 
 /// Decides about a key by its schedule and the retries of its addresses, unless a person overrules them.
-fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> Decision {
+fn whether_due(entry: &KeyEntry, selection: &Selection, rules: &PullRules, now: DateTime<Utc>) -> KeyPlan {
     let addresses = entry.addresses();
     let overruled = match selection {
         Selection::Due => None,
-        Selection::Forced => Some(Reason::Forced),
-        Selection::Named(keys) if keys.contains(&entry.id) => Some(Reason::Named),
-        Selection::Named(_) => return Decision::Passed,
+        Selection::Forced => Some(DueReason::Forced),
+        Selection::Named(keys) if keys.contains(&entry.id) => Some(DueReason::Named),
+        Selection::Named(_) => return KeyPlan::Passed,
     };
     if let Some(reason) = overruled.filter(|_| !addresses.is_empty()) {
-        return Decision::Pull { reason, full: true, addresses };
+        return KeyPlan::Pull { reason, full: true, addresses };
     }
     let cut_off = entry.schedule.unfinished;
     if addresses.is_empty() {
         // Counters that an earlier run stored still lack their row.
-        let (reason, full) = (Reason::CutOff, true);
-        return if cut_off { Decision::Pull { reason, full, addresses } } else { Decision::Offline };
+        let (reason, full) = (DueReason::CutOff, true);
+        return if cut_off { KeyPlan::Pull { reason, full, addresses } } else { KeyPlan::Offline };
     }
     let due = match schedule::due(&entry.schedule.schedule, &addresses, now, &rules.steps) {
-        _ if cut_off => Due::Now(Reason::CutOff),
+        _ if cut_off => Due::Now(DueReason::CutOff),
         due => due,
     };
-    let Retries { ready, retried, earliest } = retries(entry, addresses, &due, rules, now);
+    let RetryPlan { ready, retried, earliest } = retries(entry, addresses, &due, rules, now);
     match (due, retried, earliest) {
         (Due::Now(reason), ..) if !ready.is_empty() || cut_off => {
-            Decision::Pull { reason, full: true, addresses: ready }
+            KeyPlan::Pull { reason, full: true, addresses: ready }
         }
-        (Due::Later(..), Some(reason), _) => Decision::Pull { reason, full: false, addresses: ready },
+        (Due::Later(..), Some(reason), _) => KeyPlan::Pull { reason, full: false, addresses: ready },
         // In the second pattern the key is due, and every address waits for its retry.
         (Due::Later(until, reason), None, _) | (Due::Now(_), _, Some((until, reason))) => {
-            Decision::Wait(until, reason)
+            KeyPlan::Wait(until, reason)
         }
-        (Due::Now(reason), ..) => Decision::Pull { reason, full: true, addresses: ready },
+        (Due::Now(reason), ..) => KeyPlan::Pull { reason, full: true, addresses: ready },
     }
 }
 
 /// Addresses of a key by their retries.
-struct Retries {
+struct RetryPlan {
     /// Addresses to be asked.
     ready: Vec<String>,
     /// The reason for asking an address that failed before.
-    retried: Option<Reason>,
+    retried: Option<DueReason>,
     /// The earliest retry that is not due yet.
-    earliest: Option<(DateTime<Utc>, Reason)>,
+    earliest: Option<(DateTime<Utc>, DueReason)>,
 }
 
 fn retries(
@@ -289,8 +290,8 @@ fn retries(
     due: &Due,
     rules: &PullRules,
     now: DateTime<Utc>,
-) -> Retries {
-    let mut retries = Retries { ready: Vec::new(), retried: None, earliest: None };
+) -> RetryPlan {
+    let mut retries = RetryPlan { ready: Vec::new(), retried: None, earliest: None };
     for address in addresses {
         match entry.state(&address).retry.due(now, &rules.retry) {
             None => {
@@ -362,12 +363,12 @@ mod tests {
     use super::*;
     use crate::fleet::fixtures::{address, at, entry, failing, pulled, rules};
 
-    fn decided(entry: &KeyEntry, minute: i64) -> Decision {
+    fn decided(entry: &KeyEntry, minute: i64) -> KeyPlan {
         decide(entry, &Selection::Due, &rules(), at(minute))
     }
 
-    fn pull(reason: Reason, full: bool, hosts: &[&str]) -> Decision {
-        Decision::Pull { reason, full, addresses: hosts.iter().map(|host| address(host)).collect() }
+    fn pull(reason: DueReason, full: bool, hosts: &[&str]) -> KeyPlan {
+        KeyPlan::Pull { reason, full, addresses: hosts.iter().map(|host| address(host)).collect() }
     }
 
     fn cut_off(mut entry: KeyEntry) -> KeyEntry {
@@ -380,19 +381,19 @@ mod tests {
     }
 
     const STEP: std::time::Duration = std::time::Duration::from_secs(15 * 60);
-    const ELAPSED: Reason = Reason::Elapsed { step: 0, wait: STEP };
-    const WAITING: Reason = Reason::Waiting { step: 0, wait: STEP };
-    const RETRY: Reason = Reason::Retry { failures: 1 };
+    const ELAPSED: DueReason = DueReason::Elapsed { step: 0, wait: STEP };
+    const WAITING: DueReason = DueReason::Waiting { step: 0, wait: STEP };
+    const RETRY: DueReason = DueReason::Retry { failures: 1 };
 
     #[test]
     fn a_key_never_pulled_is_pulled_from_all_addresses() {
-        assert_eq!(decided(&entry(1, &["a", "b"]), 0), pull(Reason::NeverPulled, true, &["a", "b"]));
+        assert_eq!(decided(&entry(1, &["a", "b"]), 0), pull(DueReason::NeverPulled, true, &["a", "b"]));
     }
 
     #[test]
     fn a_key_waits_until_its_step_is_over() {
         let key = pulled(1, &["a"]);
-        assert_eq!(decided(&key, 5), Decision::Wait(at(15), WAITING));
+        assert_eq!(decided(&key, 5), KeyPlan::Wait(at(15), WAITING));
         assert_eq!(decided(&key, 15), pull(ELAPSED, true, &["a"]));
     }
 
@@ -400,7 +401,7 @@ mod tests {
     fn a_key_that_no_center_lists_is_offline_however_it_is_selected() {
         let key = entry(1, &[]);
         for selection in [Selection::Due, Selection::Forced, Selection::Named([key.id].into())] {
-            assert_eq!(decide(&key, &selection, &rules(), at(0)), Decision::Offline);
+            assert_eq!(decide(&key, &selection, &rules(), at(0)), KeyPlan::Offline);
         }
     }
 
@@ -408,14 +409,14 @@ mod tests {
     fn force_and_a_name_overrule_the_step_and_every_retry() {
         let key = failing(pulled(1, &["a", "b"]), "b", 1, 6);
         let decided = |selection| decide(&key, &selection, &rules(), at(5));
-        assert_eq!(decided(Selection::Forced), pull(Reason::Forced, true, &["a", "b"]));
-        assert_eq!(decided(Selection::Named([key.id].into())), pull(Reason::Named, true, &["a", "b"]));
+        assert_eq!(decided(Selection::Forced), pull(DueReason::Forced, true, &["a", "b"]));
+        assert_eq!(decided(Selection::Named([key.id].into())), pull(DueReason::Named, true, &["a", "b"]));
     }
 
     #[test]
     fn a_key_that_is_due_and_not_named_is_passed_over() {
         let selection = Selection::Named([KeyId(2)].into());
-        assert_eq!(decide(&entry(1, &["a"]), &selection, &rules(), at(0)), Decision::Passed);
+        assert_eq!(decide(&entry(1, &["a"]), &selection, &rules(), at(0)), KeyPlan::Passed);
     }
 
     #[test]
@@ -440,37 +441,37 @@ mod tests {
     fn a_due_key_whose_addresses_all_wait_for_retries_waits_for_the_first_of_them() {
         let key = failing(failing(pulled(1, &["a", "b"]), "a", 1, 16), "b", 2, 18);
         // A timer may be six seconds early for a wait of one minute, so neither is due at 12:15.
-        assert_eq!(decided(&key, 15), Decision::Wait(at(16), RETRY));
+        assert_eq!(decided(&key, 15), KeyPlan::Wait(at(16), RETRY));
     }
 
     #[test]
     fn a_key_of_a_run_that_was_cut_off_is_pulled_before_its_step_is_over() {
-        assert_eq!(decided(&cut_off(pulled(1, &["a"])), 5), pull(Reason::CutOff, true, &["a"]));
+        assert_eq!(decided(&cut_off(pulled(1, &["a"])), 5), pull(DueReason::CutOff, true, &["a"]));
     }
 
     #[test]
     fn a_key_of_a_run_that_was_cut_off_is_decided_without_asking_addresses_that_wait() {
         let key = cut_off(failing(pulled(1, &["a"]), "a", 1, 6));
-        assert_eq!(decided(&key, 5), pull(Reason::CutOff, true, &[]));
+        assert_eq!(decided(&key, 5), pull(DueReason::CutOff, true, &[]));
     }
 
     #[test]
     fn a_key_of_a_run_that_was_cut_off_gets_its_row_though_nobody_lists_it() {
-        assert_eq!(decided(&cut_off(entry(1, &[])), 5), pull(Reason::CutOff, true, &[]));
+        assert_eq!(decided(&cut_off(entry(1, &[])), 5), pull(DueReason::CutOff, true, &[]));
     }
 
     #[test]
     fn a_snapshot_has_a_waiting_key_pulled_from_the_addresses_that_did_not_fail() {
         let key = came_in(failing(pulled(1, &["a", "b"]), "b", 1, 6));
-        assert_eq!(decided(&key, 5), pull(Reason::CameIn, true, &["a"]));
+        assert_eq!(decided(&key, 5), pull(DueReason::CameIn, true, &["a"]));
     }
 
     #[test]
     fn a_snapshot_of_a_key_that_is_offline_or_passed_over_asks_nothing() {
-        assert_eq!(decided(&came_in(entry(1, &[])), 5), pull(Reason::CameIn, false, &[]));
+        assert_eq!(decided(&came_in(entry(1, &[])), 5), pull(DueReason::CameIn, false, &[]));
         let named = Selection::Named([KeyId(2)].into());
         let decided = decide(&came_in(pulled(1, &["a"])), &named, &rules(), at(5));
-        assert_eq!(decided, pull(Reason::CameIn, false, &[]));
+        assert_eq!(decided, pull(DueReason::CameIn, false, &[]));
     }
 
     #[test]
@@ -517,7 +518,10 @@ mod tests {
         let plan = PullPlan::make(&entries, &Selection::Due, &rules(), at(5));
         assert_eq!(shown(&plan.pulls), ["1+2: c(2) b(1+2)"]);
         let keys = plan.pulls[0].keys.iter().map(|key| (key.reason, key.full));
-        assert_eq!(keys.collect::<Vec<_>>(), [(Reason::NeverPulled, false), (Reason::NeverPulled, true)]);
+        assert_eq!(
+            keys.collect::<Vec<_>>(),
+            [(DueReason::NeverPulled, false), (DueReason::NeverPulled, true)]
+        );
         assert!(plan.waiting.is_empty() && plan.peeks.is_empty());
     }
 
@@ -545,7 +549,7 @@ mod tests {
         let plan = PullPlan::for_address(&entries[0], &address("x"), &entries);
         assert_eq!(shown(&plan.pulls), ["1+2: x(1)", "3:"]);
         let keys = plan.pulls[0].keys.iter().map(|key| key.reason);
-        assert_eq!(keys.collect::<Vec<_>>(), [Reason::Named, Reason::CameIn]);
+        assert_eq!(keys.collect::<Vec<_>>(), [DueReason::Named, DueReason::CameIn]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::build_group;
 use super::key_entry::{KeyEntry, Listing};
-use super::liveness::{Finding, Probe};
+use super::liveness::{Finding, ProbeFinding};
 use super::records::Key;
 use super::services::Fleet;
 use super::tombstone::Tombstone;
@@ -93,7 +93,7 @@ pub(crate) fn current_listings(fleet: &Fleet) -> impl Iterator<Item = (&Listing,
 /// The result of probing an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeResult {
-    pub probe: Probe,
+    pub probe: ProbeFinding,
     /// The served build; `None` when it was not needed or could not be read.
     pub build: Option<Fingerprint>,
     /// The match of that build with each key of the target.
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_result_knows_only_the_keys_that_it_was_compared_with() {
         let matches = vec![(key("one"), BuildMatch::Own), (key("two"), BuildMatch::Other)];
-        let result = ProbeResult { probe: Probe::alive(), build: None, matches };
+        let result = ProbeResult { probe: ProbeFinding::alive(), build: None, matches };
         let found = ["one", "two", "three"].map(|name| result.build_match(&key(name)));
         assert_eq!(found, [Some(BuildMatch::Own), Some(BuildMatch::Other), None]);
     }

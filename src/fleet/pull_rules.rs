@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::schedule::{Retry, Steps};
+use super::schedule::{PullWaits, RetryWaits};
 
 /// The kind of change of a service's coverage that begins a new row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct PullRules {
     pub(crate) adopt: bool,
     /// The prefix of a build's fingerprint that a person gave with `--adopt`.
     pub(crate) adopt_by_hand: Option<String>,
-    pub(crate) steps: Steps,
-    pub(crate) retry: Retry,
+    pub(crate) steps: PullWaits,
+    pub(crate) retry: RetryWaits,
     pub(crate) row_at_least_every: Duration,
 }

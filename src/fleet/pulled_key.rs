@@ -9,8 +9,8 @@ use super::ids::BuildGroupId;
 use super::key_entry::KeyEntry;
 use super::pull_rules::PullRules;
 use super::records::ScheduleRow;
-use super::row_decision::Shown;
-use super::schedule::{Outcome, Schedule};
+use super::row_decision::KeyFigures;
+use super::schedule::{Schedule, ScheduleOutcome};
 
 /// A key whose addresses were asked.
 pub(crate) struct PulledKey<'a> {
@@ -35,27 +35,27 @@ impl PulledKey<'_> {
     }
 
     /// Returns the outcome of the pull. `own_answers` is the number of answers with the build that the key shows.
-    pub(crate) fn outcome(&self, own_answers: usize, is_changed: bool) -> Outcome {
+    pub(crate) fn outcome(&self, own_answers: usize, is_changed: bool) -> ScheduleOutcome {
         match own_answers {
-            _ if is_changed => Outcome::Changed,
-            0 if self.asked.is_empty() => Outcome::UnchangedAtRetry,
-            0 => Outcome::NothingAnswered,
-            _ if self.full => Outcome::Unchanged,
-            _ => Outcome::UnchangedAtRetry,
+            _ if is_changed => ScheduleOutcome::Changed,
+            0 if self.asked.is_empty() => ScheduleOutcome::UnchangedAtRetry,
+            0 => ScheduleOutcome::NothingAnswered,
+            _ if self.full => ScheduleOutcome::Unchanged,
+            _ => ScheduleOutcome::UnchangedAtRetry,
         }
     }
 
     /// Returns the schedule to store for the next pull.
     pub(crate) fn next_schedule(
         &self,
-        outcome: Outcome,
-        shown: &Shown,
+        outcome: ScheduleOutcome,
+        shown: &KeyFigures,
         election: Election<BuildGroupId>,
     ) -> ScheduleRow {
         let (old, now, steps) = (&self.entry.schedule, self.now, &self.rules.steps);
         let name = &self.entry.newest_name().name;
         let schedule = match outcome {
-            Outcome::Changed if self.asked.is_empty() => old.schedule.hastened(name, now, steps),
+            ScheduleOutcome::Changed if self.asked.is_empty() => old.schedule.hastened(name, now, steps),
             outcome => old.schedule.after(name, outcome, &self.entry.addresses(), now, steps),
         };
         ScheduleRow {
@@ -74,20 +74,20 @@ mod tests {
     use crate::fleet::election::{Contest, ContestKind};
     use crate::fleet::fixtures::{address, at, entry, pulled, pulled_key, rules};
 
-    fn shown(changed: bool) -> Shown {
-        Shown { changed, ..Shown::default() }
+    fn shown(changed: bool) -> KeyFigures {
+        KeyFigures { changed, ..KeyFigures::default() }
     }
 
     #[test]
     fn the_outcome_of_a_pull_follows_from_its_answers() {
         let (key, rules) = (entry(1, &["a"]), rules());
         for (what, asked, full, own_answers, is_changed, outcome) in [
-            ("coverage changed", &["a"][..], true, 1, true, Outcome::Changed),
-            ("a snapshot changed it", &[], false, 0, true, Outcome::Changed),
-            ("all were asked", &["a"], true, 1, false, Outcome::Unchanged),
-            ("a retry alone", &["a"], false, 1, false, Outcome::UnchangedAtRetry),
-            ("no answer of its build", &["a"], true, 0, false, Outcome::NothingAnswered),
-            ("nobody was asked", &[], true, 0, false, Outcome::UnchangedAtRetry),
+            ("coverage changed", &["a"][..], true, 1, true, ScheduleOutcome::Changed),
+            ("a snapshot changed it", &[], false, 0, true, ScheduleOutcome::Changed),
+            ("all were asked", &["a"], true, 1, false, ScheduleOutcome::Unchanged),
+            ("a retry alone", &["a"], false, 1, false, ScheduleOutcome::UnchangedAtRetry),
+            ("no answer of its build", &["a"], true, 0, false, ScheduleOutcome::NothingAnswered),
+            ("nobody was asked", &[], true, 0, false, ScheduleOutcome::UnchangedAtRetry),
         ] {
             let key = PulledKey { full, ..pulled_key(&key, asked, &rules) };
             assert_eq!(key.outcome(own_answers, is_changed), outcome, "{what}");
@@ -99,7 +99,7 @@ mod tests {
         let (mut entry, rules) = (pulled(1, &["a"]), rules());
         entry.schedule.schedule.step = 2;
         let next = pulled_key(&entry, &["a"], &rules).next_schedule(
-            Outcome::Changed,
+            ScheduleOutcome::Changed,
             &shown(true),
             Election::default(),
         );
@@ -112,8 +112,8 @@ mod tests {
         let (entry, rules) = (pulled(1, &["a"]), rules());
         let key = pulled_key(&entry, &["a"], &rules);
         let next = |outcome| key.next_schedule(outcome, &shown(false), Election::default());
-        assert_eq!(next(Outcome::Unchanged).schedule.step, 1);
-        assert_eq!(next(Outcome::NothingAnswered), entry.schedule);
+        assert_eq!(next(ScheduleOutcome::Unchanged).schedule.step, 1);
+        assert_eq!(next(ScheduleOutcome::NothingAnswered), entry.schedule);
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
         let (mut entry, rules) = (pulled(1, &["a"]), rules());
         entry.schedule.unfinished = true;
         let key = pulled_key(&entry, &["a"], &rules);
-        let next = key.next_schedule(Outcome::Unchanged, &shown(false), Election::default());
+        let next = key.next_schedule(ScheduleOutcome::Unchanged, &shown(false), Election::default());
         assert!(!next.unfinished);
     }
 
@@ -130,7 +130,7 @@ mod tests {
         let (mut entry, rules) = (pulled(1, &["a"]), rules());
         entry.schedule.schedule.next_due = Some(at(240));
         let key = pulled_key(&entry, &[], &rules);
-        let next = key.next_schedule(Outcome::Changed, &shown(true), Election::default()).schedule;
+        let next = key.next_schedule(ScheduleOutcome::Changed, &shown(true), Election::default()).schedule;
         assert_eq!(next.last_pull, Some(at(0)));
         // The wait of the first step is shortened by up to a tenth.
         assert!(next.next_due.is_some_and(|due| at(28) <= due && due <= at(30)));
@@ -143,7 +143,7 @@ mod tests {
         let contest = Contest { kind: ContestKind::Majority, winner, since: at(15), votes: 2, listed: 3 };
         let election = Election { contest: Some(contest), chosen: None };
         let key = pulled_key(&entry, &["a"], &rules);
-        let next = key.next_schedule(Outcome::Unchanged, &shown(false), election);
+        let next = key.next_schedule(ScheduleOutcome::Unchanged, &shown(false), election);
         assert_eq!((next.schedule.election, next.election), (Some(at(20)), election));
     }
 

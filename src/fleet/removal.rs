@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::center_address::{CenterAddress, Renaming, RightfulNames};
-use super::liveness::{Evidence, Finding, LivenessRules, Probe, Suspicion, judge, lasted};
+use super::liveness::{Evidence, Finding, LivenessRules, ProbeFinding, Suspicion, judge, lasted};
 use super::situation::Situation;
 use super::tombstone::{Tombstone, TombstoneDecision};
 
@@ -187,7 +187,7 @@ fn is_too_much(going: usize, listed: usize) -> bool {
 
 /// Returns the reason for which a dead address stays after its last probe and, if there was one, its last pull; `None`
 /// when it is removed.
-pub(crate) fn reason_to_spare(probe: &Probe, has_answered_pull: bool) -> Option<String> {
+pub(crate) fn reason_to_spare(probe: &ProbeFinding, has_answered_pull: bool) -> Option<String> {
     match probe.finding {
         _ if has_answered_pull => Some("it answered the last pull".to_owned()),
         Finding::Alive => Some("it answers again".to_owned()),
@@ -313,12 +313,12 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_in_this_run_is_not_removed_by_it() {
-        let dead_before = |probe: Option<Probe>| {
+        let dead_before = |probe: Option<ProbeFinding>| {
             let mut listed = dead(1, 1);
             listed.before.as_mut().unwrap().is_dead = true;
             CenterAddress { probe, ..listed }
         };
-        let withheld = Probe { finding: Finding::Withheld, detail: "too many open files".to_owned() };
+        let withheld = ProbeFinding { finding: Finding::Withheld, detail: "too many open files".to_owned() };
         for probe in [None, Some(withheld)] {
             let plan = plan(vec![dead_before(probe), alive(2)], OPTIONS);
             assert_eq!(actions(&plan), "kk");
@@ -400,12 +400,12 @@ mod tests {
 
     #[test]
     fn a_dead_address_is_spared_when_it_answers_or_when_nothing_was_learnt() {
-        let withheld = Probe { finding: Finding::Withheld, detail: "too many open files".to_owned() };
+        let withheld = ProbeFinding { finding: Finding::Withheld, detail: "too many open files".to_owned() };
         for (probe, has_answered_pull, expected) in [
             (refused(), false, None),
             (refused(), true, Some("it answered the last pull")),
-            (Probe::alive(), true, Some("it answered the last pull")),
-            (Probe::alive(), false, Some("it answers again")),
+            (ProbeFinding::alive(), true, Some("it answered the last pull")),
+            (ProbeFinding::alive(), false, Some("it answers again")),
             (withheld, false, Some("too many open files")),
         ] {
             assert_eq!(reason_to_spare(&probe, has_answered_pull).as_deref(), expected, "{probe:?}");

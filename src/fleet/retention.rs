@@ -19,7 +19,7 @@ use super::services::Fleet;
 
 /// The part of the history that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Keep {
+pub(crate) struct RetentionRules {
     /// Number of the newest rows of each key that are kept at any age.
     pub newest: usize,
     /// Rows younger than this are kept, however many there are.
@@ -56,7 +56,7 @@ pub(crate) struct KeptRow<K, R> {
 #[must_use]
 pub(crate) fn spent<K: Copy + Ord, R: Copy + Ord>(
     rows: &[KeptRow<K, R>],
-    keep: &Keep,
+    keep: &RetentionRules,
     now: DateTime<Utc>,
 ) -> Vec<R> {
     let mut by_key: BTreeMap<K, Vec<&KeptRow<K, R>>> = BTreeMap::new();
@@ -76,7 +76,7 @@ pub(crate) fn spent<K: Copy + Ord, R: Copy + Ord>(
 
 /// The last use of a key or a build group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Use<T> {
+pub(crate) struct LastUse<T> {
     pub what: T,
     /// An address that a center lists needs it.
     pub is_needed: bool,
@@ -86,10 +86,11 @@ pub(crate) struct Use<T> {
 
 /// Returns the keys or build groups that are not needed and have not been used for as long as keys are kept.
 #[must_use]
-pub(crate) fn outlived<T: Copy>(uses: &[Use<T>], keep: &Keep, now: DateTime<Utc>) -> Vec<T> {
+pub(crate) fn outlived<T: Copy>(uses: &[LastUse<T>], keep: &RetentionRules, now: DateTime<Utc>) -> Vec<T> {
     let Some(longest) = keep.keys_younger_than else { return Vec::new() };
-    let is_old =
-        |used: &&Use<T>| !used.is_needed && used.last_at.is_some_and(|last_at| lasted(last_at, now, longest));
+    let is_old = |used: &&LastUse<T>| {
+        !used.is_needed && used.last_at.is_some_and(|last_at| lasted(last_at, now, longest))
+    };
     uses.iter().filter(is_old).map(|used| used.what).collect()
 }
 
@@ -115,7 +116,12 @@ pub(crate) struct DroppedBuildGroup {
 }
 
 /// Returns the rows that are deleted of keys that stay.
-pub(crate) fn spent_rows(rows: Vec<Row>, gone: &[DroppedKey], keep: &Keep, now: DateTime<Utc>) -> Vec<Row> {
+pub(crate) fn spent_rows(
+    rows: Vec<Row>,
+    gone: &[DroppedKey],
+    keep: &RetentionRules,
+    now: DateTime<Utc>,
+) -> Vec<Row> {
     let gone: HashSet<RowId> = gone.iter().flat_map(|key| &key.rows).map(|row| row.id).collect();
     let staying = rows.iter().filter(|row| !gone.contains(&row.id));
     let kept: Vec<KeptRow<&Key, RowId>> = staying
@@ -137,7 +143,7 @@ pub(crate) fn outlived_keys(
     fleet: &Fleet,
     rows: &[Row],
     dropped_before: &BTreeSet<KeyId>,
-    keep: &Keep,
+    keep: &RetentionRules,
     now: DateTime<Utc>,
 ) -> Vec<DroppedKey> {
     let mut by_key: HashMap<&Key, Vec<&Row>> = HashMap::new();
@@ -151,8 +157,8 @@ pub(crate) fn outlived_keys(
             && rows_of(entry).is_empty()
     };
     let candidates = fleet.entries.iter().filter(|entry| !is_empty(entry));
-    let uses: Vec<Use<&KeyEntry>> = candidates
-        .map(|entry| Use {
+    let uses: Vec<LastUse<&KeyEntry>> = candidates
+        .map(|entry| LastUse {
             what: entry,
             is_needed: !entry.addresses().is_empty(),
             last_at: last_used(entry, rows_of(entry)),
@@ -181,19 +187,19 @@ pub(crate) fn outlived_build_groups(
     entry: &KeyEntry,
     build_groups: &[BuildGroup],
     lives: &[Life],
-    keep: &Keep,
+    keep: &RetentionRules,
     now: DateTime<Utc>,
 ) -> Vec<DroppedBuildGroup> {
     let listed: BTreeSet<String> = entry.addresses().into_iter().collect();
     let aside = build_groups.iter().filter(|build_group| build_group.status == BuildGroupStatus::Aside);
-    let uses: Vec<Use<&BuildGroup>> = aside
+    let uses: Vec<LastUse<&BuildGroup>> = aside
         .map(|build_group| {
             let of_group = || lives.iter().filter(|known| known.build_group == build_group.id);
             let is_served = |open: &Life| {
                 open.closed_at.is_none()
                     && open.address.as_ref().is_some_and(|address| listed.contains(address))
             };
-            Use {
+            LastUse {
                 what: build_group,
                 is_needed: of_group().any(is_served),
                 last_at: of_group().map(|known| known.closed_at.unwrap_or(known.pulled_at)).max(),
@@ -225,7 +231,8 @@ mod tests {
         Duration::from_secs(days * 86_400)
     }
 
-    const KEEP: Keep = Keep { newest: 2, younger_than: days(30), keys_younger_than: Some(days(90)) };
+    const KEEP: RetentionRules =
+        RetentionRules { newest: 2, younger_than: days(30), keys_younger_than: Some(days(90)) };
 
     /// Rows 1, 2, ... of one key, stored on these days; the last is the latest.
     fn rows(key: char, first: i64, stored: &[i64]) -> Vec<KeptRow<char, i64>> {
@@ -266,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_latest_of_a_key_stays_whatever_is_asked_for() {
-        let none = Keep { newest: 0, younger_than: Duration::ZERO, ..KEEP };
+        let none = RetentionRules { newest: 0, younger_than: Duration::ZERO, ..KEEP };
         assert_eq!(spent(&rows('a', 1, &[0, 1, 2]), &none, at(100)), [1, 2]);
         // The latest row need not be the newest one: a person may have adopted an earlier build again.
         let mut odd = rows('a', 1, &[0, 1, 2]);
@@ -283,7 +290,7 @@ mod tests {
     #[test]
     fn only_what_nobody_needs_and_used_long_ago_is_outlived() {
         let use_of =
-            |what, is_needed, last_at: Option<i64>| Use { what, is_needed, last_at: last_at.map(at) };
+            |what, is_needed, last_at: Option<i64>| LastUse { what, is_needed, last_at: last_at.map(at) };
         let all = [
             use_of("old", false, Some(0)),
             use_of("needed", true, Some(0)),
@@ -292,7 +299,7 @@ mod tests {
             use_of("never", false, None),
         ];
         assert_eq!(outlived(&all, &KEEP, at(100)), ["old", "to the day"]);
-        assert_eq!(outlived(&all, &Keep { keys_younger_than: None, ..KEEP }, at(100)), [""; 0]);
+        assert_eq!(outlived(&all, &RetentionRules { keys_younger_than: None, ..KEEP }, at(100)), [""; 0]);
     }
 
     /// A key of one name that is listed at these hosts, and was last listed on a day.

@@ -32,7 +32,7 @@ pub(crate) struct RowQuestion<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RowDecision<'s> {
     /// The latest row stays the latest.
-    Stands(Shown),
+    Stands(KeyFigures),
     /// The key has no counters to show.
     Nothing,
     /// The row is decided by a sum: the stored counters of these lives and the answers of this run.
@@ -41,7 +41,7 @@ pub(crate) enum RowDecision<'s> {
 
 /// The figures that a key shows after a pull.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct KeyFigures {
     pub(crate) changed: bool,
     pub(crate) coverage: Option<Coverage>,
     pub(crate) counts_moved_at: Option<DateTime<Utc>>,
@@ -49,13 +49,13 @@ pub(crate) struct Shown {
 
 /// The figures of the sum of all counters of a build group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Figures {
+pub(crate) struct GroupFigures {
     pub(crate) coverage: Coverage,
     pub(crate) covered_digest: Fingerprint,
     pub(crate) counts_digest: Fingerprint,
 }
 
-impl Figures {
+impl GroupFigures {
     /// Returns the figures for a row of a build group.
     pub(crate) fn stats(self, build_group: BuildGroupId, answered: u32, listed: u32) -> RowStats {
         let Self { coverage, covered_digest, counts_digest } = self;
@@ -66,7 +66,7 @@ impl Figures {
 /// The final decision about a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowConclusion {
-    pub(crate) shown: Shown,
+    pub(crate) shown: KeyFigures,
     /// A row is stored.
     pub(crate) is_stored: bool,
 }
@@ -81,7 +81,7 @@ impl RowQuestion<'_> {
             && !self.is_overdue(old.counts_moved_at)
         {
             let counts_moved_at = old.counts_moved_at;
-            return RowDecision::Stands(Shown {
+            return RowDecision::Stands(KeyFigures {
                 changed: false,
                 coverage: Some(stats.coverage),
                 counts_moved_at,
@@ -95,7 +95,7 @@ impl RowQuestion<'_> {
     }
 
     /// Decides by the figures of the sum.
-    pub(crate) fn conclude(&self, figures: &Figures) -> RowConclusion {
+    pub(crate) fn conclude(&self, figures: &GroupFigures) -> RowConclusion {
         let stats = self.stats();
         let moved = stats.is_none_or(|stats| stats.counts_digest != figures.counts_digest);
         let is_change = match self.rule {
@@ -105,7 +105,7 @@ impl RowQuestion<'_> {
         let moved_at = moved.then(|| self.old.counts_moved_at.unwrap_or(self.now));
         let is_stored = is_change || self.is_overdue(moved_at);
         let counts_moved_at = moved_at.filter(|_| !is_stored);
-        let shown = Shown { changed: is_change, coverage: Some(figures.coverage), counts_moved_at };
+        let shown = KeyFigures { changed: is_change, coverage: Some(figures.coverage), counts_moved_at };
         RowConclusion { shown, is_stored }
     }
 
@@ -133,9 +133,9 @@ mod tests {
         figures(covered, counts).stats(BuildGroupId(build_group), 1, 1)
     }
 
-    fn figures(covered: u8, counts: u8) -> Figures {
+    fn figures(covered: u8, counts: u8) -> GroupFigures {
         let coverage = Coverage { covered: 1, total: 2 };
-        Figures { coverage, covered_digest: print(covered), counts_digest: print(counts) }
+        GroupFigures { coverage, covered_digest: print(covered), counts_digest: print(counts) }
     }
 
     /// A question at 12:15 about build group 1, with a row at least every hour.
@@ -162,8 +162,8 @@ mod tests {
         }
     }
 
-    fn shown(changed: bool, counts_moved_at: Option<DateTime<Utc>>) -> Shown {
-        Shown { changed, coverage: Some(Coverage { covered: 1, total: 2 }), counts_moved_at }
+    fn shown(changed: bool, counts_moved_at: Option<DateTime<Utc>>) -> KeyFigures {
+        KeyFigures { changed, coverage: Some(Coverage { covered: 1, total: 2 }), counts_moved_at }
     }
 
     fn two_lives() -> KeyState {

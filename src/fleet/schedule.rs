@@ -28,20 +28,20 @@ const MOST_SLACK: Duration = Duration::from_secs(MINUTE);
 
 /// The waits between pulls of a service while nothing changes; the last one repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Steps(Vec<Duration>);
+pub(crate) struct PullWaits(Vec<Duration>);
 
 /// The waits before an address that failed is tried again; the last one repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Retry(Vec<Duration>);
+pub(crate) struct RetryWaits(Vec<Duration>);
 
 /// The waits before a pull.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waits<'a> {
-    pub(crate) steps: &'a Steps,
-    pub(crate) retry: &'a Retry,
+    pub(crate) steps: &'a PullWaits,
+    pub(crate) retry: &'a RetryWaits,
 }
 
-/// The reason for which a list of waits makes no [`Steps`] and no [`Retry`].
+/// The reason for which a list of waits makes no [`PullWaits`] and no [`RetryWaits`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WaitsError {
     /// The list is empty.
@@ -63,10 +63,10 @@ pub(crate) enum WaitsError {
     },
 }
 
-impl Steps {
+impl PullWaits {
     /// Accepts one or more waits above zero in ascending order.
-    pub(crate) fn new(waits: Vec<Duration>) -> Result<Steps, WaitsError> {
-        ascending(waits).map(Steps)
+    pub(crate) fn new(waits: Vec<Duration>) -> Result<PullWaits, WaitsError> {
+        ascending(waits).map(PullWaits)
     }
 
     /// Returns the wait of `step`; beyond the last step it is the last wait.
@@ -81,16 +81,16 @@ impl Steps {
 }
 
 /// 15 minutes, 1, 2 and 4 hours.
-impl Default for Steps {
+impl Default for PullWaits {
     fn default() -> Self {
-        Steps([15, 60, 120, 240].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec())
+        PullWaits([15, 60, 120, 240].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec())
     }
 }
 
-impl Retry {
+impl RetryWaits {
     /// Accepts one or more waits above zero in ascending order.
-    pub(crate) fn new(waits: Vec<Duration>) -> Result<Retry, WaitsError> {
-        ascending(waits).map(Retry)
+    pub(crate) fn new(waits: Vec<Duration>) -> Result<RetryWaits, WaitsError> {
+        ascending(waits).map(RetryWaits)
     }
 
     /// Returns the wait after this number of failures in a row; beyond the last wait it is the last one.
@@ -101,9 +101,9 @@ impl Retry {
 }
 
 /// 1, 5, 15 and 60 minutes.
-impl Default for Retry {
+impl Default for RetryWaits {
     fn default() -> Self {
-        Retry([1, 5, 15, 60].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec())
+        RetryWaits([1, 5, 15, 60].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec())
     }
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn is_over(since: DateTime<Utc>, wait: Duration, now: DateTime<Utc>) 
 /// The stored schedule of a service. The default is that of a service that was never pulled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// The current step in [`Steps`], from 0.
+    /// The current step in [`PullWaits`], from 0.
     pub step: usize,
     /// Start of the run that last pulled it; `None` when it was never pulled.
     pub last_pull: Option<DateTime<Utc>>,
@@ -170,7 +170,7 @@ pub(crate) struct Schedule {
 
 /// The outcome of a pull of a service, for its schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ScheduleOutcome {
     /// Coverage changed.
     Changed,
     /// Some of the addresses of a due service answered, and nothing changed.
@@ -185,14 +185,14 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// The service or address is to be pulled now.
-    Now(Reason),
+    Now(DueReason),
     /// The service or address waits until this time.
-    Later(DateTime<Utc>, Reason),
+    Later(DateTime<Utc>, DueReason),
 }
 
 /// The reason for which a service or an address is pulled now, or waits. Its text is a clause for `-v` and `--explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub(crate) enum DueReason {
     /// The service was never pulled. This holds for every new commit, because it is a new key.
     NeverPulled,
     /// The wait of its step is over.
@@ -239,27 +239,31 @@ pub(crate) enum Reason {
     Election,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for DueReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::NeverPulled => write!(f, "never pulled"),
-            Reason::Elapsed { step, wait } => {
+            DueReason::NeverPulled => write!(f, "never pulled"),
+            DueReason::Elapsed { step, wait } => {
                 write!(f, "the wait of {} is over (step {})", format_duration(*wait), step + 1)
             }
-            Reason::Waiting { step, wait } => {
+            DueReason::Waiting { step, wait } => {
                 write!(f, "waiting {} (step {})", format_duration(*wait), step + 1)
             }
-            Reason::AddressesChanged { new, gone } => write!(f, "addresses changed: {new} new, {gone} gone"),
-            Reason::ClockWentBack => write!(f, "the clock went back, the last pull lies in the future"),
-            Reason::Retry { failures: 1 } => write!(f, "retry after a failure"),
-            Reason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
-            Reason::CutOff => write!(f, "the last run was cut off"),
-            Reason::CameIn => write!(f, "the last data of a process came in"),
-            Reason::Named => write!(f, "named"),
-            Reason::Forced => write!(f, "forced"),
-            Reason::Peeked => write!(f, "a peek found that coverage moved"),
-            Reason::LastChance => write!(f, "its address is about to be removed"),
-            Reason::Election => write!(f, "as many addresses or more serve another build than the one shown"),
+            DueReason::AddressesChanged { new, gone } => {
+                write!(f, "addresses changed: {new} new, {gone} gone")
+            }
+            DueReason::ClockWentBack => write!(f, "the clock went back, the last pull lies in the future"),
+            DueReason::Retry { failures: 1 } => write!(f, "retry after a failure"),
+            DueReason::Retry { failures } => write!(f, "retry after {failures} failures in a row"),
+            DueReason::CutOff => write!(f, "the last run was cut off"),
+            DueReason::CameIn => write!(f, "the last data of a process came in"),
+            DueReason::Named => write!(f, "named"),
+            DueReason::Forced => write!(f, "forced"),
+            DueReason::Peeked => write!(f, "a peek found that coverage moved"),
+            DueReason::LastChance => write!(f, "its address is about to be removed"),
+            DueReason::Election => {
+                write!(f, "as many addresses or more serve another build than the one shown")
+            }
         }
     }
 }
@@ -269,29 +273,38 @@ impl fmt::Display for Reason {
 /// A timer may be early by a tenth of the wait, at most a minute. A wait never ends later than by the present `steps`,
 /// so that shorter waits in the configuration take effect at once. The end of an election makes a service due earlier.
 #[must_use]
-pub(crate) fn due(schedule: &Schedule, addresses_now: &[String], now: DateTime<Utc>, steps: &Steps) -> Due {
+pub(crate) fn due(
+    schedule: &Schedule,
+    addresses_now: &[String],
+    now: DateTime<Utc>,
+    steps: &PullWaits,
+) -> Due {
     let Some(last_pull) = schedule.last_pull else {
-        return Due::Now(Reason::NeverPulled);
+        return Due::Now(DueReason::NeverPulled);
     };
     let (before, listed) = (set(&schedule.addresses), set(addresses_now));
     if before != listed {
         let new = listed.difference(&before).count();
-        return Due::Now(Reason::AddressesChanged { new, gone: before.difference(&listed).count() });
+        return Due::Now(DueReason::AddressesChanged { new, gone: before.difference(&listed).count() });
     }
     let step = schedule.step;
     let wait = steps.wait(step);
     if last_pull.signed_duration_since(now) > slack(wait) {
-        return Due::Now(Reason::ClockWentBack);
+        return Due::Now(DueReason::ClockWentBack);
     }
     let next_due = schedule.next_due.map_or(now, |next_due| next_due.min(later(last_pull, wait)));
     if next_due.signed_duration_since(now) <= slack(wait) {
-        return Due::Now(Reason::Elapsed { step, wait });
+        return Due::Now(DueReason::Elapsed { step, wait });
     }
     if let Some(election) = schedule.election.filter(|election| *election < next_due) {
         let is_due = election.signed_duration_since(now) <= slack(MAJORITY_AFTER);
-        return if is_due { Due::Now(Reason::Election) } else { Due::Later(election, Reason::Election) };
+        return if is_due {
+            Due::Now(DueReason::Election)
+        } else {
+            Due::Later(election, DueReason::Election)
+        };
     }
-    Due::Later(next_due, Reason::Waiting { step, wait })
+    Due::Later(next_due, DueReason::Waiting { step, wait })
 }
 
 impl Schedule {
@@ -299,7 +312,7 @@ impl Schedule {
     ///
     /// A change, a first pull and a different set of addresses lead to the first step; an unchanged pull leads to the
     /// next step, and the last step repeats. The wait counts from `now`: missed pulls are not made up for.
-    /// [`Outcome::UnchangedAtRetry`] and [`Outcome::NothingAnswered`] change nothing.
+    /// [`ScheduleOutcome::UnchangedAtRetry`] and [`ScheduleOutcome::NothingAnswered`] change nothing.
     ///
     /// Each wait is shortened by up to a tenth, so that not all services are due in the same run. The part is always
     /// the same for a service and a step. A wait is never lengthened, or the tick at its end would come too early.
@@ -307,18 +320,18 @@ impl Schedule {
     pub(crate) fn after(
         &self,
         service: &str,
-        outcome: Outcome,
+        outcome: ScheduleOutcome,
         addresses: &[String],
         now: DateTime<Utc>,
-        steps: &Steps,
+        steps: &PullWaits,
     ) -> Schedule {
         let listed = set(addresses);
         let first = self.last_pull.is_none() || set(&self.addresses) != listed;
         let step = match outcome {
-            Outcome::UnchangedAtRetry | Outcome::NothingAnswered => return self.clone(),
-            Outcome::Changed => 0,
-            Outcome::Unchanged if first => 0,
-            Outcome::Unchanged => steps.after(self.step),
+            ScheduleOutcome::UnchangedAtRetry | ScheduleOutcome::NothingAnswered => return self.clone(),
+            ScheduleOutcome::Changed => 0,
+            ScheduleOutcome::Unchanged if first => 0,
+            ScheduleOutcome::Unchanged => steps.after(self.step),
         };
         Schedule {
             step,
@@ -332,7 +345,7 @@ impl Schedule {
     /// Returns the schedule of a service whose snapshots changed its coverage although no address was asked. The
     /// service is due after the first step's wait at the latest, and its last pull stays the same.
     #[must_use]
-    pub(crate) fn hastened(&self, service: &str, now: DateTime<Utc>, steps: &Steps) -> Schedule {
+    pub(crate) fn hastened(&self, service: &str, now: DateTime<Utc>, steps: &PullWaits) -> Schedule {
         let soon = later(now, spread(steps.wait(0), service, 0));
         match self.next_due {
             Some(due) if due > soon => Schedule { step: 0, next_due: Some(soon), ..self.clone() },
@@ -379,7 +392,7 @@ pub(crate) struct AddressRetry {
 impl AddressRetry {
     /// Returns the failures to store after one more failure. After an answer they are [`AddressRetry::default`].
     #[must_use]
-    pub(crate) fn after_failure(&self, now: DateTime<Utc>, retry: &Retry) -> AddressRetry {
+    pub(crate) fn after_failure(&self, now: DateTime<Utc>, retry: &RetryWaits) -> AddressRetry {
         let failures = self.failures.saturating_add(1);
         AddressRetry { failures, next_try: Some(later(now, retry.wait(failures))) }
     }
@@ -390,16 +403,16 @@ impl AddressRetry {
     /// The slack is the same as for services. A next try further away than the wait is due now, because the clock went
     /// back.
     #[must_use]
-    pub(crate) fn due(&self, now: DateTime<Utc>, retry: &Retry) -> Option<Due> {
+    pub(crate) fn due(&self, now: DateTime<Utc>, retry: &RetryWaits) -> Option<Due> {
         let next_try = self.next_try?;
         let wait = retry.wait(self.failures);
         let left = next_try.signed_duration_since(now);
         Some(if left > delta(wait) + slack(wait) {
-            Due::Now(Reason::ClockWentBack)
+            Due::Now(DueReason::ClockWentBack)
         } else if left <= slack(wait) {
-            Due::Now(Reason::Retry { failures: self.failures })
+            Due::Now(DueReason::Retry { failures: self.failures })
         } else {
-            Due::Later(next_try, Reason::Retry { failures: self.failures })
+            Due::Later(next_try, DueReason::Retry { failures: self.failures })
         })
     }
 }
@@ -431,41 +444,41 @@ mod tests {
         Schedule {
             step,
             last_pull: Some(at(0)),
-            next_due: Some(later(at(0), Steps::default().wait(step))),
+            next_due: Some(later(at(0), PullWaits::default().wait(step))),
             addresses: addresses(&["a", "b"]),
             election: None,
         }
     }
 
     fn due_at(schedule: &Schedule, now: DateTime<Utc>) -> Due {
-        due(schedule, &addresses(&["a", "b"]), now, &Steps::default())
+        due(schedule, &addresses(&["a", "b"]), now, &PullWaits::default())
     }
 
-    fn after_at(schedule: &Schedule, outcome: Outcome, now: DateTime<Utc>) -> Schedule {
-        schedule.after("svc", outcome, &addresses(&["a", "b"]), now, &Steps::default())
+    fn after_at(schedule: &Schedule, outcome: ScheduleOutcome, now: DateTime<Utc>) -> Schedule {
+        schedule.after("svc", outcome, &addresses(&["a", "b"]), now, &PullWaits::default())
     }
 
     #[test]
     fn an_election_makes_a_service_due_when_it_can_be_decided() {
         let elects_at = |seconds| Schedule { election: Some(at(seconds)), ..pulled(1) };
         for (now, due) in [
-            (0, Due::Later(at(300), Reason::Election)),
-            (269, Due::Later(at(300), Reason::Election)),
-            (270, Due::Now(Reason::Election)),
-            (900, Due::Now(Reason::Election)),
+            (0, Due::Later(at(300), DueReason::Election)),
+            (269, Due::Later(at(300), DueReason::Election)),
+            (270, Due::Now(DueReason::Election)),
+            (900, Due::Now(DueReason::Election)),
         ] {
             assert_eq!(due_at(&elects_at(300), at(now)), due, "{now}");
         }
         // An election that is further away than the step changes nothing.
         assert_eq!(due_at(&elects_at(86_400), at(0)), due_at(&pulled(1), at(0)));
         // A pull leaves the election to the caller, and the service comes before those that are due later.
-        assert_eq!(after_at(&elects_at(300), Outcome::Unchanged, at(9)).election, Some(at(300)));
+        assert_eq!(after_at(&elects_at(300), ScheduleOutcome::Unchanged, at(9)).election, Some(at(300)));
         assert_eq!(most_overdue_first(&elects_at(300), "svc").0, Some(at(300)));
     }
 
     #[test]
     fn what_changed_unasked_is_due_soon_and_no_sooner_pulled() {
-        let steps = Steps::default();
+        let steps = PullWaits::default();
         let late = pulled(3);
         let hasty = late.hastened("svc", at(60), &steps);
         assert_eq!((hasty.step, hasty.last_pull), (0, late.last_pull));
@@ -477,15 +490,15 @@ mod tests {
 
     #[test]
     fn a_service_never_pulled_is_due() {
-        assert_eq!(due_at(&Schedule::default(), at(0)), Due::Now(Reason::NeverPulled));
+        assert_eq!(due_at(&Schedule::default(), at(0)), Due::Now(DueReason::NeverPulled));
     }
 
     #[test]
     fn unchanged_pulls_climb_the_steps_and_the_last_repeats() {
-        let mut schedule = after_at(&Schedule::default(), Outcome::Changed, at(0));
+        let mut schedule = after_at(&Schedule::default(), ScheduleOutcome::Changed, at(0));
         let mut steps = vec![schedule.step];
         for pull in 1..6 {
-            schedule = after_at(&schedule, Outcome::Unchanged, at(pull * 86_400));
+            schedule = after_at(&schedule, ScheduleOutcome::Unchanged, at(pull * 86_400));
             steps.push(schedule.step);
         }
         assert_eq!(steps, [0, 1, 2, 3, 3, 3]);
@@ -493,28 +506,29 @@ mod tests {
 
     #[test]
     fn a_change_leads_back_to_the_first_step() {
-        let schedule = after_at(&pulled(3), Outcome::Changed, at(100));
+        let schedule = after_at(&pulled(3), ScheduleOutcome::Changed, at(100));
         assert_eq!((schedule.step, schedule.last_pull), (0, Some(at(100))));
         assert_eq!(schedule.next_due, Some(later(at(100), spread(minutes(15), "svc", 0))));
     }
 
     #[test]
     fn a_first_pull_is_the_first_step_even_if_nothing_is_covered() {
-        assert_eq!(after_at(&Schedule::default(), Outcome::Unchanged, at(0)).step, 0);
+        assert_eq!(after_at(&Schedule::default(), ScheduleOutcome::Unchanged, at(0)).step, 0);
     }
 
     #[test]
     fn a_different_set_of_addresses_is_due_and_leads_back_to_the_first_step() {
         for (now, reason) in [
-            (addresses(&["a"]), Some(Reason::AddressesChanged { new: 0, gone: 1 })),
-            (addresses(&["a", "c"]), Some(Reason::AddressesChanged { new: 1, gone: 1 })),
-            (addresses(&["c", "b", "a"]), Some(Reason::AddressesChanged { new: 1, gone: 0 })),
+            (addresses(&["a"]), Some(DueReason::AddressesChanged { new: 0, gone: 1 })),
+            (addresses(&["a", "c"]), Some(DueReason::AddressesChanged { new: 1, gone: 1 })),
+            (addresses(&["c", "b", "a"]), Some(DueReason::AddressesChanged { new: 1, gone: 0 })),
             // Neither order nor an address listed twice makes a difference.
             (addresses(&["b", "a", "b"]), None),
         ] {
-            let decided = due(&pulled(2), &now, at(60), &Steps::default());
-            let step = pulled(2).after("svc", Outcome::Unchanged, &now, at(60), &Steps::default()).step;
-            let waiting = Due::Later(at(7200), Reason::Waiting { step: 2, wait: minutes(120) });
+            let decided = due(&pulled(2), &now, at(60), &PullWaits::default());
+            let step =
+                pulled(2).after("svc", ScheduleOutcome::Unchanged, &now, at(60), &PullWaits::default()).step;
+            let waiting = Due::Later(at(7200), DueReason::Waiting { step: 2, wait: minutes(120) });
             let expected = reason.map_or((waiting, 3), |reason| (Due::Now(reason), 0));
             assert_eq!((decided, step), expected);
         }
@@ -523,13 +537,14 @@ mod tests {
     #[test]
     fn addresses_are_remembered_sorted_and_once() {
         let listed = addresses(&["b", "a", "b"]);
-        let schedule = pulled(0).after("svc", Outcome::Changed, &listed, at(0), &Steps::default());
+        let schedule =
+            pulled(0).after("svc", ScheduleOutcome::Changed, &listed, at(0), &PullWaits::default());
         assert_eq!(schedule.addresses, addresses(&["a", "b"]));
     }
 
     #[test]
     fn what_says_nothing_of_the_service_leaves_its_schedule_alone() {
-        for outcome in [Outcome::NothingAnswered, Outcome::UnchangedAtRetry] {
+        for outcome in [ScheduleOutcome::NothingAnswered, ScheduleOutcome::UnchangedAtRetry] {
             for schedule in [pulled(2), Schedule::default()] {
                 assert_eq!(after_at(&schedule, outcome, at(9999)), schedule);
             }
@@ -546,23 +561,23 @@ mod tests {
             (3, 4 * 3600 - 60, true),
         ] {
             let decided = due_at(&pulled(step), at(now));
-            assert_eq!(matches!(decided, Due::Now(Reason::Elapsed { .. })), is_due, "{step} {now}");
+            assert_eq!(matches!(decided, Due::Now(DueReason::Elapsed { .. })), is_due, "{step} {now}");
         }
-        let short = Steps::new(vec![secs(100)]).unwrap();
+        let short = PullWaits::new(vec![secs(100)]).unwrap();
         let schedule = Schedule { next_due: Some(at(100)), ..pulled(0) };
         let decided = |now| due(&schedule, &schedule.addresses, at(now), &short);
-        assert_eq!(decided(89), Due::Later(at(100), Reason::Waiting { step: 0, wait: secs(100) }));
-        assert_eq!(decided(90), Due::Now(Reason::Elapsed { step: 0, wait: secs(100) }));
+        assert_eq!(decided(89), Due::Later(at(100), DueReason::Waiting { step: 0, wait: secs(100) }));
+        assert_eq!(decided(90), Due::Now(DueReason::Elapsed { step: 0, wait: secs(100) }));
     }
 
     #[test]
     fn a_clock_that_jumped_back_does_not_make_a_service_sleep() {
         // A clock that went back by up to a minute changes nothing.
-        assert!(matches!(due_at(&pulled(0), at(-60)), Due::Later(_, Reason::Waiting { .. })));
-        assert_eq!(due_at(&pulled(0), at(-61)), Due::Now(Reason::ClockWentBack));
-        assert_eq!(due_at(&pulled(3), at(-1_000_000_000)), Due::Now(Reason::ClockWentBack));
+        assert!(matches!(due_at(&pulled(0), at(-60)), Due::Later(_, DueReason::Waiting { .. })));
+        assert_eq!(due_at(&pulled(0), at(-61)), Due::Now(DueReason::ClockWentBack));
+        assert_eq!(due_at(&pulled(3), at(-1_000_000_000)), Due::Now(DueReason::ClockWentBack));
         // The next pull stores a valid schedule again.
-        let schedule = after_at(&pulled(3), Outcome::Unchanged, at(-1_000_000_000));
+        let schedule = after_at(&pulled(3), ScheduleOutcome::Unchanged, at(-1_000_000_000));
         assert_eq!(schedule.last_pull, Some(at(-1_000_000_000)));
         assert!(matches!(due_at(&schedule, at(-999_999_000)), Due::Later(..)));
     }
@@ -570,20 +585,20 @@ mod tests {
     #[test]
     fn a_machine_that_slept_for_a_day_pulls_once_and_counts_from_then() {
         let woke = at(86_400);
-        assert!(matches!(due_at(&pulled(0), woke), Due::Now(Reason::Elapsed { step: 0, .. })));
-        let schedule = after_at(&pulled(0), Outcome::Unchanged, woke);
+        assert!(matches!(due_at(&pulled(0), woke), Due::Now(DueReason::Elapsed { step: 0, .. })));
+        let schedule = after_at(&pulled(0), ScheduleOutcome::Unchanged, woke);
         assert_eq!(schedule.next_due, Some(later(woke, spread(minutes(60), "svc", 1))));
         assert!(matches!(due_at(&schedule, woke + TimeDelta::minutes(15)), Due::Later(..)));
     }
 
     #[test]
     fn shortened_steps_take_effect_at_once() {
-        let steps = Steps::new(vec![minutes(1), minutes(2)]).unwrap();
+        let steps = PullWaits::new(vec![minutes(1), minutes(2)]).unwrap();
         let decided = |now| due(&pulled(3), &addresses(&["a", "b"]), at(now), &steps);
-        assert_eq!(decided(60), Due::Later(at(120), Reason::Waiting { step: 3, wait: minutes(2) }));
-        assert_eq!(decided(120), Due::Now(Reason::Elapsed { step: 3, wait: minutes(2) }));
+        assert_eq!(decided(60), Due::Later(at(120), DueReason::Waiting { step: 3, wait: minutes(2) }));
+        assert_eq!(decided(120), Due::Now(DueReason::Elapsed { step: 3, wait: minutes(2) }));
         assert_eq!(
-            pulled(3).after("svc", Outcome::Unchanged, &addresses(&["a", "b"]), at(0), &steps).step,
+            pulled(3).after("svc", ScheduleOutcome::Unchanged, &addresses(&["a", "b"]), at(0), &steps).step,
             1
         );
     }
@@ -608,7 +623,7 @@ mod tests {
 
     #[test]
     fn a_failed_address_is_retried_apart_from_the_backoff() {
-        let retry = Retry::default();
+        let retry = RetryWaits::default();
         let mut address = AddressRetry::default();
         assert_eq!(address.due(at(0), &retry), None);
         let mut waits = Vec::new();
@@ -617,17 +632,17 @@ mod tests {
             waits.push((address.next_try.unwrap() - at(0)).num_minutes());
         }
         assert_eq!(waits, [1, 5, 15, 60, 60, 60]);
-        let reason = Reason::Retry { failures: 6 };
+        let reason = DueReason::Retry { failures: 6 };
         assert_eq!(address.due(at(3539), &retry), Some(Due::Later(at(3600), reason)));
         assert_eq!(address.due(at(3540), &retry), Some(Due::Now(reason)));
-        assert_eq!(address.due(at(-61), &retry), Some(Due::Now(Reason::ClockWentBack)));
+        assert_eq!(address.due(at(-61), &retry), Some(Due::Now(DueReason::ClockWentBack)));
     }
 
     #[test]
     fn waits_are_some_and_ascending_and_above_zero() {
         let message = |waits: &[u64]| {
             let waits = waits.iter().map(|wait| secs(*wait)).collect();
-            Steps::new(waits).unwrap_err().to_string()
+            PullWaits::new(waits).unwrap_err().to_string()
         };
         assert_eq!(message(&[]), r#"expected at least one duration, such as ["15m", "60m"]"#);
         assert_eq!(message(&[0]), r#""0s" is out of range, expected more than 0s and at most 366days"#);
@@ -636,22 +651,22 @@ mod tests {
             r#""5m" after "15m", expected each to be longer than the one before"#
         );
         assert_eq!(
-            Retry::new(vec![secs(1), secs(1)]).unwrap_err(),
+            RetryWaits::new(vec![secs(1), secs(1)]).unwrap_err(),
             WaitsError::NotAscending { before: secs(1), next: secs(1) }
         );
-        assert!(Steps::new(vec![LONGEST_WAIT]).is_ok());
-        assert!(Steps::new(vec![LONGEST_WAIT + secs(1)]).is_err());
+        assert!(PullWaits::new(vec![LONGEST_WAIT]).is_ok());
+        assert!(PullWaits::new(vec![LONGEST_WAIT + secs(1)]).is_err());
     }
 
     #[test]
     fn reasons_read_as_clauses() {
         let shown = [
-            Reason::NeverPulled,
-            Reason::Elapsed { step: 1, wait: minutes(60) },
-            Reason::Waiting { step: 0, wait: minutes(15) },
-            Reason::AddressesChanged { new: 2, gone: 1 },
-            Reason::Retry { failures: 1 },
-            Reason::Retry { failures: 3 },
+            DueReason::NeverPulled,
+            DueReason::Elapsed { step: 1, wait: minutes(60) },
+            DueReason::Waiting { step: 0, wait: minutes(15) },
+            DueReason::AddressesChanged { new: 2, gone: 1 },
+            DueReason::Retry { failures: 1 },
+            DueReason::Retry { failures: 3 },
         ]
         .map(|reason| reason.to_string());
         assert_eq!(
@@ -667,9 +682,9 @@ mod tests {
         );
     }
 
-    fn any_steps() -> impl Strategy<Value = Steps> {
+    fn any_steps() -> impl Strategy<Value = PullWaits> {
         prop::collection::btree_set(1..1_000_000_u64, 1..6)
-            .prop_map(|waits| Steps::new(waits.into_iter().map(secs).collect()).unwrap())
+            .prop_map(|waits| PullWaits::new(waits.into_iter().map(secs).collect()).unwrap())
     }
 
     fn any_schedule() -> impl Strategy<Value = Schedule> {
@@ -685,12 +700,12 @@ mod tests {
         )
     }
 
-    fn any_outcome() -> impl Strategy<Value = Outcome> {
+    fn any_outcome() -> impl Strategy<Value = ScheduleOutcome> {
         prop::sample::select(vec![
-            Outcome::Changed,
-            Outcome::Unchanged,
-            Outcome::UnchangedAtRetry,
-            Outcome::NothingAnswered,
+            ScheduleOutcome::Changed,
+            ScheduleOutcome::Unchanged,
+            ScheduleOutcome::UnchangedAtRetry,
+            ScheduleOutcome::NothingAnswered,
         ])
     }
 
@@ -701,7 +716,7 @@ mod tests {
         ) {
             let listed = addresses(&["a"]);
             let next = schedule.after(&service, outcome, &listed, at(0), &steps);
-            if matches!(outcome, Outcome::NothingAnswered | Outcome::UnchangedAtRetry) {
+            if matches!(outcome, ScheduleOutcome::NothingAnswered | ScheduleOutcome::UnchangedAtRetry) {
                 prop_assert_eq!(next, schedule);
             } else {
                 prop_assert!(next.step < steps.0.len());
@@ -730,7 +745,7 @@ mod tests {
         fn no_retry_waits_longer_than_its_wait(
             failures: u32, next_try in -9_000..9_000_i64, now in -9_000..9_000_i64,
         ) {
-            let retry = Retry::default();
+            let retry = RetryWaits::default();
             let address = AddressRetry { failures, next_try: Some(at(next_try)) };
             if let Some(Due::Later(next, _)) = address.due(at(now), &retry) {
                 let wait = retry.wait(failures);
@@ -749,9 +764,9 @@ mod tests {
             let mut schedule = Schedule::default();
             for (tick, early) in early.into_iter().enumerate() {
                 let now = at(i64::try_from(tick).unwrap() * 900 - early);
-                let decided = due(&schedule, &listed, now, &Steps::default());
+                let decided = due(&schedule, &listed, now, &PullWaits::default());
                 prop_assert!(matches!(decided, Due::Now(_)), "{decided:?}");
-                schedule = schedule.after(&service, Outcome::Changed, &listed, now, &Steps::default());
+                schedule = schedule.after(&service, ScheduleOutcome::Changed, &listed, now, &PullWaits::default());
             }
         }
     }

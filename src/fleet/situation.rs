@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::fleet::fixtures::{address, at, entry, removed, with_state};
     use crate::fleet::key_entry::{KeyEntry, Listing};
-    use crate::fleet::liveness::{Finding, Probe, Streak};
+    use crate::fleet::liveness::{Finding, ProbeFinding, Streak};
     use crate::fleet::probe::BuildMatch;
     use crate::fleet::records::Key;
     use crate::fleet::removal::{AddressAction, AddressDecision};
@@ -166,7 +166,7 @@ mod tests {
         }
 
         fn probed(mut self, host: &str, finding: Finding, matches: Vec<(Key, BuildMatch)>) -> Self {
-            let probe = Probe { finding, detail: String::new() };
+            let probe = ProbeFinding { finding, detail: String::new() };
             self.results.insert(address(host), ProbeResult { probe, build: None, matches });
             self
         }
@@ -216,7 +216,7 @@ mod tests {
             plain: None,
             witnessed_since: None,
             last_failed_at: at(minute),
-            probe: Probe { finding: Finding::Silent, detail: String::new() },
+            probe: ProbeFinding { finding: Finding::Silent, detail: String::new() },
             is_dead: false,
         }
     }

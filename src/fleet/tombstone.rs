@@ -135,7 +135,7 @@ impl TombstoneDecision {
 mod tests {
     use super::*;
     use crate::fleet::center_address::testing::{alive, at, name, print};
-    use crate::fleet::liveness::{Finding, Probe};
+    use crate::fleet::liveness::{Finding, ProbeFinding};
     use crate::fleet::removal::{RemovalOptions, RemovalPlan};
     use crate::fleet::situation::Situation;
     use crate::fleet::situation::testing::{NOW, OPTIONS};
@@ -247,7 +247,7 @@ mod tests {
     fn result(finding: Finding, build: Option<u8>, found: Option<BuildMatch>) -> ProbeResult {
         let key = Key::from_name("app", &Naming::default());
         let matches = found.map(|found| (key, found)).into_iter().collect();
-        let probe = Probe { finding, detail: String::new() };
+        let probe = ProbeFinding { finding, detail: String::new() };
         ProbeResult { probe, build: build.map(print), matches }
     }
 

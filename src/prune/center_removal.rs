@@ -8,7 +8,7 @@ use crate::address::normal_form;
 use crate::fleet::center_address::Registration;
 use crate::fleet::center_list::ListedService;
 use crate::fleet::change::Change;
-use crate::fleet::liveness::{Finding, Probe};
+use crate::fleet::liveness::{Finding, ProbeFinding};
 use crate::fleet::probe::ProbeTarget;
 use crate::fleet::registration::registrations;
 use crate::fleet::removal::{AddressDecision, reason_to_spare};
@@ -80,7 +80,7 @@ impl<'r> CenterRemoval<'r> {
         let targets: Vec<ProbeTarget> = targets.into_values().collect();
         let Some(results) = remover.prober.probe_all(&targets, Effort::Quick)? else { return Ok(None) };
         let results = results.into_iter().map(|result| result.probe);
-        let mut probes: HashMap<&str, Probe> =
+        let mut probes: HashMap<&str, ProbeFinding> =
             targets.iter().map(|target| target.address.as_str()).zip(results).collect();
         // Only an address that accepts connections can still serve a profile.
         let silent =
@@ -106,7 +106,7 @@ impl<'r> CenterRemoval<'r> {
     fn spare<'d>(
         &mut self,
         batch: &[&'d AddressDecision],
-        probes: &HashMap<&str, Probe>,
+        probes: &HashMap<&str, ProbeFinding>,
         answered: &BTreeSet<String>,
     ) -> Result<Vec<&'d AddressDecision>> {
         let (mut going, mut changes) = (Vec::new(), Vec::new());

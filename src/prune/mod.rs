@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::{PruneConfig, PullConfig};
 use crate::fleet::removal::RemovalOptions;
-use crate::fleet::retention::Keep;
+use crate::fleet::retention::RetentionRules;
 use crate::names::Naming;
 
 /// Values that the steps of a run share.
@@ -33,7 +33,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) pull: &'a PullConfig,
     pub(crate) options: RemovalOptions,
     /// `None` where the stored history is let alone.
-    pub(crate) keep: Option<Keep>,
+    pub(crate) keep: Option<RetentionRules>,
     /// When the run began.
     pub(crate) now: DateTime<Utc>,
 }

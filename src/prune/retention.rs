@@ -11,7 +11,7 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::retention::{
-    DroppedBuildGroup, DroppedKey, Keep, RowFiles, outlived_build_groups, outlived_keys, spent_rows,
+    DroppedBuildGroup, DroppedKey, RetentionRules, RowFiles, outlived_build_groups, outlived_keys, spent_rows,
 };
 use crate::fleet::row::{Row, RowFilter};
 use crate::io::store::{Store, StoreError};
@@ -42,7 +42,7 @@ impl RetentionRun {
     pub(crate) fn plan(
         store: &Store,
         workdir: &Workdir,
-        keep: &Keep,
+        keep: &RetentionRules,
         naming: &Naming,
         now: DateTime<Utc>,
     ) -> Result<Self> {
@@ -106,7 +106,7 @@ impl RetentionRun {
 fn dropped_build_groups(
     entry: &KeyEntry,
     store: &Store,
-    keep: &Keep,
+    keep: &RetentionRules,
     now: DateTime<Utc>,
 ) -> Result<Vec<DroppedBuildGroup>, StoreError> {
     let counted = || {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::collect::fleet::open_reader;
 use crate::collect::mending::{CheckDepth, MendingOutcome, mend};
 use crate::fleet::removal::RemovalPlan;
-use crate::fleet::retention::{Keep, RowFiles};
+use crate::fleet::retention::{RetentionRules, RowFiles};
 use crate::fleet::situation::Observations;
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Client;
@@ -84,7 +84,12 @@ impl PruneRun<'_> {
         self.prober.signals.received().is_some()
     }
 
-    fn drop_history(&self, keep: &Keep, store: &Store, locked: &LockedWorkdir) -> Result<RetentionRun> {
+    fn drop_history(
+        &self,
+        keep: &RetentionRules,
+        store: &Store,
+        locked: &LockedWorkdir,
+    ) -> Result<RetentionRun> {
         let Self { inputs: Inputs { naming, now, .. }, on_event, .. } = *self;
         let mut run = RetentionRun::plan(store, locked.workdir(), keep, naming, *now)?;
         let files = run.drop_rows(store, locked, *now)?;

@@ -12,8 +12,8 @@ use crate::fleet::ids::{KeyId, RowId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::records::Key;
 use crate::fleet::row::{Row, RowFilter};
+use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
 use crate::fleet::services::Fleet;
-use crate::fleet::state::{AddressHealth, Figures, Line, State};
 use crate::io::store::Store;
 use crate::names::Naming;
 use crate::report::site::{self, Concern, Manifest, Origin, Page, Past, Service, Text, Total};
@@ -110,21 +110,22 @@ impl Stored {
         row: Option<&Row>,
         Times { now, longest_wait }: Times,
     ) -> Service {
-        let state = State::new(member, entry, row, &self.health);
-        let line = Line { entry, member, stored: row.map(Figures::from_row), state, health: &self.health };
+        let state = ServiceState::new(member, entry, row, &self.health);
+        let line =
+            ServiceLine { entry, member, stored: row.map(RowTotal::from_row), state, health: &self.health };
         let last_pull = entry.schedule.schedule.last_pull;
         let said = line.state_text(now);
         // After twice the longest wait without an answer no timer runs, or none of its pulls succeeds.
         let is_overdue = TimeDelta::from_std(longest_wait.saturating_mul(2))
             .is_ok_and(|longest| last_pull.is_some_and(|at| now - at > longest));
         let (word, concern) = match state {
-            State::Unreachable | State::Partial => (state.word(), Concern::Failing),
-            State::OtherBuild | State::StaleName => (state.word(), Concern::Stale),
-            State::Offline => (state.word(), Concern::Gone),
-            State::NeverPulled => (state.word(), Concern::New),
-            State::Ok if is_overdue => ("overdue", Concern::Stale),
-            State::Ok if said != state.word() => (state.word(), Concern::Stale),
-            State::Ok => (state.word(), Concern::Fine),
+            ServiceState::Unreachable | ServiceState::Partial => (state.word(), Concern::Failing),
+            ServiceState::OtherBuild | ServiceState::StaleName => (state.word(), Concern::Stale),
+            ServiceState::Offline => (state.word(), Concern::Gone),
+            ServiceState::NeverPulled => (state.word(), Concern::New),
+            ServiceState::Ok if is_overdue => ("overdue", Concern::Stale),
+            ServiceState::Ok if said != state.word() => (state.word(), Concern::Stale),
+            ServiceState::Ok => (state.word(), Concern::Fine),
         };
         let text = if word == "overdue" { word.to_owned() } else { said };
         let error = |address: &str| {

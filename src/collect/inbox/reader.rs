@@ -255,12 +255,12 @@ fn build_group_for(
     run: &PullRun<'_>,
     store: &Store,
 ) -> Result<BuildGroupId> {
-    let member = (structure, profile.build.fingerprint());
+    let build_ref = (structure, profile.build.fingerprint());
     // A late snapshot of a replaced build belongs to the build group of that build.
     let known = open_key.state.build_group_with(structure);
-    let index = known.or_else(|| open_key.state.build_group_of(&profile.build, member, false));
+    let index = known.or_else(|| open_key.state.build_group_of(&profile.build, build_ref, false));
     let assignment = index.map_or(Assignment::New { is_undecided: false }, Assignment::Known);
-    let index = open_key.make_room(assignment, entry.id, (&profile.build, member), run, store)?;
+    let index = open_key.make_room(assignment, entry.id, (&profile.build, build_ref), run, store)?;
     let id = open_key.state.build_groups[index].id;
     if open_key.state.current().is_none() {
         open_key.state.build_groups[index].status = BuildGroupStatus::Current;

@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::commands::{Context, show};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus};
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::pending::Pending;
+use crate::fleet::pending::PendingAdoption;
 use crate::fleet::records::Life;
 use crate::fleet::row::Row;
 use crate::fleet::schedule::{self, Due};
-use crate::fleet::state::{AddressHealth, next_pull};
+use crate::fleet::service_state::{AddressHealth, next_pull};
 use crate::io::store::Store;
 use crate::names::in_message;
 
@@ -34,7 +34,7 @@ pub(crate) fn run(
     let election = &entry.schedule.election;
     let build_of =
         |id| build_groups.iter().find(|known| known.id == id)?.structures.last().map(|(_, build)| *build);
-    let pending = Pending::new(election, build_of);
+    let pending = PendingAdoption::new(election, build_of);
     let builds = build_groups
         .iter()
         .filter(|build_group| !build_group.structures.is_empty())
@@ -52,7 +52,7 @@ struct Explained<'a> {
     entry: &'a KeyEntry,
     row: Option<Row>,
     builds: Vec<Build>,
-    pending: Option<Pending>,
+    pending: Option<PendingAdoption>,
     health: &'a AddressHealth,
     context: &'a Context,
 }
@@ -152,7 +152,7 @@ impl Explained<'_> {
             "why": why,
             "addresses": entry.addresses().iter().map(address).collect::<Vec<_>>(),
             "builds": builds.iter().map(build).collect::<Vec<_>>(),
-            "pending": self.pending.as_ref().map(Pending::object),
+            "pending": self.pending.as_ref().map(PendingAdoption::object),
         })
     }
 

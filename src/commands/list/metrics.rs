@@ -7,16 +7,16 @@ use chrono::{DateTime, Utc};
 
 use super::super::Context;
 use crate::address::end_of_user;
-use crate::fleet::state::Line;
+use crate::fleet::service_state::ServiceLine;
 use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
 /// A figure of a service; `None` where the figure is not known.
-type Number<'a> = &'a dyn Fn(&Line<'_>) -> Option<f64>;
+type Number<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
 
 /// Writes what is known of each service, and of each center whether it answered.
 pub(crate) fn write(
-    lines: &[Line<'_>],
+    lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
     context: &Context,
     out: &mut dyn Write,
@@ -26,14 +26,14 @@ pub(crate) fn write(
 
 /// Makes one gauge after the other: all of them together are hundreds of bytes a service.
 fn each(
-    lines: &[Line<'_>],
+    lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
     context: &Context,
     mut take: impl FnMut(Gauge<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let now = context.now();
-    let coverage = |line: &Line<'_>| line.stored?.coverage;
-    let last_pull = |line: &Line<'_>| line.entry.schedule.schedule.last_pull;
+    let coverage = |line: &ServiceLine<'_>| line.stored?.coverage;
+    let last_pull = |line: &ServiceLine<'_>| line.entry.schedule.schedule.last_pull;
     let numbers: [(&'static str, &'static str, Number<'_>); 9] = [
         (
             "goc_watchdog_coverage_ratio",
@@ -88,7 +88,7 @@ fn center_up(centers: &BTreeMap<String, bool>) -> Gauge<'_> {
 /// Writes the same for a terminal. The format has no escapes for control characters, and names that differ
 /// in those alone have to stay apart for who reads it, so only here they are escaped.
 pub(crate) fn show(
-    lines: &[Line<'_>],
+    lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
     context: &Context,
     out: &mut dyn Write,
@@ -102,7 +102,7 @@ pub(crate) fn show(
     })
 }
 
-fn labels<'a>(line: &'a Line<'_>) -> Labels<'a> {
+fn labels<'a>(line: &'a ServiceLine<'_>) -> Labels<'a> {
     let (key, member) = (&line.entry.key, line.member);
     // Names are unique, so no two samples have the same labels.
     vec![

@@ -19,8 +19,8 @@ use crate::commands::{Context, show};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::key_entry::Listing;
 use crate::fleet::pick::pick;
+use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
 use crate::fleet::services::{Fleet, UnaskedCenter};
-use crate::fleet::state::{AddressHealth, Figures, Line, State};
 use crate::io::center::{Client, Options};
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{self, FillError};
@@ -190,7 +190,7 @@ fn lines<'a>(
     fleet: &'a Fleet,
     store: Option<&Store>,
     health: &'a AddressHealth,
-) -> Result<Vec<Line<'a>>> {
+) -> Result<Vec<ServiceLine<'a>>> {
     let dropped = match store {
         Some(store) => store.dropped_keys()?,
         None => BTreeSet::new(),
@@ -206,8 +206,14 @@ fn lines<'a>(
             continue;
         }
         for member in entry.members.iter().filter(|member| is_wanted(&member.name)) {
-            let state = State::new(member, entry, row.as_ref(), health);
-            lines.push(Line { entry, member, stored: row.as_ref().map(Figures::from_row), state, health });
+            let state = ServiceState::new(member, entry, row.as_ref(), health);
+            lines.push(ServiceLine {
+                entry,
+                member,
+                stored: row.as_ref().map(RowTotal::from_row),
+                state,
+                health,
+            });
         }
     }
     Ok(lines)
@@ -224,7 +230,7 @@ fn nothing_to_show(parts: &[String], fleet: &Fleet, context: &Context) -> String
 }
 
 fn write(
-    lines: &[Line<'_>],
+    lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
     format: Format,
     context: &Context,
@@ -251,7 +257,7 @@ fn centers_up(fleet: &Fleet, asked: &[String]) -> BTreeMap<String, bool> {
     centers
 }
 
-fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Result<()> {
+fn table(lines: &[ServiceLine<'_>], context: &Context, out: &mut dyn Write) -> io::Result<()> {
     if lines.is_empty() && !context.is_quiet {
         return Ok(());
     }
@@ -269,8 +275,8 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Resu
         "STATE",
     ];
     let now = context.now();
-    let cells = |line: &Line<'_>| {
-        let Line { entry, member, stored, state, health: _ } = line;
+    let cells = |line: &ServiceLine<'_>| {
+        let ServiceLine { entry, member, stored, state, health: _ } = line;
         let next = match line.next_pull(context.config.pull.waits(), context.now()) {
             Some(at) if at <= now => "now".to_owned(),
             Some(at) => format!("in {}", show::span(at - now)),
@@ -294,8 +300,8 @@ fn table(lines: &[Line<'_>], context: &Context, out: &mut dyn Write) -> io::Resu
     show::write_rows(context, &header, lines, cells, out)
 }
 
-fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
-    let Line { entry, member, stored, state, health } = line;
+fn object(line: &ServiceLine<'_>, context: &Context) -> serde_json::Value {
+    let ServiceLine { entry, member, stored, state, health } = line;
     let coverage = stored.and_then(|stored| stored.coverage);
     let address = |listing: &Listing| {
         let address = &*listing.address;
@@ -344,11 +350,11 @@ fn object(line: &Line<'_>, context: &Context) -> serde_json::Value {
 }
 
 /// Returns the color of a state.
-fn color(state: State) -> Color {
+fn color(state: ServiceState) -> Color {
     match state {
-        State::Ok => Color::Green,
-        State::Partial | State::OtherBuild | State::StaleName => Color::Yellow,
-        State::Unreachable => Color::Red,
-        State::Offline | State::NeverPulled => Color::Grey,
+        ServiceState::Ok => Color::Green,
+        ServiceState::Partial | ServiceState::OtherBuild | ServiceState::StaleName => Color::Yellow,
+        ServiceState::Unreachable => Color::Red,
+        ServiceState::Offline | ServiceState::NeverPulled => Color::Grey,
     }
 }

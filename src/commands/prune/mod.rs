@@ -21,7 +21,7 @@ use crate::config::{PruneConfig, parse_duration};
 use crate::exit::ExitCode;
 use crate::fleet::liveness::LivenessRules;
 use crate::fleet::removal::RemovalOptions;
-use crate::fleet::retention::Keep;
+use crate::fleet::retention::RetentionRules;
 use crate::io::center::{Client, Options};
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::signals::Signals;
@@ -135,9 +135,9 @@ impl PruneArgs {
         }
     }
 
-    fn keep(&self, config: &PruneConfig) -> Option<Keep> {
+    fn keep(&self, config: &PruneConfig) -> Option<RetentionRules> {
         let days = self.keep_days.unwrap_or(config.keep_days);
-        let keep = Keep {
+        let keep = RetentionRules {
             newest: self.keep.unwrap_or(config.keep),
             younger_than: Duration::from_secs(u64::from(days) * 24 * 3600),
             keys_younger_than: self.drop_keys_older_than.or(config.drop_keys_older_than),

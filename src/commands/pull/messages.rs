@@ -11,7 +11,7 @@ use crate::commands::notices::{tell_cut_lists, tell_left, tell_mended, tell_swep
 use crate::commands::pull::output::by_name;
 use crate::commands::{Context, Level, fail, inform, say, show, warn};
 use crate::fleet::key_entry::KeyEntry;
-use crate::fleet::plan::Waiting;
+use crate::fleet::plan::WaitingKey;
 use crate::fleet::services::Fleet;
 use crate::io::workdir::Workdir;
 use crate::io::workdir::inbox::MOST_BAD;
@@ -84,7 +84,7 @@ pub(super) fn tell_not_removed(inbox: &InboxOutcome) {
 }
 
 /// With `--verbose`, tells of each service that is not pulled.
-pub(super) fn tell_waiting(waiting: &[Waiting<'_>], context: &Context) {
+pub(super) fn tell_waiting(waiting: &[WaitingKey<'_>], context: &Context) {
     for waiting in waiting {
         context.explain(not_pulled(waiting));
     }
@@ -110,7 +110,7 @@ pub(super) fn tell(outcome: &PullOutcome<'_>, context: &Context) {
 }
 
 /// Returns the reason why a service is not pulled.
-fn not_pulled(waiting: &Waiting<'_>) -> String {
+fn not_pulled(waiting: &WaitingKey<'_>) -> String {
     let name = in_message(&waiting.entry.newest_name().name);
     match waiting.until {
         Some((until, reason)) => {

@@ -21,8 +21,8 @@ use crate::commands::{Context, show};
 use crate::coverage::Coverage;
 use crate::fleet::ids::KeyId;
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
-use crate::fleet::pending::Pending;
-use crate::fleet::plan::{GroupKey, PullPlan, Waiting};
+use crate::fleet::pending::PendingAdoption;
+use crate::fleet::plan::{GroupKey, PullPlan, WaitingKey};
 use crate::io::store::Damage;
 use crate::phrases::moment;
 
@@ -77,8 +77,8 @@ fn names(entry: &KeyEntry) -> impl Iterator<Item = &str> {
 }
 
 fn is_named(pulled: &KeyResult) -> bool {
-    use crate::fleet::schedule::Reason;
-    matches!(pulled.reason, Reason::Named | Reason::Forced)
+    use crate::fleet::schedule::DueReason;
+    matches!(pulled.reason, DueReason::Named | DueReason::Forced)
 }
 
 fn table(rows: &[(&KeyEntry, &KeyResult)], context: &Context) -> Result<()> {
@@ -273,7 +273,7 @@ fn objects((entry, pulled): &(&KeyEntry, &KeyResult), damages: &[Damage]) -> Vec
                 "from": adopted.from.map(|build| build.short()),
                 "to": adopted.to.map(|build| build.short()),
             })),
-            "pending": pulled.pending.as_deref().map(Pending::object),
+            "pending": pulled.pending.as_deref().map(PendingAdoption::object),
             "next_due": iso(pulled.next_due),
             "faults": damages.iter().filter(|damage| damage.services.contains(name)).map(|damage| &damage.what)
                 .chain(&pulled.faults).collect::<Vec<_>>(),
@@ -322,17 +322,17 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
 enum Planned<'a> {
     /// Pulled from so many addresses.
     Asked(&'a GroupKey<'a>, usize),
-    Waiting(&'a Waiting<'a>),
+    Waiting(&'a WaitingKey<'a>),
 }
 
 impl Planned<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
         let (entry, addresses, due, reason) = match self {
             Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),
-            Self::Waiting(Waiting { entry, until: Some((until, reason)) }) => {
+            Self::Waiting(WaitingKey { entry, until: Some((until, reason)) }) => {
                 (*entry, 0, moment(*until, context.now()), reason.to_string())
             }
-            Self::Waiting(Waiting { entry, until: None }) => {
+            Self::Waiting(WaitingKey { entry, until: None }) => {
                 (*entry, 0, String::new(), "no center lists it".to_owned())
             }
         };

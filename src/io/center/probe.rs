@@ -15,7 +15,7 @@ use super::dial::{AddressFilter, LookupFailed, TargetCheck};
 use super::error::{HttpError, transport};
 use super::raw::Recorder;
 use crate::address::{BadAddress, base_url};
-use crate::fleet::liveness::{Finding, Probe};
+use crate::fleet::liveness::{Finding, ProbeFinding};
 
 /// Path of the first call, whose answer is the shortest.
 const COVERAGE: &str = "/v1/cover/coverage";
@@ -73,14 +73,14 @@ impl Client {
     ///
     /// An agent gives its fraction of hit blocks; one that lacks this call gives its profile.
     #[must_use]
-    pub(crate) fn probe(&self, address: &str, effort: Effort) -> Probe {
+    pub(crate) fn probe(&self, address: &str, effort: Effort) -> ProbeFinding {
         let base = match base_url(address) {
             Ok(base) => base,
             Err(bad) => return undialled(&bad),
         };
         let coverage = match self.head(&base, COVERAGE) {
-            Ok(head) if head.is_fraction() => return Probe::alive(),
-            Ok(head) => Probe {
+            Ok(head) if head.is_fraction() => return ProbeFinding::alive(),
+            Ok(head) => ProbeFinding {
                 finding: Finding::Silent,
                 detail: format!("does not answer as goc ({})", head.status),
             },
@@ -90,11 +90,13 @@ impl Client {
             },
         };
         let profile = match self.head(&base, PROFILE) {
-            Ok(head) if head.is_profile() => return Probe::alive(),
-            Ok(head) => Probe { finding: Finding::Silent, detail: format!("answered {}", head.status) },
+            Ok(head) if head.is_profile() => return ProbeFinding::alive(),
+            Ok(head) => {
+                ProbeFinding { finding: Finding::Silent, detail: format!("answered {}", head.status) }
+            }
             Err(error) => self.failure(&error),
         };
-        Probe {
+        ProbeFinding {
             finding: coverage.finding.min(profile.finding),
             detail: format!("{}; its profile: {}", coverage.detail, profile.detail),
         }
@@ -130,7 +132,7 @@ impl Client {
         recorder.answer().map(|(status, bytes)| AnswerStart { status, bytes }).ok_or(error)
     }
 
-    fn failure(&self, error: &ureq::Error) -> Probe {
+    fn failure(&self, error: &ureq::Error) -> ProbeFinding {
         let finding = match finding(error) {
             // The failure may be the one of the proxy.
             Finding::Refused | Finding::Unreachable | Finding::Unresolved if self.options.proxy.is_some() => {
@@ -138,14 +140,14 @@ impl Client {
             }
             finding => finding,
         };
-        Probe { finding, detail: transport(error).to_string() }
+        ProbeFinding { finding, detail: transport(error).to_string() }
     }
 }
 
 /// Returns the result for an address that is not dialled. It counts against the address only if nobody could dial it.
-fn undialled(bad: &BadAddress) -> Probe {
+fn undialled(bad: &BadAddress) -> ProbeFinding {
     let finding = if bad.is_possible { Finding::Withheld } else { Finding::Unresolved };
-    Probe { finding, detail: HttpError::from(bad.clone()).to_string() }
+    ProbeFinding { finding, detail: HttpError::from(bad.clone()).to_string() }
 }
 
 /// Returns the finding of an error. Only known errors count against the address, because errors on this side (files,

@@ -8,7 +8,7 @@ use super::damage::Owner;
 use super::reading::{key_owner, maybe_time, time, unknown};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::KeyId;
-use crate::fleet::liveness::{Finding, Probe, Streak, Suspicion};
+use crate::fleet::liveness::{Finding, ProbeFinding, Streak, Suspicion};
 use crate::fleet::records::{AddressState, AddressStates, Replicas};
 use crate::fleet::schedule::AddressRetry;
 use crate::fleet::tombstone::Tombstone;
@@ -66,7 +66,7 @@ impl Store {
                 },
                 witnessed_since: maybe_time(row, 5)?,
                 last_failed_at: time(row, 6)?,
-                probe: Probe {
+                probe: ProbeFinding {
                     finding: Finding::from_word(&word).ok_or_else(|| unknown(7, &word))?,
                     detail: row.get(8)?,
                 },

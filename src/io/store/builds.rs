@@ -6,7 +6,7 @@ use rusqlite::{Row, params};
 use super::damage::Owner;
 use super::reading::{fingerprint, key_owner, unknown};
 use super::{Store, StoreError, Writer};
-use crate::fleet::build_group::{BuildGroup, BuildGroupStatus, Structures};
+use crate::fleet::build_group::{BuildGroup, BuildGroupStatus, StructureIds};
 use crate::fleet::ids::{BuildGroupId, KeyId, StructureId};
 use crate::fleet::records::Key;
 use crate::profile::{Fingerprint, Template, decode_build};
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Returns all structures by fingerprint.
-    pub(crate) fn structures(&self) -> Result<Structures, StoreError> {
+    pub(crate) fn structures(&self) -> Result<StructureIds, StoreError> {
         let sql = "SELECT id, fingerprint FROM structure";
         let owner = |row: &Row<'_>| row.get(0).map(Owner::Structure);
         let read = |row: &Row<'_>| Ok((fingerprint(row, 1)?, row.get(0)?));

@@ -56,7 +56,7 @@ impl AddressHealth {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum ServiceState {
     Ok,
     Partial,
     Unreachable,
@@ -66,7 +66,7 @@ pub(crate) enum State {
     NeverPulled,
 }
 
-impl State {
+impl ServiceState {
     /// Judges a name by the answers of its addresses.
     pub(crate) fn new(
         member: &ServiceName,
@@ -106,29 +106,29 @@ impl State {
 
 /// The figures of a stored row that a list shows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Figures {
+pub(crate) struct RowTotal {
     /// Percentage of all statements, unrounded.
     pub(crate) cover_total: f64,
     /// Covered and all statements; `None` for a row that another program stored.
     pub(crate) coverage: Option<Coverage>,
 }
 
-impl Figures {
+impl RowTotal {
     pub(crate) fn from_row(row: &Row) -> Self {
         Self { cover_total: row.cover_total, coverage: row.stats.as_ref().map(|stats| stats.coverage) }
     }
 }
 
 /// A line of the list.
-pub(crate) struct Line<'a> {
+pub(crate) struct ServiceLine<'a> {
     pub(crate) entry: &'a KeyEntry,
     pub(crate) member: &'a ServiceName,
-    pub(crate) stored: Option<Figures>,
-    pub(crate) state: State,
+    pub(crate) stored: Option<RowTotal>,
+    pub(crate) state: ServiceState,
     pub(crate) health: &'a AddressHealth,
 }
 
-impl Line<'_> {
+impl ServiceLine<'_> {
     pub(crate) fn up(&self) -> usize {
         let answers = |state: AddressState| {
             state.last_answer_at.is_some() && state.retry.failures == 0 && state.other_build.is_none()
@@ -154,7 +154,7 @@ impl Line<'_> {
     /// Returns the state with the findings of `prune`, such as `partial, 1 suspect`. For an offline service it has the
     /// time since which its center is not asked.
     pub(crate) fn state_text(&self, now: DateTime<Utc>) -> String {
-        if let Some(since) = self.member.not_asked_since.filter(|_| self.state == State::Offline) {
+        if let Some(since) = self.member.not_asked_since.filter(|_| self.state == ServiceState::Offline) {
             return format!("{}, not asked since {}", self.state.word(), crate::phrases::moment(since, now));
         }
         let suspicions: Vec<&Suspicion> =
