@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use super::lines::{self, LineReport};
 use super::readers::{DistinctFunction, distinct, int_count};
 use super::xml::escaped;
@@ -14,7 +14,7 @@ use super::{FileReport, Report, text};
 use crate::coverage::Coverage;
 
 pub(super) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines],
+    needs: &[FormNeed::Source, FormNeed::Lines],
     ..Form::new("cobertura", "XML that Jenkins, GitLab, Azure and diff-cover read", Renderer::Report(write))
 };
 

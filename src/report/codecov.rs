@@ -3,13 +3,13 @@
 
 use std::io::{self, Write};
 
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use super::readers::int_count;
 use super::{LineState, Report, text};
 use crate::json;
 
 pub(super) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines],
+    needs: &[FormNeed::Source, FormNeed::Lines],
     ..Form::new("codecov", "JSON that Codecov reads", Renderer::Report(write))
 };
 

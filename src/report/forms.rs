@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use super::diff::{self, Changes, DiffReport};
 use super::html::Packer;
 use super::model::Report;
-use super::source::Wants;
-use super::text::Layout;
+use super::source::FileNeeds;
+use super::text::TextLayout;
 use super::{badge, cobertura, codecov, func, html, json, lcov, markdown, site, text};
 
 /// All forms, in the order of the help.
@@ -46,7 +46,7 @@ pub(crate) struct Form {
     pub(crate) name: &'static str,
     /// Help of that value, without a full stop.
     pub(crate) help: &'static str,
-    pub(crate) needs: &'static [Need],
+    pub(crate) needs: &'static [FormNeed],
     pub(crate) renderer: Renderer,
     /// Returns the approximate size of the form in bytes if it is large, else 0.
     pub(crate) size_hint: fn(&Report<'_>) -> usize,
@@ -62,7 +62,7 @@ pub(crate) struct Form {
 
 /// Data that a form needs beyond the statements of each file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum FormNeed {
     /// The functions of the source; the form is empty without them.
     Functions,
     /// The source; the form has less data without it.
@@ -82,11 +82,11 @@ pub(crate) enum Renderer {
     /// Writes the report.
     Report(fn(&Report<'_>, &mut dyn Write) -> io::Result<()>),
     /// Writes the report for a terminal.
-    Text(fn(&Report<'_>, Layout, &mut dyn Write) -> io::Result<()>),
+    Text(fn(&Report<'_>, TextLayout, &mut dyn Write) -> io::Result<()>),
     /// Writes the report with the changes, if they are known.
     Page(fn(&Report<'_>, KnownChanges<'_>, &mut dyn Write) -> io::Result<()>),
     /// Writes the changes.
-    Changes(fn(&DiffReport, Layout, &mut dyn Write) -> io::Result<()>),
+    Changes(fn(&DiffReport, TextLayout, &mut dyn Write) -> io::Result<()>),
     /// A folder with the reports of all services, which the engine `site` writes.
     Folder,
 }
@@ -96,7 +96,7 @@ pub(crate) type KnownChanges<'d> = Option<(&'d DiffReport, &'d Changes)>;
 
 /// A report with the changes, if they are known.
 #[derive(Clone, Copy)]
-pub(crate) struct Document<'d, 'a> {
+pub(crate) struct FormInput<'d, 'a> {
     pub(crate) report: &'d Report<'a>,
     pub(crate) changes: KnownChanges<'d>,
 }
@@ -123,7 +123,7 @@ impl Form {
     }
 
     /// Tells whether the form needs something.
-    pub(crate) fn needs(&self, need: Need) -> bool {
+    pub(crate) fn needs(&self, need: FormNeed) -> bool {
         self.needs.contains(&need)
     }
 
@@ -133,10 +133,10 @@ impl Form {
     }
 
     /// Returns the data that the form needs of each file. `packer` takes the files of a page.
-    pub(crate) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
-        Wants {
-            lines: self.needs(Need::Lines),
-            packer: self.needs(Need::PackedText).then_some(packer),
+    pub(crate) fn file_needs<'p>(&self, packer: &'p Packer<'p>) -> FileNeeds<'p> {
+        FileNeeds {
+            lines: self.needs(FormNeed::Lines),
+            packer: self.needs(FormNeed::PackedText).then_some(packer),
             quotes: false,
         }
     }
@@ -144,11 +144,11 @@ impl Form {
     /// Writes the form. A form of changes writes nothing if the changes are not known.
     pub(crate) fn write(
         &self,
-        document: Document<'_, '_>,
-        layout: Layout,
+        input: FormInput<'_, '_>,
+        layout: TextLayout,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let Document { report, changes } = document;
+        let FormInput { report, changes } = input;
         match (&self.renderer, changes) {
             (Renderer::Report(write), _) => write(report, out),
             (Renderer::Text(write), _) => write(report, layout, out),
@@ -159,9 +159,9 @@ impl Form {
     }
 
     /// Returns the bytes that [`Self::write`] writes.
-    pub(crate) fn render(&self, document: Document<'_, '_>) -> io::Result<Vec<u8>> {
-        let mut text = Vec::with_capacity((self.size_hint)(document.report));
-        self.write(document, Layout::default(), &mut text)?;
+    pub(crate) fn render(&self, input: FormInput<'_, '_>) -> io::Result<Vec<u8>> {
+        let mut text = Vec::with_capacity((self.size_hint)(input.report));
+        self.write(input, TextLayout::default(), &mut text)?;
         Ok(text)
     }
 }
@@ -190,7 +190,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::testing::{self, DIFF, HOSTILE, PROFILE, SOURCES, with_report, written};
-    use super::super::text::Order;
+    use super::super::text::FileOrder;
     use super::*;
     use crate::filter::Filter;
 
@@ -203,7 +203,7 @@ mod tests {
 
     /// Writes a form of the example, without the texts that change with each release and with the script of a page.
     fn sample(form: &Form) -> String {
-        let layout = Layout { order: Order::Uncovered, most_files: Some(2), ..Layout::default() };
+        let layout = TextLayout { order: FileOrder::Uncovered, most_files: Some(2), ..TextLayout::default() };
         let changes = testing::changes(DIFF);
         let mut text = with_report(PROFILE, &SOURCES, |report| {
             let diff = DiffReport::new(&report, &changes, &Filter::default());
@@ -249,10 +249,13 @@ mod tests {
     fn a_form_needs_what_its_renderer_takes() {
         for form in FORMS {
             let is_of_changes = matches!(form.renderer, Renderer::Changes(_));
-            assert_eq!(form.needs(Need::Changes), is_of_changes, "{form:?}");
+            assert_eq!(form.needs(FormNeed::Changes), is_of_changes, "{form:?}");
             let may_show_changes = matches!(form.renderer, Renderer::Page(_));
-            assert_eq!(form.needs(Need::KnownChanges), may_show_changes, "{form:?}");
-            assert!(!form.needs(Need::Lines) || form.needs(Need::Source), "{form:?}: lines need the source");
+            assert_eq!(form.needs(FormNeed::KnownChanges), may_show_changes, "{form:?}");
+            assert!(
+                !form.needs(FormNeed::Lines) || form.needs(FormNeed::Source),
+                "{form:?}: lines need the source"
+            );
         }
     }
 
@@ -261,7 +264,7 @@ mod tests {
         let profile = format!("mode: set\n{}:1.1,2.2 1 0\n", HOSTILE.replace('\n', "\u{b}"));
         let written = |form| written(form, &profile, &[None]);
         let is_of_text =
-            |form: &&&Form| !form.needs(Need::Changes) && !form.is_for_browsers && !form.is_folder();
+            |form: &&&Form| !form.needs(FormNeed::Changes) && !form.is_for_browsers && !form.is_folder();
         for form in FORMS.iter().filter(is_of_text) {
             let text = written(form.name);
             // The table of functions has tabs between its columns.

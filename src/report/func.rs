@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use super::Report;
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use crate::coverage::Coverage;
 use crate::names::printable;
 
 pub(super) const FORM: Form = Form {
-    needs: &[Need::Functions, Need::Source],
+    needs: &[FormNeed::Functions, FormNeed::Source],
     stored_suffix: Some("_report.txt"),
     has_heading: false,
     ..Form::new("func", "Byte for byte the table of `go tool cover -func`", Renderer::Report(write))

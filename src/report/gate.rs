@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Report;
-use super::diff::{Category, DiffReport};
+use super::diff::{DiffReport, LineCategory};
 use crate::coverage::{Coverage, Threshold};
 use crate::filter::Glob;
 use crate::gate::{Gate, GateData, below};
@@ -96,7 +96,7 @@ fn changes_below(diff: &DiffReport, threshold: Threshold) -> Option<String> {
 }
 
 fn lost(diff: &DiffReport) -> Option<String> {
-    let lost = diff.comparison.as_ref().map_or(0, |comparison| comparison.number(Category::Lbc));
+    let lost = diff.comparison.as_ref().map_or(0, |comparison| comparison.number(LineCategory::Lbc));
     (lost > 0).then(|| {
         let lines = count(usize::try_from(lost).unwrap_or(usize::MAX), "lines");
         format!("lost coverage of code that did not change: {lines}")

@@ -31,9 +31,9 @@ pub(crate) struct ReportHead {
     /// Number of replicas that answered, and of those listed; `None` for a row that another program stored.
     pub replicas: Option<(u32, u32)>,
     /// The previous row of the same app in the same environment and region.
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousRow>,
     /// Totals of the same app, environment and region up to this row, the newest last.
-    pub trend: Vec<Point>,
+    pub trend: Vec<TrendPoint>,
     /// The filters in words; empty for a whole report.
     pub filters: Vec<String>,
     /// Address of the page of the service's app, if the report is part of a site.
@@ -56,7 +56,7 @@ impl ReportHead {
 
 /// An earlier row, to compare with.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Previous {
+pub(crate) struct PreviousRow {
     /// Row of the database.
     pub row: i64,
     pub stored_at: DateTime<Utc>,
@@ -68,7 +68,7 @@ pub(crate) struct Previous {
 
 /// A total of the history.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Point {
+pub(crate) struct TrendPoint {
     pub stored_at: DateTime<Utc>,
     /// The commit in its service's name.
     pub commit: String,

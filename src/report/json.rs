@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use serde::{Serialize, Serializer};
 
-use super::{FileReport, FunctionReport, LineState, MissedRange, Previous, Report, ReportHead};
+use super::{FileReport, FunctionReport, LineState, MissedRange, PreviousRow, Report, ReportHead};
 use crate::coverage::Coverage;
 use crate::json;
 use crate::time::iso;
 
 pub(super) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines],
+    needs: &[FormNeed::Source, FormNeed::Lines],
     ..Form::new(
         "json",
         "Totals, packages, files, functions and uncovered ranges, for scripts",
@@ -43,34 +43,40 @@ struct Document<'r> {
     stored_at: String,
     confirmed_at: Option<String>,
     age_seconds: i64,
-    replicas: Replicas,
+    replicas: ReplicasJson,
     filters: &'r [String],
     #[serde(flatten)]
-    coverage: Counted,
-    previous: Option<Before<'r>>,
-    packages: Vec<Package<'r>>,
+    coverage: CoverageJson,
+    previous: Option<PreviousJson<'r>>,
+    packages: Vec<PackageJson<'r>>,
     #[serde(serialize_with = "each_file")]
-    #[cfg_attr(test, schemars(with = "Vec<File<'r>>"))]
+    #[cfg_attr(test, schemars(with = "Vec<FileJson<'r>>"))]
     files: &'r [FileReport<'r>],
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Replicas {
+pub(super) struct ReplicasJson {
     answered: Option<u32>,
     known: Option<u32>,
+}
+
+impl From<Option<(u32, u32)>> for ReplicasJson {
+    fn from(replicas: Option<(u32, u32)>) -> Self {
+        Self { answered: replicas.map(|(answered, _)| answered), known: replicas.map(|(_, known)| known) }
+    }
 }
 
 /// A coverage in the form for scripts.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Counted {
+pub(super) struct CoverageJson {
     covered: u64,
     total: u64,
     percent: f64,
 }
 
-impl From<Coverage> for Counted {
+impl From<Coverage> for CoverageJson {
     fn from(coverage: Coverage) -> Self {
         Self { covered: coverage.covered, total: coverage.total, percent: coverage.percent() }
     }
@@ -78,7 +84,7 @@ impl From<Coverage> for Counted {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Before<'r> {
+struct PreviousJson<'r> {
     id: i64,
     stored_at: String,
     commit: &'r str,
@@ -91,7 +97,7 @@ struct Before<'r> {
 // through a map, which is slow for the hundred thousand entries of a large service.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Package<'r> {
+struct PackageJson<'r> {
     name: &'r str,
     files: usize,
     covered: u64,
@@ -101,7 +107,7 @@ struct Package<'r> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct File<'r> {
+struct FileJson<'r> {
     name: &'r str,
     path: Option<&'r str>,
     covered: u64,
@@ -109,18 +115,18 @@ struct File<'r> {
     percent: f64,
     generated: bool,
     no_source: Option<String>,
-    lines: Lines,
+    lines: LinesJson,
     #[serde(serialize_with = "each_function")]
-    #[cfg_attr(test, schemars(with = "Vec<Function<'r>>"))]
+    #[cfg_attr(test, schemars(with = "Vec<FunctionJson<'r>>"))]
     functions: &'r [FunctionReport],
     #[serde(serialize_with = "each_range")]
-    #[cfg_attr(test, schemars(with = "Vec<Uncovered>"))]
+    #[cfg_attr(test, schemars(with = "Vec<UncoveredJson>"))]
     uncovered: (&'r [crate::profile::Block], &'r [u64]),
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Lines {
+struct LinesJson {
     hit: usize,
     partly: usize,
     missed: usize,
@@ -128,7 +134,7 @@ struct Lines {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Function<'r> {
+struct FunctionJson<'r> {
     name: &'r str,
     receiver: Option<&'r str>,
     line: u32,
@@ -141,7 +147,7 @@ struct Function<'r> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Uncovered {
+struct UncoveredJson {
     line: u32,
     column: u32,
     end_line: u32,
@@ -171,7 +177,7 @@ impl<'r> Document<'r> {
             above: _,
             filters,
         } = head;
-        let packages = report.packages().into_iter().map(|package| Package {
+        let packages = report.packages().into_iter().map(|package| PackageJson {
             name: package.name,
             files: package.files.len(),
             covered: package.coverage.covered,
@@ -191,22 +197,19 @@ impl<'r> Document<'r> {
             stored_at: iso(*stored_at),
             confirmed_at: confirmed_at.map(iso),
             age_seconds: age.num_seconds(),
-            replicas: Replicas {
-                answered: replicas.map(|(answered, _)| answered),
-                known: replicas.map(|(_, known)| known),
-            },
+            replicas: (*replicas).into(),
             filters,
             coverage: report.coverage().into(),
-            previous: previous.as_ref().map(Before::new),
+            previous: previous.as_ref().map(PreviousJson::new),
             packages: packages.collect(),
             files,
         }
     }
 }
 
-impl<'r> Before<'r> {
-    fn new(previous: &'r Previous) -> Self {
-        let Previous { row, stored_at, commit, coverage } = previous;
+impl<'r> PreviousJson<'r> {
+    fn new(previous: &'r PreviousRow) -> Self {
+        let PreviousRow { row, stored_at, commit, coverage } = previous;
         Self {
             id: *row,
             stored_at: iso(*stored_at),
@@ -220,7 +223,7 @@ impl<'r> Before<'r> {
 
 fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(files.iter().map(|file| {
-        let mut lines = Lines { hit: 0, partly: 0, missed: 0 };
+        let mut lines = LinesJson { hit: 0, partly: 0, missed: 0 };
         for line in &file.lines {
             match line.state() {
                 LineState::Hit => lines.hit += 1,
@@ -228,7 +231,7 @@ fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S
                 LineState::Missed => lines.missed += 1,
             }
         }
-        File {
+        FileJson {
             name: file.name,
             path: file.path.as_deref(),
             covered: file.coverage.covered,
@@ -244,7 +247,7 @@ fn each_file<S: Serializer>(files: &[FileReport<'_>], serializer: S) -> Result<S
 }
 
 fn each_function<S: Serializer>(functions: &[FunctionReport], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(functions.iter().map(|FunctionReport { extent, coverage, hits }| Function {
+    serializer.collect_seq(functions.iter().map(|FunctionReport { extent, coverage, hits }| FunctionJson {
         name: &extent.name,
         receiver: Some(&*extent.receiver).filter(|receiver| !receiver.is_empty()),
         line: extent.start.0,
@@ -260,7 +263,7 @@ fn each_range<S: Serializer>(
     (blocks, counts): &(&[crate::profile::Block], &[u64]),
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(MissedRange::in_blocks(blocks, counts).map(|range| Uncovered {
+    serializer.collect_seq(MissedRange::in_blocks(blocks, counts).map(|range| UncoveredJson {
         line: range.start.0,
         column: range.start.1,
         end_line: range.end.0,
@@ -272,11 +275,11 @@ fn each_range<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::schema::Published;
+    use crate::report::schema::PublishedSchema;
 
     #[test]
     fn the_published_schema_has_the_fields_that_are_written() {
-        let published = Published::new(include_str!("../../man/goc-watchdog-report.schema.json"));
+        let published = PublishedSchema::new(include_str!("../../man/goc-watchdog-report.schema.json"));
         published.assert_describes::<Document<'_>>(SCHEMA);
     }
 }

@@ -4,14 +4,14 @@
 
 use std::io::{self, Write};
 
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use super::readers::{DistinctFunction, distinct, int_count};
 use super::{FileReport, Report, text};
 use crate::coverage::Coverage;
 use crate::names::printable;
 
 pub(super) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines],
+    needs: &[FormNeed::Source, FormNeed::Lines],
     advice_on_missing_files: Some(
         "genhtml fails at files that the commit lacks; --exclude-without-source leaves them out",
     ),

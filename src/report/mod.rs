@@ -29,9 +29,9 @@ mod text;
 mod xml;
 
 pub(crate) use functions::FunctionReport;
-pub(crate) use head::{Point, Previous, ReportHead};
+pub(crate) use head::{PreviousRow, ReportHead, TrendPoint};
 pub(crate) use html::Packer;
 pub(crate) use lines::{LineReport, LineState, MissedRange, missed_line_ranges};
 pub(crate) use model::{FileReport, PackageReport, Report};
-pub(crate) use source::{NoSource, Source, Wants};
-pub(crate) use text::{Layout, Order};
+pub(crate) use source::{FileNeeds, FileSource, NoSource};
+pub(crate) use text::{FileOrder, TextLayout};

@@ -7,7 +7,7 @@ use super::functions::{FunctionReport, sum};
 use super::head::ReportHead;
 use super::html;
 use super::lines::{self, LineReport};
-use super::source::{Declared, NoSource, Source, is_in_commit};
+use super::source::{Declarations, FileSource, NoSource, is_in_commit};
 use crate::coverage::Coverage;
 use crate::filter::{Candidate, Filter};
 use crate::profile::{Block, Profile};
@@ -95,14 +95,14 @@ pub(crate) struct PackageReport<'r, 'a> {
 impl<'a> Report<'a> {
     /// Combines a profile with the sources of its files, which are in the same order.
     #[must_use]
-    pub(crate) fn new(head: ReportHead, profile: &'a Profile, sources: Vec<Source>) -> Self {
+    pub(crate) fn new(head: ReportHead, profile: &'a Profile, sources: Vec<FileSource>) -> Self {
         assert_eq!(profile.build.file_count(), sources.len(), "a source for each file");
         let files = profile.build.files().zip(sources);
         let files = files.map(|(file, source)| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            let Source { path, read, lines, text, pack_slot } = source;
+            let FileSource { path, read, lines, text, pack_slot } = source;
             let (functions, is_generated, no_source) = match read {
-                Ok(Declared { functions, is_generated }) => (functions, is_generated, None),
+                Ok(Declarations { functions, is_generated }) => (functions, is_generated, None),
                 Err(why) => (Vec::new(), false, Some(why)),
             };
             FileReport {

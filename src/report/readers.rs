@@ -38,7 +38,7 @@ pub(super) fn distinct(functions: &[FunctionReport]) -> impl Iterator<Item = Dis
 
 #[cfg(test)]
 mod tests {
-    use super::super::Layout;
+    use super::super::TextLayout;
     use super::super::testing::{PROFILE, SOURCES, render, with_report, written};
 
     /// A file with two functions on one line, methods of one name, and counts above 2^31-1.
@@ -94,7 +94,7 @@ mod tests {
                 report.head.age = chrono::TimeDelta::days(9);
                 report.head.confirmed_at = None;
                 report.head.replicas = Some((0, 1));
-                render(form, &report, None, Layout::default())
+                render(form, &report, None, TextLayout::default())
             });
             assert_eq!(later, written(form, PROFILE, &SOURCES), "{form:?}");
         }

@@ -10,9 +10,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 /// A schema of the folder `man`.
-pub(super) struct Published(Value);
+pub(super) struct PublishedSchema(Value);
 
-impl Published {
+impl PublishedSchema {
     pub(super) fn new(text: &str) -> Self {
         Self(serde_json::from_str(text).unwrap())
     }
@@ -25,36 +25,36 @@ impl Published {
     #[track_caller]
     pub(super) fn assert_describes<T: JsonSchema>(&self, schema: u32) {
         assert_eq!(self.at("/properties/schema/const"), schema);
-        assert_eq!(self.shape(), Shape::for_type::<T>());
+        assert_eq!(self.shape(), SchemaShape::for_type::<T>());
     }
 
-    fn shape(&self) -> Shape {
-        Shape::new(&self.0, &self.0)
+    fn shape(&self) -> SchemaShape {
+        SchemaShape::new(&self.0, &self.0)
     }
 }
 
 /// The part of a schema that is compared.
 #[derive(Debug, Default, PartialEq)]
-struct Shape {
+struct SchemaShape {
     types: BTreeSet<String>,
     /// The possible words of a text; empty for a free text.
     words: BTreeSet<String>,
-    properties: BTreeMap<String, Shape>,
+    properties: BTreeMap<String, SchemaShape>,
     required: BTreeSet<String>,
     /// Elements of an array, or values of an object with free names.
-    elements: Option<Box<Shape>>,
+    elements: Option<Box<SchemaShape>>,
 }
 
-impl Shape {
+impl SchemaShape {
     fn for_type<T: JsonSchema>() -> Self {
         let settings = SchemaSettings::draft2020_12().for_serialize();
         let generated = settings.into_generator().into_root_schema_for::<T>().to_value();
-        Shape::new(&generated, &generated)
+        SchemaShape::new(&generated, &generated)
     }
 
     /// Reads a schema; `root` is the file with its definitions.
     fn new(schema: &Value, root: &Value) -> Self {
-        let mut shape = Shape::default();
+        let mut shape = SchemaShape::default();
         for (keyword, value) in schema.as_object().unwrap_or_else(|| panic!("no object: {schema}")) {
             shape.add(keyword, value, root);
         }
@@ -75,14 +75,14 @@ impl Shape {
             "properties" => {
                 let properties = value.as_object().unwrap().iter();
                 self.properties
-                    .extend(properties.map(|(name, schema)| (name.clone(), Shape::new(schema, root))));
+                    .extend(properties.map(|(name, schema)| (name.clone(), SchemaShape::new(schema, root))));
             }
-            "items" | "additionalProperties" => self.elements = Some(Box::new(Shape::new(value, root))),
+            "items" | "additionalProperties" => self.elements = Some(Box::new(SchemaShape::new(value, root))),
             "$ref" => {
                 let pointer = value.as_str().unwrap().strip_prefix('#').unwrap();
-                self.merge(Shape::new(root.pointer(pointer).unwrap(), root));
+                self.merge(SchemaShape::new(root.pointer(pointer).unwrap(), root));
             }
-            "anyOf" | "oneOf" => list().for_each(|schema| self.merge(Shape::new(schema, root))),
+            "anyOf" | "oneOf" => list().for_each(|schema| self.merge(SchemaShape::new(schema, root))),
             "$schema" | "$defs" | "title" | "description" | "format" | "pattern" | "minimum" | "maximum"
             | "propertyNames" => {}
             keyword => panic!("the keyword {keyword} is not compared: {value}"),
@@ -90,7 +90,7 @@ impl Shape {
     }
 
     /// Adds an alternative. At most one alternative may be an object or an array.
-    fn merge(&mut self, Shape { types, words, properties, required, elements }: Shape) {
+    fn merge(&mut self, SchemaShape { types, words, properties, required, elements }: SchemaShape) {
         self.types.extend(types);
         self.words.extend(words);
         self.properties.extend(properties);
@@ -121,8 +121,8 @@ mod tests {
         NoTwo,
     }
 
-    fn published(required: &Value, words: &Value, list: &Value) -> Published {
-        Published(json!({
+    fn published(required: &Value, words: &Value, list: &Value) -> PublishedSchema {
+        PublishedSchema(json!({
             "required": required,
             "type": "object",
             "properties": {
@@ -139,7 +139,7 @@ mod tests {
         let required = json!(["word", "schema", "list"]);
         let words = json!(["no_two", "one"]);
         let list = json!({"type": "array", "items": {"type": ["integer", "null"], "minimum": 0}});
-        assert_eq!(published(&required, &words, &list).shape(), Shape::for_type::<Sample>());
+        assert_eq!(published(&required, &words, &list).shape(), SchemaShape::for_type::<Sample>());
 
         let numbers = json!({"type": "array", "items": {"type": "integer"}});
         for wrong in [
@@ -149,7 +149,7 @@ mod tests {
             published(&required, &words, &numbers),
             published(&required, &words, &json!({"anyOf": [list, {"type": "null"}]})),
         ] {
-            assert_ne!(wrong.shape(), Shape::for_type::<Sample>());
+            assert_ne!(wrong.shape(), SchemaShape::for_type::<Sample>());
         }
     }
 }

@@ -42,11 +42,11 @@ impl fmt::Display for NoSource {
 
 /// The source of one file of a profile.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
+pub(crate) struct FileSource {
     /// Path from the root of the repository; `None` when the file is not in it.
     pub(super) path: Option<Box<str>>,
     /// Declarations of its text, or the reason why it has no text.
-    pub(super) read: Result<Declared, NoSource>,
+    pub(super) read: Result<Declarations, NoSource>,
     /// Its lines; empty if no form needs them.
     pub(super) lines: Vec<LineReport>,
     /// Its text; `None` if no form quotes it, or if line comments give the blocks positions of another text.
@@ -57,7 +57,7 @@ pub(crate) struct Source {
 
 /// The data that the forms of a run need of each file, beyond its blocks and functions.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wants<'p> {
+pub(crate) struct FileNeeds<'p> {
     /// A form needs the lines.
     pub lines: bool,
     /// The packer of the text, if a form shows it.
@@ -68,19 +68,19 @@ pub(crate) struct Wants<'p> {
 
 /// The declarations of a text.
 #[derive(Clone, Debug)]
-pub(super) struct Declared {
+pub(super) struct Declarations {
     pub(super) functions: Vec<FunctionReport>,
     pub(super) is_generated: bool,
 }
 
-impl Source {
+impl FileSource {
     /// Returns the sources of a profile's files when nothing was read.
     #[must_use]
-    pub(crate) fn not_read(profile: &Profile, wants: Wants<'_>) -> Vec<Self> {
+    pub(crate) fn not_read(profile: &Profile, needs: FileNeeds<'_>) -> Vec<Self> {
         let files = profile.build.files();
         let source = |file: BuildFile<'_>| {
             let counts = &profile.counts[file.range.0..file.range.1];
-            Self::without_text(None, NoSource::NotRead, &file, counts, wants)
+            Self::without_text(None, NoSource::NotRead, &file, counts, needs)
         };
         files.map(source).collect()
     }
@@ -92,11 +92,11 @@ impl Source {
         why: NoSource,
         file: &BuildFile<'_>,
         counts: &[u64],
-        wants: Wants<'_>,
+        needs: FileNeeds<'_>,
     ) -> Self {
-        let lines = if wants.lines { lines::from_blocks(file.blocks, counts, None) } else { Vec::new() };
+        let lines = if needs.lines { lines::from_blocks(file.blocks, counts, None) } else { Vec::new() };
         let source = Self { path: path.map(Into::into), read: Err(why), lines, text: None, pack_slot: None };
-        source.packed(file, counts, None, wants)
+        source.packed(file, counts, None, needs)
     }
 
     /// Returns the source of a file whose text was read and scanned. The slow work is done here, because many threads
@@ -106,31 +106,37 @@ impl Source {
         (path, text, scanned): (&str, &[u8], Result<Scanned, SyntaxError>),
         file: &BuildFile<'_>,
         counts: &[u64],
-        wants: Wants<'_>,
+        needs: FileNeeds<'_>,
     ) -> Self {
         // Line comments (`//line`) give blocks positions of another text, which may lie beyond the end of this one. The
         // page shows such lines by number; forms that name lines of the file leave them out.
         let is_moved = scanned.as_ref().is_ok_and(|scanned| scanned.has_moved_lines);
-        let code = scanned.as_ref().ok().filter(|_| wants.lines && !is_moved);
+        let code = scanned.as_ref().ok().filter(|_| needs.lines && !is_moved);
         let code = code.map(|scanned| CodeLines::new(text, scanned));
         let blocks = file.blocks;
-        let lines = if wants.lines { lines::from_blocks(blocks, counts, code.as_ref()) } else { Vec::new() };
+        let lines = if needs.lines { lines::from_blocks(blocks, counts, code.as_ref()) } else { Vec::new() };
         let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
-            Declared { functions: covered_functions(blocks, counts, functions), is_generated }
+            Declarations { functions: covered_functions(blocks, counts, functions), is_generated }
         });
         let read = declared.map_err(NoSource::DoesNotParse);
         let shown = (!is_moved).then_some(text);
-        let quoted = shown.filter(|_| wants.quotes).map(Into::into);
+        let quoted = shown.filter(|_| needs.quotes).map(Into::into);
         let source = Self { path: Some(path.into()), read, lines, text: quoted, pack_slot: None };
-        let mut source = source.packed(file, counts, shown, wants);
+        let mut source = source.packed(file, counts, shown, needs);
         if is_moved {
             source.lines = Vec::new();
         }
         source
     }
 
-    fn packed(mut self, file: &BuildFile<'_>, counts: &[u64], text: Option<&[u8]>, wants: Wants<'_>) -> Self {
-        if let Some(packer) = wants.packer {
+    fn packed(
+        mut self,
+        file: &BuildFile<'_>,
+        counts: &[u64],
+        text: Option<&[u8]>,
+        needs: FileNeeds<'_>,
+    ) -> Self {
+        if let Some(packer) = needs.packer {
             let declared = self.read.as_ref().ok();
             let functions = declared.map_or(&[][..], |declared| &declared.functions);
             let path = self.path.as_deref();
@@ -140,7 +146,7 @@ impl Source {
                 is_generated: declared.is_some_and(|declared| declared.is_generated),
                 is_in_commit: is_in_commit(path, self.read.as_ref().err()),
             };
-            let figures = html::Figures { blocks: file.blocks, counts, lines: &self.lines, functions };
+            let figures = html::FileFigures { blocks: file.blocks, counts, lines: &self.lines, functions };
             self.pack_slot = packer.put(candidate, &figures, text);
         }
         self

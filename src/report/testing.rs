@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{TimeDelta, TimeZone, Utc};
 
 use super::diff::{Base, ChangedText, Changes, DiffReport};
-use super::forms::{Document, Form};
+use super::forms::{Form, FormInput};
 use super::*;
 use crate::code::gosrc::scan;
 use crate::code::patch;
@@ -30,7 +30,7 @@ pub(super) fn head() -> ReportHead {
         confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 50, 0).unwrap()),
         age: TimeDelta::minutes(3),
         replicas: Some((2, 3)),
-        previous: Some(Previous {
+        previous: Some(PreviousRow {
             row: 5,
             stored_at: Utc.with_ymd_and_hms(2026, 11, 23, 14, 20, 0).unwrap(),
             commit: "0123456".to_owned(),
@@ -51,16 +51,16 @@ pub(super) fn with_report<T>(
 ) -> T {
     let filter = Filter::default();
     let packer = Packer::new(&filter);
-    let wants = Wants { lines: true, packer: Some(&packer), quotes: true };
+    let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: true };
     let profile = parse(profile.as_bytes(), Limits::default()).unwrap();
     let sources = profile.build.files().zip(sources).map(|(file, source)| {
         let counts = &profile.counts[file.range.0..file.range.1];
         match source {
             Some(text) => {
                 let path = file.name.split_once('/').map_or(file.name, |(_, path)| path);
-                Source::from_text((path, text.as_bytes(), scan(text.as_bytes())), &file, counts, wants)
+                FileSource::from_text((path, text.as_bytes(), scan(text.as_bytes())), &file, counts, needs)
             }
-            None => Source::without_text(None, NoSource::NotInCommit, &file, counts, wants),
+            None => FileSource::without_text(None, NoSource::NotInCommit, &file, counts, needs),
         }
     });
     then(Report::new(head(), &profile, sources.collect()))
@@ -68,11 +68,16 @@ pub(super) fn with_report<T>(
 
 /// Writes the form of that name.
 pub(super) fn written(form: &str, profile: &str, sources: &[Option<&str>]) -> String {
-    written_with(Layout::default(), form, profile, sources)
+    written_with(TextLayout::default(), form, profile, sources)
 }
 
 /// Writes the form of that name in a layout.
-pub(super) fn written_with(layout: Layout, form: &str, profile: &str, sources: &[Option<&str>]) -> String {
+pub(super) fn written_with(
+    layout: TextLayout,
+    form: &str,
+    profile: &str,
+    sources: &[Option<&str>],
+) -> String {
     with_report(profile, sources, |report| render(form, &report, None, layout))
 }
 
@@ -81,11 +86,11 @@ pub(super) fn render(
     form: &str,
     report: &Report<'_>,
     changes: Option<(&DiffReport, &Changes)>,
-    layout: Layout,
+    layout: TextLayout,
 ) -> String {
     let mut out = Vec::new();
     let form = Form::by_name(form).unwrap();
-    form.write(Document { report, changes }, layout, &mut out).unwrap();
+    form.write(FormInput { report, changes }, layout, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -13,7 +13,7 @@ use crate::names::printable;
 use crate::time::{minute, span};
 
 pub(super) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines],
+    needs: &[FormNeed::Source, FormNeed::Lines],
     ..Form::new(
         "text",
         "Packages and files for people, with the lines that are not covered",
@@ -23,9 +23,9 @@ pub(super) const FORM: Form = Form {
 
 /// The layout of the reports for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub(crate) struct TextLayout {
     /// Order of packages and files.
-    pub order: Order,
+    pub order: FileOrder,
     /// Largest number of files; `None` for all.
     pub most_files: Option<usize>,
     /// Largest number of runs of missed lines for a changed file; `None` for all.
@@ -38,7 +38,7 @@ pub(crate) struct Layout {
 
 /// Order of packages and files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum FileOrder {
     /// Files in order of import path.
     #[default]
     Name,
@@ -114,7 +114,7 @@ pub(super) fn what_has_no_source(report: &Report<'_>) -> Option<String> {
         .then(|| format!("no source for {files} ({statements} of {} statements)", report.coverage().total))
 }
 
-pub(super) fn write(report: &Report<'_>, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report<'_>, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     let head = &report.head;
     writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(&head.service)))?;
     writeln!(out, "{}", facts(head))?;
@@ -170,13 +170,15 @@ pub(super) fn change(report: &Report<'_>) -> Option<String> {
 }
 
 /// Returns a sort key. Equal entries stay in order of names.
-fn rank(order: Order, coverage: Coverage) -> impl Ord {
+fn rank(order: FileOrder, coverage: Coverage) -> impl Ord {
     let missing = Reverse(coverage.total - coverage.covered);
     match order {
-        Order::Name => (0, Reverse(0)),
+        FileOrder::Name => (0, Reverse(0)),
         // One part in 2^40 is exact enough for the order.
-        Order::Percent => ((u128::from(coverage.covered) << 40) / u128::from(coverage.total.max(1)), missing),
-        Order::Uncovered => (0, missing),
+        FileOrder::Percent => {
+            ((u128::from(coverage.covered) << 40) / u128::from(coverage.total.max(1)), missing)
+        }
+        FileOrder::Uncovered => (0, missing),
     }
 }
 
@@ -191,7 +193,7 @@ fn keep_first(packages: &mut Vec<PackageReport<'_, '_>>, most: usize) -> usize {
     packages.iter().map(|package| package.files.len()).sum()
 }
 
-fn line(file: &FileReport<'_>, name_width: usize, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+fn line(file: &FileReport<'_>, name_width: usize, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     figures(file.coverage, layout, out)?;
     let name = printable(file.base_name());
     let padding = name_width.saturating_sub(name.width());
@@ -206,7 +208,7 @@ fn line(file: &FileReport<'_>, name_width: usize, layout: Layout, out: &mut dyn 
     }
 }
 
-fn figures(coverage: Coverage, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+fn figures(coverage: Coverage, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     let style = color(coverage).on_default();
     // The bar is full only if all is covered, and empty only if nothing is.
     let full = match (coverage.covered, coverage.total) {
@@ -257,7 +259,7 @@ pub(super) fn range(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
-fn styled(layout: Layout, style: Style, text: &str) -> String {
+fn styled(layout: TextLayout, style: Style, text: &str) -> String {
     if layout.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
@@ -275,7 +277,7 @@ mod tests {
             let hit = line / 2 % 2;
             let _ = write!(profile, "m/a.go:{line}.1,{line}.9 1 0\nm/a.go:{line}.9,{line}.20 1 {hit}\n");
         }
-        let layout = Layout { width: Some(60), has_color: true, ..Layout::default() };
+        let layout = TextLayout { width: Some(60), has_color: true, ..TextLayout::default() };
         let text = written_with(layout, "text", &profile, &[None]);
         let line = text.lines().find(|line| line.contains("a.go")).unwrap();
         let plain = "  25.0% ██░░░░░░░░        49/196    a.go  4 8 12 16 20 24 …";

@@ -25,7 +25,7 @@ use crate::report::site::{Manifest, Site};
 use crate::source::SourceSettings;
 
 use reports::ReportMaker;
-use stored::{Stored, Times};
+use stored::{RunTimes, SiteData};
 use writer::SiteWriter;
 
 pub(crate) use writer::Tally;
@@ -71,7 +71,7 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
         opened => opened?,
     };
     let manifest = manifest(&files)?;
-    let stored = Stored::read(&store, &config.naming, request.now)?;
+    let stored = SiteData::read(&store, &config.naming, request.now)?;
     if !stored.knows_one_of(&manifest) {
         bail!(
             "{:?} is the site of another work directory: nothing that it was written from is stored here; \
@@ -79,7 +79,7 @@ pub(crate) fn write(request: &SiteRequest<'_>) -> Result<SiteOutcome> {
             folder.display()
         );
     }
-    let times = Times { now: request.now, longest_wait: config.pull.steps.wait(usize::MAX) };
+    let times = RunTimes { now: request.now, longest_wait: config.pull.steps.wait(usize::MAX) };
     let site = Site::new(stored.services(times), stored.history());
     let damages = store.damages();
     for damage in &damages {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context as _, Result};
 
 use super::SiteRequest;
-use super::stored::Stored;
+use super::stored::SiteData;
 use super::writer::SiteWriter;
 use crate::collect::mending::{StoredProfile, stored_profile};
 use crate::filter::Filter;
@@ -14,32 +14,32 @@ use crate::io::progress::Progress;
 use crate::names::in_message;
 use crate::notice::Notice;
 use crate::profile::Profile;
-use crate::report::forms::{Document, PAGE};
-use crate::report::site::{self, Need, Origin, Page, Shown, Text};
-use crate::report::{FileReport, NoSource, Packer, Report, Source, Wants};
-use crate::source::{AtCommit, NotFetched, SourceReader, SourceTree, Subject};
+use crate::report::forms::{FormInput, PAGE};
+use crate::report::site::{self, LinkedReport, ReportOrigin, ReportSource, ReportWork, SourceShown};
+use crate::report::{FileNeeds, FileReport, FileSource, NoSource, Packer, Report};
+use crate::source::{NotFetched, RepositoryCommit, SourceReader, SourceTree, Subject};
 
 /// Number of reports after which the manifest is stored. After a killed run later ones are made again.
 const AT_ONCE: usize = 20;
 
 /// The maker of reports.
 pub(super) struct ReportMaker<'a> {
-    pub(super) stored: &'a Stored,
+    pub(super) stored: &'a SiteData,
     pub(super) request: &'a SiteRequest<'a>,
 }
 
 /// A report that may have to be written.
-struct Candidate<'p> {
-    page: &'p Page,
+struct ReportCandidate<'p> {
+    page: &'p LinkedReport,
     entry: &'p KeyEntry,
-    need: Need,
-    origin: Origin,
+    work: ReportWork,
+    origin: ReportOrigin,
 }
 
 struct MadeReport {
     /// Text of the report; `None` if the existing one has all source that can be found.
     text: Option<Vec<u8>>,
-    source: Text,
+    source: ReportSource,
     /// The error if its repository could not be reached.
     not_fetched: Option<NotFetched>,
 }
@@ -52,11 +52,11 @@ impl ReportMaker<'_> {
     /// Writes the reports that have to be written; returns the extent of source in each existing report.
     pub(super) fn write(
         &self,
-        pages: &[Page],
+        pages: &[LinkedReport],
         writer: &mut SiteWriter<'_>,
-    ) -> Result<HashMap<String, Shown>> {
+    ) -> Result<HashMap<String, SourceShown>> {
         let candidates = self.candidates(pages, writer);
-        let due = candidates.iter().filter(|candidate| candidate.need == Need::Page);
+        let due = candidates.iter().filter(|candidate| candidate.work == ReportWork::Page);
         writer.announce(due.map(|candidate| candidate.page.path.as_str()))?;
 
         let progress = Progress::start(candidates.len(), self.request.shows_progress);
@@ -68,10 +68,12 @@ impl ReportMaker<'_> {
             if self.is_interrupted() {
                 break;
             }
-            let Candidate { page, entry, need, origin } = candidate;
-            let brought = match need {
-                Need::Nothing => Ok(0),
-                Need::Page | Need::Source => self.bring_up_to_date(candidate, &mut unreachable, writer),
+            let ReportCandidate { page, entry, work, origin } = candidate;
+            let brought = match work {
+                ReportWork::Nothing => Ok(0),
+                ReportWork::Page | ReportWork::Source => {
+                    self.bring_up_to_date(candidate, &mut unreachable, writer)
+                }
             };
             match brought {
                 Ok(0) => writer.tally.unchanged += 1,
@@ -107,7 +109,11 @@ impl ReportMaker<'_> {
     }
 
     /// Returns the possible reports with the work that each needs.
-    fn candidates<'p>(&'p self, pages: &'p [Page], writer: &mut SiteWriter<'_>) -> Vec<Candidate<'p>> {
+    fn candidates<'p>(
+        &'p self,
+        pages: &'p [LinkedReport],
+        writer: &mut SiteWriter<'_>,
+    ) -> Vec<ReportCandidate<'p>> {
         let blocked = writer.blocked(pages.iter().map(|page| page.path.as_str()));
         let entries = self.stored.entries();
         let version = site::page_version();
@@ -115,7 +121,7 @@ impl ReportMaker<'_> {
         let candidates = free.filter_map(|page| {
             let entry = *entries.get(&page.row)?;
             let origin = self.stored.origin(page, entry, &version)?;
-            Some(Candidate { page, entry, need: writer.need(&page.path, &origin), origin })
+            Some(ReportCandidate { page, entry, work: writer.work(&page.path, &origin), origin })
         });
         candidates.collect()
     }
@@ -132,7 +138,7 @@ impl ReportMaker<'_> {
     /// Writes a report if it changes; returns its size in bytes.
     fn bring_up_to_date(
         &self,
-        Candidate { page, entry, origin, .. }: &Candidate<'_>,
+        ReportCandidate { page, entry, origin, .. }: &ReportCandidate<'_>,
         unreachable: &mut HashSet<String>,
         writer: &mut SiteWriter<'_>,
     ) -> Result<u64> {
@@ -157,17 +163,17 @@ impl ReportMaker<'_> {
             writer.asked(fetch, now);
         }
         let Some(text) = text else { return Ok(0) };
-        writer.put(&page.path, &text, Some(Origin { source, ..origin.clone() }))?;
+        writer.put(&page.path, &text, Some(ReportOrigin { source, ..origin.clone() }))?;
         Ok(text.len() as u64)
     }
 
     /// Makes a report. `known` is the extent of the source in the existing report, if only more source is wanted.
     fn make(
         &self,
-        page: &Page,
+        page: &LinkedReport,
         entry: &KeyEntry,
         reader: &SourceReader<'_>,
-        known: Option<&Text>,
+        known: Option<&ReportSource>,
     ) -> Result<MadeReport> {
         let mut subject = self.stored.subject(page, entry).context("its row was deleted meanwhile")?;
         let (found, not_fetched) = match self.find(&subject, reader) {
@@ -178,15 +184,15 @@ impl ReportMaker<'_> {
             }
         };
         if found.is_none() && known.is_some() {
-            return Ok(MadeReport { text: None, source: Text::none(), not_fetched });
+            return Ok(MadeReport { text: None, source: ReportSource::none(), not_fetched });
         }
         let filter = Filter::default();
         let packer = Packer::new(&filter);
-        let wants = Wants { lines: true, packer: Some(&packer), quotes: false };
+        let needs = FileNeeds { lines: true, packer: Some(&packer), quotes: false };
         let profile = self.profile(&subject)?;
         let sources = match &found {
-            Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), None, wants)?,
-            None => Source::not_read(&profile, wants),
+            Some((at, tree)) => reader.sources(&profile, (at, tree), &HashMap::new(), None, needs)?,
+            None => FileSource::not_read(&profile, needs),
         };
         let commit = found.map(|(at, _)| at.commit.to_string());
         let named = || reader.known(subject.revision.as_ref()?).map(|commit| commit.to_string());
@@ -195,7 +201,7 @@ impl ReportMaker<'_> {
         let source = source_shown(&report, commit);
         let text = match known == Some(&source) {
             true => None,
-            false => Some(PAGE.render(Document { report: &report, changes: None })?),
+            false => Some(PAGE.render(FormInput { report: &report, changes: None })?),
         };
         Ok(MadeReport { text, source, not_fetched })
     }
@@ -205,7 +211,7 @@ impl ReportMaker<'_> {
         &self,
         subject: &Subject<'_>,
         reader: &SourceReader<'_>,
-    ) -> Result<Option<(AtCommit, SourceTree)>> {
+    ) -> Result<Option<(RepositoryCommit, SourceTree)>> {
         let Some(revision) = &subject.revision else { return Ok(None) };
         let at = reader.at(revision, self.request.reading)?;
         let tree = reader.tree(&at)?;
@@ -222,13 +228,13 @@ impl ReportMaker<'_> {
 }
 
 /// Returns the extent of the source in a report.
-fn source_shown(report: &Report<'_>, commit: Option<String>) -> Text {
+fn source_shown(report: &Report<'_>, commit: Option<String>) -> ReportSource {
     let is_lacking = |file: &&FileReport<'_>| file.no_source == Some(NoSource::NotInRepository);
     let shown = match report.files.iter().filter(|file| file.no_source.is_some()).count() {
-        _ if commit.is_none() => Shown::None,
-        0 => Shown::Whole,
-        without if without < report.files.len() => Shown::Partly,
-        _ => Shown::None,
+        _ if commit.is_none() => SourceShown::None,
+        0 => SourceShown::Whole,
+        without if without < report.files.len() => SourceShown::Partly,
+        _ => SourceShown::None,
     };
-    Text { commit, lacking: report.files.iter().filter(is_lacking).count(), shown }
+    ReportSource { commit, lacking: report.files.iter().filter(is_lacking).count(), shown }
 }

@@ -16,7 +16,9 @@ use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceS
 use crate::fleet::services::Fleet;
 use crate::io::store::Store;
 use crate::names::Naming;
-use crate::report::site::{self, Concern, Manifest, Origin, Page, Past, Service, Text, Total};
+use crate::report::site::{
+    self, Concern, HistoryRow, LinkedReport, Manifest, ReportOrigin, ReportSource, Service, Total,
+};
 use crate::source::{Revision, Subject, previous_row, trend};
 
 /// Largest number of lines with the reasons of a failing service.
@@ -24,13 +26,13 @@ const ERRORS: usize = 3;
 
 /// The time of a run, and the longest wait between two pulls.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
+pub(super) struct RunTimes {
     pub(super) now: DateTime<Utc>,
     pub(super) longest_wait: Duration,
 }
 
 /// The stored data that a site shows.
-pub(super) struct Stored {
+pub(super) struct SiteData {
     fleet: Fleet,
     health: AddressHealth,
     /// All rows, including deleted ones, the oldest first.
@@ -49,7 +51,7 @@ fn without_commit(key: &Key) -> Key {
     Key { commit: String::new(), ..key.clone() }
 }
 
-impl Stored {
+impl SiteData {
     pub(super) fn read(store: &Store, naming: &Naming, now: DateTime<Utc>) -> Result<Self> {
         let fleet = stored_fleet(store, naming, now)?;
         let health = AddressHealth::new(&fleet, store.suspicions()?);
@@ -86,7 +88,7 @@ impl Stored {
     }
 
     /// Returns a service for each key and branch.
-    pub(super) fn services(&self, times: Times) -> Vec<Service> {
+    pub(super) fn services(&self, times: RunTimes) -> Vec<Service> {
         let mut services = Vec::new();
         for entry in &self.fleet.entries {
             let row = self.latest(entry);
@@ -108,7 +110,7 @@ impl Stored {
         entry: &KeyEntry,
         member: &ServiceName,
         row: Option<&Row>,
-        Times { now, longest_wait }: Times,
+        RunTimes { now, longest_wait }: RunTimes,
     ) -> Service {
         let state = ServiceState::new(member, entry, row, &self.health);
         let line =
@@ -146,7 +148,7 @@ impl Stored {
             app,
             branch: member.branch.clone(),
             commit,
-            state: site::State { word, text, concern },
+            state: site::ShownState { word, text, concern },
             errors: errors.take(ERRORS).collect(),
             replicas: (line.up(), member.addresses().count()),
             total: row.map(|row| Total { replicas: entry.replicas_now(row), ..self.total(row) }),
@@ -155,10 +157,10 @@ impl Stored {
         }
     }
 
-    pub(super) fn history(&self) -> Vec<Past> {
+    pub(super) fn history(&self) -> Vec<HistoryRow> {
         let past = |row: &Row| {
             let Key { env, region, app, commit } = row.key.clone();
-            Past {
+            HistoryRow {
                 env,
                 region,
                 app,
@@ -190,21 +192,26 @@ impl Stored {
     }
 
     /// Returns the data of a report that is to be written, without its source.
-    pub(super) fn origin(&self, page: &Page, entry: &KeyEntry, version: &str) -> Option<Origin> {
+    pub(super) fn origin(
+        &self,
+        page: &LinkedReport,
+        entry: &KeyEntry,
+        version: &str,
+    ) -> Option<ReportOrigin> {
         let row = self.latest(entry)?;
-        Some(Origin {
+        Some(ReportOrigin {
             row: row.id.0,
             counts: counts(row),
             previous: previous_row(self.until(row), row).map(|before| before.id.0),
             service: page.service.clone(),
             version: version.to_owned(),
             confirmed_at: entry.schedule.schedule.last_pull,
-            source: Text::none(),
+            source: ReportSource::none(),
         })
     }
 
     /// Returns the subject of the report of the latest row of a key.
-    pub(super) fn subject<'s>(&'s self, page: &Page, entry: &'s KeyEntry) -> Option<Subject<'s>> {
+    pub(super) fn subject<'s>(&'s self, page: &LinkedReport, entry: &'s KeyEntry) -> Option<Subject<'s>> {
         let row = self.latest(entry)?;
         let hash = row.key.commit.as_str();
         Some(Subject {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::io::workdir::WorkdirError;
 use crate::io::workdir::site::{Occupied, SiteFolder};
 use crate::notice::{Notice, Notify};
-use crate::report::site::{Manifest, Need, Origin, Text, Written};
+use crate::report::site::{Manifest, ReportOrigin, ReportSource, ReportWork, SiteFile};
 
 /// The numbers of files of a run.
 #[derive(Debug, Default)]
@@ -37,13 +37,13 @@ impl<'a> SiteWriter<'a> {
     }
 
     /// Returns the record of a path if the file is unchanged since it was written.
-    fn intact(&self, path: &str) -> Option<&Written> {
+    fn intact(&self, path: &str) -> Option<&SiteFile> {
         self.manifest.written(path).filter(|written| self.files.size(path) == Some(written.bytes))
     }
 
     /// Returns the work that a report needs.
-    pub(super) fn need(&self, path: &str, wanted: &Origin) -> Need {
-        self.intact(path).map_or(Need::Page, |written| written.need(wanted))
+    pub(super) fn work(&self, path: &str, wanted: &ReportOrigin) -> ReportWork {
+        self.intact(path).map_or(ReportWork::Page, |written| written.work(wanted))
     }
 
     /// Tells whether the file exists with this text.
@@ -52,7 +52,7 @@ impl<'a> SiteWriter<'a> {
     }
 
     /// Returns the source of the existing report, if it is of the wanted data.
-    pub(super) fn source(&self, path: &str, wanted: &Origin) -> Option<Text> {
+    pub(super) fn source(&self, path: &str, wanted: &ReportOrigin) -> Option<ReportSource> {
         let origin = self.manifest.written(path)?.from.as_ref()?;
         origin.is_of(wanted).then(|| origin.source.clone())
     }
@@ -103,9 +103,14 @@ impl<'a> SiteWriter<'a> {
         }
     }
 
-    pub(super) fn put(&mut self, path: &str, text: &[u8], from: Option<Origin>) -> Result<(), WorkdirError> {
+    pub(super) fn put(
+        &mut self,
+        path: &str,
+        text: &[u8],
+        from: Option<ReportOrigin>,
+    ) -> Result<(), WorkdirError> {
         self.files.put(path, text)?;
-        self.manifest.record(path, Written::new(text, from));
+        self.manifest.record(path, SiteFile::new(text, from));
         self.is_stored = false;
         self.tally.written += 1;
         Ok(())

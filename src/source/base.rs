@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::revision::is_hash;
-use super::{AtCommit, Revision, SourceReader};
+use super::{RepositoryCommit, Revision, SourceReader};
 use crate::fleet::row::Row;
 use crate::io::git::{GitError, ObjectId};
 use crate::names::in_message;
@@ -90,11 +90,11 @@ fn conclude_default(
 /// Returns the base, and how it was chosen; `rows` are those of the app, the newest last.
 pub(super) fn choose(
     choice: BaseChoice<'_>,
-    at: &AtCommit,
+    at: &RepositoryCommit,
     reader: &SourceReader<'_>,
     rows: &[Row],
 ) -> Result<Base> {
-    let AtCommit { repository, network, commit, .. } = at;
+    let RepositoryCommit { repository, network, commit, .. } = at;
     let (merge_base, conclusion) = match choice {
         BaseChoice::Previous => {
             return previous_commit(at, rows)?.ok_or_else(|| {
@@ -139,7 +139,12 @@ pub(super) fn choose(
 }
 
 /// Returns the predecessor of a commit that is on a branch already.
-fn before_on_branch(at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row], branch: &str) -> Result<Base> {
+fn before_on_branch(
+    at: &RepositoryCommit,
+    reader: &SourceReader<'_>,
+    rows: &[Row],
+    branch: &str,
+) -> Result<Base> {
     let (base, how) = match previous_commit(at, rows)? {
         Some(previous) => previous,
         None => parent(at, reader)?,
@@ -148,8 +153,8 @@ fn before_on_branch(at: &AtCommit, reader: &SourceReader<'_>, rows: &[Row], bran
 }
 
 /// Returns the nearest ancestor of which something is stored.
-fn previous_commit(at: &AtCommit, rows: &[Row]) -> Result<Option<Base>> {
-    let AtCommit { repository, commit, .. } = at;
+fn previous_commit(at: &RepositoryCommit, rows: &[Row]) -> Result<Option<Base>> {
+    let RepositoryCommit { repository, commit, .. } = at;
     let find = |hash: &str| repository.commit(hash).ok();
     let is_ancestor =
         |older: &ObjectId, newer: &ObjectId| Ok(repository.merge_base(older, newer)?.as_ref() == Some(older));
@@ -183,8 +188,8 @@ fn nearest_ancestor(
     Ok(nearest)
 }
 
-fn parent(at: &AtCommit, reader: &SourceReader<'_>) -> Result<Base> {
-    let AtCommit { repository, network, commit, .. } = at;
+fn parent(at: &RepositoryCommit, reader: &SourceReader<'_>) -> Result<Base> {
+    let RepositoryCommit { repository, network, commit, .. } = at;
     let mut parent = repository.parent(commit)?;
     if parent.is_none() && repository.is_shallow()? {
         if reader.is_offline {
@@ -199,8 +204,8 @@ fn parent(at: &AtCommit, reader: &SourceReader<'_>) -> Result<Base> {
     }
 }
 
-fn merge_base(at: &AtCommit, reader: &SourceReader<'_>, tip: Tip<'_>) -> Result<ObjectId> {
-    let AtCommit { repository, network, commit, .. } = at;
+fn merge_base(at: &RepositoryCommit, reader: &SourceReader<'_>, tip: Tip<'_>) -> Result<ObjectId> {
+    let RepositoryCommit { repository, network, commit, .. } = at;
     // Git finds a wrong merge base in a shallow clone, and does not say so.
     if repository.is_shallow()? {
         if reader.is_offline {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use memchr::memchr_iter;
 
 use super::base::{self, BaseChoice};
-use super::{AtCommit, SourceReader, SourceTree};
+use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::code::gosrc::scan;
 use crate::code::linediff;
 use crate::code::patch::{self, FilePatch, Unread};
@@ -31,7 +31,7 @@ pub(crate) enum ChangesFrom<'a> {
 /// Finds the changes up to a commit; `rows` are those of the app, the newest last.
 pub(super) fn find(
     from: ChangesFrom<'_>,
-    at: &AtCommit,
+    at: &RepositoryCommit,
     reader: &SourceReader<'_>,
     rows: &[Row],
 ) -> Result<(SourceTree, Changes)> {
@@ -64,14 +64,14 @@ pub(super) fn find(
 }
 
 /// Compares a commit with a base by git.
-fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) -> Result<Changes> {
+fn diff(base: &ObjectId, how: String, at: &RepositoryCommit, reader: &SourceReader<'_>) -> Result<Changes> {
     let repository = &at.repository;
     if repository.is_partial() {
         let files = repository.changed_files(base, &at.commit, Renames::Unknown)?;
         // Git finds renames by the contents of removed and added files.
-        let looked_at = files
-            .iter()
-            .filter(|file| file.path_before() != file.path_after() || Pair::from_change(file).is_some());
+        let looked_at = files.iter().filter(|file| {
+            file.path_before() != file.path_after() || ChangedPair::from_change(file).is_some()
+        });
         let mut blobs: Vec<ObjectId> = looked_at.flat_map(FileChange::blobs).collect();
         blobs.sort_unstable();
         blobs.dedup();
@@ -80,11 +80,11 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
         }
     }
     let files = repository.changed_files(base, &at.commit, Renames::Found)?;
-    let pairs: Vec<Pair<'_>> = files.iter().filter_map(Pair::from_change).collect();
+    let pairs: Vec<ChangedPair<'_>> = files.iter().filter_map(ChangedPair::from_change).collect();
     let blobs: Vec<_> =
         pairs.iter().map(|pair| [pair.before.map(|at| &at.blob), Some(&pair.after.blob)]).collect();
     let compared = repository.groups(&blobs, |index, contents| pairs[index].compared(contents))?;
-    let others = files.iter().filter(|file| Pair::from_change(file).is_none());
+    let others = files.iter().filter(|file| ChangedPair::from_change(file).is_none());
     let mut changes = Changes {
         base: Base { commit: Some(base.to_string()), how },
         patches: others.flat_map(not_compared).collect(),
@@ -92,7 +92,7 @@ fn diff(base: &ObjectId, how: String, at: &AtCommit, reader: &SourceReader<'_>) 
         functions_before: HashMap::new(),
     };
     for (pair, compared) in pairs.iter().zip(compared) {
-        let Compared { patch, text, functions_before } = compared
+        let ComparedTexts { patch, text, functions_before } = compared
             .with_context(|| format!("the changes of \"{}\" are unknown", in_message(&pair.after.path)))?;
         let path = || pair.after.path.clone();
         changes.texts.extend(text.map(|text| (path(), text)));
@@ -120,13 +120,13 @@ const MOST_LINES: usize = 2 << 20;
 
 /// A changed file whose changed lines are needed. Removed files and tests have no executed lines, and tests are often
 /// half of the changes.
-struct Pair<'c> {
+struct ChangedPair<'c> {
     before: Option<&'c FileAt>,
     after: &'c FileAt,
 }
 
 /// The result of comparing the texts of a file before and after.
-struct Compared {
+struct ComparedTexts {
     patch: FilePatch,
     /// The text after the change; `None` for a file that cannot count.
     text: Option<ChangedText>,
@@ -134,14 +134,14 @@ struct Compared {
     functions_before: Option<HashSet<String>>,
 }
 
-impl Compared {
+impl ComparedTexts {
     fn too_large(mut patch: FilePatch) -> Self {
         patch.unread = Some(Unread::TooLarge);
         Self { patch, text: None, functions_before: None }
     }
 }
 
-impl<'c> Pair<'c> {
+impl<'c> ChangedPair<'c> {
     fn from_change(file: &'c FileChange) -> Option<Self> {
         // A link has a target in place of a text.
         let regular = |at: &'c Option<FileAt>| at.as_ref().filter(|at| at.is_regular);
@@ -149,7 +149,7 @@ impl<'c> Pair<'c> {
         Some(Self { before: regular(&file.before), after })
     }
 
-    fn compared(&self, [before, after]: [Option<Content<'_>>; 2]) -> Result<Compared> {
+    fn compared(&self, [before, after]: [Option<Content<'_>>; 2]) -> Result<ComparedTexts> {
         let Self { before: at_before, after: at_after } = self;
         let path_before = at_before.map(|at| at.path.as_str());
         let mut patch = FilePatch::without_hunks(path_before, Some(&at_after.path));
@@ -160,11 +160,11 @@ impl<'c> Pair<'c> {
         {
             (None, _, Some(after)) => (None, after),
             (_, Some(before), Some(after)) => (Some(before), after),
-            _ => return Ok(Compared::too_large(patch)),
+            _ => return Ok(ComparedTexts::too_large(patch)),
         };
         let is_long = |text: &[u8]| text.len() > MOST_LINES && memchr_iter(b'\n', text).count() > MOST_LINES;
         if is_long(after) || before.is_some_and(is_long) {
-            return Ok(Compared::too_large(patch));
+            return Ok(ComparedTexts::too_large(patch));
         }
         patch.hunks = linediff::hunks(before.unwrap_or_default(), after);
         let counts = is_candidate(&at_after.path);
@@ -172,7 +172,7 @@ impl<'c> Pair<'c> {
             let functions = scan(before).ok()?.functions;
             Some(functions.iter().map(|extent| extent.qualified_name().into_owned()).collect())
         };
-        Ok(Compared {
+        Ok(ComparedTexts {
             patch,
             text: counts.then(|| ChangedText { text: after.into(), scanned: scan(after) }),
             functions_before: before.filter(|_| counts).and_then(functions_of),
@@ -181,7 +181,12 @@ impl<'c> Pair<'c> {
 }
 
 /// Fetches the contents that a clone lacks; fails if some are still missing.
-fn fetch_all(reader: &SourceReader<'_>, at: &AtCommit, commit: &ObjectId, blobs: &[ObjectId]) -> Result<()> {
+fn fetch_all(
+    reader: &SourceReader<'_>,
+    at: &RepositoryCommit,
+    commit: &ObjectId,
+    blobs: &[ObjectId],
+) -> Result<()> {
     if !reader.fetched(at, commit, blobs)?.is_empty() {
         bail!("the clone lacks the contents of changed files, so their changes are unknown");
     }
@@ -189,7 +194,12 @@ fn fetch_all(reader: &SourceReader<'_>, at: &AtCommit, commit: &ObjectId, blobs:
 }
 
 /// Reads the changes from a diff file, which must fit the commit.
-fn read_diff_file(path: &Path, at: &AtCommit, tree: &Tree, reader: &SourceReader<'_>) -> Result<Changes> {
+fn read_diff_file(
+    path: &Path,
+    at: &RepositoryCommit,
+    tree: &Tree,
+    reader: &SourceReader<'_>,
+) -> Result<Changes> {
     let shown = path.display().to_string();
     let shown = in_message(&shown);
     let text = workdir::read_outside(path)?;

@@ -10,7 +10,7 @@ use crate::fleet::row::Row;
 use crate::io::workdir::ReadersLock;
 use crate::profile::Profile;
 use crate::report::diff::{Changes, Comparison};
-use crate::report::{Report, Wants};
+use crate::report::{FileNeeds, Report};
 use crate::time::minute;
 
 /// Another stored state: its row and profile, and the changes from its commit to that of the report.
@@ -30,8 +30,8 @@ pub(crate) fn compared(
 ) -> Result<Comparison> {
     let OtherState { row, profile, changes } = other;
     let at = reader.at(&Revision::Hash(row.key.commit.clone()), reading)?;
-    let wants = Wants { lines: true, ..Wants::default() };
-    let sources = reader.sources(profile, (&at, &reader.tree(&at)?), &HashMap::new(), None, wants)?;
+    let needs = FileNeeds { lines: true, ..FileNeeds::default() };
+    let sources = reader.sources(profile, (&at, &reader.tree(&at)?), &HashMap::new(), None, needs)?;
     let mut before = Report::new(report.head.clone(), profile, sources);
     before.retain(filter);
     let Row { id, key, created_at, .. } = row;

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use anyhow::{Result, anyhow};
 
 use super::changes::{self, ChangesFrom};
-use super::{AtCommit, NotTrusted, SourceReader, SourceTree, Subject};
+use super::{NotTrusted, RepositoryCommit, SourceReader, SourceTree, Subject};
 use crate::filter::Filter;
 use crate::io::workdir::ReadersLock;
 use crate::profile::Profile;
 use crate::report::diff::Changes;
-use crate::report::{Source, Wants};
+use crate::report::{FileNeeds, FileSource};
 
 /// The need for source of all requested forms together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Demand {
+pub(crate) struct SourceDemand {
     /// At least one form has less data without source.
     pub(crate) is_useful: bool,
     /// At least one form is empty without source.
@@ -28,14 +28,14 @@ pub(crate) struct SourceLookup<'a> {
     pub(crate) reader: &'a SourceReader<'a>,
     pub(crate) subject: &'a Subject<'a>,
     pub(crate) filter: &'a Filter,
-    pub(crate) demand: Demand,
+    pub(crate) demand: SourceDemand,
     /// `None` where no form needs changes.
     pub(crate) changes: Option<ChangesFrom<'a>>,
 }
 
 /// The source of a commit, before its texts are read.
 pub(crate) struct FoundSource {
-    pub(crate) at: AtCommit,
+    pub(crate) at: RepositoryCommit,
     pub(crate) tree: SourceTree,
     pub(crate) changes: Option<Changes>,
 }
@@ -46,7 +46,7 @@ pub(crate) enum LookupOutcome {
     /// No form needs source.
     NotNeeded,
     /// Some forms cannot be written or have less data.
-    Lacking(anyhow::Error, Lack),
+    Lacking(anyhow::Error, SourceLack),
 }
 
 /// The consequence of a lack of source.
@@ -55,14 +55,14 @@ enum Consequence {
     /// The report fails.
     NoReport,
     /// The report is written with a lack.
-    Lack(Lack),
+    Lack(SourceLack),
     /// The forms are complete without source.
     None,
 }
 
 /// A lack of source after which the report goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum SourceLack {
     /// The forms that need the source fail.
     Fail,
     /// The forms that need the source are left out, because its clone is not trusted.
@@ -71,13 +71,13 @@ pub(crate) enum Lack {
     SayLess,
 }
 
-impl Demand {
+impl SourceDemand {
     fn consequence(self, is_not_trusted: bool) -> Consequence {
         match self {
-            Self { is_needed: true, .. } if is_not_trusted => Consequence::Lack(Lack::LeftOut),
+            Self { is_needed: true, .. } if is_not_trusted => Consequence::Lack(SourceLack::LeftOut),
             Self { is_needed: true, is_needed_by_all: true, .. } => Consequence::NoReport,
-            Self { is_needed: true, .. } => Consequence::Lack(Lack::Fail),
-            Self { is_useful: true, .. } => Consequence::Lack(Lack::SayLess),
+            Self { is_needed: true, .. } => Consequence::Lack(SourceLack::Fail),
+            Self { is_useful: true, .. } => Consequence::Lack(SourceLack::SayLess),
             Self { .. } => Consequence::None,
         }
     }
@@ -114,7 +114,7 @@ impl SourceLookup<'_> {
         }
     }
 
-    fn found(&self, at: AtCommit) -> Result<FoundSource> {
+    fn found(&self, at: RepositoryCommit) -> Result<FoundSource> {
         let Some(changes_from) = self.changes else {
             return Ok(FoundSource { tree: self.reader.tree(&at)?, at, changes: None });
         };
@@ -130,12 +130,12 @@ impl FoundSource {
         profile: &Profile,
         reader: &SourceReader<'_>,
         is_only_changed: bool,
-        wants: Wants<'_>,
-    ) -> Result<Vec<Source>> {
+        needs: FileNeeds<'_>,
+    ) -> Result<Vec<FileSource>> {
         let paths = self.changes.as_ref().filter(|_| is_only_changed).map(Changes::paths_after);
         let no_texts = HashMap::new();
         let texts = self.changes.as_ref().map_or(&no_texts, |changes| &changes.texts);
-        reader.sources(profile, (&self.at, &self.tree), texts, paths.as_ref(), wants)
+        reader.sources(profile, (&self.at, &self.tree), texts, paths.as_ref(), needs)
     }
 }
 
@@ -146,8 +146,9 @@ mod tests {
     #[test]
     fn a_lack_of_source_costs_no_more_than_the_forms_that_need_it() {
         let demand =
-            |is_useful, is_needed, is_needed_by_all| Demand { is_useful, is_needed, is_needed_by_all };
-        let [left_out, fail, say_less] = [Lack::LeftOut, Lack::Fail, Lack::SayLess].map(Consequence::Lack);
+            |is_useful, is_needed, is_needed_by_all| SourceDemand { is_useful, is_needed, is_needed_by_all };
+        let [left_out, fail, say_less] =
+            [SourceLack::LeftOut, SourceLack::Fail, SourceLack::SayLess].map(Consequence::Lack);
         for (demand, untrusted, unreachable) in [
             // The demand of func.
             (demand(true, true, true), left_out, Consequence::NoReport),

@@ -17,7 +17,7 @@ pub(crate) enum Revision {
 }
 
 /// A commit of a clone.
-pub(crate) struct AtCommit {
+pub(crate) struct RepositoryCommit {
     pub(crate) repository: Repository,
     pub(crate) network: Network,
     pub(crate) commit: ObjectId,
@@ -25,11 +25,11 @@ pub(crate) struct AtCommit {
 
 impl SourceReader<'_> {
     /// Finds a revision; clones and fetches if necessary.
-    pub(crate) fn at(&self, revision: &Revision, reading: &ReadersLock) -> Result<AtCommit> {
+    pub(crate) fn at(&self, revision: &Revision, reading: &ReadersLock) -> Result<RepositoryCommit> {
         let network = self.network()?;
         let repository = self.open(reading, &network)?;
         let commit = self.find(&repository, revision, &network)?;
-        Ok(AtCommit { repository, network, commit })
+        Ok(RepositoryCommit { repository, network, commit })
     }
 
     /// Returns the commit; fetches if necessary.

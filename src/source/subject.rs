@@ -9,7 +9,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::pick::is_same_app;
 use crate::fleet::row::Row;
 use crate::names::in_message;
-use crate::report::{Point, Previous, ReportHead};
+use crate::report::{PreviousRow, ReportHead, TrendPoint};
 
 /// A row to report, with the revision of its source.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Subject<'a> {
     /// All rows of the same app, environment and region, the newest last.
     pub(crate) rows_of_app: Vec<Row>,
     /// Totals up to this row, including rows whose profile was deleted.
-    pub(crate) trend: Vec<Point>,
+    pub(crate) trend: Vec<TrendPoint>,
     /// The revision of the source; `None` when the commit is unknown.
     pub(crate) revision: Option<Revision>,
     /// The commit comes from the service's name, not from an option.
@@ -96,7 +96,7 @@ impl<'a> Subject<'a> {
             confirmed_at,
             age: now - confirmed_at.unwrap_or(*created_at),
             replicas: self.replicas,
-            previous: self.previous.as_ref().map(|row| Previous {
+            previous: self.previous.as_ref().map(|row| PreviousRow {
                 row: row.id.0,
                 stored_at: row.created_at,
                 commit: row.key.commit.clone(),
@@ -132,8 +132,8 @@ pub(crate) fn previous_row<'r>(until: impl Iterator<Item = &'r Row>, row: &Row) 
     until.filter(|other| other.id < row.id && other.deleted_at.is_none()).last()
 }
 
-pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<Point> {
-    let point = |row: &Row| Point {
+pub(crate) fn trend<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<TrendPoint> {
+    let point = |row: &Row| TrendPoint {
         stored_at: row.created_at,
         commit: row.key.commit.clone(),
         percent: row.cover_total,

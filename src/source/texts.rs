@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use super::{AtCommit, SourceReader, SourceTree};
+use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::code::gosrc::{Doubt, LostLink, Resolved, Scanned, SyntaxError, scan};
 use crate::io::git::{Content, ObjectId};
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
 use crate::report::diff::ChangedText;
-use crate::report::{NoSource, Source, Wants};
+use crate::report::{FileNeeds, FileSource, NoSource};
 
 impl SourceReader<'_> {
     /// Returns the source of each file of a profile in the same order. If `only` has paths, only their texts are read.
@@ -19,41 +19,41 @@ impl SourceReader<'_> {
     pub(crate) fn sources(
         &self,
         profile: &Profile,
-        (at, tree): (&AtCommit, &SourceTree),
+        (at, tree): (&RepositoryCommit, &SourceTree),
         known: &HashMap<String, ChangedText>,
         only: Option<&HashSet<&str>>,
-        wants: Wants<'_>,
-    ) -> Result<Vec<Source>> {
+        needs: FileNeeds<'_>,
+    ) -> Result<Vec<FileSource>> {
         let files: Vec<BuildFile<'_>> = profile.build.files().collect();
         let (paths, lost) = self.resolved(&files, tree);
-        let laying = Laying { profile, files: &files, paths: &paths, wants };
+        let profile_files = ProfileFiles { profile, files: &files, paths: &paths, needs };
 
         let is_wanted = |path: &str| only.is_none_or(|only| only.contains(path));
         let is_to_read = |path: &str| is_wanted(path) && !known.contains_key(path);
-        let read = self.read(&laying, (at, tree), is_to_read)?;
+        let read = self.read(&profile_files, (at, tree), is_to_read)?;
         let resolved = paths.iter().enumerate().filter_map(|(index, path)| Some((index, path.as_deref()?)));
         let known: Vec<(usize, &str, &ChangedText)> =
             resolved.filter_map(|(index, path)| Some((index, path, known.get(path)?))).collect();
         let known = on_all_cores(&known, |(index, path, ChangedText { text, scanned })| {
-            (*index, laying.with_text(*index, path, text, scanned.clone()))
+            (*index, profile_files.with_text(*index, path, text, scanned.clone()))
         });
 
         // If a module cannot be read, the commit may have the file although no readable module contains it.
         let nowhere = if tree.knows_all_modules { NoSource::NotInCommit } else { NoSource::NotInRepository };
         let (mut read, mut known) = (read.into_iter().peekable(), known.into_iter().peekable());
         let sources = paths.iter().enumerate().map(|(index, path)| {
-            let is_this = |(of, _): &(usize, Source)| *of == index;
+            let is_this = |(of, _): &(usize, FileSource)| *of == index;
             match (read.next_if(is_this).or_else(|| known.next_if(is_this)), path.as_deref()) {
                 (Some((_, source)), _) => source,
                 (None, Some(path)) if !is_wanted(path) => {
-                    let laying = Laying { wants: Wants::default(), ..laying };
-                    laying.without_text(index, Some(path), NoSource::NotRead)
+                    let profile_files = ProfileFiles { needs: FileNeeds::default(), ..profile_files };
+                    profile_files.without_text(index, Some(path), NoSource::NotRead)
                 }
                 (None, Some(path)) => {
                     let why = lost.get(&index).map_or(NoSource::NotInRepository, |why| NoSource::Link(*why));
-                    laying.without_text(index, Some(path), why)
+                    profile_files.without_text(index, Some(path), why)
                 }
-                (None, None) => laying.without_text(index, None, nowhere.clone()),
+                (None, None) => profile_files.without_text(index, None, nowhere.clone()),
             }
         });
         Ok(sources.collect())
@@ -90,15 +90,15 @@ impl SourceReader<'_> {
     /// Reads the texts of files from a commit; returns their sources with the indexes of the files in ascending order.
     fn read(
         &self,
-        laying: &Laying<'_>,
-        (at, SourceTree { files: tree, .. }): (&AtCommit, &SourceTree),
+        profile_files: &ProfileFiles<'_>,
+        (at, SourceTree { files: tree, .. }): (&RepositoryCommit, &SourceTree),
         is_to_read: impl Fn(&str) -> bool,
-    ) -> Result<Vec<(usize, Source)>> {
-        let AtCommit { repository, commit, .. } = at;
-        let to_read = laying.paths.iter().flatten().filter(|path| is_to_read(path));
+    ) -> Result<Vec<(usize, FileSource)>> {
+        let RepositoryCommit { repository, commit, .. } = at;
+        let to_read = profile_files.paths.iter().flatten().filter(|path| is_to_read(path));
         let to_read: Vec<ObjectId> = to_read.filter_map(|path| tree.blob(path).cloned()).collect();
         let lacking = self.fetched(at, commit, &to_read)?;
-        let readable: Vec<(usize, &str)> = laying
+        let readable: Vec<(usize, &str)> = profile_files
             .paths
             .iter()
             .enumerate()
@@ -111,9 +111,9 @@ impl SourceReader<'_> {
         let read = repository.blobs(&ids, |at, text| {
             let (index, path) = readable[at];
             match text {
-                Content::Text(text) => laying.with_text(index, path, text, scan(text)),
-                Content::Missing => laying.without_text(index, Some(path), NoSource::NotInRepository),
-                Content::TooLarge => laying.without_text(index, Some(path), NoSource::TooLarge),
+                Content::Text(text) => profile_files.with_text(index, path, text, scan(text)),
+                Content::Missing => profile_files.without_text(index, Some(path), NoSource::NotInRepository),
+                Content::TooLarge => profile_files.without_text(index, Some(path), NoSource::TooLarge),
             }
         })?;
         Ok(readable.iter().map(|(index, _)| *index).zip(read).collect())
@@ -122,15 +122,15 @@ impl SourceReader<'_> {
 
 /// The files of a profile that are combined with their texts.
 #[derive(Clone, Copy)]
-struct Laying<'a> {
+struct ProfileFiles<'a> {
     profile: &'a Profile,
     files: &'a [BuildFile<'a>],
     /// Paths of the files in the repository, if they are known.
     paths: &'a [Option<String>],
-    wants: Wants<'a>,
+    needs: FileNeeds<'a>,
 }
 
-impl Laying<'_> {
+impl ProfileFiles<'_> {
     fn counts(&self, index: usize) -> &[u64] {
         let (first, end) = self.files[index].range;
         &self.profile.counts[first..end]
@@ -142,12 +142,12 @@ impl Laying<'_> {
         path: &str,
         text: &[u8],
         scanned: Result<Scanned, SyntaxError>,
-    ) -> Source {
-        Source::from_text((path, text, scanned), &self.files[index], self.counts(index), self.wants)
+    ) -> FileSource {
+        FileSource::from_text((path, text, scanned), &self.files[index], self.counts(index), self.needs)
     }
 
-    fn without_text(&self, index: usize, path: Option<&str>, why: NoSource) -> Source {
-        Source::without_text(path, why, &self.files[index], self.counts(index), self.wants)
+    fn without_text(&self, index: usize, path: Option<&str>, why: NoSource) -> FileSource {
+        FileSource::without_text(path, why, &self.files[index], self.counts(index), self.needs)
     }
 }
 

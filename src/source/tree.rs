@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Result, bail};
 
-use super::{AtCommit, SourceReader};
+use super::{RepositoryCommit, SourceReader};
 use crate::code::gosrc::{Links, Modules, is_module_file};
 use crate::io::git::{GitError, ObjectId, Tree};
 
@@ -19,10 +19,10 @@ pub(crate) struct SourceTree {
 
 impl SourceReader<'_> {
     /// Returns the files of a commit with the targets of its links and the folders of its modules.
-    pub(crate) fn tree(&self, at: &AtCommit) -> Result<SourceTree> {
+    pub(crate) fn tree(&self, at: &RepositoryCommit) -> Result<SourceTree> {
         /// The length of the longest path (`PATH_MAX`).
         const LONGEST_LINK: usize = 4096;
-        let AtCommit { repository, commit, .. } = at;
+        let RepositoryCommit { repository, commit, .. } = at;
         let files = self.files(at, commit)?;
         let of_modules = files.paths().filter(|path| is_module_file(path));
         let of_modules = of_modules.filter_map(|path| Some((path, files.blob(path)?)));
@@ -46,7 +46,7 @@ impl SourceReader<'_> {
     /// Lists the files of a commit; fetches its folders if the clone lacks them.
     pub(super) fn files(
         &self,
-        AtCommit { repository, network, .. }: &AtCommit,
+        RepositoryCommit { repository, network, .. }: &RepositoryCommit,
         commit: &ObjectId,
     ) -> Result<Tree> {
         let most = self.settings.config.git.max_files;
@@ -65,11 +65,11 @@ impl SourceReader<'_> {
     /// Fetches the missing blobs of a commit together; returns those that are still missing.
     pub(super) fn fetched(
         &self,
-        at: &AtCommit,
+        at: &RepositoryCommit,
         commit: &ObjectId,
         blobs: &[ObjectId],
     ) -> Result<HashSet<ObjectId>> {
-        let AtCommit { repository, network, .. } = at;
+        let RepositoryCommit { repository, network, .. } = at;
         let missing = repository.missing_blobs(commit, blobs)?;
         if missing.is_empty() {
             return Ok(HashSet::new());

@@ -15,7 +15,7 @@ use crate::exit::ExitCode;
 use crate::filter::{Filter, Glob};
 use crate::fleet::row::Row;
 use crate::io::signals::Signals;
-use crate::report::Order;
+use crate::report::FileOrder;
 use crate::source::{BaseChoice, ChangesFrom, RowRequest};
 
 /// Report what of a service is covered: function by function, for people, or in a form that other tools read.
@@ -123,7 +123,7 @@ pub(crate) enum SortOrder {
     Uncovered,
 }
 
-impl From<SortOrder> for Order {
+impl From<SortOrder> for FileOrder {
     fn from(order: SortOrder) -> Self {
         match order {
             SortOrder::Name => Self::Name,

@@ -10,9 +10,9 @@ use crate::commands::report::ReportArgs;
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
 use crate::parallel;
-use crate::report::forms::{DEFAULT, DEFAULT_OF_CHANGES, FORMS, Form, Need};
-use crate::report::{Layout, Packer, Wants};
-use crate::source::Demand;
+use crate::report::forms::{DEFAULT, DEFAULT_OF_CHANGES, FORMS, Form, FormNeed};
+use crate::report::{FileNeeds, Packer, TextLayout};
+use crate::source::SourceDemand;
 
 /// Files that are shown at a terminal, unless more are asked for.
 const FILES_ON_A_TERMINAL: usize = 100;
@@ -65,7 +65,7 @@ fn possible_value(form: &Form) -> PossibleValue {
 
 /// The terminal that stdout goes to, if it does.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct StdoutTerminal {
     pub(crate) is_terminal: bool,
     pub(crate) width: Option<usize>,
     pub(crate) has_color: bool,
@@ -75,7 +75,7 @@ pub(crate) struct Screen {
 #[derive(Debug)]
 struct Output {
     form: &'static Form,
-    layout: Layout,
+    layout: TextLayout,
     /// `None` is stdout.
     file: Option<PathBuf>,
 }
@@ -94,7 +94,7 @@ pub(crate) struct Outputs {
 
 impl Outputs {
     /// Finds where each form goes; fails where two would go to one place.
-    pub(crate) fn new(args: &ReportArgs, screen: Screen) -> Result<Self, String> {
+    pub(crate) fn new(args: &ReportArgs, screen: StdoutTerminal) -> Result<Self, String> {
         let names_base = args.names_base();
         let mut outputs: Vec<Output> = Vec::new();
         for RequestedOutput { form, file } in requested(args, names_base)? {
@@ -121,7 +121,7 @@ impl Outputs {
     }
 
     /// Gives the page a file in the current folder, where it would go to a terminal, which has no use for it.
-    pub(crate) fn name_page(&mut self, name: &str, screen: Screen) {
+    pub(crate) fn name_page(&mut self, name: &str, screen: StdoutTerminal) {
         let shown = |output: &&mut Output| output.form.is_for_browsers && output.file.is_none();
         let page = self.all.iter_mut().find(shown).filter(|_| screen.is_terminal);
         if let Some(page) = page {
@@ -143,29 +143,31 @@ impl Outputs {
     /// Tells whether a form is nothing without the changes. A page shows them wherever they are known, and needs them
     /// where a base was named.
     pub(crate) fn needs_changes(&self, form: &Form) -> bool {
-        form.needs(Need::Changes) || self.only_changed || self.names_base && form.needs(Need::KnownChanges)
+        form.needs(FormNeed::Changes)
+            || self.only_changed
+            || self.names_base && form.needs(FormNeed::KnownChanges)
     }
 
     /// Tells whether every form is of files that changed.
     pub(crate) fn are_all_of_changes(&self) -> bool {
-        self.only_changed || self.forms().all(|form| form.needs(Need::Changes))
+        self.only_changed || self.forms().all(|form| form.needs(FormNeed::Changes))
     }
 
     /// Returns what they ask of each file; a page's files go to `packer`.
-    pub(crate) fn wants<'p>(&self, packer: &'p Packer<'p>) -> Wants<'p> {
-        let quotes = self.have_changes() && self.forms().any(|form| form.needs(Need::KnownChanges));
-        let nothing = Wants { quotes, ..Wants::default() };
+    pub(crate) fn file_needs<'p>(&self, packer: &'p Packer<'p>) -> FileNeeds<'p> {
+        let quotes = self.have_changes() && self.forms().any(|form| form.needs(FormNeed::KnownChanges));
+        let nothing = FileNeeds { quotes, ..FileNeeds::default() };
         self.forms().fold(nothing, |all, form| {
-            let wants = form.wants(packer);
-            Wants { lines: all.lines || wants.lines, packer: all.packer.or(wants.packer), ..all }
+            let needs = form.file_needs(packer);
+            FileNeeds { lines: all.lines || needs.lines, packer: all.packer.or(needs.packer), ..all }
         })
     }
 
     /// Returns their need of source.
-    pub(crate) fn demand(&self) -> Demand {
-        let is_needed = |form: &Form| form.needs(Need::Functions) || self.needs_changes(form);
-        Demand {
-            is_useful: self.forms().any(|form| form.needs(Need::Source)),
+    pub(crate) fn demand(&self) -> SourceDemand {
+        let is_needed = |form: &Form| form.needs(FormNeed::Functions) || self.needs_changes(form);
+        SourceDemand {
+            is_useful: self.forms().any(|form| form.needs(FormNeed::Source)),
             is_needed: self.forms().any(is_needed),
             is_needed_by_all: self.forms().all(is_needed),
         }
@@ -175,7 +177,7 @@ impl Outputs {
     pub(crate) fn write(
         &self,
         can: impl Fn(&Form) -> bool,
-        write: impl Fn(&'static Form, Layout, &mut dyn Write) -> io::Result<()> + Sync,
+        write: impl Fn(&'static Form, TextLayout, &mut dyn Write) -> io::Result<()> + Sync,
     ) -> Result<()> {
         let possible = || self.all.iter().filter(|output| can(output.form));
         let with_files = possible().filter_map(|output| Some((output, output.file.as_deref()?)));
@@ -221,9 +223,9 @@ fn requested(args: &ReportArgs, names_base: bool) -> Result<Vec<RequestedOutput>
 }
 
 /// Returns the layout of a form that goes to stdout or to a file.
-fn layout(args: &ReportArgs, is_to_stdout: bool, screen: Screen) -> Layout {
+fn layout(args: &ReportArgs, is_to_stdout: bool, screen: StdoutTerminal) -> TextLayout {
     let is_shown = is_to_stdout && screen.is_terminal;
-    Layout {
+    TextLayout {
         order: args.sort.into(),
         most_files: match args.limit {
             Some(0) => None,
@@ -251,7 +253,7 @@ mod tests {
     use crate::commands::report::testing::args;
 
     fn outputs(options: &[&str]) -> Result<Outputs, String> {
-        Outputs::new(&args(options), Screen::default())
+        Outputs::new(&args(options), StdoutTerminal::default())
     }
 
     #[test]
@@ -267,7 +269,7 @@ mod tests {
             (&["--format=badge", "--only-changed"], "needed by-all"),
             (&["--format=badge", "--format=diff=f"], "useful needed"),
         ] {
-            let Demand { is_useful, is_needed, is_needed_by_all } = outputs(options).unwrap().demand();
+            let SourceDemand { is_useful, is_needed, is_needed_by_all } = outputs(options).unwrap().demand();
             let words = [(is_useful, "useful"), (is_needed, "needed"), (is_needed_by_all, "by-all")];
             let words: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
             assert_eq!(words.join(" "), expected, "{options:?}");
@@ -299,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_colours_and_no_page() {
-        let screen = Screen { is_terminal: true, width: Some(80), has_color: true };
+        let screen = StdoutTerminal { is_terminal: true, width: Some(80), has_color: true };
         let output = |options: &[&str]| {
             let mut outputs = Outputs::new(&args(options), screen).unwrap();
             outputs.name_page("page.html", screen);

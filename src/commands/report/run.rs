@@ -5,7 +5,7 @@ use std::thread;
 use anyhow::{Result, bail};
 
 use super::notices::{print, source_settings};
-use super::outputs::{Outputs, Screen};
+use super::outputs::{Outputs, StdoutTerminal};
 use super::{FailOn, ReportArgs, usage};
 use crate::collect::fleet::stored_fleet;
 use crate::collect::mending::{StoredProfile, stored_profile};
@@ -24,11 +24,11 @@ use crate::parallel;
 use crate::phrases::count;
 use crate::profile::Profile;
 use crate::report::diff::{Base, Changes, Comparison, DiffReport};
-use crate::report::forms::{Document, Form, Need, PAGE};
+use crate::report::forms::{Form, FormInput, FormNeed, PAGE};
 use crate::report::gate::Requirements;
-use crate::report::{FileReport, NoSource, Packer, Report, ReportHead, Source};
+use crate::report::{FileReport, FileSource, NoSource, Packer, Report, ReportHead};
 use crate::source::{
-    FoundSource, Lack, LookupOutcome, OtherState, SourceLookup, SourceReader, Subject, compared,
+    FoundSource, LookupOutcome, OtherState, SourceLack, SourceLookup, SourceReader, Subject, compared,
     row_to_compare,
 };
 
@@ -43,7 +43,7 @@ pub(super) fn report(
     signals: &Signals,
     reading: &ReadersLock,
 ) -> Result<ExitCode> {
-    let screen = Screen {
+    let screen = StdoutTerminal {
         is_terminal: context.around.stdout_is_terminal,
         width: context.around.stdout_width,
         has_color: context.has_color,
@@ -62,7 +62,7 @@ pub(super) fn report(
     let app = subject.row.key.app.clone();
     let settings = source_settings(context, signals, &notify);
     let reader = SourceReader { settings, app: &app, is_offline: args.offline };
-    let run = Run { args, context, reading, filter: args.filter(), outputs, reader, against };
+    let run = ReportRun { args, context, reading, filter: args.filter(), outputs, reader, against };
 
     let (profile, found, code) = run.load(&subject)?;
     let packer = Packer::new(&run.filter);
@@ -93,7 +93,7 @@ fn page_name(row: &Row) -> String {
 }
 
 /// The choices of the command line, and the access to the source.
-struct Run<'a> {
+struct ReportRun<'a> {
     args: &'a ReportArgs,
     context: &'a Context,
     reading: &'a ReadersLock,
@@ -105,7 +105,7 @@ struct Run<'a> {
 }
 
 /// A report with all that was found out.
-struct Finished<'a> {
+struct FinishedReport<'a> {
     report: Report<'a>,
     changes: Option<Changes>,
     diff: Option<DiffReport>,
@@ -114,9 +114,9 @@ struct Finished<'a> {
     is_resolved: bool,
 }
 
-impl Finished<'_> {
-    fn document(&self) -> Document<'_, '_> {
-        Document { report: &self.report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
+impl FinishedReport<'_> {
+    fn document(&self) -> FormInput<'_, '_> {
+        FormInput { report: &self.report, changes: self.diff.as_ref().zip(self.changes.as_ref()) }
     }
 
     fn can_write(&self, form: &Form, outputs: &Outputs) -> bool {
@@ -124,11 +124,11 @@ impl Finished<'_> {
     }
 
     fn can_render(&self, form: &Form) -> bool {
-        self.has_source || !form.needs(Need::Functions)
+        self.has_source || !form.needs(FormNeed::Functions)
     }
 }
 
-impl Run<'_> {
+impl ReportRun<'_> {
     /// Reads the profile, and meanwhile finds its source; tells a lack of source, and returns the exit code for it.
     fn load(&self, subject: &Subject<'_>) -> Result<(Profile, Option<FoundSource>, ExitCode)> {
         let configured =
@@ -162,12 +162,12 @@ impl Run<'_> {
         found: Option<&FoundSource>,
         profile: &Profile,
         packer: &'p Packer<'p>,
-    ) -> Result<Vec<Source>> {
-        let wants = self.outputs.wants(packer);
+    ) -> Result<Vec<FileSource>> {
+        let needs = self.outputs.file_needs(packer);
         let is_only_changed = self.outputs.are_all_of_changes() && self.against.is_none();
         match found {
-            Some(found) => found.sources(profile, &self.reader, is_only_changed, wants),
-            None => Ok(Source::not_read(profile, wants)),
+            Some(found) => found.sources(profile, &self.reader, is_only_changed, needs),
+            None => Ok(FileSource::not_read(profile, needs)),
         }
     }
 
@@ -185,7 +185,7 @@ impl Run<'_> {
     }
 
     /// Leaves out the files that nobody asked for, and finds what changed and what was lost.
-    fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<Finished<'r>> {
+    fn finish<'r>(&self, mut report: Report<'r>, found: Option<FoundSource>) -> Result<FinishedReport<'r>> {
         let has_source = found.is_some();
         let changes = found.and_then(|found| found.changes);
         let mut diff = changes.as_ref().map(|changes| DiffReport::new(&report, changes, &self.filter));
@@ -197,7 +197,7 @@ impl Run<'_> {
         if let (Some(diff), Some(changes), Some(row)) = (&mut diff, &changes, self.against) {
             diff.comparison = Some(self.compared(&report, row, changes)?);
         }
-        Ok(Finished { report, changes, diff, has_source, is_resolved })
+        Ok(FinishedReport { report, changes, diff, has_source, is_resolved })
     }
 
     /// Leaves out the files that the filter does not take.
@@ -222,7 +222,7 @@ impl Run<'_> {
     }
 
     /// Writes the forms, and keeps those that have a file beside the profile, and the figure of changed lines.
-    fn keep_and_write(&self, finished: &Finished<'_>, subject: &Subject<'_>) -> Result<()> {
+    fn keep_and_write(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>) -> Result<()> {
         let rendered = self.render_kept(finished, subject)?;
         if rendered.iter().any(|(form, _)| !form.has_heading) && self.context.has_spectator() {
             let head = subject.head(Vec::new(), self.context.now());
@@ -249,7 +249,7 @@ impl Run<'_> {
     /// and its own commit.
     fn render_kept(
         &self,
-        finished: &Finished<'_>,
+        finished: &FinishedReport<'_>,
         subject: &Subject<'_>,
     ) -> Result<Vec<(&'static Form, Vec<u8>)>> {
         let is_whole = subject.is_of_its_own_commit && self.filter.takes_all() && !self.args.only_changed;
@@ -257,7 +257,7 @@ impl Run<'_> {
         for form in self.outputs.forms().filter(|form| finished.can_render(form)) {
             let Some(suffix) = form.stored_suffix else { continue };
             let text = form.render(finished.document())?;
-            let shows_changes = form.needs(Need::KnownChanges) && finished.diff.is_some();
+            let shows_changes = form.needs(FormNeed::KnownChanges) && finished.diff.is_some();
             if is_whole
                 && !shows_changes
                 && let Err(error) = self.keep(&text, suffix, &finished.report, &subject.row)
@@ -328,7 +328,7 @@ impl Run<'_> {
     }
 
     /// Tells which requirements are not met, and returns the exit code.
-    fn judge(&self, finished: &Finished<'_>, subject: &Subject<'_>, code: ExitCode) -> ExitCode {
+    fn judge(&self, finished: &FinishedReport<'_>, subject: &Subject<'_>, code: ExitCode) -> ExitCode {
         let app = self.context.config.apps.get(&subject.row.key.app);
         let requirements = Requirements {
             gate: self.args.gate.gate(),
@@ -336,7 +336,7 @@ impl Run<'_> {
             fail_under: app.and_then(|app| app.fail_under),
             packages: app.map_or(&[], |app| &app.packages),
         };
-        let Finished { report, diff, .. } = finished;
+        let FinishedReport { report, diff, .. } = finished;
         if diff.is_none() {
             requirements.idle_globs(report).into_iter().for_each(commands::warn);
         }
@@ -355,17 +355,17 @@ fn told(StoredProfile { profile, warning }: StoredProfile) -> Profile {
 }
 
 /// Tells a lack of source, and returns the exit code for it.
-fn tell_lack(error: &anyhow::Error, lack: Lack) -> ExitCode {
+fn tell_lack(error: &anyhow::Error, lack: SourceLack) -> ExitCode {
     match lack {
-        Lack::LeftOut => {
+        SourceLack::LeftOut => {
             commands::fail(format_args!("{error:#}"));
             ExitCode::Partly
         }
-        Lack::Fail => {
+        SourceLack::Fail => {
             commands::fail(format_args!("{error:#}"));
             ExitCode::Failed
         }
-        Lack::SayLess => {
+        SourceLack::SayLess => {
             commands::warn(format_args!("{error:#}"));
             commands::say(
                 Level::Warning,

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::rules::{Why, rule_of_path};
+use super::rules::{WhyLeftOut, rule_of_path};
 use super::{ChangedFile, ChangedFunction, Changes};
 use crate::code::gosrc::CodeLines;
 use crate::code::patch::{FilePatch, Unread};
@@ -46,41 +46,41 @@ pub(super) fn changed_file(
     by_path: &HashMap<&str, Cow<'_, FileReport<'_>>>,
     diff: &Changes,
     filter: &Filter,
-) -> Result<ChangedFile, Why> {
+) -> Result<ChangedFile, WhyLeftOut> {
     match rule_of_path(path) {
-        Some(Why::NotGo) => return Err(Why::NotGo),
+        Some(WhyLeftOut::NotGo) => return Err(WhyLeftOut::NotGo),
         _ if changed.unread == Some(Unread::Binary) => {
             let is_text = diff.texts.get(path).is_some_and(|text| !text.text.contains(&0));
-            return Err(if is_text { Why::NoDiff } else { Why::Binary });
+            return Err(if is_text { WhyLeftOut::NoDiff } else { WhyLeftOut::Binary });
         }
         Some(why) => return Err(why),
-        None if changed.unread == Some(Unread::TooLarge) => return Err(Why::TooLarge),
+        None if changed.unread == Some(Unread::TooLarge) => return Err(WhyLeftOut::TooLarge),
         None => {}
     }
     let text = diff.texts.get(path);
     let scanned = text.and_then(|text| text.scanned.as_ref().ok());
     let known = by_path.get(path);
     if scanned.map_or(known.is_some_and(|file| file.is_generated), |scanned| scanned.is_generated) {
-        return Err(Why::Generated);
+        return Err(WhyLeftOut::Generated);
     }
     let name = known.map_or(path, |file| file.name);
     if !filter.takes(Candidate { name, path: Some(path), is_generated: false, is_in_commit: true }) {
-        return Err(Why::Excluded);
+        return Err(WhyLeftOut::Excluded);
     }
     let Some(file) = known else {
         if text.is_none() {
-            return Err(Why::NotInCommit);
+            return Err(WhyLeftOut::NotInCommit);
         }
         let has_functions = scanned.is_none_or(|scanned| !scanned.functions.is_empty());
-        return Err(if has_functions { Why::NotBuilt } else { Why::NoStatements });
+        return Err(if has_functions { WhyLeftOut::NotBuilt } else { WhyLeftOut::NoStatements });
     };
     if scanned.is_some_and(|scanned| scanned.has_moved_lines) {
-        return Err(Why::MovedLines);
+        return Err(WhyLeftOut::MovedLines);
     }
     let lines: Vec<LineReport> =
         file.lines.iter().copied().filter(|line| changed.has_added(line.line)).collect();
     if lines.is_empty() {
-        return Err(Why::NoCodeChanged);
+        return Err(WhyLeftOut::NoCodeChanged);
     }
     let code = text.zip(scanned).map(|(text, scanned)| CodeLines::new(&text.text, scanned));
     Ok(ChangedFile {

@@ -12,7 +12,7 @@ use crate::code::patch::FilePatch;
 
 /// The category of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Category {
+pub(crate) enum LineCategory {
     /// Code that did not change, was executed, and is not: lost baseline coverage.
     Lbc,
     /// New code that is not executed: uncovered new code.
@@ -39,7 +39,7 @@ pub(crate) enum Category {
     Dcb,
 }
 
-impl Category {
+impl LineCategory {
     /// All categories, beginning with those that need attention.
     pub(crate) const ALL: [Self; 12] = [
         Self::Lbc,
@@ -101,7 +101,7 @@ pub(crate) struct Comparison {
     /// The other state, in words.
     pub with: String,
     /// Number of lines in each category.
-    pub lines: BTreeMap<Category, u64>,
+    pub lines: BTreeMap<LineCategory, u64>,
     /// Files with any difference, the one with most lost lines first.
     pub files: Vec<ComparedFile>,
 }
@@ -112,12 +112,12 @@ pub(crate) struct ComparedFile {
     /// Path from the root of the repository; the former path of a deleted file.
     pub path: String,
     /// Number of lines in each category.
-    pub lines: BTreeMap<Category, u64>,
+    pub lines: BTreeMap<LineCategory, u64>,
     /// Lines of lost baseline coverage, by their present numbers.
     pub lost: Vec<u32>,
     /// Unchanged lines whose coverage differs from before, by their present numbers. The category of any other line
     /// follows from whether it changed and whether it was executed.
-    pub turned: Vec<(u32, Category)>,
+    pub turned: Vec<(u32, LineCategory)>,
 }
 
 impl Comparison {
@@ -159,7 +159,7 @@ impl Comparison {
             let Some(old) = patch.old_path.as_deref().and_then(|path| old_files.get(path)) else { continue };
             let mut file = ComparedFile { path: old.best_path().to_owned(), ..ComparedFile::default() };
             for line in &old.lines {
-                file.add(if line.hit_blocks > 0 { Category::Dcb } else { Category::Dub });
+                file.add(if line.hit_blocks > 0 { LineCategory::Dcb } else { LineCategory::Dub });
             }
             files.push(file);
         }
@@ -168,7 +168,7 @@ impl Comparison {
             *lines.entry(*category).or_default() += number;
         }
         files.retain(|file| {
-            file.lines.keys().any(|category| !matches!(category, Category::Cbc | Category::Ubc))
+            file.lines.keys().any(|category| !matches!(category, LineCategory::Cbc | LineCategory::Ubc))
         });
         files.sort_by(|a, b| b.lost.len().cmp(&a.lost.len()).then_with(|| a.path.cmp(&b.path)));
         Self { with, lines, files }
@@ -176,13 +176,13 @@ impl Comparison {
 
     /// Returns the number of lines in a category.
     #[must_use]
-    pub(crate) fn number(&self, category: Category) -> u64 {
+    pub(crate) fn number(&self, category: LineCategory) -> u64 {
         self.lines.get(&category).copied().unwrap_or_default()
     }
 }
 
 impl ComparedFile {
-    fn add(&mut self, category: Category) {
+    fn add(&mut self, category: LineCategory) {
         *self.lines.entry(category).or_default() += 1;
     }
 }
@@ -194,34 +194,34 @@ fn compared(path: &str, new: &[LineReport], old: &[LineReport], changed: &FilePa
     for line in new {
         let is_hit = line.hit_blocks > 0;
         let category = match changed.line_before(line.line) {
-            None if is_hit => Category::Gnc,
-            None => Category::Unc,
+            None if is_hit => LineCategory::Gnc,
+            None => LineCategory::Unc,
             Some(old_line) => {
                 is_met.insert(old_line);
                 match (before.get(&old_line), is_hit) {
-                    (Some(true), true) => Category::Cbc,
-                    (Some(true), false) => Category::Lbc,
-                    (Some(false), true) => Category::Gbc,
-                    (Some(false), false) => Category::Ubc,
-                    (None, true) => Category::Gic,
-                    (None, false) => Category::Uic,
+                    (Some(true), true) => LineCategory::Cbc,
+                    (Some(true), false) => LineCategory::Lbc,
+                    (Some(false), true) => LineCategory::Gbc,
+                    (Some(false), false) => LineCategory::Ubc,
+                    (None, true) => LineCategory::Gic,
+                    (None, false) => LineCategory::Uic,
                 }
             }
         };
-        if category == Category::Lbc {
+        if category == LineCategory::Lbc {
             file.lost.push(line.line);
         }
-        if matches!(category, Category::Lbc | Category::Gbc | Category::Gic | Category::Uic) {
+        if matches!(category, LineCategory::Lbc | LineCategory::Gbc | LineCategory::Gic | LineCategory::Uic) {
             file.turned.push((line.line, category));
         }
         file.add(category);
     }
     for line in old.iter().filter(|line| !is_met.contains(&line.line)) {
         file.add(match (changed.has_removed(line.line), line.hit_blocks > 0) {
-            (true, true) => Category::Dcb,
-            (true, false) => Category::Dub,
-            (false, true) => Category::Ecb,
-            (false, false) => Category::Eub,
+            (true, true) => LineCategory::Dcb,
+            (true, false) => LineCategory::Dub,
+            (false, true) => LineCategory::Ecb,
+            (false, false) => LineCategory::Eub,
         });
     }
     file
@@ -264,7 +264,7 @@ mod tests {
             ]
         );
         assert_eq!(file.lost, [4]);
-        assert_eq!(file.turned, [(4, Category::Lbc), (5, Category::Gbc), (8, Category::Gic)]);
+        assert_eq!(file.turned, [(4, LineCategory::Lbc), (5, LineCategory::Gbc), (8, LineCategory::Gic)]);
     }
 
     #[test]
@@ -283,10 +283,10 @@ mod tests {
         assert_eq!(
             counted,
             [
-                ("a.go", [(Category::Ecb, 1), (Category::Dcb, 1)].into()),
-                ("tagged.go", [(Category::Eub, 2)].into()),
+                ("a.go", [(LineCategory::Ecb, 1), (LineCategory::Dcb, 1)].into()),
+                ("tagged.go", [(LineCategory::Eub, 2)].into()),
             ]
         );
-        assert_eq!(compared.number(Category::Cbc), 2);
+        assert_eq!(compared.number(LineCategory::Cbc), 2);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::super::forms::{Form, Need, Renderer};
+use super::super::forms::{Form, FormNeed, Renderer};
 use super::DiffReport;
 use crate::names::printable;
 
 pub(in crate::report) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines, Need::Changes],
+    needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::Changes],
     ..Form::new(
         "diff-github",
         "Changed lines as annotations of a GitHub workflow",

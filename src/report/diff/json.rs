@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::super::forms::{Form, Need, Renderer};
+use super::super::forms::{Form, FormNeed, Renderer};
 use serde::Serialize;
 
-use super::super::json::Counted;
-use super::{Category, ChangedFile, DiffReport, LineState, Why};
+use super::super::json::CoverageJson;
+use super::{ChangedFile, DiffReport, LineCategory, LineState, WhyLeftOut};
 use crate::json;
 use crate::time::iso;
 
 pub(in crate::report) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines, Need::Changes],
+    needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::Changes],
     ..Form::new(
         "diff-json",
         "Changed lines as JSON, for scripts",
@@ -41,70 +41,70 @@ struct Document<'r> {
     base: &'r str,
     filters: &'r [String],
     #[serde(flatten)]
-    lines: Counted,
+    lines: CoverageJson,
     partly: usize,
-    statements: Counted,
-    files: Vec<File<'r>>,
-    left_out: Vec<LeftOut<'r>>,
-    against: Option<Against<'r>>,
+    statements: CoverageJson,
+    files: Vec<ChangedFileJson<'r>>,
+    left_out: Vec<LeftOutJson<'r>>,
+    against: Option<ComparisonJson<'r>>,
 }
 
 /// The comparison with another state.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Against<'r> {
+struct ComparisonJson<'r> {
     with: &'r str,
     lines: BTreeMap<&'static str, u64>,
-    files: Vec<Compared<'r>>,
+    files: Vec<ComparedFileJson<'r>>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Compared<'r> {
+struct ComparedFileJson<'r> {
     path: &'r str,
     lines: BTreeMap<&'static str, u64>,
     lost: &'r [u32],
 }
 
-fn by_name(lines: &BTreeMap<Category, u64>) -> BTreeMap<&'static str, u64> {
+fn by_name(lines: &BTreeMap<LineCategory, u64>) -> BTreeMap<&'static str, u64> {
     lines.iter().map(|(category, number)| (category.name(), *number)).collect()
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct File<'r> {
+struct ChangedFileJson<'r> {
     path: &'r str,
     old_path: Option<&'r str>,
     new: bool,
     #[serde(flatten)]
-    coverage: Counted,
-    statements: Counted,
+    coverage: CoverageJson,
+    statements: CoverageJson,
     hit: Vec<u32>,
     partly: Vec<u32>,
     missed: Vec<u32>,
-    functions: Vec<Function<'r>>,
+    functions: Vec<ChangedFunctionJson<'r>>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Function<'r> {
+struct ChangedFunctionJson<'r> {
     name: &'r str,
     line: u32,
     new: Option<bool>,
     #[serde(flatten)]
-    coverage: Counted,
+    coverage: CoverageJson,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct LeftOut<'r> {
+struct LeftOutJson<'r> {
     path: &'r str,
-    why: Why,
+    why: WhyLeftOut,
 }
 
 pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     let head = &diff.head;
-    let files: Vec<File<'_>> = diff.files.iter().map(File::new).collect();
+    let files: Vec<ChangedFileJson<'_>> = diff.files.iter().map(ChangedFileJson::new).collect();
     let document = Document {
         schema: SCHEMA,
         service: &head.service,
@@ -127,15 +127,19 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
         left_out: diff
             .left_out
             .iter()
-            .map(|left_out| LeftOut { path: &left_out.path, why: left_out.why })
+            .map(|left_out| LeftOutJson { path: &left_out.path, why: left_out.why })
             .collect(),
-        against: diff.comparison.as_ref().map(|comparison| Against {
+        against: diff.comparison.as_ref().map(|comparison| ComparisonJson {
             with: &comparison.with,
             lines: by_name(&comparison.lines),
             files: comparison
                 .files
                 .iter()
-                .map(|file| Compared { path: &file.path, lines: by_name(&file.lines), lost: &file.lost })
+                .map(|file| ComparedFileJson {
+                    path: &file.path,
+                    lines: by_name(&file.lines),
+                    lost: &file.lost,
+                })
                 .collect(),
         }),
     };
@@ -143,7 +147,7 @@ pub(super) fn write(diff: &DiffReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-impl<'r> File<'r> {
+impl<'r> ChangedFileJson<'r> {
     fn new(file: &'r ChangedFile) -> Self {
         let of_state = |state| {
             file.lines.iter().filter(|line| line.state() == state).map(|line| line.line).collect::<Vec<_>>()
@@ -160,7 +164,7 @@ impl<'r> File<'r> {
             functions: file
                 .functions
                 .iter()
-                .map(|function| Function {
+                .map(|function| ChangedFunctionJson {
                     name: &function.name,
                     line: function.line,
                     new: function.is_new,
@@ -174,13 +178,14 @@ impl<'r> File<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::schema::Published;
+    use crate::report::schema::PublishedSchema;
 
     #[test]
     fn the_published_schema_has_the_fields_that_are_written() {
-        let published = Published::new(include_str!("../../../man/goc-watchdog-report-diff.schema.json"));
+        let published =
+            PublishedSchema::new(include_str!("../../../man/goc-watchdog-report-diff.schema.json"));
         published.assert_describes::<Document<'_>>(SCHEMA);
-        let categories = Category::ALL.map(Category::name);
+        let categories = LineCategory::ALL.map(LineCategory::name);
         assert_eq!(published.at("/$defs/categories/propertyNames/enum"), &serde_json::json!(categories));
     }
 }

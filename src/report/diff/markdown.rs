@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::super::forms::{Form, Need, Renderer};
+use super::super::forms::{Form, FormNeed, Renderer};
 use super::super::markdown::{LONGEST, code, escaped};
 use super::super::text::{facts, range};
-use super::{Category, ChangedFile, DiffReport};
+use super::{ChangedFile, DiffReport, LineCategory};
 
 pub(in crate::report) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines, Need::Changes],
+    needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::Changes],
     ..Form::new(
         "diff-markdown",
         "Changed lines as a comment for a pull request",
@@ -61,7 +61,7 @@ fn comment(diff: &DiffReport) -> String {
     if let Some(comparison) = &diff.comparison {
         let _ =
             writeln!(page, "\n#### Against {}\n\n| Lines | | |\n|---:|:---|:---|", escaped(&comparison.with));
-        for category in Category::ALL.into_iter().filter(|category| comparison.number(*category) > 0) {
+        for category in LineCategory::ALL.into_iter().filter(|category| comparison.number(*category) > 0) {
             let _ = writeln!(
                 page,
                 "| {} | {} | {} |",

@@ -12,8 +12,8 @@ pub(super) mod markdown;
 mod rules;
 pub(super) mod text;
 
-pub(crate) use comparison::{Category, Comparison};
-pub(crate) use rules::{LeftOut, Why, is_candidate, is_test};
+pub(crate) use comparison::{Comparison, LineCategory};
+pub(crate) use rules::{LeftOut, WhyLeftOut, is_candidate, is_test};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl DiffReport {
         let judged = on_all_cores(patches, |patch| match &patch.new_path {
             // A file that was replaced by a new one of the same name is listed under the new one.
             None if patches.iter().any(|other| other.new_path == patch.old_path) => None,
-            None => Some(Err((patch.old_path.clone().unwrap_or_default(), Why::Deleted))),
+            None => Some(Err((patch.old_path.clone().unwrap_or_default(), WhyLeftOut::Deleted))),
             Some(path) => {
                 let file = changed_file(patch, path, &by_path, changes, filter);
                 Some(file.map_err(|why| (path.clone(), why)))

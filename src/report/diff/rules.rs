@@ -9,14 +9,14 @@ use serde::Serialize;
 pub(crate) struct LeftOut {
     /// Path from the root of the repository.
     pub path: String,
-    pub why: Why,
+    pub why: WhyLeftOut,
 }
 
 /// The reason for which a changed file does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Why {
+pub(crate) enum WhyLeftOut {
     /// The file was deleted.
     Deleted,
     /// The file is not a Go file.
@@ -48,7 +48,7 @@ pub(crate) enum Why {
     NotInCommit,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for WhyLeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Deleted => "deleted",
@@ -84,12 +84,12 @@ pub(crate) fn is_test(path: &str) -> bool {
 }
 
 /// Returns the rule by which a file does not count, judged by its path alone.
-pub(super) fn rule_of_path(path: &str) -> Option<Why> {
+pub(super) fn rule_of_path(path: &str) -> Option<WhyLeftOut> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     match name.strip_suffix(".go") {
-        None => Some(Why::NotGo),
-        Some(_) if folders.split('/').any(|folder| folder == "vendor") => Some(Why::Vendored),
-        Some(_) if is_test(name) => Some(Why::Test),
+        None => Some(WhyLeftOut::NotGo),
+        Some(_) if folders.split('/').any(|folder| folder == "vendor") => Some(WhyLeftOut::Vendored),
+        Some(_) if is_test(name) => Some(WhyLeftOut::Test),
         Some(_) => None,
     }
 }

@@ -3,16 +3,16 @@
 
 use std::io::{self, Write};
 
-use super::super::forms::{Form, Need, Renderer};
+use super::super::forms::{Form, FormNeed, Renderer};
 use anstyle::{AnsiColor, Style};
 use memchr::memchr_iter;
 
-use super::super::text::{Layout, color, facts, range};
-use super::{Category, ChangedFile, Comparison, DiffReport, LineState};
+use super::super::text::{TextLayout, color, facts, range};
+use super::{ChangedFile, Comparison, DiffReport, LineCategory, LineState};
 use crate::names::printable;
 
 pub(in crate::report) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines, Need::Changes],
+    needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::Changes],
     ..Form::new(
         "diff",
         "Lines that changed since --base, and whether they were executed, for people",
@@ -25,7 +25,7 @@ const AROUND: u32 = 1;
 /// Largest number of lines shown of one run.
 const LONGEST_RUN: u32 = 12;
 
-pub(super) fn write(diff: &DiffReport, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(diff: &DiffReport, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     let head = &diff.head;
     writeln!(out, "{}", styled(layout, Style::new().bold(), &printable(&head.service)))?;
     writeln!(out, "{}", facts(head))?;
@@ -50,13 +50,14 @@ pub(super) fn write(diff: &DiffReport, layout: Layout, out: &mut dyn Write) -> i
     writeln!(out, "\n{}", styled(layout, color.on_default(), &diff.summary()))
 }
 
-fn comparison(comparison: &Comparison, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+fn comparison(comparison: &Comparison, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nagainst {}:", printable(&comparison.with))?;
-    for category in Category::ALL {
+    for category in LineCategory::ALL {
         let number = comparison.number(category);
         if number > 0 {
             let line = format!("  {number:>7} {} {}", category.name(), category.meaning());
-            let style = if category == Category::Lbc { AnsiColor::Red.on_default() } else { Style::new() };
+            let style =
+                if category == LineCategory::Lbc { AnsiColor::Red.on_default() } else { Style::new() };
             writeln!(out, "{}", styled(layout, style, &line))?;
         }
     }
@@ -77,7 +78,7 @@ fn runs(lines: &[u32]) -> String {
     runs.collect::<Vec<_>>().join(" ")
 }
 
-fn file(file: &ChangedFile, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+fn file(file: &ChangedFile, layout: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     let coverage = file.coverage();
     let from = match (&file.old_path, file.is_new) {
         (Some(old), _) => format!(", was {}", printable(old)),
@@ -117,7 +118,7 @@ fn run(
     file: &ChangedFile,
     lines: Option<&[&[u8]]>,
     (first, last): (u32, u32),
-    layout: Layout,
+    layout: TextLayout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let Some(lines) = lines else { return writeln!(out, "    {}", range(first, last)) };
@@ -144,6 +145,6 @@ fn run(
     Ok(())
 }
 
-fn styled(layout: Layout, style: Style, text: &str) -> String {
+fn styled(layout: TextLayout, style: Style, text: &str) -> String {
     if layout.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

@@ -5,11 +5,11 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{Figure, PackageRows, grouped, json_in_markup, percent_encoded};
+use super::{CoverageView, PackageRows, grouped, json_in_markup, percent_encoded};
 use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::names::printable;
-use crate::report::diff::{Base, Category, ChangedFile, Changes, Comparison, DiffReport, LeftOut};
+use crate::report::diff::{Base, ChangedFile, Changes, Comparison, DiffReport, LeftOut, LineCategory};
 use crate::report::text::range;
 use crate::report::{FileReport, LineState};
 
@@ -23,7 +23,7 @@ const SHORT: usize = 10;
 /// The changes in the page.
 pub(super) struct PageChanges<'r> {
     diff: &'r DiffReport,
-    pub(super) figure: Figure,
+    pub(super) figure: CoverageView,
     /// Short form of the base: a short commit, or its name.
     pub(super) since: String,
     /// The base, and the reason for its choice.
@@ -75,7 +75,7 @@ pub(super) struct Place {
 /// Table cell of a changed file or package.
 pub(super) enum Cell {
     /// Changed lines that were executed, and all that count.
-    Lines(Figure),
+    Lines(CoverageView),
     /// Reason why no line counts.
     NotCounted(String),
 }
@@ -129,7 +129,7 @@ impl<'r> PageChanges<'r> {
             missed: &missed.walk,
             lost: against.as_ref().map_or(&[], |against| &against.lost.walk),
             categories: against.is_some().then(|| {
-                Category::ALL.iter().map(|category| (category.name(), category.meaning())).collect()
+                LineCategory::ALL.iter().map(|category| (category.name(), category.meaning())).collect()
             }),
         };
         let came = |file: &ChangedFile| -> u64 {
@@ -139,7 +139,7 @@ impl<'r> PageChanges<'r> {
         let (since, base) = base_in_words(&diff.base);
         Ok(Self {
             diff,
-            figure: Figure(diff.coverage()),
+            figure: CoverageView(diff.coverage()),
             since,
             base,
             without_code: diff
@@ -180,7 +180,7 @@ impl<'r> PageChanges<'r> {
             Cell::NotCounted(_) => None,
         });
         let sum: Coverage = lines.sum();
-        (sum.total > 0).then_some(Cell::Lines(Figure(sum)))
+        (sum.total > 0).then_some(Cell::Lines(CoverageView(sum)))
     }
 }
 
@@ -201,7 +201,7 @@ fn marked<'r>(
     for file in &diff.files {
         let Some(mark) = by_path.get(&*file.path).and_then(|at| marks.get_mut(at)) else { continue };
         Coverage { covered: mark.covered, total: mark.total } = file.coverage();
-        cells.insert(&*file.path, Cell::Lines(Figure(file.coverage())));
+        cells.insert(&*file.path, Cell::Lines(CoverageView(file.coverage())));
     }
     for LeftOut { path, why } in &diff.left_out {
         let Some(mark) = by_path.get(&**path).and_then(|at| marks.get_mut(at)) else { continue };
@@ -227,7 +227,7 @@ fn base_in_words(base: &Base) -> (String, String) {
 
 impl Against {
     fn new(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
-        let categories = Category::ALL
+        let categories = LineCategory::ALL
             .into_iter()
             .map(|category| (category.name(), comparison.number(category), category.meaning()));
         let lost = comparison.files.iter().filter(|file| !file.lost.is_empty()).filter_map(|file| {
@@ -307,7 +307,7 @@ fn excerpt(line: &[u8]) -> String {
     printable(&text.replace('\t', " ")).into_owned()
 }
 
-fn runs(lines: &[(u32, Category)]) -> Vec<(u32, u32, &'static str)> {
+fn runs(lines: &[(u32, LineCategory)]) -> Vec<(u32, u32, &'static str)> {
     let runs = lines.chunk_by(|a, b| a.0 + 1 == b.0 && a.1 == b.1);
     runs.map(|run| (run[0].0, run[run.len() - 1].0, run[0].1.name())).collect()
 }
@@ -318,7 +318,7 @@ mod tests {
 
     use super::*;
     use crate::filter::Filter;
-    use crate::report::Layout;
+    use crate::report::TextLayout;
     use crate::report::testing::{self, DIFF, PROFILE, SOURCES, with_report};
 
     /// Applies a diff to the sample report, and calls a function with the changes and the page.
@@ -326,7 +326,7 @@ mod tests {
         let changes = testing::changes(diff);
         with_report(profile, &SOURCES, |report| {
             let diff = DiffReport::new(&report, &changes, &Filter::default());
-            let page = testing::render("html", &report, Some((&diff, &changes)), Layout::default());
+            let page = testing::render("html", &report, Some((&diff, &changes)), TextLayout::default());
             let files: Vec<&FileReport<'_>> = report.files.iter().collect();
             then(&PageChanges::new(&files, &diff, &changes).unwrap(), &page)
         })

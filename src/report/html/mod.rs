@@ -10,14 +10,14 @@ mod packs;
 pub(super) mod script;
 
 pub(crate) use packs::Packer;
-pub(super) use packs::{Figures, PackSlot};
+pub(super) use packs::{FileFigures, PackSlot};
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
-use super::forms::{Form, Need, Renderer};
+use super::forms::{Form, FormNeed, Renderer};
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::diff::{Changes, DiffReport};
-use super::{FileReport, NoSource, Point, Report, text};
+use super::{FileReport, NoSource, Report, TrendPoint, text};
 use crate::coverage::Coverage;
 use crate::names::printable;
 use crate::time::{iso, minute, span};
@@ -33,7 +33,7 @@ use crate::time::{iso, minute, span};
 use changes::{Cell, PageChanges};
 
 pub(in crate::report) const FORM: Form = Form {
-    needs: &[Need::Source, Need::Lines, Need::PackedText, Need::KnownChanges],
+    needs: &[FormNeed::Source, FormNeed::Lines, FormNeed::PackedText, FormNeed::KnownChanges],
     size_hint,
     stored_suffix: Some("_report.html"),
     is_for_browsers: true,
@@ -69,7 +69,7 @@ pub(super) fn write(
         files.iter().copied().filter(|file| file.no_source.is_some()).collect();
     let is_whole = head.filters.is_empty();
     let filters = head.filters.join(", ");
-    let page = Page {
+    let page = ReportPage {
         style: STYLE,
         script: &SCRIPT,
         style_hash: hash(STYLE),
@@ -78,9 +78,9 @@ pub(super) fn write(
         above: head.above.as_deref(),
         app: printable(&head.app).into_owned(),
         version: env!("CARGO_PKG_VERSION"),
-        total: Figure(report.coverage()),
+        total: CoverageView(report.coverage()),
         change: text::change(report),
-        chart: is_whole.then(|| Chart::from_trend(&head.trend)).flatten(),
+        chart: is_whole.then(|| TrendChart::from_trend(&head.trend)).flatten(),
         facts: facts(report),
         since: iso(head.confirmed_at.unwrap_or(head.stored_at)),
         confirmed: minute(head.confirmed_at.unwrap_or(head.stored_at)),
@@ -112,7 +112,7 @@ pub(super) fn size_hint(report: &Report<'_>) -> usize {
 
 #[derive(Template)]
 #[template(path = "page.html")]
-struct Page<'p> {
+struct ReportPage<'p> {
     style: &'static str,
     script: &'static str,
     style_hash: String,
@@ -121,9 +121,9 @@ struct Page<'p> {
     above: Option<&'p str>,
     app: String,
     version: &'static str,
-    total: Figure,
+    total: CoverageView,
     change: Option<String>,
-    chart: Option<Chart>,
+    chart: Option<TrendChart>,
     facts: Vec<(&'static str, String)>,
     since: String,
     confirmed: String,
@@ -141,9 +141,9 @@ struct Page<'p> {
 }
 
 /// A coverage with its representations in the page: bar, colour classes, uncovered statements.
-struct Figure(Coverage);
+struct CoverageView(Coverage);
 
-impl Figure {
+impl CoverageView {
     fn uncovered(&self) -> u64 {
         self.0.total - self.0.covered
     }
@@ -187,7 +187,7 @@ pub(super) fn version() -> String {
 
 struct PackageRows<'r> {
     name: String,
-    figure: Figure,
+    figure: CoverageView,
     files: Vec<FileRow<'r>>,
 }
 
@@ -196,7 +196,7 @@ impl<'r> PackageRows<'r> {
         let name = if package.name.is_empty() { "." } else { package.name };
         Self {
             name: printable(name).into_owned(),
-            figure: Figure(package.coverage),
+            figure: CoverageView(package.coverage),
             files: package.files.into_iter().map(FileRow::new).collect(),
         }
     }
@@ -204,12 +204,12 @@ impl<'r> PackageRows<'r> {
 
 struct FileRow<'r> {
     file: &'r FileReport<'r>,
-    figure: Figure,
+    figure: CoverageView,
 }
 
 impl<'r> FileRow<'r> {
     fn new(file: &'r FileReport<'r>) -> Self {
-        Self { file, figure: Figure(file.coverage) }
+        Self { file, figure: CoverageView(file.coverage) }
     }
 
     fn base_name(&self) -> String {
@@ -231,7 +231,7 @@ impl<'r> FileRow<'r> {
 }
 
 /// Line chart of totals.
-struct Chart {
+struct TrendChart {
     width: f64,
     height: f64,
     line: String,
@@ -248,9 +248,9 @@ struct ChartPoint {
     title: String,
 }
 
-impl Chart {
+impl TrendChart {
     /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
-    fn from_trend(trend: &[Point]) -> Option<Self> {
+    fn from_trend(trend: &[TrendPoint]) -> Option<Self> {
         let trend = &trend[trend.len().saturating_sub(POINTS)..];
         // Another program may have stored an invalid percentage.
         let percents: Vec<f64> = trend
@@ -315,11 +315,11 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
 ///
 /// The entry of a file has its name in the package, covered statements, all statements, number of its stream, number in
 /// the stream, and the reason for missing source.
-type Index<'r> = Vec<(&'r str, Vec<IndexedFile<'r>>)>;
+type FileIndex<'r> = Vec<(&'r str, Vec<IndexedFile<'r>>)>;
 type IndexedFile<'r> = (&'r str, u64, u64, usize, usize, Option<String>);
 
 /// Returns the index, and the streams in the order of their numbers.
-fn index<'r>(packages: &[PackageRows<'r>]) -> (Index<'r>, Vec<Arc<str>>) {
+fn index<'r>(packages: &[PackageRows<'r>]) -> (FileIndex<'r>, Vec<Arc<str>>) {
     let mut numbers = HashMap::new();
     let mut packs = Vec::new();
     let mut indexed = |&FileRow { file, .. }: &FileRow<'r>| {
@@ -389,7 +389,7 @@ fn percent_encoded(text: &str) -> String {
 mod tests {
     use chrono::{TimeZone, Utc};
 
-    use super::super::Layout;
+    use super::super::TextLayout;
     use super::super::testing::{HOSTILE, PROFILE, SOURCES, render, with_report, written};
     use super::*;
 
@@ -473,14 +473,14 @@ mod tests {
 
     #[test]
     fn a_chart_spans_from_the_lowest_total_to_the_highest() {
-        let point = |percent| Point {
+        let point = |percent| TrendPoint {
             stored_at: Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap(),
             commit: "845820727e".to_owned(),
             percent,
         };
         let line = |percents: &[f64]| {
-            let points: Vec<Point> = percents.iter().copied().map(point).collect();
-            Chart::from_trend(&points).map(|chart| chart.line)
+            let points: Vec<TrendPoint> = percents.iter().copied().map(point).collect();
+            TrendChart::from_trend(&points).map(|chart| chart.line)
         };
         assert_eq!(line(&[10.0, 50.0, 30.0]).unwrap(), "5.0,51.0 120.0,5.0 235.0,28.0");
         assert_eq!(line(&[f64::NAN, 0.0]).unwrap(), "5.0,28.0 235.0,28.0");
@@ -491,10 +491,10 @@ mod tests {
     fn what_was_not_looked_at_has_no_trend() {
         with_report(PROFILE, &SOURCES, |mut report| {
             report.head.trend = [10.0, 20.0]
-                .map(|percent| Point { stored_at: report.head.stored_at, commit: "c".into(), percent })
+                .map(|percent| TrendPoint { stored_at: report.head.stored_at, commit: "c".into(), percent })
                 .into();
             let written =
-                |report: &Report<'_>| render("html", report, None, Layout::default()).replace(STYLE, "");
+                |report: &Report<'_>| render("html", report, None, TextLayout::default()).replace(STYLE, "");
             assert!(written(&report).contains("<polyline"));
             report.head.filters = vec!["--include m/app".to_owned()];
             assert!(!written(&report).contains("<polyline"), "a part cannot be compared with the whole");

@@ -45,17 +45,17 @@ pub(in crate::report) struct PackSlot {
 
 /// A stream, shared by the files in it.
 #[derive(Debug, Default)]
-pub(super) struct Pack(Mutex<Stream>);
+pub(super) struct Pack(Mutex<PackStream>);
 
 #[derive(Debug)]
-enum Stream {
-    Open(Box<Files>),
+enum PackStream {
+    Open(Box<OpenPack>),
     /// The compressed stream as characters.
     Packed(Arc<str>),
 }
 
 #[derive(Debug, Default)]
-struct Files {
+struct OpenPack {
     /// Length of the figures and of the text of each file.
     lengths: Vec<(usize, Option<usize>)>,
     figures: Vec<u8>,
@@ -63,14 +63,14 @@ struct Files {
     encoder: Option<DeflateEncoder<Vec<u8>>>,
 }
 
-impl Default for Stream {
+impl Default for PackStream {
     fn default() -> Self {
         Self::Open(Box::default())
     }
 }
 
 /// Blocks, counts, lines and functions of a file.
-pub(in crate::report) struct Figures<'r> {
+pub(in crate::report) struct FileFigures<'r> {
     pub(in crate::report) blocks: &'r [Block],
     pub(in crate::report) counts: &'r [u64],
     pub(in crate::report) lines: &'r [LineReport],
@@ -88,7 +88,7 @@ impl<'f> Packer<'f> {
     pub(in crate::report) fn put(
         &self,
         file: Candidate<'_>,
-        figures: &Figures<'_>,
+        figures: &FileFigures<'_>,
         text: Option<&[u8]>,
     ) -> Option<PackSlot> {
         if !self.filter.takes(file) {
@@ -100,7 +100,7 @@ impl<'f> Packer<'f> {
         let (index, bytes) = pack.put(figures, text);
         let next = match bytes < STREAM_BYTES {
             true => Arc::clone(&pack),
-            false => Arc::new(Pack(Mutex::new(Stream::Open(pack.close())))),
+            false => Arc::new(Pack(Mutex::new(PackStream::Open(pack.close())))),
         };
         open().insert(thread, next);
         Some(PackSlot { pack, index })
@@ -109,9 +109,9 @@ impl<'f> Packer<'f> {
 
 impl Pack {
     /// Adds a file; returns its number in the stream, and the size of the stream in bytes.
-    fn put(&self, figures: &Figures<'_>, text: Option<&[u8]>) -> (usize, usize) {
+    fn put(&self, figures: &FileFigures<'_>, text: Option<&[u8]>) -> (usize, usize) {
         let mut stream = lock(&self.0);
-        let Stream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
+        let PackStream::Open(files) = &mut *stream else { unreachable!("a stream that is full is put away") };
         let before = files.figures.len();
         figures.write(&mut files.figures);
         files.lengths.push((files.figures.len() - before, text.map(<[u8]>::len)));
@@ -123,19 +123,19 @@ impl Pack {
     pub(super) fn packed(&self) -> Arc<str> {
         self.close();
         match &*lock(&self.0) {
-            Stream::Packed(packed) => Arc::clone(packed),
-            Stream::Open(_) => unreachable!("it was closed"),
+            PackStream::Packed(packed) => Arc::clone(packed),
+            PackStream::Open(_) => unreachable!("it was closed"),
         }
     }
 
     /// Packs the files of an open stream, and returns their buffers for the next one. New buffers for each stream would
     /// fragment the memory, and the program would take half as much again.
-    fn close(&self) -> Box<Files> {
+    fn close(&self) -> Box<OpenPack> {
         let mut stream = lock(&self.0);
-        let Stream::Open(files) = &mut *stream else { return Box::default() };
+        let PackStream::Open(files) = &mut *stream else { return Box::default() };
         let mut files = std::mem::take(files);
-        *stream = Stream::Packed(files.packed().into());
-        let Files { lengths, figures, texts, encoder: _ } = &mut *files;
+        *stream = PackStream::Packed(files.packed().into());
+        let OpenPack { lengths, figures, texts, encoder: _ } = &mut *files;
         lengths.clear();
         figures.clear();
         texts.clear();
@@ -145,7 +145,7 @@ impl Pack {
     }
 }
 
-impl Files {
+impl OpenPack {
     fn packed(&mut self) -> String {
         const INTO_MEMORY: &str = "memory takes what is written";
         let mut head = Vec::new();
@@ -169,7 +169,7 @@ impl Files {
     }
 }
 
-impl Figures<'_> {
+impl FileFigures<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         table(out, &blocks(self.blocks, self.counts));
         table(out, &runs(self.lines));
@@ -427,7 +427,7 @@ mod tests {
         };
         let packer = Packer::new(&filter);
         let put = |name, is_generated| {
-            let figures = Figures { blocks: &[], counts: &[], lines: &[], functions: &[] };
+            let figures = FileFigures { blocks: &[], counts: &[], lines: &[], functions: &[] };
             let file = Candidate { name, path: None, is_generated, is_in_commit: false };
             packer.put(file, &figures, Some(name.as_bytes()))
         };

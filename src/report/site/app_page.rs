@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use askama::Template;
 
-use super::chart::{Chart, Dated};
-use super::frame::{Frame, Link, Row};
-use super::manifest::Shown;
-use super::model::{App, Branch, EnvRegion, Past, State, Total};
+use super::chart::{DatedTotal, HistoryChart};
+use super::frame::{PageFrame, ReportLink, ServiceRow};
+use super::manifest::SourceShown;
+use super::model::{App, Branch, EnvRegion, HistoryRow, ShownState, Total};
 use super::moment::{base_of, shown_lines};
 use crate::names::printable;
 use crate::report::html::grouped;
@@ -19,7 +19,7 @@ const COMMITS: usize = 10;
 #[derive(Template)]
 #[template(path = "app.html")]
 pub(super) struct AppPage<'s> {
-    pub(super) frame: Frame,
+    pub(super) frame: PageFrame,
     pub(super) name: String,
     pub(super) places: Vec<EnvRegionView<'s>>,
 }
@@ -28,8 +28,8 @@ pub(super) struct AppPage<'s> {
 pub(super) struct EnvRegionView<'s> {
     pub(super) name: String,
     pub(super) anchor: String,
-    pub(super) latest: Option<Row<'s>>,
-    pub(super) chart: Option<Chart>,
+    pub(super) latest: Option<ServiceRow<'s>>,
+    pub(super) chart: Option<HistoryChart>,
     pub(super) trunk: Option<String>,
     /// The table has changed lines in at least one row.
     pub(super) has_changes: bool,
@@ -37,27 +37,27 @@ pub(super) struct EnvRegionView<'s> {
 }
 
 pub(super) struct BranchView<'s> {
-    pub(super) newest: Row<'s>,
+    pub(super) newest: ServiceRow<'s>,
     pub(super) since_trunk: Option<String>,
     pub(super) since_previous: Option<String>,
-    pub(super) earlier: Vec<Earlier<'s>>,
+    pub(super) earlier: Vec<EarlierCommit<'s>>,
     pub(super) left_out: usize,
 }
 
 /// An earlier commit of a branch.
-pub(super) struct Earlier<'s> {
+pub(super) struct EarlierCommit<'s> {
     pub(super) commit: String,
     pub(super) total: Option<&'s Total>,
     pub(super) since_previous: Option<String>,
-    pub(super) state: Option<&'s State>,
-    pub(super) report: Option<Link<'s>>,
+    pub(super) state: Option<&'s ShownState>,
+    pub(super) report: Option<ReportLink<'s>>,
     pub(super) is_dropped: bool,
 }
 
 impl<'s> AppPage<'s> {
-    pub(super) fn new(app: &'s App, reports: &'s HashMap<String, Shown>) -> Self {
+    pub(super) fn new(app: &'s App, reports: &'s HashMap<String, SourceShown>) -> Self {
         let view = |place: &'s EnvRegion| {
-            let lines: Vec<(String, Vec<Dated>)> = place
+            let lines: Vec<(String, Vec<DatedTotal>)> = place
                 .branches
                 .iter()
                 .map(|branch| (branch.name.clone(), place.points(&branch.name)))
@@ -70,8 +70,8 @@ impl<'s> AppPage<'s> {
                 has_changes,
                 name: place.name(),
                 anchor: place.anchor(),
-                latest: latest.map(|(branch, service)| Row::new(app, place, branch, service, reports)),
-                chart: Chart::from_lines(&lines),
+                latest: latest.map(|(branch, service)| ServiceRow::new(app, place, branch, service, reports)),
+                chart: HistoryChart::from_lines(&lines),
                 trunk: place.trunk().map(|branch| printable(&branch.name).into_owned()),
                 branches: place
                     .branches
@@ -81,7 +81,7 @@ impl<'s> AppPage<'s> {
             }
         };
         Self {
-            frame: Frame::new(),
+            frame: PageFrame::new(),
             name: printable(&app.name).into_owned(),
             places: app.places.iter().map(view).collect(),
         }
@@ -93,28 +93,28 @@ impl<'s> BranchView<'s> {
         app: &'s App,
         place: &'s EnvRegion,
         branch: &'s Branch,
-        reports: &'s HashMap<String, Shown>,
+        reports: &'s HashMap<String, SourceShown>,
     ) -> Self {
         let newest = branch.newest();
         // The last total of each commit, including deleted ones.
-        let mut last: BTreeMap<&str, &Past> = BTreeMap::new();
+        let mut last: BTreeMap<&str, &HistoryRow> = BTreeMap::new();
         for past in place.history.iter().filter(|past| past.branch == branch.name) {
             last.insert(&past.commit, past);
         }
-        let mut earlier: Vec<Earlier<'s>> = Vec::new();
+        let mut earlier: Vec<EarlierCommit<'s>> = Vec::new();
         for service in &branch.services[1..] {
             let past = last.remove(service.commit.as_str());
-            earlier.push(Earlier {
+            earlier.push(EarlierCommit {
                 commit: printable(&service.commit).into_owned(),
                 total: service.total.as_ref().or(past.map(|past| &past.total)),
                 since_previous: None,
                 state: Some(&service.state),
-                report: Link::to(branch, service, reports),
+                report: ReportLink::to(branch, service, reports),
                 is_dropped: service.total.is_none() && past.is_some_and(|past| past.is_dropped),
             });
         }
         last.remove(newest.commit.as_str());
-        earlier.extend(last.into_values().map(|past| Earlier {
+        earlier.extend(last.into_values().map(|past| EarlierCommit {
             commit: printable(&past.commit).into_owned(),
             total: Some(&past.total),
             since_previous: None,
@@ -136,7 +136,7 @@ impl<'s> BranchView<'s> {
         let since =
             |before: Option<&Total>| newest.total.as_ref().zip(before).map(|(now, before)| now.since(before));
         Self {
-            newest: Row::new(app, place, branch, newest, reports),
+            newest: ServiceRow::new(app, place, branch, newest, reports),
             since_trunk: since(trunk),
             since_previous: since(before),
             earlier,

@@ -23,7 +23,7 @@ const LINES: usize = 6;
 
 /// A total at a time.
 #[derive(Clone, Debug)]
-pub(super) struct Dated {
+pub(super) struct DatedTotal {
     pub(super) stored_at: DateTime<Utc>,
     pub(super) percent: f64,
     pub(super) commit: String,
@@ -31,7 +31,7 @@ pub(super) struct Dated {
 
 /// A small line.
 #[derive(Debug)]
-pub(super) struct Spark {
+pub(super) struct Sparkline {
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) line: String,
@@ -41,9 +41,9 @@ pub(super) struct Spark {
     pub(super) number: usize,
 }
 
-impl Spark {
+impl Sparkline {
     /// Draws the newest totals between the lowest and the highest of them; `None` for fewer than two.
-    pub(super) fn from_points(points: &[Dated]) -> Option<Self> {
+    pub(super) fn from_points(points: &[DatedTotal]) -> Option<Self> {
         let points = &points[points.len().saturating_sub(SPARK_POINTS)..];
         let [first, .., last] = points else { return None };
         let (lowest, highest) = extent(points.iter());
@@ -74,10 +74,10 @@ impl Spark {
 
 /// A chart of several lines over time.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub(super) struct HistoryChart {
     pub(super) width: f64,
     pub(super) height: f64,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<ChartLine>,
     /// Number of lines that were left out.
     pub(super) left_out: usize,
     /// Position and label of each tick, from the top.
@@ -88,27 +88,27 @@ pub(super) struct Chart {
 
 /// A line of a chart.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct ChartLine {
     pub(super) name: String,
     pub(super) points: String,
-    pub(super) dots: Vec<Dot>,
+    pub(super) dots: Vec<ChartDot>,
     pub(super) first: String,
     pub(super) last: String,
 }
 
 /// A dot with a tooltip.
 #[derive(Debug)]
-pub(super) struct Dot {
+pub(super) struct ChartDot {
     pub(super) x: String,
     pub(super) y: String,
     pub(super) title: String,
 }
 
-impl Chart {
+impl HistoryChart {
     /// Draws the first lines; `None` when no line has more than one total.
-    pub(super) fn from_lines(all: &[(String, Vec<Dated>)]) -> Option<Self> {
+    pub(super) fn from_lines(all: &[(String, Vec<DatedTotal>)]) -> Option<Self> {
         let with_points = || all.iter().filter(|(_, points)| !points.is_empty());
-        let drawn: Vec<&(String, Vec<Dated>)> = with_points().take(LINES).collect();
+        let drawn: Vec<&(String, Vec<DatedTotal>)> = with_points().take(LINES).collect();
         let points = || drawn.iter().flat_map(|(_, points)| points);
         if drawn.iter().all(|(_, points)| points.len() < 2) {
             return None;
@@ -128,10 +128,10 @@ impl Chart {
         };
         let y = |percent: f64| height - height * (percent - low) / (high - low);
         let lines = drawn.iter().map(|(name, points)| {
-            let mut dots: Vec<Dot> = Vec::new();
+            let mut dots: Vec<ChartDot> = Vec::new();
             let mut line = String::new();
             for point in thinned(points, share) {
-                let dot = Dot {
+                let dot = ChartDot {
                     x: format!("{:.1}", width * share(point.stored_at)),
                     y: format!("{:.1}", y(point.percent)),
                     title: format!(
@@ -145,7 +145,7 @@ impl Chart {
                 let _ = write!(line, "{},{} ", dot.x, dot.y);
                 dots.push(dot);
             }
-            Line {
+            ChartLine {
                 name: printable(name).into_owned(),
                 points: line.trim_end().to_owned(),
                 dots,
@@ -167,16 +167,17 @@ impl Chart {
 }
 
 /// Returns the last total of each stretch of time, so that years of them fit.
-fn thinned(points: &[Dated], share: impl Fn(DateTime<Utc>) -> f64) -> Vec<&Dated> {
+fn thinned(points: &[DatedTotal], share: impl Fn(DateTime<Utc>) -> f64) -> Vec<&DatedTotal> {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a small number")]
-    let stretch = |point: &Dated| (share(point.stored_at) * DOTS as f64) as i64;
+    let stretch = |point: &DatedTotal| (share(point.stored_at) * DOTS as f64) as i64;
     let next = points.iter().skip(1).map(Some).chain([None]);
-    let is_last =
-        |(point, next): &(&Dated, Option<&Dated>)| next.is_none_or(|next| stretch(next) != stretch(point));
+    let is_last = |(point, next): &(&DatedTotal, Option<&DatedTotal>)| {
+        next.is_none_or(|next| stretch(next) != stretch(point))
+    };
     points.iter().zip(next).filter(is_last).map(|(point, _)| point).collect()
 }
 
-fn extent<'a>(points: impl Iterator<Item = &'a Dated>) -> (f64, f64) {
+fn extent<'a>(points: impl Iterator<Item = &'a DatedTotal>) -> (f64, f64) {
     points.fold((f64::INFINITY, f64::NEG_INFINITY), |(lowest, highest), point| {
         (lowest.min(point.percent), highest.max(point.percent))
     })
@@ -192,18 +193,18 @@ mod tests {
 
     use super::*;
 
-    fn at(hour: i64, percent: f64) -> Dated {
+    fn at(hour: i64, percent: f64) -> DatedTotal {
         let at = Utc.with_ymd_and_hms(2026, 11, 1, 0, 0, 0).unwrap() + chrono::TimeDelta::hours(hour);
-        Dated { stored_at: at, percent, commit: "845820727e".to_owned() }
+        DatedTotal { stored_at: at, percent, commit: "845820727e".to_owned() }
     }
 
     #[test]
     fn a_small_line_spans_from_the_lowest_total_to_the_highest() {
-        let spark = Spark::from_points(&[at(0, 10.0), at(1, 50.0), at(2, 30.0)]).unwrap();
+        let spark = Sparkline::from_points(&[at(0, 10.0), at(1, 50.0), at(2, 30.0)]).unwrap();
         assert_eq!(spark.line, "3.0,21.0 48.0,3.0 93.0,12.0");
         assert_eq!((spark.first, spark.last, spark.number), ("10.0%".into(), "30.0%".into(), 3));
-        assert_eq!(Spark::from_points(&[at(0, 10.0), at(1, 10.0)]).unwrap().line, "3.0,12.0 93.0,12.0");
-        assert!(Spark::from_points(&[at(0, 10.0)]).is_none());
+        assert_eq!(Sparkline::from_points(&[at(0, 10.0), at(1, 10.0)]).unwrap().line, "3.0,12.0 93.0,12.0");
+        assert!(Sparkline::from_points(&[at(0, 10.0)]).is_none());
     }
 
     #[test]
@@ -213,27 +214,27 @@ mod tests {
             ("idle".to_owned(), vec![]),
             ("fix".to_owned(), vec![at(5, 50.0)]),
         ];
-        let chart = Chart::from_lines(&lines).unwrap();
+        let chart = HistoryChart::from_lines(&lines).unwrap();
         let drawn: Vec<(&str, &str)> =
             chart.lines.iter().map(|line| (line.name.as_str(), line.points.as_str())).collect();
         assert_eq!(drawn, [("master", "0.0,190.0 1000.0,20.0"), ("fix", "500.0,100.0")]);
         let ticks = chart.ticks.each_ref().map(|(y, label)| (*y, label.as_str()));
         assert_eq!(ticks, [(0.0, "60%"), (100.0, "50%"), (200.0, "40%")]);
         assert_eq!(chart.lines[0].dots[1].title, "58.0% master 845820727e, 2026-11-01 10:00 UTC");
-        assert!(Chart::from_lines(&lines[1..]).is_none(), "one total is no history");
+        assert!(HistoryChart::from_lines(&lines[1..]).is_none(), "one total is no history");
     }
 
     #[test]
     fn full_coverage_has_room_below_it() {
-        let chart = Chart::from_lines(&[("m".to_owned(), vec![at(0, 100.0), at(1, 100.0)])]).unwrap();
+        let chart = HistoryChart::from_lines(&[("m".to_owned(), vec![at(0, 100.0), at(1, 100.0)])]).unwrap();
         assert_eq!(chart.ticks.map(|(_, label)| label), ["100%", "95%", "90%"]);
     }
 
     #[test]
     fn years_of_totals_fit_and_the_newest_is_among_them() {
-        let hours: Vec<Dated> =
+        let hours: Vec<DatedTotal> =
             (0..10_000).map(|hour| at(hour, f64::from(u8::try_from(hour % 100).unwrap()))).collect();
-        let chart = Chart::from_lines(&[("m".to_owned(), hours)]).unwrap();
+        let chart = HistoryChart::from_lines(&[("m".to_owned(), hours)]).unwrap();
         assert_eq!(chart.lines[0].dots.len(), DOTS + 1);
         assert!(chart.lines[0].dots.last().unwrap().title.starts_with("99.0% "));
     }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::chart::Spark;
-use super::manifest::Shown;
+use super::chart::Sparkline;
+use super::manifest::SourceShown;
 use super::model::{App, Branch, EnvRegion, Service};
 use super::moment::Moment;
 use crate::names::printable;
@@ -16,7 +16,7 @@ static SCRIPT: LazyLock<String> =
     LazyLock::new(|| script::without_comments(&[script::SHARED, include_str!("site.js")]));
 
 /// The head of each page.
-pub(super) struct Frame {
+pub(super) struct PageFrame {
     pub(super) style: &'static str,
     pub(super) script: &'static str,
     pub(super) style_hash: String,
@@ -24,7 +24,7 @@ pub(super) struct Frame {
     pub(super) version: &'static str,
 }
 
-impl Frame {
+impl PageFrame {
     pub(super) fn new() -> Self {
         Self {
             style: STYLE,
@@ -37,7 +37,7 @@ impl Frame {
 }
 
 /// A service in the table of all services, or in a list.
-pub(super) struct Row<'s> {
+pub(super) struct ServiceRow<'s> {
     pub(super) app: String,
     pub(super) folder: &'s str,
     pub(super) place: String,
@@ -45,34 +45,34 @@ pub(super) struct Row<'s> {
     pub(super) anchor: String,
     pub(super) branch: String,
     pub(super) service: &'s Service,
-    pub(super) spark: Option<Spark>,
-    pub(super) report: Option<Link<'s>>,
+    pub(super) spark: Option<Sparkline>,
+    pub(super) report: Option<ReportLink<'s>>,
 }
 
 /// A link to an existing report.
-pub(super) struct Link<'s> {
+pub(super) struct ReportLink<'s> {
     pub(super) path: &'s str,
     pub(super) has_text: bool,
 }
 
-impl<'s> Link<'s> {
+impl<'s> ReportLink<'s> {
     pub(super) fn to(
         branch: &Branch,
         service: &Service,
-        reports: &'s HashMap<String, Shown>,
+        reports: &'s HashMap<String, SourceShown>,
     ) -> Option<Self> {
         let (path, report) = reports.get_key_value(&branch.report(service))?;
-        Some(Self { path, has_text: *report != Shown::None })
+        Some(Self { path, has_text: *report != SourceShown::None })
     }
 }
 
-impl<'s> Row<'s> {
+impl<'s> ServiceRow<'s> {
     pub(super) fn new(
         app: &'s App,
         place: &'s EnvRegion,
         branch: &'s Branch,
         service: &'s Service,
-        reports: &'s HashMap<String, Shown>,
+        reports: &'s HashMap<String, SourceShown>,
     ) -> Self {
         Self {
             app: printable(&app.name).into_owned(),
@@ -82,11 +82,11 @@ impl<'s> Row<'s> {
             branch: printable(&branch.name).into_owned(),
             service,
             spark: if branch.is_stored(service) {
-                Spark::from_points(&place.points(&branch.name))
+                Sparkline::from_points(&place.points(&branch.name))
             } else {
                 None
             },
-            report: Link::to(branch, service, reports),
+            report: ReportLink::to(branch, service, reports),
         }
     }
 

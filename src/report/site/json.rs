@@ -5,9 +5,10 @@ use std::io;
 
 use serde::Serialize;
 
-use super::Shown;
+use super::super::json::ReplicasJson;
+use super::SourceShown;
 use super::address::{BADGE, HISTORY, INDEX, LATEST};
-use super::model::{App, Branch, EnvRegion, Past, Service};
+use super::model::{App, Branch, EnvRegion, HistoryRow, Service};
 use crate::coverage::ChangedLines;
 use crate::json;
 use crate::time::iso;
@@ -25,13 +26,13 @@ pub(super) fn text(value: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Index<'s> {
+pub(super) struct IndexJson<'s> {
     schema: u32,
     services: Vec<ServiceJson<'s>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Latest<'s> {
+pub(super) struct LatestJson<'s> {
     schema: u32,
     #[serde(flatten)]
     service: ServiceJson<'s>,
@@ -54,7 +55,7 @@ struct ServiceJson<'s> {
     percent: Option<f64>,
     covered: Option<u64>,
     total: Option<u64>,
-    replicas: Replicas,
+    replicas: ReplicasJson,
     id: Option<i64>,
     stored_at: Option<String>,
     diff: Option<&'s ChangedLines>,
@@ -62,22 +63,10 @@ struct ServiceJson<'s> {
     last_seen: Option<String>,
     page: String,
     report: Option<String>,
-    source: Option<Shown>,
+    source: Option<SourceShown>,
     badge: Option<String>,
     latest: Option<String>,
     history: String,
-}
-
-#[derive(Serialize)]
-struct Replicas {
-    answered: Option<u32>,
-    known: Option<u32>,
-}
-
-impl From<Option<(u32, u32)>> for Replicas {
-    fn from(replicas: Option<(u32, u32)>) -> Self {
-        Self { answered: replicas.map(|(answered, _)| answered), known: replicas.map(|(_, known)| known) }
-    }
 }
 
 impl<'s> ServiceJson<'s> {
@@ -86,7 +75,7 @@ impl<'s> ServiceJson<'s> {
         place: &EnvRegion,
         branch: &'s Branch,
         service: &'s Service,
-        reports: &HashMap<String, Shown>,
+        reports: &HashMap<String, SourceShown>,
     ) -> Self {
         let Service {
             name,
@@ -141,8 +130,8 @@ impl<'s> ServiceJson<'s> {
     }
 }
 
-impl<'s> Index<'s> {
-    pub(super) fn new(apps: &'s [App], reports: &HashMap<String, Shown>) -> Self {
+impl<'s> IndexJson<'s> {
+    pub(super) fn new(apps: &'s [App], reports: &HashMap<String, SourceShown>) -> Self {
         let mut services = Vec::new();
         for app in apps {
             for place in &app.places {
@@ -156,29 +145,29 @@ impl<'s> Index<'s> {
     }
 }
 
-impl<'s> Latest<'s> {
+impl<'s> LatestJson<'s> {
     pub(super) fn new(
         app: &App,
         place: &EnvRegion,
         branch: &'s Branch,
         service: &'s Service,
-        reports: &HashMap<String, Shown>,
+        reports: &HashMap<String, SourceShown>,
     ) -> Self {
         Self { schema: SCHEMA, service: ServiceJson::new(app, place, branch, service, reports) }
     }
 }
 
 #[derive(Serialize)]
-pub(super) struct History<'s> {
+pub(super) struct HistoryJson<'s> {
     schema: u32,
     env: &'s str,
     region: &'s str,
     app: &'s str,
-    rows: Vec<OfRow<'s>>,
+    rows: Vec<HistoryRowJson<'s>>,
 }
 
 #[derive(Serialize)]
-struct OfRow<'s> {
+struct HistoryRowJson<'s> {
     id: i64,
     stored_at: String,
     branch: &'s str,
@@ -186,15 +175,15 @@ struct OfRow<'s> {
     percent: f64,
     covered: Option<u64>,
     total: Option<u64>,
-    replicas: Replicas,
+    replicas: ReplicasJson,
     dropped: bool,
 }
 
-impl<'s> History<'s> {
+impl<'s> HistoryJson<'s> {
     pub(super) fn new(app: &'s App, place: &'s EnvRegion) -> Self {
         let EnvRegion { env, region, history, .. } = place;
         let newest = &history[history.len().saturating_sub(ROWS)..];
-        let row = |Past { branch, commit, total, is_dropped, .. }: &'s Past| OfRow {
+        let row = |HistoryRow { branch, commit, total, is_dropped, .. }: &'s HistoryRow| HistoryRowJson {
             id: total.row,
             stored_at: iso(total.stored_at),
             branch,

@@ -19,26 +19,26 @@ const LONGEST_UNCONFIRMED: TimeDelta = TimeDelta::days(1);
 /// The files of a site by their paths from its root, with `/` between their parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
-    files: BTreeMap<String, Option<Written>>,
+    files: BTreeMap<String, Option<SiteFile>>,
     /// Time at which missing source was last requested from a remote repository.
     asked: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// The record of a written file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct SiteFile {
     /// Size of the file.
     pub bytes: u64,
     /// SHA-256 of its content, in Base64.
     pub sha256: String,
     /// The data of a report; `None` for a file that every run makes anew.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub from: Option<Origin>,
+    pub from: Option<ReportOrigin>,
 }
 
 /// The data from which a report was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Origin {
+pub(crate) struct ReportOrigin {
     /// Id of the row.
     pub row: i64,
     /// Short digest of its counts. A new work directory numbers its rows from 1 again, so the id is not enough.
@@ -53,7 +53,7 @@ pub(crate) struct Origin {
     /// The time from which the page counts the age of its data.
     pub confirmed_at: Option<DateTime<Utc>>,
     /// The source in the report.
-    pub source: Text,
+    pub source: ReportSource,
 }
 
 /// The time for which a repository is not asked again for a commit that it did not have.
@@ -61,19 +61,19 @@ const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The extent of the source in a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Text {
+pub(crate) struct ReportSource {
     /// Full hash of its commit; `None` without source.
     pub commit: Option<String>,
     /// Number of missing files that a repository may still have.
     pub lacking: usize,
     /// The part of the report that is shown with source.
-    pub shown: Shown,
+    pub shown: SourceShown,
 }
 
 /// The part of a report that is shown with its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Shown {
+pub(crate) enum SourceShown {
     /// All files have source.
     Whole,
     /// Some files have source.
@@ -82,7 +82,7 @@ pub(crate) enum Shown {
     None,
 }
 
-impl Origin {
+impl ReportOrigin {
     /// Tells whether both are of the same data of the same service.
     #[must_use]
     pub(crate) fn is_of(&self, wanted: &Self) -> bool {
@@ -90,11 +90,11 @@ impl Origin {
     }
 }
 
-impl Text {
+impl ReportSource {
     /// Returns the value for a page without any source.
     #[must_use]
     pub(crate) fn none() -> Self {
-        Self { commit: None, lacking: 0, shown: Shown::None }
+        Self { commit: None, lacking: 0, shown: SourceShown::None }
     }
 
     /// Tells whether another try could find more.
@@ -106,7 +106,7 @@ impl Text {
 
 /// The work that a report needs in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum ReportWork {
     /// The report stays as it is.
     Nothing,
     /// More source may be found; the data is up to date.
@@ -118,7 +118,7 @@ pub(crate) enum Need {
 #[derive(Serialize, Deserialize)]
 struct Document {
     goc_watchdog_site: u32,
-    files: BTreeMap<String, Option<Written>>,
+    files: BTreeMap<String, Option<SiteFile>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     asked: BTreeMap<String, DateTime<Utc>>,
 }
@@ -171,12 +171,12 @@ impl Manifest {
 
     /// Returns the record of a file that was written completely.
     #[must_use]
-    pub(crate) fn written(&self, path: &str) -> Option<&Written> {
+    pub(crate) fn written(&self, path: &str) -> Option<&SiteFile> {
         self.files.get(path)?.as_ref()
     }
 
     /// Returns the data from which its reports were written.
-    pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &ReportOrigin> {
         self.files.values().flatten().filter_map(|written| written.from.as_ref())
     }
 
@@ -199,7 +199,7 @@ impl Manifest {
     }
 
     /// Notes that a file was written.
-    pub(crate) fn record(&mut self, path: &str, written: Written) {
+    pub(crate) fn record(&mut self, path: &str, written: SiteFile) {
         self.files.insert(path.to_owned(), Some(written));
     }
 
@@ -221,10 +221,10 @@ fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     at <= now && now - at < PAUSE
 }
 
-impl Written {
+impl SiteFile {
     /// Creates the record of a file with this text.
     #[must_use]
-    pub(crate) fn new(text: &[u8], from: Option<Origin>) -> Self {
+    pub(crate) fn new(text: &[u8], from: Option<ReportOrigin>) -> Self {
         Self { bytes: text.len() as u64, sha256: STANDARD.encode(Sha256::digest(text)), from }
     }
 
@@ -236,8 +236,8 @@ impl Written {
 
     /// Returns the work to make this report show the data in `wanted`, whose source is ignored.
     #[must_use]
-    pub(crate) fn need(&self, wanted: &Origin) -> Need {
-        let Some(origin) = &self.from else { return Need::Page };
+    pub(crate) fn work(&self, wanted: &ReportOrigin) -> ReportWork {
+        let Some(origin) = &self.from else { return ReportWork::Page };
         let is_like =
             origin.is_of(wanted) && (origin.previous, &origin.version) == (wanted.previous, &wanted.version);
         // Each pull confirms the data of a row. Writing the page after each pull would change it each time.
@@ -246,9 +246,9 @@ impl Written {
             (told, known) => told.is_some() == known.is_some(),
         };
         match () {
-            () if !is_like || !is_told => Need::Page,
-            () if origin.source.could_be_more() => Need::Source,
-            () => Need::Nothing,
+            () if !is_like || !is_told => ReportWork::Page,
+            () if origin.source.could_be_more() => ReportWork::Source,
+            () => ReportWork::Nothing,
         }
     }
 }
@@ -259,27 +259,31 @@ mod tests {
 
     use super::*;
 
-    fn origin() -> Origin {
-        Origin {
+    fn origin() -> ReportOrigin {
+        ReportOrigin {
             row: 7,
             counts: Some("5b1f".to_owned()),
             previous: Some(6),
             service: "s".to_owned(),
             version: "e".to_owned(),
             confirmed_at: Some(Utc.with_ymd_and_hms(2026, 11, 24, 14, 20, 0).unwrap()),
-            source: Text { commit: Some("845820727e".to_owned()), lacking: 0, shown: Shown::Partly },
+            source: ReportSource {
+                commit: Some("845820727e".to_owned()),
+                lacking: 0,
+                shown: SourceShown::Partly,
+            },
         }
     }
 
-    fn written(from: Origin) -> Written {
-        Written { bytes: 3, sha256: "00".to_owned(), from: Some(from) }
+    fn written(from: ReportOrigin) -> SiteFile {
+        SiteFile { bytes: 3, sha256: "00".to_owned(), from: Some(from) }
     }
 
     #[test]
     fn it_reads_what_it_wrote() {
         let mut manifest = Manifest::default();
         manifest.record("app/-/-/-/report.html", written(origin()));
-        manifest.record("index.html", Written { from: None, ..written(origin()) });
+        manifest.record("index.html", SiteFile { from: None, ..written(origin()) });
         manifest.announce("index.json");
         manifest.asked("app".to_owned(), origin().confirmed_at.unwrap());
         assert_eq!(Manifest::parse(&manifest.text()), Ok(manifest));
@@ -302,29 +306,32 @@ mod tests {
     #[test]
     fn a_page_is_written_when_what_it_is_of_changes() {
         let kept = written(origin());
-        assert_eq!(kept.need(&origin()), Need::Nothing);
+        assert_eq!(kept.work(&origin()), ReportWork::Nothing);
         let others = [
-            Origin { row: 8, ..origin() },
-            Origin { counts: Some("77aa".to_owned()), ..origin() },
-            Origin { previous: None, ..origin() },
-            Origin { service: "t".to_owned(), ..origin() },
-            Origin { version: "f".to_owned(), ..origin() },
-            Origin { confirmed_at: None, ..origin() },
+            ReportOrigin { row: 8, ..origin() },
+            ReportOrigin { counts: Some("77aa".to_owned()), ..origin() },
+            ReportOrigin { previous: None, ..origin() },
+            ReportOrigin { service: "t".to_owned(), ..origin() },
+            ReportOrigin { version: "f".to_owned(), ..origin() },
+            ReportOrigin { confirmed_at: None, ..origin() },
         ];
         for other in others {
-            assert_eq!(kept.need(&other), Need::Page, "{other:?}");
+            assert_eq!(kept.work(&other), ReportWork::Page, "{other:?}");
         }
-        assert_eq!(Written { from: None, ..kept }.need(&origin()), Need::Page);
+        assert_eq!(SiteFile { from: None, ..kept }.work(&origin()), ReportWork::Page);
     }
 
     #[test]
     fn a_page_whose_data_is_confirmed_again_and_again_is_written_once_a_day() {
         let later = |hours| {
             let confirmed_at = origin().confirmed_at.map(|at| at + TimeDelta::hours(hours));
-            written(origin()).need(&Origin { confirmed_at, ..origin() })
+            written(origin()).work(&ReportOrigin { confirmed_at, ..origin() })
         };
-        let nothing = Need::Nothing;
-        assert_eq!([-1, 0, 1, 23, 24].map(later), [Need::Page, nothing, nothing, nothing, Need::Page]);
+        let nothing = ReportWork::Nothing;
+        assert_eq!(
+            [-1, 0, 1, 23, 24].map(later),
+            [ReportWork::Page, nothing, nothing, nothing, ReportWork::Page]
+        );
     }
 
     #[test]
@@ -345,8 +352,8 @@ mod tests {
 
     #[test]
     fn a_page_that_lacks_source_is_looked_at_again() {
-        for source in [Text::none(), Text { lacking: 1, ..origin().source }] {
-            assert_eq!(written(Origin { source, ..origin() }).need(&origin()), Need::Source);
+        for source in [ReportSource::none(), ReportSource { lacking: 1, ..origin().source }] {
+            assert_eq!(written(ReportOrigin { source, ..origin() }).work(&origin()), ReportWork::Source);
         }
     }
 }

@@ -41,8 +41,8 @@ use app_page::AppPage;
 use index_page::IndexPage;
 use model::{App, Branch, EnvRegion};
 
-pub(crate) use manifest::{Manifest, Need, Origin, Shown, Text, Written};
-pub(crate) use model::{Concern, Page, Past, Service, State, Total};
+pub(crate) use manifest::{Manifest, ReportOrigin, ReportSource, ReportWork, SiteFile, SourceShown};
+pub(crate) use model::{Concern, HistoryRow, LinkedReport, Service, ShownState, Total};
 
 pub(super) const FORM: Form = Form::new(
     "site",
@@ -65,8 +65,8 @@ pub(crate) struct Site {
 impl Site {
     /// Sorts services and history into apps. The history has its oldest row first.
     #[must_use]
-    pub(crate) fn new(services: Vec<Service>, history: Vec<Past>) -> Self {
-        type Places = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<Past>)>;
+    pub(crate) fn new(services: Vec<Service>, history: Vec<HistoryRow>) -> Self {
+        type Places = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<HistoryRow>)>;
         let mut apps: BTreeMap<String, Places> = BTreeMap::new();
         for service in services {
             let place = (service.env.clone(), service.region.clone());
@@ -102,12 +102,12 @@ impl Site {
     /// Returns the reports to which the site links: one for the newest commit of each branch with data, and one for
     /// each other running service.
     #[must_use]
-    pub(crate) fn pages(&self) -> Vec<Page> {
+    pub(crate) fn pages(&self) -> Vec<LinkedReport> {
         let places = self.apps.iter().flat_map(|app| &app.places);
         let branches = places.flat_map(|place| &place.branches);
         let pages = branches.flat_map(|branch| {
             branch.current().filter_map(|service| {
-                Some(Page {
+                Some(LinkedReport {
                     path: branch.report(service),
                     row: service.total.as_ref()?.row,
                     service: service.name.clone(),
@@ -121,13 +121,13 @@ impl Site {
     /// Calls `put` with each file except the reports. `reports` has the paths of the reports that exist.
     pub(crate) fn write<E: From<io::Error>>(
         &self,
-        reports: &HashMap<String, Shown>,
+        reports: &HashMap<String, SourceShown>,
         mut put: impl FnMut(&str, Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         for app in &self.apps {
             put(&format!("{}/{INDEX}", app.folder), rendered(&AppPage::new(app, reports))?)?;
             for place in &app.places {
-                let history = json::History::new(app, place);
+                let history = json::HistoryJson::new(app, place);
                 put(&format!("{}/{HISTORY}", place.folder), json::text(&history)?)?;
                 let of_place = place.latest().map(|(branch, service)| (&place.folder, branch, service));
                 let of_branches = place.branches.iter().filter_map(|branch| {
@@ -135,13 +135,13 @@ impl Site {
                     Some((&branch.folder, branch, service))
                 });
                 for (folder, branch, service) in of_place.into_iter().chain(of_branches) {
-                    let latest = json::Latest::new(app, place, branch, service, reports);
+                    let latest = json::LatestJson::new(app, place, branch, service, reports);
                     put(&format!("{folder}/{LATEST}"), json::text(&latest)?)?;
                     put(&format!("{folder}/{BADGE}"), badge_of(service)?)?;
                 }
             }
         }
-        put(INDEX_JSON, json::text(&json::Index::new(&self.apps, reports))?)?;
+        put(INDEX_JSON, json::text(&json::IndexJson::new(&self.apps, reports))?)?;
         // The index comes last, so that the files to which it links exist.
         put(INDEX, rendered(&IndexPage::new(&self.apps, reports))?)
     }

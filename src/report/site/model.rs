@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 
 use super::address::{INDEX, REPORT, segment};
-use super::chart::{Dated, shown};
+use super::chart::{DatedTotal, shown};
 use super::moment::Moment;
 use crate::coverage::{ChangedLines, Coverage};
 use crate::names::printable;
@@ -29,7 +29,7 @@ pub(crate) struct Service {
     pub branch: String,
     /// The commit in the name.
     pub commit: String,
-    pub state: State,
+    pub state: ShownState,
     /// Reasons for its state, one line each.
     pub errors: Vec<String>,
     /// Number of replicas that are up, and of those listed.
@@ -44,7 +44,7 @@ pub(crate) struct Service {
 
 /// The state of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct ShownState {
     /// The word of `list`.
     pub word: &'static str,
     /// The word with details, such as `ok, 1 suspect`.
@@ -103,7 +103,7 @@ pub(crate) struct Total {
 
 /// A row of the history.
 #[derive(Clone, Debug)]
-pub(crate) struct Past {
+pub(crate) struct HistoryRow {
     /// Empty when the name fits no pattern. So are region, branch and commit.
     pub env: String,
     pub region: String,
@@ -119,7 +119,7 @@ pub(crate) struct Past {
 
 /// A report to which the site links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Page {
+pub(crate) struct LinkedReport {
     /// Path of the page.
     pub path: String,
     /// Id of its row.
@@ -129,7 +129,7 @@ pub(crate) struct Page {
     pub branch: String,
 }
 
-impl Page {
+impl LinkedReport {
     /// Returns the relative address of the page of its app.
     #[must_use]
     pub(crate) fn above(&self) -> String {
@@ -154,7 +154,7 @@ pub(super) struct EnvRegion {
     /// The branches in order of the ranks of their newest services.
     pub(super) branches: Vec<Branch>,
     /// The history with the newest row last.
-    pub(super) history: Vec<Past>,
+    pub(super) history: Vec<HistoryRow>,
 }
 
 #[derive(Debug)]
@@ -256,10 +256,10 @@ impl EnvRegion {
         with_data.min_by_key(|(_, service)| service.rank())
     }
 
-    pub(super) fn points(&self, branch: &str) -> Vec<Dated> {
+    pub(super) fn points(&self, branch: &str) -> Vec<DatedTotal> {
         let of_branch = self.history.iter().filter(|past| past.branch == branch);
         of_branch
-            .map(|past| Dated {
+            .map(|past| DatedTotal {
                 stored_at: past.total.stored_at,
                 percent: past.total.percent(),
                 commit: past.commit.clone(),
