@@ -84,7 +84,7 @@ pub(crate) struct Filter {
 
 /// A file, as far as a filter asks about it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate<'a> {
+pub(crate) struct FilteredFile<'a> {
     /// Import path and file name.
     pub name: &'a str,
     /// From the root of the repository, also that of a symbolic link that leads to no file; `None` where the
@@ -106,8 +106,8 @@ impl Filter {
 
     /// Tells whether a file is wanted.
     #[must_use]
-    pub(crate) fn takes(&self, file: Candidate<'_>) -> bool {
-        let Candidate { name, path, is_generated, is_in_commit } = file;
+    pub(crate) fn takes(&self, file: FilteredFile<'_>) -> bool {
+        let FilteredFile { name, path, is_generated, is_in_commit } = file;
         let fits = |glob: &Glob| glob.fits(name) || path.is_some_and(|path| glob.fits(path));
         (self.include.is_empty() || self.include.iter().any(fits))
             && !self.exclude.iter().any(fits)
@@ -142,8 +142,8 @@ mod tests {
     }
 
     /// A file that the commit lacks.
-    fn lacked(name: &str) -> Candidate<'_> {
-        Candidate { name, path: None, is_generated: false, is_in_commit: false }
+    fn lacked(name: &str) -> FilteredFile<'_> {
+        FilteredFile { name, path: None, is_generated: false, is_in_commit: false }
     }
 
     #[test]
@@ -175,10 +175,10 @@ mod tests {
         };
         let internal = lacked("example.com/m/internal/a.go");
         assert!(filter.takes(internal));
-        let by_path = Candidate { path: Some("m/x.go"), ..lacked("example.com/m/x.go") };
+        let by_path = FilteredFile { path: Some("m/x.go"), ..lacked("example.com/m/x.go") };
         assert!(filter.takes(by_path), "by its path in the repository");
         assert!(!filter.takes(lacked("example.com/m/internal/a_gen.go")));
-        assert!(!filter.takes(Candidate { is_generated: true, ..internal }));
+        assert!(!filter.takes(FilteredFile { is_generated: true, ..internal }));
         assert!(!filter.takes(lacked("example.com/m/y.go")));
         assert_eq!(
             filter.words(),
@@ -191,9 +191,9 @@ mod tests {
         let filter = Filter { exclude_without_source: true, ..Filter::default() };
         let made = lacked("m/made.go");
         assert!(Filter::default().takes(made) && !filter.takes(made));
-        let lost_link = Candidate { path: Some("x.go"), ..lacked("m/x.go") };
+        let lost_link = FilteredFile { path: Some("x.go"), ..lacked("m/x.go") };
         assert!(Filter::default().takes(lost_link) && !filter.takes(lost_link));
-        assert!(filter.takes(Candidate { is_in_commit: true, ..lost_link }) && !filter.takes_all());
+        assert!(filter.takes(FilteredFile { is_in_commit: true, ..lost_link }) && !filter.takes_all());
         assert_eq!(filter.words(), ["exclude files without source"]);
     }
 

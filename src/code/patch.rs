@@ -20,7 +20,7 @@ pub struct FilePatch {
     /// Path after; `None` for a deleted file.
     pub new_path: Option<String>,
     /// Why nothing is known of its lines, where that is so.
-    pub unread: Option<Unread>,
+    pub unread: Option<WhyUnread>,
     /// In order, each without context.
     pub hunks: Vec<Hunk>,
     /// Text of the added lines and of those around them, in order, with their numbers in the new file.
@@ -35,7 +35,7 @@ pub struct FilePatch {
 
 /// Why nothing is known of the lines of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unread {
+pub enum WhyUnread {
     /// The contents are not text.
     Binary,
     /// The contents are too large to be compared.
@@ -156,7 +156,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, PatchError> {
             && files.last().is_none_or(|file| is_between_hunks || !file.has_header)
         {
             // Without git's header nothing else names it, and what it names cannot be told from the words.
-            files.push(FilePatch { unread: Some(Unread::Binary), ..FilePatch::default() });
+            files.push(FilePatch { unread: Some(WhyUnread::Binary), ..FilePatch::default() });
         } else if is_between_hunks && is_of_a_hunk(line) {
             return Err(fault("a line beyond what the header of its hunk says"));
         } else if let Some(file) = files.last_mut().filter(|_| !is_between_hunks) {
@@ -210,7 +210,7 @@ fn header_line(file: &mut FilePatch, line: &[u8]) {
     } else if line.starts_with(b"deleted file mode ") {
         file.new_path = None;
     } else if line.starts_with(b"Binary files ") || line == b"GIT binary patch" {
-        file.unread = Some(Unread::Binary);
+        file.unread = Some(WhyUnread::Binary);
     }
     for (start, is_old) in NAMES {
         if let Some(name) = line.strip_prefix(start) {
@@ -309,17 +309,17 @@ fn unquoted(name: &[u8]) -> Vec<u8> {
     plain
 }
 
-type Range = (u32, u32);
+type HunkRange = (u32, u32);
 
 /// Reads `-LINE,COUNT +LINE,COUNT @@...`; a count that is left out is 1.
-fn ranges(header: &[u8]) -> Option<(Range, Range)> {
+fn ranges(header: &[u8]) -> Option<(HunkRange, HunkRange)> {
     let header = str::from_utf8(&header[..header.len().min(64)]).unwrap_or_else(|error| {
         // The name of a function may follow, cut anywhere.
         str::from_utf8(&header[..error.valid_up_to()]).unwrap_or_default()
     });
     let (old, rest) = header.strip_prefix('-')?.split_once(" +")?;
     let (new, _) = rest.split_once(" @@")?;
-    let range = |text: &str| -> Option<Range> {
+    let range = |text: &str| -> Option<HunkRange> {
         let (start, count) = text.split_once(',').unwrap_or((text, "1"));
         let (start, count): (u32, u32) = (start.parse().ok()?, count.parse().ok()?);
         // An empty range names the line before it, so that there is one line more than is counted.
@@ -333,13 +333,13 @@ fn ranges(header: &[u8]) -> Option<(Range, Range)> {
 /// Reads the lines of a hunk and keeps what changed in it; `None` where lines are missing.
 fn read_hunk<'t>(
     file: &mut FilePatch,
-    old: Range,
-    new: Range,
+    old: HunkRange,
+    new: HunkRange,
     lines: &mut impl Iterator<Item = (usize, &'t [u8])>,
 ) -> Option<()> {
     let (mut old_left, mut new_left) = (old.1, new.1);
     // The header of an empty range names the line before it.
-    let first = |range: Range| if range.1 == 0 { range.0 + 1 } else { range.0 };
+    let first = |range: HunkRange| if range.1 == 0 { range.0 + 1 } else { range.0 };
     let (mut old_line, mut new_line) = (first(old), first(new));
     let mut change: Option<Hunk> = None;
     while old_left > 0 || new_left > 0 {
@@ -440,7 +440,7 @@ mod tests {
         assert_eq!(paths(renamed), some("old name.go", "new.go"));
         let binary =
             only("diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png and b/x.png differ\n");
-        assert_eq!(binary.unread, Some(Unread::Binary));
+        assert_eq!(binary.unread, Some(WhyUnread::Binary));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 
 use crate::fleet::ids::{BuildGroupId, StructureId};
-use crate::profile::{Build, Fingerprint, Relation};
+use crate::profile::{Build, BuildRelation, Fingerprint};
 
 /// Tells whether a process that runs `build` belongs to the build group with the files of `union`.
 ///
@@ -24,9 +24,9 @@ pub(crate) fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
         return true;
     }
     match union.relation(build) {
-        Relation::SharesFiles => true,
-        Relation::Conflicts { .. } => false,
-        Relation::Disjoint => !elsewhere && union.may_share_module(build),
+        BuildRelation::SharesFiles => true,
+        BuildRelation::Conflicts { .. } => false,
+        BuildRelation::Disjoint => !elsewhere && union.may_share_module(build),
     }
 }
 

@@ -12,7 +12,7 @@ use super::services::Fleet;
 use super::tombstone::Tombstone;
 use crate::address::normal_form;
 use crate::names::Naming;
-use crate::profile::{Build, Fingerprint, Relation};
+use crate::profile::{Build, BuildRelation, Fingerprint};
 
 /// An address to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl BuildMatch {
         if build.file_count() == 0 || shown.iter().all(|shown| shown.file_count() == 0) {
             return Self::Unknown;
         }
-        let conflicts = |shown: &&Build| matches!(shown.relation(build), Relation::Conflicts { .. });
+        let conflicts = |shown: &&Build| matches!(shown.relation(build), BuildRelation::Conflicts { .. });
         let fits = |shown: &&Build| build_group::fits(shown, build, false);
         match !shown.iter().any(conflicts) && shown.iter().any(fits) {
             true => Self::Own,

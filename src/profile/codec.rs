@@ -43,7 +43,7 @@ pub(crate) fn encode_counts(counts: &[u64]) -> Vec<u8> {
 
 /// Decodes what [`encode_counts`] wrote; `blocks` is the number of blocks of the build.
 pub(crate) fn decode_counts(bytes: &[u8], blocks: usize) -> Result<Vec<u64>, CodecError> {
-    let mut input = Input { bytes, at: 0 };
+    let mut input = Decoder { bytes, at: 0 };
     if input.byte()? != COUNTS_FORMAT {
         return Err(CodecError("unknown counter format"));
     }
@@ -98,7 +98,7 @@ pub(crate) fn encode_build(template: &Template) -> Vec<u8> {
 
 /// Decodes what [`encode_build`] wrote, ready to read answers with.
 pub(crate) fn decode_build(bytes: &[u8]) -> Result<Template, CodecError> {
-    let mut input = Input { bytes, at: 0 };
+    let mut input = Decoder { bytes, at: 0 };
     let fingerprint = match input.byte()? {
         BUILD_WITHOUT_FINGERPRINT => None,
         BUILD_FORMAT => {
@@ -162,12 +162,12 @@ fn push_signed(out: &mut Vec<u8>, number: i64) {
     push(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
 }
 
-struct Input<'a> {
+struct Decoder<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Input<'a> {
+impl<'a> Decoder<'a> {
     fn byte(&mut self) -> Result<u8, CodecError> {
         let byte = *self.bytes.get(self.at).ok_or(CodecError("cut short"))?;
         self.at += 1;

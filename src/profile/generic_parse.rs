@@ -7,12 +7,12 @@ use super::template::Template;
 use super::{Block, MAX_COUNT, Mode, Profile};
 
 /// Blocks of a file with their counts, in order of arrival.
-pub(super) type Rows = Vec<(Block, u64)>;
+pub(super) type CountedBlocks = Vec<(Block, u64)>;
 
 /// A text of a build that is not known.
 #[derive(Default)]
 pub(super) struct GenericParse {
-    pub(super) files: Vec<(Box<str>, Rows)>,
+    pub(super) files: Vec<(Box<str>, CountedBlocks)>,
     pub(super) by_name: HashMap<Box<str>, usize>,
     /// Index of the file being read, and its name with a colon.
     pub(super) current: usize,

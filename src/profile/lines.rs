@@ -26,13 +26,13 @@ pub(super) fn split_name(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (colon > 0).then(|| (&line[..colon], &line[colon + 1..]))
 }
 
-pub(super) enum Fault {
+pub(super) enum LineFault {
     Form,
     Size,
 }
 
 /// Reads `1.2,3.4 5 6` whole.
-pub(super) fn block_tail(tail: &[u8]) -> Result<(Block, u64), Fault> {
+pub(super) fn block_tail(tail: &[u8]) -> Result<(Block, u64), LineFault> {
     let mut at = 0;
     let start_line = number(tail, &mut at, Some(b'.'))?;
     let start_col = number(tail, &mut at, Some(b','))?;
@@ -40,7 +40,7 @@ pub(super) fn block_tail(tail: &[u8]) -> Result<(Block, u64), Fault> {
     let end_col = number(tail, &mut at, Some(b' '))?;
     let statements = number(tail, &mut at, Some(b' '))?;
     let count = number(tail, &mut at, None)?;
-    let narrow = |number: u64| u32::try_from(number).map_err(|_| Fault::Size);
+    let narrow = |number: u64| u32::try_from(number).map_err(|_| LineFault::Size);
     let block = Block {
         start: (narrow(start_line)?, narrow(start_col)?),
         end: (narrow(end_line)?, narrow(end_col)?),
@@ -52,7 +52,7 @@ pub(super) fn block_tail(tail: &[u8]) -> Result<(Block, u64), Fault> {
 /// Reads digits up to `stop`, or to the end where there is none. A leading `+` is allowed, as Go's
 /// `strconv.Atoi` allows it.
 #[inline]
-fn number(text: &[u8], at: &mut usize, stop: Option<u8>) -> Result<u64, Fault> {
+fn number(text: &[u8], at: &mut usize, stop: Option<u8>) -> Result<u64, LineFault> {
     let mut index = *at;
     if text.get(index) == Some(&b'+') {
         index += 1;
@@ -71,10 +71,10 @@ fn number(text: &[u8], at: &mut usize, stop: Option<u8>) -> Result<u64, Fault> {
         index += 1;
     }
     if index == start || text.get(index).copied() != stop {
-        return Err(Fault::Form);
+        return Err(LineFault::Form);
     }
     if overflow || number > MAX_COUNT {
-        return Err(Fault::Size);
+        return Err(LineFault::Size);
     }
     *at = index + usize::from(stop.is_some());
     Ok(number)

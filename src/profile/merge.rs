@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Build, BuildFile, MAX_COUNT, Mode, Profile, Relation};
+use super::{Build, BuildFile, BuildRelation, MAX_COUNT, Mode, Profile};
 
 /// Two builds that cannot be merged: a file of both has different blocks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,7 @@ impl Merged {
         if self.build.fingerprint() == build.fingerprint() {
             return Ok(());
         }
-        if let Relation::Conflicts { file } = self.build.relation(build) {
+        if let BuildRelation::Conflicts { file } = self.build.relation(build) {
             return Err(Conflict { file });
         }
         if build.files().all(|file| self.build.find(file.name).is_some()) {

@@ -222,16 +222,16 @@ impl Build {
 
     /// Returns how the files of two builds relate.
     #[must_use]
-    pub(crate) fn relation(&self, other: &Self) -> Relation {
+    pub(crate) fn relation(&self, other: &Self) -> BuildRelation {
         if self.fingerprint == other.fingerprint {
-            return Relation::SharesFiles;
+            return BuildRelation::SharesFiles;
         }
         let (few, many) = if self.names.len() < other.names.len() { (self, other) } else { (other, self) };
-        let mut relation = Relation::Disjoint;
+        let mut relation = BuildRelation::Disjoint;
         for file in few.files() {
             match many.find(file.name) {
-                Some(twin) if twin.blocks == file.blocks => relation = Relation::SharesFiles,
-                Some(_) => return Relation::Conflicts { file: file.name.to_owned() },
+                Some(twin) if twin.blocks == file.blocks => relation = BuildRelation::SharesFiles,
+                Some(_) => return BuildRelation::Conflicts { file: file.name.to_owned() },
                 None => {}
             }
         }
@@ -268,7 +268,7 @@ impl Build {
 
 /// How the files of two builds relate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Relation {
+pub(crate) enum BuildRelation {
     /// A file of both has different blocks.
     Conflicts {
         /// The first such file.
@@ -511,11 +511,11 @@ mod tests {
         let one = build(&["a.go", "c.go"]);
         let other = profile("mode: set\na.go:1.1,2.2 1 0\nc.go:1.1,2.2 2 0\nd.go:1.1,2.2 2 0\n").build;
         for (a, b, expected) in [
-            (&one, &one, Relation::SharesFiles),
-            (&one, &build(&["a.go", "b.go"]), Relation::SharesFiles),
-            (&one, &build(&["b.go"]), Relation::Disjoint),
-            (&one, &build(&[]), Relation::Disjoint),
-            (&one, &other, Relation::Conflicts { file: "c.go".to_owned() }),
+            (&one, &one, BuildRelation::SharesFiles),
+            (&one, &build(&["a.go", "b.go"]), BuildRelation::SharesFiles),
+            (&one, &build(&["b.go"]), BuildRelation::Disjoint),
+            (&one, &build(&[]), BuildRelation::Disjoint),
+            (&one, &other, BuildRelation::Conflicts { file: "c.go".to_owned() }),
         ] {
             assert_eq!((a.relation(b), b.relation(a)), (expected.clone(), expected));
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::answer_digest::AnswerDigester;
 use super::generic_parse::GenericParse;
 use super::limits::{Limits, ParseError};
-use super::lines::{Fault, block_tail, excerpt, mode_line, split_name, strip_cr};
+use super::lines::{LineFault, block_tail, excerpt, mode_line, split_name, strip_cr};
 use super::reader::{ParsedAnswer, PreviousAnswer};
 use super::template::Template;
 use super::template_parse::{TemplateParse, TemplateStep};
@@ -184,8 +184,8 @@ impl<'a> ProfileParser<'a> {
         let not_a_block = || ParseError::NotABlock { line: self.line + 1, found: excerpt(line) };
         let (name, tail) = split_name(line).ok_or_else(not_a_block)?;
         let (block, count) = block_tail(tail).map_err(|fault| match fault {
-            Fault::Form => not_a_block(),
-            Fault::Size => ParseError::TooLarge { line: self.line + 1, found: excerpt(line) },
+            LineFault::Form => not_a_block(),
+            LineFault::Size => ParseError::TooLarge { line: self.line + 1, found: excerpt(line) },
         })?;
         let name = str::from_utf8(name).map_err(|_| not_a_block())?;
         generic.enter(name);

@@ -9,7 +9,7 @@ use super::html;
 use super::lines::{self, LineReport};
 use super::source::{Declarations, FileSource, NoSource, is_in_commit};
 use crate::coverage::Coverage;
-use crate::filter::{Candidate, Filter};
+use crate::filter::{Filter, FilteredFile};
 use crate::profile::{Block, Profile};
 
 /// A profile combined with its source.
@@ -148,7 +148,7 @@ impl<'a> Report<'a> {
     /// Removes the files that a filter leaves out.
     pub(crate) fn retain(&mut self, filter: &Filter) {
         self.files.retain(|file| {
-            filter.takes(Candidate {
+            filter.takes(FilteredFile {
                 name: file.name,
                 path: file.path.as_deref(),
                 is_generated: file.is_generated,

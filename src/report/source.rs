@@ -5,8 +5,8 @@ use std::fmt;
 use super::functions::{FunctionReport, covered_functions};
 use super::html::{self, Packer};
 use super::lines::{self, LineReport};
-use crate::code::gosrc::{CodeLines, LostLink, Scanned, SyntaxError};
-use crate::filter::Candidate;
+use crate::code::gosrc::{CodeLines, LostLink, ScannedFile, SyntaxError};
+use crate::filter::FilteredFile;
 use crate::profile::{BuildFile, Profile};
 
 /// The reason for which the source of a file is unknown.
@@ -103,7 +103,7 @@ impl FileSource {
     /// call this function.
     #[must_use]
     pub(crate) fn from_text(
-        (path, text, scanned): (&str, &[u8], Result<Scanned, SyntaxError>),
+        (path, text, scanned): (&str, &[u8], Result<ScannedFile, SyntaxError>),
         file: &BuildFile<'_>,
         counts: &[u64],
         needs: FileNeeds<'_>,
@@ -115,9 +115,10 @@ impl FileSource {
         let code = code.map(|scanned| CodeLines::new(text, scanned));
         let blocks = file.blocks;
         let lines = if needs.lines { lines::from_blocks(blocks, counts, code.as_ref()) } else { Vec::new() };
-        let declared = scanned.map(|Scanned { functions, is_generated, has_moved_lines: _, spanning: _ }| {
-            Declarations { functions: covered_functions(blocks, counts, functions), is_generated }
-        });
+        let declared =
+            scanned.map(|ScannedFile { functions, is_generated, has_moved_lines: _, spanning: _ }| {
+                Declarations { functions: covered_functions(blocks, counts, functions), is_generated }
+            });
         let read = declared.map_err(NoSource::DoesNotParse);
         let shown = (!is_moved).then_some(text);
         let quoted = shown.filter(|_| needs.quotes).map(Into::into);
@@ -140,7 +141,7 @@ impl FileSource {
             let declared = self.read.as_ref().ok();
             let functions = declared.map_or(&[][..], |declared| &declared.functions);
             let path = self.path.as_deref();
-            let candidate = Candidate {
+            let candidate = FilteredFile {
                 name: file.name,
                 path,
                 is_generated: declared.is_some_and(|declared| declared.is_generated),

@@ -11,7 +11,7 @@ use super::base::{self, BaseChoice};
 use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::code::gosrc::scan;
 use crate::code::linediff;
-use crate::code::patch::{self, FilePatch, Unread};
+use crate::code::patch::{self, FilePatch, WhyUnread};
 use crate::fleet::row::Row;
 use crate::io::git::{Content, FileAt, FileChange, ObjectId, Renames, Tree};
 use crate::io::workdir;
@@ -136,7 +136,7 @@ struct ComparedTexts {
 
 impl ComparedTexts {
     fn too_large(mut patch: FilePatch) -> Self {
-        patch.unread = Some(Unread::TooLarge);
+        patch.unread = Some(WhyUnread::TooLarge);
         Self { patch, text: None, functions_before: None }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 
 use super::{RepositoryCommit, SourceReader, SourceTree};
-use crate::code::gosrc::{Doubt, LostLink, Resolved, Scanned, SyntaxError, scan};
+use crate::code::gosrc::{AmbiguousModule, LostLink, ResolvedPaths, ScannedFile, SyntaxError, scan};
 use crate::io::git::{Content, ObjectId};
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
@@ -70,9 +70,10 @@ impl SourceReader<'_> {
         let names: Vec<&str> = files.iter().map(|file| file.name).collect();
         // A link without a target is a file of the commit, too.
         let leads = |path: &str| links.follow(path).is_some_and(|to| to.map_or(true, |to| tree.has(&to)));
-        let Resolved { paths, doubts } = modules.resolve(&names, |path| tree.has(path) || leads(path));
-        for doubt in &doubts {
-            self.warn(doubtful(doubt));
+        let ResolvedPaths { paths, ambiguous } =
+            modules.resolve(&names, |path| tree.has(path) || leads(path));
+        for module in &ambiguous {
+            self.warn(ambiguity(module));
         }
         let mut lost = HashMap::new();
         let paths = paths.into_iter().enumerate().map(|(index, path)| match links.follow(path.as_ref()?) {
@@ -141,7 +142,7 @@ impl ProfileFiles<'_> {
         index: usize,
         path: &str,
         text: &[u8],
-        scanned: Result<Scanned, SyntaxError>,
+        scanned: Result<ScannedFile, SyntaxError>,
     ) -> FileSource {
         FileSource::from_text((path, text, scanned), &self.files[index], self.counts(index), self.needs)
     }
@@ -152,7 +153,7 @@ impl ProfileFiles<'_> {
 }
 
 /// Returns the warning that another folder of the repository fits the profile, too.
-fn doubtful(Doubt { module, taken, others }: &Doubt) -> String {
+fn ambiguity(AmbiguousModule { module, taken, others }: &AmbiguousModule) -> String {
     let shown =
         |folder: &str| format!("\"{}\"", if folder.is_empty() { ".".into() } else { in_message(folder) });
     let others: Vec<String> = others.iter().map(|folder| shown(folder)).collect();

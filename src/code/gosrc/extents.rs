@@ -15,8 +15,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
-use super::positions::Span;
-use super::scanner::{Fault, Scanner, Token, fault};
+use super::positions::FuncSpan;
+use super::scanner::{ScanFault, Scanner, Token, fault};
 
 /// A function declaration with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl FuncExtent {
 
 /// The findings of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Scanned {
+pub(crate) struct ScannedFile {
     /// In source order.
     pub functions: Vec<FuncExtent>,
     /// The file says `// Code generated ... DO NOT EDIT.` before its package clause.
@@ -52,12 +52,12 @@ pub(crate) struct Scanned {
     /// A `//line` comment moves positions, so that those of a profile are not those of the text.
     pub has_moved_lines: bool,
     /// Comments and raw strings that go on over lines, in order.
-    pub spanning: Vec<Spanning>,
+    pub spanning: Vec<MultilineToken>,
 }
 
 /// A comment or raw string that goes on over lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spanning {
+pub(crate) struct MultilineToken {
     /// Its first byte.
     pub start: usize,
     /// The byte after its last.
@@ -65,10 +65,10 @@ pub(crate) struct Spanning {
     pub is_comment: bool,
 }
 
-impl Scanned {
+impl ScannedFile {
     /// Returns what a byte is in the middle of.
     #[must_use]
-    pub(crate) fn spanning(&self, at: usize) -> Option<&Spanning> {
+    pub(crate) fn spanning(&self, at: usize) -> Option<&MultilineToken> {
         let after = self.spanning.partition_point(|spanning| spanning.start < at);
         self.spanning[..after].last().filter(|spanning| spanning.end > at)
     }
@@ -85,16 +85,16 @@ pub(crate) struct SyntaxError {
 }
 
 /// Finds the functions of a file, in one pass over its bytes.
-pub(crate) fn scan(source: &[u8]) -> Result<Scanned, SyntaxError> {
+pub(crate) fn scan(source: &[u8]) -> Result<ScannedFile, SyntaxError> {
     let mut scanner = Scanner { source, at: 0, directives: Vec::new(), spanning: Vec::new() };
-    scanner.file().map_err(|Fault { at, reason }| {
+    scanner.file().map_err(|ScanFault { at, reason }| {
         let at = at.min(source.len());
         SyntaxError { line: 1 + memchr_iter(b'\n', &source[..at]).count(), reason }
     })
 }
 
 impl Scanner<'_> {
-    fn file(&mut self) -> Result<Scanned, Fault> {
+    fn file(&mut self) -> Result<ScannedFile, ScanFault> {
         if let Err(error) = str::from_utf8(self.source) {
             return fault(error.valid_up_to(), "the text is not UTF-8");
         }
@@ -123,7 +123,7 @@ impl Scanner<'_> {
                 _ => return fault(self.at, "expected a declaration"),
             }
         }
-        Ok(Scanned {
+        Ok(ScannedFile {
             functions: self.placed(spans),
             is_generated: is_generated(&self.source[..package]),
             has_moved_lines: !self.directives.is_empty(),
@@ -132,7 +132,7 @@ impl Scanner<'_> {
     }
 
     /// Skips to the end of a declaration that is no function.
-    fn end_of_declaration(&mut self, mut can_end: bool) -> Result<(), Fault> {
+    fn end_of_declaration(&mut self, mut can_end: bool) -> Result<(), ScanFault> {
         loop {
             can_end = match self.token(can_end)? {
                 Token::Semicolon | Token::End => return Ok(()),
@@ -146,7 +146,7 @@ impl Scanner<'_> {
     }
 
     /// Reads a declaration after its keyword `func` at `start`; returns nothing where it has no body.
-    fn function(&mut self, start: usize) -> Result<Option<Span>, Fault> {
+    fn function(&mut self, start: usize) -> Result<Option<FuncSpan>, ScanFault> {
         let mut token = self.token(false)?;
         let mut receiver = None;
         if token == Token::Open(b'(') {
@@ -170,7 +170,7 @@ impl Scanner<'_> {
                     // Two declarations need something between them.
                     return match self.token(true)? {
                         Token::Semicolon | Token::End => {
-                            Ok(Some(Span { name: (from, to), receiver, start, end }))
+                            Ok(Some(FuncSpan { name: (from, to), receiver, start, end }))
                         }
                         _ => fault(end, "expected a new line after the function"),
                     };

@@ -2,7 +2,7 @@
 
 use memchr::memchr_iter;
 
-use super::extents::Scanned;
+use super::extents::ScannedFile;
 
 /// The lines of a Go file, asked whether they hold code: more than blanks, comments, brackets, commas and
 /// semicolons.
@@ -12,7 +12,7 @@ use super::extents::Scanned;
 #[derive(Clone, Debug)]
 pub(crate) struct CodeLines<'a> {
     source: &'a [u8],
-    scanned: &'a Scanned,
+    scanned: &'a ScannedFile,
     /// Byte at which each line begins, and the length of the text plus one at the end.
     starts: Vec<u32>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct CodeLines<'a> {
 impl<'a> CodeLines<'a> {
     /// Takes a text and what was found in it.
     #[must_use]
-    pub(crate) fn new(source: &'a [u8], scanned: &'a Scanned) -> Self {
+    pub(crate) fn new(source: &'a [u8], scanned: &'a ScannedFile) -> Self {
         // A file with more lines than this number can count was not read in the first place.
         let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut starts = Vec::with_capacity(2 + source.len() / 24);
@@ -92,8 +92,10 @@ mod tests {
     #[test]
     fn any_columns_of_any_text_can_be_asked_for() {
         let source = b"package p\n\nfunc A() {\n\t(/* c */)\n\t/* d\n*/ x(`\n`) // e\n}\n/";
-        let scanned =
-            Scanned { spanning: scan(&source[..source.len() - 1]).unwrap().spanning, ..Scanned::default() };
+        let scanned = ScannedFile {
+            spanning: scan(&source[..source.len() - 1]).unwrap().spanning,
+            ..ScannedFile::default()
+        };
         let code = CodeLines::new(source, &scanned);
         for line in 0..12 {
             for from in 0..16 {

@@ -12,7 +12,7 @@ mod paths;
 mod positions;
 mod scanner;
 
-pub(crate) use extents::{FuncExtent, Scanned, SyntaxError, scan};
+pub(crate) use extents::{FuncExtent, ScannedFile, SyntaxError, scan};
 pub(crate) use lines::CodeLines;
 pub(crate) use links::{Links, LostLink};
-pub(crate) use modules::{Doubt, Modules, Resolved, is_module_file};
+pub(crate) use modules::{AmbiguousModule, Modules, ResolvedPaths, is_module_file};

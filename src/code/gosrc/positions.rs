@@ -7,7 +7,7 @@ use super::scanner::Scanner;
 
 /// A `//line` or `/*line*/` comment: what follows it stands at another position.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Directive {
+pub(super) struct LineDirective {
     /// First byte that it applies to.
     pub(super) at: usize,
     pub(super) line: i64,
@@ -18,7 +18,7 @@ pub(super) struct Directive {
 }
 
 /// A function by its bytes.
-pub(super) struct Span {
+pub(super) struct FuncSpan {
     pub(super) name: (usize, usize),
     pub(super) receiver: Option<(usize, usize)>,
     pub(super) start: usize,
@@ -26,14 +26,14 @@ pub(super) struct Span {
 }
 
 /// Counts lines onwards.
-struct Lines<'a> {
+struct LineCounter<'a> {
     source: &'a [u8],
     at: usize,
     line: usize,
     line_start: usize,
 }
 
-impl Lines<'_> {
+impl LineCounter<'_> {
     /// Returns the line of a byte, and where that line begins; bytes come in ascending order.
     fn line_at(&mut self, at: usize) -> (usize, usize) {
         let between = &self.source[self.at..at];
@@ -48,8 +48,8 @@ impl Lines<'_> {
 
 impl Scanner<'_> {
     /// Turns bytes into lines and columns.
-    pub(super) fn placed(&self, spans: Vec<Span>) -> Vec<FuncExtent> {
-        let mut lines = Lines { source: self.source, at: 0, line: 1, line_start: 0 };
+    pub(super) fn placed(&self, spans: Vec<FuncSpan>) -> Vec<FuncExtent> {
+        let mut lines = LineCounter { source: self.source, at: 0, line: 1, line_start: 0 };
         let mut place = |at: usize| {
             let (line, line_start) = lines.line_at(at);
             let Some(last) = self.directives.partition_point(|directive| directive.at <= at).checked_sub(1)
@@ -71,7 +71,7 @@ impl Scanner<'_> {
         let text = |(from, to): (usize, usize)| String::from_utf8_lossy(&self.source[from..to]).into();
         spans
             .into_iter()
-            .map(|Span { name, receiver, start, end }| FuncExtent {
+            .map(|FuncSpan { name, receiver, start, end }| FuncExtent {
                 name: text(name),
                 receiver: receiver.map(text).unwrap_or_default(),
                 start: narrow(place(start)),

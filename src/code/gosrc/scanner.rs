@@ -2,18 +2,18 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::extents::Spanning;
-use super::positions::{Directive, directive};
+use super::extents::MultilineToken;
+use super::positions::{LineDirective, directive};
 
 /// A fault and the byte at which it stands.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct ScanFault {
     pub(super) at: usize,
     pub(super) reason: &'static str,
 }
 
-pub(super) fn fault<T>(at: usize, reason: &'static str) -> Result<T, Fault> {
-    Err(Fault { at, reason })
+pub(super) fn fault<T>(at: usize, reason: &'static str) -> Result<T, ScanFault> {
+    Err(ScanFault { at, reason })
 }
 
 /// A token outside of all brackets.
@@ -36,8 +36,8 @@ pub(super) enum Token {
 pub(super) struct Scanner<'a> {
     pub(super) source: &'a [u8],
     pub(super) at: usize,
-    pub(super) directives: Vec<Directive>,
-    pub(super) spanning: Vec<Spanning>,
+    pub(super) directives: Vec<LineDirective>,
+    pub(super) spanning: Vec<MultilineToken>,
 }
 
 impl Scanner<'_> {
@@ -75,7 +75,7 @@ impl Scanner<'_> {
     }
 
     /// Reads the next token outside of brackets; `can_end` tells whether a line end is a semicolon here.
-    pub(super) fn token(&mut self, can_end: bool) -> Result<Token, Fault> {
+    pub(super) fn token(&mut self, can_end: bool) -> Result<Token, ScanFault> {
         while let Some(&byte) = self.source.get(self.at) {
             let start = self.at;
             self.at += 1;
@@ -142,7 +142,7 @@ impl Scanner<'_> {
     }
 
     /// Skips from an opening bracket past the one that closes it.
-    pub(super) fn skip_brackets(&mut self) -> Result<(), Fault> {
+    pub(super) fn skip_brackets(&mut self) -> Result<(), ScanFault> {
         let first = self.at;
         // Bodies nest little; what is beyond that lies on the heap anyhow.
         let mut open = Vec::with_capacity(32);
@@ -182,7 +182,7 @@ impl Scanner<'_> {
     }
 
     /// Skips a string, raw string or rune.
-    fn skip_literal(&mut self) -> Result<(), Fault> {
+    fn skip_literal(&mut self) -> Result<(), ScanFault> {
         let start = self.at;
         self.at = skip_literal(self.source, start)?;
         if self.source[start] == b'`' {
@@ -194,12 +194,12 @@ impl Scanner<'_> {
     /// Keeps what began at `start` and ends here, where it goes on over lines.
     fn remember_spanning(&mut self, start: usize, is_comment: bool) {
         if memchr(b'\n', &self.source[start..self.at]).is_some() {
-            self.spanning.push(Spanning { start, end: self.at, is_comment });
+            self.spanning.push(MultilineToken { start, end: self.at, is_comment });
         }
     }
 
     /// Skips a comment, but for the line end after one of `//`; heeds what is a line directive.
-    fn skip_comment(&mut self) -> Result<(), Fault> {
+    fn skip_comment(&mut self) -> Result<(), ScanFault> {
         let start = self.at;
         let end = skip_comment(self.source, start)?;
         self.at = end;
@@ -223,7 +223,7 @@ impl Scanner<'_> {
                 // Counted on from the one before, or a file full of them would be walked for each.
                 let before = self.directives.last().map_or((0, 1), |last| (last.at, last.text_line));
                 let text_line = before.1 + memchr_iter(b'\n', &self.source[before.0..applies_at]).count();
-                self.directives.push(Directive { at: applies_at, line, column, text_line });
+                self.directives.push(LineDirective { at: applies_at, line, column, text_line });
             }
             Ok(_) => {}
             Err(reason) => return fault(start, reason),
@@ -249,7 +249,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// Returns the byte after the string, raw string or rune that begins at `start`.
-fn skip_literal(source: &[u8], start: usize) -> Result<usize, Fault> {
+fn skip_literal(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     let quote = source[start];
     let mut at = start + 1;
     if quote == b'`' {
@@ -270,7 +270,7 @@ fn skip_literal(source: &[u8], start: usize) -> Result<usize, Fault> {
 }
 
 /// Returns the byte after the comment that begins at `start`; the line end after `//` is no part of it.
-fn skip_comment(source: &[u8], start: usize) -> Result<usize, Fault> {
+fn skip_comment(source: &[u8], start: usize) -> Result<usize, ScanFault> {
     if source[start + 1] == b'/' {
         return Ok(memchr(b'\n', &source[start..]).map_or(source.len(), |length| start + length));
     }

@@ -149,7 +149,7 @@ fn marked(before: &[&[u8]], after: &[&[u8]]) -> (Vec<bool>, Vec<bool>) {
 
 /// Number of times that a line is in each text.
 #[derive(Clone, Copy, Default)]
-struct Count {
+struct LineCount {
     before: u32,
     after: u32,
 }
@@ -157,7 +157,7 @@ struct Count {
 /// Numbers for lines, so that the same have the same.
 struct Classes<'t> {
     ids: HashMap<&'t [u8], u32>,
-    counts: Vec<Count>,
+    counts: Vec<LineCount>,
 }
 
 impl<'t> Classes<'t> {
@@ -166,11 +166,11 @@ impl<'t> Classes<'t> {
     }
 
     /// Returns the number of each line, and counts it.
-    fn ids(&mut self, lines: &[&'t [u8]], counted: impl Fn(&mut Count) -> &mut u32) -> Vec<u32> {
+    fn ids(&mut self, lines: &[&'t [u8]], counted: impl Fn(&mut LineCount) -> &mut u32) -> Vec<u32> {
         let counts = &mut self.counts;
         let id = |line: &&'t [u8]| {
             let id = *self.ids.entry(line).or_insert_with(|| {
-                counts.push(Count::default());
+                counts.push(LineCount::default());
                 u32::try_from(counts.len() - 1).expect("a text has fewer lines")
             });
             *counted(&mut counts[id as usize]) += 1;
@@ -182,7 +182,7 @@ impl<'t> Classes<'t> {
     /// Counts those of these lines that have numbers already.
     fn count_in_both(&mut self, lines: &[&'t [u8]]) {
         for id in lines.iter().filter_map(|line| self.ids.get(line)) {
-            let Count { before, after } = &mut self.counts[*id as usize];
+            let LineCount { before, after } = &mut self.counts[*id as usize];
             *before += 1;
             *after += 1;
         }
@@ -191,7 +191,7 @@ impl<'t> Classes<'t> {
 
 /// Number of lines of the other text that a line is equal to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Match {
+enum Occurrence {
     /// No line.
     None,
     /// Few lines.
@@ -205,30 +205,30 @@ enum Match {
 fn kept(ids: &[u32], in_other: impl Fn(u32) -> u32, total_lines: usize) -> Vec<usize> {
     const MOST: u32 = 1024;
     let many = rough_root(total_lines).min(MOST);
-    let matches: Vec<Match> = ids
+    let matches: Vec<Occurrence> = ids
         .iter()
         .map(|&id| match in_other(id) {
-            0 => Match::None,
-            number if number >= many => Match::Many,
-            _ => Match::Few,
+            0 => Occurrence::None,
+            number if number >= many => Occurrence::Many,
+            _ => Occurrence::Few,
         })
         .collect();
     let is_kept = |at: &usize| match matches[*at] {
-        Match::None => false,
-        Match::Few => true,
-        Match::Many => !misleads(&matches, *at),
+        Occurrence::None => false,
+        Occurrence::Few => true,
+        Occurrence::Many => !misleads(&matches, *at),
     };
     (0..ids.len()).filter(is_kept).collect()
 }
 
 /// Tells whether a line that the other text has often is surrounded by lines that it lacks.
-fn misleads(matches: &[Match], at: usize) -> bool {
+fn misleads(matches: &[Occurrence], at: usize) -> bool {
     const WINDOW: usize = 100;
     const WEIGHT_OF_MANY: usize = 4;
-    let run = |side: &mut dyn Iterator<Item = &Match>| {
-        let near = side.take(WINDOW).take_while(|near| **near != Match::Few);
+    let run = |side: &mut dyn Iterator<Item = &Occurrence>| {
+        let near = side.take(WINDOW).take_while(|near| **near != Occurrence::Few);
         near.fold((0, 0), |(none, many), near| match near {
-            Match::None => (none + 1, many),
+            Occurrence::None => (none + 1, many),
             _ => (none, many + 1),
         })
     };

@@ -14,8 +14,8 @@ pub(super) fn unchanged(before: &[u32], after: &[u32]) -> (Vec<bool>, Vec<bool>)
     let mut search = Search {
         before,
         after,
-        forward: Reach::new(diagonals, after.len() + 1),
-        backward: Reach::new(diagonals, after.len() + 1),
+        forward: FurthestReach::new(diagonals, after.len() + 1),
+        backward: FurthestReach::new(diagonals, after.len() + 1),
         most_steps: isize::try_from(super::rough_root(diagonals))
             .map_or(LEAST_STEPS, |steps| steps.max(LEAST_STEPS)),
         same: (vec![true; before.len()], vec![true; after.len()]),
@@ -27,8 +27,8 @@ pub(super) fn unchanged(before: &[u32], after: &[u32]) -> (Vec<bool>, Vec<bool>)
 struct Search<'s> {
     before: &'s [u32],
     after: &'s [u32],
-    forward: Reach,
-    backward: Reach,
+    forward: FurthestReach,
+    backward: FurthestReach,
     /// The number of steps after which a good way is taken.
     most_steps: isize,
     same: (Vec<bool>, Vec<bool>),
@@ -36,12 +36,12 @@ struct Search<'s> {
 
 /// The furthest place on each diagonal that was reached, as an index of the sequence before. A diagonal is the index
 /// before less the index after.
-struct Reach {
+struct FurthestReach {
     places: Vec<isize>,
     origin: usize,
 }
 
-impl Reach {
+impl FurthestReach {
     fn new(diagonals: usize, origin: usize) -> Self {
         Self { places: vec![0; diagonals], origin }
     }
@@ -74,15 +74,15 @@ struct Split {
 
 /// Diagonals that were looked at; a step goes along every second one.
 #[derive(Clone, Copy)]
-struct Domain {
+struct DiagonalRange {
     low: isize,
     high: isize,
 }
 
-impl Domain {
+impl DiagonalRange {
     /// Widens the domain by a diagonal at each end, or narrows it where the window ends, and marks the diagonals beyond
     /// as never reached.
-    fn step(&mut self, limits: Domain, reach: &mut Reach, unreached: isize) {
+    fn step(&mut self, limits: DiagonalRange, reach: &mut FurthestReach, unreached: isize) {
         if self.low > limits.low {
             self.low -= 1;
             reach.set(self.low - 1, unreached);
@@ -150,11 +150,11 @@ impl Search<'_> {
     /// Goes from both ends until the ways meet.
     fn split(&mut self, window: Window, is_exact: bool) -> Split {
         let Window { from, to } = window;
-        let limits = Domain { low: from.0 - to.1, high: to.0 - from.1 };
+        let limits = DiagonalRange { low: from.0 - to.1, high: to.0 - from.1 };
         let (first, last) = (from.0 - from.1, to.0 - to.1);
         let is_odd = (first - last) & 1 != 0;
-        let mut ahead = Domain { low: first, high: first };
-        let mut back = Domain { low: last, high: last };
+        let mut ahead = DiagonalRange { low: first, high: first };
+        let mut back = DiagonalRange { low: last, high: last };
         self.forward.set(first, from.0);
         self.backward.set(last, to.0);
         for steps in 1.. {
@@ -188,7 +188,12 @@ impl Search<'_> {
 
     /// Goes one step further along the diagonals `ahead`, up to the end of the window. Returns whether a good run stays,
     /// and the point where the way meets one of the diagonals `back`.
-    fn step_ahead(&mut self, to: Point, ahead: Domain, back: Option<Domain>) -> (bool, Option<Point>) {
+    fn step_ahead(
+        &mut self,
+        to: Point,
+        ahead: DiagonalRange,
+        back: Option<DiagonalRange>,
+    ) -> (bool, Option<Point>) {
         let mut has_good_run = false;
         for diagonal in ahead.diagonals() {
             let (below, above) = (self.forward.at(diagonal - 1), self.forward.at(diagonal + 1));
@@ -208,7 +213,12 @@ impl Search<'_> {
 
     /// Goes one step further along the diagonals `back`, down to the begin of the window. Returns whether a good run
     /// stays, and the point where the way meets one of the diagonals `ahead`.
-    fn step_back(&mut self, from: Point, back: Domain, ahead: Option<Domain>) -> (bool, Option<Point>) {
+    fn step_back(
+        &mut self,
+        from: Point,
+        back: DiagonalRange,
+        ahead: Option<DiagonalRange>,
+    ) -> (bool, Option<Point>) {
         let mut has_good_run = false;
         for diagonal in back.diagonals() {
             let (below, above) = (self.backward.at(diagonal - 1), self.backward.at(diagonal + 1));
@@ -227,7 +237,13 @@ impl Search<'_> {
     }
 
     /// Returns the end of a long run of items that stay, on the diagonal that came furthest for its steps.
-    fn good_run(&self, window: Window, steps: isize, ahead: Domain, back: Domain) -> Option<Split> {
+    fn good_run(
+        &self,
+        window: Window,
+        steps: isize,
+        ahead: DiagonalRange,
+        back: DiagonalRange,
+    ) -> Option<Split> {
         const WORTH: isize = 4;
         let Window { from, to } = window;
         let (first, last) = (from.0 - from.1, to.0 - to.1);
@@ -261,7 +277,7 @@ impl Search<'_> {
     }
 
     /// Returns the reached point that is furthest from its end.
-    fn furthest(&self, window: Window, ahead: Domain, back: Domain) -> Split {
+    fn furthest(&self, window: Window, ahead: DiagonalRange, back: DiagonalRange) -> Split {
         let Window { from, to } = window;
         let mut there = (-1, (-1, -1));
         for diagonal in ahead.diagonals() {

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 /// Moves the runs that are marked in one text; those of the other stay.
 pub(super) fn slide_runs(lines: &[&[u8]], marks: &mut [bool], others: &[bool]) {
-    let mut run = Run::first(marks);
-    let mut other = Run::first(others);
+    let mut run = LineRun::first(marks);
+    let mut other = LineRun::first(others);
     loop {
         if !run.is_empty() {
             slide_run(lines, marks, &mut run, others, &mut other);
@@ -21,11 +21,11 @@ pub(super) fn slide_runs(lines: &[&[u8]], marks: &mut [bool], others: &[bool]) {
 }
 
 /// A run of marked lines, which may be empty, between two unmarked ones.
-struct Run {
+struct LineRun {
     lines: Range<usize>,
 }
 
-impl Run {
+impl LineRun {
     fn first(marks: &[bool]) -> Self {
         Self { lines: 0..end_of(marks, 0) }
     }
@@ -82,7 +82,7 @@ fn start_of(marks: &[bool], end: usize) -> usize {
     end - marks[..end].iter().rev().take_while(|&&mark| mark).count()
 }
 
-fn slide_run(lines: &[&[u8]], marks: &mut [bool], run: &mut Run, others: &[bool], other: &mut Run) {
+fn slide_run(lines: &[&[u8]], marks: &mut [bool], run: &mut LineRun, others: &[bool], other: &mut LineRun) {
     // Runs that meet become one, which may be able to go further.
     let (highest_end, beside_other) = loop {
         let len = run.lines.len();
@@ -119,7 +119,7 @@ fn slide_run(lines: &[&[u8]], marks: &mut [bool], run: &mut Run, others: &[bool]
 
 /// Returns the end at which a run reads best, of all from `highest_end` down to its own; the lowest of those that are as
 /// good.
-fn best_end(lines: &[&[u8]], run: &Run, highest_end: usize) -> usize {
+fn best_end(lines: &[&[u8]], run: &LineRun, highest_end: usize) -> usize {
     const FURTHEST: usize = 100;
     let Range { end: lowest_end, .. } = run.lines;
     let len = run.lines.len();

@@ -35,7 +35,7 @@ const LOOKED_AT: usize = 32;
 
 /// Gives the files of a diff the paths that they have in a tree, whose keys are its paths.
 pub(crate) fn place<V>(patches: &mut [FilePatch], tree: &HashMap<String, V>) -> Result<(), PlaceError> {
-    let places = Place::candidates(patches, tree);
+    let places = PathMapping::candidates(patches, tree);
     let best = places.into_iter().max_by_key(|place| place.rank(patches, tree));
     let best = best.expect("names as they are can always be meant");
     for patch in patches.iter_mut() {
@@ -74,14 +74,14 @@ fn is_go(name: &str) -> bool {
 
 /// How names become paths: a prefix is cut off, a folder is put before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct PathMapping {
     old_prefix: String,
     new_prefix: String,
     /// `""` for the root.
     folder: String,
 }
 
-impl Place {
+impl PathMapping {
     /// Returns the places that some of the names can have.
     fn candidates<V>(patches: &[FilePatch], tree: &HashMap<String, V>) -> BTreeSet<Self> {
         let mut candidates = BTreeSet::new();

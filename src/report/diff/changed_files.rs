@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::rules::{WhyLeftOut, rule_of_path};
 use super::{ChangedFile, ChangedFunction, Changes};
 use crate::code::gosrc::CodeLines;
-use crate::code::patch::{FilePatch, Unread};
+use crate::code::patch::{FilePatch, WhyUnread};
 use crate::coverage::Coverage;
-use crate::filter::{Candidate, Filter};
+use crate::filter::{Filter, FilteredFile};
 use crate::report::functions::block_coverage;
 use crate::report::lines::{self, LineReport};
 use crate::report::{FileReport, Report};
@@ -49,12 +49,12 @@ pub(super) fn changed_file(
 ) -> Result<ChangedFile, WhyLeftOut> {
     match rule_of_path(path) {
         Some(WhyLeftOut::NotGo) => return Err(WhyLeftOut::NotGo),
-        _ if changed.unread == Some(Unread::Binary) => {
+        _ if changed.unread == Some(WhyUnread::Binary) => {
             let is_text = diff.texts.get(path).is_some_and(|text| !text.text.contains(&0));
             return Err(if is_text { WhyLeftOut::NoDiff } else { WhyLeftOut::Binary });
         }
         Some(why) => return Err(why),
-        None if changed.unread == Some(Unread::TooLarge) => return Err(WhyLeftOut::TooLarge),
+        None if changed.unread == Some(WhyUnread::TooLarge) => return Err(WhyLeftOut::TooLarge),
         None => {}
     }
     let text = diff.texts.get(path);
@@ -64,7 +64,7 @@ pub(super) fn changed_file(
         return Err(WhyLeftOut::Generated);
     }
     let name = known.map_or(path, |file| file.name);
-    if !filter.takes(Candidate { name, path: Some(path), is_generated: false, is_in_commit: true }) {
+    if !filter.takes(FilteredFile { name, path: Some(path), is_generated: false, is_in_commit: true }) {
         return Err(WhyLeftOut::Excluded);
     }
     let Some(file) = known else {

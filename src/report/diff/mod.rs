@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::lines::{self, LineReport, LineState};
 use super::{Report, ReportHead};
-use crate::code::gosrc::{Scanned, SyntaxError};
+use crate::code::gosrc::{ScannedFile, SyntaxError};
 use crate::code::patch::FilePatch;
 use crate::coverage::Coverage;
 use crate::filter::Filter;
@@ -62,7 +62,7 @@ impl Changes {
 pub(crate) struct ChangedText {
     pub text: Arc<[u8]>,
     /// Its declarations.
-    pub scanned: Result<Scanned, SyntaxError>,
+    pub scanned: Result<ScannedFile, SyntaxError>,
 }
 
 /// The changed lines with their coverage.

@@ -17,7 +17,7 @@ use std::thread::{self, ThreadId};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use crate::filter::{Candidate, Filter};
+use crate::filter::{Filter, FilteredFile};
 use crate::parallel::lock;
 use crate::profile::Block;
 use crate::report::{FunctionReport, LineReport, LineState};
@@ -87,7 +87,7 @@ impl<'f> Packer<'f> {
     /// Puts a file into the stream of this thread; `None` if the filter leaves the file out.
     pub(in crate::report) fn put(
         &self,
-        file: Candidate<'_>,
+        file: FilteredFile<'_>,
         figures: &FileFigures<'_>,
         text: Option<&[u8]>,
     ) -> Option<PackSlot> {
@@ -428,7 +428,7 @@ mod tests {
         let packer = Packer::new(&filter);
         let put = |name, is_generated| {
             let figures = FileFigures { blocks: &[], counts: &[], lines: &[], functions: &[] };
-            let file = Candidate { name, path: None, is_generated, is_in_commit: false };
+            let file = FilteredFile { name, path: None, is_generated, is_in_commit: false };
             packer.put(file, &figures, Some(name.as_bytes()))
         };
         assert!(put("m/a/x.go", false).is_none());

@@ -9,7 +9,7 @@ use super::Modules;
 
 /// A build that the go command may have made: of one module, or of those of a workspace.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Build<'m> {
+pub(super) struct BuildList<'m> {
     /// Folders of modules that are certain; `None` for a module that is not in the repository.
     pub(super) certain: BTreeMap<&'m str, Option<String>>,
     /// Those of them that stand in the place of others.
@@ -22,8 +22,8 @@ pub(super) struct Build<'m> {
 
 impl Modules {
     /// Returns the build of a module by itself.
-    pub(super) fn build_of_module(&self, module: &str, folder: &str) -> Build<'_> {
-        let mut build = Build::default();
+    pub(super) fn build_of_module(&self, module: &str, folder: &str) -> BuildList<'_> {
+        let mut build = BuildList::default();
         let Some(file) = self.files.get(folder) else { return build };
         let own = self.folders.get_key_value(module).map(|(module, _)| module.as_str());
         build.certain.extend(own.map(|module| (module, Some(folder.to_owned()))));
@@ -38,8 +38,8 @@ impl Modules {
     }
 
     /// Returns the build of all modules that a workspace uses.
-    pub(super) fn build_of_workspace(&self, workspace: &str) -> Build<'_> {
-        let mut build = Build::default();
+    pub(super) fn build_of_workspace(&self, workspace: &str) -> BuildList<'_> {
+        let mut build = BuildList::default();
         let Some(work) = self.workspaces.get(workspace) else { return build };
         let used: Vec<(String, &ModuleFile)> = work
             .used
@@ -64,7 +64,7 @@ impl Modules {
     }
 }
 
-impl<'m> Build<'m> {
+impl<'m> BuildList<'m> {
     /// Notes what a file requires beside what is certain.
     fn require(&mut self, file: &'m ModuleFile) {
         let required = file.required.iter().map(|(module, _)| module.as_str());

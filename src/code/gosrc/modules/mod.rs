@@ -16,7 +16,7 @@ use super::paths::{
     common_prefix, depth, is_import_path, is_set_apart, is_within, is_work, joined, parent,
     position_of_vendor, within,
 };
-use build::Build;
+use build::BuildList;
 
 /// The module of Go's own library, whose packages are named without it.
 const STD: &str = "std";
@@ -47,16 +47,16 @@ pub(crate) struct Modules {
 
 /// The meaning of import paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedPaths {
     /// The path of each name in the tree; `None` for what is not there.
     pub paths: Vec<Option<String>>,
     /// Modules that the names fit in several folders.
-    pub doubts: Vec<Doubt>,
+    pub ambiguous: Vec<AmbiguousModule>,
 }
 
 /// A module that lies in several folders, each of which has all the files of it that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Doubt {
+pub(crate) struct AmbiguousModule {
     /// Its path.
     pub module: String,
     /// The folder that is taken for it, `""` for the root.
@@ -120,12 +120,12 @@ impl Modules {
     ///
     /// `exists` tells whether the tree has a file at a path.
     #[must_use]
-    pub(crate) fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> Resolved {
-        let (build, mut doubts) = self.build_of(names, &exists);
+    pub(crate) fn resolve(&self, names: &[&str], exists: impl Fn(&str) -> bool) -> ResolvedPaths {
+        let (build, mut ambiguous) = self.build_of(names, &exists);
         let mut paths: Vec<Option<String>> =
             names.iter().map(|name| self.path_in(&build, name, &exists)).collect();
         let open: Vec<usize> = (0..names.len()).filter(|&at| paths[at].is_none()).collect();
-        let elsewhere = self.declared(names, &open, &build, &exists, &mut doubts);
+        let elsewhere = self.declared(names, &open, &build, &exists, &mut ambiguous);
         for &at in &open {
             paths[at] = self.path_elsewhere(&build, &elsewhere, names[at], &exists);
         }
@@ -150,7 +150,7 @@ impl Modules {
                     .map(str::to_owned);
             }
         }
-        Resolved { paths, doubts }
+        ResolvedPaths { paths, ambiguous }
     }
 
     fn all_files(&self) -> impl Iterator<Item = &ModuleFile> {
@@ -158,9 +158,13 @@ impl Modules {
     }
 
     /// Finds out what was built: by which module, or workspace, most names are found.
-    fn build_of(&self, names: &[&str], exists: &impl Fn(&str) -> bool) -> (Build<'_>, Vec<Doubt>) {
+    fn build_of(
+        &self,
+        names: &[&str],
+        exists: &impl Fn(&str) -> bool,
+    ) -> (BuildList<'_>, Vec<AmbiguousModule>) {
         let mut tried = HashSet::new();
-        let mut best: Option<Tried<'_>> = None;
+        let mut best: Option<TriedBuildList<'_>> = None;
         let mut rivals = Vec::new();
         for (module, folder) in self.named_modules(names, exists) {
             let workspace = self.workspace_of(folder);
@@ -177,7 +181,7 @@ impl Modules {
             let is_required = |name: &&&str| build.required.iter().any(|module| is_within(name, module));
             let lacking = names.iter().zip(&paths).filter(|(_, path)| path.is_none()).map(|(name, _)| name);
             let may_be_found = lacking.filter(is_required).count();
-            let this = Tried { rank: (found + may_be_found, found), module, folder, build, paths };
+            let this = TriedBuildList { rank: (found + may_be_found, found), module, folder, build, paths };
             match best.as_ref().map_or(Ordering::Greater, |best| this.rank.cmp(&best.rank)) {
                 Ordering::Greater => {
                     best = Some(this);
@@ -187,18 +191,22 @@ impl Modules {
                 Ordering::Less => {}
             }
         }
-        let Some(best) = best else { return (Build::default(), Vec::new()) };
-        let differs = |rival: &&Tried<'_>| {
+        let Some(best) = best else { return (BuildList::default(), Vec::new()) };
+        let differs = |rival: &&TriedBuildList<'_>| {
             let mut pairs = best.paths.iter().zip(&rival.paths);
             pairs.any(|(one, other)| one.is_some() && other.is_some() && one != other)
         };
         let others: Vec<String> =
             rivals.iter().filter(differs).map(|rival| rival.folder.to_owned()).collect();
-        let doubts = match others.is_empty() {
+        let ambiguous = match others.is_empty() {
             true => Vec::new(),
-            false => vec![Doubt { module: best.module.to_owned(), taken: best.folder.to_owned(), others }],
+            false => vec![AmbiguousModule {
+                module: best.module.to_owned(),
+                taken: best.folder.to_owned(),
+                others,
+            }],
         };
-        (best.build, doubts)
+        (best.build, ambiguous)
     }
 
     /// Returns the modules of which files are named, with each of their folders, the shallowest first.
@@ -237,7 +245,7 @@ impl Modules {
     }
 
     /// Returns the path of a name as a build has it.
-    fn path_in(&self, build: &Build<'_>, name: &str, exists: &impl Fn(&str) -> bool) -> Option<String> {
+    fn path_in(&self, build: &BuildList<'_>, name: &str, exists: &impl Fn(&str) -> bool) -> Option<String> {
         if !is_import_path(name) {
             return None;
         }
@@ -269,9 +277,9 @@ impl Modules {
         &'m self,
         names: &[&str],
         open: &[usize],
-        build: &Build<'_>,
+        build: &BuildList<'_>,
         exists: &impl Fn(&str) -> bool,
-        doubts: &mut Vec<Doubt>,
+        ambiguous: &mut Vec<AmbiguousModule>,
     ) -> BTreeMap<&'m str, &'m str> {
         let mut of_module: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for name in open.iter().map(|&at| names[at]).filter(|name| is_import_path(name)) {
@@ -298,7 +306,11 @@ impl Modules {
             let Some(taken) = best.next().filter(|_| most > 0) else { continue };
             let others: Vec<String> = best.map(str::to_owned).collect();
             if !others.is_empty() {
-                doubts.push(Doubt { module: module.to_owned(), taken: taken.to_owned(), others });
+                ambiguous.push(AmbiguousModule {
+                    module: module.to_owned(),
+                    taken: taken.to_owned(),
+                    others,
+                });
             }
             declared.insert(module, taken);
         }
@@ -309,7 +321,7 @@ impl Modules {
     /// that a replacement elsewhere names, in any `vendor` folder.
     fn path_elsewhere(
         &self,
-        build: &Build<'_>,
+        build: &BuildList<'_>,
         declared: &BTreeMap<&str, &str>,
         name: &str,
         exists: &impl Fn(&str) -> bool,
@@ -362,12 +374,12 @@ impl Modules {
 }
 
 /// A build, and what it finds.
-struct Tried<'m> {
+struct TriedBuildList<'m> {
     /// How many names the build finds with the modules that it requires, and without these.
     rank: (usize, usize),
     module: &'m str,
     folder: &'m str,
-    build: Build<'m>,
+    build: BuildList<'m>,
     paths: Vec<Option<String>>,
 }
 
@@ -376,15 +388,15 @@ mod tests {
     use super::*;
 
     /// Resolves names in a tree of these paths; a path with a text is a module file.
-    fn resolved(tree: &[(&str, &str)], names: &[&str]) -> Resolved {
+    fn resolved(tree: &[(&str, &str)], names: &[&str]) -> ResolvedPaths {
         let paths = || tree.iter().map(|(path, _)| *path);
         let files = tree.iter().filter(|(path, _)| is_module_file(path)).copied();
         Modules::new(paths(), files).resolve(names, |path| paths().any(|known| known == path))
     }
 
     fn resolve(tree: &[(&str, &str)], names: &[&str]) -> Vec<Option<String>> {
-        let Resolved { paths, doubts } = resolved(tree, names);
-        assert_eq!(doubts, []);
+        let ResolvedPaths { paths, ambiguous } = resolved(tree, names);
+        assert_eq!(ambiguous, []);
         paths
     }
 
@@ -494,16 +506,16 @@ mod tests {
         assert_eq!(resolve(&tree, &nowhere), some(&["svc/one/main.go", "svc/one/x/x.go", "", ""]));
         let both = resolved(&tree, &["app/main.go"]);
         assert_eq!(both.paths, some(&["svc/one/main.go"]));
-        let doubt = Doubt {
+        let doubt = AmbiguousModule {
             module: "app".to_owned(),
             taken: "svc/one".to_owned(),
             others: vec!["svc/two".to_owned()],
         };
-        assert_eq!(both.doubts, [doubt]);
+        assert_eq!(both.ambiguous, [doubt]);
         // Files that no folder has all of are never mixed.
         let mixed = resolved(&tree, &["app/main.go", "app/x/x.go", "app/y/y.go"]);
         assert_eq!(mixed.paths, some(&["svc/one/main.go", "svc/one/x/x.go", ""]));
-        assert_eq!(mixed.doubts.len(), 1);
+        assert_eq!(mixed.ambiguous.len(), 1);
     }
 
     #[test]
@@ -520,7 +532,7 @@ mod tests {
         let names = ["a.com/svc/s.go", "a.com/lib/l.go"];
         let resolved_names = resolved(&tree, &names);
         assert_eq!(resolved_names.paths, some(&["svc/s.go", "lib/l.go"]));
-        assert_eq!(resolved_names.doubts[0].others, ["old/lib"]);
+        assert_eq!(resolved_names.ambiguous[0].others, ["old/lib"]);
         let names = ["a.com/svc/s.go", "a.com/lib/l.go", "a.com/lib/gone.go"];
         assert_eq!(resolve(&tree, &names), some(&["svc/s.go", "old/lib/l.go", "old/lib/gone.go"]));
     }
