@@ -21,7 +21,7 @@ pub(crate) struct BadAddress {
 }
 
 /// An address in its parts.
-struct Parts<'a> {
+struct AddressParts<'a> {
     is_https: bool,
     /// An IPv6 address without brackets, or a name in lower case.
     host: Cow<'a, str>,
@@ -30,7 +30,7 @@ struct Parts<'a> {
     path: &'a str,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> AddressParts<'a> {
     /// Reads an address.
     ///
     /// goc's center loses the brackets of IPv6 hosts (`http://::1:50009`), so the port follows the last of several
@@ -116,7 +116,7 @@ fn old_ipv4(host: &str) -> Option<Ipv4Addr> {
 /// IPv4 address, the default port and slashes at the end are left out (RFC 3986, 6.2). The rest of a path stays, with
 /// dot segments and percent signs: goc's center lists no path, and a proxy may distinguish its spellings.
 pub(crate) fn base_url(address: &str) -> Result<String, BadAddress> {
-    let Parts { is_https, host, port, path } = Parts::parse(address)?;
+    let AddressParts { is_https, host, port, path } = AddressParts::parse(address)?;
     let scheme = if is_https { "https" } else { "http" };
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
     Ok(match port == default_port(is_https) {
@@ -133,14 +133,14 @@ pub(crate) fn normal_form(address: &str) -> String {
 
 /// Returns host and port of an address; an IPv6 host without its brackets.
 pub(crate) fn host_and_port(address: &str) -> Result<(String, u16), BadAddress> {
-    Parts::parse(address).map(|Parts { host, port, .. }| (host.into_owned(), port))
+    AddressParts::parse(address).map(|AddressParts { host, port, .. }| (host.into_owned(), port))
 }
 
 /// Returns the form of an address that a center will list as it did before.
 ///
 /// Only lost brackets are put back, because a center parses the address and loses them again.
 pub(crate) fn registered_form(address: &str) -> Result<Cow<'_, str>, BadAddress> {
-    Parts::parse(address)?;
+    AddressParts::parse(address)?;
     let (scheme, rest) = address.split_once("://").expect("an address that can be dialled has a scheme");
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     Ok(match authority.rsplit_once(':') {

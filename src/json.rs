@@ -12,14 +12,16 @@ use crate::names::is_unprintable;
 pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     // Each bracket and comma is a write of its own, which would be expensive without a buffer.
     let mut out = BufWriter::with_capacity(32 << 10, out);
-    value.serialize(&mut Serializer::with_formatter(&mut out, Shown)).map_err(io::Error::from)?;
+    value
+        .serialize(&mut Serializer::with_formatter(&mut out, PrintableFormatter))
+        .map_err(io::Error::from)?;
     out.flush()
 }
 
 /// Compact JSON, with `\u` for each character that is not printable. Readers get the same strings.
-struct Shown;
+struct PrintableFormatter;
 
-impl Formatter for Shown {
+impl Formatter for PrintableFormatter {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         if fragment.bytes().all(|byte| byte < 0x7f) {
             return writer.write_all(fragment.as_bytes());

@@ -51,7 +51,7 @@ use clap::Parser;
 
 use access::Caller;
 use cli::{Cli, Command};
-use commands::{Context, Surroundings, is_closed_pipe};
+use commands::{Context, RunEnvironment, is_closed_pipe};
 use exit::ExitCode;
 
 /// Runs the program with the arguments of this process, and says on stderr what went wrong.
@@ -88,13 +88,13 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs one command.
-fn run(cli: &Cli, around: Surroundings) -> Result<ExitCode> {
+fn run(cli: &Cli, environment: RunEnvironment) -> Result<ExitCode> {
     if let Command::Pull(args) = &cli.command
         && let Some(folder) = args.inbox()
     {
         return Ok(commands::pull::to_inbox::run(args, folder, &cli.global));
     }
-    let context = Context::new(&cli.global, around)?;
+    let context = Context::new(&cli.global, environment)?;
     match &cli.command {
         Command::Pull(args) => commands::pull::run(args, &context),
         Command::Prune(args) => commands::prune::run(args, &context),
@@ -115,8 +115,8 @@ fn stderr_is(journal_stream: Option<&OsStr>) -> bool {
     rustix::fs::fstat(stderr()).is_ok_and(|found| (found.st_dev, found.st_ino) == named)
 }
 
-fn surroundings() -> Surroundings {
-    Surroundings {
+fn surroundings() -> RunEnvironment {
+    RunEnvironment {
         now: io::clock::now(),
         caller: Caller {
             uid: rustix::process::geteuid().as_raw(),

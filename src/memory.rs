@@ -39,12 +39,12 @@ pub(crate) struct Memory {
     total: u64,
     /// The value of [`TICKS_FOR_KEPT`], which tests shorten.
     ticks_for_kept: u32,
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MemoryState {
     used: u64,
     /// Part of `used` that is kept until the pull of a service ends.
     kept: u64,
@@ -119,15 +119,15 @@ impl Memory {
         self.changed.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         lock(&self.state)
     }
 
     fn wait_while<'s>(
         &self,
-        mut state: MutexGuard<'s, State>,
-        is_early: impl Fn(&State) -> bool,
-    ) -> MutexGuard<'s, State> {
+        mut state: MutexGuard<'s, MemoryState>,
+        is_early: impl Fn(&MemoryState) -> bool,
+    ) -> MutexGuard<'s, MemoryState> {
         for _ in 0..MAX_TICKS {
             if state.is_over || !is_early(&state) {
                 break;
@@ -137,7 +137,7 @@ impl Memory {
         state
     }
 
-    fn wait<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+    fn wait<'s>(&self, state: MutexGuard<'s, MemoryState>) -> MutexGuard<'s, MemoryState> {
         self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -206,7 +206,7 @@ impl Reservation {
     }
 }
 
-impl State {
+impl MemoryState {
     fn leave(&mut self, stage: Stage, bytes: u64, is_alone: &mut bool) {
         match stage {
             Stage::Reading => self.readers -= 1,

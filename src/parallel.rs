@@ -47,14 +47,14 @@ impl Drop for RunningThread {
 /// Work that was given to a thread.
 #[derive(Debug)]
 #[must_use = "work without a thread is done when it is joined"]
-pub(crate) enum Begun<'scope, T, W> {
+pub(crate) enum Spawned<'scope, T, W> {
     /// A thread does the work.
     Thread(ScopedJoinHandle<'scope, T>),
     /// No thread could be started, so the work is still to be done.
     Refused(W),
 }
 
-impl<T, W: FnOnce() -> T> Begun<'_, T, W> {
+impl<T, W: FnOnce() -> T> Spawned<'_, T, W> {
     /// Waits for the thread, and panics as it did; without a thread, does the work now.
     #[must_use]
     pub(crate) fn join(self) -> T {
@@ -66,26 +66,26 @@ impl<T, W: FnOnce() -> T> Begun<'_, T, W> {
 }
 
 /// Begins some work on a thread of its own.
-pub(crate) fn begin<'scope, T, W>(scope: &'scope Scope<'scope, '_>, work: W) -> Begun<'scope, T, W>
+pub(crate) fn spawn<'scope, T, W>(scope: &'scope Scope<'scope, '_>, work: W) -> Spawned<'scope, T, W>
 where
     T: Send + 'scope,
     W: FnOnce() -> T + Send + 'scope,
 {
-    let (kept, run) = Kept::new(work);
+    let (kept, run) = ReturnableWork::new(work);
     #[expect(clippy::disallowed_methods, reason = "this is where threads are started")]
     match limited(|| Builder::new().spawn_scoped(scope, run)) {
-        Ok(thread) => Begun::Thread(thread),
-        Err(error) => Begun::Refused(kept.refused(&error)),
+        Ok(thread) => Spawned::Thread(thread),
+        Err(error) => Spawned::Refused(kept.refused(&error)),
     }
 }
 
 /// Begins some work on a thread that may outlive the caller. Returns the work if no thread can be started.
-pub(crate) fn begin_detached<T, W>(work: W) -> Result<JoinHandle<T>, W>
+pub(crate) fn spawn_detached<T, W>(work: W) -> Result<JoinHandle<T>, W>
 where
     T: Send + 'static,
     W: FnOnce() -> T + Send + 'static,
 {
-    let (kept, run) = Kept::new(work);
+    let (kept, run) = ReturnableWork::new(work);
     #[expect(clippy::disallowed_methods, reason = "this is where threads are started")]
     limited(|| Builder::new().spawn(run)).map_err(|error| kept.refused(&error))
 }
@@ -94,17 +94,17 @@ where
 ///
 /// The caller must do the work if there is none.
 #[must_use]
-pub(crate) fn begin_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
+pub(crate) fn spawn_workers<'scope, W>(scope: &'scope Scope<'scope, '_>, most: usize, work: &W) -> usize
 where
     W: Fn() + Clone + Send + 'scope,
 {
-    (0..most).take_while(|_| matches!(begin(scope, work.clone()), Begun::Thread(_))).count()
+    (0..most).take_while(|_| matches!(spawn(scope, work.clone()), Spawned::Thread(_))).count()
 }
 
 /// Work that can be taken back. The standard library drops the work of a thread that it cannot start.
-struct Kept<W>(Arc<Mutex<Option<W>>>);
+struct ReturnableWork<W>(Arc<Mutex<Option<W>>>);
 
-impl<W> Kept<W> {
+impl<W> ReturnableWork<W> {
     /// Returns the work to keep, and the closure for a thread.
     fn new<T>(work: W) -> (Self, impl FnOnce() -> T)
     where
@@ -147,8 +147,8 @@ pub(crate) fn on_own_threads<I: Send, T: Send>(
 ) -> Vec<T> {
     let map = &map;
     thread::scope(|scope| {
-        let threads: Vec<_> = items.into_iter().map(|item| begin(scope, move || map(item))).collect();
-        threads.into_iter().map(Begun::join).collect()
+        let threads: Vec<_> = items.into_iter().map(|item| spawn(scope, move || map(item))).collect();
+        threads.into_iter().map(Spawned::join).collect()
     })
 }
 
@@ -221,7 +221,7 @@ mod tests {
         let doer = |allowed| {
             with_threads(allowed, || {
                 thread::scope(|scope| {
-                    begin(scope, || thread::current().id()).join() == thread::current().id()
+                    spawn(scope, || thread::current().id()).join() == thread::current().id()
                 })
             })
         };
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn detached_work_comes_back_where_no_thread_can_be_had() {
-        let begun = |allowed| with_threads(allowed, || begin_detached(|| 7));
+        let begun = |allowed| with_threads(allowed, || spawn_detached(|| 7));
         assert_eq!(begun(0).map_err(|work| work()).err(), Some(7));
         assert_eq!(begun(1).map(|thread| thread.join().unwrap()).ok(), Some(7));
     }
@@ -242,7 +242,7 @@ mod tests {
             let work = || {
                 done.fetch_add(1, Ordering::Relaxed);
             };
-            let started = with_threads(allowed, || thread::scope(|scope| begin_workers(scope, 4, &work)));
+            let started = with_threads(allowed, || thread::scope(|scope| spawn_workers(scope, 4, &work)));
             assert_eq!((started, done.into_inner()), (expected, expected), "{allowed} allowed");
         }
     }

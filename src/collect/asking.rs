@@ -11,7 +11,7 @@ use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::{StoredCounts, take_in};
 use crate::fleet::key_state::Answered;
 use crate::fleet::records::{LastAnswer, Life};
-use crate::io::center::{HttpError, Incoming};
+use crate::io::center::{HttpError, IncomingAnswer};
 use crate::profile::{AnswerDigest, Fingerprint, PreviousAnswer, Template};
 
 /// The open life of an address, with the digest of its last answer.
@@ -128,7 +128,7 @@ fn known_templates(pull: &AddressPull<'_>) -> anyhow::Result<Vec<Arc<Template>>>
 /// read for this.
 fn read_on(
     pull: &AddressPull<'_>,
-    incoming: Incoming<'_>,
+    incoming: IncomingAnswer<'_>,
     known: Option<&KnownAnswer<'_>>,
     templates: &[Arc<Template>],
 ) -> anyhow::Result<(Result<PulledAnswer, HttpError>, Option<StoredCounts>)> {

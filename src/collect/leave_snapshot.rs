@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 
 use crate::address::host_and_port;
 use crate::fleet::snapshot::{LONGEST_NAME, Process, SnapshotHead};
-use crate::io::center::{Client, Options};
+use crate::io::center::{Client, RequestOptions};
 use crate::io::host::{self, Listener};
 use crate::io::{clock, workdir};
 use crate::names::in_message;
@@ -30,7 +30,7 @@ pub(crate) struct SnapshotRequest {
     pub(crate) service: Option<String>,
     /// Address of the process; `None` for the address that goc wrote into a file.
     pub(crate) address: Option<String>,
-    pub(crate) options: Options,
+    pub(crate) options: RequestOptions,
 }
 
 /// A snapshot that was written into the inbox.
@@ -44,7 +44,7 @@ pub(crate) struct LeftSnapshot {
 /// cannot be interrupted.
 pub(crate) fn leave_within(deadline: Duration, request: SnapshotRequest) -> Result<LeftSnapshot> {
     let (send, done) = mpsc::sync_channel(1);
-    let begun = parallel::begin_detached(move || {
+    let begun = parallel::spawn_detached(move || {
         let _ = send.send(leave(&request));
     });
     // Without a thread only the requests have the deadline.

@@ -16,7 +16,7 @@ use crate::fleet::ids::{IdSource, KeyId, LifeId, StructureId};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::records::Life;
 use crate::fleet::snapshot::{Doubt, LifeTimes};
-use crate::io::center::{Client, HttpError, Incoming};
+use crate::io::center::{Client, HttpError, IncomingAnswer};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
 use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
@@ -154,7 +154,7 @@ impl PullRun<'_> {
     pub(crate) fn read(
         &self,
         address: &str,
-        incoming: Incoming<'_>,
+        incoming: IncomingAnswer<'_>,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
     ) -> Result<PulledAnswer, HttpError> {
@@ -170,7 +170,7 @@ impl PullRun<'_> {
     fn read_within(
         &self,
         reservation: Reservation,
-        mut incoming: Incoming<'_>,
+        mut incoming: IncomingAnswer<'_>,
         known: &[Arc<Template>],
         last: Option<&PreviousAnswer<'_>>,
     ) -> Result<PulledAnswer, HttpError> {

@@ -12,7 +12,7 @@ use crate::collect::store_thread::{PullResult, StoreThread, TICK};
 use crate::fleet::address_states::Peeked;
 use crate::fleet::plan::{AddressGroup, PullPlan};
 use crate::io::store::{Store, StoreError};
-use crate::parallel::{self, Begun, lock};
+use crate::parallel::{self, Spawned, lock};
 
 /// The next work of a thread.
 enum Task<'a> {
@@ -180,7 +180,7 @@ impl Workers<'_, '_> {
                 if begun > 0 && reader.as_ref().is_err_and(StoreError::is_not_opened) {
                     break;
                 }
-                let worker = parallel::begin(scope, move || match reader {
+                let worker = parallel::spawn(scope, move || match reader {
                     Ok(reader) => {
                         let _stops = StopsOnPanic(worker_run.stopped);
                         queue.work(&worker_run, &reader);
@@ -191,11 +191,11 @@ impl Workers<'_, '_> {
                     }
                 });
                 match worker {
-                    Begun::Thread(_) => {}
-                    Begun::Refused(_) if begun == 0 => {
+                    Spawned::Thread(_) => {}
+                    Spawned::Refused(_) if begun == 0 => {
                         return self.work_and_write(&run, &store.reader()?, store_thread);
                     }
-                    Begun::Refused(_) => break,
+                    Spawned::Refused(_) => break,
                 }
             }
             // The channel ends with its last sender, so this one has to be dropped.

@@ -47,32 +47,32 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<ExitCode> {
     let mut rows = store.rows(&RowFilter { with_dropped: true, ..RowFilter::default() })?;
     rows.retain(|row| is_same_app(&row.key, &app) && row.key.commit.starts_with(&commit));
     let first = rows.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
-    let steps = (first..rows.len()).map(|index| {
+    let lines = (first..rows.len()).map(|index| {
         let row = &rows[index];
         let before = index.checked_sub(1).map(|before| &rows[before]);
-        Ok(Step { row, before, diff: store.diff(row.id)? })
+        Ok(HistoryLine { row, before, diff: store.diff(row.id)? })
     });
-    let shown = &steps.collect::<Result<Vec<Step>>>()?;
+    let shown = &lines.collect::<Result<Vec<HistoryLine>>>()?;
     super::tell_damages(&store);
     if rows.is_empty() && !commit.is_empty() {
         bail!("nothing is stored of {} at commit \"{}\"", in_message(&app.app), in_message(&commit));
     }
     match args.format {
-        Format::Json => show::print_json(&shown.iter().map(Step::object).collect::<Vec<_>>())?,
+        Format::Json => show::print_json(&shown.iter().map(HistoryLine::object).collect::<Vec<_>>())?,
         Format::Text => print(shown, context)?,
     }
     Ok(ExitCode::Done)
 }
 
 /// A row, and the one stored before it.
-struct Step<'a> {
+struct HistoryLine<'a> {
     row: &'a Row,
     before: Option<&'a Row>,
     /// The coverage of its changed lines, where that was computed.
     diff: Option<ChangedLines>,
 }
 
-impl Step<'_> {
+impl HistoryLine<'_> {
     fn delta(&self) -> Option<f64> {
         self.before.map(|before| self.row.cover_total - before.cover_total)
     }
@@ -113,32 +113,32 @@ impl Step<'_> {
     }
 }
 
-fn print(steps: &[Step<'_>], context: &Context) -> Result<()> {
+fn print(lines: &[HistoryLine<'_>], context: &Context) -> Result<()> {
     let mut header = vec!["ID", "STORED", "COMMIT", "BRANCH", "REPLICAS", "TOTAL", "CHANGE"];
-    let knows_diffs = steps.iter().any(|step| step.diff.is_some());
+    let knows_diffs = lines.iter().any(|line| line.diff.is_some());
     if knows_diffs {
         header.push("CHANGED LINES");
     }
     let mut table = show::table(context, &header);
-    for step in steps {
-        let replicas = step.row.stats.as_ref().map(|stats| format!("{} of {}", stats.answered, stats.listed));
+    for line in lines {
+        let replicas = line.row.stats.as_ref().map(|stats| format!("{} of {}", stats.answered, stats.listed));
         let mut cells = vec![
-            show::cell(&step.row.id.0.to_string()),
-            show::cell(&show::minute(step.row.created_at)),
-            show::cell(&step.row.key.commit),
-            show::cell(&step.row.branch),
+            show::cell(&line.row.id.0.to_string()),
+            show::cell(&show::minute(line.row.created_at)),
+            show::cell(&line.row.key.commit),
+            show::cell(&line.row.branch),
             show::cell(&replicas.unwrap_or_default()),
-            show::cell(&format!("{:.1}%", step.row.cover_total)),
-            show::cell(&step.delta_text()),
+            show::cell(&format!("{:.1}%", line.row.cover_total)),
+            show::cell(&line.delta_text()),
         ];
         if knows_diffs {
-            cells.push(show::cell(&step.diff.as_ref().map(show::changed_lines).unwrap_or_default()));
+            cells.push(show::cell(&line.diff.as_ref().map(show::changed_lines).unwrap_or_default()));
         }
         table.add_row(cells);
     }
     show::print_table(&table)?;
-    if context.around.stdout_is_terminal && steps.len() > 1 {
-        let totals: Vec<f64> = steps.iter().map(|step| step.row.cover_total).collect();
+    if context.environment.stdout_is_terminal && lines.len() > 1 {
+        let totals: Vec<f64> = lines.iter().map(|line| line.row.cover_total).collect();
         writeln!(io::stdout(), "\n{}", sparkline(&totals))?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use humantime::format_duration;
 
 use crate::commands::Context;
 use crate::exit::EarlyEnd;
-use crate::io::clock::{self, SHORT_WAIT, Stopwatch, Waited};
+use crate::io::clock::{self, SHORT_WAIT, Stopwatch, WaitOutcome};
 use crate::io::signals::Signals;
 use crate::io::workdir::{LockedWorkdir, ReadersLock, WorkdirError};
 
@@ -25,9 +25,9 @@ pub(crate) fn hold_off_sweeping(signals: &Signals, context: &Context) -> Result<
     let path = path.display();
     let announce = || tell_short_wait(&format!("{path}: prune is removing files"), context);
     match clock::wait_shortly(signals, attempt, announce)? {
-        Waited::Done(reading) => Ok(reading),
-        Waited::Signal(signal) => Err(EarlyEnd::Signal(signal).into()),
-        Waited::InVain => {
+        WaitOutcome::Done(reading) => Ok(reading),
+        WaitOutcome::Signal(signal) => Err(EarlyEnd::Signal(signal).into()),
+        WaitOutcome::InVain => {
             let wait = format_duration(SHORT_WAIT);
             let message = format!("{path}: another run holds the lock, still after {wait}");
             Err(EarlyEnd::Busy(message).into())

@@ -26,7 +26,7 @@ use crate::access::Caller;
 use crate::cli::{ColorWhen, Global};
 use crate::config::Config;
 use crate::exit::{EarlyEnd, ExitCode};
-use crate::io::center::Options;
+use crate::io::center::RequestOptions;
 use crate::io::host;
 use crate::io::store::{self, Outdated, Store, StoreError};
 use crate::io::workdir::{FillError, LockedWorkdir, Workdir, WorkdirError};
@@ -37,9 +37,9 @@ pub(crate) use notices::tell_damages;
 /// The center that is asked where none is named: goc's own default.
 const DEFAULT_CENTER: &str = "http://127.0.0.1:7777";
 
-/// The surroundings of this run.
+/// The time, the user and the terminals of this run.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct RunEnvironment {
     /// The time at which the run began.
     pub now: DateTime<Utc>,
     /// The user that runs it.
@@ -63,13 +63,13 @@ pub(crate) struct Context {
     pub(crate) is_quiet: bool,
     pub(crate) is_verbose: bool,
     pub(crate) has_color: bool,
-    pub(crate) around: Surroundings,
+    pub(crate) environment: RunEnvironment,
 }
 
 impl Context {
     /// Reads the configuration, which fills in what the options leave open.
-    pub(crate) fn new(global: &Global, around: Surroundings) -> anyhow::Result<Self> {
-        let workdir = Workdir::new(&global.root, around.caller, global.trust_root)?;
+    pub(crate) fn new(global: &Global, environment: RunEnvironment) -> anyhow::Result<Self> {
+        let workdir = Workdir::new(&global.root, environment.caller, global.trust_root)?;
         let config = match workdir.configuration()? {
             Some((path, text)) => Config::parse(&text, &path.display().to_string())?,
             None => Config::default(),
@@ -89,7 +89,7 @@ impl Context {
         let has_color = match global.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
-            ColorWhen::Auto => around.stdout_is_terminal && !around.no_color,
+            ColorWhen::Auto => environment.stdout_is_terminal && !environment.no_color,
         };
         Ok(Self {
             workdir,
@@ -98,34 +98,35 @@ impl Context {
             is_quiet: global.quiet,
             is_verbose: global.verbose,
             has_color,
-            around,
+            environment,
         })
     }
 
     /// Returns the context for output that goes to a file, whoever watches.
     pub(crate) fn for_a_file(&self) -> Self {
-        let around = Surroundings { stdout_is_terminal: false, stdout_width: None, ..self.around.clone() };
-        Self { has_color: false, around, ..self.clone() }
+        let environment =
+            RunEnvironment { stdout_is_terminal: false, stdout_width: None, ..self.environment.clone() };
+        Self { has_color: false, environment, ..self.clone() }
     }
 
     /// Returns the context of a run that begins at another time.
     pub(crate) fn begun_at(&self, now: DateTime<Utc>) -> Self {
-        Self { around: Surroundings { now, ..self.around.clone() }, ..self.clone() }
+        Self { environment: RunEnvironment { now, ..self.environment.clone() }, ..self.clone() }
     }
 
     /// Returns how requests to centers and listed addresses are made.
-    pub(crate) fn request_options(&self) -> Options {
+    pub(crate) fn request_options(&self) -> RequestOptions {
         let (centers, host_addresses) = (self.centers.clone(), host::addresses());
-        Options { centers, host_addresses, ..Options::from_config(&self.config.pull) }
+        RequestOptions { centers, host_addresses, ..RequestOptions::from_config(&self.config.pull) }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.around.now
+        self.environment.now
     }
 
     /// Tells whether somebody watches, or wants to know everything.
     pub(crate) fn has_spectator(&self) -> bool {
-        !self.is_quiet && (self.is_verbose || self.around.stderr_is_terminal)
+        !self.is_quiet && (self.is_verbose || self.environment.stderr_is_terminal)
     }
 
     /// Prints a message that is no fault, unless `--quiet` was given.

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use crate::commands::{Context, is_closed_pipe, warn};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::io::center::Client;
-use crate::parallel::{self, Begun};
+use crate::parallel::{self, Spawned};
 use crate::ping::{Ping, PingUrl};
 
 /// Reads a [`PingUrl`]. Clap's own parsers show the value that they refuse, and this one is a secret.
@@ -37,7 +37,7 @@ impl TypedValueParser for PingUrlParser {
 }
 
 /// The ping of the start.
-enum Sending<T, W> {
+enum StartPing<T, W> {
     UnderWay(W),
     /// The ping was sent without a thread of its own.
     Over(T),
@@ -60,14 +60,14 @@ pub(crate) fn pinging(
     thread::scope(|scope| {
         let starting = RefCell::new(None);
         let worked = work(&|| {
-            starting.replace(Some(match parallel::begin(scope, || send(Ping::Start)) {
-                Begun::Refused(send) => Sending::Over(send()),
-                thread @ Begun::Thread(_) => Sending::UnderWay(thread),
+            starting.replace(Some(match parallel::spawn(scope, || send(Ping::Start)) {
+                Spawned::Refused(send) => StartPing::Over(send()),
+                thread @ Spawned::Thread(_) => StartPing::UnderWay(thread),
             }));
         });
         let started = starting.take().map(|sending| match sending {
-            Sending::Over(answer) => answer,
-            Sending::UnderWay(thread) => thread.join(),
+            StartPing::Over(answer) => answer,
+            StartPing::UnderWay(thread) => thread.join(),
         });
         let _ = started.transpose().map_err(warn_of);
         let code = match &worked {

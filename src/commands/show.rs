@@ -22,7 +22,7 @@ const BLOCK: usize = 512;
 pub(crate) fn table(context: &Context, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if context.around.stdout_is_terminal {
+    if context.environment.stdout_is_terminal {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     } else {
         table.set_content_arrangement(ContentArrangement::Disabled);

@@ -98,7 +98,7 @@ pub(crate) const SHORT_WAIT: Duration = Duration::from_secs(10);
 const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
 
 /// The end of a short wait.
-pub(crate) enum Waited<T> {
+pub(crate) enum WaitOutcome<T> {
     Done(T),
     Signal(i32),
     InVain,
@@ -109,23 +109,23 @@ pub(crate) fn wait_shortly<T, E>(
     signals: &Signals,
     mut attempt: impl FnMut() -> Result<Option<T>, E>,
     announce: impl FnOnce(),
-) -> Result<Waited<T>, E> {
+) -> Result<WaitOutcome<T>, E> {
     const PAUSE: Duration = Duration::from_millis(50);
     let since = Stopwatch::start();
     let mut announce = Some(announce);
     loop {
         if let Some(done) = attempt()? {
-            return Ok(Waited::Done(done));
+            return Ok(WaitOutcome::Done(done));
         }
         let waited = since.elapsed();
         if waited >= SHORT_WAIT {
-            return Ok(Waited::InVain);
+            return Ok(WaitOutcome::InVain);
         }
         if let Some(announce) = announce.take_if(|_| waited >= ANNOUNCED_AFTER) {
             announce();
         }
         if let Some(signal) = wait(PAUSE, signals) {
-            return Ok(Waited::Signal(signal));
+            return Ok(WaitOutcome::Signal(signal));
         }
     }
 }

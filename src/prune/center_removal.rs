@@ -13,7 +13,7 @@ use crate::fleet::probe::ProbeTarget;
 use crate::fleet::registration::registrations;
 use crate::fleet::removal::{AddressDecision, reason_to_spare};
 use crate::fleet::tombstone::Tombstone;
-use crate::io::center::{Effort, HttpError};
+use crate::io::center::{HttpError, ProbeEffort};
 use crate::prune::event::PruneEvent;
 use crate::prune::registration::register;
 use crate::prune::removal::{ListRemovals, RemovalOutcome, RemovalRun, Remover};
@@ -33,7 +33,7 @@ pub(crate) struct CenterRemoval<'r> {
 }
 
 /// The removals that were sent.
-pub(crate) struct Sent<'d> {
+pub(crate) struct SentRemovals<'d> {
     /// The removals that the center accepted.
     pub(crate) taken: Vec<&'d AddressDecision>,
     /// The center still answers, and the run has not ended.
@@ -58,7 +58,7 @@ impl<'r> CenterRemoval<'r> {
             }
             let tombstones = self.tombstones(&going)?;
             self.remover().write(tombstones.iter().cloned().map(Change::TombstoneAdded))?;
-            let Sent { taken, may_go_on } = self.send(&going);
+            let SentRemovals { taken, may_go_on } = self.send(&going);
             let is_sound = self.confirm(&taken, &tombstones)?;
             if !is_sound || !may_go_on || self.remover().is_over() {
                 return Ok(false);
@@ -78,7 +78,7 @@ impl<'r> CenterRemoval<'r> {
             .map(|decision| (decision.listed.identity.as_str(), remover.target(decision, false)))
             .collect();
         let targets: Vec<ProbeTarget> = targets.into_values().collect();
-        let Some(results) = remover.prober.probe_all(&targets, Effort::Quick)? else { return Ok(None) };
+        let Some(results) = remover.prober.probe_all(&targets, ProbeEffort::Quick)? else { return Ok(None) };
         let results = results.into_iter().map(|result| result.probe);
         let mut probes: HashMap<&str, ProbeFinding> =
             targets.iter().map(|target| target.address.as_str()).zip(results).collect();
@@ -93,7 +93,9 @@ impl<'r> CenterRemoval<'r> {
         // A profile that is too large for a pull, or is cut short, still shows an agent.
         let is_doubtful = |it: &&ProbeTarget| asked.contains(&it.address) && !answered.contains(&it.address);
         let doubtful: Vec<ProbeTarget> = targets.iter().filter(is_doubtful).cloned().collect();
-        let Some(results) = remover.prober.probe_all(&doubtful, Effort::Thorough)? else { return Ok(None) };
+        let Some(results) = remover.prober.probe_all(&doubtful, ProbeEffort::Thorough)? else {
+            return Ok(None);
+        };
         for (target, result) in doubtful.iter().zip(results) {
             if let Some(probe) = probes.get_mut(target.address.as_str()) {
                 *probe = result.probe;
@@ -127,23 +129,23 @@ impl<'r> CenterRemoval<'r> {
     }
 
     /// Sends removals. A removal that the center refuses does not stop the others.
-    pub(crate) fn send<'d>(&mut self, going: &[&'d AddressDecision]) -> Sent<'d> {
+    pub(crate) fn send<'d>(&mut self, going: &[&'d AddressDecision]) -> SentRemovals<'d> {
         let mut taken = Vec::new();
         for decision in going {
             if self.remover().is_over() {
-                return Sent { taken, may_go_on: false };
+                return SentRemovals { taken, may_go_on: false };
             }
             match self.remover().finishing().remove(self.center, &decision.listed.address) {
                 Ok(()) => taken.push(*decision),
                 Err(error) => {
                     self.run.set(decision, RemovalOutcome::Failed(error.to_string()));
                     if !matches!(error, HttpError::Status { .. }) {
-                        return Sent { taken, may_go_on: false };
+                        return SentRemovals { taken, may_go_on: false };
                     }
                 }
             }
         }
-        Sent { taken, may_go_on: true }
+        SentRemovals { taken, may_go_on: true }
     }
 
     /// Reads the list to learn the result of the removals; tells whether the center removed nothing else.
@@ -225,7 +227,7 @@ impl<'r> CenterRemoval<'r> {
         // The tombstones are written before the probes, so that a run which ends in between leaves the addresses to the
         // next one.
         self.remover().write(tombstones.iter().cloned().map(Change::TombstoneAdded))?;
-        let Some(results) = prober.probe_all(&targets, Effort::Thorough)? else { return Ok(false) };
+        let Some(results) = prober.probe_all(&targets, ProbeEffort::Thorough)? else { return Ok(false) };
         let (living, ended): (Vec<_>, Vec<_>) =
             tombstones.into_iter().zip(results).partition(|(_, result)| result.is_alive());
         self.remover().write(ended.into_iter().map(|(tombstone, _)| Change::TombstoneRemoved(tombstone)))?;

@@ -26,7 +26,7 @@ use crate::names::Naming;
 
 /// Values that the steps of a run share.
 #[derive(Clone, Copy)]
-pub(crate) struct Inputs<'a> {
+pub(crate) struct PruneInputs<'a> {
     pub(crate) naming: &'a Naming,
     pub(crate) centers: &'a [String],
     pub(crate) prune: &'a PruneConfig,

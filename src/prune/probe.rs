@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::fleet::probe::{BuildMatch, ProbeResult, ProbeTarget};
 use crate::fleet::records::Key;
-use crate::io::center::{Client, Effort};
+use crate::io::center::{Client, ProbeEffort};
 use crate::io::clock::{self, Deadline};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
@@ -73,7 +73,7 @@ impl Prober<'_> {
         pauses: &[Duration],
     ) -> Result<Vec<Option<ProbeResult>>> {
         // The last attempt is the thorough one, because it has the fewest addresses.
-        let effort = |at: usize| if at == pauses.len() { Effort::Thorough } else { Effort::Quick };
+        let effort = |at: usize| if at == pauses.len() { ProbeEffort::Thorough } else { ProbeEffort::Quick };
         let mut results = self.probe_each(targets, effort(0))?;
         for (at, &pause) in pauses.iter().enumerate() {
             let is_failing = |&at: &usize| results[at].as_ref().is_some_and(|result| !result.is_alive());
@@ -100,7 +100,7 @@ impl Prober<'_> {
     pub(crate) fn probe_all(
         &self,
         targets: &[ProbeTarget],
-        effort: Effort,
+        effort: ProbeEffort,
     ) -> Result<Option<Vec<ProbeResult>>> {
         Ok(self.probe_each(targets, effort)?.into_iter().collect())
     }
@@ -109,7 +109,7 @@ impl Prober<'_> {
     pub(crate) fn probe_each(
         &self,
         targets: &[ProbeTarget],
-        effort: Effort,
+        effort: ProbeEffort,
     ) -> Result<Vec<Option<ProbeResult>>> {
         let results = in_parallel(
             targets,
@@ -127,7 +127,7 @@ impl Prober<'_> {
         results.into_iter().map(Option::transpose).collect()
     }
 
-    fn probe(&self, target: &ProbeTarget, effort: Effort) -> Result<ProbeResult> {
+    fn probe(&self, target: &ProbeTarget, effort: ProbeEffort) -> Result<ProbeResult> {
         let probe = self.quick.probe(&target.address, effort);
         let mut result = ProbeResult { probe, build: None, matches: Vec::new() };
         if target.wants_build
@@ -193,7 +193,7 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
                 let _ = results.send(result);
             }
         };
-        if parallel::begin_workers(scope, threads.min(items.len()), &worker) == 0 {
+        if parallel::spawn_workers(scope, threads.min(items.len()), &worker) == 0 {
             while let Some((at, result)) = do_next() {
                 done[at] = Some(result);
             }

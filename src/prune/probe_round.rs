@@ -12,10 +12,10 @@ use crate::fleet::liveness::Suspicion;
 use crate::fleet::probe::{ProbeResult, add_tombstones, listed_targets};
 use crate::fleet::services::{Fleet, SilentCenter};
 use crate::fleet::tombstone::Tombstone;
-use crate::io::center::Effort;
+use crate::io::center::ProbeEffort;
 use crate::io::store::StoreError;
 use crate::parallel::lock;
-use crate::prune::Inputs;
+use crate::prune::PruneInputs;
 use crate::prune::probe::Prober;
 
 /// The answers of the centers, and the result of each address.
@@ -32,12 +32,12 @@ pub(crate) struct ProbeRound {
 }
 
 /// The stored failures and tombstones of addresses.
-struct Remembered {
+struct EarlierFindings {
     suspicions: HashMap<String, Suspicion>,
     tombstones: Vec<Tombstone>,
 }
 
-impl Remembered {
+impl EarlierFindings {
     fn read(prober: &Prober<'_>) -> Result<Self, StoreError> {
         let Some(store) = &prober.store else {
             return Ok(Self { suspicions: HashMap::new(), tombstones: Vec::new() });
@@ -49,9 +49,9 @@ impl Remembered {
 
 impl ProbeRound {
     /// Asks the centers for their lists, and probes every address there; `None` if a signal ended the round.
-    pub(crate) fn run(prober: &Prober<'_>, inputs: &Inputs<'_>) -> Result<Option<Self>> {
-        let Inputs { naming, centers, prune, now, .. } = *inputs;
-        let Remembered { suspicions, tombstones } = Remembered::read(prober)?;
+    pub(crate) fn run(prober: &Prober<'_>, inputs: &PruneInputs<'_>) -> Result<Option<Self>> {
+        let PruneInputs { naming, centers, prune, now, .. } = *inputs;
+        let EarlierFindings { suspicions, tombstones } = EarlierFindings::read(prober)?;
         let answers = ask(&prober.patient, centers);
         let answered = answered(&answers);
         let list = |answer: &CenterAnswer| {
@@ -70,7 +70,7 @@ impl ProbeRound {
         let removed = add_tombstones(&mut targets, &tombstones, naming);
         let mut results = prober.probe_repeatedly(&targets, &prune.pauses)?;
         // One attempt is enough, because most of them stay dead, and the next run tries again.
-        results.extend(prober.probe_each(&removed, Effort::Thorough)?);
+        results.extend(prober.probe_each(&removed, ProbeEffort::Thorough)?);
         if prober.signals.received().is_some() {
             return Ok(None);
         }

@@ -21,7 +21,7 @@ use crate::io::center::Client;
 use crate::io::clock::Deadline;
 use crate::io::store::{Numbering, Store};
 use crate::io::workdir::LockedWorkdir;
-use crate::prune::Inputs;
+use crate::prune::PruneInputs;
 use crate::prune::center_removal::CenterRemoval;
 use crate::prune::event::OnEvent;
 use crate::prune::outcome::ListsOutcome;
@@ -76,7 +76,7 @@ impl RemovalRun {
 
 /// The connections and settings for removing addresses.
 pub(crate) struct Remover<'a> {
-    pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) inputs: &'a PruneInputs<'a>,
     pub(crate) prober: &'a Prober<'a>,
     /// Client for the last pulls.
     pub(crate) pulling: &'a Client,
@@ -90,7 +90,7 @@ pub(crate) struct Remover<'a> {
 impl Remover<'_> {
     /// Makes the plan from the centers' present lists, stores failures, and carries the plan out.
     pub(crate) fn update_lists(&self, round: &ProbeRound) -> Result<ListsOutcome> {
-        let Inputs { naming, centers, options, now, .. } = *self.inputs;
+        let PruneInputs { naming, centers, options, now, .. } = *self.inputs;
         let store = self.store;
         let answers = round.ask_again(self.prober, centers);
         let answered = answered(&answers);

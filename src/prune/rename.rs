@@ -7,8 +7,8 @@ use crate::fleet::change::Change;
 use crate::fleet::registration::{is_registered, registrations};
 use crate::fleet::removal::{AddressAction, AddressDecision};
 use crate::fleet::tombstone::Tombstone;
-use crate::io::center::Effort;
-use crate::prune::center_removal::{CenterRemoval, Sent};
+use crate::io::center::ProbeEffort;
+use crate::prune::center_removal::{CenterRemoval, SentRemovals};
 use crate::prune::registration::register;
 use crate::prune::removal::RemovalOutcome;
 
@@ -28,7 +28,9 @@ impl CenterRemoval<'_> {
     fn rename_one(&mut self, decision: &AddressDecision, renaming: &Renaming) -> Result<bool> {
         let remover = self.remover();
         let target = remover.target(decision, true);
-        let Some(results) = remover.prober.probe_all(&[target], Effort::Thorough)? else { return Ok(false) };
+        let Some(results) = remover.prober.probe_all(&[target], ProbeEffort::Thorough)? else {
+            return Ok(false);
+        };
         if !renaming.still_holds(&results[0], remover.inputs.naming) {
             let why = "its build changed meanwhile".to_owned();
             self.run.set(decision, RemovalOutcome::Spared(why));
@@ -41,9 +43,9 @@ impl CenterRemoval<'_> {
         let tombstones: Vec<Tombstone> = tombstones.collect();
         remover.write(tombstones.iter().cloned().map(Change::TombstoneAdded))?;
         match self.send(&[decision]) {
-            Sent { taken, may_go_on: true } if taken.is_empty() => return Ok(true),
-            Sent { may_go_on, .. } if !may_go_on => return Ok(false),
-            Sent { .. } => {}
+            SentRemovals { taken, may_go_on: true } if taken.is_empty() => return Ok(true),
+            SentRemovals { may_go_on, .. } if !may_go_on => return Ok(false),
+            SentRemovals { .. } => {}
         }
         self.register_renamed(decision, renaming, tombstones)
     }

@@ -13,10 +13,10 @@ use crate::fleet::retention::{RetentionRules, RowFiles};
 use crate::fleet::situation::Observations;
 use crate::fleet::tombstone::Tombstone;
 use crate::io::center::Client;
-use crate::io::clock::{self, Waited};
+use crate::io::clock::{self, WaitOutcome};
 use crate::io::store::Store;
 use crate::io::workdir::{Freed, LockedWorkdir, Swept, Workdir};
-use crate::prune::Inputs;
+use crate::prune::PruneInputs;
 use crate::prune::event::{OnEvent, PruneEvent};
 use crate::prune::outcome::{ListsOutcome, PruneOutcome};
 use crate::prune::probe::Prober;
@@ -27,7 +27,7 @@ use crate::prune::watch::{WatchResult, watch_while};
 
 /// A run that changes lists and history.
 pub(crate) struct PruneRun<'a> {
-    pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) inputs: &'a PruneInputs<'a>,
     pub(crate) prober: &'a Prober<'a>,
     /// For the last pulls.
     pub(crate) pulling: &'a Client,
@@ -90,7 +90,7 @@ impl PruneRun<'_> {
         store: &Store,
         locked: &LockedWorkdir,
     ) -> Result<RetentionRun> {
-        let Self { inputs: Inputs { naming, now, .. }, on_event, .. } = *self;
+        let Self { inputs: PruneInputs { naming, now, .. }, on_event, .. } = *self;
         let mut run = RetentionRun::plan(store, locked.workdir(), keep, naming, *now)?;
         let files = run.drop_rows(store, locked, *now)?;
         run.links.iter().for_each(|link| on_event(PruneEvent::LinkInTheWay(link)));
@@ -109,8 +109,8 @@ impl PruneRun<'_> {
         };
         let announce = || (self.on_event)(PruneEvent::WaitsForReaders);
         match clock::wait_shortly(self.prober.signals, attempt, announce)? {
-            Waited::Done(swept) => Ok(swept),
-            Waited::Signal(_) | Waited::InVain => {
+            WaitOutcome::Done(swept) => Ok(swept),
+            WaitOutcome::Signal(_) | WaitOutcome::InVain => {
                 Ok(Swept { freed: Freed { is_put_off: true, ..Freed::default() }, ..Swept::default() })
             }
         }
@@ -132,11 +132,11 @@ impl PruneRun<'_> {
 
 /// Plans what would be done. Takes no lock, so that a dry run can go on beside anything.
 pub(crate) fn plan(
-    inputs: &Inputs<'_>,
+    inputs: &PruneInputs<'_>,
     workdir: &Workdir,
     round: Option<ProbeRound>,
 ) -> Result<PruneOutcome> {
-    let Inputs { naming, options, keep, now, .. } = *inputs;
+    let PruneInputs { naming, options, keep, now, .. } = *inputs;
     let store = open_reader(workdir)?;
     let mut outcome = PruneOutcome::default();
     if let Some(ProbeRound { fleet, answered, results, is_cut, .. }) = round {

@@ -9,12 +9,12 @@ use anyhow::Result;
 use crate::fleet::probe::ProbeTarget;
 use crate::fleet::tombstone::Tombstone;
 use crate::fleet::watch::WatchStep;
-use crate::io::center::Effort;
+use crate::io::center::ProbeEffort;
 use crate::io::clock::{self, Stopwatch};
 use crate::io::workdir::LockedWorkdir;
 use crate::names::Naming;
 use crate::parallel;
-use crate::prune::Inputs;
+use crate::prune::PruneInputs;
 use crate::prune::probe::Prober;
 use crate::prune::registration::register;
 
@@ -42,7 +42,7 @@ pub(crate) struct WatchResult {
 /// The lock is released after the work, and the watch goes on until its end.
 pub(crate) fn watch_while<T>(
     prober: &Prober<'_>,
-    inputs: &Inputs<'_>,
+    inputs: &PruneInputs<'_>,
     locked: LockedWorkdir,
     work: impl FnOnce(&LockedWorkdir, &Sender<Vec<Tombstone>>) -> Result<T>,
 ) -> (Result<T>, Result<WatchResult>) {
@@ -51,7 +51,7 @@ pub(crate) fn watch_while<T>(
     let naming = inputs.naming;
     thread::scope(|scope| {
         // Without a thread, the watch begins after the lock is released.
-        let watching = parallel::begin(scope, move || Watch::new(prober, recheck, naming).run(&received));
+        let watching = parallel::spawn(scope, move || Watch::new(prober, recheck, naming).run(&received));
         let worked = work(&locked, &removed);
         drop(locked);
         drop(removed);
@@ -152,7 +152,7 @@ impl<'a> Watch<'a> {
     fn probe(&mut self, due: Vec<WatchedAddress>) -> Result<()> {
         let target = |watched: &WatchedAddress| ProbeTarget::for_tombstone(&watched.tombstone, self.naming);
         let targets: Vec<ProbeTarget> = due.iter().map(target).collect();
-        let Some(results) = self.prober.probe_all(&targets, Effort::Thorough)? else {
+        let Some(results) = self.prober.probe_all(&targets, ProbeEffort::Thorough)? else {
             self.watched.extend(due);
             return Ok(());
         };

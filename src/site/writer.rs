@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::io::workdir::WorkdirError;
-use crate::io::workdir::site::{Occupied, SiteFolder};
+use crate::io::workdir::site::{ExistingEntry, SiteFolder};
 use crate::notice::{Notice, Notify};
 use crate::report::site::{Manifest, ReportOrigin, ReportSource, ReportWork, SiteFile};
 
@@ -68,9 +68,9 @@ impl<'a> SiteWriter<'a> {
         let mut blocked = HashSet::new();
         for path in paths {
             let is_free = match self.files.occupied(path) {
-                Occupied::Free => true,
-                Occupied::File => self.manifest.names(path),
-                Occupied::Other => false,
+                ExistingEntry::Free => true,
+                ExistingEntry::File => self.manifest.names(path),
+                ExistingEntry::Other => false,
             };
             if !is_free {
                 self.tell_failure(format!(
@@ -136,7 +136,7 @@ impl<'a> SiteWriter<'a> {
 
     /// Forgets files that were announced and not written, so that their places are free again.
     pub(super) fn forget_unwritten(&mut self) {
-        let is_free = |path: &&str| self.files.occupied(path) == Occupied::Free;
+        let is_free = |path: &&str| self.files.occupied(path) == ExistingEntry::Free;
         let unwritten: Vec<String> = self.manifest.announced().filter(is_free).map(str::to_owned).collect();
         for path in unwritten {
             self.manifest.forget(&path);

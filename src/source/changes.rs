@@ -13,7 +13,7 @@ use crate::code::gosrc::scan;
 use crate::code::linediff;
 use crate::code::patch::{self, FilePatch, WhyUnread};
 use crate::fleet::row::Row;
-use crate::io::git::{Content, FileAt, FileChange, ObjectId, Renames, Tree};
+use crate::io::git::{BlobContent, FileAt, FileChange, ObjectId, Renames, Tree};
 use crate::io::workdir;
 use crate::names::in_message;
 use crate::parallel;
@@ -54,7 +54,7 @@ pub(super) fn find(
         (reader.tree(at), choose())
     } else {
         thread::scope(|scope| {
-            let tree = parallel::begin(scope, || reader.tree(at));
+            let tree = parallel::spawn(scope, || reader.tree(at));
             let chosen = choose();
             (tree.join(), chosen)
         })
@@ -149,19 +149,19 @@ impl<'c> ChangedPair<'c> {
         Some(Self { before: regular(&file.before), after })
     }
 
-    fn compared(&self, [before, after]: [Option<Content<'_>>; 2]) -> Result<ComparedTexts> {
+    fn compared(&self, [before, after]: [Option<BlobContent<'_>>; 2]) -> Result<ComparedTexts> {
         let Self { before: at_before, after: at_after } = self;
         let path_before = at_before.map(|at| at.path.as_str());
         let mut patch = FilePatch::without_hunks(path_before, Some(&at_after.path));
-        if [before, after].iter().flatten().any(|content| matches!(content, Content::Missing)) {
+        if [before, after].iter().flatten().any(|content| matches!(content, BlobContent::Missing)) {
             bail!("its contents are not in the clone");
         }
-        let (before, after) = match (at_before, before.and_then(Content::text), after.and_then(Content::text))
-        {
-            (None, _, Some(after)) => (None, after),
-            (_, Some(before), Some(after)) => (Some(before), after),
-            _ => return Ok(ComparedTexts::too_large(patch)),
-        };
+        let (before, after) =
+            match (at_before, before.and_then(BlobContent::text), after.and_then(BlobContent::text)) {
+                (None, _, Some(after)) => (None, after),
+                (_, Some(before), Some(after)) => (Some(before), after),
+                _ => return Ok(ComparedTexts::too_large(patch)),
+            };
         let is_long = |text: &[u8]| text.len() > MOST_LINES && memchr_iter(b'\n', text).count() > MOST_LINES;
         if is_long(after) || before.is_some_and(is_long) {
             return Ok(ComparedTexts::too_large(patch));

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 
 use super::{Revision, SourceReader};
 use crate::config::{User, toml_key};
-use crate::io::git::{self, Deadline, GitError, Network, ObjectId, Owners, RemoteUrl, Repository};
+use crate::io::git::{self, GitError, Network, ObjectId, RemoteUrl, Repository, Timeout, TrustedOwners};
 use crate::io::users;
 use crate::io::workdir::{FillError, ReadersLock};
 use crate::names::in_message;
@@ -70,7 +70,7 @@ impl SourceReader<'_> {
         Ok(Network {
             protocols: git.protocols.clone(),
             url: url.as_deref().map(RemoteUrl::new),
-            deadline: Deadline(git.timeout),
+            timeout: Timeout(git.timeout),
             stop: self.settings.signals.flag(),
             setting: format!("[apps.{}] repo", toml_key(self.app)),
         })
@@ -94,16 +94,16 @@ impl SourceReader<'_> {
     /// Opens the clone in a folder.
     fn opened(&self, path: &Path) -> Result<Repository, GitError> {
         let fetched = self.settings.workdir.fetch_repository(self.app);
-        Repository::open(path, &fetched, &self.owners(), Deadline(self.settings.config.git.timeout))
+        Repository::open(path, &fetched, &self.owners(), Timeout(self.settings.config.git.timeout))
     }
 
     /// Returns the users whose clones are read.
-    fn owners(&self) -> Owners {
+    fn owners(&self) -> TrustedOwners {
         let trusted = self.settings.config.git.trust_owners.iter().filter_map(|user| match user {
             User::Id(id) => Some(*id),
             User::Name(name) => users::id_of(name),
         });
-        Owners::new(self.settings.workdir.root(), self.settings.caller, trusted)
+        TrustedOwners::new(self.settings.workdir.root(), self.settings.caller, trusted)
     }
 
     /// Returns the error for a clone whose owner is not trusted, with the setting that trusts the owner.

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{RepositoryCommit, SourceReader, SourceTree};
 use crate::code::gosrc::{AmbiguousModule, LostLink, ResolvedPaths, ScannedFile, SyntaxError, scan};
-use crate::io::git::{Content, ObjectId};
+use crate::io::git::{BlobContent, ObjectId};
 use crate::names::in_message;
 use crate::parallel::on_all_cores;
 use crate::profile::{BuildFile, Profile};
@@ -112,9 +112,11 @@ impl SourceReader<'_> {
         let read = repository.blobs(&ids, |at, text| {
             let (index, path) = readable[at];
             match text {
-                Content::Text(text) => profile_files.with_text(index, path, text, scan(text)),
-                Content::Missing => profile_files.without_text(index, Some(path), NoSource::NotInRepository),
-                Content::TooLarge => profile_files.without_text(index, Some(path), NoSource::TooLarge),
+                BlobContent::Text(text) => profile_files.with_text(index, path, text, scan(text)),
+                BlobContent::Missing => {
+                    profile_files.without_text(index, Some(path), NoSource::NotInRepository)
+                }
+                BlobContent::TooLarge => profile_files.without_text(index, Some(path), NoSource::TooLarge),
             }
         })?;
         Ok(readable.iter().map(|(index, _)| *index).zip(read).collect())

@@ -35,12 +35,12 @@ pub(crate) fn run(
     let build_of =
         |id| build_groups.iter().find(|known| known.id == id)?.structures.last().map(|(_, build)| *build);
     let pending = PendingAdoption::new(election, build_of);
-    let builds = build_groups
-        .iter()
-        .filter(|build_group| !build_group.structures.is_empty())
-        .map(|build_group| Build::new(build_group, &lives, election.chosen == Some(build_group.id)));
+    let builds =
+        build_groups.iter().filter(|build_group| !build_group.structures.is_empty()).map(|build_group| {
+            ExplainedBuildGroup::new(build_group, &lives, election.chosen == Some(build_group.id))
+        });
     let builds = builds.collect();
-    let explained = Explained { entry, row, builds, pending, health, context };
+    let explained = ExplainedService { entry, row, builds, pending, health, context };
     match is_json {
         true => show::write_json(&explained.object(), out)?,
         false => explained.print(out)?,
@@ -48,17 +48,17 @@ pub(crate) fn run(
     Ok(())
 }
 
-struct Explained<'a> {
+struct ExplainedService<'a> {
     entry: &'a KeyEntry,
     row: Option<Row>,
-    builds: Vec<Build>,
+    builds: Vec<ExplainedBuildGroup>,
     pending: Option<PendingAdoption>,
     health: &'a AddressHealth,
     context: &'a Context,
 }
 
 /// A build group, and how many lives it has.
-struct Build {
+struct ExplainedBuildGroup {
     status: BuildGroupStatus,
     /// A person chose the build, so votes do not replace it.
     is_chosen: bool,
@@ -68,7 +68,7 @@ struct Build {
     folded: usize,
 }
 
-impl Build {
+impl ExplainedBuildGroup {
     fn new(build_group: &BuildGroup, lives: &[Life], is_chosen: bool) -> Self {
         let of_it = || lives.iter().filter(|known| known.build_group == build_group.id);
         let folded = of_it().filter(|known| known.address.is_none()).count();
@@ -84,7 +84,7 @@ impl Build {
     }
 }
 
-impl Explained<'_> {
+impl ExplainedService<'_> {
     /// Returns when the service is pulled next, and why then.
     fn next(&self) -> (Option<DateTime<Utc>>, String) {
         let schedule = &self.entry.schedule.schedule;
@@ -128,7 +128,7 @@ impl Explained<'_> {
                 "is_dead": suspicion.is_some_and(|suspicion| suspicion.is_dead),
             })
         };
-        let build = |build: &Build| {
+        let build = |build: &ExplainedBuildGroup| {
             json!({
                 "status": build.status.as_str(),
                 "chosen_by_hand": build.is_chosen,
@@ -185,7 +185,7 @@ impl Explained<'_> {
             field("address", &format!("{} ({})", in_message(&address), self.how_it_answers(&address)))?;
         }
         for build in &self.builds {
-            let Build { status, is_chosen, fingerprints, open, closed, folded } = build;
+            let ExplainedBuildGroup { status, is_chosen, fingerprints, open, closed, folded } = build;
             let status = match status {
                 BuildGroupStatus::Current if *is_chosen => "shown, chosen by hand",
                 BuildGroupStatus::Current => "shown",

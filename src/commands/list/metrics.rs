@@ -12,7 +12,7 @@ use crate::names::in_message;
 use crate::prometheus::{self, Gauge, Labels};
 
 /// A figure of a service; `None` where the figure is not known.
-type Number<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
+type MetricValue<'a> = &'a dyn Fn(&ServiceLine<'_>) -> Option<f64>;
 
 /// Writes what is known of each service, and of each center whether it answered.
 pub(crate) fn write(
@@ -34,7 +34,7 @@ fn each(
     let now = context.now();
     let coverage = |line: &ServiceLine<'_>| line.stored?.coverage;
     let last_pull = |line: &ServiceLine<'_>| line.entry.schedule.schedule.last_pull;
-    let numbers: [(&'static str, &'static str, Number<'_>); 9] = [
+    let numbers: [(&'static str, &'static str, MetricValue<'_>); 9] = [
         (
             "goc_watchdog_coverage_ratio",
             "Statements executed, of all, from 0 to 1, as stored last.",

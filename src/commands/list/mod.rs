@@ -21,7 +21,7 @@ use crate::fleet::key_entry::Listing;
 use crate::fleet::pick::pick;
 use crate::fleet::service_state::{AddressHealth, RowTotal, ServiceLine, ServiceState};
 use crate::fleet::services::{Fleet, UnaskedCenter};
-use crate::io::center::{Client, Options};
+use crate::io::center::{Client, RequestOptions};
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{self, FillError};
 use crate::names::in_message;
@@ -51,7 +51,7 @@ pub struct ListArgs {
 
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: ListFormat,
 
     /// Write to this file, whole or not at all.
     #[arg(short, long, value_name = "FILE")]
@@ -60,7 +60,7 @@ pub struct ListArgs {
 
 /// Form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ListFormat {
     /// For people.
     #[default]
     Text,
@@ -87,7 +87,7 @@ fn named_centers(centers: &[String]) -> Result<()> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
-    if args.explain.is_some() && args.format == Format::Prometheus {
+    if args.explain.is_some() && args.format == ListFormat::Prometheus {
         bail!(EarlyEnd::Usage("--explain has no form for Prometheus; see goc-watchdog list --help"));
     }
     let for_a_file = args.output.as_ref().map(|_| context.for_a_file());
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
     match &args.explain {
         Some(service) => {
             let entry = pick(service, &fleet.entries)?;
-            let is_json = args.format == Format::Json;
+            let is_json = args.format == ListFormat::Json;
             let mut shown = Vec::new();
             explain::run(entry, store.as_ref(), &health, is_json, context, &mut shown)?;
             emit(file, |out| out.write_all(&shown))?;
@@ -114,7 +114,7 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
             // Read to the end before the first byte is written, because reading may fail.
             let lines = lines(args, &fleet, store.as_ref(), &health)?;
             let centers = centers_up(&fleet, &asked);
-            if lines.is_empty() && args.format == Format::Text && !context.is_quiet {
+            if lines.is_empty() && args.format == ListFormat::Text && !context.is_quiet {
                 super::inform(nothing_to_show(&args.parts, &fleet, context));
             }
             emit(file, |out| write(&lines, &centers, args.format, context, out))?;
@@ -126,10 +126,10 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<ExitCode> {
 
 /// Assembles the fleet; also returns the URLs of the centers that were asked.
 fn fleet(args: &ListArgs, store: Option<&Store>, context: &Context) -> Result<(Fleet, Vec<String>)> {
-    if !args.offline && args.format == Format::Text {
+    if !args.offline && args.format == ListFormat::Text {
         named_centers(&context.centers)?;
     }
-    let options = Options { concurrency: 1, ..context.request_options() };
+    let options = RequestOptions { concurrency: 1, ..context.request_options() };
     let client = if args.offline { None } else { Some(Client::new(&options)?) };
     let source = FleetSource { store, naming: &context.config.naming, now: context.now() };
     let mut asked = Vec::new();
@@ -232,17 +232,17 @@ fn nothing_to_show(parts: &[String], fleet: &Fleet, context: &Context) -> String
 fn write(
     lines: &[ServiceLine<'_>],
     centers: &BTreeMap<String, bool>,
-    format: Format,
+    format: ListFormat,
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match format {
-        Format::Json => show::write_json_each(lines.iter().map(|line| object(line, context)), out),
-        Format::Text => table(lines, context, out),
-        Format::Prometheus if context.around.stdout_is_terminal => {
+        ListFormat::Json => show::write_json_each(lines.iter().map(|line| object(line, context)), out),
+        ListFormat::Text => table(lines, context, out),
+        ListFormat::Prometheus if context.environment.stdout_is_terminal => {
             metrics::show(lines, centers, context, out)
         }
-        Format::Prometheus => metrics::write(lines, centers, context, out),
+        ListFormat::Prometheus => metrics::write(lines, centers, context, out),
     }
 }
 

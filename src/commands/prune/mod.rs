@@ -22,12 +22,12 @@ use crate::exit::ExitCode;
 use crate::fleet::liveness::LivenessRules;
 use crate::fleet::removal::RemovalOptions;
 use crate::fleet::retention::RetentionRules;
-use crate::io::center::{Client, Options};
+use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::store::{Store, StoreError};
 use crate::ping::PingUrl;
-use crate::prune::Inputs;
+use crate::prune::PruneInputs;
 use crate::prune::event::PruneEvent;
 use crate::prune::outcome::PruneOutcome;
 use crate::prune::probe::Prober;
@@ -145,8 +145,8 @@ impl PruneArgs {
         (!self.center_only).then_some(keep)
     }
 
-    fn inputs<'a>(&self, context: &'a Context) -> Inputs<'a> {
-        Inputs {
+    fn inputs<'a>(&self, context: &'a Context) -> PruneInputs<'a> {
+        PruneInputs {
             naming: &context.config.naming,
             centers: &context.centers,
             prune: &context.config.prune,
@@ -178,7 +178,7 @@ impl Clients {
     fn new(args: &PruneArgs, context: &Context) -> Result<Self> {
         let (pull, prune) = (&context.config.pull, &context.config.prune);
         let timeout = args.timeout.unwrap_or(prune.timeout);
-        let options = |whole| Options {
+        let options = |whole| RequestOptions {
             connect_timeout: timeout,
             read_timeout: timeout,
             timeout: whole,
@@ -188,7 +188,7 @@ impl Clients {
         // An address that takes longer than a connection and two silences drips.
         let quick = Client::new(&options(timeout.saturating_mul(3)))?;
         let patient = options(pull.timeout.max(timeout));
-        let pulling = Options { read_timeout: pull.read_timeout.max(timeout), ..patient.clone() };
+        let pulling = RequestOptions { read_timeout: pull.read_timeout.max(timeout), ..patient.clone() };
         Ok(Self { quick, patient: Client::new(&patient)?, pulling: Client::new(&pulling)? })
     }
 }

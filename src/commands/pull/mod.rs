@@ -26,7 +26,7 @@ use crate::config::{parse_duration, parse_size};
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::fleet::pull_rules::{ChangeRule, PullRules};
 use crate::fleet::services::Fleet;
-use crate::io::center::{Client, Options};
+use crate::io::center::{Client, RequestOptions};
 use crate::io::clock::{self, Deadline, Stopwatch};
 use crate::io::signals::Signals;
 use crate::io::workdir::LockedWorkdir;
@@ -165,8 +165,8 @@ impl ValueEnum for ChangeRule {
 
 impl PullArgs {
     /// Returns how requests are made: as `base` says, but for what the command line says.
-    fn options(&self, base: Options) -> Options {
-        Options {
+    fn options(&self, base: RequestOptions) -> RequestOptions {
+        RequestOptions {
             connect_timeout: self.connect_timeout.unwrap_or(base.connect_timeout),
             read_timeout: self.read_timeout.unwrap_or(base.read_timeout),
             timeout: self.timeout.unwrap_or(base.timeout),
@@ -200,7 +200,7 @@ impl PullArgs {
         self.to_inbox.as_deref()
     }
 
-    fn request(&self, context: &Context, options: &Options) -> PullRequest<'_> {
+    fn request(&self, context: &Context, options: &RequestOptions) -> PullRequest<'_> {
         PullRequest {
             services: &self.services,
             address: self.address.as_deref(),
@@ -232,7 +232,7 @@ fn locked_pull(
     args: &PullArgs,
     context: &Context,
     client: &Client,
-    options: &Options,
+    options: &RequestOptions,
     begin: &dyn Fn(),
 ) -> Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
@@ -270,7 +270,7 @@ fn pull(
         adapters: Adapters { client, signals, locked, store, deadline, now: context.now() },
         config: &context.config,
         centers: &context.centers,
-        shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
+        shows_progress: context.environment.stderr_is_terminal && !context.is_quiet,
     };
     let tidied = collect::pull::tidy(inputs)?;
     messages::tell_tidied(&tidied, &context.workdir);
@@ -311,7 +311,12 @@ fn exit_code(outcome: &PullOutcome<'_>) -> ExitCode {
 }
 
 /// Shows what would be pulled. Takes no lock, so that it can be run beside a pull.
-fn dry_run(args: &PullArgs, context: &Context, client: &Client, options: &Options) -> Result<ExitCode> {
+fn dry_run(
+    args: &PullArgs,
+    context: &Context,
+    client: &Client,
+    options: &RequestOptions,
+) -> Result<ExitCode> {
     let fleet = fleet_to_read(context, client, args.deadline)?;
     let plan = collect::pull::plan_only(&args.request(context, options), &fleet, context.now())?;
     output::print_plan(&plan, args.format, context)?;

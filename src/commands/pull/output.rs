@@ -48,7 +48,7 @@ pub(crate) fn print(
         Format::Text => {
             let is_asked_for = |(_, pulled): &(&KeyEntry, &KeyResult)| {
                 pulled.outcome != KeyOutcome::NotDue
-                    && (context.around.stdout_is_terminal || is_named(pulled))
+                    && (context.environment.stdout_is_terminal || is_named(pulled))
             };
             let rows: Vec<(&KeyEntry, &KeyResult)> = pulled.into_iter().filter(is_asked_for).collect();
             if !rows.is_empty() {
@@ -310,8 +310,8 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
             Ok(())
         }
         Format::Text => {
-            let pulls = pulls.map(|(key, addresses)| Planned::Asked(key, addresses.len()));
-            let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(Planned::Waiting)).collect();
+            let pulls = pulls.map(|(key, addresses)| PlanLine::Asked(key, addresses.len()));
+            let rows: Vec<_> = pulls.chain(plan.waiting.iter().map(PlanLine::Waiting)).collect();
             let header = ["SERVICE", "ADDRESSES", "DUE", "REASON"];
             Ok(show::print_rows(context, &header, &rows, |row| row.cells(context))?)
         }
@@ -319,13 +319,13 @@ pub(crate) fn print_plan(plan: &PullPlan<'_>, format: Format, context: &Context)
 }
 
 /// A key of a plan, as a row of a table.
-enum Planned<'a> {
+enum PlanLine<'a> {
     /// Pulled from so many addresses.
     Asked(&'a GroupKey<'a>, usize),
     Waiting(&'a WaitingKey<'a>),
 }
 
-impl Planned<'_> {
+impl PlanLine<'_> {
     fn cells(&self, context: &Context) -> [Cell; 4] {
         let (entry, addresses, due, reason) = match self {
             Self::Asked(key, addresses) => (key.entry, *addresses, "now".to_owned(), key.reason.to_string()),

@@ -30,8 +30,8 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
                 Err(FillError::Content(error)) => Err(error),
                 Ok(pulled) => Ok(pulled),
             },
-            None if context.around.stdout_is_terminal => {
-                let mut out = Escaping::new(io::stdout().lock());
+            None if context.environment.stdout_is_terminal => {
+                let mut out = EscapingWriter::new(io::stdout().lock());
                 let pulled = client.raw(&address, &mut out);
                 if out.finish()? {
                     super::super::warn(
@@ -57,13 +57,13 @@ pub(crate) fn run(args: &PullArgs, context: &Context, client: &Client) -> Result
 }
 
 /// Passes text on to a terminal, line by line, made printable.
-struct Escaping<W> {
+struct EscapingWriter<W> {
     out: W,
     line: Vec<u8>,
     has_escaped: bool,
 }
 
-impl<W: Write> Escaping<W> {
+impl<W: Write> EscapingWriter<W> {
     /// A line without end is passed on in pieces of so many bytes.
     const LONGEST: usize = 64 << 10;
 
@@ -91,7 +91,7 @@ impl<W: Write> Escaping<W> {
     }
 }
 
-impl<W: Write> Write for Escaping<W> {
+impl<W: Write> Write for EscapingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
@@ -124,7 +124,7 @@ mod tests {
 
     fn escaped(pieces: &[&[u8]]) -> (String, bool) {
         let mut shown = Vec::new();
-        let mut out = Escaping::new(&mut shown);
+        let mut out = EscapingWriter::new(&mut shown);
         for piece in pieces {
             out.write_all(piece).unwrap();
         }

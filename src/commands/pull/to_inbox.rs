@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::collect::leave_snapshot::{LeftSnapshot, SnapshotRequest, leave_within};
 use crate::config::PullConfig;
 use crate::exit::ExitCode;
-use crate::io::center::Options;
+use crate::io::center::RequestOptions;
 use crate::io::host;
 use crate::names::in_message;
 
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
         folder: folder.to_owned(),
         service: args.service.clone().or_else(host::own_service),
         address: args.address.clone(),
-        options: args.options(Options::from_config(&within)),
+        options: args.options(RequestOptions::from_config(&within)),
     };
     match leave_within(deadline, request) {
         Ok(LeftSnapshot { path, head, profile }) => {

@@ -25,6 +25,6 @@ pub(super) fn source_settings<'a>(
     signals: &'a Signals,
     notify: Notify<'a>,
 ) -> SourceSettings<'a> {
-    let Context { workdir, config, around, .. } = context;
-    SourceSettings { workdir, config, caller: around.caller, signals, notify }
+    let Context { workdir, config, environment, .. } = context;
+    SourceSettings { workdir, config, caller: environment.caller, signals, notify }
 }

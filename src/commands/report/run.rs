@@ -44,8 +44,8 @@ pub(super) fn report(
     reading: &ReadersLock,
 ) -> Result<ExitCode> {
     let screen = StdoutTerminal {
-        is_terminal: context.around.stdout_is_terminal,
-        width: context.around.stdout_width,
+        is_terminal: context.environment.stdout_is_terminal,
+        width: context.environment.stdout_width,
         has_color: context.has_color,
     };
     let mut outputs = match Outputs::new(args, screen) {
@@ -142,7 +142,7 @@ impl ReportRun<'_> {
         };
         let (profile, outcome) = thread::scope(|scope| {
             let workdir = &self.context.workdir;
-            let profile = parallel::begin(scope, || stored_profile(&subject.row, workdir));
+            let profile = parallel::spawn(scope, || stored_profile(&subject.row, workdir));
             let outcome = lookup.run(self.reading);
             (profile.join(), outcome)
         });

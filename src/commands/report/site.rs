@@ -89,7 +89,7 @@ pub(super) fn run(folder: &Path, is_offline: bool, context: &Context, signals: &
         source: source_settings(context, signals, &notify),
         reading: &reading,
         now: context.now(),
-        shows_progress: context.around.stderr_is_terminal && !context.is_quiet,
+        shows_progress: context.environment.stderr_is_terminal && !context.is_quiet,
     };
     Ok(match crate::site::write(&request)? {
         SiteOutcome::Busy(busy) => {

@@ -15,13 +15,13 @@ use crate::parallel::lock;
 use crate::profile::{AnswerDigest, AnswerReader, ParsedAnswer, PreviousAnswer, Template};
 
 /// An agent's answer on its way in; its head was read.
-pub(crate) struct Incoming<'a> {
+pub(crate) struct IncomingAnswer<'a> {
     /// `None` only while it is dropped.
     reader: Option<AnswerReader<BodyReader<'static>>>,
     buffers: &'a Buffers,
 }
 
-impl Incoming<'_> {
+impl IncomingAnswer<'_> {
     /// Reads on while the answer equals the one of this digest, and tells whether it does to the end.
     pub(crate) fn repeats(&mut self, last: &AnswerDigest) -> Result<bool, HttpError> {
         self.reader().repeats(last).map_err(HttpError::from)
@@ -64,7 +64,7 @@ impl Incoming<'_> {
     }
 }
 
-impl Drop for Incoming<'_> {
+impl Drop for IncomingAnswer<'_> {
     fn drop(&mut self) {
         if let Some(reader) = self.reader.take() {
             self.buffers.put(reader.into_buffer());
@@ -93,21 +93,21 @@ impl Buffers {
 
 impl Client {
     /// Asks the process at `address` for its profile.
-    pub(crate) fn profile(&self, address: &str) -> Result<Incoming<'_>, HttpError> {
-        let Opened { body, is_sized } = self.open(address)?;
+    pub(crate) fn profile(&self, address: &str) -> Result<IncomingAnswer<'_>, HttpError> {
+        let AnswerBody { body, is_sized } = self.open(address)?;
         let mut reader = AnswerReader::new(body, self.options.limits, self.buffers.take());
         if is_sized {
             reader.trust_end();
         }
-        Ok(Incoming { reader: Some(reader), buffers: &self.buffers })
+        Ok(IncomingAnswer { reader: Some(reader), buffers: &self.buffers })
     }
 
     /// Copies the profile of the process at `address` to `out`, as it comes, and returns its size.
     ///
     /// Fails as reading it from [`Self::profile`] does, after the bytes before the failure were written.
     pub(crate) fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
-        let Opened { body, is_sized } = self.open(address)?;
-        let mut tee = Tee { inner: Counted { inner: body, bytes: 0 }, out, failed: None };
+        let AnswerBody { body, is_sized } = self.open(address)?;
+        let mut tee = TeeReader { inner: CountingReader { inner: body, bytes: 0 }, out, failed: None };
         let mut reader = AnswerReader::new(&mut tee, self.options.limits, Vec::new());
         if is_sized {
             reader.trust_end();
@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// Opens the answer with the profile: by GET, or by POST if an agent allows nothing else.
-    fn open(&self, address: &str) -> Result<Opened, HttpError> {
+    fn open(&self, address: &str) -> Result<AnswerBody, HttpError> {
         let base = base_url(address)?;
         let url = format!("{base}/v1/cover/profile");
         let mut agent = &self.agent;
@@ -185,7 +185,7 @@ impl Client {
             return Err(HttpError::NoFraming);
         }
         let is_sized = headers.contains_key("content-length") && !headers.contains_key("transfer-encoding");
-        Ok(Opened { body: response.into_body().into_reader(), is_sized })
+        Ok(AnswerBody { body: response.into_body().into_reader(), is_sized })
     }
 }
 
@@ -201,12 +201,12 @@ pub(super) fn fraction_of(text: &[u8]) -> Option<&str> {
     is_fraction.then_some(text)
 }
 
-struct Counted<R> {
+struct CountingReader<R> {
     inner: R,
     bytes: u64,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.bytes += read as u64;
@@ -215,7 +215,7 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// An answer with a profile, of which the head was read.
-struct Opened {
+struct AnswerBody {
     body: BodyReader<'static>,
     /// The head tells the length, so that an early end fails the reading. An agent that breaks off while it sends chunks
     /// may end them as if the answer were complete.
@@ -223,13 +223,13 @@ struct Opened {
 }
 
 /// Copies the bytes that it reads. A failure to write ends the reading, and is kept apart from one to read.
-struct Tee<'a, R, W> {
+struct TeeReader<'a, R, W> {
     inner: R,
     out: &'a mut W,
     failed: Option<io::Error>,
 }
 
-impl<R: Read, W: Write> Read for Tee<'_, R, W> {
+impl<R: Read, W: Write> Read for TeeReader<'_, R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         if let Err(error) = self.out.write_all(&buffer[..read]) {

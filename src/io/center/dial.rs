@@ -12,7 +12,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::time::Duration::NotHappening;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 
-use super::options::Options;
+use super::options::RequestOptions;
 use crate::address::{host_and_port, shown_url};
 use crate::config::{AddressPolicy, forms};
 use crate::parallel;
@@ -33,7 +33,7 @@ pub(super) struct CenterItself {
 /// A listed name cannot be checked, because only the proxy could resolve it.
 #[derive(Debug, thiserror::Error)]
 #[error("{host:?} is not resolved on this host, so its address cannot be checked ([pull] proxy_resolves)")]
-struct Unchecked {
+struct UncheckedName {
     host: String,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct AddressFilter {
 
 impl AddressFilter {
     /// Makes the filter of requests to addresses that a center lists.
-    pub(super) fn for_agents(options: &Options) -> Self {
+    pub(super) fn for_agents(options: &RequestOptions) -> Self {
         let centers = options.centers.iter().filter_map(|url| {
             let (host, port) = host_and_port(url).ok()?;
             Some((shown_url(url), host, port))
@@ -91,7 +91,7 @@ impl AddressFilter {
     }
 
     /// Makes the filter of requests to configured URLs, whose host may be known to the proxy alone.
-    pub(super) fn for_configured(options: &Options) -> Self {
+    pub(super) fn for_configured(options: &RequestOptions) -> Self {
         let policy = options.policy.clone();
         Self { policy, centers: Arc::default(), checks_names: false }
     }
@@ -132,7 +132,7 @@ impl AddressFilter {
                 Ok(addresses) => addresses,
                 Err(_) if self.checks_names => {
                     let host = uri.host().unwrap_or_default().to_owned();
-                    return Err(ureq::Error::Other(Box::new(Unchecked { host })));
+                    return Err(ureq::Error::Other(Box::new(UncheckedName { host })));
                 }
                 Err(_) => return Ok(()),
             },
@@ -158,7 +158,7 @@ fn look_up(
     let without_end = NextTimeout { after: NotHappening, ..timeout };
     let (send, resolved) = mpsc::sync_channel(1);
     let (uri, config) = (uri.clone(), config.clone());
-    let begun = parallel::begin_detached(move || {
+    let begun = parallel::spawn_detached(move || {
         let _ = send.send(DefaultResolver::default().resolve(&uri, &config, without_end));
     });
     let _ = begun.map_err(|resolve| resolve());

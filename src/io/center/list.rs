@@ -77,7 +77,7 @@ impl Client {
 
 /// Names of one kind, known or not, with their addresses.
 #[derive(Default)]
-struct Part {
+struct ListPart {
     names: BTreeMap<String, Vec<String>>,
     addresses: usize,
 }
@@ -89,10 +89,10 @@ fn read(
     limits: ListLimits,
     is_known: &dyn Fn(&str) -> bool,
 ) -> Result<CenterList, HttpError> {
-    let mut watched = Watched { inner: reader.take(max_bytes + 1), head: Vec::new(), bytes: 0 };
+    let mut watched = ExcerptReader { inner: reader.take(max_bytes + 1), head: Vec::new(), bytes: 0 };
     let mut deserializer =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, &mut watched));
-    let seed = List { limits, is_known };
+    let seed = ListVisitor { limits, is_known };
     let read = deserializer.deserialize_map(seed).and_then(|list| deserializer.end().map(|()| list));
     drop(deserializer);
     match read {
@@ -107,13 +107,13 @@ fn read(
 }
 
 /// Counts the bytes that it reads, and keeps their beginning for a message.
-struct Watched<R> {
+struct ExcerptReader<R> {
     inner: R,
     head: Vec<u8>,
     bytes: u64,
 }
 
-impl<R: Read> Read for Watched<R> {
+impl<R: Read> Read for ExcerptReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         const HEAD: usize = 1024;
         let read = self.inner.read(buffer)?;
@@ -124,12 +124,12 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-struct List<'a> {
+struct ListVisitor<'a> {
     limits: ListLimits,
     is_known: &'a dyn Fn(&str) -> bool,
 }
 
-impl<'de> Visitor<'de> for List<'_> {
+impl<'de> Visitor<'de> for ListVisitor<'_> {
     type Value = CenterList;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for List<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CenterList, A::Error> {
         let Self { limits, is_known } = self;
-        let (mut known, mut others) = (Part::default(), Part::default());
+        let (mut known, mut others) = (ListPart::default(), ListPart::default());
         let mut cut = ListCut::default();
         while let Some(name) = map.next_key::<String>()? {
             let is_known = is_known(&name);
@@ -151,7 +151,7 @@ impl<'de> Visitor<'de> for List<'_> {
             }
             let has_room = part.names.len() < limits.max_names;
             let most = if has_room { limits.max_addresses - part.addresses } else { 0 };
-            let (addresses, left_out) = map.next_value_seed(Addresses { most })?;
+            let (addresses, left_out) = map.next_value_seed(AddressesVisitor { most })?;
             cut.names += 1;
             cut.addresses += addresses.len() + left_out;
             if has_room && (left_out == 0 || !addresses.is_empty()) {
@@ -180,11 +180,11 @@ impl<'de> Visitor<'de> for List<'_> {
 }
 
 /// Takes at most `most` texts of a list, and counts the others.
-struct Addresses {
+struct AddressesVisitor {
     most: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Addresses {
+impl<'de> DeserializeSeed<'de> for AddressesVisitor {
     type Value = (Vec<String>, usize);
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -192,7 +192,7 @@ impl<'de> DeserializeSeed<'de> for Addresses {
     }
 }
 
-impl<'de> Visitor<'de> for Addresses {
+impl<'de> Visitor<'de> for AddressesVisitor {
     type Value = (Vec<String>, usize);
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

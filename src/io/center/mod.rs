@@ -14,10 +14,10 @@ mod probe;
 mod raw;
 mod registry;
 
-pub(crate) use answer::Incoming;
+pub(crate) use answer::IncomingAnswer;
 pub(crate) use error::HttpError;
-pub(crate) use options::Options;
-pub(crate) use probe::Effort;
+pub(crate) use options::RequestOptions;
+pub(crate) use probe::ProbeEffort;
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -52,14 +52,14 @@ pub(crate) struct Client {
     agent: Agent,
     /// Asks configured URLs: centers, and a dead-man's switch.
     configured: Agent,
-    options: Options,
+    options: RequestOptions,
     deadline: Deadline,
     buffers: Arc<Buffers>,
 }
 
 impl Client {
     /// Prepares connections; sends nothing yet. Fails if the proxy is no URL.
-    pub(crate) fn new(options: &Options) -> Result<Self, HttpError> {
+    pub(crate) fn new(options: &RequestOptions) -> Result<Self, HttpError> {
         let proxy = match &options.proxy {
             Some(url) => Some(Proxy::new(url).map_err(|_| BadAddress {
                 address: url.clone(),
@@ -94,7 +94,7 @@ impl Client {
         Ok(Self {
             agent: agent_with(AddressFilter::for_agents(options), options.timeout),
             configured: agent_with(AddressFilter::for_configured(options), center_timeout),
-            options: Options { center_timeout, ..options.clone() },
+            options: RequestOptions { center_timeout, ..options.clone() },
             deadline: Deadline::NONE,
             buffers: Arc::default(),
         })

@@ -9,7 +9,7 @@ use crate::profile::Limits;
 
 /// Options of requests.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct RequestOptions {
     /// Time limit of the connection, name resolution included.
     pub connect_timeout: Duration,
     /// Longest silence within an answer.
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     pub concurrency: usize,
 }
 
-impl Options {
+impl RequestOptions {
     /// Takes the options from a configuration.
     #[must_use]
     pub(crate) fn from_config(config: &PullConfig) -> Self {

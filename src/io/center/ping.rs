@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Client;
 use super::error::{HttpError, transport};
 use super::list::ListLimits;
-use super::options::Options;
+use super::options::RequestOptions;
 use crate::config::AddressPolicy;
 use crate::ping::{Ping, PingUrl};
 use crate::profile::Limits;
@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl Client {
     /// Prepares connections to a dead-man's switch.
     pub(crate) fn for_pings(proxy: Option<String>, policy: AddressPolicy) -> Result<Self, HttpError> {
-        Self::new(&Options {
+        Self::new(&RequestOptions {
             connect_timeout: TIMEOUT,
             read_timeout: TIMEOUT,
             timeout: TIMEOUT,

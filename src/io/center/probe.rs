@@ -13,7 +13,7 @@ use super::Client;
 use super::answer::fraction_of;
 use super::dial::{AddressFilter, LookupFailed, TargetCheck};
 use super::error::{HttpError, transport};
-use super::raw::Recorder;
+use super::raw::RecordingConnector;
 use crate::address::{BadAddress, base_url};
 use crate::fleet::liveness::{Finding, ProbeFinding};
 
@@ -27,7 +27,7 @@ const HEAD_BYTES: usize = 64;
 
 /// The cost that an attempt may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
+pub(crate) enum ProbeEffort {
     /// A silent address is asked for its fraction alone.
     Quick,
     /// A silent address is also asked for its profile, and may be silent for as long again.
@@ -73,7 +73,7 @@ impl Client {
     ///
     /// An agent gives its fraction of hit blocks; one that lacks this call gives its profile.
     #[must_use]
-    pub(crate) fn probe(&self, address: &str, effort: Effort) -> ProbeFinding {
+    pub(crate) fn probe(&self, address: &str, effort: ProbeEffort) -> ProbeFinding {
         let base = match base_url(address) {
             Ok(base) => base,
             Err(bad) => return undialled(&bad),
@@ -85,7 +85,7 @@ impl Client {
                 detail: format!("does not answer as goc ({})", head.status),
             },
             Err(error) => match self.failure(&error) {
-                failure if failure.finding == Finding::Silent && effort == Effort::Thorough => failure,
+                failure if failure.finding == Finding::Silent && effort == ProbeEffort::Thorough => failure,
                 failure => return failure,
             },
         };
@@ -124,7 +124,7 @@ impl Client {
     ) -> Result<AnswerStart, ureq::Error> {
         let head = ask(&self.agent).and_then(AnswerStart::read);
         let Err(error @ (ureq::Error::Protocol(_) | ureq::Error::BodyStalled)) = head else { return head };
-        let (filter, recorder) = (AddressFilter::for_agents(&self.options), Recorder::default());
+        let (filter, recorder) = (AddressFilter::for_agents(&self.options), RecordingConnector::default());
         let connector =
             TargetCheck(filter.clone()).chain(DefaultConnector::default()).chain(recorder.clone());
         // The request fails as before; the recorder has the bytes that came.

@@ -18,9 +18,9 @@ const BODY_BYTES: usize = 6;
 
 /// Keeps the first bytes that come over the connection it makes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recorder(Arc<Mutex<Vec<u8>>>);
+pub(super) struct RecordingConnector(Arc<Mutex<Vec<u8>>>);
 
-impl Recorder {
+impl RecordingConnector {
     /// Returns the status and the body of the answer as far as it came; `None` if its head has no end.
     pub(super) fn answer(&self) -> Option<(u16, Vec<u8>)> {
         let kept = lock(&self.0);
@@ -30,29 +30,29 @@ impl Recorder {
     }
 }
 
-impl Connector<Box<dyn Transport>> for Recorder {
-    type Out = Recording;
+impl Connector<Box<dyn Transport>> for RecordingConnector {
+    type Out = RecordingTransport;
 
     fn connect(
         &self,
         _: &ConnectionDetails<'_>,
         chained: Option<Box<dyn Transport>>,
-    ) -> Result<Option<Recording>, ureq::Error> {
+    ) -> Result<Option<RecordingTransport>, ureq::Error> {
         let kept = Arc::clone(&self.0);
         // A proxy's answer comes before that of the address, over a connection of its own.
         lock(&kept).clear();
-        Ok(chained.map(|inner| Recording { inner, kept }))
+        Ok(chained.map(|inner| RecordingTransport { inner, kept }))
     }
 }
 
 /// A connection whose first bytes are kept.
 #[derive(Debug)]
-pub(super) struct Recording {
+pub(super) struct RecordingTransport {
     inner: Box<dyn Transport>,
     kept: Arc<Mutex<Vec<u8>>>,
 }
 
-impl Recording {
+impl RecordingTransport {
     /// Waits for more bytes, and keeps them; tells whether any came.
     fn record(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let before = self.inner.buffers().input().len();
@@ -70,7 +70,7 @@ impl Recording {
     }
 }
 
-impl Transport for Recording {
+impl Transport for RecordingTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_status_is_none() {
-        let recorder = |bytes: &[u8]| Recorder(Arc::new(Mutex::new(bytes.to_vec())));
+        let recorder = |bytes: &[u8]| RecordingConnector(Arc::new(Mutex::new(bytes.to_vec())));
         assert_eq!(recorder(b"HTTP/1.1 405 No\r\n\r\nno").answer(), Some((405, b"no".to_vec())));
         assert_eq!(recorder(b"SSH-2.0\r\n\r\nmode: count").answer(), None);
         assert_eq!(recorder(b"\r\n\r\n").answer(), None);

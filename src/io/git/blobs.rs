@@ -3,7 +3,7 @@
 use std::io::{self, BufReader};
 
 use super::error::GitError;
-use super::object::{Answer, Content, ObjectId, read_answer};
+use super::object::{BlobContent, ObjectAnswer, ObjectId, read_answer};
 use super::{CAT_FILE, Repository};
 use crate::parallel;
 
@@ -16,7 +16,7 @@ const BLOBS_PER_GIT: usize = 64;
 const MAX_GITS: usize = 8;
 
 /// Blobs that are handed on together.
-type Group<'a, const N: usize> = [Option<&'a ObjectId>; N];
+type BlobGroup<'a, const N: usize> = [Option<&'a ObjectId>; N];
 
 impl Repository {
     /// Reads blobs, spread over several gits, and hands each to `take` with its index, on several threads. Returns the
@@ -24,7 +24,7 @@ impl Repository {
     pub(crate) fn blobs<T: Send>(
         &self,
         blobs: &[ObjectId],
-        take: impl Fn(usize, Content<'_>) -> T + Sync,
+        take: impl Fn(usize, BlobContent<'_>) -> T + Sync,
     ) -> Result<Vec<T>, GitError> {
         let groups: Vec<_> = blobs.iter().map(|blob| [Some(blob)]).collect();
         self.groups(&groups, |index, [content]| take(index, content.expect("it was asked for")))
@@ -34,7 +34,7 @@ impl Repository {
     pub(crate) fn groups<T: Send, const N: usize>(
         &self,
         groups: &[[Option<&ObjectId>; N]],
-        take: impl Fn(usize, [Option<Content<'_>>; N]) -> T + Sync,
+        take: impl Fn(usize, [Option<BlobContent<'_>>; N]) -> T + Sync,
     ) -> Result<Vec<T>, GitError> {
         let blobs = groups.len() * N;
         if blobs < MIN_BLOBS_FOR_OWN_GIT {
@@ -60,8 +60,8 @@ impl Repository {
     /// Reads few groups by the git that keeps running.
     fn groups_by_lookup<T, const N: usize>(
         &self,
-        groups: &[Group<'_, N>],
-        take: impl Fn(usize, [Option<Content<'_>>; N]) -> T,
+        groups: &[BlobGroup<'_, N>],
+        take: impl Fn(usize, [Option<BlobContent<'_>>; N]) -> T,
     ) -> Result<Vec<T>, GitError> {
         let mut bodies = [const { Vec::new() }; N];
         let mut read = Vec::with_capacity(groups.len());
@@ -76,7 +76,7 @@ impl Repository {
     fn groups_by_one_git<T, const N: usize>(
         &self,
         groups: Vec<(usize, &[Option<&ObjectId>; N])>,
-        take: impl Fn(usize, [Option<Content<'_>>; N]) -> T,
+        take: impl Fn(usize, [Option<BlobContent<'_>>; N]) -> T,
     ) -> Result<Vec<(usize, T)>, GitError> {
         let asked = groups.iter().flat_map(|(_, group)| group.iter().flatten());
         let asked: String = asked.flat_map(|blob| [blob.as_str(), "\n"]).collect();
@@ -98,8 +98,8 @@ fn take_group<T, E, const N: usize>(
     index: usize,
     group: &[Option<&ObjectId>; N],
     bodies: &mut [Vec<u8>; N],
-    take: impl Fn(usize, [Option<Content<'_>>; N]) -> T,
-    mut read: impl FnMut(&ObjectId, &mut Vec<u8>) -> Result<Answer, E>,
+    take: impl Fn(usize, [Option<BlobContent<'_>>; N]) -> T,
+    mut read: impl FnMut(&ObjectId, &mut Vec<u8>) -> Result<ObjectAnswer, E>,
 ) -> Result<T, E> {
     let mut answers = [const { None }; N];
     for ((answer, body), blob) in answers.iter_mut().zip(&mut *bodies).zip(group) {
@@ -107,9 +107,9 @@ fn take_group<T, E, const N: usize>(
     }
     let content = |at: usize| {
         answers[at].as_ref().map(|answer| match answer {
-            Answer::Missing => Content::Missing,
-            Answer::Object { is_too_large: true, .. } => Content::TooLarge,
-            Answer::Object { .. } => Content::Text(&bodies[at]),
+            ObjectAnswer::Missing => BlobContent::Missing,
+            ObjectAnswer::Object { is_too_large: true, .. } => BlobContent::TooLarge,
+            ObjectAnswer::Object { .. } => BlobContent::Text(&bodies[at]),
         })
     };
     Ok(take(index, std::array::from_fn(content)))

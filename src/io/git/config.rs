@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::Repository;
 use super::error::GitError;
-use super::layout::{Layout, refuse_pipe};
+use super::layout::{CloneLayout, refuse_pipe};
 use super::run::command;
-use super::running::Running;
+use super::running::GitProcess;
 use super::view::{FORMAT_SETTINGS, FormatSetting, format_settings, may_say_format};
 
 const CONFIG: &str = "config";
@@ -15,7 +15,7 @@ const CONFIG_OF_WORKTREE: &str = "config.worktree";
 
 impl Repository {
     /// Returns how a repository is stored. Git reads that from the file itself and from none that it includes.
-    pub(super) fn format(&self, layout: &Layout) -> Result<Vec<FormatSetting>, GitError> {
+    pub(super) fn format(&self, layout: &CloneLayout) -> Result<Vec<FormatSetting>, GitError> {
         if !may_say_format(&read_config(layout).unwrap_or_default()) {
             return Ok(Vec::new());
         }
@@ -39,7 +39,7 @@ impl Repository {
         git.current_dir(folder)
             .args(["--git-dir", "/dev/null/none", "config", "--file", file])
             .args(arguments);
-        match Running::start("config", git, Vec::new(), self.deadline)?.output() {
+        match GitProcess::start("config", git, Vec::new(), self.timeout)?.output() {
             Ok(settings) => Ok(String::from_utf8_lossy(&settings).into_owned()),
             // Exit code 1: no setting fits.
             Err(GitError::Failed { code: Some(1), .. }) => Ok(String::new()),
@@ -56,7 +56,7 @@ impl Repository {
 }
 
 /// Reads the configuration file of a clone.
-pub(super) fn read_config(layout: &Layout) -> io::Result<Vec<u8>> {
+pub(super) fn read_config(layout: &CloneLayout) -> io::Result<Vec<u8>> {
     refuse_pipe(&layout.common_dir.join(CONFIG))?;
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that reads repositories")]
     std::fs::read(layout.common_dir.join(CONFIG))

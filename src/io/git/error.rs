@@ -96,7 +96,7 @@ pub(crate) enum GitError {
     TimedOut {
         /// The git command.
         action: &'static str,
-        /// The deadline.
+        /// The timeout.
         after: std::time::Duration,
     },
     /// Git answered in an unknown form.

@@ -13,10 +13,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::error::GitError;
-use super::layout::Layout;
+use super::layout::CloneLayout;
 use super::network::Network;
 use super::object::ObjectId;
-use super::owners::Owners;
+use super::owners::TrustedOwners;
 
 const ALTERNATES: &str = "objects/info/alternates";
 const SHALLOW: &str = "shallow";
@@ -32,12 +32,12 @@ pub(super) struct FetchFolder {
     objects: PathBuf,
     /// The file of the clone's shallow marks, which need not exist.
     shallow: PathBuf,
-    owners: Owners,
+    owners: TrustedOwners,
 }
 
 /// Facts about a clone that the repository beside it needs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct CloneFacts {
     /// URL to fetch from, without its secrets.
     pub(super) url: String,
     /// Commits that the clone has, with all their ancestors.
@@ -55,7 +55,7 @@ pub(super) struct LockedFolder<'a> {
 }
 
 impl FetchFolder {
-    pub(super) fn new(path: &Path, layout: &Layout, owners: &Owners) -> Self {
+    pub(super) fn new(path: &Path, layout: &CloneLayout, owners: &TrustedOwners) -> Self {
         Self {
             path: path.to_owned(),
             objects: layout.objects(),
@@ -68,8 +68,8 @@ impl FetchFolder {
         &self.path
     }
 
-    pub(super) fn layout(&self) -> Layout {
-        Layout { git_dir: self.path.clone(), common_dir: self.path.clone() }
+    pub(super) fn layout(&self) -> CloneLayout {
+        CloneLayout { git_dir: self.path.clone(), common_dir: self.path.clone() }
     }
 
     /// Tells whether this folder can be read in place of the clone: it has the fetched objects and those of the clone.
@@ -90,7 +90,11 @@ impl FetchFolder {
     }
 
     /// Makes the folder, or brings it up to date, and keeps other runs from fetching into it.
-    pub(super) fn prepare(&self, facts: &Facts, network: &Network) -> Result<LockedFolder<'_>, GitError> {
+    pub(super) fn prepare(
+        &self,
+        facts: &CloneFacts,
+        network: &Network,
+    ) -> Result<LockedFolder<'_>, GitError> {
         let not_writable = |reason| GitError::NotWritable { path: self.path.clone(), reason };
         make_folder(&self.path).map_err(not_writable)?;
         let found = fs::symlink_metadata(&self.path).map_err(not_writable)?;
@@ -126,7 +130,7 @@ impl FetchFolder {
         const PAUSE: Duration = Duration::from_millis(50);
         let not_writable = |reason| GitError::NotWritable { path: self.path.clone(), reason };
         let lock = self.open_lock().map_err(not_writable)?;
-        let mut left = network.deadline.0;
+        let mut left = network.timeout.0;
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
@@ -134,7 +138,7 @@ impl FetchFolder {
                 Err(TryLockError::WouldBlock) => {}
             }
             if left.is_zero() || network.stop.load(Ordering::Relaxed) != 0 {
-                return Err(GitError::TimedOut { action: "fetch", after: network.deadline.0 });
+                return Err(GitError::TimedOut { action: "fetch", after: network.timeout.0 });
             }
             #[expect(clippy::disallowed_methods, reason = "this adapter waits for another run")]
             std::thread::sleep(PAUSE.min(left));
@@ -232,7 +236,7 @@ impl Drop for LockedFolder<'_> {
 }
 
 /// Returns the configuration of such a repository. Beside it, git reads only the user's own.
-fn config(Facts { url, tips, filter, .. }: &Facts) -> String {
+fn config(CloneFacts { url, tips, filter, .. }: &CloneFacts) -> String {
     let mut text = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n".to_owned();
     if tips.first().is_some_and(|tip| tip.as_str().len() == 64) {
         text.push_str("[extensions]\n\tobjectformat = sha256\n");
@@ -314,7 +318,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_url_or_filter_can_be_another_line_of_the_configuration() {
-        let facts = Facts {
+        let facts = CloneFacts {
             url: "file:///a\"b\\c\n[core]\n\tsshCommand = x".to_owned(),
             tips: BTreeSet::from([ObjectId::parse(&"a".repeat(64)).unwrap()]),
             has_lost: false,

@@ -7,7 +7,7 @@ use super::object::ObjectId;
 
 /// The branch that others are merged into.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tip {
+pub(crate) struct DefaultBranch {
     /// Name, as `main`.
     pub branch: String,
     /// Its newest commit.
@@ -33,7 +33,7 @@ impl Repository {
     }
 
     /// Asks the remote for its default branch, and fetches that.
-    pub(crate) fn fetch_default_branch(&self, network: &Network) -> Result<Tip, GitError> {
+    pub(crate) fn fetch_default_branch(&self, network: &Network) -> Result<DefaultBranch, GitError> {
         let branch = self.remote_head(network)?;
         let tracked = format!("refs/remotes/origin/{branch}");
         self.fetch_refs(&format!("+refs/heads/{branch}:{tracked}"), network)?;
@@ -41,7 +41,7 @@ impl Repository {
     }
 
     /// Returns the default branch that this clone knows.
-    pub(crate) fn known_default_branch(&self) -> Result<Tip, GitError> {
+    pub(crate) fn known_default_branch(&self) -> Result<DefaultBranch, GitError> {
         const REMOTE_HEADS: &str = "refs/remotes/";
         let none = || GitError::NoDefaultBranch { path: self.path.clone() };
         let arguments = ["--format=%(symref)", "refs/remotes/*/HEAD"];
@@ -63,7 +63,7 @@ impl Repository {
     }
 
     /// Returns the newest commit that one of these references points to.
-    fn tip(&self, branch: &str, refs: &[String]) -> Result<Option<Tip>, GitError> {
+    fn tip(&self, branch: &str, refs: &[String]) -> Result<Option<DefaultBranch>, GitError> {
         let mut furthest: Option<ObjectId> = None;
         for name in refs {
             let Some(commit) = self.furthest_named(&format!("{name}^{{commit}}"))? else { continue };
@@ -75,7 +75,7 @@ impl Repository {
                 furthest = Some(commit);
             }
         }
-        Ok(furthest.map(|commit| Tip { branch: branch.to_owned(), commit }))
+        Ok(furthest.map(|commit| DefaultBranch { branch: branch.to_owned(), commit }))
     }
 
     /// Returns the Go files that differ between two commits. If contents are missing, only `Renames::Unknown` works.

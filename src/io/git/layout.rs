@@ -5,22 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::GitError;
-use super::owners::Owners;
+use super::owners::TrustedOwners;
 
 /// The folders of a clone, without links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct CloneLayout {
     /// Folder of this worktree.
     pub(super) git_dir: PathBuf,
     /// Folder that all worktrees share: configuration, references and objects.
     pub(super) common_dir: PathBuf,
 }
 
-impl Layout {
+impl CloneLayout {
     /// Finds the repository in a folder: a bare one, or one with a working tree, also a linked one. A repository in a
     /// folder above is never used. Fails if a part of it, or of the object folders that it borrows from, belongs to a
     /// user who is not trusted.
-    pub(super) fn find(path: &Path, owners: &Owners) -> Result<Self, GitError> {
+    pub(super) fn find(path: &Path, owners: &TrustedOwners) -> Result<Self, GitError> {
         let none = || GitError::NoRepository { path: path.to_owned() };
         let inner = path.join(".git");
         let is_there = |path: &Path| match path.metadata() {
@@ -68,7 +68,7 @@ fn is_missing(error: &std::io::Error) -> bool {
 }
 
 /// Checks the owners of a folder of objects, and of the folders that it borrows from.
-fn check_objects(objects: PathBuf, owners: &Owners) -> Result<(), GitError> {
+fn check_objects(objects: PathBuf, owners: &TrustedOwners) -> Result<(), GitError> {
     let mut seen = BTreeSet::new();
     let mut to_check = vec![objects];
     while let Some(objects) = to_check.pop() {

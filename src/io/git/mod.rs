@@ -30,10 +30,10 @@ mod view;
 pub(crate) use error::GitError;
 pub(crate) use history::{FileAt, FileChange, Renames};
 pub(crate) use network::Network;
-pub(crate) use object::{Content, ObjectId};
-pub(crate) use owners::Owners;
+pub(crate) use object::{BlobContent, ObjectId};
+pub(crate) use owners::TrustedOwners;
 pub(crate) use remote::clone;
-pub(crate) use run::Deadline;
+pub(crate) use run::Timeout;
 pub(crate) use tree::Tree;
 pub(crate) use url::RemoteUrl;
 
@@ -41,10 +41,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use fetching::FetchFolder;
-use layout::Layout;
-use lookup::Lookup;
+use layout::CloneLayout;
+use lookup::ObjectLookup;
 use run::command;
-use running::Running;
+use running::GitProcess;
 use view::View;
 
 const CAT_FILE: &str = "cat-file";
@@ -53,15 +53,15 @@ const CAT_FILE: &str = "cat-file";
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
     path: PathBuf,
-    layout: Layout,
+    layout: CloneLayout,
     fetching: FetchFolder,
     /// Set when the folder beside the clone has the objects and history of both, and is read instead.
     is_fetched: Arc<OnceLock<()>>,
-    deadline: Deadline,
+    timeout: Timeout,
     /// Read once: it does not change while a report is made.
     is_partial: OnceLock<bool>,
     /// Started at the first question, and shared by all copies of this value.
-    lookup: Arc<Mutex<Option<Lookup>>>,
+    lookup: Arc<Mutex<Option<ObjectLookup>>>,
     views: Arc<Views>,
 }
 
@@ -78,17 +78,17 @@ impl Repository {
     pub(crate) fn open(
         path: &Path,
         fetched: &Path,
-        owners: &Owners,
-        deadline: Deadline,
+        owners: &TrustedOwners,
+        timeout: Timeout,
     ) -> Result<Self, GitError> {
-        let layout = Layout::find(path, owners)?;
+        let layout = CloneLayout::find(path, owners)?;
         let fetching = FetchFolder::new(fetched, &layout, owners);
         let is_fetched = Arc::new(OnceLock::new());
         if fetching.is_readable() {
             let _ = is_fetched.set(());
         }
         let (is_partial, lookup, views) = (OnceLock::new(), Arc::default(), Arc::default());
-        Ok(Self { path: path.to_owned(), layout, fetching, is_fetched, deadline, is_partial, lookup, views })
+        Ok(Self { path: path.to_owned(), layout, fetching, is_fetched, timeout, is_partial, lookup, views })
     }
 
     /// Returns the folder through which objects and history are read.
@@ -104,7 +104,7 @@ impl Repository {
         self.view(&self.views.clone, &self.layout)
     }
 
-    fn view<'v>(&self, made: &'v OnceLock<View>, layout: &Layout) -> Result<&'v Path, GitError> {
+    fn view<'v>(&self, made: &'v OnceLock<View>, layout: &CloneLayout) -> Result<&'v Path, GitError> {
         let view = match made.get() {
             Some(view) => view,
             // Two threads may make it at once, and one of both is used.
@@ -131,7 +131,12 @@ impl Repository {
         self.start(action, arguments, input)?.output()
     }
 
-    fn start(&self, action: &'static str, arguments: &[&str], input: Vec<u8>) -> Result<Running, GitError> {
+    fn start(
+        &self,
+        action: &'static str,
+        arguments: &[&str],
+        input: Vec<u8>,
+    ) -> Result<GitProcess, GitError> {
         self.start_in(self.history()?, action, arguments, input)
     }
 
@@ -141,9 +146,9 @@ impl Repository {
         action: &'static str,
         arguments: &[&str],
         input: Vec<u8>,
-    ) -> Result<Running, GitError> {
+    ) -> Result<GitProcess, GitError> {
         let mut git = command();
         git.arg("--git-dir").arg(git_dir).arg(action).args(arguments);
-        Running::start(action, git, input, self.deadline)
+        GitProcess::start(action, git, input, self.timeout)
     }
 }

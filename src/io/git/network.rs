@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use super::run::{Deadline, network_command};
+use super::run::{Timeout, network_command};
 use super::url::RemoteUrl;
 
 /// Limits within which git may reach other machines.
@@ -15,7 +15,7 @@ pub(crate) struct Network {
     /// URL of the repository from the configuration.
     pub url: Option<RemoteUrl>,
     /// Time that one transfer may take.
-    pub deadline: Deadline,
+    pub timeout: Timeout,
     /// Ends a transfer when it is no longer 0.
     pub stop: Arc<AtomicUsize>,
     /// Name of the setting for the URL, as in `[apps.echo] repo`.

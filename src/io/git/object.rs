@@ -37,7 +37,7 @@ pub(super) fn lines(ids: &[ObjectId], before: &str, after: &str) -> String {
 
 /// The content of a file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Content<'a> {
+pub(crate) enum BlobContent<'a> {
     /// Its bytes.
     Text(&'a [u8]),
     /// The repository lacks the file.
@@ -46,7 +46,7 @@ pub(crate) enum Content<'a> {
     TooLarge,
 }
 
-impl<'a> Content<'a> {
+impl<'a> BlobContent<'a> {
     /// Returns the bytes; `None` if the file is missing or too large.
     #[must_use]
     pub(crate) fn text(self) -> Option<&'a [u8]> {
@@ -58,7 +58,7 @@ impl<'a> Content<'a> {
 }
 
 /// Git's answer about a name or hash.
-pub(super) enum Answer {
+pub(super) enum ObjectAnswer {
     /// The name means no object, or several.
     Missing,
     /// The name means one object.
@@ -67,11 +67,11 @@ pub(super) enum Answer {
 
 /// Reads an answer of `git cat-file --batch`: `<hash> <type> <size>`, the bytes and a line end, or `<name> missing` or
 /// `<name> ambiguous`. The bytes of an object that is too large are skipped.
-pub(super) fn read_answer(out: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<Answer> {
+pub(super) fn read_answer(out: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<ObjectAnswer> {
     let mut head = Vec::new();
     out.read_until(b'\n', &mut head)?;
     if head.ends_with(b" missing\n") || head.ends_with(b" ambiguous\n") {
-        return Ok(Answer::Missing);
+        return Ok(ObjectAnswer::Missing);
     }
     let head = String::from_utf8_lossy(&head);
     let words: Vec<&str> = head.trim_end_matches('\n').split(' ').collect();
@@ -89,5 +89,5 @@ pub(super) fn read_answer(out: &mut impl BufRead, body: &mut Vec<u8>) -> io::Res
         out.take(size).read_to_end(body)?;
     }
     out.read_exact(&mut [0])?;
-    Ok(Answer::Object { id, is_too_large })
+    Ok(ObjectAnswer::Object { id, is_too_large })
 }

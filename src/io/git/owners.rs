@@ -12,14 +12,14 @@ const ROOT: u32 = 0;
 
 /// Users whose repositories are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Owners {
+pub(crate) struct TrustedOwners {
     caller: Caller,
     /// Owner and group of the work directory.
     of_root: Option<(u32, u32)>,
     trusted: BTreeSet<u32>,
 }
 
-impl Owners {
+impl TrustedOwners {
     /// Trusts this process's user, root, the owner of the work directory and those that are configured; under
     /// `sudo` also the user who called it, as git does (`ensure_valid_ownership` in its path.c).
     #[must_use]
@@ -88,10 +88,10 @@ mod tests {
     #[test]
     fn a_repository_is_read_of_this_user_root_the_owner_of_the_work_directory_and_those_configured() {
         let owners =
-            Owners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some((1001, 1001)), [65533]);
+            TrustedOwners::of_users(Caller { uid: 1000, sudo_uid: Some(1005) }, Some((1001, 1001)), [65533]);
         let trusted = [0, 1000, 1001, 1005, 1002, 65533].map(|uid| owners.trusted.contains(&uid));
         assert_eq!(trusted, [true, true, true, false, false, true], "sudo counts for root alone");
-        let root = Owners::of_users(Caller { uid: 0, sudo_uid: Some(1005) }, Some((0, 0)), []);
+        let root = TrustedOwners::of_users(Caller { uid: 0, sudo_uid: Some(1005) }, Some((0, 0)), []);
         assert_eq!([0, 1005, 65534].map(|uid| root.trusted.contains(&uid)), [true, true, false]);
     }
 
@@ -107,8 +107,11 @@ mod tests {
             (0, 0, 1000, false),
         ];
         for (user, of_root, owner, is_allowed) in cases {
-            let owners =
-                Owners::of_users(Caller { uid: user, sudo_uid: None }, Some((of_root, of_root)), [owner]);
+            let owners = TrustedOwners::of_users(
+                Caller { uid: user, sudo_uid: None },
+                Some((of_root, of_root)),
+                [owner],
+            );
             assert_eq!(owners.may_fetch_into(owner), is_allowed, "{user} {of_root} {owner}");
         }
     }

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use super::config::read_config;
 use super::error::GitError;
-use super::fetching::Facts;
+use super::fetching::CloneFacts;
 use super::network::{Network, upload_pack};
 use super::object::{ObjectId, lines};
 use super::run::command;
-use super::running::Running;
+use super::running::GitProcess;
 use super::settings::{RemoteSetting, filter_of, remote_settings, unheeded_settings, url_of};
 use super::url::RemoteUrl;
-use super::{Owners, Repository};
+use super::{Repository, TrustedOwners};
 
 /// Clones `url` as a bare repository with all objects. A clone that root makes is handed to the owner of the work
 /// directory.
@@ -24,7 +24,7 @@ pub(crate) fn clone(
     url: &RemoteUrl,
     into: &Path,
     network: &Network,
-    owners: &Owners,
+    owners: &TrustedOwners,
 ) -> Result<(), GitError> {
     let mut git = network.command(url);
     let address = network.address(url);
@@ -40,11 +40,11 @@ pub(crate) fn clone(
     ])
     .args(["--end-of-options", &address])
     .arg(into);
-    Running::run("clone", git, Vec::new(), network)?;
+    GitProcess::run("clone", git, Vec::new(), network)?;
     let configure = |key, value| {
         let mut config = command();
         config.arg("--git-dir").arg(into).args(["config", key, value]);
-        Running::run("config", config, Vec::new(), network)
+        GitProcess::run("config", config, Vec::new(), network)
     };
     // A user who fetches by hand has no such helper.
     if address != url.as_str() {
@@ -142,7 +142,7 @@ impl Repository {
         let held = self.fetching.prepare(&self.facts(network.address(&url))?, network)?;
         git.arg("--git-dir").arg(self.fetching.path());
         git.args(["ls-remote", upload_pack(&url), "--symref", "--end-of-options", "origin", "HEAD"]);
-        let answer = Running::answer("ls-remote", git, network);
+        let answer = GitProcess::answer("ls-remote", git, network);
         drop(held);
         let answer = answer.map_err(|error| self.with_settings_unheeded(error, network))?;
         let answer = String::from_utf8_lossy(&answer);
@@ -180,7 +180,7 @@ impl Repository {
     }
 
     /// Returns the facts about the clone that the repository beside it needs.
-    fn facts(&self, url: String) -> Result<Facts, GitError> {
+    fn facts(&self, url: String) -> Result<CloneFacts, GitError> {
         let listed = self.output_of_clone("for-each-ref", &["--format=%(objectname)"], Vec::new())?;
         // No reference may lead to a detached HEAD.
         let head = self.output_of_clone("cat-file", &["--batch-check=%(objectname)"], b"HEAD\n".to_vec())?;
@@ -207,7 +207,7 @@ impl Repository {
             true => Some(filter_of(&self.remote_settings()?)),
             false => None,
         };
-        Ok(Facts { url, tips, has_lost, filter })
+        Ok(CloneFacts { url, tips, has_lost, filter })
     }
 
     fn fetch<const N: usize>(
@@ -248,7 +248,7 @@ impl Repository {
             .args(options)
             .args(["--end-of-options", "origin"])
             .args(refspecs);
-        let fetched = Running::run("fetch", git, input, network);
+        let fetched = GitProcess::run("fetch", git, input, network);
         drop(held);
         // A fetch that failed half-way may have left a readable folder, too.
         if self.fetching.is_readable() {

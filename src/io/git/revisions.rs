@@ -3,8 +3,8 @@
 use std::io;
 
 use super::error::GitError;
-use super::lookup::Lookup;
-use super::object::{Answer, ObjectId, read_answer};
+use super::lookup::ObjectLookup;
+use super::object::{ObjectAnswer, ObjectId, read_answer};
 use super::{CAT_FILE, Repository};
 
 impl Repository {
@@ -68,8 +68,8 @@ impl Repository {
     /// Returns the hash of the object that a name, of one line, means; `None` if it means no object, or several.
     pub(super) fn look_up(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         match self.ask(name, &mut Vec::new())? {
-            Answer::Object { id, .. } => Ok(Some(id)),
-            Answer::Missing => Ok(None),
+            ObjectAnswer::Object { id, .. } => Ok(Some(id)),
+            ObjectAnswer::Missing => Ok(None),
         }
     }
 
@@ -84,8 +84,8 @@ impl Repository {
         let answer = self.output_of_clone(CAT_FILE, &["--batch"], question)?;
         let answer = read_answer(&mut answer.as_slice(), &mut Vec::new());
         let in_clone = match answer.map_err(|reason| GitError::Io { action: CAT_FILE, reason })? {
-            Answer::Object { id, .. } => Some(id),
-            Answer::Missing => None,
+            ObjectAnswer::Object { id, .. } => Some(id),
+            ObjectAnswer::Missing => None,
         };
         match (here, in_clone) {
             (Some(here), Some(in_clone)) if self.is_ancestor(&here, &in_clone)? => Ok(Some(in_clone)),
@@ -98,11 +98,11 @@ impl Repository {
     }
 
     /// Asks the git that keeps running for the object of a name, and reads its content into `body`.
-    pub(super) fn ask(&self, name: &str, body: &mut Vec<u8>) -> Result<Answer, GitError> {
+    pub(super) fn ask(&self, name: &str, body: &mut Vec<u8>) -> Result<ObjectAnswer, GitError> {
         let mut lookup = self.lookup.lock().expect("no panic");
         let open = match lookup.take() {
             Some(open) => Ok(open),
-            None => Lookup::start(self.history()?, self.deadline),
+            None => ObjectLookup::start(self.history()?, self.timeout),
         };
         let answered = open.and_then(|mut open| {
             let answer = open.ask(name, body)?;
@@ -112,7 +112,7 @@ impl Repository {
         match answered {
             Ok(answer) => Ok(answer),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                Err(GitError::TimedOut { action: CAT_FILE, after: self.deadline.0 })
+                Err(GitError::TimedOut { action: CAT_FILE, after: self.timeout.0 })
             }
             // The git that keeps running has no messages, so another one repeats the question and tells the reason.
             Err(_) => {

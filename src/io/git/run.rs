@@ -10,7 +10,7 @@ use crate::address::shown_url;
 
 /// Time that one run of git may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(pub Duration);
+pub(crate) struct Timeout(pub Duration);
 
 /// Environment variables that git needs to run at all.
 const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];

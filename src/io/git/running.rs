@@ -19,7 +19,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group,
 use super::error::GitError;
 use super::network::Network;
 use super::process::{spawn, wait_for};
-use super::run::{Deadline, without_credentials};
+use super::run::{Timeout, without_credentials};
 
 /// Size of the largest pipe that Linux grants without a privilege (`/proc/sys/fs/pipe-max-size`).
 const PIPE_BYTES: usize = 1 << 20;
@@ -30,39 +30,39 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// Time that a git may take to end after a request to do so.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A git at work. Reading gives what it prints, and fails with [`io::ErrorKind::TimedOut`] at the deadline, or
+/// A git at work. Reading gives what it prints, and fails with [`io::ErrorKind::TimedOut`] at the timeout, or
 /// when this program was asked to stop. A git that is dropped before its end is killed.
-pub(super) struct Running {
+pub(super) struct GitProcess {
     action: &'static str,
     child: Child,
-    stdin: Option<Input>,
+    stdin: Option<GitInput>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     /// The start of its messages.
     message: Vec<u8>,
     since: Instant,
-    deadline: Deadline,
+    timeout: Timeout,
     /// A transfer, with all programs that it started, ends when this is no longer 0.
     stop: Option<Arc<AtomicUsize>>,
 }
 
 /// The part of git's input that is not written yet.
-struct Input {
+struct GitInput {
     pipe: ChildStdin,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl Running {
+impl GitProcess {
     /// Starts a git whose output is read.
     pub(super) fn start(
         action: &'static str,
         mut git: Command,
         input: Vec<u8>,
-        deadline: Deadline,
+        timeout: Timeout,
     ) -> Result<Self, GitError> {
         git.stdout(Stdio::piped());
-        let git = Self::begin(action, git, input, deadline, None)?;
+        let git = Self::begin(action, git, input, timeout, None)?;
         if let Some(stdout) = &git.stdout {
             // A larger pipe means fewer switches between git and this program; without it, reading is only slower.
             let _ = fcntl_setpipe_size(stdout, PIPE_BYTES);
@@ -99,14 +99,14 @@ impl Running {
         network: &Network,
     ) -> Result<Self, GitError> {
         git.process_group(0);
-        Self::begin(action, git, input, network.deadline, Some(Arc::clone(&network.stop)))
+        Self::begin(action, git, input, network.timeout, Some(Arc::clone(&network.stop)))
     }
 
     fn begin(
         action: &'static str,
         mut git: Command,
         input: Vec<u8>,
-        deadline: Deadline,
+        timeout: Timeout,
         stop: Option<Arc<AtomicUsize>>,
     ) -> Result<Self, GitError> {
         git.stdin(Stdio::piped()).stderr(Stdio::piped());
@@ -116,10 +116,10 @@ impl Running {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let pipe = child.stdin.take().expect("a pipe was asked for");
         let message = Vec::new();
-        let mut git = Self { action, child, stdin: None, stdout, stderr, message, since, deadline, stop };
+        let mut git = Self { action, child, stdin: None, stdout, stderr, message, since, timeout, stop };
         fcntl_setfl(&pipe, OFlags::NONBLOCK)
             .map_err(|error| GitError::Io { action, reason: error.into() })?;
-        git.stdin = Input { pipe, bytes: input, written: 0 }.write();
+        git.stdin = GitInput { pipe, bytes: input, written: 0 }.write();
         Ok(git)
     }
 
@@ -140,11 +140,11 @@ impl Running {
         let exit = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()).ok();
         while exit.is_some() || self.stderr.is_some() {
             match self.turn(exit.as_ref()) {
-                Ok(Event::Exit) => break,
+                Ok(GitEvent::Exit) => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     self.end(exit.as_ref());
-                    return Err(GitError::TimedOut { action, after: self.deadline.0 });
+                    return Err(GitError::TimedOut { action, after: self.timeout.0 });
                 }
                 Err(reason) => return Err(GitError::Io { action, reason }),
             }
@@ -165,9 +165,9 @@ impl Running {
     }
 
     /// Waits until one of git's pipes is ready, or git has ended if `exit` is given; writes input and keeps messages.
-    /// Fails at the deadline, unless git has ended.
-    fn turn(&mut self, exit: Option<&OwnedFd>) -> io::Result<Event> {
-        let left = self.deadline.0.saturating_sub(self.since.elapsed());
+    /// Fails at the timeout, unless git has ended.
+    fn turn(&mut self, exit: Option<&OwnedFd>) -> io::Result<GitEvent> {
+        let left = self.timeout.0.saturating_sub(self.since.elapsed());
         let is_stopped = self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed) != 0);
         let wait = match (&self.stop, is_stopped) {
             (_, true) => Duration::ZERO,
@@ -179,15 +179,15 @@ impl Running {
             return Err(io::ErrorKind::TimedOut.into());
         }
         if input {
-            self.stdin = self.stdin.take().and_then(Input::write);
+            self.stdin = self.stdin.take().and_then(GitInput::write);
         }
         if message {
             self.listen();
         }
         Ok(match (exit, output) {
-            (true, _) => Event::Exit,
-            (false, true) => Event::Output,
-            (false, false) => Event::Other,
+            (true, _) => GitEvent::Exit,
+            (false, true) => GitEvent::Output,
+            (false, false) => GitEvent::Other,
         })
     }
 
@@ -238,14 +238,14 @@ impl Running {
     }
 }
 
-impl Read for Running {
+impl Read for GitProcess {
     fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
-        while self.turn(None)? != Event::Output {}
+        while self.turn(None)? != GitEvent::Output {}
         self.stdout.as_mut().map_or(Ok(0), |stdout| stdout.read(part))
     }
 }
 
-impl Drop for Running {
+impl Drop for GitProcess {
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             self.kill(Signal::KILL);
@@ -256,7 +256,7 @@ impl Drop for Running {
 
 /// The next thing that a git did.
 #[derive(PartialEq, Eq)]
-enum Event {
+enum GitEvent {
     /// Git has ended.
     Exit,
     /// Git printed something that can be read.
@@ -265,7 +265,7 @@ enum Event {
     Other,
 }
 
-impl Input {
+impl GitInput {
     /// Writes as much as the pipe takes, and returns itself if bytes are left. A broken pipe is no error: the message of
     /// a git that ended early says more.
     fn write(mut self) -> Option<Self> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::error::GitError;
-use super::layout::{Layout, read, refuse_pipe};
+use super::layout::{CloneLayout, read, refuse_pipe};
 
 /// Parts of a repository that are data. They need not exist: git ignores a dangling link.
 const SHARED: [&str; 7] = ["objects", "refs", "packed-refs", "reftable", "shallow", "logs", "FETCH_HEAD"];
@@ -34,7 +34,7 @@ pub(super) struct View {
 
 impl View {
     /// Makes the view of a repository whose format these settings describe.
-    pub(super) fn new(layout: &Layout, format: &[FormatSetting]) -> Result<Self, GitError> {
+    pub(super) fn new(layout: &CloneLayout, format: &[FormatSetting]) -> Result<Self, GitError> {
         for path in READ_BY_GIT.map(|part| layout.common_dir.join(part)) {
             refuse_pipe(&path).map_err(|reason| GitError::Unreadable { path, reason })?;
         }
@@ -54,7 +54,7 @@ impl View {
         &self.git_dir
     }
 
-    fn fill(&self, layout: &Layout, format: &[FormatSetting], heads: &[String; 2]) -> io::Result<()> {
+    fn fill(&self, layout: &CloneLayout, format: &[FormatSetting], heads: &[String; 2]) -> io::Result<()> {
         let [head, head_of_worktree] = heads;
         let common = self.folder.join(REPOSITORY);
         link_parts(&layout.common_dir, &common, &SHARED)?;

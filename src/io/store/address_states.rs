@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Row, params};
 
-use super::damage::Owner;
+use super::damage::ValueOwner;
 use super::reading::{key_owner, maybe_time, time, unknown};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::KeyId;
@@ -55,7 +55,7 @@ impl Store {
     pub(crate) fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
         let sql = "SELECT address, since, runs, plain_since, plain_runs, witnessed_since, last_failed_at,
                           finding, detail, is_dead FROM suspicion";
-        let owner = |row: &Row<'_>| Ok(Owner::Address(row.get(0)?));
+        let owner = |row: &Row<'_>| Ok(ValueOwner::Address(row.get(0)?));
         let rows = self.query_readable("suspicion", sql, [], owner, |row| {
             let word: String = row.get(7)?;
             let suspicion = Suspicion {
@@ -81,7 +81,7 @@ impl Store {
     pub(crate) fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
         let sql = "SELECT center, address, service, build, removed_at, was_alive FROM tombstone
                    ORDER BY center, address, service";
-        let owner = |row: &Row<'_>| Ok(Owner::Address(row.get(1)?));
+        let owner = |row: &Row<'_>| Ok(ValueOwner::Address(row.get(1)?));
         self.query_readable("tombstone", sql, [], owner, |row| {
             Ok(Tombstone {
                 center: row.get(0)?,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
-use super::damage::Owner;
+use super::damage::ValueOwner;
 use super::reading::{fingerprint, key_owner, unknown};
 use super::{Store, StoreError, Writer};
 use crate::fleet::build_group::{BuildGroup, BuildGroupStatus, StructureIds};
@@ -31,7 +31,7 @@ impl Store {
                    JOIN structure ON structure.id = generation.structure_id
                    WHERE service.name = ?1 AND generation.address = ?2 AND generation.closed_at IS NULL
                    ORDER BY generation.id DESC LIMIT 1";
-        let owner = |row: &Row<'_>| row.get(0).map(Owner::Service);
+        let owner = |row: &Row<'_>| row.get(0).map(ValueOwner::Service);
         let read = |row: &Row<'_>| fingerprint(row, 1);
         Ok(self.query_readable("structure", sql, params![service, address], owner, read)?.pop())
     }
@@ -72,7 +72,7 @@ impl Store {
     /// Returns all structures by fingerprint.
     pub(crate) fn structures(&self) -> Result<StructureIds, StoreError> {
         let sql = "SELECT id, fingerprint FROM structure";
-        let owner = |row: &Row<'_>| row.get(0).map(Owner::Structure);
+        let owner = |row: &Row<'_>| row.get(0).map(ValueOwner::Structure);
         let read = |row: &Row<'_>| Ok((fingerprint(row, 1)?, row.get(0)?));
         Ok(self.query_readable("structure", sql, [], owner, read)?.into_iter().collect())
     }

@@ -35,7 +35,7 @@ impl fmt::Display for Damage {
 
 /// The owner of a stored value.
 #[derive(Clone, Debug)]
-pub(super) enum Owner {
+pub(super) enum ValueOwner {
     Key(KeyId),
     Service(ServiceId),
     BuildGroup(BuildGroupId),
@@ -83,15 +83,15 @@ impl Store {
         build_group: BuildGroupId,
         error: &StoreError,
     ) -> Result<(), StoreError> {
-        self.note(&Owner::BuildGroup(build_group), error)
+        self.note(&ValueOwner::BuildGroup(build_group), error)
     }
 
     /// Notes that a value of a key could not be read, as `error` says.
     pub(crate) fn note_damaged_key(&self, key: KeyId, error: &StoreError) -> Result<(), StoreError> {
-        self.note(&Owner::Key(key), error)
+        self.note(&ValueOwner::Key(key), error)
     }
 
-    fn note(&self, owner: &Owner, error: &StoreError) -> Result<(), StoreError> {
+    fn note(&self, owner: &ValueOwner, error: &StoreError) -> Result<(), StoreError> {
         let services = self.names_of(owner).map_err(self.failed())?;
         let damage = Damage { services, what: error.to_string() };
         lock(&self.damages.0).insert(damage);
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Notes values that cannot be read, each with its owner.
-    pub(super) fn note_all(&self, damaged: Vec<(Owner, String)>) -> Result<(), StoreError> {
+    pub(super) fn note_all(&self, damaged: Vec<(ValueOwner, String)>) -> Result<(), StoreError> {
         for (owner, what) in damaged {
             let services = self.names_of(&owner).map_err(self.failed())?;
             let what = format!("database {:?}: {what}", self.path.display().to_string());
@@ -108,36 +108,36 @@ impl Store {
         Ok(())
     }
 
-    fn names_of(&self, owner: &Owner) -> rusqlite::Result<Vec<String>> {
+    fn names_of(&self, owner: &ValueOwner) -> rusqlite::Result<Vec<String>> {
         let (sql, id): (_, &dyn ToSql) = match owner {
-            Owner::Key(key) => ("SELECT name FROM service WHERE key_id = ?1 ORDER BY name", key),
-            Owner::Service(service) => ("SELECT name FROM service WHERE id = ?1", service),
-            Owner::BuildGroup(build_group) => (
+            ValueOwner::Key(key) => ("SELECT name FROM service WHERE key_id = ?1 ORDER BY name", key),
+            ValueOwner::Service(service) => ("SELECT name FROM service WHERE id = ?1", service),
+            ValueOwner::BuildGroup(build_group) => (
                 "SELECT name FROM service JOIN edition USING (key_id) WHERE edition.id = ?1 ORDER BY name",
                 build_group,
             ),
-            Owner::Row(row) => (
+            ValueOwner::Row(row) => (
                 "SELECT name FROM service JOIN cover_key ON cover_key.id = key_id
                  JOIN goc_o_staging_service_cover AS cover USING (env, region, app_name, git_commit)
                  WHERE cover.id = ?1 ORDER BY name",
                 row,
             ),
-            Owner::Structure(structure) => (
+            ValueOwner::Structure(structure) => (
                 "SELECT DISTINCT name FROM service JOIN edition USING (key_id)
                  JOIN generation ON edition_id = edition.id WHERE structure_id = ?1 ORDER BY name",
                 structure,
             ),
-            Owner::Address(address) => (
+            ValueOwner::Address(address) => (
                 "SELECT DISTINCT name FROM service JOIN listing ON service_id = service.id
                  WHERE address = ?1 ORDER BY name",
                 address,
             ),
-            Owner::App(app) => (
+            ValueOwner::App(app) => (
                 "SELECT name FROM service JOIN cover_key ON cover_key.id = key_id
                  WHERE app_name = ?1 ORDER BY name",
                 app,
             ),
-            Owner::Nobody => return Ok(Vec::new()),
+            ValueOwner::Nobody => return Ok(Vec::new()),
         };
         // The name itself may be the value that cannot be read.
         let name = |row: &Row<'_>| row.get_ref(0).map(shown);

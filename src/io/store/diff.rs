@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{ErrorCode, OpenFlags, params};
 
-use super::damage::Owner;
+use super::damage::ValueOwner;
 use super::reading::time;
 use super::{Store, StoreError};
 use crate::coverage::{ChangedLines, Coverage};
@@ -69,7 +69,7 @@ impl Store {
     pub(crate) fn diff(&self, row: RowId) -> Result<Option<ChangedLines>, StoreError> {
         let sql = "SELECT row_id, base_commit, how, hit, lines, computed_at FROM cover_diff WHERE row_id = ?1
                    ORDER BY default_at DESC NULLS LAST, computed_at DESC LIMIT 1";
-        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(Owner::Row);
+        let owner = |row: &rusqlite::Row<'_>| row.get(0).map(ValueOwner::Row);
         let read = |row: &rusqlite::Row<'_>| {
             Ok(ChangedLines {
                 base: row.get(1)?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
-use super::damage::{Owner, described, is_of_value};
+use super::damage::{ValueOwner, described, is_of_value};
 use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, ServiceId};
@@ -24,7 +24,7 @@ impl Store {
                 || Ok(Key { env: row.get(1)?, region: row.get(2)?, app: row.get(3)?, commit: row.get(4)? });
             match sound() {
                 Err(error) if is_of_value(&error) => {
-                    damaged.push((Owner::Key(id), described("cover_key", row, &error)));
+                    damaged.push((ValueOwner::Key(id), described("cover_key", row, &error)));
                     Ok((id, None))
                 }
                 key => Ok((id, Some(key?))),
@@ -46,7 +46,7 @@ impl Store {
                 Ok(service) => Ok(Some(service)),
                 Err(error) if is_of_value(&error) => {
                     // The damage is reported with all names of its key.
-                    let owner = row.get(2).map_or(Owner::Service(id), Owner::Key);
+                    let owner = row.get(2).map_or(ValueOwner::Service(id), ValueOwner::Key);
                     damaged.push((owner, described("service", row, &error)));
                     // The other values can be restored from the name.
                     Ok(row.get(1).ok().map(|name| KnownService { id, name, place: None }))
@@ -62,7 +62,7 @@ impl Store {
     pub(crate) fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
         let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
                    ORDER BY service_id, position, address";
-        let owner = |row: &Row<'_>| Ok(Owner::Service(row.get(0)?));
+        let owner = |row: &Row<'_>| Ok(ValueOwner::Service(row.get(0)?));
         let mut centers: HashSet<Arc<str>> = HashSet::new();
         self.query_readable("listing", sql, [], owner, |row| {
             let unlisted_at = maybe_time(row, 4)?;
@@ -87,7 +87,7 @@ impl Store {
     pub(crate) fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let sql = "SELECT url, last_listed_at FROM center";
         let read = |row: &Row<'_>| Ok((row.get(0)?, time(row, 1)?));
-        Ok(self.query_readable("center", sql, [], |_| Ok(Owner::Nobody), read)?.into_iter().collect())
+        Ok(self.query_readable("center", sql, [], |_| Ok(ValueOwner::Nobody), read)?.into_iter().collect())
     }
 
     /// Returns the centers that pulls without names asked, by URL.
@@ -97,7 +97,7 @@ impl Store {
             "asked_center",
             sql,
             [],
-            |_| Ok(Owner::Nobody),
+            |_| Ok(ValueOwner::Nobody),
             |row| Ok((row.get(0)?, AskedCenter { asked_at: time(row, 1)?, is_latest: row.get(2)? })),
         )?;
         Ok(rows.into_iter().collect())

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Error, Params, Row, ToSql, params};
 
-use super::damage::{Owner, described, is_of_value};
+use super::damage::{ValueOwner, described, is_of_value};
 use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, LifeId, StructureId};
@@ -49,7 +49,7 @@ impl Store {
                          AND (life.id < generation.id OR life.opened_at <= generation.closed_at)
                          AND life.is_mixture = 0 AND (life.closed_at IS NULL OR life.closed_at >= ?1)))
                    ORDER BY edition_id, structure_id, id LIMIT ?2";
-        let owner = |row: &Row<'_>| row.get(1).map(Owner::BuildGroup);
+        let owner = |row: &Row<'_>| row.get(1).map(ValueOwner::BuildGroup);
         let mut damaged = Vec::new();
         let read = reading_lives(&mut damaged);
         let lives = self.query_readable("generation", sql, params![iso(until), limit], owner, read)?;
@@ -87,7 +87,7 @@ impl Store {
     pub(crate) fn last_answer(&self, life: LifeId) -> Result<Option<LastAnswer>, StoreError> {
         let sql = "SELECT edition_id, fraction, imprint FROM last_answer
                    JOIN generation ON generation.id = generation_id WHERE generation_id = ?1";
-        let owner = |row: &Row<'_>| row.get(0).map(Owner::BuildGroup);
+        let owner = |row: &Row<'_>| row.get(0).map(ValueOwner::BuildGroup);
         let answer = |row: &Row<'_>| Ok(LastAnswer { fraction: row.get(1)?, answer_digest: row.get(2)? });
         Ok(self.query_readable("last_answer", sql, [life], owner, answer)?.pop())
     }
@@ -173,11 +173,11 @@ impl Writer<'_> {
 }
 
 /// Returns a closure that reads a life and notes each time that cannot be read.
-fn reading_lives(damaged: &mut Vec<(Owner, String)>) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Life> {
+fn reading_lives(damaged: &mut Vec<(ValueOwner, String)>) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Life> {
     |row| {
         let build_group = row.get(1)?;
         life_from_row(row, |error| {
-            damaged.push((Owner::BuildGroup(build_group), described("generation", row, error)));
+            damaged.push((ValueOwner::BuildGroup(build_group), described("generation", row, error)));
         })
     }
 }

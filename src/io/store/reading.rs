@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error, Params, Row};
 
-use super::damage::{Owner, described, is_of_value};
+use super::damage::{ValueOwner, described, is_of_value};
 use super::{Store, StoreError};
 use crate::profile::Fingerprint;
 
@@ -36,7 +36,7 @@ impl Store {
         table: &str,
         sql: &str,
         bound: impl Params,
-        owner: impl Fn(&Row<'_>) -> rusqlite::Result<Owner>,
+        owner: impl Fn(&Row<'_>) -> rusqlite::Result<ValueOwner>,
         mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
         let mut damaged = Vec::new();
@@ -48,7 +48,8 @@ impl Store {
                 match read(row) {
                     Ok(value) => sound.push(value),
                     Err(error) if is_of_value(&error) => {
-                        damaged.push((owner(row).unwrap_or(Owner::Nobody), described(table, row, &error)));
+                        damaged
+                            .push((owner(row).unwrap_or(ValueOwner::Nobody), described(table, row, &error)));
                     }
                     Err(error) => return Err(error),
                 }
@@ -62,13 +63,13 @@ impl Store {
 }
 
 /// Returns the key in column 0 as the owner of a row.
-pub(super) fn key_owner(row: &Row<'_>) -> rusqlite::Result<Owner> {
-    row.get(0).map(Owner::Key)
+pub(super) fn key_owner(row: &Row<'_>) -> rusqlite::Result<ValueOwner> {
+    row.get(0).map(ValueOwner::Key)
 }
 
 /// Returns the public row in column 0 as the owner of a row.
-pub(super) fn row_owner(row: &Row<'_>) -> rusqlite::Result<Owner> {
-    row.get(0).map(Owner::Row)
+pub(super) fn row_owner(row: &Row<'_>) -> rusqlite::Result<ValueOwner> {
+    row.get(0).map(ValueOwner::Row)
 }
 
 /// Reads a time.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Error, Row as SqlRow, params};
 
-use super::damage::Owner;
+use super::damage::ValueOwner;
 use super::ids::HIGHEST_ID;
 use super::reading::{fingerprint, maybe_time, row_owner, time};
 use super::{Store, StoreError, Writer};
@@ -24,7 +24,7 @@ impl Store {
     /// Returns the last number of each app's profiles, by folder.
     pub(super) fn app_numbers(&self) -> Result<HashMap<String, u64>, StoreError> {
         let sql = "SELECT app_name, folder, last_number FROM app";
-        let owner = |row: &SqlRow<'_>| row.get(0).map(Owner::App);
+        let owner = |row: &SqlRow<'_>| row.get(0).map(ValueOwner::App);
         let rows = self.query_readable("app", sql, [], owner, |row| {
             let number: i64 = row.get(2)?;
             let sound = u64::try_from(number).ok().filter(|number| *number <= HIGHEST_NUMBER);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::damage::Owner;
+use super::damage::ValueOwner;
 use super::reading::time;
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::LifeId;
@@ -17,20 +17,20 @@ impl Store {
     /// Returns the latest time that the last run is known to have seen.
     pub(crate) fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) AS started_at FROM run ORDER BY id DESC LIMIT 1";
-        Ok(self.query_readable("run", sql, [], |_| Ok(Owner::Nobody), |row| time(row, 0))?.pop())
+        Ok(self.query_readable("run", sql, [], |_| Ok(ValueOwner::Nobody), |row| time(row, 0))?.pop())
     }
 
     /// Returns the jumps of the clock.
     pub(crate) fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
         let sql = "SELECT went_to, came_from FROM clock_jump";
         let read = |row: &Row<'_>| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? });
-        self.query_readable("clock_jump", sql, [], |_| Ok(Owner::Nobody), read)
+        self.query_readable("clock_jump", sql, [], |_| Ok(ValueOwner::Nobody), read)
     }
 
     /// Returns the last life that was stored before the clock last went back.
     pub(crate) fn last_before_jump(&self) -> Result<Option<LifeId>, StoreError> {
         let sql = "SELECT last_generation FROM clock_jump ORDER BY last_generation DESC LIMIT 1";
-        Ok(self.query_readable("clock_jump", sql, [], |_| Ok(Owner::Nobody), |row| row.get(0))?.pop())
+        Ok(self.query_readable("clock_jump", sql, [], |_| Ok(ValueOwner::Nobody), |row| row.get(0))?.pop())
     }
 
     /// Tells whether the last run came to its end; also true where none was made.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Row, params};
 
-use super::damage::{Owner, described, is_of_value};
+use super::damage::{ValueOwner, described, is_of_value};
 use super::reading::{key_owner, maybe_time, string_list, time, unknown};
 use super::{Store, StoreError, Writer};
 use crate::fleet::election::{Contest, ContestKind, Election};
@@ -23,7 +23,7 @@ impl Store {
             let key = row.get(0)?;
             match schedule_row(row) {
                 Err(error) if is_of_value(&error) => {
-                    damaged.push((Owner::Key(key), described("schedule", row, &error)));
+                    damaged.push((ValueOwner::Key(key), described("schedule", row, &error)));
                     // The next pull decides anew about the row, and writes this again.
                     Ok((key, ScheduleRow { unfinished: true, ..ScheduleRow::default() }))
                 }

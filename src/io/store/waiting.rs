@@ -22,13 +22,13 @@ pub(crate) fn tell_waits(notice: fn(&Path)) {
 
 /// The next step of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum WaitStep {
     Wait,
     NotifyAndWait,
     GiveUp,
 }
 
-impl Step {
+impl WaitStep {
     /// Returns the step after so many pauses.
     fn after(pauses: u32) -> Self {
         match PAUSE * pauses {
@@ -41,12 +41,12 @@ impl Step {
 
 /// Waits a moment, and tells whether to try again.
 pub(super) fn wait(attempt: i32, path: &Path) -> bool {
-    let step = Step::after(u32::try_from(attempt).unwrap_or(u32::MAX));
-    if step == Step::GiveUp {
+    let step = WaitStep::after(u32::try_from(attempt).unwrap_or(u32::MAX));
+    if step == WaitStep::GiveUp {
         return false;
     }
     // Several threads may wait for the same lock, each with its own connection; one notice is enough.
-    if step == Step::NotifyAndWait
+    if step == WaitStep::NotifyAndWait
         && !IS_NOTIFIED.swap(true, Ordering::Relaxed)
         && let Some(notice) = NOTICE.get()
     {
@@ -63,11 +63,11 @@ mod tests {
 
     #[test]
     fn a_wait_is_notified_once_after_a_second_and_ends_after_ten() {
-        let steps: Vec<Step> = (0..500).map(Step::after).collect();
-        let notified: Vec<usize> = (0..500).filter(|at| steps[*at] == Step::NotifyAndWait).collect();
+        let steps: Vec<WaitStep> = (0..500).map(WaitStep::after).collect();
+        let notified: Vec<usize> = (0..500).filter(|at| steps[*at] == WaitStep::NotifyAndWait).collect();
         assert_eq!(notified, [40], "25 ms each");
-        assert_eq!(steps.iter().position(|step| *step == Step::GiveUp), Some(400));
-        assert!(steps[400..].iter().all(|step| *step == Step::GiveUp));
-        assert_eq!(Step::after(u32::MAX), Step::GiveUp);
+        assert_eq!(steps.iter().position(|step| *step == WaitStep::GiveUp), Some(400));
+        assert!(steps[400..].iter().all(|step| *step == WaitStep::GiveUp));
+        assert_eq!(WaitStep::after(u32::MAX), WaitStep::GiveUp);
     }
 }

@@ -33,7 +33,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use folder::{Folder, Links, Rules};
+use folder::{Folder, FolderRules, LinkPolicy};
 
 pub(crate) use error::{FillError, WorkdirError};
 pub(crate) use lock::{LockedWorkdir, ReadersLock};
@@ -63,7 +63,7 @@ const FETCHED: &str = "repo.fetch";
 pub(crate) struct Workdir {
     /// Absolute; no part of it is a link.
     root: PathBuf,
-    rules: Rules,
+    rules: FolderRules,
 }
 
 impl Workdir {
@@ -79,7 +79,7 @@ impl Workdir {
         {
             return Err(WorkdirError::OtherOwner { path: root, owner: users::shown(found.uid()) });
         }
-        Ok(Self { root, rules: Rules { caller, group_write: false } })
+        Ok(Self { root, rules: FolderRules { caller, group_write: false } })
     }
 
     /// Lets the group write what is created from now on, whatever the umask says.
@@ -135,7 +135,7 @@ impl Workdir {
 
     /// Fails if one of these folders, each in the one before, is a link that is not followed.
     fn check_links(&self, names: &[&str]) -> Result<(), WorkdirError> {
-        let open = |folder: Folder, name: &&str| folder.child(name, Links::Trusted);
+        let open = |folder: Folder, name: &&str| folder.child(name, LinkPolicy::Trusted);
         match self.open_root().and_then(|root| names.iter().try_fold(root, open)) {
             Err(refused @ (WorkdirError::Link { .. } | WorkdirError::LinkOfOther { .. })) => Err(refused),
             // Other errors are reported when the folder is used.

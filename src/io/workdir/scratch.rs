@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::path::Path;
 
 use super::error::{FillError, WorkdirError};
-use super::folder::{Folder, Links};
+use super::folder::{Folder, LinkPolicy};
 use super::lock::{LockedWorkdir, ReadersLock, open_readers};
 use super::{REPO, Workdir};
 use crate::io::users;
@@ -24,11 +24,11 @@ impl Workdir {
         app: &str,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<(), FillError<E>> {
-        let folder = self.open_root()?.make_child(&escape(app), Links::Trusted)?;
+        let folder = self.open_root()?.make_child(&escape(app), LinkPolicy::Trusted)?;
         self.in_scratch(|scratch| {
             fill(&scratch.path().join(REPO)).map_err(FillError::Content)?;
             // Files in it have the modes that git gave them, and are closed with the folder around them.
-            scratch.child(REPO, Links::Refused)?.close_to_others()?;
+            scratch.child(REPO, LinkPolicy::Refused)?.close_to_others()?;
             let renamed = scratch.rename(REPO, &folder, REPO);
             if folder.file_type(REPO)?.is_none() {
                 renamed?;
@@ -44,10 +44,10 @@ impl Workdir {
         &self,
         work: impl FnOnce(&Folder) -> Result<T, E>,
     ) -> Result<T, E> {
-        let all = self.open_root()?.make_child(SCRATCH, Links::Refused);
+        let all = self.open_root()?.make_child(SCRATCH, LinkPolicy::Refused);
         let all = all.map_err(|error| self.scratch_error(error))?;
         let name = format!("{:016x}", fastrand::u64(..));
-        let own = all.make_child(&name, Links::Refused)?;
+        let own = all.make_child(&name, LinkPolicy::Refused)?;
         let done = work(&own);
         let _ = all.remove_all(&name);
         done
@@ -69,7 +69,7 @@ impl LockedWorkdir {
     /// Fails if a link stands in the place of the folder: somebody wants another folder emptied.
     pub(crate) fn sweep_scratch(&self) -> Result<Vec<WorkdirError>, WorkdirError> {
         let root = self.workdir.open_root()?;
-        let scratch = match root.child(SCRATCH, Links::Refused) {
+        let scratch = match root.child(SCRATCH, LinkPolicy::Refused) {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             Err(error) if error.is_no_folder() => return Ok(vec![self.workdir.scratch_error(error)]),
             opened => opened?,

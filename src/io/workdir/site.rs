@@ -36,7 +36,7 @@ pub(crate) struct SiteFolder {
 
 /// The entry at the path of a file of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Occupied {
+pub(crate) enum ExistingEntry {
     /// No entry.
     Free,
     /// A file.
@@ -109,17 +109,17 @@ impl SiteFolder {
 
     /// Returns the kind of entry at a path, before a file is written there.
     #[must_use]
-    pub(crate) fn occupied(&self, path: &str) -> Occupied {
+    pub(crate) fn occupied(&self, path: &str) -> ExistingEntry {
         // A folder that is a link leads out of the site.
         let mut above = path.match_indices('/').map(|(at, _)| self.root.join(&path[..at]));
         if above.any(|folder| fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir())) {
-            return Occupied::Other;
+            return ExistingEntry::Other;
         }
         match fs::symlink_metadata(self.root.join(path)) {
-            Ok(found) if found.is_file() => Occupied::File,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Occupied::Free,
+            Ok(found) if found.is_file() => ExistingEntry::File,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => ExistingEntry::Free,
             // A folder or a link, or a file stands in the place of a folder above.
-            _ => Occupied::Other,
+            _ => ExistingEntry::Other,
         }
     }
 

@@ -10,7 +10,7 @@ use rustix::fs::FileType;
 
 use super::durable::UNFINISHED;
 use super::error::{WorkdirError, io_error};
-use super::folder::{Folder, Links};
+use super::folder::{Folder, LinkPolicy};
 use super::lock::{LockedWorkdir, READERS, open_readers};
 use super::profiles::{ASIDE, COV_DATA, numbered, profile_path};
 use crate::fleet::liveness::lasted;
@@ -86,13 +86,13 @@ impl LockedWorkdir {
             }
         }
         for app_folder in root.names()? {
-            let app = root.child(&app_folder, Links::Trusted);
-            let Ok(cov_data) = app.and_then(|app| app.child(COV_DATA, Links::Refused)) else { continue };
+            let app = root.child(&app_folder, LinkPolicy::Trusted);
+            let Ok(cov_data) = app.and_then(|app| app.child(COV_DATA, LinkPolicy::Refused)) else { continue };
             if let Err(error) = swept.sweep_app(&app_folder, &cov_data, files, now) {
                 swept.failed.push(error);
             }
             let Some(longest) = aside_for else { continue };
-            let aside = cov_data.child(ASIDE, Links::Refused);
+            let aside = cov_data.child(ASIDE, LinkPolicy::Refused);
             match aside.and_then(|aside| swept.sweep_aside(&app_folder, &aside, longest, now)) {
                 Err(error) if !error.is_not_found() => swept.failed.push(error),
                 Ok(()) | Err(_) => {}
@@ -165,7 +165,7 @@ impl Swept {
 ///
 /// The time of another user's file cannot be set; [`Folder::moved_at`] gets it from the kernel.
 fn move_aside(cov_data: &Folder, name: &str, now: DateTime<Utc>) -> Result<(), WorkdirError> {
-    let aside = cov_data.make_child(ASIDE, Links::Refused)?;
+    let aside = cov_data.make_child(ASIDE, LinkPolicy::Refused)?;
     let to = match aside.file_type(name)? {
         None => name.to_owned(),
         Some(_) => format!("{name}.{:08x}", fastrand::u32(..)),

@@ -138,11 +138,11 @@ impl Manifest {
     /// Reads the text of [`Manifest::text`]. Files in a manifest may be removed, so every path must be one of a site.
     pub(crate) fn parse(text: &str) -> Result<Self, ManifestError> {
         #[derive(Deserialize)]
-        struct Format {
+        struct FormatNumber {
             goc_watchdog_site: u32,
         }
         let damaged = |error: serde_json::Error| ManifestError::Damaged(error.to_string());
-        let Format { goc_watchdog_site: format } = serde_json::from_str(text).map_err(damaged)?;
+        let FormatNumber { goc_watchdog_site: format } = serde_json::from_str(text).map_err(damaged)?;
         if format > FORMAT {
             return Err(ManifestError::FromTheFuture(format));
         }

@@ -26,7 +26,7 @@ const SET_GROUP: u32 = 0o2000;
 
 /// Rules for new files, and for links that are followed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(super) struct FolderRules {
     pub(super) caller: Caller,
     /// The group may write, even if the umask forbids it.
     pub(super) group_write: bool,
@@ -34,7 +34,7 @@ pub(super) struct Rules {
 
 /// Symbolic links that are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Links {
+pub(super) enum LinkPolicy {
     /// No link is followed.
     Refused,
     /// Links of this user and of root are followed.
@@ -49,12 +49,12 @@ pub(super) struct Folder {
     path: PathBuf,
     /// User and group of the root folder.
     root_owner: (u32, u32),
-    rules: Rules,
+    rules: FolderRules,
 }
 
 impl Folder {
     /// Opens the root.
-    pub(super) fn open_root(path: &Path, rules: Rules) -> Result<Self, WorkdirError> {
+    pub(super) fn open_root(path: &Path, rules: FolderRules) -> Result<Self, WorkdirError> {
         let opened = rustix::fs::open(path, folder_flags() | OFlags::NOFOLLOW, Mode::empty());
         let handle = opened.map_err(|error| {
             // A dangling or circular link is "not a directory" here; its metadata gives a better reason.
@@ -71,7 +71,7 @@ impl Folder {
     }
 
     /// Opens a folder in it.
-    pub(super) fn child(&self, name: &str, links: Links) -> Result<Self, WorkdirError> {
+    pub(super) fn child(&self, name: &str, links: LinkPolicy) -> Result<Self, WorkdirError> {
         let path = self.path.join(name);
         let handle = match openat(&self.handle, name, folder_flags() | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(handle) => handle,
@@ -84,7 +84,7 @@ impl Folder {
     }
 
     /// Opens a folder in it, after making it if there is none; the new folder survives a power cut.
-    pub(super) fn make_child(&self, name: &str, links: Links) -> Result<Self, WorkdirError> {
+    pub(super) fn make_child(&self, name: &str, links: LinkPolicy) -> Result<Self, WorkdirError> {
         match self.child(name, links) {
             Err(error) if error.is_not_found() && self.link(name)?.is_none() => {}
             opened => return opened,
@@ -96,7 +96,7 @@ impl Folder {
             Err(Errno::EXIST) => return self.child(name, links),
             Err(error) => return Err(io_error("cannot create", &path)(error.into())),
         }
-        let made = self.child(name, Links::Refused)?;
+        let made = self.child(name, LinkPolicy::Refused)?;
         let adapted = made.opened().and_then(|handle| made.adapt(&handle, FOLDER));
         adapted.map_err(io_error("cannot create", &path))?;
         self.sync()?;
@@ -114,7 +114,9 @@ impl Folder {
             true => folder.make_child(name, links),
             false => folder.child(name, links),
         };
-        names.try_fold(open(self, first, Links::Trusted)?, |folder, name| open(&folder, name, Links::Refused))
+        names.try_fold(open(self, first, LinkPolicy::Trusted)?, |folder, name| {
+            open(&folder, name, LinkPolicy::Refused)
+        })
     }
 
     /// Opens a regular file in it for reading.
@@ -223,9 +225,9 @@ impl Folder {
     }
 
     /// Opens the folder that a link leads to, if such a link is followed.
-    fn follow(&self, link: &OwnedFd, path: &Path, links: Links) -> Result<OwnedFd, WorkdirError> {
+    fn follow(&self, link: &OwnedFd, path: &Path, links: LinkPolicy) -> Result<OwnedFd, WorkdirError> {
         let failed = |error: Errno| io_error("cannot open", path)(error.into());
-        if links == Links::Refused {
+        if links == LinkPolicy::Refused {
             return Err(WorkdirError::Link { path: path.to_owned() });
         }
         let owner = fstat(link).map_err(failed)?.st_uid;

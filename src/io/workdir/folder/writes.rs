@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, FileType, OFlags, renameat, unlinkat};
 
 use super::super::durable::{UNFINISHED, fill_synced};
 use super::super::error::{FillError, WorkdirError, io_error};
-use super::{Folder, Links};
+use super::{Folder, LinkPolicy};
 
 impl Folder {
     /// Writes a new file, and syncs it.
@@ -86,7 +86,7 @@ impl Folder {
             Some(FileType::Directory) => {}
             Some(_) => return self.remove_if_there(name),
         }
-        let folder = self.child(name, Links::Refused)?;
+        let folder = self.child(name, LinkPolicy::Refused)?;
         for entry in folder.names()? {
             folder.remove_all(&entry)?;
         }
