@@ -64,12 +64,12 @@ struct MemoryState {
 pub(crate) struct Reservation {
     memory: Arc<Memory>,
     bytes: u64,
-    stage: Stage,
+    stage: ReservationStage,
     is_alone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ReservationStage {
     Reading,
     Decoded,
     Kept,
@@ -93,7 +93,7 @@ impl Memory {
             state = self.wait_while(state, |state| state.readers > 0);
         }
         state.readers += 1;
-        Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Reading, is_alone }
+        Reservation { memory: Arc::clone(self), bytes: 0, stage: ReservationStage::Reading, is_alone }
     }
 
     /// Counts memory that is held in any case, and cannot wait.
@@ -103,14 +103,14 @@ impl Memory {
         state.used += bytes;
         state.kept += bytes;
         drop(state);
-        Reservation { memory: Arc::clone(self), bytes, stage: Stage::Kept, is_alone: false }
+        Reservation { memory: Arc::clone(self), bytes, stage: ReservationStage::Kept, is_alone: false }
     }
 
     /// Tells readers that the pull of a service is ending, until the value is dropped: its memory comes back soon.
     #[must_use]
     pub(crate) fn settling(self: &Arc<Self>) -> Reservation {
         self.state().decoded += 1;
-        Reservation { memory: Arc::clone(self), bytes: 0, stage: Stage::Decoded, is_alone: false }
+        Reservation { memory: Arc::clone(self), bytes: 0, stage: ReservationStage::Decoded, is_alone: false }
     }
 
     /// Ends all waiting, because the run ends.
@@ -181,7 +181,7 @@ impl Reservation {
 
     /// Notes that the answer was read. A decoded answer never waits.
     pub(crate) fn decoded(&mut self) {
-        self.set_stage(Stage::Decoded, self.bytes);
+        self.set_stage(ReservationStage::Decoded, self.bytes);
     }
 
     /// Keeps all of its bytes.
@@ -191,15 +191,15 @@ impl Reservation {
 
     /// Keeps these bytes alone, until it is dropped.
     pub(crate) fn keep(&mut self, bytes: u64) {
-        self.set_stage(Stage::Kept, bytes);
+        self.set_stage(ReservationStage::Kept, bytes);
     }
 
-    fn set_stage(&mut self, next: Stage, bytes: u64) {
+    fn set_stage(&mut self, next: ReservationStage, bytes: u64) {
         let mut state = self.memory.state();
         state.leave(self.stage, self.bytes, &mut self.is_alone);
-        state.decoded += usize::from(next == Stage::Decoded);
+        state.decoded += usize::from(next == ReservationStage::Decoded);
         state.used = state.used - self.bytes + bytes;
-        state.kept += if next == Stage::Kept { bytes } else { 0 };
+        state.kept += if next == ReservationStage::Kept { bytes } else { 0 };
         (self.stage, self.bytes) = (next, bytes);
         drop(state);
         self.memory.changed.notify_all();
@@ -207,11 +207,11 @@ impl Reservation {
 }
 
 impl MemoryState {
-    fn leave(&mut self, stage: Stage, bytes: u64, is_alone: &mut bool) {
+    fn leave(&mut self, stage: ReservationStage, bytes: u64, is_alone: &mut bool) {
         match stage {
-            Stage::Reading => self.readers -= 1,
-            Stage::Decoded => self.decoded -= 1,
-            Stage::Kept => self.kept -= bytes,
+            ReservationStage::Reading => self.readers -= 1,
+            ReservationStage::Decoded => self.decoded -= 1,
+            ReservationStage::Kept => self.kept -= bytes,
         }
         if std::mem::take(is_alone) {
             self.has_loner = false;

@@ -9,7 +9,7 @@ use crate::collect::address_pull::{AddressPull, KeyHandle};
 use crate::collect::fault::FaultScope;
 use crate::collect::run::PulledAnswer;
 use crate::collect::taking_in::{StoredCounts, take_in};
-use crate::fleet::key_state::Answered;
+use crate::fleet::key_state::AddressAnswer;
 use crate::fleet::records::{LastAnswer, Life};
 use crate::io::center::{HttpError, IncomingAnswer};
 use crate::profile::{AnswerDigest, Fingerprint, PreviousAnswer, Template};
@@ -87,7 +87,7 @@ fn note_repeated(pull: &AddressPull<'_>, known: &KnownAnswer<'_>, bytes: u64) {
     state.bytes += bytes;
     // Another thread may have moved its build to the current build group meanwhile.
     let now = state.open_at(pull.address).find(|open| open.id == known.life.id);
-    let answered = Answered {
+    let answered = AddressAnswer {
         build_group: now.unwrap_or(&known.life).build_group,
         build: known.build,
         fraction: known.fraction.clone(),

@@ -8,14 +8,14 @@ use anyhow::Context as _;
 use crate::collect::fault::{BadAdoption, FaultScope};
 use crate::collect::mending::written;
 use crate::collect::open_key::OpenKey;
-use crate::collect::outcome::{Failure, KeyOutcome, KeyResult, Quarantined, WhyQuarantined};
+use crate::collect::outcome::{AddressFailure, KeyOutcome, KeyResult, QuarantinedAddress, WhyQuarantined};
 use crate::collect::run::PullRun;
-use crate::fleet::address_states::{Peeked, address_states, answering};
+use crate::fleet::address_states::{PeekedFraction, address_states, answering};
 use crate::fleet::adoption::{self, Adoption};
 use crate::fleet::change::Change;
 use crate::fleet::election::Election;
 use crate::fleet::ids::BuildGroupId;
-use crate::fleet::key_state::{Answered, PulledBuildGroup};
+use crate::fleet::key_state::{AddressAnswer, PulledBuildGroup};
 use crate::fleet::pending::PendingAdoption;
 use crate::fleet::pulled_key::PulledKey;
 use crate::fleet::records::Life;
@@ -37,7 +37,7 @@ pub(crate) struct EndOfPull<'s> {
     pub(crate) index: usize,
     pub(crate) others: &'s OtherKeys,
     /// The address whose fraction had changed in a peek of this run.
-    pub(crate) peeked: Option<&'s Peeked>,
+    pub(crate) peeked: Option<&'s PeekedFraction>,
     pub(crate) open: OpenKey,
     pub(crate) run: &'s PullRun<'s>,
     pub(crate) store: &'s Store,
@@ -107,13 +107,13 @@ impl EndOfPull<'_> {
         let shown = state.current_id();
         let next_try = |address: &String| addresses.states.get(address).and_then(|it| it.retry.next_try);
         let mut failures = Vec::with_capacity(state.failed.len());
-        failures.extend(state.failed.into_iter().map(|(address, error)| Failure {
+        failures.extend(state.failed.into_iter().map(|(address, error)| AddressFailure {
             next_try: next_try(&address),
             address,
             error,
         }));
         let quarantined = state.answered.iter().filter(|(_, answer)| Some(answer.build_group) != shown);
-        let report = |(address, answer): (&String, &Answered)| Quarantined {
+        let report = |(address, answer): (&String, &AddressAnswer)| QuarantinedAddress {
             address: address.clone(),
             build: answer.build,
             why: if answer.is_decided { WhyQuarantined::OtherBuild } else { WhyQuarantined::Undecided },

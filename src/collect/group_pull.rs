@@ -12,9 +12,9 @@ use crate::collect::asking::ask;
 use crate::collect::end_of_pull::EndOfPull;
 use crate::collect::fault::FaultScope;
 use crate::collect::open_key::OpenKey;
-use crate::collect::outcome::{Failure, KeyResult};
+use crate::collect::outcome::{AddressFailure, KeyResult};
 use crate::collect::run::{PullRun, StoreMessage};
-use crate::fleet::address_states::Peeked;
+use crate::fleet::address_states::PeekedFraction;
 use crate::fleet::change::Change;
 use crate::fleet::plan::{AddressGroup, GroupAddress};
 use crate::fleet::pulled_key::PulledKey;
@@ -28,7 +28,7 @@ pub(crate) struct GroupPull<'a> {
     slots: Box<[KeySlot]>,
     left: Mutex<AddressesLeft>,
     /// The address whose fraction had changed in a peek at the group.
-    peeked: Option<Peeked>,
+    peeked: Option<PeekedFraction>,
 }
 
 /// The place for the state of a key of the group.
@@ -49,7 +49,7 @@ struct AddressesLeft {
 
 /// Asks the addresses of a group only for their fractions, and returns the first address whose fraction changed since
 /// the last pull. If none changed, the failures of addresses are sent.
-pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked> {
+pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<PeekedFraction> {
     let mut changes = Vec::new();
     let mut pulled = Vec::new();
     for GroupAddress { address, keys } in &group.addresses {
@@ -63,7 +63,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
                 if entries().any(|entry| entry.state(address).is_moved_to(&fraction)) {
                     // The other addresses are pulled next. A failure counts only there, so that it does not count
                     // twice.
-                    return Some(Peeked { address: address.clone(), fraction });
+                    return Some(PeekedFraction { address: address.clone(), fraction });
                 }
             }
             Err(_) if run.is_stopped() => return None,
@@ -74,7 +74,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
                     let next_try = state.retry.next_try;
                     pulled.push(KeyResult::peek_failed(
                         entry,
-                        Failure { address: address.clone(), error, next_try },
+                        AddressFailure { address: address.clone(), error, next_try },
                     ));
                     changes.push(Change::Address { key: entry.id, address: address.clone(), state });
                 }
@@ -89,7 +89,7 @@ pub(crate) fn peek(group: &AddressGroup<'_>, run: &PullRun<'_>) -> Option<Peeked
 
 impl<'a> GroupPull<'a> {
     /// Begins the pull of a group. `peeked` is the peek that is the reason for the pull, if one is.
-    pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: Option<Peeked>) -> Self {
+    pub(crate) fn new(group: &'a AddressGroup<'a>, peeked: Option<PeekedFraction>) -> Self {
         let left = AddressesLeft {
             of_one_key: group.addresses_of_one_key().len(),
             of_several: group.shared_addresses().len(),

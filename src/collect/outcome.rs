@@ -28,8 +28,8 @@ pub(crate) struct KeyResult {
     pub(crate) answering: Vec<String>,
     pub(crate) bytes: u64,
     pub(crate) restarted: usize,
-    pub(crate) failures: Vec<Failure>,
-    pub(crate) quarantined: Vec<Quarantined>,
+    pub(crate) failures: Vec<AddressFailure>,
+    pub(crate) quarantined: Vec<QuarantinedAddress>,
     /// Addresses whose process belongs to another key, with a name of that key.
     pub(crate) elsewhere: Vec<(String, String)>,
     pub(crate) adopted: Vec<Adoption>,
@@ -56,7 +56,7 @@ impl KeyResult {
     }
 
     /// Returns the result for an address that failed in a peek.
-    pub(crate) fn peek_failed(entry: &KeyEntry, failure: Failure) -> Self {
+    pub(crate) fn peek_failed(entry: &KeyEntry, failure: AddressFailure) -> Self {
         Self { failures: vec![failure], ..Self::empty(entry) }
     }
 
@@ -103,7 +103,7 @@ pub(crate) enum KeyOutcome {
 
 /// An address that failed.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct AddressFailure {
     pub(crate) address: String,
     pub(crate) error: String,
     pub(crate) next_try: Option<DateTime<Utc>>,
@@ -111,7 +111,7 @@ pub(crate) struct Failure {
 
 /// An address whose data was set aside.
 #[derive(Clone, Debug)]
-pub(crate) struct Quarantined {
+pub(crate) struct QuarantinedAddress {
     pub(crate) address: String,
     pub(crate) build: Fingerprint,
     pub(crate) why: WhyQuarantined,

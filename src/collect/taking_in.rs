@@ -9,7 +9,7 @@ use crate::fleet::build_group::{self, Claim};
 use crate::fleet::change::Change;
 use crate::fleet::counters;
 use crate::fleet::ids::{BuildGroupId, LifeId, StructureId};
-use crate::fleet::key_state::Answered;
+use crate::fleet::key_state::AddressAnswer;
 use crate::fleet::life::{
     self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision, StoredLife, decide_life,
 };
@@ -265,7 +265,7 @@ fn send(
     state.restarted += closed.len();
     state.bytes += answer.bytes;
     let (build, is_decided) = (build.fingerprint(), assignment.is_decided);
-    state.answered.insert(address.to_owned(), Answered { build_group, build, fraction, is_decided });
+    state.answered.insert(address.to_owned(), AddressAnswer { build_group, build, fraction, is_decided });
     if has_moved {
         let changes = [Change::Unfinished(id)].into_iter().chain(closed).chain(more).collect();
         run.send(StoreMessage::Changes(Some(id), changes));

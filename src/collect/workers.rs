@@ -9,7 +9,7 @@ use std::thread;
 use crate::collect::group_pull::{GroupPull, peek};
 use crate::collect::run::{PullRun, StoreMessage};
 use crate::collect::store_thread::{PullResult, StoreThread, TICK};
-use crate::fleet::address_states::Peeked;
+use crate::fleet::address_states::PeekedFraction;
 use crate::fleet::plan::{AddressGroup, PullPlan};
 use crate::io::store::{Store, StoreError};
 use crate::parallel::{self, Spawned, lock};
@@ -124,7 +124,7 @@ fn next_tasks<'a>(task: Task<'a>, run: &PullRun<'_>, store: &Store) -> anyhow::R
 /// Begins the pull of a group. A group without an address to ask ends at once.
 fn begin<'a>(
     group: &'a AddressGroup<'a>,
-    peeked: Option<Peeked>,
+    peeked: Option<PeekedFraction>,
     run: &PullRun<'_>,
     store: &Store,
 ) -> anyhow::Result<Vec<Task<'a>>> {

@@ -23,7 +23,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
 use crate::access::Caller;
-use crate::cli::{ColorWhen, Global};
+use crate::cli::{ColorWhen, GlobalOptions};
 use crate::config::Config;
 use crate::exit::{EarlyEnd, ExitCode};
 use crate::io::center::RequestOptions;
@@ -68,7 +68,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// Reads the configuration, which fills in what the options leave open.
-    pub(crate) fn new(global: &Global, environment: RunEnvironment) -> anyhow::Result<Self> {
+    pub(crate) fn new(global: &GlobalOptions, environment: RunEnvironment) -> anyhow::Result<Self> {
         let workdir = Workdir::new(&global.root, environment.caller, global.trust_root)?;
         let config = match workdir.configuration()? {
             Some((path, text)) => Config::parse(&text, &path.display().to_string())?,

@@ -93,7 +93,7 @@ pub(crate) struct AddressPolicy {
 /// An address that must not be dialled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{ip}{} is {reason}; it may be allowed by [pull] allow_addresses", in_parentheses(.embedded.as_ref()))]
-pub(crate) struct Refused {
+pub(crate) struct RefusedAddress {
     /// The address.
     pub(crate) ip: IpAddr,
     /// The IPv4 address that it stands for, if any.
@@ -114,7 +114,7 @@ impl AddressPolicy {
 
     /// Refuses an address that must not be dialled. An IPv6 address that embeds IPv4 addresses is judged as
     /// each of them, too.
-    pub(crate) fn check(&self, ip: IpAddr) -> Result<(), Refused> {
+    pub(crate) fn check(&self, ip: IpAddr) -> Result<(), RefusedAddress> {
         let is_allowed = |form: IpAddr| self.allowed.iter().any(|range| range.contains(form));
         if is_allowed(ip) {
             return Ok(());
@@ -122,7 +122,7 @@ impl AddressPolicy {
         for form in forms(ip) {
             let refused = REFUSED.iter().find(|(range, _)| range.contains(form));
             if let Some((_, reason)) = refused.filter(|_| !is_allowed(form)) {
-                return Err(Refused { ip, embedded: Some(form).filter(|form| *form != ip), reason });
+                return Err(RefusedAddress { ip, embedded: Some(form).filter(|form| *form != ip), reason });
             }
         }
         Ok(())

@@ -144,10 +144,10 @@ const A_URL: &str = "a URL that starts with http:// or https://, such as \"http:
 const A_FOLDER: &str = "the path of a folder in quotes";
 
 #[derive(Deserialize)]
-struct Url(#[serde(deserialize_with = "url")] String);
+struct UrlText(#[serde(deserialize_with = "url")] String);
 
 #[derive(Deserialize)]
-struct Folder(#[serde(deserialize_with = "folder")] PathBuf);
+struct FolderPath(#[serde(deserialize_with = "folder")] PathBuf);
 
 fn url<'de, T: From<String>, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
     let is_http = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
@@ -156,7 +156,7 @@ fn url<'de, T: From<String>, D: Deserializer<'de>>(value: D) -> Result<T, D::Err
 }
 
 fn urls<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D::Error> {
-    let urls: Vec<String> = list(value)?.into_iter().map(|Url(url)| url).collect();
+    let urls: Vec<String> = list(value)?.into_iter().map(|UrlText(url)| url).collect();
     if urls.is_empty() { Err(D::Error::custom(expected("at least one URL"))) } else { Ok(Some(urls)) }
 }
 
@@ -166,7 +166,7 @@ fn folder<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Error> {
 }
 
 fn folders<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<PathBuf>, D::Error> {
-    list(value).map(|folders| folders.into_iter().map(|Folder(folder)| folder).collect())
+    list(value).map(|folders| folders.into_iter().map(|FolderPath(folder)| folder).collect())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::ids::BuildGroupId;
 use super::key_entry::KeyEntry;
-use super::key_state::{Answered, KeyState};
+use super::key_state::{AddressAnswer, KeyState};
 use super::records::AddressState;
 use super::schedule::RetryWaits;
 use crate::profile::Fingerprint;
@@ -16,7 +16,7 @@ impl AddressState {
     /// run found.
     fn after_answer(
         &self,
-        answer: &Answered,
+        answer: &AddressAnswer,
         current: Option<BuildGroupId>,
         peeked: Option<&String>,
         now: DateTime<Utc>,
@@ -55,7 +55,7 @@ impl AddressState {
 
 /// The fraction of covered blocks that a peek found at an address.
 #[derive(Clone, Debug)]
-pub(crate) struct Peeked {
+pub(crate) struct PeekedFraction {
     pub(crate) address: String,
     pub(crate) fraction: String,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Peeked {
 pub(crate) fn address_states(
     state: &KeyState,
     entry: &KeyEntry,
-    peeked: Option<&Peeked>,
+    peeked: Option<&PeekedFraction>,
     retry: &RetryWaits,
     now: DateTime<Utc>,
 ) -> BTreeMap<String, AddressState> {
@@ -120,8 +120,9 @@ mod tests {
     fn after(entry: &KeyEntry, peeked: &[&str], learn: impl FnOnce(&mut KeyState)) -> AddressState {
         let mut state = state(&[(Current, &[(1, "lib")]), (Aside, &[(2, "lib'")])], vec![]);
         learn(&mut state);
-        let peeked =
-            peeked.first().map(|&fraction| Peeked { address: address("a"), fraction: fraction.to_owned() });
+        let peeked = peeked
+            .first()
+            .map(|&fraction| PeekedFraction { address: address("a"), fraction: fraction.to_owned() });
         address_states(&state, entry, peeked.as_ref(), &rules().retry, at(15)).remove(&address("a")).unwrap()
     }
 

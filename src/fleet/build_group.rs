@@ -32,7 +32,7 @@ pub(crate) fn fits(union: &Build, build: &Build, elsewhere: bool) -> bool {
 
 /// An address that answers, with the sets of files of one build group that it served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Served<S> {
+pub(crate) struct ServedSets<S> {
     /// The set that it serves now.
     pub now: S,
     /// The sets that it served before, in any order.
@@ -46,10 +46,10 @@ pub(crate) struct Served<S> {
 /// address that served it serves another one now, and no answering address serves it any more. Sets that are served
 /// side by side stay one build group, and so do two sets of which no address served both.
 #[must_use]
-pub(crate) fn replaced<S: Copy + Ord>(answering: &[Served<S>]) -> BTreeMap<S, S> {
+pub(crate) fn replaced<S: Copy + Ord>(answering: &[ServedSets<S>]) -> BTreeMap<S, S> {
     let served: BTreeSet<S> = answering.iter().map(|address| address.now).collect();
     let mut replaced = BTreeMap::new();
-    for Served { now, before } in answering {
+    for ServedSets { now, before } in answering {
         for old in before.iter().filter(|old| !served.contains(old)) {
             let successor = replaced.entry(*old).or_insert(*now);
             *successor = *now.max(successor);
@@ -189,8 +189,8 @@ mod tests {
             ("two successors: the newest", &[('b', "a"), ('c', "a")], "a>c"),
             ("nobody answers", &[], ""),
         ] {
-            let served = |&(now, before): &Address| Served { now, before: before.chars().collect() };
-            let served: Vec<Served<char>> = addresses.iter().map(served).collect();
+            let served = |&(now, before): &Address| ServedSets { now, before: before.chars().collect() };
+            let served: Vec<ServedSets<char>> = addresses.iter().map(served).collect();
             let found = replaced(&served).into_iter().map(|(old, new)| format!("{old}>{new}"));
             assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{what}");
         }

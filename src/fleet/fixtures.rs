@@ -9,7 +9,7 @@ use super::build_group::{BuildGroup, BuildGroupStatus};
 use super::change::Change;
 use super::ids::{BuildGroupId, HighestIds, IdSource, KeyId, LifeId, ServiceId, StructureId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
-use super::key_state::{Answered, BuildRef, KeyState};
+use super::key_state::{AddressAnswer, BuildRef, KeyState};
 use super::pull_rules::{ChangeRule, PullRules};
 use super::pulled_key::PulledKey;
 use super::records::Life;
@@ -145,8 +145,8 @@ pub(crate) fn state(groups: &[GroupSpec<'_>], lives: Vec<Life>) -> KeyState {
 }
 
 /// An answer of this run.
-pub(crate) fn answered(build_group: i64, files: &str) -> Answered {
-    Answered {
+pub(crate) fn answered(build_group: i64, files: &str) -> AddressAnswer {
+    AddressAnswer {
         build_group: BuildGroupId(build_group),
         build: build(files).fingerprint(),
         fraction: "1/2".to_owned(),

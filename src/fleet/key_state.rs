@@ -22,7 +22,7 @@ pub(crate) struct KeyState {
     /// Lives whose counters are in the sums already, so that their stored counters are not added again.
     pub(crate) replaced: HashSet<LifeId>,
     pub(crate) templates: Vec<(StructureId, Arc<Template>)>,
-    pub(crate) answered: BTreeMap<String, Answered>,
+    pub(crate) answered: BTreeMap<String, AddressAnswer>,
     /// Addresses that failed, each with its error.
     pub(crate) failed: BTreeMap<String, String>,
     /// Addresses whose process belongs to another key, each with a name of that key and the build it serves.
@@ -55,7 +55,7 @@ pub(crate) struct PulledBuildGroup {
 pub(crate) type BuildRef = (StructureId, Fingerprint);
 
 /// The answer of an address in this run.
-pub(crate) struct Answered {
+pub(crate) struct AddressAnswer {
     pub(crate) build_group: BuildGroupId,
     pub(crate) build: Fingerprint,
     pub(crate) fraction: String,

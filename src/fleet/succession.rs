@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::build_group::Served;
+use super::build_group::ServedSets;
 use super::ids::StructureId;
 use super::key_state::{KeyState, PulledBuildGroup};
 use super::pulled_key::PulledKey;
@@ -21,7 +21,7 @@ pub(crate) fn served(
     key: &PulledKey<'_>,
     state: &KeyState,
     build_group: &PulledBuildGroup,
-) -> Vec<Served<StructureId>> {
+) -> Vec<ServedSets<StructureId>> {
     let entry = key.entry;
     let structures: HashMap<Fingerprint, StructureId> =
         build_group.structures.iter().map(|(structure, build)| (*build, *structure)).collect();
@@ -64,7 +64,7 @@ pub(crate) fn served(
         if !before.is_empty() && entry.is_assumed(address) {
             before.clear();
         }
-        Served { now, before }
+        ServedSets { now, before }
     };
     now.into_iter().map(of_address).collect()
 }
@@ -92,7 +92,7 @@ mod tests {
         let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         let served = served(&pulled_key(entry, &asked, &rules), &state, &state.build_groups[0]);
         let shown =
-            |served: Served<StructureId>| (served.now.0, served.before.iter().map(|it| it.0).collect());
+            |served: ServedSets<StructureId>| (served.now.0, served.before.iter().map(|it| it.0).collect());
         served.into_iter().map(shown).collect()
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn candidates(
         state.build_groups.iter().map(|known| candidate(known.id, known.status)).collect();
     let indices: HashMap<BuildGroupId, usize> =
         state.build_groups.iter().zip(0..).map(|(build_group, index)| (build_group.id, index)).collect();
-    for (address, BuildAnswered { build_group, build }) in last_answers(state) {
+    for (address, AnsweredBuild { build_group, build }) in last_answers(state) {
         let Some(&at) = indices.get(&build_group) else { continue };
         let candidate = &mut candidates[at];
         let place = places.get(address).copied();
@@ -93,7 +93,7 @@ pub(crate) fn candidates(
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct BuildAnswered {
+struct AnsweredBuild {
     build_group: BuildGroupId,
     build: Fingerprint,
 }
@@ -101,15 +101,15 @@ struct BuildAnswered {
 /// Returns the last answer of each address that is known to belong to this key.
 ///
 /// A profile without any file does not show the build, so the answer before it counts.
-fn last_answers(state: &KeyState) -> HashMap<&str, BuildAnswered> {
+fn last_answers(state: &KeyState) -> HashMap<&str, AnsweredBuild> {
     let silent = Build::empty().fingerprint();
     let builds: HashMap<StructureId, Fingerprint> =
         state.build_groups.iter().flat_map(|build_group| build_group.structures.iter().copied()).collect();
     let answer_of = |known: &Life| {
         let build = builds.get(&known.structure).copied()?;
-        Some(BuildAnswered { build_group: known.build_group, build })
+        Some(AnsweredBuild { build_group: known.build_group, build })
     };
-    let mut last: HashMap<&str, BuildAnswered> = HashMap::new();
+    let mut last: HashMap<&str, AnsweredBuild> = HashMap::new();
     for open in state.lives.iter().filter(|known| known.closed_at.is_none()) {
         let Some(address) = open.address.as_deref() else { continue };
         let tells = |known: &&Life| {
@@ -129,7 +129,7 @@ fn last_answers(state: &KeyState) -> HashMap<&str, BuildAnswered> {
     for (address, answer) in state.answered.iter().filter(|(_, answer)| answer.build != silent) {
         last.remove(address.as_str());
         if answer.is_decided {
-            last.insert(address, BuildAnswered { build_group: answer.build_group, build: answer.build });
+            last.insert(address, AnsweredBuild { build_group: answer.build_group, build: answer.build });
         }
     }
     last
@@ -142,7 +142,7 @@ mod tests {
     use crate::fleet::fixtures::{
         address, answered, at, build, entry, failing, life, pulled_key, rules, state,
     };
-    use crate::fleet::key_state::Answered;
+    use crate::fleet::key_state::AddressAnswer;
 
     /// The number of addresses that serve each build group, and its votes, of a key that shows group 1.
     fn counted(
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn an_answer_of_which_nobody_can_tell_whose_it_is_does_not_vote() {
         let mut state = two_groups(vec![life(7, 1, 1, "a")]);
-        let undecided = Answered { is_decided: false, ..answered(2, "lib'") };
+        let undecided = AddressAnswer { is_decided: false, ..answered(2, "lib'") };
         state.answered.insert(address("a"), undecided);
         assert_eq!(counted(&entry(1, &["a"]), &["a"], &state, &OtherKeys::default()), [(0, 0), (0, 0)]);
     }

@@ -16,7 +16,7 @@ use crate::fleet::tombstone::Tombstone;
 use crate::io::center::{HttpError, ProbeEffort};
 use crate::prune::event::PruneEvent;
 use crate::prune::registration::register;
-use crate::prune::removal::{ListRemovals, RemovalOutcome, RemovalRun, Remover};
+use crate::prune::removal::{ListRemovals, RemovalOutcome, RemovalResults, Remover};
 
 /// Largest number of removals between two checks of the list. The first removals are checked one by one, so that a
 /// center that drops more addresses than requested is noticed at once. Later batches double up to this size, because a
@@ -29,7 +29,7 @@ pub(crate) struct CenterRemoval<'r> {
     pub(crate) center: &'r str,
     /// The registrations that the center should list after all requests.
     pub(crate) expected: BTreeSet<Registration>,
-    pub(crate) run: &'r mut RemovalRun,
+    pub(crate) run: &'r mut RemovalResults,
 }
 
 /// The removals that were sent.

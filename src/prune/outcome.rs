@@ -4,7 +4,7 @@ use crate::collect::mending::MendingOutcome;
 use crate::fleet::removal::RemovalPlan;
 use crate::fleet::services::SilentCenter;
 use crate::io::store::Damage;
-use crate::prune::removal::RemovalRun;
+use crate::prune::removal::RemovalResults;
 use crate::prune::retention::RetentionRun;
 use crate::prune::watch::RestoredAddress;
 
@@ -34,7 +34,7 @@ impl PruneOutcome {
 #[derive(Default)]
 pub(crate) struct ListsOutcome {
     pub(crate) plan: RemovalPlan,
-    pub(crate) removal: RemovalRun,
+    pub(crate) removal: RemovalResults,
     pub(crate) silent: Vec<SilentCenter>,
     /// Addresses that came back during the watch.
     pub(crate) restored: Vec<RestoredAddress>,

@@ -46,7 +46,7 @@ pub(crate) enum RemovalOutcome {
 
 /// The outcome of a plan that was carried out.
 #[derive(Debug, Default)]
-pub(crate) struct RemovalRun {
+pub(crate) struct RemovalResults {
     /// The outcomes by center and address.
     pub(crate) outcomes: BTreeMap<(String, String), RemovalOutcome>,
     /// Addresses of earlier runs that came back, each with the error of its registration.
@@ -57,7 +57,7 @@ pub(crate) struct RemovalRun {
     pub(crate) is_cut: bool,
 }
 
-impl RemovalRun {
+impl RemovalResults {
     /// Tells whether an action failed or was not tried.
     pub(crate) fn has_failures(&self) -> bool {
         let is_short = |outcome: &RemovalOutcome| {
@@ -149,8 +149,8 @@ pub(crate) struct ListRemovals<'a> {
 }
 
 impl ListRemovals<'_> {
-    fn carry_out(&self, plan: &RemovalPlan) -> Result<RemovalRun> {
-        let mut run = RemovalRun::default();
+    fn carry_out(&self, plan: &RemovalPlan) -> Result<RemovalResults> {
+        let mut run = RemovalResults::default();
         if !self.remover.is_over() {
             let restores: Vec<&Tombstone> = plan.restores.iter().collect();
             let errors = register(&self.remover.prober.patient, &restores);
@@ -175,7 +175,7 @@ impl ListRemovals<'_> {
     }
 
     /// Returns the registrations that a center lists, with those that were just restored.
-    fn expected_at(&self, center: &str, run: &RemovalRun) -> BTreeSet<Registration> {
+    fn expected_at(&self, center: &str, run: &RemovalResults) -> BTreeSet<Registration> {
         let listed = current_listings(self.fleet).filter(|(listing, ..)| *listing.center == *center);
         let listed = listed.map(|(listing, name, _)| (name, &*listing.listed_as));
         let returned = run.restored.iter().filter(|(it, error)| it.center == center && error.is_none());

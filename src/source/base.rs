@@ -39,7 +39,7 @@ impl<'a> BaseChoice<'a> {
 }
 
 /// A base, and in words how it was chosen.
-pub(super) type Base = (ObjectId, String);
+pub(super) type ChosenBase = (ObjectId, String);
 
 /// A revision that a merge base is computed with.
 #[derive(Clone, Copy)]
@@ -93,7 +93,7 @@ pub(super) fn choose(
     at: &RepositoryCommit,
     reader: &SourceReader<'_>,
     rows: &[Row],
-) -> Result<Base> {
+) -> Result<ChosenBase> {
     let RepositoryCommit { repository, network, commit, .. } = at;
     let (merge_base, conclusion) = match choice {
         BaseChoice::Previous => {
@@ -144,7 +144,7 @@ fn before_on_branch(
     reader: &SourceReader<'_>,
     rows: &[Row],
     branch: &str,
-) -> Result<Base> {
+) -> Result<ChosenBase> {
     let (base, how) = match previous_commit(at, rows)? {
         Some(previous) => previous,
         None => parent(at, reader)?,
@@ -153,7 +153,7 @@ fn before_on_branch(
 }
 
 /// Returns the nearest ancestor of which something is stored.
-fn previous_commit(at: &RepositoryCommit, rows: &[Row]) -> Result<Option<Base>> {
+fn previous_commit(at: &RepositoryCommit, rows: &[Row]) -> Result<Option<ChosenBase>> {
     let RepositoryCommit { repository, commit, .. } = at;
     let find = |hash: &str| repository.commit(hash).ok();
     let is_ancestor =
@@ -168,9 +168,9 @@ fn nearest_ancestor(
     rows: &[Row],
     find: impl Fn(&str) -> Option<ObjectId>,
     is_ancestor: impl Fn(&ObjectId, &ObjectId) -> Result<bool>,
-) -> Result<Option<Base>> {
+) -> Result<Option<ChosenBase>> {
     let mut seen = HashSet::new();
-    let mut nearest: Option<Base> = None;
+    let mut nearest: Option<ChosenBase> = None;
     for row in rows.iter().rev().filter(|row| seen.insert(row.key.commit.as_str())) {
         let Some(other) = find(&row.key.commit) else { continue };
         if other == *commit || !is_ancestor(&other, commit)? {
@@ -188,7 +188,7 @@ fn nearest_ancestor(
     Ok(nearest)
 }
 
-fn parent(at: &RepositoryCommit, reader: &SourceReader<'_>) -> Result<Base> {
+fn parent(at: &RepositoryCommit, reader: &SourceReader<'_>) -> Result<ChosenBase> {
     let RepositoryCommit { repository, network, commit, .. } = at;
     let mut parent = repository.parent(commit)?;
     if parent.is_none() && repository.is_shallow()? {

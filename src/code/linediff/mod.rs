@@ -126,7 +126,7 @@ fn marked(before: &[&[u8]], after: &[&[u8]]) -> (Vec<bool>, Vec<bool>) {
         return (went, came);
     }
 
-    let mut classes = Classes::with_capacity(inner_before.len() + inner_after.len());
+    let mut classes = LineClasses::with_capacity(inner_before.len() + inner_after.len());
     let ids_before = classes.ids(&before[inner_before.clone()], |count| &mut count.before);
     let ids_after = classes.ids(&after[inner_after], |count| &mut count.after);
     classes.count_in_both(&before[..head]);
@@ -155,12 +155,12 @@ struct LineCount {
 }
 
 /// Numbers for lines, so that the same have the same.
-struct Classes<'t> {
+struct LineClasses<'t> {
     ids: HashMap<&'t [u8], u32>,
     counts: Vec<LineCount>,
 }
 
-impl<'t> Classes<'t> {
+impl<'t> LineClasses<'t> {
     fn with_capacity(lines: usize) -> Self {
         Self { ids: HashMap::with_capacity(lines), counts: Vec::with_capacity(lines) }
     }

@@ -5,7 +5,7 @@ use crate::fleet::removal::{AddressAction, AddressDecision};
 use crate::fleet::tombstone::Tombstone;
 use crate::profile::Fingerprint;
 use crate::prune::outcome::ListsOutcome;
-use crate::prune::removal::{RemovalOutcome, RemovalRun};
+use crate::prune::removal::{RemovalOutcome, RemovalResults};
 
 /// Returns a line for each address, in the order in which they are shown.
 pub(super) fn lines(lists: &ListsOutcome, is_dry_run: bool) -> Vec<AddressLine> {
@@ -40,7 +40,7 @@ pub(super) struct AddressLine {
 }
 
 impl AddressLine {
-    fn for_decision(decision: &AddressDecision, removal: &RemovalRun) -> Self {
+    fn for_decision(decision: &AddressDecision, removal: &RemovalResults) -> Self {
         let AddressDecision { listed, suspicion, action } = decision;
         let (action, stale) = match action {
             AddressAction::Keep => ("keep", &[][..]),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::PullArgs;
-use crate::cli::Global;
+use crate::cli::GlobalOptions;
 use crate::collect::leave_snapshot::{LeftSnapshot, SnapshotRequest, leave_within};
 use crate::config::PullConfig;
 use crate::exit::ExitCode;
@@ -17,7 +17,7 @@ use crate::names::in_message;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs the command; unless it is strict, the process goes on to its end whatever happens here.
-pub(crate) fn run(args: &PullArgs, folder: &Path, global: &Global) -> ExitCode {
+pub(crate) fn run(args: &PullArgs, folder: &Path, global: &GlobalOptions) -> ExitCode {
     let deadline = args.deadline.unwrap_or(DEADLINE);
     let within = PullConfig {
         connect_timeout: deadline,

@@ -7,7 +7,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body, BodyReader};
 
 use super::Client;
-use super::dial::CenterItself;
+use super::dial::AddressOfCenter;
 use super::error::{HttpError, excerpt, transport};
 use crate::address::base_url;
 use crate::memory::Reservation;
@@ -126,7 +126,7 @@ impl Client {
     pub(crate) fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
         let url = format!("{}/v1/cover/coverage", base_url(address)?);
         match self.agent.get(&url).call() {
-            Err(error) if is_center_itself(&error) => match Self::fraction_by(&self.configured, &url) {
+            Err(error) if is_address_of_center(&error) => match Self::fraction_by(&self.configured, &url) {
                 Ok(Some(fraction)) => Ok(Some(fraction)),
                 _ => Err(transport(&error)),
             },
@@ -154,7 +154,7 @@ impl Client {
         let mut agent = &self.agent;
         let mut answer = self.bounded(agent.get(&url)).call();
         // A center has no coverage call, so a center that answers it is a process as well.
-        if answer.as_ref().is_err_and(is_center_itself)
+        if answer.as_ref().is_err_and(is_address_of_center)
             && let Ok(Some(_)) = Self::fraction_by(&self.configured, &format!("{base}/v1/cover/coverage"))
         {
             agent = &self.configured;
@@ -190,8 +190,8 @@ impl Client {
 }
 
 /// Tells whether a request was refused because it would have gone to a configured center.
-fn is_center_itself(error: &ureq::Error) -> bool {
-    matches!(error, ureq::Error::Other(refused) if refused.is::<CenterItself>())
+fn is_address_of_center(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Other(refused) if refused.is::<AddressOfCenter>())
 }
 
 /// Returns a text that is a fraction of hit blocks; `None` for any other.

@@ -20,12 +20,12 @@ use crate::parallel;
 /// A host name was not resolved. The type keeps this apart from errors of the connection itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct LookupFailed(String);
+pub(super) struct UnresolvedName(String);
 
 /// A listed address is that of a center, which answers with the merged coverage of all its processes.
 #[derive(Debug, thiserror::Error)]
 #[error("{address} is the address of the center \"{center}\", not of a process")]
-pub(super) struct CenterItself {
+pub(super) struct AddressOfCenter {
     address: SocketAddr,
     center: String,
 }
@@ -111,7 +111,7 @@ impl AddressFilter {
         match self.centers.at(address, resolve) {
             Some(center) => {
                 let center = center.to_owned();
-                Err(ureq::Error::Other(Box::new(CenterItself { address, center })))
+                Err(ureq::Error::Other(Box::new(AddressOfCenter { address, center })))
             }
             None => Ok(()),
         }
@@ -181,9 +181,9 @@ impl Resolver for AddressFilter {
         } else {
             let host = uri.host().unwrap_or_default();
             look_up(uri, config, timeout).map_err(|error| match error {
-                ureq::Error::Io(error) => ureq::Error::Other(Box::new(LookupFailed(error.to_string()))),
+                ureq::Error::Io(error) => ureq::Error::Other(Box::new(UnresolvedName(error.to_string()))),
                 ureq::Error::Timeout(_) => {
-                    ureq::Error::Other(Box::new(LookupFailed(format!("{host:?} was not resolved in time"))))
+                    ureq::Error::Other(Box::new(UnresolvedName(format!("{host:?} was not resolved in time"))))
                 }
                 error => error,
             })?

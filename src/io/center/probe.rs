@@ -11,7 +11,7 @@ use ureq::{Agent, Body, Timeout};
 
 use super::Client;
 use super::answer::fraction_of;
-use super::dial::{AddressFilter, LookupFailed, TargetCheck};
+use super::dial::{AddressFilter, TargetCheck, UnresolvedName};
 use super::error::{HttpError, transport};
 use super::raw::RecordingConnector;
 use crate::address::{BadAddress, base_url};
@@ -158,7 +158,7 @@ fn finding(error: &ureq::Error) -> Finding {
         ureq::Error::Timeout(Timeout::Connect) => Finding::Unreachable,
         ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => Finding::Silent,
         ureq::Error::HostNotFound => Finding::Unresolved,
-        ureq::Error::Other(other) if other.is::<LookupFailed>() => Finding::Unresolved,
+        ureq::Error::Other(other) if other.is::<UnresolvedName>() => Finding::Unresolved,
         ureq::Error::Io(error) => match error.kind() {
             ErrorKind::ConnectionRefused => Finding::Refused,
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::TimedOut => {

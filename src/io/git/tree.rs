@@ -19,7 +19,7 @@ pub(crate) struct Tree {
 
 /// The result of a listing.
 #[derive(Debug, PartialEq, Eq)]
-enum Listed {
+enum TreeListing {
     /// The whole listing.
     Whole(Tree),
     /// The listing exceeds the limit.
@@ -59,7 +59,7 @@ impl Tree {
 
     /// Reads what `git ls-tree -r -z` prints: `<mode> <type> <hash>\t<path>`, each ended by a zero byte. At most
     /// `most` entries are taken, and of paths at most 256 bytes for each of these.
-    fn read(mut out: impl BufRead, most: usize) -> io::Result<Listed> {
+    fn read(mut out: impl BufRead, most: usize) -> io::Result<TreeListing> {
         const BYTES_OF_A_PATH: u64 = 256;
         let mut tree = Self::default();
         let mut left = BYTES_OF_A_PATH.saturating_mul(most as u64);
@@ -68,11 +68,15 @@ impl Tree {
             entry.clear();
             (&mut out).take(left.max(1)).read_until(0, &mut entry)?;
             if entry.is_empty() {
-                return Ok(Listed::Whole(tree));
+                return Ok(TreeListing::Whole(tree));
             }
             if entry.pop() != Some(0) {
                 // Git ended early, which it tells by its exit code, or the path is longer than all may be.
-                return Ok(if left > entry.len() as u64 + 1 { Listed::Whole(tree) } else { Listed::TooMany });
+                return Ok(if left > entry.len() as u64 + 1 {
+                    TreeListing::Whole(tree)
+                } else {
+                    TreeListing::TooMany
+                });
             }
             left = left.saturating_sub(entry.len() as u64);
             let (head, path) = entry.split_at(entry.iter().position(|&byte| byte == b'\t').unwrap_or(0));
@@ -80,7 +84,7 @@ impl Tree {
             let mut words = head.split(' ');
             let (mode, _, blob) = (words.next(), words.next(), words.next().and_then(ObjectId::parse));
             let (Some(mode), Some(blob)) = (mode, blob) else {
-                return Ok(Listed::Unexpected(head.into_owned()));
+                return Ok(TreeListing::Unexpected(head.into_owned()));
             };
             let of_kind = match mode {
                 mode if mode.starts_with("100") => &mut tree.files,
@@ -91,7 +95,7 @@ impl Tree {
                 of_kind.insert(path.to_owned(), blob);
             }
         }
-        Ok(Listed::TooMany)
+        Ok(TreeListing::TooMany)
     }
 }
 
@@ -101,9 +105,9 @@ impl Repository {
         let arguments = ["-r", "-z", "--full-tree", commit.as_str()];
         let mut out = BufReader::with_capacity(256 << 10, self.start(LS_TREE, &arguments, Vec::new())?);
         match Tree::read(&mut out, most) {
-            Ok(Listed::Whole(tree)) => out.into_inner().finish().map(|()| tree),
-            Ok(Listed::TooMany) => Err(GitError::TooManyFiles { commit: commit.clone(), most }),
-            Ok(Listed::Unexpected(answer)) => Err(GitError::Unexpected { action: LS_TREE, answer }),
+            Ok(TreeListing::Whole(tree)) => out.into_inner().finish().map(|()| tree),
+            Ok(TreeListing::TooMany) => Err(GitError::TooManyFiles { commit: commit.clone(), most }),
+            Ok(TreeListing::Unexpected(answer)) => Err(GitError::Unexpected { action: LS_TREE, answer }),
             Err(reason) => {
                 out.into_inner().finish()?;
                 Err(GitError::Io { action: LS_TREE, reason })
@@ -116,7 +120,7 @@ impl Repository {
 mod tests {
     use super::*;
 
-    fn listed(text: &str, most: usize) -> Listed {
+    fn listed(text: &str, most: usize) -> TreeListing {
         Tree::read(text.as_bytes(), most).unwrap()
     }
 
@@ -126,16 +130,16 @@ mod tests {
         let text = format!(
             "100644 blob {hash}\ta.go\0100755 blob {hash}\tb\tc.go\0120000 blob {hash}\tlinked\0160000 commit {hash}\tsub\0"
         );
-        let Listed::Whole(tree) = listed(&text, 4) else { panic!("it is within bounds") };
+        let TreeListing::Whole(tree) = listed(&text, 4) else { panic!("it is within bounds") };
         let mut paths: Vec<&str> = tree.paths().collect();
         paths.sort_unstable();
         assert_eq!(paths, ["a.go", "b\tc.go"]);
         assert_eq!(tree.links().map(|(path, _)| path).collect::<Vec<_>>(), ["linked"]);
-        assert_eq!(listed(&text, 3), Listed::TooMany);
-        assert_eq!(listed("", 0), Listed::Whole(Tree::default()));
-        assert_eq!(listed("what is this\0", 9), Listed::Unexpected(String::new()));
+        assert_eq!(listed(&text, 3), TreeListing::TooMany);
+        assert_eq!(listed("", 0), TreeListing::Whole(Tree::default()));
+        assert_eq!(listed("what is this\0", 9), TreeListing::Unexpected(String::new()));
         let long = format!("100644 blob {hash}\t{}\0", "d/".repeat(4096));
-        assert_eq!(listed(&long, 1), Listed::TooMany);
+        assert_eq!(listed(&long, 1), TreeListing::TooMany);
     }
 
     #[test]
@@ -150,7 +154,7 @@ mod tests {
             }
         }
         let mut endless = io::BufReader::new(Endless(0));
-        assert_eq!(Tree::read(&mut endless, 1000).unwrap(), Listed::TooMany);
+        assert_eq!(Tree::read(&mut endless, 1000).unwrap(), TreeListing::TooMany);
         assert!(endless.get_ref().0 < 2000, "{} entries were read", endless.get_ref().0);
     }
 }

@@ -34,13 +34,13 @@ pub(super) struct PageChanges<'r> {
     pub(super) missed: Places,
     /// Changed files that are not counted.
     pub(super) left_out: &'r [LeftOut],
-    pub(super) against: Option<Against>,
+    pub(super) against: Option<ComparisonView>,
     cells: HashMap<&'r str, Cell>,
     pub(super) json: String,
 }
 
 /// Comparison of each line with another state.
-pub(super) struct Against {
+pub(super) struct ComparisonView {
     pub(super) with: String,
     /// Name, number of lines and meaning of each category that has lines.
     pub(super) categories: Vec<(&'static str, u64, &'static str)>,
@@ -62,10 +62,10 @@ pub(super) struct PlacesOfFile {
     pub(super) path: String,
     /// The coverage of its changed lines, and its earlier path.
     pub(super) note: String,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<ReviewPlace>,
 }
 
-pub(super) struct Place {
+pub(super) struct ReviewPlace {
     pub(super) fragment: String,
     pub(super) lines: String,
     pub(super) function: String,
@@ -82,7 +82,7 @@ pub(super) enum Cell {
 
 /// Lines of a file that changed or whose coverage differs from before, for the script.
 #[derive(Default, Serialize)]
-struct Marks {
+struct FileMarks {
     covered: u64,
     total: u64,
     /// The text changed, perhaps only in lines that do not count.
@@ -99,7 +99,7 @@ struct Marks {
 #[derive(Serialize)]
 struct Document<'d> {
     /// The marks of each file, by its index among all files of the page.
-    files: &'d BTreeMap<usize, Marks>,
+    files: &'d BTreeMap<usize, FileMarks>,
     missed: &'d [(usize, u32, u32)],
     lost: &'d [(usize, u32, u32)],
     /// Meaning of each category; `None` without a comparison.
@@ -123,7 +123,8 @@ impl<'r> PageChanges<'r> {
             Some((at, files[at], note(file), file.missed.clone()))
         });
         let missed = Places::from_lines(missed);
-        let against = diff.comparison.as_ref().map(|comparison| Against::new(comparison, files, &by_path));
+        let against =
+            diff.comparison.as_ref().map(|comparison| ComparisonView::new(comparison, files, &by_path));
         let document = Document {
             files: &marks,
             missed: &missed.walk,
@@ -190,12 +191,12 @@ fn marked<'r>(
     by_path: &HashMap<&str, usize>,
     patches: &HashMap<&str, &FilePatch>,
     diff: &'r DiffReport,
-) -> (BTreeMap<usize, Marks>, HashMap<&'r str, Cell>) {
-    let mut marks: BTreeMap<usize, Marks> = BTreeMap::new();
+) -> (BTreeMap<usize, FileMarks>, HashMap<&'r str, Cell>) {
+    let mut marks: BTreeMap<usize, FileMarks> = BTreeMap::new();
     for (path, patch) in patches {
         let Some(&at) = by_path.get(path) else { continue };
         let added = patch.added().map(|(first, end)| (first, end - 1)).collect();
-        marks.insert(at, Marks { added, changed: true, ..Marks::default() });
+        marks.insert(at, FileMarks { added, changed: true, ..FileMarks::default() });
     }
     let mut cells = HashMap::new();
     for file in &diff.files {
@@ -225,7 +226,7 @@ fn base_in_words(base: &Base) -> (String, String) {
     }
 }
 
-impl Against {
+impl ComparisonView {
     fn new(comparison: &Comparison, files: &[&FileReport<'_>], by_path: &HashMap<&str, usize>) -> Self {
         let categories = LineCategory::ALL
             .into_iter()
@@ -262,7 +263,7 @@ impl Places {
                 .as_deref()
                 .map(|text| text.split(|byte| *byte == b'\n').collect())
                 .unwrap_or_default();
-            let listed = listed.iter().map(|&(first, last)| Place {
+            let listed = listed.iter().map(|&(first, last)| ReviewPlace {
                 fragment: format!("#file={}&line={first}", percent_encoded(file.name)),
                 lines: range(first, last),
                 function: function_at(file, first),
