@@ -27,7 +27,7 @@ use crate::fleet::pick::pick;
 use crate::fleet::plan::{PullPlan, Selection, WaitingKey};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::services::Fleet;
-use crate::fleet::snapshot::Jump;
+use crate::fleet::snapshot::ClockJump;
 use crate::io::clock;
 use crate::io::progress::Progress;
 use crate::io::store::{Damage, Numbering, Writer};
@@ -282,7 +282,7 @@ pub(crate) fn pull<'s>(
 /// Stores the start of the run, a jump of the clock since the last run, and the lists of the centers.
 fn store_start(inputs: &PullInputs<'_>, fleet: &mut Fleet, writer: &mut Writer<'_>) -> Result<()> {
     let Adapters { store, now, .. } = inputs.adapters;
-    if let Some(jump) = store.last_run_at()?.and_then(|last| Jump::between(last, now)) {
+    if let Some(jump) = store.last_run_at()?.and_then(|last| ClockJump::between(last, now)) {
         writer.apply(&Change::ClockWentBack(jump))?;
     }
     writer.apply(&Change::RunStarted(now))?;

@@ -15,7 +15,7 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, KeyId, LifeId, StructureId};
 use crate::fleet::pull_rules::PullRules;
 use crate::fleet::records::Life;
-use crate::fleet::snapshot::{Doubt, LifeTimes};
+use crate::fleet::snapshot::{ClockDoubt, LifeTimes};
 use crate::io::center::{Client, HttpError, IncomingAnswer};
 use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
@@ -57,7 +57,7 @@ pub(crate) struct PullRun<'a> {
     pub(crate) rules: PullRules,
     pub(crate) now: DateTime<Utc>,
     /// The stored times that cannot be trusted.
-    pub(crate) doubt: Doubt,
+    pub(crate) doubt: ClockDoubt,
     /// The last life that was stored before this machine's clock last went back.
     pub(crate) last_before_jump: Option<LifeId>,
     /// Seed of the digests of answers in this run.
@@ -111,7 +111,7 @@ impl<'a> PullRun<'a> {
             numbers: &numbering.profiles,
             rules,
             now,
-            doubt: Doubt::new(now, store.clock_jumps()?),
+            doubt: ClockDoubt::new(now, store.clock_jumps()?),
             last_before_jump: store.last_before_jump()?,
             seed: fastrand::u64(..),
             messages,

@@ -14,7 +14,7 @@ use crate::fleet::life::{
     self, DecidedAnswer, KnownLives, LifeChanges, LifeDecision, StoredLife, decide_life,
 };
 use crate::fleet::records::{LastAnswer, Life};
-use crate::fleet::snapshot::{self, LifeTimes, Resumed};
+use crate::fleet::snapshot::{self, LifeTimes, ResumedLife};
 use crate::memory::Reservation;
 use crate::profile::{Build, ParsedAnswer, Profile, Template, hit_fraction};
 
@@ -212,7 +212,7 @@ fn life_of(
             _ => Ok(None),
         };
         if let Some(resumed) = snapshot::resumed(*mode, &times, answered, doubt, counts_of)? {
-            let Resumed { index, then, others, rest, least } = resumed;
+            let ResumedLife { index, then, others, rest, least } = resumed;
             let previous = Some(StoredLife { life: here[index].clone(), counts: then });
             let others = others.iter().map(|&other| here[other].clone()).collect();
             return Ok(KnownLives { previous, others, rest, least: Some(least), mixture });

@@ -8,7 +8,7 @@ use super::liveness::Suspicion;
 use super::records::LastAnswer;
 use super::records::{AddressState, Key, Replicas, ScheduleRow};
 use super::row::NewRow;
-use super::snapshot::Jump;
+use super::snapshot::ClockJump;
 use super::tombstone::Tombstone;
 use crate::profile::{Fingerprint, Mode};
 
@@ -135,7 +135,7 @@ pub(crate) enum Change {
     /// The identities of snapshots that were taken in before this time are deleted.
     SnapshotsForgotten(DateTime<Utc>),
     /// The clock of this machine went back.
-    ClockWentBack(Jump),
+    ClockWentBack(ClockJump),
     /// A key without any stored data is deleted with its names.
     NeverPulledForgotten(KeyId),
     /// The state of an address of a key.

@@ -4,7 +4,7 @@ use super::change::Change;
 use super::counters::{self, Verdict};
 use super::ids::{BuildGroupId, LifeId, StructureId};
 use super::records::{LastAnswer, Life};
-use super::snapshot::{Doubt, LifeTimes, beyond};
+use super::snapshot::{ClockDoubt, LifeTimes, beyond};
 use crate::profile::{Mode, encode_counts};
 use chrono::{DateTime, Utc};
 
@@ -72,7 +72,7 @@ pub(crate) fn may_be_of_another(
     mode: Mode,
     open: Option<&[u64]>,
     answered: &[u64],
-    doubt: &Doubt,
+    doubt: &ClockDoubt,
     here: impl Iterator<Item = LifeTimes>,
 ) -> bool {
     let goes_on = open.is_some_and(|stored| {
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn closed_lives_are_looked_at_where_the_open_one_does_not_go_on() {
-        let doubt = Doubt::new(at(15), Vec::new());
+        let doubt = ClockDoubt::new(at(15), Vec::new());
         let may_be = |open: Option<&[u64]>, answered: &[u64]| {
             may_be_of_another(Mode::Count, open, answered, &doubt, std::iter::empty())
         };
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn closed_lives_of_a_time_in_doubt_are_looked_at_though_the_open_one_goes_on() {
-        let doubt = Doubt::new(at(15), Vec::new());
+        let doubt = ClockDoubt::new(at(15), Vec::new());
         let life = |closed: i64| LifeTimes {
             opened_at: at(0),
             pulled_at: at(0),

@@ -12,7 +12,7 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{BuildGroupId, LifeId, ServiceId, StructureId};
 use crate::fleet::key_entry::{KeyEntry, ServiceName};
 use crate::fleet::records::Life;
-use crate::fleet::snapshot::{self, Capture, LifeTimes, Place, Placed, SnapshotHead};
+use crate::fleet::snapshot::{self, LifeTimes, Placement, SnapshotCounts, SnapshotHead, SnapshotPlace};
 use crate::io::store::Store;
 use crate::profile::{Mode, encode_counts, mix};
 
@@ -38,24 +38,24 @@ impl SnapshotOrigin<'_, '_> {
         open_key: &mut OpenKey,
     ) -> Result<Vec<Change>> {
         let sum = self.store.folded(self.build_group, self.structure)?;
-        let Placed { place, mixture } = self.place(head, counts, sum.as_ref(), open_key)?;
+        let Placement { place, mixture } = self.place(head, counts, sum.as_ref(), open_key)?;
         let shrunk = mixture.map(|(index, counts)| {
             let Life { id, pulled_at: at, .. } = open_key.state.lives[index];
             let (mode, counts) = (self.mode, encode_counts(&counts));
             Change::LifeMoved { id, mode, at, counts, answer: None }
         });
         let changes = match place {
-            Place::Known => Vec::new(),
-            Place::Joins(index, counts) => self.moved(index, &counts, open_key),
-            Place::JoinsSum(counts) => {
+            SnapshotPlace::Known => Vec::new(),
+            SnapshotPlace::Joins(index, counts) => self.moved(index, &counts, open_key),
+            SnapshotPlace::JoinsSum(counts) => {
                 let Life { id, mode, pulled_at: at, .. } = sum.context("there is no sum")?;
                 let (mode, counts) = (mix(mode, self.mode), encode_counts(&counts));
                 vec![Change::LifeMoved { id, mode, at, counts, answer: None }]
             }
-            Place::Own(counts) => {
+            SnapshotPlace::Own(counts) => {
                 self.opened(self.run.ids.life(), head.captured_at, &counts, entry, open_key)
             }
-            Place::Mixture(counts) => {
+            SnapshotPlace::Mixture(counts) => {
                 let id = self.run.ids.life();
                 let changes = self.inserted(id, &counts, true, open_key);
                 open_key.state.lives.last_mut().expect("it was pushed").is_mixture = true;
@@ -72,7 +72,7 @@ impl SnapshotOrigin<'_, '_> {
         counts: &[u64],
         sum: Option<&Life>,
         open_key: &OpenKey,
-    ) -> Result<Placed> {
+    ) -> Result<Placement> {
         let Self { run, store, .. } = *self;
         let is_of_it = |known: &Life| {
             known.address.as_ref() == Some(&self.address)
@@ -85,7 +85,7 @@ impl SnapshotOrigin<'_, '_> {
             |known: &Life| store.counts(known.id, counts.len())?.context("counters of a life are gone");
         let lives: Vec<LifeTimes> =
             of_it.iter().map(|&index| run.life_times(&open_key.state.lives[index])).collect();
-        let capture = Capture {
+        let capture = SnapshotCounts {
             started_at: head.process.map(|process| process.started_at),
             captured_at: head.captured_at,
             counts,
@@ -97,11 +97,11 @@ impl SnapshotOrigin<'_, '_> {
         let counts_of = |life: usize| counts_of(&open_key.state.lives[of_it[life]]);
         let placed = snapshot::place(self.mode, &lives, summed.as_deref(), &capture, doubt, counts_of)?;
         let place = match placed.place {
-            Place::Joins(life, counts) => Place::Joins(of_it[life], counts),
+            SnapshotPlace::Joins(life, counts) => SnapshotPlace::Joins(of_it[life], counts),
             place => place,
         };
         let mixture = placed.mixture.map(|(life, counts)| (of_it[life], counts));
-        Ok(Placed { place, mixture })
+        Ok(Placement { place, mixture })
     }
 
     /// Gives a life of the key these counters. One that is over stays for as long as if it were over now, because

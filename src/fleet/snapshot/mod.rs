@@ -7,7 +7,8 @@
 mod placing;
 
 pub(crate) use placing::{
-    Capture, Doubt, Jump, LifeTimes, Place, Placed, Resumed, beyond, larger, may_be_in_sum, place, resumed,
+    ClockDoubt, ClockJump, LifeTimes, Placement, ResumedLife, SnapshotCounts, SnapshotPlace, beyond, larger,
+    may_be_in_sum, place, resumed,
 };
 
 use std::net::IpAddr;

@@ -4,7 +4,7 @@
 //! excluded. If a life is left, it keeps the larger count of each block, which counts nothing twice; if none is left,
 //! the snapshot becomes a life of its own. The covered set is exact even if clocks are wrong. Hits can be counted twice
 //! when nothing distinguishes two lives: within [`SLACK`], or when the start of the process is unknown. When a time is
-//! in doubt because a clock went back ([`Doubt`]), only counters decide, and hits are understated.
+//! in doubt because a clock went back ([`ClockDoubt`]), only counters decide, and hits are understated.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -36,14 +36,14 @@ pub(crate) struct LifeTimes {
 
 /// A jump of this machine's clock back to an earlier time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Jump {
+pub(crate) struct ClockJump {
     /// The first time seen after the jump.
     pub to: DateTime<Utc>,
     /// The latest time that the clock may have shown before the jump.
     pub from: DateTime<Utc>,
 }
 
-impl Jump {
+impl ClockJump {
     /// Returns the jump between two runs, of which the later one began at `now`; `None` when the clock did not go back,
     /// or by no more than half of [`SLACK`]. The other half is left for the clock of the other host.
     #[must_use]
@@ -54,21 +54,21 @@ impl Jump {
 
 /// The times that cannot be trusted, because a clock went back.
 #[derive(Clone, Debug)]
-pub(crate) struct Doubt {
+pub(crate) struct ClockDoubt {
     now: DateTime<Utc>,
-    jumps: Vec<Jump>,
+    jumps: Vec<ClockJump>,
 }
 
-impl Doubt {
+impl ClockDoubt {
     /// Doubts times in the future, and for [`LONGEST_WAIT`] after a jump the times that this machine's clock showed
     /// twice.
     #[must_use]
-    pub(crate) fn new(now: DateTime<Utc>, jumps: Vec<Jump>) -> Self {
+    pub(crate) fn new(now: DateTime<Utc>, jumps: Vec<ClockJump>) -> Self {
         Self { now, jumps }
     }
 
     fn concerns(&self, time: DateTime<Utc>) -> bool {
-        let was_shown_twice = |jump: &Jump| {
+        let was_shown_twice = |jump: &ClockJump| {
             jump.to - SLACK <= time && time <= jump.from + SLACK && self.now <= jump.to + LONGEST_WAIT
         };
         time > self.now + SLACK || self.jumps.iter().any(was_shown_twice)
@@ -90,7 +90,7 @@ impl Doubt {
 
     /// Tells whether a time of the snapshot or of these lives is in doubt, so that only counters decide.
     #[must_use]
-    pub(crate) fn concerns_any(&self, capture: &Capture<'_>, lives: &[LifeTimes]) -> bool {
+    pub(crate) fn concerns_any(&self, capture: &SnapshotCounts<'_>, lives: &[LifeTimes]) -> bool {
         [capture.captured_at].into_iter().chain(capture.started_at).any(|time| self.concerns(time))
             || lives.iter().any(|life| self.concerns_life(life))
     }
@@ -98,7 +98,7 @@ impl Doubt {
 
 /// The data of a snapshot. Its times come from another clock than those of a [`LifeTimes`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Capture<'a> {
+pub(crate) struct SnapshotCounts<'a> {
     /// Start of its process, if it is known.
     pub started_at: Option<DateTime<Utc>>,
     /// Time at which its counters were read.
@@ -108,7 +108,7 @@ pub(crate) struct Capture<'a> {
 
 /// The place of a snapshot among the stored lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum SnapshotPlace {
     /// All its counts are stored already.
     Known,
     /// The snapshot belongs to the life with this index, which now has these counters.
@@ -123,9 +123,9 @@ pub(crate) enum Place {
 
 /// What taking a snapshot in changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Placed {
+pub(crate) struct Placement {
     /// Where its counters go.
-    pub place: Place,
+    pub place: SnapshotPlace,
     /// The mixture with this index has these counters then, because some of them may be those of the snapshot.
     pub mixture: Option<(usize, Vec<u64>)>,
 }
@@ -133,8 +133,8 @@ pub(crate) struct Placed {
 /// Tells whether a snapshot may belong to a life in a sum whose last life was seen at `last_at`: its process started
 /// before that.
 #[must_use]
-pub(crate) fn may_be_in_sum(capture: &Capture<'_>, last_at: DateTime<Utc>) -> bool {
-    let Capture { started_at, captured_at, .. } = *capture;
+pub(crate) fn may_be_in_sum(capture: &SnapshotCounts<'_>, last_at: DateTime<Utc>) -> bool {
+    let SnapshotCounts { started_at, captured_at, .. } = *capture;
     started_at.map_or(captured_at, |started_at| started_at.min(captured_at)) <= last_at + SLACK
 }
 
@@ -147,40 +147,40 @@ pub(crate) fn place<E>(
     mode: Mode,
     lives: &[LifeTimes],
     sum: Option<&[u64]>,
-    capture: &Capture<'_>,
-    doubt: &Doubt,
+    capture: &SnapshotCounts<'_>,
+    doubt: &ClockDoubt,
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
-) -> Result<Placed, E> {
+) -> Result<Placement, E> {
     let place = if doubt.concerns_any(capture, lives) {
         place_by_counters(mode, lives, sum, capture.counts, &mut counts_of)?
     } else {
-        let capture = Capture { captured_at: capture.captured_at.min(doubt.now), ..*capture };
+        let capture = SnapshotCounts { captured_at: capture.captured_at.min(doubt.now), ..*capture };
         match (place_by_times(mode, lives, &capture, &mut counts_of)?, sum) {
-            (Place::Own(counts), Some(sum)) => match larger(sum, &counts) {
-                joined if joined == sum => Place::Known,
-                joined => Place::JoinsSum(joined),
+            (SnapshotPlace::Own(counts), Some(sum)) => match larger(sum, &counts) {
+                joined if joined == sum => SnapshotPlace::Known,
+                joined => SnapshotPlace::JoinsSum(joined),
             },
             (place, _) => place,
         }
     };
     let Some(index) = lives.iter().position(|life| life.is_mixture) else {
-        return Ok(Placed { place, mixture: None });
+        return Ok(Placement { place, mixture: None });
     };
     let grown = match &place {
-        Place::Known | Place::Mixture(_) => return Ok(Placed { place, mixture: None }),
-        Place::Joins(joined, _) if *joined == index => return Ok(Placed { place, mixture: None }),
-        Place::Joins(joined, counts) => beyond(counts, &counts_of(*joined)?),
-        Place::JoinsSum(counts) => beyond(counts, sum.unwrap_or_default()),
-        Place::Own(counts) => counts.clone(),
+        SnapshotPlace::Known | SnapshotPlace::Mixture(_) => return Ok(Placement { place, mixture: None }),
+        SnapshotPlace::Joins(joined, _) if *joined == index => return Ok(Placement { place, mixture: None }),
+        SnapshotPlace::Joins(joined, counts) => beyond(counts, &counts_of(*joined)?),
+        SnapshotPlace::JoinsSum(counts) => beyond(counts, sum.unwrap_or_default()),
+        SnapshotPlace::Own(counts) => counts.clone(),
     };
     let then = counts_of(index)?;
     let left = beyond(&then, &grown);
-    Ok(Placed { place, mixture: (left != then).then_some((index, left)) })
+    Ok(Placement { place, mixture: (left != then).then_some((index, left)) })
 }
 
 /// The lives that an answer may go on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Resumed {
+pub(crate) struct ResumedLife {
     /// Index of the life that goes on.
     pub index: usize,
     /// Stored counters of that life.
@@ -204,16 +204,16 @@ pub(crate) fn resumed<E>(
     mode: Mode,
     lives: &[LifeTimes],
     answered: &[u64],
-    doubt: &Doubt,
+    doubt: &ClockDoubt,
     mut counts_of: impl FnMut(usize) -> Result<Option<Vec<u64>>, E>,
-) -> Result<Option<Resumed>, E> {
+) -> Result<Option<ResumedLife>, E> {
     let is_followed = |life: &LifeTimes| {
         !doubt.concerns_life(life)
             && lives.iter().any(|other| {
                 !other.is_mixture && other.pulled_at > life.pulled_at && !doubt.concerns_life(other)
             })
     };
-    let mut best: Option<(u128, Resumed)> = None;
+    let mut best: Option<(u128, ResumedLife)> = None;
     let (mut sum, mut largest) = (vec![0_u64; answered.len()], vec![0_u64; answered.len()]);
     let mut smallest = answered.to_vec();
     for (index, life) in lives.iter().enumerate() {
@@ -226,7 +226,7 @@ pub(crate) fn resumed<E>(
         largest = larger(&largest, &then);
         smallest.iter_mut().zip(&then).for_each(|(smallest, count)| *smallest = (*smallest).min(*count));
         let added = counts.iter().zip(&then).map(|(now, then)| u128::from(now - then)).sum();
-        let mut next = Resumed { index, then, others: Vec::new(), rest: Vec::new(), least: Vec::new() };
+        let mut next = ResumedLife { index, then, others: Vec::new(), rest: Vec::new(), least: Vec::new() };
         best = Some(match best {
             None => (added, next),
             Some((least, mut best)) if least <= added => {
@@ -240,7 +240,7 @@ pub(crate) fn resumed<E>(
             }
         });
     }
-    Ok(best.map(|(_, best)| Resumed { rest: beyond(&sum, &largest), least: smallest, ..best }))
+    Ok(best.map(|(_, best)| ResumedLife { rest: beyond(&sum, &largest), least: smallest, ..best }))
 }
 
 /// Finds the place where no time can be trusted. The snapshot goes on with a life only where it goes on with no other.
@@ -252,7 +252,7 @@ fn place_by_counters<E>(
     sum: Option<&[u64]>,
     counts: &[u64],
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
-) -> Result<Place, E> {
+) -> Result<SnapshotPlace, E> {
     let mut rest = beyond(counts, sum.unwrap_or_default());
     let is_none_in_sum = rest == counts;
     let mut continued = Vec::new();
@@ -267,16 +267,18 @@ fn place_by_counters<E>(
         }
     }
     if rest.iter().all(|&count| count == 0) {
-        return Ok(Place::Known);
+        return Ok(SnapshotPlace::Known);
     }
     Ok(match (continued.pop(), mixture) {
-        (Some((index, counts)), _) if continued.is_empty() && is_none_in_sum => Place::Joins(index, counts),
+        (Some((index, counts)), _) if continued.is_empty() && is_none_in_sum => {
+            SnapshotPlace::Joins(index, counts)
+        }
         (_, Some((index, then))) => {
             let with_rest = then.iter().zip(&rest).map(|(count, rest)| count.saturating_add(*rest));
-            Place::Joins(index, with_rest.collect())
+            SnapshotPlace::Joins(index, with_rest.collect())
         }
-        (None, _) if rest == counts => Place::Own(rest),
-        _ => Place::Mixture(rest),
+        (None, _) if rest == counts => SnapshotPlace::Own(rest),
+        _ => SnapshotPlace::Mixture(rest),
     })
 }
 
@@ -284,10 +286,10 @@ fn place_by_counters<E>(
 fn place_by_times<E>(
     mode: Mode,
     lives: &[LifeTimes],
-    capture: &Capture<'_>,
+    capture: &SnapshotCounts<'_>,
     mut counts_of: impl FnMut(usize) -> Result<Vec<u64>, E>,
-) -> Result<Place, E> {
-    let Capture { started_at, captured_at, counts } = *capture;
+) -> Result<SnapshotPlace, E> {
+    let SnapshotCounts { started_at, captured_at, counts } = *capture;
     // Counters that were read before the process started belong to another process.
     let may_be_its = |life: &LifeTimes| started_at.is_none_or(|started| life.pulled_at + SLACK >= started);
     // Only one process at a time serves at an address. So between a life and the snapshot no other life can have been
@@ -309,13 +311,13 @@ fn place_by_times<E>(
         let since_its_end = closed_at.map_or(TimeDelta::zero(), |closed| captured_at - closed);
         ((opened_at - captured_at).max(since_its_end).max(TimeDelta::zero()), std::cmp::Reverse(opened_at))
     });
-    let mut best: Option<(usize, Fit)> = None;
+    let mut best: Option<(usize, LifeMatch)> = None;
     // The sum of all candidates, for a snapshot that fits one of them only by time.
     let mut counted = vec![0_u64; counts.len()];
     for index in candidates {
         let then = counts_of(index)?;
         match fit(mode, &lives[index], &then, captured_at, counts) {
-            Some(Fit::Held) => return Ok(Place::Known),
+            Some(LifeMatch::Held) => return Ok(SnapshotPlace::Known),
             Some(fit) if best.as_ref().is_none_or(|(_, best)| fit.rank() < best.rank()) => {
                 best = Some((index, fit));
             }
@@ -324,19 +326,21 @@ fn place_by_times<E>(
         counted.iter_mut().zip(&then).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
     }
     Ok(match best {
-        None | Some((_, Fit::Held)) => Place::Own(counts.to_vec()),
-        Some((index, Fit::Good(counts) | Fit::AgainstTheClocks(counts))) => Place::Joins(index, counts),
+        None | Some((_, LifeMatch::Held)) => SnapshotPlace::Own(counts.to_vec()),
+        Some((index, LifeMatch::Good(counts) | LifeMatch::AgainstTheClocks(counts))) => {
+            SnapshotPlace::Joins(index, counts)
+        }
         // Only the counts beyond the candidates' sum are kept, as a life beside this one. The life's own counters must
         // stay those of the process that was read last, or the next answer of that process would look like a restart.
-        Some((_, Fit::ByTime)) => {
+        Some((_, LifeMatch::ByTime)) => {
             let rest = beyond(counts, &counted);
-            if rest.iter().all(|&count| count == 0) { Place::Known } else { Place::Own(rest) }
+            if rest.iter().all(|&count| count == 0) { SnapshotPlace::Known } else { SnapshotPlace::Own(rest) }
         }
     })
 }
 
 /// The way in which a snapshot fits a life.
-enum Fit {
+enum LifeMatch {
     /// The life has all counts of the snapshot.
     Held,
     /// Counters and clocks fit; the life now has these counters.
@@ -347,7 +351,7 @@ enum Fit {
     ByTime,
 }
 
-impl Fit {
+impl LifeMatch {
     /// Returns the rank of a fit; the best fit has the lowest.
     fn rank(&self) -> u8 {
         match self {
@@ -367,18 +371,18 @@ fn fit(
     then: &[u64],
     captured_at: DateTime<Utc>,
     counts: &[u64],
-) -> Option<Fit> {
+) -> Option<LifeMatch> {
     // Within the slack either may have been read first, so only the counters decide.
     let may_be_before = captured_at <= life.pulled_at + SLACK;
     let may_be_after = life.pulled_at <= captured_at + SLACK;
     if may_be_before && counts.iter().zip(then).all(|(count, then)| count <= then) {
-        return Some(Fit::Held);
+        return Some(LifeMatch::Held);
     }
     if may_be_after && let Verdict::Continues(counts) = judge(mode, then, counts) {
         return Some(match captured_at < life.pulled_at {
-            _ if counts == then => Fit::Held,
-            true => Fit::AgainstTheClocks(counts),
-            false => Fit::Good(counts),
+            _ if counts == then => LifeMatch::Held,
+            true => LifeMatch::AgainstTheClocks(counts),
+            false => LifeMatch::Good(counts),
         });
     }
     // A few counters that are lower in the later reading are noise of that reading. If the order of the readings is
@@ -388,10 +392,10 @@ fn fit(
         false => judge(mode, counts, then) != Verdict::Restarted,
     };
     if may_be_before && is_noise {
-        return Some(Fit::Good(larger(counts, then)));
+        return Some(LifeMatch::Good(larger(counts, then)));
     }
     let was_open = life.opened_at <= captured_at + SLACK && !may_be_after;
-    was_open.then_some(Fit::ByTime)
+    was_open.then_some(LifeMatch::ByTime)
 }
 
 /// Returns the larger count of each block.
@@ -445,7 +449,7 @@ mod tests {
         started: Option<i64>,
         captured: i64,
         now: i64,
-        jumps: &'a [Jump],
+        jumps: &'a [ClockJump],
     }
 
     /// A snapshot that is taken in long after these lives.
@@ -454,12 +458,12 @@ mod tests {
     }
 
     impl Snapshot<'_> {
-        fn place(&self, counts: &[u64]) -> Place {
+        fn place(&self, counts: &[u64]) -> SnapshotPlace {
             self.placed_and_decoded(counts).0.place
         }
 
         /// Returns the place, and the number of lives that were decoded.
-        fn placed_and_decoded(&self, counts: &[u64]) -> (Placed, usize) {
+        fn placed_and_decoded(&self, counts: &[u64]) -> (Placement, usize) {
             let times: Vec<LifeTimes> = self.lives.iter().map(|(life, _)| *life).collect();
             let mut decoded = 0;
             let counts_of = |index: usize| {
@@ -467,8 +471,8 @@ mod tests {
                 Ok::<_, std::convert::Infallible>(self.lives[index].1.clone())
             };
             let capture =
-                Capture { started_at: self.started.map(at), captured_at: at(self.captured), counts };
-            let doubt = Doubt::new(at(self.now), self.jumps.to_vec());
+                SnapshotCounts { started_at: self.started.map(at), captured_at: at(self.captured), counts };
+            let doubt = ClockDoubt::new(at(self.now), self.jumps.to_vec());
             let Ok(placed) = place(Mode::Count, &times, self.sum, &capture, &doubt, counts_of);
             (placed, decoded)
         }
@@ -480,7 +484,7 @@ mod tests {
             (0..1400).map(|n| life(300 * n, 300 * n + 100, Some(300 * (n + 1)), &[1, 0])).collect();
         for started in [None, Some(300 * 700)] {
             let (placed, decoded) = snapshot(&lives, started, 300 * 700 + 200).placed_and_decoded(&[1, 1]);
-            assert_eq!(placed.place, Place::Joins(700, vec![1, 1]));
+            assert_eq!(placed.place, SnapshotPlace::Joins(700, vec![1, 1]));
             assert!(decoded <= 3, "{decoded} lives");
         }
     }
@@ -488,33 +492,39 @@ mod tests {
     #[test]
     fn the_last_words_of_a_process_go_on_with_what_was_pulled_of_it() {
         let lives = [life(0, 900, None, &[1, 0, 5])];
-        assert_eq!(snapshot(&lives, Some(-50), 1500).place(&[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
-        assert_eq!(snapshot(&lives, Some(-50), 1500).place(&[1, 0, 5]), Place::Known);
+        assert_eq!(
+            snapshot(&lives, Some(-50), 1500).place(&[1, 2, 9]),
+            SnapshotPlace::Joins(0, vec![1, 2, 9])
+        );
+        assert_eq!(snapshot(&lives, Some(-50), 1500).place(&[1, 0, 5]), SnapshotPlace::Known);
     }
 
     #[test]
     fn what_started_after_the_last_pull_is_a_life_of_its_own_though_it_passed_all_counts() {
         let lives = [life(0, 900, None, &[1, 0, 5])];
-        assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[1, 2, 9]), Place::Own(vec![1, 2, 9]));
-        assert_eq!(snapshot(&lives, None, 1500).place(&[1, 2, 9]), Place::Joins(0, vec![1, 2, 9]));
-        assert_eq!(snapshot(&lives, None, 1500).place(&[0, 2, 1]), Place::Own(vec![0, 2, 1]));
-        assert_eq!(snapshot(&[], None, 1500).place(&[0, 2, 1]), Place::Own(vec![0, 2, 1]));
+        assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[1, 2, 9]), SnapshotPlace::Own(vec![1, 2, 9]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[1, 2, 9]), SnapshotPlace::Joins(0, vec![1, 2, 9]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[0, 2, 1]), SnapshotPlace::Own(vec![0, 2, 1]));
+        assert_eq!(snapshot(&[], None, 1500).place(&[0, 2, 1]), SnapshotPlace::Own(vec![0, 2, 1]));
     }
 
     #[test]
     fn a_late_one_that_the_next_pull_of_its_life_holds_changes_nothing() {
         let lives = [life(0, 3000, Some(4000), &[4, 0, 5]), life(4000, 8000, None, &[9, 9, 9])];
-        assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 0, 5]), Place::Known);
+        assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 0, 5]), SnapshotPlace::Known);
         // No count is larger than the second life's, but the snapshot belongs to the first life, because the second had
         // not begun.
-        assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 1, 5]), Place::Own(vec![0, 1, 0]));
+        assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[3, 1, 5]), SnapshotPlace::Own(vec![0, 1, 0]));
     }
 
     #[test]
     fn what_else_was_counted_while_a_life_was_open_stands_beside_it_by_the_larger_count() {
         for closed in [None, Some(4000)] {
             let lives = [life(0, 3000, closed, &[4, 9, 5, 1])];
-            assert_eq!(snapshot(&lives, Some(-9), 1500).place(&[9, 0, 9, 9]), Place::Own(vec![5, 0, 4, 8]));
+            assert_eq!(
+                snapshot(&lives, Some(-9), 1500).place(&[9, 0, 9, 9]),
+                SnapshotPlace::Own(vec![5, 0, 4, 8])
+            );
         }
     }
 
@@ -522,29 +532,33 @@ mod tests {
     fn between_two_lives_counters_decide() {
         // The first life was last seen at 900 and found to have ended at 2000.
         let lives = [life(0, 900, Some(2000), &[4, 2, 0]), life(2000, 2000, None, &[1, 0, 7])];
-        assert_eq!(snapshot(&lives, None, 1500).place(&[5, 2, 0]), Place::Joins(0, vec![5, 2, 0]));
-        assert_eq!(snapshot(&lives, None, 1500).place(&[1, 0, 3]), Place::Known);
-        assert_eq!(snapshot(&lives, None, 1500).place(&[0, 8, 0]), Place::Own(vec![0, 8, 0]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[5, 2, 0]), SnapshotPlace::Joins(0, vec![5, 2, 0]));
+        assert_eq!(snapshot(&lives, None, 1500).place(&[1, 0, 3]), SnapshotPlace::Known);
+        assert_eq!(snapshot(&lives, None, 1500).place(&[0, 8, 0]), SnapshotPlace::Own(vec![0, 8, 0]));
         // The process of the snapshot began after the end of the first.
-        assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[5, 2, 0]), Place::Own(vec![5, 2, 0]));
+        assert_eq!(snapshot(&lives, Some(1000), 1500).place(&[5, 2, 0]), SnapshotPlace::Own(vec![5, 2, 0]));
     }
 
     #[test]
     fn within_a_minute_size_alone_decides() {
         let lives = [life(0, 1000, None, &[4, 2, 0])];
         for captured in [945, 1055] {
-            assert_eq!(snapshot(&lives, Some(-9), captured).place(&[3, 2, 0]), Place::Known, "{captured}");
+            assert_eq!(
+                snapshot(&lives, Some(-9), captured).place(&[3, 2, 0]),
+                SnapshotPlace::Known,
+                "{captured}"
+            );
             assert_eq!(
                 snapshot(&lives, Some(-9), captured).place(&[4, 3, 0]),
-                Place::Joins(0, vec![4, 3, 0])
+                SnapshotPlace::Joins(0, vec![4, 3, 0])
             );
             assert_eq!(
                 snapshot(&lives, Some(-9), captured).place(&[0, 3, 8]),
-                Place::Own(vec![0, 3, 8]),
+                SnapshotPlace::Own(vec![0, 3, 8]),
                 "{captured}"
             );
         }
-        assert_eq!(snapshot(&lives, Some(-9), 1061).place(&[3, 0, 0]), Place::Own(vec![3, 0, 0]));
+        assert_eq!(snapshot(&lives, Some(-9), 1061).place(&[3, 0, 0]), SnapshotPlace::Own(vec![3, 0, 0]));
     }
 
     #[test]
@@ -557,25 +571,41 @@ mod tests {
         let lives = [life(0, 900, Some(1000), &[4, 2, 0]), life(1000, 2000, None, &[1, 0, 7])];
         for (started, captured) in [(Some(-9), 400), (Some(1500), 2500), (None, 1200)] {
             let snapshot = early(&lives, started, captured);
-            assert_eq!(snapshot.place(&[4, 1, 0]), Place::Known, "held by the first");
-            assert_eq!(snapshot.place(&[1, 0, 9]), Place::Joins(1, vec![1, 0, 9]), "goes on with the second");
-            assert_eq!(snapshot.place(&[6, 3, 0]), Place::Joins(0, vec![6, 3, 0]), "goes on with the first");
-            assert_eq!(snapshot.place(&[6, 3, 8]), Place::Mixture(vec![1, 1, 1]), "goes on with either");
-            assert_eq!(snapshot.place(&[0, 3, 9]), Place::Mixture(vec![0, 1, 2]), "goes on with neither");
+            assert_eq!(snapshot.place(&[4, 1, 0]), SnapshotPlace::Known, "held by the first");
+            assert_eq!(
+                snapshot.place(&[1, 0, 9]),
+                SnapshotPlace::Joins(1, vec![1, 0, 9]),
+                "goes on with the second"
+            );
+            assert_eq!(
+                snapshot.place(&[6, 3, 0]),
+                SnapshotPlace::Joins(0, vec![6, 3, 0]),
+                "goes on with the first"
+            );
+            assert_eq!(
+                snapshot.place(&[6, 3, 8]),
+                SnapshotPlace::Mixture(vec![1, 1, 1]),
+                "goes on with either"
+            );
+            assert_eq!(
+                snapshot.place(&[0, 3, 9]),
+                SnapshotPlace::Mixture(vec![0, 1, 2]),
+                "goes on with neither"
+            );
         }
         let lives = [life(0, 900, Some(1000), &[4, 2, 0])];
         let disjoint = early(&lives, None, 1200).place(&[0, 0, 9]);
-        assert_eq!(disjoint, Place::Own(vec![0, 0, 9]), "nothing of it was counted");
+        assert_eq!(disjoint, SnapshotPlace::Own(vec![0, 0, 9]), "nothing of it was counted");
         // Only the snapshot's time is in the future, by more than the slack.
         let lives = [life(0, 300, None, &[4, 2, 0])];
-        assert_eq!(early(&lives, Some(400), 561).place(&[9, 9, 9]), Place::Joins(0, vec![9, 9, 9]));
-        assert_eq!(early(&lives, Some(400), 560).place(&[9, 9, 9]), Place::Own(vec![9, 9, 9]));
-        assert_eq!(early(&[], Some(400), 561).place(&[9, 9, 9]), Place::Own(vec![9, 9, 9]));
+        assert_eq!(early(&lives, Some(400), 561).place(&[9, 9, 9]), SnapshotPlace::Joins(0, vec![9, 9, 9]));
+        assert_eq!(early(&lives, Some(400), 560).place(&[9, 9, 9]), SnapshotPlace::Own(vec![9, 9, 9]));
+        assert_eq!(early(&[], Some(400), 561).place(&[9, 9, 9]), SnapshotPlace::Own(vec![9, 9, 9]));
     }
 
     #[test]
     fn what_may_be_of_a_folded_life_counts_beyond_the_sum_alone() {
-        let capture = |started: Option<i64>, captured| Capture {
+        let capture = |started: Option<i64>, captured| SnapshotCounts {
             started_at: started.map(at),
             captured_at: at(captured),
             counts: &[],
@@ -588,26 +618,30 @@ mod tests {
         let lives = [life(2000, 3000, None, &[1, 5, 0])];
         let folded = |captured, now| Snapshot { sum, now, ..snapshot(&lives, None, captured) };
         for (now, known) in [(3000, [9, 0, 2]), (1000, [9, 5, 3])] {
-            assert_eq!(folded(900, now).place(&known), Place::Known, "{now}");
+            assert_eq!(folded(900, now).place(&known), SnapshotPlace::Known, "{now}");
         }
-        assert_eq!(folded(900, 3000).place(&[4, 0, 5]), Place::JoinsSum(vec![9, 0, 5]));
-        assert_eq!(folded(900, 1000).place(&[4, 0, 5]), Place::Mixture(vec![0, 0, 2]));
+        assert_eq!(folded(900, 3000).place(&[4, 0, 5]), SnapshotPlace::JoinsSum(vec![9, 0, 5]));
+        assert_eq!(folded(900, 1000).place(&[4, 0, 5]), SnapshotPlace::Mixture(vec![0, 0, 2]));
         assert_eq!(
             folded(900, 1000).place(&[0, 6, 0]),
-            Place::Mixture(vec![0, 1, 0]),
+            SnapshotPlace::Mixture(vec![0, 1, 0]),
             "goes on with neither"
         );
-        assert_eq!(folded(900, 1000).place(&[0, 5, 0]), Place::Known);
-        assert_eq!(folded(900, 1000).place(&[0, 0, 0]), Place::Known);
+        assert_eq!(folded(900, 1000).place(&[0, 5, 0]), SnapshotPlace::Known);
+        assert_eq!(folded(900, 1000).place(&[0, 0, 0]), SnapshotPlace::Known);
         let goes_on = folded(900, 1000).place(&[1, 6, 0]);
-        assert_eq!(goes_on, Place::Mixture(vec![0, 1, 0]), "goes on with the life, but may be in the sum");
+        assert_eq!(
+            goes_on,
+            SnapshotPlace::Mixture(vec![0, 1, 0]),
+            "goes on with the life, but may be in the sum"
+        );
         let lives = [life(2000, 3000, None, &[0, 5, 0])];
         let goes_on = Snapshot { lives: &lives, ..folded(900, 1000) }.place(&[0, 6, 0]);
-        assert_eq!(goes_on, Place::Joins(0, vec![0, 6, 0]), "the sum has none of it");
+        assert_eq!(goes_on, SnapshotPlace::Joins(0, vec![0, 6, 0]), "the sum has none of it");
         let lives = [life(2000, 3000, None, &[1, 5, 0])];
         let folded = |captured, now| Snapshot { sum, now, ..snapshot(&lives, None, captured) };
         // A stored life comes before the folded ones.
-        assert_eq!(folded(3100, 3100).place(&[2, 5, 0]), Place::Joins(0, vec![2, 5, 0]));
+        assert_eq!(folded(3100, 3100).place(&[2, 5, 0]), SnapshotPlace::Joins(0, vec![2, 5, 0]));
     }
 
     #[test]
@@ -620,18 +654,22 @@ mod tests {
             [life(0, 900, Some(1000), &[4, 2, 0]), mixture(&[0, 5, 5]), life(1000, 2000, None, &[1, 0, 7])];
         let placed = |now, captured, counts: &[u64]| {
             let snapshot = Snapshot { now, ..snapshot(&lives, None, captured) };
-            let Placed { place, mixture } = snapshot.placed_and_decoded(counts).0;
+            let Placement { place, mixture } = snapshot.placed_and_decoded(counts).0;
             (place, mixture)
         };
         // Our clock went back to 500.
-        assert_eq!(placed(500, 400, &[5, 7, 12]), (Place::Known, None), "all of it is counted");
-        assert_eq!(placed(500, 400, &[9, 9, 13]), (Place::Joins(1, vec![4, 7, 6]), None), "of either");
-        let of_second = (Place::Joins(2, vec![9, 0, 8]), Some((1, vec![0, 5, 4])));
+        assert_eq!(placed(500, 400, &[5, 7, 12]), (SnapshotPlace::Known, None), "all of it is counted");
+        assert_eq!(
+            placed(500, 400, &[9, 9, 13]),
+            (SnapshotPlace::Joins(1, vec![4, 7, 6]), None),
+            "of either"
+        );
+        let of_second = (SnapshotPlace::Joins(2, vec![9, 0, 8]), Some((1, vec![0, 5, 4])));
         assert_eq!(placed(500, 400, &[9, 0, 8]), of_second, "the mixture may have counted one of the 8");
         // Times can be trusted.
-        let joins = (Place::Joins(2, vec![1, 3, 8]), Some((1, vec![0, 2, 4])));
+        let joins = (SnapshotPlace::Joins(2, vec![1, 3, 8]), Some((1, vec![0, 2, 4])));
         assert_eq!(placed(1_000_000, 2500, &[1, 3, 8]), joins);
-        let own = (Place::Own(vec![0, 9, 1]), Some((1, vec![0, 0, 4])));
+        let own = (SnapshotPlace::Own(vec![0, 9, 1]), Some((1, vec![0, 0, 4])));
         assert_eq!(placed(1_000_000, 2500, &[0, 9, 1]), own);
     }
 
@@ -705,7 +743,7 @@ mod tests {
         lives: Vec<Stored>,
         /// The sum of folded lives, and the time at which the last of them was seen.
         sum: Option<(Vec<u64>, i64)>,
-        jumps: Vec<Jump>,
+        jumps: Vec<ClockJump>,
         last_run: i64,
         /// The number of the running process.
         process: usize,
@@ -720,7 +758,7 @@ mod tests {
         /// Runs for other addresses come between all events.
         fn run(&mut self, now: i64) {
             if self.last_run > now + 30 {
-                self.jumps.push(Jump { to: at(now), from: at(self.last_run) });
+                self.jumps.push(ClockJump { to: at(now), from: at(self.last_run) });
                 self.lives.iter_mut().for_each(|life| life.is_from_before_jump = true);
             }
             self.last_run = now;
@@ -739,7 +777,7 @@ mod tests {
         fn pull(&mut self, answered: &[u64], now: i64) {
             self.has_running_process_in_mixture = false;
             let (times, counts): (Vec<LifeTimes>, Vec<Vec<u64>>) = self.lives().into_iter().unzip();
-            let doubt = Doubt::new(at(now), self.jumps.clone());
+            let doubt = ClockDoubt::new(at(now), self.jumps.clone());
             let open = self.lives.iter_mut().find(|life| life.closed.is_none());
             if let Some(open) = open {
                 match judge(Mode::Count, &open.counts, answered) {
@@ -754,7 +792,7 @@ mod tests {
             }
             let counts_of = |index: usize| Ok::<_, std::convert::Infallible>(Some(counts[index].clone()));
             let Ok(resumed) = resumed(Mode::Count, &times, answered, &doubt, counts_of);
-            if let Some(Resumed { index, then, others, rest, least }) = resumed {
+            if let Some(ResumedLife { index, then, others, rest, least }) = resumed {
                 let Verdict::Continues(counts) = judge(Mode::Count, &then, answered) else {
                     panic!("it goes on")
                 };
@@ -801,28 +839,31 @@ mod tests {
         fn take(&mut self, left: &Left, knows_start: bool, is_listed: bool, now: i64) {
             let lives = self.lives();
             let captured = left.captured.min(now);
-            let doubt = Doubt::new(at(now), self.jumps.clone());
+            let doubt = ClockDoubt::new(at(now), self.jumps.clone());
             let started = knows_start.then_some(left.started);
             let times: Vec<LifeTimes> = lives.iter().map(|(life, _)| *life).collect();
-            let capture =
-                Capture { started_at: started.map(at), captured_at: at(left.captured), counts: &left.counts };
+            let capture = SnapshotCounts {
+                started_at: started.map(at),
+                captured_at: at(left.captured),
+                counts: &left.counts,
+            };
             let is_in_doubt = doubt.concerns_any(&capture, &times);
             let may_be_in = |last: i64| is_in_doubt || may_be_in_sum(&capture, at(last));
             let sum = self.sum.as_mut().filter(|(_, last)| may_be_in(*last));
             let of_sum = sum.as_ref().map(|(counts, _)| &counts[..]);
             let taken =
                 Snapshot { sum: of_sum, now, jumps: &self.jumps, ..snapshot(&lives, started, left.captured) };
-            let (Placed { place, mixture }, _) = taken.placed_and_decoded(&left.counts);
+            let (Placement { place, mixture }, _) = taken.placed_and_decoded(&left.counts);
             if let Some((index, counts)) = mixture {
                 self.lives[index].counts = counts;
             }
             match place {
-                Place::Known => {}
-                Place::JoinsSum(counts) => {
+                SnapshotPlace::Known => {}
+                SnapshotPlace::JoinsSum(counts) => {
                     sum.unwrap().0 = counts;
                     self.has_unseen_process_in_sum |= left.process == self.process;
                 }
-                Place::Joins(index, counts) => {
+                SnapshotPlace::Joins(index, counts) => {
                     let life = &mut self.lives[index];
                     life.counts = counts;
                     life.pulled = life.pulled.max(captured);
@@ -830,7 +871,7 @@ mod tests {
                     life.process = left.process;
                     self.has_running_process_in_mixture |= life.is_mixture && left.process == self.process;
                 }
-                Place::Own(counts) => {
+                SnapshotPlace::Own(counts) => {
                     let is_newest = self.lives.iter().all(|life| life.pulled <= left.captured);
                     if is_newest {
                         let open = self.lives.iter_mut().filter(|life| life.closed.is_none());
@@ -850,7 +891,7 @@ mod tests {
                         is_mixture,
                     });
                 }
-                Place::Mixture(counts) => {
+                SnapshotPlace::Mixture(counts) => {
                     let (opened, pulled, closed) = (captured, captured, Some(now));
                     let (process, is_from_before_jump, is_mixture) = (usize::MAX, false, true);
                     self.lives.push(Stored {

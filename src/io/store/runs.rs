@@ -7,7 +7,7 @@ use super::damage::ValueOwner;
 use super::reading::time;
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::LifeId;
-use crate::fleet::snapshot::Jump;
+use crate::fleet::snapshot::ClockJump;
 use crate::time::iso;
 
 /// Time for which a jump of the clock is remembered at least. The last one is never forgotten.
@@ -21,9 +21,9 @@ impl Store {
     }
 
     /// Returns the jumps of the clock.
-    pub(crate) fn clock_jumps(&self) -> Result<Vec<Jump>, StoreError> {
+    pub(crate) fn clock_jumps(&self) -> Result<Vec<ClockJump>, StoreError> {
         let sql = "SELECT went_to, came_from FROM clock_jump";
-        let read = |row: &Row<'_>| Ok(Jump { to: time(row, 0)?, from: time(row, 1)? });
+        let read = |row: &Row<'_>| Ok(ClockJump { to: time(row, 0)?, from: time(row, 1)? });
         self.query_readable("clock_jump", sql, [], |_| Ok(ValueOwner::Nobody), read)
     }
 
@@ -66,7 +66,7 @@ impl Writer<'_> {
         self.run("DELETE FROM run WHERE id < (SELECT max(id) FROM run)", params![])
     }
 
-    pub(super) fn insert_clock_jump(&self, Jump { to, from }: &Jump) -> rusqlite::Result<()> {
+    pub(super) fn insert_clock_jump(&self, ClockJump { to, from }: &ClockJump) -> rusqlite::Result<()> {
         let forgotten = iso(*to - JUMPS_REMEMBERED);
         self.run("DELETE FROM clock_jump WHERE went_to < ?1", params![forgotten])?;
         self.run(

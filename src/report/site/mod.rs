@@ -66,8 +66,8 @@ impl Site {
     /// Sorts services and history into apps. The history has its oldest row first.
     #[must_use]
     pub(crate) fn new(services: Vec<Service>, history: Vec<HistoryRow>) -> Self {
-        type Places = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<HistoryRow>)>;
-        let mut apps: BTreeMap<String, Places> = BTreeMap::new();
+        type EnvRegions = BTreeMap<(String, String), (BTreeMap<String, Vec<Service>>, Vec<HistoryRow>)>;
+        let mut apps: BTreeMap<String, EnvRegions> = BTreeMap::new();
         for service in services {
             let place = (service.env.clone(), service.region.clone());
             let (branches, _) = apps.entry(service.app.clone()).or_default().entry(place).or_default();
@@ -80,7 +80,7 @@ impl Site {
                 rows.push(past);
             }
         }
-        let app = |(name, places): (String, Places)| {
+        let app = |(name, places): (String, EnvRegions)| {
             let folder = segment(&name);
             let places = places.into_iter().map(|((env, region), (branches, history))| {
                 let folder = format!("{folder}/{}/{}", segment(&env), segment(&region));
