@@ -34,7 +34,8 @@ page.table = (() => {
   /** Assigns the rows of the page, which are in the order of the index, to files. */
   const adopt = () => {
     let at = 0;
-    for (const body of table.tBodies) {
+    // A browser searches its live list of bodies anew after each change of the table.
+    for (const body of [...table.tBodies]) {
       const [head, ...rows] = body.rows;
       const group = { body, row: head, covered: 0, total: 0, files: [], folded: false, change: { covered: 0, total: 0 } };
       for (const row of rows) {
