@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use goc_watchdog::profile::{Limits, Merged, read, write};
+use goc_watchdog::profile::{Limits, ProfileSum, read, write};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let limits = Limits::of_lines();
     let (profile, template) = read(File::open(first)?, limits, &[])?;
     let known = [Arc::new(template.expect("the first is of no known build"))];
-    let mut merged = Merged::new(Arc::clone(&profile.build));
+    let mut merged = ProfileSum::new(Arc::clone(&profile.build));
     merged.add(profile.mode, &profile.build, &profile.counts)?;
     drop(profile);
 

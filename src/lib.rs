@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let done = run(&cli, surroundings());
+    let done = run(&cli, run_environment());
     if let Some(reason) = parallel::refusal() {
         commands::warn(format_args!(
             "a thread could not be started ({reason}), so this run went on with fewer and took longer; raise the \
@@ -115,7 +115,7 @@ fn stderr_is(journal_stream: Option<&OsStr>) -> bool {
     rustix::fs::fstat(stderr()).is_ok_and(|found| (found.st_dev, found.st_ino) == named)
 }
 
-fn surroundings() -> RunEnvironment {
+fn run_environment() -> RunEnvironment {
     RunEnvironment {
         now: io::clock::now(),
         caller: Caller {

@@ -1,7 +1,7 @@
 //! The bound of the memory for decoded answers, for all threads of a run together.
 //!
 //! A thread reserves memory before it decodes more, and waits while others hold the rest. Two readers never wait for each
-//! other: the last one that does not wait gets [`NoRoom::Crowded`], gives up its memory, and may read again alone. A
+//! other: the last one that does not wait gets [`MemoryExhausted::Crowded`], gives up its memory, and may read again alone. A
 //! reader that is alone never waits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ const TICKS_FOR_KEPT: u32 = 20 * 2;
 
 /// No more memory could be reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
+pub enum MemoryExhausted {
     /// No other reservation could be given back.
     #[error("decoding needs more memory than the {total} bytes for all answers at once ([pull] memory)")]
     TooLarge {
@@ -144,7 +144,7 @@ impl Memory {
 
 impl Reservation {
     /// Grows to at least so many bytes, waiting for others to give memory back.
-    pub(crate) fn grow_to(&mut self, bytes: u64) -> Result<(), NoRoom> {
+    pub(crate) fn grow_to(&mut self, bytes: u64) -> Result<(), MemoryExhausted> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
         let memory = Arc::clone(&self.memory);
         let total = memory.total;
@@ -168,15 +168,15 @@ impl Reservation {
                     continue;
                 }
                 return Err(match others {
-                    0 => NoRoom::TooLarge { total },
-                    _ => NoRoom::Crowded { total },
+                    0 => MemoryExhausted::TooLarge { total },
+                    _ => MemoryExhausted::Crowded { total },
                 });
             }
             state.waiting += 1;
             state = memory.wait(state);
             state.waiting -= 1;
         }
-        Err(NoRoom::Crowded { total })
+        Err(MemoryExhausted::Crowded { total })
     }
 
     /// Notes that the answer was read. A decoded answer never waits.
@@ -254,7 +254,7 @@ mod tests {
         let memory = Memory::new(100);
         let mut one = memory.reader(false);
         one.grow_to(60).unwrap();
-        assert_eq!(one.grow_to(101), Err(NoRoom::TooLarge { total: 100 }));
+        assert_eq!(one.grow_to(101), Err(MemoryExhausted::TooLarge { total: 100 }));
     }
 
     #[test]
@@ -293,7 +293,10 @@ mod tests {
                 waits.join().unwrap()
             })
         };
-        assert_eq!([wait_with(false), wait_with(true)], [Err(NoRoom::TooLarge { total: 100 }), Ok(())]);
+        assert_eq!(
+            [wait_with(false), wait_with(true)],
+            [Err(MemoryExhausted::TooLarge { total: 100 }), Ok(())]
+        );
     }
 
     #[test]

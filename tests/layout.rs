@@ -60,7 +60,7 @@ const BETWEEN_ADAPTERS: [(&str, &str); 3] = [
 const EXCEPTIONS: [(&str, &str); 8] = [
     // A reservation of memory grows while an answer streams in, and waits for those of other threads.
     ("profile/reader.rs", "crate::memory::Reservation"),
-    ("profile/limits.rs", "crate::memory::NoRoom"),
+    ("profile/limits.rs", "crate::memory::MemoryExhausted"),
     // Ids are handed to threads.
     ("fleet/ids.rs", "std::sync::atomic::AtomicI64"),
     ("fleet/ids.rs", "std::sync::atomic::Ordering"),

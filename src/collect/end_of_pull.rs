@@ -27,7 +27,7 @@ use crate::fleet::schedule::{DueReason, ScheduleOutcome};
 use crate::fleet::votes::{OtherKeys, candidates};
 use crate::io::store::Store;
 use crate::io::workdir::CovPath;
-use crate::profile::{self, Build, Merged, Profile, Template, counts_digest, covered_digest};
+use crate::profile::{self, Build, Profile, ProfileSum, Template, counts_digest, covered_digest};
 
 /// The end of a key's pull.
 pub(crate) struct EndOfPull<'s> {
@@ -235,10 +235,14 @@ impl EndOfPull<'_> {
     }
 
     /// Adds stored counters to the answers of this run; also returns the templates that were used.
-    fn summed(&self, own: Option<Merged>, lives: &[&Life]) -> anyhow::Result<(Merged, Vec<Arc<Template>>)> {
+    fn summed(
+        &self,
+        own: Option<ProfileSum>,
+        lives: &[&Life],
+    ) -> anyhow::Result<(ProfileSum, Vec<Arc<Template>>)> {
         // The templates are kept, so that lives of one structure share it.
         let mut templates = Vec::new();
-        let mut sum = own.unwrap_or_else(|| Merged::new(Arc::new(Build::empty())));
+        let mut sum = own.unwrap_or_else(|| ProfileSum::new(Arc::new(Build::empty())));
         for known in lives {
             let template = self.run.template(self.store, known.structure)?;
             let Some(counts) = self.store.counts(known.id, template.build().blocks().len())? else {

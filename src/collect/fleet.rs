@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::address::normal_form;
-use crate::fleet::assembly::{CenterAnswer, KnownFleet};
+use crate::fleet::assembly::{CenterAnswer, StoredFleet};
 use crate::fleet::center_list::CenterList;
 use crate::fleet::services::Fleet;
 use crate::io::center::Client;
@@ -30,7 +30,7 @@ pub(crate) fn ask(client: &Client, centers: &[String]) -> Vec<CenterAnswer> {
 pub(crate) fn ask_known_first(
     client: &Client,
     centers: &[String],
-    known: &KnownFleet,
+    known: &StoredFleet,
     time_left: impl Fn() -> Option<Duration>,
 ) -> Vec<CenterAnswer> {
     let answer_of = |url: &String| {
@@ -65,7 +65,7 @@ impl FleetSource<'_> {
     /// that the fleet was given.
     pub(crate) fn assemble(
         &self,
-        ask: impl FnOnce(&KnownFleet) -> Vec<CenterAnswer>,
+        ask: impl FnOnce(&StoredFleet) -> Vec<CenterAnswer>,
     ) -> Result<(Fleet, Numbering), StoreError> {
         let (known, numbering) = match self.store {
             // Only a pull numbers profiles, but every command names a damaged number.
@@ -81,5 +81,5 @@ impl FleetSource<'_> {
 /// Assembles the fleet from the database alone.
 pub(crate) fn stored_fleet(store: &Store, naming: &Naming, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
     let source = FleetSource { store: Some(store), naming, now };
-    Ok(source.assemble(KnownFleet::without_asking)?.0)
+    Ok(source.assemble(StoredFleet::without_asking)?.0)
 }

@@ -10,7 +10,7 @@ use crate::fleet::change::Change;
 use crate::fleet::ids::{IdSource, StructureId};
 use crate::fleet::records::Life;
 use crate::io::store::{Store, StoreError};
-use crate::profile::{Merged, encode_counts};
+use crate::profile::{ProfileSum, encode_counts};
 
 /// Largest number of lives that a run folds; the next run folds the rest.
 const FOLDED_AT_ONCE: usize = 10_000;
@@ -69,10 +69,10 @@ fn sum_of<'g>(
     lives: impl Iterator<Item = &'g Life>,
     structure: StructureId,
     store: &Store,
-) -> Result<Merged, StoreError> {
+) -> Result<ProfileSum, StoreError> {
     let template = store.structure(structure)?;
     let build = template.build();
-    let mut sum = Merged::new(Arc::clone(build));
+    let mut sum = ProfileSum::new(Arc::clone(build));
     for life in lives {
         if let Some(counts) = store.counts(life.id, build.blocks().len())? {
             sum.add(life.mode, build, &counts).expect("all are of one build");

@@ -16,7 +16,7 @@ use crate::fleet::row::{LatestFile, Row};
 use crate::io::store::{Store, StoreError};
 use crate::io::workdir::{LockedWorkdir, Workdir};
 use crate::profile::{
-    self, Limits, Merged, ParseError, Profile, ReadError, Template, counts_digest, covered_digest,
+    self, Limits, ParseError, Profile, ProfileSum, ReadError, Template, counts_digest, covered_digest,
 };
 
 /// The depth to which stored profiles are checked.
@@ -257,7 +257,7 @@ pub(crate) fn written(out: &mut BufWriter<File>) -> io::Result<u64> {
 /// Returns the sum of the stored counters of a build group.
 fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profile> {
     let mut templates: HashMap<StructureId, Template> = HashMap::new();
-    let mut sum: Option<Merged> = None;
+    let mut sum: Option<ProfileSum> = None;
     for known in store.lives(key)?.iter().filter(|known| known.build_group == build_group) {
         let template = match templates.entry(known.structure) {
             Entry::Occupied(known) => known.into_mut(),
@@ -265,7 +265,7 @@ fn rebuilt(store: &Store, key: KeyId, build_group: BuildGroupId) -> Result<Profi
         };
         let build = template.build();
         let Some(counts) = store.counts(known.id, build.blocks().len())? else { continue };
-        sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).add(known.mode, build, &counts)?;
+        sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(build))).add(known.mode, build, &counts)?;
     }
     Ok(sum.context("the database has no counters of it")?.into_profile().at_distinct_places())
 }

@@ -21,7 +21,7 @@ use crate::io::clock::Deadline;
 use crate::io::signals::Signals;
 use crate::io::store::{Numbering, ProfileNumbers, Store, StoreError};
 use crate::io::workdir::LockedWorkdir;
-use crate::memory::{Memory, NoRoom, Reservation};
+use crate::memory::{Memory, MemoryExhausted, Reservation};
 use crate::parallel::lock;
 use crate::profile::{Build, ParsedAnswer, PreviousAnswer, Template, encode_build};
 
@@ -159,7 +159,7 @@ impl PullRun<'_> {
         last: Option<&PreviousAnswer<'_>>,
     ) -> Result<PulledAnswer, HttpError> {
         match self.read_within(self.memory.reader(false), incoming, known, last) {
-            Err(HttpError::Memory(NoRoom::Crowded { .. })) => {
+            Err(HttpError::Memory(MemoryExhausted::Crowded { .. })) => {
                 let alone = self.memory.reader(true);
                 self.read_within(alone, self.client.profile(address)?, known, None)
             }

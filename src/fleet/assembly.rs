@@ -11,7 +11,7 @@ use super::center_list::{CenterList, ListedService};
 use super::change::Change;
 use super::ids::{IdSource, KeyId, ServiceId};
 use super::key_entry::{KeyEntry, Listing, ServiceName};
-use super::records::{AddressStates, AskedCenter, Key, KnownService, ListedAddress, Replicas, ScheduleRow};
+use super::records::{AddressStates, AskedCenter, Key, ListedAddress, Replicas, ScheduleRow, StoredService};
 use super::services::{Fleet, SilentCenter, UnaskedCenter};
 use crate::names::Naming;
 
@@ -26,9 +26,9 @@ pub(crate) struct CenterAnswer {
 
 /// The keys, names and addresses of the database.
 #[derive(Debug, Default)]
-pub(crate) struct KnownFleet {
+pub(crate) struct StoredFleet {
     pub(crate) keys: Vec<(KeyId, Option<Key>)>,
-    pub(crate) services: Vec<KnownService>,
+    pub(crate) services: Vec<StoredService>,
     pub(crate) listings: Vec<ListedAddress>,
     pub(crate) centers: HashMap<String, DateTime<Utc>>,
     pub(crate) asked: HashMap<String, AskedCenter>,
@@ -37,7 +37,7 @@ pub(crate) struct KnownFleet {
     pub(crate) states: AddressStates,
 }
 
-impl KnownFleet {
+impl StoredFleet {
     /// Tells whether a name was registered before.
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
@@ -62,13 +62,13 @@ impl Fleet {
     /// Lays the answers of the centers over the known services.
     #[must_use]
     pub(crate) fn assemble(
-        known: KnownFleet,
+        known: StoredFleet,
         heard: Vec<CenterAnswer>,
         naming: &Naming,
         ids: &IdSource,
         now: DateTime<Utc>,
     ) -> Self {
-        let KnownFleet { keys, services, listings, centers, asked, schedules, replicas, states } = known;
+        let StoredFleet { keys, services, listings, centers, asked, schedules, replicas, states } = known;
         let (mut key_ids, mut unreadable) = (HashMap::with_capacity(keys.len()), HashSet::new());
         for (id, key) in keys {
             match key {
@@ -132,7 +132,7 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     /// Parses a stored name again, because the configuration may have changed since it was stored.
-    fn known_service(&mut self, service: KnownService) {
+    fn known_service(&mut self, service: StoredService) {
         let parsed = self.naming.parse(&service.name);
         let (key, branch) = (Key::from_parsed(&parsed), parsed.branch);
         let stood = service.place.as_ref().map(|(key, _)| *key);

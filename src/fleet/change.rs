@@ -123,7 +123,7 @@ pub(crate) enum Change {
     /// A life that was taken for ended goes on.
     LifeReopened(LifeId),
     /// The counts of a life may be those of several processes.
-    GenerationMixed(LifeId),
+    LifeMixed(LifeId),
     /// A life was added to a sum and is deleted.
     LifeFolded(LifeId),
     /// A snapshot was taken in.

@@ -11,7 +11,7 @@ use super::build_group::{self, BuildGroup, BuildGroupStatus};
 use super::change::Change;
 use super::ids::{BuildGroupId, IdSource, KeyId, LifeId, StructureId};
 use super::records::Life;
-use crate::profile::{Build, Conflict, Fingerprint, Merged, Mode, Template};
+use crate::profile::{Build, BuildConflict, Fingerprint, Mode, ProfileSum, Template};
 
 /// State of a key during a pull.
 #[derive(Default)]
@@ -42,7 +42,7 @@ pub(crate) struct PulledBuildGroup {
     pub(crate) status: BuildGroupStatus,
     pub(crate) structures: Vec<BuildRef>,
     /// The sum of the counters in this run's answers, over a structure with at least the blocks of all of them.
-    pub(crate) sum: Option<Merged>,
+    pub(crate) sum: Option<ProfileSum>,
     /// Structures of this run's answers. They cannot move to another group before the run ends.
     answered: HashSet<StructureId>,
     /// Counters changed in this run.
@@ -263,12 +263,16 @@ impl PulledBuildGroup {
     }
 
     /// Adds the blocks of a build to the structure of the sum.
-    pub(crate) fn take_in(&mut self, build: &Arc<Build>) -> Result<(), Conflict> {
-        self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).take_in(build)
+    pub(crate) fn take_in(&mut self, build: &Arc<Build>) -> Result<(), BuildConflict> {
+        self.sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(build))).take_in(build)
     }
 
     /// Takes in the build of an answer of this run.
-    pub(crate) fn take_in_answer(&mut self, build_ref: BuildRef, build: &Arc<Build>) -> Result<(), Conflict> {
+    pub(crate) fn take_in_answer(
+        &mut self,
+        build_ref: BuildRef,
+        build: &Arc<Build>,
+    ) -> Result<(), BuildConflict> {
         self.answered.insert(build_ref.0);
         if !self.structures.contains(&build_ref) {
             self.structures.push(build_ref);
@@ -277,8 +281,13 @@ impl PulledBuildGroup {
     }
 
     /// Adds counters of an answer to the sum.
-    pub(crate) fn add(&mut self, mode: Mode, build: &Arc<Build>, counts: &[u64]) -> Result<(), Conflict> {
-        self.sum.get_or_insert_with(|| Merged::new(Arc::clone(build))).add(mode, build, counts)
+    pub(crate) fn add(
+        &mut self,
+        mode: Mode,
+        build: &Arc<Build>,
+        counts: &[u64],
+    ) -> Result<(), BuildConflict> {
+        self.sum.get_or_insert_with(|| ProfileSum::new(Arc::clone(build))).add(mode, build, counts)
     }
 }
 

@@ -98,7 +98,7 @@ impl RivalLives {
         };
         let counts = encode_counts(&self.counts);
         let moved = Change::LifeMoved { id, mode, at, counts, answer: None };
-        let mixed = (!is_mixture).then_some(Change::GenerationMixed(id));
+        let mixed = (!is_mixture).then_some(Change::LifeMixed(id));
         let folded = gone.iter().map(|gone| Change::LifeFolded(gone.id));
         [moved].into_iter().chain(mixed).chain(folded).collect()
     }

@@ -43,7 +43,7 @@ impl Key {
 
 /// A name that was registered at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KnownService {
+pub(crate) struct StoredService {
     pub id: ServiceId,
     /// The text as it was registered.
     pub name: String,

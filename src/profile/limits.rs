@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::memory::NoRoom;
+use crate::memory::MemoryExhausted;
 
 /// Bounds on what is read, because it comes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,5 +105,5 @@ pub enum ReadError {
     Parse(#[from] ParseError),
     /// There is no memory to decode it.
     #[error(transparent)]
-    Memory(#[from] NoRoom),
+    Memory(#[from] MemoryExhausted),
 }

@@ -7,7 +7,7 @@ use super::{Build, BuildFile, BuildRelation, MAX_COUNT, Mode, Profile};
 /// Two builds that cannot be merged: a file of both has different blocks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{file}\" has different blocks in the two builds")]
-pub struct Conflict {
+pub struct BuildConflict {
     /// The first such file.
     pub file: String,
 }
@@ -21,13 +21,13 @@ pub(crate) fn mix(a: Mode, b: Mode) -> Mode {
 
 /// A sum over processes, grown one at a time; it holds one counter a block, however many are added.
 #[derive(Clone, Debug)]
-pub struct Merged {
+pub struct ProfileSum {
     build: Arc<Build>,
     mode: Option<Mode>,
     counts: Vec<u64>,
 }
 
-impl Merged {
+impl ProfileSum {
     /// Starts a sum over `build`; files that only a later process has are taken in when it is added.
     #[must_use]
     pub fn new(build: Arc<Build>) -> Self {
@@ -44,7 +44,7 @@ impl Merged {
     /// Adds one process. The order in which processes are added does not matter.
     ///
     /// Counts saturate at [`MAX_COUNT`]. Nothing is added when the builds conflict.
-    pub fn add(&mut self, mode: Mode, build: &Arc<Build>, counts: &[u64]) -> Result<(), Conflict> {
+    pub fn add(&mut self, mode: Mode, build: &Arc<Build>, counts: &[u64]) -> Result<(), BuildConflict> {
         assert_eq!(build.blocks().len(), counts.len(), "a counter for each block");
         if !Arc::ptr_eq(&self.build, build) && self.build.fingerprint() != build.fingerprint() {
             self.take_in(build)?;
@@ -62,7 +62,7 @@ impl Merged {
     }
 
     /// Adds a sum that was grown elsewhere.
-    pub fn add_merged(&mut self, other: &Self) -> Result<(), Conflict> {
+    pub fn add_merged(&mut self, other: &Self) -> Result<(), BuildConflict> {
         match other.mode {
             Some(mode) => self.add(mode, &other.build, &other.counts),
             None => Ok(()),
@@ -95,12 +95,12 @@ impl Merged {
     }
 
     /// Widens the structure by the files of `build` that it lacks, without any count.
-    pub fn take_in(&mut self, build: &Build) -> Result<(), Conflict> {
+    pub fn take_in(&mut self, build: &Build) -> Result<(), BuildConflict> {
         if self.build.fingerprint() == build.fingerprint() {
             return Ok(());
         }
         if let BuildRelation::Conflicts { file } = self.build.relation(build) {
-            return Err(Conflict { file });
+            return Err(BuildConflict { file });
         }
         if build.files().all(|file| self.build.find(file.name).is_some()) {
             return Ok(());
@@ -154,8 +154,8 @@ mod tests {
     use crate::profile::Block;
     use crate::profile::tests::{AGENT1, AGENT2, SET, canonical, counts, modes, profile, rows, text};
 
-    fn sum<'a>(processes: impl IntoIterator<Item = &'a Profile>) -> Merged {
-        let mut sum = Merged::new(Arc::new(Build::empty()));
+    fn sum<'a>(processes: impl IntoIterator<Item = &'a Profile>) -> ProfileSum {
+        let mut sum = ProfileSum::new(Arc::new(Build::empty()));
         for Profile { mode, build, counts } in processes {
             sum.add(*mode, build, counts).unwrap();
         }
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn taking_in_a_build_adds_its_files_without_a_count_or_a_mode() {
-        let mut sum = Merged::new(profile("mode: set\nb.go:1.1,2.2 1 1\n").build);
+        let mut sum = ProfileSum::new(profile("mode: set\nb.go:1.1,2.2 1 1\n").build);
         sum.take_in(&profile("mode: set\na.go:1.1,2.2 1 1\n").build).unwrap();
         assert_eq!(canonical(&sum.into_profile()), "mode: count\na.go:1.1,2.2 1 0\nb.go:1.1,2.2 1 0\n");
     }

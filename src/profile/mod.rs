@@ -21,7 +21,7 @@ pub(crate) use answer_digest::AnswerDigest;
 pub(crate) use codec::{decode_build, decode_counts, encode_build, encode_counts};
 pub use limits::{Limits, ParseError, ReadError};
 pub(crate) use merge::mix;
-pub use merge::{Conflict, Merged};
+pub use merge::{BuildConflict, ProfileSum};
 pub(crate) use reader::{AnswerReader, ParsedAnswer, PreviousAnswer};
 pub use reader::{parse, read};
 pub use template::Template;

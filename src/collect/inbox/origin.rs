@@ -59,7 +59,7 @@ impl SnapshotOrigin<'_, '_> {
                 let id = self.run.ids.life();
                 let changes = self.inserted(id, &counts, true, open_key);
                 open_key.state.lives.last_mut().expect("it was pushed").is_mixture = true;
-                changes.into_iter().chain([Change::GenerationMixed(id)]).collect()
+                changes.into_iter().chain([Change::LifeMixed(id)]).collect()
             }
         };
         Ok(shrunk.into_iter().chain(changes).collect())

@@ -25,7 +25,7 @@ use crate::fleet::key_entry::KeyEntry;
 use crate::fleet::services::Fleet;
 use crate::fleet::snapshot::HashingReader;
 use crate::io::store::{Store, Writer};
-use crate::memory::NoRoom;
+use crate::memory::MemoryExhausted;
 use crate::names::Naming;
 use crate::profile::{AnswerReader, Limits, ParsedAnswer, Profile, ReadError, Template};
 
@@ -235,10 +235,10 @@ impl InboxReader<'_, '_, '_> {
             Err(ReadError::Io(error)) => Err(stuck(error)),
             _ if !checked.is_whole(head) => unfinished("its profile does not match its head"),
             Err(ReadError::Parse(error)) => Err(WhyRefused::Bad(error.to_string())),
-            Err(ReadError::Memory(error @ NoRoom::TooLarge { .. })) => {
+            Err(ReadError::Memory(error @ MemoryExhausted::TooLarge { .. })) => {
                 Err(WhyRefused::Bad(error.to_string()))
             }
-            Err(ReadError::Memory(error @ NoRoom::Crowded { .. })) => {
+            Err(ReadError::Memory(error @ MemoryExhausted::Crowded { .. })) => {
                 Err(WhyRefused::Stuck(error.to_string()))
             }
             Ok(parsed) => Ok(parsed),

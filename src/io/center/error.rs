@@ -6,7 +6,7 @@ use ureq::Timeout;
 
 use crate::address::BadAddress;
 use crate::fleet::center_list::ListCut;
-use crate::memory::NoRoom;
+use crate::memory::MemoryExhausted;
 use crate::profile::{ParseError, ReadError};
 
 /// A request failed, or its answer is not the expected one.
@@ -55,7 +55,7 @@ pub(crate) enum HttpError {
     Version2,
     /// There is no memory to decode the answer.
     #[error(transparent)]
-    Memory(#[from] NoRoom),
+    Memory(#[from] MemoryExhausted),
     /// The output failed to take the profile.
     #[error("cannot write the profile: {0}")]
     Output(io::Error),

@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use super::numbers::{Numbering, ProfileNumbers};
 use super::{Store, StoreError};
-use crate::fleet::assembly::KnownFleet;
+use crate::fleet::assembly::StoredFleet;
 use crate::fleet::ids::{BuildGroupId, HighestIds, IdSource, KeyId, LifeId, RowId, ServiceId, StructureId};
 
 macro_rules! stored_as_integers {
@@ -44,8 +44,8 @@ impl Store {
     }
 
     /// Reads all that is known of keys, names and addresses.
-    pub(crate) fn known_fleet(&self) -> Result<KnownFleet, StoreError> {
-        Ok(KnownFleet {
+    pub(crate) fn known_fleet(&self) -> Result<StoredFleet, StoreError> {
+        Ok(StoredFleet {
             keys: self.keys()?,
             services: self.services()?,
             listings: self.listings()?,

@@ -10,7 +10,7 @@ use super::damage::{ValueOwner, described, is_of_value};
 use super::reading::{maybe_time, time};
 use super::{Store, StoreError, Writer};
 use crate::fleet::ids::{BuildGroupId, KeyId, ServiceId};
-use crate::fleet::records::{AskedCenter, Key, KnownService, ListedAddress};
+use crate::fleet::records::{AskedCenter, Key, ListedAddress, StoredService};
 use crate::time::iso;
 
 impl Store {
@@ -35,13 +35,13 @@ impl Store {
     }
 
     /// Returns all names that can be read, sorted.
-    pub(crate) fn services(&self) -> Result<Vec<KnownService>, StoreError> {
+    pub(crate) fn services(&self) -> Result<Vec<StoredService>, StoreError> {
         let sql = "SELECT id, name, key_id, git_branch FROM service ORDER BY name";
         let mut damaged = Vec::new();
         let services = self.query_all("service", sql, [], |row| {
             let id = row.get(0)?;
             let sound =
-                || Ok(KnownService { id, name: row.get(1)?, place: Some((row.get(2)?, row.get(3)?)) });
+                || Ok(StoredService { id, name: row.get(1)?, place: Some((row.get(2)?, row.get(3)?)) });
             match sound() {
                 Ok(service) => Ok(Some(service)),
                 Err(error) if is_of_value(&error) => {
@@ -49,7 +49,7 @@ impl Store {
                     let owner = row.get(2).map_or(ValueOwner::Service(id), ValueOwner::Key);
                     damaged.push((owner, described("service", row, &error)));
                     // The other values can be restored from the name.
-                    Ok(row.get(1).ok().map(|name| KnownService { id, name, place: None }))
+                    Ok(row.get(1).ok().map(|name| StoredService { id, name, place: None }))
                 }
                 Err(error) => Err(error),
             }

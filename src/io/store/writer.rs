@@ -116,7 +116,7 @@ impl<'a> Writer<'a> {
             Change::AnswerRemembered(id, answer) => self.set_last_answer(*id, Some(answer)),
             Change::LifeClosed(id, at) => self.close_life(*id, *at),
             Change::LifeReopened(id) => self.reopen_life(*id),
-            Change::GenerationMixed(id) => self.mark_mixture(*id),
+            Change::LifeMixed(id) => self.mark_mixture(*id),
             Change::LifeFolded(id) => self.delete_life(*id),
             Change::Closed { service, address, at } => self.close_lives_at(service, address, *at),
         }
