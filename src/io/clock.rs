@@ -1,4 +1,4 @@
-//! The clock. No other room reads it: functions get the time as an argument.
+//! The clock. No other module reads it: functions get the time as an argument.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,7 +1,7 @@
-//! The adapters. No other room touches the world.
+//! The adapters. No other module does I/O.
 //!
-//! No adapter uses another, but for a few small ones: `clock` waits for signals, `center` ends its requests by the
-//! deadline of `clock`, and `workdir` names the owners of files by `users`.
+//! No adapter uses another, except for a few small ones: `clock` waits for signals, `center` ends its requests at the
+//! deadline of `clock`, and `workdir` gets the names of owners from `users`.
 
 pub(crate) mod center;
 pub(crate) mod clock;

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, as something that can be asked for.
+//! SIGINT and SIGTERM, which the program catches and checks for.
 
 use std::io;
 use std::sync::Arc;

@@ -37,23 +37,23 @@ impl IncomingAnswer<'_> {
         self.reader().parse(known, last, seed).map_err(HttpError::from)
     }
 
-    /// Bounds what is decoded by this reservation.
+    /// Limits the decoded data by this reservation.
     pub(crate) fn reserve(&mut self, reservation: Reservation) {
         self.reader().reserve(reservation);
     }
 
-    /// Returns the reservation of what was decoded.
+    /// Returns the reservation of the decoded data.
     pub(crate) fn take_reservation(&mut self) -> Option<Reservation> {
         self.reader().take_reservation()
     }
 
-    /// Tells whether a part of it equals the last answer, which is needed then to understand it.
+    /// Tells whether a part of the answer equals the last one. Then the last answer is needed to decode it.
     #[must_use]
     pub(crate) fn recognised_any(&self) -> bool {
         self.reader.as_ref().is_some_and(AnswerReader::recognised_any)
     }
 
-    /// Returns the size of the text that came so far.
+    /// Returns the size of the text that was read so far.
     #[must_use]
     pub(crate) fn bytes(&self) -> u64 {
         self.reader.as_ref().map_or(0, AnswerReader::bytes)
@@ -77,7 +77,7 @@ impl Drop for IncomingAnswer<'_> {
 pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// Size of the largest buffer that is kept; a long section can blow one up.
+    /// Size of the largest buffer that is kept. A long section can enlarge a buffer.
     const MAX_KEPT_BYTES: usize = 1 << 20;
 
     fn take(&self) -> Vec<u8> {
@@ -102,7 +102,7 @@ impl Client {
         Ok(IncomingAnswer { reader: Some(reader), buffers: &self.buffers })
     }
 
-    /// Copies the profile of the process at `address` to `out`, as it comes, and returns its size.
+    /// Copies the profile of the process at `address` unchanged to `out`, and returns its size.
     ///
     /// Fails as reading it from [`Self::profile`] does, after the bytes before the failure were written.
     pub(crate) fn raw(&self, address: &str, out: &mut impl Write) -> Result<u64, HttpError> {
@@ -122,7 +122,7 @@ impl Client {
 
     /// Asks the process at `address` for its fraction of covered blocks, a few bytes.
     ///
-    /// `None` if the answer is no fraction: not every agent has this call.
+    /// Returns `None` if the answer is not a fraction, because not every agent has this call.
     pub(crate) fn fraction(&self, address: &str) -> Result<Option<String>, HttpError> {
         let url = format!("{}/v1/cover/coverage", base_url(address)?);
         match self.agent.get(&url).call() {

@@ -29,7 +29,7 @@ pub(crate) enum HttpError {
         /// The start of the body.
         body: String,
     },
-    /// The answer has neither a length nor chunks, so its end cannot be told from a cut.
+    /// The answer has neither a length nor chunks, so a cut answer would look complete.
     #[error("answered without Content-Length or chunks, so a cut answer would look complete")]
     NoFraming,
     /// The answer is compressed, which was not requested.

@@ -1,4 +1,4 @@
-//! The list of a center, read within bounds: a list without end must not fill memory, nor displace known names.
+//! The list of a center, read within limits. An endless list must neither fill memory nor displace known names.
 
 use std::collections::BTreeMap;
 use std::fmt;

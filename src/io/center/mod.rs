@@ -1,8 +1,8 @@
 //! HTTP: the list of a goc center, and the answers of single agents.
 //!
-//! No other room opens a connection. Agents are asked directly, never through the center, whose merged profile blocks on
-//! one hung agent, is silently partial with `force`, and fails if builds differ. No answer is trusted before it was read
-//! to its framed end.
+//! No other module opens a connection. Agents are asked directly, never through the center, whose merged profile blocks
+//! on one hung agent, is silently partial with `force`, and fails if builds differ. No answer is trusted before it was
+//! read to its framed end.
 
 mod answer;
 mod dial;

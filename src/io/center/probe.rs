@@ -1,7 +1,7 @@
-//! The probe: one attempt to find out whether an agent answers at an address, and the meaning of a failure.
+//! The probe: one attempt to find out whether an agent answers at an address, with the meaning of each failure.
 //!
-//! An agent is recognised by its first bytes alone: a fraction, or the mode line of a profile. A failure behind them (a
-//! limit, a cut, a line that does not parse, contradictory framing) does not count against it.
+//! The first bytes of an answer are enough to recognise an agent: a fraction, or the mode line of a profile. A failure
+//! after them (a limit, a cut, a line that does not parse, contradictory framing) does not count against it.
 
 use std::io::{self, Read};
 

@@ -1,7 +1,7 @@
-//! The bytes of an answer as they came, for answers whose framing contradicts itself.
+//! The unchanged bytes of an answer, for answers with contradictory framing.
 //!
-//! HTTP gives no body for an answer with two lengths, or with broken chunks. Its first bytes still tell whether an agent
-//! sent it.
+//! The HTTP library gives no body for an answer with two lengths or with broken chunks. Its first bytes still show
+//! whether an agent sent it.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ const KEPT_BYTES: usize = 64 << 10;
 /// Length of a body that is waited for.
 const BODY_BYTES: usize = 6;
 
-/// Keeps the first bytes that come over the connection it makes.
+/// A connector that keeps the first bytes of its connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RecordingConnector(Arc<Mutex<Vec<u8>>>);
 
@@ -81,7 +81,7 @@ impl Transport for RecordingTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let came = self.record(timeout)?;
-        // The head alone would fail the request and end its connection before the body is there.
+        // The request fails as soon as it sees the head, so the body has to be read before that.
         while came && self.waits_for_a_body() {
             if !self.record(timeout).unwrap_or(false) {
                 break;

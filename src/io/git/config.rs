@@ -41,7 +41,7 @@ impl Repository {
             .args(arguments);
         match GitProcess::start("config", git, Vec::new(), self.timeout)?.output() {
             Ok(settings) => Ok(String::from_utf8_lossy(&settings).into_owned()),
-            // Exit code 1: no setting fits.
+            // Git ends with code 1 if no setting matches.
             Err(GitError::Failed { code: Some(1), .. }) => Ok(String::new()),
             Err(error) => Err(error),
         }

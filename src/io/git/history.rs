@@ -21,7 +21,7 @@ impl Repository {
     pub(crate) fn merge_base(&self, one: &ObjectId, other: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         match self.output("merge-base", &[one.as_str(), other.as_str()], Vec::new()) {
             Ok(answer) => Ok(String::from_utf8_lossy(&answer).lines().find_map(ObjectId::parse)),
-            // Exit code 1: there is none.
+            // Git ends with code 1 if there is none.
             Err(GitError::Failed { code: Some(1), .. }) => Ok(None),
             Err(error) => Err(error),
         }

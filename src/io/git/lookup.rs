@@ -1,4 +1,4 @@
-//! A git that keeps running and is asked again and again: starting one takes longer than its answer.
+//! A git that keeps running and answers many questions, because starting one takes longer than its answer.
 
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;

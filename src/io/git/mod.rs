@@ -55,7 +55,7 @@ pub(crate) struct Repository {
     path: PathBuf,
     layout: CloneLayout,
     fetching: FetchFolder,
-    /// Set when the folder beside the clone has the objects and history of both, and is read instead.
+    /// The mark that the folder beside the clone has the objects and history of both, and is read instead of the clone.
     is_fetched: Arc<OnceLock<()>>,
     timeout: Timeout,
     /// Read once: it does not change while a report is made.

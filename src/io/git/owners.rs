@@ -1,4 +1,5 @@
-//! Users whose repositories are read. Git's own check of the owner is off when a repository is named by `--git-dir`.
+//! The users whose repositories are read. Git's own check of the owner is off when a repository is named by
+//! `--git-dir`.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, lchown};

@@ -225,7 +225,8 @@ impl Repository {
         git.env("GIT_NO_LAZY_FETCH", "1")
             .arg("--git-dir")
             .arg(self.fetching.path())
-            // Only the requested objects: no other references, no submodules, no clean-up in the background.
+            // Git fetches only the requested objects: no other references, no submodules, no clean-up in the
+            // background.
             .args([
                 "-c",
                 "gc.auto=0",

@@ -9,23 +9,23 @@ use crate::address::{end_of_user, shown_url};
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RemoteUrl {
     plain: String,
-    /// The part from `?` on, of a URL of HTTP alone.
+    /// The part from `?` on; `None` for a URL that is not HTTP.
     query: Option<String>,
     credential: Option<Credential>,
 }
 
-/// A user name, and mostly a password, that a URL held before its `@`.
+/// The user name, and usually the password, before the `@` of a URL.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Credential {
-    /// The part of the URL that the credential is for, as in `https://host:8443`.
+    /// The part of the URL for which the credential is, such as `https://host:8443`.
     place: String,
     user: String,
     password: Option<String>,
 }
 
 impl RemoteUrl {
-    /// Takes the secrets out of a URL: its query, and the text before an `@`. Of ssh only a password is taken, since the
-    /// user name is part of the address and ssh takes no password from there.
+    /// Removes the secrets from a URL: its query, and the text before an `@`. From a URL of ssh only a password is
+    /// removed, because the user name is part of the address and ssh reads no password there.
     #[must_use]
     pub(crate) fn new(url: &str) -> Self {
         let Some((scheme, rest)) = url.split_once("://") else { return Self::without_secrets(url) };
@@ -59,19 +59,19 @@ impl RemoteUrl {
         Self { plain: plain.to_owned(), query: None, credential: None }
     }
 
-    /// Returns it without credentials and query.
+    /// Returns the URL without credentials and query.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.plain
     }
 
-    /// Returns it as messages show it.
+    /// Returns the URL for messages.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         shown_url(&format!("{}{}", self.plain, self.query.as_deref().unwrap_or_default()))
     }
 
-    /// Names a repository by its path on this machine.
+    /// Creates the URL of a repository from its path on this machine.
     pub(super) fn for_path(path: &Path) -> Self {
         Self::without_secrets(&path.display().to_string())
     }
@@ -81,8 +81,8 @@ impl RemoteUrl {
         self.query.as_ref().map(|_| QUERY_HELPER)
     }
 
-    /// Hands its secrets to a git in its environment, which only this user and root can read. In a URL they would
-    /// stand in the arguments of git's helper programs, which everybody can read.
+    /// Passes the secrets to a git through its environment, which only this user and root can read. In a URL they would
+    /// be in the arguments of git's helper programs, which everybody can read.
     pub(super) fn hand_over(&self, git: &mut Command) {
         let mut entries = Vec::new();
         if let Some(credential) = &self.credential {
@@ -120,7 +120,7 @@ impl RemoteUrl {
     pub(crate) fn host(&self) -> Option<&str> {
         let host = match self.plain.split_once("://") {
             Some((_, rest)) => rest.split('/').next(),
-            // The form of ssh; a path with a colon begins with a slash or a dot.
+            // The URL has ssh's short form. A path with a colon begins with a slash or a dot.
             None => self.plain.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/')),
         };
         host.filter(|host| !host.is_empty())
@@ -143,14 +143,14 @@ const PASSWORD_VARIABLE: &str = "GOC_WATCHDOG_GIT_PASSWORD";
 const HELPER: &str = r#"!f() { if test "$1" = get; then printf 'username=%s\npassword=%s\n' "$GOC_WATCHDOG_GIT_USER" "$GOC_WATCHDOG_GIT_PASSWORD"; fi; }; f"#;
 
 impl Credential {
-    /// Returns the configuration by which git asks for it.
+    /// Returns the configuration that makes git use the credential.
     fn entries(&self) -> Vec<(String, String)> {
         let Self { place, user, password } = self;
         let helper = (format!("credential.{place}.helper"), HELPER.to_owned());
         match password {
             // An empty entry removes the helpers before it: a configured password takes precedence over a stored one.
             Some(_) => vec![(helper.0.clone(), String::new()), helper],
-            // Tokens often stand in the place of a user name. The user's own helpers may know a password for it.
+            // A token is often given as the user name. The user's own helpers may have a password for it.
             None => vec![(format!("credential.{place}.username"), user.clone()), helper],
         }
     }

@@ -1,7 +1,8 @@
-//! Brings addresses that an earlier release stored as they were listed into their normal form.
+//! The migration of addresses, which an earlier release stored as they were listed, to their normal form.
 //!
-//! Two spellings of one address were two processes until then. Their records become one: the better of two states of
-//! the address, and the larger counts of two lives. Addresses in `listing` and `tombstone` stay as centers listed them.
+//! The earlier release took two spellings of one address for two processes. Their records are joined: the better of two
+//! states is kept, and the larger counts of two lives. Addresses in `listing` and `tombstone` keep the spelling of the
+//! center.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ use crate::fleet::snapshot::larger;
 use crate::profile::{decode_build, decode_counts, encode_counts};
 use crate::time::iso;
 
-/// Runs the migration, in the transaction that is open.
+/// Runs the migration in the open transaction.
 pub(super) fn normalize(connection: &Connection) -> rusqlite::Result<()> {
     centers(connection)?;
     answers(connection)?;
@@ -24,7 +25,7 @@ pub(super) fn normalize(connection: &Connection) -> rusqlite::Result<()> {
     lives(connection)
 }
 
-/// Returns the values of a column that are not in their normal form, each with it.
+/// Returns the values of a column that are not in their normal form, each with its normal form.
 fn misspelled(connection: &Connection, column: &str, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
     let sql = format!("SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1");
     let mut statement = connection.prepare(&sql)?;
@@ -53,7 +54,7 @@ fn centers(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Keeps of several spellings the one that fails least, and of these the one that answered last.
+/// Keeps of several spellings the state with the fewest failures, and of these the one that answered last.
 fn answers(connection: &Connection) -> rusqlite::Result<()> {
     for (spelling, normal) in misspelled(connection, "address", "address")? {
         let better = "(other.failures, coalesce(this.last_answer_at, '')) < (this.failures, coalesce(other.last_answer_at, ''))";
@@ -69,7 +70,7 @@ fn answers(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Keeps of several spellings the one that failed in the fewest runs.
+/// Keeps of several spellings the record with failures in the fewest runs.
 fn suspicions(connection: &Connection) -> rusqlite::Result<()> {
     for (spelling, normal) in misspelled(connection, "address", "suspicion")? {
         let sql = "DELETE FROM suspicion AS this WHERE address = ?1 AND EXISTS (
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn lives_of_two_spellings_are_one_process_where_both_were_open_at_a_time() {
         type Lives<'a> = &'a [(&'a str, i64, Option<i64>)];
-        // Each life by the minute in which it was opened.
+        // The expected groups name each life by the minute in which it was opened.
         let cases: [(Lives<'_>, &[&[i64]]); 10] = [
             (&[], &[]),
             (&[("a", 1, None)], &[&[1]]),
@@ -234,7 +235,7 @@ mod tests {
             (&[("a", 1, None), ("a", 2, None)], &[&[1], &[2]]),
             (&[("a", 1, Some(5)), ("b", 2, Some(6)), ("a", 5, None), ("b", 7, None)], &[&[1, 2], &[5, 7]]),
             (&[("a", 1, None), ("b", 2, None), ("c", 3, None)], &[&[1, 2, 3]]),
-            // The process of the first spelling was started anew, which nobody saw at the second.
+            // The process of the first spelling was started anew, which no pull saw at the second spelling.
             (&[("a", 1, Some(3)), ("b", 2, None), ("a", 4, None)], &[&[1, 2], &[4]]),
         ];
         for (lives, expected) in cases {

@@ -16,7 +16,7 @@ use crate::profile::Fingerprint;
 use crate::time::iso;
 
 impl Store {
-    /// Returns how every address has been answering, by key and the normal form of the address.
+    /// Returns the states of all addresses, by key and normal form of the address.
     pub(crate) fn addresses(&self) -> Result<AddressStates, StoreError> {
         let sql = "SELECT key_id, address, last_answer_at, failures, next_try_at, last_error, fraction,
                           peeked, other_build FROM address ORDER BY key_id, address";
@@ -32,7 +32,7 @@ impl Store {
                     .get::<_, Option<Vec<u8>>>(8)?
                     .and_then(|bytes| Fingerprint::from_bytes(&bytes)),
             };
-            // A map of each key would be large: most keys have one address.
+            // Lists are smaller than maps, because most keys have one address.
             let of_key: &mut Vec<_> = addresses.entry(row.get(0)?).or_default();
             of_key.reserve_exact(1);
             of_key.push((row.get(1)?, state));
@@ -41,7 +41,7 @@ impl Store {
         Ok(addresses)
     }
 
-    /// Returns how many replicas of each key answered at its last pull.
+    /// Returns the numbers of replicas of each key at its last pull.
     pub(crate) fn replicas(&self) -> Result<HashMap<KeyId, Replicas>, StoreError> {
         let sql = "SELECT key_id, answered, listed, pulled_at FROM replicas";
         let rows = self.query_readable("replicas", sql, [], key_owner, |row| {
@@ -51,7 +51,7 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Returns what is remembered of addresses that fail.
+    /// Returns the stored failures of addresses.
     pub(crate) fn suspicions(&self) -> Result<HashMap<String, Suspicion>, StoreError> {
         let sql = "SELECT address, since, runs, plain_since, plain_runs, witnessed_since, last_failed_at,
                           finding, detail, is_dead FROM suspicion";
@@ -77,7 +77,7 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Returns what was removed and may come back.
+    /// Returns the tombstones of removed addresses.
     pub(crate) fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
         let sql = "SELECT center, address, service, build, removed_at, was_alive FROM tombstone
                    ORDER BY center, address, service";

@@ -13,7 +13,7 @@ use crate::profile::{Fingerprint, Template, decode_build};
 use crate::time::iso;
 
 impl Store {
-    /// Returns the structures of the build that a key shows; none where it shows none.
+    /// Returns the structures of the build group that a key shows; empty when it shows none.
     pub(crate) fn shown(&self, key: &Key) -> Result<Vec<StructureId>, StoreError> {
         let sql = "SELECT DISTINCT cover_key.id, structure_id FROM cover_key
                    JOIN edition ON edition.key_id = cover_key.id AND edition.status = 'current'
@@ -23,7 +23,7 @@ impl Store {
         self.query_readable("generation", sql, bound, key_owner, |row| row.get(1))
     }
 
-    /// Returns what an address, in its normal form, served under a name when it was last pulled.
+    /// Returns the build that an address, given in its normal form, served under a name at its last pull.
     pub(crate) fn last_build(&self, service: &str, address: &str) -> Result<Option<Fingerprint>, StoreError> {
         let sql = "SELECT service.id, structure.fingerprint FROM generation
                    JOIN edition ON edition.id = generation.edition_id
@@ -59,7 +59,7 @@ impl Store {
         Ok(build_groups)
     }
 
-    /// Returns a block structure, ready to read answers with.
+    /// Returns a block structure as a template for reading answers.
     pub(crate) fn structure(&self, structure: StructureId) -> Result<Template, StoreError> {
         let sql = "SELECT data FROM structure WHERE id = ?1";
         let data: Option<Vec<u8>> = self.query_all("structure", sql, [structure], |row| row.get(0))?.pop();
@@ -131,13 +131,13 @@ impl Writer<'_> {
         )
     }
 
-    /// Drops all counters of a build group, and the build group itself where no row refers to it.
+    /// Deletes all counters of a build group, and the build group itself unless a row refers to it.
     pub(super) fn drop_build_group(&self, build_group: BuildGroupId) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
         connection.prepare_cached("DELETE FROM generation WHERE edition_id = ?1")?.execute([build_group])?;
         let sql = "DELETE FROM election WHERE winner_id = ?1 OR chosen_id = ?1";
         connection.prepare_cached(sql)?.execute([build_group])?;
-        // A row keeps the number of its build group, so that one stays.
+        // A build group stays while a row has its id.
         let sql = "DELETE FROM edition WHERE id = ?1
                    AND NOT EXISTS (SELECT 1 FROM cover_fact WHERE edition_id = edition.id)";
         connection.prepare_cached(sql)?.execute([build_group])?;

@@ -1,4 +1,4 @@
-//! Stored values that cannot be read: each costs what it belongs to, and is named.
+//! Stored values that cannot be read. Each one fails only its owner, and is reported.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::parallel::lock;
 pub(crate) struct Damage {
     /// Names of the services that it belongs to, sorted; none if it belongs to no service.
     pub services: Vec<String>,
-    /// The file, the table, the column, and what was found there.
+    /// The file, the table, the column, and the value found there.
     pub what: String,
 }
 
@@ -48,7 +48,7 @@ pub(super) enum ValueOwner {
     Nobody,
 }
 
-/// The damages that a store and its readers met.
+/// The damages that a store and its readers found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Damages(Arc<Mutex<BTreeSet<Damage>>>);
 
@@ -71,13 +71,13 @@ pub(super) fn is_of_value(error: &Error) -> bool {
 }
 
 impl Store {
-    /// Returns the damaged values that were met so far, by this store and its readers.
+    /// Returns the damaged values that this store and its readers found so far.
     #[must_use]
     pub(crate) fn damages(&self) -> Vec<Damage> {
         lock(&self.damages.0).iter().cloned().collect()
     }
 
-    /// Notes that a value of a build group could not be read, as `error` says.
+    /// Notes that a value of a build group could not be read because of `error`.
     pub(crate) fn note_damage(
         &self,
         build_group: BuildGroupId,
@@ -86,7 +86,7 @@ impl Store {
         self.note(&ValueOwner::BuildGroup(build_group), error)
     }
 
-    /// Notes that a value of a key could not be read, as `error` says.
+    /// Notes that a value of a key could not be read because of `error`.
     pub(crate) fn note_damaged_key(&self, key: KeyId, error: &StoreError) -> Result<(), StoreError> {
         self.note(&ValueOwner::Key(key), error)
     }
@@ -145,7 +145,7 @@ impl Store {
     }
 }
 
-/// Returns a stored name as text, with replacement characters where it is none.
+/// Returns a stored name as text, with replacement characters for bytes that are not UTF-8.
 fn shown(name: ValueRef<'_>) -> String {
     match name {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),

@@ -1,4 +1,4 @@
-//! The changed lines of a row, remembered by the report that counted them.
+//! The changed lines of a row, stored by the report that counted them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::coverage::{ChangedLines, Coverage};
 use crate::fleet::ids::RowId;
 use crate::time::iso;
 
-/// Longest wait for another writer. A pull lets others in every half second.
+/// Longest wait for another writer. A pull commits every half second.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 impl Store {
-    /// Remembers the changed lines of a row, in place of those since the same base.
+    /// Stores the changed lines of a row, in place of earlier ones since the same base.
     ///
-    /// No other write goes without the lock of the work directory. This one is a single statement that SQLite orders
-    /// among those of a pull or prune, and they decide nothing by it, so a report need not wait for their end. The
+    /// This is the only write without the lock of the work directory. It is a single statement, which SQLite orders
+    /// among those of a pull or prune, and these decide nothing by it. So a report need not wait for their end. The
     /// database is neither made nor brought up to date here.
     pub(crate) fn remember_diff(
         path: &Path,

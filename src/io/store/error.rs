@@ -39,7 +39,7 @@ pub(crate) enum StoreError {
         /// Its schema.
         found: usize,
     },
-    /// A symbolic link stands in its place.
+    /// A symbolic link is in the place of the database.
     #[error(
         "{path:?} is a symbolic link, and no database is opened through one; put the file itself in its place"
     )]
@@ -47,7 +47,7 @@ pub(crate) enum StoreError {
         /// The link.
         path: PathBuf,
     },
-    /// A pipe, a socket or a device stands in the place of the database, or of a file beside it.
+    /// A pipe, a socket or a device is in the place of the database, or of a file beside it.
     #[error("database {path:?}: {reason}")]
     NoFile {
         /// The database.
@@ -61,7 +61,7 @@ pub(crate) enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The file cannot be looked at, so nobody can tell whether it is there.
+    /// The file cannot be looked at, so it is unknown whether it exists.
     #[error(
         "database {path:?}: it cannot be looked at: {error}; check the path of the root (--root), and that this user \
          may enter each folder of it"
@@ -69,7 +69,7 @@ pub(crate) enum StoreError {
     Hidden {
         /// The file.
         path: PathBuf,
-        /// The reason. The message has its text, so it is no `source`, which would be printed again.
+        /// The reason. The message has its text, so it is not a `source`, which would be printed again.
         error: std::io::Error,
     },
     /// Another program (a backup, a person's sqlite3) kept the file locked for as long as this one waited.
@@ -85,7 +85,7 @@ pub(crate) enum StoreError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// The error of SQLite. The message has its text, so it is no `source`, which would be printed again.
+        /// The error of SQLite. The message has its text, so it is not a `source`, which would be printed again.
         error: rusqlite::Error,
         /// The reason as it was when the error happened, and the next step.
         reason: String,

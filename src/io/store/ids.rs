@@ -1,4 +1,4 @@
-//! The ids as SQLite stores them.
+//! The ids in SQLite.
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
@@ -25,7 +25,7 @@ macro_rules! stored_as_integers {
 
 stored_as_integers!(KeyId, ServiceId, StructureId, BuildGroupId, LifeId, RowId);
 
-/// End of the ids that are handed out. No id would be left after one of a damaged or foreign row beyond it.
+/// Limit of new ids. Without it a damaged or foreign row with a very high id would leave no ids.
 pub(super) const HIGHEST_ID: i64 = 1 << 53;
 
 impl Store {

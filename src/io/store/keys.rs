@@ -14,7 +14,7 @@ use crate::fleet::records::{AskedCenter, Key, ListedAddress, StoredService};
 use crate::time::iso;
 
 impl Store {
-    /// Returns all keys; `None` where one cannot be read.
+    /// Returns all keys; `None` for a key that cannot be read.
     pub(crate) fn keys(&self) -> Result<Vec<(KeyId, Option<Key>)>, StoreError> {
         let sql = "SELECT id, env, region, app_name, git_commit FROM cover_key ORDER BY id";
         let mut damaged = Vec::new();
@@ -58,7 +58,7 @@ impl Store {
         Ok(services.into_iter().flatten().collect())
     }
 
-    /// Returns the addresses that stand or stood under any name, in the order in which they were listed.
+    /// Returns the addresses that are or were listed under any name, in the order in which they were listed.
     pub(crate) fn listings(&self) -> Result<Vec<ListedAddress>, StoreError> {
         let sql = "SELECT service_id, address, center, listed_at, unlisted_at FROM listing
                    ORDER BY service_id, position, address";
@@ -67,7 +67,7 @@ impl Store {
         self.query_readable("listing", sql, [], owner, |row| {
             let unlisted_at = maybe_time(row, 4)?;
             let center: Arc<str> = row.get(2)?;
-            // There are few, and many addresses of each.
+            // The centers are few, and each has many addresses.
             let center = centers.get(&center).cloned().unwrap_or_else(|| {
                 centers.insert(Arc::clone(&center));
                 center
@@ -83,7 +83,7 @@ impl Store {
         })
     }
 
-    /// Returns when each center last answered, by URL.
+    /// Returns the time of each center's last answer, by URL.
     pub(crate) fn centers(&self) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let sql = "SELECT url, last_listed_at FROM center";
         let read = |row: &Row<'_>| Ok((row.get(0)?, time(row, 1)?));
@@ -103,13 +103,13 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Returns the keys of which all data was dropped.
+    /// Returns the keys whose data was deleted.
     pub(crate) fn dropped_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
         let sql = "SELECT id FROM cover_key WHERE dropped_at IS NOT NULL";
         Ok(self.query_all("cover_key", sql, [], |row| row.get(0))?.into_iter().collect())
     }
 
-    /// Returns the id of a key; `None` where it is not known.
+    /// Returns the id of a key; `None` for an unknown key.
     pub(crate) fn key_id(&self, key: &Key) -> Result<Option<KeyId>, StoreError> {
         let sql =
             "SELECT id FROM cover_key WHERE env = ?1 AND region = ?2 AND app_name = ?3 AND git_commit = ?4";
@@ -196,7 +196,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Drops all data of a key. Its rows stay, marked as dropped.
+    /// Deletes all data of a key. Its rows stay and are marked as deleted.
     pub(super) fn drop_key(&self, key: KeyId, at: DateTime<Utc>) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
         let at = iso(at);
@@ -221,10 +221,10 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Removes a key and its names, unless something was ever stored of it.
+    /// Removes a key and its names, unless it ever had stored data.
     pub(super) fn forget_key(&self, key: KeyId) -> rusqlite::Result<()> {
         let connection = &self.store.connection;
-        // The caller's knowledge may be old: data may have come in meanwhile, and rows of a dropped key stay.
+        // The state that the caller read may be old: data may have come in meanwhile, and rows of a deleted key stay.
         let sql = "SELECT EXISTS (SELECT 1 FROM edition WHERE key_id = ?1)
                        OR EXISTS (SELECT 1 FROM schedule WHERE key_id = ?1
                                   AND (last_pull_at IS NOT NULL OR unfinished))

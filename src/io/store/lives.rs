@@ -12,13 +12,13 @@ use crate::profile::{Mode, decode_counts};
 use crate::time::iso;
 
 impl Store {
-    /// Returns how many bytes the counters of a build group take up.
+    /// Returns the size in bytes of the counters of a build group.
     pub(crate) fn build_group_bytes(&self, build_group: BuildGroupId) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation WHERE edition_id = ?1";
         Ok(self.query_all("generation", sql, [build_group], |row| row.get(0))?.pop().unwrap_or(0))
     }
 
-    /// Returns how many bytes the counters of a key take up.
+    /// Returns the size in bytes of the counters of a key.
     pub(crate) fn key_bytes(&self, key: KeyId) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(length(counts)), 0) FROM generation
                    JOIN edition ON edition.id = edition_id WHERE key_id = ?1";

@@ -1,9 +1,9 @@
-//! The database: all the SQL there is.
+//! The database adapter, which has all SQL of the program.
 //!
 //! The database has a write-ahead log, so that reports read while a pull writes, and `synchronous=FULL`, so that
 //! committed changes survive a power cut. Changes are values ([`Change`](crate::fleet::change::Change)): engines decide
-//! them without the database, and [`Writer::apply`] carries them out. Each file below has the tables of one subject,
-//! read and written. A report remembers changed lines without a writer ([`Store::remember_diff`]).
+//! them without the database, and [`Writer::apply`] carries them out. Each file below reads and writes the tables of
+//! one subject. A report stores changed lines without a writer ([`Store::remember_diff`]).
 
 mod address_spellings;
 mod address_states;
@@ -41,7 +41,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::LockProof;
 
-/// Marks a database file as ours ("gocw").
+/// The id that marks a database file as one of this program ("gocw").
 const APPLICATION_ID: i32 = 0x676f_6377;
 
 /// A step that brings a database up to date.
@@ -85,16 +85,16 @@ pub(crate) struct Store {
     upgrade: Option<Upgrade>,
 }
 
-/// Folds the write-ahead log into the database, and leaves the files beside it where they are.
+/// Folds the write-ahead log into the database, and keeps the files beside it.
 ///
-/// SQLite would remove the log and its index with the last connection. A user who may read the database but not make
-/// files beside it could not open it then. The log is emptied, so that a copy of the one file is whole.
+/// SQLite would remove the log and its index with the last connection. Then a user who may read the database but not
+/// make files beside it could not open it. The log is emptied, so that a copy of the database file alone is complete.
 impl Drop for Store {
     fn drop(&mut self) {
         if !self.folds_log {
             return;
         }
-        // No wait for readers: the next run that writes empties the log.
+        // The drop does not wait for readers, because the next run that writes empties the log.
         let _ = self.connection.busy_timeout(Duration::ZERO);
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
@@ -116,10 +116,10 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens an existing database for reading, also while another process writes.
+    /// Opens an existing database for reading, even while another process writes.
     ///
-    /// The shared memory that a write-ahead log needs cannot be made in a folder that this user may not write. With no
-    /// log beside it the file is whole, and is read as one that does not change.
+    /// The shared memory that a write-ahead log needs cannot be made in a folder that this user may not write. A
+    /// database without a log beside it is complete, and is then read as an immutable file.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         match path.try_exists() {
             // A dangling link gets its own error when it is opened.
@@ -196,7 +196,7 @@ impl Store {
         Err(StoreError::Outdated { path: self.path.clone(), found: version })
     }
 
-    /// Returns the number of migrations that were applied, after making sure that the file is ours.
+    /// Returns the number of applied migrations; fails if the file belongs to another program.
     fn check_version(&self) -> Result<usize, StoreError> {
         let ask =
             |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(self.failed());
@@ -217,7 +217,7 @@ impl Store {
     fn prepare(&mut self, version: usize) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.set_durability()?;
-        // Large enough that a run of a big fleet does not stop every few services to fold the log in.
+        // The size is large enough that a run of a big fleet does not fold the log after every few services.
         self.connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         if version == MIGRATIONS.len() {
             return Ok(());

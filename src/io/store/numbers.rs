@@ -14,12 +14,12 @@ pub(crate) struct Numbering {
     pub(crate) profiles: ProfileNumbers,
 }
 
-/// Hands out numbers of profiles to the threads of the one process that holds the lock.
+/// The source of new numbers of profiles for the threads of the process that holds the lock.
 #[derive(Debug, Default)]
 pub(crate) struct ProfileNumbers(Mutex<Numbers>);
 
 impl ProfileNumbers {
-    /// Goes on behind the last number of each app.
+    /// Creates a source that continues after the last number of each app.
     #[must_use]
     pub(crate) fn after(last: HashMap<String, u64>) -> Self {
         Self(Mutex::new(Numbers { last, compared: HashSet::new() }))
@@ -27,8 +27,8 @@ impl ProfileNumbers {
 
     /// Returns the number of the next profile of an app; `None` if none is left. No number is used twice.
     ///
-    /// Numbers also go on behind the highest stored file, since an older database may have been put back. `stored` returns
-    /// that number, and is called once for each folder.
+    /// Numbers also continue after the highest stored file, because an older database may have been restored. `stored`
+    /// returns that number, and is called once for each folder.
     pub(crate) fn next<E>(
         &self,
         app_folder: &str,
@@ -52,7 +52,7 @@ impl ProfileNumbers {
 /// The numbers of profiles that were used.
 #[derive(Debug, Default)]
 struct Numbers {
-    /// The last one, by folder.
+    /// The last number of each folder.
     last: HashMap<String, u64>,
     /// Folders whose last number was compared with the stored files.
     compared: HashSet<String>,

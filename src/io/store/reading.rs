@@ -1,4 +1,4 @@
-//! Reading of rows and of columns. Nothing here knows a table.
+//! The reading of rows and columns, independent of any table.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::{Type, ValueRef};
@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 use crate::profile::Fingerprint;
 
 impl Store {
-    /// Reads rows that belong together: one value that cannot be read fails all of them.
+    /// Reads rows that belong together. One value that cannot be read fails all of them.
     pub(super) fn query_all<T>(
         &self,
         table: &str,
@@ -30,7 +30,8 @@ impl Store {
         Ok(all)
     }
 
-    /// Reads rows, and passes over those with a value that cannot be read; each is noted as damage of its `owner`.
+    /// Reads rows, and skips those with a value that cannot be read. Each skipped row is noted as damage of its
+    /// `owner`.
     pub(super) fn query_readable<T>(
         &self,
         table: &str,

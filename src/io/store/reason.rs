@@ -1,5 +1,5 @@
-//! The reason why SQLite failed, and the next step. SQLite does not pass on the system's reason, so the system is asked
-//! for it at that moment.
+//! The reason why SQLite failed, and the next step. SQLite does not return the system's reason, so the failed access is
+//! tried again to learn it.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

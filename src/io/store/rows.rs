@@ -70,7 +70,7 @@ impl Store {
         Ok(self.query_readable(PUBLIC_TABLE, sql, bound, row_owner, public_row)?.pop())
     }
 
-    /// Returns every stored file that a row names.
+    /// Returns all stored files that rows name.
     pub(crate) fn row_files(&self) -> Result<RowFiles, StoreError> {
         let sql = "SELECT id, cov_file_path, deleted_at IS NULL FROM goc_o_staging_service_cover";
         let read = |row: &SqlRow<'_>| Ok((row.get::<_, String>(1)?, row.get::<_, bool>(2)?));
@@ -82,7 +82,7 @@ impl Store {
         Ok(files)
     }
 
-    /// Returns the files of the latest rows whose content this program knows.
+    /// Returns the files of the latest rows that this program stored.
     pub(crate) fn latest_files(&self) -> Result<Vec<LatestFile>, StoreError> {
         let sql = "SELECT cover.id, cover_key.id,
                           (SELECT name FROM service WHERE key_id = cover_key.id ORDER BY name LIMIT 1),
@@ -119,7 +119,7 @@ impl Writer<'_> {
             )?
             .execute(params![key.env, key.region, key.app, key.commit, iso(row.at)])?;
         let id = self.insert_public_row(row)?;
-        // SQLite may give the id of a deleted row again, of which changes may still be remembered.
+        // SQLite may reuse the id of a deleted row, whose changed lines may still be stored.
         self.run("DELETE FROM cover_diff WHERE row_id = ?1", params![id])?;
         self.insert_row_stats(id, row)?;
         self.set_profile_number(row)
@@ -128,8 +128,8 @@ impl Writer<'_> {
     /// Inserts a row into the public table, and returns its id.
     fn insert_public_row(&self, row: &NewRow) -> rusqlite::Result<i64> {
         let NewRow { key, at, addresses, branch, cov_file_path, stats, .. } = row;
-        // SQLite would give the highest id plus one. A row of another program may have an id so high that none would be
-        // left soon; the next one below HIGHEST_ID is taken then.
+        // SQLite would use the highest id plus one. A row of another program may have so high an id that none is left;
+        // then the next id below HIGHEST_ID is used.
         self.store
             .connection
             .prepare_cached(
@@ -155,7 +155,7 @@ impl Writer<'_> {
             ])
     }
 
-    /// Inserts the figures of a row that the public table has no column for.
+    /// Inserts the figures of a row that have no column in the public table.
     fn insert_row_stats(&self, id: i64, row: &NewRow) -> rusqlite::Result<()> {
         let RowStats { build_group, coverage, covered_digest, counts_digest, answered, listed } = &row.stats;
         self.run(
@@ -176,7 +176,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Sets the last number of the app's profiles to that of the row, unless a sound one is higher.
+    /// Sets the last number of the app's profiles to that of the row, unless the stored one is readable and higher.
     fn set_profile_number(&self, row: &NewRow) -> rusqlite::Result<()> {
         let (folder, number) = &row.number;
         self.run(

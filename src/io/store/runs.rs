@@ -1,4 +1,4 @@
-//! Runs, jumps of the clock between them, and the things that are done once: snapshots taken in, messages said.
+//! Runs, jumps of the clock between them, taken-in snapshots, and messages that are shown only once.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Row, params};
@@ -10,11 +10,11 @@ use crate::fleet::ids::LifeId;
 use crate::fleet::snapshot::ClockJump;
 use crate::time::iso;
 
-/// Time for which a jump of the clock is remembered at least. The last one is never forgotten.
+/// Shortest time for which a jump of the clock is stored. The last jump is never deleted.
 const JUMPS_REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 impl Store {
-    /// Returns the latest time that the last run is known to have seen.
+    /// Returns the latest time that the last run stored.
     pub(crate) fn last_run_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let sql = "SELECT max(started_at, coalesce(ended_at, started_at)) AS started_at FROM run ORDER BY id DESC LIMIT 1";
         Ok(self.query_readable("run", sql, [], |_| Ok(ValueOwner::Nobody), |row| time(row, 0))?.pop())
@@ -33,7 +33,7 @@ impl Store {
         Ok(self.query_readable("clock_jump", sql, [], |_| Ok(ValueOwner::Nobody), |row| row.get(0))?.pop())
     }
 
-    /// Tells whether the last run came to its end; also true where none was made.
+    /// Tells whether the last run ended regularly; also true if none was made.
     pub(crate) fn last_run_ended(&self) -> Result<bool, StoreError> {
         self.connection
             .query_row("SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
@@ -42,7 +42,7 @@ impl Store {
             .map_err(self.failed())
     }
 
-    /// Tells whether a message that is said once was said.
+    /// Tells whether a message that is shown only once was shown.
     pub(crate) fn is_told(&self, topic: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM told WHERE topic = ?1)";
         self.connection.query_row(sql, [topic], |row| row.get(0)).map_err(self.failed())

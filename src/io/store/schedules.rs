@@ -14,7 +14,7 @@ use crate::fleet::schedule::Schedule;
 use crate::time::iso;
 
 impl Store {
-    /// Returns what is remembered of the pulls of every key.
+    /// Returns the stored schedules of all keys.
     pub(crate) fn schedules(&self) -> Result<HashMap<KeyId, ScheduleRow>, StoreError> {
         let sql = "SELECT key_id, step, last_pull_at, next_due_at, addresses, last_change_at,
                           counts_moved_at, unfinished FROM schedule";

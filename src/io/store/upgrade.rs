@@ -6,7 +6,7 @@ use rusqlite::OpenFlags;
 
 use super::{MIGRATIONS, Store, StoreError};
 
-/// Changes of each migration since the first release (schema 6), for people, by its number.
+/// The change of each migration since the first release (schema 6), by its number, as a clause for people.
 const CHANGES: &[(usize, &str)] = &[
     (7, "the replicas of the last pull are kept apart from stored rows"),
     (8, "spellings of one address became one"),
@@ -34,7 +34,7 @@ impl Outdated {
         self.schema
     }
 
-    /// Copies it, including its write-ahead log, into an empty file.
+    /// Copies the database, including its write-ahead log, into an empty file.
     pub(crate) fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
         let copied = self.store.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
         copied.map(drop).map_err(self.store.failed())
@@ -51,7 +51,7 @@ pub(crate) struct Upgrade {
 }
 
 impl Upgrade {
-    /// Returns the changes, for people.
+    /// Returns the changes as clauses for people.
     pub(crate) fn changes(&self) -> impl Iterator<Item = &'static str> + use<> {
         let Self { from, to } = *self;
         CHANGES.iter().filter(move |(number, _)| (from + 1..=to).contains(number)).map(|(_, change)| *change)
@@ -59,7 +59,7 @@ impl Upgrade {
 }
 
 impl Store {
-    /// Opens a database that an earlier release wrote, to copy it; `None` where there is none, or it is up to date.
+    /// Opens a database of an earlier release for a copy; `None` if there is none, or it is up to date.
     pub(crate) fn outdated(path: &Path) -> Result<Option<Outdated>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, flags, &path.to_string_lossy())?;
@@ -70,13 +70,13 @@ impl Store {
         Ok(Some(Outdated { store, schema }))
     }
 
-    /// Returns the number of migrations that a database of ours has.
+    /// Returns the number of applied migrations of a database of this program.
     pub(crate) fn schema(path: &Path) -> Result<usize, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Self::connect(path, flags, &path.to_string_lossy())?.check_version()
     }
 
-    /// Returns how this connection brought the database up to date, if it did.
+    /// Returns the upgrade that this connection made, if it made one.
     #[must_use]
     pub(crate) fn upgrade(&self) -> Option<Upgrade> {
         self.upgrade

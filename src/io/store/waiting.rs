@@ -1,4 +1,4 @@
-//! Waiting while another program keeps the database locked.
+//! The wait while another program keeps the database locked.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,14 +8,14 @@ use std::time::Duration;
 /// Longest wait. No option sets it, so it is short.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(25);
-/// Wait after which the user is told of it.
+/// Time after which the user is told of the wait.
 const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
-/// Tells the user which file is locked. SQLite calls back without a context, so it is a static.
+/// The function that tells the user which file is locked. It is static, because SQLite's callback has no context.
 static NOTICE: OnceLock<fn(&Path)> = OnceLock::new();
 static IS_NOTIFIED: AtomicBool = AtomicBool::new(false);
 
-/// Sets, once, how the user is told that the database is locked.
+/// Sets the function that tells the user that the database is locked. Only the first call has an effect.
 pub(crate) fn tell_waits(notice: fn(&Path)) {
     let _ = NOTICE.set(notice);
 }
@@ -39,7 +39,7 @@ impl WaitStep {
     }
 }
 
-/// Waits a moment, and tells whether to try again.
+/// Waits a moment; tells whether to try again.
 pub(super) fn wait(attempt: i32, path: &Path) -> bool {
     let step = WaitStep::after(u32::try_from(attempt).unwrap_or(u32::MAX));
     if step == WaitStep::GiveUp {

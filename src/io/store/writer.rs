@@ -1,4 +1,4 @@
-//! The writer: carries out changes, in transactions. The SQL of each change is in the file of its table.
+//! The writer, which carries out changes in transactions. The SQL of each change is in the file of its table.
 
 use rusqlite::{ToSql, params};
 
@@ -7,8 +7,7 @@ use crate::fleet::change::Change;
 use crate::lock::LockProof;
 use crate::time::iso;
 
-/// Carries out changes, in transactions that the caller ends. Changes that are not committed are undone when the
-/// writer is dropped.
+/// The writer of changes in transactions that the caller ends. Dropping the writer undoes uncommitted changes.
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
     pub(super) store: &'a Store,
@@ -20,7 +19,7 @@ impl<'a> Writer<'a> {
         Self { store, open: false }
     }
 
-    /// Carries out one change in the open transaction; begins one where none is open.
+    /// Carries out one change in the open transaction, or begins one.
     pub(crate) fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
         if !self.open {
             self.store.connection.execute_batch("BEGIN IMMEDIATE").map_err(self.store.failed())?;
@@ -29,8 +28,8 @@ impl<'a> Writer<'a> {
         self.execute(change).map_err(self.store.failed())
     }
 
-    /// Carries out changes that belong together: all of them, or none. The transaction stays open where they fail for
-    /// one value ([`StoreError::is_of_one_value`]).
+    /// Carries out either all of these changes or none. The transaction stays open if they fail because of one value
+    /// ([`StoreError::is_of_one_value`]).
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let failed = self.store.failed();
         let run = |sql| self.store.connection.execute_batch(sql).map_err(&failed);
@@ -42,7 +41,7 @@ impl<'a> Writer<'a> {
         let applied = changes.iter().try_for_each(|change| self.execute(change).map_err(&failed));
         let Err(error) = applied else { return run("RELEASE together") };
         match run("ROLLBACK TO together").and_then(|()| run("RELEASE together")) {
-            // Later changes need the transaction, which is closed then.
+            // Later changes need the transaction, which the error has closed.
             Err(closed) if error.is_of_one_value() => Err(closed),
             // SQLite has rolled back by itself when it lacked space or memory.
             _ => Err(error),

@@ -31,8 +31,8 @@ impl LockedWorkdir {
         Ok(self.workdir.database())
     }
 
-    /// Keeps a copy of the database in the root. `fill` writes it into an empty file that exists already, which then
-    /// gets its name and survives a power cut.
+    /// Keeps a copy of the database in the root. `fill` writes it into an existing empty file, which then gets its
+    /// final name and survives a power cut.
     pub(crate) fn keep_copy<E>(
         &self,
         name: &str,

@@ -23,7 +23,7 @@ pub(crate) enum WorkdirError {
         /// The first file found in it.
         found: String,
     },
-    /// A symbolic link stands where none is followed.
+    /// A symbolic link is at a place where none is followed.
     #[error(
         "{:?} is a symbolic link, and nothing is read or written through one there; \
          put the file or folder itself in its place",
@@ -57,7 +57,7 @@ pub(crate) enum WorkdirError {
         /// User id and name of its owner.
         owner: String,
     },
-    /// A file stands where a folder is needed.
+    /// A file is in the place of a folder.
     #[error("{:?} is not a folder, and reports need a folder of that name; remove it or rename it", path.display())]
     NoFolder {
         /// The file.
@@ -74,7 +74,7 @@ pub(crate) enum WorkdirError {
         path: PathBuf,
         /// User id and name of its owner.
         owner: String,
-        /// The reason. The message has its text, so it is no `source`, which would be printed again.
+        /// The reason. The message has its text, so it is not a `source`, which would be printed again.
         why: String,
     },
     /// The configuration is too large to be one.
@@ -119,7 +119,7 @@ impl WorkdirError {
             if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
     }
 
-    /// Tells whether a file stands where a folder is needed.
+    /// Tells whether a file is in the place of a folder.
     pub(super) fn is_no_folder(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotADirectory)
     }
@@ -141,7 +141,7 @@ pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
     move |source| WorkdirError::Io { action, path, source }
 }
 
-/// A file could not be written by a closure that was given for it.
+/// The error of a file that a closure fills.
 #[derive(Debug)]
 pub(crate) enum FillError<E> {
     /// The file system refused the file.
@@ -151,7 +151,7 @@ pub(crate) enum FillError<E> {
 }
 
 impl<E> FillError<E> {
-    /// Returns the error itself, where it does not matter which of both it is.
+    /// Returns the error itself, of either kind.
     pub(crate) fn into_error<O: From<WorkdirError> + From<E>>(self) -> O {
         match self {
             Self::Workdir(error) => error.into(),

@@ -1,4 +1,4 @@
-//! Folders in which other users leave files: each is there whole or not at all, is read once, and then removed.
+//! Folders in which other users leave files. Each file is complete or missing, is read once, and then removed.
 //!
 //! The users who can write there are not trusted: only regular files are opened, links are never followed, and files
 //! are written through the handle of the folder.
@@ -36,7 +36,7 @@ const LONGEST_STEM: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InboxFile {
     folder: PathBuf,
-    /// The name, which may be no UTF-8.
+    /// Name of the file, which may not be UTF-8.
     name: OsString,
 }
 
@@ -166,7 +166,7 @@ impl InboxFile {
         age(&self.path(), now).is_some_and(|age| age < FRESH)
     }
 
-    /// Tells whether it is gone, because another root took it.
+    /// Tells whether the file is gone, because another root took it.
     #[must_use]
     pub(crate) fn is_gone(&self) -> bool {
         fs::symlink_metadata(self.path()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)

@@ -35,7 +35,7 @@ impl Workdir {
         self.root.join(READERS)
     }
 
-    /// Takes the exclusive lock, and makes the root where there is none.
+    /// Takes the exclusive lock, and makes the root if it is missing.
     ///
     /// Fails at once with [`WorkdirError::Busy`] when another process holds it.
     pub(crate) fn lock(&self) -> Result<LockedWorkdir, WorkdirError> {
@@ -72,7 +72,7 @@ impl Workdir {
         sync_folder(parent)
     }
 
-    /// Holds off sweeping until the guard is dropped. Fails at once with [`WorkdirError::Busy`] during a sweep.
+    /// Prevents sweeps until the guard is dropped. Fails at once with [`WorkdirError::Busy`] during a sweep.
     ///
     /// Only [`Workdir::lock`] makes the file of this lock: one that a reader made could be closed to the user who pulls.
     /// A root without it was never swept, so the guard is empty then.
@@ -105,7 +105,7 @@ impl LockedWorkdir {
     }
 }
 
-/// Opens the lock that readers share, and makes it where there is none.
+/// Opens the lock that readers share, and makes it if it is missing.
 ///
 /// Another user of the group may have made it, so that this user may only read it, which is enough to lock it. NFS needs
 /// a handle for writing (flock(2)), so that is tried first.
@@ -116,7 +116,7 @@ pub(super) fn open_readers(root: &Folder) -> Result<File, WorkdirError> {
     }
 }
 
-/// Opens a lock file, and makes it where there is none.
+/// Opens a lock file, and makes it if it is missing.
 pub(super) fn open_lock(path: &Path) -> Result<File, WorkdirError> {
     OpenOptions::new()
         .read(true)

@@ -61,7 +61,7 @@ const FETCHED: &str = "repo.fetch";
 /// A work directory that may be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Workdir {
-    /// Absolute; no part of it is a link.
+    /// The absolute path of the root, of which no part is a link.
     root: PathBuf,
     rules: FolderRules,
 }
@@ -82,7 +82,7 @@ impl Workdir {
         Ok(Self { root, rules: FolderRules { caller, group_write: false } })
     }
 
-    /// Lets the group write what is created from now on, whatever the umask says.
+    /// Lets the group write new files and folders, whatever the umask says.
     #[must_use]
     pub(crate) fn shared_with_group(mut self, group_write: bool) -> Self {
         self.rules.group_write = group_write;
@@ -133,7 +133,7 @@ impl Workdir {
         self.root.join(escape(app)).join(FETCHED)
     }
 
-    /// Fails if one of these folders, each in the one before, is a link that is not followed.
+    /// Fails if one of these nested folders is a link that is not followed.
     fn check_links(&self, names: &[&str]) -> Result<(), WorkdirError> {
         let open = |folder: Folder, name: &&str| folder.child(name, LinkPolicy::Trusted);
         match self.open_root().and_then(|root| names.iter().try_fold(root, open)) {
@@ -155,7 +155,7 @@ impl Workdir {
         let file = match self.open_root().and_then(|root| root.open_linked_file(CONFIGURATION)) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Ok(None),
-            // A root that is no folder is reported by the command that needs it.
+            // The command that needs the root reports that it is not a folder.
             Err(_) if !self.root.is_dir() => return Ok(None),
             Err(error) => return Err(error),
         };

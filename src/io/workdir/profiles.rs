@@ -26,12 +26,12 @@ const COV: &str = ".cov";
 pub(crate) struct CovPath {
     /// App, or the service name if it has none, escaped.
     pub app_folder: String,
-    /// Counts up for each app.
+    /// Number, which rises by one for each profile of the app.
     pub number: u64,
 }
 
 impl CovPath {
-    /// Names the file that holds profile `number` of an app.
+    /// Returns the path of profile `number` of an app.
     #[must_use]
     pub(crate) fn new(app: &str, number: u64) -> Self {
         Self { app_folder: escape(app), number }
@@ -87,7 +87,7 @@ impl Workdir {
         Ok(highest)
     }
 
-    /// Returns the length of a stored file; `None` where there is none.
+    /// Returns the length of a stored file; `None` if it is missing.
     pub(crate) fn size(&self, relative: &str) -> Result<Option<u64>, WorkdirError> {
         let (folder, name) = match self.open_folder_of(relative, false) {
             Err(error) if error.is_missing() => return Ok(None),

@@ -46,7 +46,7 @@ pub(crate) enum ExistingEntry {
 }
 
 impl SiteFolder {
-    /// Opens a folder, and makes it where there is none.
+    /// Opens a folder, and makes it if it is missing.
     ///
     /// Fails with [`WorkdirError::Busy`] when another run writes there, and with [`WorkdirError::Foreign`] when the
     /// folder has other files and no site.
@@ -86,7 +86,7 @@ impl SiteFolder {
         let path = self.manifest_path();
         #[expect(clippy::disallowed_methods, reason = "this adapter reads the folder of a site")]
         match fs::read(&path) {
-            // Bytes that are no UTF-8 fail when the manifest is parsed, with a message.
+            // Bytes that are not UTF-8 fail with a message when the manifest is parsed.
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error("cannot read", &path)(error)),
@@ -100,7 +100,7 @@ impl SiteFolder {
         self.sync()
     }
 
-    /// Returns the size of the file at a path; `None` where there is none.
+    /// Returns the size of the file at a path; `None` if it is missing.
     #[must_use]
     pub(crate) fn size(&self, path: &str) -> Option<u64> {
         let found = fs::symlink_metadata(self.root.join(path)).ok()?;
@@ -139,7 +139,7 @@ impl SiteFolder {
         Ok(())
     }
 
-    /// Removes a file of the site, and the folders that are empty then.
+    /// Removes a file of the site, and then empty folders above it.
     pub(crate) fn remove(&mut self, path: &str) -> Result<(), WorkdirError> {
         let file = self.root.join(path);
         #[expect(clippy::disallowed_methods, reason = "the manifest names it")]

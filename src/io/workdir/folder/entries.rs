@@ -8,7 +8,7 @@ use super::super::error::{WorkdirError, io_error};
 use super::{Folder, PERMISSIONS};
 
 impl Folder {
-    /// Returns the names of its entries, sorted. A name that is no UTF-8 is left out: this program makes none.
+    /// Returns the names of its entries, sorted. A name that is not UTF-8 is left out, because this program makes none.
     pub(in super::super) fn names(&self) -> Result<Vec<String>, WorkdirError> {
         let listed = |error| io_error("cannot list", &self.path)(error);
         let handle = self.opened().map_err(listed)?;
@@ -46,7 +46,7 @@ impl Folder {
         stat.and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or_default()
     }
 
-    /// Returns when an entry was moved here; `None` if there is none.
+    /// Returns the time at which an entry was moved here; `None` if there is none.
     ///
     /// A file of this user has its modification time set when it is moved. The time of another user's file cannot be set,
     /// but the kernel notes when its name changed.

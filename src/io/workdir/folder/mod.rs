@@ -264,7 +264,7 @@ fn folder_flags() -> OFlags {
     OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC
 }
 
-/// Fails if the file is no regular one, which could keep its reader waiting for ever.
+/// Fails if the file is not a regular one, because reading another one might wait forever.
 fn regular(file: File) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
